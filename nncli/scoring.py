@@ -1,8 +1,8 @@
-"""Scores of predictions, in the target's own units, and of the baseline: the mean or the class shares."""
+"""Scores of predictions with intervals, and those of the baseline: the mean or the class shares."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,9 +10,18 @@ import numpy.typing as npt
 
 from nncli.data.encoders.target import Target
 from nncli.errors import UsageError
-from nncli.metrics.classification import POSITIVE_CLASS_METRICS, ClassificationScores, classification_scores
-from nncli.metrics.registry import BoundMetric, metric_function
-from nncli.metrics.regression import RegressionScores, regression_scores
+from nncli.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, Samples
+from nncli.metrics.classification import (
+    POSITIVE_CLASS_METRICS,
+    ClassificationScores,
+    classification_scores,
+    shown_metrics,
+)
+from nncli.metrics.classification_resamples import ClassificationResamples
+from nncli.metrics.intervals import score_interval
+from nncli.metrics.metric import resampled_scores
+from nncli.metrics.registry import METRICS, BoundMetric, has_baseline, higher_is_better, metric_function
+from nncli.metrics.regression import RegressionResamples, RegressionScores, regression_metrics, regression_scores
 from nncli.model import Predictions
 from nncli.nn.losses import Loss
 from nncli.text import json_safe, quote
@@ -96,25 +105,193 @@ def _classes_json(scores: ClassificationScores) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class Averaging:
+    """The expected gain from the out-of-fold predictions to the mean of all members; see nncli/metrics/averaging.py.
+
+    `factors` are those of the mean squared error of each target, or the one of the log loss, which is taken for the
+    error rates too. `rows` were held out by several members.
+    """
+
+    factors: tuple[float, ...]
+    rows: int
+
+    def apply(self, scores: Scores) -> Scores:
+        """The scores that are expected of the mean of all members."""
+        if isinstance(scores, ClassificationScores):
+            values = tuple((name, self.score(name, value)) for name, value in scores.values)
+            return replace(scores, values=values)
+        return tuple(
+            replace(part, values=tuple((name, self.score(name, value, j)) for name, value in part.values))
+            for j, part in enumerate(scores)
+        )
+
+    def score(self, name: str, value: float | None, target: int = 0) -> float | None:
+        """The score of that name: its distance from a perfect score is multiplied by the factor.
+
+        An error in the units of the target goes with the root of the squared error.
+        """
+        factor = self.factors[target]
+        if value is None or not has_baseline(name):  # the calibration error has no baseline, and no such gain
+            return value
+        if higher_is_better(name):
+            return 1.0 - (1.0 - value) * factor
+        return value * (factor if name in ("log_loss", "brier") else factor**0.5)
+
+
+@dataclass(frozen=True)
+class ScoreWithInterval:
+    """A score with its interval, the baseline's score, and the interval of the improvement over the baseline.
+
+    The improvement is positive where the model is better. None stands for unknown; `target` is None if there is one
+    target only. The calibration error has no interval: resampling biases it upwards, so that the interval would lie
+    above the value.
+    """
+
+    target: str | None
+    name: str
+    value: float | None
+    interval: ConfidenceInterval | None
+    baseline: float | None
+    improvement: ConfidenceInterval | None
+
+
+@dataclass(frozen=True)
+class ScoresWithIntervals:
+    """The scores, and the resampling of the rows."""
+
+    resampling: BootstrapResampler
+    scores: tuple[ScoreWithInterval, ...]
+
+    def find(self, name: str) -> ScoreWithInterval:
+        """The score of this name, of the first target."""
+        return next(score for score in self.scores if score.name == name)
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """Predictions of rows with their true targets `y`, sample weights, and group numbers (rows,) or None.
+
+    `averaging` is None unless the predictions are out-of-fold predictions of an ensemble.
+    """
+
+    predictions: Predictions
+    baseline: Predictions
+    y: Truth
+    weights: npt.NDArray[np.float64] | None
+    loss: Loss
+    groups: npt.NDArray[np.int64] | None = None
+    averaging: Averaging | None = None
+
+    @property
+    def scores(self) -> Scores:
+        """Every metric of the predictions."""
+        scores = score(self.predictions, self.y, self.weights, self.loss)
+        return scores if self.averaging is None else self.averaging.apply(scores)
+
+    def card(self) -> ScoreCard:
+        """The scores without intervals."""
+        baseline = score(self.baseline, self.y, self.weights, self.loss)
+        return ScoreCard(rows=len(self.y), model=self.scores, baseline=baseline)
+
+    def with_intervals(self, seed: int) -> ScoresWithIntervals:
+        """All scores with intervals; model and baseline share the resamples, and groups are resampled as a whole."""
+        resampling = BootstrapResampler.of(len(self.y), seed, self.groups)
+        values = headlines(self.scores)
+        baselines = headlines(score(self.baseline, self.y, self.weights, self.loss))
+        model, baseline = (self._samples(predictions, resampling) for predictions in (self.predictions, self.baseline))
+        names = self.predictions.target.names
+        per_target = len(values) if self.predictions.target.task == "classification" else len(values) // len(names)
+        scores = []
+        for j, ((title, value), (_, baseline_value)) in enumerate(zip(values, baselines, strict=True)):
+            target = names[j // per_target] if len(names) > 1 else None
+            name = title if target is None else title.removesuffix(f"_{target}")
+            samples = self._corrected(name, model[:, j], j // per_target)
+            sign = 1.0 if higher_is_better(name) else -1.0
+            interval = improvement = None
+            if not has_baseline(name):
+                baseline_value = None
+            elif value is not None:
+                interval = score_interval(METRICS[name], value, samples, resampling)
+            if value is not None and baseline_value is not None:
+                improvement = resampling.interval(sign * (samples - baseline[:, j]), sign * (value - baseline_value))
+            scores.append(ScoreWithInterval(target, name, value, interval, baseline_value, improvement))
+        return ScoresWithIntervals(resampling, tuple(scores))
+
+    def _corrected(self, name: str, samples: Samples, target: int) -> Samples:
+        """The samples of a score with the gain by averaging."""
+        if self.averaging is None:
+            return samples
+        zero, one = self.averaging.score(name, 0.0, target), self.averaging.score(name, 1.0, target)
+        assert zero is not None
+        assert one is not None
+        return zero + (one - zero) * samples  # the gain is linear in the score
+
+    def _samples(self, predictions: Predictions, resampling: BootstrapResampler) -> Samples:
+        """(resamples, scores), in the order of `headlines`."""
+        rows = resampling.rows
+        y, values = self.y[rows], predictions.values[rows]
+        weight = None if self.weights is None else self.weights[rows]
+
+        def classification(counts: Samples) -> Samples:
+            metrics = shown_metrics(np.bincount(self.y, self.weights, minlength=values.shape[1]))
+            W = counts if weight is None else counts * weight
+            resamples = ClassificationResamples(y, values, W)
+            return resampled_scores(metrics, resamples, y, values, W)
+
+        def regression(counts: Samples) -> Samples:
+            W = counts if weight is None else counts * weight
+            metrics = regression_metrics(self.loss.quantile)
+            return np.hstack(
+                [
+                    resampled_scores(metrics, RegressionResamples(y[:, j], values[:, j], W), y[:, j], values[:, j], W)
+                    for j in range(values.shape[1])
+                ]
+            )
+
+        return resampling.samples(classification if predictions.target.task == "classification" else regression)
+
+
+@dataclass(frozen=True)
 class ScoreCard:
-    """Scores of the model and of the baseline on the same rows."""
+    """Scores of the model and of the baseline on the same rows.
+
+    `intervals` are None for training rows. The scores are `optimistic` if these rows chose the epoch of the model.
+    """
 
     rows: int
     model: Scores
     baseline: Scores
+    intervals: ScoresWithIntervals | None = None
+    averaging: Averaging | None = None
+    optimistic: bool = False
 
 
-def score_card(
-    predictions: Predictions, baseline: Predictions, y: Truth, weights: npt.NDArray[np.float64] | None, loss: Loss
-) -> ScoreCard:
-    """Score the predictions of a model and of the baseline."""
-    return ScoreCard(
-        rows=len(y), model=score(predictions, y, weights, loss), baseline=score(baseline, y, weights, loss)
-    )
+def validation_card(rows: ScoredRows, seed: int, *, optimistic: bool) -> ScoreCard:
+    """The scores of validation rows, with intervals."""
+    intervals = rows.with_intervals(seed)
+    return replace(rows.card(), intervals=intervals, averaging=rows.averaging, optimistic=optimistic)
 
 
 def scores_json(scores: ScoreCard | None) -> dict[str, object] | None:
     """The scores as a section of metrics.json."""
     if scores is None:
         return None
-    return {"rows": scores.rows, "metrics": to_json(scores.model), "baseline": to_json(scores.baseline)}
+    document: dict[str, object] = {
+        "rows": scores.rows,
+        "metrics": to_json(scores.model),
+        "baseline": to_json(scores.baseline),
+    }
+    if scores.intervals is not None:
+        document |= {"intervals": _intervals_json(scores.intervals), "optimistic": scores.optimistic}
+    if scores.averaging is not None:
+        document["averaging"] = {"factors": list(scores.averaging.factors), "rows": scores.averaging.rows}
+    return document
+
+
+def _intervals_json(scores: ScoresWithIntervals) -> dict[str, Any]:
+    """{"rmse": [low, high], …}; for several targets, an object for each by its name under `targets`."""
+    each: dict[str | None, dict[str, list[float]]] = {}
+    for one in scores.scores:
+        if one.interval is not None:
+            each.setdefault(one.target, {})[one.name] = [one.interval.low, one.interval.high]
+    return each.get(None, {}) if each.keys() <= {None} else {"targets": each}

@@ -6,7 +6,7 @@ import pytest
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
 from nncli.model import Predictions
 from nncli.nn.losses import MSE, CrossEntropy
-from nncli.scoring import baseline_predictions, headlines, score, score_card, scores_json, single_metric
+from nncli.scoring import ScoredRows, baseline_predictions, headlines, score, scores_json, single_metric
 
 NUMBER = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
 TWO = RegressionTarget(names=("y", "z"), centers=(0.0, 0.0), scales=(1.0, 1.0))
@@ -37,7 +37,7 @@ def test_a_metric_of_several_targets_is_their_mean() -> None:
 def test_a_card_has_the_scores_of_the_model_and_of_the_baseline() -> None:
     y = np.array([0, 1, 1, 1])
     perfect = Predictions(LABELS, np.eye(2)[y])
-    card = score_card(perfect, baseline_predictions(LABELS, y, None, 4), y, None, CrossEntropy())
+    card = ScoredRows(perfect, baseline_predictions(LABELS, y, None, 4), y, None, CrossEntropy()).card()
     document = scores_json(card)
     assert document is not None
     assert document["rows"] == 4
@@ -48,7 +48,7 @@ def test_a_card_has_the_scores_of_the_model_and_of_the_baseline() -> None:
 
 def test_infinity_is_null_in_json() -> None:
     y = np.array([[0.0], [1.0]])
-    card = score_card(Predictions(NUMBER, np.full((2, 1), 1e308)), Predictions(NUMBER, y), y, None, MSE())
+    card = ScoredRows(Predictions(NUMBER, np.full((2, 1), 1e308)), Predictions(NUMBER, y), y, None, MSE()).card()
     document = scores_json(card)
     assert document is not None
     assert isinstance(document["metrics"], dict)

@@ -14,7 +14,7 @@ from nncli.cli.options import AsJson, Force, NoColor, Quiet, Verbose
 
 if TYPE_CHECKING:
     from nncli.commands.compare import Comparison
-    from nncli.evaluation.score_intervals import ScoreWithInterval
+    from nncli.scoring import ScoreWithInterval
 
 MAX_WIDE_RUNS, NARROW_WIDTH = 3, 24
 """With more runs than that, the value of a setting is cut off at that many characters; --json has all of it."""

@@ -17,13 +17,14 @@ from nncli.evaluation.held_out import HeldOutPredictions, ScoredSplit, predict_h
 from nncli.evaluation.labeled_table import predict_labeled
 from nncli.evaluation.pairwise import ComparableRun, PairwiseResult, comparable_run, compare_pairwise
 from nncli.evaluation.run_summary import RunSummary, summarize_run
-from nncli.evaluation.score_intervals import ScoreWithInterval, score_with_intervals
+from nncli.evaluation.score_intervals import score_with_intervals
 from nncli.evaluation.selection import log_choices
 from nncli.metrics.registry import higher_is_better
 from nncli.runs.config import read_config
 from nncli.runs.history import History, RecordedScores
 from nncli.runs.manifest import CONFIG, member_folder
 from nncli.runs.run import Run
+from nncli.scoring import ScoreWithInterval
 from nncli.text import json_safe
 from nncli.utils.logs import log_duration
 

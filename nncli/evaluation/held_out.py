@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from nncli.config.schema import Config
 from nncli.data.sample_weights import Weights, read_weights
+from nncli.data.splitting.group_time import group_numbers
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
@@ -22,10 +23,12 @@ from nncli.pipeline.ensemble.out_of_fold import EnsembleData, LabeledRows, predi
 from nncli.pipeline.prepare.load import load_labeled_rows
 from nncli.pipeline.prepare.split import split_table
 from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged
-from nncli.runs.manifest import Manifest
+from nncli.runs.history import read_metrics
+from nncli.runs.manifest import METRICS, Manifest
 from nncli.runs.run import Run
 from nncli.runs.training_rows import RowMatches
-from nncli.scoring import Scores, Truth, baseline_predictions, score
+from nncli.runs.validation_predictions import read_validation
+from nncli.scoring import Averaging, ScoredRows, Scores, Truth, baseline_predictions
 from nncli.training.state import RandomStreams
 
 ScoredSplit: TypeAlias = Literal["validation", "training", "table"]
@@ -42,6 +45,9 @@ class HeldOutPredictions:
     (members, rows). Without validation rows these are the training rows (`split`), and scores are too good. `baseline`
     are the predictions of the baseline, which uses no features. `training_rows` says how many rows of another table the
     run was trained or validated on; None if that is not known.
+
+    A row is predicted at the epoch, and with the temperature, that other rows chose; `optimistic` if it took part in
+    the choice, as in runs of older versions. `averaging` is the expected gain of an ensemble over these predictions.
     """
 
     config: Config
@@ -57,14 +63,24 @@ class HeldOutPredictions:
     baseline: Predictions
     oof_mask: npt.NDArray[np.bool_] | None = None
     training_rows: RowMatches | None = None
+    averaging: Averaging | None = None
+    optimistic: bool = False
 
     def __len__(self) -> int:
         return len(self.y)
 
     @property
+    def scored_rows(self) -> ScoredRows:
+        """The rows for scoring."""
+        groups = group_numbers(self.table, self.config.data.group)
+        return ScoredRows(
+            self.predictions, self.baseline, self.y, self.weights, self.loss, groups, averaging=self.averaging
+        )
+
+    @property
     def scores(self) -> Scores:
         """The scores of the rows, as in metrics.json."""
-        return score(self.predictions, self.y, self.weights, self.loss)
+        return self.scored_rows.scores
 
 
 def predict_held_out(path: str | Path) -> HeldOutPredictions:
@@ -78,11 +94,16 @@ def predict_held_out(path: str | Path) -> HeldOutPredictions:
     manifest, model = run.load_manifest(), run.load_model()
     config = check_config_unchanged(run, manifest, ())
     _require_tables(config, manifest)
+    recorded = read_metrics(run.path, manifest).validation if METRICS in manifest.files else None
     with Scratch() as scratch:
-        predicted = (
-            _of_ensemble(config, model, scratch) if isinstance(model, Ensemble) else _of_network(config, model, scratch)
-        )
+        if isinstance(model, Ensemble):
+            predicted = _of_ensemble(config, model, run.path, scratch)
+        else:
+            predicted = _of_network(config, model, scratch)
         table = predicted.rows.columns(predicted.rows.header.names)
+    if predicted.split == "validation":
+        kept = read_validation(run.path, manifest, predicted.predictions.target, len(table))
+        predicted = predicted if kept is None else replace(predicted, predictions=kept)
     weight, target, training = config.data.sample_weight, predicted.predictions.target, predicted.training
     return HeldOutPredictions(
         config=config,
@@ -97,6 +118,8 @@ def predict_held_out(path: str | Path) -> HeldOutPredictions:
         split=predicted.split,
         baseline=baseline_predictions(target, training.y, training.weights, len(table)),
         oof_mask=predicted.oof_mask,
+        averaging=None if recorded is None else recorded.averaging,
+        optimistic=predicted.split == "validation" and (recorded is None or recorded.optimistic),
     )
 
 
@@ -123,9 +146,9 @@ def _of_network(config: Config, model: Model, scratch: Scratch) -> _RowPredictio
     )
 
 
-def _of_ensemble(config: Config, ensemble: Ensemble, scratch: Scratch) -> _RowPredictions:
+def _of_ensemble(config: Config, ensemble: Ensemble, run: Path, scratch: Scratch) -> _RowPredictions:
     """The out-of-fold rows of an ensemble, with the predictions of the members not trained on them."""
-    data = EnsembleData.of(config, scratch, all_columns=True)
+    data = EnsembleData.of(config, scratch, all_columns=True).of_run(run)
     out_of_fold, training = data.out_of_fold(ensemble), data.table.take(data.used_rows)
     truth = data.truth(training)
     if out_of_fold is not None:

@@ -23,11 +23,11 @@ from nncli.data.table import Table
 from nncli.ensemble import Ensemble
 from nncli.errors import DataError
 from nncli.evaluation.held_out import HeldOutPredictions
-from nncli.evaluation.score_intervals import ScoresWithIntervals, ScoreWithInterval, score_with_intervals
+from nncli.evaluation.score_intervals import score_with_intervals
 from nncli.model import Model, Predictions
 from nncli.pipeline.prepare.load import load_labeled_rows
 from nncli.pipeline.prepare.split import split_table
-from nncli.scoring import Truth
+from nncli.scoring import ScoresWithIntervals, ScoreWithInterval, Truth
 from nncli.training.state import RandomStreams
 from nncli.utils.threads import limit_blas_threads
 

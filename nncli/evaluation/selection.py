@@ -15,12 +15,12 @@ def log_choices(path: Path, held_out: HeldOutPredictions) -> float:
 
     The validation rows choose one of the trained epochs, unless `metric` is loss; of an ensemble, one of every member.
     A temperature fitted to n rows counts as the √n values that these can tell apart (Rissanen, "Modeling by shortest
-    data description", 1978). 0 for rows that chose nothing.
+    data description", 1978). 0 for rows that chose nothing: the predictions are cross-fitted but in older runs.
 
     Raises:
         RunError: the manifest of a member is missing or damaged.
     """
-    if held_out.split != "validation":
+    if held_out.split != "validation" or not held_out.optimistic:
         return 0.0
     config, total = held_out.config, 0.0
     if config.metric != "loss":

@@ -37,6 +37,11 @@ class Metric(Generic[R]):
     has_baseline: bool = True
     bootstrap: Callable[[R], Samples] | None = None
 
+    @property
+    def is_rate(self) -> bool:
+        """Whether the metric is between 0 and 1, and 1 is perfect."""
+        return self.higher_is_better and self.name != "r2"
+
 
 @dataclass(frozen=True)
 class ScoreValues:

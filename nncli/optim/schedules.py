@@ -21,6 +21,10 @@ DecayFactor = Annotated[float, Field(strict=True, gt=0, lt=1)]
 Divisor = Annotated[float, Field(strict=True, ge=1, allow_inf_nan=False)]
 
 
+MAX_SNAPSHOTS = 16
+"""Epochs of a training whose weights are kept at most, so that they fit on the disk."""
+
+
 @dataclass(frozen=True)
 class TrainingLength:
     """The length of the training, in epochs and steps."""
@@ -60,6 +64,11 @@ class ScheduleBase(Spec):
     @abstractmethod
     def base_rate(self, step: int, length: TrainingLength) -> float:
         """The rate without warm-up."""
+
+    def snapshot_epochs(self, epochs: int) -> tuple[int, ...]:
+        """The epochs of a training whose weights are worth keeping, in order: sixteen, evenly spaced, with the last."""
+        count = min(epochs, MAX_SNAPSHOTS)
+        return tuple(sorted({max(1, round(epochs * i / count)) for i in range(1, count + 1)}))
 
     def observe(self, plateau: PlateauState, value: float) -> PlateauState:
         """The state after an epoch's result (lower is better); only reduce_on_plateau changes it."""
@@ -178,6 +187,11 @@ class CoslogRate(ScheduleBase):
             raise ValueError("peak: auto is not resolved")
         t = min(step + 0.5, length.steps - 0.5) / length.steps
         return self.peak * (1.0 - cos(2.0 * pi * log2(1.0 + (2.0**self.cycles - 1.0) * t))) / 2.0
+
+    def snapshot_epochs(self, epochs: int) -> tuple[int, ...]:
+        """The ends of the waves, where the rate is 0."""
+        ends = (epochs * (2**wave - 1) / (2**self.cycles - 1) for wave in range(1, self.cycles + 1))
+        return tuple(sorted({max(1, round(end)) for end in ends}))
 
 
 class ReduceOnPlateau(ScheduleBase):

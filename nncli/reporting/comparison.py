@@ -7,12 +7,12 @@ from pathlib import Path
 
 from nncli.commands.compare import Comparison
 from nncli.evaluation.pairwise import PairwiseResult
-from nncli.evaluation.score_intervals import ScoreWithInterval
 from nncli.metrics.bootstrap import RESAMPLES
 from nncli.reporting.html import check_html_suffix, render
 from nncli.reporting.page import Details, Notice, Page, Paragraph, Part, Section, Table, display
 from nncli.reporting.sections.compared_curves import compared_curves
 from nncli.reporting.sections.scores import format_interval, metric_label
+from nncli.scoring import ScoreWithInterval
 from nncli.text import MAX_QUOTE_LENGTH, format_number
 from nncli.utils.atomic_files import check_overwrite, write_text
 from nncli.utils.logs import format_duration

@@ -7,10 +7,10 @@ from typing import Any
 
 from nncli.evaluation.linear_model import LinearBenchmark
 from nncli.evaluation.run_summary import RunSummary
-from nncli.evaluation.score_intervals import ScoresWithIntervals, ScoreWithInterval
 from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.reporting.page import Columns, Details, Figure, Gallery, Page, Part, Table
 from nncli.reporting.sections.feature_importance import FeatureImportance
+from nncli.scoring import ScoresWithIntervals, ScoreWithInterval
 from nncli.text import json_safe
 
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 
 from nncli.evaluation.run_summary import RunSummary
-from nncli.evaluation.score_intervals import ScoresWithIntervals
 from nncli.reporting.page import Page, display
 from nncli.reporting.sections.intended_use import COMMANDS, intended, limitations
 from nncli.reporting.sections.overview import overview_facts, scored_rows
 from nncli.reporting.sections.scores import format_interval, metric_label, shown_baseline
+from nncli.scoring import ScoresWithIntervals
 from nncli.text import format_number
 from nncli.version import __version__
 

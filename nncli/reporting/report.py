@@ -10,7 +10,7 @@ from typing import Any
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.linear_model import LinearBenchmark, linear_benchmark
 from nncli.evaluation.run_summary import RunSummary, summarize_run
-from nncli.evaluation.score_intervals import ScoresWithIntervals, score_with_intervals
+from nncli.evaluation.score_intervals import score_with_intervals
 from nncli.reporting.html import MARK, check_html_suffix, render
 from nncli.reporting.json_report import report_json
 from nncli.reporting.model_card import MARK as CARD_MARK
@@ -30,6 +30,7 @@ from nncli.reporting.sections.scores import held_out_scores, recorded_scores
 from nncli.reporting.sections.slices import slices
 from nncli.reporting.sections.thresholds import thresholds
 from nncli.runs.history import RecordedMetrics
+from nncli.scoring import ScoresWithIntervals
 from nncli.utils.atomic_files import batched_fsync, check_overwrite, write_text
 from nncli.utils.logs import log_duration
 from nncli.version import __version__

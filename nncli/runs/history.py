@@ -11,6 +11,7 @@ from typing import Any
 
 from nncli.runs.loader import LARGEST_TEXT, damaged, read_verified
 from nncli.runs.manifest import HISTORY, METRICS, Manifest
+from nncli.scoring import Averaging
 from nncli.training.loop import EpochReport
 
 LARGEST_LINE = 200
@@ -42,10 +43,15 @@ class RecordedMetric:
 
 @dataclass(frozen=True)
 class RecordedScores:
-    """The metrics that are a single number, and the number of rows."""
+    """The metrics that are a single number, and the number of rows.
+
+    `optimistic` if these rows took part in the choice of the epoch, as validation rows did in older versions.
+    """
 
     rows: int
     scores: tuple[RecordedMetric, ...]
+    averaging: Averaging | None = None
+    optimistic: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ def read_metrics(folder: Path, manifest: Manifest) -> RecordedMetrics:
     text = read_verified(folder, METRICS, manifest, LARGEST_TEXT)
     try:
         document = json.loads(text)
-        return RecordedMetrics(*(_card(document.get(name)) for name in ("training", "validation")))
+        return RecordedMetrics(*(_card(document.get(name), name) for name in ("training", "validation")))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise damaged(folder, METRICS, "the file is damaged: it holds no scores") from error
 
@@ -100,7 +106,7 @@ def _report(line: list[str]) -> EpochReport:
     )
 
 
-def _card(document: dict[str, Any] | None) -> RecordedScores | None:
+def _card(document: dict[str, Any] | None, rows: str) -> RecordedScores | None:
     if document is None:
         return None
     model, baseline = document["metrics"], document["baseline"]
@@ -113,7 +119,13 @@ def _card(document: dict[str, Any] | None) -> RecordedScores | None:
         for name, value in of_model.items()
         if value is None or isinstance(value, int | float)
     ]
-    return RecordedScores(int(document["rows"]), tuple(scores))
+    averaging = document.get("averaging")
+    return RecordedScores(
+        rows=int(document["rows"]),
+        scores=tuple(scores),
+        averaging=averaging and Averaging(tuple(map(float, averaging["factors"])), int(averaging["rows"])),
+        optimistic=rows == "validation" and bool(document.get("optimistic", True)),
+    )
 
 
 def _number(value: float | None) -> float | None:

@@ -221,24 +221,34 @@ def _is_whole(target: RegressionTarget) -> bool:
 
 
 def _read_weights(folder: Path, spec: ModelSpec, manifest: Manifest) -> Parameters:
+    content = read_file(folder, WEIGHTS, weights_size(spec))
+    _verify(folder, WEIGHTS, content, manifest)
+    return parse_weights(folder, WEIGHTS, content, spec)
+
+
+def weights_size(spec: ModelSpec) -> int:
+    """The size in bytes of a file of weights at most."""
+    numbers = sum(int(np.prod(param.shape, dtype=object)) for param in spec.network.layout.specs)
+    return numbers * np.dtype(spec.network.precision).itemsize + LARGEST_HEADER
+
+
+def parse_weights(folder: Path, file: str, content: bytes, spec: ModelSpec) -> Parameters:
+    """The weights of a network from the bytes of a file; RunError if they are damaged or of another network."""
     layout, precision = spec.network.layout, spec.network.precision
     shapes = {param.name: param.shape for param in layout.specs}
-    numbers = sum(int(np.prod(shape, dtype=object)) for shape in shapes.values())
-    content = read_file(folder, WEIGHTS, numbers * np.dtype(precision).itemsize + LARGEST_HEADER)
-    _verify(folder, WEIGHTS, content, manifest)
     try:
         arrays = safetensors.numpy.load(content)
     except (safetensors.SafetensorError, ValueError, TypeError, KeyError) as error:
-        raise damaged(folder, WEIGHTS, "the file is damaged: it does not hold weights") from error
+        raise damaged(folder, file, "the file is damaged: it does not hold weights") from error
     if arrays.keys() != shapes.keys():
         odd = sorted(arrays.keys() ^ shapes.keys())
         message = f"does not belong to {MODEL}: {join_quoted(odd)} is in one and not the other"
-        raise damaged(folder, WEIGHTS, message)
+        raise damaged(folder, file, message)
     for name, shape in shapes.items():
         if arrays[name].shape != shape or arrays[name].dtype != precision:
-            raise damaged(folder, WEIGHTS, f"{quote(name)} does not have the shape that {MODEL} says")
+            raise damaged(folder, file, f"{quote(name)} does not have the shape that {MODEL} says")
         if not np.isfinite(arrays[name]).all():
-            raise damaged(folder, WEIGHTS, f"{quote(name)} holds what is not a finite number")
+            raise damaged(folder, file, f"{quote(name)} holds what is not a finite number")
     parameters = layout.empty(precision)
     for name, view in parameters.by_name.items():
         view[...] = arrays[name]

@@ -6,11 +6,13 @@
     history.csv        one row per epoch
     metrics.json       scores on training and validation rows, and those of the baseline
     training_rows.safetensors  hashes of the training and validation rows; runs of older versions have none
+    validation.safetensors  predictions of the validation rows that are scored; runs of older versions have none
     manifest.json      provenance, and the checksums of the other files
     checkpoints/       training states for `nncli train --resume`
+    snapshots/         the weights after some epochs, if the members of an ensemble choose one epoch together
 
-The directory of an ensemble holds config.yaml, model.json, metrics.json, training_rows.safetensors and manifest.json,
-and in members/1, members/2 … a complete run directory for each member.
+The directory of an ensemble holds config.yaml, model.json, metrics.json, training_rows.safetensors,
+validation.safetensors and manifest.json, and in members/1, members/2 … a complete run directory for each member.
 
 A run directory needs no file outside it to predict, so it can be moved.
 """
@@ -29,7 +31,9 @@ from nncli.runs.filenames import (
     MEMBERS,
     METRICS,
     MODEL,
+    SNAPSHOTS,
     TRAINING_ROWS,
+    VALIDATION,
     WEIGHTS,
     Status,
     checksum,
@@ -46,7 +50,9 @@ __all__ = [
     "MEMBERS",
     "METRICS",
     "MODEL",
+    "SNAPSHOTS",
     "TRAINING_ROWS",
+    "VALIDATION",
     "WEIGHTS",
     "DataRecord",
     "Machine",
@@ -55,10 +61,11 @@ __all__ = [
     "checksum",
     "files_of_member",
     "member_folder",
+    "snapshot_file",
 ]
 
 DAMAGED = "Restore the directory from a copy, or train again."
-CHECKSUMMED = (CONFIG, MODEL, WEIGHTS, HISTORY, METRICS, TRAINING_ROWS)
+CHECKSUMMED = (CONFIG, MODEL, WEIGHTS, HISTORY, METRICS, TRAINING_ROWS, VALIDATION)
 
 
 def member_folder(i: int) -> str:
@@ -69,6 +76,11 @@ def member_folder(i: int) -> str:
 def files_of_member(i: int) -> tuple[str, str]:
     """The model files of member `i`, from 0."""
     return f"{member_folder(i)}/{MODEL}", f"{member_folder(i)}/{WEIGHTS}"
+
+
+def snapshot_file(epoch: int) -> str:
+    """The file of the weights that a training keeps after an epoch."""
+    return f"{SNAPSHOTS}/{epoch:06d}.safetensors"
 
 
 class DataRecord(Spec):
@@ -149,6 +161,7 @@ class Manifest(Spec):
             MODEL,
             METRICS,
             TRAINING_ROWS,
+            VALIDATION,
             *(file for i in range(self.members) for file in files_of_member(i)),
         }
 

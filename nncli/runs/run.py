@@ -20,7 +20,8 @@ import safetensors.numpy
 
 from nncli.ensemble import Ensemble, EnsembleSpec
 from nncli.errors import DataError, Location, NncliError, RunError, RunLockedError, UsageError
-from nncli.model import Model, ModelSpec
+from nncli.model import Model, ModelSpec, Predictions
+from nncli.nn.parameters import Parameters
 from nncli.runs.filenames import CROSS_VALIDATION, FOLDS, LOCK
 from nncli.runs.folder_watch import FolderIdentity, watched
 from nncli.runs.loader import read_ensemble, read_manifest, read_model, read_training_rows
@@ -33,11 +34,15 @@ from nncli.runs.manifest import (
     MEMBERS,
     METRICS,
     MODEL,
+    SNAPSHOTS,
     TRAINING_ROWS,
+    VALIDATION,
     WEIGHTS,
     Manifest,
+    snapshot_file,
 )
 from nncli.runs.training_rows import TrainingRows
+from nncli.runs.validation_predictions import serialize_validation
 from nncli.text import join_quoted
 from nncli.utils.atomic_files import (
     TEMPORARY_SUFFIX,
@@ -151,7 +156,7 @@ class Run:
         """
         from filelock import FileLock, Timeout  # a slow import that predicting does not need
 
-        files = [self.path / name for name in (*CHECKSUMMED, MANIFEST, CHECKPOINTS, MEMBERS, LOCK)]
+        files = [self.path / name for name in (*CHECKSUMMED, MANIFEST, CHECKPOINTS, SNAPSHOTS, MEMBERS, LOCK)]
         for path in [*files, *(self.path / CHECKPOINTS).glob("*"), *(self.path / MEMBERS).glob("*")]:
             if path.is_symlink():
                 raise RunError(
@@ -251,10 +256,21 @@ class Run:
         """Write model.json."""
         self._write(MODEL, spec.model_dump_json(indent=1) + "\n")
 
-    def save_weights(self, model: Model) -> None:
+    def save_weights(self, parameters: Parameters) -> None:
         """Write model.safetensors."""
-        arrays = {name: np.ascontiguousarray(view) for name, view in model.parameters.by_name.items()}
-        self._write(WEIGHTS, safetensors.numpy.save(arrays))
+        self._write(WEIGHTS, _serialize(parameters))
+
+    def save_snapshot(self, epoch: int, parameters: Parameters) -> None:
+        """Keep the weights after an epoch."""
+        self._write(snapshot_file(epoch), _serialize(parameters))
+
+    def save_validation(self, predictions: Predictions) -> None:
+        """Write validation.safetensors, the scored predictions of the validation rows."""
+        self._write(VALIDATION, serialize_validation(predictions))
+
+    def drop_validation(self) -> None:
+        """Remove validation.safetensors, whose predictions are of an earlier model."""
+        (self.path / VALIDATION).unlink(missing_ok=True)
 
     def drop_spec(self) -> None:
         """Remove model.json, since the members of the ensemble will change."""
@@ -385,6 +401,11 @@ def _cannot_make(path: Path, error: OSError) -> NncliError:
         location=Location(source=str(path)),
         hint="Name another place with -o.",
     )
+
+
+def _serialize(parameters: Parameters) -> bytes:
+    arrays = {name: np.ascontiguousarray(view) for name, view in parameters.by_name.items()}
+    return safetensors.numpy.save(arrays)
 
 
 def _cell(value: object) -> str:

@@ -8,12 +8,14 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from nncli.data.batches.batches import Batches
 from nncli.data.batches.dataset import Dataset
 from nncli.nn.predictor import Predictor
 from nncli.training.arguments import TrainingArguments, ValidationSet
 from nncli.training.batch_runner import learning_rate_at
+from nncli.training.cross_fit import CrossFit
 from nncli.training.epoch import DivergedError, LoopSignal, bind_epoch
 from nncli.training.state import TrainState
 from nncli.training.step import L1L2Penalty
@@ -62,11 +64,32 @@ class _Evaluator:
         self._Z = np.empty((len(validation_set.dataset), arguments.network.n_outputs), arguments.network.precision)
         self._loss = arguments.loss.bind(self._Z, validation_set.dataset.y, validation_set.dataset.weights)
 
+        self._monitor, self._arguments = arguments.monitor, arguments
+
     def __call__(self) -> tuple[float, float]:
         dataset = self._validation_set.dataset
         for span in dataset.row_chunks():
             self._predictor.run(dataset.X[span], dataset.codes[span], out=self._Z[span])
         return self._loss.forward(), self._validation_set.score(self._Z)
+
+    def observe(self, state: TrainState) -> None:
+        """Pass the outputs of the epoch that has just ended to the state's `cross_fit`."""
+        if state.cross_fit is None and state.epoch == 1:
+            state.cross_fit = CrossFit.of(self._Z)
+        if state.cross_fit is not None:
+            min_delta, last_on_tie = self._arguments.min_delta, self._arguments.last_on_tie
+            state.cross_fit.observe(
+                state.epoch, self._Z, self._value_of_rows, min_delta=min_delta, last_on_tie=last_on_tie
+            )
+
+    def _value_of_rows(self, rows: npt.NDArray[np.int64]) -> float:
+        """The monitored value of some rows in the current epoch; lower is better."""
+        Z, validation_set = self._Z[rows], self._validation_set
+        if self._monitor != "val_loss":
+            score = validation_set.score(Z, rows)
+            return -score if validation_set.higher_is_better else score
+        y, w = validation_set.dataset.y[rows], validation_set.dataset.weights
+        return self._arguments.loss.bind(Z, y, None if w is None else w[rows]).forward()
 
 
 def _lower_is_better(arguments: TrainingArguments, validation_set: ValidationSet | None, report: EpochReport) -> float:
@@ -177,6 +200,9 @@ def _fit(
             state.epoch, value, min_delta=arguments.min_delta, last_on_tie=arguments.last_on_tie
         )
         state.plateau = arguments.schedule.observe(state.plateau, value)
+        if evaluate and arguments.cross_fits:
+            with np.errstate(all="ignore"):
+                evaluate.observe(state)
         is_best = state.early_stopping.best_epoch == state.epoch
         if is_best:
             state.best.copy_from(state.parameters)

@@ -14,10 +14,14 @@ from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 from nncli.optim.optimizers import OptimizerBase
 from nncli.optim.schedules import PlateauState
+from nncli.training.cross_fit import CrossFit
 from nncli.training.early_stopping import EarlyStopping
 
 StreamState: TypeAlias = dict[str, Any]
 """The state of a NumPy bit generator, as plain values."""
+
+CROSS_FIT = "cross_fit.Z"
+"""The name of the array of `CrossFit` in a snapshot."""
 
 NUMBERS = ("step", "epoch", "position", "first_loss", "epoch_loss", "learning_rate_factor")
 
@@ -80,7 +84,7 @@ class TrainState:
     sums their losses over rows; `first_loss` is that of the very first batch. `progress` () is the fraction of all
     steps that were taken before the current one. `order` is the state of the shuffle stream at the start of the current
     epoch, which determines the order of its rows. `learning_rate_factor` is halved if a diverging training goes back to
-    `last_good`.
+    `last_good`. `cross_fit` is None before the first epoch, without validation rows, or if they choose nothing.
     """
 
     parameters: Parameters
@@ -98,6 +102,7 @@ class TrainState:
     progress: Array = field(default_factory=lambda: np.zeros(()))
     order: StreamState = field(default_factory=dict)
     last_good: Snapshot | None = None
+    cross_fit: CrossFit | None = None
 
     @classmethod
     def create(
@@ -140,7 +145,10 @@ class TrainState:
         metadata["shuffle"] = self.streams.shuffle.bit_generator.state
         metadata["dropout"] = self.streams.dropout.bit_generator.state
         metadata["extra_dropout"] = [stream.bit_generator.state for stream in self.streams.extra_dropout]
-        return Snapshot(self.vectors, metadata)
+        if self.cross_fit is None:
+            return Snapshot(self.vectors, metadata)
+        metadata["cross_fit"] = [asdict(choice) for choice in self.cross_fit.choices]
+        return Snapshot({**self.vectors, CROSS_FIT: self.cross_fit.Z}, metadata)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Restore `snapshot` in place: views into the vectors stay valid.
@@ -163,3 +171,7 @@ class TrainState:
         self.streams.dropout.bit_generator.state = metadata["dropout"]
         for stream, saved in zip(self.streams.extra_dropout, metadata["extra_dropout"], strict=True):
             stream.bit_generator.state = saved
+        self.cross_fit = None  # absent before the first epoch, and in checkpoints of older versions
+        if CROSS_FIT in snapshot.arrays:
+            choices = [EarlyStopping(**choice) for choice in metadata["cross_fit"]]
+            self.cross_fit = CrossFit(snapshot.arrays[CROSS_FIT].copy(), choices)

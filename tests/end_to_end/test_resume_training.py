@@ -70,7 +70,7 @@ def examples_of(rows: int, seed: int) -> Dataset:
 
 
 TRAINING, VALIDATION = examples_of(ROWS, 1), examples_of(11, 2)
-HOLDOUT = ValidationSet(VALIDATION, "spread", True, lambda Z: float(Z.std()))
+HOLDOUT = ValidationSet(VALIDATION, "spread", True, lambda Z, rows=None: float(Z.std()))
 
 
 def arguments_of(

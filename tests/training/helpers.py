@@ -17,7 +17,7 @@ from nncli.nn.losses import MSE, CrossEntropy
 from nncli.nn.network import Network
 from nncli.optim.optimizers import Adam
 from nncli.optim.schedules import ConstantRate
-from nncli.training.arguments import TrainingArguments, ValidationSet
+from nncli.training.arguments import RowScore, TrainingArguments, ValidationSet
 from nncli.training.epoch import LoopSignal
 from nncli.training.loop import EpochReport, fit
 from nncli.training.state import RandomStreams, TrainState
@@ -67,7 +67,7 @@ def rows_of(arguments: TrainingArguments, n: int = 29, *, seed: int = 0, weighte
 
 
 def validation_set_of(
-    arguments: TrainingArguments, score: Callable[[Any], float] = lambda Z: float(Z.mean()), **options: Any
+    arguments: TrainingArguments, score: RowScore = lambda Z, rows=None: float(Z.mean()), **options: Any
 ) -> ValidationSet:
     return ValidationSet(rows_of(arguments, 17, seed=9), "mean", options.get("higher_is_better", False), score)
 
@@ -114,10 +114,16 @@ def timeless(reports: list[EpochReport]) -> list[EpochReport]:
     return [replace(report, seconds=0.0) for report in reports]
 
 
-def scripted(values: list[float]) -> Callable[[Any], float]:
-    """A score that follows a script, whatever the network says."""
-    script = iter(values)
-    return lambda Z: next(script)
+def scripted(values: list[float]) -> RowScore:
+    """A score that follows a script, epoch by epoch, whatever the network says; that of some rows is the same."""
+    script, current = iter(values), [0.0]
+
+    def score(Z: Any, rows: Any = None) -> float:
+        if rows is None:
+            current[0] = next(script)
+        return current[0]
+
+    return score
 
 
 FULL = network_of(

@@ -78,7 +78,7 @@ def test_the_penalty_is_that_of_the_weights_at_the_end_of_the_epoch() -> None:
 
 def test_the_validation_loss_is_that_of_the_present_weights_with_dropout_off() -> None:
     arguments = arguments_of(Dense(units=6, activation=Tanh()), BatchNorm(), Dropout(rate=0.5))
-    validation_set = validation_set_of(arguments, lambda Z: float(Z.sum()))
+    validation_set = validation_set_of(arguments, lambda Z, rows=None: float(Z.sum()))
     state = fresh(arguments)
     for report in reports_of(arguments, state, rows_of(arguments), validation_set):
         dataset = validation_set.dataset
@@ -90,7 +90,7 @@ def test_the_validation_loss_is_that_of_the_present_weights_with_dropout_off() -
 def test_the_validation_loss_is_weighted_as_its_rows_are() -> None:
     arguments = arguments_of(epochs=1)
     validation_set = ValidationSet(
-        rows_of(arguments, 17, seed=9, weighted=True), "mean", False, lambda Z: float(Z.mean())
+        rows_of(arguments, 17, seed=9, weighted=True), "mean", False, lambda Z, rows=None: float(Z.mean())
     )
     state, (report,) = train(arguments, validation_set=validation_set)
     dataset = validation_set.dataset

@@ -29,6 +29,13 @@ def read_groups(table: Table, name: str) -> Codes:
     return cells.rank("dense").to_numpy().astype(np.int64)
 
 
+def group_numbers(table: Table, name: str | None) -> Codes | None:
+    """A number for each row's group (rows,), where a missing cell is a group; None without such a column."""
+    if name is None or name not in table.names:
+        return None
+    return table.column(name).cast(pl.String).fill_null("").rank("dense").to_numpy().astype(np.int64)
+
+
 def read_times(table: Table, name: str) -> Codes:
     """The rank of each row's time (rows,), from 0. Times are numbers, or dates and times, typed or as text.
 

@@ -204,15 +204,15 @@ def score_folds(
     for i, (data, path) in enumerate(zip(fold_data, paths, strict=True)):
         rows = data.excluded_rows
         predictions = predict_table(Run(path).load_model(), table.take(rows), target)
-        scores = data.score(truth.take(rows), truth.take(data.used_rows), predictions)
+        scores = data.scored_rows(truth.take(rows), truth.take(data.used_rows), predictions).scores
         repeat, fold = divmod(i, record.folds)
-        scored.append(FoldScores(repeat + 1, fold + 1, len(rows), scores.model))
+        scored.append(FoldScores(repeat + 1, fold + 1, len(rows), scores))
         total[rows] += predictions.values
         counts[rows] += 1
         fold_of[rows] = fold + 1
     rows = np.flatnonzero(counts)
     predictions = Predictions(target, total[rows] / counts[rows], fold_data[0].config.precision)
-    combined = fold_data[0].score(truth.take(rows), truth, predictions)
+    combined = fold_data[0].scored_rows(truth.take(rows), truth, predictions).card()
     findings = (*fold_data[0].findings, *check_scores(combined, "out-of-fold"))
     numbers = rows + 1 if table.row_numbers is None else table.row_numbers[rows]
     columns = [pl.Series("row", numbers)] + ([pl.Series("fold", fold_of[rows])] if record.repeats == 1 else [])

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from nncli.config.loading import load_config
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.io.streams import is_stream
 from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.errors import config_error
 from nncli.pipeline.prepare.memory_limit import memory_limit
-from nncli.runs.manifest import member_folder
+from nncli.runs.manifest import CONFIG, member_folder
 
 MAX_MEMORY_LIMIT = 1e12
 """Bytes; a higher memory limit counts as none."""
+
+
+MIN_MEMBERS_OF_A_SHARED_FOLD = 6
+"""With fewer members a fold fewer would cost too many training rows."""
 
 
 def check_members(config: Config) -> None:
@@ -55,10 +60,34 @@ def check_table(config: Config) -> None:
         )
 
 
-def member_config(config: Config, i: int, run: Path, at_a_time: int) -> Config:
+def number_of_folds(members: int) -> int:
+    """The number of folds of an ensemble: from six members on one fewer, so that two members hold out the first fold.
+
+    Their predictions of it show how much the members differ on new rows; see nncli/metrics/averaging.py.
+    """
+    return members - 1 if members >= MIN_MEMBERS_OF_A_SHARED_FOLD else members
+
+
+def recorded_folds(run: Path, config: Config) -> int:
+    """The number of folds of an ensemble in the directory `run`, as its first member records it."""
+    path = run / member_folder(0) / CONFIG
+    validation = load_config(path).validation if path.exists() else None
+    return validation.folds if isinstance(validation, Fold) else number_of_folds(config.members)
+
+
+def has_joint_epoch(config: Config) -> bool:
+    """Whether one epoch is chosen for all members, by the out-of-fold rows of all.
+
+    With early stopping, or where the members do not hold out folds, each member has its own best epoch.
+    """
+    return config.bagging_mode == "folds" and config.early_stopping is None and config.metric != "loss"
+
+
+def member_config(config: Config, i: int, run: Path, at_a_time: int, folds: int | None = None) -> Config:
     """The configuration of member `i`, from 0, of the ensemble in the directory `run`, for training one network."""
+    folds = folds or number_of_folds(config.members)
     of_member: dict[str, Callable[[], object]] = {
-        "folds": lambda: Fold(folds=config.members, fold=i, seed=config.seed),
+        "folds": lambda: Fold(folds=folds, fold=i % folds, seed=config.seed),
         "seeds": lambda: config.validation,
         "bootstrap": lambda: Bootstrap(bootstrap=config.seed + i),
     }

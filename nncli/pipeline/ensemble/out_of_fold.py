@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,26 +12,27 @@ import numpy.typing as npt
 from nncli.checks.column import SplitTable
 from nncli.checks.notes import table_reading
 from nncli.checks.rows import training_warnings
-from nncli.checks.scores import check_scores
 from nncli.config.schema import Config
 from nncli.data.encoders.target import RegressionTarget, Target
 from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.splitting.folds import Fold
+from nncli.data.splitting.group_time import group_numbers
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
-from nncli.ensemble import AnyModel, Ensemble, EnsembleSpec, align_classes, n_outputs
+from nncli.ensemble import AnyModel, Ensemble, align_classes, n_outputs
 from nncli.findings import Finding, ordered
-from nncli.metrics.calibration import Calibration, fit_temperature, smoothed_log_loss
-from nncli.model import Model, Predictions
-from nncli.nn.losses import Loss
-from nncli.pipeline.ensemble.member_config import member_config
+from nncli.metrics.averaging import classification_factor, regression_factor
+from nncli.metrics.calibration import fit_temperature, smoothed_log_loss
+from nncli.model import Predictions
+from nncli.nn.losses import MIN_PROBABILITY, Loss
+from nncli.pipeline.ensemble.member_config import member_config, number_of_folds, recorded_folds
 from nncli.pipeline.prepare.fit import fit_classes, infer_loss
 from nncli.pipeline.prepare.load import load_labeled_rows
 from nncli.pipeline.prepare.record_rows import record_rows
 from nncli.pipeline.prepare.split import load_validation_file, split_indices, strata_of
 from nncli.pipeline.prepare.validation import check_metric, should_calibrate
 from nncli.runs.training_rows import TrainingRows
-from nncli.scoring import ScoreCard, Truth, baseline_predictions, score_card
+from nncli.scoring import Averaging, ScoredRows, Truth, baseline_predictions
 from nncli.training.state import RandomStreams
 from nncli.utils.logs import log_duration
 
@@ -45,7 +46,7 @@ class EnsembleData:
     """The rows of a table that have a target, for training an ensemble or a cross-validation on them.
 
     `validation_table` holds the validation rows that have a file of their own. `target` knows every class of the table,
-    and leaves numbers unscaled.
+    and leaves numbers unscaled. `folds` is the number of folds that the members hold out.
     """
 
     config: Config
@@ -54,6 +55,7 @@ class EnsembleData:
     target: Target
     loss: Loss
     findings: tuple[Finding, ...]
+    folds: int
 
     @classmethod
     def of(cls, config: Config, scratch: Scratch, *, all_columns: bool = False) -> EnsembleData:
@@ -79,7 +81,7 @@ class EnsembleData:
             *([of_target] if of_target else []),
             *(table_reading(validation_table.header) if validation_table is not None else ()),
         )
-        return cls(config, table, validation_table, target, loss, findings)
+        return cls(config, table, validation_table, target, loss, findings, number_of_folds(config.members))
 
     def with_checks(self, findings: Sequence[Finding] = ()) -> EnsembleData:
         """A copy with further `findings` and the warnings about the rows, which are those of a split for one network.
@@ -100,7 +102,7 @@ class EnsembleData:
     @property
     def members(self) -> list[Config]:
         """The configuration of each member; only what concerns the rows is used."""
-        return [member_config(self.config, i, Path(), 1) for i in range(self.config.members)]
+        return [member_config(self.config, i, Path(), 1, self.folds) for i in range(self.config.members)]
 
     @property
     def excluded_rows(self) -> npt.NDArray[np.int64]:
@@ -123,6 +125,10 @@ class EnsembleData:
         """
         return split_indices(member, self.table, self.target.task, RandomStreams.of(member.seed).split).validation
 
+    def of_run(self, run: Path) -> EnsembleData:
+        """A copy with the folds of the ensemble in the directory `run`."""
+        return replace(self, folds=recorded_folds(run, self.config))
+
     def without(self, fold: Fold) -> EnsembleData:
         """A copy with a fold of the rows left out."""
         data = self.config.data.model_copy(update={"leave_out": fold})
@@ -144,92 +150,55 @@ class EnsembleData:
         encoder = ensemble.members[0].spec.encoder
         return record_rows([self.table.take(self.used_rows), self.validation_table], encoder, self.target)
 
-    def build_ensemble(self, members: tuple[Model, ...]) -> BuiltEnsemble:
-        """Build the ensemble of trained members, calibrate it if configured, and score it.
+    def out_of_fold(
+        self, ensemble: Ensemble, recorded: Sequence[Predictions] | None = None
+    ) -> OutOfFoldPredictions | None:
+        """The members' predictions of their validation rows; None if there are no validation rows.
 
-        It is scored on all rows that are not left out, and out of fold: on the validation rows, each predicted by the
-        members that did not train on it; by all members where the validation rows have a file of their own.
+        They are computed, unless the members have `recorded` them.
         """
-        spec = EnsembleSpec(
-            members=len(members),
-            target=self.target,
-            loss=self.loss,
-            missing_values=self.config.data.missing_values,
-            dialect=self.table.header.dialect,
-        )
-        out_of_fold, calibration = self.out_of_fold(Ensemble(spec, members)), None
-        if out_of_fold is not None and should_calibrate(self.config, self.target, has_validation=True):
-            calibration = out_of_fold.calibrate()
-            spec = spec.model_copy(update={"temperature": calibration.temperature})
-        ensemble = Ensemble(spec, members)
-        used = self.table.take(self.used_rows)
-        training = self.truth(used)
-        training_scores = self.score(training, training, predict_table(ensemble, used, self.target))
-        validation_scores = (
-            None
-            if out_of_fold is None
-            else self.score(out_of_fold.rows, training, out_of_fold.predicted(spec.temperature))
-        )
-        return BuiltEnsemble(ensemble, training_scores, validation_scores, calibration)
-
-    def out_of_fold(self, ensemble: Ensemble) -> OutOfFoldPredictions | None:
-        """The members' predictions of their validation rows; None if there are no validation rows."""
         if self.validation_table is not None:
             table, positions = self.validation_table, [np.arange(len(self.validation_table))] * len(ensemble.members)
         else:
             table, positions = self.table, [self.held_out(member) for member in self.members]
         if not any(map(len, positions)):
             return None
-        predictions = [
+        predictions = recorded or [
             predict_table(member, table.take(rows), self.target)
             for member, rows in zip(ensemble.members, positions, strict=True)
         ]
-        return OutOfFoldPredictions.of(ensemble, table, self.truth(table), positions, predictions)
+        return OutOfFoldPredictions.of(ensemble, table, self.truth(table), positions, list(predictions))
 
     def truth(self, table: ColumnStore) -> LabeledRows:
         """The true targets of the rows of a table."""
         return truth_of(table, self.target, self.config)
 
-    def score(self, rows: LabeledRows, training: LabeledRows, predictions: Predictions) -> ScoreCard:
-        """Score predictions, and the baseline of the training rows."""
+    def scored_rows(self, rows: LabeledRows, training: LabeledRows, predictions: Predictions) -> ScoredRows:
+        """Rows for scoring, beside the baseline of the training rows."""
         baseline = baseline_predictions(self.target, training.y, training.weights, len(rows.y))
-        return score_card(predictions, baseline, rows.y, rows.weights, self.loss)
+        return ScoredRows(predictions, baseline, rows.y, rows.weights, self.loss, rows.groups)
 
 
 @dataclass(frozen=True)
 class LabeledRows:
-    """The true targets and the sample weights of some rows."""
+    """The true targets, the sample weights and the group numbers of some rows."""
 
     y: Truth
     weights: Weights | None
+    groups: npt.NDArray[np.int64] | None = None
 
     def take(self, rows: npt.NDArray[np.int64]) -> LabeledRows:
         """The rows at these positions."""
-        return LabeledRows(self.y[rows], None if self.weights is None else self.weights[rows])
+        weights = None if self.weights is None else self.weights[rows]
+        return LabeledRows(self.y[rows], weights, None if self.groups is None else self.groups[rows])
 
 
 def truth_of(table: ColumnStore, target: Target, config: Config) -> LabeledRows:
-    """Read the true targets and the sample weights of a table."""
-    weight = config.data.sample_weight
+    """Read the true targets, the sample weights and the group numbers of a table."""
+    weight, group = config.data.sample_weight, config.data.group
     weights = read_weights(table.columns([weight]), weight) if weight else None
-    return LabeledRows(target.read(table.columns(target.names)), weights)
-
-
-@dataclass(frozen=True)
-class BuiltEnsemble:
-    """An ensemble with its scores and its calibration."""
-
-    ensemble: Ensemble
-    training_scores: ScoreCard
-    validation_scores: ScoreCard | None
-    calibration: Calibration | None
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """The warnings about the scores."""
-        if self.validation_scores is None:
-            return check_scores(self.training_scores, "training")
-        return check_scores(self.validation_scores, "validation")
+    groups = group_numbers(table.columns([group]), group) if group in table.header.names else None
+    return LabeledRows(target.read(table.columns(target.names)), weights, groups)
 
 
 @dataclass(frozen=True)
@@ -267,23 +236,52 @@ class OutOfFoldPredictions:
             row_mask[rows] = True
         return mask
 
+    @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """The number of members (rows,) that did not train on each row."""
+        return np.asarray(self.oof_mask.sum(axis=0), np.int64)
+
     def predicted(self, temperature: float) -> Predictions:
         """For every row, the mean prediction of the members that did not train on it."""
-        total, counts = np.zeros((len(self.rows.y), self.ensemble.outputs)), np.zeros((len(self.rows.y), 1), np.int64)
-        for rows, predictions in zip(self.positions, self.member_predictions, strict=True):
-            total[rows] += predictions.with_temperature(temperature).values
-            counts[rows] += 1
-        return self.ensemble.mean(total, counts)
+        return self.ensemble.mean(self._sum(temperature, lambda values: values), self.counts[:, None])
 
-    def calibrate(self) -> Calibration:
-        """Fit a temperature to the members' predictions; it is 1 unless it improves the log loss of their mean."""
-        y, weights, rows = self.rows.y, self.rows.weights, np.concatenate(self.positions)
-        P = np.concatenate([predictions.values for predictions in self.member_predictions])
-        T = fit_temperature(P, y[rows], None if weights is None else weights[rows])
-        uncalibrated, calibrated = self.predicted(1.0).values, self.predicted(T).values
-        if smoothed_log_loss(y, calibrated, weights) >= smoothed_log_loss(y, uncalibrated, weights):
-            T, calibrated = 1.0, uncalibrated
-        return Calibration.of(T, y, uncalibrated, calibrated, weights)
+    def temperature(self, rows: npt.NDArray[np.bool_]) -> float:
+        """The temperature that fits the members' predictions of some rows; 1 unless it improves their mean's loss."""
+        mine = [rows[positions] for positions in self.positions]
+        where = np.concatenate([positions[own] for positions, own in zip(self.positions, mine, strict=True)])
+        P = np.concatenate([item.values[own] for item, own in zip(self.member_predictions, mine, strict=True)])
+        labeled, of_members = self.rows.take(np.flatnonzero(rows)), self.rows.take(where)
+        T = fit_temperature(P, of_members.y, of_members.weights)
+        uncalibrated, calibrated = self.predicted(1.0).values[rows], self.predicted(T).values[rows]
+        improves = smoothed_log_loss(labeled.y, calibrated, labeled.weights) < smoothed_log_loss(
+            labeled.y, uncalibrated, labeled.weights
+        )
+        return T if improves else 1.0
+
+    def averaging(self, temperature: float, scored: ScoredRows) -> Averaging | None:
+        """The expected gain of the mean of all members over the `scored` rows; None if no two members share a row."""
+        counts, members = self.counts, len(self.positions)
+        if counts.min() == members or counts.max() < 2:
+            return None
+        total = self._sum(temperature, lambda values: values)
+        if self.ensemble.spec.target.task == "classification":
+            logarithms = self._sum(temperature, lambda values: np.log(np.maximum(values, MIN_PROBABILITY)))
+            factors = (classification_factor(total, logarithms, counts, members),)
+        else:
+            squares = self._sum(temperature, np.square)
+            error = np.square(scored.predictions.values - scored.y)
+            mse = np.average(error, axis=0, weights=scored.weights)
+            factors = tuple(regression_factor(total, squares, counts, mse, members).tolist())
+        return Averaging(factors, int((counts >= 2).sum()))
+
+    def _sum(
+        self, temperature: float, function: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+    ) -> npt.NDArray[np.float64]:
+        """The sum (rows, outputs) over members of a function of their predictions."""
+        total = np.zeros((len(self.rows.y), self.ensemble.outputs))
+        for rows, predictions in zip(self.positions, self.member_predictions, strict=True):
+            total[rows] += function(predictions.with_temperature(temperature).values)
+        return total
 
 
 def predict_table(model: AnyModel, table: ColumnStore, target: Target) -> Predictions:

@@ -13,8 +13,10 @@ from nncli.config.schema import Config
 from nncli.data.store.scratch import Scratch, existing_parent
 from nncli.errors import NncliError
 from nncli.findings import Finding, warnings_json
-from nncli.pipeline.ensemble.member_config import check_members, member_config
-from nncli.pipeline.ensemble.out_of_fold import BuiltEnsemble, EnsembleData
+from nncli.pipeline.ensemble.build import BuiltEnsemble, build_ensemble
+from nncli.pipeline.ensemble.candidates import adopt_epoch, read_candidates
+from nncli.pipeline.ensemble.member_config import check_members, has_joint_epoch, member_config
+from nncli.pipeline.ensemble.out_of_fold import EnsembleData
 from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.executor import workers_for
 from nncli.pipeline.parallel.task import TaskStatus, TrainingTask
@@ -23,7 +25,6 @@ from nncli.pipeline.parallel.untrained import removed_if_untrained
 from nncli.pipeline.prepare.execution import Execution
 from nncli.pipeline.train.events import Event, Finished, MembersStarted
 from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged, command_line, new_manifest
-from nncli.runs.loader import read_model
 from nncli.runs.manifest import MEMBERS, Manifest, Status, member_folder
 from nncli.runs.run import Run
 from nncli.scoring import ScoreCard, scores_json
@@ -95,7 +96,7 @@ def _train(ensemble_run: EnsembleRun, stop: Callable[[], bool], scheduler: str |
         run=run.path,
         status="done" if built else "stopped",
         epochs=max(task.epochs for task in pool.outcomes.values()),
-        best_epoch=max(task.best_epoch for task in pool.outcomes.values()),
+        best_epoch=ensemble_run.best_epoch,
         seconds=time.perf_counter() - clock,
         training=built.training_scores if built else None,
         validation=built.validation_scores if built else None,
@@ -144,13 +145,17 @@ class EnsembleRun:
         run.save_manifest(manifest)
         run.save_config(data.config)
         run.drop_spec()
-        return cls(data, run, manifest)
+        return cls(data.of_run(run.path), run, manifest)
 
     def tasks(self, at_a_time: int, first: int = 0) -> list[TrainingTask]:
         """The training of each member, numbered from `first`; `at_a_time` of them share the memory."""
         path = self.run.path.absolute()
-        members = [member_config(self.data.config, i, path, at_a_time) for i in range(self.data.config.members)]
-        return [TrainingTask(first + i, member, str(path / member_folder(i))) for i, member in enumerate(members)]
+        config, folds = self.data.config, self.data.folds
+        members = [member_config(config, i, path, at_a_time, folds) for i in range(config.members)]
+        return [
+            TrainingTask(first + i, member, str(path / member_folder(i)), has_joint_epoch(config))
+            for i, member in enumerate(members)
+        ]
 
     def finalize(self) -> BuiltEnsemble | None:
         """Build and score the ensemble, and write both to the run directory; None unless all members are done."""
@@ -158,24 +163,38 @@ class EnsembleRun:
         if any(task.status != "done" for task in statuses):
             self._close("stopped")
             return None
-        models = tuple(read_model(self.run.path / member_folder(i)) for i in range(len(statuses)))
+        data, run = self.data, self.run
         with log_duration("scoring") as stage:
-            built = self.data.build_ensemble(models)
-            stage.details.append(f"{len(models):,} members together")
+            rows = [len(data.held_out(member)) for member in data.members]
+            if data.validation_table is not None:
+                rows = [len(data.validation_table)] * len(statuses)
+            joint = has_joint_epoch(data.config)
+            candidates = read_candidates(run.path, len(statuses), data.target, rows, joint=joint)
+            built = build_ensemble(data, candidates)
+            stage.details.append(f"{len(statuses):,} members together")
+        epoch = candidates[built.candidate].epoch
+        if epoch:
+            adopt_epoch(run.path, built, epoch)
         metrics = {
             "training": scores_json(built.training_scores),
             "validation": self._validation_json(built.validation_scores),
             "findings": warnings_json([*self.data.findings, *built.findings]),
         }
         with batched_fsync():
-            self.run.save_metrics(
-                {**metrics, "calibration": asdict(built.calibration)} if built.calibration else metrics
-            )
-            self.run.save_spec(built.ensemble.spec)
-            self.run.save_training_rows(self.data.record_rows(built.ensemble))
+            run.save_metrics({**metrics, "calibration": asdict(built.calibration)} if built.calibration else metrics)
+            run.save_spec(built.ensemble.spec)
+            run.save_training_rows(data.record_rows(built.ensemble))
+            if built.validation is not None:
+                run.save_validation(built.validation)
+        models = built.ensemble.members
         features = len({column.name for model in models for column in model.spec.encoder.columns})
         self._close("done", features=features, parameters=sum(model.spec.network.layout.size for model in models))
         return built
+
+    @property
+    def best_epoch(self) -> int:
+        """The best epoch of the members, the largest if they differ."""
+        return max(TaskStatus.read(task).best_epoch for task in self.tasks(1))
 
     def abort(self, error: BaseException) -> None:
         """Write to the manifest that an error or a second stop signal ended the training."""
@@ -189,7 +208,7 @@ class EnsembleRun:
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round((self.manifest.seconds or 0.0) + time.perf_counter() - self.clock, 3),
             "epochs": max(task.epochs for task in statuses),
-            "best_epoch": max(task.best_epoch for task in statuses),
+            "best_epoch": self.best_epoch,
         }
         self.run.save_manifest(self.manifest.model_copy(update={**update, **more}))
 

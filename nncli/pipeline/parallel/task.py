@@ -26,11 +26,15 @@ LOCK_TIMEOUT = 30.0
 
 @dataclass(frozen=True)
 class TrainingTask:
-    """The training of one network, `config`, into the directory `path`; tasks are numbered from 0."""
+    """The training of one network, `config`, into the directory `path`; tasks are numbered from 0.
+
+    With `snapshots` the weights after some epochs are kept.
+    """
 
     number: int
     config: Config
     path: str
+    snapshots: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,12 +116,12 @@ def _wait_for_lock(task: TrainingTask, stop: Callable[[], bool]) -> Generator[Ev
 def _events(task: TrainingTask, stop: Callable[[], bool]) -> Generator[Event, None, None]:
     path = Path(task.path)
     if not os.path.lexists(path):
-        yield from train_network(task.config, path, stop=stop, with_checks=False)
+        yield from train_network(task.config, path, stop=stop, with_checks=False, snapshots=task.snapshots)
         return
     run = Run.open(path)
     changes = _changes(run, task.config)
     if not is_done(run.load_manifest(), changes):
-        yield from resume_network(run, changes, stop=stop, with_checks=False)
+        yield from resume_network(run, changes, stop=stop, with_checks=False, snapshots=task.snapshots)
 
 
 def is_done(manifest: Manifest, changes: list[str]) -> bool:

@@ -55,17 +55,28 @@ def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) 
 
 
 def build_arguments(
-    config: Config, spec: ModelSpec, n_rows: int, monitor: str, row_numbers: npt.NDArray[np.int64] | None
+    config: Config,
+    spec: ModelSpec,
+    n_rows: int,
+    monitor: str,
+    row_numbers: npt.NDArray[np.int64] | None,
+    *,
+    snapshots: bool = False,
 ) -> TrainingArguments:
-    """The arguments of a training on `n_rows` rows, whose numbers in their table are `row_numbers` (None: all rows)."""
+    """The arguments of a training on `n_rows` rows, whose numbers in their table are `row_numbers` (None: all rows).
+
+    With `snapshots` the weights after some epochs are kept.
+    """
     stopping, target = config.early_stopping, spec.target
+    schedule, epochs = schedule_of(config, spec.loss), epochs_of(config, n_rows)
     return TrainingArguments(
         network=spec.network,
         loss=spec.loss,
         optimizer=config.optimizer,
-        schedule=schedule_of(config, spec.loss),
+        schedule=schedule,
         batch_size=batch_rows(config, n_rows),
-        epochs=epochs_of(config, n_rows),
+        epochs=epochs,
+        snapshot_epochs=schedule.snapshot_epochs(epochs) if snapshots else (),
         l1=config.l1,
         l2=config.l2,
         clip_norm=config.clip_norm,

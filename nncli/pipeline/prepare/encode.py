@@ -17,6 +17,7 @@ from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.target import RegressionTarget, Target
 from nncli.data.io.prefetch import prefetch
 from nncli.data.sample_weights import Weights, class_weights, combine, read_weights
+from nncli.data.splitting.group_time import group_numbers
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
@@ -29,13 +30,14 @@ class PreparedRows:
     """Rows encoded for the network, with their targets and sample weights as in the table.
 
     `y` holds class codes (rows,) or numbers in their own units (rows, targets); `row_numbers` (rows,) each row's
-    number in its table, from 1, or None for all rows in order.
+    number in its table, from 1, or None for all rows in order; `groups` (rows,) the number of its group, or None.
     """
 
     dataset: Dataset
     y: npt.NDArray[Any]
     weights: Weights | None
     row_numbers: npt.NDArray[np.int64] | None = None
+    groups: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -74,7 +76,9 @@ def encode(
         y, encoded_y = numbers, _encode_target(table, target, numbers, network)
     weights = combine(sample_weight, class_weight)
     scaled = None if weights is None else weights.astype(network.precision)
-    return PreparedRows(Dataset(X, codes, encoded_y, scaled, storage), y, sample_weight, store.row_numbers)
+    group = config.data.group if config.data.group in store.header.names else None
+    groups = None if group is None else group_numbers(store.columns([group]), group)
+    return PreparedRows(Dataset(X, codes, encoded_y, scaled, storage), y, sample_weight, store.row_numbers, groups)
 
 
 def _encode_features(

@@ -65,7 +65,9 @@ class PreparedTraining:
     findings: tuple[Finding, ...]
 
 
-def prepare(config: Config, scratch: Scratch | None = None, *, with_checks: bool = False) -> PreparedTraining:
+def prepare(
+    config: Config, scratch: Scratch | None = None, *, with_checks: bool = False, snapshots: bool = False
+) -> PreparedTraining:
     """Load the tables and build everything that training needs; `with_checks` adds the warnings about the rows.
 
     Encoded rows beyond the memory limit are kept in files of the `scratch`, which must stay open; without a scratch
@@ -97,7 +99,7 @@ def prepare(config: Config, scratch: Scratch | None = None, *, with_checks: bool
     return PreparedTraining(
         config=config,
         spec=spec,
-        arguments=build_arguments(config, spec, len(training), monitor, training.row_numbers),
+        arguments=build_arguments(config, spec, len(training), monitor, training.row_numbers, snapshots=snapshots),
         streams=streams,
         training=training,
         validation=validation,

@@ -35,12 +35,15 @@ def validation_set(config: Config, spec: ModelSpec, validation: PreparedRows | N
     name, metric = check_metric(config, spec.target)
     if validation is None:
         return None
-    rows = validation
+    y, weights = validation.y, validation.weights
 
-    def score(Z: npt.NDArray[np.floating[Any]]) -> float:
-        return metric(rows.y, decode(spec, Z).values, rows.weights)
+    def score(Z: npt.NDArray[np.floating[Any]], rows: npt.NDArray[np.int64] | None = None) -> float:
+        values = decode(spec, Z).values
+        if rows is None:
+            return metric(y, values, weights)
+        return metric(y[rows], values, None if weights is None else weights[rows])
 
-    return ValidationSet(rows.dataset, name, higher_is_better(name), score)
+    return ValidationSet(validation.dataset, name, higher_is_better(name), score)
 
 
 def check_metric(config: Config, target: Target) -> tuple[str, BoundMetric]:

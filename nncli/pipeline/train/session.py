@@ -16,15 +16,15 @@ from nncli.checks.scores import check_scores
 from nncli.config.schema import Checkpoint
 from nncli.errors import Location, NncliError
 from nncli.findings import Finding, warnings_json
-from nncli.metrics.calibration import calibrate
 from nncli.model import Model, Predictions
 from nncli.pipeline.prepare.encode import PreparedRows
 from nncli.pipeline.prepare.prepare import PreparedTraining
+from nncli.pipeline.train.cross_fitted import CrossFittedPredictions, cross_fit_predictions
 from nncli.pipeline.train.events import Event, Finished, Started
 from nncli.runs.checkpoints import save_checkpoint
 from nncli.runs.manifest import Manifest, Status
 from nncli.runs.run import Run
-from nncli.scoring import ScoreCard, baseline_predictions, score_card, scores_json
+from nncli.scoring import ScoreCard, ScoredRows, baseline_predictions, scores_json, validation_card
 from nncli.training.epoch import DivergedError, LoopSignal
 from nncli.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
 from nncli.training.state import TrainState
@@ -144,16 +144,17 @@ class TrainingSession:
             predictions = self._predict(training)
             if not _is_finite(predictions):
                 raise _non_finite_output(self._state.epoch)
-            held_out = None if validation is None else self._predict(validation)
-            calibration = None
-            if self._prepared.config.calibration != "none" and validation is not None and held_out is not None:
-                calibration = calibrate(held_out.values, validation.y, validation.weights)
-                self._temperature = calibration.temperature
+            cross_fitted = None
+            if validation is not None:
+                cross_fitted = cross_fit_predictions(
+                    self._prepared, validation, self._predict(validation), self._state.cross_fit
+                )
+                self._temperature = cross_fitted.temperature
                 predictions = predictions.with_temperature(self._temperature)
-                held_out = held_out.with_temperature(self._temperature)
+                self._directory.save_validation(cross_fitted.predictions)
             scores = TrainingScores(
-                self._score_card(training, predictions),
-                None if validation is None or held_out is None else self._score_card(validation, held_out),
+                self._scored_rows(training, predictions).card(),
+                None if validation is None or cross_fitted is None else self._validation_card(validation, cross_fitted),
             )
         warnings = scores.warnings if self._end_status() == "done" else ()
         metrics = {
@@ -161,6 +162,7 @@ class TrainingSession:
             "validation": scores_json(scores.validation),
             "findings": warnings_json([*self._prepared.findings, *warnings]),
         }
+        calibration = cross_fitted and cross_fitted.calibration
         self._directory.save_metrics({**metrics, "calibration": asdict(calibration)} if calibration else metrics)
         return scores
 
@@ -172,7 +174,7 @@ class TrainingSession:
             self._directory.save_spec(self._prepared.spec.model_copy(update={"temperature": self._temperature}))
             self._directory.restore_config(config)
             if keep_weights:
-                self._directory.save_weights(self._model)
+                self._directory.save_weights(self._model.parameters)
             else:
                 self._directory.drop_weights()
             self._directory.save_history(self._reports, self._metric)
@@ -239,6 +241,8 @@ class TrainingSession:
                     del reports[event.epoch :]
                 if isinstance(event, EpochReport):
                     reports.append(event)
+                    if event.epoch in self._prepared.arguments.snapshot_epochs:  # before a checkpoint of this epoch
+                        self._directory.save_snapshot(event.epoch, state.parameters)
                     if self._timer.after_epoch(event.epoch, state.step):
                         self._save()
                 yield event
@@ -248,7 +252,7 @@ class TrainingSession:
         """Save a checkpoint, and the weights of the best epoch, which predict while the training goes on."""
         self.checkpoint()
         if self._best_epoch:
-            self._directory.save_weights(self._model)
+            self._directory.save_weights(self._model.parameters)
 
     def _end_status(self) -> Literal["done", "stopped"]:
         """Whether all epochs are done, or early stopping has ended them, or the training was stopped."""
@@ -270,10 +274,14 @@ class TrainingSession:
     def _predict(self, rows: PreparedRows) -> Predictions:
         return _predict(self._model, rows, self._prepared.arguments.n_shards)
 
-    def _score_card(self, rows: PreparedRows, predictions: Predictions) -> ScoreCard:
+    def _scored_rows(self, rows: PreparedRows, predictions: Predictions) -> ScoredRows:
         training, spec = self._prepared.training, self._prepared.spec
         baseline = baseline_predictions(spec.target, training.y, training.weights, len(rows))
-        return score_card(predictions, baseline, rows.y, rows.weights, spec.loss)
+        return ScoredRows(predictions, baseline, rows.y, rows.weights, spec.loss, rows.groups)
+
+    def _validation_card(self, rows: PreparedRows, cross_fitted: CrossFittedPredictions) -> ScoreCard:
+        scored = self._scored_rows(rows, cross_fitted.predictions)
+        return validation_card(scored, self._prepared.config.seed, optimistic=cross_fitted.optimistic)
 
     def _close_diverged(self, error: DivergedError) -> DivergedError:
         """Close the run directory after divergence, and return the error that says what was kept."""

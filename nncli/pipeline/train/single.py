@@ -39,15 +39,17 @@ def train_network(
     *,
     findings: Sequence[Finding] = (),
     with_checks: bool = True,
+    snapshots: bool = False,
 ) -> Generator[Event, None, None]:
     """Train one network into a new run directory, yielding `Started`, an `EpochReport` per epoch, and `Finished`.
 
     `findings` precede those of the training. `with_checks` adds the warnings about the rows; for a member of an
-    ensemble the ensemble has them.
+    ensemble the ensemble has them. With `snapshots` the weights after some epochs are kept, for a choice among them
+    after the training.
     """
     started = datetime.now(UTC)
     with Scratch(existing_parent(path)) as scratch:
-        prepared = prepare(config, scratch, with_checks=with_checks)
+        prepared = prepare(config, scratch, with_checks=with_checks, snapshots=snapshots)
         execution, of_execution = choose_execution(prepared)
         with execution.activate(prepared, [*findings, *([of_execution] if of_execution else [])]) as prepared:
             state = TrainState.create(
@@ -81,6 +83,7 @@ def resume_network(
     *,
     findings: Sequence[Finding] = (),
     with_checks: bool = True,
+    snapshots: bool = False,
 ) -> Generator[Event, None, None]:
     """Resume the training of one network from its latest checkpoint; the result has the same bits.
 
@@ -93,7 +96,7 @@ def resume_network(
         execution = recorded_execution(manifest)
         execution.check_available(str(run.path))
         check_tables_unchanged(config, manifest)
-        prepared = prepare(config, scratch, with_checks=with_checks)
+        prepared = prepare(config, scratch, with_checks=with_checks, snapshots=snapshots)
         saved_spec = read_spec(run.path, manifest).model_copy(
             update={"temperature": 1.0}
         )  # the temperature is fitted again at the end

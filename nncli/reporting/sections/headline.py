@@ -7,11 +7,11 @@ from collections.abc import Callable
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.linear_model import LinearBenchmark
 from nncli.evaluation.run_summary import RunSummary
-from nncli.evaluation.score_intervals import ScoresWithIntervals, ScoreWithInterval
 from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.reporting.page import Tile, Verdict
 from nncli.reporting.sections.overview import quoted_name, scored_rows
 from nncli.runs.manifest import Manifest
+from nncli.scoring import ScoresWithIntervals, ScoreWithInterval
 from nncli.text import format_number, format_percent
 
 MAX_VERDICTS = 3

@@ -7,10 +7,10 @@ from datetime import datetime
 from nncli.ensemble import Ensemble
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.run_summary import RunSummary
-from nncli.evaluation.score_intervals import ScoresWithIntervals
 from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.reporting.page import Facts, Notice, Section, display
 from nncli.runs.manifest import Manifest
+from nncli.scoring import ScoresWithIntervals
 from nncli.text import format_number, format_percent
 from nncli.utils.logs import format_duration
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.linear_model import LinearBenchmark
-from nncli.evaluation.score_intervals import ScoresWithIntervals, ScoreWithInterval
 from nncli.metrics.bootstrap import MAX_ROWS, RESAMPLES, ConfidenceInterval
 from nncli.metrics.classification import accuracy
 from nncli.metrics.registry import METRICS, has_baseline
@@ -14,6 +13,7 @@ from nncli.reporting.page import Details, Facts, Notice, Paragraph, Part, Sectio
 from nncli.reporting.sections.overview import scored_rows
 from nncli.reporting.statistics import max_error_rate
 from nncli.runs.history import RecordedMetrics, RecordedScores
+from nncli.scoring import ScoresWithIntervals, ScoreWithInterval
 from nncli.text import format_number, format_percent
 
 NAME, TITLE = "scores", "Scores"

@@ -15,13 +15,13 @@ from nncli.data.encoders.kinds import infer_kind
 from nncli.data.sample_weights import Weights
 from nncli.errors import DataError
 from nncli.evaluation.held_out import HeldOutPredictions
-from nncli.evaluation.score_intervals import ScoresWithIntervals
 from nncli.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, bootstrap_means
 from nncli.metrics.significance import max_t_test
 from nncli.reporting.charts import Range, ranges
 from nncli.reporting.page import Details, Paragraph, Part, Section, Table, display
 from nncli.reporting.sections.scores import format_interval
 from nncli.reporting.statistics import Floats, row_errors
+from nncli.scoring import ScoresWithIntervals
 from nncli.text import format_number, format_percent
 
 MAX_COLUMNS = 100

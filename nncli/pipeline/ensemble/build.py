@@ -1,0 +1,197 @@
+"""Building an ensemble of trained members: one epoch for all, the temperature, and scores of rows that chose neither.
+
+Where the members kept snapshots, the epoch is the one with the best value on the out-of-fold rows of all members. For
+scoring, the rows of each fold are predicted at the epoch, and with the temperature, that the other folds choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.checks.scores import check_scores
+from nncli.data.sample_weights import class_weights
+from nncli.ensemble import Ensemble, EnsembleSpec
+from nncli.findings import Finding
+from nncli.metrics.calibration import CALIBRATED_LOG_LOSS, Calibration, smoothed_log_loss
+from nncli.metrics.registry import higher_is_better
+from nncli.model import Model, Predictions
+from nncli.pipeline.ensemble.out_of_fold import EnsembleData, LabeledRows, OutOfFoldPredictions, predict_table
+from nncli.pipeline.prepare.validation import monitor_name, should_calibrate
+from nncli.scoring import ScoreCard, single_metric, validation_card
+from nncli.training.cross_fit import group_numbers
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The members after an epoch, 0 for the best epoch of each.
+
+    `recorded` are the predictions of their validation rows that the members kept for scoring; None: those of the
+    members themselves.
+    """
+
+    epoch: int
+    members: tuple[Model, ...]
+    recorded: tuple[Predictions, ...] | None = None
+
+
+@dataclass(frozen=True)
+class BuiltEnsemble:
+    """An ensemble with its scores and its calibration.
+
+    `candidate` is the number of the chosen candidate, and `validation` the predictions of the validation rows that are
+    scored; `member_predictions` are those of each member for its own validation rows.
+    """
+
+    ensemble: Ensemble
+    candidate: int
+    training_scores: ScoreCard
+    validation_scores: ScoreCard | None = None
+    validation: Predictions | None = None
+    member_predictions: tuple[Predictions, ...] = ()
+    calibration: Calibration | None = None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The warnings about the scores."""
+        if self.validation_scores is None:
+            return check_scores(self.training_scores, "training")
+        return check_scores(self.validation_scores, "validation")
+
+
+def build_ensemble(data: EnsembleData, candidates: Sequence[Candidate]) -> BuiltEnsemble:
+    """Build the ensemble of trained members, calibrate it if configured, and score it.
+
+    It is scored on all rows that are not left out, and out of fold: on the validation rows, each predicted by the
+    members that did not train on it; by all members where the validation rows have a file of their own.
+    """
+    spec = EnsembleSpec(
+        members=len(candidates[0].members),
+        target=data.target,
+        loss=data.loss,
+        missing_values=data.config.data.missing_values,
+        dialect=data.table.header.dialect,
+    )
+    choice = EpochChoice.of(data, spec, candidates)
+    best, temperature = (0, 1.0) if choice is None else choice.choose(np.ones(choice.n_rows, np.bool_))
+    ensemble = Ensemble(spec.model_copy(update={"temperature": temperature}), candidates[best].members)
+    used = data.table.take(data.used_rows)
+    training = data.truth(used)
+    training_scores = data.scored_rows(training, training, predict_table(ensemble, used, data.target)).card()
+    if choice is None:
+        return BuiltEnsemble(ensemble, best, training_scores)
+    rows, uncalibrated = choice.scored[best].rows, choice.cross_fit(calibrates=False)
+    validation = choice.cross_fit(calibrates=choice.calibrates)
+    scored = data.scored_rows(rows, training, validation)
+    scored = replace(scored, averaging=choice.actual[best].averaging(temperature, scored))
+    return BuiltEnsemble(
+        ensemble=ensemble,
+        candidate=best,
+        training_scores=training_scores,
+        validation_scores=validation_card(scored, data.config.seed, optimistic=choice.is_optimistic(candidates)),
+        validation=validation,
+        member_predictions=choice.actual[best].member_predictions,
+        calibration=Calibration.of(temperature, rows.y, uncalibrated.values, validation.values, rows.weights)
+        if choice.calibrates
+        else None,
+    )
+
+
+@dataclass(frozen=True)
+class EpochChoice:
+    """The choice of a candidate and a temperature by out-of-fold rows, for all rows or for those of other folds.
+
+    `actual` are the out-of-fold predictions of each candidate, `scored` the same or those that the members recorded.
+    `class_weight` (classes,) are the weights of the training loss, or None. `parts` (rows,) numbers the part of each
+    row: its fold, or one of five where the members hold out no folds.
+    """
+
+    monitor: str
+    calibrates: bool
+    class_weight: npt.NDArray[np.float64] | None
+    parts: npt.NDArray[np.int64]
+    actual: tuple[OutOfFoldPredictions, ...]
+    scored: tuple[OutOfFoldPredictions, ...]
+
+    @classmethod
+    def of(cls, data: EnsembleData, spec: EnsembleSpec, candidates: Sequence[Candidate]) -> EpochChoice | None:
+        """The choice among candidates; None if there are no validation rows."""
+        actual = [data.out_of_fold(Ensemble(spec, one.members)) for one in candidates]
+        scored = [
+            data.out_of_fold(Ensemble(spec, one.members), one.recorded) if one.recorded else same
+            for one, same in zip(candidates, actual, strict=True)
+        ]
+        if actual[0] is None:
+            return None
+        first = actual[0]
+        is_folds = data.config.bagging_mode == "folds"
+        return cls(
+            monitor=monitor_name(data.config, data.target.task, has_validation=True),
+            calibrates=should_calibrate(data.config, data.target, has_validation=True),
+            class_weight=_class_weights(data),
+            parts=first.oof_mask.argmax(axis=0) if is_folds else group_numbers(len(first.rows.y)),
+            actual=tuple(one for one in actual if one is not None),
+            scored=tuple(one for one in scored if one is not None),
+        )
+
+    @property
+    def n_rows(self) -> int:
+        """The number of validation rows."""
+        return len(self.parts)
+
+    def is_optimistic(self, candidates: Sequence[Candidate]) -> bool:
+        """Whether rows are scored at an epoch or with a temperature that they chose."""
+        first = candidates[0]
+        chosen_by_members = first.epoch == 0 and first.recorded is None and self.monitor != "loss"
+        return chosen_by_members or len(np.unique(self.parts)) < 2
+
+    def choose(self, rows: npt.NDArray[np.bool_], *, scored: bool = False) -> tuple[int, float]:
+        """The candidate with the best value on some rows, the last of equals, and the temperature that fits them."""
+        among = self.scored if scored else self.actual
+        values = [self._value(one, rows) for one in among] if len(among) > 1 else [0.0]
+        best = len(values) - 1 - int(np.argmin(values[::-1]))
+        return best, among[best].temperature(rows) if self.calibrates else 1.0
+
+    def cross_fit(self, *, calibrates: bool) -> Predictions:
+        """Predict the rows of each part by the candidate, and with the temperature, that the other parts choose."""
+        predictions = self.scored[0].predicted(1.0)
+        values = predictions.values.copy()
+        for part in np.unique(self.parts):
+            own = self.parts == part
+            best, temperature = self.choose(~own if not own.all() else own, scored=True)
+            values[own] = self.scored[best].predicted(temperature if calibrates else 1.0).values[own]
+        return replace(predictions, values=values)
+
+    def _value(self, predictions: OutOfFoldPredictions, rows: npt.NDArray[np.bool_]) -> float:
+        """The monitored value of some rows; lower is better."""
+        labeled = predictions.rows.take(np.flatnonzero(rows))
+        spec = predictions.ensemble.spec
+        if self.monitor == f"val_{CALIBRATED_LOG_LOSS.name}":
+            P = predictions.predicted(predictions.temperature(rows)).values[rows]
+            return smoothed_log_loss(labeled.y, P, labeled.weights)
+        values = predictions.predicted(1.0).values[rows]
+        if self.monitor == "val_loss":
+            weights = labeled.weights
+            if self.class_weight is not None:
+                weights = self.class_weight[labeled.y] * (1.0 if weights is None else weights)
+            return _mean_loss(predictions, replace(labeled, weights=weights), values)
+        name = self.monitor.removeprefix("val_")
+        value = single_metric(spec.target, name)(labeled.y, values, labeled.weights)
+        return -value if higher_is_better(name) else value
+
+
+def _class_weights(data: EnsembleData) -> npt.NDArray[np.float64] | None:
+    if data.config.class_weight is None or data.target.task == "regression":
+        return None
+    return class_weights(data.config.class_weight, data.target.labels, data.truth(data.table).y)
+
+
+def _mean_loss(predictions: OutOfFoldPredictions, rows: LabeledRows, values: npt.NDArray[np.float64]) -> float:
+    """The mean of the training loss, in the scale of the first member's target."""
+    target, loss = predictions.ensemble.members[0].spec.target, predictions.ensemble.spec.loss
+    scale = 1.0 if target.task == "classification" else np.array(target.scales)
+    with np.errstate(all="ignore"):
+        return float(np.average(loss.per_row(values, rows.y, scale=scale), weights=rows.weights))

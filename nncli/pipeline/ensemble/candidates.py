@@ -1,0 +1,72 @@
+"""The candidates for an ensemble in its run directory: the weights of all members after the same epoch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from nncli.data.encoders.target import Target
+from nncli.ensemble import align_classes
+from nncli.model import Model, ModelSpec, Predictions
+from nncli.pipeline.ensemble.build import BuiltEnsemble, Candidate
+from nncli.runs.history import read_history
+from nncli.runs.loader import read_model, read_spec
+from nncli.runs.manifest import member_folder
+from nncli.runs.run import Run
+from nncli.runs.snapshots import read_snapshot, snapshot_epochs
+from nncli.runs.validation_predictions import read_validation
+
+
+def read_candidates(run: Path, members: int, target: Target, rows: list[int], *, joint: bool) -> list[Candidate]:
+    """The candidates of an ensemble whose members are done, in the order of their epochs.
+
+    If one epoch is chosen for all members, these are the epochs of which every member kept the weights. Otherwise, and
+    where older versions began the training, there is one candidate, of the best epoch of each member. `rows` are the
+    numbers of validation rows of the members.
+
+    Raises:
+        RunError: a file of a member is missing or damaged.
+    """
+    folders = [run / member_folder(i) for i in range(members)]
+    epochs = set.intersection(*(snapshot_epochs(folder) for folder in folders)) if joint else set()
+    if epochs:
+        specs = [read_spec(folder, Run(folder).load_manifest()) for folder in folders]
+        return [
+            Candidate(epoch, tuple(map(_snapshot_model, folders, specs, [epoch] * members))) for epoch in sorted(epochs)
+        ]
+    recorded = [_recorded(folder, target, count) for folder, count in zip(folders, rows, strict=True)]
+    all_recorded = tuple(one for one in recorded if one is not None)
+    return [
+        Candidate(
+            0,
+            tuple(read_model(folder) for folder in folders),
+            all_recorded if len(all_recorded) == members else None,
+        )
+    ]
+
+
+def _snapshot_model(folder: Path, spec: ModelSpec, epoch: int) -> Model:
+    return Model(spec, read_snapshot(folder, epoch, spec))
+
+
+def _recorded(folder: Path, target: Target, rows: int) -> Predictions | None:
+    """The predictions that a member kept of its validation rows, with the classes of `target`."""
+    manifest = Run(folder).load_manifest()
+    kept = read_validation(folder, manifest, read_spec(folder, manifest).target, rows)
+    return None if kept is None else replace(kept, target=target, values=align_classes(target, kept))
+
+
+def adopt_epoch(run: Path, built: BuiltEnsemble, epoch: int) -> None:
+    """Make the weights after `epoch` those of every member, with the manifest and the history of its best epoch."""
+    for i, (model, predictions) in enumerate(zip(built.ensemble.members, built.member_predictions, strict=True)):
+        member = Run(run / member_folder(i))
+        manifest = member.load_manifest()
+        history = read_history(member.path, manifest)
+        reports = [
+            replace(report, is_best=report.epoch == epoch or (report.is_best and report.epoch < epoch))
+            for report in history.reports
+        ]
+        member.save_weights(model.parameters)
+        member.save_validation(predictions)
+        member.save_history(reports, history.metric)
+        member.save_manifest(manifest.model_copy(update={"best_epoch": epoch}))

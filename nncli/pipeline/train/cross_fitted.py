@@ -1,0 +1,57 @@
+"""Cross-fitted predictions of the validation rows of one network: other rows chose the epoch and the temperature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nncli.metrics.calibration import Calibration, fit_temperature
+from nncli.model import Predictions, decode
+from nncli.pipeline.prepare.encode import PreparedRows
+from nncli.pipeline.prepare.prepare import PreparedTraining
+from nncli.training.cross_fit import CrossFit, group_numbers, number_of_groups
+
+
+@dataclass(frozen=True)
+class CrossFittedPredictions:
+    """Predictions for scoring, and the `temperature` of the model, fitted to all validation rows at its best epoch.
+
+    `calibration` is None without temperature scaling. The predictions are `optimistic` if the rows themselves chose the
+    epoch or the temperature: there is one row, or the training began with an older version.
+    """
+
+    predictions: Predictions
+    temperature: float
+    calibration: Calibration | None
+    optimistic: bool
+
+
+def cross_fit_predictions(
+    prepared: PreparedTraining, rows: PreparedRows, at_best_epoch: Predictions, cross_fit: CrossFit | None
+) -> CrossFittedPredictions:
+    """The predictions of the validation rows, from those of the best epoch if these rows chose nothing."""
+    optimistic, uncalibrated = prepared.arguments.monitor != "loss", at_best_epoch
+    if cross_fit is not None and all(cross_fit.epochs):
+        optimistic = False
+        with np.errstate(all="ignore"):
+            uncalibrated = decode(prepared.spec, cross_fit.Z)
+    if prepared.config.calibration == "none":
+        return CrossFittedPredictions(uncalibrated, 1.0, None, optimistic)
+    temperature = fit_temperature(at_best_epoch.values, rows.y, rows.weights)
+    calibrated = cross_fit_temperature(uncalibrated, rows)
+    calibration = Calibration.of(temperature, rows.y, uncalibrated.values, calibrated.values, rows.weights)
+    return CrossFittedPredictions(calibrated, temperature, calibration, optimistic or len(rows) == 1)
+
+
+def cross_fit_temperature(predictions: Predictions, rows: PreparedRows) -> Predictions:
+    """Calibrate the predictions of each group of rows with the temperature that fits the other groups."""
+    if number_of_groups(len(rows)) == 1:
+        return predictions.with_temperature(fit_temperature(predictions.values, rows.y, rows.weights))
+    number, values = group_numbers(len(rows)), predictions.values.copy()
+    for group in range(number_of_groups(len(rows))):
+        others, own = np.flatnonzero(number != group), np.flatnonzero(number == group)
+        weights = None if rows.weights is None else rows.weights[others]
+        T = fit_temperature(predictions.values[others], rows.y[others], weights)
+        values[own] = replace(predictions, values=predictions.values[own]).with_temperature(T).values
+    return replace(predictions, values=values)
