@@ -43,7 +43,8 @@ def regression_factor(
     c = counts[several][:, None]
     variance = np.maximum(squares[several] - total[several] ** 2 / c, 0.0) / (c - 1)
     pair_gain = variance.mean(axis=0) * _mean_gain(counts)
-    ratio = 1.0 - np.divide(pair_gain, mse, out=np.zeros_like(mse), where=mse > 0)
+    with np.errstate(over="ignore"):
+        ratio = 1.0 - np.divide(pair_gain, mse, out=np.zeros_like(mse), where=mse > 0)
     return np.asarray(np.maximum(np.maximum(ratio, MIN_FACTOR) ** _exponent(counts, members), MIN_FACTOR))
 
 

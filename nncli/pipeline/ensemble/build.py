@@ -17,11 +17,12 @@ from nncli.data.sample_weights import class_weights
 from nncli.ensemble import Ensemble, EnsembleSpec
 from nncli.findings import Finding
 from nncli.metrics.calibration import CALIBRATED_LOG_LOSS, Calibration, smoothed_log_loss
+from nncli.metrics.classification import log_loss
 from nncli.metrics.registry import higher_is_better
 from nncli.model import Model, Predictions
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData, LabeledRows, OutOfFoldPredictions, predict_table
 from nncli.pipeline.prepare.validation import monitor_name, should_calibrate
-from nncli.scoring import ScoreCard, single_metric, validation_card
+from nncli.scoring import Averaging, ScoreCard, single_metric, validation_card
 from nncli.training.cross_fit import group_numbers
 
 
@@ -43,7 +44,7 @@ class BuiltEnsemble:
     """An ensemble with its scores and its calibration.
 
     `candidate` is the number of the chosen candidate, and `validation` the predictions of the validation rows that are
-    scored; `member_predictions` are those of each member for its own validation rows.
+    scored; `member_predictions` are those of each member for its own validation rows, and `member_scores` their scores.
     """
 
     ensemble: Ensemble
@@ -52,6 +53,7 @@ class BuiltEnsemble:
     validation_scores: ScoreCard | None = None
     validation: Predictions | None = None
     member_predictions: tuple[Predictions, ...] = ()
+    member_scores: tuple[ScoreCard, ...] = ()
     calibration: Calibration | None = None
 
     @property
@@ -76,27 +78,29 @@ def build_ensemble(data: EnsembleData, candidates: Sequence[Candidate]) -> Built
         dialect=data.table.header.dialect,
     )
     choice = EpochChoice.of(data, spec, candidates)
-    best, temperature = (0, 1.0) if choice is None else choice.choose(np.ones(choice.n_rows, np.bool_))
-    ensemble = Ensemble(spec.model_copy(update={"temperature": temperature}), candidates[best].members)
-    used = data.table.take(data.used_rows)
-    training = data.truth(used)
-    training_scores = data.scored_rows(training, training, predict_table(ensemble, used, data.target)).card()
     if choice is None:
-        return BuiltEnsemble(ensemble, best, training_scores)
-    rows, uncalibrated = choice.scored[best].rows, choice.cross_fit(calibrates=False)
-    validation = choice.cross_fit(calibrates=choice.calibrates)
+        ensemble = Ensemble(spec, candidates[0].members)
+        return BuiltEnsemble(ensemble, 0, _training_scores(data, ensemble))
+    best, temperature, validation, calibration = choice.result()
+    ensemble = Ensemble(spec.model_copy(update={"temperature": temperature}), candidates[best].members)
+    rows, training = choice.actual[best].rows, data.truth(data.table.take(data.used_rows))
     scored = data.scored_rows(rows, training, validation)
-    scored = replace(scored, averaging=choice.actual[best].averaging(temperature, scored))
+    averaging = choice.actual[best].averaging(temperature, scored)
+    scored = replace(scored, averaging=averaging)
     return BuiltEnsemble(
         ensemble=ensemble,
         candidate=best,
-        training_scores=training_scores,
+        training_scores=_training_scores(data, ensemble),
         validation_scores=validation_card(scored, data.config.seed, optimistic=choice.is_optimistic(candidates)),
         validation=validation,
         member_predictions=choice.actual[best].member_predictions,
-        calibration=Calibration.of(temperature, rows.y, uncalibrated.values, validation.values, rows.weights)
-        if choice.calibrates
-        else None,
+        member_scores=tuple(
+            data.scored_rows(rows.take(positions), training, predictions).card()
+            for positions, predictions in zip(
+                choice.actual[best].positions, choice.actual[best].member_predictions, strict=True
+            )
+        ),
+        calibration=calibration and _averaged(calibration, averaging),
     )
 
 
@@ -148,6 +152,21 @@ class EpochChoice:
         chosen_by_members = first.epoch == 0 and first.recorded is None and self.monitor != "loss"
         return chosen_by_members or len(np.unique(self.parts)) < 2
 
+    def result(self) -> tuple[int, float, Predictions, Calibration | None]:
+        """The candidate, the temperature, the predictions for scoring, and the calibration.
+
+        The temperature is 1 unless the temperatures that fit the other parts lower the log loss.
+        """
+        best, temperature = self.choose(np.ones(self.n_rows, np.bool_))
+        uncalibrated, rows = self.cross_fit(calibrates=False), self.actual[best].rows
+        if not self.calibrates:
+            return best, temperature, uncalibrated, None
+        calibrated = self.cross_fit(calibrates=True)
+        if log_loss(rows.y, calibrated.values, rows.weights) >= log_loss(rows.y, uncalibrated.values, rows.weights):
+            temperature, calibrated = 1.0, uncalibrated
+        calibration = Calibration.of(temperature, rows.y, uncalibrated.values, calibrated.values, rows.weights)
+        return best, temperature, calibrated, calibration
+
     def choose(self, rows: npt.NDArray[np.bool_], *, scored: bool = False) -> tuple[int, float]:
         """The candidate with the best value on some rows, the last of equals, and the temperature that fits them."""
         among = self.scored if scored else self.actual
@@ -181,6 +200,21 @@ class EpochChoice:
         name = self.monitor.removeprefix("val_")
         value = single_metric(spec.target, name)(labeled.y, values, labeled.weights)
         return -value if higher_is_better(name) else value
+
+
+def _training_scores(data: EnsembleData, ensemble: Ensemble) -> ScoreCard:
+    used = data.table.take(data.used_rows)
+    rows = data.truth(used)
+    return data.scored_rows(rows, rows, predict_table(ensemble, used, data.target)).card()
+
+
+def _averaged(calibration: Calibration, averaging: Averaging | None) -> Calibration:
+    """The log losses with the expected gain of averaging, as in the scores."""
+    if averaging is None:
+        return calibration
+    factor = averaging.factors[0]
+    before, after = calibration.log_loss_before * factor, calibration.log_loss_after * factor
+    return replace(calibration, log_loss_before=before, log_loss_after=after)
 
 
 def _class_weights(data: EnsembleData) -> npt.NDArray[np.float64] | None:

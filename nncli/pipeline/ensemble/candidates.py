@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from nncli.data.encoders.target import Target
 from nncli.ensemble import align_classes
 from nncli.model import Model, ModelSpec, Predictions
@@ -15,6 +17,7 @@ from nncli.runs.manifest import member_folder
 from nncli.runs.run import Run
 from nncli.runs.snapshots import read_snapshot, snapshot_epochs
 from nncli.runs.validation_predictions import read_validation
+from nncli.scoring import scores_json
 
 
 def read_candidates(run: Path, members: int, target: Target, rows: list[int], *, joint: bool) -> list[Candidate]:
@@ -57,10 +60,17 @@ def _recorded(folder: Path, target: Target, rows: int) -> Predictions | None:
 
 
 def adopt_epoch(run: Path, built: BuiltEnsemble, epoch: int) -> None:
-    """Make the weights after `epoch` those of every member, with the manifest and the history of its best epoch."""
-    for i, (model, predictions) in enumerate(zip(built.ensemble.members, built.member_predictions, strict=True)):
+    """Make the weights after `epoch` those of every member, with its scores, history and manifest.
+
+    The validation rows of a member are among those that chose the epoch: its own scores are optimistic.
+    """
+    of_members = zip(built.ensemble.members, built.member_predictions, built.member_scores, strict=True)
+    for i, (model, predictions, scores) in enumerate(of_members):
         member = Run(run / member_folder(i))
         manifest = member.load_manifest()
+        kept = read_validation(member.path, manifest, predictions.target, len(predictions.values))
+        if manifest.best_epoch == epoch and kept is not None and np.array_equal(kept.values, predictions.values):
+            continue
         history = read_history(member.path, manifest)
         reports = [
             replace(report, is_best=report.epoch == epoch or (report.is_best and report.epoch < epoch))
@@ -68,5 +78,6 @@ def adopt_epoch(run: Path, built: BuiltEnsemble, epoch: int) -> None:
         ]
         member.save_weights(model.parameters)
         member.save_validation(predictions)
+        member.save_metrics({"training": None, "validation": scores_json(scores)})
         member.save_history(reports, history.metric)
         member.save_manifest(manifest.model_copy(update={"best_epoch": epoch}))

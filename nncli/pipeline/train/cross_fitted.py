@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nncli.metrics.calibration import Calibration, fit_temperature
+from nncli.metrics.classification import log_loss
 from nncli.model import Predictions, decode
 from nncli.pipeline.prepare.encode import PreparedRows
 from nncli.pipeline.prepare.prepare import PreparedTraining
@@ -30,7 +31,10 @@ class CrossFittedPredictions:
 def cross_fit_predictions(
     prepared: PreparedTraining, rows: PreparedRows, at_best_epoch: Predictions, cross_fit: CrossFit | None
 ) -> CrossFittedPredictions:
-    """The predictions of the validation rows, from those of the best epoch if these rows chose nothing."""
+    """The predictions of the validation rows, from those of the best epoch if these rows chose nothing.
+
+    The temperature is 1 unless the temperatures that fit the other rows lower the log loss.
+    """
     optimistic, uncalibrated = prepared.arguments.monitor != "loss", at_best_epoch
     if cross_fit is not None and all(cross_fit.epochs):
         optimistic = False
@@ -40,6 +44,8 @@ def cross_fit_predictions(
         return CrossFittedPredictions(uncalibrated, 1.0, None, optimistic)
     temperature = fit_temperature(at_best_epoch.values, rows.y, rows.weights)
     calibrated = cross_fit_temperature(uncalibrated, rows)
+    if log_loss(rows.y, calibrated.values, rows.weights) >= log_loss(rows.y, uncalibrated.values, rows.weights):
+        temperature, calibrated = 1.0, uncalibrated
     calibration = Calibration.of(temperature, rows.y, uncalibrated.values, calibrated.values, rows.weights)
     return CrossFittedPredictions(calibrated, temperature, calibration, optimistic or len(rows) == 1)
 
