@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,25 +110,26 @@ def summary(started: Started | MembersStarted, finished: Finished) -> str:
     from nncli.scoring import headlines
 
     sizes = f"{_sizes(started, finished)}, {format_duration(finished.seconds)}"
-    held_out = "out-of-fold" if finished.out_of_fold else "validation"
-    cards = [
-        (title, card) for title, card in (("training", finished.training), (held_out, finished.validation)) if card
-    ]
-    if not cards:
+    if finished.training is None:
         return sizes
-    titles = ["", *(title for name, _ in cards for title in (name, "baseline"))]
-    columns = [dict(headlines(scores)) for _, card in cards for scores in (card.model, card.baseline)]
+    card = finished.validation or finished.training
+    rows = "training" if finished.validation is None else "out-of-fold" if finished.out_of_fold else "validation"
+    baseline, training = dict(headlines(card.baseline)), dict(headlines(finished.training.model))
+    titles = ["", rows, "95% interval", "baseline", "training"]
     scores = [
         [
             escape_unprintable(name),
-            *(
-                format_number(column[name] if i % 2 == 0 or has_baseline(name) else None)
-                for i, column in enumerate(columns)
-            ),
+            format_number(value),
+            _interval(card, i),
+            format_number(baseline[name] if has_baseline(name) else None),
+            format_number(training[name]),
         ]
-        for name in columns[-2]  # the order of the rows that were not trained on
+        for i, (name, value) in enumerate(headlines(card.model))
     ]
-    return "\n".join([sizes, *_confusion_matrix(*cards[-1]), table([titles, *scores], sys.stderr)])
+    if finished.validation is None:
+        titles, scores = ["", rows, "baseline"], [[name, value, other] for name, value, _, other, _ in scores]
+    figures = table([titles, *scores], sys.stderr)
+    return "\n".join([sizes, *_confusion_matrix(rows, card), figures, *_meaning(finished)])
 
 
 def _confusion_matrix(title: str, card: ScoreCard) -> list[str]:
@@ -143,6 +145,23 @@ def _confusion_matrix(title: str, card: ScoreCard) -> list[str]:
     lines += [[label, *row] for label, row in zip(labels, rows, strict=True)]
     about = f"f1, precision, recall and average_precision are of class {labels[-1]}"
     return ["", table(lines, sys.stderr), "", *([about] if len(labels) == 2 else [])]
+
+
+def _interval(card: ScoreCard, i: int) -> str:
+    """The 95 % interval of score `i`."""
+    interval = None if card.intervals is None else card.intervals.scores[i].interval
+    return "–" if interval is None else f"{format_number(interval.low)} to {format_number(interval.high)}"
+
+
+def _meaning(finished: Finished) -> Iterator[str]:
+    """What the scores are of, in one line each."""
+    card = finished.validation
+    if card is None:
+        yield "optimistic: scores of the training rows; set validation: 0.2 to measure scores on new rows"
+    elif card.optimistic:
+        yield "optimistic: the validation rows chose the epoch"
+    elif card.averaging is not None:
+        yield "out-of-fold scores include the measured gain of averaging all members"
 
 
 def _sizes(started: Started | MembersStarted, finished: Finished) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,15 +12,17 @@ from hypothesis import strategies as st
 from nncli.training.cross_fit import MANY_ROWS, CrossFit, group_numbers, number_of_groups
 
 
+def mean_of(values: np.ndarray, rows: np.ndarray) -> float:
+    return float(values[rows].mean())
+
+
 def observed(losses: np.ndarray, last_on_tie: bool = False) -> CrossFit:
     """The state after epochs with these losses (epochs, rows), whose outputs are the numbers of the epochs."""
     state = CrossFit.of(np.empty((losses.shape[1], 1)))
     assert state is not None
     for epoch, of_rows in enumerate(losses, 1):
         Z = np.full((losses.shape[1], 1), float(epoch))
-        state.observe(
-            epoch, Z, lambda rows, values=of_rows: float(values[rows].mean()), min_delta=0.0, last_on_tie=last_on_tie
-        )
+        state.observe(epoch, Z, partial(mean_of, of_rows), min_delta=0.0, last_on_tie=last_on_tie)
     return state
 
 
