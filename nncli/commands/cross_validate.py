@@ -40,7 +40,8 @@ from nncli.pipeline.parallel.untrained import removed_if_untrained
 from nncli.pipeline.train.events import MembersProgress, MembersStarted
 from nncli.runs.filenames import FOLDS, METRICS
 from nncli.runs.manifest import MEMBERS
-from nncli.runs.run import Run, check_run_name
+from nncli.runs.run import Run
+from nncli.runs.run_name import check_run_name
 
 
 @dataclass(frozen=True)

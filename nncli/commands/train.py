@@ -13,7 +13,8 @@ from nncli.errors import UsageError
 from nncli.findings import Finding, FindingCode, note
 from nncli.pipeline.train.events import Event, Finished
 from nncli.pipeline.train.single import resume_network, train_network
-from nncli.runs.run import Run, check_run_name
+from nncli.runs.run import Run
+from nncli.runs.run_name import check_run_name
 
 
 def train(

@@ -102,7 +102,9 @@ def predict_held_out(path: str | Path) -> HeldOutPredictions:
             predicted = _of_network(config, model, scratch)
         table = predicted.rows.columns(predicted.rows.header.names)
     if predicted.split == "validation":
-        kept = read_validation(run.path, manifest, predicted.predictions.target, len(table))
+        kept = read_validation(
+            run.path, manifest, predicted.predictions.target, len(table), predicted.predictions.precision
+        )
         predicted = predicted if kept is None else replace(predicted, predictions=kept)
     weight, target, training = config.data.sample_weight, predicted.predictions.target, predicted.training
     return HeldOutPredictions(

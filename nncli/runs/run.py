@@ -19,7 +19,7 @@ import numpy as np
 import safetensors.numpy
 
 from nncli.ensemble import Ensemble, EnsembleSpec
-from nncli.errors import DataError, Location, NncliError, RunError, RunLockedError, UsageError
+from nncli.errors import DataError, Location, NncliError, RunError, RunLockedError
 from nncli.model import Model, ModelSpec, Predictions
 from nncli.nn.parameters import Parameters
 from nncli.runs.filenames import CROSS_VALIDATION, FOLDS, LOCK
@@ -41,6 +41,7 @@ from nncli.runs.manifest import (
     Manifest,
     snapshot_file,
 )
+from nncli.runs.run_name import check_run_name
 from nncli.runs.training_rows import TrainingRows
 from nncli.runs.validation_predictions import serialize_validation
 from nncli.text import join_quoted
@@ -342,30 +343,6 @@ class Run:
                 else f"To resume: nncli train --resume {self.path}",
             )
         return read_ensemble(self.path, manifest) if is_ensemble else read_model(self.path)
-
-
-def check_run_name(requested: Path) -> None:
-    """Raise a UsageError unless `requested` can be the path of a new run directory; see `Run.create`."""
-    if requested.name in ("", ".."):
-        raise UsageError(
-            "this folder exists, and a run is never put into a folder that does",
-            location=Location(source=str(requested)),
-            hint="Name a new folder, such as runs/first.",
-        )
-    if "\0" in str(requested):
-        raise UsageError(
-            "a path cannot have the character U+0000",
-            location=Location(source=str(requested)),
-            hint="Name another one with -o.",
-        )
-    try:
-        str(requested).encode()
-    except UnicodeEncodeError:
-        raise UsageError(
-            "the run directory's name is not UTF-8 text",
-            location=Location(source=os.fsencode(requested).decode("utf-8", "backslashreplace")),
-            hint="Name another one with -o.",
-        ) from None
 
 
 def _runs_in(path: Path) -> str:

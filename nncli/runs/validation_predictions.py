@@ -15,21 +15,21 @@ import safetensors.numpy
 from nncli.data.encoders.target import Target
 from nncli.ensemble import n_outputs
 from nncli.model import Predictions
+from nncli.nn.arrays import Precision
 from nncli.runs.loader import LARGEST_HEADER, damaged, read_verified
 from nncli.runs.manifest import VALIDATION, Manifest
 
 PREDICTIONS = "predictions"
-MAX_VALUES = 1 << 26
-"""Values that are kept at most, 256 MB. Where there are more, the choice of the epoch is no part of a score's error."""
 
 
 def serialize_validation(predictions: Predictions) -> bytes:
-    """The predictions (rows, outputs) as the bytes of a safetensors file, in the precision of the training."""
-    values = np.ascontiguousarray(predictions.values.astype(predictions.precision))
-    return safetensors.numpy.save({PREDICTIONS: values})
+    """The predictions (rows, outputs) as the bytes of a safetensors file."""
+    return safetensors.numpy.save({PREDICTIONS: np.ascontiguousarray(predictions.values, np.float64)})
 
 
-def read_validation(folder: Path, manifest: Manifest, target: Target, rows: int) -> Predictions | None:
+def read_validation(
+    folder: Path, manifest: Manifest, target: Target, rows: int, precision: Precision
+) -> Predictions | None:
     """Read the predictions of the validation rows; None for a run that keeps none, as those of older versions.
 
     Raises:
@@ -37,11 +37,11 @@ def read_validation(folder: Path, manifest: Manifest, target: Target, rows: int)
     """
     if VALIDATION not in manifest.files or not os.path.lexists(folder / VALIDATION):
         return None
-    content = read_verified(folder, VALIDATION, manifest, MAX_VALUES * 8 + LARGEST_HEADER)
+    content = read_verified(folder, VALIDATION, manifest, 8 * rows * n_outputs(target) + LARGEST_HEADER)
     try:
         values = safetensors.numpy.load(content)[PREDICTIONS]
     except (safetensors.SafetensorError, ValueError, TypeError, KeyError) as error:
         raise damaged(folder, VALIDATION, "the file is damaged: it does not hold predictions") from error
-    if values.shape != (rows, n_outputs(target)) or values.dtype not in (np.float32, np.float64):
+    if values.shape != (rows, n_outputs(target)) or values.dtype != np.float64:
         raise damaged(folder, VALIDATION, "the file does not hold the predictions of this run's validation rows")
-    return Predictions(target, values.astype(np.float64), "float32" if values.dtype == np.float32 else "float64")
+    return Predictions(target, values, precision)

@@ -64,28 +64,30 @@ class _Evaluator:
         self._Z = np.empty((len(validation_set.dataset), arguments.network.n_outputs), arguments.network.precision)
         self._loss = arguments.loss.bind(self._Z, validation_set.dataset.y, validation_set.dataset.weights)
 
-        self._monitor, self._arguments = arguments.monitor, arguments
+        self._arguments, self._state = arguments, state
 
     def __call__(self) -> tuple[float, float]:
         dataset = self._validation_set.dataset
         for span in dataset.row_chunks():
             self._predictor.run(dataset.X[span], dataset.codes[span], out=self._Z[span])
-        return self._loss.forward(), self._validation_set.score(self._Z)
+        val_loss, metric = self._loss.forward(), self._validation_set.score(self._Z)
+        if self._arguments.cross_fits:
+            self._cross_fit()
+        return val_loss, metric
 
-    def observe(self, state: TrainState) -> None:
+    def _cross_fit(self) -> None:
         """Pass the outputs of the epoch that has just ended to the state's `cross_fit`."""
-        if state.cross_fit is None and state.epoch == 1:
+        state, min_delta, last_on_tie = self._state, self._arguments.min_delta, self._arguments.last_on_tie
+        if state.cross_fit is None and state.epoch == 0:
             state.cross_fit = CrossFit.of(self._Z)
         if state.cross_fit is not None:
-            min_delta, last_on_tie = self._arguments.min_delta, self._arguments.last_on_tie
-            state.cross_fit.observe(
-                state.epoch, self._Z, self._value_of_rows, min_delta=min_delta, last_on_tie=last_on_tie
-            )
+            epoch = state.epoch + 1
+            state.cross_fit.observe(epoch, self._Z, self._value, min_delta=min_delta, last_on_tie=last_on_tie)
 
-    def _value_of_rows(self, rows: npt.NDArray[np.int64]) -> float:
+    def _value(self, rows: npt.NDArray[np.int64]) -> float:
         """The monitored value of some rows in the current epoch; lower is better."""
         Z, validation_set = self._Z[rows], self._validation_set
-        if self._monitor != "val_loss":
+        if self._arguments.monitor != "val_loss":
             score = validation_set.score(Z, rows)
             return -score if validation_set.higher_is_better else score
         y, w = validation_set.dataset.y[rows], validation_set.dataset.weights
@@ -200,9 +202,6 @@ def _fit(
             state.epoch, value, min_delta=arguments.min_delta, last_on_tie=arguments.last_on_tie
         )
         state.plateau = arguments.schedule.observe(state.plateau, value)
-        if evaluate and arguments.cross_fits:
-            with np.errstate(all="ignore"):
-                evaluate.observe(state)
         is_best = state.early_stopping.best_epoch == state.epoch
         if is_best:
             state.best.copy_from(state.parameters)

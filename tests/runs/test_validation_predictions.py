@@ -25,10 +25,10 @@ def copy(penguins: Path, tmp_path: Path) -> Path:
 def test_predictions_are_read_as_they_were_kept(copy: Path) -> None:
     held_out = predict_held_out(copy)
     run = Run(copy)
-    shares = replace(held_out.predictions, values=np.full((len(held_out), 3), 1 / 3), precision="float64")
+    shares = replace(held_out.predictions, values=np.full((len(held_out), 3), 1 / 3))
     run.save_validation(shares)
     run.save_manifest(run.load_manifest())
-    kept = read_validation(copy, run.load_manifest(), held_out.predictions.target, len(held_out))
+    kept = read_validation(copy, run.load_manifest(), held_out.predictions.target, len(held_out), "float32")
     assert kept is not None
     assert kept.values.tobytes() == shares.values.tobytes()
     assert predict_held_out(copy).scores == replace(held_out, predictions=kept).scores
@@ -41,17 +41,17 @@ def test_a_run_of_an_older_version_has_none_and_is_optimistic(copy: Path) -> Non
     (copy / "metrics.json").write_text(document)
     run.save_manifest(run.load_manifest())
     held_out = predict_held_out(copy)
-    assert read_validation(copy, run.load_manifest(), held_out.predictions.target, len(held_out)) is None
+    assert read_validation(copy, run.load_manifest(), held_out.predictions.target, len(held_out), "float32") is None
     assert held_out.optimistic
 
 
 def test_predictions_of_other_rows_are_damage(copy: Path) -> None:
     run, held_out = Run(copy), predict_held_out(copy)
     with raises(RunError, file=VALIDATION):
-        read_validation(copy, run.load_manifest(), held_out.predictions.target, len(held_out) + 1)
+        read_validation(copy, run.load_manifest(), held_out.predictions.target, len(held_out) + 1, "float32")
     (copy / VALIDATION).write_bytes(b"predictions")
     with raises(RunError, file=VALIDATION):
-        read_validation(copy, run.load_manifest(), held_out.predictions.target, len(held_out))
+        read_validation(copy, run.load_manifest(), held_out.predictions.target, len(held_out), "float32")
     run.save_manifest(run.load_manifest())
     with raises(RunError, file=VALIDATION):
-        read_validation(copy, run.load_manifest(), held_out.predictions.target, len(held_out))
+        read_validation(copy, run.load_manifest(), held_out.predictions.target, len(held_out), "float32")

@@ -55,7 +55,8 @@ def _snapshot_model(folder: Path, spec: ModelSpec, epoch: int) -> Model:
 def _recorded(folder: Path, target: Target, rows: int) -> Predictions | None:
     """The predictions that a member kept of its validation rows, with the classes of `target`."""
     manifest = Run(folder).load_manifest()
-    kept = read_validation(folder, manifest, read_spec(folder, manifest).target, rows)
+    spec = read_spec(folder, manifest)
+    kept = read_validation(folder, manifest, spec.target, rows, spec.network.precision)
     return None if kept is None else replace(kept, target=target, values=align_classes(target, kept))
 
 
@@ -68,7 +69,9 @@ def adopt_epoch(run: Path, built: BuiltEnsemble, epoch: int) -> None:
     for i, (model, predictions, scores) in enumerate(of_members):
         member = Run(run / member_folder(i))
         manifest = member.load_manifest()
-        kept = read_validation(member.path, manifest, predictions.target, len(predictions.values))
+        kept = read_validation(
+            member.path, manifest, predictions.target, len(predictions.values), predictions.precision
+        )
         if manifest.best_epoch == epoch and kept is not None and np.array_equal(kept.values, predictions.values):
             continue
         history = read_history(member.path, manifest)

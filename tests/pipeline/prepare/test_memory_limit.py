@@ -18,7 +18,17 @@ from nncli.data.store.scratch import Scratch
 from nncli.errors import NncliError
 from nncli.pipeline.prepare.memory_limit import AUTO_SHARE, memory_limit
 from nncli.pipeline.prepare.prepare import prepare
-from nncli.runs.manifest import CHECKPOINTS, CONFIG, HISTORY, MANIFEST, METRICS, MODEL, TRAINING_ROWS, WEIGHTS
+from nncli.runs.manifest import (
+    CHECKPOINTS,
+    CONFIG,
+    HISTORY,
+    MANIFEST,
+    METRICS,
+    MODEL,
+    TRAINING_ROWS,
+    VALIDATION,
+    WEIGHTS,
+)
 from nncli.utils.memory import free_memory
 from tests.assertions import raises
 from tests.cli.support import SECONDS, start
@@ -137,7 +147,7 @@ def test_a_killed_training_leaves_no_file_behind_and_is_resumed(csv: Path, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.yaml", "run", "t.csv"]
     resume(tmp_path / "run", stop=after(30))
     assert (tmp_path / "run" / WEIGHTS).exists()
-    known = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, MANIFEST, CHECKPOINTS, TRAINING_ROWS, ".lock"}
+    known = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, MANIFEST, CHECKPOINTS, TRAINING_ROWS, VALIDATION, ".lock"}
     assert {path.name for path in (tmp_path / "run").iterdir()} <= known
 
 
