@@ -119,7 +119,7 @@ def test_target_order_and_other_columns_do_not_matter(nncli: Cli, penguins: Path
 
 def test_a_table_of_something_else_is_refused(nncli: Cli, penguins: Path) -> None:
     done = nncli("predict", penguins, DATA / "linear.csv").check(4)
-    assert "no column" in done.err
+    assert "no such column" in done.err
     assert "'island'" in done.err
 
 
