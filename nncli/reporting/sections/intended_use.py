@@ -62,8 +62,8 @@ def _of_scores(held_out: HeldOutPredictions) -> list[str]:
     limits = []
     if held_out.split == "training":
         limits.append("There are no validation rows, so the error on new rows is not known.")
-    elif held_out.manifest.members == 1 and held_out.manifest.validation_data is None:
-        limits.append("The validation rows were used to choose the best epoch: scores on new rows are slightly worse.")
+    elif held_out.optimistic:
+        limits.append("The scores are optimistic: the validation rows chose the best epoch.")
     if held_out.split == "validation" and len(held_out) < MIN_ROWS:
         limits.append(f"The scores are of {scored_rows(held_out)} only: read their confidence intervals.")
     if held_out.config.data.group is None:

@@ -132,7 +132,9 @@ def _rows(held_out: HeldOutPredictions) -> str:
         return f"{rows} of a separate table, {display(held_out.manifest.validation_data.path, 200)}"
     if isinstance(held_out.model, Ensemble):
         return f"{rows}, each predicted by the networks that were not trained on it"
-    return f"{rows}, which were also used to choose the best epoch"
+    if held_out.optimistic:
+        return f"{rows}, which also chose the best epoch: the scores are optimistic"
+    return f"{rows}, each predicted at the epoch that the other rows choose"
 
 
 def _layers(held_out: HeldOutPredictions) -> str:

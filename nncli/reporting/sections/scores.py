@@ -18,6 +18,10 @@ from nncli.text import format_number, format_percent
 
 NAME, TITLE = "scores", "Scores"
 BASELINE = "The baseline uses no features: it predicts the class frequencies, or the mean, of the training rows."
+AVERAGING = (
+    "The scores of the model include the expected gain of averaging all networks, which is measured on the rows that two "
+    "of them held out. Charts and single rows below are of the out-of-fold predictions, without this gain."
+)
 MIN_GROUPS = 30
 """Rows (or groups) below which the bootstrap's intervals are misleadingly narrow."""
 
@@ -42,6 +46,8 @@ def held_out_scores(
     ):
         bound = format_percent(max_error_rate(n))
         parts.append(Notice("note", f"No row is misclassified. With {n:,} rows the error rate may still be {bound}."))
+    if held_out.averaging is not None:
+        parts.append(Paragraph(AVERAGING))
     rows = tuple(_row(score, linear) for score in scores.scores)
     columns: tuple[str, ...] = ("metric", "model", "95 % CI", "baseline", "improvement (95 % CI)")
     if linear is not None:
@@ -70,7 +76,10 @@ def format_interval(interval: ConfidenceInterval | None, form: Callable[[float],
 def _method(scores: ScoresWithIntervals) -> str:
     sampling = scores.resampling
     unit = "rows" if sampling.groups == len(sampling.rows) else f"whole groups ({sampling.groups:,})"
-    text = f"Confidence intervals are 95 % intervals of a bootstrap with {RESAMPLES:,} resamples of {unit}."
+    text = (
+        f"Confidence intervals are 95 % intervals for the score on new rows, from {RESAMPLES:,} bootstrap resamples of "
+        f"{unit}."
+    )
     if sampling.n > MAX_ROWS:
         text += f" They are computed from {MAX_ROWS:,} of the rows and rescaled to all of them."
     return text
