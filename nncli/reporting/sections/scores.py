@@ -19,8 +19,8 @@ from nncli.text import format_number, format_percent
 NAME, TITLE = "scores", "Scores"
 BASELINE = "The baseline uses no features: it predicts the class frequencies, or the mean, of the training rows."
 AVERAGING = (
-    "The scores of the model include the expected gain of averaging all networks, which is measured on the rows that two "
-    "of them held out. Charts and single rows below are of the out-of-fold predictions, without this gain."
+    "The scores of the model include the expected gain of averaging all networks, which is measured on the rows that "
+    "two of them held out. Charts and single rows below are of the out-of-fold predictions, without this gain."
 )
 MIN_GROUPS = 30
 """Rows (or groups) below which the bootstrap's intervals are misleadingly narrow."""
