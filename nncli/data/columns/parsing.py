@@ -12,7 +12,7 @@ import polars as pl
 from nncli.data.arrays import Floats
 from nncli.data.columns.cell_errors import CellErrors, raise_first
 from nncli.data.columns.hints import EMPTY_CELL_HINT, number_hint, plain_number_hint, unit_hint
-from nncli.data.columns.spellings import alternative_numbers
+from nncli.data.columns.spellings import alternative_numbers, boolean_numbers
 from nncli.data.columns.units import infer_unit, strip_unit
 from nncli.data.dialect import SPACES, CsvDialect
 from nncli.data.table import Table, unnamed
@@ -116,11 +116,12 @@ def read_numbers(table: Table, name: str, unit: str | None = None) -> Floats:
 
 
 def numbers_and_errors(
-    table: Table, name: str, unit: str | None = None, *, alternatives: bool = False
+    table: Table, name: str, unit: str | None = None, *, alternatives: bool = False, booleans: bool = False
 ) -> tuple[Floats, list[CellErrors]]:
     """Read a column as numbers (rows,), NaN where a cell is missing or cannot be read, and the errors of its cells.
 
-    With `alternatives`, other spellings are read if they can mean one number; see spellings.py.
+    With `alternatives`, other spellings are read if they can mean one number; see spellings.py. With `booleans`, so are
+    true and false.
 
     Raises:
         DataError: the type of the column is not supported.
@@ -130,7 +131,9 @@ def numbers_and_errors(
     if numbers.null_count() > cells.null_count():
         invalid = numbers.is_null() & cells.is_not_null()
         if alternatives and cells.dtype in TEXT_TYPES:
-            found = alternative_numbers(cells.filter(invalid).cast(pl.String), table.dialect, unit)
+            texts = cells.filter(invalid).cast(pl.String)
+            found = alternative_numbers(texts, table.dialect, unit)
+            found = found.fill_null(boolean_numbers(texts)) if booleans else found
             numbers = numbers.scatter(invalid.arg_true(), found)
             invalid &= numbers.is_null()
 

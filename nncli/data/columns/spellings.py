@@ -50,6 +50,12 @@ def alternative_numbers(words: pl.Series, dialect: CsvDialect, unit: str | None)
     return numbers
 
 
+def boolean_numbers(words: pl.Series) -> pl.Series:
+    """1 for true and 0 for false in any case, null for other cells."""
+    keys = words.str.strip_chars().str.to_lowercase()
+    return keys.replace_strict({"true": 1.0, "false": 0.0}, default=None, return_dtype=pl.Float64)
+
+
 def alternative_categories(words: pl.Series, known: Sequence[str]) -> pl.Series:
     """The category of `known` that each cell means, null where it means none, or two of them.
 

@@ -147,9 +147,14 @@ class NumericColumn(ColumnEncoder):
         Raises:
             CellError: a cell is not a number.
         """
-        x, errors = numbers_and_errors(table, self.name, self.unit, alternatives=True)
+        x, errors = self._read_all(table)
         raise_first(table, self.name, errors)
         return x
+
+    def _read_all(self, table: Table) -> tuple[Floats, list[CellErrors]]:
+        """The numbers (rows,), NaN where a cell is missing or not a number, and the errors of the cells."""
+        is_boolean = (self.lowest, self.highest) == (0.0, 1.0)
+        return numbers_and_errors(table, self.name, self.unit, alternatives=True, booleans=is_boolean)
 
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
         """Fill `out` (rows, width), and count the anomalies among the cells.
@@ -177,7 +182,7 @@ class NumericColumn(ColumnEncoder):
 
     def cell_errors(self, table: Table, dtype: str) -> list[CellErrors]:
         """Cells that are not numbers, or whose scaled value overflows the `dtype` of the matrix."""
-        x, errors = numbers_and_errors(table, self.name, self.unit, alternatives=True)
+        x, errors = self._read_all(table)
         with np.errstate(over="ignore", invalid="ignore"):
             z = self.scale_values(np.where(np.isnan(x), self.fill_value, x)).astype(dtype)
         return [*errors, *_overflow_errors(z)]

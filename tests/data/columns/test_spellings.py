@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.data.columns.parsing import parse_numbers
-from nncli.data.columns.spellings import alternative_categories, alternative_numbers
+from nncli.data.columns.spellings import alternative_categories, alternative_numbers, boolean_numbers
 from nncli.data.dialect import CsvDialect
 
 COMMA = {"decimal": ","}
@@ -95,3 +95,7 @@ def test_a_category_in_another_spelling_is_read_if_it_has_one_meaning(
     cell: str, known: tuple[str, ...], category: str | None
 ) -> None:
     assert alternative_categories(pl.Series([cell]), known).to_list() == [category]
+
+
+def test_true_and_false_are_one_and_zero() -> None:
+    assert boolean_numbers(pl.Series(["True", " FALSE ", "yes", "1"])).to_list() == [1.0, 0.0, None, None]

@@ -192,3 +192,15 @@ def test_a_clipped_range_takes_values_outside_as_its_ends(scaling: NumericScalin
     assert X[0] == X[1] < X[2] == X[3]
     assert (found.out_of_range, found.lowest, found.highest) == (2, -9.0, 99.0)
     assert not column.is_linear
+
+
+def test_true_and_false_are_numbers_in_a_column_from_0_to_1_only() -> None:
+    words = Table(pl.DataFrame({"x": ["True", "false", "1"]}), "t.csv")
+    flags = NumericColumn.fit(Table(pl.DataFrame({"x": ["0", "1", "1"]}), "t.csv"), "x")
+    assert flags.cell_errors(words, "float32") == []
+    out = np.empty((3, flags.width))
+    flags.encode(words, out)
+    assert out[0] == out[2] != out[1]
+    counts = NumericColumn.fit(Table(pl.DataFrame({"x": ["0", "1", "2"]}), "t.csv"), "x")
+    (errors,) = counts.cell_errors(words, "float32")
+    assert errors.rows.tolist() == [0, 1]

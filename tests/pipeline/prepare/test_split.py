@@ -101,7 +101,7 @@ def test_with_time_the_validation_rows_are_the_latest(path: Path, validation: ob
     some = prepared(path, {"time": "day", "leave_out": {"folds": 2, "fold": 1}}, validation=validation)
     training, held = numbers(some)
     assert max(values(training, "day")) < min(values(held, "day"))
-    assert [column.name for column in some.spec.encoder.columns] == ["x", "who"]
+    assert [column.name for column in some.spec.encoder.columns] == ["x", "who", "day"]
 
 
 def test_a_group_or_time_column_can_be_a_feature_explicitly(path: Path) -> None:
