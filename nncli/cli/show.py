@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import typer
@@ -10,6 +11,7 @@ from nncli.cli.options import AsJson, NoColor, Quiet, RunDirectory, Verbose
 
 if TYPE_CHECKING:
     from nncli.commands.show import RunDescription
+    from nncli.evaluation.cross_validation_summary import CrossValidationSummary
 
 
 def show(
@@ -19,7 +21,7 @@ def show(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Show what a run is: data, network, scores, next steps.
+    """Show what a run is: data, network, scores, next steps; or what a cross-validation is.
 
     \b
     nncli show runs/penguins
@@ -29,10 +31,14 @@ def show(
 
     from nncli.cli.console import echo_err
     from nncli.cli.signals import interrupt_at_once
-    from nncli.commands.show import show as describe_run
+    from nncli.commands.show import describe as describe_run
+    from nncli.evaluation.cross_validation_summary import CrossValidationSummary
 
     interrupt_at_once()
     description = describe_run(run)
+    if isinstance(description, CrossValidationSummary):
+        _show_cross_validation(description, as_json=as_json, quiet=quiet)
+        return
     if as_json:
         typer.echo(json.dumps(description.json(), ensure_ascii=False).encode("utf-8", "surrogateescape"))
     else:
@@ -40,6 +46,34 @@ def show(
     if not quiet:
         for command in description.next_steps:
             echo_err(f"next: {command}")
+
+
+def _show_cross_validation(summary: CrossValidationSummary, *, as_json: bool, quiet: bool) -> None:
+    """Print the facts and the scores of a cross-validation."""
+    import json
+
+    from nncli.cli.console import echo_err, format_number
+    from nncli.cli.tables import hanging, table
+    from nncli.text import escape_unprintable
+
+    if as_json:
+        typer.echo(json.dumps(summary.json(), ensure_ascii=False).encode("utf-8", "surrogateescape"))
+    else:
+        pairs = [pair for pair in summary.facts() if pair[1]]
+        width = max(len(name) for name, _ in pairs)
+        typer.echo(
+            "\n".join(hanging(f"{name:<{width}}  ", escape_unprintable(value, keep="")) for name, value in pairs)
+        )
+        if summary.is_done:
+            columns = (summary.mean, summary.standard_deviation, summary.out_of_fold)
+            lines = [
+                [escape_unprintable(name, keep=""), *(format_number(scores.get(name)) for scores in columns)]
+                for name in summary.out_of_fold
+            ]
+            typer.echo(f"\n{table([['', 'mean of folds', 'std', 'out-of-fold'], *lines])}")
+    if not quiet:
+        command = f"nncli report {quote(str(summary.path))}" if summary.is_done else summary.resume
+        echo_err(f"next: {command}")
 
 
 def _sections(description: RunDescription) -> list[str]:

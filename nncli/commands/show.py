@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nncli.commands.runs import Kind, RunStatus, info_of
 from nncli.dry_run.network_size import LayerSize, layer_sizes
+from nncli.evaluation.cross_validation_summary import (
+    CrossValidationSummary,
+    is_cross_validation,
+    summarize_cross_validation,
+)
 from nncli.runs.history import read_metrics
 from nncli.runs.loader import read_manifest, read_spec
 from nncli.runs.manifest import MANIFEST, METRICS, MODEL, Manifest, member_folder
@@ -128,6 +133,15 @@ class RunDescription:
         for column in self.columns:
             names.setdefault(column.kind, []).append(column.name)
         return [(f"{kind} columns", f"{len(of_kind):,}: {join_quoted(of_kind)}") for kind, of_kind in names.items()]
+
+
+def describe(path: Path) -> RunDescription | CrossValidationSummary:
+    """Describe a run or a cross-validation.
+
+    Raises:
+        RunError: it is neither, or one of its files is damaged.
+    """
+    return summarize_cross_validation(path) if is_cross_validation(path) else show(path)
 
 
 def show(run: str | Path) -> RunDescription:

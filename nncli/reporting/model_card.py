@@ -42,6 +42,13 @@ def model_card(summary: RunSummary, scores: ScoresWithIntervals | None, page: Pa
     return "\n\n".join(parts) + "\n"
 
 
+def summary_card(page: Page) -> str:
+    """A card of a page without a model: its title, summary and main numbers."""
+    tiles = bullets(f"{tile.label}: {tile.value} {tile.remark}".rstrip() for tile in page.tiles)
+    parts = [f"<!-- A model card by nncli {__version__} -->", f"# {plain(page.title)}", plain(page.summary), tiles]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
 def plain(text: str) -> str:
     """Text on one line, with Markdown's special characters escaped."""
     return re.sub(r"([\\`*_{}\[\]<>#|~$&])", r"\\\1", " ".join(text.split()))

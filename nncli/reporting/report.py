@@ -7,14 +7,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from nncli.evaluation.cross_validation_summary import is_cross_validation, summarize_cross_validation
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.linear_model import LinearBenchmark, linear_benchmark
 from nncli.evaluation.run_summary import RunSummary, summarize_run
 from nncli.evaluation.score_intervals import score_with_intervals
+from nncli.reporting.cross_validation import cross_validation_page
 from nncli.reporting.html import MARK, check_html_suffix, render
 from nncli.reporting.json_report import report_json
 from nncli.reporting.model_card import MARK as CARD_MARK
-from nncli.reporting.model_card import model_card
+from nncli.reporting.model_card import model_card, summary_card
 from nncli.reporting.page import Page, Paragraph, Section, display
 from nncli.reporting.sections.classification import classification
 from nncli.reporting.sections.data import data
@@ -62,6 +64,8 @@ def report(run: str | Path, output: str | Path | None = None, *, force: bool = F
     """
     path = Path(run)
     files = report_paths(path, None if output is None else Path(output), force=force)
+    if is_cross_validation(path):
+        return _report_cross_validation(path, files)
     with log_duration("reading the run"):
         summary = summarize_run(path)
     with log_duration("computing scores"):
@@ -75,6 +79,16 @@ def report(run: str | Path, output: str | Path | None = None, *, force: bool = F
         write_text(files.html, render(page))
         write_text(files.card, model_card(summary, scores, page, files.html.name))
     return replace(files, content=report_json(summary, scores, importance, page, linear))
+
+
+def _report_cross_validation(path: Path, files: ReportFiles) -> ReportFiles:
+    """Write the report of a cross-validation; as it has no model, its card is a summary."""
+    summary = summarize_cross_validation(path)
+    page = cross_validation_page(summary)
+    with batched_fsync():
+        write_text(files.html, render(page))
+        write_text(files.card, summary_card(page))
+    return replace(files, content={**summary.json(), "title": page.title, "summary": page.summary})
 
 
 def report_paths(run: Path, output: Path | None, *, force: bool) -> ReportFiles:

@@ -50,7 +50,7 @@ def test_a_cross_validation_is_answered_with_the_runs_of_its_folds(nncli: Cli, h
     (here / "t.csv").write_text("x,y\n" + "".join(f"{i % 7},{i % 7 + 0.5}\n" for i in range(20)))
     (here / "c.yaml").write_text("data: {path: t.csv, target: y}\nlayers: [2]\nepochs: 1\nworkers: 1\n")
     nncli("cross-validate", "c.yaml", "--folds", "2", "-o", "cv", "-q").check()
-    done = nncli("show", "cv").check(5)
+    done = nncli("predict", "cv", "t.csv").check(5)
     assert "cross-validation" in done.err
     assert "cv/folds: '1' and '2'" in done.err
     assert "status" in nncli("show", "cv/folds/2").check().out
