@@ -42,9 +42,12 @@ def echo_err(message: str) -> None:
 
 
 def print_path(path: Path) -> None:
-    """Print the path of what was written on stdout; on stderr if stdout is closed, since nothing is lost then."""
+    """Print the path of what was written on stdout; on stderr if stdout is closed, since nothing is lost then.
+
+    A program gets the bytes of the path; on a terminal, characters that could control it are escaped.
+    """
     try:
-        typer.echo(os.fsencode(path))
+        typer.echo(escape_unprintable(str(path)) if sys.stdout.isatty() else os.fsencode(path))
     except NncliError:
         echo_err(f"written to {path}")
 

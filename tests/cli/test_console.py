@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
+from nncli.cli.console import print_path
 from nncli.cli.tables import table
 from tests.cli.support import DATA, Cli, on_terminal
 
@@ -88,3 +90,12 @@ def test_a_narrow_terminal_is_asked_how_wide_it_is(penguins: Path, tmp_path: Pat
     code, seen = on_terminal("evaluate", penguins, DATA / "penguins.csv", "-q", cwd=tmp_path, columns=40)
     assert code == 0
     assert max(len(line) for line in seen.splitlines() if not line.startswith("warning: ")) <= 40
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_printed_path_cannot_control_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], terminal: bool
+) -> None:
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda self: terminal)
+    print_path(Path("a\x1b[31mb"))
+    assert capfd.readouterr().out == ("a\\x1b[31mb\n" if terminal else "a\x1b[31mb\n")

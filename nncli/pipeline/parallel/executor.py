@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Literal
 
 from nncli.errors import Location, UsageError
+from nncli.pipeline.parallel.semaphores import named_semaphores, remove_abandoned_semaphores
 from nncli.utils.threads import available_cpus
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -49,7 +50,9 @@ def open_executor(workers: int, scheduler: str | None = None) -> Iterator[Execut
     if scheduler is not None:
         yield from _of_dask(scheduler)
         return
-    pool = ProcessPoolExecutor(workers, _Spawning(), _init_worker)
+    remove_abandoned_semaphores()
+    with named_semaphores(getattr(multiprocessing.current_process(), "_config", None)):
+        pool = ProcessPoolExecutor(workers, _Spawning(), _init_worker)
     try:
         yield pool
     except BaseException as error:
