@@ -139,7 +139,8 @@ def stray_quotes(table: Pollution, rng: random.Random) -> Pollution:
     if column is None:
         return table
     rows = [[*row] for row in table.rows]
-    for i in rng.sample(range(len(rows)), min(5, len(rows))):
+    filled = [i for i, row in enumerate(rows) if row[column]]
+    for i in rng.sample(filled, min(5, len(filled))):
         cell = rows[i][column]
         rows[i][column] = rng.choice(
             [f'{cell} 24"', f'{cell} 3" x 4"', f'big "{cell}" one', f'the "{cell}"{table.separator} or so']

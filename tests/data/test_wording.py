@@ -31,7 +31,7 @@ def csv(text: bytes) -> object:
 
 
 MESSAGES: dict[str, Callable[[], object]] = {
-    "csv quote": lambda: csv(b'a,b\n1,5" pipe\n'),
+    "csv quote": lambda: csv(b'a,b\n"5" pipe,1\n'),
     "csv return": lambda: csv(b"a\nx\ry\n"),
     "csv short row": lambda: csv(b"a,b\n1,2\n3\n"),
     "json type": lambda: list(read_json_lines(io.BytesIO(b'{"a": true}\n{"a": 1}\n'), "t.jsonl")),
@@ -47,7 +47,7 @@ MESSAGES: dict[str, Callable[[], object]] = {
 
 WORDING = {
     "csv quote": (
-        "t.csv:2: there is a quote inside a cell that is not quoted",
+        "t.csv:2: the quoted cell continues after its closing quote",
         '  Write a cell that contains a quote in quotes, with the inner quote doubled: "5"" pipe".',
     ),
     "csv return": (

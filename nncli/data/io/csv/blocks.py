@@ -14,6 +14,7 @@ import numpy as np
 from nncli.data.arrays import ByteArray, BytePositions
 from nncli.data.io.csv.decoding import Readable
 from nncli.data.io.csv.encodings import BINARY, BINARY_HINT
+from nncli.data.io.csv.quoting import QuoteRepair
 from nncli.data.io.read_options import BLOCK_BYTES
 from nncli.data.io.streams import UTF8_HINT
 from nncli.errors import DataError, Location
@@ -83,11 +84,12 @@ def blocks(
     first: int | None = None,
     quoting: bool = True,
     line: int = 1,
+    quote_repair: QuoteRepair | None = None,
 ) -> Iterator[Block]:
     """Yield the text of `file` in blocks of about `size` bytes (the first: about `first`), each of whole records.
 
-    The text begins on line `line` of the file. The last block may lack its last newline. `quoting` is False for formats
-    whose records are lines.
+    The text begins on line `line` of the file. Misplaced quotes are repaired by `quote_repair`. The last block may lack
+    its last newline. `quoting` is False for formats whose records are lines.
 
     Raises:
         DataError: a record is longer than MAX_RECORD_BYTES.
@@ -98,7 +100,14 @@ def blocks(
         quotes = positions_of(data, QUOTE) if quoting else NO_POSITIONS
         cut = end_of_records(data, quotes, inside=rest_quotes.size % 2 == 1)
         quotes = np.concatenate([rest_quotes, quotes + len(rest)])
-        if cut:
+        if quote_repair is not None and quote_repair.is_needed(whole := rest + data if rest else data, quotes):
+            records, consumed = quote_repair.repair(whole, is_end=False)
+            rest = whole[consumed:]
+            rest_quotes = positions_of(rest, QUOTE)
+            if records:
+                yield Block(records, positions_of(records, QUOTE), line)
+            line += whole.count(b"\n", 0, consumed)
+        elif cut:
             records = data if cut == len(data) and not rest else b"".join((rest, memoryview(data)[:cut]))
             block = Block(records, *split(quotes, len(rest) + cut)[:1], line)
             yield block
@@ -108,6 +117,9 @@ def blocks(
             rest, rest_quotes = rest + data, quotes
         if len(rest) > MAX_RECORD_BYTES:
             raise_endless_record(Block(rest, rest_quotes, line), source)
+    if rest and quote_repair is not None and quote_repair.is_needed(rest, rest_quotes):
+        rest = quote_repair.repair(rest, is_end=True)[0]
+        rest_quotes = positions_of(rest, QUOTE)
     if rest:
         yield Block(rest, rest_quotes, line)
 

@@ -114,12 +114,12 @@ def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: 
         DataError: the file is empty, or its header cannot be told from titles or rows.
     """
     data = _beginning(complete_records(text))
-    records = Records.of(data, positions_of(data, QUOTE), dialect.separator)
+    records = Records.of_text(data, dialect.separator)
     sample = _Sample.of(records, dialect.separator, source)
     if not sample.cells:
         raise DataError("the file is empty", location=Location(source=source))
     if not (dialect if trained is None else trained).header:
-        return _without_header(sample)
+        return _without_header(sample, data)
     if dialect.header_row == AUTO:
         at = _find_header(sample, source, () if trained is None else trained.header_cells)
         _check_second_header(sample, at, source)
@@ -133,7 +133,7 @@ def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: 
             )
         at = lines.index(dialect.header_row)
     start, line = _end_of(sample, at)
-    header = (data if len(sample.cells[at]) > 1 else text.sample)[records.starts[sample.numbers[at]] : start]
+    header = (records.data if len(sample.cells[at]) > 1 else text.sample)[records.starts[sample.numbers[at]] : start]
     check_strict_csv(Block(header, positions_of(header, QUOTE), sample.line(at)), source, dialect.separator)
     cells, body = sample.cells[at], sample.cells[at + 1 :]
     if text.old_mac:
@@ -151,7 +151,7 @@ def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: 
     return Layout(
         named.names,
         _width(body, used),
-        start,
+        _raw_start(data, records.data, start),
         line,
         0 in value_columns(body, 1),
         _first_length(body, used),
@@ -168,7 +168,7 @@ def _beginning(data: bytes) -> bytes:
     return head[:end] if head.count(b"\n", 0, end) > MAX_RECORDS else data
 
 
-def _without_header(sample: _Sample) -> Layout:
+def _without_header(sample: _Sample, raw: bytes) -> Layout:
     """The layout of a table without a header, whose columns are numbered."""
     width = body_width(sample.cells)
     at = next((i for i, cells in enumerate(sample.cells) if not is_title(cells, width)), 0)
@@ -180,7 +180,7 @@ def _without_header(sample: _Sample) -> Layout:
     return Layout(
         names,
         width,
-        start,
+        _raw_start(raw, sample.records.data, start),
         sample.records.line(number),
         0 in value_columns(body, 1),
         _first_length(body, width),
@@ -188,6 +188,16 @@ def _without_header(sample: _Sample) -> Layout:
         header_cells=(),
         notes=(),
     )
+
+
+def _raw_start(raw: bytes, data: bytes, start: int) -> int:
+    """The position in the text as it is of a record that begins at `start` in the text with repaired quotes."""
+    if raw is data:
+        return start
+    position = 0
+    for _ in range(data.count(b"\n", 0, start)):
+        position = raw.find(b"\n", position) + 1
+    return position if start < len(data) or data.endswith(b"\n") else len(raw)
 
 
 def _first_length(body: Sequence[Sequence[str]], width: int) -> int:

@@ -28,6 +28,7 @@ from nncli.data.io.csv.footer import Footer
 from nncli.data.io.csv.header import CsvHeader
 from nncli.data.io.csv.layout import Layout, find_layout
 from nncli.data.io.csv.numeric_columns import NumericParser, is_rectangular
+from nncli.data.io.csv.quoting import QuoteRepair
 from nncli.data.io.csv.ragged import Repairs, repair
 from nncli.data.io.csv.sniffer import sniff_dialect
 from nncli.data.io.csv.strict import check_strict_csv, unify_line_ends
@@ -77,7 +78,9 @@ def read_delimited(
     notes = (*notes, *layout.notes)
     parser = _BlockParser(source, dialect, options, layout, old_mac=text.old_mac)
     text.read(layout.start)
-    pieces = blocks(text, source, size=options.block_bytes, first=options.first_bytes, line=layout.line)
+    repair = QuoteRepair(dialect.separator, layout.width)
+    size, first = options.block_bytes, options.first_bytes
+    pieces = blocks(text, source, size=size, first=first, line=layout.line, quote_repair=repair)
     if layout.width > 1:
         pieces = map(unify_line_ends, pieces)
     footer = Footer(layout, dialect.separator, dialect.footer_rows)

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.data.arrays import BytePositions, Mask
-from nncli.data.io.csv.blocks import NEWLINE, RETURN, outside_quotes, positions_of
+from nncli.data.io.csv.blocks import NEWLINE, QUOTE, RETURN, outside_quotes, positions_of
+from nncli.data.io.csv.quoting import QuoteRepair
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,20 @@ class Records:
         counts = np.diff(np.searchsorted(separators, ends), prepend=0) + 1
         returns = text[np.minimum(starts, max(text.size - 1, 0))] == RETURN
         return cls(data, starts, ends, counts, (ends == starts) | ((ends == starts + 1) & returns))
+
+    @classmethod
+    def of_text(cls, data: bytes, separator: str) -> Records:
+        """Split a whole text; quotes within cells are characters of these."""
+        quotes = positions_of(data, QUOTE)
+        if not QuoteRepair(separator).is_needed(data, quotes):
+            return cls.of(data, quotes, separator)
+        width = None
+        for _ in range(2):  # the other records tell the number of cells of those whose quotes are unclear
+            clear = QuoteRepair(separator, width, omits_unclear=True).repair(data, is_end=True)[0]
+            records = cls.of(clear, positions_of(clear, QUOTE), separator)
+            counts = records.counts[~records.blank]
+            width = int(np.bincount(counts).argmax()) if counts.size else None
+        return records
 
     def __len__(self) -> int:
         return len(self.starts)

@@ -18,6 +18,7 @@ from nncli.data.dialect import AUTO, BAR, COMMA, SEMICOLON, TAB, CsvDialect
 from nncli.data.io.csv.blocks import MAX_RECORD_BYTES, QUOTE, Block, end_of_records, positions_of
 from nncli.data.io.csv.decoding import DecodedStream
 from nncli.data.io.csv.encodings import UTF8
+from nncli.data.io.csv.quoting import QuoteRepair
 from nncli.data.io.csv.records import Records, split_record
 from nncli.data.io.csv.strict import unify_line_ends
 from nncli.data.io.csv.titles import MAX_TITLES, find_header
@@ -129,12 +130,16 @@ def sniff_separator(sample: bytes, source: str, default_separator: str | None, t
     when it is read.
     """
     quotes = positions_of(sample, QUOTE)
-    records = {mark: Records.of(sample, quotes, mark) for mark in SEPARATORS if mark.encode() in sample}
+    marks = [mark for mark in SEPARATORS if mark.encode() in sample]
+    if all(QuoteRepair(mark).is_needed(sample, quotes) for mark in marks):
+        records = {mark: Records.of_text(sample, mark) for mark in marks}
+    else:
+        records = {mark: Records.of(sample, quotes, mark) for mark in marks}
     if not records:
         return default_separator or COMMA
     first = next(iter(records.values()))
     blank = first.blank
-    counts = {mark: found.counts[~blank][:SAMPLE_RECORDS] for mark, found in records.items()}
+    counts = {mark: found.counts[~found.blank][:SAMPLE_RECORDS] for mark, found in records.items()}
     heads = [mark for mark, count in counts.items() if count.size and count[0] > 1]
     agreeing = [mark for mark in heads if (counts[mark] == counts[mark][0]).all()]
     if len(agreeing) > 1 and default_separator != TAB and training_separator not in agreeing:
@@ -151,7 +156,7 @@ def sniff_separator(sample: bytes, source: str, default_separator: str | None, t
     candidates = agreeing or _most_regular(records) or heads
     preferred += candidates
     chosen = next((mark for mark in preferred if mark is not None and mark in candidates), default_separator or COMMA)
-    if training_separator is None:
+    if training_separator is None and not sample.startswith(b'"'):
         _check_one_column(chosen, counts, source)
     return chosen
 
@@ -197,7 +202,8 @@ def _has_titles(records: Records, numbers: npt.NDArray[np.int64], separator: str
     except (csv.Error, UnicodeDecodeError):
         return False
     first = numbers[: MAX_TITLES + 1]
-    return find_header(rows, has_blank_lines=bool(first[-1] - first[0] >= first.size)).at > 0
+    header = find_header(rows, has_blank_lines=bool(first[-1] - first[0] >= first.size))
+    return header.at > 0 and header.instead is None
 
 
 def as_yaml(mark: str) -> str:

@@ -40,7 +40,7 @@ def is_row(cells: Sequence[str]) -> bool:
 
 def is_title(cells: Sequence[str], width: int) -> bool:
     """Whether a record can be a title above a table of `width` cells: at most one cell is not empty, the first one."""
-    n_filled = len(filled(cells))
+    n_filled = sum(map(bool, cells))
     if width < 2 or n_filled > 1:
         return False
     return not n_filled or (bool(cells[0].strip()) and (len(cells) < width or width > 2))
@@ -113,13 +113,13 @@ def find_header(rows: Sequence[Sequence[str]], *, has_blank_lines: bool) -> Head
 
 def _may_be_above(cells: Sequence[str], width: int, used: int) -> bool:
     """Whether a record can stand above a header of a table of which `used` columns have cells."""
-    few = bool(cells and cells[0].strip()) and 2 * len(filled(cells)) <= used
+    few = bool(cells and cells[0].strip()) and 2 * sum(map(bool, cells)) <= used
     return is_title(cells, width) or len(cells) < used or few
 
 
 def is_prose(cells: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
     """Whether a record looks like a sentence with separators in it: spaces follow these, but not in the body."""
-    spaced = any(cell.startswith(" ") for cell in cells)
+    spaced = any(cell.startswith(" ") and cell.strip() for cell in cells)
     return spaced and not any(cell.startswith(" ") for row in body[:MIN_BODY] for cell in row)
 
 
@@ -127,7 +127,7 @@ def _is_doubtful(rows: Sequence[Sequence[str]], used: int, *, has_blank_lines: b
     """Whether the first record, as wide as the table, may still be a title, and the second one the header."""
     if len(rows) < 3:
         return False
-    if used <= 2 <= len(rows[0]) and len(filled(rows[0])) == 1 and rows[0][0].strip() and len(filled(rows[1])) < 2:
-        return True
+    if used <= 2 <= len(rows[0]) and sum(map(bool, rows[0])) == 1 and rows[0][0].strip() and len(filled(rows[1])) < 2:
+        return any(map(is_row, rows[2:]))
     is_followed = can_be_header(rows[1]) and has_other_types(rows[1], rows[2:])
     return is_prose(rows[0], rows[1:]) and (has_blank_lines or is_followed)

@@ -1,0 +1,155 @@
+"""Rewrite records with misplaced quotes, if they can be read in one way only, so that their quotes follow RFC 4180.
+
+A quote within a cell that does not begin with one is a character of the cell: `24" screen`. A cell that begins with a
+quote ends at a quote before a separator or a line end; if there are several of these, the number of cells decides.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from nncli.data.arrays import BytePositions
+
+OPENS = re.compile(rb'[ \t]*"')
+UNTERMINATED = re.compile(rb'[ \t]*"(?:[^"]++|"")*+\Z')
+LINE_END = re.compile(rb"\r*\n|\r|\Z")
+MAX_QUOTES = 40
+"""Largest number of quotes in a line that is rewritten."""
+
+
+@dataclass(frozen=True)
+class QuoteRepair:
+    """Rewrites records of a file with this separator and `width` cells in a record (None: not known yet).
+
+    `omits_unclear`: a line that can be read in several ways, or in none, becomes a blank line.
+    """
+
+    separator: str
+    width: int | None = None
+    omits_unclear: bool = False
+
+    def is_needed(self, data: bytes, quotes: BytePositions) -> bool:
+        """Whether a quote opens within a cell, or closes and is not followed by the end of the cell."""
+        if not quotes.size:
+            return False
+        text = np.frombuffer(data, np.uint8)
+        before, after = np.zeros(256, np.bool_), np.zeros(256, np.bool_)
+        before[list(f'{self.separator}\n"'.encode())] = True
+        after[list(f'{self.separator}\r\n"'.encode())] = True
+        opening, closing = quotes[::2], quotes[1::2]
+        opens_well = before[text[np.maximum(opening - 1, 0)]] | (opening == 0)
+        closes_well = after[text[np.minimum(closing + 1, text.size - 1)]] | (closing == text.size - 1)
+        return not (opens_well.all() and closes_well.all())
+
+    def repair(self, data: bytes, *, is_end: bool) -> tuple[bytes, int]:
+        """The records of `data`, which begins with one, and the number of bytes of them.
+
+        A record that does not end is left out unless `is_end`. From a record that can be read in several ways, or in
+        none, to the end nothing is changed.
+        """
+        pieces: list[bytes] = []
+        position = 0
+        while (found := data.find(b'"', position)) >= 0:
+            start = data.rfind(b"\n", position, found) + 1 or position
+            pieces.append(data[position:start])
+            record = self._record(data, start, is_end=is_end)
+            if record is None and self.omits_unclear:
+                end = data.find(b"\n", start)
+                record = (b"\n", end + 1) if end >= 0 else (b"", len(data))
+            if record is None:
+                rest = data[start:] if is_end else data[start : data.rfind(b"\n", start) + 1]
+                return b"".join([*pieces, rest]), start + len(rest)
+            text, position = record
+            if not position:
+                return b"".join(pieces), start
+            pieces.append(text)
+        end = len(data) if is_end else max(data.rfind(b"\n") + 1, position)
+        return b"".join([*pieces, data[position:end]]), end
+
+    def _record(self, data: bytes, start: int, *, is_end: bool) -> tuple[bytes, int] | None:
+        """The record at `start` and the position of the next one, 0 if it does not end; None if it is unclear."""
+        cells: list[bytes] = []
+        position = start
+        while True:
+            if found := self._quoted.match(data, position):
+                cells.append(found[1])
+            elif OPENS.match(data, position):
+                if not is_end and UNTERMINATED.match(data, position):
+                    return b"", 0
+                return self._line(data, start, is_end=is_end)
+            else:
+                found = self._plain.match(data, position)
+                assert found is not None
+                cells.append(found[0].replace(b'"', b'""'))
+            position = found.end()
+            if data[position : position + 1] != self.separator.encode():
+                break
+            position += 1
+        line_end = LINE_END.match(data, position)
+        if line_end is None:
+            return None
+        if line_end.end() == len(data) and not line_end[0].endswith(b"\n") and not is_end:
+            return b"", 0
+        return self._written(cells) + (b"\n" if line_end[0] else b""), line_end.end()
+
+    def _line(self, data: bytes, start: int, *, is_end: bool) -> tuple[bytes, int] | None:
+        """The record that is the line at `start`, if its cells can be told in one way only."""
+        found = re.compile(rb"[^\r\n]*").match(data, start)
+        assert found is not None
+        line_end = LINE_END.match(data, found.end())
+        assert line_end is not None
+        if line_end.end() == len(data) and not line_end[0].endswith(b"\n") and not is_end:
+            return b"", 0
+        line = found[0]
+        if self.width is None or line.count(b'"') > MAX_QUOTES:
+            return None
+        ways = self._ways(line, 0, self.width)
+        if len(ways) != 1:
+            return None
+        return self._written(ways[0]) + (b"\n" if line_end[0] else b""), line_end.end()
+
+    def _ways(self, line: bytes, start: int, width: int) -> list[list[bytes]]:
+        """At most two ways to split the line from `start` on into `width` cells."""
+        if width == 0:
+            return []
+        ends: list[tuple[bytes, int]] = []
+        mark = re.escape(self.separator.encode())
+        if line[start : start + 1] == b'"':
+            for found in re.finditer(rb'"(?=%s|$)' % mark, line[start + 1 :]):
+                cell = line[start + 1 : start + 1 + found.start()]
+                ends.append((cell if b'""' in cell else cell.replace(b'"', b'""'), start + 1 + found.end()))
+        else:
+            end = line.find(self.separator.encode(), start)
+            end = len(line) if end < 0 else end
+            ends.append((line[start:end].replace(b'"', b'""'), end))
+        ways: list[list[bytes]] = []
+        for cell, end in ends:
+            if b'"' in cell.replace(b'""', b""):
+                continue
+            if end == len(line):
+                ways += [[cell]] if width == 1 else []
+            else:
+                ways += [[cell, *rest] for rest in self._ways(line, end + 1, width - 1)]
+            if len(ways) > 1:
+                break
+        return ways
+
+    def _written(self, cells: list[bytes]) -> bytes:
+        """The record with every cell in quotes that has to be."""
+        special = (b'"', b"\n", b"\r", self.separator.encode())
+        quoted = (b'"' + cell + b'"' if any(mark in cell for mark in special) else cell for cell in cells)
+        return self.separator.encode().join(quoted)
+
+    @property
+    def _quoted(self) -> re.Pattern[bytes]:
+        """A cell in quotes, with blanks around them, and the end of the cell ahead."""
+        blank = rb" *" if self.separator == "\t" else rb"[ \t]*"
+        mark = re.escape(self.separator.encode())
+        return re.compile(rb'%s"((?:[^"]++|"")*+)"%s(?=%s|[\r\n]|\Z)' % (blank, blank, mark))
+
+    @property
+    def _plain(self) -> re.Pattern[bytes]:
+        return re.compile(rb"[^\r\n%s]*" % re.escape(self.separator.encode()))
