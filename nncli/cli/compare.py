@@ -71,8 +71,10 @@ def compare(
     comparison = compare_runs(runs, data)
     if write_page is not None:
         write_page(comparison)
-    if not quiet:
-        for note in comparison.notes:
+    for note in comparison.notes:
+        if note in comparison.warnings:
+            echo_err(f"warning: {note}")
+        elif not quiet:
             echo_err(f"note: {note}")
     if as_json:
         typer.echo(json.dumps(comparison.json(), ensure_ascii=False).encode())

@@ -24,6 +24,7 @@ from nncli.runs.config import read_config
 from nncli.runs.history import History, RecordedScores
 from nncli.runs.manifest import CONFIG, member_folder
 from nncli.runs.run import Run
+from nncli.runs.training_rows import RowMatches
 from nncli.scoring import ScoreWithInterval
 from nncli.text import json_safe
 from nncli.utils.logs import log_duration
@@ -41,7 +42,8 @@ class ComparedRun:
 
     `scores` are of `rows_scored` rows of the split `scored_on`; they come from metrics.json, without intervals, where
     the rows are not available. They are `optimistic` if the run was trained on these rows, or they chose its epoch.
-    `problems` say what is missing, and why. With `out_of_fold` each row is predicted by the members that were not
+    `problems` say what is missing, and why. `training_rows` says how many rows of another table the run was trained or
+    validated on, if it is known. With `out_of_fold` each row is predicted by the members that were not
     trained on it.
     """
 
@@ -56,6 +58,7 @@ class ComparedRun:
     histories: Histories = ()
     problems: tuple[str, ...] = ()
     out_of_fold: bool = False
+    training_rows: RowMatches | None = None
 
     @property
     def predictions(self) -> str | None:
@@ -99,6 +102,12 @@ class Comparison:
         """The rows that the runs are scored on, in a title."""
         return "held-out rows" if self.data is None else f"the rows of {self.data}"
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Those of the notes that say that a run was trained on the rows it is scored on."""
+        known = {f"{run.name}: {run.training_rows.warning}" for run in self.runs if run.training_rows is not None}
+        return tuple(note for note in self.notes if note in known)
+
     def sentence(self, pair: PairwiseResult) -> str:
         """The result of a pair as a sentence."""
         return pair.sentence(self.runs[pair.a].name, self.runs[pair.b].name)
@@ -114,6 +123,7 @@ class Comparison:
                     "predictions": run.predictions,
                     "rows_scored": run.rows_scored,
                     "optimistic": run.optimistic,
+                    "training_rows": None if run.training_rows is None else run.training_rows.json(),
                     "problems": list(run.problems),
                 }
                 for run in self.runs
@@ -243,6 +253,7 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
         optimistic=optimistic,
         histories=summary.histories,
         problems=tuple(problems),
+        training_rows=None if summary.held_out is None else summary.held_out.training_rows,
         out_of_fold=split == "validation" and summary.manifest.held_out_kind == "out-of-fold",
     )
     return run, comparable

@@ -189,3 +189,13 @@ def test_few_distinct_rows_raise_no_alarm_when_new_ones_equal_them(tmp_path: Pat
     assert found.training_rows.trained_rows == 200
     assert not found.training_rows.are_optimistic
     assert json.loads(json.dumps(found.json()))["training_rows"]["by_chance"] == pytest.approx(200, abs=5)
+
+
+def test_a_comparison_on_training_rows_warns_of_each_run(nncli: Cli, run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "copy")
+    done = nncli("compare", run, copy, "--data", run.parent / "t.csv", "-q", "--json").check()
+    assert [line.startswith("warning: ") for line in done.err.splitlines()] == [True, True]
+    compared = json.loads(done.out)["runs"]
+    assert [entry["training_rows"] for entry in compared] == [{"rows": ROWS, "by_chance": 0, "optimistic": True}] * 2
+    made_table(seed=1).write_csv(tmp_path / "new.csv")
+    assert nncli("compare", run, copy, "--data", tmp_path / "new.csv", "-q").check().err == ""

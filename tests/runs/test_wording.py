@@ -14,6 +14,7 @@ from nncli.errors import NncliError
 from nncli.model import FORMAT
 from nncli.runs.manifest import CHECKPOINTS, MANIFEST, MODEL, WEIGHTS
 from nncli.runs.run import Run
+from nncli.runs.training_rows import RowMatches
 from tests.cli.support import DATA
 from tests.runs.support import change_manifest, changed, damaged
 
@@ -160,3 +161,19 @@ def test_the_wording_of_a_locked_run(penguins: Path, tmp_path: Path) -> None:
     assert str(caught.value).replace(str(run), "RUN") == (
         "RUN: another training is writing this run\n  Wait for it to end, or stop it."
     )
+
+
+@pytest.mark.parametrize(
+    ("matches", "text"),
+    [
+        (RowMatches(344, 344, 344, 0.0, 0.03), "344 of 344 rows were trained on or chose the epoch: SCORES"),
+        (
+            RowMatches(9_000, 3_000, 2_000, 0.1, 0.2),
+            "about 6,000 of 9,000 rows were trained on or chose the epoch (about 900 would equal such rows by chance): "
+            "SCORES",
+        ),
+        (RowMatches(100, 100, 2, 0.01, 0.02), None),
+    ],
+)
+def test_the_wording_of_the_warning_of_training_rows(matches: RowMatches, text: str | None) -> None:
+    assert matches.warning == (None if text is None else text.replace("SCORES", "these scores are optimistic"))
