@@ -164,12 +164,13 @@ def main() -> None:
     settings, done = tuple(arguments.settings), {(d.table, d.rows, d.draw, d.settings) for d in draws}
     known = sorted(path.parent.name for path in arguments.tables.glob("*/meta.json"))
     names = arguments.only or [*known, *SKLEARN, *MADE]
+    sizes = {name: len(load(name, arguments.tables)[1]) for name in names}
     jobs = [
         (name, arguments.tables, rows, draw, settings)
         for draw in range(arguments.draws)
         for rows in arguments.rows
         for name in names
-        if (name, rows, draw, settings) not in done and len(load(name, arguments.tables)[1]) >= rows + MIN_FRESH_ROWS
+        if (name, rows, draw, settings) not in done and sizes[name] >= rows + MIN_FRESH_ROWS
     ]
     with ProcessPoolExecutor(arguments.jobs, get_context("spawn")) as pool, arguments.results.open("a") as file:
         for found in pool.map(attempt, jobs):

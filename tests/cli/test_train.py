@@ -39,18 +39,18 @@ validation scores are too optimistic. If they are copies, remove them; if they a
 values, keep them.
 epoch 1/1 loss N val_loss N accuracy N best val_loss N at 1 learning rate N N s left
 32 training rows, 8 validation rows, 1 feature, 13 parameters, best epoch 1 of 1 by val_loss, N s
- training baseline validation baseline
-accuracy N N N N
-balanced_accuracy N N N N
-macro_f1 N N N N
-roc_auc N N N N
-log_loss N N N N
-brier N N N N
-calibration_error N – N –
-f1 N 0 N 0
-precision N 0 N 0
-recall 1 0 1 0
-average_precision N N N N
+ validation 95% interval baseline training
+accuracy N N to N N N
+balanced_accuracy N N to N N N
+macro_f1 N N to N N N
+roc_auc N N to N N N
+log_loss N N to 14.59 N N
+brier N N to N N N
+calibration_error N – – N
+f1 N N to N 0 N
+precision N N to N 0 N
+recall 1 N to 1 0 1
+average_precision N N to N N N
 warning: the model never predicts class 'no', which 4 of the validation rows have. Set class_weight: balanced, or \
 decide by the probabilities of `nncli predict --proba`.
 warning: the model is no better than the baseline, the class shares of the training rows: log_loss N against N on \
