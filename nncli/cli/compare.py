@@ -71,11 +71,7 @@ def compare(
     comparison = compare_runs(runs, data)
     if write_page is not None:
         write_page(comparison)
-    for note in comparison.notes:
-        if note in comparison.warnings:
-            echo_err(f"warning: {note}")
-        elif not quiet:
-            echo_err(f"note: {note}")
+    _print_notes(comparison, quiet=quiet)
     if as_json:
         typer.echo(json.dumps(comparison.json(), ensure_ascii=False).encode())
     else:
@@ -83,6 +79,17 @@ def compare(
     if not quiet:
         words = shlex.join([*map(str, runs), *(["--data", data] if data is not None else [])])
         echo_err(f"next: open {html} in a browser" if html else f"next: nncli compare {words} --html comparison.html")
+
+
+def _print_notes(comparison: Comparison, *, quiet: bool) -> None:
+    """Print the notes on stderr, and the warnings among them also with --quiet."""
+    from nncli.cli.console import echo_err
+
+    for note in comparison.notes:
+        if note in comparison.warnings:
+            echo_err(f"warning: {note}")
+        elif not quiet:
+            echo_err(f"note: {note}")
 
 
 def _page_writer(path: Path, *, force: bool) -> Callable[[Comparison], object]:
