@@ -23,6 +23,7 @@ from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.metrics.classification_resamples import log_loss_per_row
 from nncli.metrics.significance import PairedTest, holm_correction, paired_test
 from nncli.nn.losses import MAE, MSE, Loss, LossBase
+from nncli.scoring import Averaging
 
 Floats = NDArray[np.float64]
 Truth: TypeAlias = NDArray[np.str_] | Floats
@@ -43,7 +44,8 @@ class ComparableRun:
     `truth` are labels (rows,) or numbers (rows, targets) in their own units, `values` probabilities (rows, classes) of
     the classes `labels`, or numbers (rows, targets). `groups` (rows,) numbers the groups of dependent rows.
     `log_choices` is the natural logarithm of the number of models that the rows chose this one from, 0 for rows that
-    chose nothing.
+    chose nothing. `averaging` is the expected gain of an ensemble over its out-of-fold predictions, by which the losses
+    are lowered as in its scores.
     """
 
     table: str
@@ -57,6 +59,7 @@ class ComparableRun:
     groups: NDArray[np.int64] | None
     seed: int
     log_choices: float = 0.0
+    averaging: Averaging | None = None
 
     @property
     def task_key(self) -> tuple[str, tuple[str, ...], bool]:
@@ -106,6 +109,7 @@ def comparable_run(held_out: HeldOutPredictions, log_choices: float = 0.0) -> Co
         groups=groups_of(held_out),
         seed=held_out.manifest.seed,
         log_choices=log_choices,
+        averaging=held_out.averaging,
     )
 
 
@@ -298,10 +302,22 @@ def _mean_loss(run: ComparableRun, measure: Measure) -> float:
 
 
 def _losses(run: ComparableRun, measure: Measure) -> Floats:
-    """The loss of each row (rows,), the log loss in nats.
+    """The loss of each row (rows,) that is expected of the whole model, the log loss in nats.
 
     Of several targets, the mean of their losses, each divided by the spread of its target.
     """
+    losses = _losses_of_predictions(run, measure)
+    return losses if run.averaging is None else losses * _factor(run.averaging, measure)
+
+
+def _factor(averaging: Averaging, measure: Measure) -> float:
+    """The factor of the loss by averaging: that of the squared error or the log loss, or its root."""
+    factor = sum(averaging.factors) / len(averaging.factors)
+    return factor if measure in ("log loss", "error rate") or isinstance(measure, MSE) else factor**0.5
+
+
+def _losses_of_predictions(run: ComparableRun, measure: Measure) -> Floats:
+    """The loss of each row (rows,) of the predictions themselves."""
     if not isinstance(measure, LossBase):
         codes_of = {label: k for k, label in enumerate(run.labels or ())}
         codes = np.array([codes_of[label] for label in run.truth.tolist()], np.int64)

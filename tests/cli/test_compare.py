@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +13,7 @@ import pytest
 from nncli import train
 from nncli.cli.extras import requires_extra
 from nncli.errors import NncliError
+from nncli.evaluation.held_out import predict_held_out
 from nncli.runs.manifest import MANIFEST
 from tests.cli.support import DATA, Cli
 
@@ -41,14 +43,24 @@ def test_settings_scores_and_the_test_are_on_stdout(nncli: Cli, folder: Path) ->
     settings, scores, finding = shown.out.split("\n\n")
     assert settings.splitlines()[0] == "settings that differ"
     assert settings.splitlines()[2].split() == ["learning_rate.initial", "0.001", "0.05"]
-    assert "*" not in next(line for line in scores.splitlines() if line.startswith("accuracy"))
-    assert next(line for line in scores.splitlines() if line.startswith("chose its epoch")).split()[-2:] == [
-        "no",
-        "yes",
-    ]
+    assert next(line for line in scores.splitlines() if line.startswith("accuracy")).endswith("*")
+    assert "chose its epoch" not in scores
     assert finding.startswith("b has a lower log loss than a by ")
     assert "significant (p < 0.001)" in finding
     assert shown.err.endswith("next: nncli compare runs/a runs/b --html comparison.html\n")
+
+
+def test_rows_that_chose_the_epoch_are_named(nncli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "nncli.commands.compare.predict_held_out", lambda path: replace(predict_held_out(path), optimistic=True)
+    )
+    shown = nncli("compare", "runs/a", "runs/b").check()
+    _, scores, finding = shown.out.split("\n\n")
+    assert "*" not in next(line for line in scores.splitlines() if line.startswith("accuracy"))
+    (chose,) = (line for line in scores.splitlines() if line.startswith("chose its epoch"))
+    assert chose.split()[-2:] == ["no", "yes"]
+    assert "these rows chose the epoch of b" in finding
+    assert "--data" in shown.err
 
 
 def test_values_that_are_cut_off_are_cut_where_they_differ(nncli: Cli, folder: Path) -> None:

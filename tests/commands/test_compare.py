@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ import pytest
 from nncli import compare, cross_validate, evaluate, train
 from nncli.commands.compare import Comparison
 from nncli.errors import RunError, UsageError
-from nncli.evaluation.held_out import predict_held_out
+from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.evaluation.pairwise import comparable_run
 from nncli.runs.manifest import CONFIG, MANIFEST
 from tests.assertions import raises
@@ -66,17 +66,41 @@ def test_two_runs_of_the_same_split_share_all_their_validation_rows(of: Folder) 
     assert loss.rows == 69
     assert loss.is_significant
     assert found.runs[loss.a].name == "b"
+    assert loss.optimistic is None
+    assert not any(run.optimistic for run in found.runs)
+    scores = {line.name: line for line in found.scores}
+    of_a, of_b = (one.value if one and one.value else 0.0 for one in scores["accuracy"].values)
+    assert scores["accuracy"].best == (False, True)
+    assert loss.beside
+    assert loss.beside.b - loss.beside.a == pytest.approx(of_b - of_a)
+    assert all(one and one.interval for one in scores["log_loss"].values)
+    assert not found.notes[1:]
+
+
+@pytest.fixture
+def older(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runs are of an older version, in which the validation rows chose the epoch."""
+
+    def predict(path: Path) -> HeldOutPredictions:
+        return replace(predict_held_out(path), optimistic=True)
+
+    monkeypatch.setattr("nncli.commands.compare.predict_held_out", predict)
+
+
+@pytest.mark.usefixtures("older")
+def test_rows_that_chose_the_epoch_of_one_run_from_more_epochs_are_named(of: Folder) -> None:
+    found = of("a", "b")
+    (loss,) = found.pairs
+    assert found.runs[loss.a].name == "b"
     assert loss.optimistic == loss.a  # chosen from 8 epochs, the other one from 1
     assert loss.test
     assert loss.corrected_p == pytest.approx(8 * loss.test.p)
     assert [run.optimistic for run in found.runs] == [False, True]
     scores = {line.name: line for line in found.scores}
-    of_a, of_b = (one.value if one and one.value else 0.0 for one in scores["accuracy"].values)
     assert scores["accuracy"].best == (False, False)  # the better number may be due to the choice
-    assert loss.beside
-    assert loss.beside.b - loss.beside.a == pytest.approx(of_b - of_a)
-    assert all(one and one.interval for one in scores["log_loss"].values)
-    assert not found.notes[1:]
+    document = found.json()["pairs"][0]
+    assert document["optimistic"] == document["a"]
+    assert any("--data" in note for note in found.notes)
 
 
 def test_the_best_run_is_marked_among_those_with_the_same_rows_and_as_many_epochs(of: Folder, tmp_path: Path) -> None:
@@ -211,10 +235,10 @@ def test_the_comparison_is_valid_json(of: Folder) -> None:
     assert document["pairs"][0]["significant"] is True
     assert document["pairs"][0]["low"] <= document["pairs"][0]["mean_difference"] <= document["pairs"][0]["high"]
     accuracy = next(line for line in document["scores"] if line["metric"] == "accuracy")
-    assert [one and one["best"] for one in accuracy["runs"]] == [False, False, False, None]
-    assert document["pairs"][0]["optimistic"] == document["pairs"][0]["a"]
+    assert [one and one["best"] for one in accuracy["runs"]] == [False, True, False, None]
+    assert document["pairs"][0]["optimistic"] is None
     assert document["pairs"][0]["beside"]["measure"] == "error rate"
-    assert [run["optimistic"] for run in document["runs"]] == [False, True, False, True]
+    assert [run["optimistic"] for run in document["runs"]] == [False] * 4
 
 
 def test_an_unreadable_configuration_is_a_problem_and_recorded_scores_are_used(of: Folder, tmp_path: Path) -> None:

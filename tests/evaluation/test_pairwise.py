@@ -13,6 +13,7 @@ from nncli.evaluation.pairwise import ComparableRun, PairwiseResult, compare_pai
 from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.metrics.significance import PairedTest
 from nncli.nn.losses import MAE, MSE, CrossEntropy, Loss, Quantile
+from nncli.scoring import Averaging
 
 
 def classes(p_yes: list[float], truth: list[str], numbers: list[int], **more: object) -> ComparableRun:
@@ -275,3 +276,20 @@ def test_about_as_many_choices_are_no_difference_worth_a_word() -> None:
     assert found.optimistic is None
     assert found.test
     assert found.corrected_p == pytest.approx(min(1.0, 1.2 * found.test.p))
+
+
+def test_losses_of_an_ensemble_are_those_expected_of_the_mean_of_its_members() -> None:
+    truth = ["yes", "no", "yes"]
+    a, b = classes([0.9, 0.4, 0.8], truth, [1, 2, 3]), classes([0.8, 0.2, 0.7], truth, [1, 2, 3])
+    (plain,) = compare_pairwise([a, b])
+    (gained,) = compare_pairwise([replace(a, averaging=Averaging((0.5,), 3)), b])
+    assert plain.test
+    assert gained.test
+    loss_of_a = -(log(0.9) + log(0.6) + log(0.8)) / 3
+    sign = 1 if plain.a == gained.a else -1
+    assert sign * gained.test.mean - plain.test.mean == pytest.approx((0.5 if plain.a == 0 else -0.5) * loss_of_a)
+    wrong = numbers([1.0, 4.0], [2.0, 2.0], MAE())
+    (found,) = compare_pairwise([replace(wrong, averaging=Averaging((0.25,), 2)), wrong])
+    assert found.test
+    assert found.a == 0
+    assert found.test.mean == pytest.approx((1 - 0.25**0.5) * 1.5)

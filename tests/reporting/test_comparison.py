@@ -38,9 +38,9 @@ def test_the_page_has_the_results_of_the_comparison(runs: list[Path]) -> None:
     assert len(table.rows) == len(found.pairs) == 2
     (table,) = (part for part in scores.parts if isinstance(part, Table))
     assert table.columns == ("metric", "one", "two", "several", "run")
-    assert [row[0] for row in table.rows[:3]] == ["rows", "predictions", "these rows chose its epoch"]
+    assert [row[0] for row in table.rows[:3]] == ["rows", "predictions", "accuracy"]
     assert table.rows[1][1:4] == ("validation", "validation", "out-of-fold")
-    assert any(" *\n" in str(cell) for cell in table.rows[3])
+    assert any(" *\n" in str(cell) for cell in table.rows[2])
     assert not any(" *" in str(row[3]) for row in table.rows)  # no other run has the rows of the ensemble
     (table,) = (part for part in settings.parts if isinstance(part, Table))
     assert {"epochs", "members", "learning_rate.initial"} <= {row[0] for row in table.rows}

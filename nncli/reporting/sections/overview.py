@@ -39,11 +39,16 @@ def scored_rows(held_out: HeldOutPredictions) -> str:
 
 def scored_predictions(held_out: HeldOutPredictions) -> str:
     """Which predictions of the scored rows the sections of a report are of."""
-    if held_out.oof_mask is not None:
-        return "Out-of-fold predictions: each row is predicted by the networks that were not trained on it."
     if held_out.split == "table":
         return "Predictions of the whole model, as by nncli predict."
-    return f"Predictions of the {held_out.split} rows."
+    if held_out.split == "training":
+        return "Predictions of the training rows, as by nncli predict."
+    text = "Predictions of the validation rows"
+    if held_out.oof_mask is not None:
+        text = "Out-of-fold predictions: each row is predicted by the networks that were not trained on it"
+    if held_out.optimistic:
+        return f"{text}. They are optimistic: these rows chose the epoch."
+    return f"{text}, at the epoch that other rows chose."
 
 
 def summary_sentence(summary: RunSummary, scores: ScoresWithIntervals | None) -> str:

@@ -79,6 +79,7 @@ def test_sections_say_which_predictions_they_are_of(penguins: Path) -> None:
     several = replace(held_out, oof_mask=np.ones((2, len(held_out)), bool))
     given = replace(held_out, split="table")
     texts = [scored_predictions(one) for one in (held_out, several, given)]
+    assert "optimistic" in scored_predictions(replace(held_out, optimistic=True))
     assert ["validation" in texts[0], "Out-of-fold" in texts[1], "nncli predict" in texts[2]] == [True, True, True]
     page = page_of(summarize_run(penguins), score_with_intervals(held_out), compute_importance(held_out))
     with_text = [one.name for one in page.sections if Paragraph(texts[0]) in one.parts]
