@@ -34,8 +34,8 @@ from nncli.data.io.csv.titles import (
 from nncli.errors import DataError, Location
 from nncli.text import join_quoted, quote
 
-MAX_RECORDS = 300
-BEGINNING = 1 << 18
+MAX_RECORDS = 120
+BEGINNING = 1 << 17
 """Records from which the columns are inferred."""
 
 MIN_ROWS = 10
