@@ -86,7 +86,8 @@ def _sections(description: RunDescription) -> list[str]:
         lines = [[layer.name, layer.type, f"{layer.units:,}", f"{layer.parameters:,}"] for layer in description.layers]
         total = ["total", "", "", f"{sum(layer.parameters for layer in description.layers):,}"]
         sections.append(escape_unprintable(table([["layer", "type", "units", "parameters"], *lines, total])))
-    return [*sections, *_scores(description)]
+    warnings = "\n".join(f"{finding.level}: {finding.line}" for finding in description.findings)
+    return [*sections, *_scores(description), *([escape_unprintable(warnings)] if warnings else [])]
 
 
 def _facts(description: RunDescription) -> str:

@@ -15,6 +15,7 @@ from nncli.evaluation.cross_validation_summary import (
     is_cross_validation,
     summarize_cross_validation,
 )
+from nncli.findings import Finding
 from nncli.runs.history import read_metrics
 from nncli.runs.loader import read_manifest, read_spec
 from nncli.runs.manifest import MANIFEST, METRICS, MODEL, Manifest, member_folder
@@ -83,10 +84,12 @@ class RunDescription:
     best_epochs: tuple[int, ...]
     held_out_kind: Literal["validation", "out-of-fold"]
     scores: tuple[RecordedScore, ...]
+    findings: tuple[Finding, ...] = ()
 
     def json(self) -> dict[str, Any]:
         """All fields and the next steps as a JSON object."""
-        return {**asdict(self), "path": str(self.path), "next": list(self.next_steps)}
+        findings = [finding.as_json for finding in self.findings]
+        return {**asdict(self), "path": str(self.path), "next": list(self.next_steps), "findings": findings}
 
     @property
     def next_steps(self) -> tuple[str, ...]:
@@ -183,6 +186,7 @@ def show(run: str | Path) -> RunDescription:
         best_epochs=_best_epochs(path, manifest),
         held_out_kind=manifest.held_out_kind,
         scores=_scores(path, manifest),
+        findings=read_metrics(path, manifest).findings if METRICS in manifest.files else (),
     )
 
 

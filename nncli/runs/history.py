@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nncli.findings import Finding, FindingCode, of_json
 from nncli.runs.loader import LARGEST_TEXT, damaged, read_verified
 from nncli.runs.manifest import HISTORY, METRICS, Manifest
 from nncli.scoring import Averaging
@@ -60,6 +61,7 @@ class RecordedMetrics:
 
     training: RecordedScores | None
     validation: RecordedScores | None
+    findings: tuple[Finding, ...] = ()
 
 
 def read_history(folder: Path, manifest: Manifest) -> History:
@@ -87,7 +89,8 @@ def read_metrics(folder: Path, manifest: Manifest) -> RecordedMetrics:
     text = read_verified(folder, METRICS, manifest, LARGEST_TEXT)
     try:
         document = json.loads(text)
-        return RecordedMetrics(*(_card(document.get(name), name) for name in ("training", "validation")))
+        training, validation = (_card(document.get(name), name) for name in ("training", "validation"))
+        return RecordedMetrics(training, validation, _findings(document.get("findings", [])))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise damaged(folder, METRICS, "the file is damaged: it holds no scores") from error
 
@@ -104,6 +107,12 @@ def _report(line: list[str]) -> EpochReport:
         is_best=best == "true",
         seconds=float(seconds),
     )
+
+
+def _findings(documents: list[dict[str, Any]]) -> tuple[Finding, ...]:
+    """The recorded warnings, without those whose codes only a newer nncli knows."""
+    codes = {code.value for code in FindingCode}
+    return tuple(of_json(document) for document in documents if document["code"] in codes)
 
 
 def _card(document: dict[str, Any] | None, rows: str) -> RecordedScores | None:

@@ -49,6 +49,8 @@ def test_a_training_warns_of_a_class_that_is_rare_and_never_predicted(nncli: Cli
     assert "never predicts class '1'" in never
     stored = json.loads(Path("run/metrics.json").read_text())["findings"]
     assert [finding["code"] for finding in stored][:2] == ["class-imbalance", "class-never-predicted"]
+    assert warnings_on(nncli("show", "run").check().out) == warnings_on(done.err)
+    assert json.loads(nncli("show", "run", "--json").check().out)["findings"] == stored
 
 
 def test_a_cross_validation_warns_of_the_same(nncli: Cli, table: Path) -> None:

@@ -49,10 +49,14 @@ def trained(folder: Path, validation: pl.DataFrame, rest: str = "") -> Finished:
 
 
 def weights_by_epoch(run: Path) -> list[dict[str, bytes]]:
-    """Weights, statistics and moments at every epoch's end; not the best, which validation chooses."""
+    """Weights, statistics and moments at every epoch's end; not the best and the reports, which depend on validation."""
     files = sorted((run / CHECKPOINTS).glob("*.safetensors"))
     return [
-        {name: a.tobytes() for name, a in read_checkpoint(file)[0].items() if not name.startswith("best.")}
+        {
+            name: a.tobytes()
+            for name, a in read_checkpoint(file)[0].items()
+            if not name.startswith(("best.", "reports."))
+        }
         for file in files
     ]
 

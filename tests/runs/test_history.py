@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nncli.errors import RunError
+from nncli.findings import FindingCode, warning
 from nncli.runs.history import read_history, read_metrics
 from nncli.runs.manifest import HISTORY, METRICS
 from nncli.runs.run import Run
@@ -39,6 +40,7 @@ def test_scores_and_baselines_are_read(penguins: Path, pair: Path) -> None:
     for one in found.validation.scores:
         assert one.target is None
         assert (one.value, one.baseline) == (recorded["metrics"][one.name], recorded["baseline"][one.name])
+    assert [finding.as_json for finding in found.findings] == json.loads((penguins / METRICS).read_text())["findings"]
     several = read_metrics(pair, Run(pair).load_manifest())
     assert several.training is not None
     assert {one.target for one in several.training.scores} == {"x2", "y"}
@@ -57,3 +59,18 @@ def test_a_damaged_history_or_metrics_file_is_refused(penguins: Path, tmp_path: 
         if text != "{}" or name == HISTORY:
             with raises(RunError, file=name):
                 read(run, Run(run).load_manifest())
+
+
+def test_recorded_warnings_are_read_without_those_of_a_newer_version(penguins: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(penguins, run)
+    known = warning(FindingCode.CLASS_IMBALANCE, "rare", column="y", hint="Look.")
+    document = json.loads((run / METRICS).read_text())
+    document["findings"] = [{**known.as_json, "code": "of-the-future"}, known.as_json]
+    (run / METRICS).write_text(json.dumps(document))
+    Run(run).save_manifest(Run(run).load_manifest())
+    assert read_metrics(run, Run(run).load_manifest()).findings == (known,)
+    del document["findings"]  # as an older nncli writes it
+    (run / METRICS).write_text(json.dumps(document))
+    Run(run).save_manifest(Run(run).load_manifest())
+    assert read_metrics(run, Run(run).load_manifest()).findings == ()

@@ -56,12 +56,11 @@ class BuiltEnsemble:
     member_scores: tuple[ScoreCard, ...] = ()
     calibration: Calibration | None = None
 
-    @property
-    def findings(self) -> tuple[Finding, ...]:
+    def warnings(self, data: EnsembleData) -> tuple[Finding, ...]:
         """The warnings about the scores."""
         if self.validation_scores is None:
             return check_scores(self.training_scores, "training")
-        return check_scores(self.validation_scores, "validation")
+        return check_scores(self.validation_scores, "out-of-fold" if data.validation_table is None else "validation")
 
 
 def build_ensemble(data: EnsembleData, candidates: Sequence[Candidate]) -> BuiltEnsemble:

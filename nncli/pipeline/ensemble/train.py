@@ -100,7 +100,7 @@ def _train(ensemble_run: EnsembleRun, stop: Callable[[], bool], scheduler: str |
         seconds=time.perf_counter() - clock,
         training=built.training_scores if built else None,
         validation=built.validation_scores if built else None,
-        findings=built.findings if built else (),
+        findings=built.warnings(ensemble_run.data) if built else (),
         out_of_fold=ensemble_run.data.validation_table is None,
     )
 
@@ -178,7 +178,7 @@ class EnsembleRun:
         metrics = {
             "training": scores_json(built.training_scores),
             "validation": self._validation_json(built.validation_scores),
-            "findings": warnings_json([*self.data.findings, *built.findings]),
+            "findings": warnings_json([*self.data.findings, *built.warnings(self.data)]),
         }
         with batched_fsync():
             run.save_metrics({**metrics, "calibration": asdict(built.calibration)} if built.calibration else metrics)
