@@ -49,7 +49,7 @@ def trained(folder: Path, validation: pl.DataFrame, rest: str = "") -> Finished:
 
 
 def weights_by_epoch(run: Path) -> list[dict[str, bytes]]:
-    """Weights, statistics and moments at every epoch's end; not the best and the reports, which depend on validation."""
+    """Weights, statistics and moments at every epoch's end, without what depends on validation."""
     files = sorted((run / CHECKPOINTS).glob("*.safetensors"))
     return [
         {
