@@ -31,7 +31,7 @@ from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 from nncli.nn.predictor import BLOCK_ROWS, Predictor
 from nncli.spec import PositiveFloat, Spec, StrictStr
-from nncli.utils.threads import limit_blas_threads
+from nncli.utils.threads import ConcurrentCalls, limit_blas_threads
 
 Version = Literal[1]
 FORMAT: Version = 1
@@ -39,6 +39,7 @@ FORMAT: Version = 1
 
 WORTH_A_SECOND_THREAD = 1 << 26
 """Multiplications for half of the rows from which a second thread pays off."""
+_RUNS = ConcurrentCalls()
 
 
 class ModelSpec(Spec):
@@ -115,10 +116,6 @@ class Model:
     def _inference(self) -> Predictor:
         return Predictor(self.spec.network, self.parameters)
 
-    @cached_property
-    def _second(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(1, "nncli half")
-
     def predict(self, table: Table) -> Predictions:
         """Predict every row of a table, in order. The target column is not needed; other columns are ignored.
 
@@ -162,16 +159,19 @@ class Model:
     def _run(self, X: Matrix, codes: Codes) -> Array:
         """The raw outputs (rows, outputs); half of the rows on a second thread if there is much to compute.
 
+        While another thread predicts, there is no second one: it would gain nothing, and needs buffers of its own.
         The BLAS must be limited to one thread: its threads would synchronize, spinning, at every small product.
         """
         half = len(X) // (2 * BLOCK_ROWS) * BLOCK_ROWS
-        if half * self.spec.network.layout.n_decayed < WORTH_A_SECOND_THREAD:
-            return self._inference.run(X, codes)
-        Z = np.empty((len(X), self.spec.network.n_outputs))
-        second_half = self._second.submit(copy_context().run, self._inference.run, X[half:], codes[half:], Z[half:])
-        self._inference.run(X[:half], codes[:half], Z[:half])
-        second_half.result()
-        return Z
+        with _RUNS.begin() as others:
+            if others or half * self.spec.network.layout.n_decayed < WORTH_A_SECOND_THREAD:
+                return self._inference.run(X, codes)
+            Z = np.empty((len(X), self.spec.network.n_outputs))
+            with ThreadPoolExecutor(1, "nncli half") as thread:
+                second = thread.submit(copy_context().run, self._inference.run, X[half:], codes[half:], Z[half:])
+                self._inference.run(X[:half], codes[:half], Z[:half])
+                second.result()
+            return Z
 
     def predict_dataset(self, dataset: Dataset, threads: int = 1) -> Predictions:
         """Predict encoded rows, on one thread, or on two if that pays off and `threads` allows it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from threading import current_thread
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from nncli import model as model_module
 from nncli.data.batches.dataset import Dataset
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
 from nncli.data.io.readers import read_table
@@ -60,6 +62,28 @@ def test_encoded_rows_get_the_same_bits_on_two_threads(
     one = model.predict_dataset(dataset).values
     monkeypatch.setattr("nncli.model.WORTH_A_SECOND_THREAD", 0)
     assert model.predict_dataset(dataset, threads=2).values.tobytes() == one.tobytes()
+
+
+def test_a_second_thread_predicts_half_of_the_rows_only_while_no_other_call_predicts(
+    model: Model, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: list[str] = []
+    run = Predictor.run
+
+    def watched(inference: Predictor, X: Array, codes: Codes, out: Array | None = None) -> Array:
+        names.append(current_thread().name)
+        return run(inference, X, codes, out)
+
+    monkeypatch.setattr(Predictor, "run", watched)
+    monkeypatch.setattr("nncli.model.WORTH_A_SECOND_THREAD", 0)
+    rows = table.take(np.arange(1200) % 344)
+    alone = model.predict(rows).values
+    assert len(set(names)) == len(names) == 2
+    with model_module._RUNS.begin() as others:
+        assert others == 0
+        names.clear()
+        assert model.predict(rows).values.tobytes() == alone.tobytes()
+    assert names == [current_thread().name]
 
 
 def test_the_blas_has_one_thread_during_prediction_only(

@@ -100,3 +100,23 @@ def limit_blas_threads(threads: int) -> Iterator[None]:
         yield
     finally:
         _LIMIT.end(threads)
+
+
+class ConcurrentCalls:
+    """The calls that are in progress in all threads of the process."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._count = 0
+
+    @contextmanager
+    def begin(self) -> Iterator[int]:
+        """Count a call while the block runs, and yield the number of the other calls in progress at its start."""
+        with self._lock:
+            others = self._count
+            self._count += 1
+        try:
+            yield others
+        finally:
+            with self._lock:
+                self._count -= 1

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from nncli.utils.threads import available_cpus, limit_blas_threads
+from nncli.utils.threads import ConcurrentCalls, available_cpus, limit_blas_threads
 
 
 def threads() -> set[int]:
@@ -86,3 +86,13 @@ def test_the_blas_kernel_is_the_one_that_computes() -> None:
     if not names[0].startswith("openblas"):
         pytest.skip("NumPy has another BLAS")
     assert [name.split()[-1] for name in names] == ["Haswell", "Nehalem"]
+
+
+def test_a_call_learns_how_many_others_are_in_progress() -> None:
+    calls = ConcurrentCalls()
+    with calls.begin() as first, calls.begin() as second:
+        assert (first, second) == (0, 1)
+    with pytest.raises(ValueError, match="failed"), calls.begin():
+        raise ValueError("failed")
+    with calls.begin() as others:
+        assert others == 0
