@@ -55,7 +55,7 @@ def weights_by_epoch(run: Path) -> list[dict[str, bytes]]:
         {
             name: a.tobytes()
             for name, a in read_checkpoint(file)[0].items()
-            if not name.startswith(("best.", "reports."))
+            if not name.startswith(("best.", "reports.", "cross_fit."))
         }
         for file in files
     ]
