@@ -185,7 +185,7 @@ def _sizes(started: Started | MembersStarted, finished: Finished) -> str:
         return f"{started.members:,} members"
     kind = "out-of-fold" if finished.out_of_fold else "validation"
     validation = f"{finished.validation.rows:,} {kind} rows, " if finished.validation else ""
-    return (
-        f"{started.members:,} members, {finished.training.rows:,} training rows, {validation}"
-        f"up to {finished.epochs:,} epochs"
-    )
+    epochs = f"up to {finished.epochs:,} epochs"
+    if finished.joint_epoch:
+        epochs = f"best epoch {finished.best_epoch:,} of {finished.epochs:,} for all members"
+    return f"{started.members:,} members, {finished.training.rows:,} training rows, {validation}{epochs}"

@@ -102,6 +102,7 @@ def _train(ensemble_run: EnsembleRun, stop: Callable[[], bool], scheduler: str |
         validation=built.validation_scores if built else None,
         findings=built.warnings(ensemble_run.data) if built else (),
         out_of_fold=ensemble_run.data.validation_table is None,
+        joint_epoch=has_joint_epoch(config),
     )
 
 

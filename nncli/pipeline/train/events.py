@@ -96,7 +96,7 @@ class Finished:
 
     For an ensemble `epochs` and `best_epoch` are the maximum over the members; a stopped one has no scores. The
     `validation` scores are `out_of_fold` if each row is predicted by the members that were not trained on it, and
-    `findings` are the warnings about the scores.
+    `findings` are the warnings about the scores. With a `joint_epoch` the best epoch is the same for all members.
     """
 
     run: Path
@@ -108,6 +108,7 @@ class Finished:
     validation: ScoreCard | None
     out_of_fold: bool = False
     findings: tuple[Finding, ...] = ()
+    joint_epoch: bool = False
 
 
 Event: TypeAlias = Started | EpochReport | LearningRateHalved | MembersStarted | MembersProgress | Finished
