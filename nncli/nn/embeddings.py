@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from nncli.nn.initializers import Normal
 from nncli.nn.numeric_embeddings import NumericEmbeddingBase
 from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews, with_prefix
 from nncli.spec import PositiveFloat, PositiveInt, Spec, StrictStr
+
+GROUP_VALUES = 1 << 17
+"""Intermediate values of the numeric columns that are embedded together in prediction: 1 MB in float64."""
 
 
 class Embedding(Spec):
@@ -75,6 +79,38 @@ def bind_numeric(
     return forward, backward
 
 
+def bind_numeric_forward(
+    embedding: NumericEmbeddingBase, numeric: Sequence[int], p: ParamViews, X: Array, Y: Array
+) -> Callable[[], None]:
+    """The forward pass of `bind_numeric` with the same bits, in groups of columns that share buffers of a few MB."""
+    (rows, d), columns, units = X.shape, len(numeric), embedding.out_features
+    other_columns = np.array(sorted(set(range(d)) - set(numeric)), np.intp)
+    most = max(1, GROUP_VALUES // max(1, rows * max(embedding.hidden_width, units)))
+    size = -(-columns // -(-columns // most))
+    starts = [min(start, columns - size) for start in range(0, columns, size)]  # the last two groups may overlap
+    groups = [(slice(start, start + size), np.array(numeric[start : start + size], np.intp)) for start in starts]
+    values, rest = np.empty((rows, size), X.dtype), np.empty((rows, len(other_columns)), X.dtype)
+    x = np.ones((size, 2, rows), X.dtype)
+    group_p = {name: np.empty((size, *view.shape[1:]), view.dtype) for name, view in p.items()}
+    E, forward_columns, _ = embedding.bind(group_p, group_p, x, needs_dx=False)  # backward is not called
+    split = columns * units
+    embedded, passed = Y[:, :split].reshape(rows, columns, units), Y[:, split:]
+    numbers, valuesT, ET = x[:, 0], values.T, E.transpose(2, 0, 1)
+
+    def forward() -> None:
+        for span, positions in groups:
+            for name, view in p.items():
+                np.copyto(group_p[name], view[span])
+            np.take(X, positions, axis=1, out=values, mode="clip")
+            np.copyto(numbers, valuesT)
+            forward_columns()
+            np.copyto(embedded[:, span], ET)
+        np.take(X, other_columns, axis=1, out=rest, mode="clip")
+        np.copyto(passed, rest)
+
+    return forward
+
+
 def bind_categorical(
     embeddings: Sequence[Embedding], p: ParamViews, g: ParamViews, codes: Codes, Y: Array
 ) -> tuple[Callable[[], None], Callable[[Array], None]]:
@@ -135,10 +171,12 @@ def bind_inputs(
     codes: Codes,
     *,
     needs_dX: bool,
+    forward_only: bool = False,
 ) -> BoundLayer:
     """Y = [X, E_1[codes_1], E_2[codes_2], ...], where the `numeric` columns of X may be embedded and then come first.
 
-    Without embeddings Y is X itself. `backward` returns the gradient with respect to X if `needs_dX`.
+    Without embeddings Y is X itself. `backward` returns the gradient with respect to X if `needs_dX`; with
+    `forward_only` it must not be called.
     """
     rows, d = X.shape
     embeds = numeric_embedding is not None and bool(numeric)
@@ -153,14 +191,12 @@ def bind_inputs(
     )
     if numeric_embedding is not None and embeds:
         values, gradients = with_prefix(p, "numeric"), with_prefix(g, "numeric")
-        embed, spread = bind_numeric(numeric_embedding, numeric, values, gradients, X, numbers, needs_dX=needs_dX)
+        if forward_only:
+            embed, spread = bind_numeric_forward(numeric_embedding, numeric, values, X, numbers), _identity
+        else:
+            embed, spread = bind_numeric(numeric_embedding, numeric, values, gradients, X, numbers, needs_dX=needs_dX)
     else:
-
-        def embed() -> None:
-            np.copyto(numbers, X)
-
-        def spread(dY: Array) -> Array:
-            return dY
+        embed, spread = partial(np.copyto, numbers, X), _identity
 
     def forward() -> None:
         embed()
@@ -171,3 +207,7 @@ def bind_inputs(
         return spread(dY[:, :split])
 
     return BoundLayer(Y, forward, backward)
+
+
+def _identity(dY: Array) -> Array:
+    return dY

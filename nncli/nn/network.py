@@ -71,15 +71,23 @@ class Network(Spec):
     @property
     def max_width(self) -> int:
         """The largest number of values per row anywhere in the network."""
-        hidden = len(self.embedded_numeric) * (self.numeric_embedding.hidden_width if self.numeric_embedding else 0)
         units = (spec.shape[-1] for spec in self.layout.specs if spec.group is ParamGroup.WEIGHT)
-        return max(hidden, self.input_width, *units)
+        return max(self.embedding_values, self.input_width, *units)
+
+    @property
+    def units(self) -> int:
+        """The number of units of all layers."""
+        return sum(spec.shape[-1] for spec in self.layout.specs if spec.group is ParamGroup.WEIGHT)
+
+    @property
+    def embedding_values(self) -> int:
+        """The number of intermediate values per row of the numeric embedding."""
+        return len(self.embedded_numeric) * (self.numeric_embedding.hidden_width if self.numeric_embedding else 0)
 
     @property
     def hidden_values(self) -> int:
         """The number of intermediate values per row: those of the numeric embedding, and the units of all layers."""
-        hidden = len(self.embedded_numeric) * (self.numeric_embedding.hidden_width if self.numeric_embedding else 0)
-        return hidden + sum(spec.shape[-1] for spec in self.layout.specs if spec.group is ParamGroup.WEIGHT)
+        return self.embedding_values + self.units
 
     @property
     def mixes_rows(self) -> bool:
@@ -127,7 +135,7 @@ class Network(Spec):
         p, X = parameters.by_name, np.ascontiguousarray(X, self.precision)
         if self.numeric_embedding and self.embedded_numeric:
             self.numeric_embedding.init_from_data(with_prefix(p, "numeric"), X[:, list(self.embedded_numeric)])
-        first = self.bind_inputs(p, p, X, codes)
+        first = self.bind_inputs(p, p, X, codes, forward_only=True)
         first.forward()
         self.sequential.init_from_data(p, first.Y, rng)
 
@@ -138,16 +146,18 @@ class Network(Spec):
         *,
         training: TrainingContext | None,
         needs_dX: bool = False,
+        forward_only: bool = False,
     ) -> BoundNetwork:
         """Allocate the buffers for `rows` rows and bind every layer to them.
 
-        With `needs_dX`, `backward` returns the gradient with respect to X (rows, features).
+        With `needs_dX`, `backward` returns the gradient with respect to X (rows, features). With `forward_only` it
+        must not be called: the forward pass has the same bits and needs less memory.
         """
         X = np.zeros((rows, self.n_features), self.precision)
         codes = np.zeros((rows, len(self.embeddings)), np.int64)
         p, g = parameters.by_name, parameters.gradients
-        first = self.bind_inputs(p, g, X, codes, needs_dX=needs_dX)
-        has_embeddings = bool(self.embeddings or self.embedded_numeric)
+        first = self.bind_inputs(p, g, X, codes, needs_dX=needs_dX, forward_only=forward_only)
+        has_embeddings = bool(self.embeddings or self.embedded_numeric) and not forward_only
         dense = self.sequential.bind(p, g, first.Y, training=training, needs_dX=needs_dX or has_embeddings)
         last = (self.output_activation or Identity()).bind(dense.Y)
 
@@ -162,11 +172,26 @@ class Network(Spec):
         return BoundNetwork(X, codes, last.Y, forward, backward)
 
     def bind_inputs(
-        self, p: ParamViews, g: ParamViews, X: Array, codes: Codes, *, needs_dX: bool = False
+        self,
+        p: ParamViews,
+        g: ParamViews,
+        X: Array,
+        codes: Codes,
+        *,
+        needs_dX: bool = False,
+        forward_only: bool = False,
     ) -> BoundLayer:
         """The input of the first layer, (rows, inputs), from X and codes: see nncli/nn/embeddings.py."""
         return bind_inputs(
-            self.embeddings, self.numeric_embedding, self.embedded_numeric, p, g, X, codes, needs_dX=needs_dX
+            self.embeddings,
+            self.numeric_embedding,
+            self.embedded_numeric,
+            p,
+            g,
+            X,
+            codes,
+            needs_dX=needs_dX,
+            forward_only=forward_only,
         )
 
 
@@ -174,7 +199,7 @@ class Network(Spec):
 class BoundNetwork:
     """A network bound to buffers: fill `X` (rows, features) and `codes` (rows, embeddings), call `forward()`, read `Z`.
 
-    `backward(dZ)` fills the gradient of every parameter.
+    `backward(dZ)` fills the gradient of every parameter; it must not be called if the network is bound `forward_only`.
     """
 
     X: Array

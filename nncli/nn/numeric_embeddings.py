@@ -44,7 +44,7 @@ class NumericEmbeddingBase(Spec):
 
     @abstractmethod
     def parameters(self, columns: int) -> tuple[ParamSpec, ...]:
-        """The parameters for a number of columns."""
+        """The parameters for a number of columns, which are the first axis of each."""
 
     def init_from_data(self, p: ParamViews, X: Array) -> None:
         """Initialize the data-dependent part of the parameters p from X (rows, columns)."""

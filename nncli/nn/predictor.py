@@ -14,6 +14,7 @@ from threading import Lock
 import numpy as np
 
 from nncli.nn.arrays import Array, Codes, Precision
+from nncli.nn.embeddings import GROUP_VALUES
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 
@@ -23,8 +24,10 @@ BLOCK_ROWS = 384
 
 MAX_FREE_BYTES = 64 << 20
 """Bytes of buffers kept for later runs by all predictors of the process; those of the latest run are always kept."""
-BUFFERS_PER_VALUE = 7
-"""Buffers of a block for each intermediate value of a row: measured, those of `backward` included."""
+BUFFERS_PER_UNIT = 7
+"""Buffers of a block for each unit of a layer: measured, those of `backward` included."""
+BUFFERS_PER_COLUMN = 5
+"""Buffers for each value of the numeric columns that are embedded together: measured."""
 
 
 class _Block:
@@ -32,9 +35,10 @@ class _Block:
 
     def __init__(self, network: Network) -> None:
         self.parameters = network.layout.empty(network.precision)
-        self.bound = network.bind(self.parameters, BLOCK_ROWS, training=None)
-        values = network.input_width + network.hidden_values
-        self.nbytes = self.parameters.theta.nbytes + 8 * BLOCK_ROWS * BUFFERS_PER_VALUE * values
+        self.bound = network.bind(self.parameters, BLOCK_ROWS, training=None, forward_only=True)
+        columns = min(GROUP_VALUES, BLOCK_ROWS * network.embedding_values)
+        values = BLOCK_ROWS * (network.input_width + BUFFERS_PER_UNIT * network.units) + BUFFERS_PER_COLUMN * columns
+        self.nbytes = 2 * self.parameters.theta.nbytes + 8 * values
 
 
 class _FreeBlocks:

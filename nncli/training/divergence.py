@@ -103,7 +103,7 @@ def _first_output(
 def _first_of(network: Network, parameters: Parameters, X: Array, codes: Codes) -> int:
     """The position of the first layer whose output is not finite; the last one if all are."""
     p, g = parameters.by_name, parameters.gradients
-    Y, forward, _ = network.bind_inputs(p, g, X, codes)
+    Y, forward, _ = network.bind_inputs(p, g, X, codes, forward_only=True)
     forward()
     for i, (name, layer) in enumerate(network.sequential.named_layers):
         Y, forward, _ = layer.bind(with_prefix(p, name), with_prefix(g, name), Y, training=None, needs_dX=False)

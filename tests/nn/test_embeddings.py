@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from nncli.nn.embeddings import Embedding
+from nncli.nn.embeddings import GROUP_VALUES, Embedding
 from nncli.nn.network import Network
-from nncli.nn.numeric_embeddings import Periodic
+from nncli.nn.numeric_embeddings import NumericEmbedding, Periodic, PiecewiseLinear
 from tests.nn.networks import network_of
 
 
@@ -99,3 +100,48 @@ def test_a_network_of_before_is_read_as_it_was() -> None:
 "activation":null,"bias":true,"init":null}],"n_outputs":1,"output_activation":null,"precision":"float32"}'
     network = Network.model_validate_json(text)
     assert (network.input_width, network.numeric_features, network.numeric_embedding) == (4, (), None)
+
+
+EMBEDDINGS = pytest.mark.parametrize("embedding", [Periodic(), PiecewiseLinear(), PiecewiseLinear(bins=1, width=1)])
+
+
+@EMBEDDINGS
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize(("columns", "rows"), [(1, 384), (3, 384), (23, 384), (23, 1), (90, 384), (90, 50)])
+def test_a_network_bound_only_for_the_forward_pass_gives_the_same_bits(
+    embedding: NumericEmbedding, precision: str, columns: int, rows: int
+) -> None:
+    network = Network(
+        n_features=columns + 2,
+        numeric_features=tuple(range(1, columns + 1)),
+        numeric_embedding=embedding,
+        embeddings=(Embedding(name="a", n_embeddings=3, width=2),),
+        layers=(),
+        n_outputs=2,
+        precision=precision,
+    )
+    rng = np.random.default_rng(0)
+    parameters = network.initialize(rng)
+    parameters.theta[...] += rng.normal(0.0, 0.1, parameters.theta.shape)
+    both = [network.bind(parameters, rows, training=None, forward_only=only) for only in (False, True)]
+    for _ in range(2):
+        X, codes = rng.normal(size=(rows, columns + 2)), rng.integers(0, 3, (rows, 1))
+        for bound in both:
+            bound.X[...], bound.codes[...] = X, codes
+            bound.forward()
+        assert both[0].Z.tobytes() == both[1].Z.tobytes()
+
+
+@EMBEDDINGS
+def test_the_forward_pass_of_many_columns_needs_little_more_than_its_output(embedding: NumericEmbedding) -> None:
+    network = Network(
+        n_features=600, numeric_features=tuple(range(600)), numeric_embedding=embedding, layers=(), n_outputs=1
+    )
+    parameters = network.initialize(np.random.default_rng(0))
+    tracemalloc.start()
+    bound = network.bind(parameters, 384, training=None, forward_only=True)
+    bound.forward()
+    used = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    output = 4 * 384 * (network.input_width + network.n_features)
+    assert used < output + 10 * 4 * GROUP_VALUES + 2 * parameters.theta.nbytes
