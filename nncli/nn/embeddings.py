@@ -189,14 +189,14 @@ def bind_inputs(
     look_up, learn = bind_categorical(
         embeddings, with_prefix(p, "embeddings"), with_prefix(g, "embeddings"), codes, Y[:, split:]
     )
+    embed: Callable[[], None] = partial(np.copyto, numbers, X)
+    spread: Callable[[Array], Array] = _identity
     if numeric_embedding is not None and embeds:
         values, gradients = with_prefix(p, "numeric"), with_prefix(g, "numeric")
         if forward_only:
-            embed, spread = bind_numeric_forward(numeric_embedding, numeric, values, X, numbers), _identity
+            embed = bind_numeric_forward(numeric_embedding, numeric, values, X, numbers)
         else:
             embed, spread = bind_numeric(numeric_embedding, numeric, values, gradients, X, numbers, needs_dX=needs_dX)
-    else:
-        embed, spread = partial(np.copyto, numbers, X), _identity
 
     def forward() -> None:
         embed()
