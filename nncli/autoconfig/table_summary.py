@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from nncli.checks.notes import ambiguous_dates, removed_units, table_reading
@@ -57,6 +58,10 @@ class TableSummary:
     na_spellings: tuple[str, ...] = ()
     has_thousands: bool = False
 
+    @cached_property
+    def _features(self) -> frozenset[str]:
+        return frozenset(self.data.features or ())
+
     @property
     def location(self) -> Location:
         """The source of the table."""
@@ -86,7 +91,7 @@ class TableSummary:
         return column.name not in self.data.columns
 
     def _is_requested(self, column: ColumnProfile) -> bool:
-        return not self._has_inferred_kind(column) or column.name in (self.data.features or ())
+        return not self._has_inferred_kind(column) or column.name in self._features
 
 
 def summarize_table(

@@ -99,8 +99,13 @@ class ColumnStore:
 
     def columns(self, names: Sequence[str]) -> Table:
         """The columns `names`, in memory."""
-        self.header.require(names)
+        self._require(names)
         return replace(self.row_ids, frame=pl.DataFrame({name: self._column(name) for name in names}))
+
+    def _require(self, names: Sequence[str]) -> None:
+        """Raise a DataError if one of `names` is no column, without a list of all names for each call."""
+        if any(name not in self.types for name in names):
+            self.header.require(names)
 
     @property
     def row_ids(self) -> Table:
@@ -143,7 +148,7 @@ class ColumnStore:
 
     def iter_dense(self, names: Sequence[str], dense_names: Collection[str]) -> Iterator[tuple[Table, DenseColumns]]:
         """Yield the columns `names` by block, those of `dense_names` that are dense in the block separately."""
-        self.header.require(names)
+        self._require(names)
         for group in self.row_groups:
             numbers = None
             if self.row_numbers is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -154,3 +155,22 @@ def test_plain_numbers_come_apart_from_the_rest_and_are_those_of_the_block(
             assert np.array_equal(rest.numbers, block.numbers)  # type: ignore[arg-type]
         plains = [plain.values[0] for _, plain in table.iter_dense(["b"], {"b"})]  # nothing is left for the table
         assert np.concatenate(plains).tolist() == whole.tolist()
+
+
+def test_reading_one_column_does_not_list_the_names_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: list[str] = []
+
+    def names(table: Table) -> list[str]:
+        listed.append(table.source)
+        return table.frame.columns
+
+    monkeypatch.setattr(Table, "names", property(names))
+    frame = pl.DataFrame({f"x{i}": ["1", "2"] for i in range(20)})
+    with Scratch() as scratch:
+        table = stored(frame, scratch, 2)
+        listed.clear()
+        for name in frame.columns:
+            assert table.columns([name]).frame.equals(frame.select(pl.col(name).cast(table.types[name])))
+        assert listed == []
+        with pytest.raises(DataError, match="x20"):
+            table.columns(["x0", "x20"])
