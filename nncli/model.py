@@ -39,7 +39,7 @@ FORMAT: Version = 1
 
 WORTH_A_SECOND_THREAD = 1 << 26
 """Multiplications for half of the rows from which a second thread pays off."""
-_RUNS = ConcurrentCalls()
+_CALLS = ConcurrentCalls()
 
 
 class ModelSpec(Spec):
@@ -125,9 +125,10 @@ class Model:
         Raises:
             DataError: a column is missing, or a cell of a numeric column is not a number.
         """
-        X, codes, anomalies = self.encode(table)
-        with limit_blas_threads(1):
-            Z = self._run(X, codes)
+        with _CALLS.begin() as others:
+            X, codes, anomalies = self.encode(table)
+            with limit_blas_threads(1):
+                Z = self._run(X, codes, 1 if others else 2)
         return replace(self.decode(Z), anomalies=anomalies)
 
     def encode(self, table: Table) -> Encoded:
@@ -156,27 +157,25 @@ class Model:
         for column in self.spec.encoder.columns:
             yield column.name, column.cell_errors(table, self.spec.network.precision)
 
-    def _run(self, X: Matrix, codes: Codes) -> Array:
+    def _run(self, X: Matrix, codes: Codes, threads: int) -> Array:
         """The raw outputs (rows, outputs); half of the rows on a second thread if there is much to compute.
 
-        While another thread predicts, there is no second one: it would gain nothing, and needs buffers of its own.
+        While another call predicts, there is no second thread: it would gain nothing, and needs buffers of its own.
         The BLAS must be limited to one thread: its threads would synchronize, spinning, at every small product.
         """
         half = len(X) // (2 * BLOCK_ROWS) * BLOCK_ROWS
-        with _RUNS.begin() as others:
-            if others or half * self.spec.network.layout.n_decayed < WORTH_A_SECOND_THREAD:
-                return self._inference.run(X, codes)
-            Z = np.empty((len(X), self.spec.network.n_outputs))
-            with ThreadPoolExecutor(1, "nncli half") as thread:
-                second = thread.submit(copy_context().run, self._inference.run, X[half:], codes[half:], Z[half:])
-                self._inference.run(X[:half], codes[:half], Z[:half])
-                second.result()
-            return Z
+        if threads == 1 or half * self.spec.network.layout.n_decayed < WORTH_A_SECOND_THREAD:
+            return self._inference.run(X, codes)
+        Z = np.empty((len(X), self.spec.network.n_outputs))
+        with ThreadPoolExecutor(1, "nncli half") as thread:
+            second = thread.submit(copy_context().run, self._inference.run, X[half:], codes[half:], Z[half:])
+            self._inference.run(X[:half], codes[:half], Z[:half])
+            second.result()
+        return Z
 
     def predict_dataset(self, dataset: Dataset, threads: int = 1) -> Predictions:
         """Predict encoded rows, on one thread, or on two if that pays off and `threads` allows it."""
-        run = self._inference.run if threads == 1 else self._run
-        return self.decode(run(dataset.X, dataset.codes))
+        return self.decode(self._run(dataset.X, dataset.codes, threads))
 
     def decode(self, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
         """Predictions from raw outputs (rows, outputs)."""

@@ -79,7 +79,7 @@ def test_a_second_thread_predicts_half_of_the_rows_only_while_no_other_call_pred
     rows = table.take(np.arange(1200) % 344)
     alone = model.predict(rows).values
     assert len(set(names)) == len(names) == 2
-    with model_module._RUNS.begin() as others:
+    with model_module._CALLS.begin() as others:
         assert others == 0
         names.clear()
         assert model.predict(rows).values.tobytes() == alone.tobytes()
