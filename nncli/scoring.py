@@ -18,7 +18,7 @@ from nncli.metrics.classification import (
     shown_metrics,
 )
 from nncli.metrics.classification_resamples import ClassificationResamples
-from nncli.metrics.intervals import score_interval
+from nncli.metrics.intervals import difference_interval, score_interval
 from nncli.metrics.metric import resampled_scores
 from nncli.metrics.registry import METRICS, BoundMetric, has_baseline, higher_is_better, metric_function
 from nncli.metrics.regression import RegressionResamples, RegressionScores, regression_metrics, regression_scores
@@ -201,6 +201,10 @@ class ScoredRows:
         model, baseline = (self._samples(predictions, resampling) for predictions in (self.predictions, self.baseline))
         names = self.predictions.target.names
         per_target = len(values) if self.predictions.target.task == "classification" else len(values) // len(names)
+        rarest = None
+        if self.predictions.target.task == "classification":
+            counts = np.bincount(self.y)
+            rarest = int(counts[counts > 0].min())
         scores = []
         for j, ((title, value), (_, baseline_value)) in enumerate(zip(values, baselines, strict=True)):
             target = names[j // per_target] if len(names) > 1 else None
@@ -211,9 +215,11 @@ class ScoredRows:
             if not has_baseline(name):
                 baseline_value = None
             elif value is not None:
-                interval = score_interval(METRICS[name], value, samples, resampling)
+                interval = score_interval(METRICS[name], value, samples, resampling, rarest)
             if value is not None and baseline_value is not None:
-                improvement = resampling.interval(sign * (samples - baseline[:, j]), sign * (value - baseline_value))
+                improvement = difference_interval(
+                    sign * (value - baseline_value), sign * (samples - baseline[:, j]), resampling
+                )
             scores.append(ScoreWithInterval(target, name, value, interval, baseline_value, improvement))
         return ScoresWithIntervals(resampling, tuple(scores))
 

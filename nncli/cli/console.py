@@ -164,7 +164,9 @@ def _meaning(finished: Finished) -> Iterator[str]:
     elif card.optimistic:
         yield "optimistic: the validation rows chose the epoch"
     elif card.averaging is not None:
-        yield "out-of-fold scores include the measured gain of averaging all members"
+        yield "out-of-fold: each row at the epoch that other rows choose, with the gain of averaging all members"
+    elif card.intervals is not None:
+        yield f"{'out-of-fold' if finished.out_of_fold else 'validation'}: each row at the epoch that other rows choose"
 
 
 def _sizes(started: Started | MembersStarted, finished: Finished) -> str:

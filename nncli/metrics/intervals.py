@@ -3,7 +3,8 @@
 The standard error comes from bootstrap resamples, the interval from Student's t with n - 1 degrees of freedom: on the
 logarithm of a loss, and by Wilson's formula for a rate between 0 and 1 ("Probable inference, the law of succession, and
 statistical inference", 1927), with the number of rows at which a share has that standard error. Percentiles of
-resamples are too narrow for few rows, and are a point where all rows are right.
+resamples are too narrow for few rows, and are a point where all rows are right. A rate of one class that is 0 or 1 has
+no standard error: the rows of the rarest class count then.
 
 The standard error is widened by sqrt(1 + 40 / n): scores of cross-validation vary more than their rows do, since the
 predictions depend on the rows that were drawn for training (Bates, Hastie and Tibshirani, "Cross-validation: what does
@@ -29,10 +30,21 @@ MIN_ROWS = 5
 """Rows, or groups, from which an interval is given."""
 
 
+BY_CLASS = ("balanced_accuracy", "macro_f1", "f1", "precision", "recall")
+"""Rates of predicted classes, in which a rare class counts as much as a frequent one, or alone."""
+UPPER_BOUNDS = {"brier": 2.0}
+
+
 def score_interval(
-    metric: Metric[Any], value: float, samples: NDArray[np.float64], resampling: BootstrapResampler
+    metric: Metric[Any],
+    value: float,
+    samples: NDArray[np.float64],
+    resampling: BootstrapResampler,
+    rarest_class: int | None = None,
 ) -> ConfidenceInterval | None:
     """The interval of a score with this `value` on all rows and `samples` (resamples,) on the resamples.
+
+    `rarest_class` is the number of rows of the rarest class there is.
 
     None for fewer than five rows or groups, and if the score is undefined in more than half of the resamples.
     """
@@ -43,11 +55,29 @@ def score_interval(
     n_of_all = n * resampling.n / len(resampling.rows)
     quantile = student_t(n - 1) * sqrt(1.0 + EXTRA_ROWS / n_of_all) * sqrt(len(resampling.rows) / resampling.n)
     if metric.is_rate:
+        if rarest_class is not None and metric.name in BY_CLASS:
+            # the variance of a mean of two recalls is at least a quarter of that of one
+            return _wilson(value, float(np.std(defined)), min(n, rarest_class), quantile, 4.0 * rarest_class)
         return _wilson(value, float(np.std(defined)), n, quantile)
     if metric.name == "r2":
         loss = _log_interval(1.0 - value, 1.0 - defined, quantile)
         return loss and ConfidenceInterval(1.0 - loss.high, 1.0 - loss.low)
-    return _log_interval(value, defined, quantile)
+    loss = _log_interval(value, defined, quantile)
+    bound = UPPER_BOUNDS.get(metric.name)
+    return loss and ConfidenceInterval(loss.low, loss.high if bound is None else max(min(loss.high, bound), value))
+
+
+def difference_interval(
+    value: float, samples: NDArray[np.float64], resampling: BootstrapResampler
+) -> ConfidenceInterval | None:
+    """The interval of a difference of two scores of the same rows; None as for `score_interval`."""
+    n = resampling.groups
+    defined = samples[np.isfinite(samples)]
+    if n < MIN_ROWS or 2 * len(defined) < len(samples):
+        return None
+    share = len(resampling.rows) / resampling.n
+    half = student_t(n - 1) * sqrt(1.0 + EXTRA_ROWS * share / n) * sqrt(share) * float(np.std(defined))
+    return ConfidenceInterval(value - half, value + half)
 
 
 def student_t(degrees: int) -> float:
@@ -70,15 +100,18 @@ def _log_interval(value: float, samples: Samples, quantile: float) -> Confidence
         return ConfidenceInterval(value, value)
     if not len(positive):
         return None
-    width = quantile * float(np.std(np.log(positive)))
+    # resamples without the few rows that make up most of a loss have a logarithm far below the others
+    width = quantile * min(float(np.std(np.log(positive))), float(np.std(samples)) / value)
     if width > log(np.finfo(np.float64).max) - abs(log(value)):
         return None
     return ConfidenceInterval(value * exp(-width), value * exp(width))
 
 
-def _wilson(value: float, standard_error: float, n: float, quantile: float) -> ConfidenceInterval:
+def _wilson(
+    value: float, standard_error: float, n: float, quantile: float, max_rows: float = np.inf
+) -> ConfidenceInterval:
     if standard_error > 0.0 and 0.0 < value < 1.0:
-        n = value * (1.0 - value) / standard_error**2
+        n = min(value * (1.0 - value) / standard_error**2, max_rows)
     center = (value + quantile**2 / (2 * n)) / (1 + quantile**2 / n)
     half = quantile * sqrt(value * (1 - value) / n + quantile**2 / (4 * n**2)) / (1 + quantile**2 / n)
     return ConfidenceInterval(max(center - half, 0.0), min(center + half, 1.0))

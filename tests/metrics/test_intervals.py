@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nncli.metrics.bootstrap import BootstrapResampler, ConfidenceInterval
-from nncli.metrics.intervals import MIN_ROWS, score_interval, student_t
+from nncli.metrics.intervals import MIN_ROWS, difference_interval, score_interval, student_t
 from nncli.metrics.registry import METRICS
 
 
@@ -74,3 +74,31 @@ def test_more_rows_than_are_resampled_narrow_the_interval() -> None:
     assert few is not None
     assert many is not None
     assert (many.high - many.low) == pytest.approx((few.high - few.low) / 4, rel=0.15)
+
+
+def test_a_recall_of_0_of_6_rows_is_no_certainty() -> None:
+    resampling, samples = BootstrapResampler.of(2_000, 0), np.zeros(1000)
+    interval = score_interval(METRICS["recall"], 0.0, samples, resampling, 6)
+    assert interval is not None
+    assert 0.3 < interval.high < 0.5
+
+
+def test_a_loss_of_a_single_row_has_a_finite_width_and_a_brier_score_its_bound() -> None:
+    losses = np.full(25, 1e-6)
+    losses[3] = 1.5
+    interval = interval_of("brier", losses)
+    assert interval is not None
+    assert interval.low > 1e-4
+    assert interval.high <= 2.0
+
+
+def test_a_difference_of_few_rows_is_seldom_clear() -> None:
+    rng, clear = np.random.default_rng(0), 0
+    for _ in range(200):
+        values = rng.normal(0.0, 1.0, 12)
+        resampling = BootstrapResampler.of(12, 0)
+        samples = np.concatenate(list(resampling.counts())) @ values / 12
+        interval = difference_interval(float(values.mean()), samples, resampling)
+        assert interval is not None
+        clear += interval.low > 0 or interval.high < 0
+    assert clear <= 10
