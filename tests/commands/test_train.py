@@ -231,7 +231,7 @@ def test_a_temperature_is_fitted_on_validation_rows_and_recorded(config: Callabl
     path = config(f"target: label, {ONLY_X}")
     finished = train(path)
     plain = json.loads((finished.run / METRICS).read_text())
-    assert plain.keys() == {"training", "validation"}
+    assert plain.keys() == {"training", "validation", "findings"}
     calibrated = train(path, assignments=["calibration=temperature"])
     metrics = json.loads((calibrated.run / METRICS).read_text())
     calibration, model = metrics["calibration"], Run.open(calibrated.run).load_model()
@@ -265,7 +265,7 @@ def test_several_targets_are_learned_together(config: Callable[..., Path], tmp_p
 
 
 def test_several_targets_must_be_numbers(config: Callable[..., Path]) -> None:
-    with raises(DataError, file="t.csv", column="label", mentions="mse"):
+    with raises(DataError, file="t.csv", column="label"):
         train(config("target: [y, label], features: [x]"))
 
 

@@ -34,8 +34,8 @@ CASES: dict[str, tuple[str, str]] = {
     "more folds than rows": (
         "members=100",
         (
-            "FOLDER/t.csv: found 40 rows, too few for 100 folds\n"
-            "  Add rows, or use fewer folds (an ensemble has one per member)."
+            "FOLDER/t.csv: found 40 rows, too few for 99 folds\n"
+            "  Add rows, or use fewer folds (an ensemble has one per member, or one fewer)."
         ),
     ),
     "a metric without validation rows": (

@@ -31,7 +31,7 @@ from nncli.runs.run import Run
 from nncli.training.arguments import TrainingArguments
 from nncli.training.epoch import LoopSignal
 from nncli.training.loop import CheckpointDue, EpochReport, fit
-from nncli.training.state import RandomStreams, TrainState
+from nncli.training.state import CROSS_FIT, RandomStreams, TrainState
 from tests.assertions import raises
 from tests.cli.support import DATA
 from tests.runs.support import checkpoints, in_a_process_of_its_own, outcome, stop_at
@@ -274,6 +274,6 @@ def test_a_checkpoint_holds_no_more_than_the_state(config: Path, tmp_path: Path)
     arrays, training = read_checkpoint(file_of(run, checkpoints(run)[-1]))
     prepared = prepare(load_config(config))
     state = TrainState.create(prepared.spec.network, prepared.config.optimizer, prepared.streams)
-    assert {name for name in arrays if not name.startswith("reports.")} == set(state.vectors)
+    assert {name for name in arrays if not name.startswith("reports.")} == {*state.vectors, CROSS_FIT}
     assert set(training) == {"owner", "state", "last_good"}
     assert json.loads(json.dumps(training)) == training

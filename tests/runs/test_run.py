@@ -22,13 +22,24 @@ from nncli.config.loading import load_config
 from nncli.errors import NncliError, RunError, RunLockedError, UsageError
 from nncli.model import ModelSpec
 from nncli.runs.filenames import CROSS_VALIDATION, LOCK
-from nncli.runs.manifest import CHECKPOINTS, CONFIG, HISTORY, MANIFEST, METRICS, MODEL, TRAINING_ROWS, WEIGHTS, Manifest
+from nncli.runs.manifest import (
+    CHECKPOINTS,
+    CONFIG,
+    HISTORY,
+    MANIFEST,
+    METRICS,
+    MODEL,
+    TRAINING_ROWS,
+    VALIDATION,
+    WEIGHTS,
+    Manifest,
+)
 from nncli.runs.run import Run
 from nncli.utils.atomic_files import TEMPORARY_SUFFIX
 from tests.assertions import raises
 from tests.cli.support import DATA, ROOT, Cli, start
 
-FILES = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, TRAINING_ROWS, MANIFEST}
+FILES = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, TRAINING_ROWS, VALIDATION, MANIFEST}
 
 
 @pytest.fixture(scope="module")

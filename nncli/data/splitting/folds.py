@@ -123,6 +123,6 @@ def assign_folds(strata: Strata, folds: int, seed: int) -> Codes:
             location=strata.location,
             hint=SINGLE_ROWS_HINT
             if strata.has_only_unique_classes
-            else f"Add rows, or use fewer folds (an ensemble has one per member). {reason}".rstrip(),
+            else f"Add rows, or use fewer folds (an ensemble has one per member, or one fewer). {reason}".rstrip(),
         )
     return assigned

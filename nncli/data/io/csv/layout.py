@@ -77,8 +77,7 @@ class _Sample:
         cells: list[list[str]] = []
         for i in numbers:
             record = records.bytes(i)
-            if not cells:
-                check_utf8(Block(record, NO_POSITIONS, records.line(i)), source)
+            check_utf8(Block(record, NO_POSITIONS, records.line(i)), source)
             try:
                 cells.append(split_record(record, separator))
             except csv.Error as error:

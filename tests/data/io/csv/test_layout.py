@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from nncli.data.dialect import CsvDialect
 from nncli.data.io.csv.decoding import DecodedStream
 from nncli.data.io.csv.layout import Layout, find_layout
+from nncli.data.io.readers import read_table
 from nncli.errors import DataError
 from tests.assertions import raises
 
@@ -138,3 +140,10 @@ def test_what_is_needed_to_read_alike_is_remembered() -> None:
     assert layout("a,b\n1,2\n").header_cells == ()
     assert layout("a,\n1,2\n").header_cells == ("a", "")
     assert layout(f"A title\n\nname,city,age\n{ROWS}").header_cells == ("name", "city", "age")
+
+
+def test_a_later_record_of_the_sample_that_is_not_utf8_is_an_error_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"a,b\n1,2\n3,\xc3\xa9\n4,\x81\xfb\n")
+    with raises(DataError, file="t.csv"):
+        read_table(path)
