@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from nncli.commands.evaluate import read_data
 from nncli.commands.runs import RunInfo, info_of, is_run, list_runs
 from nncli.config.schema import Config
-from nncli.errors import NncliError, RunError, UsageError
+from nncli.errors import DataError, NncliError, RunError, UsageError
 from nncli.evaluation.config_diff import ResolvedConfig, Setting, config_diff
 from nncli.evaluation.held_out import HeldOutPredictions, ScoredSplit, predict_held_out
 from nncli.evaluation.labeled_table import predict_labeled
@@ -168,14 +168,18 @@ def compare(runs: str | Path | Sequence[str | Path], data: str | Path | Frame | 
     Raises:
         UsageError: there are fewer than two runs, or `data` is the standard input.
         RunError: a folder does not exist.
+        DataError: `data` cannot be read, or no run can be scored on it.
     """
     if isinstance(data, str | Path) and str(data) == "-":
         raise UsageError("every run reads the table, and the standard input can only be read once", hint="Name a file.")
-    predict = predict_held_out if data is None else partial(predict_labeled, read=partial(read_data, data=data))
+    table = None if data is None else _GivenTable(data)
+    predict = predict_held_out if table is None else table.predict
     wanted = [runs] if isinstance(runs, str | Path) else list(runs)
     paths = _paths([Path(path) for path in wanted])
     loaded = [_load_run(path, name, predict) for path, name in zip(paths, _names(paths), strict=True)]
     compared, comparable = tuple(run for run, _ in loaded), [rows for _, rows in loaded]
+    if table is not None and table.errors and all(run.scored_on is None for run in compared):
+        raise table.errors[0]
     seen: dict[object, int] = {}
     task_ids = tuple(None if run is None else seen.setdefault(run.task_key, len(seen)) for run in comparable)
     pairs = compare_pairwise(comparable)
@@ -188,6 +192,21 @@ def compare(runs: str | Path | Sequence[str | Path], data: str | Path | Frame | 
         notes=tuple(_notes(compared, task_ids, comparable, pairs)),
         data=None if data is None else str(data) if isinstance(data, str | Path) else "the frame",
     )
+
+
+@dataclass
+class _GivenTable:
+    """Predicts the rows of a table with any run; `errors` are those of the table or its cells, in the order of runs."""
+
+    data: str | Path | Frame
+    errors: list[DataError] = field(default_factory=list)
+
+    def predict(self, path: Path) -> HeldOutPredictions:
+        try:
+            return predict_labeled(path, partial(read_data, data=self.data))
+        except DataError as error:
+            self.errors.append(error)
+            raise
 
 
 def _paths(wanted: Sequence[Path]) -> list[Path]:

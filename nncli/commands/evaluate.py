@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from nncli.commands.predict import check_on_error, open_errors, predict_valid, table_of
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts, OnError
-from nncli.data.encoders.target import Target
 from nncli.data.io.readers import read_table
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
-from nncli.errors import CellError, DataError, Location
-from nncli.evaluation.labeled_table import labeled_rows, sample_weight_column, weights_of
+from nncli.errors import DataError, Location
+from nncli.evaluation.labeled_table import labeled_rows, labels_of, sample_weight_column, weights_of
 from nncli.runs.run import Run
 from nncli.runs.training_rows import RowMatches, TrainingRows
 from nncli.scoring import Scores, score, to_json
@@ -108,7 +106,7 @@ def evaluate_data(
         raise DataError("no row can be read", location=Location(source=table.source), hint="Correct the cells.")
     with log_duration("scoring"):
         weights, note = weights_of(labeled, sample_weight)
-        scores = score(predictions, _labels(target, labeled), weights, model.spec.loss)
+        scores = score(predictions, labels_of(labeled, target), weights, model.spec.loss)
     matches = None if training_rows is None else training_rows.match(model.hash_rows(labeled))
     return Evaluation(
         len(labeled),
@@ -121,14 +119,6 @@ def evaluate_data(
         counts.columns.total(),
         counts.rows,
     )
-
-
-def _labels(target: Target, table: Table) -> npt.NDArray[Any]:
-    """The targets of a table; a cell that cannot be read has the hint of a trained model."""
-    try:
-        return target.read(table)
-    except CellError as error:
-        raise error.for_model() from None
 
 
 def read_data(model: AnyModel, data: str | Path | Frame) -> Table:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nncli.config.loading import load_config
 from nncli.data.encoders.target import Target, rows_with_target
 from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
-from nncli.errors import DataError, Location, NncliError
+from nncli.errors import CellError, DataError, Location, NncliError
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.pipeline.train.provenance import check_config_unchanged
 from nncli.runs.filenames import CONFIG
@@ -44,6 +46,18 @@ def labeled_rows(table: Table, target: Target) -> Table:
             hint=LABELS_NEEDED,
         )
     return table if len(rows) == len(table) else table.take(rows)
+
+
+def labels_of(table: Table, target: Target) -> npt.NDArray[Any]:
+    """The targets of a table for a trained model: class codes (rows,), or numbers (rows, targets).
+
+    Raises:
+        DataError: a cell cannot be read; its hint names no configuration key, which a trained model does not have.
+    """
+    try:
+        return target.read(table)
+    except CellError as error:
+        raise error.for_model() from None
 
 
 def sample_weight_column(run: Run) -> str | None:
@@ -83,7 +97,7 @@ def predict_labeled(path: str | Path, read: Callable[[AnyModel], Table]) -> Held
     table = labeled_rows(read(model), target)
     with np.errstate(all="ignore"):
         predictions = model.predict(table)
-    y, weights = target.read(table), weights_of(table, config.data.sample_weight)[0]
+    y, weights = labels_of(table, target), weights_of(table, config.data.sample_weight)[0]
     training_rows = run.load_training_rows()
     return HeldOutPredictions(
         config=config,

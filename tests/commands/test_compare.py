@@ -13,7 +13,7 @@ import pytest
 
 from nncli import compare, cross_validate, evaluate, train
 from nncli.commands.compare import Comparison
-from nncli.errors import RunError, UsageError
+from nncli.errors import CellError, DataError, RunError, UsageError
 from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.evaluation.pairwise import comparable_run
 from nncli.runs.manifest import CONFIG, MANIFEST
@@ -22,6 +22,10 @@ from tests.cli.support import DATA
 from tests.runs.support import change_manifest, changed
 
 SMALL = "layers: [4]\nepochs: 3\nbatch_size: 16\nseed: 3\n"
+BAD_CELL = (
+    "species,island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year\n"
+    "Adelie,Torgersen,39.1,18.7,181,heavy,male,2007\n"
+)
 PENGUINS = f"data: {{path: penguins.csv, target: species}}\n{SMALL}"
 
 
@@ -286,8 +290,27 @@ def test_a_run_that_cannot_predict_the_table_is_a_problem(of: Folder, tmp_path: 
     assert found.runs[2].scored_on is None
     with raises(UsageError):
         compare(runs, "-")
-    (tmp_path / "t.csv").write_text("species,island\nAdelie,Biscoe\n")
-    assert not compare(runs, tmp_path / "t.csv").pairs
+
+
+def test_an_error_of_the_given_table_is_raised_and_that_of_one_run_is_a_problem(of: Folder, tmp_path: Path) -> None:
+    runs, table = [of.path / "runs" / name for name in ("a", "b", "lin")], tmp_path / "t.csv"
+    with raises(DataError, file="t.csv"):
+        compare(runs, table)
+    for text in ("species,island\nAdelie,Biscoe\n", BAD_CELL.replace("species", "kind")):
+        table.write_text(text)
+        with raises(DataError, file="t.csv"):
+            compare(runs, table)
+    table.write_text(BAD_CELL)
+    with raises(CellError, file="t.csv", row=1, column="body_mass_g"):
+        compare(runs, table)
+    shutil.copytree(of.path / "runs" / "a", tmp_path / "a")
+    (tmp_path / "a" / MANIFEST).write_text("nonsense")
+    found = compare([tmp_path / "a", runs[1]], DATA / "penguins.csv")
+    assert [run.scored_on for run in found.runs] == [None, "table"]
+    assert found.runs[0].problems
+    table.unlink()
+    with raises(DataError, file="t.csv"):
+        compare([tmp_path / "a", runs[1]], table)
 
 
 def test_rows_count_by_their_weights_where_the_table_has_them(tmp_path: Path) -> None:

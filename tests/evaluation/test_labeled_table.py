@@ -10,7 +10,7 @@ import pytest
 
 from nncli import train
 from nncli.data.table import Table
-from nncli.errors import DataError
+from nncli.errors import CellError, DataError
 from nncli.evaluation.labeled_table import labeled_rows, predict_labeled
 from nncli.runs.run import Run
 from tests.assertions import raises
@@ -48,3 +48,10 @@ def test_a_table_without_labels_is_an_error(run: Path) -> None:
         labeled_rows(Table(FRAME.rename({"y": "Y"}), "t.csv"), target)
     with raises(DataError, file="t.csv", column="y"):
         labeled_rows(Table(FRAME.with_columns(y=pl.lit(None, pl.Float64)), "t.csv"), target)
+
+
+def test_a_label_that_cannot_be_read_has_a_hint_without_a_key(run: Path) -> None:
+    table = Table(pl.DataFrame({"x": ["1", "2"], "y": ["3", "1,234,5"]}), "t.csv")
+    with raises(CellError, file="t.csv", row=2, column="y") as caught:
+        predict_labeled(run, lambda model: table)
+    assert "data." not in str(caught.value)
