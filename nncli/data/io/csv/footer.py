@@ -47,12 +47,14 @@ TOTAL = re.compile(
 class Footer:
     """Holds back the records at the end of each block that may be below the table.
 
-    `rows` is their number if it is configured; else they are recognized. `notes` tell what was left out.
+    `rows` is their number if it is configured; else they are recognized. `notes` tell what was left out. The table of
+    a trained model (`for_model`) has no configuration, so that they name no key.
     """
 
     layout: Layout
     separator: str
     rows: int | str = AUTO
+    for_model: bool = False
     notes: list[str] = field(default_factory=list)
     _held: bytes = b""
 
@@ -163,8 +165,9 @@ class Footer:
     def _note_total(self, record: bytes) -> None:
         present = filled(self._cells(record.rstrip(b"\r\n")))
         if self.rows == AUTO and present and TOTAL.fullmatch(present[0]):
+            action = "remove the row" if self.for_model else "--set data.footer_rows=1"
             self.notes.append(
-                f"the last row begins with {quote(present[0])}; to leave out a sum of the others, set data.footer_rows"
+                f"the last row begins with {quote(present[0])}; to leave out a sum of the others, {action}"
             )
 
 

@@ -17,9 +17,11 @@ NUMBERS = "id,city,age\n1,oslo,31\n2,rome,42\n3,bonn,53\n4,paris,64\n"
 SIZES = [1, 30, 1 << 20]
 
 
-def read(text: str, size: int = 1 << 20, numbers: bool = True, **settings: Any) -> tuple[int, list[str]]:
+def read(
+    text: str, size: int = 1 << 20, numbers: bool = True, trained: CsvDialect | None = None, **settings: Any
+) -> tuple[int, list[str]]:
     columns = NumericColumns.any_except(()) if numbers else NumericColumns()
-    options = ReadOptions(CsvDialect(separator=",", **settings), None, ("",), columns, block_bytes=size)
+    options = ReadOptions(CsvDialect(separator=",", **settings), trained, ("",), columns, block_bytes=size)
     tables = list(read_delimited(io.BytesIO(text.encode()), "t.csv", options))
     return sum(map(len, tables)), [note for table in tables for note in table.notes]
 
@@ -84,8 +86,17 @@ def test_the_number_of_records_below_may_be_configured(size: int) -> None:
 def test_a_row_of_totals_is_noted() -> None:
     rows, notes = read(NAMES + ROWS + "Total,,190\n")
     assert rows == 5
-    assert "data.footer_rows" in notes[0]
+    assert "--set data.footer_rows=1" in notes[0]
+    assert read(NAMES + ROWS + "Total,,190\n", footer_rows=1)[0] == 4
     assert read(NAMES + ROWS + "Totalis,,190\n")[1] == []
+
+
+def test_the_note_on_totals_names_no_key_for_the_table_of_a_trained_model() -> None:
+    trained = CsvDialect(separator=",", decimal=".")
+    rows, (note,) = read(NAMES + ROWS + "Summe,,190\n", trained=trained)
+    assert rows == 5
+    assert "'Summe'" in note
+    assert "data." not in note
 
 
 def test_a_quoted_cell_with_line_ends_is_no_note() -> None:
