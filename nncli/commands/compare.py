@@ -353,7 +353,7 @@ def _notes(
         elif run.scored_on is not None and predictions is None and task is None and not run.problems:
             notes.append(f"{run.name} validates on its training table: its scores say little about new rows")
         elif task is not None and task_ids.count(task) == 1 and len(runs) > 1:
-            notes.append(f"no other run has the table and target of {run.name}: its scores cannot be compared")
+            notes.append(f"{_reason_to_be_alone(run.name, predictions, comparable)}: its scores cannot be compared")
     tested = [pair for pair in pairs if pair.test is not None]
     if any(not (pair.rows == runs[pair.a].rows_scored == runs[pair.b].rows_scored) for pair in pairs):
         notes.append("the runs are scored on different rows: compare the pairs, not the scores")
@@ -365,6 +365,15 @@ def _notes(
     if len(tested) > 1:
         notes.append("p-values are adjusted for multiple comparisons (Holm)")
     return notes
+
+
+def _reason_to_be_alone(name: str, run: ComparableRun | None, runs: Sequence[ComparableRun | None]) -> str:
+    """Why no other run is comparable to `run`: another table or target, or numbers against classes of the same one."""
+    others = [other for other in runs if other is not None and other is not run]
+    if run is None or not any((other.table, other.target) == (run.table, run.target) for other in others):
+        return f"no other run has the table and target of {name}"
+    mine, theirs = ("numbers", "classes") if run.labels is None else ("classes", "numbers")
+    return f"{name} predicts {mine}, and the other runs with its table and target predict {theirs}"
 
 
 def _score_json(row: ScoreRow) -> dict[str, Any]:

@@ -177,6 +177,17 @@ def test_runs_on_other_tables_are_not_compared(of: Folder) -> None:
     assert {"data.path", "data.target", "loss.type"} <= {one.key for one in found.settings}
 
 
+def test_a_run_of_the_same_target_as_numbers_is_not_said_to_have_another_target(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{i},{i % 2}\n" for i in range(40)))
+    (tmp_path / "c.yaml").write_text(f"data: {{path: t.csv, target: y}}\n{SMALL}")
+    for loss in ("mse", "cross_entropy"):
+        train(tmp_path / "c.yaml", output=tmp_path / loss, assignments=[f"loss={loss}"])
+    found = compare([tmp_path / "mse", tmp_path / "cross_entropy"])
+    assert found.task_ids == (0, 1)
+    assert not any("no other run has the table" in note for note in found.notes)
+    assert sum("numbers" in note and "classes" in note for note in found.notes) == 2
+
+
 def test_damaged_and_unfinished_runs_are_compared_by_what_is_readable(trained: Path, tmp_path: Path) -> None:
     runs = Path(shutil.copytree(trained / "runs", tmp_path / "runs"))
     (runs / "a" / MANIFEST).write_text("nonsense")
