@@ -30,8 +30,8 @@ def runs(
     """List runs with their status and validation score.
 
     The newest run is last. The status is done, stopped (by Ctrl-C), failed, running, killed (the process is gone) or
-    damaged. The score is the accuracy for classes, the rmse for one number, the mean r2 for several numbers. Columns
-    that do not fit the terminal are left out; --json has all.
+    damaged. The score is the accuracy for classes (balanced_accuracy if a class is rare), the rmse for one number, the
+    mean r2 for several numbers. Columns that do not fit the terminal are left out; --json has all.
 
     \b
     nncli runs

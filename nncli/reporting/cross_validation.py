@@ -8,7 +8,7 @@ from nncli.reporting.page import Columns, Facts, Notice, Page, Paragraph, Sectio
 from nncli.text import format_number
 from nncli.version import __version__
 
-MAIN = ("accuracy", "rmse")
+MAIN = ("accuracy", "balanced_accuracy", "rmse")
 MAX_FOLDS = 60
 """Most folds that are listed."""
 SPREAD = (
@@ -51,7 +51,7 @@ def cross_validation_page(summary: CrossValidationSummary) -> Page:
 
 
 def main_metric(summary: CrossValidationSummary) -> str:
-    """The metric that stands first."""
+    """The metric that stands first; the scores begin with balanced_accuracy if a class is rare."""
     names = [*summary.out_of_fold]
     return next((name for name in names if name.startswith(MAIN)), names[0] if names else "")
 

@@ -36,6 +36,7 @@ def test_a_cross_validation_has_a_report_of_its_folds(folder: Path) -> None:
 def test_an_unfinished_cross_validation_is_a_warning(folder: Path) -> None:
     summary = summarize_cross_validation(folder)
     assert main_metric(summary) == "rmse"
+    assert main_metric(replace(summary, out_of_fold={"balanced_accuracy": 0.5, "accuracy": 0.9})) == "balanced_accuracy"
     page = cross_validation_page(replace(summary, scored=(), out_of_fold={}, mean={}, standard_deviation={}, rows=0))
     assert [notice.level for notice in page.notices] == ["warning"]
     assert page.tiles == ()

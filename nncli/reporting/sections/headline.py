@@ -9,7 +9,7 @@ from nncli.evaluation.linear_model import LinearBenchmark
 from nncli.evaluation.run_summary import RunSummary
 from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.reporting.page import Tile, Verdict
-from nncli.reporting.sections.overview import quoted_name, scored_rows
+from nncli.reporting.sections.overview import TITLES, main_score, quoted_name, scored_rows
 from nncli.runs.manifest import Manifest
 from nncli.scoring import ScoresWithIntervals, ScoreWithInterval
 from nncli.text import format_number, format_percent
@@ -18,13 +18,6 @@ MAX_VERDICTS = 3
 """Most targets with a verdict of their own."""
 FRACTIONS = frozenset({"accuracy", "balanced_accuracy"})
 """Metrics that are shown in percent."""
-TITLES = {
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "rmse": "RMSE",
-    "mae": "Mean absolute error",
-    "log_loss": "Log loss",
-}
 
 
 def verdicts(
@@ -64,7 +57,7 @@ def tiles(
     held_out: HeldOutPredictions, scores: ScoresWithIntervals, linear: LinearBenchmark | None = None
 ) -> tuple[Tile, ...]:
     """The main score with its interval, those of the baseline and a linear model, and the sizes of the table."""
-    main = scores.find(main_metric(held_out))
+    main = main_score(scores)
     form, manifest = format_of(main.name), held_out.manifest
     name = TITLES[main.name] + (f" of {quoted_name(main.target)}" if main.target else "")
     return (
@@ -82,11 +75,6 @@ def _linear_tile(
     """The tile of the linear model, if there is one."""
     beside = None if linear is None else linear.of(main)
     return () if linear is None or beside is None else (Tile("Linear model", form(beside.baseline), linear.name),)
-
-
-def main_metric(held_out: HeldOutPredictions) -> str:
-    """The metric that stands first: accuracy, or the RMSE in the units of the target."""
-    return "accuracy" if held_out.predictions.target.task == "classification" else "rmse"
 
 
 def format_of(metric: str) -> Callable[[float | None], str]:

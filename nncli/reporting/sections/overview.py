@@ -10,12 +10,26 @@ from nncli.evaluation.run_summary import RunSummary
 from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.reporting.page import Facts, Notice, Section, display
 from nncli.runs.manifest import Manifest
-from nncli.scoring import ScoresWithIntervals
+from nncli.scoring import ScoresWithIntervals, ScoreWithInterval
 from nncli.text import format_number, format_percent
 from nncli.utils.logs import format_duration
 
 MAX_NAMES = 8
+MAIN_METRICS = frozenset({"accuracy", "balanced_accuracy", "rmse"})
+"""The first of these among the scores of a run is its main one; if a class is rare, balanced_accuracy comes first."""
+TITLES = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "rmse": "RMSE",
+    "mae": "Mean absolute error",
+    "log_loss": "Log loss",
+}
 STATES = {"done": "done", "running": "still running or killed", "stopped": "stopped early", "failed": "failed"}
+
+
+def main_score(scores: ScoresWithIntervals) -> ScoreWithInterval:
+    """The score that stands first: accuracy, balanced accuracy if a class is rare, or the RMSE of the first target."""
+    return next(score for score in scores.scores if score.name in MAIN_METRICS)
 
 
 def quoted_name(name: str) -> str:
@@ -59,15 +73,15 @@ def summary_sentence(summary: RunSummary, scores: ScoresWithIntervals | None) ->
     target, columns = held_out.predictions.target, len(held_out.model.names)
     source, rows = f"from {columns:,} column{'s' * (columns != 1)}", scored_rows(held_out)
     if target.task == "classification":
-        accuracy = scores.find("accuracy")
+        main = main_score(scores)
         majority = target.labels[int(held_out.baseline.values[0].argmax())]
         return (
             f"{_networks(manifest)} classifies {quoted_name(target.name)} into "
-            f"{len(target.labels):,} classes {source}. Accuracy on {rows}: {format_percent(accuracy.value or 0.0)}"
-            f"{_percent_interval(accuracy.interval)}; the baseline, which always predicts {quoted_name(majority)}: "
-            f"{format_percent(accuracy.baseline or 0)}."
+            f"{len(target.labels):,} classes {source}. {TITLES[main.name]} on {rows}: "
+            f"{format_percent(main.value or 0.0)}{_percent_interval(main.interval)}; the baseline, which always "
+            f"predicts {quoted_name(majority)}: {format_percent(main.baseline or 0)}."
         )
-    error, first = scores.find("rmse"), quoted_name(target.names[0])
+    error, first = main_score(scores), quoted_name(target.names[0])
     more = f" and {len(target.names) - 1:,} more" if len(target.names) > 1 else ""
     return (
         f"{_networks(manifest)} predicts {first}{more} {source}. RMSE"

@@ -15,6 +15,7 @@ from nncli.evaluation.run_summary import summarize_run
 from nncli.evaluation.score_intervals import score_with_intervals
 from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.reporting.sections.headline import head_of, tiles, verdicts
+from nncli.reporting.sections.overview import summary_sentence
 from tests.reporting.support import SMALL, trained_on
 
 
@@ -69,6 +70,18 @@ def test_the_tiles_are_the_main_score_the_baseline_and_the_sizes(penguins: Path,
     assert (found["Rows"], found["Features"]) == ("344", "6")
     assert found["Accuracy"].endswith(" %")
     assert next(iter(tiles_of(predict_held_out(pair)))) == "RMSE of “x2”"
+
+
+def test_balanced_accuracy_is_the_main_score_if_a_class_is_rare(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"x": [0.5 * (i % 7) for i in range(200)], "label": [*["a"] * 195, *["b"] * 5]})
+    summary = summarize_run(trained_on(tmp_path, frame, "label"))
+    assert summary.held_out is not None
+    found = tiles_of(summary.held_out)
+    assert list(found)[:2] == ["Balanced accuracy", "Baseline"]
+    assert found["Baseline"] == "50.0 %"
+    sentence = summary_sentence(summary, score_with_intervals(summary.held_out))
+    assert "Balanced accuracy on" in sentence
+    assert sentence.endswith(": 50.0 %.")
 
 
 def test_a_linear_model_stands_beside_the_baseline(penguins: Path) -> None:
