@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from nncli.data.encoders.kinds import Kind, infer_kind
+from nncli.data.table import Table
+from nncli.ensemble import Ensemble
+from nncli.errors import DataError
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.run_summary import RunSummary
 from nncli.reporting.page import Heading, Listing, Paragraph, Points, Section, display
 from nncli.reporting.sections.overview import quoted_names, scored_rows
 
 MIN_ROWS = 200
+MAX_ROWS = 1000
+"""Number of rows that tell whether a column holds dates."""
 COMMANDS = """\
 nncli predict RUN new.csv -o predictions.csv
 nncli evaluate RUN labeled.csv
@@ -68,7 +74,7 @@ def _of_scores(held_out: HeldOutPredictions) -> list[str]:
         limits.append(f"The scores are of {scored_rows(held_out)} only: read their confidence intervals.")
     if held_out.config.data.group is None:
         limits.append("Rows are assumed to be independent: if some belong together, name their column as data.group.")
-    if held_out.config.data.time is None:
+    if held_out.config.data.time is None and _has_dates(held_out):
         limits.append(
             "The split ignores time: to measure how well later rows are predicted, train with the time column as "
             "data.time, which stays a feature."
@@ -76,3 +82,22 @@ def _of_scores(held_out: HeldOutPredictions) -> list[str]:
     if held_out.weights is not None:
         limits.append("The scores use the sample weights.")
     return limits
+
+
+def _has_dates(held_out: HeldOutPredictions) -> bool:
+    """Whether a feature, or a column of the table that is none, holds dates."""
+    model = held_out.model
+    members = model.members if isinstance(model, Ensemble) else (model,)
+    if any(member.spec.encoder.dates for member in members):
+        return True
+    known = {*model.names, *held_out.predictions.target.names}
+    first = held_out.table.part(0, MAX_ROWS)
+    return any(_holds_dates(first, name) for name in first.names if name not in known)
+
+
+def _holds_dates(table: Table, name: str) -> bool:
+    """Whether a column that the model does not read holds dates; it may be unreadable."""
+    try:
+        return infer_kind(table, name) is Kind.DATE
+    except DataError:
+        return False

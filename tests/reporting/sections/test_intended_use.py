@@ -6,10 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
+import pytest
 
 from nncli.evaluation.run_summary import summarize_run
 from nncli.reporting.page import Heading, Listing
 from nncli.reporting.sections.intended_use import intended, intended_use, limitations
+from tests.reporting.support import SMALL, trained_on
 
 
 def test_the_section_ends_with_commands_to_go_on_with(penguins: Path) -> None:
@@ -34,3 +37,23 @@ def test_limitations_depend_on_the_run(penguins: Path) -> None:
     assert len(limitations(replace(summary, held_out=None))) == 3
     unfinished = replace(summary, manifest=summary.manifest.model_copy(update={"status": "stopped"}))
     assert "stopped" in limitations(unfinished)[0]
+
+
+@pytest.mark.parametrize(
+    ("data", "settings", "mentioned"),
+    [
+        ("", "", True),
+        (", drop: [day]", "", True),
+        (", features: [x]", "members: 2\nworkers: 1", True),
+        (", time: day", "", False),
+    ],
+)
+def test_time_is_a_limitation_of_tables_with_dates(tmp_path: Path, data: str, settings: str, mentioned: bool) -> None:
+    days = [f"2024-{1 + i // 28:02}-{1 + i % 28:02}" for i in range(60)]
+    frame = pl.DataFrame({"x": [i * 0.37 for i in range(60)], "day": days, "y": [i * 1.5 for i in range(60)]})
+    run = trained_on(tmp_path, frame, "y", SMALL + settings, data)
+    assert any("data.time" in line for line in limitations(summarize_run(run))) is mentioned
+
+
+def test_time_is_no_limitation_of_a_table_without_dates(penguins: Path) -> None:
+    assert not any("data.time" in line for line in limitations(summarize_run(penguins)))
