@@ -89,7 +89,7 @@ def evaluate_data(
     """Score a model; rows count by the column `sample_weight`, if the table has it. See `evaluate`."""
     check_on_error(on_error)
     table, target = read_data(model, data), model.spec.target
-    labeled, counts = labeled_rows(table, target), InvalidCounts()
+    labeled, counts = labeled_rows(table, target, model.names), InvalidCounts()
     rows_with_label = len(labeled)
     with open_errors(None if errors is None else Path(errors), on_error, force=True) as on_invalid:
         found = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +25,17 @@ from nncli.text import closest_match, join_quoted, quote
 LABELS_NEEDED = "Evaluation needs labels; `nncli predict` does not."
 
 
-def labeled_rows(table: Table, target: Target) -> Table:
-    """The rows of a table that have a target.
+def labeled_rows(table: Table, target: Target, features: Sequence[str]) -> Table:
+    """The rows of a table that have a target. `features` are the columns that the model reads.
 
     Raises:
         DataError: a target column is missing, or no row has a target.
     """
     if missing := [name for name in target.names if name not in table.names]:
-        close = closest_match(missing[0], table.names)
         raise DataError(
             f"the table has no target column {join_quoted(missing)}",
             location=Location(source=table.source),
-            hint=f"If {quote(close)} is the target, rename it to {quote(missing[0])}." if close else LABELS_NEEDED,
+            hint=_missing_target_hint(missing[0], table, features),
         )
     rows = rows_with_target(table, target.names)
     if not len(rows):
@@ -46,6 +45,13 @@ def labeled_rows(table: Table, target: Target) -> Table:
             hint=LABELS_NEEDED,
         )
     return table if len(rows) == len(table) else table.take(rows)
+
+
+def _missing_target_hint(missing: str, table: Table, features: Sequence[str]) -> str:
+    """Advice to rename a column of a similar name that is no feature, if nothing else is missing."""
+    others = [name for name in table.names if name not in features]
+    close = closest_match(missing, others) if set(features) <= set(table.names) else None
+    return LABELS_NEEDED if close is None else f"If {quote(close)} is the target, rename it to {quote(missing)}."
 
 
 def labels_of(table: Table, target: Target) -> npt.NDArray[Any]:
@@ -94,7 +100,7 @@ def predict_labeled(path: str | Path, read: Callable[[AnyModel], Table]) -> Held
     manifest, model = run.load_manifest(), run.load_model()
     config = check_config_unchanged(run, manifest, ())
     target = model.spec.target
-    table = labeled_rows(read(model), target)
+    table = labeled_rows(read(model), target, model.names)
     with np.errstate(all="ignore"):
         predictions = model.predict(table)
     y, weights = labels_of(table, target), weights_of(table, config.data.sample_weight)[0]

@@ -45,9 +45,27 @@ def test_a_table_without_the_weights_has_none(run: Path) -> None:
 def test_a_table_without_labels_is_an_error(run: Path) -> None:
     target = Run.open(run).load_model().spec.target
     with raises(DataError, file="t.csv", mentions="'y'"):
-        labeled_rows(Table(FRAME.rename({"y": "Y"}), "t.csv"), target)
+        labeled_rows(Table(FRAME.rename({"y": "Y"}), "t.csv"), target, ["x"])
     with raises(DataError, file="t.csv", column="y"):
-        labeled_rows(Table(FRAME.with_columns(y=pl.lit(None, pl.Float64)), "t.csv"), target)
+        labeled_rows(Table(FRAME.with_columns(y=pl.lit(None, pl.Float64)), "t.csv"), target, ["x"])
+
+
+@pytest.mark.parametrize(
+    ("names", "is_advised"),
+    [
+        (["area", "rooms", "targets"], True),
+        (["area", "targets"], False),
+        (["targets"], False),
+    ],
+)
+def test_renaming_to_the_target_is_advised_only_if_all_features_are_there(
+    run: Path, names: list[str], is_advised: bool
+) -> None:
+    target = Run.open(run).load_model().spec.target.model_copy(update={"names": ("target",)})
+    table = Table(pl.DataFrame({name: [1.0] for name in names}), "t.csv")
+    with raises(DataError, file="t.csv", mentions="'target'") as caught:
+        labeled_rows(table, target, ["area", "rooms"])
+    assert ("'targets'" in str(caught.value)) is is_advised
 
 
 def test_a_label_that_cannot_be_read_has_a_hint_without_a_key(run: Path) -> None:
