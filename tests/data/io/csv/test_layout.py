@@ -144,6 +144,6 @@ def test_what_is_needed_to_read_alike_is_remembered() -> None:
 
 def test_a_later_record_of_the_sample_that_is_not_utf8_is_an_error_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
-    path.write_bytes(b"a,b\n1,2\n3,\xc3\xa9\n4,\x81\xfb\n")
-    with raises(DataError, file="t.csv"):
+    path.write_bytes(b"\xef\xbb\xbfa,b\n1,2\n4,\xfb\n")
+    with raises(DataError, file="t.csv", line=3):
         read_table(path)
