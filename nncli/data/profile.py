@@ -183,7 +183,7 @@ def _histogram(x: npt.NDArray[np.float64]) -> tuple[int, ...]:
         return tuple(bars.tolist())
     if not 0 < span < np.inf:
         return (len(x),)
-    place = np.clip((x.clip(low, high) - low) * (HISTOGRAM_BARS / span), 0, HISTOGRAM_BARS - 1).astype(np.int64)
+    place = np.clip((x.clip(low, high) - low) / span * HISTOGRAM_BARS, 0, HISTOGRAM_BARS - 1).astype(np.int64)
     return tuple(np.bincount(place, minlength=HISTOGRAM_BARS).tolist())
 
 

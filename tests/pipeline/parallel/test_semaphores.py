@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from nncli.pipeline.parallel.executor import open_executor
 from nncli.pipeline.parallel.semaphores import FOLDER, _namespace, remove_abandoned_semaphores
 from tests.cli.support import ROOT
 
@@ -30,7 +31,9 @@ def semaphores_of(process: int) -> list[Path]:
     return [*FOLDER.glob(f"sem.nncli-{_namespace()}-{process}-*")]
 
 
-def test_the_semaphores_of_a_killed_process_group_are_removed_by_the_next_training() -> None:
+@contextmanager
+def process_with_a_pool() -> Iterator[int]:
+    """The id of a process, and of its group, that holds a pool until it is killed."""
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD_A_POOL], env=env, stdout=subprocess.PIPE, start_new_session=True
@@ -38,14 +41,21 @@ def test_the_semaphores_of_a_killed_process_group_are_removed_by_the_next_traini
     with process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"open\n"
+        yield process.pid
+
+
+def test_the_semaphores_of_a_killed_process_group_are_removed_by_the_next_training() -> None:
+    with process_with_a_pool() as first:
         remove_abandoned_semaphores()
-        assert semaphores_of(process.pid)  # it is running
-        os.killpg(process.pid, signal.SIGKILL)
-    assert semaphores_of(process.pid)
-    with open_executor(1):
-        assert semaphores_of(os.getpid())
-    assert semaphores_of(process.pid) == []
-    assert semaphores_of(os.getpid()) == []
+        assert semaphores_of(first)  # it is running
+        os.killpg(first, signal.SIGKILL)
+    assert semaphores_of(first)
+    with process_with_a_pool() as second:
+        assert semaphores_of(second)
+        assert semaphores_of(first) == []
+        os.killpg(second, signal.SIGKILL)
+    remove_abandoned_semaphores()
+    assert semaphores_of(second) == []
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
