@@ -108,8 +108,8 @@ def _classes_json(scores: ClassificationScores) -> dict[str, Any]:
 class Averaging:
     """The expected gain from the out-of-fold predictions to the mean of all members; see nncli/metrics/averaging.py.
 
-    `factors` are those of the mean squared error of each target, or the one of the log loss, which is taken for the
-    error rates too. `rows` were held out by several members.
+    `factors` are those of the mean squared error of each target, or the one of the log loss, which is also used for
+    error rates. `rows` were held out by several members.
     """
 
     factors: tuple[float, ...]

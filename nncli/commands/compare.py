@@ -17,7 +17,6 @@ from nncli.evaluation.held_out import HeldOutPredictions, ScoredSplit, predict_h
 from nncli.evaluation.labeled_table import predict_labeled
 from nncli.evaluation.pairwise import ComparableRun, PairwiseResult, comparable_run, compare_pairwise
 from nncli.evaluation.run_summary import RunSummary, summarize_run
-from nncli.evaluation.score_intervals import score_with_intervals
 from nncli.evaluation.selection import log_choices
 from nncli.metrics.registry import higher_is_better
 from nncli.runs.config import read_config
@@ -291,7 +290,7 @@ def _scores(
     held_out, metrics = summary.held_out, summary.metrics
     if held_out is not None:
         choices = log_choices(summary.path, held_out)
-        return held_out.split, len(held_out), score_with_intervals(held_out).scores, comparable_run(held_out, choices)
+        return held_out.split, len(held_out), held_out.scores_with_intervals().scores, comparable_run(held_out, choices)
     if metrics is None or not use_recorded:
         return None, 0, (), None
     if metrics.validation is not None:

@@ -28,7 +28,7 @@ from nncli.runs.manifest import METRICS, Manifest
 from nncli.runs.run import Run
 from nncli.runs.training_rows import RowMatches
 from nncli.runs.validation_predictions import read_validation
-from nncli.scoring import Averaging, ScoredRows, Scores, Truth, baseline_predictions
+from nncli.scoring import Averaging, ScoredRows, Scores, ScoresWithIntervals, Truth, baseline_predictions
 from nncli.training.state import RandomStreams
 
 ScoredSplit: TypeAlias = Literal["validation", "training", "table"]
@@ -76,6 +76,10 @@ class HeldOutPredictions:
         return ScoredRows(
             self.predictions, self.baseline, self.y, self.weights, self.loss, groups, averaging=self.averaging
         )
+
+    def scores_with_intervals(self) -> ScoresWithIntervals:
+        """All scores with intervals, as metrics.json records them."""
+        return self.scored_rows.with_intervals(self.manifest.seed)
 
     @property
     def scores(self) -> Scores:

@@ -23,7 +23,6 @@ from nncli.data.table import Table
 from nncli.ensemble import Ensemble
 from nncli.errors import DataError
 from nncli.evaluation.held_out import HeldOutPredictions
-from nncli.evaluation.score_intervals import score_with_intervals
 from nncli.model import Model, Predictions
 from nncli.pipeline.prepare.load import load_labeled_rows
 from nncli.pipeline.prepare.split import split_table
@@ -77,7 +76,7 @@ def linear_benchmark(held_out: HeldOutPredictions) -> LinearBenchmark:
     linear = fit_linear_model(held_out)
     if linear.predictions is None:
         return LinearBenchmark(linear.name, None, linear.reason)
-    return LinearBenchmark(linear.name, score_with_intervals(replace(held_out, baseline=linear.predictions)))
+    return LinearBenchmark(linear.name, replace(held_out, baseline=linear.predictions).scores_with_intervals())
 
 
 def fit_linear_model(held_out: HeldOutPredictions) -> LinearModel:

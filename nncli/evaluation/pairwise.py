@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.evaluation.held_out import HeldOutPredictions
-from nncli.evaluation.score_intervals import groups_of
 from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.metrics.classification_resamples import log_loss_per_row
 from nncli.metrics.significance import PairedTest, holm_correction, paired_test
@@ -106,7 +105,7 @@ def comparable_run(held_out: HeldOutPredictions, log_choices: float = 0.0) -> Co
         values=held_out.predictions.values,
         loss=held_out.loss,
         weights=held_out.weights,
-        groups=groups_of(held_out),
+        groups=held_out.scored_rows.groups,
         seed=held_out.manifest.seed,
         log_choices=log_choices,
         averaging=held_out.averaging,

@@ -50,12 +50,6 @@ class Calibration:
         )
 
 
-def calibrate(P: Array, y: Codes, sample_weight: Array | None = None) -> Calibration:
-    """Fit the temperature on these rows, and score them before and after scaling."""
-    T = fit_temperature(P, y, sample_weight)
-    return Calibration.of(T, y, P, apply_temperature(P, T), sample_weight)
-
-
 def apply_temperature(P: Array, T: float) -> NDArray[np.float64]:
     """softmax(log P / T) (rows, K). T > 1 makes P less confident, T < 1 more; the order of classes stays."""
     if T == 1.0:

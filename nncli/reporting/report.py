@@ -11,7 +11,6 @@ from nncli.evaluation.cross_validation_summary import is_cross_validation, summa
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.linear_model import LinearBenchmark, linear_benchmark
 from nncli.evaluation.run_summary import RunSummary, summarize_run
-from nncli.evaluation.score_intervals import score_with_intervals
 from nncli.reporting.cross_validation import cross_validation_page
 from nncli.reporting.html import MARK, check_html_suffix, render
 from nncli.reporting.json_report import report_json
@@ -69,7 +68,7 @@ def report(run: str | Path, output: str | Path | None = None, *, force: bool = F
     with log_duration("reading the run"):
         summary = summarize_run(path)
     with log_duration("computing scores"):
-        scores = None if summary.held_out is None else score_with_intervals(summary.held_out)
+        scores = None if summary.held_out is None else summary.held_out.scores_with_intervals()
     with log_duration("fitting a linear model"):
         linear = None if summary.held_out is None else linear_benchmark(summary.held_out)
     with log_duration("drawing"):

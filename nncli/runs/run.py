@@ -269,10 +269,6 @@ class Run:
         """Write validation.safetensors, the scored predictions of the validation rows."""
         self._write(VALIDATION, serialize_validation(predictions))
 
-    def drop_validation(self) -> None:
-        """Remove validation.safetensors, whose predictions are of an earlier model."""
-        (self.path / VALIDATION).unlink(missing_ok=True)
-
     def drop_spec(self) -> None:
         """Remove model.json, since the members of the ensemble will change."""
         (self.path / MODEL).unlink(missing_ok=True)

@@ -133,6 +133,16 @@ def wait_until_idle(process: subprocess.Popen[bytes]) -> None:
         worked = sum(map(int, stat.read_text().rpartition(")")[2].split()[11:13]))  # ticks of user and system time
 
 
+def own_terminal() -> None:
+    """Make the standard input the controlling terminal of a new process, whose signals are those of a shell's."""
+    import fcntl
+    import termios
+
+    default_signals()
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 def on_terminal(
     *words: object, cwd: Path, env: Mapping[str, str] = {}, typed: bytes = b"", columns: int = 100, lines: int = 24
 ) -> tuple[int, str]:
@@ -147,11 +157,6 @@ def on_terminal(
     # a terminal's size is its own, whatever the variables say that some test runners set
     inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
 
-    def settle() -> None:
-        default_signals()
-        os.setsid()
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
     process = subprocess.Popen(
         [*COMMAND, *map(str, words)],
         cwd=cwd,
@@ -159,7 +164,7 @@ def on_terminal(
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        preexec_fn=settle,
+        preexec_fn=own_terminal,
     )
     os.close(theirs)
     seen, end = b"", time.monotonic() + SECONDS

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from nncli.metrics.calibration import (
     MAX_TEMPERATURE,
+    Calibration,
     apply_temperature,
-    calibrate,
     calibrated_log_loss,
     fit_temperature,
     smoothed_log_loss,
@@ -98,7 +98,7 @@ def test_what_gains_nothing_is_left_alone() -> None:
 
 def test_a_calibration_tells_both_scores_before_and_after() -> None:
     P, y = drawn(5_000, 3, 3.0)
-    found = calibrate(P, y)
-    assert found.temperature == fit_temperature(P, y)
+    T = fit_temperature(P, y)
+    found = Calibration.of(T, y, P, apply_temperature(P, T), None)
     assert found.log_loss_before == log_loss(y, P) > found.log_loss_after
     assert found.calibration_error_before == calibration_error(y, P) > 3 * found.calibration_error_after

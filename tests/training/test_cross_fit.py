@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.training.cross_fit import MANY_ROWS, CrossFit, group_numbers, number_of_groups
+from nncli.training.cross_fit import MANY_ROWS, CrossFit, number_of_parts, part_numbers
 
 
 def mean_of(values: np.ndarray, rows: np.ndarray) -> float:
@@ -31,13 +31,11 @@ def test_the_output_of_a_row_is_that_of_the_epoch_which_the_other_groups_choose(
     rows: int, epochs: int, seed: int
 ) -> None:
     losses = np.random.default_rng(seed).normal(size=(epochs, rows))
-    state, number = observed(losses), group_numbers(rows)
+    state, number = observed(losses), part_numbers(rows)
     for row in range(rows):
         others = losses[:, number != number[row]].mean(axis=1)
         assert state.Z[row, 0] == 1 + others.argmin()
-    assert state.epochs == tuple(
-        1 + losses[:, number != group].mean(axis=1).argmin() for group in range(max(number) + 1)
-    )
+    assert state.epochs == tuple(1 + losses[:, number != part].mean(axis=1).argmin() for part in range(max(number) + 1))
 
 
 def test_of_equal_epochs_the_first_or_the_last_is_chosen_as_in_the_training() -> None:
@@ -50,11 +48,11 @@ def test_a_single_row_has_no_others() -> None:
     assert CrossFit.of(np.empty((1, 1))) is None
 
 
-@pytest.mark.parametrize(("rows", "groups"), [(2, 2), (3, 3), (5, 5), (999, 5), (MANY_ROWS, 2)])
-def test_rows_are_dealt_evenly(rows: int, groups: int) -> None:
-    assert number_of_groups(rows) == groups
-    counts = np.bincount(group_numbers(rows))
-    assert len(counts) == groups
+@pytest.mark.parametrize(("rows", "parts"), [(2, 2), (3, 3), (5, 5), (999, 5), (MANY_ROWS, 2)])
+def test_rows_are_dealt_evenly(rows: int, parts: int) -> None:
+    assert number_of_parts(rows) == parts
+    counts = np.bincount(part_numbers(rows))
+    assert len(counts) == parts
     assert counts.max() - counts.min() <= 1
 
 

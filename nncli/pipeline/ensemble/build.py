@@ -23,7 +23,7 @@ from nncli.model import Model, Predictions
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData, LabeledRows, OutOfFoldPredictions, predict_table
 from nncli.pipeline.prepare.validation import monitor_name, should_calibrate
 from nncli.scoring import Averaging, ScoreCard, single_metric, validation_card
-from nncli.training.cross_fit import group_numbers
+from nncli.training.cross_fit import part_numbers
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class EpochChoice:
             monitor=monitor_name(data.config, data.target.task, has_validation=True),
             calibrates=should_calibrate(data.config, data.target, has_validation=True),
             class_weight=_class_weights(data),
-            parts=first.oof_mask.argmax(axis=0) if is_folds else group_numbers(len(first.rows.y)),
+            parts=first.oof_mask.argmax(axis=0) if is_folds else part_numbers(len(first.rows.y)),
             actual=tuple(one for one in actual if one is not None),
             scored=tuple(one for one in scored if one is not None),
         )
@@ -156,32 +156,32 @@ class EpochChoice:
 
         The temperature is 1 unless the temperatures that fit the other parts lower the log loss.
         """
-        best, temperature = self.choose(np.ones(self.n_rows, np.bool_))
-        uncalibrated, rows = self.cross_fit(calibrates=False), self.actual[best].rows
+        best, temperature = self.choose(self.actual, np.ones(self.n_rows, np.bool_))
+        uncalibrated, calibrated = self.cross_fit()
+        rows = self.actual[best].rows
         if not self.calibrates:
             return best, temperature, uncalibrated, None
-        calibrated = self.cross_fit(calibrates=True)
         if log_loss(rows.y, calibrated.values, rows.weights) >= log_loss(rows.y, uncalibrated.values, rows.weights):
             temperature, calibrated = 1.0, uncalibrated
         calibration = Calibration.of(temperature, rows.y, uncalibrated.values, calibrated.values, rows.weights)
         return best, temperature, calibrated, calibration
 
-    def choose(self, rows: npt.NDArray[np.bool_], *, scored: bool = False) -> tuple[int, float]:
+    def choose(self, among: Sequence[OutOfFoldPredictions], rows: npt.NDArray[np.bool_]) -> tuple[int, float]:
         """The candidate with the best value on some rows, the last of equals, and the temperature that fits them."""
-        among = self.scored if scored else self.actual
         values = [self._value(one, rows) for one in among] if len(among) > 1 else [0.0]
         best = len(values) - 1 - int(np.argmin(values[::-1]))
         return best, among[best].temperature(rows) if self.calibrates else 1.0
 
-    def cross_fit(self, *, calibrates: bool) -> Predictions:
-        """Predict the rows of each part by the candidate, and with the temperature, that the other parts choose."""
+    def cross_fit(self) -> tuple[Predictions, Predictions]:
+        """Predict the rows of each part by the candidate that the other parts choose, without and with temperature."""
         predictions = self.scored[0].predicted(1.0)
-        values = predictions.values.copy()
+        uncalibrated, calibrated = predictions.values.copy(), predictions.values.copy()
         for part in np.unique(self.parts):
             own = self.parts == part
-            best, temperature = self.choose(~own if not own.all() else own, scored=True)
-            values[own] = self.scored[best].predicted(temperature if calibrates else 1.0).values[own]
-        return replace(predictions, values=values)
+            best, temperature = self.choose(self.scored, ~own if not own.all() else own)
+            uncalibrated[own] = self.scored[best].predicted(1.0).values[own]
+            calibrated[own] = self.scored[best].predicted(temperature).values[own]
+        return replace(predictions, values=uncalibrated), replace(predictions, values=calibrated)
 
     def _value(self, predictions: OutOfFoldPredictions, rows: npt.NDArray[np.bool_]) -> float:
         """The monitored value of some rows; lower is better."""
@@ -219,7 +219,7 @@ def _averaged(calibration: Calibration, averaging: Averaging | None) -> Calibrat
 def _class_weights(data: EnsembleData) -> npt.NDArray[np.float64] | None:
     if data.config.class_weight is None or data.target.task == "regression":
         return None
-    return class_weights(data.config.class_weight, data.target.labels, data.truth(data.table).y)
+    return class_weights(data.config.class_weight, data.target.labels, data.truth(data.table.take(data.used_rows)).y)
 
 
 def _mean_loss(predictions: OutOfFoldPredictions, rows: LabeledRows, values: npt.NDArray[np.float64]) -> float:

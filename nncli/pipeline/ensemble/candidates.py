@@ -75,6 +75,7 @@ def adopt_epoch(run: Path, built: BuiltEnsemble, epoch: int) -> None:
         if manifest.best_epoch == epoch and kept is not None and np.array_equal(kept.values, predictions.values):
             continue
         history = read_history(member.path, manifest)
+        member.save_manifest(manifest.model_copy(update={"status": "running"}))  # killed here, the member is resumed
         reports = [
             replace(report, is_best=report.epoch == epoch or (report.is_best and report.epoch < epoch))
             for report in history.reports

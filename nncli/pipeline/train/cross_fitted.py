@@ -11,7 +11,7 @@ from nncli.metrics.classification import log_loss
 from nncli.model import Predictions, decode
 from nncli.pipeline.prepare.encode import PreparedRows
 from nncli.pipeline.prepare.prepare import PreparedTraining
-from nncli.training.cross_fit import CrossFit, group_numbers, number_of_groups
+from nncli.training.cross_fit import CrossFit, number_of_parts, part_numbers
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ def cross_fit_predictions(
 
 
 def cross_fit_temperature(predictions: Predictions, rows: PreparedRows) -> Predictions:
-    """Calibrate the predictions of each group of rows with the temperature that fits the other groups."""
-    if number_of_groups(len(rows)) == 1:
+    """Calibrate the predictions of each part of rows with the temperature that fits the other parts."""
+    if number_of_parts(len(rows)) == 1:
         return predictions.with_temperature(fit_temperature(predictions.values, rows.y, rows.weights))
-    number, values = group_numbers(len(rows)), predictions.values.copy()
-    for group in range(number_of_groups(len(rows))):
-        others, own = np.flatnonzero(number != group), np.flatnonzero(number == group)
+    number, values = part_numbers(len(rows)), predictions.values.copy()
+    for part in range(number_of_parts(len(rows))):
+        others, own = np.flatnonzero(number != part), np.flatnonzero(number == part)
         weights = None if rows.weights is None else rows.weights[others]
         T = fit_temperature(predictions.values[others], rows.y[others], weights)
         values[own] = replace(predictions, values=predictions.values[own]).with_temperature(T).values

@@ -16,7 +16,7 @@ import pytest
 
 from nncli.cli.progress.display import wrapped_height
 from nncli.cli.signals import STOPPING
-from tests.cli.support import COMMAND, DATA, PERSON, ROOT, default_signals
+from tests.cli.support import COMMAND, DATA, PERSON, ROOT, own_terminal
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="terminals")
 
@@ -92,11 +92,6 @@ def test_resizing_and_ctrl_c_leave_no_stale_line(tmp_path: Path, members: int) -
     def size(columns: int) -> None:
         fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
 
-    def settle() -> None:
-        default_signals()
-        os.setsid()
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
     size(100)
     inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     process = subprocess.Popen(
@@ -106,7 +101,7 @@ def test_resizing_and_ctrl_c_leave_no_stale_line(tmp_path: Path, members: int) -
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        preexec_fn=settle,
+        preexec_fn=own_terminal,
     )
     os.close(theirs)
     screen, seen, decoder = Screen(100), b"", codecs.getincrementaldecoder("utf-8")()

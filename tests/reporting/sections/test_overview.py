@@ -10,7 +10,6 @@ import polars as pl
 
 from nncli.evaluation.held_out import predict_held_out
 from nncli.evaluation.run_summary import summarize_run
-from nncli.evaluation.score_intervals import score_with_intervals
 from nncli.reporting.page import Paragraph
 from nncli.reporting.report import page_of
 from nncli.reporting.sections.feature_importance import compute_importance
@@ -29,7 +28,7 @@ from tests.reporting.support import SMALL, trained_on
 def summary_of(run: Path) -> str:
     summary = summarize_run(run)
     assert summary.held_out is not None
-    return summary_sentence(summary, score_with_intervals(summary.held_out))
+    return summary_sentence(summary, summary.held_out.scores_with_intervals())
 
 
 def test_the_summary_of_a_classification(penguins: Path) -> None:
@@ -81,6 +80,6 @@ def test_sections_say_which_predictions_they_are_of(penguins: Path) -> None:
     texts = [scored_predictions(one) for one in (held_out, several, given)]
     assert "optimistic" in scored_predictions(replace(held_out, optimistic=True))
     assert ["validation" in texts[0], "Out-of-fold" in texts[1], "nncli predict" in texts[2]] == [True, True, True]
-    page = page_of(summarize_run(penguins), score_with_intervals(held_out), compute_importance(held_out))
+    page = page_of(summarize_run(penguins), held_out.scores_with_intervals(), compute_importance(held_out))
     with_text = [one.name for one in page.sections if Paragraph(texts[0]) in one.parts]
     assert {"confusion-matrix", "calibration"} <= set(with_text)

@@ -12,7 +12,6 @@ import pytest
 from nncli.evaluation.held_out import predict_held_out
 from nncli.evaluation.linear_model import LinearBenchmark, linear_benchmark
 from nncli.evaluation.run_summary import summarize_run
-from nncli.evaluation.score_intervals import score_with_intervals
 from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.model import Predictions
 from nncli.reporting.page import Notice, Paragraph, Section, Table
@@ -23,7 +22,7 @@ from tests.reporting.support import SMALL, flat, trained_on
 
 def section_of(run: Path) -> Section:
     held_out = predict_held_out(run)
-    return held_out_scores(held_out, score_with_intervals(held_out), summarize_run(run).metrics)
+    return held_out_scores(held_out, held_out.scores_with_intervals(), summarize_run(run).metrics)
 
 
 def tables(section: Section) -> list[Table]:
@@ -59,7 +58,7 @@ def test_no_misclassified_row_is_a_note_with_a_bound(penguins: Path) -> None:
     held_out = predict_held_out(penguins)
     exact = np.eye(held_out.predictions.values.shape[1])[held_out.y]
     held_out = replace(held_out, predictions=Predictions(held_out.predictions.target, exact))
-    section = held_out_scores(held_out, score_with_intervals(held_out), None)
+    section = held_out_scores(held_out, held_out.scores_with_intervals(), None)
     assert [part.level for part in section.parts if isinstance(part, Notice)] == ["note"]
 
 
@@ -84,7 +83,7 @@ def test_a_metric_of_several_targets_names_its_target() -> None:
 def test_the_linear_model_is_scored_on_the_same_rows(penguins: Path) -> None:
     held_out = predict_held_out(penguins)
     linear = linear_benchmark(held_out)
-    section = held_out_scores(held_out, score_with_intervals(held_out), None, linear)
+    section = held_out_scores(held_out, held_out.scores_with_intervals(), None, linear)
     (table,) = tables(section)
     assert table.columns[-2:] == ("linear model", "improvement over it (95 % CI)")
     rows = {str(row[0]): row for row in table.rows}
@@ -96,6 +95,6 @@ def test_the_linear_model_is_scored_on_the_same_rows(penguins: Path) -> None:
 def test_why_there_is_no_linear_model_is_said(penguins: Path) -> None:
     held_out = predict_held_out(penguins)
     linear = LinearBenchmark("ridge regression", None, "no rows are held out")
-    section = held_out_scores(held_out, score_with_intervals(held_out), None, linear)
+    section = held_out_scores(held_out, held_out.scores_with_intervals(), None, linear)
     assert any("no rows are held out" in part.text for part in section.parts if isinstance(part, Paragraph))
     assert tables(section)[0].rows[0][-2:] == ("–", "–")

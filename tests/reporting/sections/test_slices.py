@@ -12,7 +12,6 @@ import pytest
 
 from nncli.data.table import Table
 from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
-from nncli.evaluation.score_intervals import score_with_intervals
 from nncli.metrics.bootstrap import BootstrapResampler
 from nncli.model import Predictions
 from nncli.reporting.page import Figure, Paragraph
@@ -60,7 +59,7 @@ def test_the_slice_with_the_largest_error_comes_first_and_small_ones_are_left_ou
     held_out = replace(held_out, predictions=Predictions(held_out.predictions.target, np.eye(K)[predicted]))
     rare = ["rare" if i < 9 else "common" for i in range(n)]
     held_out = with_columns(held_out, side=["bad" if one else "good" for one in bad], rare=rare)
-    section = slices(held_out, score_with_intervals(held_out))
+    section = slices(held_out, held_out.scores_with_intervals())
     (table,) = [part.table for part in section.parts if isinstance(part, Figure)]
     assert table.rows[0][:4] == ("side", "bad", str(bad.sum()), "100 %")
     assert ("rare", "rare") not in [row[:2] for row in table.rows]
@@ -75,18 +74,18 @@ def test_only_the_most_important_columns_are_examined(penguins: Path, monkeypatc
     side = ["bad" if one else "good" for one in bad]
     held_out = with_columns(held_out, a=[i % 2 for i in range(n)], b=[i % 5 for i in range(n)], side=side)
     monkeypatch.setattr(module, "MAX_COLUMNS", 1)
-    section = slices(held_out, score_with_intervals(held_out), ["side"])
+    section = slices(held_out, held_out.scores_with_intervals(), ["side"])
     assert Paragraph("Only the 1 most important of 3 columns were examined.") in section.parts
     (table,) = [part.table for part in section.parts if isinstance(part, Figure)]
     assert {row[0] for row in table.rows} == {"side"}
-    unranked = slices(held_out, score_with_intervals(held_out))
+    unranked = slices(held_out, held_out.scores_with_intervals())
     assert "1 first of 3" in str(unranked.parts)
 
 
 def test_without_errors_none_stands_out(penguins: Path) -> None:
     held_out = predict_held_out(penguins)
     right = Predictions(held_out.predictions.target, np.eye(held_out.predictions.values.shape[1])[held_out.y])
-    section = slices(replace(held_out, predictions=right), score_with_intervals(held_out))
+    section = slices(replace(held_out, predictions=right), held_out.scores_with_intervals())
     assert not any(isinstance(part, Figure) for part in section.parts)
     assert isinstance(section.parts[0], Paragraph)
     assert section.parts[0].text.startswith("None of ")
@@ -94,7 +93,7 @@ def test_without_errors_none_stands_out(penguins: Path) -> None:
 
 def test_slices_of_noise_seldom_stand_out(penguins: Path) -> None:
     held_out, rng = predict_held_out(penguins), np.random.default_rng(0)
-    scores, n, found = score_with_intervals(held_out), len(held_out), 0
+    scores, n, found = held_out.scores_with_intervals(), len(held_out), 0
     for _ in range(20):
         noise = {f"c{j}": rng.integers(0, 3, n).tolist() for j in range(8)}
         section = slices(with_columns(held_out, **noise), scores)
@@ -110,7 +109,7 @@ def test_groups_are_shuffled_as_a_whole(penguins: Path) -> None:
     predicted = np.where(group == 0, (held_out.y + 1) % K, held_out.y)
     held_out = replace(held_out, predictions=Predictions(held_out.predictions.target, np.eye(K)[predicted]))
     held_out = with_columns(held_out, side=["bad" if one == 0 else "good" for one in group])
-    scores = score_with_intervals(held_out)
+    scores = held_out.scores_with_intervals()
     assert any(isinstance(part, Figure) for part in slices(held_out, scores).parts)
     grouped = replace(scores, resampling=BootstrapResampler.of(n, 0, group))
     assert not any(isinstance(part, Figure) for part in slices(held_out, grouped).parts)

@@ -11,13 +11,12 @@ import pytest
 
 from nncli.data.table import Table
 from nncli.evaluation.held_out import predict_held_out
-from nncli.evaluation.score_intervals import groups_of, score_with_intervals
 
 
 def test_every_score_but_the_calibration_error_is_inside_its_interval(penguins: Path, pair: Path) -> None:
     for run, count in ((penguins, 7), (pair, 10)):
         held_out = predict_held_out(run)
-        found = score_with_intervals(held_out)
+        found = held_out.scores_with_intervals()
         assert len(found.scores) == count
         for one in found.scores:
             assert one.value is not None
@@ -27,12 +26,12 @@ def test_every_score_but_the_calibration_error_is_inside_its_interval(penguins: 
             assert one.interval is not None
             assert one.interval.low <= one.value + 1e-12
             assert one.interval.high >= one.value - 1e-12
-        assert score_with_intervals(held_out).scores == found.scores
+        assert held_out.scores_with_intervals().scores == found.scores
     assert {one.target for one in found.scores} == {"x2", "y"}
 
 
 def test_the_improvement_is_positive_where_the_model_is_better(penguins: Path) -> None:
-    found = score_with_intervals(predict_held_out(penguins))
+    found = predict_held_out(penguins).scores_with_intervals()
     for name in ("accuracy", "log_loss"):
         improvement = found.find(name).improvement
         assert improvement is not None
@@ -41,19 +40,19 @@ def test_the_improvement_is_positive_where_the_model_is_better(penguins: Path) -
 
 def test_groups_are_numbered_by_the_cells_of_their_column(penguins: Path) -> None:
     held_out = predict_held_out(penguins)
-    assert groups_of(held_out) is None
+    assert held_out.scored_rows.groups is None
     config = held_out.config.model_copy(update={"data": held_out.config.data.model_copy(update={"group": "g"})})
     table = Table(pl.DataFrame({"g": [i // 2 for i in range(len(held_out))]}), "t")
-    groups = groups_of(replace(held_out, config=config, table=table))
+    groups = replace(held_out, config=config, table=table).scored_rows.groups
     assert groups is not None
     assert len(np.unique(groups)) == (len(held_out) + 1) // 2
-    assert score_with_intervals(replace(held_out, config=config, table=table)).resampling.groups == len(
+    assert replace(held_out, config=config, table=table).scores_with_intervals().resampling.groups == len(
         np.unique(groups)
     )
 
 
 def test_a_score_is_found_by_its_name(penguins: Path) -> None:
-    scores = score_with_intervals(predict_held_out(penguins))
+    scores = predict_held_out(penguins).scores_with_intervals()
     assert scores.find("accuracy").name == "accuracy"
     with pytest.raises(StopIteration):
         scores.find("rmse")
