@@ -141,8 +141,8 @@ class Config(Spec):
     bagging: Literal["auto"] | Bagging = Field(
         "auto",
         description="How the members of an ensemble differ. folds: each leaves out a fold (from six members on, two "
-        "leave out the same one); seeds: each has its own seed and validation rows; bootstrap: each draws its rows with "
-        "replacement. auto: seeds with a validation file, data.time or without validation rows, else folds.",
+        "leave out the same one); seeds: each has its own seed and validation rows; bootstrap: each draws its rows "
+        "with replacement. auto: seeds with a validation file, data.time or without validation rows, else folds.",
     )
     workers: Literal["auto"] | PositiveInt = Field(
         "auto", description="Processes that train members in parallel. auto: one per core."
