@@ -54,13 +54,34 @@ def hash_texts(cells: pl.Series) -> Hashes:
     return found.fill_null(int(MISSING)).to_numpy()
 
 
-def combine_columns(names: Sequence[str], columns: Sequence[Hashes]) -> Hashes:
-    """Hashes of rows (rows,) from those of their cells in each named column, whatever the order of the columns."""
+def sum_of_numbers(names: Sequence[str], values: Floats) -> Hashes:
+    """The part of the sum in `combine_columns` that numeric columns add: values (columns, rows) to (rows,)."""
+    rows = values.shape[1]
+    total, n_columns = np.zeros(rows, np.uint64), max(PIECE // max(rows, 1), 1)
+    for start in range(0, len(names), n_columns):
+        x = values[start : start + n_columns]
+        keys = np.concatenate([_key(name) for name in names[start : start + n_columns]])
+        hashes = hash_numbers(x.reshape(-1)).reshape(x.shape) ^ keys[:, None]
+        total += _mix(hashes.reshape(-1)).reshape(x.shape).sum(axis=0, dtype=np.uint64)
+    return total
+
+
+def combine_columns(names: Sequence[str], columns: Sequence[Hashes], sums: Sequence[Hashes] = ()) -> Hashes:
+    """Hashes of rows (rows,) from those of their cells in each named column, whatever the order of the columns.
+
+    `sums` are the parts (rows,) that further columns add; see `sum_of_numbers`.
+    """
     total = np.zeros(len(columns[0]), np.uint64)
+    for part in sums:
+        total += part
     for name, hashes in zip(names, columns, strict=True):
-        key = np.frombuffer(hashlib.blake2b(name.encode(), digest_size=8).digest(), "<u8").astype(np.uint64)
-        total += _mix(hashes ^ key)
+        total += _mix(hashes ^ _key(name))
     return _mix(total)
+
+
+def _key(name: str) -> Hashes:
+    """The key (1,) of a column of this name."""
+    return np.frombuffer(hashlib.blake2b(name.encode(), digest_size=8).digest(), "<u8").astype(np.uint64)
 
 
 def _mix(x: Hashes) -> Hashes:

@@ -17,15 +17,16 @@ import numpy as np
 from pydantic import Field
 
 from nncli.data.arrays import Codes, Matrix
-from nncli.data.columns.hashing import Hashes, combine_columns
+from nncli.data.columns.hashing import Hashes, combine_columns, sum_of_numbers
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.date import DateColumn
 from nncli.data.encoders.kinds import Column, Kind
-from nncli.data.encoders.numeric import NumericColumn, encode_many
+from nncli.data.encoders.numeric import NumericColumn
+from nncli.data.encoders.numeric_blocks import encode_many
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
 from nncli.data.encoders.target import Target
-from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
+from nncli.data.store.dense_columns import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.spec import Spec
 
@@ -102,16 +103,26 @@ class Encoder(Spec):
         X, codes = self.empty(len(table), dtype)
         return Encoded(X, codes, self.encode_into(table, X, codes))
 
-    def hash_rows(self, table: Table, target: Target) -> Hashes:
+    def hash_rows(self, table: Table, target: Target, dense: DenseColumns = NO_COLUMNS) -> Hashes:
         """A hash of the features and the target of each row (rows,), by value, whatever the order of the columns.
+
+        Columns of numbers may be in `dense` instead of the table.
 
         Raises:
             DataError: a column is missing, or a cell cannot be read.
         """
-        names = [*self.names, *target.names]
-        return combine_columns(
-            names, [*(column.hash_cells(table) for column in self.columns), *target.hash_cells(table)]
-        )
+        in_dense = set(dense.names)
+        numbers = DenseColumns.of(table, [name for name in self.numbers if name not in in_dense])
+        in_dense.update(numbers.names)
+        rest = [column for column in self.columns if column.name not in in_dense]
+        names = [*(column.name for column in rest), *target.names]
+        cells = [*(column.hash_cells(table) for column in rest), *target.hash_cells(table)]
+        return combine_columns(names, cells, [sum_of_numbers(*part) for part in (dense, numbers) if part.names])
+
+    @property
+    def numbers(self) -> list[str]:
+        """The names of the numeric columns."""
+        return [column.name for column in self.columns if isinstance(column, NumericColumn)]
 
     @property
     def jointly_encoded(self) -> frozenset[str]:
@@ -125,8 +136,9 @@ class Encoder(Spec):
         """
         anomalies = self._encode_dense(dense, X)
         if anomalies is None:  # a cell will be refused: encode column by column, to name the first
-            return self.encode_into(dense.add_to(table), X, codes)
-        rest = [column for column in self._column_slices() if column[1].name not in dense.names]
+            table, dense, anomalies = dense.add_to(table), NO_COLUMNS, Anomalies()
+        in_dense = set(dense.names)
+        rest = [column for column in self._column_slices() if column[1].name not in in_dense]
         table.require([column.name for _, column in rest])
         for start in range(0, len(table), BLOCK):
             rows = slice(start, start + BLOCK)
@@ -157,8 +169,18 @@ class Encoder(Spec):
         return Anomalies.from_columns(anomalies)
 
     def _encode(self, columns: Sequence[tuple[slice, Column]], table: Table, X: Matrix, codes: Codes) -> Anomalies:
-        anomalies = [(column.name, column.encode(table, X[:, place])) for place, column in columns if column.width]
+        """Fill X and codes from a table that holds the `columns`, those that are `jointly_encoded` at once."""
+        linear = self.jointly_encoded
+        dense = DenseColumns.of(table, [column.name for _, column in columns if column.name in linear])
+        jointly = self._encode_dense(dense, X)
+        in_dense = set(dense.names if jointly is not None else ())
+        anomalies = [
+            (column.name, column.encode(table, X[:, place]))
+            for place, column in columns
+            if column.width and column.name not in in_dense
+        ]
         for j, embedded in enumerate(self.embedded):
             codes[:, j], counts = embedded.codes(table)
             anomalies.append((embedded.name, counts))
-        return Anomalies.from_columns(anomalies)
+        found = Anomalies.from_columns(anomalies)
+        return found if jointly is None else jointly + found

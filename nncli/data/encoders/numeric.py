@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 from math import inf, isfinite
 from typing import Annotated, Any, ClassVar, Literal
@@ -27,10 +26,6 @@ from nncli.data.encoders.scaling import QUARTILES, clip_smoothly, quantile_trans
 from nncli.data.table import Table
 from nncli.spec import FiniteFloat, NonNegativeFloat, StrictBool, StrictStr
 from nncli.utils.median import fast_median
-
-CACHED_CELLS = 1 << 16
-"""Cells of several columns that are scaled at a time: few enough to stay in the cache."""
-NO_ANOMALIES = ColumnAnomalies()
 
 
 class NumericColumn(ColumnEncoder):
@@ -243,39 +238,6 @@ class NumericColumn(ColumnEncoder):
             lowest=lowest if lowest < low else inf,
             highest=highest if highest > high else -inf,
         )
-
-
-def encode_many(columns: Sequence[NumericColumn], x: Floats, out: Matrix) -> list[ColumnAnomalies] | None:
-    """Encode several linear columns of the same clip at once: x (columns, rows) into `out` (rows, columns).
-
-    The bits are those of `encode`. Returns the anomalies of each column; None if `encode` would refuse a value.
-    """
-    center = np.array([[column.center] for column in columns])
-    scale = np.array([[column.scale] for column in columns])
-    cells = np.empty((len(columns), max(CACHED_CELLS // len(columns), 1)))
-
-    def scaled(x: Floats) -> Floats:
-        z = cells[:, : x.shape[1]]
-        np.subtract(x, center, out=z)
-        z /= scale
-        if columns[0].clip == "smooth":
-            clip_smoothly(z)
-        return z
-
-    lowest, highest = x.min(axis=1), x.max(axis=1)
-    with np.errstate(over="ignore"):
-        # Scaling and rounding keep the order of values, so the extremes are finite only if all values are.
-        extremes = [scaled(values[:, None]).astype(out.dtype) for values in (lowest, highest)]
-        if not np.isfinite([lowest, highest, *np.squeeze(extremes, 2)]).all():
-            return None
-        for start in range(0, x.shape[1], cells.shape[1]):
-            rows = slice(start, start + cells.shape[1])
-            out[rows] = scaled(x[:, rows]).T
-    ends_of = zip(columns, x, lowest.tolist(), highest.tolist(), strict=True)
-    return [
-        NO_ANOMALIES if column.covers(low, high) else column.count_anomalies(values, 0)
-        for column, values, low, high in ends_of
-    ]
 
 
 def _overflow_errors(z: npt.NDArray[np.floating[Any]]) -> list[CellErrors]:

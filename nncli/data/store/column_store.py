@@ -14,24 +14,9 @@ import numpy as np
 import polars as pl
 
 from nncli.data.arrays import Floats, RowIndices
+from nncli.data.store.dense_columns import DenseColumns
 from nncli.data.store.scratch import Scratch, ScratchFile
 from nncli.data.table import Table
-
-
-@dataclass(frozen=True)
-class DenseColumns:
-    """Numeric columns `names` of some rows without missing cells: `values` (columns, rows), all finite."""
-
-    names: Sequence[str]
-    values: Floats
-
-    def add_to(self, table: Table) -> Table:
-        """The table with these columns added."""
-        columns = (pl.Series(name, x) for name, x in zip(self.names, self.values, strict=True))
-        return replace(table, frame=table.frame.with_columns(columns))
-
-
-NO_COLUMNS = DenseColumns((), np.empty((0, 0)))
 
 
 @dataclass(frozen=True)
@@ -126,11 +111,17 @@ class ColumnStore:
         cells = pl.Series(self._read_column(spans))
         return (cells.fill_nan(None) if any(span.has_nulls for span in spans) else cells).alias(name)
 
-    def dense(self, name: str) -> Floats | None:
-        """A column (rows,) of finite numbers; None if a cell is missing or the column has another type."""
-        if not all(self._is_dense(group, name) for group in self.row_groups):
-            return None
-        return self._read_column([group.spans[name] for group in self.row_groups])
+    def dense(self, names: Sequence[str]) -> DenseColumns:
+        """Those of the columns `names` whose cells are finite numbers, none missing."""
+        found = [name for name in names if all(self._is_dense(group, name) for group in self.row_groups)]
+        values, stop = np.empty((len(found), len(self))), 0
+        for group in self.row_groups:
+            numbers = self._selected(group)
+            start, stop = stop, stop + (group.rows if numbers is None else len(numbers))
+            if stop > start:
+                x = self._read_matrix(group, found)
+                values[:, start:stop] = x if numbers is None else x[:, numbers - group.first]
+        return DenseColumns(found, values)
 
     def _read_column(self, spans: Sequence[ColumnSpan]) -> Floats:
         """The values (rows,) of a column that is raw in all row groups."""
@@ -150,16 +141,12 @@ class ColumnStore:
         """Yield the columns `names` by block, those of `dense_names` that are dense in the block separately."""
         self._require(names)
         for group in self.row_groups:
-            numbers = None
-            if self.row_numbers is not None:
-                start, stop = np.searchsorted(self.row_numbers, [group.first, group.first + group.rows])
-                numbers = self.row_numbers[start:stop]
-                if len(numbers) == group.rows and (np.diff(numbers) > 0).all():
-                    numbers = None
+            numbers = self._selected(group)
             if group.rows if numbers is None else len(numbers):
                 rows = None if numbers is None else numbers - group.first
                 dense = [name for name in names if name in dense_names and self._is_dense(group, name)]
-                frame = self._read_frame(group, [name for name in names if name not in set(dense)])
+                in_dense = set(dense)
+                frame = self._read_frame(group, [name for name in names if name not in in_dense])
                 values = self._read_matrix(group, dense)
                 if rows is not None:
                     frame, values = frame[rows] if frame.width else frame, values[:, rows]
@@ -167,6 +154,14 @@ class ColumnStore:
                     replace(self.header, frame=frame, first_row=group.first, numbers=numbers),
                     DenseColumns(dense, values),
                 )
+
+    def _selected(self, group: RowGroup) -> RowIndices | None:
+        """The numbers of the selected rows of a row group; None for all of its rows."""
+        if self.row_numbers is None:
+            return None
+        start, stop = np.searchsorted(self.row_numbers, [group.first, group.first + group.rows])
+        numbers = self.row_numbers[start:stop]
+        return None if len(numbers) == group.rows and (np.diff(numbers) > 0).all() else numbers
 
     def _is_dense(self, group: RowGroup, name: str) -> bool:
         return group.spans[name].is_dense and self.types[name] == pl.Float64

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -11,8 +12,9 @@ import numpy.typing as npt
 from nncli.config.schema import Config
 from nncli.data.columns.parsing import MAX_INTEGER_CLASSES, read_numbers, unit_of
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.kinds import Kind, infer_kind
+from nncli.data.encoders.kinds import Column, Kind, infer_kind
 from nncli.data.encoders.numeric import NumericColumn
+from nncli.data.encoders.numeric_blocks import columns_at_once, fit_dense
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target, TargetScaling
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
@@ -126,10 +128,14 @@ def fit_features(config: Config, training: ColumnStore) -> FittedFeatures:
         ConfigError, DataError: a column does not fit its kind, or none is left.
     """
     data = config.data
-    names = data.features or [name for name in training.header.names if name not in data.excluded]
+    names = list(data.features or (name for name in training.header.names if name not in data.excluded))
+    n_columns = columns_at_once(len(training))
+    parts = [names[start : start + n_columns] for start in range(0, len(names), n_columns)]
     pool = ThreadPoolExecutor(2, "nncli fit")
     try:
-        fitted = list(pool.map(lambda name: _fit_column(config, training, name), names))
+        fitted = [
+            column for part in pool.map(lambda part: _fit_columns(config, training, part), parts) for column in part
+        ]
     finally:
         pool.shutdown(cancel_futures=True)
     empty = tuple(column.name for column in fitted if column.kind is Kind.EMPTY and column.name not in data.columns)
@@ -140,40 +146,48 @@ def fit_features(config: Config, training: ColumnStore) -> FittedFeatures:
             location=Location(source=training.header.source),
             hint="Name some as data.features, or drop fewer.",
         )
-    encoder = Encoder(columns=tuple(column for part in fitted for column in part.encoder.columns))
+    encoder = Encoder(columns=tuple(column.encoder for column in fitted if column.encoder is not None))
     return FittedFeatures(kinds, encoder, empty)
 
 
 @dataclass(frozen=True)
 class _FittedColumn:
+    """The kind of a column and its encoder; None if it is empty."""
+
     name: str
     kind: Kind
-    encoder: Encoder
+    encoder: Column | None
 
 
-def _fit_column(config: Config, training: ColumnStore, name: str) -> _FittedColumn:
-    """Infer the kind of one column and fit its encoder."""
-    data, encoding = config.data, config.encoding
-    configured = data.columns.get(name)
-    if configured in (None, Kind.NUMERIC) and (x := training.dense(name)) is not None and len(x):
-        column = NumericColumn.fit_values(training.row_ids, name, x, encoding.numeric, encoding.clip)
-        return _FittedColumn(name, Kind.NUMERIC, _with_clipped_time(config, Encoder(columns=(column,))))
-    table = training.columns([name])
-    kind = configured or infer_kind(table, name)
-    encoder = _with_clipped_time(config, Encoder.fit(table, [(name, kind)], encoding))
-    return _FittedColumn(name, kind, encoder)
+def _fit_columns(config: Config, training: ColumnStore, names: Sequence[str]) -> list[_FittedColumn]:
+    """Infer the kinds of columns and fit their encoders, those of numbers without missing cells at once."""
+    encoding, columns = config.encoding, config.data.columns
+    numbers: dict[str, NumericColumn] = {}
+    if len(training):
+        dense = training.dense([name for name in names if columns.get(name) in (None, Kind.NUMERIC)])
+        fitted = fit_dense(training.row_ids, dense, encoding.numeric, encoding.clip)
+        numbers = {column.name: column for column in fitted}
+
+    def fit(name: str) -> _FittedColumn:
+        if name in numbers:
+            return _FittedColumn(name, Kind.NUMERIC, _with_clipped_time(config, numbers[name]))
+        table = training.columns([name])
+        kind = columns.get(name) or infer_kind(table, name)
+        column = None if kind is Kind.EMPTY else kind.encoder.fit(table, name, encoding)
+        return _FittedColumn(name, kind, column and _with_clipped_time(config, column))
+
+    return [fit(name) for name in names]
 
 
-def _with_clipped_time(config: Config, encoder: Encoder) -> Encoder:
+def _with_clipped_time(config: Config, column: Column) -> Column:
     """The encoder of a column; with `nearest_year`, numbers in the time column are clipped to the training range."""
-    (column,) = encoder.columns or (None,)
     if (
         not isinstance(column, NumericColumn)
         or column.name != config.data.time
         or config.encoding.out_of_range_dates == "extrapolate"
     ):
-        return encoder
-    return Encoder(columns=(column.model_copy(update={"clip_range": True}),))
+        return column
+    return column.model_copy(update={"clip_range": True})
 
 
 def fit_classes(config: Config, table: Table) -> ClassificationTarget:

@@ -26,5 +26,7 @@ def _hashes(tables: Sequence[ColumnStore | None], encoder: Encoder, target: Targ
         if table is None:
             continue
         numbers = None if table.row_numbers is None else np.unique(table.row_numbers)
-        for block in replace(table, row_numbers=numbers).blocks([*encoder.names, *target.names]):
-            yield encoder.hash_rows(block, target)
+        # The target may be numbers too: it is read from the table.
+        in_dense = frozenset(encoder.numbers) - set(target.names)
+        for block, dense in replace(table, row_numbers=numbers).iter_dense([*encoder.names, *target.names], in_dense):
+            yield encoder.hash_rows(block, target, dense)

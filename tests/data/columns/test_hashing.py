@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.columns.hashing import MISSING, combine_columns, hash_exact_numbers, hash_numbers, hash_texts
+from nncli.data.columns.hashing import (
+    MISSING,
+    combine_columns,
+    hash_exact_numbers,
+    hash_numbers,
+    hash_texts,
+    sum_of_numbers,
+)
 
 TEXTS = st.lists(st.none() | st.text(max_size=4), max_size=10)
 
@@ -54,3 +62,14 @@ def test_the_hashes_of_many_rows_do_not_depend_on_the_pieces_they_are_computed_i
     whole = hash_exact_numbers(x)
     assert (whole[20_000:] == hash_exact_numbers(x[20_000:])).all()
     assert len(np.unique(whole)) == len(x)
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (1, 40_000), (400, 100), (2, 0)])
+def test_numeric_columns_at_once_add_what_they_add_one_by_one(shape: tuple[int, int]) -> None:
+    x = np.random.default_rng(0).normal(size=shape)
+    names = [f"x{j}" for j in range(len(x))]
+    word, *numbers = [hash_texts(pl.Series(["w"] * shape[1])), *map(hash_numbers, x)]
+    expected = combine_columns(["word", *names], [word, *numbers])
+    assert (combine_columns(["word"], [word], [sum_of_numbers(names, x)]) == expected).all()
+    halves = [sum_of_numbers(names[:1], x[:1]), sum_of_numbers(names[1:], x[1:])]
+    assert (combine_columns(["word"], [word], halves) == expected).all()

@@ -12,11 +12,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nncli.data.encoders import encoder as encoding
-from nncli.data.encoders import numeric as numeric_module
+from nncli.data.encoders import numeric_blocks
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.encoders.options import CategoricalOptions, Clip, EncodingOptions, NumericScaling
-from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
+from nncli.data.encoders.target import ClassificationTarget
+from nncli.data.store.dense_columns import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.errors import DataError
 from tests.data.encoders.support import CLIPS, KINDS, RECIPE, SCALINGS, bits, numeric, one, tables
@@ -176,5 +177,32 @@ def test_plain_columns_together_give_the_same_bits_strangers_and_refusals_as_one
         return X.tobytes(), codes.tobytes(), anomalies
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(numeric_module, "CACHED_CELLS", cells)
+        patch.setattr(numeric_blocks, "CACHED_CELLS", cells)
         assert outcome(rest, plain) == outcome(plain.add_to(rest), NO_COLUMNS)
+
+
+def test_rows_have_the_same_hashes_whether_their_numbers_are_apart_typed_or_text() -> None:
+    x = np.array([[1.5, 2.25, -0.0], [3.0, 4.0, 5.0]])
+    words = pl.DataFrame({"word": ["a", "b", None], "y": ["1", "0", "1"]})
+    table = Table(words.with_columns(a=pl.Series(x[0]), b=pl.Series(x[1])), "t.csv")
+    encoder = Encoder.fit(table, [("a", Kind.NUMERIC), ("word", Kind.CATEGORICAL), ("b", Kind.NUMERIC)])
+    target = ClassificationTarget.fit(table, "y")
+    expected = encoder.hash_rows(table, target).tolist()
+    assert len(set(expected)) == 3
+    assert encoder.hash_rows(Table(words, "t.csv"), target, DenseColumns(["b", "a"], x[::-1])).tolist() == expected
+    texts = table.frame.with_columns(pl.col("a", "b").cast(pl.String))
+    assert encoder.hash_rows(Table(texts, "t.csv"), target).tolist() == expected
+
+
+def test_a_refused_number_is_named_wherever_its_column_comes_from() -> None:
+    table = Table(pl.DataFrame({"a": [1.0, 2.0, 3.0], "b": [1.0, 2.0, 3.0]}), "t.csv")
+    encoder = Encoder.fit(table, [("a", Kind.NUMERIC), ("b", Kind.NUMERIC)])
+    x = np.array([[1.0, 1.0], [2.0, 1e300]])
+    for source, dense in (
+        (pl.DataFrame({"a": x[0], "b": x[1]}), NO_COLUMNS),
+        (pl.DataFrame({"a": x[0]}), DenseColumns(["b"], x[1:])),
+    ):
+        with pytest.raises(DataError) as caught:
+            encoder.encode_into(Table(source, "t.csv"), *encoder.empty(2, "float32"), dense)
+        assert caught.value.location is not None
+        assert (caught.value.location.row, caught.value.location.column) == (2, "b")
