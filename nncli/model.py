@@ -114,7 +114,7 @@ class Model:
 
     @cached_property
     def _inference(self) -> Predictor:
-        return Predictor(self.spec.network, self.parameters)
+        return Predictor(self.spec.network, self.parameters, final=True)
 
     def predict(self, table: Table) -> Predictions:
         """Predict every row of a table, in order. The target column is not needed; other columns are ignored.

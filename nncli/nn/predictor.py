@@ -10,11 +10,14 @@ to the network's own precision (nncli/model.py) removes it.
 from __future__ import annotations
 
 from threading import Lock
+from typing import TypeAlias
 
 import numpy as np
 
 from nncli.nn.arrays import Array, Codes, Precision
 from nncli.nn.embeddings import GROUP_VALUES
+from nncli.nn.inference.folding import FoldedNetwork, Stage, stages_of
+from nncli.nn.inference.forward_pass import ForwardPass
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 
@@ -24,31 +27,64 @@ BLOCK_ROWS = 384
 
 MAX_FREE_BYTES = 64 << 20
 """Bytes of buffers kept for later runs by all predictors of the process; those of the latest run are always kept."""
+MAX_FOLDED_BYTES = 16 << 20
+"""Bytes of folded weights that a predictor keeps; larger ones are folded again for each run."""
 BUFFERS_PER_UNIT = 7
 """Buffers of a block for each unit of a layer: measured, those of `backward` included."""
 BUFFERS_PER_COLUMN = 5
 """Buffers for each value of the numeric columns that are embedded together: measured."""
 
 
-class _Block:
+class _BoundBlock:
     """A network bound for one block of rows, with the weights in the precision of its arithmetic."""
 
     def __init__(self, network: Network) -> None:
-        self.parameters = network.layout.empty(network.precision)
-        self.bound = network.bind(self.parameters, BLOCK_ROWS, training=None, forward_only=True)
+        self._parameters = network.layout.empty(network.precision)
+        self._bound = network.bind(self._parameters, BLOCK_ROWS, training=None, forward_only=True)
+        self.X, self.codes, self.Z = self._bound.X, self._bound.codes, self._bound.Z
         columns = min(GROUP_VALUES, BLOCK_ROWS * network.embedding_values)
         values = BLOCK_ROWS * (network.input_width + BUFFERS_PER_UNIT * network.units) + BUFFERS_PER_COLUMN * columns
-        self.nbytes = 2 * self.parameters.theta.nbytes + 8 * values
+        self.nbytes = 2 * self._parameters.theta.nbytes + 8 * values
+
+    def load(self, predictor: Predictor) -> None:
+        """Copy the parameters of a predictor."""
+        self._parameters.copy_from(predictor.parameters)
+
+    def forward(self) -> None:
+        """Compute Z from X and codes."""
+        self._bound.forward()
+
+
+class _FoldedBlock:
+    """The forward pass of a folded network for one block of rows."""
+
+    def __init__(self, network: Network, stages: tuple[Stage, ...]) -> None:
+        self._pass = ForwardPass(network, stages, BLOCK_ROWS, "float64")
+        self.X, self.codes, self.Z = self._pass.X, self._pass.codes, self._pass.Z
+        self.nbytes = self._pass.nbytes
+
+    def load(self, predictor: Predictor) -> None:
+        """Use the folded arrays of a predictor."""
+        self._folded = predictor.folded()
+
+    def forward(self) -> None:
+        """Compute Z from X and codes."""
+        self._pass.run(self._folded)
+
+
+_Block: TypeAlias = _BoundBlock | _FoldedBlock
+_Key: TypeAlias = tuple[bool, str]
+"""Whether a network is folded, and its specification."""
 
 
 class _FreeBlocks:
     """Blocks that no run uses now, the latest last; networks that are equal share them, such as those of members."""
 
     def __init__(self) -> None:
-        self._blocks: list[tuple[str, _Block]] = []
+        self._blocks: list[tuple[_Key, _Block]] = []
         self._lock = Lock()
 
-    def take(self, key: str) -> _Block | None:
+    def take(self, key: _Key) -> _Block | None:
         """Remove and return a block of the network `key`, or None if there is none."""
         with self._lock:
             for i in reversed(range(len(self._blocks))):
@@ -56,7 +92,7 @@ class _FreeBlocks:
                     return self._blocks.pop(i)[1]
         return None
 
-    def put(self, key: str, block: _Block) -> None:
+    def put(self, key: _Key, block: _Block) -> None:
         """Keep a block, and drop the oldest ones beyond the limit."""
         with self._lock:
             self._blocks.append((key, block))
@@ -73,26 +109,43 @@ class Predictor:
     `precision` is that of its arithmetic, whatever the network was trained in; only float64 gives the guarantee above.
     Threads may share a predictor: each run takes a free set of buffers, or allocates one in some milliseconds. Free
     ones are shared by all predictors of equal networks, so the members of an ensemble need no more than one network.
+
+    With `final`, the parameters do not change any more: if its layers allow it, the network is folded (see
+    nncli/nn/inference/), in float64, which gives the same predictions in fewer operations.
     """
 
-    def __init__(self, network: Network, parameters: Parameters, precision: Precision = "float64") -> None:
-        self._parameters, self._network = parameters, network.model_copy(update={"precision": precision})
-        self._key = self._network.model_dump_json()
+    def __init__(
+        self, network: Network, parameters: Parameters, precision: Precision = "float64", *, final: bool = False
+    ) -> None:
+        self.parameters = parameters
+        self._stages = stages_of(network) if final and precision == "float64" else None
+        self._network = network if self._stages else network.model_copy(update={"precision": precision})
+        self._key = (bool(self._stages), self._network.model_dump_json())
+        self._folded: FoldedNetwork | None = None
+
+    def folded(self) -> FoldedNetwork:
+        """The folded arrays of the network, kept for later runs unless they are large."""
+        folded = self._folded or FoldedNetwork.of(self._network, self._stages or (), self.parameters, "float64")
+        if folded.nbytes <= MAX_FOLDED_BYTES:
+            self._folded = folded
+        return folded
+
+    def _block(self) -> _Block:
+        return _FoldedBlock(self._network, self._stages) if self._stages else _BoundBlock(self._network)
 
     def run(self, X: Array, codes: Codes, out: Array | None = None) -> Array:
         """The raw outputs (rows, outputs) for X (rows, features) and codes (rows, embeddings), into `out` if given."""
-        block = _FREE.take(self._key) or _Block(self._network)
-        block.parameters.copy_from(self._parameters)
-        bound = block.bound
-        Z = np.empty((len(X), self._network.n_outputs), bound.X.dtype) if out is None else out
+        block = _FREE.take(self._key) or self._block()
+        block.load(self)
+        Z = np.empty((len(X), self._network.n_outputs), block.Z.dtype) if out is None else out
         for start in range(0, len(X), BLOCK_ROWS):
             stop = min(start + BLOCK_ROWS, len(X))
             rows = stop - start
-            bound.X[:rows] = X[start:stop]
-            bound.codes[:rows] = codes[start:stop]
-            bound.X[rows:] = 0.0
-            bound.codes[rows:] = 0
-            bound.forward()
-            Z[start:stop] = bound.Z[:rows]
+            block.X[:rows] = X[start:stop]
+            block.codes[:rows] = codes[start:stop]
+            block.X[rows:] = 0.0
+            block.codes[rows:] = 0
+            block.forward()
+            Z[start:stop] = block.Z[:rows]
         _FREE.put(self._key, block)
         return Z

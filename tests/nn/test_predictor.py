@@ -64,6 +64,7 @@ NETWORKS = {
     ),
 }
 every = pytest.mark.parametrize("network", [pytest.param(n, id=name) for name, n in NETWORKS.items()])
+bound_and_folded = pytest.mark.parametrize("final", [False, True], ids=["bound", "folded"])
 
 
 def trained(network: Network) -> Parameters:
@@ -72,6 +73,8 @@ def trained(network: Network) -> Parameters:
     parameters = network.initialize(rng)
     parameters.theta[...] += rng.normal(0.0, 0.1, parameters.theta.shape)
     parameters.statistics[...] = rng.uniform(0.5, 1.5, parameters.statistics.shape)
+    for edges in (view for name, view in parameters.by_name.items() if name == "numeric.edges"):
+        edges.sort(axis=1)
     return parameters
 
 
@@ -84,29 +87,32 @@ def rows_of(network: Network, count: int, seed: int = 1) -> tuple[NDArray[Any], 
 
 
 @every
+@bound_and_folded
 @pytest.mark.parametrize("count", [1, 2, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 3 * BLOCK_ROWS + 7])
-def test_blocks_give_what_one_plain_forward_pass_gives(network: Network, count: int) -> None:
+def test_blocks_give_what_one_plain_forward_pass_gives(network: Network, final: bool, count: int) -> None:
     parameters, (X, codes) = trained(network), rows_of(network, count)
     bound = network.bind(parameters, count, training=None)
     bound.X[...], bound.codes[...] = X, codes
     bound.forward()
-    found = Predictor(network, parameters).run(X, codes)
+    found = Predictor(network, parameters, final=final).run(X, codes)
     assert found.shape == (count, network.n_outputs)
     np.testing.assert_allclose(found, bound.Z, rtol=0.0, atol=1e-6 * max(1.0, float(np.abs(bound.Z).max())))
 
 
 @every
-def test_the_bits_of_a_row_do_not_depend_on_how_many_rows_follow_it(network: Network) -> None:
-    inference, (X, codes) = Predictor(network, trained(network)), rows_of(network, 600)
+@bound_and_folded
+def test_the_bits_of_a_row_do_not_depend_on_how_many_rows_follow_it(network: Network, final: bool) -> None:
+    inference, (X, codes) = Predictor(network, trained(network), final=final), rows_of(network, 600)
     whole = inference.run(X, codes)
     for count in range(1, 601):
         np.testing.assert_array_equal(inference.run(X[:count], codes[:count]), whole[:count])
 
 
 @every
+@bound_and_folded
 @pytest.mark.parametrize("place", [0, 5, 6, 255, 500, BLOCK_ROWS - 1])
-def test_the_bits_of_a_row_do_not_depend_on_the_values_of_the_others(network: Network, place: int) -> None:
-    inference, (X, codes) = Predictor(network, trained(network)), rows_of(network, 600)
+def test_the_bits_of_a_row_do_not_depend_on_the_values_of_the_others(network: Network, final: bool, place: int) -> None:
+    inference, (X, codes) = Predictor(network, trained(network), final=final), rows_of(network, 600)
     alone = inference.run(X, codes)[place]
     others, other_codes = rows_of(network, 600, seed=2)
     others[place], other_codes[place] = X[place], codes[place]
@@ -114,8 +120,9 @@ def test_the_bits_of_a_row_do_not_depend_on_the_values_of_the_others(network: Ne
 
 
 @every
-def test_the_bits_of_a_row_do_not_depend_on_its_place(network: Network) -> None:
-    inference, (X, codes) = Predictor(network, trained(network)), rows_of(network, 2 * BLOCK_ROWS + 7)
+@bound_and_folded
+def test_the_bits_of_a_row_do_not_depend_on_its_place(network: Network, final: bool) -> None:
+    inference, (X, codes) = Predictor(network, trained(network), final=final), rows_of(network, 2 * BLOCK_ROWS + 7)
     whole = inference.run(X, codes)
     order = np.random.default_rng(5).permutation(len(X))
     np.testing.assert_array_equal(inference.run(X[order], codes[order]), whole[order])
@@ -124,8 +131,9 @@ def test_the_bits_of_a_row_do_not_depend_on_its_place(network: Network) -> None:
 
 
 @every
-def test_threads_that_share_one_get_the_bits_of_one_alone(network: Network) -> None:
-    inference, (X, codes) = Predictor(network, trained(network)), rows_of(network, 4 * BLOCK_ROWS)
+@bound_and_folded
+def test_threads_that_share_one_get_the_bits_of_one_alone(network: Network, final: bool) -> None:
+    inference, (X, codes) = Predictor(network, trained(network), final=final), rows_of(network, 4 * BLOCK_ROWS)
     whole = inference.run(X, codes)
     spans = [slice(start, start + 2 * BLOCK_ROWS) for start in range(0, 2 * BLOCK_ROWS, 31)]
     with ThreadPoolExecutor(4) as pool:
@@ -154,10 +162,11 @@ for threads in (1, 2):
                 )
                 parameters = network.initialize(rng)
                 parameters.theta[...] += rng.normal(0.0, 0.1, parameters.theta.shape)
-                inference = Predictor(network, parameters)
-                X = np.repeat(rng.normal(size=(1, features)), BLOCK_ROWS + 9, axis=0)
-                Z = inference.run(X, np.empty((len(X), 0), np.int64))
-                assert (Z == Z[0]).all(), (threads, features, units, embedding)
+                for final in (False, True):
+                    inference = Predictor(network, parameters, final=final)
+                    X = np.repeat(rng.normal(size=(1, features)), BLOCK_ROWS + 9, axis=0)
+                    Z = inference.run(X, np.empty((len(X), 0), np.int64))
+                    assert (Z == Z[0]).all(), (threads, features, units, embedding, final)
 """
 
 PRODUCT = "import numpy as np; A = np.ones((1000, 1000)); [A @ A for _ in range(20)]"
@@ -180,11 +189,12 @@ def test_the_bits_of_a_row_do_not_depend_on_its_place_with_any_kernel_this_machi
 
 
 @every
-def test_a_second_call_remembers_nothing_of_the_first(network: Network) -> None:
+@bound_and_folded
+def test_a_second_call_remembers_nothing_of_the_first(network: Network, final: bool) -> None:
     parameters = trained(network)
     first, second = rows_of(network, 600), rows_of(network, 70, seed=2)
-    fresh = Predictor(network, parameters).run(*second)
-    used = Predictor(network, parameters)
+    fresh = Predictor(network, parameters, final=final).run(*second)
+    used = Predictor(network, parameters, final=final)
     used.run(*first)
     assert used.run(*second).tobytes() == fresh.tobytes()
 
@@ -230,6 +240,24 @@ def test_prediction_changes_neither_parameters_nor_input() -> None:
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_network_is_folded_only_if_it_is_final_and_its_layers_allow_it() -> None:
+    def blocks(name: str, *, final: bool) -> str:
+        return type(Predictor(NETWORKS[name], trained(NETWORKS[name]), final=final)._block()).__name__
+
+    assert blocks("piecewise linear", final=True) == "_FoldedBlock"
+    assert blocks("piecewise linear", final=False) == "_BoundBlock"
+    assert blocks("every layer", final=True) == "_BoundBlock"
+
+
+def test_large_folded_weights_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = NETWORKS["wide"]
+    predictor = Predictor(network, trained(network), final=True)
+    assert predictor.folded() is predictor.folded()
+    monkeypatch.setattr(predictor_module, "MAX_FOLDED_BYTES", 100)
+    predictor = Predictor(network, trained(network), final=True)
+    assert predictor.folded() is not predictor.folded()
+
+
 def test_dropout_is_off() -> None:
     network = Network(n_features=2, layers=(Dropout(rate=0.9),), n_outputs=1)
     inference, rows = Predictor(network, trained(network)), rows_of(network, 30)
@@ -248,7 +276,7 @@ def test_a_row_that_is_no_number_spoils_only_itself() -> None:
     np.testing.assert_array_equal(np.delete(found, 3, axis=0), np.delete(whole, 3, axis=0))
 
 
-def blocks_of(predictors: list[Predictor], X: NDArray[np.float64]) -> list[str]:
+def blocks_of(predictors: list[Predictor], X: NDArray[np.float64]) -> list[tuple[bool, str]]:
     """The networks of the free blocks after each predictor has run once."""
     codes = np.zeros((len(X), 0), np.int64)
     for each in predictors:
@@ -279,13 +307,15 @@ def test_the_buffers_of_different_networks_are_kept_up_to_a_limit(monkeypatch: p
     assert len(blocks_of(members, X)) == 8
     monkeypatch.setattr(predictor_module, "MAX_FREE_BYTES", 1)
     kept = blocks_of(members, X)
-    assert [networks[-1].n_outputs] == [Network.model_validate_json(key).n_outputs for key in kept]
+    assert [networks[-1].n_outputs] == [Network.model_validate_json(key).n_outputs for _, key in kept]
 
 
-def test_the_bytes_of_the_buffers_are_estimated_to_a_factor_of_two() -> None:
-    for name in ("wide", "piecewise linear", "every layer"):
+@bound_and_folded
+def test_the_bytes_of_the_buffers_are_estimated_to_a_factor_of_two(final: bool) -> None:
+    for name in ("wide", "piecewise linear", "periodic") if final else ("wide", "piecewise linear", "every layer"):
+        predictor = Predictor(NETWORKS[name], trained(NETWORKS[name]), final=final)
         tracemalloc.start()
-        block = predictor_module._Block(NETWORKS[name].model_copy(update={"precision": "float64"}))
+        block = predictor._block()
         used = tracemalloc.get_traced_memory()[0]
         tracemalloc.stop()
         assert used / 2.5 < block.nbytes < 2.5 * used, (name, used, block.nbytes)

@@ -48,7 +48,7 @@ class Dense(LayerBase):
             raise ValueError("units: auto is not resolved")
         return self.units
 
-    def _factor(self, d: int) -> float:
+    def factor(self, d: int) -> float:
         """The factor of X W."""
         return 1.0 / sqrt(max(1, d)) if self.parametrization == "ntk" else 1.0
 
@@ -61,7 +61,7 @@ class Dense(LayerBase):
 
     def init_from_data(self, p: ParamViews, X: Array, rng: np.random.Generator) -> Array:
         if self.needs_data_init:
-            init_dense_from_data(p["weight"], p.get("bias"), X, self._factor(X.shape[1]), rng)
+            init_dense_from_data(p["weight"], p.get("bias"), X, self.factor(X.shape[1]), rng)
         return super().init_from_data(p, X, rng)
 
     def bind(
@@ -72,7 +72,7 @@ class Dense(LayerBase):
         units = self.out_features(d)
         Z, B = np.empty((rows, units), X.dtype), np.empty((rows if self.bias else 0, units), X.dtype)
         dX = np.empty((rows if needs_dX else 0, d), X.dtype)
-        ones, factor = np.ones(rows, X.dtype), scalar(self._factor(d), X)
+        ones, factor = np.ones(rows, X.dtype), scalar(self.factor(d), X)
         XT, WT, scaled = X.T, W.T, self.parametrization == "ntk"
         Y, activate, df = (self.activation or Identity()).bind(Z, in_place=True)
 

@@ -1,0 +1,1 @@
+"""The forward pass of a trained network, with everything that is constant computed once."""
