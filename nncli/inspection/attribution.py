@@ -8,25 +8,29 @@ average row. The inputs that a column is encoded to are added up.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from nncli.data.encoders.target import Target
-from nncli.ensemble import AnyModel, Ensemble
+from nncli.data.io.prefetch import prefetch_map
+from nncli.ensemble import Ensemble
 from nncli.errors import UsageError
 from nncli.inspection.embedded_network import EmbeddedNetwork
 from nncli.inspection.encoded_rows import EncodedPart, EncodedRows, ProgressCallback, Rows, column_slices, no_progress
-from nncli.inspection.integrated_gradients import Integrated, integrate
+from nncli.inspection.integrated_gradients import Evaluation, Integrated, integrate
 from nncli.model import ModelSpec
 from nncli.text import closest_match, join_quoted, quote
 from nncli.utils.threads import limit_blas_threads
 
 TOLERANCE = 1e-3
 """Largest completeness error: of a probability, or of a number in standard deviations of the predictions."""
+
+THREADS = 2
+"""Threads that integrate, each for another member or other rows."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -100,21 +104,24 @@ def attribute(
     if target.task == "regression":
         spread = float(np.std(background.predict()[:, chosen[0]])) if len(chosen) else 1.0
     tolerance = TOLERANCE * (spread if np.isfinite(spread) and spread > 0.0 else 1.0)
-    names = rows.model.names
+    names, members = rows.model.names, len(rows.parts)
     values, base, ends = np.zeros((len(rows), len(names))), np.zeros(len(rows)), np.zeros(len(rows))
-    members = len(rows.parts)
-    for i, (part, background_part) in enumerate(zip(rows.parts, background.parts, strict=True)):
 
-        def report_rows(done: int, i: int = i) -> None:
-            on_progress("attributions", i * len(rows) + done, members * len(rows))
+    def of_part(task: _Task) -> Integrated:
+        return _of_part(rows, background, task, chosen, tolerance)
 
-        network = EmbeddedNetwork(part.model.spec.network, part.model.parameters)
-        average = background.mean(network.embed(background_part.X, background_part.codes))
-        integrated = _of_part(part, network, average, rows.model, chosen, tolerance, report_rows)
+    half = len(rows) // 2 if members == 1 else len(rows)
+    tasks = [_Task(i, span) for i in range(members) for span in (slice(0, half), slice(half, len(rows)))]
+    tasks = [task for task in tasks if task.rows.start < task.rows.stop]
+    done = 0
+    for task, integrated in prefetch_map(iter(tasks), of_part, THREADS):
+        part = rows.parts[task.part]
         positions = [names.index(name) for name in part.model.names]
-        values[:, positions] += _by_column(part, integrated.attributions) / members
-        base += integrated.baseline / members
-        ends += integrated.ends / members
+        values[task.rows, positions] += _by_column(part, integrated.attributions) / members
+        base[task.rows] += integrated.baseline / members
+        ends[task.rows] += integrated.ends / members
+        done += task.rows.stop - task.rows.start
+        on_progress("attributions", done, members * len(rows))
     labels = target.labels if target.task == "classification" else target.names
     error = Integrated(values, base, ends).error
     return Attributions(tuple(names), tuple(labels[k] for k in chosen), values, base, ends, error, tolerance)
@@ -136,28 +143,35 @@ def select_output(target: Target, predictions: Floats, output: str | None) -> Ro
     return np.full(len(predictions), 1 if target.task == "classification" else 0)
 
 
-def _of_part(
-    part: EncodedPart,
-    network: EmbeddedNetwork,
-    base: Floats,
-    model: AnyModel,
-    chosen: Rows,
-    tolerance: float,
-    on_rows: Callable[[int], None],
-) -> Integrated:
-    """Integrated gradients of one network's prediction, relative to the `base` (inputs,)."""
-    spec = part.model.spec
+class _Task(NamedTuple):
+    """Some rows, to be attributed by one member, with the position `part`."""
+
+    part: int
+    rows: slice
+
+
+def _of_part(rows: EncodedRows, background: EncodedRows, task: _Task, chosen: Rows, tolerance: float) -> Integrated:
+    """Integrated gradients of one network's prediction, relative to its average row."""
+    part, usual, model = rows.parts[task.part], background.parts[task.part], rows.model
+    spec, chosen = part.model.spec, chosen[task.rows]
     T = model.spec.temperature if isinstance(model, Ensemble) else spec.temperature
     function = OutputFunction(spec, T, _outputs_of_member(model.spec.target, spec.target, chosen))
-    U = network.embed(part.X, part.codes)
+    network = EmbeddedNetwork(spec.network, part.model.parameters)
+    base = background.mean(network.embed(usual.X, usual.codes))
 
-    def value(points: Floats, rows: Rows) -> Floats:
-        return function.value(network.run(points), rows)
+    def evaluate(points: Floats, rows: Rows) -> Evaluation:
+        f = np.empty(len(points))
 
-    def slope(points: Floats, rows: Rows) -> Floats:
-        return network.gradients(points, lambda Z, block: function.slope(Z, rows[block]))
+        def slope(Z: Floats, block: slice) -> Floats:
+            f[block] = function.value(Z, rows[block])
+            return function.slope(Z, rows[block])
 
-    return integrate(value, slope, base, U, tolerance, on_rows)
+        return Evaluation(f, *network.gradients(points, slope))
+
+    with np.errstate(all="ignore"):  # not inherited by threads
+        return integrate(
+            evaluate, network.by_input, base, network.embed(part.X[task.rows], part.codes[task.rows]), tolerance
+        )
 
 
 def _outputs_of_member(target: Target, member_target: Target, chosen: Rows) -> Rows:

@@ -50,12 +50,27 @@ def test_gradients_are_those_of_finite_differences(network: Network) -> None:
     opened, rng = EmbeddedNetwork(network, trained(network)), np.random.default_rng(2)
     U = opened.embed(*rows_of(network, 5))
     dZ = rng.normal(size=(5, network.n_outputs))
-    dU, h = opened.gradients(U, lambda Z, rows: dZ[rows]), 1e-6
-    for i in range(opened.inputs):
+    (_, G), h = opened.gradients(U, lambda Z, rows: dZ[rows]), 1e-6
+    for i in range(opened.inputs):  # the gradient by the inner inputs, times their change with an input
         step = np.zeros(opened.inputs)
         step[i] = h
+        (after, _), (before, _) = (opened.gradients(point, lambda Z, rows: dZ[rows]) for point in (U + step, U - step))
         difference = ((opened.run(U + step) - opened.run(U - step)) * dZ).sum(axis=1) / (2.0 * h)
-        np.testing.assert_allclose(dU[:, i], difference, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose((G * (after - before)).sum(axis=1) / (2.0 * h), difference, rtol=1e-5, atol=1e-7)
+
+
+@every
+def test_changes_of_inner_inputs_are_summed_by_input(network: Network) -> None:
+    opened = EmbeddedNetwork(network, trained(network))
+    U = opened.embed(*rows_of(network, 5))
+    E, _ = opened.gradients(U, lambda Z, rows: np.zeros(Z.shape))
+    for i in range(opened.inputs):
+        moved = U.copy()
+        moved[:, i] += 0.7
+        change = opened.gradients(moved, lambda Z, rows: np.zeros(Z.shape))[0] - E
+        sums = opened.by_input(change)
+        np.testing.assert_allclose(sums[:, i], change.sum(axis=1), atol=1e-12)
+        assert not np.delete(sums, i, axis=1).any()
 
 
 def test_embedding_vectors_follow_the_numbers() -> None:
@@ -85,7 +100,8 @@ def test_the_gradient_function_is_given_the_outputs_of_its_rows() -> None:
         np.testing.assert_array_equal(some, Z[rows])
         return 2.0 * some
 
-    dU = opened.gradients(U, slope)
+    E, G = opened.gradients(U, slope)
+    np.testing.assert_array_equal(E, U)  # as nothing is embedded any more
     assert slices == [slice(0, BLOCK_ROWS), slice(BLOCK_ROWS, BLOCK_ROWS + 2)]
     weight = opened.run(U[1:2])[0, 0] - opened.run(U[:1])[0, 0]
-    np.testing.assert_allclose(dU[:, 0], 2.0 * Z[:, 0] * weight)  # the derivative of z² is 2 z dz/dx
+    np.testing.assert_allclose(G[:, 0], 2.0 * Z[:, 0] * weight)  # the derivative of z² is 2 z dz/dx

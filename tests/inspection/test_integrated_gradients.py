@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.inspection.embedded_network import EmbeddedNetwork
-from nncli.inspection.integrated_gradients import MAX_SEGMENTS, Integrated, integrate
+from nncli.inspection.integrated_gradients import MAX_SEGMENTS, Evaluation, Integrated, integrate
 from nncli.nn.layers.residual import Layer
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import NumericEmbedding
@@ -20,8 +20,13 @@ BASE = np.array([1.0, -2.0, 0.5])
 U = np.random.default_rng(0).normal(size=(5, 3))
 
 
+def plain(value: Any, slope: Any, base: Any, rows: Any, tolerance: float) -> Integrated:
+    """Integrate a function of the inputs themselves."""
+    return integrate(lambda u, r: Evaluation(value(u, r), u, slope(u, r)), lambda values: values, base, rows, tolerance)
+
+
 def of(value: Any, slope: Any, rows: Any = U, tolerance: float = 1e-6) -> Integrated:
-    return integrate(lambda u, _: value(u), lambda u, _: slope(u), BASE, rows, tolerance)
+    return plain(lambda u, _: value(u), lambda u, _: slope(u), BASE, rows, tolerance)
 
 
 def test_attributions_of_a_linear_function_are_weight_times_distance() -> None:
@@ -36,7 +41,7 @@ def test_attributions_of_a_linear_function_are_weight_times_distance() -> None:
 def test_attributions_of_a_product_are_shared_equally() -> None:
     # f = x y from (0, 0) to (x, y): each adds the integral of t x y dt, half of x y
     rows = np.array([[2.0, 3.0, 0.0]])
-    found = integrate(
+    found = plain(
         lambda u, _: u[:, 0] * u[:, 1], lambda u, _: u[:, [1, 0, 2]] * [1.0, 1.0, 0.0], np.zeros(3), rows, 1e-9
     )
     np.testing.assert_allclose(found.attributions, [[3.0, 3.0, 0.0]])
@@ -46,7 +51,7 @@ def test_kinks_are_located() -> None:
     # f = max(0, x) + 2 y: x adds what of its way lies above 0, whatever fraction that is
     rows = np.array([[3.0, 1.0, 0.0], [-5.0, 0.0, 0.0]])
     base = np.array([-1.0, 0.0, 0.0])
-    found = integrate(
+    found = plain(
         lambda u, _: np.maximum(u[:, 0], 0.0) + 2.0 * u[:, 1],
         lambda u, _: np.stack([u[:, 0] > 0.0, np.full(len(u), 2.0), np.zeros(len(u))], axis=1),
         base,
@@ -55,6 +60,22 @@ def test_kinks_are_located() -> None:
     )
     np.testing.assert_allclose(found.attributions, [[3.0, 2.0, 0.0], [0.0, 0.0, 0.0]], atol=1e-5)
     assert found.error.max() <= 1e-5
+
+
+def test_a_function_of_inner_inputs_is_integrated_by_them() -> None:
+    # f = a b with a = |x| and b = y: x goes from -1 to 3, y from 0 to 4; x adds the integral of 16 t sign(4t - 1)
+    rows, base = np.array([[3.0, 4.0]]), np.array([-1.0, 0.0])
+
+    def evaluate(u: Any, _: Any) -> Evaluation:
+        E = np.stack([np.maximum(u[:, 0], 0.0), np.maximum(-u[:, 0], 0.0), u[:, 1]], axis=1)
+        G = np.stack([E[:, 2], E[:, 2], E[:, 0] + E[:, 1]], axis=1)
+        return Evaluation((E[:, 0] + E[:, 1]) * E[:, 2], E, G)
+
+    def by_input(values: Any) -> Any:
+        return np.stack([values[:, 0] + values[:, 1], values[:, 2]], axis=1)
+
+    found = integrate(evaluate, by_input, base, rows, 1e-9)
+    np.testing.assert_allclose(found.attributions, [[8.0 - 1.0, 4.0 + 1.0]])
 
 
 def test_the_baseline_itself_has_zero_attributions() -> None:
@@ -66,7 +87,7 @@ def test_the_baseline_itself_has_zero_attributions() -> None:
 def test_rows_may_ask_for_different_outputs() -> None:
     W = np.array([[1.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
     which = np.array([0, 1, 0, 1, 1])
-    found = integrate(lambda u, r: (u * W[which[r]]).sum(axis=1), lambda u, r: W[which[r]], BASE, U, 1e-9)
+    found = plain(lambda u, r: (u * W[which[r]]).sum(axis=1), lambda u, r: W[which[r]], BASE, U, 1e-9)
     np.testing.assert_allclose(found.attributions, W[which] * (U - BASE), atol=1e-13)
 
 
@@ -89,14 +110,16 @@ def test_non_finite_values_end_at_once_with_an_error(bad: float) -> None:
     assert not (found.error <= 1.0).any()
 
 
-def test_wide_rows_are_integrated_in_blocks_with_progress() -> None:
-    rows, progress = np.ones((40, 3000)), list[int]()
-    found = integrate(
-        lambda u, _: u.sum(axis=1), lambda u, _: np.ones(u.shape), np.zeros(3000), rows, 1e-6, progress.append
-    )
+def test_wide_rows_are_integrated_in_blocks() -> None:
+    rows, asked = np.ones((40, 3000)), list[int]()
+
+    def value(u: Any, _: Any) -> Any:
+        asked.append(len(u))
+        return u.sum(axis=1)
+
+    found = plain(value, lambda u, _: np.ones(u.shape), np.zeros(3000), rows, 1e-6)
     np.testing.assert_allclose(found.attributions, 1.0)
-    assert len(progress) > 1
-    assert progress[-1] == 40
+    assert len(asked) > 1
 
 
 # --- completeness, whatever the network -----------------------------------------------------------------------------
@@ -154,8 +177,10 @@ def test_attributions_are_complete_for_any_network(
     base = opened.embed(rng.normal(size=(20, 3)), rng.integers(0, 4, (20, embeddings))).mean(axis=0)
     dZ = np.array([1.0, 0.0])
     found = integrate(
-        lambda u, _: opened.run(u)[:, 0],
-        lambda u, _: opened.gradients(u, lambda Z, some: np.broadcast_to(dZ, Z.shape)),
+        lambda u, _: Evaluation(
+            opened.run(u)[:, 0], *opened.gradients(u, lambda Z, some: np.broadcast_to(dZ, Z.shape))
+        ),
+        opened.by_input,
         base,
         rows,
         tolerance := 1e-4 * max(1.0, float(np.abs(opened.run(rows)).max())),
