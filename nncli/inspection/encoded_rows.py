@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,17 +14,25 @@ from nncli.data.arrays import Codes, Matrix
 from nncli.data.batches.dataset import Dataset
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.encoder import Encoder
+from nncli.data.io.prefetch import prefetch_map
 from nncli.data.sample_weights import Weights, combine
 from nncli.data.table import Table
-from nncli.ensemble import AnyModel, Ensemble, align_classes, n_outputs
+from nncli.ensemble import AnyModel, Ensemble, align_classes
 from nncli.model import Model
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Rows: TypeAlias = npt.NDArray[np.int64]
+Mask: TypeAlias = npt.NDArray[np.bool_]
 OofMask: TypeAlias = npt.NDArray[np.bool_]
 """(members, rows): which members were not trained on a row, and so predict it."""
 ProgressCallback: TypeAlias = Callable[[str, int, int], object]
 """Called with the name of a step, how many parts of it are done, and how many there are."""
+
+
+MEMBER_THREADS = 2
+"""Threads that predict, each with another member."""
+MAX_VALUES = 1 << 22
+"""Encoded values that are predicted at once: 16 MB."""
 
 
 def no_progress(step: str, done: int, total: int) -> None:
@@ -74,13 +82,16 @@ class EncodedPart:
         at = column_slices(self.model.spec.encoder).get(column)
         return None if at is None else ColumnValues(self.X[rows, at.X], self.codes[rows, at.codes])
 
-    def dataset(self, column: str, cells: ColumnValues | None) -> Dataset:
-        """The rows, with the cells of one column replaced."""
-        X, codes = self.X, self.codes
-        if cells is not None:
-            at = column_slices(self.model.spec.encoder)[column]
-            X, codes = X.copy(), codes.copy()
-            X[:, at.X], codes[:, at.codes] = cells
+    def copies(self, mask: Mask | None, column: str, cells: Sequence[ColumnValues | None]) -> Dataset:
+        """The rows of a mask (rows,), None for all, as often as there are `cells` of a column to replace theirs."""
+        chosen = slice(None) if mask is None else mask
+        X, codes = self.X[chosen], self.codes[chosen]
+        n, at = len(X), column_slices(self.model.spec.encoder).get(column)
+        X, codes = np.tile(X, (len(cells), 1)), np.tile(codes, (len(cells), 1))
+        for k, values in enumerate(cells):
+            if values is not None and at is not None:
+                rows, source = slice(k * n, (k + 1) * n), slice(None) if len(values.X) == 1 else chosen
+                X[rows, at.X], codes[rows, at.codes] = values.X[source], values.codes[source]
         return Dataset(X, codes, np.empty((len(X), 0)))
 
 
@@ -136,22 +147,51 @@ class EncodedRows:
         """The cells of a column in the rows at these positions, for every network."""
         return [part.cells(column, rows) for part in self.parts]
 
-    def predict(self, column: str = "", cells: Sequence[ColumnValues | None] = ()) -> npt.NDArray[np.float64]:
-        """Predictions (rows, outputs), as `Predictions.values`, with the cells of one column replaced, if given.
+    def predict(self) -> Floats:
+        """Predictions (rows, outputs), as `Predictions.values`.
 
         The caller limits BLAS to one thread, as `Model.predict` does, once for many predictions.
         """
-        replaced = cells or [None] * len(self.parts)
-        datasets = [part.dataset(column, values) for part, values in zip(self.parts, replaced, strict=True)]
-        if not isinstance(self.model, Ensemble) or self.oof_mask is None:
-            each = [part.model.predict_dataset(dataset, 2) for part, dataset in zip(self.parts, datasets, strict=True)]
-            return self.model.average(each).values if isinstance(self.model, Ensemble) else each[0].values
-        spec, target = self.model.spec, self.model.spec.target
-        total: npt.NDArray[Any] = np.zeros((len(self), n_outputs(target)))
-        for part, dataset, mask in zip(self.parts, datasets, self.oof_mask, strict=True):
-            predictions = part.model.predict_dataset(Dataset(dataset.X[mask], dataset.codes[mask], dataset.y[mask]), 2)
-            total[mask] += align_classes(target, predictions.with_temperature(spec.temperature))
-        return self.model.mean(total, self.oof_mask.sum(axis=0)[:, None]).values
+        return next(self.predict_each("", [[None] * len(self.parts)]))
+
+    def predict_each(self, column: str, cells: Sequence[Sequence[ColumnValues | None]]) -> Iterator[Floats]:
+        """Predictions as those of `predict`, with each of the `cells` of a column in place of those of the rows.
+
+        Many are computed at once, since a network takes rows in blocks of some hundred.
+        """
+        size = max(1, MAX_VALUES // max(1, max(part.X.size for part in self.parts)))
+        for start in range(0, len(cells), size):
+            yield from self._predict_each(column, cells[start : start + size])
+
+    def _predict_each(self, column: str, cells: Sequence[Sequence[ColumnValues | None]]) -> Floats:
+        """Predictions (cells, rows, outputs)."""
+        members = list(
+            zip(
+                self.parts,
+                self.oof_mask if self.oof_mask is not None else [None] * len(self.parts),
+                zip(*cells, strict=True),
+                strict=True,
+            )
+        )
+        threads = 2 if len(members) == 1 else 1
+
+        def values_of(member: tuple[EncodedPart, Mask | None, tuple[ColumnValues | None, ...]]) -> Floats:
+            part, mask, values = member
+            with np.errstate(all="ignore"):  # not inherited by threads
+                predictions = part.model.predict_dataset(part.copies(mask, column, values), threads)
+                found = predictions.values
+                if isinstance(self.model, Ensemble):
+                    spec = self.model.spec
+                    found = align_classes(spec.target, predictions.with_temperature(spec.temperature))
+                return found.reshape(len(cells), -1, found.shape[1])
+
+        if not isinstance(self.model, Ensemble):
+            return values_of(members[0])
+        total = np.zeros((len(cells), len(self), self.model.outputs))
+        for (_, mask, _), values in prefetch_map(iter(members), values_of, MEMBER_THREADS):
+            total[:, slice(None) if mask is None else mask] += values
+        counts = len(members) if self.oof_mask is None else self.oof_mask.sum(axis=0)[:, None]
+        return self.model.mean(total, counts).values
 
 
 def _scaled(weights: Weights | None) -> Weights | None:

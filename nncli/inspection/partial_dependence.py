@@ -102,9 +102,8 @@ def partial_dependence(
     for i, column in enumerate(columns):
         on_progress("partial dependence", i, len(columns))
         grid = _fitted(rows, column).grid(table)
-        means = np.empty((len(grid.rows), len(outputs)))
-        for j, row in enumerate(grid.rows):
-            means[j] = averaged.mean(averaged.predict(column, rows.cells(column, np.array([row])))[:, shown])
+        each = averaged.predict_each(column, [rows.cells(column, np.array([row])) for row in grid.rows])
+        means = np.array([averaged.mean(values[:, shown]) for values in each]).reshape(len(grid.rows), len(outputs))
         dependences.append(PartialDependence(column, grid.values, grid.labels, outputs, means, target_name))
     on_progress("partial dependence", len(columns), len(columns))
     return tuple(dependences)

@@ -136,8 +136,8 @@ def permutation_importance(
     for i, column in enumerate(rows.model.names):
         on_progress("feature importance", i, len(rows.model.names))
         as_receiver, as_donor, scores = np.zeros(len(rows)), np.zeros(len(rows)), []
-        for order in orders:
-            values = rows.predict(column, rows.cells(column, order))
+        replaced = rows.predict_each(column, [rows.cells(column, order) for order in orders])
+        for order, values in zip(orders, replaced, strict=True):
             increases = w * (scorer.losses(values) - losses)
             as_receiver += increases / repeats
             as_donor[order] += increases / repeats
@@ -160,7 +160,9 @@ def rank_by_prediction_change(rows: EncodedRows, rng: np.random.Generator) -> li
     """The columns by how much shuffling them changes the predictions, most first; needs no labels."""
     order, predictions = rng.permutation(len(rows)), rows.predict()
     changes = {
-        column: float(rows.mean(np.abs(rows.predict(column, rows.cells(column, order)) - predictions)).mean())
+        column: float(
+            rows.mean(np.abs(next(rows.predict_each(column, [rows.cells(column, order)])) - predictions)).mean()
+        )
         for column in rows.model.names
     }
     return sorted(changes, key=lambda column: -changes[column])

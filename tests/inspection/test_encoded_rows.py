@@ -7,6 +7,7 @@ import pytest
 
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
+from nncli.inspection import encoded_rows
 from nncli.inspection.encoded_rows import EncodedRows, column_slices
 from tests.commands.explained import CITY, CLASSES, COLOR, DATE, WORDS, X1, X2, ensemble_of, model_of, table_of
 
@@ -45,7 +46,7 @@ def test_shuffling_encoded_cells_is_shuffling_cells(model: AnyModel, column: str
     order = np.random.default_rng(0).permutation(len(TABLE))
     shuffled = Table(TABLE.frame.with_columns(TABLE.frame[column].gather(order)), "rows")
     rows = EncodedRows.of(model, TABLE)
-    assert np.array_equal(rows.predict(column, rows.cells(column, order)), model.predict(shuffled).values)
+    assert np.array_equal(next(rows.predict_each(column, [rows.cells(column, order)])), model.predict(shuffled).values)
     assert np.array_equal(rows.predict(), model.predict(TABLE).values)  # and nothing is left of it
 
 
@@ -53,7 +54,7 @@ def test_shuffling_encoded_cells_is_shuffling_cells(model: AnyModel, column: str
 def test_the_cell_of_one_row_is_copied_to_all(model: AnyModel) -> None:
     rows = EncodedRows.of(model, TABLE)
     same = Table(TABLE.frame.with_columns(TABLE.frame["x1"].gather([3] * len(TABLE))), "rows")
-    assert np.array_equal(rows.predict("x1", rows.cells("x1", np.array([3]))), model.predict(same).values)
+    assert np.array_equal(next(rows.predict_each("x1", [rows.cells("x1", np.array([3]))])), model.predict(same).values)
 
 
 @every
@@ -70,6 +71,28 @@ def test_the_out_of_fold_mask_selects_the_members_of_each_row() -> None:
     assert np.array_equal(predictions[:10], one[:10])
     assert np.array_equal(predictions[10:20], two[10:20])
     assert np.array_equal(predictions[20:], (one[20:] + two[20:]) / 2)
+
+
+@pytest.mark.parametrize("values", [1, 200, 1 << 22])
+@pytest.mark.parametrize("column", ["x1", "city"])
+def test_many_replacements_at_once_are_each_predicted_as_alone(
+    monkeypatch: pytest.MonkeyPatch, values: int, column: str
+) -> None:
+    mask = np.array([[True] * 10 + [False] * 10 + [True] * 10, [False] * 10 + [True] * 20])
+    model, rng = ensemble_of(model_of(5), model_of(3, seed=4, columns=(CITY, X2))), np.random.default_rng(0)
+    rows = EncodedRows.of(model, TABLE, mask)
+    cells = [rows.cells(column, rng.permutation(len(TABLE))) for _ in range(4)]
+    cells += [rows.cells(column, np.array([row])) for row in (0, 7)]
+    alone = [next(rows.predict_each(column, [each])) for each in cells]
+    monkeypatch.setattr(encoded_rows, "MAX_VALUES", values)
+    found = list(rows.predict_each(column, cells))
+    assert [a.tobytes() for a in found] == [a.tobytes() for a in alone]
+    assert len({a.tobytes() for a in found}) == len(cells)
+
+
+def test_no_rows_have_no_predictions() -> None:
+    empty = EncodedRows.of(model_of(5), TABLE).take(np.array([], np.int64))
+    assert empty.predict().shape == (0, 1)
 
 
 def test_means_are_weighted_unless_no_row_counts() -> None:
