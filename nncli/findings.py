@@ -38,6 +38,7 @@ class FindingCode(StrEnum):
     MISSING_VALUES = "missing-values", "Columns have missing cells."
     DROPPED_COLUMN = "dropped-column", "A drafted configuration does not use a column."
     NEARLY_EMPTY_COLUMN = "nearly-empty-column", "At least 95 % of a column's cells are missing."
+    SELECTED_FEATURES = "selected-features", "The network uses only the features that tell most about the target."
     EMPTY_COLUMN = "empty-column", "A column has no value in any row."
     CONSTANT_COLUMN = "constant-column", "A column has the same value in every row."
     DUPLICATE_COLUMN = "duplicate-column", "A column is equal to another one in every row."

@@ -28,6 +28,11 @@ class NumericEmbeddingBase(Spec):
         """Whether the initialization depends on the training rows."""
         return False
 
+    @property
+    def has_auto_width(self) -> bool:
+        """Whether the width, and whether there is an embedding at all, depends on the number of columns."""
+        return False
+
     def with_auto_width(self, width: int) -> Self:
         """This embedding with `width` in place of `width: auto`."""
         return self
@@ -136,12 +141,16 @@ class PiecewiseLinear(NumericEmbeddingBase):
 
     v_j runs from 0 to 1 as x crosses bin j; it is not cut off below the first bin, nor above the last. a and c start
     from U(-1/sqrt(width), 1/sqrt(width)), V at 0. `width: auto` depends on the number of
-    columns. Gorishniy, Kotelnikov and Babenko, "TabM", 2024 (version B).
+    columns; more than 500 are not embedded. Gorishniy, Kotelnikov and Babenko, "TabM", 2024 (version B).
     """
 
     type: Literal["piecewise_linear"] = "piecewise_linear"
     bins: PositiveInt = 48
     width: PositiveInt | Literal["auto"] = 16
+
+    @property
+    def has_auto_width(self) -> bool:
+        return self.width == "auto"
 
     def with_auto_width(self, width: int) -> Self:
         return self.model_copy(update={"width": width}) if self.width == "auto" else self

@@ -21,7 +21,7 @@ from nncli.data.dialect import (
 from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.options import EncodingOptions
 from nncli.data.splitting.folds import Fold
-from nncli.spec import PathText, Spec, StrictBool, StrictStr
+from nncli.spec import PathText, PositiveInt, Spec, StrictBool, StrictStr
 from nncli.text import quote
 
 
@@ -167,4 +167,10 @@ class EncodingSection(EncodingOptions):
     )
     clip_target: StrictBool = Field(
         False, description="Clip predicted numbers to the range of the target in the training rows."
+    )
+    max_features: Literal["auto"] | PositiveInt | None = Field(
+        None,
+        description="Largest number of columns that the network uses. Of more, those are kept that tell most about the "
+        "target by themselves in the training rows (an F test, as SelectKBest of scikit-learn). null: all. "
+        "auto: 2,000.",
     )

@@ -22,8 +22,8 @@ class Dense(LayerBase):
     """Y = f(X W + b). Every unit sees every input.
 
     With the parametrization `ntk`, Z = X W / sqrt(d) + b and W starts from N(0, 1), so that one learning rate suits
-    layers of any width. Jacot, Gabriel and Hongler, "Neural tangent kernel", 2018. `units: auto` depends on the number
-    of training rows.
+    layers of any width. Jacot, Gabriel and Hongler, "Neural tangent kernel", 2018. `units: auto` depends on the numbers
+    of training rows and of inputs.
     """
 
     type: Literal["dense"] = "dense"

@@ -20,6 +20,10 @@ MIN_EPOCHS = 4
 UNITS = ((2_000, 128), (6_000, 192))
 """(training rows at most, units of a dense layer): as accurate there, and faster; beyond the last, MAX_UNITS."""
 MAX_UNITS = 256
+MAX_FEATURES = 2_000
+"""Columns that the network uses; of more, the best are selected."""
+MAX_EMBEDDED = 500
+"""Numeric columns up to which they are embedded; more need long steps, and predict worse."""
 TOTAL_EMBEDDING, MIN_EMBEDDING, MAX_EMBEDDING = 256, 4, 16
 """Approximate total width of all numeric embeddings, and the bounds on the width of one."""
 PEAKS: dict[Task, float] = {"regression": 0.12, "classification": 0.04}
@@ -47,15 +51,24 @@ def schedule_of(config: Config, loss: Loss) -> Schedule:
     return config.schedule.with_auto_peak(PEAKS[loss.task])
 
 
-def resolve_layers(layers: tuple[Layer, ...], rows: int) -> tuple[Layer, ...]:
-    """The layers, with the units of every dense layer resolved for a number of training rows."""
+def resolve_layers(layers: tuple[Layer, ...], rows: int, width: int) -> tuple[Layer, ...]:
+    """The layers, with the units of every dense layer resolved for training rows and for the width of the input."""
     units = next((units for max_rows, units in UNITS if rows <= max_rows), MAX_UNITS)
+    if width > MAX_EMBEDDED:
+        units = min(units, UNITS[0][1])
     return tuple(layer.with_auto_units(units) for layer in layers)
 
 
+def max_features_of(config: Config) -> int | None:
+    """The largest number of columns that the network uses; None: all."""
+    return MAX_FEATURES if config.encoding.max_features == "auto" else config.encoding.max_features
+
+
 def resolve_embedding(embedding: NumericEmbedding | None, columns: int) -> NumericEmbedding | None:
-    """The numeric embedding, with its width resolved for a number of numeric columns."""
-    return None if embedding is None else embedding.with_auto_width(_embedding_width(columns))
+    """The numeric embedding, with `width: auto` resolved for a number of numeric columns: no embedding for many."""
+    if embedding is None or (embedding.has_auto_width and columns > MAX_EMBEDDED):
+        return None
+    return embedding.with_auto_width(_embedding_width(columns))
 
 
 def _embedding_width(columns: int) -> int:

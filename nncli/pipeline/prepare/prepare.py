@@ -34,13 +34,21 @@ from nncli.findings import Finding, ordered
 from nncli.model import ModelSpec
 from nncli.nn.losses import Loss
 from nncli.nn.network import Network
-from nncli.pipeline.prepare.auto_values import batch_rows, epochs_of, resolve_embedding, resolve_layers, schedule_of
+from nncli.pipeline.prepare.auto_values import (
+    batch_rows,
+    epochs_of,
+    max_features_of,
+    resolve_embedding,
+    resolve_layers,
+    schedule_of,
+)
 from nncli.pipeline.prepare.build import build_arguments, build_network
 from nncli.pipeline.prepare.encode import PreparedRows, encode
 from nncli.pipeline.prepare.fit import fit_features, fit_target, infer_loss
 from nncli.pipeline.prepare.load import drop_missing_targets, load_table
 from nncli.pipeline.prepare.memory_limit import memory_limit
 from nncli.pipeline.prepare.record_rows import record_rows
+from nncli.pipeline.prepare.select import of_selection, select_features
 from nncli.pipeline.prepare.split import split_table
 from nncli.pipeline.prepare.validation import monitored_metric, should_calibrate, validation_set
 from nncli.runs.training_rows import TrainingRows
@@ -157,24 +165,27 @@ class _Fitted:
 
 def _fit(config: Config, rows: _SplitRows) -> _Fitted:
     """Fit the encoder and the target on the training rows, and build the network."""
-    layers = resolve_layers(config.layers, len(rows.training))
     with log_duration("fitting") as stage:
         features = fit_features(config, rows.training)
-        encoder = features.encoder
-        embedding = resolve_embedding(config.numeric_embedding, len(encoder.numeric))
-        config = config.model_copy(update={"layers": layers, "numeric_embedding": embedding})
         target, scaling = fit_target(config, rows.training.columns(config.data.target), rows.loss)
+        encoder = select_features(config, rows.training, features.encoder, target)
+        embedding = resolve_embedding(config.numeric_embedding, len(encoder.numeric))
+        layers = resolve_layers(config.layers, len(rows.training), encoder.width)
+        config = config.model_copy(update={"layers": layers, "numeric_embedding": embedding})
         network = build_network(config, encoder, target, rows.loss)
         stage.details.append(f"{len(encoder.columns):,} features, {network.layout.size:,} parameters")
     time_notes = (time_feature(config, encoder.names), random_split(config, encoder.dates))
     findings = (
         *ignored_columns(features.ignored),
+        *of_selection(features.encoder, encoder),
         *filter(None, time_notes),
         *check_uninformative(encoder, Location(source=rows.training.header.source)),
         *check_similar_categories(encoder),
         *removed_units(column_units(encoder, target)),
     )
-    return _Fitted(config, features.kinds, encoder, target, scaling, network, findings)
+    used = set(encoder.names)
+    kinds = tuple((name, kind) for name, kind in features.kinds if name in used)
+    return _Fitted(config, kinds, encoder, target, scaling, network, findings)
 
 
 def _encode(fitted: _Fitted, rows: _SplitRows, scratch: Scratch | None) -> tuple[PreparedRows, PreparedRows | None]:
@@ -211,7 +222,9 @@ def _resolve_config(fitted: _Fitted, rows: _SplitRows, training: PreparedRows, *
     return config.model_copy(
         update={
             "data": config.data.model_copy(update=data),
-            "encoding": config.encoding.model_copy(update={"target": fitted.scaling}),
+            "encoding": config.encoding.model_copy(
+                update={"target": fitted.scaling, "max_features": max_features_of(config)}
+            ),
             "layers": config.hidden_layers,
             "loss": rows.loss,
             "learning_rate": schedule_of(config, rows.loss),

@@ -17,12 +17,15 @@ from nncli.optim.schedules import ConstantRate, CoslogRate
 from nncli.pipeline.prepare.auto_values import (
     BATCHES,
     MAX_BATCH,
+    MAX_EMBEDDED,
     MAX_EPOCHS,
+    MAX_FEATURES,
     MAX_ROW_VISITS,
     MIN_EPOCHS,
     PEAKS,
     batch_rows,
     epochs_of,
+    max_features_of,
     resolve_embedding,
     resolve_layers,
     schedule_of,
@@ -67,8 +70,14 @@ def test_the_automatic_learning_rate_depends_on_the_task(loss: Any) -> None:
 def test_automatic_units_grow_with_the_table_also_inside_residuals() -> None:
     left_open = {"type": "dense", "units": "auto"}
     layers = config(layers=[left_open, 7, {"type": "residual", "layers": [left_open, 7]}]).layers
-    for rows, units in ((1, 128), (2_000, 128), (2_001, 192), (6_001, 256)):
-        first, explicit, inside = resolve_layers(layers, rows)
+    for rows, width, units in (
+        (1, 10, 128),
+        (2_000, 10, 128),
+        (2_001, 10, 192),
+        (6_001, MAX_EMBEDDED, 256),
+        (6_001, MAX_EMBEDDED + 1, 128),  # a wide input
+    ):
+        first, explicit, inside = resolve_layers(layers, rows, width)
         assert isinstance(first, Dense)
         assert isinstance(inside, Residual)
         assert first.units == units
@@ -81,10 +90,23 @@ def test_unresolved_units_have_no_width() -> None:
         Dense(units="auto").out_features(3)
 
 
+def test_many_numeric_columns_are_not_embedded() -> None:
+    left_open = PiecewiseLinear(width="auto")
+    assert resolve_embedding(left_open, MAX_EMBEDDED) is not None
+    assert resolve_embedding(left_open, MAX_EMBEDDED + 1) is None
+
+
+def test_only_an_automatic_number_of_features_is_resolved() -> None:
+    for value, limit in (("auto", MAX_FEATURES), (7, 7), (None, None)):
+        assert max_features_of(config(encoding={"max_features": value})) == limit
+    assert max_features_of(config()) is None
+
+
 def test_embeddings_are_as_wide_as_the_number_of_columns_allows() -> None:
-    widths = {columns: resolve_embedding(PiecewiseLinear(width="auto"), columns) for columns in (0, 1, 16, 32, 64, 999)}
+    widths = {columns: resolve_embedding(PiecewiseLinear(width="auto"), columns) for columns in (0, 1, 16, 32, 64, 500)}
     assert [e.width for e in widths.values() if isinstance(e, PiecewiseLinear)] == [16, 16, 16, 8, 4, 4]
     for explicit in (None, Periodic(), PiecewiseLinear(width=3)):
         assert resolve_embedding(explicit, 5) == explicit
+        assert resolve_embedding(explicit, MAX_EMBEDDED + 1) == explicit
     with pytest.raises(ValueError, match="not resolved"):
         PiecewiseLinear(width="auto").out_features  # noqa: B018 - asked for its ValueError
