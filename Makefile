@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-browser check docs docs-serve parity bench coverage lock audit reliability mutation clean
+.PHONY: train test test-browser check docs docs-serve parity bench bench-default coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -40,6 +40,14 @@ parity: .venv/dev
 # machine. Writes benchmarks/results.json and the tables of docs/performance.md.
 bench: .venv/dev
 	$(BIN)/python benchmarks/all.py
+
+# The default as whole commands on a folder of tables, and on made tables of many shapes: about an hour, on a quiet machine.
+# make bench-default TABLES=folder BASELINE=commit PEERS_PYTHON=a-python-with-catboost
+TABLES ?=
+BASELINE ?=
+PEERS_PYTHON ?= $(BIN)/python
+bench-default: .venv/dev
+	$(BIN)/python benchmarks/default.py $(TABLES) $(if $(BASELINE),--baseline $(BASELINE)) --peers-python $(PEERS_PYTHON)
 
 # How much of nncli/ the tests run, branches included (the tracer itself allocates, so without the tests that forbid it;
 # it does not see into compiled loops, so their tests run once more as plain Python).

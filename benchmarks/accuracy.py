@@ -58,16 +58,25 @@ def score(folder: Path, seed: int, settings: Sequence[str]) -> Score:
         seconds = time.perf_counter() - began
         proba = [] if meta["task"] == "regression" else ["--proba"]
         run([*COMMAND, "predict", made, folder / "test.csv", *proba, "-q", "-o", answers])
-        truth, found = column(folder / "test.csv", meta["target"]), rows_of(answers)
-    if meta["task"] == "regression":
-        y, z = [float(v) for v in truth], [float(row["prediction"]) for row in found]
-        mean = fmean(y)
-        error = sum((a - b) ** 2 for a, b in zip(y, z, strict=True)) / sum((a - mean) ** 2 for a in y)
-        return Score(folder.name, seed, error, None, None, None, seconds, tuple(settings))
-    return Score(folder.name, seed, *of_classes(truth, found), seconds, tuple(settings))
+        return Score(folder.name, seed, *compare(folder, meta, answers), seconds, tuple(settings))
 
 
-def of_classes(truth: list[str], found: list[dict[str, str]]) -> tuple[float, float, float | None, float]:
+Errors = tuple[float, float | None, float | None, float | None]
+"""`error`, `log_loss`, `auc` and `ece` of a Score."""
+
+
+def compare(folder: Path, meta: Mapping[str, Any], answers: Path) -> Errors:
+    """The errors of a file as `nncli predict --proba` writes it for test.csv."""
+    truth, found = column(folder / "test.csv", meta["target"]), rows_of(answers)
+    if meta["task"] != "regression":
+        return of_classes(truth, found)
+    y, z = [float(v) for v in truth], [float(row["prediction"]) for row in found]
+    mean = fmean(y)
+    error = sum((a - b) ** 2 for a, b in zip(y, z, strict=True)) / sum((a - mean) ** 2 for a in y)
+    return error, None, None, None
+
+
+def of_classes(truth: list[str], found: list[dict[str, str]]) -> Errors:
     """1 - accuracy, log-loss, the area under the curve for two classes, and the expected calibration error."""
     import numpy as np
 

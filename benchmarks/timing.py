@@ -14,12 +14,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import TypeVar
+
+from tree_memory import sampled
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -90,10 +92,20 @@ class FailedError(Exception):
         self.words = words
 
 
-def run(words: Sequence[str | Path], *, threads: int | None = None, **variables: str) -> Run:
+def run(
+    words: Sequence[str | Path],
+    *,
+    threads: int | None = None,
+    interpreter: str | Path = sys.executable,
+    whole_tree: bool = False,
+    **variables: str,
+) -> Run:
     """Run the interpreter with these arguments, on `threads` cores (default: all).
 
     The peak counts no less than this process's own, which the system hands on: whoever measures memory imports little.
+
+    Args:
+        whole_tree: The peak is that of the process and its descendants together, sampled, where Linux has /proc.
 
     Raises:
         FailedError: the process failed.
@@ -104,13 +116,14 @@ def run(words: Sequence[str | Path], *, threads: int | None = None, **variables:
         with kept_to_cores(threads):
             start = time.perf_counter()
             process = subprocess.Popen(
-                [sys.executable, *map(str, words)],
+                [str(interpreter), *map(str, words)],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
                 env={**environment(threads), **variables},
             )
-        _, status, usage = os.wait4(process.pid, 0)
+        with sampled(process.pid) if whole_tree else nullcontext() as peak:
+            _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
@@ -118,7 +131,7 @@ def run(words: Sequence[str | Path], *, threads: int | None = None, **variables:
         if process.returncode:
             raise FailedError(words, process.returncode, err.read().decode())
         unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-        return Run(seconds, usage.ru_maxrss / unit, out.read().decode())
+        return Run(seconds, max(usage.ru_maxrss / unit, peak() if peak else 0.0), out.read().decode())
 
 
 @cache

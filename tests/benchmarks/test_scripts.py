@@ -35,6 +35,7 @@ def ran(script: str, *words: str | Path) -> str:
         ("startup.py", "", "| nncli --help |"),
         ("tables.py", "--rows 0.00002", "| Polars, reading |"),
         ("growth.py", "--axes columns --points 1 --scale 0.002", "| columns | 20 |"),
+        ("default.py", "--only columns --scale 0.0002", "| 10 × 4 | nncli |"),
         ("contention.py", "--sizes 2-4-1/8 --seconds 0.01", "| 2-4-1 / 8 |"),
     ],
     ids=lambda value: value if str(value).endswith(".py") else "",
