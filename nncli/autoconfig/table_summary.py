@@ -14,13 +14,14 @@ from nncli.config.errors.validate import validate
 from nncli.config.presets.apply import with_preset
 from nncli.config.schema import Config, DataSection
 from nncli.config.yaml.document import Document
+from nncli.data.column_profile import ColumnProfile, Label
 from nncli.data.columns.parsing import read_numbers
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.io.formats import format_of
 from nncli.data.io.readers import read_chunks
 from nncli.data.io.streams import is_stream
-from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key, profile
+from nncli.data.profile import is_named_like_a_key, profile
 from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, UsageError

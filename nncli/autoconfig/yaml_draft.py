@@ -9,9 +9,9 @@ from nncli.autoconfig.table_summary import TableSummary
 from nncli.checks.column import percentage
 from nncli.config.presets.apply import TABULAR, TEXTBOOK
 from nncli.config.yaml.writer import dump, dump_scalar
+from nncli.data.column_profile import MAX_TOP_VALUES, ColumnProfile, Label
 from nncli.data.columns.units import PARENTHESES
 from nncli.data.encoders.kinds import Kind
-from nncli.data.profile import MAX_TOP_VALUES, ColumnProfile, Label
 from nncli.spec import non_defaults
 from nncli.text import escape_unprintable, format_number, join_quoted
 

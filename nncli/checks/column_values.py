@@ -9,8 +9,9 @@ import numpy as np
 
 from nncli.checks.column import MAX_NAMES, Column, column_finding, count, drop_key, percentage
 from nncli.checks.notes import uninformative_column
+from nncli.data.column_profile import ColumnProfile, Label
 from nncli.data.encoders.categorical import MIN_COUNT
-from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key
+from nncli.data.profile import is_named_like_a_key
 from nncli.errors import Location
 from nncli.findings import Finding, FindingCode
 from nncli.text import join_quoted, quote

@@ -14,8 +14,9 @@ from nncli.checks.notes import ambiguous_dates
 from nncli.checks.outliers import check_outliers
 from nncli.checks.target import check_classes, check_constant
 from nncli.config.schema import Config
+from nncli.data.column_profile import ColumnProfile, Label
 from nncli.data.encoders.kinds import Kind
-from nncli.data.profile import ColumnProfile, Label, profile_column
+from nncli.data.profile import profile
 from nncli.errors import DataError
 from nncli.findings import Finding, FindingCode, of_error, ordered
 from nncli.spec import Task
@@ -102,27 +103,25 @@ class _FeatureChecker:
         """Check all features."""
         split, all_names = self._split, feature_names(self._config, self._split)
         names = all_names[:: -(-len(all_names) // self._part.max_features)] if all_names else ()
-        profiles, unusable = [], []
+        profiles, unusable = profile(split.table, names), list[str]()
         duplicate_rows, identical_columns = DuplicateRows(split), IdenticalColumns()
-        for name in names:
-            profile = profile_column(split.table.columns([name]), name)
-            profiles.append(profile)
-            if self._config.data.columns.get(name, profile.kind) is Kind.EMPTY:
+        for of_column in profiles:
+            if self._config.data.columns.get(of_column.name, of_column.kind) is Kind.EMPTY:
                 continue
-            column = self._read(profile)
+            column = self._read(of_column)
             if column is None:
-                unusable.append(name)
+                unusable.append(of_column.name)
                 continue
             identical_columns.add(column, duplicate_rows.add(column))
-            if profile.label is not Label.CONSTANT:
-                self._check_feature(profile, column, only_feature=len(names) == 1)
+            if of_column.label is not Label.CONSTANT:
+                self._check_feature(of_column, column, only_feature=len(names) == 1)
         if self._targets and len(names) == len(all_names):
             self._findings += duplicate_rows.findings(self._targets)
         ignored = [p.name for p in profiles if p.label in (Label.EMPTY, Label.CONSTANT)]
         self._findings += identical_columns.findings(split.location, ignored)
         usable = [p for p in profiles if p.name not in unusable]
         self._findings += missing_cells(usable, split.location) + uninformative(usable, split.location)
-        return FeatureReport(tuple(self._findings), tuple(profiles), tuple(unusable))
+        return FeatureReport(tuple(self._findings), profiles, tuple(unusable))
 
     def _read(self, profile: ColumnProfile) -> Column | None:
         """The column of a profile; None, and findings, if it cannot be read."""

@@ -18,8 +18,8 @@ from nncli.config.schema import Config
 from nncli.config.schema_file import editor_line
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import parse
+from nncli.data.column_profile import ColumnProfile
 from nncli.data.io.formats import SPREADSHEETS, SUFFIXES, suffix_of
-from nncli.data.profile import ColumnProfile
 from nncli.data.store.scratch import existing_parent
 from nncli.errors import Location, UsageError
 from nncli.findings import Finding, FindingCode, Level, note, ordered, warning

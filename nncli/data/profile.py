@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from nncli.data.column_profile import MAX_TOP_VALUES, ColumnProfile, Label
 from nncli.data.columns.codes import MAX_CATEGORIES, are_addresses_or_phone_numbers
 from nncli.data.columns.datetimes import is_ambiguous_date
 from nncli.data.columns.hints import MISSING_WORDS
-from nncli.data.columns.parsing import parse_numbers, read_text, unit_of
+from nncli.data.columns.parsing import MAX_EXACT_INTEGER, parse_numbers, read_text, unit_of
 from nncli.data.columns.spellings import BOOLEAN_PAIRS
 from nncli.data.columns.units import infer_unit
 from nncli.data.dialect import SPACES
 from nncli.data.encoders.kinds import Kind, infer_kind
+from nncli.data.encoders.numeric_blocks import columns_at_once
+from nncli.data.numeric_profiles import histogram_of, profile_numbers
 from nncli.data.store.column_store import ColumnStore
+from nncli.data.store.dense_columns import NO_COLUMNS
 from nncli.data.table import Table
 from nncli.errors import DataError
 
-MAX_TOP_VALUES = 5
-"""Largest number of most frequent values in a profile."""
-HISTOGRAM_BARS = 20
-HISTOGRAM_ENDS = (0.01, 0.99)
-"""Quantiles between which the bars of a histogram lie; the outermost ones include all numbers beyond."""
 MIN_ROWS_FOR_KEY = 20
 """Smallest number of rows for which unique values suggest a key, unless the column is named like one."""
 NAME_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -46,67 +43,31 @@ TIME_WORDS = frozenset(
 )
 
 
-class Label(StrEnum):
-    """What a column holds, if its kind does not say it: a numeric id, for example, is of numeric kind."""
-
-    BOOLEAN = "boolean"
-    ID = "id-like"
-    CONSTANT = "constant"
-    EMPTY = "empty"
-
-
-@dataclass(frozen=True)
-class ColumnProfile:
-    """The kind, statistics and recommendation of one column.
-
-    `kind` is the inferred kind; if inference fails, `error` is its error and `kind` is categorical. `missing` of the
-    `rows` have no value; the others have `distinct` different values, of which `top_values` are the most frequent, with
-    their counts. `lowest`, `highest`, `mean`, `median` and `histogram` are those of the finite numbers. The column
-    would be numeric without the missing-value markers `na_spellings`, or with the `thousands` separator. `unit` is the
-    unit that is removed from numbers; see units.py. With `has_ambiguous_dates`, the cells are dates whose day and month
-    could be in either order. `recommended` says whether to train on the column, and `reason` why not.
-    """
-
-    name: str
-    kind: Kind
-    label: Kind | Label
-    rows: int
-    missing: int
-    distinct: int = 0
-    top_values: tuple[tuple[str, int], ...] = ()
-    lowest: float | None = None
-    highest: float | None = None
-    mean: float | None = None
-    median: float | None = None
-    histogram: tuple[int, ...] = ()
-    na_spellings: tuple[str, ...] = ()
-    thousands: str = ""
-    unit: str | None = None
-    error: DataError | None = None
-    recommended: bool = True
-    reason: str = ""
-    has_ambiguous_dates: bool = False
-
-    @property
-    def present(self) -> int:
-        """Number of rows with a value."""
-        return self.rows - self.missing
-
-    @property
-    def is_unique(self) -> bool:
-        """Whether every row has a different value, as in a key."""
-        return self.rows > 1 and self.distinct == self.rows
-
-
 def profile(table: ColumnStore, names: Sequence[str] | None = None) -> tuple[ColumnProfile, ...]:
-    """Profile the columns `names` (default: all stored columns, in order), with one column in memory at a time.
+    """Profile the columns `names` (default: all stored columns, in order), with a few columns in memory at a time.
 
     Raises:
         DataError: there is no such column.
     """
     if names is None:
         names = [name for name in table.header.names if name in table.types]
-    return tuple(profile_column(table.columns([name]), name) for name in names)
+    n_columns = columns_at_once(len(table))
+    parts = (names[start : start + n_columns] for start in range(0, len(names), n_columns))
+    return tuple(column for part in parts for column in _profile_part(table, part))
+
+
+def _profile_part(table: ColumnStore, names: Sequence[str]) -> Iterator[ColumnProfile]:
+    """Profile some columns, those of finite numbers at once unless they are profiled one at a time anyway."""
+    dense = table.dense(names) if len(names) > 1 and len(table) else NO_COLUMNS
+    numeric = {column.name: (column, x) for column, x in zip(profile_numbers(dense), dense.values, strict=True)}
+    for name in names:
+        column, x = numeric.get(name, (None, None))
+        if column is None or x is None or max(-x.min(), x.max()) >= MAX_EXACT_INTEGER:
+            yield profile_column(table.columns([name]), name)
+        elif column.distinct <= 2 or (column.is_unique and (x == np.floor(x)).all()):  # its label may not be numeric
+            yield _with_recommendation(column, pl.Series(x), table.header)
+        else:
+            yield column
 
 
 def profile_column(table: Table, name: str) -> ColumnProfile:
@@ -163,28 +124,8 @@ def _with_statistics(column: ColumnProfile, present: pl.Series, table: Table) ->
     x = parse_numbers(present, table.dialect, column.unit).fill_nan(None)
     x = x.filter(x.is_finite())
     lowest, highest, mean, median = x.min(), x.max(), x.mean(), x.median()
-    histogram = _histogram(x.to_numpy())
+    histogram = histogram_of(x.to_numpy())
     return replace(column, lowest=lowest, highest=highest, mean=mean, median=median, histogram=histogram)  # type: ignore[arg-type]
-
-
-def _histogram(x: npt.NDArray[np.float64]) -> tuple[int, ...]:
-    """The number of values in each of at most HISTOGRAM_BARS bars of equal width; one for each of few integers."""
-    if not len(x):
-        return ()
-    values, counts = np.unique(x, return_counts=True)
-    with np.errstate(over="ignore", invalid="ignore"):
-        low, high = np.quantile(x, HISTOGRAM_ENDS)
-        if not low < high:
-            low, high = values[0], values[-1]
-        width, span = values[-1] - values[0], high - low
-    if width < HISTOGRAM_BARS and (values == np.floor(values)).all():
-        bars = np.zeros(int(width) + 1, np.int64)
-        bars[(values - values[0]).astype(np.int64)] = counts
-        return tuple(bars.tolist())
-    if not 0 < span < np.inf:
-        return (len(x),)
-    place = np.clip((x.clip(low, high) - low) / span * HISTOGRAM_BARS, 0, HISTOGRAM_BARS - 1).astype(np.int64)
-    return tuple(np.bincount(place, minlength=HISTOGRAM_BARS).tolist())
 
 
 def _with_recommendation(column: ColumnProfile, present: pl.Series, table: Table) -> ColumnProfile:

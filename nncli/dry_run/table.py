@@ -12,7 +12,7 @@ from nncli.checks.dataset_size import check_sizes
 from nncli.checks.rows import check_features, check_targets, feature_names, read_targets
 from nncli.checks.target import check_constant
 from nncli.config.schema import Config
-from nncli.data.profile import ColumnProfile
+from nncli.data.column_profile import ColumnProfile
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
 from nncli.errors import ConfigError, DataError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from nncli.checks.column import SplitTable
 from nncli.checks.rows import training_warnings
 from nncli.commands.train import train_events
 from nncli.config.schema import Config
-from nncli.data.profile import ColumnProfile, profile_column
+from nncli.data.column_profile import ColumnProfile
+from nncli.data.profile import profile
+from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
-from nncli.data.table import Table
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData
 from nncli.pipeline.prepare.load import load_labeled_rows
 from nncli.pipeline.prepare.prepare import prepare
@@ -92,11 +94,11 @@ def test_a_wide_table_is_checked_in_bounded_time(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(module, "MAX_FEATURES", 20)
     read: list[str] = []
 
-    def recorded(table: Table, name: str) -> ColumnProfile:
-        read.append(name)
-        return profile_column(table, name)
+    def recorded(table: ColumnStore, names: Sequence[str]) -> tuple[ColumnProfile, ...]:
+        read.extend(names)
+        return profile(table, names)
 
-    monkeypatch.setattr(module, "profile_column", recorded)
+    monkeypatch.setattr(module, "profile", recorded)
     wide: dict[str, object] = {f"x{i}": [0, 1] * (N // 2) for i in range(98)}
     config = config_of(tmp_path, {**wide, "y": [float(i % 7) for i in range(N)]})
     assert warnings_of(config) == []  # equal in a part of the columns is not equal

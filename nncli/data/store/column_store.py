@@ -113,6 +113,7 @@ class ColumnStore:
 
     def dense(self, names: Sequence[str]) -> DenseColumns:
         """Those of the columns `names` whose cells are finite numbers, none missing."""
+        self._require(names)
         found = [name for name in names if all(self._is_dense(group, name) for group in self.row_groups)]
         values, stop = np.empty((len(found), len(self))), 0
         for group in self.row_groups:

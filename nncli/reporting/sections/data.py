@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nncli.data.profile import ColumnProfile
+from nncli.data.column_profile import ColumnProfile
 from nncli.dry_run.table import TableReport, check_table
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.findings import Finding

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from nncli.data.column_profile import ColumnProfile
+from nncli.data.encoders.kinds import Kind
+
+
+def test_a_column_is_unique_if_no_value_is_missing_or_repeats() -> None:
+    def profile(rows: int, missing: int, distinct: int) -> ColumnProfile:
+        return ColumnProfile("x", Kind.NUMERIC, Kind.NUMERIC, rows, missing, distinct)
+
+    assert profile(3, 0, 3).is_unique
+    assert not profile(3, 1, 2).is_unique
+    assert not profile(3, 0, 2).is_unique
+    assert not profile(1, 0, 1).is_unique
+    assert profile(3, 1, 2).present == 2
