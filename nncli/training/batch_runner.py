@@ -125,7 +125,7 @@ def _bind_compiled(
     inputs = compiled.kernel_inputs(arguments, batches)
 
     def bind(shard: int, rows: slice, batch: int) -> GradientFn:
-        return compiled.bind_gradient(inputs, replicas[shard], batches, rows, batch)
+        return compiled.bind_gradient(arguments, inputs, replicas[shard], batches, rows, batch, state, shard)
 
     def optimize(span: slice) -> Step:
         return bind_optimizer_shard(partial(compiled.bind_optimizer, arguments.optimizer), state, span)
@@ -136,7 +136,7 @@ def _bind_compiled(
 def _compiled_runner(arguments: TrainingArguments, state: TrainState, batches: Batches) -> RunBatches:
     from nncli.training.compiled import bridge as compiled
 
-    run = compiled.bind_run(arguments, state.parameters, state.moments, batches)
+    run = compiled.bind_run(arguments, state, batches)
     n_next = 1
 
     def run_batches(max_batches: int) -> BatchResult:

@@ -55,7 +55,7 @@ class Execution:
             return False
         from nncli.training.compiled.bridge import is_cached
 
-        return not is_cached(self.n_shards)
+        return not is_cached()
 
 
 def choose_execution(prepared: PreparedTraining) -> tuple[Execution, Finding | None]:

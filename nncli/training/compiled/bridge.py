@@ -3,77 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from nncli.data.batches.batches import Batches
-from nncli.nn.activations import ElementwiseActivation, Identity, LeakyRelu
-from nncli.nn.arrays import Array, zeros_aligned
-from nncli.nn.layers.dense import Dense
+from nncli.nn.annealing import annealing_factor
+from nncli.nn.arrays import Array
 from nncli.nn.losses import CrossEntropy
-from nncli.nn.network import Network
-from nncli.nn.parameters import DECAYED, Parameters, ParamGroup
-from nncli.optim.optimizers import AdamW, OptimizerBase, Sgd, Step
+from nncli.nn.parameters import Parameters, ParamGroup
+from nncli.optim.optimizers import DecoupledWeightDecay, OptimizerBase, Sgd, Step
+from nncli.optim.param_groups import merge_groups
 from nncli.training.arguments import TrainingArguments
-from nncli.training.compiled import kernels
-from nncli.training.compiled.support import COMPILED_ACTIVATIONS
+from nncli.training.compiled import cache, kernels, losses, optimizers
+from nncli.training.compiled.cache import warm_up
+from nncli.training.compiled.network_arguments import NetworkArguments
+from nncli.training.state import TrainState
 from nncli.training.step import GradientFn
 
-RunSteps: TypeAlias = Callable[[int, npt.NDArray[np.float64], int], tuple[npt.NDArray[np.float64], bool]]
+Doubles: TypeAlias = npt.NDArray[np.float64]
+RunSteps: TypeAlias = Callable[[int, Doubles, int], tuple[Doubles, bool]]
 """run(position, rates, t) trains on one batch for each learning rate, starting at `position` of the epoch.
 
 It returns the loss of each batch that was run, and whether the last one's gradient was finite, if its loss was.
 """
 
 
+def is_cached() -> bool:
+    """Whether the loops are compiled, in this process or on disk."""
+    return cache.is_cached(kernels.train_batches)
+
+
 @dataclass(frozen=True)
 class KernelInputs:
-    """The rows, loss and layers of a training as arguments of the loops."""
+    """The rows, loss and network of a training as arguments of the loops."""
 
     data: tuple[Any, ...]
-    layers: npt.NDArray[np.int64]
-    activation_slopes: npt.NDArray[np.float32]
-
-    @property
-    def widths(self) -> int:
-        """The total width of the input and all layers."""
-        return int(self.layers[0, kernels.D] + self.layers[:, kernels.U].sum())
-
-    def net(self, parameters: Parameters, rows: int) -> tuple[Any, ...]:
-        """The network with its vectors, and buffers for a number of rows."""
-        A, dA = (zeros_aligned(rows * self.widths, np.float32) for _ in range(2))
-        return (self.layers, self.activation_slopes, parameters.theta, parameters.grad, A, dA)
-
-
-def is_cached(parts: int) -> bool:
-    """Whether Numba's cache folder holds compiled loops that are newer than their source."""
-    loops: Any = kernels.train_batches if parts == 1 else kernels.gradient
-    if loops.signatures:
-        return True
-    try:
-        cached = Path(loops.stats.cache_path).glob(f"*.{loops.__name__}-*.nbc")
-        return max((file.stat().st_mtime for file in cached), default=0.0) > Path(kernels.__file__).stat().st_mtime
-    except OSError:
-        return False
-
-
-def _warm_up(loop: Any, *arguments: Any) -> None:
-    """Compile a loop, or load it from the cache, by a call that does nothing.
-
-    Cache files that cannot be read, for example after a power failure, are deleted and compiled again.
-    """
-    try:
-        loop(*arguments)
-    except Exception:
-        for file in Path(loop.stats.cache_path).glob("kernels.*.nb?"):
-            with suppress(OSError):
-                file.unlink()
-        loop(*arguments)
+    network: NetworkArguments
 
 
 def kernel_inputs(arguments: TrainingArguments, batches: Batches) -> KernelInputs:
@@ -84,8 +55,9 @@ def kernel_inputs(arguments: TrainingArguments, batches: Batches) -> KernelInput
     codes = _contiguous(dataset.y) if classes else np.empty(0, np.int64)
     w = np.empty(0, np.float32) if dataset.weights is None else _contiguous(dataset.weights)
     T = loss.targets(k, np.dtype(np.float32)) if isinstance(loss, CrossEntropy) else np.empty((0, 0), np.float32)
-    loss_id = (kernels.LOGISTIC if k == 1 else kernels.SOFTMAX) if classes else kernels.MSE
-    return KernelInputs((np.ascontiguousarray(dataset.X), y, codes, w, T, loss_id), *_table(network))
+    loss_id = (losses.LOGISTIC if k == 1 else losses.SOFTMAX) if classes else losses.MSE
+    data = (_contiguous(dataset.X), _contiguous(dataset.codes), y, codes, w, T, loss_id)
+    return KernelInputs(data, NetworkArguments.of(network))
 
 
 def _contiguous(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -93,41 +65,87 @@ def _contiguous(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.require(array, requirements=["C", "W"])
 
 
-def _table(network: Network) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    spans, d = network.layout.spans, network.input_width
-    table, slopes = [], []
-    for name, layer in network.sequential.named_layers:
-        assert isinstance(layer, Dense)
-        f: ElementwiseActivation = layer.activation or Identity()
-        bias = spans[f"{name}.bias"][0].start if layer.bias else -1
-        units = layer.out_features(d)
-        table.append((d, units, spans[f"{name}.weight"][0].start, bias, COMPILED_ACTIVATIONS.index(type(f))))
-        slopes.append(f.slope if isinstance(f, LeakyRelu) else 0.0)
-        d = units
-    return np.array(table, np.int64), np.array(slopes, np.float32)
+def dropout_seed(stream: np.random.Generator) -> np.uint64:
+    """The seed of the masks of a shard: the next number of its stream, which is not taken from it.
+
+    The stream's state is saved with a checkpoint, so a resumed training gets the same seed.
+    """
+    return np.uint64(deepcopy(stream).integers(0, 1 << 64, dtype=np.uint64))
 
 
 def bind_gradient(
-    inputs: KernelInputs, parameters: Parameters, batches: Batches, rows: slice, batch: int
+    arguments: TrainingArguments,
+    inputs: KernelInputs,
+    parameters: Parameters,
+    batches: Batches,
+    rows: slice,
+    batch: int,
+    state: TrainState,
+    shard: int,
 ) -> GradientFn:
-    """The compiled counterpart of nncli.training.step.bind_gradient."""
-    data, net, start, stop = inputs.data, inputs.net(parameters, rows.stop - rows.start), rows.start, rows.stop
-    _warm_up(kernels.gradient, data, net, batches.order[:1], batch)  # every step overwrites the gradient
+    """The compiled counterpart of nncli.training.step.bind_gradient, for a shard of a batch."""
+    stream = (state.streams.dropout, *state.streams.extra_dropout)[shard]
+    start, stop, values = rows.start, rows.stop, np.empty(1)
+    network = inputs.network.bind(parameters, stop - start, dropout_seed(stream))
+    optimizer = _optimizer_arguments(arguments.optimizer, state.moments, {})
+    run = _bind_loop(inputs.data, network, optimizer, (0.0, 0.0, 0.0, 0), batches.order, stop - start, values)
 
     def gradient(i: int) -> float:
-        return kernels.gradient(data, net, batches.pool_indices(i)[start:stop], batch)
+        annealing = np.array([annealing_factor("flat_cosine", state.progress.item())])
+        run(batches.pool_indices(i)[start:stop], ONE, annealing, state.step + 1, batch)
+        return float(values[0])
 
     return gradient
 
 
-def _optimizer_arguments(optimizer: OptimizerBase, moments: Mapping[str, Array], decayed: int) -> tuple[Any, ...]:
-    """The optimizer as arguments of nncli.training.compiled.kernels.optimizer_step."""
+ONE = np.ones(1)
+Loop: TypeAlias = Callable[[npt.NDArray[np.int64], Doubles, Doubles, int, int], tuple[int, bool]]
+"""loop(order, rates, annealing, t, shard_of): see nncli.training.compiled.kernels.train_batches."""
+
+
+def _bind_loop(
+    data: tuple[Any, ...],
+    network: tuple[tuple[Any, ...], tuple[Any, ...]],
+    optimizer: tuple[Any, ...],
+    extras: tuple[float, float, float, int],
+    order: npt.NDArray[np.int64],
+    batch: int,
+    losses: Doubles,
+) -> Loop:
+    """The loop with its buffers, compiled."""
+
+    def loop(
+        order: npt.NDArray[np.int64], rates: Doubles, annealing: Doubles, t: int, shard_of: int
+    ) -> tuple[int, bool]:
+        return kernels.train_batches(
+            data, *network, optimizer, extras, order, batch, rates, annealing, t, losses, shard_of
+        )
+
+    warm_up(kernels.train_batches, lambda: loop(order, ONE[:0], ONE[:0], 1, 0))
+    return loop
+
+
+def _optimizer_arguments(
+    optimizer: OptimizerBase, moments: Mapping[str, Array], groups: Mapping[ParamGroup, slice]
+) -> tuple[Any, ...]:
+    """The optimizer as arguments of nncli.training.compiled.optimizers.optimizer_step."""
+    decay = optimizer.weight_decay if isinstance(optimizer, DecoupledWeightDecay) else 0.0
+    merged = ((span, (rate, strength * decay)) for span, rate, strength in merge_groups(optimizer.param_groups, groups))
+    runs = [(multipliers, [span for span, _ in run]) for multipliers, run in groupby(merged, key=itemgetter(1))]
+    spans = np.array([(run[0].start, run[-1].stop) for _, run in runs], np.int64).reshape(-1, 2)
+    multipliers = np.array([multipliers for multipliers, _ in runs], np.float64).reshape(-1, 2)
     if isinstance(optimizer, Sgd):
         (v,) = moments.values()
-        return v, v, kernels.SGD, np.array([optimizer.momentum, optimizer.nesterov, 0.0, 0.0]), decayed
-    decay = optimizer.weight_decay if isinstance(optimizer, AdamW) else 0.0
+        h = np.array([optimizer.momentum, optimizer.nesterov, 0.0, 0.0])
+        return v, v, optimizers.SGD, h, spans, multipliers
     o: Any = optimizer  # an Adam, since it is supported
-    return moments["mean"], moments["square"], kernels.ADAM, np.array([o.beta1, o.beta2, o.epsilon, decay]), decayed
+    h = np.array([o.beta1, o.beta2, o.epsilon, float(_anneals(optimizer))])
+    return moments["mean"], moments["square"], optimizers.ADAM, h, spans, multipliers
+
+
+def _anneals(optimizer: OptimizerBase) -> bool:
+    """Whether its weight decay falls to 0."""
+    return isinstance(optimizer, DecoupledWeightDecay) and optimizer.decay_schedule == "flat_cosine"
 
 
 def bind_optimizer(
@@ -139,30 +157,34 @@ def bind_optimizer(
     groups: Mapping[ParamGroup, slice],
     progress: Array,
 ) -> Step:
-    """The compiled counterpart of the optimizer's bind; no supported optimizer depends on `progress`."""
-    decayed = max((span.stop for group, span in groups.items() if group in DECAYED), default=0)
-    arguments = _optimizer_arguments(optimizer, moments, decayed)
-    _warm_up(kernels.optimizer_step, theta[:0], grad[:0], (*arguments[:-1], 0), 0.0, 1)
+    """The compiled counterpart of the optimizer's bind."""
+    loop, arguments = optimizers.optimizer_step, _optimizer_arguments(optimizer, moments, groups)
+    nothing = (*arguments[:4], arguments[4][:0], arguments[5][:0])
+    warm_up(loop, lambda: loop(theta[:0], grad[:0], nothing, 0.0, 1.0, 1))
 
     def step(learning_rate: float, t: int) -> None:
-        kernels.optimizer_step(theta, grad, arguments, learning_rate, t)
+        loop(theta, grad, arguments, learning_rate, annealing_factor("flat_cosine", progress.item()), t)
 
     return step
 
 
-def bind_run(
-    arguments: TrainingArguments, parameters: Parameters, moments: Mapping[str, Array], batches: Batches
-) -> RunSteps:
+def bind_run(arguments: TrainingArguments, state: TrainState, batches: Batches) -> RunSteps:
     """Bind the loop that runs many steps in one call."""
-    inputs, batch, losses = kernel_inputs(arguments, batches), batches.batch_size, np.empty(batches.steps)
-    net = inputs.net(parameters, batch)
-    optimizer = _optimizer_arguments(arguments.optimizer, moments, parameters.layout.n_decayed)
-    extras = (arguments.l1, arguments.l2, arguments.clip_norm or 0.0)
-    _warm_up(kernels.train_batches, inputs.data, net, optimizer, extras, batches.order, batch, np.empty(0), 1, losses)
+    inputs, batch, values = kernel_inputs(arguments, batches), batches.batch_size, np.empty(batches.steps)
+    parameters = state.parameters
+    network = inputs.network.bind(parameters, batch, dropout_seed(state.streams.dropout))
+    optimizer = _optimizer_arguments(arguments.optimizer, state.moments, parameters.layout.groups)
+    extras = (arguments.l1, arguments.l2, arguments.clip_norm or 0.0, parameters.layout.n_decayed)
+    loop = _bind_loop(inputs.data, network, optimizer, extras, batches.order, batch, values)
 
-    def run(position: int, rates: npt.NDArray[np.float64], t: int) -> tuple[npt.NDArray[np.float64], bool]:
-        order = batches.pool_indices(position)
-        done, finite = kernels.train_batches(inputs.data, net, optimizer, extras, order, batch, rates, t, losses)
-        return losses[:done], finite
+    anneals = inputs.network.anneals or _anneals(arguments.optimizer)
+    length = arguments.epochs * batches.steps
+
+    def run(position: int, rates: Doubles, t: int) -> tuple[Doubles, bool]:
+        annealing = rates  # read by nothing that does not fall to 0
+        if anneals:
+            annealing = np.array([annealing_factor("flat_cosine", (t - 1 + i) / length) for i in range(len(rates))])
+        done, finite = loop(batches.pool_indices(position), rates, annealing, t, 0)
+        return values[:done], finite
 
     return run

@@ -1,341 +1,224 @@
-"""Compiled loops for plain networks: forward, loss, backward and update, in the textbook's letters.
+"""Compiled loops: forward, loss, backward and update of many steps in one call, in the textbook's letters.
 
-A plain network is a sequence of dense layers. The layers of this package need some forty NumPy calls per step; here one
-call runs many steps, or, if a batch is split into shards, one shard of a step. Everything is float32. The BLAS computes
-the matrix products, as in NumPy; between them, loops that LLVM vectorizes read and write each number once.
+The layers of nncli/nn need some forty NumPy calls per step; here one call runs many steps, or, if a batch is split into
+shards, one shard of a step. Everything is float32. The BLAS computes the matrix products, as in NumPy; between them,
+loops that LLVM vectorizes read and write each number once.
 
 Numba compiles the loops when they are first used and caches them on disk. Only bridge.py imports this module, and only
 if Numba is installed.
 
-A network is a table of layers, (L, 5) integers: the input units d, the output units u, the offsets of W and b in theta
-(-1: no bias), and the number of the activation. `A` holds the outputs of all
-layers in sequence, starting with the input: a layer's rows are A[at : at + B·u]. `dA` holds the gradients with respect
-to them.
+A network is a sequence of blocks (blocks.py) in two tables with a row for each: integers, whose columns are D … STORED,
+and numbers, FACTOR … ANNEALED. `A` holds the input and the outputs of all blocks in sequence: the rows of one are
+A[at : at + B·u]. `dA` has room for two gradients of a block's output, which are used in turn.
 """
 
 from __future__ import annotations
 
-from math import sqrt
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
 import numpy as np
-import numpy.typing as npt
 
-F = TypeVar("F")
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
+from nncli.training.compiled.activations import (
+    activate,
+    activate_and_store,
+    activation_grad,
+    add_bias,
+    bias_grad,
+    stored_grad,
+)
+from nncli.training.compiled.dropout import RESOLUTION, mask_keys
+from nncli.training.compiled.inputs import categories_grad, load_embedded, load_rows, numeric_grad
+from nncli.training.compiled.jit import Doubles, Floats, Ints, borrow, compiled, compiled_sum, inlined, internal
+from nncli.training.compiled.losses import LOGISTIC, MSE, logistic, mse, softmax
+from nncli.training.compiled.optimizers import clip, finite, optimizer_step, penalize
 
-IDENTITY, RELU, LEAKY_RELU, SIGMOID, TANH = range(5)
-"""Numbers of the activations, in the order of COMPILED_ACTIVATIONS in support.py."""
-MSE, LOGISTIC, SOFTMAX = range(3)
-SGD, ADAM = range(2)
-D, U, W_AT, B_AT, ACTIVATION = range(5)
-"""The columns of the table of layers."""
-NEGLIGIBLE = 2.0**-40
-"""Bound below which a derivative of the loss by a logit, at most 1, is set to 0."""
-
-
-def compiled(function: F) -> F:
-    """Compile a function, cache it on disk, and run it without Python's lock, so that shards run in parallel."""
-    return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
-
-
-def inlined(function: F) -> F:
-    """Compile a function into its callers."""
-    return cast("F", numba.njit(inline="always", error_model="numpy")(function))
-
-
-@inlined
-def exp(x: Any) -> Any:
-    """eˣ in float32, within 2 ulp, without a branch. Moshier, Cephes, expf: eˣ = 2ⁿ e^r with |r| <= log(2)/2."""
-    x = np.float32(88.37626) if x > np.float32(88.37626) else x  # comparisons, unlike min and max, let NaN through
-    x = np.float32(-87.33654) if x < np.float32(-87.33654) else x
-    n = np.floor(x * np.float32(1.44269504088896341) + np.float32(0.5))
-    r = x - n * np.float32(0.693359375) - n * np.float32(-2.12194440e-4)
-    p = np.float32(1.9875691500e-4) * r + np.float32(1.3981999507e-3)
-    p = p * r + np.float32(8.3334519073e-3)
-    p = p * r + np.float32(4.1665795894e-2)
-    p = p * r + np.float32(1.6666665459e-1)
-    p = p * r + np.float32(5.0000001201e-1)
-    return (p * r * r + r + np.float32(1.0)) * np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
-
-
-@inlined
-def tanh(x: Any) -> Any:
-    """tanh x in float32, within 3 ulp. Moshier, Cephes, tanhf: a polynomial near 0, beyond it 1 - 2 / (e²ˣ + 1)."""
-    a = abs(x)
-    s = x * x
-    p = np.float32(-5.70498872745e-3) * s + np.float32(2.06390887954e-2)
-    p = p * s + np.float32(-5.37397155531e-2)
-    p = p * s + np.float32(1.33314422036e-1)
-    p = p * s + np.float32(-3.33332819422e-1)
-    near = p * s * x + x
-    far = np.float32(1.0) - np.float32(2.0) / (exp(a + a) + np.float32(1.0))
-    return near if a < np.float32(0.625) else (far if x > np.float32(0.0) else -far)
+D, U, W_AT, B_AT, SCALE_AT, ALPHA_AT, ACTIVATION, STORED, SCALED_W_AT = range(9)
+"""Input and output units; offsets of W, b, s and alpha in theta (-1: absent); the number of the activation; whether
+`forward` stores its derivatives, and where; the offset of the buffer for factor · s · W (-1: W itself is used)."""
+FACTOR, H0, H1, DROPOUT, ANNEALED = range(5)
+"""The factor of X W; the hyper-parameters of the activation; the rate of dropout, and whether it is annealed."""
 
 
 @compiled
-def activate(Z: Floats, b: Floats, kind: int, slope: float) -> None:
-    """Z (B, u) becomes f(Z + b)."""
+def scale_weights(W: Floats, s: Floats, factor: float, W_s: Floats) -> None:
+    """W_s = factor · s · W, a scale for each row of W."""
+    f = np.float32(factor)
+    for i in range(len(W)):
+        f_s = f * s[i]
+        for j in range(W.shape[1]):
+            W_s[i, j] = f_s * W[i, j]
+
+
+@compiled_sum
+def scale_grad(dW: Floats, W: Floats, s: Floats, factor: float, ds: Floats) -> None:
+    """From dW, the derivative by factor · s · W, those by s and by W, which takes its place."""
+    f = np.float32(factor)
+    for i in range(len(W)):
+        total, f_s = np.float32(0.0), f * s[i]
+        for j in range(W.shape[1]):
+            total += W[i, j] * dW[i, j]
+        for j in range(W.shape[1]):
+            dW[i, j] *= f_s
+        ds[i] = f * total
+
+
+@inlined
+def matrix(vector: Floats, at: int, d: int, u: int) -> Floats:
+    """The matrix (d, u) that begins at an offset of a vector."""
+    return vector[at : at + d * u].reshape(d, u)
+
+
+@internal
+def forward(
+    X: Floats,
+    Z: Floats,
+    block: Ints,
+    numbers: Floats,
+    theta: Floats,
+    derivatives: Floats,
+    scaled: Floats,
+    ones: Floats,
+    mask: Any,
+) -> None:
+    """Z (B, u) becomes the output of a block for X (B, d); `mask` is the two keys and the rate of its dropout."""
     B, u = Z.shape
-    zero, one, leak = np.float32(0.0), np.float32(1.0), np.float32(slope)
-    if len(b):
-        for i in range(B):
-            for j in range(u):
-                Z[i, j] += b[j]
-    if kind == RELU:
-        for i in range(B):
-            for j in range(u):
-                Z[i, j] = zero if Z[i, j] <= zero else Z[i, j]
-    elif kind == LEAKY_RELU:
-        for i in range(B):
-            for j in range(u):
-                Z[i, j] = leak * Z[i, j] if Z[i, j] <= zero else Z[i, j]
-    elif kind == SIGMOID:
-        for i in range(B):
-            for j in range(u):
-                Z[i, j] = one / (one + exp(-Z[i, j]))
-    elif kind == TANH:
-        for i in range(B):
-            for j in range(u):
-                Z[i, j] = tanh(Z[i, j])
+    d, factor = X.shape[1], numbers[FACTOR]
+    W = matrix(theta, block[W_AT], d, u)
+    if block[SCALED_W_AT] >= 0:
+        W_s = matrix(scaled, block[SCALED_W_AT], d, u)
+        scale_weights(W, theta[block[SCALE_AT] : block[SCALE_AT] + d], factor, W_s)
+        np.dot(X, W_s, Z)
+        factor = np.float32(1.0)
+    else:
+        np.dot(X, W, Z)
+    b = theta[block[B_AT] : block[B_AT] + u] if block[B_AT] >= 0 else theta[:0]
+    if block[STORED] < 0:
+        add_bias(Z, b, factor)
+        activate(Z, block[ACTIVATION], numbers[H0])
+        return
+    D, S = matrix(derivatives[0], block[STORED] * B, B, u), matrix(derivatives[1], block[STORED] * B, B, u)
+    alpha = theta[block[ALPHA_AT] : block[ALPHA_AT] + u] if block[ALPHA_AT] >= 0 else ones[:u]
+    dropped: Any = min(np.int64(mask[2] * RESOLUTION), RESOLUTION - 1)
+    h, keys = numbers[H0 : H1 + 1], (mask[0], mask[1])
+    activate_and_store(Z, b, factor, block[ACTIVATION], h, alpha, keys, dropped, D, S)
 
 
-@compiled
-def activation_grad(dY: Floats, Y: Floats, kind: int, slope: float) -> None:
-    """dY (B, u) becomes dZ = dY · f'(Z), computed from Y = f(Z)."""
-    B, u = Y.shape
-    zero, one, leak = np.float32(0.0), np.float32(1.0), np.float32(slope)
-    if kind == RELU:
-        for i in range(B):
-            for j in range(u):
-                dY[i, j] *= one if Y[i, j] > zero else zero  # a product keeps values that are not finite
-    elif kind == LEAKY_RELU:
-        for i in range(B):
-            for j in range(u):
-                dY[i, j] = dY[i, j] if Y[i, j] > zero else leak * dY[i, j]
-    elif kind == SIGMOID:
-        for i in range(B):
-            for j in range(u):
-                dY[i, j] *= Y[i, j] * (one - Y[i, j])
-    elif kind == TANH:
-        for i in range(B):
-            for j in range(u):
-                dY[i, j] *= one - Y[i, j] * Y[i, j]
-
-
-@compiled
-def mse(Z: Floats, y: Floats, w: Floats, dZ: Floats, batch: int) -> float:
-    """Mean squared error of Z (B, k), a shard of `batch` rows; dZ becomes its derivative."""
-    B, k = Z.shape
-    total: Any = 0.0
-    share = np.float32(2.0 / (batch * k))
-    for i in range(B):
-        weight = w[i] if len(w) else np.float32(1.0)
-        for j in range(k):
-            D = Z[i, j] - y[i, j]
-            total += D * D * weight
-            dZ[i, j] = D * weight * share
-    value: float = total / (batch * k)
-    return value
+@internal
+def backward(
+    X: Floats, Y: Floats, dY: Floats, block: Ints, numbers: Floats, theta: Floats, grad: Floats, derivatives: Floats
+) -> None:
+    """The gradients of a block's parameters; dY (B, u) becomes the derivative by X times the block's matrix."""
+    B, u = dY.shape
+    d, factor = X.shape[1], numbers[FACTOR]
+    if block[STORED] >= 0:
+        dalpha = grad[block[ALPHA_AT] : block[ALPHA_AT] + u] if block[ALPHA_AT] >= 0 else grad[:0]
+        D, S = matrix(derivatives[0], block[STORED] * B, B, u), matrix(derivatives[1], block[STORED] * B, B, u)
+        stored_grad(dY, D, S, dalpha)
+    else:
+        activation_grad(dY, Y, block[ACTIVATION], numbers[H0])
+    folded = block[SCALED_W_AT] >= 0
+    db = grad[block[B_AT] : block[B_AT] + u] if block[B_AT] >= 0 else grad[:0]
+    bias_grad(dY, db, np.float32(1.0) if folded else factor)  # type: ignore[arg-type]
+    dW = matrix(grad, block[W_AT], d, u)
+    np.dot(X.T, dY, dW)
+    if folded:
+        at = block[SCALE_AT]
+        scale_grad(dW, matrix(theta, block[W_AT], d, u), theta[at : at + d], factor, grad[at : at + d])
 
 
 @inlined
-def flush_to_zero(slope: Any) -> Any:
-    """The derivative, or 0 if it is negligible.
-
-    On its way back through the network it would become subnormal, which many processors compute a hundred times as
-    slowly, and every row that is learned well has such a derivative. NumPy's sigmoid gives 0 from 2^-25 on.
-    """
-    return np.float32(0.0) if abs(slope) < np.float32(NEGLIGIBLE) else slope
-
-
-@compiled
-def logistic(Z: Floats, y: Ints, T: Floats, w: Floats, dZ: Floats, batch: int) -> float:
-    """softplus(z) - t z, the cross-entropy of two classes that share one output; its derivative is sigmoid(z) - t."""
-    total: Any = 0.0
-    share, one = np.float32(1.0 / batch), np.float32(1.0)
-    for i in range(len(Z)):
-        z, t = Z[i, 0], T[y[i], 0]
-        weight = w[i] if len(w) else one
-        e = exp(-abs(z))
-        p = one / (one + e) if z > np.float32(0.0) else e / (one + e)
-        total += (max(z, np.float32(0.0)) + np.log1p(e) - t * z) * weight
-        dZ[i, 0] = flush_to_zero(p - t) * weight * share
-    value: float = total / batch
-    return value
-
-
-@compiled
-def softmax(Z: Floats, y: Ints, T: Floats, w: Floats, dZ: Floats, batch: int) -> float:
-    """-Σ t log softmax(z), row by row; the derivative is softmax(z) - t."""
-    B, k = Z.shape
-    total: Any = 0.0
-    share = np.float32(1.0 / batch)
-    for i in range(B):
-        weight = w[i] if len(w) else np.float32(1.0)
-        t, largest, s = T[y[i]], Z[i, 0], np.float32(0.0)
-        for j in range(1, k):
-            largest = max(largest, Z[i, j])
-        for j in range(k):
-            dZ[i, j] = exp(Z[i, j] - largest)
-        for j in range(k):
-            s += dZ[i, j]
-        log_s, row = np.log(s), np.float32(0.0)
-        for j in range(k):
-            row -= t[j] * (Z[i, j] - largest - log_s)
-            dZ[i, j] = flush_to_zero(dZ[i, j] / s - t[j]) * weight * share
-        total += row * weight
-    value: float = total / batch
-    return value
-
-
-@compiled
-def gradient(data: Any, net: Any, rows: Ints, batch: int) -> float:
+def gradient(data: Any, net: Any, inputs: Any, rows: Ints, batch: int, t: int, annealing: float) -> float:
     """The loss of the `rows`, a shard or all of a batch of `batch` rows, and its gradient in `grad`.
 
-    `data`: X (n, features); y (n, k) numbers, or codes (n,) of classes with their table T; w (n,) weights, or none;
-    the number of the loss. `net`: the table of layers, the slopes of their activations, theta, grad, A and dA.
+    `data`: X (n, features) and codes (n, categories); y (n, k) numbers, or classes (n,) with their table T; w (n,)
+    weights, or none; the number of the loss. `net`: the tables of blocks, the span of the embeddings, theta, grad, the
+    buffers and the seed of dropout; `inputs` are the tables and buffers of inputs.py. `t` is the number of the step,
+    `annealing` the factor of dropout rates that fall to 0.
     """
-    X, y, codes, w, T, loss = data
-    layers, slopes, theta, grad, A, dA = net
-    B, L, at = len(rows), len(layers), 0
-    d = layers[0, D]
-    Y = A[: B * d].reshape(B, d)
-    for i in range(B):
-        for j in range(d):
-            Y[i, j] = X[rows[i], j]
+    X, categories, y, classes, w, T, loss = data
+    blocks, numbers, span, theta, grad, A, dA, derivatives, scaled, ones, seed = net
+    B, L, at, half = len(rows), len(blocks), 0, len(dA) // 2
+    d = blocks[0, D]
+    if span[0] + span[1]:
+        load_embedded(X, categories, rows, theta, inputs, matrix(A, 0, B, d))
+    else:
+        load_rows(X, rows, matrix(A, 0, B, d))
     weight = w[rows] if len(w) else w
-    for l in range(L):  # noqa: E741 - the layer's number, as in the textbook
-        d, u, w_at, b_at = layers[l, D], layers[l, U], layers[l, W_AT], layers[l, B_AT]
-        Y = A[at : at + B * d].reshape(B, d)
-        Z = A[at + B * d : at + B * (d + u)].reshape(B, u)
-        np.dot(Y, theta[w_at : w_at + d * u].reshape(d, u), Z)
-        activate(Z, theta[b_at : b_at + u] if b_at >= 0 else theta[:0], layers[l, ACTIVATION], slopes[l])
+    for l in range(L):  # noqa: E741 - the block's number, as in the textbook
+        d, u = blocks[l, D], blocks[l, U]
+        rate = numbers[l, DROPOUT] * (annealing if numbers[l, ANNEALED] > 0.0 else 1.0)
+        key0, key1 = mask_keys(seed, t, l)
+        Y, Z = matrix(A, at, B, d), matrix(A, at + B * d, B, u)
+        forward(Y, Z, blocks[l], numbers[l], theta, derivatives, scaled, ones, (key0, key1, rate))
         at += B * d
 
-    k = layers[L - 1, U]
-    Z, dZ = A[at : at + B * k].reshape(B, k), dA[at : at + B * k].reshape(B, k)
+    k = blocks[L - 1, U]
+    turn = (L % 2) * half
+    Z, dZ = matrix(A, at, B, k), matrix(dA, turn, B, k)
     if loss == MSE:
         value = mse(Z, y[rows], weight, dZ, batch)
     elif loss == LOGISTIC:
-        value = logistic(Z, codes[rows], T, weight, dZ, batch)
+        value = logistic(Z, classes[rows], T, weight, dZ, batch)
     else:
-        value = softmax(Z, codes[rows], T, weight, dZ, batch)
+        value = softmax(Z, classes[rows], T, weight, dZ, batch)
 
     for l in range(L - 1, -1, -1):  # noqa: E741
-        d, u, w_at, b_at = layers[l, D], layers[l, U], layers[l, W_AT], layers[l, B_AT]
-        Z, dZ = A[at : at + B * u].reshape(B, u), dA[at : at + B * u].reshape(B, u)
+        d, u = blocks[l, D], blocks[l, U]
+        turn, other = ((l + 1) % 2) * half, (l % 2) * half
+        Z, dZ = matrix(A, at, B, u), matrix(dA, turn, B, u)
         at -= B * d
-        X_l, dX_l = A[at : at + B * d].reshape(B, d), dA[at : at + B * d].reshape(B, d)
-        activation_grad(dZ, Z, layers[l, ACTIVATION], slopes[l])
-        np.dot(X_l.T, dZ, grad[w_at : w_at + d * u].reshape(d, u))
-        if b_at >= 0:
-            db = grad[b_at : b_at + u]
-            db[:] = np.float32(0.0)
-            for i in range(B):
-                for j in range(u):
-                    db[j] += dZ[i, j]
+        backward(matrix(A, at, B, d), Z, dZ, blocks[l], numbers[l], theta, grad, derivatives)
+        scales = blocks[l, SCALED_W_AT] >= 0
+        W = matrix(scaled, blocks[l, SCALED_W_AT], d, u) if scales else matrix(theta, blocks[l, W_AT], d, u)
         if l > 0:
-            np.dot(dZ, theta[w_at : w_at + d * u].reshape(d, u).T, dX_l)
+            np.dot(dZ, W.T, matrix(dA, other, B, d))
+            continue
+        if span[0]:
+            dE = matrix(dA, other, B, span[0])
+            np.dot(dZ, W[: span[0]].T, dE)
+            numeric_grad(dE, inputs, grad)
+        if span[1]:
+            dE = matrix(dA, other, B, span[1])
+            np.dot(dZ, W[d - span[1] :].T, dE)
+            categories_grad(dE, categories, rows, inputs, grad[span[2] : span[3]])
     return value
-
-
-@compiled
-def penalize(theta: Floats, grad: Floats, l1: float, l2: float) -> None:
-    """dw += l1 · sign(w) + l2 · w."""
-    a, b = np.float32(l1), np.float32(l2)
-    for i in range(len(theta)):
-        grad[i] += a * np.sign(theta[i]) + b * theta[i]
-
-
-@compiled
-def finite(grad: Floats) -> bool:
-    """Whether all of a vector is finite: one pass of BLAS if its squares can be summed."""
-    return bool(np.isfinite(np.dot(grad, grad))) or bool(np.isfinite(grad).all())
-
-
-@compiled
-def clip(grad: Floats, max_norm: float) -> None:
-    """Scale `grad` down to the Euclidean norm `max_norm` if it is longer."""
-    total = 0.0
-    for i in range(len(grad)):
-        total += np.float64(grad[i]) * np.float64(grad[i])
-    if total > max_norm * max_norm:
-        factor = np.float32(max_norm / sqrt(total))
-        for i in range(len(grad)):
-            grad[i] *= factor
-
-
-@compiled
-def sgd(theta: Floats, grad: Floats, v: Floats, momentum: float, nesterov: float, rate: float) -> None:
-    """v ← momentum v + g; theta ← theta - rate · v, or, with nesterov, - rate · (g + momentum v)."""
-    mu, eta = np.float32(momentum), np.float32(rate)
-    if momentum == 0.0:
-        for i in range(len(theta)):
-            theta[i] -= eta * grad[i]
-        return
-    for i in range(len(theta)):
-        v[i] = mu * v[i] + grad[i]
-        theta[i] -= eta * (mu * v[i] + grad[i] if nesterov > 0.0 else v[i])
-
-
-@compiled
-def adam(theta: Floats, grad: Floats, M: Floats, V: Floats, h: npt.NDArray[np.float64], rate: float, t: int) -> None:
-    """Adam with the moments as nncli/optim/optimizers.py keeps them; h is beta1, beta2, epsilon."""
-    beta1, beta2, epsilon = h[0], h[1], h[2]
-    c = sqrt((1.0 - beta2) / (1.0 - beta2**t))
-    e, eta = np.float32(epsilon / c), np.float32(rate * (1.0 - beta1) / (1.0 - beta1**t) / c)
-    b1, b2 = np.float32(beta1), np.float32(beta2)
-    for i in range(len(theta)):
-        M[i] = b1 * M[i] + grad[i]
-        V[i] = b2 * V[i] + grad[i] * grad[i]
-        theta[i] -= eta * (M[i] / (np.sqrt(V[i]) + e))
-
-
-@compiled
-def optimizer_step(theta: Floats, grad: Floats, optimizer: Any, rate: float, t: int) -> None:
-    """One step of the `optimizer`.
-
-    It is a tuple of two state vectors (the same one twice for SGD), its number, its hyper-parameters h, of which the
-    last is the weight decay, and the number of decayed parameters.
-    """
-    M, V, number, h, decayed = optimizer
-    if h[3] > 0.0:
-        shrinkage = np.float32(1.0 - rate * h[3])
-        for i in range(decayed):
-            theta[i] *= shrinkage
-    if number == SGD:
-        sgd(theta, grad, M, h[0], h[1], rate)
-    else:
-        adam(theta, grad, M, V, h, rate, t)
 
 
 @compiled
 def train_batches(
     data: Any,
     net: Any,
+    inputs: Any,
     optimizer: Any,
     extras: Any,
     order: Ints,
     batch: int,
-    rates: npt.NDArray[np.float64],
+    rates: Doubles,
+    annealing: Doubles,
     t: int,
-    losses: npt.NDArray[np.float64],
+    losses: Doubles,
+    shard_of: int,
 ) -> tuple[int, bool]:
-    """Train on the batches of `order`, one for each of `rates`; `extras` are l1, l2 and clip_norm, 0 for none.
+    """Train on the batches of `order`, one for each of `rates`, of which the first is step `t`, counted from 1.
 
-    `losses` receives the loss of each batch. The loop ends at the first loss or gradient that is not finite, and leaves
-    the weights that led there. Returns the number of batches that were run, and whether the last gradient was finite if
-    the loss was.
+    `annealing` are the factors of what falls to 0, one for each of `rates`; `extras` are l1, l2 and clip_norm, 0 for
+    none, and the number of decayed parameters. `losses` receives the loss of each batch. The loop ends at the first
+    loss or gradient that is not finite, and leaves the weights that led there. Returns the number of batches that were
+    run, and whether the last gradient was finite if the loss was.
+
+    If `shard_of` is not 0, `order` is a shard of a batch of so many rows, and only its gradient is computed.
     """
-    theta, grad, decayed = net[2], net[3], optimizer[4]
-    l1, l2, max_norm = extras
+    X, categories, y, classes, w, T, loss = data
+    data = borrow(X), borrow(categories), borrow(y), borrow(classes), borrow(w), borrow(T), loss
+    blocks, numbers, span, theta, grad, A, dA, derivatives, scaled, ones, seed = net
+    theta, grad, order = borrow(theta), borrow(grad), borrow(order)
+    buffers = borrow(A), borrow(dA), borrow(derivatives), borrow(scaled), borrow(ones)
+    net = (borrow(blocks), borrow(numbers), borrow(span), theta, grad, *buffers, seed)
+    l1, l2, max_norm, decayed = extras
     for i in range(len(rates)):
         rows = order[i * batch : min((i + 1) * batch, len(order))]
-        losses[i] = gradient(data, net, rows, len(rows))
-        if not np.isfinite(losses[i]):
+        losses[i] = gradient(data, net, inputs, rows, shard_of or len(rows), t + i, annealing[i])
+        if shard_of or not np.isfinite(losses[i]):
             return i + 1, True
         if l1 > 0.0 or l2 > 0.0:
             penalize(theta[:decayed], grad[:decayed], l1, l2)
@@ -343,5 +226,5 @@ def train_batches(
             return i + 1, False
         if max_norm > 0.0:
             clip(grad, max_norm)
-        optimizer_step(theta, grad, optimizer, rates[i], t + i)
+        optimizer_step(theta, grad, optimizer, rates[i], annealing[i], t + i)
     return len(rates), True

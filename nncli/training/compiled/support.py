@@ -5,50 +5,47 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import NamedTuple
 
-from nncli.nn.activations import Identity, LeakyRelu, Relu, Sigmoid, Tanh
 from nncli.nn.arrays import Backend
-from nncli.nn.layers.dense import Dense
 from nncli.nn.losses import MSE, CrossEntropy, LossBase
 from nncli.nn.network import Network
-from nncli.optim.optimizers import Adam, DecoupledWeightDecay, OptimizerBase, Sgd
+from nncli.nn.numeric_embeddings import PiecewiseLinear
+from nncli.optim.optimizers import Adam, OptimizerBase, Sgd
 from nncli.training.compiled.blas import import_blas
+from nncli.training.compiled.blocks import UnsupportedError, blocks_of
 
-COMPILED_ACTIVATIONS = (Identity, Relu, LeakyRelu, Sigmoid, Tanh)
-"""The activations that the kernels implement, in the order of their numbers in kernels.py."""
 COMPILED_LOSSES = (MSE, CrossEntropy)
 COMPILED_OPTIMIZERS = (Sgd, Adam)  # AdamW is an Adam
 
 SECONDS_SAVED_PER_STEP = 10e-6
 SECONDS_SAVED_PER_MULTIPLICATION = 2.5e-12
 """Seconds that compiled loops save in a step, and for each multiplication of its forward pass."""
+SECONDS_SAVED_PER_PARAMETER = 0.5e-9
+SECONDS_SAVED_PER_VALUE = 1.5e-9
+"""The same in networks with embeddings, dropout or other activations: for each parameter, and for each value of a row
+
+that is embedded or has a stored derivative."""
 STARTUP_SECONDS = 0.6
-"""Seconds that the loops must save: loading them takes 0.2, and compiling them once takes 8."""
+"""Seconds that the loops must save: loading them takes 0.3, and compiling them once takes 15."""
 
 
 def unsupported_reason(network: Network, loss: LossBase, optimizer: OptimizerBase) -> str | None:
-    """Why the compiled loops, which support plain networks only, cannot run this training; None if they can."""
+    """Why the compiled loops cannot run this training; None if they can."""
     if network.precision != "float32":
         return f"precision {network.precision}"
-    if network.embeddings or network.embedded_numeric or not network.n_features:
-        return "embeddings"
     if network.output_activation is not None:
         return "an output_activation"
-    if network.output_parametrization == "ntk":
-        return "the parametrization ntk"
-    for layer in network.layers:
-        if not isinstance(layer, Dense):
-            return f"a layer of type {layer.type}"
-        if layer.parametrization == "ntk":
-            return "the parametrization ntk"
-        if layer.activation is not None and not isinstance(layer.activation, COMPILED_ACTIVATIONS):
-            return f"the activation {layer.activation.type}"
+    if not network.input_width:
+        return "a network without inputs"
+    embedding = network.numeric_embedding
+    if embedding and network.embedded_numeric and not isinstance(embedding, PiecewiseLinear):
+        return f"a numeric_embedding of type {embedding.type}"
+    try:
+        blocks_of(network)
+    except UnsupportedError as error:
+        return str(error)
     for part, supported in ((loss, COMPILED_LOSSES), (optimizer, COMPILED_OPTIMIZERS)):
         if not isinstance(part, supported):
             return f"{part.model_dump()['type']}"
-    if optimizer.param_groups:
-        return "an optimizer with groups"
-    if isinstance(optimizer, DecoupledWeightDecay) and optimizer.decay_schedule != "constant":
-        return f"a decay_schedule of {optimizer.decay_schedule}"
     return None
 
 
@@ -62,13 +59,19 @@ LONG_STEP_MULTIPLICATIONS = 1 << 31
 
 
 def is_worthwhile(network: Network, batch_rows: int, steps: int) -> bool:
-    """Whether the loops save more time in `steps` steps than Numba takes to load, and each step is short.
+    """Whether the loops, which support the network, save more time than Numba takes to load, and each step is short.
 
     A running loop handles no signals; in long steps there is little to gain, and NumPy handles signals in between.
     """
     products = batch_rows * network.layout.n_decayed
-    seconds_saved = steps * (SECONDS_SAVED_PER_STEP + SECONDS_SAVED_PER_MULTIPLICATION * products)
-    return products < LONG_STEP_MULTIPLICATIONS and seconds_saved > STARTUP_SECONDS
+    seconds_saved = SECONDS_SAVED_PER_STEP + SECONDS_SAVED_PER_MULTIPLICATION * products
+    values = sum(block.units for block in blocks_of(network) if not block.derivative_from_output)
+    if network.embeddings or network.embedded_numeric:
+        values += network.input_width
+    if values:
+        seconds_saved += SECONDS_SAVED_PER_VALUE * batch_rows * values
+        seconds_saved += SECONDS_SAVED_PER_PARAMETER * network.layout.size
+    return products < LONG_STEP_MULTIPLICATIONS and steps * seconds_saved > STARTUP_SECONDS
 
 
 class BackendProblem(NamedTuple):

@@ -103,7 +103,7 @@ def test_without_numba_backend_auto_is_numpy_without_a_note(
 UNSUPPORTED = {
     "precision float64": "precision: float64",
     "a layer of type batch_norm": "layers: [batch_norm]",
-    "the activation gelu": "activation: gelu",
+    "the activation softplus": "activation: softplus",
     "huber": "loss: huber",
     "lion": "optimizer: lion",
     "an output_activation": "output_activation: identity",
@@ -173,30 +173,29 @@ def test_only_the_first_training_reports_that_it_compiles(
     nncli("train", config, "-o", tmp_path / "run").check()
     done = nncli("train", config, "-o", tmp_path / "run").check()
     assert COMPILING.message not in done.err
-    dispatcher = "train_batches" if threads == 1 else "gradient"
 
     class Fresh:
         """The loops as they are before anything was compiled."""
 
         signatures: tuple[()] = ()
-        __name__ = dispatcher
+        __name__ = "train_batches"
         stats = type("Stats", (), {"cache_path": str(tmp_path / "nothing")})
 
         def __call__(self, *arguments: Any) -> Any:
             return real(*arguments)
 
-    real = getattr(kernels, dispatcher)
-    monkeypatch.setattr(kernels, dispatcher, Fresh())
-    assert not compiled.is_cached(threads)
+    real = kernels.train_batches
+    monkeypatch.setattr(kernels, "train_batches", Fresh())
+    assert not compiled.is_cached()
     done = nncli("train", config, "-o", tmp_path / "run").check()
     assert f"note: {COMPILING.message}" in done.err
     assert done.path.is_dir()
     monkeypatch.setattr(Fresh.stats, "cache_path", str(tmp_path), raising=False)
-    kept = tmp_path / f"kernels.{dispatcher}-1.py311.1.nbc"
+    kept = tmp_path / "kernels.train_batches-1.py311.1.nbc"
     kept.write_bytes(b"")
-    assert compiled.is_cached(threads)
+    assert compiled.is_cached()
     os.utime(kept, (0, 0))  # of loops that have changed since
-    assert not compiled.is_cached(threads)
+    assert not compiled.is_cached()
 
 
 # --- a resumed run
@@ -248,7 +247,7 @@ def test_resuming_a_numba_run_without_numba_is_refused_and_changes_nothing(
 @with_numba
 def test_a_resumed_run_reports_that_it_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = train(config_of(tmp_path, f"{SHORT}backend: numba\n"), output=tmp_path / "run", stop=stop_after(2)).run
-    monkeypatch.setattr("nncli.training.compiled.bridge.is_cached", lambda parts: False)
+    monkeypatch.setattr("nncli.training.compiled.bridge.is_cached", lambda: False)
     assert findings_of(resume_events(run)) == (COMPILING,)
 
 

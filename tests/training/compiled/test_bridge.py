@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,6 +20,7 @@ from nncli.data.batches.dataset import Dataset
 from nncli.nn.layers.base import TrainingContext
 from nncli.nn.losses import MSE, CrossEntropy, LossBase
 from nncli.nn.network import Network
+from nncli.nn.parameters import Parameters
 from nncli.optim.optimizers import Adam, AdamW, Sgd
 from nncli.optim.schedules import ConstantRate, CosineRate, ReduceOnPlateau
 from nncli.training import loop
@@ -29,7 +28,6 @@ from nncli.training.arguments import TrainingArguments
 from nncli.training.compiled.support import unsupported_reason
 from nncli.training.epoch import DivergedError, LoopSignal
 from nncli.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
-from nncli.training.parallel import split_evenly
 from nncli.training.state import RandomStreams, Snapshot, TrainState
 from tests.training.test_step import example_rows
 
@@ -64,6 +62,44 @@ NETWORKS = {
 }
 
 
+def preset_network(*, dropout: float = 0.0, outputs: int = 1, bins: int = 6, width: int = 3) -> Network:
+    """A small network of the preset `tabular`: numbers and flags, two categorical columns, and two hidden layers."""
+    hidden = [
+        {"type": "dense", "units": 7, "activation": "identity", "parametrization": "ntk"},
+        {"type": "parametric_activation", "activation": "mish"},
+        {"type": "dropout", "rate": dropout, "schedule": "flat_cosine"},
+    ]
+    return Network.model_validate(
+        {
+            "n_features": 5,
+            "embeddings": [
+                {"name": "a", "n_embeddings": 4, "width": 3, "init_std": 1.0},
+                {"name": "b", "n_embeddings": 9, "width": 2},
+            ],
+            "layers": ["scale", *hidden, *hidden],
+            "n_outputs": outputs,
+            "numeric_features": [0, 2, 3],
+            "numeric_embedding": {"type": "piecewise_linear", "bins": bins, "width": width},
+            "output_parametrization": "ntk",
+        }
+    )
+
+
+PRESET = preset_network()
+GROUPS = {
+    "type": "adamw",
+    "beta2": 0.95,
+    "weight_decay": 0.02,
+    "decay_schedule": "flat_cosine",
+    "param_groups": {
+        "scale": {"lr_multiplier": 6.0, "weight_decay_multiplier": 36.0},
+        "bias": {"lr_multiplier": 0.1},
+        "alpha": {"lr_multiplier": 0.1, "weight_decay_multiplier": 0.01},
+        "numeric": {"lr_multiplier": 0.1, "weight_decay_multiplier": 0.01},
+    },
+}
+
+
 def arguments_of(network: Network, loss: LossBase | None = None, **options: Any) -> TrainingArguments:
     settings: dict[str, Any] = {
         "batch_size": 8,
@@ -77,12 +113,12 @@ def arguments_of(network: Network, loss: LossBase | None = None, **options: Any)
     return arguments
 
 
-def fresh(arguments: TrainingArguments) -> TrainState:
-    return TrainState.create(arguments.network, arguments.optimizer, RandomStreams.of(1), arguments.n_shards)
+def fresh(arguments: TrainingArguments, dataset: Dataset | None = None) -> TrainState:
+    return TrainState.create(arguments.network, arguments.optimizer, RandomStreams.of(1), arguments.n_shards, dataset)
 
 
 def trained(arguments: TrainingArguments, dataset: Dataset, **options: Any) -> tuple[TrainState, list[EpochReport]]:
-    state = fresh(arguments)
+    state = fresh(arguments, dataset)
     events = fit(arguments, state, dataset, **options)
     return state, [replace(event, seconds=0.0) for event in events if isinstance(event, EpochReport)]
 
@@ -160,6 +196,55 @@ def test_an_option_does_what_it_does_with_numpy(options: dict[str, Any], parts: 
     assert_alike(arguments_of(network, n_shards=parts, **options), example_rows(network, MSE(), ROWS))
 
 
+@PARTS
+@pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
+@pytest.mark.parametrize(("loss", "outputs"), [(MSE(), 2), (CrossEntropy(label_smoothing=0.1), 1), (CrossEntropy(), 4)])
+def test_the_preset_learns_what_it_learns_with_numpy(loss: LossBase, outputs: int, weighted: bool, parts: int) -> None:
+    network = preset_network(outputs=outputs)
+    arguments = arguments_of(network, loss, n_shards=parts, optimizer=AdamW.model_validate(GROUPS), l2=1e-4)
+    assert_alike(arguments, example_rows(network, loss, ROWS, weighted=weighted))
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [dense(6, "mish"), dense(5, "gelu", parametrization="ntk"), dense(4, "elu")],
+        ["scale", dense(6, "selu"), "scale", dense(5, "silu", bias=False)],
+        [dense(6, None), {"type": "activation", "activation": "tanh"}, dense(5, None, bias=False), "scale"],
+        ["scale"],
+    ],
+    ids=str,
+)
+def test_scales_and_activations_learn_what_they_learn_with_numpy(layers: list[Any]) -> None:
+    network = network_of(*layers)
+    assert_alike(arguments_of(network), example_rows(network, MSE(), ROWS))
+
+
+@pytest.mark.parametrize("options", [{"n_features": 0, "numeric_features": []}, {"embeddings": []}, {"bins": 1}])
+def test_inputs_of_one_kind_learn_what_they_learn_with_numpy(options: dict[str, Any]) -> None:
+    document = PRESET.model_dump()
+    if "bins" in options:
+        document["numeric_embedding"]["bins"] = options.pop("bins")
+    network = Network.model_validate(document | options)
+    assert_alike(arguments_of(network), example_rows(network, MSE(), ROWS))
+
+
+@pytest.mark.parametrize("value", [1e6, -1e6, 0.0])
+def test_numbers_beyond_all_bins_and_columns_of_few_values_learn_what_they_learn_with_numpy(value: float) -> None:
+    dataset = example_rows(PRESET, MSE(), ROWS)
+    dataset.X[:, 2] = dataset.X[:, 2] > 0.5  # two values
+    dataset.X[:, 3] = 7.0
+    outside = dataset.X.copy()
+    outside[5, 0] = value
+    arguments = arguments_of(PRESET, optimizer=Sgd(), schedule=ConstantRate(initial=1e-12))
+    found = []
+    for backend in ("numba", "numpy"):
+        state = fresh(replace(arguments, backend=backend), dataset)  # the bins are those of the rows without `value`
+        reports = list(fit(replace(arguments, backend=backend), state, replace(dataset, X=outside)))
+        found.append([report.loss for report in reports if isinstance(report, EpochReport)])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-5)
+
+
 @given(
     widths=st.lists(st.integers(1, 9), max_size=3),
     kinds=st.lists(st.sampled_from(["tanh", "sigmoid", "relu", "identity", "leaky_relu"]), min_size=3, max_size=3),
@@ -181,69 +266,47 @@ def test_any_plain_network_learns_what_it_learns_with_numpy(
 
 
 def test_one_compilation_does_for_every_training() -> None:
-    for network in (NETWORKS["linear"], network_of(4, outputs=3)):
+    for network in (NETWORKS["linear"], network_of(4, outputs=3), PRESET, preset_network(outputs=3)):
         for loss in (MSE(), CrossEntropy()):
             for parts in (1, 2):
                 dataset = example_rows(network, loss, ROWS, weighted=parts == 1)
                 trained(arguments_of(network, loss, epochs=1, n_shards=parts, optimizer=Sgd()), dataset)
                 trained(arguments_of(network, loss, epochs=1, n_shards=parts, clip_norm=1.0, l1=1.0), dataset)
     assert len(kernels.train_batches.signatures) == 1  # type: ignore[attr-defined]
-    assert len(kernels.gradient.signatures) == 1  # type: ignore[attr-defined]
-
-
-class Kept:
-    """Loops that were kept on disk and are not to be read while a file of theirs is there."""
-
-    def __init__(self, folder: Path) -> None:
-        self.stats = SimpleNamespace(cache_path=str(folder))
-        self.folder, self.calls = folder, 0
-
-    def __call__(self, *arguments: Any) -> None:
-        self.calls += 1
-        if list(self.folder.glob("kernels.*")):
-            raise EOFError
-
-
-def test_compiled_loops_that_cannot_be_read_are_removed_and_compiled_anew(tmp_path: Path) -> None:
-    for name in ("kernels.train_batches-9.py311.nbi", "kernels.sgd-8.py311.1.nbc", "other.f-1.py311.nbi", "layers.pyc"):
-        (tmp_path / name).write_bytes(b"")
-    loop = Kept(tmp_path)
-    compiled._warm_up(loop, 1, 2)
-    assert loop.calls == 2
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["layers.pyc", "other.f-1.py311.nbi"]
-    compiled._warm_up(loop)
-    assert loop.calls == 3
-
-
-def test_errors_of_the_compiled_loops_are_raised(tmp_path: Path) -> None:
-    loop = Kept(tmp_path / "none")
-    loop.__class__ = type("Wrong", (Kept,), {"__call__": lambda self: 1 / 0})
-    with pytest.raises(ZeroDivisionError):
-        compiled._warm_up(loop)
 
 
 # --- backward is the derivative of forward
 
 
+def compiled_gradient(arguments: TrainingArguments, parameters: Parameters, batches: Batches) -> float:
+    """The loss of the first batch; its gradient is in the parameters' `grad`."""
+    inputs, rows = compiled.kernel_inputs(arguments, batches), batches.batch_size
+    state = replace(fresh(arguments), parameters=parameters)
+    return compiled.bind_gradient(arguments, inputs, parameters, batches, slice(0, rows), rows, state, 0)(0)
+
+
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
 @pytest.mark.parametrize(("loss", "outputs"), [(MSE(), 2), (CrossEntropy(label_smoothing=0.1), 1), (CrossEntropy(), 4)])
-@pytest.mark.parametrize("layers", [[], SMOOTH, [dense(6, "relu"), dense(5, "leaky_relu", bias=False)]])
+@pytest.mark.parametrize("name", ["linear", "smooth", "relu", "preset"])
 def test_the_gradient_is_the_derivative_of_the_loss_in_float64(
-    layers: list[Any], loss: LossBase, outputs: int, weighted: bool
+    name: str, loss: LossBase, outputs: int, weighted: bool
 ) -> None:
-    network, n = network_of(*layers, outputs=outputs), 11
-    double = network_of(*layers, outputs=outputs, precision="float64")
+    network, n = {**NETWORKS, "preset": PRESET}[name].model_copy(update={"n_outputs": outputs}), 11
+    network = Network.model_validate(network.model_dump())
+    double = Network.model_validate(network.model_dump() | {"precision": "float64"})
     dataset = example_rows(network, loss, n, weighted=weighted)
     parameters = network.initialize(np.random.default_rng(3))
+    network.init_from_data(parameters, dataset.X, dataset.codes, np.random.default_rng(5))
     batches = Batches(dataset, n, np.random.default_rng(4))
     batches.shuffle()
-    told = compiled.kernel_inputs(arguments_of(network, loss), batches)
-    value = sum(compiled.bind_gradient(told, parameters, batches, span, n)(0) for span in split_evenly(n, 1))
+    value = compiled_gradient(arguments_of(network, loss), parameters, batches)
 
     exact = double.layout.empty("float64")
     exact.theta[...] = parameters.theta
+    exact.statistics[...] = parameters.statistics
     bound = double.bind(exact, n, training=TrainingContext(np.random.default_rng(0)))
     bound.X[...] = dataset.X[batches.order]
+    bound.codes[...] = dataset.codes[batches.order]
     w = None if dataset.weights is None else dataset.weights[batches.order].astype(float)
     y = dataset.y[batches.order]
     head = loss.bind(bound.Z, y.astype(float) if loss.task == "regression" else y, w)
@@ -266,20 +329,29 @@ def test_the_gradient_is_the_derivative_of_the_loss_in_float64(
 
 CUT = arguments_of(network_of(*SMOOTH, outputs=3), CrossEntropy(), optimizer=AdamW(), l2=1e-3, clip_norm=1.0)
 EXAMPLES = example_rows(CUT.network, CUT.loss, ROWS, weighted=True)
+DROPPING = arguments_of(
+    preset_network(dropout=0.3, outputs=3), CrossEntropy(), optimizer=AdamW.model_validate(GROUPS), epochs=4
+)
+BOTH = pytest.mark.parametrize("cut", [CUT, DROPPING], ids=["plain", "preset"])
+
+
+def examples_of(arguments: TrainingArguments) -> Dataset:
+    return example_rows(arguments.network, arguments.loss, ROWS, weighted=True)
 
 
 @pytest.mark.parametrize("schedule", [ConstantRate(initial=0.01), CosineRate(initial=0.05, warmup_steps=7)])
 @pytest.mark.parametrize("ahead", [2, 3, 5, 10**9])
-def test_stretches_of_any_length_give_the_same_bits(ahead: int, schedule: Any) -> None:
-    arguments = replace(CUT, schedule=schedule, epochs=8)
+@BOTH
+def test_stretches_of_any_length_give_the_same_bits(cut: TrainingArguments, ahead: int, schedule: Any) -> None:
+    arguments, examples = replace(cut, schedule=schedule, epochs=8), examples_of(cut)
     asked: list[int] = []
 
     def after_batch(step: int) -> LoopSignal:
         asked.append(step)
         return LoopSignal.CONTINUE
 
-    state, reports = trained(arguments, EXAMPLES, max_batches=lambda step: ahead, after_batch=after_batch)
-    one, expected = trained(arguments, EXAMPLES)
+    state, reports = trained(arguments, examples, max_batches=lambda step: ahead, after_batch=after_batch)
+    one, expected = trained(arguments, examples)
     assert bits(state) == bits(one)
     assert reports == expected
     assert len(asked) < 48  # so they were stretches
@@ -287,37 +359,42 @@ def test_stretches_of_any_length_give_the_same_bits(ahead: int, schedule: Any) -
 
 
 @PARTS
-def test_the_same_seed_gives_the_same_bits(parts: int) -> None:
-    arguments = replace(CUT, n_shards=parts)
-    assert bits(trained(arguments, EXAMPLES)[0]) == bits(trained(arguments, EXAMPLES)[0])
+@BOTH
+def test_the_same_seed_gives_the_same_bits(cut: TrainingArguments, parts: int) -> None:
+    arguments, examples = replace(cut, n_shards=parts), examples_of(cut)
+    assert bits(trained(arguments, examples)[0]) == bits(trained(arguments, examples)[0])
 
 
 @pytest.mark.parametrize("parts", [2, 3])
-def test_the_bits_do_not_depend_on_the_number_of_threads(parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@BOTH
+def test_the_bits_do_not_depend_on_the_number_of_threads(
+    cut: TrainingArguments, parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = []
     for threads in (1, 2, 3):
         monkeypatch.setattr(loop, "available_cpus", lambda threads=threads: threads)
-        found.append(bits(trained(replace(CUT, n_shards=parts), EXAMPLES)[0]))
+        found.append(bits(trained(replace(cut, n_shards=parts), examples_of(cut))[0]))
     assert found[0] == found[1] == found[2]
 
 
-def resumed(arguments: TrainingArguments, state: TrainState) -> tuple[TrainState, list[EpochReport]]:
+def resumed(arguments: TrainingArguments, state: TrainState, dataset: Dataset) -> tuple[TrainState, list[EpochReport]]:
     """From what a file would bring back."""
     snapshot, other = state.snapshot().copy(), fresh(arguments)
     other.restore(Snapshot(snapshot.arrays, json.loads(json.dumps(snapshot.metadata))))
-    events = fit(arguments, other, EXAMPLES, max_batches=lambda step: 4)
+    events = fit(arguments, other, dataset, max_batches=lambda step: 4)
     return other, [replace(event, seconds=0.0) for event in events if isinstance(event, EpochReport)]
 
 
 @PARTS
-def test_stopped_at_any_step_and_resumed_it_ends_in_the_same_bits(parts: int) -> None:
-    arguments = replace(CUT, n_shards=parts)
-    whole, expected = trained(arguments, EXAMPLES)
-    state, reports = fresh(arguments), 0
-    for event in fit(arguments, state, EXAMPLES, after_batch=lambda step: LoopSignal.CHECKPOINT):
+@BOTH
+def test_stopped_at_any_step_and_resumed_it_ends_in_the_same_bits(cut: TrainingArguments, parts: int) -> None:
+    arguments, examples = replace(cut, n_shards=parts), examples_of(cut)
+    whole, expected = trained(arguments, examples)
+    state, reports = fresh(arguments, examples), 0
+    for event in fit(arguments, state, examples, after_batch=lambda step: LoopSignal.CHECKPOINT):
         reports += isinstance(event, EpochReport)
         assert isinstance(event, EpochReport | CheckpointDue)
-        other, rest = resumed(arguments, state)
+        other, rest = resumed(arguments, state, examples)
         assert bits(other) == bits(whole)
         assert rest == expected[reports:]
     assert bits(state) == bits(whole)
@@ -335,6 +412,25 @@ def test_a_pause_is_met_at_its_very_step(interval: int) -> None:
 
     trained(CUT, EXAMPLES, after_batch=after_batch, max_batches=lambda step: interval - step % interval)
     assert met == list(range(interval, 25, interval))
+
+
+def test_dropout_draws_anew_in_every_step_layer_and_shard_and_ends_with_its_schedule() -> None:
+    network = preset_network(dropout=0.5)
+    dataset = example_rows(network, MSE(), 8)
+    state = fresh(arguments_of(network, n_shards=2), dataset)
+    batches = Batches(dataset, 8, np.random.default_rng(0))
+    arguments = arguments_of(network, n_shards=2)
+    inputs = compiled.kernel_inputs(arguments, batches)
+
+    def value(step: int, progress: float, shard: int = 0) -> float:
+        state.step = step
+        state.progress.fill(progress)
+        gradient = compiled.bind_gradient(arguments, inputs, state.parameters, batches, slice(0, 8), 8, state, shard)
+        return gradient(0)
+
+    assert len({value(step, 0.0, shard) for step in range(4) for shard in (0, 1)}) == 8
+    assert value(2, 0.0) == value(2, 0.3)
+    assert len({value(step, 1.0, shard) for step in range(4) for shard in (0, 1)}) == 1
 
 
 # --- what diverges

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from nncli.nn.activations import ElementwiseActivation
-from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import Layer
 from nncli.nn.losses import MSE, CrossEntropy, Loss, LossBase
 from nncli.nn.network import Network
@@ -25,7 +24,8 @@ from nncli.training.compiled.support import (
 from tests.cli.support import ROOT
 from tests.unions import members, tag
 
-KNOWN_ACTIVATIONS = {"identity", "relu", "leaky_relu", "sigmoid", "tanh"}
+KNOWN_ACTIVATIONS = {"identity", "relu", "leaky_relu", "sigmoid", "tanh", "elu", "selu", "gelu", "silu", "mish"}
+KNOWN_LAYERS = {"dense", "scale", "activation", "parametric_activation", "dropout"}
 KNOWN_LOSSES = {"mse", "cross_entropy"}
 KNOWN_OPTIMIZERS = {"sgd", "adam", "adamw"}
 
@@ -48,13 +48,9 @@ def test_an_activation_is_known_or_named(cls: Any) -> None:
 def test_a_layer_is_known_or_named(cls: Any) -> None:
     needs: dict[str, Any] = {"dense": {"units": 2}, "residual": {"layers": [4]}}
     needs |= {name: {"activation": "relu"} for name in ("activation", "parametric_activation")}
-    expected = None if cls is Dense else f"a layer of type {tag(cls)}"
-    assert found(network_of(4, {"type": tag(cls)} | needs.get(tag(cls), {}))) == expected
-
-
-def test_the_parametrization_ntk_is_named() -> None:
-    assert found(network_of(Dense(units=4, parametrization="ntk"))) == "the parametrization ntk"
-    assert found(network_of(Dense(units=4, parametrization="standard"))) is None
+    expected = None if tag(cls) in KNOWN_LAYERS else f"a layer of type {tag(cls)}"
+    line = {"type": "dense", "units": 4, "activation": "identity"}
+    assert found(network_of(line, {"type": tag(cls)} | needs.get(tag(cls), {}))) == expected
 
 
 @pytest.mark.parametrize("cls", members(Loss), ids=tag)
@@ -70,9 +66,8 @@ def test_an_optimizer_is_known_or_named(cls: Any) -> None:
 @pytest.mark.parametrize(
     ("optimizer", "expected"),
     [
-        (AdamW.model_validate({"param_groups": {"bias": {"lr_multiplier": 0.1}}}), "an optimizer with groups"),
-        (AdamW(decay_schedule="flat_cosine"), "a decay_schedule of flat_cosine"),
-        (AdamW(decay_schedule="constant"), None),
+        (AdamW.model_validate({"param_groups": {"bias": {"lr_multiplier": 0.1}}}), None),
+        (AdamW(decay_schedule="flat_cosine"), None),
     ],
 )
 def test_an_unsupported_option_of_an_optimizer_is_named(optimizer: OptimizerBase, expected: str | None) -> None:
@@ -85,12 +80,14 @@ def test_an_unsupported_option_of_an_optimizer_is_named(optimizer: OptimizerBase
         ({}, None),
         ({"precision": "float64"}, "precision float64"),
         ({"output_activation": "sigmoid"}, "an output_activation"),
-        ({"embeddings": [{"name": "a", "n_embeddings": 3, "width": 2}]}, "embeddings"),
-        ({"numeric_features": [0], "numeric_embedding": "periodic"}, "embeddings"),
-        ({"numeric_features": [0]}, None),
-        ({"output_parametrization": "ntk"}, "the parametrization ntk"),
+        ({"embeddings": [{"name": "a", "n_embeddings": 3, "width": 2}]}, None),
+        ({"numeric_features": [0], "numeric_embedding": "piecewise_linear"}, None),
+        ({"numeric_features": [0], "numeric_embedding": "periodic"}, "a numeric_embedding of type periodic"),
+        ({"numeric_features": [], "numeric_embedding": "periodic"}, None),
+        ({"output_parametrization": "ntk"}, None),
         ({"output_parametrization": "standard", "output_init": "data_dependent"}, None),
-        ({"n_features": 0, "embeddings": [{"name": "a", "n_embeddings": 3, "width": 2}]}, "embeddings"),
+        ({"n_features": 0, "embeddings": [{"name": "a", "n_embeddings": 3, "width": 2}]}, None),
+        ({"n_features": 0}, "a network without inputs"),
     ],
 )
 def test_an_unsupported_option_of_a_network_is_named(options: dict[str, Any], expected: str | None) -> None:
@@ -103,6 +100,17 @@ def test_compiling_is_worthwhile_from_enough_steps_on() -> None:
     assert is_worthwhile(network, 32, 10**6)
     assert is_worthwhile(network, 32, int(STARTUP_SECONDS / backend.SECONDS_SAVED_PER_STEP))
     assert is_worthwhile(network_of(512), 4096, 3 * 10**4) > is_worthwhile(network_of(4), 4, 3 * 10**4)
+
+
+def test_compiling_is_worthwhile_sooner_where_values_are_embedded_or_masked() -> None:
+    line, dropout = {"type": "dense", "units": 64, "activation": "relu"}, {"type": "dropout", "rate": 0.1}
+    embedding = {"embeddings": [{"name": "a", "n_embeddings": 3, "width": 64}]}
+    plain = network_of(line)
+    steps = next(steps for steps in range(1, 10**6, 1000) if is_worthwhile(plain, 32, steps))
+    for network in (network_of(line, dropout), network_of(line, **embedding)):
+        assert is_worthwhile(network, 32, steps * 9 // 10)
+        assert not is_worthwhile(network, 32, 10)
+    assert not is_worthwhile(plain, 32, steps * 9 // 10)
 
 
 def test_compiling_is_not_worthwhile_for_long_steps() -> None:

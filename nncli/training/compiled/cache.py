@@ -1,0 +1,89 @@
+"""Numba's cache of the compiled loops on disk: what is outdated, what is damaged, and one compilation at a time.
+
+Numba compares a cached function with the file it is written in, but not with the files of the functions that it calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+SOURCES = Path(__file__).parent
+SECONDS_TO_COMPILE = 120.0
+"""Seconds after which a process compiles by itself, rather than wait longer for another one."""
+
+
+def _changed() -> float:
+    """The time of the latest change to a source of the loops."""
+    return max(source.stat().st_mtime for source in SOURCES.glob("*.py"))
+
+
+def _cached(loop: Any, kind: str = "nb?") -> Iterator[Path]:
+    """The cached files of all loops, in the folder of `loop`."""
+    for source in SOURCES.glob("*.py"):
+        yield from Path(loop.stats.cache_path).glob(f"{source.stem}.*.{kind}")
+
+
+def is_cached(loop: Any) -> bool:
+    """Whether `loop` is compiled in this process, or on disk by the present sources."""
+    if loop.signatures:
+        return True
+    with suppress(OSError):
+        mine = (file for file in _cached(loop, "nbc") if f".{loop.__name__}-" in file.name)
+        return max((file.stat().st_mtime for file in mine), default=0.0) > _changed()
+    return False
+
+
+def remove_outdated(loop: Any) -> None:
+    """Remove the files of all loops that are older than a source."""
+    with suppress(OSError):
+        changed = _changed()
+        for file in _cached(loop):
+            with suppress(OSError):
+                if file.stat().st_mtime <= changed:
+                    file.unlink()
+
+
+def warm_up(loop: Any, call: Callable[[], object]) -> None:
+    """Compile `loop`, or load it from the cache, by a `call` that does nothing.
+
+    Processes that begin at the same time compile it once. Cache files that cannot be read, for example after a power
+    failure, are removed and compiled again.
+    """
+    if is_cached(loop):
+        _call(loop, call)
+        return
+    with _one_at_a_time(Path(loop.stats.cache_path)):
+        if not is_cached(loop):
+            remove_outdated(loop)
+        _call(loop, call)
+
+
+def _call(loop: Any, call: Callable[[], object]) -> None:
+    try:
+        call()
+    except Exception:
+        for file in _cached(loop):
+            with suppress(OSError):
+                file.unlink()
+        call()
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait for other processes that compile into the folder; for no longer than a compilation takes."""
+    lock = FileLock(folder / "nncli.lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(SECONDS_TO_COMPILE)
+    except (OSError, Timeout, NotImplementedError):
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
