@@ -18,7 +18,7 @@ def check_sizes(config: Config, split: SplitTable) -> list[Finding]:
         message = f"batch_size {config.batch_size:,} exceeds the {count(rows, 'training row', 'training rows')}"
         hint = "Set batch_size: full for one step per epoch, or a smaller number for more steps."
         findings.append(Finding("warning", FindingCode.BATCH_SIZE, Location(key="batch_size"), message, hint))
-    if config.members > 1 and config.bagging_mode != "seeds":
+    if config.is_ensemble and config.bagging_mode != "seeds":
         validation += rows  # each row is a validation row of some member
     location = Location(key="validation")
     if not validation:

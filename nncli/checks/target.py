@@ -26,8 +26,8 @@ BALANCED_METRICS = ("roc_auc", "balanced_accuracy", "macro_f1", "f1", "precision
 
 def folds_of(config: Config) -> int:
     """The number of folds, 0 without folds."""
-    if config.members > 1 and config.bagging_mode == "folds":
-        return config.members
+    if config.is_ensemble and config.bagging_mode == "folds":
+        return config.n_members
     return config.validation.folds if isinstance(config.validation, Fold) else 0
 
 

@@ -62,7 +62,7 @@ QualityOfPreset: TypeAlias = Annotated[
     Quality | None,
     typer.Option(
         "--quality",
-        help="fast: one network; balanced: an ensemble of 8 (default); best: an ensemble of 20.",
+        help="fast: one network; balanced: an ensemble of up to 8 (default); best: an ensemble of 20.",
         rich_help_panel=TRAINING,
     ),
 ]

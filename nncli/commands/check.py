@@ -19,6 +19,7 @@ from nncli.errors import ConfigError, ConfigIssue, DataError, Location, UsageErr
 from nncli.findings import Finding, FindingCode, of_error, ordered
 from nncli.pipeline.ensemble.member_config import check_members, member_config
 from nncli.pipeline.parallel.executor import workers_for
+from nncli.pipeline.prepare.auto_values import resolve_members
 from nncli.pipeline.prepare.execution import choose_execution
 from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
 from nncli.utils.logs import log_duration
@@ -112,19 +113,21 @@ def _with_line(path: str | Path, assignments: Sequence[str], finding: Finding) -
 
 def _check(config: Config, on_stage: Callable[[str], None]) -> CheckResult:
     findings: list[Finding] = []
-    member = config
-    if config.members > 1:
+    if config.is_ensemble:
         try:
             check_members(config)
         except ConfigError as error:
             findings += of_error(error)
-        member = member_config(config, 0, Path(), workers_for(config.members, config.workers))
     with log_duration("checking the table"):
         report = check_table(config, on_stage)
     findings += report.findings
     result = CheckResult(ordered(findings), config.data.path)
     if not report.trainable:
         return result
+    config = resolve_members(config, report.rows)
+    member = config
+    if config.is_ensemble:
+        member = member_config(config, 0, Path(), workers_for(config.n_members, config.workers))
     with Scratch() as scratch:
         return _with_network(result, config, _readable(member, report), scratch, on_stage)
 
@@ -162,7 +165,7 @@ def _with_network(
     execution, of_execution = choose_execution(prepared)
     network = NetworkSize.of(prepared)
     findings = [*result.findings, *prepared.findings, *([of_execution] if of_execution else [])]
-    workers = workers_for(config.members, config.workers)
+    workers = workers_for(config.n_members, config.workers)
     short = _memory_finding(network, workers)
     if short is not None:
         return replace(result, findings=ordered([*findings, short]), network=network)
@@ -221,10 +224,10 @@ def _estimate(
     seconds = arguments.epochs * (steps * trial.seconds_per_step + trial.validation_seconds)
     return Estimate(
         memory_bytes=_total_memory(network, workers),
-        seconds=seconds * ceil(config.members / workers),
+        seconds=seconds * ceil(config.n_members / workers),
         epochs=arguments.epochs,
         steps_per_epoch=steps,
-        members=config.members,
+        members=config.n_members,
         workers=workers,
         may_stop_early=arguments.patience is not None,
     )

@@ -12,6 +12,8 @@ from nncli.config.schema import Config
 from nncli.config.yaml.writer import dump_with_comments
 from nncli.data.store.scratch import Scratch
 from nncli.pipeline.ensemble.member_config import check_members, member_config
+from nncli.pipeline.prepare.auto_values import resolve_members
+from nncli.pipeline.prepare.load import load_labeled_rows
 from nncli.pipeline.prepare.prepare import prepare
 
 RESOLVED_KEYS = ("data", "encoding", "layers", "numeric_embedding", "loss", "learning_rate", "batch_size", "epochs")
@@ -50,13 +52,14 @@ def _written(config: Config) -> dict[str, object]:
 
 def resolve(config: Config) -> Config:
     """The configuration with the values that a training determines from the table."""
-    member = config
-    if config.members > 1:
-        check_members(config)
-        member = member_config(config, 0, Path(), 1)
     with Scratch() as scratch:
+        if config.is_ensemble:
+            check_members(config)
+        if config.members == "auto":
+            config = resolve_members(config, len(load_labeled_rows(config, config.data.path, scratch)))
+        member = member_config(config, 0, Path(), 1) if config.is_ensemble else config
         resolved = prepare(member, scratch).config
     update = {key: getattr(resolved, key) for key in RESOLVED_KEYS}
-    if config.members == 1:
+    if not config.is_ensemble:
         update["calibration"] = resolved.calibration
     return config.model_copy(update=update)

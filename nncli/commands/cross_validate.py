@@ -136,18 +136,19 @@ def cross_validation_events(
     if config.data.time is not None and repeats > 1:
         raise UsageError("with data.time the folds are the same every time", hint="Leave --repeats out.")
     check_table(config)
-    if config.members > 1:
+    if config.is_ensemble:
         check_members(config)
     parent = existing_parent(wanted)
     with Scratch() as scratch:
         data = EnsembleData.of(config, scratch)
+        config = data.config
         for fold in range(folds):
             _ = data.without(
                 Fold(folds=folds, fold=fold, seed=config.seed)
             ).excluded_rows  # raises an error before any training
         data = _checked(data, findings)
         run, record = start_record(wanted, config, folds, repeats)
-        tasks = f"{FOLDS}/*" if config.members == 1 else f"{FOLDS}/*/{MEMBERS}/*"
+        tasks = f"{FOLDS}/*" if not config.is_ensemble else f"{FOLDS}/*/{MEMBERS}/*"
         with run.locked() as run, removed_if_untrained(run.path, tasks, parent):
             yield from _cross_validate(data, run, record, command, stop, scheduler)
 
@@ -191,13 +192,13 @@ def _cross_validate(
     config, path = data.config, run.path.absolute()
     fold_data = [data.without(fold) for fold in record.of(config.seed)]
     paths = [path / FOLDS / str(i + 1) for i in range(len(fold_data))]
-    count = len(fold_data) * config.members
+    count = len(fold_data) * config.n_members
     at_a_time = 1 if scheduler else workers_for(count, config.workers)
     ensemble_runs: list[EnsembleRun] = []
     with ExitStack() as stack:
         tasks: list[TrainingTask] = []
         for one, folder in zip(fold_data, paths, strict=True):
-            if config.members == 1:
+            if not config.is_ensemble:
                 tasks.append(
                     TrainingTask(
                         len(tasks), as_subtask(one.config, output=str(folder), at_a_time=at_a_time), str(folder)

@@ -83,7 +83,7 @@ def train_events(
         raise UsageError("assignments go with the path of a configuration, not with a Config")
     path = Path(output or config.output or "runs/model")
     check_run_name(path)
-    if config.members > 1:
+    if config.is_ensemble:
         from nncli.pipeline.ensemble.train import train_ensemble
 
         yield from train_ensemble(config, path, command, stop, scheduler, findings)

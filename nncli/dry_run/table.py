@@ -17,6 +17,7 @@ from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
 from nncli.errors import ConfigError, DataError
 from nncli.findings import Finding, of_error, ordered
+from nncli.pipeline.prepare.auto_values import resolve_members
 from nncli.pipeline.prepare.fit import infer_loss
 from nncli.pipeline.prepare.load import load_labeled_rows
 from nncli.pipeline.prepare.split import load_validation_file, split_indices
@@ -28,7 +29,7 @@ class TableReport:
     """The findings of a table, errors first.
 
     A training would refuse the features `unusable` and ignore the features `empty`. `trainable` says whether a training
-    on the rest could start.
+    on the rest could start. The table has so many `rows` with a target.
     """
 
     findings: tuple[Finding, ...]
@@ -36,6 +37,7 @@ class TableReport:
     unusable: tuple[str, ...] = ()
     empty: tuple[str, ...] = ()
     trainable: bool = False
+    rows: int = 0
 
 
 def check_table(config: Config, on_stage: Callable[[str], None] = lambda line: None) -> TableReport:
@@ -53,13 +55,14 @@ def check_table(config: Config, on_stage: Callable[[str], None] = lambda line: N
             table = load_labeled_rows(config, config.data.path, scratch)
         except (ConfigError, DataError) as error:
             return TableReport(of_error(error))
+        config = resolve_members(config, len(table))
         trial = _split(config, table, scratch)
         n = len(feature_names(config, trial.split))
         on_stage(f"checking {n:,} column{'' if n == 1 else 's'}")
         features = check_features(config, trial.split, trial.targets)
         sizes = check_sizes(config, trial.split) if trial.trainable else []
         findings = ordered([*trial.findings, *features.findings, *sizes])
-        return TableReport(findings, features.profiles, features.unusable, features.empty, trial.trainable)
+        return TableReport(findings, features.profiles, features.unusable, features.empty, trial.trainable, len(table))
 
 
 @dataclass(frozen=True)

@@ -87,12 +87,12 @@ def _flat(resolved: ResolvedConfig) -> Iterator[tuple[str, str]]:
     config, document = resolved.config, resolved.config.model_dump(mode="json")
     if resolved.member is not None:
         document = _filled(document, resolved.member.model_dump(mode="json"))
-    if config.members == 1:
+    if not config.is_ensemble:
         del document["bagging"]
     else:
         document["bagging"] = config.bagging_mode
     if (loss := resolved.loss) is not None:
-        has_validation = config.validation != 0.0 or (config.members > 1 and config.bagging_mode != "seeds")
+        has_validation = config.validation != 0.0 or (config.is_ensemble and config.bagging_mode != "seeds")
         document["metric"] = monitor_name(config, loss.task, has_validation=has_validation)
         calibrates = config.calibration == "temperature" or (
             config.calibration == "auto" and loss.task == "classification" and has_validation

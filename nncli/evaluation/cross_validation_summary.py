@@ -56,7 +56,7 @@ class CrossValidationSummary:
     def facts(self) -> list[tuple[str, str]]:
         """What it is, as pairs of a name and a text."""
         repeats = f", repeated {self.repeats:,} times" if self.repeats > 1 else ""
-        members = f", each an ensemble of {self.config.members:,} networks" if self.config.members > 1 else ""
+        members = f", each an ensemble of {self.config.n_members:,} networks" if self.config.is_ensemble else ""
         return [
             ("cross-validation", str(self.path)),
             ("status", "done" if self.is_done else "not finished"),

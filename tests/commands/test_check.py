@@ -138,6 +138,12 @@ def test_an_unreachable_target_is_one_finding(folder: Path) -> None:
     assert codes(found.findings) == ["warning unreachable-target"]
 
 
+def test_the_number_of_members_is_estimated_from_the_rows(folder: Path) -> None:
+    found = of(folder, SOUND + "members: auto\nworkers: 1\n")
+    assert found.estimate is not None
+    assert found.estimate.members == 8
+
+
 def test_one_member_is_tried_and_all_members_are_estimated(folder: Path) -> None:
     one, several = of(folder, SOUND), of(folder, SOUND + "members: 4\nworkers: 1\n")
     assert several.findings == ()

@@ -9,6 +9,7 @@ import pytest
 from nncli.commands.config_show import resolve, show
 from nncli.config.loading import load_config
 from nncli.config.yaml.parser import parse
+from nncli.pipeline.prepare import auto_values
 from tests.cli.support import DATA
 
 CONFIG = f"data: {{path: {DATA}/penguins.csv, target: species}}\nlayers: [4]\nepochs: 2\n"
@@ -42,3 +43,12 @@ def test_resolved_values_come_from_the_table(config: Path) -> None:
     assert resolved.data.columns["island"] == "categorical"
     document = parse(show(config, resolved=True), "c.yaml").value
     assert document["loss"] is not None
+
+
+def test_the_number_of_members_comes_from_the_table(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_config(config, ["members=auto"]).members == "auto"
+    assert resolve(load_config(config, ["members=auto"])).members == 8
+    monkeypatch.setattr(auto_values, "MEMBERS", ((100, 8),))
+    monkeypatch.setattr(auto_values, "HELD_OUT_ROWS", 50)
+    resolved = resolve(load_config(config, ["members=auto"]))
+    assert (resolved.members, resolved.bagging) == (auto_values.MIN_MEMBERS, "seeds")

@@ -137,7 +137,11 @@ class Config(Spec):
         description="numpy, or numba for compiled loops (pip install 'nncli-train[fast]'). auto: numba where it is "
         "faster.",
     )
-    members: Members = Field(1, description="Number of networks in the ensemble, whose predictions are averaged.")
+    members: Literal["auto"] | Members = Field(
+        1,
+        description="Number of networks in the ensemble, whose predictions are averaged. auto: 8 for at most "
+        "20,000 rows, 4 for at most 200,000, and 3 for more, each of which holds out 20,000 rows of its own.",
+    )
     bagging: Literal["auto"] | Bagging = Field(
         "auto",
         description="How the members of an ensemble differ. folds: each leaves out a fold (from six members on, two "
@@ -174,6 +178,22 @@ class Config(Spec):
     def schedule(self) -> Schedule:
         """The learning rate schedule; the default is a constant that depends on the optimizer."""
         return self.learning_rate or ConstantRate(initial=self.optimizer.default_learning_rate)
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether there are several networks, or as many as the table calls for."""
+        return self.members == "auto" or self.members > 1
+
+    @property
+    def n_members(self) -> int:
+        """The number of networks.
+
+        Raises:
+            ValueError: it depends on the table.
+        """
+        if self.members == "auto":
+            raise ValueError("members: auto is not resolved")
+        return self.members
 
     @property
     def bagging_mode(self) -> Bagging:

@@ -72,7 +72,7 @@ def recorded_folds(run: Path, config: Config) -> int:
     """The number of folds of an ensemble in the directory `run`, as its first member records it."""
     path = run / member_folder(0) / CONFIG
     validation = load_config(path).validation if path.exists() else None
-    return validation.folds if isinstance(validation, Fold) else number_of_folds(config.members)
+    return validation.folds if isinstance(validation, Fold) else number_of_folds(config.n_members)
 
 
 def has_joint_epoch(config: Config) -> bool:
@@ -85,7 +85,7 @@ def has_joint_epoch(config: Config) -> bool:
 
 def member_config(config: Config, i: int, run: Path, at_a_time: int, folds: int | None = None) -> Config:
     """The configuration of member `i`, from 0, of the ensemble in the directory `run`, for training one network."""
-    folds = folds or number_of_folds(config.members)
+    folds = folds or number_of_folds(config.n_members)
     of_member: dict[str, Callable[[], object]] = {
         "folds": lambda: Fold(folds=folds, fold=i % folds, seed=config.seed),
         "seeds": lambda: config.validation,

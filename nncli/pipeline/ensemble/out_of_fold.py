@@ -26,6 +26,7 @@ from nncli.metrics.calibration import fit_temperature, smoothed_log_loss
 from nncli.model import Predictions
 from nncli.nn.losses import MIN_PROBABILITY, Loss
 from nncli.pipeline.ensemble.member_config import member_config, number_of_folds, recorded_folds
+from nncli.pipeline.prepare.auto_values import resolve_members
 from nncli.pipeline.prepare.fit import fit_classes, infer_loss
 from nncli.pipeline.prepare.load import load_labeled_rows
 from nncli.pipeline.prepare.record_rows import record_rows
@@ -61,10 +62,13 @@ class EnsembleData:
     def of(cls, config: Config, scratch: Scratch, *, all_columns: bool = False) -> EnsembleData:
         """Load the table that `config` names, with the columns that training needs, or with `all_columns`.
 
+        `members: auto` is resolved.
+
         Raises:
             ConfigError, DataError: as for a training.
         """
         table = load_labeled_rows(config, config.data.path, scratch, all_columns=all_columns)
+        config = resolve_members(config, len(table))
         target_columns = table.columns(config.data.target)
         loss, of_target = infer_loss(config, target_columns)
         target = (
@@ -81,7 +85,7 @@ class EnsembleData:
             *([of_target] if of_target else []),
             *(table_reading(validation_table.header) if validation_table is not None else ()),
         )
-        return cls(config, table, validation_table, target, loss, findings, number_of_folds(config.members))
+        return cls(config, table, validation_table, target, loss, findings, number_of_folds(config.n_members))
 
     def with_checks(self, findings: Sequence[Finding] = ()) -> EnsembleData:
         """A copy with further `findings` and the warnings about the rows, which are those of a split for one network.
@@ -102,7 +106,7 @@ class EnsembleData:
     @property
     def members(self) -> list[Config]:
         """The configuration of each member; only what concerns the rows is used."""
-        return [member_config(self.config, i, Path(), 1, self.folds) for i in range(self.config.members)]
+        return [member_config(self.config, i, Path(), 1, self.folds) for i in range(self.config.n_members)]
 
     @property
     def excluded_rows(self) -> npt.NDArray[np.int64]:

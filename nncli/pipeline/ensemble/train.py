@@ -80,12 +80,12 @@ def resume_ensemble(
 def _train(ensemble_run: EnsembleRun, stop: Callable[[], bool], scheduler: str | None) -> Generator[Event, None, None]:
     """Train the members and complete the run directory, also after an error or a signal."""
     clock, config, run = time.perf_counter(), ensemble_run.data.config, ensemble_run.run
-    tasks = ensemble_run.tasks(1 if scheduler else workers_for(config.members, config.workers))
+    tasks = ensemble_run.tasks(1 if scheduler else workers_for(config.n_members, config.workers))
     pool = TaskPool(
         tasks, ControlDirectory(run.path.absolute() / CONTROL_FOLDER), config.workers, scheduler, run.watched(stop)
     )
     try:
-        yield MembersStarted(run.path, config.members, pool.workers, ensemble_run.data.findings)
+        yield MembersStarted(run.path, config.n_members, pool.workers, ensemble_run.data.findings)
         with closing(pool.run()) as progress:
             yield from progress
         built = ensemble_run.finalize()
@@ -152,7 +152,7 @@ class EnsembleRun:
         """The training of each member, numbered from `first`; `at_a_time` of them share the memory."""
         path = self.run.path.absolute()
         config, folds = self.data.config, self.data.folds
-        members = [member_config(config, i, path, at_a_time, folds) for i in range(config.members)]
+        members = [member_config(config, i, path, at_a_time, folds) for i in range(config.n_members)]
         return [
             TrainingTask(first + i, member, str(path / member_folder(i)), has_joint_epoch(config))
             for i, member in enumerate(members)

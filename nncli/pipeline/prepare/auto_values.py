@@ -26,8 +26,25 @@ MAX_EMBEDDED = 500
 """Numeric columns up to which they are embedded; more need long steps, and predict worse."""
 TOTAL_EMBEDDING, MIN_EMBEDDING, MAX_EMBEDDING = 256, 4, 16
 """Approximate total width of all numeric embeddings, and the bounds on the width of one."""
+MEMBERS = ((20_000, 8), (200_000, 4))
+"""(rows at most, members): of the gain of averaging many members, 8 have 7/8 and 4 have 3/4."""
+MIN_MEMBERS, HELD_OUT_ROWS = 3, 20_000
+"""Members beyond, and the rows that each then holds out; a fold would be more than choosing the epoch needs."""
 PEAKS: dict[Task, float] = {"regression": 0.12, "classification": 0.04}
 """Peak learning rates. Holzmüller, Grinsztajn and Steinwart, 2024, use 0.2 and 0.04; see docs/accuracy.md."""
+
+
+def resolve_members(config: Config, rows: int) -> Config:
+    """The configuration with `members: auto` resolved for a table of a number of rows."""
+    if config.members != "auto":
+        return config
+    members = next((members for max_rows, members in MEMBERS if rows <= max_rows), None)
+    if members is not None:
+        return config.model_copy(update={"members": members})
+    update: dict[str, object] = {"members": MIN_MEMBERS}
+    if config.bagging_mode == "folds" and config.bagging == "auto":
+        update |= {"bagging": "seeds", "validation": HELD_OUT_ROWS / rows}
+    return config.model_copy(update=update)
 
 
 def batch_rows(config: Config, rows: int) -> int:

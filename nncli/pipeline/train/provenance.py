@@ -170,7 +170,7 @@ def new_manifest(
         validation_rows=validation_rows,
         features=features,
         parameters=parameters,
-        members=config.members,
+        members=config.n_members,
         epochs=0,
         best_epoch=0,
         fingerprint=fingerprint(config, execution),

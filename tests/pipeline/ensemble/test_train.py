@@ -16,6 +16,7 @@ from nncli.config.loading import load_config
 from nncli.data.io.readers import read_table
 from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.errors import ConfigError, DataError, RunError, UsageError
+from nncli.pipeline.prepare import auto_values
 from nncli.pipeline.train.events import Finished, MembersProgress, MembersStarted
 from nncli.runs.loader import read_model
 from nncli.runs.manifest import CONFIG, HISTORY, METRICS, MODEL, WEIGHTS
@@ -61,6 +62,20 @@ def test_a_member_is_an_ordinary_run_on_its_fold_with_its_seed(run: Path, tmp_pa
     again = train(members(run)[1] / CONFIG, output=tmp_path / "again").run
     alone, together = (pl.read_csv(path / HISTORY).drop("seconds", "is_best") for path in (again, members(run)[1]))
     assert alone.equals(together)  # the ensemble chooses the epoch, nothing else
+
+
+@pytest.mark.parametrize(("limits", "bagging"), [(((1_000, 2),), "auto"), ((), "seeds")])
+def test_an_automatic_number_of_members_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: tuple[tuple[int, int], ...], bagging: str
+) -> None:
+    monkeypatch.setattr(auto_values, "MEMBERS", limits)
+    monkeypatch.setattr(auto_values, "HELD_OUT_ROWS", 50)
+    run = train(written(tmp_path), assignments=["members=auto", "epochs=1", "workers=1"], output=tmp_path / "run").run
+    config = load_config(run / CONFIG)
+    assert (config.members, config.bagging) == (2 if limits else auto_values.MIN_MEMBERS, bagging)
+    assert len(members(run)) == Run.open(run).load_manifest().members == config.members
+    if not limits:
+        assert [Run.open(member).load_manifest().validation_rows for member in members(run)] == [50] * 3
 
 
 def test_a_moved_ensemble_predicts_the_same(run: Path, copy: Path) -> None:

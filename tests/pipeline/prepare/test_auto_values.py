@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.config.schema import Config
+from nncli.config.schema import Config, ValidationFile
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import Residual
 from nncli.nn.losses import MSE, CrossEntropy
@@ -16,18 +16,21 @@ from nncli.nn.numeric_embeddings import Periodic, PiecewiseLinear
 from nncli.optim.schedules import ConstantRate, CoslogRate
 from nncli.pipeline.prepare.auto_values import (
     BATCHES,
+    HELD_OUT_ROWS,
     MAX_BATCH,
     MAX_EMBEDDED,
     MAX_EPOCHS,
     MAX_FEATURES,
     MAX_ROW_VISITS,
     MIN_EPOCHS,
+    MIN_MEMBERS,
     PEAKS,
     batch_rows,
     epochs_of,
     max_features_of,
     resolve_embedding,
     resolve_layers,
+    resolve_members,
     schedule_of,
 )
 
@@ -94,6 +97,35 @@ def test_many_numeric_columns_are_not_embedded() -> None:
     left_open = PiecewiseLinear(width="auto")
     assert resolve_embedding(left_open, MAX_EMBEDDED) is not None
     assert resolve_embedding(left_open, MAX_EMBEDDED + 1) is None
+
+
+def test_large_tables_have_fewer_members() -> None:
+    left_open = config(members="auto")
+    assert [resolve_members(left_open, rows).members for rows in (10, 20_000, 20_001, 200_000)] == [8, 8, 4, 4]
+    assert resolve_members(left_open, 200_000).bagging_mode == "folds"
+
+
+def test_members_of_a_very_large_table_hold_out_a_fixed_number_of_rows() -> None:
+    many = resolve_members(config(members="auto"), 1_000_000)
+    assert (many.members, many.bagging_mode, many.validation) == (MIN_MEMBERS, "seeds", HELD_OUT_ROWS / 1_000_000)
+    folds = resolve_members(config(members="auto", bagging="folds", validation=0.3), 1_000_000)
+    assert (folds.members, folds.bagging, folds.validation) == (MIN_MEMBERS, "folds", 0.3)
+    of_file = resolve_members(config(members="auto", validation={"path": "v.csv"}), 1_000_000)
+    assert (of_file.members, of_file.validation) == (MIN_MEMBERS, ValidationFile(path="v.csv"))
+
+
+@pytest.mark.parametrize("members", [1, 20])
+def test_a_written_number_of_members_is_kept(members: int) -> None:
+    written = config(members=members)
+    assert resolve_members(written, 10**6) is written
+    assert (written.n_members, written.is_ensemble) == (members, members > 1)
+
+
+def test_an_unresolved_number_of_members_is_an_ensemble_of_unknown_size() -> None:
+    left_open = config(members="auto")
+    assert left_open.is_ensemble
+    with pytest.raises(ValueError, match="not resolved"):
+        left_open.n_members  # noqa: B018 - asked for its ValueError
 
 
 def test_only_an_automatic_number_of_features_is_resolved() -> None:
