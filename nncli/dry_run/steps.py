@@ -16,7 +16,7 @@ from nncli.errors import Location
 from nncli.findings import Finding, FindingCode
 from nncli.nn.layers.base import TrainingContext
 from nncli.nn.parameters import Parameters
-from nncli.nn.predictor import Predictor
+from nncli.nn.predictor import Predictor, block_rows_for
 from nncli.optim.schedules import ConstantRate, PlateauState, TrainingLength
 from nncli.pipeline.prepare.prepare import PreparedTraining
 from nncli.text import json_safe
@@ -196,8 +196,9 @@ def _validation_seconds(prepared: PreparedTraining) -> float:
     validation, network = prepared.validation_set, prepared.spec.network
     if validation is None:
         return 0.0
-    predictor = Predictor(network, network.initialize(np.random.default_rng(0)), network.precision)
     X, codes = validation.dataset.X, validation.dataset.codes
+    parameters, rows = network.initialize(np.random.default_rng(0)), block_rows_for(len(X))
+    predictor = Predictor(network, parameters, network.precision, block_rows=rows)
     n = min(MAX_ROWS, len(X))
     predictor.run(X[:1], codes[:1])
     start = time.perf_counter()

@@ -24,6 +24,8 @@ from nncli.nn.parameters import Parameters
 BLOCK_ROWS = 384
 """A multiple of every row tile of those kernels (4, 6, 8, 12, 16, 24, 32), also when two threads share it."""
 
+MIN_BLOCK_ROWS = 32
+"""Blocks of other sizes are multiples of it."""
 
 MAX_FREE_BYTES = 64 << 20
 """Bytes of buffers kept for later runs by all predictors of the process; those of the latest run are always kept."""
@@ -38,12 +40,12 @@ BUFFERS_PER_COLUMN = 5
 class _BoundBlock:
     """A network bound for one block of rows, with the weights in the precision of its arithmetic."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, rows: int) -> None:
         self._parameters = network.layout.empty(network.precision)
-        self._bound = network.bind(self._parameters, BLOCK_ROWS, training=None, forward_only=True)
+        self._bound = network.bind(self._parameters, rows, training=None, forward_only=True)
         self.X, self.codes, self.Z = self._bound.X, self._bound.codes, self._bound.Z
-        columns = min(GROUP_VALUES, BLOCK_ROWS * network.embedding_values)
-        values = BLOCK_ROWS * (network.input_width + BUFFERS_PER_UNIT * network.units) + BUFFERS_PER_COLUMN * columns
+        columns = min(GROUP_VALUES, rows * network.embedding_values)
+        values = rows * (network.input_width + BUFFERS_PER_UNIT * network.units) + BUFFERS_PER_COLUMN * columns
         self.nbytes = 2 * self._parameters.theta.nbytes + 8 * values
 
     def load(self, predictor: Predictor) -> None:
@@ -58,8 +60,8 @@ class _BoundBlock:
 class _FoldedBlock:
     """The forward pass of a folded network for one block of rows."""
 
-    def __init__(self, network: Network, stages: tuple[Stage, ...]) -> None:
-        self._pass = ForwardPass(network, stages, BLOCK_ROWS, "float64")
+    def __init__(self, network: Network, stages: tuple[Stage, ...], rows: int) -> None:
+        self._pass = ForwardPass(network, stages, rows, "float64")
         self.X, self.codes, self.Z = self._pass.X, self._pass.codes, self._pass.Z
         self.nbytes = self._pass.nbytes
 
@@ -73,8 +75,8 @@ class _FoldedBlock:
 
 
 _Block: TypeAlias = _BoundBlock | _FoldedBlock
-_Key: TypeAlias = tuple[bool, str]
-"""Whether a network is folded, and its specification."""
+_Key: TypeAlias = tuple[bool, int, str]
+"""Whether a network is folded, the rows of its blocks, and its specification."""
 
 
 class _FreeBlocks:
@@ -110,17 +112,25 @@ class Predictor:
     Threads may share a predictor: each run takes a free set of buffers, or allocates one in some milliseconds. Free
     ones are shared by all predictors of equal networks, so the members of an ensemble need no more than one network.
 
+    Blocks have `block_rows` rows, and only the default gives that guarantee; see `block_rows_for`.
+
     With `final`, the parameters do not change any more: if its layers allow it, the network is folded (see
     nncli/nn/inference/), in float64, which gives the same predictions in fewer operations.
     """
 
     def __init__(
-        self, network: Network, parameters: Parameters, precision: Precision = "float64", *, final: bool = False
+        self,
+        network: Network,
+        parameters: Parameters,
+        precision: Precision = "float64",
+        *,
+        final: bool = False,
+        block_rows: int = BLOCK_ROWS,
     ) -> None:
-        self.parameters = parameters
+        self.parameters, self._rows = parameters, block_rows
         self._stages = stages_of(network) if final and precision == "float64" else None
         self._network = network if self._stages else network.model_copy(update={"precision": precision})
-        self._key = (bool(self._stages), self._network.model_dump_json())
+        self._key = (bool(self._stages), block_rows, self._network.model_dump_json())
         self._folded: FoldedNetwork | None = None
 
     def folded(self) -> FoldedNetwork:
@@ -131,15 +141,17 @@ class Predictor:
         return folded
 
     def _block(self) -> _Block:
-        return _FoldedBlock(self._network, self._stages) if self._stages else _BoundBlock(self._network)
+        if self._stages:
+            return _FoldedBlock(self._network, self._stages, self._rows)
+        return _BoundBlock(self._network, self._rows)
 
     def run(self, X: Array, codes: Codes, out: Array | None = None) -> Array:
         """The raw outputs (rows, outputs) for X (rows, features) and codes (rows, embeddings), into `out` if given."""
         block = _FREE.take(self._key) or self._block()
         block.load(self)
         Z = np.empty((len(X), self._network.n_outputs), block.Z.dtype) if out is None else out
-        for start in range(0, len(X), BLOCK_ROWS):
-            stop = min(start + BLOCK_ROWS, len(X))
+        for start in range(0, len(X), self._rows):
+            stop = min(start + self._rows, len(X))
             rows = stop - start
             block.X[:rows] = X[start:stop]
             block.codes[:rows] = codes[start:stop]
@@ -149,3 +161,10 @@ class Predictor:
             Z[start:stop] = block.Z[:rows]
         _FREE.put(self._key, block)
         return Z
+
+
+def block_rows_for(rows: int) -> int:
+    """The rows of the blocks that predict a number of rows with little padding, at most BLOCK_ROWS."""
+    n_blocks = max(1, -(-rows // BLOCK_ROWS))
+    per_block = max(1, -(-rows // n_blocks))
+    return -(-per_block // MIN_BLOCK_ROWS) * MIN_BLOCK_ROWS

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from nncli.data.batches.batches import Batches
 from nncli.data.batches.dataset import Dataset
-from nncli.nn.predictor import Predictor
+from nncli.nn.predictor import Predictor, block_rows_for
 from nncli.training.arguments import TrainingArguments, ValidationSet
 from nncli.training.batch_runner import learning_rate_at
 from nncli.training.cross_fit import CrossFit
@@ -60,8 +60,9 @@ class _Evaluator:
 
     def __init__(self, arguments: TrainingArguments, state: TrainState, validation_set: ValidationSet) -> None:
         self._validation_set = validation_set
-        self._predictor = Predictor(arguments.network, state.parameters, arguments.network.precision)
-        self._Z = np.empty((len(validation_set.dataset), arguments.network.n_outputs), arguments.network.precision)
+        network, rows = arguments.network, len(validation_set.dataset)
+        self._predictor = Predictor(network, state.parameters, network.precision, block_rows=block_rows_for(rows))
+        self._Z = np.empty((rows, network.n_outputs), network.precision)
         self._loss = arguments.loss.bind(self._Z, validation_set.dataset.y, validation_set.dataset.weights)
 
         self._arguments, self._state = arguments, state

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nncli.nn import predictor as predictor_module
@@ -19,7 +21,7 @@ from nncli.nn.embeddings import Embedding
 from nncli.nn.layers.dropout import Dropout
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
-from nncli.nn.predictor import BLOCK_ROWS, Predictor
+from nncli.nn.predictor import BLOCK_ROWS, MIN_BLOCK_ROWS, Predictor, block_rows_for
 
 NETWORKS = {
     "linear": Network(n_features=3, layers=(), n_outputs=1),
@@ -94,9 +96,20 @@ def test_blocks_give_what_one_plain_forward_pass_gives(network: Network, final: 
     bound = network.bind(parameters, count, training=None)
     bound.X[...], bound.codes[...] = X, codes
     bound.forward()
-    found = Predictor(network, parameters, final=final).run(X, codes)
-    assert found.shape == (count, network.n_outputs)
-    np.testing.assert_allclose(found, bound.Z, rtol=0.0, atol=1e-6 * max(1.0, float(np.abs(bound.Z).max())))
+    for block_rows in (BLOCK_ROWS, block_rows_for(count)):
+        found = Predictor(network, parameters, final=final, block_rows=block_rows).run(X, codes)
+        assert found.shape == (count, network.n_outputs)
+        np.testing.assert_allclose(found, bound.Z, rtol=0.0, atol=1e-6 * max(1.0, float(np.abs(bound.Z).max())))
+
+
+@given(st.integers(0, 10**7))
+def test_blocks_of_few_rows_are_small_and_of_many_rows_hardly_padded(rows: int) -> None:
+    block_rows = block_rows_for(rows)
+    assert block_rows % MIN_BLOCK_ROWS == 0
+    assert block_rows <= BLOCK_ROWS
+    n_blocks = max(1, -(-rows // block_rows))
+    assert n_blocks == max(1, -(-rows // BLOCK_ROWS))
+    assert n_blocks * block_rows - rows <= MIN_BLOCK_ROWS * n_blocks + n_blocks
 
 
 @every
@@ -276,7 +289,7 @@ def test_a_row_that_is_no_number_spoils_only_itself() -> None:
     np.testing.assert_array_equal(np.delete(found, 3, axis=0), np.delete(whole, 3, axis=0))
 
 
-def blocks_of(predictors: list[Predictor], X: NDArray[np.float64]) -> list[tuple[bool, str]]:
+def blocks_of(predictors: list[Predictor], X: NDArray[np.float64]) -> list[tuple[bool, int, str]]:
     """The networks of the free blocks after each predictor has run once."""
     codes = np.zeros((len(X), 0), np.int64)
     for each in predictors:
@@ -307,7 +320,7 @@ def test_the_buffers_of_different_networks_are_kept_up_to_a_limit(monkeypatch: p
     assert len(blocks_of(members, X)) == 8
     monkeypatch.setattr(predictor_module, "MAX_FREE_BYTES", 1)
     kept = blocks_of(members, X)
-    assert [networks[-1].n_outputs] == [Network.model_validate_json(key).n_outputs for _, key in kept]
+    assert [networks[-1].n_outputs] == [Network.model_validate_json(key).n_outputs for *_, key in kept]
 
 
 @bound_and_folded
