@@ -122,7 +122,7 @@ def _bind_compiled(
 ) -> ShardBinders:
     from nncli.training.compiled import bridge as compiled  # this imports Numba
 
-    inputs = compiled.kernel_inputs(arguments, batches)
+    inputs = compiled.kernel_inputs(arguments, state.parameters, batches)
 
     def bind(shard: int, rows: slice, batch: int) -> GradientFn:
         return compiled.bind_gradient(arguments, inputs, replicas[shard], batches, rows, batch, state, shard)

@@ -20,9 +20,9 @@ from nncli.nn.parameters import Parameters, ParamGroup
 from nncli.optim.optimizers import DecoupledWeightDecay, OptimizerBase, Sgd, Step
 from nncli.optim.param_groups import merge_groups
 from nncli.training.arguments import TrainingArguments
-from nncli.training.compiled import cache, kernels, losses, optimizers
+from nncli.training.compiled import cache, inputs, kernels, losses, optimizers
 from nncli.training.compiled.cache import warm_up
-from nncli.training.compiled.network_arguments import NetworkArguments
+from nncli.training.compiled.network_arguments import Bins, NetworkArguments
 from nncli.training.state import TrainState
 from nncli.training.step import GradientFn
 
@@ -45,10 +45,11 @@ class KernelInputs:
 
     data: tuple[Any, ...]
     network: NetworkArguments
+    bins: Bins
 
 
-def kernel_inputs(arguments: TrainingArguments, batches: Batches) -> KernelInputs:
-    """The inputs of the loops for a training that they support."""
+def kernel_inputs(arguments: TrainingArguments, parameters: Parameters, batches: Batches) -> KernelInputs:
+    """The inputs of the loops for a training that they support, whose edges of bins are placed."""
     dataset, network, loss = batches.pool, arguments.network, arguments.loss
     k, classes = network.n_outputs, isinstance(loss, CrossEntropy)
     y = np.empty((0, k), np.float32) if classes else _contiguous(dataset.y)
@@ -57,7 +58,11 @@ def kernel_inputs(arguments: TrainingArguments, batches: Batches) -> KernelInput
     T = loss.targets(k, np.dtype(np.float32)) if isinstance(loss, CrossEntropy) else np.empty((0, 0), np.float32)
     loss_id = (losses.LOGISTIC if k == 1 else losses.SOFTMAX) if classes else losses.MSE
     data = (_contiguous(dataset.X), _contiguous(dataset.codes), y, codes, w, T, loss_id)
-    return KernelInputs(data, NetworkArguments.of(network))
+    fixed_rows = 0 if batches.dataset.storage else len(dataset)
+    bins = Bins.of(network, parameters, fixed_rows)
+    if len(bins.bins):
+        inputs.locate_all(data[0], bins.columns, bins.edges, bins.width, bins.bins, bins.fractions)
+    return KernelInputs(data, NetworkArguments.of(network), bins)
 
 
 def _contiguous(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -75,7 +80,7 @@ def dropout_seed(stream: np.random.Generator) -> np.uint64:
 
 def bind_gradient(
     arguments: TrainingArguments,
-    inputs: KernelInputs,
+    kernel: KernelInputs,
     parameters: Parameters,
     batches: Batches,
     rows: slice,
@@ -86,9 +91,9 @@ def bind_gradient(
     """The compiled counterpart of nncli.training.step.bind_gradient, for a shard of a batch."""
     stream = (state.streams.dropout, *state.streams.extra_dropout)[shard]
     start, stop, values = rows.start, rows.stop, np.empty(1)
-    network = inputs.network.bind(parameters, stop - start, dropout_seed(stream))
+    network = kernel.network.bind(parameters, kernel.bins, stop - start, dropout_seed(stream))
     optimizer = _optimizer_arguments(arguments.optimizer, state.moments, {})
-    run = _bind_loop(inputs.data, network, optimizer, (0.0, 0.0, 0.0, 0), batches.order, stop - start, values)
+    run = _bind_loop(kernel.data, network, optimizer, (0.0, 0.0, 0.0, 0), batches.order, stop - start, values)
 
     def gradient(i: int) -> float:
         annealing = np.array([annealing_factor("flat_cosine", state.progress.item())])
@@ -170,14 +175,14 @@ def bind_optimizer(
 
 def bind_run(arguments: TrainingArguments, state: TrainState, batches: Batches) -> RunSteps:
     """Bind the loop that runs many steps in one call."""
-    inputs, batch, values = kernel_inputs(arguments, batches), batches.batch_size, np.empty(batches.steps)
-    parameters = state.parameters
-    network = inputs.network.bind(parameters, batch, dropout_seed(state.streams.dropout))
+    parameters, batch, values = state.parameters, batches.batch_size, np.empty(batches.steps)
+    kernel = kernel_inputs(arguments, parameters, batches)
+    network = kernel.network.bind(parameters, kernel.bins, batch, dropout_seed(state.streams.dropout))
     optimizer = _optimizer_arguments(arguments.optimizer, state.moments, parameters.layout.groups)
     extras = (arguments.l1, arguments.l2, arguments.clip_norm or 0.0, parameters.layout.n_decayed)
-    loop = _bind_loop(inputs.data, network, optimizer, extras, batches.order, batch, values)
+    loop = _bind_loop(kernel.data, network, optimizer, extras, batches.order, batch, values)
 
-    anneals = inputs.network.anneals or _anneals(arguments.optimizer)
+    anneals = kernel.network.anneals or _anneals(arguments.optimizer)
     length = arguments.epochs * batches.steps
 
     def run(position: int, rates: Doubles, t: int) -> tuple[Doubles, bool]:

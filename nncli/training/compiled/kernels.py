@@ -27,10 +27,11 @@ from nncli.training.compiled.activations import (
     stored_grad,
 )
 from nncli.training.compiled.dropout import RESOLUTION, mask_keys
-from nncli.training.compiled.inputs import categories_grad, load_embedded, load_rows, numeric_grad
+from nncli.training.compiled.inputs import EMBEDS, N_DIRECT, N_LEARNED, bins_grad, direct_grad, load_embedded, load_rows
 from nncli.training.compiled.jit import Doubles, Floats, Ints, borrow, compiled, compiled_sum, inlined, internal
 from nncli.training.compiled.losses import LOGISTIC, MSE, logistic, mse, softmax
 from nncli.training.compiled.optimizers import clip, finite, optimizer_step, penalize
+from nncli.training.compiled.projection import project, project_grad
 
 D, U, W_AT, B_AT, SCALE_AT, ALPHA_AT, ACTIVATION, STORED, SCALED_W_AT = range(9)
 """Input and output units; offsets of W, b, s and alpha in theta (-1: absent); the number of the activation; whether
@@ -40,26 +41,28 @@ FACTOR, H0, H1, DROPOUT, ANNEALED = range(5)
 
 
 @compiled
-def scale_weights(W: Floats, s: Floats, factor: float, W_s: Floats) -> None:
-    """W_s = factor · s · W, a scale for each row of W."""
+def scale_weights(W: Floats, s: Floats, factor: float, order: Ints, W_s: Floats) -> None:
+    """W_s = factor · s · W, a scale for each row of W, with the rows of W in the given order."""
     f = np.float32(factor)
     for i in range(len(W)):
-        f_s = f * s[i]
+        r = order[i]
+        f_s = f * s[r]
         for j in range(W.shape[1]):
-            W_s[i, j] = f_s * W[i, j]
+            W_s[i, j] = f_s * W[r, j]
 
 
 @compiled_sum
-def scale_grad(dW: Floats, W: Floats, s: Floats, factor: float, ds: Floats) -> None:
-    """From dW, the derivative by factor · s · W, those by s and by W, which takes its place."""
+def scale_grad(dW_s: Floats, W: Floats, s: Floats, factor: float, order: Ints, dW: Floats, ds: Floats) -> None:
+    """From dW_s, the derivative by factor · s · W in the given order, those by W and by s; ds may be empty."""
     f = np.float32(factor)
     for i in range(len(W)):
-        total, f_s = np.float32(0.0), f * s[i]
+        r = order[i]
+        total, f_s = np.float32(0.0), f * s[r]
         for j in range(W.shape[1]):
-            total += W[i, j] * dW[i, j]
-        for j in range(W.shape[1]):
-            dW[i, j] *= f_s
-        ds[i] = f * total
+            total += W[r, j] * dW_s[i, j]
+            dW[r, j] = f_s * dW_s[i, j]
+        if len(ds):
+            ds[r] = f * total
 
 
 @inlined
@@ -68,62 +71,53 @@ def matrix(vector: Floats, at: int, d: int, u: int) -> Floats:
     return vector[at : at + d * u].reshape(d, u)
 
 
+@inlined
+def part(vector: Floats, at: int, size: int) -> Floats:
+    """The part of a vector that begins at an offset, or nothing if the offset is -1."""
+    return vector[at : at + size] if at >= 0 else vector[:0]
+
+
 @internal
-def forward(
-    X: Floats,
-    Z: Floats,
-    block: Ints,
-    numbers: Floats,
-    theta: Floats,
-    derivatives: Floats,
-    scaled: Floats,
-    ones: Floats,
-    mask: Any,
+def activate_block(
+    Z: Floats, block: Ints, numbers: Floats, theta: Floats, derivatives: Floats, ones: Floats, mask: Any
 ) -> None:
-    """Z (B, u) becomes the output of a block for X (B, d); `mask` is the two keys and the rate of its dropout."""
+    """Z (B, u), a product with the block's matrix, becomes its output; `mask`: the keys and the rate of dropout."""
     B, u = Z.shape
-    d, factor = X.shape[1], numbers[FACTOR]
-    W = matrix(theta, block[W_AT], d, u)
-    if block[SCALED_W_AT] >= 0:
-        W_s = matrix(scaled, block[SCALED_W_AT], d, u)
-        scale_weights(W, theta[block[SCALE_AT] : block[SCALE_AT] + d], factor, W_s)
-        np.dot(X, W_s, Z)
-        factor = np.float32(1.0)
-    else:
-        np.dot(X, W, Z)
-    b = theta[block[B_AT] : block[B_AT] + u] if block[B_AT] >= 0 else theta[:0]
+    factor = np.float32(1.0) if block[SCALED_W_AT] >= 0 else numbers[FACTOR]
+    b = part(theta, block[B_AT], u)
     if block[STORED] < 0:
-        add_bias(Z, b, factor)
+        add_bias(Z, b, factor)  # type: ignore[arg-type]
         activate(Z, block[ACTIVATION], numbers[H0])
         return
     D, S = matrix(derivatives[0], block[STORED] * B, B, u), matrix(derivatives[1], block[STORED] * B, B, u)
     alpha = theta[block[ALPHA_AT] : block[ALPHA_AT] + u] if block[ALPHA_AT] >= 0 else ones[:u]
     dropped: Any = min(np.int64(mask[2] * RESOLUTION), RESOLUTION - 1)
     h, keys = numbers[H0 : H1 + 1], (mask[0], mask[1])
-    activate_and_store(Z, b, factor, block[ACTIVATION], h, alpha, keys, dropped, D, S)
+    activate_and_store(Z, b, factor, block[ACTIVATION], h, alpha, keys, dropped, D, S)  # type: ignore[arg-type]
 
 
 @internal
-def backward(
-    X: Floats, Y: Floats, dY: Floats, block: Ints, numbers: Floats, theta: Floats, grad: Floats, derivatives: Floats
+def activation_block_grad(
+    dY: Floats, Y: Floats, block: Ints, numbers: Floats, grad: Floats, derivatives: Floats
 ) -> None:
-    """The gradients of a block's parameters; dY (B, u) becomes the derivative by X times the block's matrix."""
+    """dY (B, u) becomes the derivative by the product with the block's matrix; those by bias and alpha are stored."""
     B, u = dY.shape
-    d, factor = X.shape[1], numbers[FACTOR]
     if block[STORED] >= 0:
-        dalpha = grad[block[ALPHA_AT] : block[ALPHA_AT] + u] if block[ALPHA_AT] >= 0 else grad[:0]
         D, S = matrix(derivatives[0], block[STORED] * B, B, u), matrix(derivatives[1], block[STORED] * B, B, u)
-        stored_grad(dY, D, S, dalpha)
+        stored_grad(dY, D, S, part(grad, block[ALPHA_AT], u))
     else:
         activation_grad(dY, Y, block[ACTIVATION], numbers[H0])
-    folded = block[SCALED_W_AT] >= 0
-    db = grad[block[B_AT] : block[B_AT] + u] if block[B_AT] >= 0 else grad[:0]
-    bias_grad(dY, db, np.float32(1.0) if folded else factor)  # type: ignore[arg-type]
-    dW = matrix(grad, block[W_AT], d, u)
-    np.dot(X.T, dY, dW)
-    if folded:
-        at = block[SCALE_AT]
-        scale_grad(dW, matrix(theta, block[W_AT], d, u), theta[at : at + d], factor, grad[at : at + d])
+    factor = np.float32(1.0) if block[SCALED_W_AT] >= 0 else numbers[FACTOR]
+    bias_grad(dY, part(grad, block[B_AT], u), factor)  # type: ignore[arg-type]
+
+
+@internal
+def multiply(X: Floats, W: Floats, Z: Floats) -> None:
+    """Z = X W, or 0 where X has no columns."""
+    if X.shape[1]:
+        np.dot(X, W, Z)
+    else:
+        Z[:] = np.float32(0.0)
 
 
 @inlined
@@ -131,25 +125,36 @@ def gradient(data: Any, net: Any, inputs: Any, rows: Ints, batch: int, t: int, a
     """The loss of the `rows`, a shard or all of a batch of `batch` rows, and its gradient in `grad`.
 
     `data`: X (n, features) and codes (n, categories); y (n, k) numbers, or classes (n,) with their table T; w (n,)
-    weights, or none; the number of the loss. `net`: the tables of blocks, the span of the embeddings, theta, grad, the
-    buffers and the seed of dropout; `inputs` are the tables and buffers of inputs.py. `t` is the number of the step,
-    `annealing` the factor of dropout rates that fall to 0.
+    weights, or none; the number of the loss. `net`: the tables of blocks, the order of their scaled matrices' rows,
+    theta, grad, the buffers and the seed of dropout; `inputs` are the tables and buffers of inputs.py. `t` is the
+    number of the step, `annealing` the factor of dropout rates that fall to 0.
     """
-    X, categories, y, classes, w, T, loss = data
-    blocks, numbers, span, theta, grad, A, dA, derivatives, scaled, ones, seed = net
+    X, codes, y, classes, w, T, loss = data
+    blocks, numbers, order, theta, grad, A, dA, derivatives, scaled, dscaled, ones, seed = net
     B, L, at, half = len(rows), len(blocks), 0, len(dA) // 2
-    d = blocks[0, D]
-    if span[0] + span[1]:
-        load_embedded(X, categories, rows, theta, inputs, matrix(A, 0, B, d))
+    n_learned, n_direct, embeds = inputs[8][N_LEARNED], inputs[8][N_DIRECT], inputs[8][EMBEDS] > 0
+    X_0 = matrix(A, 0, B, n_direct)
+    if embeds:
+        load_embedded(X, codes, rows, theta, inputs, X_0)
     else:
-        load_rows(X, rows, matrix(A, 0, B, d))
+        load_rows(X, rows, X_0)
     weight = w[rows] if len(w) else w
     for l in range(L):  # noqa: E741 - the block's number, as in the textbook
-        d, u = blocks[l, D], blocks[l, U]
+        d, u, w_at = blocks[l, D], blocks[l, U], blocks[l, SCALED_W_AT]
+        Y, Z, W = matrix(A, at, B, d), matrix(A, at + B * d, B, u), matrix(theta, blocks[l, W_AT], d, u)
+        if w_at >= 0:
+            s = theta[blocks[l, SCALE_AT] : blocks[l, SCALE_AT] + d] if blocks[l, SCALE_AT] >= 0 else ones[:d]
+            W_s = matrix(scaled, w_at, d, u)
+            scale_weights(W, s, numbers[l, FACTOR], order[l], W_s)
+            W = W_s
+        if l == 0 and embeds:
+            multiply(X_0, W[:n_direct], Z)
+            project(Z, W, codes, rows, theta, inputs)
+        else:
+            np.dot(Y, W, Z)
         rate = numbers[l, DROPOUT] * (annealing if numbers[l, ANNEALED] > 0.0 else 1.0)
         key0, key1 = mask_keys(seed, t, l)
-        Y, Z = matrix(A, at, B, d), matrix(A, at + B * d, B, u)
-        forward(Y, Z, blocks[l], numbers[l], theta, derivatives, scaled, ones, (key0, key1, rate))
+        activate_block(Z, blocks[l], numbers[l], theta, derivatives, ones, (key0, key1, rate))
         at += B * d
 
     k = blocks[L - 1, U]
@@ -163,24 +168,29 @@ def gradient(data: Any, net: Any, inputs: Any, rows: Ints, batch: int, t: int, a
         value = softmax(Z, classes[rows], T, weight, dZ, batch)
 
     for l in range(L - 1, -1, -1):  # noqa: E741
-        d, u = blocks[l, D], blocks[l, U]
+        d, u, w_at = blocks[l, D], blocks[l, U], blocks[l, SCALED_W_AT]
         turn, other = ((l + 1) % 2) * half, (l % 2) * half
-        Z, dZ = matrix(A, at, B, u), matrix(dA, turn, B, u)
+        Y, dY = matrix(A, at, B, u), matrix(dA, turn, B, u)
+        activation_block_grad(dY, Y, blocks[l], numbers[l], grad, derivatives)
         at -= B * d
-        backward(matrix(A, at, B, d), Z, dZ, blocks[l], numbers[l], theta, grad, derivatives)
-        scales = blocks[l, SCALED_W_AT] >= 0
-        W = matrix(scaled, blocks[l, SCALED_W_AT], d, u) if scales else matrix(theta, blocks[l, W_AT], d, u)
-        if l > 0:
-            np.dot(dZ, W.T, matrix(dA, other, B, d))
-            continue
-        if span[0]:
-            dE = matrix(dA, other, B, span[0])
-            np.dot(dZ, W[: span[0]].T, dE)
-            numeric_grad(dE, inputs, grad)
-        if span[1]:
-            dE = matrix(dA, other, B, span[1])
-            np.dot(dZ, W[d - span[1] :].T, dE)
-            categories_grad(dE, categories, rows, inputs, grad[span[2] : span[3]])
+        W, dW = matrix(theta, blocks[l, W_AT], d, u), matrix(grad, blocks[l, W_AT], d, u)
+        W_s, dW_s = (matrix(scaled, w_at, d, u), matrix(dscaled, w_at, d, u)) if w_at >= 0 else (W, dW)
+        if l == 0 and embeds:
+            if n_direct:
+                np.dot(X_0.T, dY, dW_s[:n_direct])
+            project_grad(dY, W_s, dW_s, codes, rows, theta, grad, inputs)
+            dE = matrix(dA, other, B, n_learned)
+            if n_learned:
+                np.dot(dY, W_s[:n_learned].T, dE)
+            direct_grad(dE, codes, rows, grad, inputs)
+            bins_grad(inputs, grad)
+        else:
+            np.dot(matrix(A, at, B, d).T, dY, dW_s)
+            if l > 0:
+                np.dot(dY, W_s.T, matrix(dA, other, B, d))
+        if w_at >= 0:
+            s = theta[blocks[l, SCALE_AT] : blocks[l, SCALE_AT] + d] if blocks[l, SCALE_AT] >= 0 else ones[:d]
+            scale_grad(dW_s, W, s, numbers[l, FACTOR], order[l], dW, part(grad, blocks[l, SCALE_AT], d))
     return value
 
 
@@ -208,12 +218,12 @@ def train_batches(
 
     If `shard_of` is not 0, `order` is a shard of a batch of so many rows, and only its gradient is computed.
     """
-    X, categories, y, classes, w, T, loss = data
-    data = borrow(X), borrow(categories), borrow(y), borrow(classes), borrow(w), borrow(T), loss
-    blocks, numbers, span, theta, grad, A, dA, derivatives, scaled, ones, seed = net
+    X, codes, y, classes, w, T, loss = data
+    data = borrow(X), borrow(codes), borrow(y), borrow(classes), borrow(w), borrow(T), loss
+    blocks, numbers, matrix_order, theta, grad, A, dA, derivatives, scaled, dscaled, ones, seed = net
     theta, grad, order = borrow(theta), borrow(grad), borrow(order)
-    buffers = borrow(A), borrow(dA), borrow(derivatives), borrow(scaled), borrow(ones)
-    net = (borrow(blocks), borrow(numbers), borrow(span), theta, grad, *buffers, seed)
+    buffers = borrow(A), borrow(dA), borrow(derivatives), borrow(scaled), borrow(dscaled), borrow(ones)
+    net = (borrow(blocks), borrow(numbers), borrow(matrix_order), theta, grad, *buffers, seed)
     l1, l2, max_norm, decayed = extras
     for i in range(len(rates)):
         rows = order[i * batch : min((i + 1) * batch, len(order))]

@@ -35,7 +35,7 @@ pytest.importorskip("numba")
 pytest.importorskip("scipy")
 
 from nncli.training.compiled import bridge as compiled
-from nncli.training.compiled import kernels
+from nncli.training.compiled import kernels, network_arguments
 
 ROWS = 45
 
@@ -86,6 +86,20 @@ def preset_network(*, dropout: float = 0.0, outputs: int = 1, bins: int = 6, wid
 
 
 PRESET = preset_network()
+
+
+def projected_network(*, outputs: int = 1, dropout: float = 0.0) -> Network:
+    """A network whose numbers, and the first of whose categorical columns, are projected in batches of 40 rows."""
+    document = preset_network(bins=3, width=16, outputs=outputs, dropout=dropout).model_dump()
+    document["embeddings"] = [
+        {"name": "a", "n_embeddings": 3, "width": 9},
+        {"name": "b", "n_embeddings": 50, "width": 4},
+        {"name": "c", "n_embeddings": 4, "width": 8},
+    ]
+    return Network.model_validate(document)
+
+
+PROJECTED = projected_network()
 GROUPS = {
     "type": "adamw",
     "beta2": 0.95,
@@ -205,6 +219,23 @@ def test_the_preset_learns_what_it_learns_with_numpy(loss: LossBase, outputs: in
     assert_alike(arguments, example_rows(network, loss, ROWS, weighted=weighted))
 
 
+@pytest.mark.parametrize("parts", [1, 2])
+@pytest.mark.parametrize(("loss", "outputs"), [(MSE(), 2), (CrossEntropy(label_smoothing=0.1), 1), (CrossEntropy(), 4)])
+def test_projected_columns_learn_what_they_learn_with_numpy(loss: LossBase, outputs: int, parts: int) -> None:
+    network = projected_network(outputs=outputs)
+    optimizer = AdamW.model_validate(GROUPS)
+    arguments = arguments_of(network, loss, n_shards=parts, optimizer=optimizer, batch_size=80, epochs=6)
+    assert_alike(arguments, example_rows(network, loss, 200, weighted=True))
+
+
+def test_bins_that_are_found_in_each_step_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for limit in (network_arguments.MAX_LOCATED_BYTES, 0):
+        monkeypatch.setattr(network_arguments, "MAX_LOCATED_BYTES", limit)
+        found.append([bits(trained(cut, examples_of(cut))[0]) for cut in (DROPPING, PROJECTING)])
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize(
     "layers",
     [
@@ -280,18 +311,19 @@ def test_one_compilation_does_for_every_training() -> None:
 
 def compiled_gradient(arguments: TrainingArguments, parameters: Parameters, batches: Batches) -> float:
     """The loss of the first batch; its gradient is in the parameters' `grad`."""
-    inputs, rows = compiled.kernel_inputs(arguments, batches), batches.batch_size
+    inputs, rows = compiled.kernel_inputs(arguments, parameters, batches), batches.batch_size
     state = replace(fresh(arguments), parameters=parameters)
     return compiled.bind_gradient(arguments, inputs, parameters, batches, slice(0, rows), rows, state, 0)(0)
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
 @pytest.mark.parametrize(("loss", "outputs"), [(MSE(), 2), (CrossEntropy(label_smoothing=0.1), 1), (CrossEntropy(), 4)])
-@pytest.mark.parametrize("name", ["linear", "smooth", "relu", "preset"])
+@pytest.mark.parametrize("name", ["linear", "smooth", "relu", "preset", "projected"])
 def test_the_gradient_is_the_derivative_of_the_loss_in_float64(
     name: str, loss: LossBase, outputs: int, weighted: bool
 ) -> None:
-    network, n = {**NETWORKS, "preset": PRESET}[name].model_copy(update={"n_outputs": outputs}), 11
+    network, n = {**NETWORKS, "preset": PRESET, "projected": PROJECTED}[name], 40 if name == "projected" else 11
+    network = network.model_copy(update={"n_outputs": outputs})
     network = Network.model_validate(network.model_dump())
     double = Network.model_validate(network.model_dump() | {"precision": "float64"})
     dataset = example_rows(network, loss, n, weighted=weighted)
@@ -331,6 +363,9 @@ CUT = arguments_of(network_of(*SMOOTH, outputs=3), CrossEntropy(), optimizer=Ada
 EXAMPLES = example_rows(CUT.network, CUT.loss, ROWS, weighted=True)
 DROPPING = arguments_of(
     preset_network(dropout=0.3, outputs=3), CrossEntropy(), optimizer=AdamW.model_validate(GROUPS), epochs=4
+)
+PROJECTING = arguments_of(
+    projected_network(dropout=0.3), MSE(), optimizer=AdamW.model_validate(GROUPS), epochs=4, batch_size=40
 )
 BOTH = pytest.mark.parametrize("cut", [CUT, DROPPING], ids=["plain", "preset"])
 
@@ -420,7 +455,7 @@ def test_dropout_draws_anew_in_every_step_layer_and_shard_and_ends_with_its_sche
     state = fresh(arguments_of(network, n_shards=2), dataset)
     batches = Batches(dataset, 8, np.random.default_rng(0))
     arguments = arguments_of(network, n_shards=2)
-    inputs = compiled.kernel_inputs(arguments, batches)
+    inputs = compiled.kernel_inputs(arguments, state.parameters, batches)
 
     def value(step: int, progress: float, shard: int = 0) -> float:
         state.step = step
