@@ -11,6 +11,7 @@ import polars as pl
 
 from nncli.data.arrays import RowIndices
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
+from nncli.data.stacked import MANY_COLUMNS, names_of_columns_with
 from nncli.errors import DataError, Location
 from nncli.text import closest_match, join_quoted, name_difference, name_key, quote
 
@@ -129,12 +130,14 @@ def unnamed(cells: pl.Series) -> pl.Series:
 def replace_na_values(frame: pl.DataFrame, missing_values: Sequence[str]) -> pl.DataFrame:
     """`frame` with null for every text that equals a missing value. A column of nulls only becomes text."""
     words = list(missing_values)
+    texts = [cells for cells in frame if cells.dtype == pl.String]
+    affected = names_of_columns_with(texts, words) if len(texts) >= MANY_COLUMNS else {cells.name for cells in texts}
     changes = []
     for i, (name, dtype) in enumerate(frame.schema.items()):
         column = pl.nth(i)  # by its name, one called * would be all of them
         if dtype == pl.Null:
             changes.append(column.cast(pl.String))
-        elif words and dtype == pl.String:
+        elif words and dtype == pl.String and name in affected:
             changes.append(pl.when(~column.is_in(words)).then(column).alias(name))
         elif words and dtype in (pl.Categorical, pl.Enum):
             changes.append(pl.when(~column.cast(pl.String).is_in(words)).then(column).alias(name))

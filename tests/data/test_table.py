@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.data import table as table_module
 from nncli.data.table import Table, replace_na_values
 from nncli.errors import DataError
 from nncli.text import quote
@@ -84,8 +85,12 @@ def test_thousands_of_columns_are_looked_up_in_no_time() -> None:
     assert time.perf_counter() - start < 2.0
 
 
+@pytest.mark.parametrize("many", [2, 3])
 @pytest.mark.parametrize("name", ["*", "^.*$"])
-def test_a_column_whose_name_is_a_pattern_is_that_column_alone(name: str) -> None:
+def test_a_column_whose_name_is_a_pattern_is_that_column_alone(
+    name: str, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_module, "MANY_COLUMNS", many)
     frame = pl.DataFrame({"a": ["NA", "x"], name: ["y", "NA"], "empty": [None, None]})
     assert replace_na_values(frame, ["NA"]).to_dict(as_series=False) == {
         "a": [None, "x"],

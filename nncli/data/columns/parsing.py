@@ -15,6 +15,7 @@ from nncli.data.columns.hints import EMPTY_CELL_HINT, number_hint, plain_number_
 from nncli.data.columns.spellings import alternative_numbers, boolean_numbers
 from nncli.data.columns.units import infer_unit, strip_unit
 from nncli.data.dialect import SPACES, CsvDialect
+from nncli.data.stacked import MANY_COLUMNS, any_in_column, stacked
 from nncli.data.table import Table, unnamed
 from nncli.errors import DataError
 from nncli.text import quote, yaml_quote
@@ -68,6 +69,8 @@ def exact_numbers(texts: pl.DataFrame, dialect: CsvDialect) -> dict[str, pl.Seri
 
     That is not so if a cell is not a finite number, may have a leading zero, or has more digits than a float64.
     """
+    if texts.width >= MANY_COLUMNS and texts.height:
+        return _exact_numbers_at_once(texts, dialect)
     parsed = {}
     for cells in texts:
         numbers = parse_numbers(unnamed(cells), dialect)
@@ -79,6 +82,22 @@ def exact_numbers(texts: pl.DataFrame, dialect: CsvDialect) -> dict[str, pl.Seri
     # a column called * is all columns.
     zeros = texts[list(parsed)].select(pl.all().str.contains(POSSIBLE_LEADING_ZERO).any())
     return {name: numbers for name, numbers in parsed.items() if not zeros.item(0, name)}
+
+
+def _exact_numbers_at_once(texts: pl.DataFrame, dialect: CsvDialect) -> dict[str, pl.Series]:
+    """As `exact_numbers`, for many columns of at least one row."""
+    columns, rows = texts.get_columns(), texts.height
+    cells = stacked(columns)
+    numbers = parse_numbers(cells, dialect)
+    x = numbers.fill_null(0.0).to_numpy()
+    is_inexact = pl.Series(~(np.abs(x) < MAX_EXACT_INTEGER))  # NaN too
+    refused = (numbers.is_null() & cells.is_not_null()) | is_inexact | cells.str.contains(POSSIBLE_LEADING_ZERO)
+    kept = ~any_in_column(refused, len(columns))
+    return {
+        column.name: numbers[j * rows : (j + 1) * rows].alias(column.name)
+        for j, (column, is_kept) in enumerate(zip(columns, kept.tolist(), strict=True))
+        if is_kept
+    }
 
 
 def _are_exact(numbers: pl.Series) -> bool:

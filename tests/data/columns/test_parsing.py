@@ -13,6 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.data.columns import parsing
 from nncli.data.columns.parsing import exact_numbers, may_be_class_ids, parse_numbers, read_numbers, read_text
 from nncli.data.dialect import PLAIN_NUMBERS
 from nncli.data.encoders.kinds import Kind, infer_kind
@@ -305,10 +306,33 @@ def test_numbers_may_be_codes_of_classes_until_one_says_otherwise(numbers: list[
 
 
 @pytest.mark.parametrize("cell", [*INFINITE, *NOT_NUMBERS, *WITH_LEADING_ZERO, "nan", str(2**53), str(2**53 + 1)])
-def test_cells_of_which_more_than_the_number_may_matter(cell: str) -> None:
+@pytest.mark.parametrize("many", [3, 1])
+def test_cells_of_which_more_than_the_number_may_matter(cell: str, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing, "MANY_COLUMNS", many + 1)
     texts = pl.DataFrame({"odd": ["1", cell], "plain": ["2", None], "nothing": [None, None]}).cast(pl.String)
     found = exact_numbers(texts, PLAIN_NUMBERS)
     assert {name: x.to_list() for name, x in found.items()} == {"plain": [2.0, None], "nothing": [None, None]}
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.none() | st.sampled_from([*NUMBERS, *NOT_NUMBERS, " 5", "-7 ", "007", "nan", "1e999"]),
+            min_size=3,
+            max_size=3,
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_many_columns_at_once_have_the_exact_numbers_of_single_ones(columns: list[list[str | None]]) -> None:
+    texts = pl.DataFrame({f"x{j}": pl.Series(cells, dtype=pl.String) for j, cells in enumerate(columns)})
+    found = []
+    for many in (1, 100):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(parsing, "MANY_COLUMNS", many)
+            found.append({name: x.to_list() for name, x in exact_numbers(texts, PLAIN_NUMBERS).items()})
+    assert found[0] == found[1]
 
 
 def test_numbers_of_which_nothing_else_can_matter() -> None:

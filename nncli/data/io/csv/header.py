@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars
 
 from nncli.data.io.csv.numeric_columns import NumericParser
+from nncli.data.stacked import MANY_COLUMNS
 from nncli.data.table import replace_na_values
 
 
@@ -40,7 +41,11 @@ class CsvHeader:
 
     def finalize(self, cells: polars.DataFrame) -> polars.DataFrame:
         """`cells` of text in their final form: an empty one is the text "", and a missing value null."""
-        cells = self.named(cells.fill_null(""))
+        if cells.width < MANY_COLUMNS:
+            cells = cells.fill_null("")
+        elif with_nulls := [column.fill_null("") for column in cells if column.null_count()]:
+            cells = cells.with_columns(with_nulls)
+        cells = self.named(cells)
         if self.old_mac:
             cells = cells.with_columns(polars.all().str.replace_all("\n", "\r", literal=True))
         return replace_na_values(cells, self.missing_values)
