@@ -121,25 +121,18 @@ def multiply(X: Floats, W: Floats, Z: Floats) -> None:
 
 
 @inlined
-def gradient(data: Any, net: Any, inputs: Any, rows: Ints, batch: int, t: int, annealing: float) -> float:
-    """The loss of the `rows`, a shard or all of a batch of `batch` rows, and its gradient in `grad`.
-
-    `data`: X (n, features) and codes (n, categories); y (n, k) numbers, or classes (n,) with their table T; w (n,)
-    weights, or none; the number of the loss. `net`: the tables of blocks, the order of their scaled matrices' rows,
-    theta, grad, the buffers and the seed of dropout; `inputs` are the tables and buffers of inputs.py. `t` is the
-    number of the step, `annealing` the factor of dropout rates that fall to 0.
-    """
-    X, codes, y, classes, w, T, loss = data
-    blocks, numbers, order, theta, grad, A, dA, derivatives, scaled, dscaled, ones, seed = net
-    B, L, at, half = len(rows), len(blocks), 0, len(dA) // 2
-    n_learned, n_direct, embeds = inputs[8][N_LEARNED], inputs[8][N_DIRECT], inputs[8][EMBEDS] > 0
+def forward(data: Any, net: Any, inputs: Any, rows: Ints, t: int, annealing: float) -> int:
+    """Fill A with the outputs of all blocks, and return the offset of the last one; the arguments are `gradient`'s."""
+    X, codes = data[0], data[1]
+    blocks, numbers, order, theta, _, A, _, derivatives, scaled, _, ones, seed = net
+    B, at = len(rows), 0
+    n_direct, embeds = inputs[8][N_DIRECT], inputs[8][EMBEDS] > 0
     X_0 = matrix(A, 0, B, n_direct)
     if embeds:
         load_embedded(X, codes, rows, theta, inputs, X_0)
     else:
         load_rows(X, rows, X_0)
-    weight = w[rows] if len(w) else w
-    for l in range(L):  # noqa: E741 - the block's number, as in the textbook
+    for l in range(len(blocks)):  # noqa: E741 - the block's number, as in the textbook
         d, u, w_at = blocks[l, D], blocks[l, U], blocks[l, SCALED_W_AT]
         Y, Z, W = matrix(A, at, B, d), matrix(A, at + B * d, B, u), matrix(theta, blocks[l, W_AT], d, u)
         if w_at >= 0:
@@ -156,18 +149,17 @@ def gradient(data: Any, net: Any, inputs: Any, rows: Ints, batch: int, t: int, a
         key0, key1 = mask_keys(seed, t, l)
         activate_block(Z, blocks[l], numbers[l], theta, derivatives, ones, (key0, key1, rate))
         at += B * d
+    return at
 
-    k = blocks[L - 1, U]
-    turn = (L % 2) * half
-    Z, dZ = matrix(A, at, B, k), matrix(dA, turn, B, k)
-    if loss == MSE:
-        value = mse(Z, y[rows], weight, dZ, batch)
-    elif loss == LOGISTIC:
-        value = logistic(Z, classes[rows], T, weight, dZ, batch)
-    else:
-        value = softmax(Z, classes[rows], T, weight, dZ, batch)
 
-    for l in range(L - 1, -1, -1):  # noqa: E741
+@inlined
+def backward(data: Any, net: Any, inputs: Any, rows: Ints, at: int) -> None:
+    """Fill `grad` from the derivative by the last block's output, which is at the offset `at` of A."""
+    codes = data[1]
+    blocks, numbers, order, theta, grad, A, dA, derivatives, scaled, dscaled, ones, _ = net
+    B, half = len(rows), len(dA) // 2
+    n_learned, n_direct, embeds = inputs[8][N_LEARNED], inputs[8][N_DIRECT], inputs[8][EMBEDS] > 0
+    for l in range(len(blocks) - 1, -1, -1):  # noqa: E741
         d, u, w_at = blocks[l, D], blocks[l, U], blocks[l, SCALED_W_AT]
         turn, other = ((l + 1) % 2) * half, (l % 2) * half
         Y, dY = matrix(A, at, B, u), matrix(dA, turn, B, u)
@@ -177,7 +169,7 @@ def gradient(data: Any, net: Any, inputs: Any, rows: Ints, batch: int, t: int, a
         W_s, dW_s = (matrix(scaled, w_at, d, u), matrix(dscaled, w_at, d, u)) if w_at >= 0 else (W, dW)
         if l == 0 and embeds:
             if n_direct:
-                np.dot(X_0.T, dY, dW_s[:n_direct])
+                np.dot(matrix(A, 0, B, n_direct).T, dY, dW_s[:n_direct])
             project_grad(dY, W_s, dW_s, codes, rows, theta, grad, inputs)
             dE = matrix(dA, other, B, n_learned)
             if n_learned:
@@ -191,6 +183,31 @@ def gradient(data: Any, net: Any, inputs: Any, rows: Ints, batch: int, t: int, a
         if w_at >= 0:
             s = theta[blocks[l, SCALE_AT] : blocks[l, SCALE_AT] + d] if blocks[l, SCALE_AT] >= 0 else ones[:d]
             scale_grad(dW_s, W, s, numbers[l, FACTOR], order[l], dW, part(grad, blocks[l, SCALE_AT], d))
+
+
+@inlined
+def gradient(data: Any, net: Any, inputs: Any, rows: Ints, batch: int, t: int, annealing: float) -> float:
+    """The loss of the `rows`, a shard or all of a batch of `batch` rows, and its gradient in `grad`.
+
+    `data`: X (n, features) and codes (n, categories); y (n, k) numbers, or classes (n,) with their table T; w (n,)
+    weights, or none; the number of the loss. `net`: the tables of blocks, the order of their scaled matrices' rows,
+    theta, grad, the buffers and the seed of dropout; `inputs` are the tables and buffers of inputs.py. `t` is the
+    number of the step, `annealing` the factor of dropout rates that fall to 0.
+    """
+    _, _, y, classes, w, T, loss = data
+    blocks, A, dA = net[0], net[5], net[6]
+    B, L = len(rows), len(blocks)
+    k = blocks[L - 1, U]
+    at = forward(data, net, inputs, rows, t, annealing)
+    Z, dZ = matrix(A, at, B, k), matrix(dA, (L % 2) * (len(dA) // 2), B, k)
+    weight = w[rows] if len(w) else w
+    if loss == MSE:
+        value = mse(Z, y[rows], weight, dZ, batch)
+    elif loss == LOGISTIC:
+        value = logistic(Z, classes[rows], T, weight, dZ, batch)
+    else:
+        value = softmax(Z, classes[rows], T, weight, dZ, batch)
+    backward(data, net, inputs, rows, at)
     return value
 
 
