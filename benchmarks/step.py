@@ -15,6 +15,7 @@ import argparse
 from collections.abc import Iterator
 from statistics import median
 
+import preset_step
 from peers import FAST, JITTED, NNCLI, PEERS, installed
 from results import Cell, Goal, Report, show
 from sizes import SIZES, Size
@@ -33,6 +34,9 @@ def arguments() -> argparse.ArgumentParser:
     made.add_argument("--sizes", type=Size.of, nargs="+", default=SIZES, help="such as 2-16-1/32")
     made.add_argument("--peers", nargs="+", choices=PEERS, help="default: all that are installed")
     made.add_argument("--seconds", type=float, default=0.4, help="of one measurement (default 0.4)")
+    made.add_argument(
+        "--tables", nargs="*", default=preset_step.TABLES, help="of preset_step.py, which is measured too"
+    )
     return made
 
 
@@ -86,7 +90,10 @@ def measure(options: argparse.Namespace) -> list[Report]:
         "multiple of plain nncli's, medians of the ratios within a round."
     )
     columns = ["network / batch", "threads", *titles, *(f"{title} ÷ nncli" for title in others)]
-    return [Report("One training step", note, columns, rows, reached)]
+    reports = [Report("One training step", note, columns, rows, reached)]
+    if options.tables:
+        reports += preset_step.measure(options)
+    return reports
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ def ran(script: str, *words: str | Path) -> str:
 @pytest.mark.parametrize(
     ("script", "words", "shows"),
     [
-        ("step.py", "--sizes 2-4-1/8 3-4-2/8 --seconds 0.01 --threads 1 --peers nncli", "| 3-4-2 / 8 | 1 |"),
+        ("step.py", "--sizes 2-4-1/8 3-4-2/8 --seconds 0.01 --threads 1 --peers nncli --tables", "| 3-4-2 / 8 | 1 |"),
+        ("preset_step.py", "--tables 40x2+1 --seconds 0.01 --rounds 1", "| 40x2+1 |"),
         (
             "end_to_end.py",
             "--sizes 3-4-3/30 --rows 100 --epochs 2 --threads 1 --peers nncli scikit-learn",
