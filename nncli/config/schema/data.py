@@ -21,6 +21,7 @@ from nncli.data.dialect import (
 from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.options import EncodingOptions
 from nncli.data.splitting.folds import Fold
+from nncli.data.splitting.sample import RowSample
 from nncli.spec import PathText, PositiveInt, Spec, StrictBool, StrictStr
 from nncli.text import quote
 
@@ -71,6 +72,11 @@ class DataSection(Spec):
     )
     leave_out: Fold | None = Field(
         None, description="Fold that is used neither for training nor for validation; set by cross-validation."
+    )
+    sample: RowSample | None = Field(
+        None,
+        description="Random sample of the rows that have a target: their number, or {rows: 100000, seed: 0}. It is "
+        "drawn right after reading and stratified by class; the other rows are not used at all. null: all rows.",
     )
     missing_values: tuple[CellText, ...] = Field(("", "NA"), description="Cells that are read as missing values.")
     encoding: Encoding = Field(

@@ -36,9 +36,25 @@ def load_labeled_rows(
     *,
     all_columns: bool = False,
 ) -> ColumnStore:
-    """Load the rows of a table that have a target; see `load_table` and `drop_missing_targets`."""
+    """Load the rows of a table that have a target; of a training table, those of the sample. See `load_table`."""
     table = load_table(config, path, scratch, training_dialect, all_columns=all_columns)
-    return drop_missing_targets(table, config.data.target)
+    return select_rows(config, table) if training_dialect is None else drop_missing_targets(table, config.data.target)
+
+
+def select_rows(config: Config, table: ColumnStore) -> ColumnStore:
+    """The rows of a training table that have a target, or a sample of them, with a note in `header.notes`.
+
+    Raises:
+        DataError: no row is left.
+    """
+    data = config.data
+    table = drop_missing_targets(table, data.target)
+    if data.sample is None or len(table) <= data.sample.rows:
+        return table
+    rows = data.sample.draw(table.columns(data.target[:1]).column(data.target[0]))
+    note = f"{table.header.source}: a random sample of {len(rows):,} of {len(table):,} rows (data.sample)"
+    header = replace(table.header, notes=(*table.header.notes, note))
+    return replace(table.take(rows), header=header)
 
 
 def load_table(

@@ -45,7 +45,7 @@ from nncli.pipeline.prepare.auto_values import (
 from nncli.pipeline.prepare.build import build_arguments, build_network
 from nncli.pipeline.prepare.encode import PreparedRows, encode
 from nncli.pipeline.prepare.fit import fit_features, fit_target, infer_loss
-from nncli.pipeline.prepare.load import drop_missing_targets, load_table
+from nncli.pipeline.prepare.load import load_table, select_rows
 from nncli.pipeline.prepare.memory_limit import memory_limit
 from nncli.pipeline.prepare.record_rows import record_rows
 from nncli.pipeline.prepare.select import of_selection, select_features
@@ -136,7 +136,7 @@ def _load_and_split(config: Config, streams: RandomStreams, scratch: Scratch, *,
     """Load the table, infer the loss from its target, split its rows, and check them."""
     table = load_table(config, config.data.path, scratch)
     with log_duration("splitting") as stage:
-        table_rows, table = len(table), drop_missing_targets(table, config.data.target)
+        table_rows, table = len(table), select_rows(config, table)
         loss, of_target = infer_loss(config, table.columns(config.data.target))
         split = split_table(config, table, loss.task, streams.split, scratch)
         findings = table_reading(table.header) + ([of_target] if of_target else [])

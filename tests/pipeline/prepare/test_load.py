@@ -16,6 +16,7 @@ from nncli.config.schema import Config
 from nncli.data.io.read_options import ReadOptions
 from nncli.pipeline.prepare import load
 from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
+from tests.assertions import lines
 
 N = 300
 TABLE = pl.DataFrame(
@@ -32,7 +33,7 @@ TABLE = pl.DataFrame(
 )
 
 
-def config(path: Path, target: str, **more: Any) -> Config:
+def config(path: Path, target: str, sample: int | None = None, **more: Any) -> Config:
     other = {"y": "label", "label": "y"}[target]
     data = {
         "path": str(path),
@@ -40,6 +41,7 @@ def config(path: Path, target: str, **more: Any) -> Config:
         "drop": ["unused", other],
         "sample_weight": "w",
         "missing_values": ["NA"],
+        "sample": sample,
     }
     return Config.model_validate({"data": data, **more})
 
@@ -117,3 +119,22 @@ def test_a_validation_file_of_typed_numbers_is_read_once(tmp_path: Path, trainin
     prepared = prepare(Config.model_validate(paths))
     assert prepared.validation is not None
     assert np.array_equal(prepared.validation.dataset.X, prepared.training.dataset.X)
+
+
+def test_a_sample_is_drawn_of_the_rows_with_a_target_and_noted(csv: Path) -> None:
+    loaded = prepare(config(csv, "label"))
+    assert loaded.validation is not None
+    labeled = len(loaded.training) + len(loaded.validation)
+    sampled = prepare(config(csv, "label", sample=40))
+    assert sampled.validation is not None
+    assert len(sampled.training) + len(sampled.validation) == 40
+    assert sampled.table_rows == N
+    assert any("40" in line and f"{labeled:,}" in line for line in lines(sampled.findings))
+    assert everything(prepare(config(csv, "label", sample=labeled))) == everything(loaded)
+
+
+def test_a_validation_file_is_not_sampled(csv: Path) -> None:
+    prepared = prepare(config(csv, "label", sample=40, validation={"path": str(csv)}))
+    assert prepared.validation is not None
+    assert len(prepared.training) == 40
+    assert len(prepared.validation) > 200
