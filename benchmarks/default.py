@@ -18,7 +18,7 @@ import csv
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean, pvariance
 
@@ -49,17 +49,16 @@ def arguments() -> argparse.ArgumentParser:
     return made
 
 
-def measure(options: argparse.Namespace) -> list[Report]:
+def measure(options: argparse.Namespace) -> Iterator[Report]:
+    """The reports, each as soon as it is there."""
     parts = PARTS if options.only is None else options.only
-    reports: list[Report] = []
     with versions(options.baseline) as measured, tempfile.TemporaryDirectory() as name:
         if "tables" in parts and options.folder:
-            reports += of_tables(options, measured)
+            yield from of_tables(options, measured)
         shapes = Shapes(Path(name), measured, options.rounds, options.settings, options.scale)
         for part in parts:
             if part in SHAPES and (options.only or part != LONG):
-                reports.append(SHAPES[part](shapes))
-    return reports
+                yield SHAPES[part](shapes)
 
 
 def of_tables(options: argparse.Namespace, measured: Sequence[Version]) -> list[Report]:
@@ -132,7 +131,9 @@ def main() -> None:
     options = accepted.parse_args()
     if options.only and "tables" in options.only and not options.folder:
         accepted.error("--only tables needs TABLES")
-    show(measure(options))
+    for report in measure(options):
+        show([report])
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
