@@ -97,7 +97,7 @@ def evaluate_data(
             found.append(InvalidCells.of(labeled, target.cell_errors(labeled)))
             labeled = labeled.take(found[0].valid_rows(len(labeled)))
         with log_duration("predicting"), np.errstate(all="ignore"):
-            predictions, labeled, _, invalid = predict_valid(model, labeled, on_error)
+            predictions, labeled, _, invalid = predict_valid(model, labeled, on_error, model.predict)
         for cells in (*found, invalid):
             counts.add(cells)
             if on_invalid is not None:

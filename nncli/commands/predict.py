@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar, get_args
 
 import numpy as np
 import polars as pl
 
+from nncli.classes import PredictedClasses, predict_classes
 from nncli.data.arrays import RowIndices
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts, OnError
@@ -221,42 +223,52 @@ def predict_frame(
     with np.errstate(
         all="ignore"
     ):  # a value far out of the training range may overflow; that is seen in the predictions
-        valid = predict_valid(model, table, on_error)
-        predicted = valid.predictions.frame(proba=proba)
+        found: ValidPredictions[Predictions] | ValidPredictions[PredictedClasses]
+        if proba or model.spec.target.task == "regression":
+            found = predict_valid(model, table, on_error, model.predict)
+            predicted = found.predictions.frame(proba=proba)
+        else:
+            found = predict_valid(model, table, on_error, partial(predict_classes, model))
+            predicted = found.predictions.frame()
     duplicates = sorted(set(keep) & set(predicted.columns))
     if duplicates:
         raise UsageError(
             f"--keep {join_quoted(duplicates)} would appear twice: a column of the predictions has that name"
         )
-    kept = table.frame if valid.rows is None else table.frame[valid.rows]
+    kept = table.frame if found.rows is None else table.frame[found.rows]
     frame = pl.concat([kept[keep], predicted], how="horizontal") if keep else predicted
-    return PredictedFrame(frame, valid.predictions.anomalies, valid.invalid)
+    return PredictedFrame(frame, found.predictions.anomalies, found.invalid)
 
 
-class ValidPredictions(NamedTuple):
+P = TypeVar("P")
+
+
+class ValidPredictions(NamedTuple, Generic[P]):
     """Predictions of a table without its `invalid` cells.
 
     `table` is what was predicted: with these cells missing, or only the `rows` (positions; None: all) without one.
     """
 
-    predictions: Predictions
+    predictions: P
     table: Table
     rows: RowIndices | None
     invalid: InvalidCells
 
 
-def predict_valid(model: AnyModel, table: Table, on_error: OnError) -> ValidPredictions:
-    """Predict a table, with its invalid cells missing or without their rows.
+def predict_valid(
+    model: AnyModel, table: Table, on_error: OnError, predict: Callable[[Table], P]
+) -> ValidPredictions[P]:
+    """Predict a table by `predict`, with its invalid cells missing or without their rows.
 
     Raises:
         CellError: a cell cannot be read, and `on_error` is fail.
     """
     try:
-        return ValidPredictions(model.predict(table), table, None, InvalidCells.none())
+        return ValidPredictions(predict(table), table, None, InvalidCells.none())
     except CellError as error:
         if on_error == "fail":
             raise error.for_model(ON_ERROR_HINT) from None
     invalid = model.invalid_cells(table)
     rows = invalid.valid_rows(len(table)) if on_error == "skip" else None
     valid = invalid.removed_from(table) if rows is None else table.take(rows)
-    return ValidPredictions(model.predict(valid), valid, rows, invalid)
+    return ValidPredictions(predict(valid), valid, rows, invalid)

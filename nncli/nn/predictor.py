@@ -9,8 +9,9 @@ to the network's own precision (nncli/model.py) removes it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from threading import Lock
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from nncli.nn.arrays import Array, Codes, Precision
 from nncli.nn.embeddings import GROUP_VALUES
 from nncli.nn.inference.folding import FoldedNetwork, Stage, stages_of
 from nncli.nn.inference.forward_pass import ForwardPass
+from nncli.nn.inference.rounded_pass import RoundedPass
+from nncli.nn.inference.rounding import RoundedStage, has_bound, rounded_stages
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 
@@ -74,9 +77,27 @@ class _FoldedBlock:
         self._pass.run(self._folded)
 
 
-_Block: TypeAlias = _BoundBlock | _FoldedBlock
-_Key: TypeAlias = tuple[bool, int, str]
-"""Whether a network is folded, the rows of its blocks, and its specification."""
+class _RoundedBlock:
+    """The forward pass of a folded network in float32 for one block of rows."""
+
+    def __init__(self, network: Network, stages: tuple[Stage, ...], rows: int) -> None:
+        self._pass = RoundedPass(network, stages, rows)
+        self.X, self.codes, self.Z, self.error = self._pass.X, self._pass.codes, self._pass.Z, self._pass.error
+        self.nbytes = self._pass.nbytes
+
+    def load(self, predictor: Predictor) -> None:
+        """Use the folded and rounded arrays of a predictor."""
+        self._folded, self._rounded = predictor.folded(), predictor.rounded()
+
+    def forward(self) -> None:
+        """Compute Z and error from X and codes."""
+        self._pass.run(self._folded, self._rounded)
+
+
+_Block: TypeAlias = _BoundBlock | _FoldedBlock | _RoundedBlock
+_Key: TypeAlias = tuple[str, int, str]
+"""The kind of a block, its rows, and the specification of its network."""
+B = TypeVar("B", _BoundBlock | _FoldedBlock, _RoundedBlock)
 
 
 class _FreeBlocks:
@@ -130,8 +151,9 @@ class Predictor:
         self.parameters, self._rows = parameters, block_rows
         self._stages = stages_of(network) if final and precision == "float64" else None
         self._network = network if self._stages else network.model_copy(update={"precision": precision})
-        self._key = (bool(self._stages), block_rows, self._network.model_dump_json())
+        self._specification = self._network.model_dump_json()
         self._folded: FoldedNetwork | None = None
+        self._rounded: tuple[RoundedStage, ...] | None = None
 
     def folded(self) -> FoldedNetwork:
         """The folded arrays of the network, kept for later runs unless they are large."""
@@ -140,16 +162,50 @@ class Predictor:
             self._folded = folded
         return folded
 
-    def _block(self) -> _Block:
+    def rounded(self) -> tuple[RoundedStage, ...]:
+        """The layers in float32, kept for later runs unless they are large."""
+        rounded = self._rounded or rounded_stages(self.folded(), self._stages or ())
+        if sum(stage.weights.nbytes for stage in rounded) <= MAX_FOLDED_BYTES:
+            self._rounded = rounded
+        return rounded
+
+    @property
+    def can_round(self) -> bool:
+        """Whether `run_rounded` is possible: the layers are folded, and their error in float32 can be bounded."""
+        return self._stages is not None and has_bound(self._stages)
+
+    def run(self, X: Array, codes: Codes, out: Array | None = None) -> Array:
+        """The raw outputs (rows, outputs) for X (rows, features) and codes (rows, embeddings), into `out` if given."""
+        dtype = "float64" if self._stages else self._network.precision
+        Z = np.empty((len(X), self._network.n_outputs), dtype) if out is None else out
+        for span, block in self._run("folded" if self._stages else "bound", self._block, X, codes):
+            Z[span] = block.Z[: span.stop - span.start]
+        return Z
+
+    def run_rounded(self, X: Array, codes: Codes) -> tuple[Array, Array]:
+        """The raw outputs (rows, outputs) in float32, and bounds of their difference from those of `run` (rows,).
+
+        It takes half of the time. The outputs may depend on the other rows.
+        """
+        Z, error = np.empty((len(X), self._network.n_outputs), np.float32), np.empty(len(X))
+        for span, block in self._run("rounded", self._rounded_block, X, codes):
+            rows = span.stop - span.start
+            Z[span], error[span] = block.Z[:rows], block.error[:rows]
+        return Z, error
+
+    def _block(self) -> _BoundBlock | _FoldedBlock:
         if self._stages:
             return _FoldedBlock(self._network, self._stages, self._rows)
         return _BoundBlock(self._network, self._rows)
 
-    def run(self, X: Array, codes: Codes, out: Array | None = None) -> Array:
-        """The raw outputs (rows, outputs) for X (rows, features) and codes (rows, embeddings), into `out` if given."""
-        block = _FREE.take(self._key) or self._block()
+    def _rounded_block(self) -> _RoundedBlock:
+        return _RoundedBlock(self._network, self._stages or (), self._rows)
+
+    def _run(self, kind: str, new_block: Callable[[], B], X: Array, codes: Codes) -> Iterator[tuple[slice, B]]:
+        """Yield slices of the rows, each with the block that has just computed them."""
+        key = (kind, self._rows, self._specification)
+        block = cast("B", _FREE.take(key) or new_block())
         block.load(self)
-        Z = np.empty((len(X), self._network.n_outputs), block.Z.dtype) if out is None else out
         for start in range(0, len(X), self._rows):
             stop = min(start + self._rows, len(X))
             rows = stop - start
@@ -158,9 +214,8 @@ class Predictor:
             block.X[rows:] = 0.0
             block.codes[rows:] = 0
             block.forward()
-            Z[start:stop] = block.Z[:rows]
-        _FREE.put(self._key, block)
-        return Z
+            yield slice(start, stop), block
+        _FREE.put(key, block)
 
 
 def block_rows_for(rows: int) -> int:

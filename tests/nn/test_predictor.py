@@ -289,7 +289,7 @@ def test_a_row_that_is_no_number_spoils_only_itself() -> None:
     np.testing.assert_array_equal(np.delete(found, 3, axis=0), np.delete(whole, 3, axis=0))
 
 
-def blocks_of(predictors: list[Predictor], X: NDArray[np.float64]) -> list[tuple[bool, int, str]]:
+def blocks_of(predictors: list[Predictor], X: NDArray[np.float64]) -> list[tuple[str, int, str]]:
     """The networks of the free blocks after each predictor has run once."""
     codes = np.zeros((len(X), 0), np.int64)
     for each in predictors:

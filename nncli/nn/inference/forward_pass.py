@@ -6,18 +6,13 @@ contiguous row, and the ones that the biases are multiplied by are one row benea
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import pairwise
-
 import numpy as np
 
-from nncli.nn.arrays import Array, Codes, Precision
-from nncli.nn.embeddings import GROUP_VALUES, bind_numeric_forward
+from nncli.nn.arrays import Precision
 from nncli.nn.inference.activations import bind_activation
 from nncli.nn.inference.folding import FoldedNetwork, Stage
-from nncli.nn.inference.piecewise_tables import bind_piecewise
+from nncli.nn.inference.inputs import Inputs
 from nncli.nn.network import Network
-from nncli.nn.numeric_embeddings import NumericEmbeddingBase, PiecewiseLinear
 
 
 class ForwardPass:
@@ -28,10 +23,8 @@ class ForwardPass:
     """
 
     def __init__(self, network: Network, stages: tuple[Stage, ...], rows: int, precision: Precision) -> None:
-        self.X = np.zeros((rows, network.n_features), network.precision)
-        self.codes = np.zeros((rows, len(network.embeddings)), np.int64)
-        self._H = np.ones((rows, network.input_width + 1), precision)
-        self._fill = [_bind_numbers(network, self.X, self._H), _bind_categories(network, self.codes, self._H)]
+        self._inputs = Inputs(network, rows, precision)
+        self.X, self.codes = self._inputs.X, self._inputs.codes
         self._outputs = [np.ones((stage.units + 1, rows), precision) for stage in stages]
         self._activate = [
             None
@@ -40,88 +33,15 @@ class ForwardPass:
             for stage, Z in zip(stages, self._outputs, strict=True)
         ]
         self.Z = self._outputs[-1][:-1].T
-        outputs = sum(Z.nbytes for Z in self._outputs)
-        self.nbytes = self.X.nbytes + self._H.nbytes + 2 * outputs + _embedding_bytes(network, rows)
+        self.nbytes = self._inputs.nbytes + 2 * sum(Z.nbytes for Z in self._outputs)
 
     def run(self, folded: FoldedNetwork) -> None:
         """Compute `Z` from `X` and `codes`."""
-        for fill in self._fill:
-            fill(folded)
-        A = self._H.T
+        self._inputs.fill(folded)
+        A = self._inputs.H.T
         layers = zip(folded.weights, folded.strengths, self._outputs, self._activate, strict=True)
         for W, strengths, Z, activate in layers:
             np.matmul(W, A, out=Z[:-1])
             if activate is not None:
                 activate(strengths)
             A = Z
-
-
-def _embedding_bytes(network: Network, rows: int) -> int:
-    """The approximate size of the buffers of a numeric embedding for a group of columns."""
-    embedding, columns = network.numeric_embedding, len(network.embedded_numeric)
-    if embedding is None or not columns:
-        return 0
-    bins = embedding.hidden_width if isinstance(embedding, PiecewiseLinear) else 0
-    values = 2 * embedding.out_features + (0 if bins else 3 * embedding.hidden_width)
-    return min(columns * rows, GROUP_VALUES // embedding.hidden_width + rows) * (8 * values + bins)
-
-
-Fill = Callable[[FoldedNetwork], None]
-
-
-def _bind_numbers(network: Network, X: Array, H: Array) -> Fill:
-    """Fill the first columns of H (rows, inputs + 1) with the numeric features, embedded or not."""
-    embedding, numeric = network.numeric_embedding, network.embedded_numeric
-    if embedding is None or not numeric:
-        passed = H[:, : X.shape[1]]
-        return lambda folded: np.copyto(passed, X)
-    split = len(numeric) * embedding.out_features
-    if not isinstance(embedding, PiecewiseLinear):
-        return _bind_any_embedding(embedding, numeric, X, H[:, : split + X.shape[1] - len(numeric)])
-    embed = bind_piecewise(embedding, numeric, X, H[:, :split])
-    runs, end = [], split  # adjacent columns that are not embedded
-    for first, last in pairwise((-1, *numeric, X.shape[1])):
-        if last > first + 1:
-            runs.append((H[:, end : end + last - first - 1], X[:, first + 1 : last]))
-            end += last - first - 1
-
-    def fill(folded: FoldedNetwork) -> None:
-        assert folded.tables is not None
-        embed(folded.tables)
-        for passed, columns in runs:
-            np.copyto(passed, columns)
-
-    return fill
-
-
-def _bind_any_embedding(embedding: NumericEmbeddingBase, numeric: tuple[int, ...], X: Array, Y: Array) -> Fill:
-    """Fill Y (rows, numbers) with numeric features, embedded by the layer itself."""
-    p = {spec.name: np.empty(spec.shape, Y.dtype) for spec in embedding.parameters(len(numeric))}
-    exact = np.empty(X.shape, Y.dtype)
-    embed = bind_numeric_forward(embedding, numeric, p, exact, Y)
-
-    def fill(folded: FoldedNetwork) -> None:
-        for name, view in folded.numeric.items():
-            np.copyto(p[name], view)
-        np.copyto(exact, X)
-        embed()
-
-    return fill
-
-
-def _bind_categories(network: Network, codes: Codes, H: Array) -> Fill:
-    """Fill the last columns of H but one with the vector of every code."""
-    ends = np.cumsum(
-        [H.shape[1] - 1 - sum(e.width for e in network.embeddings), *(e.width for e in network.embeddings)]
-    )
-    column = np.empty(len(codes), np.int64)
-    spans = [H[:, start:stop] for start, stop in pairwise(ends)]
-    vectors = [np.empty(span.shape, H.dtype) for span in spans]
-
-    def fill(folded: FoldedNetwork) -> None:
-        for j, (table, vector, span) in enumerate(zip(folded.embeddings, vectors, spans, strict=True)):
-            np.copyto(column, codes[:, j])
-            np.take(table, column, axis=0, out=vector, mode="clip")
-            np.copyto(span, vector)
-
-    return fill

@@ -1,0 +1,93 @@
+"""The most probable class of many rows, in half of the time that their probabilities take.
+
+The networks run in float32, and bound their errors. Rows whose two most probable classes are too close for that are
+predicted in float64, so every row gets the class that `predict` gives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import and_
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from nncli.data.arrays import Codes
+from nncli.data.encoders.anomalies import Anomalies
+from nncli.data.encoders.target import ClassificationTarget
+from nncli.data.table import Table
+from nncli.ensemble import AnyModel, Ensemble, align_classes, n_outputs
+from nncli.model import Model
+from nncli.utils.threads import limit_blas_threads
+
+MIN_ROWS = 4_096
+"""Rows from which float32 pays off: the bounds of the errors must be prepared."""
+SOFTMAX_SLOPE = 0.5
+"""The largest change of a probability with the norm of the change of the scores; see `ClassificationLoss`."""
+ROUNDING = 1e-6
+"""A limit of the errors of probabilities in float64, rounded to float32."""
+MIN_PROBABILITY = 1e-30
+"""Below it, rounding to float32 may change a probability so much that a temperature makes it matter."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PredictedClasses:
+    """The codes of the most probable classes (rows,), and the anomalies among the rows."""
+
+    target: ClassificationTarget
+    codes: Codes
+    anomalies: Anomalies = field(default_factory=Anomalies)
+
+    def frame(self) -> pl.DataFrame:
+        """The column `prediction`, as of `Predictions.frame`."""
+        return pl.DataFrame({"prediction": self.target.decode(self.codes, "prediction")})
+
+
+def predict_classes(model: AnyModel, table: Table) -> PredictedClasses:
+    """Predict the class of every row of a table, as `predict` of a classification model does.
+
+    Raises:
+        DataError: a column is missing, or a cell of a numeric column is not a number.
+    """
+    target = model.spec.target
+    assert target.task == "classification"
+    members = model.members if isinstance(model, Ensemble) else (model,)
+    if len(table) < MIN_ROWS or not all(member.can_round for member in members):
+        predictions = model.predict(table)
+        return PredictedClasses(target, predictions.values.argmax(axis=1), predictions.anomalies)
+    with limit_blas_threads(1), np.errstate(all="ignore"):
+        values, error, anomalies = _approximate(model, members, table)
+    codes = values.argmax(axis=1)
+    uncertain = np.flatnonzero(~_is_certain(values, error))
+    if len(uncertain):
+        codes[uncertain] = model.predict(table.take(uncertain)).values.argmax(axis=1)
+    return PredictedClasses(target, codes, anomalies)
+
+
+def _is_certain(values: Floats, error: Floats) -> npt.NDArray[np.bool_]:
+    """Whether the largest of the values (rows, classes) is so beyond their error (rows,)."""
+    top = np.partition(values, -2, axis=1)[:, -2:]
+    return np.asarray(top[:, 1] - top[:, 0] > 2.0 * (error + ROUNDING))
+
+
+def _approximate(model: AnyModel, members: Sequence[Model], table: Table) -> tuple[Floats, Floats, Anomalies]:
+    """Probabilities (rows, classes) from outputs in float32, the bound of their errors (rows,), and the anomalies."""
+    target, found = model.spec.target, list[Anomalies]()
+    values, error = np.zeros((len(table), n_outputs(target))), np.zeros(len(table))
+    for member in members:
+        X, codes, anomalies = member.encode(table)
+        Z, bound = member.run_rounded(X, codes)
+        predictions, T = member.decode(Z), member.spec.temperature
+        if isinstance(model, Ensemble):
+            predictions, T = predictions.with_temperature(model.spec.temperature), model.spec.temperature
+        if T != 1.0:
+            bound[predictions.values.min(axis=1) < MIN_PROBABILITY] = np.inf
+        values += align_classes(target, predictions) / len(members)
+        error += bound * (SOFTMAX_SLOPE / T / len(members))
+        found.append(anomalies)
+    return values, error, reduce(and_, found)
