@@ -219,6 +219,22 @@ def test_a_resumed_run_keeps_its_backend(
 
 
 @with_numba
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_network_of_the_default_is_compiled_and_resumes_to_the_same_bits(tmp_path: Path, threads: int) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        f"preset: tabular\ndata: {{path: {DATA}/penguins.csv, target: species}}\n"
+        f"encoding: {{categories: {{max_one_hot: 2}}}}\nmembers: 1\nepochs: 4\nthreads: {threads}\n"
+        f"backend: numba\ncheckpoint: {{every: 2 steps}}\n"
+    )
+    expected = outcome(train(config, output=tmp_path / "whole").run)
+    run = train(config, output=tmp_path / "run", stop=stop_after(2)).run
+    assert Run.open(run).load_manifest().status == "stopped"
+    assert outcome(resume(run).run) == expected
+    assert recorded(run) == ("numba", threads, 1)
+
+
+@with_numba
 def test_more_epochs_do_not_change_the_backend(tmp_path: Path) -> None:
     run = train(config_of(tmp_path), output=tmp_path / "run").run
     assert recorded(run)[0] == "numpy"

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from nncli.data.batches.batches import Batches
 from nncli.data.batches.dataset import Dataset
+from nncli.data.store.scratch import Scratch
 from nncli.nn.layers.base import TrainingContext
 from nncli.nn.losses import MSE, CrossEntropy, LossBase
 from nncli.nn.network import Network
@@ -29,6 +30,7 @@ from nncli.training.compiled.support import unsupported_reason
 from nncli.training.epoch import DivergedError, LoopSignal
 from nncli.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
 from nncli.training.state import RandomStreams, Snapshot, TrainState
+from tests.data.batches.test_disk_shuffle import kept
 from tests.training.test_step import example_rows
 
 pytest.importorskip("numba")
@@ -466,6 +468,21 @@ def test_dropout_draws_anew_in_every_step_layer_and_shard_and_ends_with_its_sche
     assert len({value(step, 0.0, shard) for step in range(4) for shard in (0, 1)}) == 8
     assert value(2, 0.0) == value(2, 0.3)
     assert len({value(step, 1.0, shard) for step in range(4) for shard in (0, 1)}) == 1
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_rows_in_files_give_the_same_bits_as_rows_in_memory(parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nncli.data.batches.disk_shuffle.WINDOW_BYTES", 700)
+    for cut in (DROPPING, PROJECTING):
+        arguments, examples = replace(cut, n_shards=parts), examples_of(cut)
+        whole, expected = trained(arguments, examples)
+        with Scratch() as scratch:
+            state = TrainState.create(
+                arguments.network, arguments.optimizer, RandomStreams.of(1), arguments.n_shards, examples
+            )
+            events = list(fit(arguments, state, kept(examples, scratch), max_batches=lambda step: 3))
+        assert bits(state) == bits(whole)
+        assert [replace(event, seconds=0.0) for event in events if isinstance(event, EpochReport)] == expected
 
 
 # --- what diverges
