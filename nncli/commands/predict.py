@@ -18,6 +18,7 @@ from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts, OnErr
 from nncli.data.io.dataframes import as_polars
 from nncli.data.io.formats import Format
 from nncli.data.io.prefetch import prefetch_map
+from nncli.data.io.read_options import BLOCK_BYTES
 from nncli.data.io.readers import read_chunks
 from nncli.data.io.streams import is_stream
 from nncli.data.io.writers import open_sink
@@ -38,6 +39,8 @@ OnInvalid: TypeAlias = Callable[[pl.DataFrame], object]
 
 PREDICTORS = 2
 """Threads that predict blocks of a file, while other threads read and write."""
+MIN_BLOCK_BYTES, BLOCK_BYTES_PER_COLUMN = 1 << 20, 80 << 10
+"""Several blocks are in memory at a time, as text, as cells and encoded; smaller ones keep a network less busy."""
 ON_ERROR_HINT = "To predict the table all the same: --on-error missing or --on-error skip (in Python on_error)."
 
 
@@ -142,9 +145,13 @@ def predict_chunks(
         CellError: a cell cannot be read, and `on_error` is fail.
     """
     spec = model.spec
-    numbers = model.numeric.difference(keep)
     tables = read_chunks(
-        path, format=format, missing_values=spec.missing_values, training_dialect=spec.dialect, numbers=numbers
+        path,
+        format=format,
+        missing_values=spec.missing_values,
+        training_dialect=spec.dialect,
+        numbers=model.numeric.difference(keep),
+        block_bytes=block_bytes(len(model.names)),
     )
     workers = 0 if is_stream(path) else PREDICTORS
     yield from predict_tables(
@@ -157,6 +164,11 @@ def predict_chunks(
         on_note=on_note,
         workers=workers,
     )
+
+
+def block_bytes(columns: int) -> int:
+    """Bytes of text that are predicted at a time: some ten thousand rows, but no more than are read at a time."""
+    return max(MIN_BLOCK_BYTES, min(BLOCK_BYTES, columns * BLOCK_BYTES_PER_COLUMN))
 
 
 def predict_tables(

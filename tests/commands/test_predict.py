@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli import evaluate, predict
-from nncli.commands.predict import predict_chunks, predict_frame
+from nncli.commands.predict import block_bytes, predict_chunks, predict_frame
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.io.readers import read_chunks
 from nncli.errors import CellError, DataError, RunError, UsageError
@@ -127,3 +127,8 @@ def test_objects_without_keys_have_no_columns(line: Path, tmp_path: Path) -> Non
     path.write_text("{}\n" * 5 + '{"x1": 1, "x2": 2, "y": 3}\n')
     assert predict(line, path).height == 6
     assert evaluate(line, path).rows == 1
+
+
+@pytest.mark.parametrize(("columns", "megabytes"), [(1, 1), (12, 1), (32, 2.5), (103, 8), (20_000, 8)])
+def test_a_block_of_text_grows_with_the_columns_within_limits(columns: int, megabytes: float) -> None:
+    assert block_bytes(columns) == pytest.approx(megabytes * 2**20, rel=0.02)
