@@ -16,7 +16,9 @@ from nncli.pipeline.prepare.auto_values import resolve_members
 from nncli.pipeline.prepare.load import load_labeled_rows
 from nncli.pipeline.prepare.prepare import prepare
 
-RESOLVED_KEYS = ("data", "encoding", "layers", "numeric_embedding", "loss", "learning_rate", "batch_size", "epochs")
+RESOLVED_KEYS = (
+    *("data", "encoding", "layers", "numeric_embedding", "loss", "optimizer", "learning_rate", "batch_size", "epochs"),
+)
 """The keys that depend on the table."""
 NOT_SHOWN = {"preset", "quality"}
 """These are null once the preset has been applied."""

@@ -46,6 +46,10 @@ class OptimizerBase(Spec):
             raise ValueError("weight_decay_multiplier needs an optimizer with weight_decay, such as adamw")
         return self
 
+    def with_auto_weight_decay(self, weight_decay: float) -> Self:
+        """This optimizer with `weight_decay` in place of `weight_decay: auto`."""
+        return self
+
     def init_state(self, theta: Array) -> dict[str, Array]:
         """The named state vectors before the first step: zeros like theta."""
         return {name: zeros_aligned(theta.size, theta.dtype) for name in self.state}
@@ -100,18 +104,32 @@ class DecoupledWeightDecay(OptimizerBase):
     """Weight decay that is separate from the gradient: theta ← (1 - rate · decay · weight_decay · s) theta.
 
     `rate` is the learning rate before the group's multiplier, `decay` the group's multiplier of the weight decay, and s
-    the factor of `decay_schedule`.
+    the factor of `decay_schedule`. `weight_decay: auto` depends on the numbers of training rows and of inputs.
     Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
     """
 
-    weight_decay: NonNegativeFloat = 0.0
+    weight_decay: NonNegativeFloat | Literal["auto"] = 0.0
     decay_schedule: Annealing = "constant"
 
     decays: ClassVar[bool] = True
 
+    def with_auto_weight_decay(self, weight_decay: float) -> Self:
+        return self.model_copy(update={"weight_decay": weight_decay}) if self.weight_decay == "auto" else self
+
+    @property
+    def strength(self) -> float:
+        """The weight decay.
+
+        Raises:
+            ValueError: it depends on the table.
+        """
+        if self.weight_decay == "auto":
+            raise ValueError("weight_decay: auto is not resolved")
+        return self.weight_decay
+
     def bind_multipliers(self, update: Step, theta: Array, rate: float, decay: float, progress: Array) -> Step:
         step_without_decay = super().bind_multipliers(update, theta, rate, decay, progress)
-        strength, schedule = decay * self.weight_decay, self.decay_schedule
+        strength, schedule = decay * self.strength, self.decay_schedule
         if strength == 0.0:
             return step_without_decay
         shrinkage = scalar(0.0, theta)
@@ -254,10 +272,13 @@ class Adam(OptimizerBase):
 
 
 class AdamW(DecoupledWeightDecay, Adam):
-    """Adam after theta ← (1 - rate · weight_decay) theta. Loshchilov and Hutter, 2019."""
+    """Adam after theta ← (1 - rate · weight_decay) theta. Loshchilov and Hutter, 2019.
+
+    `weight_decay: auto` is 0.02, or 0.2 for more than 500 inputs that are also more than the training rows.
+    """
 
     type: Literal["adamw"] = "adamw"  # type: ignore[assignment]  # the tag of the union
-    weight_decay: NonNegativeFloat = 0.01
+    weight_decay: NonNegativeFloat | Literal["auto"] = 0.01
 
 
 class Lion(DecoupledWeightDecay):

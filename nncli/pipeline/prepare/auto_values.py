@@ -6,6 +6,7 @@ from nncli.config.schema import Config
 from nncli.nn.layers.residual import Layer
 from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
+from nncli.optim.optimizers import Optimizer
 from nncli.optim.schedules import Schedule
 from nncli.spec import Task
 
@@ -24,6 +25,8 @@ MAX_FEATURES = 2_000
 """Columns that the network uses; of more, the best are selected."""
 MAX_EMBEDDED = 500
 """Numeric columns up to which they are embedded; more need long steps, and predict worse."""
+WEIGHT_DECAY, WEIGHT_DECAY_OF_WIDE_TABLES = 0.02, 0.2
+"""The latter for more than MAX_EMBEDDED inputs that are also more than the training rows."""
 TOTAL_EMBEDDING, MIN_EMBEDDING, MAX_EMBEDDING = 256, 4, 16
 """Approximate total width of all numeric embeddings, and the bounds on the width of one."""
 MEMBERS = ((20_000, 8), (200_000, 4))
@@ -74,6 +77,12 @@ def resolve_layers(layers: tuple[Layer, ...], rows: int, width: int) -> tuple[La
     if width > MAX_EMBEDDED:
         units = min(units, UNITS[0][1])
     return tuple(layer.with_auto_units(units) for layer in layers)
+
+
+def resolve_optimizer(optimizer: Optimizer, rows: int, width: int) -> Optimizer:
+    """The optimizer, with its weight decay resolved for training rows and for the width of the input."""
+    is_wide = width > max(MAX_EMBEDDED, rows)
+    return optimizer.with_auto_weight_decay(WEIGHT_DECAY_OF_WIDE_TABLES if is_wide else WEIGHT_DECAY)
 
 
 def max_features_of(config: Config) -> int | None:

@@ -40,6 +40,7 @@ from nncli.pipeline.prepare.auto_values import (
     max_features_of,
     resolve_embedding,
     resolve_layers,
+    resolve_optimizer,
     schedule_of,
 )
 from nncli.pipeline.prepare.build import build_arguments, build_network
@@ -227,6 +228,7 @@ def _resolve_config(fitted: _Fitted, rows: _SplitRows, training: PreparedRows, *
             ),
             "layers": config.hidden_layers,
             "loss": rows.loss,
+            "optimizer": resolve_optimizer(config.optimizer, len(training), fitted.encoder.width),
             "learning_rate": schedule_of(config, rows.loss),
             "batch_size": config.batch_size if config.batch_size == "full" else batch_rows(config, len(training)),
             "epochs": epochs_of(config, len(training)),

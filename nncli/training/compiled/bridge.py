@@ -134,7 +134,7 @@ def _optimizer_arguments(
     optimizer: OptimizerBase, moments: Mapping[str, Array], groups: Mapping[ParamGroup, slice]
 ) -> tuple[Any, ...]:
     """The optimizer as arguments of nncli.training.compiled.optimizers.optimizer_step."""
-    decay = optimizer.weight_decay if isinstance(optimizer, DecoupledWeightDecay) else 0.0
+    decay = optimizer.strength if isinstance(optimizer, DecoupledWeightDecay) else 0.0
     merged = ((span, (rate, strength * decay)) for span, rate, strength in merge_groups(optimizer.param_groups, groups))
     runs = [(multipliers, [span for span, _ in run]) for multipliers, run in groupby(merged, key=itemgetter(1))]
     spans = np.array([(run[0].start, run[-1].stop) for _, run in runs], np.int64).reshape(-1, 2)

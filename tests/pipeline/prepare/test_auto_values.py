@@ -13,6 +13,7 @@ from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import Residual
 from nncli.nn.losses import MSE, CrossEntropy
 from nncli.nn.numeric_embeddings import Periodic, PiecewiseLinear
+from nncli.optim.optimizers import AdamW, Sgd
 from nncli.optim.schedules import ConstantRate, CoslogRate
 from nncli.pipeline.prepare.auto_values import (
     BATCHES,
@@ -25,12 +26,15 @@ from nncli.pipeline.prepare.auto_values import (
     MIN_EPOCHS,
     MIN_MEMBERS,
     PEAKS,
+    WEIGHT_DECAY,
+    WEIGHT_DECAY_OF_WIDE_TABLES,
     batch_rows,
     epochs_of,
     max_features_of,
     resolve_embedding,
     resolve_layers,
     resolve_members,
+    resolve_optimizer,
     schedule_of,
 )
 
@@ -91,6 +95,21 @@ def test_automatic_units_grow_with_the_table_also_inside_residuals() -> None:
 def test_unresolved_units_have_no_width() -> None:
     with pytest.raises(ValueError, match="not resolved"):
         Dense(units="auto").out_features(3)
+
+
+def test_more_inputs_than_rows_are_decayed_more() -> None:
+    def decay(rows: int, width: int, weight_decay: float | str = "auto") -> object:
+        optimizer = config(optimizer={"type": "adamw", "weight_decay": weight_decay}).optimizer
+        resolved = resolve_optimizer(optimizer, rows, width)
+        assert isinstance(resolved, AdamW)
+        return resolved.strength
+
+    assert decay(300, MAX_EMBEDDED + 1) == decay(MAX_EMBEDDED, MAX_EMBEDDED + 1) == WEIGHT_DECAY_OF_WIDE_TABLES
+    assert decay(300, MAX_EMBEDDED) == decay(MAX_EMBEDDED + 1, MAX_EMBEDDED + 1) == WEIGHT_DECAY
+    assert decay(300, 10_000, 0.5) == 0.5
+    assert resolve_optimizer(Sgd(), 300, 10_000) == Sgd()
+    with pytest.raises(ValueError, match="not resolved"):
+        AdamW(weight_decay="auto").strength  # noqa: B018 - asked for its ValueError
 
 
 def test_many_numeric_columns_are_not_embedded() -> None:
