@@ -13,7 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 SOURCES = Path(__file__).parent
-SECONDS_TO_COMPILE = 120.0
+SECONDS_TO_COMPILE = 300.0
 """Seconds after which a process compiles by itself, rather than wait longer for another one."""
 
 
