@@ -23,7 +23,7 @@ from nncli.data.io.readers import read_chunks
 from nncli.data.io.streams import is_stream
 from nncli.data.io.writers import open_sink
 from nncli.data.table import Table, replace_na_values
-from nncli.ensemble import AnyModel
+from nncli.ensemble import AnyModel, Ensemble
 from nncli.errors import CellError, Location, UsageError
 from nncli.model import Predictions
 from nncli.runs.run import Run
@@ -40,7 +40,7 @@ OnInvalid: TypeAlias = Callable[[pl.DataFrame], object]
 PREDICTORS = 2
 """Threads that predict blocks of a file, while other threads read and write."""
 MIN_BLOCK_BYTES, BLOCK_BYTES_PER_COLUMN = 1 << 20, 80 << 10
-"""Several blocks are in memory at a time, as text, as cells and encoded; smaller ones keep a network less busy."""
+"""Several blocks are in memory at a time, as text, as cells and encoded."""
 ON_ERROR_HINT = "To predict the table all the same: --on-error missing or --on-error skip (in Python on_error)."
 
 
@@ -151,7 +151,7 @@ def predict_chunks(
         missing_values=spec.missing_values,
         training_dialect=spec.dialect,
         numbers=model.numeric.difference(keep),
-        block_bytes=block_bytes(len(model.names)),
+        block_bytes=block_bytes(model),
     )
     workers = 0 if is_stream(path) else PREDICTORS
     yield from predict_tables(
@@ -166,9 +166,11 @@ def predict_chunks(
     )
 
 
-def block_bytes(columns: int) -> int:
-    """Bytes of text that are predicted at a time: some ten thousand rows, but no more than are read at a time."""
-    return max(MIN_BLOCK_BYTES, min(BLOCK_BYTES, columns * BLOCK_BYTES_PER_COLUMN))
+def block_bytes(model: AnyModel) -> int:
+    """Bytes of text that are predicted at a time; for an ensemble only some ten thousand rows, which keep it busy."""
+    if not isinstance(model, Ensemble):
+        return BLOCK_BYTES
+    return max(MIN_BLOCK_BYTES, min(BLOCK_BYTES, len(model.names) * BLOCK_BYTES_PER_COLUMN))
 
 
 def predict_tables(

@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 from nncli import evaluate, predict
 from nncli.commands.predict import block_bytes, predict_chunks, predict_frame
 from nncli.data.encoders.anomalies import ColumnAnomalies
+from nncli.data.io.read_options import BLOCK_BYTES
 from nncli.data.io.readers import read_chunks
+from nncli.ensemble import Ensemble
 from nncli.errors import CellError, DataError, RunError, UsageError
 from nncli.metrics.classification import ClassificationScores
 from nncli.runs.run import Run
 from tests.assertions import raises
 from tests.cli.support import DATA
+from tests.commands.explained import ensemble_of, model_of
 
 TABLE = DATA / "penguins.csv"
 
@@ -129,6 +132,9 @@ def test_objects_without_keys_have_no_columns(line: Path, tmp_path: Path) -> Non
     assert evaluate(line, path).rows == 1
 
 
-@pytest.mark.parametrize(("columns", "megabytes"), [(1, 1), (12, 1), (32, 2.5), (103, 8), (20_000, 8)])
-def test_a_block_of_text_grows_with_the_columns_within_limits(columns: int, megabytes: float) -> None:
-    assert block_bytes(columns) == pytest.approx(megabytes * 2**20, rel=0.02)
+def test_an_ensemble_predicts_smaller_blocks_of_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, member = ensemble_of(model_of(), model_of(seed=1)), model_of()
+    assert block_bytes(member) == BLOCK_BYTES
+    for columns, megabytes in ((1, 1.0), (12, 1.0), (32, 2.5), (103, 8.0), (20_000, 8.0)):
+        monkeypatch.setattr(Ensemble, "names", [str(i) for i in range(columns)])
+        assert block_bytes(model) == pytest.approx(megabytes * 2**20, rel=0.02)
