@@ -193,7 +193,7 @@ def _training_keys(
         described = (
             "quality",
             quality or "balanced",
-            "fast: one network; balanced: an ensemble of up to 8; best: an ensemble of 20",
+            "fast: an ensemble of 4, trained less; balanced: of up to 8; best: of 20",
         )
         active = [("preset", TABULAR, "the best settings of our benchmarks")] * (preset == TABULAR) + active
         (inactive if quality is None else active).insert(0, described)

@@ -62,7 +62,7 @@ QualityOfPreset: TypeAlias = Annotated[
     Quality | None,
     typer.Option(
         "--quality",
-        help="fast: one network; balanced: an ensemble of up to 8 (default); best: an ensemble of 20.",
+        help="fast: an ensemble of 4, trained less; balanced: of up to 8 (default); best: of 20.",
         rich_help_panel=TRAINING,
     ),
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -31,7 +31,7 @@ from nncli.pipeline.ensemble.cross_validation import (
 )
 from nncli.pipeline.ensemble.member_config import as_subtask, check_members, check_table
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData
-from nncli.pipeline.ensemble.train import CONTROL_FOLDER, EnsembleRun
+from nncli.pipeline.ensemble.train import CONTROL_FOLDER, EnsembleRun, train_members
 from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.executor import workers_for
 from nncli.pipeline.parallel.task import TaskStatus, TrainingTask
@@ -194,28 +194,24 @@ def _cross_validate(
     paths = [path / FOLDS / str(i + 1) for i in range(len(fold_data))]
     count = len(fold_data) * config.n_members
     at_a_time = 1 if scheduler else workers_for(count, config.workers)
-    ensemble_runs: list[EnsembleRun] = []
     with ExitStack() as stack:
-        tasks: list[TrainingTask] = []
-        for one, folder in zip(fold_data, paths, strict=True):
-            if not config.is_ensemble:
-                tasks.append(
-                    TrainingTask(
-                        len(tasks), as_subtask(one.config, output=str(folder), at_a_time=at_a_time), str(folder)
-                    )
-                )
-                continue
-            ensemble_run = _open_ensemble(one, folder, command, stack)
-            ensemble_runs.append(ensemble_run)
-            tasks += ensemble_run.tasks(at_a_time, len(tasks))
-        pool = TaskPool(tasks, ControlDirectory(path / CONTROL_FOLDER), config.workers, scheduler, run.watched(stop))
+        runs, tasks = [], []
+        if config.is_ensemble:
+            runs = [_open_ensemble(one, folder, command, stack) for one, folder in zip(fold_data, paths, strict=True)]
+        else:
+            members = [
+                as_subtask(one.config, output=str(folder), at_a_time=at_a_time)
+                for one, folder in zip(fold_data, paths, strict=True)
+            ]
+            tasks = [TrainingTask(i, member, member.output or "") for i, member in enumerate(members)]
+        control = ControlDirectory(path / CONTROL_FOLDER)
         try:
-            yield MembersStarted(run.path, len(tasks), pool.workers, data.findings, "trainings")
-            with closing(pool.run()) as progress:
-                yield from progress
-            built = [ensemble_run.finalize() is not None for ensemble_run in ensemble_runs]
+            with TaskPool(count, control, config.workers, scheduler, run.watched(stop)) as pool:
+                yield MembersStarted(run.path, count, pool.workers, data.findings, "trainings")
+                yield from train_members(pool, runs, at_a_time, tasks)
+            built = [ensemble_run.finalize() is not None for ensemble_run in runs]
         except BaseException as error:
-            for ensemble_run in ensemble_runs:
+            for ensemble_run in runs:
                 ensemble_run.abort(error)
             raise
     if not all(built) or any(TaskStatus.read(task).status != "done" for task in tasks):

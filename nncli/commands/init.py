@@ -116,7 +116,7 @@ def init(
         data: a CSV (also .gz), TSV, Parquet or JSON lines file.
         target: the column to predict, or several numeric ones.
         preset: the preset; default: tabular.
-        quality: one network, an ensemble of up to 8, or an ensemble of 20.
+        quality: an ensemble of 4 that is trained less, of up to 8, or of 20.
         assignments: overrides of keys, such as `data.separator=;` or `epochs=10`.
         output: the file to write the YAML to, if any. Paths in it are relative to its folder, or else to the working
             directory.

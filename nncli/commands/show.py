@@ -16,7 +16,7 @@ from nncli.evaluation.cross_validation_summary import (
     summarize_cross_validation,
 )
 from nncli.findings import Finding
-from nncli.runs.history import read_metrics
+from nncli.runs.history import RecordedCycle, RecordedMetrics, read_metrics
 from nncli.runs.loader import read_manifest, read_spec
 from nncli.runs.manifest import MANIFEST, METRICS, MODEL, Manifest, member_folder
 from nncli.runs.run import Run
@@ -85,6 +85,7 @@ class RunDescription:
     held_out_kind: Literal["validation", "out-of-fold"]
     scores: tuple[RecordedScore, ...]
     findings: tuple[Finding, ...] = ()
+    cycles: tuple[RecordedCycle, ...] = ()
 
     def json(self) -> dict[str, Any]:
         """All fields and the next steps as a JSON object."""
@@ -123,7 +124,16 @@ class RunDescription:
             ("network", f"{members}{self.parameters:,} parameters" if self.parameters else ""),
             ("loss", self.loss or ""),
             ("epochs", f"{self.epochs:,}{best and f', {best}'}"),
+            ("cycles", self._cycles_text()),
         ]
+
+    def _cycles_text(self) -> str:
+        """Why the training ended where it did, by the out-of-fold rows."""
+        if not self.cycles:
+            return ""
+        last = self.cycles[-1]
+        change = f"changed the loss of out-of-fold rows by {-last.decrease:+.3g} ± {last.standard_error:.2g}"
+        return f"the cycle to epoch {last.epochs:,} {change}" + (", and one more was trained" if last.continues else "")
 
     def _target_text(self) -> str:
         if self.task is None:
@@ -157,6 +167,7 @@ def show(run: str | Path) -> RunDescription:
     manifest = Run.open(path).load_manifest()
     info = info_of(path)
     spec = _spec(path, manifest)
+    metrics = read_metrics(path, manifest) if METRICS in manifest.files else None
     target = None if spec is None else spec.target
     return RunDescription(
         path=path,
@@ -185,8 +196,9 @@ def show(run: str | Path) -> RunDescription:
         best_epoch=manifest.best_epoch,
         best_epochs=_best_epochs(path, manifest),
         held_out_kind=manifest.held_out_kind,
-        scores=_scores(path, manifest),
-        findings=read_metrics(path, manifest).findings if METRICS in manifest.files else (),
+        scores=_scores(metrics),
+        findings=() if metrics is None else metrics.findings,
+        cycles=() if metrics is None else metrics.cycles,
     )
 
 
@@ -220,10 +232,9 @@ def _command(words: tuple[str, ...]) -> tuple[str, ...]:
     return ("nncli", *words[1:]) if words else ()
 
 
-def _scores(path: Path, manifest: Manifest) -> tuple[RecordedScore, ...]:
-    if METRICS not in manifest.files:
+def _scores(metrics: RecordedMetrics | None) -> tuple[RecordedScore, ...]:
+    if metrics is None:
         return ()
-    metrics = read_metrics(path, manifest)
     sets: tuple[Literal["training", "validation"], ...] = ("training", "validation")
     return tuple(
         RecordedScore(rows, score.name, score.target, score.value, score.baseline)

@@ -136,12 +136,31 @@ class _Even(InitializerBase):
         return np.broadcast_to(np.linspace(-3.0, 3.0, shape[-1]), shape).copy()
 
 
+OUTER_WIDTH = 1000.0
+"""Width of the outer bins of a piecewise linear embedding, for scaled columns."""
+MIN_BINS_WITH_OUTER = 4
+"""With fewer bins each of them holds training rows."""
+
+
+def _edges_of(column: Array, count: int) -> Array:
+    """Up to `count` distinct values of a column in ascending order: all of them, or quantiles."""
+    values = np.unique(column)
+    if len(values) <= count:
+        return values
+    quantiles = np.unique(np.quantile(column, np.linspace(0.0, 1.0, count)).astype(column.dtype))
+    missing = np.linspace(0.0, 1.0, count - len(quantiles) + 2)[1:-1]
+    return np.union1d(quantiles, np.quantile(values, missing, method="nearest"))
+
+
 class PiecewiseLinear(NumericEmbeddingBase):
     """y = a x + c + Vᵀ v: a line, and another slope for each bin between quantiles of the training rows.
 
-    v_j runs from 0 to 1 as x crosses bin j; it is not cut off below the first bin, nor above the last. a and c start
-    from U(-1/sqrt(width), 1/sqrt(width)), V at 0. `width: auto` depends on the number of
-    columns; more than 500 are not embedded. Gorishniy, Kotelnikov and Babenko, "TabM", 2024 (version B).
+    v_j runs from 0 to 1 as x crosses bin j; it is not cut off below the first bin, nor above the last, which with four
+    bins or more begin outside the training rows. a and c start from U(-1/sqrt(width), 1/sqrt(width)), V at 0.
+    v_j runs from 0 to 1 as x crosses bin j; it is not cut off below the first bin, nor above the last, which with four
+    bins or more begin outside the training rows. a and c start from U(-1/sqrt(width), 1/sqrt(width)), V at 0.
+    `width: auto` depends on the number of columns; more than 500 are not embedded. Gorishniy, Kotelnikov and Babenko,
+    "TabM", 2024 (version B).
     """
 
     type: Literal["piecewise_linear"] = "piecewise_linear"
@@ -179,18 +198,20 @@ class PiecewiseLinear(NumericEmbeddingBase):
         )
 
     def init_from_data(self, p: ParamViews, X: Array) -> None:
-        """Place the edges at the quantiles of the rows.
+        """Place the inner edges at the distinct values of the rows, or at quantiles if there are more values.
 
         If many quantiles are equal, as in a column that is mostly 0, the other edges are quantiles of the distinct
-        values. If there are too few distinct values, some inner bins are empty.
+        values. If there are too few distinct values, some inner bins are empty. The outer bins, which the rows do not
+        reach, are so wide that the embedding continues almost along its line.
         """
+        outer = 1 if self.bins >= MIN_BINS_WITH_OUTER else 0
         for edges, column in zip(p["edges"], X.T, strict=True):
-            quantiles = np.unique(np.quantile(column, np.linspace(0.0, 1.0, len(edges))).astype(column.dtype))
-            missing = np.linspace(0.0, 1.0, len(edges) - len(quantiles) + 2)[1:-1]
-            quantiles = np.union1d(quantiles, np.quantile(np.unique(column), missing, method="nearest"))
-            edges[: len(quantiles)] = quantiles
-            edges[len(quantiles) - 1 :] = quantiles[max(0, len(quantiles) - 2)]
-            edges[-1] = quantiles[-1]
+            inner = edges[outer : len(edges) - outer]
+            values = _edges_of(column, len(inner))
+            inner[: len(values)] = values
+            inner[len(values) :] = values[-1]
+            if outer:
+                edges[0], edges[-1] = values[0] - OUTER_WIDTH, values[-1] + OUTER_WIDTH
 
     def bind(self, p: ParamViews, g: ParamViews, x: Array, *, needs_dx: bool) -> BoundLayer:
         a, c, V, edges = p["slope"], p["bias"], p["weight"], p["edges"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
-from math import cos, inf, log2, pi
+from math import cos, floor, inf, log2, pi
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -61,9 +61,17 @@ class ScheduleBase(Spec):
         """This schedule with `peak` in place of `peak: auto`."""
         return self
 
+    def with_auto_cycle(self, epochs: float) -> Self:
+        """This schedule with a first cycle of `epochs` epochs in place of `first_cycle: auto`."""
+        return self
+
     @abstractmethod
     def base_rate(self, step: int, length: TrainingLength) -> float:
         """The rate without warm-up."""
+
+    def progress(self, step: int, length: TrainingLength) -> float:
+        """The fraction of the current cycle, or of the training where there are no cycles, before step `step`."""
+        return step / length.steps
 
     def snapshot_epochs(self, epochs: int) -> tuple[int, ...]:
         """The epochs of a training whose weights are worth keeping, in order: sixteen, evenly spaced, with the last."""
@@ -169,29 +177,53 @@ class FlatCosineRate(ScheduleBase):
 
 
 class CoslogRate(ScheduleBase):
-    """peak · (1 - cos(2 pi log2(1 + (2^cycles - 1) t))) / 2: waves from 0 to 0, each twice as long as the last.
+    """peak · (1 - cos(2 pi log2(1 + z))) / 2: cycles from 0 to 0, each twice as long as the last.
 
-    t goes from 0 to 1 and is taken at the middle of each step, so that no step has a rate of zero.
-    Holzmüller, Grinsztajn and Steinwart, "Better by default", 2024, where cycles is 4. `auto` depends on the task.
+    z is the number of epochs in units of the first cycle, so that cycle c ends at z = 2^c - 1; it is taken at the
+    middle of each step, so that no step has a rate of zero. The training has `cycles` cycles; or the first one has
+    `first_cycle` epochs, so that a longer training begins with the same steps as a shorter one, and there are at most
+    `cycles` if the epochs are auto. `auto` depends on the task and on the number of training rows.
+    Holzmüller, Grinsztajn and Steinwart, "Better by default", 2024, with 4 cycles.
     """
 
     type: Literal["coslog"] = "coslog"
     peak: PositiveFloat | Literal["auto"] = "auto"
     cycles: Annotated[int, Field(strict=True, ge=1, le=16)] = 4
+    first_cycle: PositiveFloat | Literal["auto"] | None = None
 
     def with_auto_peak(self, peak: float) -> Self:
         return self.model_copy(update={"peak": peak}) if self.peak == "auto" else self
 
+    def with_auto_cycle(self, epochs: float) -> Self:
+        return self.model_copy(update={"first_cycle": float(epochs)}) if self.first_cycle == "auto" else self
+
     def base_rate(self, step: int, length: TrainingLength) -> float:
         if self.peak == "auto":
             raise ValueError("peak: auto is not resolved")
-        t = min(step + 0.5, length.steps - 0.5) / length.steps
-        return self.peak * (1.0 - cos(2.0 * pi * log2(1.0 + (2.0**self.cycles - 1.0) * t))) / 2.0
+        z = (step + 0.5) / (self._first_cycle(length.epochs) * length.steps_per_epoch)
+        return self.peak * (1.0 - cos(2.0 * pi * log2(1.0 + z))) / 2.0
+
+    def progress(self, step: int, length: TrainingLength) -> float:
+        z = step / (self._first_cycle(length.epochs) * length.steps_per_epoch)
+        cycle_length = 2.0 ** floor(log2(1.0 + z))
+        return min(1.0, (1.0 + z) / cycle_length - 1.0)
 
     def snapshot_epochs(self, epochs: int) -> tuple[int, ...]:
-        """The ends of the waves, where the rate is 0."""
-        ends = (epochs * (2**wave - 1) / (2**self.cycles - 1) for wave in range(1, self.cycles + 1))
-        return tuple(sorted({max(1, round(end)) for end in ends}))
+        """The ends of the cycles, where the rate is 0, and the last epoch."""
+        ends = {max(1, round(epoch)) for epoch in self.cycle_ends(epochs)}
+        return tuple(sorted({*(end for end in ends if end <= epochs), epochs}))
+
+    def cycle_ends(self, epochs: int) -> tuple[float, ...]:
+        """The ends of the cycles of a training, in epochs."""
+        first = self._first_cycle(epochs)
+        n_cycles = int(log2(1.0 + (epochs + 0.5) / first))
+        return tuple(first * (2**cycle - 1) for cycle in range(1, n_cycles + 1))
+
+    def _first_cycle(self, epochs: int) -> float:
+        """The length of the first cycle in epochs."""
+        if self.first_cycle == "auto":
+            raise ValueError("first_cycle: auto is not resolved")
+        return epochs / (2**self.cycles - 1) if self.first_cycle is None else self.first_cycle
 
 
 class ReduceOnPlateau(ScheduleBase):

@@ -56,12 +56,23 @@ class RecordedScores:
 
 
 @dataclass(frozen=True)
+class RecordedCycle:
+    """Whether another cycle of the learning rate followed after a number of epochs; see pipeline/ensemble/cycles.py."""
+
+    epochs: int
+    decrease: float
+    standard_error: float
+    continues: bool
+
+
+@dataclass(frozen=True)
 class RecordedMetrics:
     """The contents of metrics.json."""
 
     training: RecordedScores | None
     validation: RecordedScores | None
     findings: tuple[Finding, ...] = ()
+    cycles: tuple[RecordedCycle, ...] = ()
 
 
 def read_history(folder: Path, manifest: Manifest) -> History:
@@ -90,7 +101,11 @@ def read_metrics(folder: Path, manifest: Manifest) -> RecordedMetrics:
     try:
         document = json.loads(text)
         training, validation = (_card(document.get(name), name) for name in ("training", "validation"))
-        return RecordedMetrics(training, validation, _findings(document.get("findings", [])))
+        cycles = tuple(
+            RecordedCycle(one["epochs"], one["decrease"], one["standard_error"], one["continues"])
+            for one in document.get("cycles", [])
+        )
+        return RecordedMetrics(training, validation, _findings(document.get("findings", [])), cycles)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise damaged(folder, METRICS, "the file is damaged: it holds no scores") from error
 

@@ -33,7 +33,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
 
     Every parameter but the last three is the configuration's key of that name, see docs/configuration.md, and None
     leaves it as the configuration or the preset has it. Without `layers` that is the preset tabular, of which the
-    `quality` is fast where none is named: one network.
+    `quality` is fast where none is named: an ensemble of 4.
 
     X may be an array, or a frame of Polars or pandas. Columns of text, categories and booleans are categories, of
     numbers numbers, and a missing cell may be anywhere. A row of weight 0 counts as one that is not there.

@@ -87,7 +87,8 @@ def _numpy_runner(
 
     def run_batches(max_batches: int) -> BatchResult:
         rate = learning_rate_at(arguments, state, batches.steps, state.step)
-        state.progress.fill(state.step / (arguments.epochs * batches.steps))
+        length = TrainingLength(arguments.epochs, batches.steps)
+        state.progress.fill(arguments.schedule.progress(state.step, length))
         try:
             return BatchResult([steps[batches.rows(state.position)](state.position, rate, state.step + 1)])
         except GradientError as error:

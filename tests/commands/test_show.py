@@ -12,6 +12,7 @@ from nncli.commands.show import span_of_epochs
 from nncli.errors import RunError
 from nncli.runs.loader import read_manifest
 from nncli.runs.manifest import MANIFEST, METRICS
+from nncli.runs.run import Run
 from tests.cli.support import DATA
 
 
@@ -89,3 +90,17 @@ def test_a_damaged_run_and_another_folder_are_errors(tmp_path: Path) -> None:
     (run / "model.json").write_text("{}")
     with pytest.raises(RunError):
         show(run)
+
+
+def test_the_last_decision_about_cycles_is_described(tmp_path: Path) -> None:
+    run = Run(trained(tmp_path))
+    decisions = [
+        {"cycles": 2, "epochs": 12, "loss": 0.5, "decrease": 0.1, "standard_error": 0.01, "continues": True},
+        {"cycles": 3, "epochs": 28, "loss": 0.6, "decrease": -0.1, "standard_error": 0.01, "continues": False},
+    ]
+    manifest = run.load_manifest()
+    run.save_metrics({**json.loads((run.path / METRICS).read_text()), "cycles": decisions})
+    run.save_manifest(manifest)
+    description = show(run.path)
+    assert [one.epochs for one in description.cycles] == [12, 28]
+    assert "to epoch 28" in dict(description.facts())["cycles"]

@@ -136,7 +136,7 @@ def test_two_underscores_separate_keys_and_values_are_yaml(config_file: Path) ->
 
 def test_the_environment_may_select_the_preset(config_file: Path) -> None:
     config_file.write_text("data: {path: t.csv, target: y}\n")
-    assert load_config(config_file, environment={"NNCLI_QUALITY": "fast"}).members == 1
+    assert load_config(config_file, environment={"NNCLI_QUALITY": "fast"}).members == 4
 
 
 def test_empty_variables_and_those_without_the_prefix_are_ignored(config_file: Path) -> None:

@@ -80,19 +80,40 @@ def test_piecewise_linear_starts_as_a_line() -> None:
     [
         (range(9), [0.0, 2.0, 4.0, 6.0, 8.0]),
         ([0, 0, 0, 1, 2, 3, 4, 5, 6], [0.0, 2.0, 3.0, 4.0, 6.0]),  # the first two quantiles are one
-        ([0, 0, 0, 0, 0, 1, 1, 1, 1], [0.0, 0.0, 0.0, 0.0, 1.0]),
+        ([0, 0, 0, 0, 0, 1, 1, 1, 1], [0.0, 1.0, 1.0, 1.0, 1.0]),
+        ([0, 0, 0, 0, 9, 2, 2, 1, 4], [0.0, 1.0, 2.0, 4.0, 9.0]),
         ([7] * 9, [7.0] * 5),
     ],
-    ids=["even", "some alike", "two values", "constant"],
+    ids=["even", "some alike", "two values", "as many values as edges", "constant"],
 )
-def test_edges_are_the_quantiles_and_bins_to_spare_are_empty(column: Any, edges: list[float]) -> None:
-    bound, parameters = bind(PiecewiseLinear(bins=4, width=1), np.array(column, float)[:, None])
-    np.testing.assert_array_equal(parameters.by_name["edges"], [edges])
+def test_inner_edges_are_the_values_or_their_quantiles_and_bins_to_spare_are_empty(
+    column: Any, edges: list[float]
+) -> None:
+    bound, parameters = bind(PiecewiseLinear(bins=6, width=1), np.array(column, float)[:, None])
+    np.testing.assert_array_equal(parameters.by_name["edges"], [[edges[0] - 1000.0, *edges, edges[-1] + 1000.0]])
     with np.errstate(all="raise"):
         bound.forward()
         bound.backward(np.ones_like(bound.Y))
     assert np.isfinite(bound.Y).all()
     assert np.isfinite(parameters.grad).all()
+
+
+def test_the_bins_of_a_column_of_fewer_than_four_hold_training_rows() -> None:
+    _, parameters = bind(PiecewiseLinear(bins=2, width=1), np.arange(9.0)[:, None])
+    np.testing.assert_array_equal(parameters.by_name["edges"], [[0.0, 4.0, 8.0]])
+
+
+def test_beyond_the_training_rows_the_embedding_continues_almost_along_its_line() -> None:
+    X = np.repeat([[0.0], [0.001]], 10, axis=0)  # a narrow bin, whose slope would be a thousand times the difference
+    _, parameters = bind(PiecewiseLinear(bins=6, width=1), X)
+    p = parameters.by_name
+    p["weight"][:] = 1.0
+    bound = PiecewiseLinear(bins=6, width=1).bind(
+        p, p, np.array([[[-3.0, 0.0, 0.001, 3.0], [1.0] * 4]]), needs_dx=False
+    )
+    bound.forward()
+    line = p["slope"].item() * np.array([-3.0, 0.0, 0.001, 3.0]) + p["bias"].item()
+    np.testing.assert_allclose(bound.Y[0, 0] - line, [1.0, 1.0, 2.0, 2.0], atol=0.01)
 
 
 @every

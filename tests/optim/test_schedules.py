@@ -133,6 +133,29 @@ def test_coslog_of_one_cycle_is_worked_by_hand() -> None:
     assert found == pytest.approx([1.0 - cos(2.0 * pi * 0.321928), 1.0 - cos(2.0 * pi * 0.807355)], rel=1e-5)
 
 
+def test_coslog_with_a_first_cycle_begins_with_the_same_rates_however_long_the_training_is() -> None:
+    schedule = CoslogRate(peak=0.5, first_cycle=2.0)
+    short, long = rates(schedule, TrainingLength(6, 5)), rates(schedule, TrainingLength(30, 5))
+    assert short == long[:30]
+    assert rates(CoslogRate(peak=0.5, cycles=2), TrainingLength(6, 5)) == pytest.approx(short)
+    assert rates(CoslogRate(peak=0.5, cycles=4), TrainingLength(30, 5)) == pytest.approx(long)
+
+
+def test_the_progress_of_coslog_is_that_of_its_cycle() -> None:
+    # cycles of 2, 4 and 8 epochs of 5 steps: 10, 20 and 40 steps
+    schedule, length = CoslogRate(peak=0.5, first_cycle=2.0), TrainingLength(14, 5)
+    found = [schedule.progress(step, length) for step in (0, 5, 10, 20, 30, 50, 69)]
+    assert found == pytest.approx([0.0, 0.5, 0.0, 0.5, 0.0, 0.5, 39 / 40], abs=1e-12)
+    assert FlatCosineRate(peak=0.5).progress(7, length) == 0.1
+
+
+def test_snapshots_are_taken_at_the_ends_of_cycles_and_of_the_training() -> None:
+    assert CoslogRate(peak=0.5, first_cycle=17.0).snapshot_epochs(119) == (17, 51, 119)
+    assert CoslogRate(peak=0.5, first_cycle=17.0).snapshot_epochs(60) == (17, 51, 60)
+    assert CoslogRate(peak=0.5, cycles=4).snapshot_epochs(256) == (17, 51, 119, 256)
+    assert CoslogRate(peak=0.5, cycles=4).snapshot_epochs(1) == (1,)
+
+
 @pytest.mark.parametrize(
     ("t", "share"), [(0.0, 1.0), (0.25, 1.0), (0.5, 1.0), (0.625, 0.853553), (0.75, 0.5), (0.875, 0.146447), (1.0, 0.0)]
 )

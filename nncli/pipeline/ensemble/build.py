@@ -30,13 +30,14 @@ from nncli.training.cross_fit import part_numbers
 class Candidate:
     """The members after an epoch, 0 for the best epoch of each.
 
-    `recorded` are the predictions of their validation rows that the members kept for scoring; None: those of the
-    members themselves.
+    `predictions` are those of their validation rows, None before they are computed. `recorded` are the predictions of
+    these rows that the members kept for scoring; None: the same.
     """
 
     epoch: int
     members: tuple[Model, ...]
     recorded: tuple[Predictions, ...] | None = None
+    predictions: tuple[Predictions, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,14 +70,8 @@ def build_ensemble(data: EnsembleData, candidates: Sequence[Candidate]) -> Built
     It is scored on all rows that are not left out, and out of fold: on the validation rows, each predicted by the
     members that did not train on it; by all members where the validation rows have a file of their own.
     """
-    spec = EnsembleSpec(
-        members=len(candidates[0].members),
-        target=data.target,
-        loss=data.loss,
-        missing_values=data.config.data.missing_values,
-        dialect=data.table.header.dialect,
-    )
-    choice = EpochChoice.of(data, spec, candidates)
+    spec = ensemble_spec(data, len(candidates[0].members))
+    choice = EpochChoice.of(data, candidates)
     if choice is None:
         ensemble = Ensemble(spec, candidates[0].members)
         return BuiltEnsemble(ensemble, 0, _training_scores(data, ensemble))
@@ -103,6 +98,17 @@ def build_ensemble(data: EnsembleData, candidates: Sequence[Candidate]) -> Built
     )
 
 
+def ensemble_spec(data: EnsembleData, members: int) -> EnsembleSpec:
+    """The specification of an ensemble before it is calibrated."""
+    return EnsembleSpec(
+        members=members,
+        target=data.target,
+        loss=data.loss,
+        missing_values=data.config.data.missing_values,
+        dialect=data.table.header.dialect,
+    )
+
+
 @dataclass(frozen=True)
 class EpochChoice:
     """The choice of a candidate and a temperature by out-of-fold rows, for all rows or for those of other folds.
@@ -120,9 +126,10 @@ class EpochChoice:
     scored: tuple[OutOfFoldPredictions, ...]
 
     @classmethod
-    def of(cls, data: EnsembleData, spec: EnsembleSpec, candidates: Sequence[Candidate]) -> EpochChoice | None:
+    def of(cls, data: EnsembleData, candidates: Sequence[Candidate]) -> EpochChoice | None:
         """The choice among candidates; None if there are no validation rows."""
-        actual = [data.out_of_fold(Ensemble(spec, one.members)) for one in candidates]
+        spec = ensemble_spec(data, len(candidates[0].members))
+        actual = [data.out_of_fold(Ensemble(spec, one.members), one.predictions) for one in candidates]
         scored = [
             data.out_of_fold(Ensemble(spec, one.members), one.recorded) if one.recorded else same
             for one, same in zip(candidates, actual, strict=True)
@@ -172,6 +179,19 @@ class EpochChoice:
         best = len(values) - 1 - int(np.argmin(values[::-1]))
         return best, among[best].temperature(rows) if self.calibrates else 1.0
 
+    def row_losses(self) -> list[npt.NDArray[np.float64]]:
+        """The training loss of each validation row (rows,) for each candidate, at the temperature that fits all rows.
+
+        Weighted rows count by their weights.
+        """
+        every = np.ones(self.n_rows, np.bool_)
+        losses = []
+        for one in self.actual:
+            temperature = one.temperature(every) if self.calibrates else 1.0
+            losses.append(_row_losses(one, one.rows, one.predicted(temperature).values))
+        weights = self._weighted(self.actual[0].rows).weights
+        return losses if weights is None else [loss * weights / weights.mean() for loss in losses]
+
     def cross_fit(self) -> tuple[Predictions, Predictions]:
         """Predict the rows of each part by the candidate that the other parts choose, without and with temperature."""
         predictions = self.scored[0].predicted(1.0)
@@ -192,13 +212,17 @@ class EpochChoice:
             return smoothed_log_loss(labeled.y, P, labeled.weights)
         values = predictions.predicted(1.0).values[rows]
         if self.monitor == "val_loss":
-            weights = labeled.weights
-            if self.class_weight is not None:
-                weights = self.class_weight[labeled.y] * (1.0 if weights is None else weights)
-            return _mean_loss(predictions, replace(labeled, weights=weights), values)
+            labeled = self._weighted(labeled)
+            return float(np.average(_row_losses(predictions, labeled, values), weights=labeled.weights))
         name = self.monitor.removeprefix("val_")
         value = single_metric(spec.target, name)(labeled.y, values, labeled.weights)
         return -value if higher_is_better(name) else value
+
+    def _weighted(self, rows: LabeledRows) -> LabeledRows:
+        """Rows with the weights of their classes."""
+        if self.class_weight is None:
+            return rows
+        return replace(rows, weights=self.class_weight[rows.y] * (1.0 if rows.weights is None else rows.weights))
 
 
 def _training_scores(data: EnsembleData, ensemble: Ensemble) -> ScoreCard:
@@ -222,9 +246,11 @@ def _class_weights(data: EnsembleData) -> npt.NDArray[np.float64] | None:
     return class_weights(data.config.class_weight, data.target.labels, data.truth(data.table.take(data.used_rows)).y)
 
 
-def _mean_loss(predictions: OutOfFoldPredictions, rows: LabeledRows, values: npt.NDArray[np.float64]) -> float:
-    """The mean of the training loss, in the scale of the first member's target."""
+def _row_losses(
+    predictions: OutOfFoldPredictions, rows: LabeledRows, values: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """The training loss of each row (rows,), in the scale of the first member's target."""
     target, loss = predictions.ensemble.members[0].spec.target, predictions.ensemble.spec.loss
     scale = 1.0 if target.task == "classification" else np.array(target.scales)
     with np.errstate(all="ignore"):
-        return float(np.average(loss.per_row(values, rows.y, scale=scale), weights=rows.weights))
+        return np.asarray(loss.per_row(values, rows.y, scale=scale))

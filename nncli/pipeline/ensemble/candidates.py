@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from nncli.data.encoders.target import Target
 from nncli.ensemble import align_classes
 from nncli.model import Model, ModelSpec, Predictions
 from nncli.pipeline.ensemble.build import BuiltEnsemble, Candidate
+from nncli.pipeline.ensemble.member_config import has_joint_epoch
+from nncli.pipeline.ensemble.out_of_fold import EnsembleData
 from nncli.runs.history import read_history
 from nncli.runs.loader import read_model, read_spec
 from nncli.runs.manifest import member_folder
@@ -20,32 +23,40 @@ from nncli.runs.validation_predictions import read_validation
 from nncli.scoring import scores_json
 
 
-def read_candidates(run: Path, members: int, target: Target, rows: list[int], *, joint: bool) -> list[Candidate]:
-    """The candidates of an ensemble whose members are done, in the order of their epochs.
+def read_candidates(
+    run: Path, data: EnsembleData, known: Mapping[int, Candidate] | None = None, max_epoch: int | None = None
+) -> list[Candidate]:
+    """The candidates of an ensemble whose members are done, in the order of their epochs, up to `max_epoch`.
 
-    If one epoch is chosen for all members, these are the epochs of which every member kept the weights. Otherwise, and
-    where older versions began the training, there is one candidate, of the best epoch of each member. `rows` are the
-    numbers of validation rows of the members.
+    If one epoch is chosen for all members, these are the epochs of which every member kept the weights, read unless
+    they are among the `known` ones. Otherwise, and where an older version began the training, there is one candidate,
+    of the best epoch of each member.
 
     Raises:
         RunError: a file of a member is missing or damaged.
     """
-    folders = [run / member_folder(i) for i in range(members)]
+    folders = [run / member_folder(i) for i in range(data.config.n_members)]
+    joint = has_joint_epoch(data.config)
     epochs = set.intersection(*(snapshot_epochs(folder) for folder in folders)) if joint else set()
-    if epochs:
-        specs = [read_spec(folder, Run(folder).load_manifest()) for folder in folders]
-        return [
-            Candidate(epoch, tuple(map(_snapshot_model, folders, specs, [epoch] * members))) for epoch in sorted(epochs)
-        ]
-    recorded = [_recorded(folder, target, count) for folder, count in zip(folders, rows, strict=True)]
-    all_recorded = tuple(one for one in recorded if one is not None)
+    if not epochs:
+        return [_read_best(folders, data)]
+    specs = [read_spec(folder, Run(folder).load_manifest()) for folder in folders]
     return [
-        Candidate(
-            0,
-            tuple(read_model(folder) for folder in folders),
-            all_recorded if len(all_recorded) == members else None,
-        )
+        (known or {}).get(epoch) or Candidate(epoch, tuple(map(_snapshot_model, folders, specs, [epoch] * len(specs))))
+        for epoch in sorted(epochs)
+        if max_epoch is None or epoch <= max_epoch
     ]
+
+
+def _read_best(folders: list[Path], data: EnsembleData) -> Candidate:
+    """The members at the best epoch of each."""
+    rows = [len(data.held_out(member)) for member in data.members]
+    if data.validation_table is not None:
+        rows = [len(data.validation_table)] * len(folders)
+    recorded = [_recorded(folder, data.target, count) for folder, count in zip(folders, rows, strict=True)]
+    all_recorded = tuple(one for one in recorded if one is not None)
+    members = tuple(read_model(folder) for folder in folders)
+    return Candidate(0, members, all_recorded if len(all_recorded) == len(members) else None)
 
 
 def _snapshot_model(folder: Path, spec: ModelSpec, epoch: int) -> Model:

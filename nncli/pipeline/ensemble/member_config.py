@@ -10,6 +10,7 @@ from nncli.config.schema import Config, ValidationFile
 from nncli.data.io.streams import is_stream
 from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.errors import config_error
+from nncli.optim.schedules import CoslogRate
 from nncli.pipeline.prepare.memory_limit import memory_limit
 from nncli.runs.manifest import CONFIG, member_folder
 
@@ -83,6 +84,13 @@ def has_joint_epoch(config: Config) -> bool:
     return config.bagging_mode == "folds" and config.early_stopping is None and config.metric != "loss"
 
 
+def chooses_cycles(config: Config) -> bool:
+    """Whether the out-of-fold rows of all members choose the number of cycles of the learning rate."""
+    schedule = config.schedule
+    has_cycles = isinstance(schedule, CoslogRate) and schedule.first_cycle == "auto"
+    return has_cycles and config.epochs == "auto" and has_joint_epoch(config)
+
+
 def member_config(config: Config, i: int, run: Path, at_a_time: int, folds: int | None = None) -> Config:
     """The configuration of member `i`, from 0, of the ensemble in the directory `run`, for training one network."""
     folds = folds or number_of_folds(config.n_members)
@@ -96,6 +104,15 @@ def member_config(config: Config, i: int, run: Path, at_a_time: int, folds: int 
         update={**overrides, "members": 1, "bagging": "auto", "workers": "auto", "calibration": "none"}
     )
     return as_subtask(member, output=str(run / member_folder(i)), at_a_time=at_a_time)
+
+
+def with_cycles(member: Config, first_cycle: int, cycles: int) -> Config:
+    """The configuration of a member that is trained for a number of cycles, the first one `first_cycle` epochs long.
+
+    A member of more cycles begins with the same steps, so a trained one can be resumed.
+    """
+    schedule = member.schedule.with_auto_cycle(first_cycle)
+    return member.model_copy(update={"learning_rate": schedule, "epochs": first_cycle * (2**cycles - 1)})
 
 
 def as_subtask(config: Config, *, output: str | None = None, at_a_time: int = 1) -> Config:

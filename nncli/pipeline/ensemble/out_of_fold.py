@@ -139,6 +139,15 @@ class EnsembleData:
         return replace(self, config=self.config.model_copy(update={"data": data}))
 
     @property
+    def member_rows(self) -> int:
+        """The number of training rows of the first member.
+
+        Raises:
+            DataError: there are too few rows.
+        """
+        return max(1, len(self.used_rows) - len(self.held_out(self.members[0])))
+
+    @property
     def validation_rows(self) -> int:
         """The number of rows that are validation rows of a member.
 

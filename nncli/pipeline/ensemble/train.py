@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,17 +13,24 @@ from nncli.config.schema import Config
 from nncli.data.store.scratch import Scratch, existing_parent
 from nncli.errors import NncliError
 from nncli.findings import Finding, warnings_json
-from nncli.pipeline.ensemble.build import BuiltEnsemble, build_ensemble
+from nncli.pipeline.ensemble.build import BuiltEnsemble, Candidate, EpochChoice, build_ensemble
 from nncli.pipeline.ensemble.candidates import adopt_epoch, read_candidates
-from nncli.pipeline.ensemble.member_config import check_members, has_joint_epoch, member_config
+from nncli.pipeline.ensemble.cycles import CycleDecision
+from nncli.pipeline.ensemble.member_config import (
+    check_members,
+    chooses_cycles,
+    has_joint_epoch,
+    member_config,
+    with_cycles,
+)
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData
 from nncli.pipeline.parallel.control_dir import ControlDirectory
-from nncli.pipeline.parallel.executor import workers_for
 from nncli.pipeline.parallel.task import TaskStatus, TrainingTask
 from nncli.pipeline.parallel.task_pool import TaskPool
 from nncli.pipeline.parallel.untrained import removed_if_untrained
+from nncli.pipeline.prepare.auto_values import MIN_CYCLES, epochs_of_cycles, first_cycle, max_cycles
 from nncli.pipeline.prepare.execution import Execution
-from nncli.pipeline.train.events import Event, Finished, MembersStarted
+from nncli.pipeline.train.events import Event, Finished, MembersProgress, MembersStarted
 from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged, command_line, new_manifest
 from nncli.runs.manifest import MEMBERS, Manifest, Status, member_folder
 from nncli.runs.run import Run
@@ -80,14 +87,11 @@ def resume_ensemble(
 def _train(ensemble_run: EnsembleRun, stop: Callable[[], bool], scheduler: str | None) -> Generator[Event, None, None]:
     """Train the members and complete the run directory, also after an error or a signal."""
     clock, config, run = time.perf_counter(), ensemble_run.data.config, ensemble_run.run
-    tasks = ensemble_run.tasks(1 if scheduler else workers_for(config.n_members, config.workers))
-    pool = TaskPool(
-        tasks, ControlDirectory(run.path.absolute() / CONTROL_FOLDER), config.workers, scheduler, run.watched(stop)
-    )
+    control = ControlDirectory(run.path.absolute() / CONTROL_FOLDER)
     try:
-        yield MembersStarted(run.path, config.n_members, pool.workers, ensemble_run.data.findings)
-        with closing(pool.run()) as progress:
-            yield from progress
+        with TaskPool(config.n_members, control, config.workers, scheduler, run.watched(stop)) as pool:
+            yield MembersStarted(run.path, config.n_members, pool.workers, ensemble_run.data.findings)
+            yield from train_members(pool, [ensemble_run], 1 if scheduler else pool.workers)
         built = ensemble_run.finalize()
     except BaseException as error:  # also a second stop signal, or a closed generator
         ensemble_run.abort(error)
@@ -106,14 +110,41 @@ def _train(ensemble_run: EnsembleRun, stop: Callable[[], bool], scheduler: str |
     )
 
 
-@dataclass(frozen=True)
+def train_members(
+    pool: TaskPool, ensemble_runs: Sequence[EnsembleRun], at_a_time: int, tasks: Sequence[TrainingTask] = ()
+) -> Generator[MembersProgress, None, None]:
+    """Train the members of ensembles, and other `tasks`, whose numbers come first; `at_a_time` share the memory.
+
+    Where out-of-fold rows choose the number of cycles, all members are trained for the same number of cycles, then
+    those of the ensembles that need another one.
+    """
+    first = len(tasks)
+    offsets = [first + sum(one.data.config.n_members for one in ensemble_runs[:i]) for i in range(len(ensemble_runs))]
+    remaining = list(zip(ensemble_runs, offsets, strict=True))
+    todo = [*tasks, *(task for one, offset in remaining for task in one.tasks(at_a_time, offset))]
+    while todo:
+        with closing(pool.run(todo)) as progress:
+            yield from progress
+        if any(pool.outcomes[task.number].status != "done" for task in todo):
+            return
+        remaining = [(one, offset) for one, offset in remaining if one.needs_another_cycle()]
+        todo = [task for one, offset in remaining for task in one.tasks(at_a_time, offset)]
+
+
+@dataclass
 class EnsembleRun:
-    """An ensemble that is being trained: its data, its locked run directory and its manifest."""
+    """An ensemble that is being trained: its data, its locked run directory and its manifest.
+
+    Where out-of-fold rows choose the number of cycles, the members are trained for `cycles` of them now.
+    """
 
     data: EnsembleData
     run: Run
     manifest: Manifest
     clock: float = field(default_factory=time.perf_counter)
+    cycles: int = MIN_CYCLES
+    decisions: list[CycleDecision] = field(default_factory=list)
+    _candidates: dict[int, Candidate] = field(default_factory=dict)
 
     @classmethod
     @contextmanager
@@ -153,10 +184,32 @@ class EnsembleRun:
         path = self.run.path.absolute()
         config, folds = self.data.config, self.data.folds
         members = [member_config(config, i, path, at_a_time, folds) for i in range(config.n_members)]
+        by_cycles = chooses_cycles(config)
+        if by_cycles:
+            rows = self.data.member_rows
+            length, cycles = first_cycle(rows), min(self.cycles, max_cycles(config, rows))
+            members = [with_cycles(member, length, cycles) for member in members]
         return [
-            TrainingTask(first + i, member, str(path / member_folder(i)), has_joint_epoch(config))
+            TrainingTask(first + i, member, str(path / member_folder(i)), has_joint_epoch(config), by_cycles)
             for i, member in enumerate(members)
         ]
+
+    def needs_another_cycle(self) -> bool:
+        """Whether the members, which are done, are to be trained for another cycle; `cycles` counts it then."""
+        rows = self.data.member_rows
+        if not chooses_cycles(self.data.config) or self.cycles >= max_cycles(self.data.config, rows):
+            return False
+        with log_duration("choosing the number of cycles"):
+            epochs = epochs_of_cycles(rows, self.cycles)
+            candidates = read_candidates(self.run.path, self.data, self._candidates, epochs)
+            choice = EpochChoice.of(self.data, candidates) if len(candidates) > 1 else None
+            if choice is None:
+                return False
+            self.decisions.append(CycleDecision.of(epochs, choice.row_losses()))
+        for one, actual in zip(candidates, choice.actual, strict=True):
+            self._candidates[one.epoch] = replace(one, predictions=actual.member_predictions)
+        self.cycles += self.decisions[-1].continues
+        return self.decisions[-1].continues
 
     def finalize(self) -> BuiltEnsemble | None:
         """Build and score the ensemble, and write both to the run directory; None unless all members are done."""
@@ -166,11 +219,7 @@ class EnsembleRun:
             return None
         data, run = self.data, self.run
         with log_duration("scoring") as stage:
-            rows = [len(data.held_out(member)) for member in data.members]
-            if data.validation_table is not None:
-                rows = [len(data.validation_table)] * len(statuses)
-            joint = has_joint_epoch(data.config)
-            candidates = read_candidates(run.path, len(statuses), data.target, rows, joint=joint)
+            candidates = read_candidates(run.path, data, self._candidates)
             built = build_ensemble(data, candidates)
             stage.details.append(f"{len(statuses):,} members together")
         epoch = candidates[built.candidate].epoch
@@ -181,6 +230,8 @@ class EnsembleRun:
             "validation": self._validation_json(built.validation_scores),
             "findings": warnings_json([*self.data.findings, *built.warnings(self.data)]),
         }
+        if self.decisions:
+            metrics["cycles"] = [{**asdict(one), "continues": one.continues} for one in self.decisions]
         with batched_fsync():
             run.save_metrics({**metrics, "calibration": asdict(built.calibration)} if built.calibration else metrics)
             run.save_spec(built.ensemble.spec)

@@ -28,13 +28,23 @@ LOCK_TIMEOUT = 30.0
 class TrainingTask:
     """The training of one network, `config`, into the directory `path`; tasks are numbered from 0.
 
-    With `snapshots` the weights after some epochs are kept.
+    With `snapshots` the weights after some epochs are kept. With `by_cycles` a run that was begun for more epochs has
+    done what this task asks for.
     """
 
     number: int
     config: Config
     path: str
     snapshots: bool = False
+    by_cycles: bool = False
+
+    def is_exceeded(self, run: Run) -> bool:
+        """Whether the run was begun for more epochs, after it was done for those of this task."""
+        return self.by_cycles and _epochs(read_config(run.path)) > _epochs(self.config)
+
+
+def _epochs(config: Config) -> int:
+    return 0 if config.epochs == "auto" else config.epochs
 
 
 @dataclass(frozen=True)
@@ -50,8 +60,10 @@ class TaskStatus:
         """Read the status from the manifest; a task that was not started has no run."""
         if not os.path.lexists(task.path):
             return cls("stopped", 0, 0)
-        manifest = Run.open(Path(task.path)).load_manifest()
-        return cls("done" if manifest.status == "done" else "stopped", manifest.epochs, manifest.best_epoch)
+        run = Run.open(Path(task.path))
+        manifest = run.load_manifest()
+        is_done = manifest.status == "done" or task.is_exceeded(run)
+        return cls("done" if is_done else "stopped", manifest.epochs, manifest.best_epoch)
 
 
 def run_task(task: TrainingTask, control: ControlDirectory) -> TaskStatus:
@@ -79,8 +91,8 @@ def task_events(
             next_note = time.monotonic() + POLL_SECONDS
             control.write_progress(task.number, progress)
             yield progress
-    manifest = Run.open(Path(task.path)).load_manifest()
-    progress = replace(progress, epoch=manifest.epochs, best_epoch=manifest.best_epoch, done=manifest.status == "done")
+    status, manifest = TaskStatus.read(task), Run.open(Path(task.path)).load_manifest()
+    progress = replace(progress, epoch=manifest.epochs, best_epoch=manifest.best_epoch, done=status.status == "done")
     control.write_progress(task.number, progress)
     yield progress
 
@@ -119,6 +131,8 @@ def _events(task: TrainingTask, stop: Callable[[], bool]) -> Generator[Event, No
         yield from train_network(task.config, path, stop=stop, with_checks=False, snapshots=task.snapshots)
         return
     run = Run.open(path)
+    if task.is_exceeded(run):
+        return
     changes = _changes(run, task.config)
     if not is_done(run.load_manifest(), changes):
         yield from resume_network(run, changes, stop=stop, with_checks=False, snapshots=task.snapshots)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from math import inf
-from typing import Literal
+from types import TracebackType
+from typing import Literal, Self
 
 from nncli.errors import NncliError
 from nncli.pipeline.parallel.control_dir import ControlDirectory
@@ -24,95 +24,112 @@ MAX_RETRIES = 3
 """How often a new executor is opened after a worker was lost."""
 
 
-@dataclass
 class TaskPool:
-    """Training tasks that run in worker processes, on a Dask cluster, or in this process.
+    """Training tasks that run in worker processes, on a Dask cluster, or in this process; one worker means this one.
 
-    `stop` is called a few times a second, in this process after every batch. With `workers: auto` the tasks first run
-    in this process for a few seconds; unfinished ones then continue in worker processes.
+    `tasks` of them are run at a time, `stop` is called a few times a second, in this process after every batch. With
+    `requested_workers` auto they first run in this process for a few seconds; unfinished ones then continue in worker
+    processes. `outcomes` holds the status of each task by its number.
+
+    Raises:
+        UsageError: there is no such scheduler.
     """
 
-    tasks: Sequence[TrainingTask]
-    control: ControlDirectory
-    requested_workers: int | Literal["auto"]
-    scheduler: str | None
-    stop: Callable[[], bool]
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        tasks: int,
+        control: ControlDirectory,
+        requested_workers: int | Literal["auto"],
+        scheduler: str | None,
+        stop: Callable[[], bool],
+    ) -> None:
         self.outcomes: dict[int, TaskStatus] = {}
-        self._stopped = False
-        self._progress = {task.number: Progress() for task in self.tasks}
+        self.workers = tasks if scheduler else workers_for(tasks, requested_workers)
+        """The number of tasks that run at a time."""
+        self._control, self._scheduler, self._stop = control, scheduler, stop
+        self._starts_here = scheduler is None and (requested_workers == "auto" or self.workers == 1)
+        self._progress = dict.fromkeys(range(tasks), Progress())
+        self._stopped, self._seconds_here = False, 0.0
+        self._executor: Executor | None = None
+        self._resources = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._control.open()
+        return self
+
+    def __exit__(
+        self, cls: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            self._resources.__exit__(cls, error, traceback)
+        finally:
+            self._control.close()
 
     def stopped(self) -> bool:
         """Whether `stop` has returned True once."""
-        self._stopped = self._stopped or self.stop()
+        self._stopped = self._stopped or self._stop()
         return self._stopped
-
-    @property
-    def workers(self) -> int:
-        """The number of tasks that run at a time."""
-        return len(self.tasks) if self.scheduler else workers_for(len(self.tasks), self.requested_workers)
 
     @property
     def progress(self) -> MembersProgress:
         """The latest known progress of all tasks."""
         return MembersProgress(tuple(self._progress.values()))
 
-    def run(self) -> Generator[MembersProgress, None, None]:
-        """Run all tasks; `outcomes` then holds the status of each by its number. One worker means this process.
+    def run(self, tasks: Sequence[TrainingTask]) -> Generator[MembersProgress, None, None]:
+        """Run tasks until they are done, or saved after a stop; worker processes stay for the next call.
 
         Raises:
             NncliError: a task failed, and the others were stopped; or workers were lost too often.
-            UsageError: there is no such scheduler.
         """
-        self.control.open()
-        try:
-            with log_duration("training") as stage:
-                stage.details.append(f"{len(self.tasks):,} networks, {self.workers:,} at a time")
-                yield from self._run()
-        finally:
-            self.control.close()
+        with log_duration("training") as stage:
+            stage.details.append(f"{len(tasks):,} networks, {self.workers:,} at a time")
+            for task in tasks:
+                self.outcomes.pop(task.number, None)
+            if self._starts_here and self._executor is None:
+                yield from self._run_here(tasks, inf if self.workers == 1 else WORTH_A_PROCESS - self._seconds_here)
+            if not self.stopped():
+                yield from self._run_in_workers(tasks)
+            for task in tasks:
+                self.outcomes.setdefault(task.number, TaskStatus.read(task))
 
-    def _run(self) -> Generator[MembersProgress, None, None]:
-        if self.scheduler or self.requested_workers != "auto" or self.workers == 1:
-            yield from self._run_locally() if self.workers == 1 and not self.scheduler else self._run_in_workers()
-            return
-        yield from self._run_locally(WORTH_A_PROCESS)
-        if not self.stopped() and any(result.status == "stopped" for result in self.outcomes.values()):
-            self.outcomes = {n: result for n, result in self.outcomes.items() if result.status == "done"}
-            yield from self._run_in_workers()
-
-    def _run_locally(self, seconds: float = inf) -> Generator[MembersProgress, None, None]:
-        end = time.monotonic() + seconds
+    def _run_here(self, tasks: Sequence[TrainingTask], seconds: float) -> Generator[MembersProgress, None, None]:
+        start = time.monotonic()
 
         def enough() -> bool:
-            return self.stopped() or time.monotonic() > end
+            return self.stopped() or time.monotonic() - start > seconds
 
-        for task in self.tasks:
+        for task in tasks:
             if not enough():
-                for progress in task_events(task, self.control, enough):
+                for progress in task_events(task, self._control, enough):
                     self._progress[task.number] = progress
                     yield self.progress
-            self.outcomes[task.number] = TaskStatus.read(task)
+            status = TaskStatus.read(task)
+            if status.status == "done":
+                self.outcomes[task.number] = status
+        self._seconds_here += time.monotonic() - start
 
-    def _run_in_workers(self) -> Generator[MembersProgress, None, None]:
-        lost = worker_lost_errors(self.scheduler)
+    def _run_in_workers(self, tasks: Sequence[TrainingTask]) -> Generator[MembersProgress, None, None]:
+        lost = worker_lost_errors(self._scheduler)
         for _ in range(1 + MAX_RETRIES):
-            self.control.heartbeat()
-            try:
-                with open_executor(self.workers, self.scheduler) as executor, self._stop_on_error():
-                    yield from self._submit(executor)
+            unfinished = [task for task in tasks if task.number not in self.outcomes]
+            if not unfinished:
                 return
+            self._control.heartbeat()
+            try:
+                with self._stop_on_error():
+                    yield from self._submit(unfinished)
             except lost:
+                self._resources.close()
+                self._executor = None
                 if self.stopped():  # the same signal may have ended the workers
-                    for task in self.tasks:
+                    for task in unfinished:
                         self.outcomes.setdefault(task.number, TaskStatus.read(task))
-                    return
-        raise NncliError(
-            f"processes that trained members ended before their time, {1 + MAX_RETRIES} times: "
-            "perhaps the system was short of memory and killed them",
-            hint="What they had saved is there. Resume with fewer at a time: --set workers=1",
-        )
+        if any(task.number not in self.outcomes for task in tasks):
+            raise NncliError(
+                f"processes that trained members ended before their time, {1 + MAX_RETRIES} times: "
+                "perhaps the system was short of memory and killed them",
+                hint="What they had saved is there. Resume with fewer at a time: --set workers=1",
+            )
 
     @contextmanager
     def _stop_on_error(self) -> Iterator[None]:
@@ -120,29 +137,33 @@ class TaskPool:
         try:
             yield
         except BaseException:
-            self.control.stop()
+            self._control.stop()
             raise
 
-    def _submit(self, executor: Executor) -> Generator[MembersProgress, None, None]:
-        """Submit the unfinished tasks, and wait until they are done, or saved after a stop."""
-        todo = [task for task in self.tasks if task.number not in self.outcomes]
-        futures: dict[Future[TaskStatus], TrainingTask] = {executor.submit(run_task, t, self.control): t for t in todo}
+    def _submit(self, tasks: Sequence[TrainingTask]) -> Generator[MembersProgress, None, None]:
+        """Submit tasks, and wait until they are done, or saved after a stop."""
+        if self._executor is None:
+            self._executor = self._resources.enter_context(open_executor(self.workers, self._scheduler))
+        executor = self._executor
+        futures: dict[Future[TaskStatus], TrainingTask] = {
+            executor.submit(run_task, t, self._control): t for t in tasks
+        }
         while futures:
             finished, _ = wait(futures, SECONDS_BETWEEN_POLLS, FIRST_COMPLETED)
             asked = self.stopped()
             for future in finished:
                 task, result = futures.pop(future), future.result()
                 if result.status == "stopped" and not asked:  # its worker was terminated, or missed the heartbeat
-                    futures[executor.submit(run_task, task, self.control)] = task
+                    futures[executor.submit(run_task, task, self._control)] = task
                 else:
                     self.outcomes[task.number] = result
             if asked:
-                self.control.stop()
+                self._control.stop()
             else:
-                self.control.heartbeat()
+                self._control.heartbeat()
             self._read_progress()
             yield self.progress
 
     def _read_progress(self) -> None:
         for number in self._progress:
-            self._progress[number] = self.control.read_progress(number) or self._progress[number]
+            self._progress[number] = self._control.read_progress(number) or self._progress[number]

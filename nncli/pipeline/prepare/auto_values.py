@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from math import log2
+
 from nncli.config.schema import Config
 from nncli.nn.layers.residual import Layer
 from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.optim.optimizers import Optimizer
-from nncli.optim.schedules import Schedule
+from nncli.optim.schedules import CoslogRate, Schedule
 from nncli.spec import Task
 
 BATCHES = ((2_000, 64), (6_000, 128), (20_000, 256), (80_000, 512))
 """(training rows at most, batch size); beyond the last, MAX_BATCH."""
 MAX_BATCH = 1_024
-MAX_EPOCHS = 256
+MAX_CYCLES, MAX_FIRST_CYCLE = 6, 4
+"""The cycles of the default, each twice as long as the last, and the epochs of the first: 4 + 8 + 16 + … = 252."""
 MAX_ROW_VISITS = 1_800_000
 """Training rows times epochs: the number of epochs of a large table is limited to keep the training practical."""
-MIN_EPOCHS = 4
+MIN_CYCLES, DEFAULT_CYCLES = 2, 4
+"""Cycles of an ensemble whose out-of-fold rows choose their number, and of a training without such rows."""
 
 UNITS = ((2_000, 128), (6_000, 192))
 """(training rows at most, units of a dense layer): as accurate there, and faster; beyond the last, MAX_UNITS."""
@@ -63,12 +67,36 @@ def epochs_of(config: Config, rows: int) -> int:
     """The number of epochs for a number of training rows."""
     if config.epochs != "auto":
         return config.epochs
-    return max(MIN_EPOCHS, min(MAX_EPOCHS, MAX_ROW_VISITS // rows))
+    return epochs_of_cycles(rows, min(DEFAULT_CYCLES, max_cycles(config, rows)))
 
 
-def schedule_of(config: Config, loss: Loss) -> Schedule:
-    """The learning rate schedule, with the peak rate of the loss's task."""
-    return config.schedule.with_auto_peak(PEAKS[loss.task])
+def epochs_of_cycles(rows: int, cycles: int) -> int:
+    """The number of epochs of a number of cycles."""
+    return int(first_cycle(rows) * (2**cycles - 1))
+
+
+def first_cycle(rows: int) -> int:
+    """The number of epochs of the first cycle for a number of training rows."""
+    return int(max(1, min(MAX_FIRST_CYCLE, MAX_ROW_VISITS // (rows * (2**MAX_CYCLES - 1)))))
+
+
+def max_cycles(config: Config, rows: int) -> int:
+    """The largest number of cycles for a number of training rows: those of the schedule, fewer for a large table."""
+    limit = config.schedule.cycles if isinstance(config.schedule, CoslogRate) else MAX_CYCLES
+    fitting = [n for n in range(MIN_CYCLES, limit + 1) if epochs_of_cycles(rows, n) * rows <= MAX_ROW_VISITS]
+    return max(fitting, default=min(limit, MIN_CYCLES))
+
+
+def schedule_of(config: Config, loss: Loss, rows: int) -> Schedule:
+    """The learning rate schedule, with the peak rate of the loss's task and the first cycle for a number of rows.
+
+    A configured number of epochs consists of whole cycles.
+    """
+    schedule = config.schedule.with_auto_peak(PEAKS[loss.task])
+    if config.epochs == "auto":
+        return schedule.with_auto_cycle(first_cycle(rows))
+    cycles = min(max_cycles(config, rows), int(log2(config.epochs + 1)))
+    return schedule.with_auto_cycle(config.epochs / (2**cycles - 1))
 
 
 def resolve_layers(layers: tuple[Layer, ...], rows: int, width: int) -> tuple[Layer, ...]:

@@ -68,7 +68,7 @@ def build_arguments(
     With `snapshots` the weights after some epochs are kept.
     """
     stopping, target = config.early_stopping, spec.target
-    schedule, epochs = schedule_of(config, spec.loss), epochs_of(config, n_rows)
+    schedule, epochs = schedule_of(config, spec.loss, n_rows), epochs_of(config, n_rows)
     return TrainingArguments(
         network=spec.network,
         loss=spec.loss,

@@ -229,7 +229,7 @@ def _resolve_config(fitted: _Fitted, rows: _SplitRows, training: PreparedRows, *
             "layers": config.hidden_layers,
             "loss": rows.loss,
             "optimizer": resolve_optimizer(config.optimizer, len(training), fitted.encoder.width),
-            "learning_rate": schedule_of(config, rows.loss),
+            "learning_rate": schedule_of(config, rows.loss, len(training)),
             "batch_size": config.batch_size if config.batch_size == "full" else batch_rows(config, len(training)),
             "epochs": epochs_of(config, len(training)),
             "calibration": "temperature" if calibrates else "none",

@@ -101,7 +101,7 @@ class TrainingSession:
             yield self._started()
             yield from self._train()
             self.checkpoint()
-            scores = self.score()
+            scores = self.score() if self._chooses_epoch else self._leave_unscored()
             status = self._end_status()
             self.close(status, keep_weights=True)
         except DivergedError as error:
@@ -131,6 +131,18 @@ class TrainingSession:
             keep=self._prepared.config.checkpoint.keep,
         )
         self._timer.saved = time.monotonic()
+
+    @property
+    def _chooses_epoch(self) -> bool:
+        """Whether the training chooses its epoch; with snapshots the ensemble does, which then scores its members."""
+        return not self._prepared.arguments.snapshot_epochs
+
+    def _leave_unscored(self) -> TrainingScores:
+        """Write a metrics.json without scores."""
+        self._choose_weights()
+        findings = warnings_json(self._prepared.findings)
+        self._directory.save_metrics({"training": None, "validation": None, "findings": findings})
+        return TrainingScores(None, None)
 
     def score(self) -> TrainingScores:
         """Calibrate the model of the best epoch if configured, score it, and write metrics.json.
@@ -305,12 +317,14 @@ class TrainingSession:
 class TrainingScores:
     """Scores on the training rows and, if there are any, the validation rows."""
 
-    training: ScoreCard
+    training: ScoreCard | None
     validation: ScoreCard | None
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
         """The warnings about the scores."""
+        if self.training is None:
+            return ()
         if self.validation is None:
             return check_scores(self.training, "training")
         return check_scores(self.validation, "validation")

@@ -19,6 +19,7 @@ from nncli.nn.losses import CrossEntropy
 from nncli.nn.parameters import Parameters, ParamGroup
 from nncli.optim.optimizers import DecoupledWeightDecay, OptimizerBase, Sgd, Step
 from nncli.optim.param_groups import merge_groups
+from nncli.optim.schedules import TrainingLength
 from nncli.training.arguments import TrainingArguments
 from nncli.training.compiled import cache, inputs, kernels, losses, optimizers
 from nncli.training.compiled.cache import warm_up
@@ -183,12 +184,13 @@ def bind_run(arguments: TrainingArguments, state: TrainState, batches: Batches) 
     loop = _bind_loop(kernel.data, network, optimizer, extras, batches.order, batch, values)
 
     anneals = kernel.network.anneals or _anneals(arguments.optimizer)
-    length = arguments.epochs * batches.steps
+    schedule, length = arguments.schedule, TrainingLength(arguments.epochs, batches.steps)
 
     def run(position: int, rates: Doubles, t: int) -> tuple[Doubles, bool]:
         annealing = rates  # read by nothing that does not fall to 0
         if anneals:
-            annealing = np.array([annealing_factor("flat_cosine", (t - 1 + i) / length) for i in range(len(rates))])
+            progress = [schedule.progress(t - 1 + i, length) for i in range(len(rates))]
+            annealing = np.array([annealing_factor("flat_cosine", fraction) for fraction in progress])
         done, finite = loop(batches.pool_indices(position), rates, annealing, t, 0)
         return values[:done], finite
 

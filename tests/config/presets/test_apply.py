@@ -50,7 +50,7 @@ def test_a_loaded_configuration_reads_as_the_same(tmp_path: Path, quality: str) 
 
 def test_qualities_differ_in_the_number_of_members(tmp_path: Path) -> None:
     fast, balanced, best = (load(tmp_path, f"quality: {quality}\n").members for quality in QUALITIES)
-    assert (fast, balanced) == (1, "auto")
+    assert (fast, balanced) == (4, "auto")
     assert isinstance(best, int)
     assert best > MEMBERS[0][1]
 
@@ -75,7 +75,7 @@ def test_assignments_override_keys_of_the_preset(tmp_path: Path) -> None:
     assert isinstance(config.optimizer, AdamW)
     assert config.optimizer.beta2 == 0.9
     assert config.optimizer.param_groups
-    assert config.learning_rate == CoslogRate(peak=0.3)
+    assert config.learning_rate == CoslogRate(peak=0.3, first_cycle="auto", cycles=6)
     assert config.members == 1
 
 

@@ -39,8 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def chosen(run: Path) -> Iterator[tuple[EnsembleData, list[Candidate]]]:
     with Scratch() as scratch:
         data = EnsembleData.of(load_config(run / CONFIG), scratch)
-        rows = [len(data.held_out(member)) for member in data.members]
-        yield data, read_candidates(run, MEMBERS, data.target, rows, joint=True)
+        yield data, read_candidates(run, data)
 
 
 def folders(run: Path) -> list[Path]:
@@ -70,7 +69,7 @@ def test_the_epoch_has_the_best_value_on_all_out_of_fold_rows(
     data, candidates = chosen
     assert [one.epoch for one in candidates] == sorted(snapshot_epochs(folders(run)[0])) == [1, 2, 3, 4, 5, 6]
     built = build_ensemble(data, candidates)
-    choice = EpochChoice.of(data, built.ensemble.spec, candidates)
+    choice = EpochChoice.of(data, candidates)
     assert choice is not None
     every = np.ones(choice.n_rows, np.bool_)
     values = [choice._value(one, every) for one in choice.actual]
@@ -83,7 +82,7 @@ def test_rows_of_a_fold_are_predicted_at_the_epoch_that_the_others_choose(
 ) -> None:
     data, candidates = chosen
     built = build_ensemble(data, candidates)
-    choice = EpochChoice.of(data, built.ensemble.spec, candidates)
+    choice = EpochChoice.of(data, candidates)
     assert choice is not None
     assert built.validation is not None
     for fold in range(5):
@@ -124,8 +123,7 @@ def test_an_ensemble_of_an_older_version_keeps_the_best_epoch_of_each_member(
         member = Run(folder)
         member.save_manifest(member.load_manifest())
     data = chosen[0]
-    rows = [len(data.held_out(member)) for member in data.members]
-    (candidate,) = read_candidates(copy, MEMBERS, data.target, rows, joint=True)
+    (candidate,) = read_candidates(copy, data)
     assert (candidate.epoch, candidate.recorded) == (0, None)
     scores = build_ensemble(data, [candidate]).validation_scores
     assert scores is not None

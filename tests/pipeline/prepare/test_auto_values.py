@@ -17,19 +17,23 @@ from nncli.optim.optimizers import AdamW, Sgd
 from nncli.optim.schedules import ConstantRate, CoslogRate
 from nncli.pipeline.prepare.auto_values import (
     BATCHES,
+    DEFAULT_CYCLES,
     HELD_OUT_ROWS,
     MAX_BATCH,
+    MAX_CYCLES,
     MAX_EMBEDDED,
-    MAX_EPOCHS,
     MAX_FEATURES,
+    MAX_FIRST_CYCLE,
     MAX_ROW_VISITS,
-    MIN_EPOCHS,
+    MIN_CYCLES,
     MIN_MEMBERS,
     PEAKS,
     WEIGHT_DECAY,
     WEIGHT_DECAY_OF_WIDE_TABLES,
     batch_rows,
     epochs_of,
+    epochs_of_cycles,
+    max_cycles,
     max_features_of,
     resolve_embedding,
     resolve_layers,
@@ -56,22 +60,37 @@ def test_explicit_values_are_kept() -> None:
     explicit = config(batch_size=7, epochs=3, learning_rate=0.5)
     assert batch_rows(explicit, 10**6) == 7
     assert epochs_of(explicit, 10**6) == 3
-    assert schedule_of(explicit, MSE()) == ConstantRate(initial=0.5)
+    assert schedule_of(explicit, MSE(), 100) == ConstantRate(initial=0.5)
     assert batch_rows(config(batch_size="full"), 12_345) == 12_345
 
 
 @given(st.integers(1, 10**8))
 def test_the_number_of_steps_is_bounded(rows: int) -> None:
-    epochs = epochs_of(config(), rows)
-    assert MIN_EPOCHS <= epochs <= MAX_EPOCHS
-    assert epochs * rows <= MAX_ROW_VISITS or epochs == MIN_EPOCHS
+    cycles = max_cycles(config(), rows)
+    epochs = epochs_of_cycles(rows, cycles)
+    assert MIN_CYCLES <= cycles <= MAX_CYCLES
+    assert 3 <= epochs <= MAX_FIRST_CYCLE * (2**MAX_CYCLES - 1)
+    assert epochs * rows <= MAX_ROW_VISITS or cycles == MIN_CYCLES
+    assert epochs_of(config(), rows) == epochs_of_cycles(rows, min(DEFAULT_CYCLES, cycles))
 
 
 @pytest.mark.parametrize("loss", [MSE(), CrossEntropy()])
 def test_the_automatic_learning_rate_depends_on_the_task(loss: Any) -> None:
     open_peak = config(learning_rate={"type": "coslog"})
-    assert schedule_of(open_peak, loss) == CoslogRate(peak=PEAKS[loss.task])
-    assert schedule_of(config(learning_rate={"type": "coslog", "peak": 0.3}), loss) == CoslogRate(peak=0.3)
+    assert schedule_of(open_peak, loss, 100) == CoslogRate(peak=PEAKS[loss.task])
+    assert schedule_of(config(learning_rate={"type": "coslog", "peak": 0.3}), loss, 100) == CoslogRate(peak=0.3)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "rows", "length"),
+    [("auto", 100, 4.0), ("auto", 10_000, 2.0), (30, 100, 2.0), (126, 100, 2.0), (3, 100, 1.0)],
+)
+def test_the_first_cycle_depends_on_the_rows_or_divides_the_configured_epochs(
+    epochs: Any, rows: int, length: float
+) -> None:
+    learning_rate = {"type": "coslog", "peak": 0.1, "first_cycle": "auto", "cycles": 6}
+    schedule = schedule_of(config(learning_rate=learning_rate, epochs=epochs), MSE(), rows)
+    assert schedule == CoslogRate(peak=0.1, first_cycle=length, cycles=6)
 
 
 def test_automatic_units_grow_with_the_table_also_inside_residuals() -> None:

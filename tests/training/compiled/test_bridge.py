@@ -23,7 +23,7 @@ from nncli.nn.losses import MSE, CrossEntropy, LossBase
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 from nncli.optim.optimizers import Adam, AdamW, Sgd
-from nncli.optim.schedules import ConstantRate, CosineRate, ReduceOnPlateau
+from nncli.optim.schedules import ConstantRate, CosineRate, CoslogRate, ReduceOnPlateau
 from nncli.training import loop
 from nncli.training.arguments import TrainingArguments
 from nncli.training.compiled.support import unsupported_reason
@@ -200,6 +200,10 @@ def test_a_loss_leads_where_it_leads_with_numpy(loss: LossBase, outputs: int, we
         {"l1": 1e-3, "l2": 1e-2, "clip_norm": 0.1},
         {"schedule": CosineRate(initial=0.05, warmup_steps=7)},
         {"schedule": ReduceOnPlateau(initial=0.05, patience=1, warmup_steps=3)},
+        {
+            "schedule": CoslogRate(peak=0.05, first_cycle=1.0),
+            "optimizer": AdamW(weight_decay=5.0, decay_schedule="flat_cosine"),
+        },
         {"batch_size": 1},
         {"batch_size": 44},
         {"batch_size": 45},
