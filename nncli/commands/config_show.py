@@ -11,7 +11,7 @@ from nncli.config.provenance import provenance, resolved_provenance
 from nncli.config.schema import Config
 from nncli.config.yaml.writer import dump_with_comments
 from nncli.data.store.scratch import Scratch
-from nncli.pipeline.ensemble.member_config import check_members, member_config
+from nncli.pipeline.ensemble.member_config import check_members, chooses_cycles, member_config
 from nncli.pipeline.prepare.auto_values import resolve_members
 from nncli.pipeline.prepare.load import load_labeled_rows
 from nncli.pipeline.prepare.prepare import prepare
@@ -62,6 +62,8 @@ def resolve(config: Config) -> Config:
         member = member_config(config, 0, Path(), 1) if config.is_ensemble else config
         resolved = prepare(member, scratch).config
     update = {key: getattr(resolved, key) for key in RESOLVED_KEYS}
+    if chooses_cycles(config):  # during the training
+        del update["epochs"]
     if not config.is_ensemble:
         update["calibration"] = resolved.calibration
     return config.model_copy(update=update)

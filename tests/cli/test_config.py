@@ -21,7 +21,7 @@ def test_what_is_shown_trains_the_same_and_goes_to_stdout_alone(nncli: Cli, tmp_
     shown = nncli("config", "show", CONFIGS / "tabular.yaml").check()
     assert shown.err == ""
     assert "preset:" not in shown.out
-    assert "\nmembers: auto " in shown.out
+    assert "\nmembers: auto  " in shown.out
     (tmp_path / "plain.yaml").write_text(shown.out)
     again = nncli("config", "show", tmp_path / "plain.yaml").check()
     assert plain(again.out) == plain(shown.out)
@@ -77,6 +77,8 @@ def test_what_is_resolved_has_read_the_table_and_trains_the_same(nncli: Cli, her
 def test_an_ensemble_is_resolved_as_its_first_member_has_it(nncli: Cli) -> None:
     out = nncli("config", "show", CONFIGS / "tabular.yaml", "--resolved").check().out
     assert re.search(r"\nmembers: 8 +# from the table\n", out)
+    assert re.search(r"\n  first_cycle: 4.0 +# from the table\n", out)
+    assert re.search(r"\nepochs: auto +# preset tabular\n", out)  # the out-of-fold rows choose the cycles
     assert re.search(r"\nvalidation: 0.2 +# default\n", out)
     assert re.search(r"\nbatch_size: 64 +# from the table\n", out)
 

@@ -36,7 +36,7 @@ def test_a_file_is_written_and_the_next_command_named(nncli: Cli, table: str, he
     assert load_config("my config.yaml").data.drop == ("rowid",)
     assert "--force" in nncli("init", table, "--target", "y", "-o", "my config.yaml").check(2).err
     nncli("init", table, "--target", "y", "-o", "my config.yaml", "--force", "--quality", "fast").check()
-    assert load_config("my config.yaml").members == 1
+    assert load_config("my config.yaml").members == 4
 
 
 def test_what_is_written_trains_through_a_pipe(here: Path, table: str) -> None:

@@ -165,7 +165,7 @@ def test_a_configuration_works_from_any_working_directory(
 def test_a_quality_is_that_of_the_preset(nncli: Cli, here: Path) -> None:
     words = ("train", DATA / "penguins.csv", "--target", "species", "--quality", "fast", "--set", "epochs=1", "-q")
     run = nncli(*words).check().path
-    assert "members: 1" in (run / "config.yaml").read_text()
+    assert "members: 4" in (run / "config.yaml").read_text()
     assert "only the preset tabular" in nncli(*words, "--set", "layers=[4]").check(3).err
     assert "Remove --quality" in nncli("train", "--resume", run, "--quality", "fast").check(2).err
 

@@ -230,9 +230,11 @@ def test_parameters_stand_above_the_configuration(tmp_path: Path) -> None:
     assert all(np.array_equal(one, said[0]) for one in said)
 
 
-def test_without_layers_it_is_one_network_of_the_preset() -> None:
+def test_without_layers_it_is_an_ensemble_of_the_preset() -> None:
     classifier = clone(quick(layers=None, learning_rate=None, epochs=1)).fit(X, Y)
-    assert first_layer(classifier) == Scale()
+    model = classifier._loaded.model
+    assert isinstance(model, Ensemble)
+    assert [member.spec.network.layers[0] for member in model.members] == [Scale()] * 4
     assert quick(layers=None, learning_rate=None, epochs=1, quality="balanced", members=2).fit(X, Y).n_iter_ == 1
 
 

@@ -75,8 +75,8 @@ def test_assignments_override_keys_of_the_preset(tmp_path: Path) -> None:
     assert isinstance(config.optimizer, AdamW)
     assert config.optimizer.beta2 == 0.9
     assert config.optimizer.param_groups
-    assert config.learning_rate == CoslogRate(peak=0.3, first_cycle="auto", cycles=6)
-    assert config.members == 1
+    assert config.learning_rate == CoslogRate(peak=0.3, first_cycle="auto", cycles=4)
+    assert config.members == 4
 
 
 def test_layers_on_the_command_line_select_textbook(tmp_path: Path) -> None:
