@@ -126,4 +126,4 @@ def test_the_edges_of_bins_follow_though_no_dense_layer_does() -> None:
     network = network_of(features=2, numeric_features=(1,), numeric_embedding=PiecewiseLinear(bins=4, width=2))
     assert network.needs_data_init
     X = np.stack([np.zeros(101), np.linspace(0.0, 100.0, 101)], axis=1)
-    np.testing.assert_allclose(initialized(network, X).by_name["numeric.edges"], [[0.0, 25.0, 50.0, 75.0, 100.0]])
+    np.testing.assert_allclose(initialized(network, X).by_name["numeric.edges"], [[-1000.0, 0.0, 50.0, 100.0, 1100.0]])

