@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import ExitStack, contextmanager
-from math import inf
 from types import TracebackType
 from typing import Literal, Self
 
@@ -19,7 +18,11 @@ from nncli.utils.logs import log_duration
 
 SECONDS_BETWEEN_POLLS = 0.25
 WORTH_A_PROCESS = 3.0
-"""Seconds of training from which worker processes pay off: starting one takes about that long."""
+"""Seconds of training that are left from which worker processes pay off, since starting them takes half of it."""
+LONG_TASK = 1.0
+"""Seconds after which the first task is not short."""
+FURTHER_CYCLES = 2.0
+"""Factor of the seconds that are left if further cycles are likely to follow."""
 MAX_RETRIES = 3
 """How often a new executor is opened after a worker was lost."""
 
@@ -28,8 +31,8 @@ class TaskPool:
     """Training tasks that run in worker processes, on a Dask cluster, or in this process; one worker means this one.
 
     `tasks` of them are run at a time, `stop` is called a few times a second, in this process after every batch. With
-    `requested_workers` auto they first run in this process for a few seconds; unfinished ones then continue in worker
-    processes. `outcomes` holds the status of each task by its number.
+    `requested_workers` auto they first run in this process, as long as little is left; unfinished ones then continue in
+    worker processes. `outcomes` holds the status of each task by its number.
 
     Raises:
         UsageError: there is no such scheduler.
@@ -49,7 +52,7 @@ class TaskPool:
         self._control, self._scheduler, self._stop = control, scheduler, stop
         self._starts_here = scheduler is None and (requested_workers == "auto" or self.workers == 1)
         self._progress = dict.fromkeys(range(tasks), Progress())
-        self._stopped, self._seconds_here = False, 0.0
+        self._stopped = False
         self._executor: Executor | None = None
         self._resources = ExitStack()
 
@@ -86,17 +89,24 @@ class TaskPool:
             for task in tasks:
                 self.outcomes.pop(task.number, None)
             if self._starts_here and self._executor is None:
-                yield from self._run_here(tasks, inf if self.workers == 1 else WORTH_A_PROCESS - self._seconds_here)
+                yield from self._run_here(tasks)
             if not self.stopped():
                 yield from self._run_in_workers(tasks)
             for task in tasks:
                 self.outcomes.setdefault(task.number, TaskStatus.read(task))
 
-    def _run_here(self, tasks: Sequence[TrainingTask], seconds: float) -> Generator[MembersProgress, None, None]:
-        start = time.monotonic()
+    def _run_here(self, tasks: Sequence[TrainingTask]) -> Generator[MembersProgress, None, None]:
+        """Run tasks in this process; with several workers only as long as little is left."""
+        start, done = time.monotonic(), 0
 
         def enough() -> bool:
-            return self.stopped() or time.monotonic() - start > seconds
+            seconds = time.monotonic() - start
+            if self.stopped() or self.workers == 1:
+                return self._stopped
+            if not done:
+                return seconds > LONG_TASK
+            left = seconds / done * (len(tasks) - done)
+            return left * (FURTHER_CYCLES if tasks[0].by_cycles else 1.0) > WORTH_A_PROCESS
 
         for task in tasks:
             if not enough():
@@ -106,7 +116,7 @@ class TaskPool:
             status = TaskStatus.read(task)
             if status.status == "done":
                 self.outcomes[task.number] = status
-        self._seconds_here += time.monotonic() - start
+                done += 1
 
     def _run_in_workers(self, tasks: Sequence[TrainingTask]) -> Generator[MembersProgress, None, None]:
         lost = worker_lost_errors(self._scheduler)

@@ -75,6 +75,13 @@ def epochs_of_cycles(rows: int, cycles: int) -> int:
     return int(first_cycle(rows) * (2**cycles - 1))
 
 
+def likely_epochs(schedule: Schedule, epochs: int) -> int:
+    """The epochs that a training of `epochs` epochs is likely to reach: with a first cycle, further ones may follow."""
+    if not isinstance(schedule, CoslogRate) or not isinstance(schedule.first_cycle, float):
+        return epochs
+    return max(epochs, int(schedule.first_cycle * (2**DEFAULT_CYCLES - 1)))
+
+
 def first_cycle(rows: int) -> int:
     """The number of epochs of the first cycle for a number of training rows."""
     return int(max(1, min(MAX_FIRST_CYCLE, MAX_ROW_VISITS // (rows * (2**MAX_CYCLES - 1)))))

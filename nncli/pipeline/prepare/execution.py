@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from nncli.errors import Location, RunError, config_error
 from nncli.findings import Finding, FindingCode, note, ordered
 from nncli.nn.arrays import Backend
+from nncli.pipeline.prepare.auto_values import likely_epochs
 from nncli.pipeline.prepare.prepare import PreparedTraining
 from nncli.training.compiled.support import installed, is_worthwhile, load, unsupported_reason
 from nncli.training.thread_policy import choose_threads
@@ -76,7 +77,7 @@ def _choose_backend(prepared: PreparedTraining) -> tuple[Backend, Finding | None
         return "numpy", None
     unknown = unsupported_reason(arguments.network, arguments.loss, arguments.optimizer)
     if configured == "auto":
-        steps = arguments.epochs * -(-len(prepared.training) // arguments.batch_size)
+        steps = likely_epochs(arguments.schedule, arguments.epochs) * -(-len(prepared.training) // arguments.batch_size)
         if unknown or not installed() or not is_worthwhile(arguments.network, arguments.batch_size, steps):
             return "numpy", None
         obstacle = load("numba")

@@ -33,6 +33,7 @@ from nncli.pipeline.prepare.auto_values import (
     batch_rows,
     epochs_of,
     epochs_of_cycles,
+    likely_epochs,
     max_cycles,
     max_features_of,
     resolve_embedding,
@@ -72,6 +73,12 @@ def test_the_number_of_steps_is_bounded(rows: int) -> None:
     assert 3 <= epochs <= MAX_FIRST_CYCLE * (2**MAX_CYCLES - 1)
     assert epochs * rows <= MAX_ROW_VISITS or cycles == MIN_CYCLES
     assert epochs_of(config(), rows) == epochs_of_cycles(rows, min(DEFAULT_CYCLES, cycles))
+
+
+def test_a_training_with_a_first_cycle_is_likely_to_have_further_ones() -> None:
+    assert likely_epochs(CoslogRate(peak=0.1, first_cycle=4.0), 12) == 60
+    assert likely_epochs(CoslogRate(peak=0.1, first_cycle=4.0), 252) == 252
+    assert likely_epochs(ConstantRate(initial=0.1), 12) == 12
 
 
 @pytest.mark.parametrize("loss", [MSE(), CrossEntropy()])
