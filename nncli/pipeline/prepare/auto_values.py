@@ -9,7 +9,7 @@ from nncli.nn.layers.residual import Layer
 from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.optim.optimizers import Optimizer
-from nncli.optim.schedules import CoslogRate, Schedule
+from nncli.optim.schedules import CoslogRate, Schedule, ScheduleBase
 from nncli.spec import Task
 
 BATCHES = ((2_000, 64), (6_000, 128), (20_000, 256), (80_000, 512))
@@ -75,7 +75,7 @@ def epochs_of_cycles(rows: int, cycles: int) -> int:
     return int(first_cycle(rows) * (2**cycles - 1))
 
 
-def likely_epochs(schedule: Schedule, epochs: int) -> int:
+def likely_epochs(schedule: ScheduleBase, epochs: int) -> int:
     """The epochs that a training of `epochs` epochs is likely to reach: with a first cycle, further ones may follow."""
     if not isinstance(schedule, CoslogRate) or not isinstance(schedule.first_cycle, float):
         return epochs
