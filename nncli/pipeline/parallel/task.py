@@ -42,6 +42,10 @@ class TrainingTask:
         """Whether the run was begun for more epochs, after it was done for those of this task."""
         return self.by_cycles and _epochs(read_config(run.path)) > _epochs(self.config)
 
+    def is_done(self, run: Run, manifest: Manifest) -> bool:
+        """Whether the run is complete, with the epochs of this task."""
+        return is_done(manifest, _changes(run, self.config)) or self.is_exceeded(run)
+
 
 def _epochs(config: Config) -> int:
     return 0 if config.epochs == "auto" else config.epochs
@@ -62,8 +66,8 @@ class TaskStatus:
             return cls("stopped", 0, 0)
         run = Run.open(Path(task.path))
         manifest = run.load_manifest()
-        is_done = manifest.status == "done" or task.is_exceeded(run)
-        return cls("done" if is_done else "stopped", manifest.epochs, manifest.best_epoch)
+        done = task.is_done(run, manifest)
+        return cls("done" if done else "stopped", manifest.epochs, manifest.best_epoch)
 
 
 def run_task(task: TrainingTask, control: ControlDirectory) -> TaskStatus:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,20 @@ def test_a_task_trains_a_new_run_skips_a_finished_one_and_extends_a_shorter_one(
     longer = task_in(tmp_path, "epochs=5", "checkpoint={every: 1 epoch}", "memory_limit=1 GB")
     assert run_task(longer, control).epochs == 5
     assert outcome(tmp_path / "run") == outcome(train(longer.config, output=tmp_path / "at once").run)
+
+
+def test_a_run_of_fewer_epochs_is_not_done_until_it_is_extended(tmp_path: Path, control: ControlDirectory) -> None:
+    run_task(task_in(tmp_path), control)
+    longer = task_in(tmp_path, "epochs=5")
+    assert TaskStatus.read(longer) == TaskStatus("stopped", 3, 3)
+    run_task(longer, control)
+    assert TaskStatus.read(longer) == TaskStatus("done", 5, 5)
+
+
+def test_a_run_of_more_cycles_is_done(tmp_path: Path, control: ControlDirectory) -> None:
+    run_task(task_in(tmp_path, "epochs=5"), control)
+    assert TaskStatus.read(replace(task_in(tmp_path), by_cycles=True)).status == "done"
+    assert TaskStatus.read(task_in(tmp_path)).status == "stopped"
 
 
 def test_a_stopped_task_resumes_to_the_same_bits(tmp_path: Path, control: ControlDirectory) -> None:
