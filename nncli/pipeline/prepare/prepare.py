@@ -75,9 +75,16 @@ class PreparedTraining:
 
 
 def prepare(
-    config: Config, scratch: Scratch | None = None, *, with_checks: bool = False, snapshots: bool = False
+    config: Config,
+    scratch: Scratch | None = None,
+    *,
+    table: ColumnStore | None = None,
+    with_checks: bool = False,
+    snapshots: bool = False,
 ) -> PreparedTraining:
     """Load the tables and build everything that training needs; `with_checks` adds the warnings about the rows.
+
+    The training `table` may have been loaded already.
 
     Encoded rows beyond the memory limit are kept in files of the `scratch`, which must stay open; without a scratch
     they are in memory, whatever their size.
@@ -89,7 +96,8 @@ def prepare(
     """
     streams = RandomStreams.of(config.seed)
     with Scratch(scratch.folder if scratch else None) as table_scratch:
-        rows = _load_and_split(config, streams, table_scratch, with_checks=with_checks)
+        loaded = load_table(config, config.data.path, table_scratch) if table is None else table
+        rows = _split(config, loaded, streams, table_scratch, with_checks=with_checks)
         fitted = _fit(config, rows)
         training, validation = _encode(fitted, rows, scratch)
         recorded_rows = record_rows([rows.training, rows.validation], fitted.encoder, fitted.target)
@@ -133,11 +141,12 @@ class _SplitRows:
         return len(self.training) + (0 if self.validation is None else len(self.validation))
 
 
-def _load_and_split(config: Config, streams: RandomStreams, scratch: Scratch, *, with_checks: bool) -> _SplitRows:
-    """Load the table, infer the loss from its target, split its rows, and check them."""
-    table = load_table(config, config.data.path, scratch)
+def _split(
+    config: Config, table: ColumnStore, streams: RandomStreams, scratch: Scratch, *, with_checks: bool
+) -> _SplitRows:
+    """Infer the loss from the target of a table, split its rows, and check them."""
     with log_duration("splitting") as stage:
-        table_rows, table = len(table), select_rows(config, table)
+        table_rows, table = table.height, select_rows(config, table)
         loss, of_target = infer_loss(config, table.columns(config.data.target))
         split = split_table(config, table, loss.task, streams.split, scratch)
         findings = table_reading(table.header) + ([of_target] if of_target else [])
