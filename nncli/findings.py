@@ -30,6 +30,7 @@ class FindingCode(StrEnum):
     DATA = "data", "The table cannot be read or used."
     TABLE_READING = "table-reading", "How a table was read."
     ALREADY_FINISHED = "already-finished", "A training that is resumed had finished."
+    TIME_LIMIT = "time-limit", "What a time limit changed."
     EXECUTION = "execution", "How a training is computed."
     AMBIGUOUS_NUMBERS = "ambiguous-numbers", "A column of numbers can be read in more than one way."
     AMBIGUOUS_DATES = "ambiguous-dates", "Day and month of a column of dates cannot be told apart."

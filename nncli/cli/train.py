@@ -13,7 +13,7 @@ import typer
 from nncli.cli.completion import complete_run
 from nncli.cli.extras import requires_extra
 from nncli.cli.findings import FindingPrinter
-from nncli.cli.help import INPUT, OUTPUT
+from nncli.cli.help import INPUT, OUTPUT, TRAINING
 from nncli.cli.options import (
     Assignments,
     ConfigOrTable,
@@ -29,6 +29,7 @@ from nncli.cli.signals import EventPrinter, StoppedError, interrupt_at_once, ren
 
 if TYPE_CHECKING:
     from nncli.cli.options import Quality
+    from nncli.pipeline.timing.clock import TimeLimit
     from nncli.pipeline.train.events import Event, Finished, MembersStarted, Started
 
 
@@ -40,6 +41,15 @@ ResumedRun: TypeAlias = Annotated[
         help="Resume a run that was stopped or killed.",
         autocompletion=complete_run,
         rich_help_panel=INPUT,
+    ),
+]
+TimeLimitOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--time-limit",
+        metavar="DURATION",
+        help="Train the best model there is time for, for example 60s, 5m or 1h.",
+        rich_help_panel=TRAINING,
     ),
 ]
 NewRun: TypeAlias = Annotated[
@@ -64,6 +74,7 @@ def train(
     assignments: Assignments = None,
     resume: ResumedRun = None,
     quality: QualityOfPreset = None,
+    time_limit: TimeLimitOption = None,
     scheduler: Scheduler = None,
     output: NewRun = None,
     report: WithReport = False,
@@ -82,6 +93,7 @@ def train(
     \b
     nncli train data/penguins.csv --target species
     nncli train data/penguins.csv --target species --quality fast --report
+    nncli train data/penguins.csv --target species --time-limit 60s
     nncli train configs/penguins.yaml
     nncli train config.yaml --set layers=[128,64] --set learning_rate=0.01 -o runs/wide
     nncli train --resume runs/penguins
@@ -89,10 +101,11 @@ def train(
     nncli train config.yaml --set members=8
     nncli train config.yaml --json | jq -r 'select(.event == "epoch") | .val_loss'
     """
+    limit = _time_limit(time_limit)
     # Imported deep within the call stack, Polars takes longer: the stack grows and shrinks at thousands of calls.
     import polars  # noqa: F401
 
-    _check_arguments(config, target, quality, resume, output)
+    _check_arguments(config, target, quality, resume, output, time_limit)
     interrupt_at_once()
     if report:  # fail before the training rather than after it
         with requires_extra("report"):
@@ -101,7 +114,7 @@ def train(
     if config is None:
         events = _resume(str(resume), assignments, scheduler, printer)
     else:
-        events = _start(config, target, assignments, quality, output, scheduler, printer)
+        events = _start(config, target, assignments, quality, output, scheduler, printer, limit)
     finished = printer.run(events)
     if report:
         _report(finished.run, quiet=quiet)
@@ -115,6 +128,7 @@ def _check_arguments(
     quality: Quality | None,
     resume: Path | None,
     output: Path | None,
+    time_limit: str | None,
 ) -> None:
     """Check that there is either a configuration or a run to resume.
 
@@ -133,6 +147,8 @@ def _check_arguments(
     if target or quality:
         option = "--target" if target else "--quality"
         raise UsageError("--resume keeps the target and the quality of RUN", hint=f"Remove {option}.")
+    if time_limit is not None:
+        raise UsageError("--resume trains what RUN was started for", hint="Remove --time-limit.")
     if output is not None:
         raise UsageError("--resume writes into RUN", hint="Remove -o.")
 
@@ -157,6 +173,7 @@ def _start(
     output: Path | None,
     scheduler: str | None,
     printer: _TrainingPrinter,
+    limit: TimeLimit | None,
 ) -> Generator[Event, None, None]:
     import sys
 
@@ -173,7 +190,21 @@ def _start(
         stop=printer.asked_to_stop,
         scheduler=scheduler,
         findings=resolved.findings,
+        time_limit=limit,
     )
+
+
+def _time_limit(duration: str | None) -> TimeLimit | None:
+    """The time limit, from now on.
+
+    Raises:
+        UsageError: it is no duration.
+    """
+    if duration is None:
+        return None
+    from nncli.commands.train import limit_of
+
+    return limit_of(duration)
 
 
 def _report(run: Path, *, quiet: bool) -> None:
@@ -195,6 +226,18 @@ def _print_next(run: Path, *, has_report: bool) -> None:
     if not has_report:
         commands.insert(0, f"nncli report {name}")
     echo_err(f"next: {', or '.join(commands)}")
+
+
+MIN_ESTIMATE = 2.0
+"""Seconds of a training from which the estimate is printed."""
+
+
+def rounded_duration(seconds: float) -> str:
+    """A duration to two digits, such as 23 s, 4 min or 1.5 h."""
+    amount, unit = next(
+        (seconds / size, unit) for size, unit in ((3600, "h"), (60, "min"), (1, "s")) if seconds >= size
+    )
+    return f"{float(f'{amount:.2g}'):g} {unit}"
 
 
 class _TrainingPrinter(EventPrinter):
@@ -235,6 +278,13 @@ class _TrainingPrinter(EventPrinter):
             raise _stopped(finished, stop.number, ensemble=isinstance(started, MembersStarted))
         return finished
 
+    def _print_estimate(self, seconds: float | None) -> None:
+        """Print how long the training takes, unless that is short."""
+        from nncli.cli.console import echo_err
+
+        if seconds is not None and seconds >= MIN_ESTIMATE and not (self.quiet or self._as_json):
+            echo_err(f"about {rounded_duration(seconds)}; --time-limit to change that")
+
     def _follow(
         self, events: Generator[Event, None, None], write: Callable[[Event], None] | None
     ) -> tuple[Started | MembersStarted, Finished]:
@@ -256,6 +306,7 @@ class _TrainingPrinter(EventPrinter):
                     self._stop_request = stack.enter_context(self.until_asked_to_stop("train", event.run))
                     self.findings.show(event.findings)
                     self._print_notes(renamed_run_note(self._requested, event.run))
+                    self._print_estimate(event.estimate)
                     if write is None and not self.quiet:
                         show = _progress_for(event, stack)
                         continue

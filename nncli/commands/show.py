@@ -86,6 +86,7 @@ class RunDescription:
     scores: tuple[RecordedScore, ...]
     findings: tuple[Finding, ...] = ()
     cycles: tuple[RecordedCycle, ...] = ()
+    time_limit: str | None = None
 
     def json(self) -> dict[str, Any]:
         """All fields and the next steps as a JSON object."""
@@ -115,6 +116,7 @@ class RunDescription:
             ("status", self.status),
             ("started", f"{started} UTC{seconds}"),
             ("command", shlex.join(self.command)),
+            ("time limit", self.time_limit or ""),
             ("nncli", f"{self.nncli_version}, seed {self.seed}"),
             ("data", f"{self.data}, {self.data_rows:,} rows"),
             ("validation data", self.validation_data or ""),
@@ -199,6 +201,7 @@ def show(run: str | Path) -> RunDescription:
         scores=_scores(metrics),
         findings=() if metrics is None else metrics.findings,
         cycles=() if metrics is None else metrics.cycles,
+        time_limit=manifest.time_limit,
     )
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
+from nncli.config.schema.training import seconds_of
 from nncli.errors import UsageError
 from nncli.findings import Finding, FindingCode, note
+from nncli.pipeline.timing.clock import TimeLimit
 from nncli.pipeline.train.events import Event, Finished
 from nncli.pipeline.train.single import resume_network, train_network
 from nncli.runs.run import Run
@@ -24,6 +26,7 @@ def train(
     assignments: Sequence[str] = (),
     stop: Callable[[], bool] = lambda: False,
     scheduler: str | None = None,
+    time_limit: float | str | TimeLimit | None = None,
 ) -> Finished:
     """Train from a configuration or its path, and return the final event.
 
@@ -36,12 +39,17 @@ def train(
             training is saved and ends.
         scheduler: the address of a Dask scheduler whose workers train the members; they and this process need the table
             and the run directory under the same paths.
+        time_limit: seconds, or a duration such as `5m`: fewer epochs, members and rows are used as needed. It takes
+            precedence over the configuration's.
 
     Raises:
         ConfigError, DataError: the training cannot start.
         DivergedError: the loss is not finite; the best epoch before that is saved.
     """
-    return _last(train_events(config, output=output, assignments=assignments, stop=stop, scheduler=scheduler))
+    events = train_events(
+        config, output=output, assignments=assignments, stop=stop, scheduler=scheduler, time_limit=time_limit
+    )
+    return _last(events)
 
 
 def resume(
@@ -71,6 +79,7 @@ def train_events(
     stop: Callable[[], bool] = lambda: False,
     scheduler: str | None = None,
     findings: Sequence[Finding] = (),
+    time_limit: float | str | TimeLimit | None = None,
 ) -> Generator[Event, None, None]:
     """As `train`, event by event: `Started`, an `EpochReport` for every epoch, `Finished`.
 
@@ -83,6 +92,15 @@ def train_events(
         raise UsageError("assignments go with the path of a configuration, not with a Config")
     path = Path(output or config.output or "runs/model")
     check_run_name(path)
+    limit = limit_of(config.time_limit if time_limit is None else time_limit)
+    config = config.model_copy(update={"time_limit": None})
+    if limit is not None:
+        from nncli.pipeline.ensemble.limited import train_within
+
+        if not config.is_ensemble:
+            _refuse_scheduler(scheduler)
+        yield from train_within(limit, config, path, command, stop, scheduler, findings)
+        return
     if config.is_ensemble:
         from nncli.pipeline.ensemble.train import train_ensemble
 
@@ -121,6 +139,20 @@ def resume_events(
         return
     _refuse_scheduler(scheduler)
     yield from resume_network(run, assignments, command, stop, findings=findings)
+
+
+def limit_of(time_limit: float | str | TimeLimit | None) -> TimeLimit | None:
+    """The time limit, from now on unless it has begun.
+
+    Raises:
+        UsageError: it is no duration.
+    """
+    if time_limit is None or isinstance(time_limit, TimeLimit):
+        return time_limit
+    try:
+        return TimeLimit(seconds_of(time_limit))
+    except ValueError as error:
+        raise UsageError(f"the time limit: {error}", hint="For example 60s, 5m or 1h.") from error
 
 
 def _refuse_scheduler(scheduler: str | None) -> None:

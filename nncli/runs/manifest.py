@@ -106,6 +106,7 @@ class Manifest(Spec):
     Times are ISO 8601 in UTC, durations seconds. `backend`, `n_shards` of a batch and `blas_threads` say how it was
     computed. `fingerprint` is a digest of everything that a resumed training may not change. `time_is_feature` says
     that the column `data.time` is a feature unless it is dropped; to older versions, which do not write it, it was not.
+    `time_limit` says in a line what a time limit changed, and is None without one.
     `files` holds the SHA-256 of every other file of the directory. It is empty while the run is being written: the
     manifest is the last file that a finished run writes, so an interrupted run never looks damaged. `format` is also
     that of model.json. `checksum` is the SHA-256 of all other fields.
@@ -139,6 +140,7 @@ class Manifest(Spec):
     blas_threads: int
     versions: dict[str, str]
     machine: Machine
+    time_limit: str | None = None
     files: dict[str, str]
     checksum: str = ""
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from nncli.config.schema.data import DataSection, EncodingSection
-from nncli.config.schema.training import AMOUNT, Checkpoint, EarlyStopping, MemoryAmount
+from nncli.config.schema.training import AMOUNT, Checkpoint, Duration, EarlyStopping, MemoryAmount
 from nncli.config.schema.validation import Bagging, Validation
 from nncli.data.splitting.folds import Bootstrap
 from nncli.nn.activations import Activation, ElementwiseActivation, Relu
@@ -153,6 +153,12 @@ class Config(Spec):
     )
     workers: Literal["auto"] | PositiveInt = Field(
         "auto", description="Processes that train members in parallel. auto: one per core."
+    )
+    time_limit: Duration | None = Field(
+        None,
+        description="Time for `train`, such as 60s, 5m or 1h, or a number of seconds: fewer epochs, members and rows "
+        "are used as needed. The configuration of the run has these numbers, and no limit. null: none.",
+        json_schema_extra={"examples": ["60s", "5m", 30]},
     )
     seed: NonNegativeInt = Field(
         0, description="Random seed of the split, the initial weights, the shuffling and dropout."

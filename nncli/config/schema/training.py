@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from nncli.spec import NonNegativeFloat, PositiveInt, Spec, StrictStr
+from nncli.spec import NonNegativeFloat, PositiveFloat, PositiveInt, Spec, StrictStr
 
 
 class EarlyStopping(Spec):
@@ -42,6 +42,36 @@ class Checkpoint(Spec):
         amount, own_unit = re.fullmatch(INTERVAL, self.every.strip()).groups()  # type: ignore[union-attr]
         return float(amount) if own_unit.rstrip("s") == unit.rstrip("s") else None
 
+
+SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?) *([smh])")
+
+
+def seconds_of(duration: str | float) -> float:
+    """The seconds of a duration such as `60s`, `5m` or `1h`, or of a number of seconds.
+
+    Raises:
+        ValueError: it is not of this form, or not positive.
+    """
+    if not isinstance(duration, str):
+        match = None
+        seconds = float(duration) if isinstance(duration, int | float) and not isinstance(duration, bool) else 0.0
+    else:
+        match = DURATION.fullmatch(duration.strip())
+        bare = re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]{1,6})?", duration.strip())
+        seconds = float(match[1]) * SECONDS[match[2]] if match else float(bare[0]) if bare else 0.0
+    if not 0.0 < seconds <= 1e9:
+        raise ValueError(f"expected a duration such as 60s, 5m or 1h, found {duration!r}")
+    return seconds
+
+
+def _check_duration(value: object) -> object:
+    seconds_of(value)  # type: ignore[arg-type]
+    return value
+
+
+Duration = Annotated[StrictStr | PositiveFloat, BeforeValidator(_check_duration)]
+"""A duration such as `60s`, `5m` or `1h`, or a number of seconds."""
 
 UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 AMOUNT = re.compile(rf"([0-9]{{1,12}}(?:\.[0-9]{{1,6}})?) *({'|'.join(UNITS)})")

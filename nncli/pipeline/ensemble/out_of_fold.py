@@ -28,7 +28,7 @@ from nncli.nn.losses import MIN_PROBABILITY, Loss
 from nncli.pipeline.ensemble.member_config import member_config, number_of_folds, recorded_folds
 from nncli.pipeline.prepare.auto_values import resolve_members
 from nncli.pipeline.prepare.fit import fit_classes, infer_loss
-from nncli.pipeline.prepare.load import load_labeled_rows
+from nncli.pipeline.prepare.load import load_table, select_rows
 from nncli.pipeline.prepare.record_rows import record_rows
 from nncli.pipeline.prepare.split import load_validation_file, split_indices, strata_of
 from nncli.pipeline.prepare.validation import check_metric, should_calibrate
@@ -59,15 +59,20 @@ class EnsembleData:
     folds: int
 
     @classmethod
-    def of(cls, config: Config, scratch: Scratch, *, all_columns: bool = False) -> EnsembleData:
+    def of(
+        cls, config: Config, scratch: Scratch, *, all_columns: bool = False, table: ColumnStore | None = None
+    ) -> EnsembleData:
         """Load the table that `config` names, with the columns that training needs, or with `all_columns`.
 
-        `members: auto` is resolved.
+        `members: auto` is resolved. The `table` may have been loaded already.
 
         Raises:
             ConfigError, DataError: as for a training.
         """
-        table = load_labeled_rows(config, config.data.path, scratch, all_columns=all_columns)
+        table = select_rows(
+            config,
+            table if table is not None else load_table(config, config.data.path, scratch, all_columns=all_columns),
+        )
         config = resolve_members(config, len(table))
         target_columns = table.columns(config.data.target)
         loss, of_target = infer_loss(config, target_columns)

@@ -30,6 +30,7 @@ from nncli.pipeline.parallel.task_pool import TaskPool
 from nncli.pipeline.parallel.untrained import removed_if_untrained
 from nncli.pipeline.prepare.auto_values import MIN_CYCLES, epochs_of_cycles, first_cycle, max_cycles
 from nncli.pipeline.prepare.execution import Execution
+from nncli.pipeline.timing.plan import TrainingPlan, estimate
 from nncli.pipeline.train.events import Event, Finished, MembersProgress, MembersStarted
 from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged, command_line, new_manifest
 from nncli.runs.manifest import MEMBERS, Manifest, Status, member_folder
@@ -49,20 +50,24 @@ def train_ensemble(
     stop: Callable[[], bool],
     scheduler: str | None,
     findings: Sequence[Finding] = (),
+    plan: TrainingPlan | None = None,
 ) -> Generator[Event, None, None]:
     """Train an ensemble, yielding `MembersStarted`, `MembersProgress` a few times a second, and `Finished`.
 
-    `findings` precede those of the training.
+    `findings` precede those of the training. A `plan` has the loaded table, and what a time limit changed.
     """
     check_members(config)
-    parent = existing_parent(requested)
+    parent, plan, start = existing_parent(requested), plan or TrainingPlan(config), time.perf_counter()
     with Scratch(parent) as scratch:
-        data = EnsembleData.of(config, scratch).with_checks(findings)
+        data = EnsembleData.of(config, scratch, table=plan.table)
+        reading = time.perf_counter() - start
+        seconds = plan.estimate or estimate(data.config, data.table, reading)
+        data = data.with_checks(findings)
         with (
-            EnsembleRun.create(data, requested, command) as ensemble_run,
+            EnsembleRun.create(data, requested, command, plan.decision) as ensemble_run,
             removed_if_untrained(ensemble_run.run.path, f"{MEMBERS}/*", parent),
         ):
-            yield from _train(ensemble_run, stop, scheduler)
+            yield from _train(ensemble_run, stop, scheduler, seconds)
 
 
 def resume_ensemble(
@@ -84,13 +89,15 @@ def resume_ensemble(
         )
 
 
-def _train(ensemble_run: EnsembleRun, stop: Callable[[], bool], scheduler: str | None) -> Generator[Event, None, None]:
+def _train(
+    ensemble_run: EnsembleRun, stop: Callable[[], bool], scheduler: str | None, seconds: float | None = None
+) -> Generator[Event, None, None]:
     """Train the members and complete the run directory, also after an error or a signal."""
     clock, config, run = time.perf_counter(), ensemble_run.data.config, ensemble_run.run
     control = ControlDirectory(run.path.absolute() / CONTROL_FOLDER)
     try:
         with TaskPool(config.n_members, control, config.workers, scheduler, run.watched(stop)) as pool:
-            yield MembersStarted(run.path, config.n_members, pool.workers, ensemble_run.data.findings)
+            yield MembersStarted(run.path, config.n_members, pool.workers, ensemble_run.data.findings, estimate=seconds)
             yield from train_members(pool, [ensemble_run], 1 if scheduler else pool.workers)
         built = ensemble_run.finalize()
     except BaseException as error:  # also a second stop signal, or a closed generator
@@ -148,7 +155,9 @@ class EnsembleRun:
 
     @classmethod
     @contextmanager
-    def create(cls, data: EnsembleData, requested: Path, command: Sequence[str]) -> Iterator[EnsembleRun]:
+    def create(
+        cls, data: EnsembleData, requested: Path, command: Sequence[str], time_limit: str | None = None
+    ) -> Iterator[EnsembleRun]:
         """Create the run directory, `requested` or `requested-2` …, and lock it while the block runs.
 
         Raises:
@@ -164,6 +173,7 @@ class EnsembleRun:
             validation_rows=data.validation_rows,
             features=0,
             parameters=0,
+            time_limit=time_limit,
         )
         with Run.create(requested, data.config, None, manifest) as run:
             yield cls(data, run, manifest)

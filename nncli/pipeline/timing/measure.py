@@ -51,8 +51,12 @@ class Measurement:
         return rows * (2.0 * self.prediction + self.preparing_row)
 
 
-def measure(config: Config, table: ColumnStore, training_rows: int, reading: float) -> Measurement:
+def measure(
+    config: Config, table: ColumnStore, training_rows: int, reading: float, min_seconds: float = 0.0
+) -> Measurement:
     """Measure the training of one network on `training_rows` of a table of rows with targets.
+
+    Steps are timed for `min_seconds` at least.
 
     Raises:
         NncliError: as for a training.
@@ -68,7 +72,7 @@ def measure(config: Config, table: ColumnStore, training_rows: int, reading: flo
     preparing = time.perf_counter() - start
     epochs = epochs_of(config, training_rows)
     return replace(
-        measure_prepared(prepared, epochs * -(-training_rows // batch)),
+        measure_prepared(prepared, epochs * -(-training_rows // batch), min_seconds),
         reading=reading,
         preparing=preparing,
         preparing_row=preparing / n,
@@ -76,13 +80,13 @@ def measure(config: Config, table: ColumnStore, training_rows: int, reading: flo
     )
 
 
-def measure_prepared(prepared: PreparedTraining, steps: int) -> Measurement:
+def measure_prepared(prepared: PreparedTraining, steps: int, min_seconds: float) -> Measurement:
     """Measure a prepared training of so many `steps`; its reading and preparing count nothing."""
     arguments, dataset = prepared.arguments, prepared.training.dataset
     per_epoch = -(-len(dataset) // arguments.batch_size)
     of_all = replace(prepared, arguments=replace(arguments, epochs=max(1, steps // per_epoch)))
     execution, _ = choose_execution(of_all)
     with execution.activate(of_all) as ready:
-        step = seconds_per_step(ready.arguments, dataset, steps)
+        step = seconds_per_step(ready.arguments, dataset, steps, min_seconds)
         prediction = seconds_per_prediction(ready.arguments, dataset)
     return Measurement(0.0, 0.0, 0.0, len(dataset), step, arguments.batch_size, prediction)

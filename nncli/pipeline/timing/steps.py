@@ -25,18 +25,18 @@ MAX_ROWS = 1_024
 """Rows whose prediction is timed."""
 
 
-def seconds_per_step(arguments: TrainingArguments, dataset: Dataset, steps: int) -> float:
-    """The seconds of a step on a full batch of the rows, where `steps` are to follow."""
+def seconds_per_step(arguments: TrainingArguments, dataset: Dataset, steps: int, min_seconds: float = 0.0) -> float:
+    """The seconds of a step on a full batch of the rows, timed for `min_seconds`, where `steps` are to follow."""
     begin, times = time.perf_counter(), list[tuple[int, float]]()
 
     def after_batch(step: int) -> LoopSignal:
         now = time.perf_counter()
         times.append((step, now))
         (first, start), done = times[min(WARMUP_STEPS, len(times)) - 1], step - times[0][0]
-        if now - begin > MAX_SECONDS and done:
+        if now - begin > max(MAX_SECONDS, min_seconds) and done:
             return LoopSignal.STOP
         expected = (now - start) / max(step - first, 1) * steps
-        enough = done >= MIN_STEPS and now - begin > MAX_SHARE * expected
+        enough = done >= MIN_STEPS and now - begin > max(MAX_SHARE * expected, min_seconds)
         return LoopSignal.STOP if enough else LoopSignal.CONTINUE
 
     arguments = replace(

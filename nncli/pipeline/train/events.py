@@ -26,13 +26,17 @@ class Progress:
 
 @dataclass(frozen=True)
 class MembersStarted:
-    """`members` trainings start or resume, `workers` of them at a time; `noun` names them in messages."""
+    """`members` trainings start or resume, `workers` of them at a time; `noun` names them in messages.
+
+    The training takes about `estimate` seconds.
+    """
 
     run: Path
     members: int
     workers: int
     findings: tuple[Finding, ...]
     noun: str = "members"
+    estimate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class Started:
     """The training starts, or resumes after epoch `done`.
 
     `metric` is the metric in the reports of epochs, `monitor` the value that selects the best epoch: loss, val_loss or
-    val_ and the metric. `reports` are of the epochs before.
+    val_ and the metric. `reports` are of the epochs before. The training takes about `estimate` seconds.
     """
 
     run: Path
@@ -88,6 +92,7 @@ class Started:
     findings: tuple[Finding, ...]
     reports: tuple[EpochReport, ...] = ()
     monitor: str = "loss"
+    estimate: float | None = None
 
 
 @dataclass(frozen=True)

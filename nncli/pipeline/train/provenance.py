@@ -150,6 +150,7 @@ def new_manifest(
     validation_rows: int,
     features: int,
     parameters: int,
+    time_limit: str | None = None,
 ) -> Manifest:
     """Create the manifest of a new run."""
     validation_data = None
@@ -180,5 +181,6 @@ def new_manifest(
         blas_threads=execution.blas_threads,
         versions={"python": platform.python_version(), "numpy": np.__version__, "polars": pl.__version__},
         machine=_machine(),
+        time_limit=time_limit,
         files={},
     )

@@ -81,7 +81,9 @@ class TrainingSession:
         reports: list[EpochReport],
         manifest: Manifest,
         stop: Callable[[], bool],
+        estimate: float | None = None,
     ) -> None:
+        self._estimate = estimate
         self._prepared, self._state, self._reports = prepared, state, reports
         self._directory, self._manifest = run_directory, manifest
         self._timer = CheckpointTimer(prepared.config.checkpoint, run_directory.watched(stop))
@@ -231,6 +233,7 @@ class TrainingSession:
             findings=self._prepared.findings,
             reports=tuple(self._reports),
             monitor=self._prepared.arguments.monitor,
+            estimate=self._estimate,
         )
 
     def _train(self) -> Generator[Event, None, None]:

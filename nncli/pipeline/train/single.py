@@ -12,6 +12,8 @@ from nncli.errors import Location, RunError
 from nncli.findings import Finding
 from nncli.pipeline.prepare.execution import choose_execution
 from nncli.pipeline.prepare.prepare import prepare
+from nncli.pipeline.timing.network import estimate_of
+from nncli.pipeline.timing.plan import TrainingPlan
 from nncli.pipeline.train.events import Event
 from nncli.pipeline.train.provenance import (
     check_config_unchanged,
@@ -40,16 +42,17 @@ def train_network(
     findings: Sequence[Finding] = (),
     with_checks: bool = True,
     snapshots: bool = False,
+    plan: TrainingPlan | None = None,
 ) -> Generator[Event, None, None]:
     """Train one network into a new run directory, yielding `Started`, an `EpochReport` per epoch, and `Finished`.
 
     `findings` precede those of the training. `with_checks` adds the warnings about the rows; for a member of an
     ensemble the ensemble has them. With `snapshots` the weights after some epochs are kept, for a choice among them
-    after the training.
+    after the training. A `plan` has the loaded table, and what a time limit changed.
     """
-    started = datetime.now(UTC)
+    started, plan = datetime.now(UTC), plan or TrainingPlan(config)
     with Scratch(existing_parent(path)) as scratch:
-        prepared = prepare(config, scratch, with_checks=with_checks, snapshots=snapshots)
+        prepared = prepare(config, scratch, table=plan.table, with_checks=with_checks, snapshots=snapshots)
         execution, of_execution = choose_execution(prepared)
         with execution.activate(prepared, [*findings, *([of_execution] if of_execution else [])]) as prepared:
             state = TrainState.create(
@@ -69,10 +72,12 @@ def train_network(
                 validation_rows=0 if prepared.validation is None else len(prepared.validation),
                 features=len(prepared.spec.encoder.columns),
                 parameters=prepared.spec.network.layout.size,
+                time_limit=plan.decision,
             )
+            seconds = None if snapshots or not with_checks else estimate_of(prepared)
             with Run.create(path, prepared.config, prepared.spec, manifest) as run:
                 run.save_training_rows(prepared.recorded_rows)
-                yield from TrainingSession(prepared, run, state, [], manifest, stop).run()
+                yield from TrainingSession(prepared, run, state, [], manifest, stop, seconds).run()
 
 
 def resume_network(
