@@ -19,7 +19,7 @@ MAX_CYCLES, MAX_FIRST_CYCLE = 6, 4
 """The cycles of the default, each twice as long as the last, and the epochs of the first: 4 + 8 + 16 + … = 252."""
 MAX_ROW_VISITS = 1_800_000
 """Training rows times epochs: the number of epochs of a large table is limited to keep the training practical."""
-MIN_CYCLES, DEFAULT_CYCLES = 2, 4
+MIN_CYCLES, DEFAULT_CYCLES = 3, 4
 """Cycles of an ensemble whose out-of-fold rows choose their number, and of a training without such rows."""
 
 UNITS = ((2_000, 128), (6_000, 192))

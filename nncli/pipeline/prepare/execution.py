@@ -15,6 +15,8 @@ from nncli.training.compiled.support import installed, is_worthwhile, load, unsu
 from nncli.training.thread_policy import choose_threads
 from nncli.utils.threads import limit_blas_threads
 
+MEMBERS_OF_A_PROCESS = 3
+"""Members of an ensemble that share the time of loading the compiled loops, about."""
 COMPILING = note(FindingCode.EXECUTION, "compiling the training loops, which takes some seconds and is done once")
 
 
@@ -77,7 +79,10 @@ def _choose_backend(prepared: PreparedTraining) -> tuple[Backend, Finding | None
         return "numpy", None
     unknown = unsupported_reason(arguments.network, arguments.loss, arguments.optimizer)
     if configured == "auto":
-        steps = likely_epochs(arguments.schedule, arguments.epochs) * -(-len(prepared.training) // arguments.batch_size)
+        epochs = likely_epochs(arguments.schedule, arguments.epochs)
+        steps = epochs * -(-len(prepared.training) // arguments.batch_size)
+        if epochs > arguments.epochs:  # a member that is trained cycle by cycle
+            steps *= MEMBERS_OF_A_PROCESS
         if unknown or not installed() or not is_worthwhile(arguments.network, arguments.batch_size, steps):
             return "numpy", None
         obstacle = load("numba")

@@ -25,8 +25,8 @@ MIN_EPOCHS, MIN_EPOCHS_OF_ONE = 12, 3
 """Epochs of the default below which members are left out first, and rows after all other members."""
 MIN_SHARE = 4
 """A configured number of epochs is divided by at most this before members are left out."""
-MIN_ROWS = 200
-"""The smallest sample of rows."""
+MIN_ROWS = 5_000
+"""The smallest sample of rows, even if it takes longer than the limit: fewer may predict no better than a constant."""
 MIN_FOLDS = 4
 """With fewer members each holds out a fifth of the rows: a fold would leave too few for training."""
 

@@ -60,7 +60,7 @@ def test_explicit_epochs_and_early_stopping_leave_the_cycles_as_they_are(tmp_pat
 def test_the_decisions_are_recorded_and_the_members_have_as_many_epochs(tmp_path: Path) -> None:
     run = train(written(tmp_path, *BY_CYCLES), output=tmp_path / "run").run
     decisions = json.loads((run / "metrics.json").read_text())["cycles"]
-    assert [one["cycles"] for one in decisions] == list(range(2, 2 + len(decisions)))
+    assert [one["cycles"] for one in decisions] == list(range(3, 3 + len(decisions)))
     assert [one["continues"] for one in decisions[:-1]] == [True] * (len(decisions) - 1)
     epochs = 2 * (2 ** (decisions[-1]["cycles"] + decisions[-1]["continues"]) - 1)
     for folder in (run / "members").iterdir():
