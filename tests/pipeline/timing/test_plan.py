@@ -31,6 +31,13 @@ def test_what_fits_takes_no_longer_than_the_budget_unless_it_is_the_smallest(bud
     assert (smallest.members, smallest.epochs, smallest.rows) == (1, 3, 200)
 
 
+@pytest.fixture(autouse=True)
+def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tables here have fewer rows than the smallest sample."""
+    monkeypatch.setattr("nncli.pipeline.timing.plan.MIN_ROWS", 200)
+
+
+
 def test_epochs_are_reduced_before_members_and_members_before_rows() -> None:
     whole = seconds_of(MEASURED, WORK)
     found = [fit_workload(MEASURED, WORK, budget, is_auto=True) for budget in (whole, whole / 4, 40.0, 10.0, 0.8)]
