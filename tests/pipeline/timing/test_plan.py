@@ -37,7 +37,6 @@ def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nncli.pipeline.timing.plan.MIN_ROWS", 200)
 
 
-
 def test_epochs_are_reduced_before_members_and_members_before_rows() -> None:
     whole = seconds_of(MEASURED, WORK)
     found = [fit_workload(MEASURED, WORK, budget, is_auto=True) for budget in (whole, whole / 4, 40.0, 10.0, 0.8)]
