@@ -139,6 +139,8 @@ class QuoteRepair:
 
     def _written(self, cells: list[bytes]) -> bytes:
         """The record with every cell in quotes that has to be."""
+        if cells == [b""]:
+            return b'""'  # without the quotes the line would be blank
         special = (b'"', b"\n", b"\r", self.separator.encode())
         quoted = (b'"' + cell + b'"' if any(mark in cell for mark in special) else cell for cell in cells)
         return self.separator.encode().join(quoted)

@@ -93,3 +93,8 @@ def test_blocks_of_any_size_are_repaired_alike(table: list[tuple[str, str]], siz
     for (one, _), row in zip(table, whole, strict=True) if len(table) == len(whole) else ():
         if not one.strip().startswith('"'):
             assert row[0] == one
+
+
+def test_an_empty_cell_in_quotes_that_is_a_line_does_not_become_blank() -> None:
+    text, _ = QuoteRepair(",").repair(b'""\n,a"\n', is_end=True)
+    assert text == b'""\n,"a"""\n'
