@@ -216,6 +216,14 @@ class Run:
                 with suppress(OSError):
                     leftover.unlink()
 
+    def clear_unfinished_members(self) -> None:
+        """Remove the directories of members that a killed process had begun to create.
+
+        No process may be training members.
+        """
+        for leftover in (self.path / MEMBERS).glob(f".*{TEMPORARY_SUFFIX}"):
+            shutil.rmtree(leftover, ignore_errors=True)
+
     def check_in_place(self) -> None:
         """Raise a RunError if the directory was moved or deleted since it was locked."""
         if self.identity is not None:

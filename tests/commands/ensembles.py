@@ -39,5 +39,5 @@ def config_of(folder: Path, *assignments: str) -> Config:
 
 def bits(run: Path) -> tuple[Any, ...]:
     """All that an ensemble leads to: what must not depend on who trained its members, or how often they stopped."""
-    members = sorted((run / "members").glob("[!.]*"))  # a killed process may leave a hidden one for a minute
+    members = sorted((run / "members").iterdir())
     return (*(outcome(member) for member in members), (run / MODEL).read_bytes(), (run / METRICS).read_bytes())

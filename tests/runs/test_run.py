@@ -360,3 +360,13 @@ def test_an_error_in_creation_names_the_requested_directory(
         made(Path("deep/run") if relative else here / "deep" / "run", parts)
     assert str(Path("deep", "run")) in str(caught.value)
     assert TEMPORARY_SUFFIX not in str(caught.value)
+
+
+def test_members_that_a_killed_process_began_to_create_are_removed(tmp_path: Path) -> None:
+    begun, trained = tmp_path / "members" / f".2.abc{TEMPORARY_SUFFIX}", tmp_path / "members" / "1"
+    for folder in (begun, trained):
+        folder.mkdir(parents=True)
+        (folder / "config.yaml").write_text("x")
+    Run(tmp_path).clear_unfinished_members()
+    assert not begun.exists()
+    assert (trained / "config.yaml").exists()

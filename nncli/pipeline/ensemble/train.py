@@ -28,7 +28,7 @@ from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.task import TaskStatus, TrainingTask
 from nncli.pipeline.parallel.task_pool import TaskPool
 from nncli.pipeline.parallel.untrained import removed_if_untrained
-from nncli.pipeline.prepare.auto_values import MIN_CYCLES, epochs_of_cycles, first_cycle, max_cycles
+from nncli.pipeline.prepare.auto_values import FIRST_DECISION, epochs_of_cycles, first_cycle, max_cycles
 from nncli.pipeline.prepare.execution import Execution
 from nncli.pipeline.timing.plan import TrainingPlan, estimate
 from nncli.pipeline.train.events import Event, Finished, MembersProgress, MembersStarted
@@ -149,7 +149,7 @@ class EnsembleRun:
     run: Run
     manifest: Manifest
     clock: float = field(default_factory=time.perf_counter)
-    cycles: int = MIN_CYCLES
+    cycles: int = FIRST_DECISION
     decisions: list[CycleDecision] = field(default_factory=list)
     _candidates: dict[int, Candidate] = field(default_factory=dict)
 
@@ -222,7 +222,11 @@ class EnsembleRun:
         return self.decisions[-1].continues
 
     def finalize(self) -> BuiltEnsemble | None:
-        """Build and score the ensemble, and write both to the run directory; None unless all members are done."""
+        """Build and score the ensemble, and write both to the run directory; None unless all members are done.
+
+        No member may be in training.
+        """
+        self.run.clear_unfinished_members()
         statuses = [TaskStatus.read(task) for task in self.tasks(1)]
         if any(task.status != "done" for task in statuses):
             self._close("stopped")

@@ -13,14 +13,11 @@ from nncli.errors import NncliError
 from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.executor import open_executor, worker_lost_errors, workers_for
 from nncli.pipeline.parallel.task import TaskStatus, TrainingTask, run_task, task_events
+from nncli.pipeline.timing.estimate import LONG_TASK, WORTH_A_PROCESS
 from nncli.pipeline.train.events import MembersProgress, Progress
 from nncli.utils.logs import log_duration
 
 SECONDS_BETWEEN_POLLS = 0.25
-WORTH_A_PROCESS = 3.0
-"""Seconds of training that are left from which worker processes pay off, since starting them takes half of it."""
-LONG_TASK = 1.0
-"""Seconds after which the first task is not short."""
 FURTHER_CYCLES = 2.0
 """Factor of the seconds that are left if further cycles are likely to follow."""
 MAX_RETRIES = 3

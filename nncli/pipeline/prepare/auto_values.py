@@ -19,8 +19,10 @@ MAX_CYCLES, MAX_FIRST_CYCLE = 6, 4
 """The cycles of the default, each twice as long as the last, and the epochs of the first: 4 + 8 + 16 + … = 252."""
 MAX_ROW_VISITS = 1_800_000
 """Training rows times epochs: the number of epochs of a large table is limited to keep the training practical."""
-MIN_CYCLES, DEFAULT_CYCLES = 3, 4
-"""Cycles of an ensemble whose out-of-fold rows choose their number, and of a training without such rows."""
+MIN_CYCLES = 2
+"""Cycles of a training on however many rows."""
+FIRST_DECISION, DEFAULT_CYCLES = 3, 4
+"""Cycles after which out-of-fold rows first decide about another one, and those of a training without such rows."""
 
 UNITS = ((2_000, 128), (6_000, 192))
 """(training rows at most, units of a dense layer): as accurate there, and faster; beyond the last, MAX_UNITS."""
@@ -97,12 +99,12 @@ def max_cycles(config: Config, rows: int) -> int:
 def schedule_of(config: Config, loss: Loss, rows: int) -> Schedule:
     """The learning rate schedule, with the peak rate of the loss's task and the first cycle for a number of rows.
 
-    A configured number of epochs consists of whole cycles.
+    A configured number of epochs consists of whole cycles, whatever the number of rows.
     """
     schedule = config.schedule.with_auto_peak(PEAKS[loss.task])
-    if config.epochs == "auto":
+    if config.epochs == "auto" or not isinstance(schedule, CoslogRate):
         return schedule.with_auto_cycle(first_cycle(rows))
-    cycles = min(max_cycles(config, rows), int(log2(config.epochs + 1)))
+    cycles = min(schedule.cycles, int(log2(config.epochs + 1)))
     return schedule.with_auto_cycle(config.epochs / (2**cycles - 1))
 
 

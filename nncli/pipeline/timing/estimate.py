@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from nncli.pipeline.timing.measure import Measurement
 
-SECONDS_HERE, STARTUP = 3.0, 1.5
-"""Members are first trained in this process for so long; worker processes then take so long to start."""
+LONG_TASK, WORTH_A_PROCESS = 1.0, 3.0
+"""Seconds after which a member is trained elsewhere, and seconds of all that are left from which workers pay off."""
+STARTUP = 1.5
+"""Seconds in which worker processes start."""
 SIDE_BY_SIDE = 1.15
 """The factor by which trainings side by side, each on a core, are slower."""
 HELD_OUT = 0.2
@@ -44,8 +46,9 @@ def seconds_of(measured: Measurement, work: Workload, *, is_read: bool = True) -
         return (0.0 if is_read else measured.reading) + start + learning + scoring
     member = measured.reading + start + learning
     total = member * work.members
-    if work.workers == 1 or total <= SECONDS_HERE:
+    if work.workers == 1 or total <= WORTH_A_PROCESS:
         return total + scoring
+    here = min(member, LONG_TASK)
     rounds = -(-work.members // work.workers) * work.workers / work.members
     again = STARTUP + measured.reading + start
-    return SECONDS_HERE + again + (total - SECONDS_HERE) * rounds / work.workers * SIDE_BY_SIDE + scoring
+    return here + again + (total - here) * rounds / work.workers * SIDE_BY_SIDE + scoring

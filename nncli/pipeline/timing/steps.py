@@ -21,6 +21,7 @@ WARMUP_STEPS, MIN_STEPS = 1, 4
 MAX_SHARE, MAX_SECONDS = 0.01, 0.3
 """Time for timing steps: as a share of the whole training, and at most."""
 EPOCHS = 1_000_000
+"""More than are trained while steps are timed."""
 MAX_ROWS = 1_024
 """Rows whose prediction is timed."""
 

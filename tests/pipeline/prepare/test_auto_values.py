@@ -90,7 +90,7 @@ def test_the_automatic_learning_rate_depends_on_the_task(loss: Any) -> None:
 
 @pytest.mark.parametrize(
     ("epochs", "rows", "length"),
-    [("auto", 100, 4.0), ("auto", 10_000, 2.0), (30, 100, 2.0), (126, 100, 2.0), (3, 100, 1.0)],
+    [("auto", 100, 4.0), ("auto", 10_000, 2.0), (30, 100, 2.0), (126, 100, 2.0), (126, 10**7, 2.0), (3, 100, 1.0)],
 )
 def test_the_first_cycle_depends_on_the_rows_or_divides_the_configured_epochs(
     epochs: Any, rows: int, length: float

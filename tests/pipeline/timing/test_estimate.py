@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from nncli.pipeline.timing.estimate import SECONDS_HERE, SIDE_BY_SIDE, STARTUP, Workload, seconds_of
+from nncli.pipeline.timing.estimate import LONG_TASK, SIDE_BY_SIDE, STARTUP, Workload, seconds_of
 from nncli.pipeline.timing.measure import Measurement
 
 MEASURED = Measurement(
@@ -25,5 +25,5 @@ def test_members_read_the_table_again_and_share_the_workers() -> None:
     in_turn = seconds_of(MEASURED, replace(WORK, members=4))
     assert in_turn == pytest.approx(4 * member + scoring)
     side_by_side = seconds_of(MEASURED, replace(WORK, members=4, workers=2))
-    rest = (4 * member - SECONDS_HERE) / 2 * SIDE_BY_SIDE
-    assert side_by_side == pytest.approx(SECONDS_HERE + STARTUP + 1.6 + rest + scoring)
+    rest = (4 * member - LONG_TASK) / 2 * SIDE_BY_SIDE
+    assert side_by_side == pytest.approx(LONG_TASK + STARTUP + 1.6 + rest + scoring)
