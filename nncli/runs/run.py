@@ -211,7 +211,7 @@ class Run:
 
         Each member of an ensemble has its own lock and leftovers.
         """
-        for folder in (self.path, self.path / CHECKPOINTS):
+        for folder in (self.path, self.path / CHECKPOINTS, self.path / SNAPSHOTS):
             for leftover in folder.glob(f".*{TEMPORARY_SUFFIX}"):
                 with suppress(OSError):
                     leftover.unlink()

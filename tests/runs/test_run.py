@@ -29,6 +29,7 @@ from nncli.runs.manifest import (
     MANIFEST,
     METRICS,
     MODEL,
+    SNAPSHOTS,
     TRAINING_ROWS,
     VALIDATION,
     WEIGHTS,
@@ -292,8 +293,10 @@ def test_temporary_files_in_a_run_are_ignored_and_deleted_by_the_next_training(n
     leftovers = [
         copy / f".{WEIGHTS}.123{TEMPORARY_SUFFIX}",
         copy / CHECKPOINTS / f".{1:012d}.safetensors.9{TEMPORARY_SUFFIX}",
+        copy / SNAPSHOTS / f".{1:06d}.safetensors.9{TEMPORARY_SUFFIX}",
     ]
     for path in leftovers:
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"half")
     assert nncli("predict", copy, DATA / "linear.csv").check().out == expected
     resume(copy)
