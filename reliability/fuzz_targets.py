@@ -19,7 +19,7 @@ def answer(kind: str, path: Path) -> int:
 
     from nncli.commands.predict import predict_frame
     from nncli.config.loading import load_config
-    from nncli.data.io.readers import read_chunks, read_table
+    from nncli.data.sources.readers import read_chunks, read_table
     from nncli.data.table import Table
     from nncli.errors import NncliError
     from nncli.runs.run import Run

@@ -18,17 +18,17 @@ from nncli.data.column_profile import ColumnProfile, Label
 from nncli.data.columns.parsing import read_numbers
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.kinds import Kind, infer_kind
-from nncli.data.io.formats import format_of
-from nncli.data.io.readers import read_chunks
-from nncli.data.io.streams import is_stream
 from nncli.data.profile import is_named_like_a_key, profile
+from nncli.data.sources.open import open_reader
+from nncli.data.sources.readers import read_chunks
+from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, UsageError
 from nncli.findings import Finding
 from nncli.pipeline.prepare.fit import are_class_ids, infer_loss
-from nncli.pipeline.prepare.load import drop_missing_targets, load_table
-from nncli.spec import Task
+from nncli.pipeline.prepare.load import drop_missing_targets, load_table, table_copies
+from nncli.spec import Task, non_defaults
 from nncli.text import join_quoted, quote
 
 USUAL_TARGETS = ("target", "label", "labels", "class", "y", "outcome", "response")
@@ -96,7 +96,7 @@ class TableSummary:
 
 
 def summarize_table(
-    path: Path, targets: Sequence[str], assignments: Sequence[str] = (), scratch: Path | None = None
+    location: TableLocation, targets: Sequence[str], assignments: Sequence[str] = (), scratch: Path | None = None
 ) -> TableSummary:
     """Read a table and summarize it; it is read again if it has other missing values or a thousands separator.
 
@@ -107,16 +107,23 @@ def summarize_table(
         ConfigError: an assignment is wrong.
         DataError: the table cannot be read, has no such target, or has no feature column.
     """
-    if str(path) == "-" or is_stream(path):
+    source = as_source(location)
+    if open_reader(source).is_read_once:
         raise UsageError(
             "a table from a pipe cannot be read a second time",
-            location=Location(source=str(path)),
+            location=Location(source=source.path),
             hint="Write it to a file first.",
         )
-    section: dict[str, object] = {"path": str(path), "target": list(targets) or NO_TARGET}
+    section: dict[str, object] = {**non_defaults(source), "target": list(targets) or NO_TARGET}
     config = validate(Config, with_preset(Document({"data": section}, {}, "nncli init", ()), assignments))
     if not targets and config.data.target == (NO_TARGET,):  # an assignment may name one
-        raise _no_target_error(path, config.data.dialect)
+        raise _no_target_error(source, config.data.dialect)
+    with table_copies(config, scratch):
+        return _summarize_until_read(config, scratch)
+
+
+def _summarize_until_read(config: Config, scratch: Path | None) -> TableSummary:
+    """The summary of a table once no other missing values and no thousands separator are found."""
     na_spellings, configured_thousands = list[str](), config.data.thousands
     while True:
         with Scratch(scratch) as open_scratch:
@@ -135,7 +142,7 @@ def summarize_table(
 
 def _summarize(config: Config, scratch: Scratch) -> TableSummary:
     data = config.data
-    table = load_table(config, data.path, scratch)
+    table = load_table(config, data, scratch)
     names = data.features or [name for name in table.header.names if name not in data.excluded]
     targets = profile(table, data.target)
     if any(target.na_spellings or target.thousands for target in targets):  # the table is read again
@@ -215,14 +222,14 @@ def _is_row_number(column: ColumnProfile) -> bool:
     return column.label is Label.ID and column.kind is Kind.NUMERIC and not is_named_like_a_key(column.name)
 
 
-def _no_target_error(path: Path, dialect: CsvDialect) -> UsageError:
+def _no_target_error(source: TableSource, dialect: CsvDialect) -> UsageError:
     """The error of a missing target, with the most likely column."""
-    rows = 1 if format_of(path).is_columnar else 1_000
-    names = next(read_chunks(path, rows=rows, block_bytes=HEADER_BYTES, dialect=dialect)).names
+    rows = 1 if open_reader(source).is_columnar else 1_000
+    names = next(read_chunks(source, rows=rows, block_bytes=HEADER_BYTES, dialect=dialect)).names
     usual = [name for word in USUAL_TARGETS for name in names if name.strip().lower() == word]
     guess = (usual or names[-1:] or ["COLUMN"])[0]
     return UsageError(
         "no target is given",
-        location=Location(source=str(path)),
+        location=Location(source=source.path),
         hint=f"Try --target {shlex.quote(guess)}. The columns are {join_quoted(names)}.",
     )

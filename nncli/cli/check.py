@@ -17,6 +17,7 @@ from nncli.cli.options import (
     TargetOfTable,
     Verbose,
 )
+from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, source_assignments
 
 if TYPE_CHECKING:
     from nncli.commands.check import CheckResult, Estimate
@@ -30,6 +31,10 @@ def check(
     target: TargetOfTable = None,
     quality: QualityOfPreset = None,
     assignments: Assignments = None,
+    sheet: Sheet = None,
+    cells: CellRange = None,
+    table_name: DatabaseTable = None,
+    query: Query = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -56,6 +61,7 @@ def check(
     from nncli.commands.check import check as run_checks
 
     interrupt_at_once()
+    assignments = [*(assignments or ()), *source_assignments(sheet, cells, table_name, query)]
     resolved = resolve_input(config, target, assignments, quality, quiet=quiet)
     result = run_checks(
         resolved.config,

@@ -11,6 +11,7 @@ import typer
 from nncli.cli.extras import requires_extra
 from nncli.cli.help import INPUT, OUTPUT
 from nncli.cli.options import AsJson, Force, NoColor, Quiet, Verbose
+from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, source_of, source_words
 
 if TYPE_CHECKING:
     from nncli.commands.compare import Comparison
@@ -35,6 +36,10 @@ def compare(
             rich_help_panel=INPUT,
         ),
     ] = None,
+    sheet: Sheet = None,
+    cells: CellRange = None,
+    table_name: DatabaseTable = None,
+    query: Query = None,
     html: Annotated[
         Path | None,
         typer.Option(
@@ -60,15 +65,13 @@ def compare(
     nncli compare runs/first runs/second --json | jq '.pairs[].sentence'
     """
     import json
-    import shlex
 
-    from nncli.cli.console import echo_err
     from nncli.cli.signals import interrupt_at_once
     from nncli.commands.compare import compare as compare_runs
 
     interrupt_at_once()
     write_page = None if html is None else _page_writer(html, force=force)
-    comparison = compare_runs(runs, data)
+    comparison = compare_runs(runs, None if data is None else source_of(data, sheet, cells, table_name, query))
     if write_page is not None:
         write_page(comparison)
     _print_notes(comparison, quiet=quiet)
@@ -77,8 +80,17 @@ def compare(
     else:
         typer.echo("\n\n".join(_parts(comparison)))
     if not quiet:
-        words = shlex.join([*map(str, runs), *(["--data", data] if data is not None else [])])
-        echo_err(f"next: open {html} in a browser" if html else f"next: nncli compare {words} --html comparison.html")
+        of_table = [] if data is None else ["--data", data, *source_words(sheet, cells, table_name, query)]
+        _print_next([*map(str, runs), *of_table], html)
+
+
+def _print_next(words: Sequence[str], html: Path | None) -> None:
+    import shlex
+
+    from nncli.cli.console import echo_err
+
+    page = f"open {html} in a browser"
+    echo_err(f"next: {page}" if html else f"next: nncli compare {shlex.join(words)} --html comparison.html")
 
 
 def _print_notes(comparison: Comparison, *, quiet: bool) -> None:

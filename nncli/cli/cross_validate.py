@@ -26,6 +26,7 @@ from nncli.cli.options import (
     Verbose,
 )
 from nncli.cli.signals import EventPrinter, StoppedError, interrupt_at_once, renamed_run_note
+from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, source_assignments
 
 if TYPE_CHECKING:
     from nncli.cli.options import Quality
@@ -69,6 +70,10 @@ def cross_validate(
     config: ConfigOrTable = None,
     target: TargetOfTable = None,
     assignments: Assignments = None,
+    sheet: Sheet = None,
+    cells: CellRange = None,
+    table_name: DatabaseTable = None,
+    query: Query = None,
     resume: ResumedDirectory = None,
     quality: QualityOfPreset = None,
     folds: Folds = 5,
@@ -100,6 +105,7 @@ def cross_validate(
     from nncli.utils.atomic_files import check_overwrite
 
     check_standard_output()
+    assignments = [*(assignments or ()), *source_assignments(sheet, cells, table_name, query)]
     _check_arguments(config, resume, any((output is not None, assignments, target, quality)))
     if predictions is not None:
         check_overwrite(predictions, force=force)

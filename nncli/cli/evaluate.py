@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nncli.cli.options import AsJson, ErrorsFile, Force, NoColor, OnError, OnInvalidCell, Quiet, RunDirectory, Verbose
+from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, source_of
 
 if TYPE_CHECKING:
     from nncli.commands.evaluate import Evaluation
@@ -24,9 +24,13 @@ MAX_CLASSES = 40
 
 def evaluate(
     run: RunDirectory,
-    table: Annotated[
+    data: Annotated[
         str, typer.Argument(help="A table with the target column, or - for standard input.", metavar="INPUT")
     ],
+    sheet: Sheet = None,
+    cells: CellRange = None,
+    table_name: DatabaseTable = None,
+    query: Query = None,
     on_error: OnInvalidCell = OnError.FAIL,
     errors: ErrorsFile = None,
     as_json: AsJson = False,
@@ -53,11 +57,12 @@ def evaluate(
     from nncli.commands.evaluate import evaluate as score
 
     interrupt_at_once()
-    if table == "-":
+    source = source_of(data, sheet, cells, table_name, query)
+    if source.is_standard_input:
         announce_input("a table")
     if errors is not None:
-        check_errors_file(errors, None if table == "-" else Path(table), None, force=force)
-    evaluation = score(run, table, on_error=on_error.value, errors=errors)
+        check_errors_file(errors, source.local_path, None, force=force)
+    evaluation = score(run, source, on_error=on_error.value, errors=errors)
     notes = [*evaluation.notes]
     if evaluation.skipped:
         notes.append(f"skipped {rows(evaluation.skipped)} without a target")

@@ -11,10 +11,12 @@ import typer
 
 from nncli.cli.help import INPUT, OUTPUT
 from nncli.cli.options import AsJson, Force, NoColor, Quiet, RunDirectory, Verbose
+from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, source_of
 from nncli.cli.tables import BAR_CELLS
 
 if TYPE_CHECKING:
     from nncli.commands.explain import Explanation
+    from nncli.data.sources.table_source import TableSource
     from nncli.inspection.partial_dependence import PartialDependence
 
 MAX_COLUMNS = 30
@@ -90,7 +92,11 @@ TopColumns: TypeAlias = Annotated[
 
 def explain(
     run: RunDirectory,
-    table: InputTable = None,
+    data: InputTable = None,
+    sheet: Sheet = None,
+    cells: CellRange = None,
+    table_name: DatabaseTable = None,
+    query: Query = None,
     output: AttributionsFile = None,
     class_label: ExplainedClass = None,
     target: ExplainedTarget = None,
@@ -122,12 +128,13 @@ def explain(
     from nncli.inspection.encoded_rows import no_progress
 
     interrupt_at_once()
-    _check_output(table, output, class_label, target, force=force)
-    if table == "-":
+    source = None if data is None else source_of(data, sheet, cells, table_name, query)
+    _check_output(source, output, class_label, target, force=force)
+    if source is not None and source.is_standard_input:
         announce_input("a table")
     explanation = explain_run(
         run,
-        table,
+        source,
         rows=rows,
         repeats=repeats,
         top=top,
@@ -142,7 +149,7 @@ def explain(
 
 
 def _check_output(
-    table: str | None, output: Path | None, class_label: str | None, target: str | None, *, force: bool
+    source: TableSource | None, output: Path | None, class_label: str | None, target: str | None, *, force: bool
 ) -> None:
     """Check the options of the output before any work is done.
 
@@ -155,7 +162,7 @@ def _check_output(
 
     if output is not None:
         check_overwrite(output, force=force)
-        check_not_input(None if table in (None, "-") else Path(table), output)
+        check_not_input(None if source is None else source.local_path, output)
         format_of(output)
     elif class_label is not None or target is not None:
         option = "--target" if class_label is None else "--class"

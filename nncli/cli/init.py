@@ -9,6 +9,7 @@ import typer
 
 from nncli.cli.help import INPUT, TRAINING
 from nncli.cli.options import AsJson, Assignments, Force, NoColor, OutputFile, QualityOfPreset, Quiet, Verbose
+from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, source_of
 
 if TYPE_CHECKING:
     from nncli.commands.init import InitResult
@@ -45,6 +46,10 @@ PresetName: TypeAlias = Annotated[
 def init(
     data: DataFile,
     target: TargetColumns = None,
+    sheet: Sheet = None,
+    cells: CellRange = None,
+    table_name: DatabaseTable = None,
+    query: Query = None,
     preset: PresetName = None,
     quality: QualityOfPreset = None,
     assignments: Assignments = None,
@@ -72,7 +77,7 @@ def init(
 
     interrupt_at_once()
     result = draft(
-        data,
+        source_of(data, sheet, cells, table_name, query),
         target or [],
         preset=None if preset is None else preset.value,
         quality=None if quality is None else quality.value,

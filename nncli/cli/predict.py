@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from nncli.cli.help import OUTPUT
+from nncli.cli.help import INPUT, OUTPUT
 from nncli.cli.options import (
     ErrorsFile,
     Force,
@@ -19,15 +19,21 @@ from nncli.cli.options import (
     RunDirectory,
     Verbose,
 )
+from nncli.cli.source_options import CellRange, Query, Sheet, source_of
 from nncli.data.io.formats import Format
 
 if TYPE_CHECKING:
+    from nncli.data.sources.table_source import TableSource
     from nncli.ensemble import AnyModel
 
 
 InputTable: TypeAlias = Annotated[
     str | None,
     typer.Argument(help="CSV, TSV, Parquet or JSON lines, or - for standard input (the default).", metavar="INPUT"),
+]
+InputTableName: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--input-table", metavar="NAME", help="Table of a database to predict.", rich_help_panel=INPUT),
 ]
 WithProbabilities: TypeAlias = Annotated[
     bool,
@@ -56,7 +62,11 @@ EscapeFormulas: TypeAlias = Annotated[
 
 def predict(
     run: RunDirectory,
-    table: InputTable = None,
+    data: InputTable = None,
+    sheet: Sheet = None,
+    cells: CellRange = None,
+    input_table: InputTableName = None,
+    query: Query = None,
     output: OutputFile = "-",
     proba: WithProbabilities = False,
     keep: KeptColumns = None,
@@ -94,14 +104,14 @@ def predict(
 
     interrupt_at_once()
     target = None if output == "-" else Path(output)
-    source = None if table in (None, "-") else Path(table)
+    source = source_of(data, sheet, cells, input_table, query)
     if target is not None:
         check_overwrite(target, force=force)  # before any work is done
     else:
         check_standard_output()
-    check_not_input(source, target)
+    check_not_input(source.local_path, target)
     if errors is not None:
-        check_errors_file(errors, source, target, force=force)
+        check_errors_file(errors, source.local_path, target, force=force)
     with log_duration(f"loading {run}"):
         model = Run.open(run).load_model()
     _predict(model, source, target, format, proba, keep or [], force, escape_formulas, on_error, errors, quiet)
@@ -109,7 +119,7 @@ def predict(
 
 def _predict(
     model: AnyModel,
-    source: Path | None,
+    source: TableSource,
     target: Path | None,
     output_format: Format | None,
     proba: bool,
@@ -120,12 +130,12 @@ def _predict(
     errors: Path | None,
     quiet: bool,
 ) -> None:
-    """Read `source` chunk by chunk and write the predictions to `target`; None is stdin or stdout."""
+    """Read `source` chunk by chunk and write the predictions to `target`; None is stdout."""
     from nncli.cli.console import announce_input, echo_err
     from nncli.commands.predict import open_errors, predict_chunks
     from nncli.data.io.writers import open_sink
 
-    if source is None:
+    if source.is_standard_input:
         announce_input("a table")
 
     def print_note(note: str) -> None:

@@ -26,6 +26,7 @@ from nncli.cli.options import (
     Verbose,
 )
 from nncli.cli.signals import EventPrinter, StoppedError, interrupt_at_once, renamed_run_note
+from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, source_assignments
 
 if TYPE_CHECKING:
     from nncli.cli.options import Quality
@@ -72,6 +73,10 @@ def train(
     config: ConfigOrTable = None,
     target: TargetOfTable = None,
     assignments: Assignments = None,
+    sheet: Sheet = None,
+    cells: CellRange = None,
+    table_name: DatabaseTable = None,
+    query: Query = None,
     resume: ResumedRun = None,
     quality: QualityOfPreset = None,
     time_limit: TimeLimitOption = None,
@@ -106,6 +111,7 @@ def train(
     import polars  # noqa: F401
 
     _check_arguments(config, target, quality, resume, output, time_limit)
+    assignments = [*(assignments or ()), *source_assignments(sheet, cells, table_name, query)]
     interrupt_at_once()
     if report:  # fail before the training rather than after it
         with requires_extra("report"):

@@ -21,6 +21,7 @@ from nncli.pipeline.ensemble.member_config import check_members, member_config
 from nncli.pipeline.parallel.executor import workers_for
 from nncli.pipeline.prepare.auto_values import resolve_members
 from nncli.pipeline.prepare.execution import choose_execution
+from nncli.pipeline.prepare.load import table_copies
 from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
 from nncli.utils.logs import log_duration
 from nncli.utils.memory import format_bytes, free_memory
@@ -112,6 +113,14 @@ def _with_line(path: str | Path, assignments: Sequence[str], finding: Finding) -
 
 
 def _check(config: Config, on_stage: Callable[[str], None]) -> CheckResult:
+    try:
+        with table_copies(config):
+            return _check_copies(config, on_stage)
+    except DataError as error:  # a table cannot be copied
+        return CheckResult(of_error(error), config.data.path)
+
+
+def _check_copies(config: Config, on_stage: Callable[[str], None]) -> CheckResult:
     findings: list[Finding] = []
     if config.is_ensemble:
         try:

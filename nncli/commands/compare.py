@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from nncli.commands.evaluate import read_data
 from nncli.commands.runs import RunInfo, info_of, is_run, list_runs
 from nncli.config.schema import Config
+from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.errors import DataError, NncliError, RunError, UsageError
 from nncli.evaluation.config_diff import ResolvedConfig, Setting, config_diff
 from nncli.evaluation.held_out import HeldOutPredictions, ScoredSplit, predict_held_out
@@ -157,7 +159,7 @@ class Comparison:
         }
 
 
-def compare(runs: str | Path | Sequence[str | Path], data: str | Path | Frame | None = None) -> Comparison:
+def compare(runs: str | Path | Sequence[str | Path], data: TableLocation | Frame | None = None) -> Comparison:
     """Compare runs: those named, or all in a folder.
 
     Each is scored on its held-out rows, or on the labeled rows of `data`, a file or a Polars or pandas frame. Two runs
@@ -169,7 +171,8 @@ def compare(runs: str | Path | Sequence[str | Path], data: str | Path | Frame | 
         RunError: a folder does not exist.
         DataError: `data` cannot be read, or no run can be scored on it.
     """
-    if isinstance(data, str | Path) and str(data) == "-":
+    source = as_source(data) if isinstance(data, TableSource | str | os.PathLike) else None
+    if source is not None and source.is_standard_input:
         raise UsageError("every run reads the table, and the standard input can only be read once", hint="Name a file.")
     table = None if data is None else _GivenTable(data)
     predict = predict_held_out if table is None else table.predict
@@ -189,7 +192,7 @@ def compare(runs: str | Path | Sequence[str | Path], data: str | Path | Frame | 
         scores=_score_rows(compared, comparable),
         pairs=pairs,
         notes=tuple(_notes(compared, task_ids, comparable, pairs)),
-        data=None if data is None else str(data) if isinstance(data, str | Path) else "the frame",
+        data=source.path if source is not None else None if data is None else "the frame",
     )
 
 
@@ -197,7 +200,7 @@ def compare(runs: str | Path | Sequence[str | Path], data: str | Path | Frame | 
 class _GivenTable:
     """Predicts the rows of a table with any run; `errors` are those of the table or its cells, in the order of runs."""
 
-    data: str | Path | Frame
+    data: TableLocation | Frame
     errors: list[DataError] = field(default_factory=list)
 
     def predict(self, path: Path) -> HeldOutPredictions:

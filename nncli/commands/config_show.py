@@ -13,7 +13,7 @@ from nncli.config.yaml.writer import dump_with_comments
 from nncli.data.store.scratch import Scratch
 from nncli.pipeline.ensemble.member_config import check_members, chooses_cycles, member_config
 from nncli.pipeline.prepare.auto_values import resolve_members
-from nncli.pipeline.prepare.load import load_labeled_rows
+from nncli.pipeline.prepare.load import load_labeled_rows, table_copies
 from nncli.pipeline.prepare.prepare import prepare
 
 RESOLVED_KEYS = (
@@ -54,11 +54,11 @@ def _written(config: Config) -> dict[str, object]:
 
 def resolve(config: Config) -> Config:
     """The configuration with the values that a training determines from the table."""
-    with Scratch() as scratch:
+    with table_copies(config), Scratch() as scratch:
         if config.is_ensemble:
             check_members(config)
         if config.members == "auto":
-            config = resolve_members(config, len(load_labeled_rows(config, config.data.path, scratch)))
+            config = resolve_members(config, len(load_labeled_rows(config, config.data, scratch)))
         member = member_config(config, 0, Path(), 1) if config.is_ensemble else config
         resolved = prepare(member, scratch).config
     update = {key: getattr(resolved, key) for key in RESOLVED_KEYS}

@@ -37,7 +37,9 @@ from nncli.pipeline.parallel.executor import workers_for
 from nncli.pipeline.parallel.task import TaskStatus, TrainingTask
 from nncli.pipeline.parallel.task_pool import TaskPool
 from nncli.pipeline.parallel.untrained import removed_if_untrained
+from nncli.pipeline.prepare.load import table_copies
 from nncli.pipeline.train.events import MembersProgress, MembersStarted
+from nncli.runs.config import read_config
 from nncli.runs.filenames import FOLDS, METRICS
 from nncli.runs.manifest import MEMBERS
 from nncli.runs.run import Run
@@ -139,7 +141,7 @@ def cross_validation_events(
     if config.is_ensemble:
         check_members(config)
     parent = existing_parent(wanted)
-    with Scratch() as scratch:
+    with table_copies(config, parent), Scratch() as scratch:
         data = EnsembleData.of(config, scratch)
         config = data.config
         for fold in range(folds):
@@ -166,7 +168,14 @@ def resume_cross_validation_events(
         RunError: the directory holds no cross-validation, it was changed, or another process is writing it.
         DataError: the table has changed.
     """
-    run, record, config = open_record(Path(path))
+    with table_copies(read_config(Path(path)), existing_parent(Path(path))):
+        yield from _resume(Path(path), command, stop, scheduler)
+
+
+def _resume(
+    path: Path, command: Sequence[str], stop: Callable[[], bool], scheduler: str | None
+) -> Generator[CrossEvent, None, None]:
+    run, record, config = open_record(path)
     with run.locked() as run, Scratch() as scratch:
         finished = note(FindingCode.ALREADY_FINISHED, "this cross-validation had finished; it is scored again")
         findings = [finished] if (run.path / METRICS).is_file() else []

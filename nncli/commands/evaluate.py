@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,8 @@ import numpy as np
 from nncli.commands.predict import check_on_error, open_errors, predict_valid, table_of
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts, OnError
-from nncli.data.io.readers import read_table
+from nncli.data.sources.readers import read_table
+from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location
@@ -59,7 +61,7 @@ class Evaluation:
 
 
 def evaluate(
-    run: str | Path, data: str | Path | Frame, *, on_error: OnError = "fail", errors: str | Path | None = None
+    run: str | Path, data: TableLocation | Frame, *, on_error: OnError = "fail", errors: str | Path | None = None
 ) -> Evaluation:
     """Score a trained run on a table that has the target's column: a file, or a Polars or pandas frame.
 
@@ -79,7 +81,7 @@ def evaluate(
 
 def evaluate_data(
     model: AnyModel,
-    data: str | Path | Frame,
+    data: TableLocation | Frame,
     training_rows: TrainingRows | None = None,
     sample_weight: str | None = None,
     *,
@@ -121,16 +123,16 @@ def evaluate_data(
     )
 
 
-def read_data(model: AnyModel, data: str | Path | Frame) -> Table:
+def read_data(model: AnyModel, data: TableLocation | Frame) -> Table:
     """Read a whole table as the training table was read: a file, the standard input (`-`), or a frame.
 
     Raises:
         DataError: the table cannot be read.
     """
-    if not isinstance(data, str | Path):
+    if not isinstance(data, TableSource | str | os.PathLike):
         return table_of(model, data)
-    source = None if str(data) == "-" else Path(data)
-    with log_duration(f"reading {data}") as log:
+    source = as_source(data)
+    with log_duration(f"reading {source.path}") as log:
         table = read_table(source, missing_values=model.spec.missing_values, training_dialect=model.spec.dialect)
         log.details.append(f"{len(table):,} rows, {len(table.names):,} columns")
     return table

@@ -11,6 +11,7 @@ import numpy as np
 from nncli.commands.evaluate import read_data
 from nncli.config.schema import Config
 from nncli.data.encoders.target import Target
+from nncli.data.sources.table_source import TableLocation
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location, UsageError
@@ -23,7 +24,7 @@ from nncli.evaluation.explanation import (
     explain_rows,
     sample_positions,
 )
-from nncli.evaluation.held_out import predict_held_out
+from nncli.evaluation.held_out import predict_held_out, run_copies
 from nncli.evaluation.labeled_table import weights_of
 from nncli.inspection.attribution import Attributions, attribute, select_output
 from nncli.inspection.encoded_rows import EncodedRows, ProgressCallback, Rows, no_progress
@@ -122,7 +123,7 @@ class _Options:
 
 def explain(
     run: str | Path,
-    data: str | Path | Frame | None = None,
+    data: TableLocation | Frame | None = None,
     *,
     rows: int | None = None,
     repeats: int = REPEATS,
@@ -160,9 +161,9 @@ def explain(
         model, manifest = opened.load_model(), opened.load_manifest()
     output = _output(model.spec.target, class_label, target)
     config = check_config_unchanged(opened, manifest, ())
-    whole = _load_data(run, data, model, config.data.sample_weight)
     options = _Options(rows, repeats, top, attributions, output, on_progress)
-    return _explain(opened, config, model, whole, options)
+    with run_copies(opened.path):
+        return _explain(opened, config, model, _load_data(run, data, model, config.data.sample_weight), options)
 
 
 def _explain(run: Run, config: Config, model: AnyModel, whole: _Data, options: _Options) -> Explanation:
@@ -237,7 +238,7 @@ def _output(target: Target, class_label: str | None, name: str | None) -> str | 
     return output
 
 
-def _load_data(run: str | Path, data: str | Path | Frame | None, model: AnyModel, weight: str | None) -> _Data:
+def _load_data(run: str | Path, data: TableLocation | Frame | None, model: AnyModel, weight: str | None) -> _Data:
     """The rows to explain, with their sample weights if they have any."""
     if data is None:
         held_out = predict_held_out(run)

@@ -20,6 +20,7 @@ from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import parse
 from nncli.data.column_profile import ColumnProfile
 from nncli.data.io.formats import SPREADSHEETS, SUFFIXES, suffix_of
+from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.data.store.scratch import existing_parent
 from nncli.errors import Location, UsageError
 from nncli.findings import Finding, FindingCode, Level, note, ordered, warning
@@ -101,7 +102,7 @@ def _column(column: ColumnProfile, use: str) -> dict[str, Any]:
 
 
 def init(
-    data: str | Path,
+    data: TableLocation,
     target: str | Sequence[str],
     *,
     preset: Preset | None = None,
@@ -131,7 +132,7 @@ def init(
 
 
 def draft(
-    data: str | Path,
+    data: TableLocation,
     target: str | Sequence[str],
     *,
     preset: Preset | None = None,
@@ -146,9 +147,9 @@ def draft(
     output_path = None if output is None else Path(output)
     if output_path is not None:
         check_overwrite(output_path, force=force)
-    table = Path(data)
+    source = as_source(data)
     summary = summarize_table(
-        table,
+        source,
         [target] if isinstance(target, str) else target,
         assignments,
         None if output_path is None else existing_parent(output_path),
@@ -156,8 +157,8 @@ def draft(
     extra = apply_overrides(Document({}, {}, "nncli init", ()), assignments).value
     text = draft_config(
         summary,
-        path=_relative_path(Path.cwd() if output_path is None else output_path.resolve().parent, table),
-        name=_stem(table),
+        path=_relative_path(Path.cwd() if output_path is None else output_path.resolve().parent, source),
+        name=_stem(source),
         preset=preset,
         quality=quality,
         extra={key: value for key, value in extra.items() if key != "data"},
@@ -178,6 +179,8 @@ def is_table(argument: str, target: Sequence[str]) -> bool:
         UsageError: a target is given with a configuration or with standard input.
     """
     if not target:
+        if as_source(argument).scheme is not None:
+            return True
         suffix = suffix_of(Path(argument))
         return (suffix in SUFFIXES and suffix != ".txt") or suffix in SPREADSHEETS  # .txt may be either
     if argument == "-":
@@ -196,7 +199,7 @@ def is_table(argument: str, target: Sequence[str]) -> bool:
 
 
 def config_for(
-    data: str | Path, target: str | Sequence[str], assignments: Sequence[str] = ()
+    data: TableLocation, target: str | Sequence[str], assignments: Sequence[str] = ()
 ) -> tuple[Config, InitResult]:
     """The configuration that `init` writes for a table, with the assignments, and its notes and warnings.
 
@@ -204,13 +207,17 @@ def config_for(
         UsageError, ConfigError, DataError: as `init`.
     """
     result = draft(data, target, assignments=[text for text in assignments if text.lstrip().startswith("data.")])
-    document = parse(result.text, f"nncli init {data}")
-    config = build_config(document, assignments, os.environ, folder=Path.cwd(), name=_stem(Path(data)))
+    source = as_source(data)
+    document = parse(result.text, f"nncli init {source.path}")
+    config = build_config(document, assignments, os.environ, folder=Path.cwd(), name=_stem(source))
     return config, result
 
 
-def _relative_path(folder: Path, table: Path) -> str:
-    """The path of the table relative to the folder; absolute on another drive."""
+def _relative_path(folder: Path, source: TableSource) -> str:
+    """The path of the table relative to the folder; absolute on another drive. URLs are kept."""
+    table = source.local_path
+    if table is None:
+        return source.path
     path = table.parent.resolve() / table.name
     try:
         seen = os.path.relpath(path, folder)
@@ -227,8 +234,11 @@ def _relative_path(folder: Path, table: Path) -> str:
     return Path(seen).as_posix()
 
 
-def _stem(table: Path) -> str:
-    """`train` for train.csv.gz."""
+def _stem(source: TableSource) -> str:
+    """`train` for train.csv.gz, `sales` for the table sales of a database."""
+    if source.table is not None:
+        return source.table
+    table = Path(source.path)
     name = table.with_suffix("") if table.suffix.lower() == ".gz" else table
     return name.name.removesuffix(name.suffix) if suffix_of(table) else name.name
 

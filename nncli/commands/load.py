@@ -13,6 +13,7 @@ import polars as pl
 from nncli.commands.evaluate import Evaluation, evaluate_data
 from nncli.commands.predict import OnNote, predict_data
 from nncli.data.encoders.invalid_cells import OnError
+from nncli.data.sources.table_source import TableLocation
 from nncli.ensemble import AnyModel
 from nncli.evaluation.labeled_table import sample_weight_column
 from nncli.runs.run import Run
@@ -50,7 +51,7 @@ class Loaded:
 
     def predict(
         self,
-        data: str | Path | Frame,
+        data: TableLocation | Frame,
         *,
         proba: bool = False,
         keep: Sequence[str] = (),
@@ -67,7 +68,7 @@ class Loaded:
         return predict_data(self.model, data, proba=proba, keep=keep, on_error=on_error, errors=errors, on_note=on_note)
 
     def evaluate(
-        self, data: str | Path | Frame, *, on_error: OnError = "fail", errors: str | Path | None = None
+        self, data: TableLocation | Frame, *, on_error: OnError = "fail", errors: str | Path | None = None
     ) -> Evaluation:
         """Score the model on a table with the target column; see `nncli.evaluate`.
 

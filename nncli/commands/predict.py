@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -19,9 +20,10 @@ from nncli.data.io.dataframes import as_polars
 from nncli.data.io.formats import Format
 from nncli.data.io.prefetch import prefetch_map
 from nncli.data.io.read_options import BLOCK_BYTES
-from nncli.data.io.readers import read_chunks
-from nncli.data.io.streams import is_stream
 from nncli.data.io.writers import open_sink
+from nncli.data.sources.open import open_reader
+from nncli.data.sources.readers import read_chunks
+from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.data.table import Table, replace_na_values
 from nncli.ensemble import AnyModel, Ensemble
 from nncli.errors import CellError, Location, UsageError
@@ -46,7 +48,7 @@ ON_ERROR_HINT = "To predict the table all the same: --on-error missing or --on-e
 
 def predict(
     run: str | Path,
-    data: str | Path | Frame,
+    data: TableLocation | Frame,
     *,
     proba: bool = False,
     keep: Sequence[str] = (),
@@ -65,7 +67,7 @@ def predict(
 
 def predict_data(
     model: AnyModel,
-    data: str | Path | Frame,
+    data: TableLocation | Frame,
     *,
     proba: bool = False,
     keep: Sequence[str] = (),
@@ -75,10 +77,10 @@ def predict_data(
 ) -> pl.DataFrame:
     """Predict every row of a file or a frame, in one frame."""
     with open_errors(None if errors is None else Path(errors), on_error, force=True) as on_invalid:
-        if isinstance(data, str | Path):
+        if isinstance(data, TableSource | str | os.PathLike):
             frames = predict_chunks(
                 model,
-                Path(data),
+                data,
                 proba=proba,
                 keep=keep,
                 on_error=on_error,
@@ -121,7 +123,7 @@ def open_errors(path: Path | None, on_error: OnError, *, force: bool = False) ->
 
 def predict_chunks(
     model: AnyModel,
-    path: Path | None,
+    location: TableLocation | None,
     *,
     format: Format | None = None,  # noqa: A002 - the option's name
     proba: bool = False,
@@ -130,7 +132,7 @@ def predict_chunks(
     on_invalid: OnInvalid | None = None,
     on_note: OnNote | None = None,
 ) -> Iterator[pl.DataFrame]:
-    """Predict every row of a file, or of the standard input if `path` is None, in order.
+    """Predict every row of a table, or of the standard input if `location` is None, in order.
 
     Yields frames with the kept columns first, then `prediction` (`prediction_TARGET` for several targets) and, with
     `proba`, `proba_CLASS` for each class. Memory does not grow with the file.
@@ -146,14 +148,14 @@ def predict_chunks(
     """
     spec = model.spec
     tables = read_chunks(
-        path,
+        location,
         format=format,
         missing_values=spec.missing_values,
         training_dialect=spec.dialect,
         numbers=model.numeric.difference(keep),
         block_bytes=block_bytes(model),
     )
-    workers = 0 if is_stream(path) else PREDICTORS
+    workers = 0 if open_reader(as_source(location), format).is_read_once else PREDICTORS
     yield from predict_tables(
         model,
         tables,

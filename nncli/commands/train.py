@@ -10,11 +10,14 @@ from pathlib import Path
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.config.schema.training import seconds_of
+from nncli.data.store.scratch import existing_parent
 from nncli.errors import UsageError
 from nncli.findings import Finding, FindingCode, note
+from nncli.pipeline.prepare.load import table_copies
 from nncli.pipeline.timing.clock import TimeLimit
 from nncli.pipeline.train.events import Event, Finished
 from nncli.pipeline.train.single import resume_network, train_network
+from nncli.runs.config import read_config
 from nncli.runs.run import Run
 from nncli.runs.run_name import check_run_name
 
@@ -94,20 +97,19 @@ def train_events(
     check_run_name(path)
     limit = limit_of(config.time_limit if time_limit is None else time_limit)
     config = config.model_copy(update={"time_limit": None})
-    if limit is not None:
-        from nncli.pipeline.ensemble.limited import train_within
+    if not config.is_ensemble:
+        _refuse_scheduler(scheduler)
+    with table_copies(config, existing_parent(path)):
+        if limit is not None:
+            from nncli.pipeline.ensemble.limited import train_within
 
-        if not config.is_ensemble:
-            _refuse_scheduler(scheduler)
-        yield from train_within(limit, config, path, command, stop, scheduler, findings)
-        return
-    if config.is_ensemble:
-        from nncli.pipeline.ensemble.train import train_ensemble
+            yield from train_within(limit, config, path, command, stop, scheduler, findings)
+        elif config.is_ensemble:
+            from nncli.pipeline.ensemble.train import train_ensemble
 
-        yield from train_ensemble(config, path, command, stop, scheduler, findings)
-        return
-    _refuse_scheduler(scheduler)
-    yield from train_network(config, path, command, stop, findings=findings)
+            yield from train_ensemble(config, path, command, stop, scheduler, findings)
+        else:
+            yield from train_network(config, path, command, stop, findings=findings)
 
 
 def resume_events(
@@ -132,13 +134,15 @@ def resume_events(
     if manifest.status == "done" and not any(text.lstrip().startswith("epochs") for text in assignments):
         hint = f"To train longer: nncli train --resume {shlex.quote(str(path))} --set epochs=N"
         findings.append(note(FindingCode.ALREADY_FINISHED, "this training had finished; it is scored again", hint=hint))
-    if manifest.members > 1:
-        from nncli.pipeline.ensemble.train import resume_ensemble
+    if manifest.members == 1:
+        _refuse_scheduler(scheduler)
+    with table_copies(read_config(run.path), existing_parent(run.path)):
+        if manifest.members > 1:
+            from nncli.pipeline.ensemble.train import resume_ensemble
 
-        yield from resume_ensemble(run, assignments, command, stop, scheduler, findings)
-        return
-    _refuse_scheduler(scheduler)
-    yield from resume_network(run, assignments, command, stop, findings=findings)
+            yield from resume_ensemble(run, assignments, command, stop, scheduler, findings)
+        else:
+            yield from resume_network(run, assignments, command, stop, findings=findings)
 
 
 def limit_of(time_limit: float | str | TimeLimit | None) -> TimeLimit | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -130,10 +129,10 @@ def _loaded(document: Document, assignments: Sequence[Assignment], folder: Path,
         raise ConfigError(*_in_order([*_unrelated(issues, error.issues), *issues], assignments)) from None
     if issues:
         raise ConfigError(*_in_order(issues, assignments))
-    data = config.data.model_copy(update={"path": _absolute(folder, config.data.path)})
-    validation = config.validation
+    data, validation = config.data, config.validation
+    data = data.model_copy(update=data.relative_to(folder))
     if isinstance(validation, ValidationFile):
-        validation = ValidationFile(path=_absolute(folder, validation.path))
+        validation = validation.model_copy(update=validation.relative_to(folder))
     output = config.output or str(Path("runs") / name)
     return LoadedConfig(config.model_copy(update={"data": data, "validation": validation, "output": output}), document)
 
@@ -158,8 +157,3 @@ def _in_order(issues: Iterable[ConfigIssue], assignments: Sequence[Assignment]) 
         return (order.get(location.source or "", -1), location.line or 0, location.character or 0)
 
     return sorted(issues, key=rank)
-
-
-def _absolute(folder: Path, path: str) -> str:
-    """`path` relative to `folder`, without `..` parts; symbolic links are kept."""
-    return os.path.normpath(folder / path)

@@ -52,7 +52,7 @@ def check_table(config: Config, on_stage: Callable[[str], None] = lambda line: N
     with Scratch() as scratch:
         on_stage("reading the table")
         try:
-            table = load_labeled_rows(config, config.data.path, scratch)
+            table = load_labeled_rows(config, config.data, scratch)
         except (ConfigError, DataError) as error:
             return TableReport(of_error(error))
         config = resolve_members(config, len(table))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -9,6 +11,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.splitting.group_time import group_numbers
@@ -16,13 +19,14 @@ from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel, Ensemble
-from nncli.errors import DataError
+from nncli.errors import DataError, NncliError
 from nncli.model import Model, Predictions
 from nncli.nn.losses import Loss
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData, LabeledRows, predict_table, truth_of
-from nncli.pipeline.prepare.load import load_labeled_rows
+from nncli.pipeline.prepare.load import load_labeled_rows, table_copies
 from nncli.pipeline.prepare.split import split_table
 from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged
+from nncli.runs.filenames import CONFIG
 from nncli.runs.history import read_metrics
 from nncli.runs.manifest import METRICS, Manifest
 from nncli.runs.run import Run
@@ -87,6 +91,15 @@ class HeldOutPredictions:
         return self.scored_rows.scores
 
 
+@contextmanager
+def run_copies(path: Path) -> Iterator[None]:
+    """Within the block, read the tables of a run from local copies where they need one and can be copied."""
+    with ExitStack() as stack:
+        with suppress(NncliError):
+            stack.enter_context(table_copies(load_config(path / CONFIG)))
+        yield
+
+
 def predict_held_out(path: str | Path) -> HeldOutPredictions:
     """Predict the validation rows of the run at `path`: the same bits as when it was trained.
 
@@ -97,6 +110,11 @@ def predict_held_out(path: str | Path) -> HeldOutPredictions:
     run = Run.open(Path(path))
     manifest, model = run.load_manifest(), run.load_model()
     config = check_config_unchanged(run, manifest, ())
+    with table_copies(config):
+        return _held_out(run, manifest, model, config)
+
+
+def _held_out(run: Run, manifest: Manifest, model: AnyModel, config: Config) -> HeldOutPredictions:
     _require_tables(config, manifest)
     recorded = read_metrics(run.path, manifest).validation if METRICS in manifest.files else None
     with Scratch() as scratch:
@@ -143,7 +161,7 @@ class _RowPredictions:
 def _of_network(config: Config, model: Model, scratch: Scratch) -> _RowPredictions:
     """The validation rows of a single network, with its predictions."""
     target, rng = model.spec.target, RandomStreams.of(config.seed).split
-    table = load_labeled_rows(config, config.data.path, scratch, all_columns=True)
+    table = load_labeled_rows(config, config.data, scratch, all_columns=True)
     split = split_table(config, table, target.task, rng, scratch, all_columns=True)
     training, validation = split.training_store, split.validation_store
     truth, rows = truth_of(training, target, config), training if validation is None else validation

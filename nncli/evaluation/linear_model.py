@@ -134,7 +134,7 @@ def _training_rows(held_out: HeldOutPredictions) -> Table:
     """The training rows of a network, read and split again."""
     config, task = held_out.config, held_out.predictions.target.task
     with Scratch() as scratch:
-        rows = load_labeled_rows(config, config.data.path, scratch)
+        rows = load_labeled_rows(config, config.data, scratch)
         if not isinstance(held_out.model, Ensemble):
             rows = split_table(config, rows, task, RandomStreams.of(config.seed).split, scratch).training_store
         return _sample(rows, config.seed, MAX_ROWS).columns(list(rows.types))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nncli.evaluation.cross_validation_summary import is_cross_validation, summarize_cross_validation
-from nncli.evaluation.held_out import HeldOutPredictions
+from nncli.evaluation.held_out import HeldOutPredictions, run_copies
 from nncli.evaluation.linear_model import LinearBenchmark, linear_benchmark
 from nncli.evaluation.run_summary import RunSummary, summarize_run
 from nncli.reporting.cross_validation import cross_validation_page
@@ -65,6 +65,11 @@ def report(run: str | Path, output: str | Path | None = None, *, force: bool = F
     files = report_paths(path, None if output is None else Path(output), force=force)
     if is_cross_validation(path):
         return _report_cross_validation(path, files)
+    with run_copies(path):
+        return _report(path, files)
+
+
+def _report(path: Path, files: ReportFiles) -> ReportFiles:
     with log_duration("reading the run"):
         summary = summarize_run(path)
     with log_duration("computing scores"):

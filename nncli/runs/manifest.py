@@ -55,6 +55,7 @@ __all__ = [
     "VALIDATION",
     "WEIGHTS",
     "DataRecord",
+    "FileRecord",
     "Machine",
     "Manifest",
     "Status",
@@ -83,12 +84,23 @@ def snapshot_file(epoch: int) -> str:
     return f"{SNAPSHOTS}/{epoch:06d}.safetensors"
 
 
+class FileRecord(Spec):
+    """One of several files of a table: its path and the SHA-256 of its bytes."""
+
+    path: str
+    sha256: str
+
+
 class DataRecord(Spec):
-    """A table that was read: its path, the SHA-256 of its bytes (null for a pipe), and its number of rows."""
+    """A table that was read: its path, the SHA-256 of its bytes (null for a pipe), and its number of rows.
+
+    For a query, `sha256` is that of the rows. A table in several files lists them all.
+    """
 
     path: str
     sha256: str | None
     rows: int
+    files: tuple[FileRecord, ...] = ()
 
 
 class Machine(Spec):

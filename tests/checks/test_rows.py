@@ -112,7 +112,7 @@ def test_a_large_table_is_sampled_with_its_row_numbers(tmp_path: Path, monkeypat
     monkeypatch.setattr(module, "MAX_VALIDATION", 50)
     config = config_of(tmp_path, {"y": RARE})
     with Scratch() as scratch:
-        table = load_labeled_rows(config, config.data.path, scratch)
+        table = load_labeled_rows(config, config.data, scratch)
         split = SplitTable(table, np.arange(340), table, np.arange(340, N))
         sample = split.sample(100, 50)
         assert (len(sample.training), len(sample.validation), len(sample.table)) == (100, 50, 150)

@@ -13,7 +13,7 @@ from nncli import evaluate, predict
 from nncli.commands.predict import block_bytes, predict_chunks, predict_frame
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.io.read_options import BLOCK_BYTES
-from nncli.data.io.readers import read_chunks
+from nncli.data.sources.readers import read_chunks
 from nncli.ensemble import Ensemble
 from nncli.errors import CellError, DataError, RunError, UsageError
 from nncli.metrics.classification import ClassificationScores

@@ -20,9 +20,10 @@ from nncli.data.dialect import (
 )
 from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.options import EncodingOptions
+from nncli.data.sources.table_source import TableSource
 from nncli.data.splitting.folds import Fold
 from nncli.data.splitting.sample import RowSample
-from nncli.spec import PathText, PositiveInt, Spec, StrictBool, StrictStr
+from nncli.spec import PositiveInt, StrictBool, StrictStr
 from nncli.text import quote
 
 
@@ -42,12 +43,9 @@ CellText = Annotated[StrictStr, BeforeValidator(_quoted)]
 Targets = Annotated[tuple[StrictStr, ...], Field(min_length=1)]
 
 
-class DataSection(Spec):
+class DataSection(TableSource):
     """The table and the roles of its columns."""
 
-    path: PathText = Field(
-        description="CSV (also .gz), TSV, Parquet or JSON lines file, relative to the configuration file."
-    )
     target: Annotated[Targets, BeforeValidator(_one_or_many, json_schema_input_type=StrictStr | Targets)] = Field(
         description="Column to predict, or a list of numeric columns."
     )

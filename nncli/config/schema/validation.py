@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Tag
 
+from nncli.data.sources.table_source import TableSource
 from nncli.data.splitting.folds import Bootstrap, Fold
-from nncli.spec import Fraction, PathText, Spec
+from nncli.spec import Fraction, Spec
 
 Bagging = Literal["folds", "seeds", "bootstrap"]
 """How the members of an ensemble differ."""
 
 
-class ValidationFile(Spec):
-    """Validation rows in a separate file."""
-
-    path: PathText = Field(description="Table with the same columns, relative to the configuration file.")
+class ValidationFile(TableSource):
+    """Validation rows in a table of their own, with the same columns."""
 
 
 def _validation_type(value: object) -> str | None:

@@ -10,9 +10,10 @@ from typing import IO, ClassVar
 
 import polars
 
+from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.io.sinks import Sink, Writable
-from nncli.data.io.streams import name_of, open_input
+from nncli.data.io.streams import open_input
 from nncli.data.table import Table, replace_na_values
 
 
@@ -26,18 +27,18 @@ class FileFormat(ABC):
     def detects(self, head: bytes) -> bool:
         """Whether a stream that begins with these four bytes (or fewer) is of this format."""
 
-    def read_file(self, path: Path, options: ReadOptions) -> Iterator[Table]:
+    def read_file(self, file: InputFile, options: ReadOptions) -> Iterator[Table]:
         """Yield the tables of a regular file; at least one, if of no rows.
 
         Raises:
             DataError: the file cannot be read, or is not of this format.
         """
-        with open_input(path) as (_, stream):
-            yield from self.read_stream(stream, path, options)
+        with open_input(file.path) as (_, stream):
+            yield from self.read_stream(stream, file, options)
 
     @abstractmethod
-    def read_stream(self, stream: IO[bytes], path: Path | None, options: ReadOptions) -> Iterator[Table]:
-        """Yield the tables of a stream of bytes; `path` is where it comes from (None: standard input).
+    def read_stream(self, stream: IO[bytes], file: InputFile, options: ReadOptions) -> Iterator[Table]:
+        """Yield the tables of a stream of bytes, which are those of `file`, decompressed.
 
         Raises:
             DataError: the stream cannot be read, or is not of this format.
@@ -50,10 +51,8 @@ class FileFormat(ABC):
         """Yield a sink that writes to `file`, which becomes `path` (None: standard output)."""
 
 
-def as_tables(
-    frames: Iterable[tuple[int, polars.DataFrame]], path: Path | None, options: ReadOptions
-) -> Iterator[Table]:
+def as_tables(frames: Iterable[tuple[int, polars.DataFrame]], file: InputFile, options: ReadOptions) -> Iterator[Table]:
     """Yield frames of typed columns, each with the number of its first row, as tables."""
     dialect = (options.training_dialect or options.dialect).resolved()
     for first_row, frame in frames:
-        yield Table(replace_na_values(frame, options.missing_values), name_of(path), first_row, dialect=dialect)
+        yield Table(replace_na_values(frame, options.missing_values), file.name, first_row, dialect=dialect)

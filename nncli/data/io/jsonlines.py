@@ -27,9 +27,10 @@ from nncli.data.io.csv.blocks import NEWLINE, NO_POSITIONS, QUOTE, Block, blocks
 from nncli.data.io.csv.decoding import DecodedStream
 from nncli.data.io.csv.encodings import UTF8
 from nncli.data.io.file_format import FileFormat, as_tables
+from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import BLOCK_BYTES, ReadOptions
 from nncli.data.io.sinks import ColumnCheck, Sink, Writable, translate_write_errors
-from nncli.data.io.streams import POLARS_ERRORS, UTF8_BOM, name_of
+from nncli.data.io.streams import POLARS_ERRORS, UTF8_BOM
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, reraise_out_of_memory
 from nncli.text import quote
@@ -53,17 +54,17 @@ class JsonLinesFormat(FileFormat):
         """Whether the stream begins with a brace."""
         return head.removeprefix(UTF8_BOM).lstrip().startswith(b"{") or head in UTF16_OBJECTS
 
-    def read_stream(self, stream: IO[bytes], path: Path | None, options: ReadOptions) -> Iterator[Table]:
+    def read_stream(self, stream: IO[bytes], file: InputFile, options: ReadOptions) -> Iterator[Table]:
         """Yield a table for each block of lines, or one table of all lines if `options.rows` is None."""
         size = None if options.rows is None else options.block_bytes
         frames = read_json_lines(
             stream,
-            name_of(path),
+            file.name,
             size=size,
             encoding=options.dialect.encoding,
             fallback=options.fallback_encoding,
         )
-        return as_tables(frames, path, options)
+        return as_tables(frames, file, options)
 
     @contextmanager
     def open_sink(self, file: Writable, path: Path | None, *, escape_formulas: bool = False) -> Iterator[Sink]:

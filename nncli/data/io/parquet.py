@@ -14,13 +14,13 @@ from typing import IO
 import polars
 
 from nncli.data.io.file_format import FileFormat, as_tables
+from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.io.sinks import ColumnCheck, Sink, Writable, translate_write_errors
 from nncli.data.io.streams import (
     PARQUET_MAGIC,
     POLARS_ERRORS,
     is_stream,
-    name_of,
     to_temporary_file,
     translate_os_errors,
 )
@@ -38,15 +38,16 @@ class ParquetFormat(FileFormat):
         """Whether the stream begins with the magic bytes of Parquet."""
         return head == PARQUET_MAGIC
 
-    def read_file(self, path: Path, options: ReadOptions) -> Iterator[Table]:
+    def read_file(self, file: InputFile, options: ReadOptions) -> Iterator[Table]:
         """Yield the tables of a file, `options.rows` rows at a time, or one table of all rows."""
-        with translate_os_errors(path):
-            yield from as_tables(read_parquet(path, name_of(path), options.rows), path, options)
+        assert file.path is not None, "standard input is read as a stream"
+        with translate_os_errors(file.path):
+            yield from as_tables(read_parquet(file.path, file.name, options.rows), file, options)
 
-    def read_stream(self, stream: IO[bytes], path: Path | None, options: ReadOptions) -> Iterator[Table]:
+    def read_stream(self, stream: IO[bytes], file: InputFile, options: ReadOptions) -> Iterator[Table]:
         """Yield the tables of a stream, which is copied to a temporary file first."""
         with to_temporary_file(stream) as copy:
-            yield from as_tables(read_parquet(copy, name_of(path), options.rows), path, options)
+            yield from as_tables(read_parquet(copy, file.name, options.rows), file, options)
 
     @contextmanager
     def open_sink(self, file: Writable, path: Path | None, *, escape_formulas: bool = False) -> Iterator[Sink]:

@@ -15,7 +15,7 @@ from pydantic import ValidationError, model_validator
 
 from nncli.checks.scores import check_scores
 from nncli.config.schema import Config
-from nncli.data.io.streams import digest
+from nncli.data.sources.open import open_reader
 from nncli.data.splitting.folds import Fold
 from nncli.ensemble import n_outputs
 from nncli.errors import DataError, Location, NncliError, RunError
@@ -78,7 +78,7 @@ def start_record(requested: Path, config: Config, folds: int, repeats: int) -> t
         repeats=repeats,
         epochs=config.epochs,
         fingerprint=fingerprint(config, UNSET_EXECUTION),
-        data_sha256=digest(Path(config.data.path)),
+        data_sha256=open_reader(config.data.source).checksum().sha256,
         time_is_feature=True,
     )
     n, path = 1, requested
@@ -128,7 +128,7 @@ def open_record(path: Path) -> tuple[Run, CrossValidationRecord, Config]:
             location=Location(source=str(path / CONFIG)),
             hint="Undo the change, or begin a new one.",
         )
-    if digest(Path(config.data.path)) != record.data_sha256:
+    if open_reader(config.data.source).checksum().sha256 != record.data_sha256:
         raise DataError(
             "the table has changed since the cross-validation began",
             location=Location(source=config.data.path),

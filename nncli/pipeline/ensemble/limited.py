@@ -37,7 +37,7 @@ def train_within(
         check_members(config)
     with Scratch(existing_parent(requested)) as scratch:
         start = time.perf_counter()
-        table = load_table(config, config.data.path, scratch)
+        table = load_table(config, config.data, scratch)
         reading = time.perf_counter() - start
         with log_duration("planning for the time limit") as stage:
             plan = plan_within(limit, config, table, reading)

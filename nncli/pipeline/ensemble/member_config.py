@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nncli.config.loading import load_config
 from nncli.config.schema import Config, ValidationFile
-from nncli.data.io.streams import is_stream
+from nncli.data.sources.open import open_reader
 from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.errors import config_error
 from nncli.optim.schedules import CoslogRate
@@ -55,7 +55,7 @@ def check_members(config: Config) -> None:
 
 def check_table(config: Config) -> None:
     """Check that several trainings can read the table; ConfigError for a pipe."""
-    if is_stream(Path(config.data.path)):
+    if open_reader(config.data.source).is_read_once:
         raise config_error(
             "data.path", "every training reads the table, and a pipe can only be read once", "Name a file."
         )
@@ -119,10 +119,10 @@ def as_subtask(config: Config, *, output: str | None = None, at_a_time: int = 1)
     """The configuration of one of several trainings: absolute paths, one thread, and a share of the memory limit."""
     limit, validation = memory_limit(config) / at_a_time, config.validation
     if isinstance(validation, ValidationFile):
-        validation = ValidationFile(path=str(Path(validation.path).absolute()))
+        validation = validation.model_copy(update=validation.relative_to(Path.cwd()))
     return config.model_copy(
         update={
-            "data": config.data.model_copy(update={"path": str(Path(config.data.path).absolute())}),
+            "data": config.data.model_copy(update=config.data.relative_to(Path.cwd())),
             "validation": validation,
             "threads": 1 if config.threads == "auto" else config.threads,
             "memory_limit": f"{int(limit)} B" if at_a_time > 1 and limit < MAX_MEMORY_LIMIT else config.memory_limit,

@@ -71,7 +71,7 @@ class EnsembleData:
         """
         table = select_rows(
             config,
-            table if table is not None else load_table(config, config.data.path, scratch, all_columns=all_columns),
+            table if table is not None else load_table(config, config.data, scratch, all_columns=all_columns),
         )
         config = resolve_members(config, len(table))
         target_columns = table.columns(config.data.target)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from nncli.config.schema import Config
+from nncli.data.sources.local_copies import LocalCopies
 from nncli.errors import RunLockedError
 from nncli.pipeline.parallel.control_dir import POLL_SECONDS, ControlDirectory, StopCheck
 from nncli.pipeline.parallel.executor import shutdown_requested, task_lock
@@ -70,13 +71,13 @@ class TaskStatus:
         return cls("done" if done else "stopped", manifest.epochs, manifest.best_epoch)
 
 
-def run_task(task: TrainingTask, control: ControlDirectory) -> TaskStatus:
-    """Start or resume a task; nothing is done if it is complete.
+def run_task(task: TrainingTask, control: ControlDirectory, copies: LocalCopies | None = None) -> TaskStatus:
+    """Start or resume a task, reading `copies` of tables; nothing is done if it is complete.
 
     Raises:
         NncliError: as for a training.
     """
-    with task_lock:
+    with task_lock, (copies or LocalCopies()).in_use():
         stop = StopCheck(control, shutdown_requested.is_set)
         if not stop():
             for _ in task_events(task, control, stop):

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Literal, Self
 
+from nncli.data.sources.local_copies import copies_in_use
 from nncli.errors import NncliError
 from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.executor import open_executor, worker_lost_errors, workers_for
@@ -151,9 +152,9 @@ class TaskPool:
         """Submit tasks, and wait until they are done, or saved after a stop."""
         if self._executor is None:
             self._executor = self._resources.enter_context(open_executor(self.workers, self._scheduler))
-        executor = self._executor
+        executor, copies = self._executor, copies_in_use()
         futures: dict[Future[TaskStatus], TrainingTask] = {
-            executor.submit(run_task, t, self._control): t for t in tasks
+            executor.submit(run_task, t, self._control, copies): t for t in tasks
         }
         while futures:
             finished, _ = wait(futures, SECONDS_BETWEEN_POLLS, FIRST_COMPLETED)
@@ -161,7 +162,7 @@ class TaskPool:
             for future in finished:
                 task, result = futures.pop(future), future.result()
                 if result.status == "stopped" and not asked:  # its worker was terminated, or missed the heartbeat
-                    futures[executor.submit(run_task, task, self._control)] = task
+                    futures[executor.submit(run_task, task, self._control, copies)] = task
                 else:
                     self.outcomes[task.number] = result
             if asked:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from nncli.config.schema import Config
+from nncli.config.schema import Config, ValidationFile
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.target import rows_with_target
-from nncli.data.io.formats import format_of
 from nncli.data.io.read_options import NumericColumns, ReadOptions
-from nncli.data.io.readers import read_pieces
-from nncli.data.io.streams import is_stream
+from nncli.data.sources.local_copies import local_copies
+from nncli.data.sources.open import open_original, open_reader
+from nncli.data.sources.reader import TableReader
+from nncli.data.sources.readers import read_pieces
+from nncli.data.sources.table_source import TableSource
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
 from nncli.data.store.writer import write_store
@@ -20,24 +23,37 @@ from nncli.errors import DataError, Location
 from nncli.text import join_quoted
 from nncli.utils.logs import log_duration
 
-PARQUET_ROWS = 1 << 17
-"""Rows of a Parquet file that are read at a time."""
+COLUMNAR_ROWS = 1 << 17
+"""Rows of a table of typed columns that are read at a time."""
 
 
 FIRST_BYTES = 1 << 18
 """Bytes of a CSV that are parsed as text to infer the columns' types; parsing text is slow, so only the first block."""
 
 
+def table_copies(config: Config, folder: Path | None = None) -> AbstractContextManager[None]:
+    """Within the block, read the tables of a configuration from local copies, where they need one.
+
+    The copies are in a temporary folder in `folder`, or else in that of the system.
+
+    Raises:
+        DataError: a table cannot be read.
+    """
+    validation = config.validation
+    sources = [config.data.source, *([validation.source] if isinstance(validation, ValidationFile) else [])]
+    return local_copies(sources, open_original, folder)
+
+
 def load_labeled_rows(
     config: Config,
-    path: str,
+    source: TableSource,
     scratch: Scratch,
     training_dialect: CsvDialect | None = None,
     *,
     all_columns: bool = False,
 ) -> ColumnStore:
     """Load the rows of a table that have a target; of a training table, those of the sample. See `load_table`."""
-    table = load_table(config, path, scratch, training_dialect, all_columns=all_columns)
+    table = load_table(config, source, scratch, training_dialect, all_columns=all_columns)
     return select_rows(config, table) if training_dialect is None else drop_missing_targets(table, config.data.target)
 
 
@@ -59,13 +75,13 @@ def select_rows(config: Config, table: ColumnStore) -> ColumnStore:
 
 def load_table(
     config: Config,
-    path: str,
+    source: TableSource,
     scratch: Scratch,
     training_dialect: CsvDialect | None = None,
     *,
     all_columns: bool = False,
 ) -> ColumnStore:
-    """Load the table at `path` and check that it has every column that the configuration names.
+    """Load a table and check that it has every column that the configuration names.
 
     Only the columns that training needs are kept, unless `all_columns`. Notes on the reading are in `header.notes`.
     A training table is read with types inferred from its first block, and again as text where a later block does not
@@ -75,7 +91,7 @@ def load_table(
     Raises:
         DataError: the table cannot be read, or lacks a column.
     """
-    data, file = config.data, Path(path)
+    data, reader = config.data, open_reader(source.source)
     # A validation or test table is not split, so it needs neither group nor time.
     row_columns = data.row_columns if training_dialect is None else tuple(filter(None, [data.sample_weight]))
     required = [*data.target, *(data.features or ()), *data.drop, *data.columns, *row_columns]
@@ -86,12 +102,12 @@ def load_table(
             return set(table.names)
         return {*(data.features or set(table.names) - data.excluded), *data.target, *row_columns}
 
-    read_once = training_dialect is not None or is_stream(file)
+    read_once = training_dialect is not None or reader.is_read_once
     as_text, class_ids = _text_columns(config, all_columns=all_columns)
-    passes = iter(_passes(config, file, training_dialect, as_text, class_ids, read_once=read_once))
-    with log_duration(f"reading {path}") as stage:
+    passes = iter(_passes(config, reader, training_dialect, as_text, class_ids, read_once=read_once))
+    with log_duration(f"reading {reader.name}") as stage:
         table = write_store(
-            lambda: read_pieces(file, None, next(passes)),
+            lambda: read_pieces(reader, next(passes)),
             kept,
             scratch,
             text_columns=None if read_once else as_text,
@@ -117,7 +133,7 @@ def _text_columns(config: Config, *, all_columns: bool) -> tuple[set[str], froze
 
 def _passes(
     config: Config,
-    file: Path,
+    reader: TableReader,
     training_dialect: CsvDialect | None,
     texts: set[str],
     class_ids: frozenset[str],
@@ -126,9 +142,8 @@ def _passes(
 ) -> tuple[ReadOptions, ...]:
     """The options of each pass over the file: inferring numeric columns first, and all text if that fails."""
     data = config.data
-    is_columnar = not is_stream(file) and format_of(file).is_columnar
     options = ReadOptions(
-        data.dialect, training_dialect, data.missing_values, rows=PARQUET_ROWS if is_columnar else None
+        data.dialect, training_dialect, data.missing_values, rows=COLUMNAR_ROWS if reader.is_columnar else None
     )
     if read_once:
         return (options,)

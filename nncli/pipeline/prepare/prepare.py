@@ -96,7 +96,7 @@ def prepare(
     """
     streams = RandomStreams.of(config.seed)
     with Scratch(scratch.folder if scratch else None) as table_scratch:
-        loaded = load_table(config, config.data.path, table_scratch) if table is None else table
+        loaded = load_table(config, config.data, table_scratch) if table is None else table
         rows = _split(config, loaded, streams, table_scratch, with_checks=with_checks)
         fitted = _fit(config, rows)
         training, validation = _encode(fitted, rows, scratch)

@@ -48,8 +48,8 @@ def load_validation_file(
     """
     if not isinstance(config.validation, ValidationFile):
         return None
-    path, dialect = config.validation.path, table.header.dialect
-    return load_labeled_rows(config, path, scratch, dialect, all_columns=all_columns)
+    dialect = table.header.dialect
+    return load_labeled_rows(config, config.validation, scratch, dialect, all_columns=all_columns)
 
 
 def split_indices(config: Config, table: ColumnStore, task: Task, rng: np.random.Generator) -> Split:

@@ -8,20 +8,21 @@ import os
 import platform
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from nncli.config.schema import Config, ValidationFile
-from nncli.data.io.streams import digest, is_stream
+from nncli.data.sources.open import open_reader
+from nncli.data.sources.table_source import TableSource
 from nncli.errors import ConfigError, ConfigIssue, DataError, Location, RunError
 from nncli.findings import Finding, FindingCode, warning
 from nncli.pipeline.prepare.execution import Execution
 from nncli.runs.config import read_config
-from nncli.runs.manifest import CONFIG, DataRecord, Machine, Manifest
+from nncli.runs.manifest import CONFIG, DataRecord, FileRecord, Machine, Manifest
 from nncli.runs.run import Run
 from nncli.spec import non_defaults
+from nncli.text import join_quoted
 from nncli.utils.threads import blas_kernel
 from nncli.version import __version__
 
@@ -95,28 +96,36 @@ def fingerprint(config: Config, execution: Execution) -> str:
 
 def check_tables_unchanged(config: Config, manifest: Manifest) -> None:
     """Raise a DataError if a table has changed since the training started."""
-    _same_table(manifest.data, config.data.path)
+    _same_table(manifest.data, config.data)
     if manifest.validation_data is not None and isinstance(config.validation, ValidationFile):
-        _same_table(manifest.validation_data, config.validation.path)
+        _same_table(manifest.validation_data, config.validation)
 
 
-def _same_table(record: DataRecord, path: str) -> None:
+def _same_table(record: DataRecord, source: TableSource) -> None:
     if record.sha256 is None:
         raise DataError(
             "the table came from a pipe, which cannot be read again",
-            location=Location(source=path),
+            location=Location(source=source.path),
             hint="Train from a file, and the training can be resumed.",
         )
-    if digest(Path(path)) != record.sha256:
-        raise DataError(
-            "the table has changed since the training began",
-            location=Location(source=path),
-            hint="Restore it, or train a new run.",
-        )
+    now = _record(source, record.rows)
+    if now.sha256 == record.sha256:
+        return
+    before = {file.path: file.sha256 for file in record.files}
+    changed = [file.path for file in now.files if before.pop(file.path, None) != file.sha256]
+    names = join_quoted([*changed, *before]) if record.files else ""
+    raise DataError(
+        f"the table has changed since the training began{f': {names}' if names else ''}",
+        location=Location(source=source.path),
+        hint="Restore it, or train a new run.",
+    )
 
 
-def _digest(path: str) -> str | None:
-    return None if is_stream(Path(path)) else digest(Path(path))
+def _record(source: TableSource, rows: int) -> DataRecord:
+    """The record of a table with its present checksum."""
+    checksum = open_reader(source.source).checksum()
+    files = tuple(FileRecord(path=file.name, sha256=file.sha256) for file in checksum.files)
+    return DataRecord(path=source.path, sha256=checksum.sha256, rows=rows, files=files)
 
 
 def _machine() -> Machine:
@@ -155,8 +164,7 @@ def new_manifest(
     """Create the manifest of a new run."""
     validation_data = None
     if isinstance(config.validation, ValidationFile):
-        path = config.validation.path
-        validation_data = DataRecord(path=path, sha256=_digest(path), rows=validation_rows)
+        validation_data = _record(config.validation, validation_rows)
     return Manifest(
         status="running",
         nncli_version=__version__,
@@ -165,7 +173,7 @@ def new_manifest(
         finished=None,
         seconds=None,
         seed=config.seed,
-        data=DataRecord(path=config.data.path, sha256=_digest(config.data.path), rows=table_rows),
+        data=_record(config.data, table_rows),
         validation_data=validation_data,
         training_rows=training_rows,
         validation_rows=validation_rows,

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from nncli.data.io.input_file import InputFile
 from nncli.data.io.parquet import ParquetFormat, read_parquet
 from nncli.data.io.read_options import ReadOptions
 from nncli.errors import DataError
@@ -19,9 +20,9 @@ def test_rows_come_in_groups_with_the_number_of_the_first(tmp_path: Path) -> Non
 
 def test_a_stream_is_read_as_the_file_is(tmp_path: Path) -> None:
     pl.DataFrame({"x": [1, None]}).write_parquet(tmp_path / "t.parquet")
-    (of_file,) = ParquetFormat().read_file(tmp_path / "t.parquet", ReadOptions())
+    (of_file,) = ParquetFormat().read_file(InputFile.of(tmp_path / "t.parquet"), ReadOptions())
     stream = BytesIO((tmp_path / "t.parquet").read_bytes())
-    (of_stream,) = ParquetFormat().read_stream(stream, None, ReadOptions())
+    (of_stream,) = ParquetFormat().read_stream(stream, InputFile.of(None), ReadOptions())
     assert of_file.frame.equals(of_stream.frame)
 
 

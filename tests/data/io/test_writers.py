@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from nncli.data.io.csv.writer import DelimitedSink
 from nncli.data.io.formats import Format
-from nncli.data.io.readers import read_table
 from nncli.data.io.sinks import ColumnCheck
 from nncli.data.io.writers import open_sink, write_table
+from nncli.data.sources.readers import read_table
 from nncli.errors import DataError, Location, NncliError, UsageError
 from nncli.utils.atomic_files import write_text
 from tests.data.io.support import FRAME, NAMES, texts

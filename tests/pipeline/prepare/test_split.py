@@ -162,7 +162,7 @@ def split_with_file(
             "validation": {"path": str(folder / "v.csv")},
         }
     )
-    table = load_table(config, config.data.path, scratch, all_columns=all_columns)
+    table = load_table(config, config.data, scratch, all_columns=all_columns)
     rng = RandomStreams.of(0).split
     split = split_table(config, table, "regression", rng, scratch, all_columns=all_columns)
     return [split.training_store, split.validation_store]

@@ -55,7 +55,7 @@ def plan(folder: Path, seconds: float, measured: Measurement = MEASURED, **keys:
     config = Config.model_validate({"data": {"path": str(folder / "t.csv"), "target": "y"}, **keys})
     limit = TimeLimit(seconds, start=0.0, clock=lambda: 0.0)
     with Scratch() as scratch:
-        table = load_table(config, config.data.path, scratch)
+        table = load_table(config, config.data, scratch)
         return plan_within(limit, config, table, 0.1, lambda *of: measured)
 
 

@@ -12,9 +12,9 @@ from nncli.data.io.csv.reader import read_delimited
 from nncli.data.io.csv.writer import DelimitedSink
 from nncli.data.io.file_format import FileFormat
 from nncli.data.io.formats import suffix_of
+from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.io.sinks import ColumnCheck, Sink, Writable
-from nncli.data.io.streams import is_stream, name_of
 from nncli.data.table import Table
 
 SEPARATORS = {".csv": COMMA, ".tsv": TAB}
@@ -31,10 +31,12 @@ class CsvFormat(FileFormat):
         """True: any text may be CSV, so this format is asked last."""
         return True
 
-    def read_stream(self, stream: IO[bytes], path: Path | None, options: ReadOptions) -> Iterator[Table]:
+    def read_stream(self, stream: IO[bytes], file: InputFile, options: ReadOptions) -> Iterator[Table]:
         """Yield a table for each block of text."""
-        workers = 0 if is_stream(path) else PARSERS
-        return read_delimited(stream, name_of(path), options, default_separator=separator_of(path), workers=workers)
+        workers = 0 if file.is_stream else PARSERS
+        return read_delimited(
+            stream, file.name, options, default_separator=separator_of(file.pure_path), workers=workers
+        )
 
     @contextmanager
     def open_sink(self, file: Writable, path: Path | None, *, escape_formulas: bool = False) -> Iterator[Sink]:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 
 from nncli.data.io.csv.writer import PLAIN_NUMBER, escape_formulas
-from nncli.data.io.readers import read_table
 from nncli.data.io.writers import open_sink
+from nncli.data.sources.readers import read_table
 from tests.data.io.support import NAMES, texts
 
 BEGINNINGS = ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"]

@@ -1,4 +1,4 @@
-"""Read a table: CSV, TSV, Parquet or JSON lines, whole or in chunks.
+"""Read a table from wherever it is, whole or in chunks.
 
 In CSV every column is text and cells are not changed: 007 stays 007. Parquet and JSON lines keep their types. Text that
 equals one of the missing values becomes null; the empty cell is the text "". Further parsing is in nncli/data/columns
@@ -7,31 +7,32 @@ and nncli/data/encoders.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import polars
 
 from nncli.data.dialect import CsvDialect
-from nncli.data.io.formats import Format, detect_format, format_of
+from nncli.data.io.formats import Format
 from nncli.data.io.prefetch import prefetch
 from nncli.data.io.read_options import ANY_DIALECT, BLOCK_BYTES, NumericColumns, ReadOptions
-from nncli.data.io.streams import is_stream, open_input
+from nncli.data.sources.open import open_reader
+from nncli.data.sources.reader import TableReader
+from nncli.data.sources.table_source import TableLocation, as_source
 from nncli.data.table import Table
 
 CHUNK_ROWS = 65_536
 
 
 def read_table(
-    path: Path | None,
+    location: TableLocation | None,
     *,
     format: Format | None = None,  # noqa: A002
     missing_values: Sequence[str] = (),
     dialect: CsvDialect = ANY_DIALECT,
     training_dialect: CsvDialect | None = None,
 ) -> Table:
-    """Read the whole table of `path` (None: standard input), which may have no rows.
+    """Read the whole table at `location` (None: standard input), which may have no rows.
 
     The columns of JSON lines are all keys in the order they first appear. `dialect` is what the user configured;
     `training_dialect` is that of the table a model was trained on, and decides what `dialect` leaves open.
@@ -40,7 +41,8 @@ def read_table(
         DataError: the file cannot be read, or is not a table.
         UsageError: `format` is None and the file name does not tell the format.
     """
-    tables = list(read_pieces(path, format, ReadOptions(dialect, training_dialect, tuple(missing_values))))
+    reader = open_reader(as_source(location), format)
+    tables = list(read_pieces(reader, ReadOptions(dialect, training_dialect, tuple(missing_values))))
     if len(tables) == 1:
         return tables[0]
     notes = tuple(note for table in tables for note in table.notes)
@@ -48,7 +50,7 @@ def read_table(
 
 
 def read_chunks(
-    path: Path | None,
+    location: TableLocation | None,
     *,
     format: Format | None = None,  # noqa: A002
     missing_values: Sequence[str] = (),
@@ -58,7 +60,9 @@ def read_chunks(
     rows: int = CHUNK_ROWS,
     block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[Table]:
-    """Yield `path` (None: standard input) in chunks of at most `rows` rows; at least one chunk, which may be empty.
+    """Yield the table at `location` (None: standard input) in chunks of at most `rows` rows.
+
+    There is at least one chunk, which may be empty.
 
     Memory does not grow with the table. The cells are those of `read_table`. In JSON lines the columns and types are
     those of the chunk: a key may be an integer in one chunk and a float in the next. `numbers` are columns that are
@@ -75,25 +79,16 @@ def read_chunks(
         rows=rows,
         block_bytes=block_bytes,
     )
-    return read_pieces(path, format, options)
+    return read_pieces(open_reader(as_source(location), format), options)
 
 
-def read_pieces(path: Path | None, chosen: Format | None, options: ReadOptions) -> Iterator[Table]:
-    """Yield the tables of any format."""
-    tables = read_format(path, chosen, options)
-    for table in tables if is_stream(path) else prefetch(tables):
+def read_pieces(reader: TableReader, options: ReadOptions) -> Iterator[Table]:
+    """Yield the tables of a reader, none of more than `options.rows` rows."""
+    tables = reader.read(options)
+    for table in tables if reader.is_read_once else prefetch(tables):
         if options.rows is None or len(table) <= options.rows:
             yield table
             continue
         for start in range(0, len(table), options.rows):
             part = table.part(start, start + options.rows)
             yield replace(part, notes=()) if start else part
-
-
-def read_format(path: Path | None, chosen: Format | None, options: ReadOptions) -> Generator[Table]:
-    """Yield the tables that the reader of the format yields."""
-    if path is not None and not is_stream(path):
-        yield from (chosen or format_of(path)).load().read_file(path, options)
-        return
-    with open_input(path) as (head, stream):
-        yield from (chosen or detect_format(head)).load().read_stream(stream, path, options)

@@ -1,0 +1,54 @@
+"""User names, passwords and tokens in URLs: removed from what is recorded, kept in memory for the connection.
+
+A specification holds a URL without them, so they reach no run, log, report or message. Only what opens the connection
+asks for them, by `with_credentials`.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import SplitResult, urlsplit
+
+LOGIN = re.compile(
+    r"user(name)?|uid|pass(word|wd)?|pwd|ssl_?password|(.*[_-])?(token|secret|api_?key|key)", re.IGNORECASE
+)
+"""Parameters of a URL that log in."""
+SIGNATURE = re.compile(r"sig|signature|x-(amz|goog)-signature", re.IGNORECASE)
+"""Parameters of a URL that was signed by Azure, S3 or Google; the other parameters belong to the signature."""
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://\S")
+
+_full_urls: dict[str, str] = {}
+"""The URL as it was given, by the URL without credentials."""
+
+
+def without_credentials(path: str) -> str:
+    """The path or URL without user name, password and signature, which are remembered for `with_credentials`."""
+    if not URL.match(path):
+        return path
+    url = split_url(path)
+    if url is None:
+        return path
+    host = url.netloc.rpartition("@")[2]
+    pairs = url.query.split("&") if url.query else []
+    names = [pair.partition("=")[0] for pair in pairs]
+    if any(SIGNATURE.fullmatch(name) for name in names):
+        pairs = names = []
+    query = "&".join(pair for pair, name in zip(pairs, names, strict=True) if not LOGIN.fullmatch(name))
+    if (host, query) == (url.netloc, url.query):
+        return path
+    public = f"{url.scheme}://{host}{url.path}" + (f"?{query}" if query else "")
+    _full_urls[public] = path
+    return public
+
+
+def with_credentials(path: str) -> str:
+    """The URL as it was last given in this process, with its credentials if it had any."""
+    return _full_urls.get(path, path)
+
+
+def split_url(path: str) -> SplitResult | None:
+    """The parts of a URL; None if it is not valid."""
+    try:
+        return urlsplit(path)
+    except ValueError:
+        return None

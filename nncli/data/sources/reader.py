@@ -1,0 +1,79 @@
+"""The interface of a table that can be read, wherever it is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator
+from pathlib import Path
+from typing import NamedTuple
+
+from nncli.data.io.read_options import ReadOptions
+from nncli.data.table import Table
+
+
+class FileChecksum(NamedTuple):
+    """The SHA-256 of the bytes of a file, with the name of the file."""
+
+    name: str
+    sha256: str
+
+
+class Checksum(NamedTuple):
+    """The SHA-256 of the bytes of a table (of its rows, for a query), and of each file if there are several.
+
+    `sha256` is None for a pipe, which cannot be read again.
+    """
+
+    sha256: str | None
+    files: tuple[FileChecksum, ...] = ()
+
+
+class TableReader(ABC):
+    """Reads a table. A subclass for each kind of source is named in open.py."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What messages call the table."""
+
+    @property
+    def is_columnar(self) -> bool:
+        """Whether columns have types, and few rows can be read without reading the others."""
+        return False
+
+    @property
+    def is_read_once(self) -> bool:
+        """Whether the table can be read only once, such as a pipe."""
+        return False
+
+    @property
+    def needs_copy(self) -> bool:
+        """Whether a table that is read more than once is copied first: it is far away, or may change."""
+        return False
+
+    @abstractmethod
+    def read(self, options: ReadOptions) -> Generator[Table]:
+        """Yield the tables of the source, one after the other; at least one, if of no rows.
+
+        Raises:
+            DataError: the table cannot be read.
+            UsageError: the source does not say which table is meant, or how to read it.
+        """
+
+    @abstractmethod
+    def checksum(self) -> Checksum:
+        """The checksum of the table.
+
+        Raises:
+            DataError: the table cannot be read.
+        """
+
+    def copy_to(self, folder: Path) -> TableReader:
+        """Copy the table into files in an empty folder, and return a reader of them that can be pickled.
+
+        Only for readers that need it; the reader of the copy has the same name and checksum.
+
+        Raises:
+            DataError: the table cannot be read.
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs no copy")

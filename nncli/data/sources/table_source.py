@@ -1,0 +1,87 @@
+"""Where a table is, as the user names it: a file, several files, a database or a URL."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import AfterValidator, Field
+
+from nncli.data.sources.credentials import without_credentials
+from nncli.spec import PathText, Spec, StrictStr
+
+STANDARD_INPUT = "-"
+SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+LOCAL_DATABASES = ("sqlite", "duckdb")
+"""Schemes of databases that are one local file: sqlite:///file.db is relative, sqlite:////folder/file.db is not."""
+
+SourcePath = Annotated[PathText, AfterValidator(without_credentials)]
+"""A path or URL. User names and passwords are removed, so no specification ever holds one; see credentials.py."""
+SheetName = Annotated[int, Field(strict=True, ge=1)] | StrictStr
+"""The sheet of a workbook: its name, or its number from 1."""
+
+
+class TableSource(Spec):
+    """Where a table is: the path of a file or folder, a pattern such as data/*.csv, a URL, or - for standard input.
+
+    `sheet` and `range` select a table in a workbook, `table` or `query` one in a database.
+    """
+
+    path: SourcePath = Field(
+        description="CSV (also compressed), TSV, Parquet or JSON lines file, relative to the configuration file."
+    )
+    sheet: SheetName | None = Field(
+        None, description="Sheet of a workbook, by name or by number from 1. Default: the only one that has a table."
+    )
+    range: StrictStr | None = Field(
+        None, description="Cells of a sheet, such as B4:H200; the first row is the header. Default: the table is found."
+    )
+    table: StrictStr | None = Field(None, description="Table of a database, such as sales or public.sales.")
+    query: StrictStr | None = Field(None, description="SELECT statement that a database answers, instead of a table.")
+
+    @property
+    def source(self) -> TableSource:
+        """The source alone, without what a subclass adds."""
+        return TableSource(**{name: getattr(self, name) for name in TableSource.model_fields})
+
+    @property
+    def scheme(self) -> str | None:
+        """The scheme of a URL in lower case, such as s3 or postgresql; None for a path."""
+        match = SCHEME.match(self.path)
+        return match.group(1).lower() if match else None
+
+    @property
+    def is_standard_input(self) -> bool:
+        """Whether the table is read from standard input."""
+        return self.path == STANDARD_INPUT
+
+    @property
+    def local_path(self) -> Path | None:
+        """The path of a local file, folder or pattern; None for standard input and URLs."""
+        return None if self.is_standard_input or self.scheme is not None else Path(self.path)
+
+    def relative_to(self, folder: Path) -> dict[str, Any]:
+        """The update of `model_copy` that makes the path absolute, which was relative to `folder`.
+
+        URLs are kept, but for those of local database files.
+        """
+        scheme = self.scheme
+        if scheme is None:
+            return {"path": os.path.normpath(folder / self.path)}  # without `..`; symbolic links are kept
+        prefix = f"{scheme}:///"
+        if scheme in LOCAL_DATABASES and self.path.lower().startswith(prefix):
+            return {"path": f"{prefix}{Path(os.path.normpath(folder / self.path[len(prefix) :])).as_posix()}"}
+        return {}
+
+
+TableLocation: TypeAlias = TableSource | str | os.PathLike[str]
+"""A table source, or its path."""
+
+
+def as_source(location: TableLocation | None) -> TableSource:
+    """The source of a path or URL; None is standard input."""
+    if isinstance(location, TableSource):
+        return location
+    return TableSource(path=STANDARD_INPUT if location is None else os.fspath(location))
