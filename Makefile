@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-browser check docs docs-serve parity bench bench-default coverage lock audit reliability mutation clean
+.PHONY: train test test-browser test-sources check docs docs-serve parity bench bench-default coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -16,6 +16,11 @@ test: check
 # Reports in the system's Chromium, which must be there.
 test-browser: .venv/dev
 	$(BIN)/python -m pytest tests/browser
+
+# Tables of real servers, which the tests start on loopback and end: PostgreSQL and MariaDB from the system's packages, an
+# S3 server, a Dask cluster.
+test-sources: .venv/dev
+	$(BIN)/python -m pytest tests/services
 
 check: .venv/dev
 	$(BIN)/ruff format --check .
