@@ -1,0 +1,118 @@
+"""The files that a folder or a pattern such as data/2025-*.parquet names."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from nncli.data.io.streams import missing_file_hint
+from nncli.errors import DataError, Location, UsageError
+from nncli.text import closest_match, quote
+
+HIDDEN = (".", "_")
+"""First characters of files and folders in a folder that are no part of a table, such as _SUCCESS and .DS_Store."""
+
+
+@dataclass(frozen=True)
+class FoundFiles:
+    """The files that a path names, in the order of their names; `folder` is the part of the path without wildcards."""
+
+    folder: Path
+    files: tuple[Path, ...]
+
+
+def names_several(path: str) -> bool:
+    """Whether a path is that of a folder, or a pattern that is not the name of a file."""
+    if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises when the name is too long
+        return False
+    return glob.has_magic(path) or os.path.isdir(path)  # noqa: PTH112
+
+
+def find_files(path: str) -> FoundFiles:
+    """The files that a folder, a pattern or the path of one file names.
+
+    A folder names all files in it and in its folders, without hidden ones; so does a folder that a pattern matches.
+    In a pattern ** stands for any number of folders.
+
+    Raises:
+        DataError: the path names no file.
+        UsageError: the pattern matches both files and folders.
+    """
+    if not names_several(path):
+        return FoundFiles(Path(path).parent, (Path(path),))
+    if not glob.has_magic(path) or os.path.isdir(path):  # noqa: PTH112
+        folder, files = Path(path), [*_files_in(Path(path))]
+        if not files:
+            hint = "Name another folder, or a file. Names that begin with . or _ do not count."
+            raise DataError("there is no file in the folder", location=Location(source=path), hint=hint)
+    else:
+        folder, files = _fixed_folder(path), [*_matches(path)]
+    return FoundFiles(folder, tuple(sorted(files, key=lambda file: file.parts)))
+
+
+def _files_in(folder: Path, parents: frozenset[str] = frozenset()) -> Iterator[Path]:
+    """The files in a folder and its folders; a symbolic link to a folder that it is in is not followed."""
+    parents |= {os.path.realpath(folder)}
+    try:
+        entries = [*folder.iterdir()]
+    except OSError as error:
+        raise DataError(
+            f"the folder cannot be read: {error.strerror or error}", location=Location(source=str(folder))
+        ) from error
+    for entry in entries:
+        if entry.name.startswith(HIDDEN):
+            continue
+        if not entry.is_dir():
+            yield entry
+        elif os.path.realpath(entry) not in parents:
+            yield from _files_in(entry, parents)
+
+
+def _fixed_folder(pattern: str) -> Path:
+    """The folder in which a pattern begins to match."""
+    parts = PurePath(pattern).parts
+    fixed = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+    return Path(*parts[:fixed])
+
+
+def _matches(pattern: str) -> Iterator[Path]:
+    """The files that match a pattern, or those in the folders that match it."""
+    fixed = len(_fixed_folder(pattern).parts)
+    wanted = {part[0] for part in PurePath(pattern).parts[fixed:]}
+    hidden = tuple(first for first in HIDDEN if first not in wanted)  # unless a part of the pattern begins so
+    found_by_name = (Path(match) for match in glob.iglob(pattern, recursive=True))  # noqa: PTH207 - not into .folders
+    matches = [match for match in found_by_name if not any(part.startswith(hidden) for part in match.parts[fixed:])]
+    folders = [match for match in matches if match.is_dir()]
+    files = [match for match in matches if not match.is_dir()]
+    if files and "**" in PurePath(pattern).parts:
+        folders = []  # ** matches each folder on the way to the files
+    if files and folders:
+        raise UsageError(
+            f"the pattern matches files, such as {quote(files[0])}, and folders, such as {quote(folders[0])}",
+            location=Location(source=pattern),
+            hint="Name one kind: *.csv matches files that end in .csv, */ matches folders.",
+        )
+    found = files or [file for folder in folders for file in _files_in(folder)]
+    if not found:
+        raise DataError("no file matches the pattern", location=Location(source=pattern), hint=_near(pattern))
+    yield from dict.fromkeys(found)
+
+
+def _near(pattern: str) -> str:
+    """The hint for a pattern that matches nothing: a similar ending of files in the folder, or a similar folder."""
+    folder = _fixed_folder(pattern)
+    if not folder.is_dir():
+        return missing_file_hint(folder) if folder.parent.is_dir() else f"There is no folder {quote(folder)}."
+    endings = Counter("".join(file.suffixes) for file in _files_in(folder) if file.suffix)
+    if not endings:
+        return f"There are no files in {quote(folder)}."
+    ending = "".join(PurePath(pattern).suffixes)
+    near = closest_match(ending, endings) if ending and not glob.has_magic(ending) else None
+    if near is not None and near != ending:
+        return f"Did you mean {quote(pattern.removesuffix(ending) + near)}?"
+    common, count = endings.most_common(1)[0]
+    return f"{quote(folder)} has {count:,} file{'s' * (count > 1)} that end{'s' * (count == 1)} in {common}."
