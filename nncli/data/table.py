@@ -21,7 +21,8 @@ class Table:
     """A frame, the name of its `source`, and the number of its first data row (the header is not a row).
 
     `numbers` (rows,) are the row numbers in the source, if rows were selected from a larger table. `dialect` is the
-    format of numbers in columns of text; `notes` are messages for the user about how the table was read.
+    format of numbers in columns of text; `notes` are messages for the user about how the table was read. `details` of
+    the first table of a source say the same of every table, such as ("separator", ";") and ("sheet", "Sales").
     """
 
     frame: pl.DataFrame
@@ -30,6 +31,7 @@ class Table:
     numbers: RowIndices | None = None
     dialect: CsvDialect = PLAIN_NUMBERS
     notes: tuple[str, ...] = ()
+    details: tuple[tuple[str, str | int], ...] = ()
 
     def __len__(self) -> int:
         return self.frame.height

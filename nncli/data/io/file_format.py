@@ -27,6 +27,14 @@ class FileFormat(ABC):
     def detects(self, head: bytes) -> bool:
         """Whether a stream that begins with these four bytes (or fewer) is of this format."""
 
+    def count_rows(self, file: InputFile) -> int | None:
+        """The number of rows of a regular file, if it is stored in the file.
+
+        Raises:
+            DataError: the file cannot be read, or is not of this format.
+        """
+        return None
+
     def read_file(self, file: InputFile, options: ReadOptions) -> Iterator[Table]:
         """Yield the tables of a regular file; at least one, if of no rows.
 

@@ -38,6 +38,12 @@ class ParquetFormat(FileFormat):
         """Whether the stream begins with the magic bytes of Parquet."""
         return head == PARQUET_MAGIC
 
+    def count_rows(self, file: InputFile) -> int:
+        """The number of rows, from the metadata at the end of the file."""
+        assert file.path is not None, "standard input is read as a stream"
+        with translate_os_errors(file.path):
+            return count_parquet_rows(file.path, file.name)
+
     def read_file(self, file: InputFile, options: ReadOptions) -> Iterator[Table]:
         """Yield the tables of a file, `options.rows` rows at a time, or one table of all rows."""
         assert file.path is not None, "standard input is read as a stream"
@@ -68,19 +74,51 @@ def read_parquet(path: Path, source: str, rows: int | None) -> Iterator[tuple[in
     Raises:
         DataError: the file is not a Parquet file, or it is damaged.
     """
-    with path.open("rb") as file:
-        if (head := file.read(len(PARQUET_MAGIC))) != PARQUET_MAGIC:
-            raise DataError(
-                "this is not a Parquet file" if head else "the file is empty",
-                location=Location(source=source),
-                hint="If it is text, name it .csv, .tsv or .jsonl, or set its format." if head else None,
-            )
-    try:
-        # No glob patterns in the name, and no columns from the names of folders.
-        scan = polars.scan_parquet(path, glob=False, hive_partitioning=False)
-        count = scan.select(polars.len()).collect().item()
+    _check_magic(path, source)
+    with _translate_polars_errors(source):
+        scan = _scan(path)
+        count = _length(scan)
         for first in range(0, max(count, 1), rows or max(count, 1)):
             yield first + 1, (scan if rows is None else scan.slice(first, rows)).collect()
+
+
+def count_parquet_rows(path: Path, source: str) -> int:
+    """The number of rows, which is stored in the file.
+
+    Raises:
+        DataError: the file is not a Parquet file, or it is damaged.
+    """
+    _check_magic(path, source)
+    with _translate_polars_errors(source):
+        return _length(_scan(path))
+
+
+def _scan(path: Path) -> polars.LazyFrame:
+    """The rows of a file, with no glob patterns in its name, and no columns from the names of folders."""
+    return polars.scan_parquet(path, glob=False, hive_partitioning=False)
+
+
+def _length(scan: polars.LazyFrame) -> int:
+    return int(scan.select(polars.len()).collect().item())
+
+
+def _check_magic(path: Path, source: str) -> None:
+    """Raise a DataError if a file does not begin as Parquet does."""
+    with path.open("rb") as file:
+        head = file.read(len(PARQUET_MAGIC))
+    if head != PARQUET_MAGIC:
+        raise DataError(
+            "this is not a Parquet file" if head else "the file is empty",
+            location=Location(source=source),
+            hint="If it is text, name it .csv, .tsv or .jsonl, or set its format." if head else None,
+        )
+
+
+@contextmanager
+def _translate_polars_errors(source: str) -> Iterator[None]:
+    """Translate errors of Polars about a file to DataErrors."""
+    try:
+        yield
     except POLARS_ERRORS as error:
         reraise_out_of_memory(error)
         raise DataError(

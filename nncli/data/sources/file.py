@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
 
 from nncli.data.io.formats import Format, detect_format, format_of
 from nncli.data.io.input_file import InputFile
@@ -46,15 +46,26 @@ class FileReader(TableReader):
         assert path is not None, "standard input has no name"
         return self.given or format_of(path)
 
+    def count_rows(self) -> int | None:
+        """The number of rows, if the format stores it."""
+        return None if self.is_read_once else self.format.load().count_rows(self.file)
+
     def read(self, options: ReadOptions) -> Generator[Table]:
         """Yield the tables that the reader of the format yields."""
         if not self.is_read_once:
-            yield from self.format.load().read_file(self.file, options)
+            yield from _with_format(self.format, self.format.load().read_file(self.file, options))
             return
         with open_input(self.file.path) as (head, stream):
-            yield from (self.given or detect_format(head)).load().read_stream(stream, self.file, options)
+            found = self.given or detect_format(head)
+            yield from _with_format(found, found.load().read_stream(stream, self.file, options))
 
     def checksum(self) -> Checksum:
         """The checksum of the bytes of the file, as they are stored."""
         path = self.file.path
         return Checksum(None if path is None or self.is_read_once else digest(path))
+
+
+def _with_format(found: Format, tables: Iterator[Table]) -> Generator[Table]:
+    """The tables, with the format among the details of the first one."""
+    for i, table in enumerate(tables):
+        yield table if i else replace(table, details=(("format", found.value), *table.details))

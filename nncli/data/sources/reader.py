@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.table import Table
@@ -26,6 +26,13 @@ class Checksum(NamedTuple):
 
     sha256: str | None
     files: tuple[FileChecksum, ...] = ()
+
+
+class TableChoice(NamedTuple):
+    """The sheets of a workbook or tables of a database, where the source does not say which of them is meant."""
+
+    kind: Literal["sheet", "table"]
+    names: tuple[str, ...]
 
 
 class TableReader(ABC):
@@ -50,6 +57,22 @@ class TableReader(ABC):
     def needs_copy(self) -> bool:
         """Whether a table that is read more than once is copied first: it is far away, or may change."""
         return False
+
+    def choice(self) -> TableChoice | None:
+        """The tables of which the source says none, so that `read` refuses; None if it says which table is meant.
+
+        Raises:
+            DataError: the source cannot be opened.
+        """
+        return None
+
+    def count_rows(self) -> int | None:
+        """The number of rows, if it is known without reading them.
+
+        Raises:
+            DataError: the table cannot be read.
+        """
+        return None
 
     @abstractmethod
     def read(self, options: ReadOptions) -> Generator[Table]:

@@ -4,11 +4,15 @@ import hashlib
 import os
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.sources.file import FileReader
+from nncli.data.sources.open import open_reader
+from nncli.data.sources.readers import read_chunks, read_table
+from nncli.data.sources.table_source import as_source
 from nncli.errors import UsageError
 
 
@@ -39,3 +43,41 @@ def test_a_name_without_a_known_suffix_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t").write_text("a\n1\n")
     with pytest.raises(UsageError):
         list(FileReader(InputFile.of(tmp_path / "t")).read(ReadOptions()))
+
+
+@pytest.mark.parametrize(
+    ("content", "details"),
+    [
+        (b"a,b\n1,2\n3,4\n", {"encoding": "utf-8", "separator": ",", "header line": 1}),
+        (
+            b"Sales of M\xe4rz\n\nprice;amount\n1.234,5;2\n3,5;4\n",
+            {"encoding": "cp1252", "separator": ";", "decimal mark": ",", "header line": 3},
+        ),
+    ],
+)
+def test_the_first_table_of_a_text_says_how_it_was_read(
+    tmp_path: Path, content: bytes, details: dict[str, str | int]
+) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    assert dict(read_table(tmp_path / "a.csv").details) == {"format": "csv", **details}
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.jsonl"])
+def test_typed_formats_name_themselves_once(tmp_path: Path, name: str) -> None:
+    frame = pl.DataFrame({"x": [1, 2, 3]})
+    (frame.write_parquet if name.endswith("parquet") else frame.write_ndjson)(tmp_path / name)
+    first, *others = read_chunks(tmp_path / name, rows=2)
+    assert dict(first.details) == {"format": name[2:]}
+    assert others
+
+
+def test_the_rows_of_a_file_are_counted_only_where_that_is_cheap(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"x": [1, 2, 3]})
+    frame.write_parquet(tmp_path / "a.parquet")
+    frame.write_csv(tmp_path / "a.csv")
+    counts = [open_reader(as_source(tmp_path / name)).count_rows() for name in ("a.parquet", "a.csv")]
+    assert counts == [3, None]
+
+
+def test_a_file_is_one_table(tmp_path: Path) -> None:
+    assert open_reader(as_source(tmp_path / "a.csv")).choice() is None

@@ -46,9 +46,10 @@ MIN_ROWS = 10
 class Layout:
     """Where the rows of a file begin, and what their cells are.
 
-    `names` are those of the columns. A record has `width` cells, of which those without a name are empty. The rows
-    begin at byte `start` of the text, on line `line`. `begins_with_values`: the first column holds numbers or dates.
-    `first_length` is the number of characters of the longest cell in the first column.
+    `names` are those of the columns, on line `header_line` (None: there is no header). A record has `width` cells, of
+    which those without a name are empty. The rows begin at byte `start` of the text, on line `line`.
+    `begins_with_values`: the first column holds numbers or dates. `first_length` is the number of characters of the
+    longest cell in the first column.
     `is_spaced`: there are blank lines between rows.
     """
 
@@ -61,6 +62,7 @@ class Layout:
     is_spaced: bool
     header_cells: tuple[str, ...]
     notes: tuple[str, ...]
+    header_line: int | None = None
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,7 @@ def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: 
         sample.is_spaced(at),
         remembered,
         tuple(notes),
+        sample.line(at),
     )
 
 

@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 import polars
 
 from nncli.data.columns.parsing import exact_numbers, may_be_class_ids
-from nncli.data.dialect import CsvDialect
+from nncli.data.dialect import AUTO, CsvDialect
 from nncli.data.io.csv.blocks import (
     Block,
     blocks,
@@ -76,6 +76,7 @@ def read_delimited(
     layout = find_layout(text, source, dialect, options.training_dialect)
     dialect = dialect.model_copy(update={"header_cells": layout.header_cells})
     notes = (*notes, *layout.notes)
+    details = _details(encoding, dialect, layout)
     parser = _BlockParser(source, dialect, options, layout, old_mac=text.old_mac)
     text.read(layout.start)
     repair = QuoteRepair(dialect.separator, layout.width)
@@ -88,13 +89,25 @@ def read_delimited(
         row = parser.row
         cells = parser.cells(block, attempt)
         if cells.height:
-            yield Table(cells, source, row, dialect=dialect, notes=notes)
+            yield Table(cells, source, row, dialect=dialect, notes=notes, details=details)
             notes = ()
     if text.encoding not in (encoding, UTF8):
         notes = (*notes, f"{source}: read with encoding {text.encoding}")
     notes += tuple(f"{source}: {note}" for note in (*parser.repairs.notes, *footer.notes))
     if parser.row == 1 or notes:
-        yield Table(parser.header.no_rows(), source, parser.row, dialect=dialect, notes=notes)
+        yield Table(parser.header.no_rows(), source, parser.row, dialect=dialect, notes=notes, details=details)
+
+
+def _details(encoding: str, dialect: CsvDialect, layout: Layout) -> tuple[tuple[str, str | int], ...]:
+    """How a text was read: the marks of numbers only where they are not the usual ones."""
+    details: dict[str, str | int | None] = {
+        "encoding": UTF8 if encoding == AUTO else encoding,  # ASCII so far
+        "separator": dialect.separator,
+        "decimal mark": None if dialect.decimal == "." else dialect.decimal,
+        "thousands separator": dialect.thousands,
+        "header line": "none" if layout.header_line is None else layout.header_line,
+    }
+    return tuple((name, value) for name, value in details.items() if value is not None)
 
 
 class _BlockParser:
