@@ -23,6 +23,7 @@ from nncli.cli.source_options import CellRange, Query, Sheet, source_of
 from nncli.data.io.formats import Format
 
 if TYPE_CHECKING:
+    from nncli.commands.predict import AnswerOptions
     from nncli.data.sources.table_source import TableSource
     from nncli.ensemble import AnyModel
 
@@ -95,45 +96,49 @@ def predict(
     nncli predict runs/penguins new.csv -o for-excel.csv --keep name --escape-formulas
     cat new.csv | nncli predict runs/penguins - > predictions.csv
     """
-    from nncli.cli.errors_file import check_errors_file
     from nncli.cli.signals import interrupt_at_once
-    from nncli.cli.standard_streams import check_standard_output
+    from nncli.commands.predict import AnswerOptions
     from nncli.runs.run import Run
-    from nncli.utils.atomic_files import check_not_input, check_overwrite
     from nncli.utils.logs import log_duration
 
     interrupt_at_once()
-    target = None if output == "-" else Path(output)
     source = source_of(data, sheet, cells, input_table, query)
+    options = AnswerOptions(proba, tuple(keep or ()), on_error.value, format, escape_formulas)
+    target = None if output == "-" else Path(output)
+    _check_target(source, target, errors, force=force)
+    with log_duration(f"loading {run}"):
+        model = Run.open(run).load_model()
+    _predict(model, source, target, options, errors, force=force, quiet=quiet)
+
+
+def _check_target(source: TableSource, target: Path | None, errors: Path | None, *, force: bool) -> None:
+    """Raise an error before any work is done if the output or the file of errors cannot be written."""
+    from nncli.cli.errors_file import check_errors_file
+    from nncli.cli.standard_streams import check_standard_output
+    from nncli.utils.atomic_files import check_not_input, check_overwrite
+
     if target is not None:
-        check_overwrite(target, force=force)  # before any work is done
+        check_overwrite(target, force=force)
     else:
         check_standard_output()
     check_not_input(source.local_path, target)
     if errors is not None:
         check_errors_file(errors, source.local_path, target, force=force)
-    with log_duration(f"loading {run}"):
-        model = Run.open(run).load_model()
-    _predict(model, source, target, format, proba, keep or [], force, escape_formulas, on_error, errors, quiet)
 
 
 def _predict(
     model: AnyModel,
     source: TableSource,
     target: Path | None,
-    output_format: Format | None,
-    proba: bool,
-    keep: list[str],
-    force: bool,
-    escape_formulas: bool,
-    on_error: OnError,
+    options: AnswerOptions,
     errors: Path | None,
+    *,
+    force: bool,
     quiet: bool,
 ) -> None:
-    """Read `source` chunk by chunk and write the predictions to `target`; None is stdout."""
+    """Predict the rows of `source` into `target`; None is standard output."""
     from nncli.cli.console import announce_input, echo_err
-    from nncli.commands.predict import open_errors, predict_chunks
-    from nncli.data.io.writers import open_sink
+    from nncli.commands.predict import predict_to_file
 
     if source.is_standard_input:
         announce_input("a table")
@@ -142,18 +147,4 @@ def _predict(
         if not quiet:
             echo_err(f"note: {note}")
 
-    with open_errors(errors, on_error.value, force=force) as on_invalid:
-        frames = predict_chunks(
-            model,
-            source,
-            proba=proba,
-            keep=keep,
-            on_error=on_error.value,
-            on_invalid=on_invalid,
-            on_note=print_note,
-        )
-        first = next(frames)  # an error in the first rows shows before a file is created
-        with open_sink(target, format=output_format, force=force, escape_formulas=escape_formulas) as sink:
-            sink.write(first)
-            for frame in frames:
-                sink.write(frame)
+    predict_to_file(model, source, target, options, force=force, errors=errors, on_note=print_note)

@@ -101,7 +101,7 @@ def evaluate_data(
         with log_duration("predicting"), np.errstate(all="ignore"):
             predictions, labeled, _, invalid = predict_valid(model, labeled, on_error, model.predict)
         for cells in (*found, invalid):
-            counts.add(cells)
+            counts += InvalidCounts.of(cells)
             if on_invalid is not None:
                 on_invalid(cells.frame)
     if not len(labeled):

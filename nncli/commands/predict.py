@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar, get_args
 
@@ -38,6 +40,35 @@ if TYPE_CHECKING:
 OnNote: TypeAlias = Callable[[str], object]
 OnInvalid: TypeAlias = Callable[[pl.DataFrame], object]
 """Called with the invalid cells of each chunk: the number of the row, the column, the value and the reason."""
+OnSummary: TypeAlias = Callable[["PredictionSummary"], object]
+
+
+@dataclass(frozen=True)
+class AnswerOptions:
+    """What is predicted for a table, and how it is written; the options of `predict_chunks` and `open_sink`."""
+
+    proba: bool = False
+    keep: tuple[str, ...] = ()
+    on_error: OnError = "fail"
+    format: Format | None = None
+    escape_formulas: bool = False
+
+
+@dataclass(frozen=True)
+class PredictionSummary:
+    """Counts of the rows of one or several tables, of their anomalies and of their invalid cells."""
+
+    rows: int = 0
+    anomalies: Anomalies = field(default_factory=Anomalies)
+    invalid: InvalidCounts = field(default_factory=InvalidCounts)
+
+    def __add__(self, other: PredictionSummary) -> PredictionSummary:
+        return PredictionSummary(self.rows + other.rows, self.anomalies + other.anomalies, self.invalid + other.invalid)
+
+    def notes(self, on_error: OnError) -> list[str]:
+        """A line on the invalid cells and one on the anomalies, where there are any."""
+        return [note for note in (self.invalid.note(on_error), self.anomalies.note) if note is not None]
+
 
 PREDICTORS = 2
 """Threads that predict blocks of a file, while other threads read and write."""
@@ -121,6 +152,44 @@ def open_errors(path: Path | None, on_error: OnError, *, force: bool = False) ->
         yield sink.write
 
 
+def predict_to_file(
+    model: AnyModel,
+    source: TableSource,
+    target: Path | None,
+    options: AnswerOptions = AnswerOptions(),
+    *,
+    force: bool = False,
+    errors: Path | None = None,
+    on_note: OnNote | None = None,
+    on_summary: OnSummary | None = None,
+    on_chunk: Callable[[], object] | None = None,
+    predictors: int | None = None,
+) -> None:
+    """Predict every row of a table, chunk by chunk, into the file `target`; None is standard output.
+
+    `on_chunk` is called after each chunk, before the file appears. The other arguments are those of `predict_chunks`
+    and `open_errors`.
+    """
+    with open_errors(errors, options.on_error, force=force) as on_invalid:
+        frames = predict_chunks(
+            model,
+            source,
+            proba=options.proba,
+            keep=options.keep,
+            on_error=options.on_error,
+            on_invalid=on_invalid,
+            on_note=on_note,
+            on_summary=on_summary,
+            predictors=predictors,
+        )
+        first = next(frames)  # an error in the first rows shows before a file is created
+        with open_sink(target, format=options.format, force=force, escape_formulas=options.escape_formulas) as sink:
+            for frame in chain([first], frames):
+                sink.write(frame)
+                if on_chunk is not None:
+                    on_chunk()
+
+
 def predict_chunks(
     model: AnyModel,
     location: TableLocation | None,
@@ -131,6 +200,8 @@ def predict_chunks(
     on_error: OnError = "fail",
     on_invalid: OnInvalid | None = None,
     on_note: OnNote | None = None,
+    on_summary: OnSummary | None = None,
+    predictors: int | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Predict every row of a table, or of the standard input if `location` is None, in order.
 
@@ -139,7 +210,8 @@ def predict_chunks(
 
     A cell of a numeric or date column that cannot be read is an error; with `on_error` missing it is a missing cell,
     with skip its row is left out. `on_invalid` is called with such cells. `on_note` is called with every note on the
-    reading, and after the last row with notes on invalid cells and on anomalies, such as unseen categories.
+    reading, and after the last row with notes on invalid cells and on anomalies, such as unseen categories; instead of
+    these, `on_summary` is called with the counts. `predictors` threads predict at a time, by default two.
 
     Raises:
         UsageError: `proba` for a regression model.
@@ -155,7 +227,8 @@ def predict_chunks(
         numbers=model.numeric.difference(keep),
         block_bytes=block_bytes(model),
     )
-    workers = 0 if open_reader(as_source(location), format).is_read_once else PREDICTORS
+    if open_reader(as_source(location), format).is_read_once:
+        predictors = 0
     yield from predict_tables(
         model,
         tables,
@@ -164,7 +237,8 @@ def predict_chunks(
         on_error=on_error,
         on_invalid=on_invalid,
         on_note=on_note,
-        workers=workers,
+        on_summary=on_summary,
+        workers=PREDICTORS if predictors is None else predictors,
     )
 
 
@@ -184,25 +258,28 @@ def predict_tables(
     on_error: OnError = "fail",
     on_invalid: OnInvalid | None = None,
     on_note: OnNote | None = None,
+    on_summary: OnSummary | None = None,
     workers: int = 0,
 ) -> Iterator[pl.DataFrame]:
-    """Predict the chunks of a table; for `workers` see `prefetch_map`."""
+    """Predict the chunks of a table; for `workers` see `prefetch_map`, for the rest `predict_chunks`."""
     check_on_error(on_error)
     on_note, on_invalid = on_note or (lambda _: None), on_invalid or (lambda _: None)
-    anomalies, counts, n_chunks, n_rows = Anomalies(), InvalidCounts(), 0, 0
+    summary, n_chunks = PredictionSummary(), 0
 
     def work(table: Table) -> PredictedFrame:
         return predict_frame(model, table, proba=proba, keep=keep, on_error=on_error)
 
     with log_duration("reading, predicting and writing") as stage:
         for _, predicted in prefetch_map(_report_notes(tables, on_note), work, workers):
-            anomalies, n_chunks, n_rows = anomalies + predicted.anomalies, n_chunks + 1, n_rows + len(predicted.frame)
+            summary, n_chunks = summary + predicted.summary, n_chunks + 1
             if len(predicted.invalid):
-                counts.add(predicted.invalid)
                 on_invalid(predicted.invalid.frame)
             yield predicted.frame
-        stage.details.append(f"{n_rows:,} rows in {n_chunks:,} chunk{'' if n_chunks == 1 else 's'}")
-    for note in filter(None, (counts.note(on_error), anomalies.note)):
+        stage.details.append(f"{summary.rows:,} rows in {n_chunks:,} chunk{'' if n_chunks == 1 else 's'}")
+    if on_summary is not None:
+        on_summary(summary)
+        return
+    for note in summary.notes(on_error):
         on_note(note)
 
 
@@ -226,6 +303,11 @@ class PredictedFrame(NamedTuple):
     frame: pl.DataFrame
     anomalies: Anomalies
     invalid: InvalidCells
+
+    @property
+    def summary(self) -> PredictionSummary:
+        """The counts of the table."""
+        return PredictionSummary(len(self.frame), self.anomalies, InvalidCounts.of(self.invalid))
 
 
 def predict_frame(

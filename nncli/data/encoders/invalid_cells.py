@@ -78,17 +78,21 @@ class InvalidCells:
         return replace(table, frame=table.frame.with_columns(columns))
 
 
-@dataclass
+@dataclass(frozen=True)
 class InvalidCounts:
-    """Counts of the invalid cells of a table and of their rows, added up chunk by chunk."""
+    """Counts of the invalid cells of a table by column, and of their rows. Those of its chunks add up to the total."""
 
     rows: int = 0
     columns: Counter[str] = field(default_factory=Counter)
 
-    def add(self, cells: InvalidCells) -> None:
-        """Add the cells of the next chunk."""
-        self.rows += len(np.unique(cells.positions))
-        self.columns.update(dict(cells.frame["column"].value_counts().iter_rows()))
+    @classmethod
+    def of(cls, cells: InvalidCells) -> InvalidCounts:
+        """The counts of the cells of a chunk."""
+        counts = dict(cells.frame["column"].value_counts().iter_rows()) if len(cells) else {}
+        return cls(len(np.unique(cells.positions)), Counter(counts))
+
+    def __add__(self, other: InvalidCounts) -> InvalidCounts:
+        return InvalidCounts(self.rows + other.rows, self.columns + other.columns)
 
     def note(self, on_error: OnError) -> str | None:
         """One line with the counts, or None if there are no invalid cells."""

@@ -86,9 +86,8 @@ def test_a_column_with_the_name_of_a_pattern_is_one_column() -> None:
 def test_counts_add_up_over_chunks() -> None:
     counts, found = InvalidCounts(), invalid_cells(TABLE)
     assert counts.note("skip") is None
-    counts.add(InvalidCells.none())
-    counts.add(found)
-    counts.add(found)
+    counts += InvalidCounts.of(InvalidCells.none())
+    counts += InvalidCounts.of(found) + InvalidCounts.of(found)
     assert (counts.rows, dict(counts.columns)) == (6, {"when": 4, "x": 4})
     assert counts.note("skip") == "skipped 6 rows: 8 cells could not be read ('when': 4, 'x': 4)"
     assert (
