@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nncli.data.io.formats import Format
 from nncli.data.io.input_file import InputFile
+from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
 from nncli.data.sources.file import FileReader
 from nncli.data.sources.local_copies import copy_of
 from nncli.data.sources.reader import TableReader
@@ -16,7 +17,7 @@ from nncli.data.sources.table_source import TableSource
 from nncli.errors import Location, UsageError
 from nncli.text import closest_match
 
-SCHEMES: tuple[str, ...] = ()
+SCHEMES = (*DATABASE_SCHEMES,)
 
 
 def open_reader(source: TableSource, format: Format | None = None) -> TableReader:  # noqa: A002
@@ -30,6 +31,10 @@ def open_reader(source: TableSource, format: Format | None = None) -> TableReade
 
 def open_original(source: TableSource, format: Format | None = None) -> TableReader:  # noqa: A002
     """The reader of the source itself."""
+    if source.scheme in DATABASE_SCHEMES:
+        from nncli.data.sources.database.reader import DatabaseReader
+
+        return DatabaseReader.of(source)
     if source.scheme is not None:
         near = closest_match(source.scheme, SCHEMES)
         raise UsageError(

@@ -1,0 +1,89 @@
+"""The address of a database, read from its URL, and the removal of passwords from messages of drivers."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from nncli.data.sources.credentials import LOGIN, with_credentials
+from nncli.data.sources.table_source import TableSource
+from nncli.errors import Location, UsageError
+
+
+class DatabaseKind(StrEnum):
+    """The kind of a database."""
+
+    POSTGRESQL = "postgresql"
+    MYSQL = "mysql"
+    SQLITE = "sqlite"
+    DUCKDB = "duckdb"
+
+    @property
+    def is_file(self) -> bool:
+        """Whether a database of this kind is one local file."""
+        return self in (DatabaseKind.SQLITE, DatabaseKind.DUCKDB)
+
+
+SCHEMES = {
+    "postgresql": DatabaseKind.POSTGRESQL,
+    "postgres": DatabaseKind.POSTGRESQL,
+    "mysql": DatabaseKind.MYSQL,
+    "mariadb": DatabaseKind.MYSQL,
+    "sqlite": DatabaseKind.SQLITE,
+    "duckdb": DatabaseKind.DUCKDB,
+}
+PASSWORD_VARIABLES = ("PGPASSWORD", "MYSQL_PWD")
+HIDDEN = "***"
+LONG = 5
+"""Shorter passwords are removed as whole words only: a message without the letter x cannot be read."""
+
+
+@dataclass(frozen=True)
+class DatabaseAddress:
+    """The address of a database. `url` is its URL without user and password, which is safe to show."""
+
+    kind: DatabaseKind
+    url: str
+
+    @classmethod
+    def of(cls, source: TableSource) -> DatabaseAddress:
+        """The address that a source names.
+
+        Raises:
+            UsageError: the URL of a local database has no file.
+        """
+        kind = SCHEMES[source.scheme or ""]
+        address = cls(kind, source.path)
+        if kind.is_file and not source.path.partition(":///")[2]:
+            raise UsageError(
+                "the URL names no database file",
+                location=Location(source=source.path),
+                hint=f"Write {kind}:///file.db, or {kind}:////folder/file.db for an absolute path.",
+            )
+        return address
+
+    @property
+    def file(self) -> Path:
+        """The file of a local database."""
+        return Path(self.url.partition(":///")[2])
+
+    @property
+    def full_url(self) -> str:
+        """The URL with user and password, if they were given: only for the connection, never to be shown."""
+        return with_credentials(self.url)
+
+    def without_secrets(self, message: str) -> str:
+        """A message of a driver without the passwords of the URL and the environment."""
+        secrets = [os.environ.get(name, "") for name in PASSWORD_VARIABLES]
+        parts = urlsplit(self.full_url)
+        secrets += [parts.netloc.rpartition("@")[0].partition(":")[2], parts.password or ""]
+        secrets += [value for name, value in parse_qsl(parts.query) if LOGIN.fullmatch(name) and name != "user"]
+        forms = {form for secret in secrets for form in (secret, unquote(secret)) if form}
+        for form in sorted(forms, key=len, reverse=True):
+            pattern = re.escape(form) if len(form) >= LONG else rf"(?<!\w){re.escape(form)}(?!\w)"
+            message = re.sub(pattern, HIDDEN, message)
+        return message

@@ -1,0 +1,54 @@
+"""The tables of a database: listing them, and finding the one that a source names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nncli.data.sources.database.database import DatabaseTable
+from nncli.data.sources.database.open import database_of
+from nncli.data.sources.database.retry import with_retries
+from nncli.data.sources.table_source import TableSource
+from nncli.errors import DataError, Location, UsageError
+from nncli.text import closest_match, join_quoted, quote
+
+
+def tables_of(source: TableSource) -> tuple[DatabaseTable, ...]:
+    """The tables and views of the database that a source names, in alphabetical order, with their columns.
+
+    Raises:
+        UsageError: the URL is wrong, or the driver is not installed.
+        DataError: the database cannot be read.
+    """
+
+    def read() -> tuple[DatabaseTable, ...]:
+        with database_of(source).connect() as connection:
+            return connection.tables()
+
+    return with_retries(read)
+
+
+def find_table(tables: Sequence[DatabaseTable], source: TableSource) -> DatabaseTable:
+    """The table that a source names, spelled as in the database or as in SQL.
+
+    Raises:
+        UsageError: the source names no table.
+        DataError: there is no such table; the hint names the closest match.
+    """
+    location = Location(source=source.path)
+    names = [table.name for table in tables]
+    listing = f"The tables are {join_quoted(names, max_words=20)}." if names else "The database has no tables."
+    if source.table is None:
+        raise UsageError(
+            "the database has tables, and none is named" if names else "the database has no tables",
+            location=location,
+            hint=f"Name one with --table (data.table), or write a --query (data.query). {listing}" if names else None,
+        )
+    found = next((table for table in tables if source.table in (table.name, table.sql_name)), None)
+    if found is None:
+        near = closest_match(source.table, names)
+        raise DataError(
+            f"there is no table {quote(source.table)}",
+            location=location,
+            hint=f"Did you mean {quote(near)}?" if near else listing,
+        )
+    return found

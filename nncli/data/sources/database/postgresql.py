@@ -1,0 +1,222 @@
+"""PostgreSQL, read by ADBC: the server's binary COPY becomes Arrow batches."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import polars as pl
+
+from nncli.data.sources.database.address import DatabaseAddress
+from nncli.data.sources.database.column_types import plain_columns
+from nncli.data.sources.database.database import (
+    Connection,
+    Database,
+    DatabaseColumn,
+    DatabaseConnectionError,
+    DatabaseTable,
+    check_column_names,
+    driver_required,
+)
+from nncli.data.sources.database.sql import Dialect
+from nncli.errors import DataError, Location, reraise_out_of_memory
+
+if TYPE_CHECKING:
+    from adbc_driver_manager import AdbcConnection
+
+SECONDS_TO_CONNECT = 10
+BATCH_BYTES = 4 << 20
+SETTINGS = (
+    "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    "SET LOCAL standard_conforming_strings = on",  # as the check of queries reads strings
+    # The same rows come in the same order, so that an unchanged table has the same digest.
+    "SET LOCAL synchronize_seqscans = off",
+    "SET LOCAL max_parallel_workers_per_gather = 0",
+)
+TYPE_KEY = b"POSTGRESQL:type"
+"""The key of a field's metadata for the name of its type."""
+PLAIN_TYPES = {
+    *("bool", "int2", "int4", "int8", "float4", "float8", "numeric"),
+    *("text", "varchar", "name", "char", "bytea"),
+    *("date", "timestamp", "timestamptz", "time"),
+}
+"""Types that the driver and Polars read as they are; arrays of them too."""
+CASTS = {
+    "bpchar": "{}::text",  # without the spaces that pad it
+    "money": "{}::numeric::float8",
+    "oid": "{}::int8",
+    "interval": "extract(epoch FROM {})::float8",
+}
+"""Expressions of other types; the driver would read money as cents and large oid as negative numbers."""
+ARRAY_CASTS = {"_numeric": "{}::float8[]", "_oid": "{}::int8[]"}
+TABLES = """
+SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname || '.' || c.relname END AS name,
+    quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS sql_name,
+    (SELECT json_agg(json_build_array(a.attname, format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum)
+        FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)::text AS columns
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+    AND n.nspname NOT LIKE 'pg\\_temp\\_%'
+ORDER BY 1
+"""
+TEMPORARY = re.compile("starting up|shutting down|recovery mode|too many clients|connection slots|57P0[123]|53300")
+"""Reasons for a refused connection that pass."""
+
+
+class PostgresqlDatabase(Database):
+    """A PostgreSQL database. The URL may have libpq's parameters; PGUSER, PGPASSWORD and so on fill what it lacks."""
+
+    dialect = Dialect.POSTGRESQL
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Yield a connection in a read-only transaction that sees one snapshot."""
+        with driver_required("PostgreSQL"):
+            import adbc_driver_manager
+            import adbc_driver_postgresql
+            import nanoarrow  # noqa: F401
+        try:
+            with (
+                adbc_driver_postgresql.connect(self._url()) as database,
+                adbc_driver_manager.AdbcConnection(database) as adbc,
+            ):
+                connection = PostgresqlConnection(self.address, adbc)
+                for setting in SETTINGS:
+                    connection.execute(setting)
+                try:
+                    yield connection
+                finally:
+                    with suppress(adbc_driver_manager.Error):
+                        connection.execute("ROLLBACK")
+        except adbc_driver_manager.Error as error:
+            self._raise_connection_error(str(error))
+
+    def _url(self) -> str:
+        """The URL for libpq, which sets what neither the URL nor the environment sets."""
+        url = "postgresql" + self.address.full_url[len(self.address.url.partition("://")[0]) :]
+        parameters = ["client_encoding=UTF8", "fallback_application_name=nncli"]
+        if "connect_timeout=" not in url and "PGCONNECT_TIMEOUT" not in os.environ:
+            parameters.append(f"connect_timeout={SECONDS_TO_CONNECT}")
+        return url + ("&" if "?" in url else "?") + "&".join(parameters)
+
+    def _raise_connection_error(self, message: str) -> NoReturn:
+        """Raise the DataError for a connection that failed."""
+        reason = reason_of(message.partition("Failed to connect: ")[2] or message)
+        is_permanent = ("FATAL" in message or "invalid" in message) and not TEMPORARY.search(message)
+        raise (DataError if is_permanent else DatabaseConnectionError)(
+            f"the database cannot be opened: {self.address.without_secrets(reason)}",
+            location=Location(source=self.address.url),
+            hint="Give user and password in the URL, or as PGUSER, PGPASSWORD or PGPASSFILE in the environment."
+            if is_permanent
+            else "Check that the server runs and can be reached from here.",
+        ) from None
+
+
+class PostgresqlConnection(Connection):
+    """A connection in a read-only transaction."""
+
+    def __init__(self, address: DatabaseAddress, adbc: AdbcConnection) -> None:
+        self.address = address
+        self.adbc = adbc
+
+    def execute(self, statement: str) -> None:
+        """Send a statement that returns nothing."""
+        import adbc_driver_manager
+
+        with adbc_driver_manager.AdbcStatement(self.adbc) as sender:
+            sender.set_sql_query(statement)
+            sender.execute_update()
+
+    def tables(self) -> tuple[DatabaseTable, ...]:
+        """The tables and views; those outside the search path have their schema in front."""
+        found = []
+        for frame in self.frames(TABLES):
+            for name, sql_name, columns in frame.iter_rows():
+                pairs = json.loads(columns or "[]")
+                found.append(DatabaseTable(name, sql_name, tuple(DatabaseColumn(*pair) for pair in pairs)))
+        return tuple(found)
+
+    def frames(self, statement: str) -> Iterator[pl.DataFrame]:
+        """Yield the batches of the driver."""
+        import nanoarrow
+        from adbc_driver_manager import AdbcStatement
+
+        with self._translate_errors(), AdbcStatement(self.adbc) as sender:
+            sender.set_sql_query(statement)
+            types = _types_of(nanoarrow.Schema(sender.execute_schema()))
+            check_column_names([name for name, _, _ in types], self.address.url)
+            sender.set_sql_query(_with_casts(statement, types))
+            sender.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(BATCH_BYTES)})
+            handle, _ = sender.execute_query()
+            stream = nanoarrow.c_array_stream(handle)
+            decimals = frozenset(name for name, type_name, _ in types if type_name == "numeric")
+            row = 1
+            for batch in stream:
+                yield plain_columns(pl.DataFrame(batch), self.address.url, row, decimals)
+                row += batch.length
+            if row == 1:
+                empty = pl.DataFrame(nanoarrow.c_array_stream([], schema=stream.get_schema()))
+                yield plain_columns(empty, self.address.url, row, decimals)
+
+    @contextmanager
+    def _translate_errors(self) -> Iterator[None]:
+        """Translate errors of a statement to DataErrors; a DatabaseConnectionError if the connection was lost."""
+        import adbc_driver_manager
+        from nanoarrow._utils import NanoarrowException
+
+        try:
+            yield
+        except (adbc_driver_manager.Error, NanoarrowException) as error:
+            reraise_out_of_memory(error)
+            reason, location = self.address.without_secrets(reason_of(str(error))), Location(source=self.address.url)
+            try:
+                self.execute("ROLLBACK")
+            except adbc_driver_manager.Error:
+                raise DatabaseConnectionError(
+                    f"the connection was lost: {reason}", location=location, hint="Start the command again."
+                ) from None
+            raise DataError(f"the database reports an error: {reason}", location=location) from None
+
+
+def reason_of(message: str) -> str:
+    """What the server says, without the names of functions and the query."""
+    text = message.partition("\n\nQuery was:")[0]
+    for mark in ("ERROR:  ", "FATAL:  ", "[libpq] "):
+        text = text.rpartition(mark)[2]
+    return " ".join(text.split()).removesuffix(" ^")
+
+
+def _types_of(schema: Any) -> list[tuple[str, str, bool]]:
+    """The name of each column, its type as PostgreSQL calls it, and whether it is plain text to the driver."""
+    from nanoarrow import Type
+
+    return [
+        (field.name, dict(field.metadata or {}).get(TYPE_KEY, b"").decode(), field.type == Type.STRING)
+        for field in schema.fields
+    ]
+
+
+def _with_casts(statement: str, types: Sequence[tuple[str, str, bool]]) -> str:
+    """The statement with expressions of plain types in place of columns of other types."""
+    columns = []
+    for name, type_name, is_text in types:
+        quoted = '"' + name.replace('"', '""') + '"'
+        expression = _expression(type_name, is_text=is_text).format(quoted)
+        columns.append(quoted if expression == quoted else f"{expression} AS {quoted}")
+    if all(column.startswith('"') and " AS " not in column for column in columns):
+        return statement
+    return f"SELECT {', '.join(columns)} FROM ({statement}) AS rows"
+
+
+def _expression(type_name: str, *, is_text: bool) -> str:
+    """The expression for a column {} of a type."""
+    if type_name in CASTS:
+        return CASTS[type_name]
+    if type_name.startswith("_"):
+        return ARRAY_CASTS.get(type_name) or ("{}" if type_name[1:] in PLAIN_TYPES else "{}::text[]")
+    # Text of another name is that of an enum or a domain.
+    return "{}" if type_name in PLAIN_TYPES or is_text else "{}::text"

@@ -1,0 +1,164 @@
+"""SQLite, read by the standard library.
+
+A column of SQLite has no type, only its cells have. One pass over the rows finds the types of each column, before they
+are read: numbers only are numbers, numbers and texts are text, as in a CSV.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from urllib.parse import quote as quote_url
+
+import polars as pl
+
+from nncli.data.sources.database.database import (
+    Connection,
+    Database,
+    DatabaseColumn,
+    DatabaseConnectionError,
+    DatabaseTable,
+    check_column_names,
+)
+from nncli.data.sources.database.files import check_database_file
+from nncli.data.sources.database.sql import Dialect
+from nncli.errors import DataError, Location
+
+BATCH_ROWS = 16_384
+COLUMNS_AT_A_TIME = 300
+"""Columns whose types are asked for at once: SQLite allows 2,000 results."""
+BUSY_SECONDS = 5.0
+TABLES = "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND substr(name, 1, 7) <> 'sqlite_' ORDER BY 1"
+Convert: TypeAlias = Callable[[Any], Any]
+
+
+TESTS = {
+    "integer": "typeof({0}) = 'integer'",
+    "large": "typeof({0}) = 'integer' AND {0} NOT BETWEEN -9007199254740992 AND 9007199254740992",
+    "real": "typeof({0}) = 'real'",
+    "text": "typeof({0}) = 'text'",
+    "blob": "typeof({0}) = 'blob'",
+}
+"""Expressions that tell whether a cell is of a type; large integers are not exact in float64."""
+
+
+class SqliteDatabase(Database):
+    """A SQLite file, opened for reading only."""
+
+    dialect = Dialect.SQLITE
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Yield a connection in a transaction that sees one snapshot."""
+        check_database_file(self.address)
+        uri = f"file:{quote_url(str(self.address.file.absolute()))}?mode=ro"
+        with translate_errors(self.address.url):
+            # One thread may read batches and another close the connection, never at the same time.
+            database = sqlite3.connect(
+                uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+        with closing(database):
+            with translate_errors(self.address.url):
+                database.execute("PRAGMA query_only = ON")
+                database.execute("BEGIN")
+            yield SqliteConnection(self.address.url, database)
+
+
+@dataclass(frozen=True)
+class SqliteConnection(Connection):
+    """A connection in a read-only transaction."""
+
+    url: str
+    database: sqlite3.Connection
+
+    def tables(self) -> tuple[DatabaseTable, ...]:
+        """The tables and views of the file."""
+        with translate_errors(self.url):
+            names = [name for (name,) in self.database.execute(TABLES)]
+            return tuple(DatabaseTable(name, quoted(name), self._columns(name)) for name in names)
+
+    def _columns(self, table: str) -> tuple[DatabaseColumn, ...]:
+        rows = self.database.execute("SELECT name, type FROM pragma_table_info(?)", [table])
+        return tuple(DatabaseColumn(name, type_name) for name, type_name in rows)
+
+    def frames(self, statement: str) -> Iterator[pl.DataFrame]:
+        """Yield BATCH_ROWS rows at a time."""
+        with translate_errors(self.url), closing(self.database.execute(statement)) as cursor:
+            names = [column[0] for column in cursor.description]
+            check_column_names(names, self.url)
+            columns = dict(zip(names, self._column_types(statement, len(names)), strict=True))
+            empty = pl.DataFrame(schema={name: dtype for name, (dtype, _) in columns.items()})
+            yield empty
+            while rows := cursor.fetchmany(BATCH_ROWS):
+                cells = zip(*rows, strict=True)
+                yield pl.DataFrame(
+                    [_series(name, values, *columns[name]) for name, values in zip(names, cells, strict=True)]
+                )
+
+    def _column_types(self, statement: str, n_columns: int) -> list[tuple[pl.DataType, Convert | None]]:
+        """The type of each column and the conversion of its cells, from the types of all its cells."""
+        names = [f"c{i}" for i in range(n_columns)]
+        types: list[tuple[pl.DataType, Convert | None]] = []
+        for start in range(0, n_columns, COLUMNS_AT_A_TIME):
+            part = names[start : start + COLUMNS_AT_A_TIME]
+            tests = ", ".join(f"max({test.format(name)})" for name in part for test in TESTS.values())
+            query = f"WITH nncli_rows({', '.join(names)}) AS ({statement}) SELECT {tests} FROM nncli_rows"
+            found = [bool(cell) for cell in self.database.execute(query).fetchone()]
+            types += [_column_type(*found[i : i + len(TESTS)]) for i in range(0, len(found), len(TESTS))]
+        return types
+
+
+def _column_type(integer: bool, large: bool, real: bool, text: bool, blob: bool) -> tuple[pl.DataType, Convert | None]:
+    """The type of a column that has cells of these types, and the conversion of its cells."""
+    if blob:
+        return pl.Binary(), _to_bytes if integer or real or text else None
+    if text or (real and large):
+        return pl.String(), _to_text if integer or real else None
+    if real:
+        return pl.Float64(), float if integer else None
+    return (pl.Int64() if integer else pl.String()), None
+
+
+def _to_text(cell: Any) -> str:
+    """A number as it would be spelled in a CSV, with all digits that it needs."""
+    return cell if isinstance(cell, str) else repr(cell)
+
+
+def _to_bytes(cell: Any) -> bytes:
+    return cell if isinstance(cell, bytes) else _to_text(cell).encode()
+
+
+def _series(name: str, cells: Sequence[Any], dtype: pl.DataType, convert: Convert | None) -> pl.Series:
+    if convert is not None:
+        cells = [None if cell is None else convert(cell) for cell in cells]
+    return pl.Series(name, cells, dtype=dtype)
+
+
+def quoted(name: str) -> str:
+    """A name in double quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+@contextmanager
+def translate_errors(url: str) -> Iterator[None]:
+    """Translate errors of SQLite to DataErrors; a DatabaseConnectionError if another program has locked the file."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        location = Location(source=url)
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise DatabaseConnectionError(
+                "another program is writing the database", location=location, hint="Start the command again later."
+            ) from None
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_NOTADB:
+            raise DataError("this is not a SQLite database", location=location) from None
+        raise DataError(f"SQLite reports an error: {error}", location=location) from None
+    except (TypeError, OverflowError) as error:
+        raise DataError(
+            f"the types of the rows changed while they were read: {error}",
+            location=Location(source=url),
+            hint="Use no random() or other functions that return another value each time.",
+        ) from None
