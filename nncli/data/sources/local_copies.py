@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,14 +61,16 @@ def local_copies(
     Raises:
         DataError: a table cannot be read.
     """
-    with tempfile.TemporaryDirectory(prefix=".nncli-", dir=folder) as temporary:
-        readers = {}
+    with ExitStack() as stack:
+        readers, temporary = {}, None
         for i, source in enumerate(dict.fromkeys(sources)):
             if copy_of(source) is not None or not (reader := open_original(source)).needs_copy:
                 continue
+            if temporary is None:
+                temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix=".nncli-", dir=folder))
             target = Path(temporary, str(i))
             target.mkdir()
             with log_duration(f"copying {reader.name}"):
                 readers[_absolute(source)] = reader.copy_to(target)
-        with LocalCopies(readers).in_use():
-            yield
+        stack.enter_context(LocalCopies(readers).in_use())
+        yield

@@ -91,7 +91,7 @@ def test_parquet_read_in_chunks_gives_the_same_bits(tmp_path: Path, monkeypatch:
     typed = TABLE.with_columns(pl.col("number", "y").cast(pl.Float64), pl.col("w").cast(pl.Int64))
     typed.write_parquet(tmp_path / "t.parquet")
     whole = prepare(config(tmp_path / "t.parquet", "y"))
-    monkeypatch.setattr(load, "PARQUET_ROWS", 70)
+    monkeypatch.setattr(load, "COLUMNAR_ROWS", 70)
     assert everything(prepare(config(tmp_path / "t.parquet", "y"))) == everything(whole)
 
 
