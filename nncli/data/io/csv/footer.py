@@ -17,8 +17,9 @@ import numpy as np
 from nncli.data.dialect import AUTO
 from nncli.data.io.csv.blocks import QUOTE, Block, positions_of
 from nncli.data.io.csv.layout import Layout
+from nncli.data.io.csv.notes import NOTE, TOTAL, first_note
 from nncli.data.io.csv.records import Records, split_record
-from nncli.data.io.csv.titles import filled, is_value
+from nncli.data.io.csv.titles import filled
 from nncli.text import quote
 
 MAX_RECORDS = 100
@@ -27,20 +28,8 @@ MAX_BYTES = 1 << 16
 MAX_SHOWN = 60
 NO_NOTE = ["", "?", "?"]
 """Stands for the cells of a record that is no note."""
-WORDS = (
-    "sources?|notes?|footnotes?|remarks?|comments?|disclaimer|copyright|license|generated|exported|created|printed|"
-    "(?:last )?updated?|data as of|as of|accessed|end of (?:file|report|table)|"
-    "quellen?|anmerkungen?|hinweise?|stand|erstellt|fuentes?|notas?|remarques?"
-)
-NOTE = re.compile(
-    rf"(?i)\s*(?:(?:{WORDS})\b\s*(?:[:=.(-]|\d|(?:on|at|by|am|von)\b|$)|[*†‡©]|\(?[0-9a-z]\)\s|\[[0-9a-z]+\]\s)"
-)
-"""How notes below a table begin."""
 NOTE_BYTES = re.compile(rb'\s*"?\s*(?:[A-Za-z]{2,10}\b[^,;\t|]{0,20}[:=]|[*(\[]|\xe2\x80|\xc2\xa9)')
 """How the bytes of a note with separators in it may begin."""
-TOTAL = re.compile(
-    r"(?i)\s*(?:(?:grand|sub|overall)[ -]?)?(?:totals?|sum|summe|gesamt|insgesamt|gesamtsumme|suma|totale|average)\b\W*"
-)
 
 
 @dataclass
@@ -125,34 +114,8 @@ class Footer:
     def _start_of_notes(self, block: Block) -> int:
         """The position of the first record that is a note by evidence, or of the blank lines above; else the end."""
         records = Records.of(block.data, block.quotes, self.separator)
-        above, last_value = None, -1
-        for i in range(len(records)):
-            if is_value((filled(self._cells(records.bytes(i))) or [""])[0]):
-                last_value = i
-        for i in range(last_value + 1, len(records)):
-            cells = self._cells(records.bytes(i))
-            present = filled(cells)
-            if not present:
-                above = i if above is None else above
-            elif self._is_note(cells, present[0], is_apart=above is not None):
-                return int(records.starts[i if above is None else above])
-            else:
-                above = None
-        return len(block.data)
-
-    def _is_note(self, cells: list[str], text: str, *, is_apart: bool) -> bool:
-        """Whether a record whose first text is `text` is a note; `is_apart`: there is an empty record above it."""
-        if NOTE.match(text):
-            return True
-        if is_value(text):
-            return False
-        words = len(text.split())
-        is_long = words > 3 and len(text) > 2 * self.layout.first_length
-        if len(cells) < len(self.layout.names):
-            is_apart = is_apart and not self.layout.is_spaced
-        elif self.layout.width < 3:  # as a row it would have half of its cells
-            is_apart = False
-        return words > 1 and (is_apart or is_long or self.layout.begins_with_values)
+        first = first_note([self._cells(records.bytes(i)) for i in range(len(records))], self.layout.shape)
+        return len(block.data) if first is None else int(records.starts[first])
 
     def _describe(self, block: Block) -> None:
         lines = [line for line in block.data.splitlines() if line.strip(b'" \t\r' + self.separator.encode())]

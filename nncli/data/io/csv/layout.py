@@ -14,20 +14,20 @@ from nncli.data.dialect import AUTO, CsvDialect
 from nncli.data.io.csv.blocks import NO_POSITIONS, QUOTE, Block, check_utf8, end_of_records, positions_of
 from nncli.data.io.csv.decoding import DecodedStream
 from nncli.data.io.csv.names import made_names, name_columns, name_like
+from nncli.data.io.csv.notes import TableShape
 from nncli.data.io.csv.records import Records, split_record
 from nncli.data.io.csv.sniffer import SEPARATORS, as_yaml, complete_records
 from nncli.data.io.csv.strict import check_strict_csv
 from nncli.data.io.csv.titles import (
-    MARKER,
     MAX_TITLES,
-    YEAR,
     body_width,
     filled,
-    find_header,
+    header_position,
     is_prose,
     is_row,
     is_title,
-    is_value,
+    notice_of_missing_header,
+    second_header,
     trailing_empty,
     value_columns,
 )
@@ -37,9 +37,6 @@ from nncli.text import join_quoted, quote
 MAX_RECORDS = 120
 BEGINNING = 1 << 17
 """Records from which the columns are inferred."""
-
-MIN_ROWS = 10
-"""Smallest number of rows that show that the line above them is no row."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +60,11 @@ class Layout:
     header_cells: tuple[str, ...]
     notes: tuple[str, ...]
     header_line: int | None = None
+
+    @property
+    def shape(self) -> TableShape:
+        """What notes below the table are told by."""
+        return TableShape(len(self.names), self.width, self.first_length, self.begins_with_values, self.is_spaced)
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: 
     named = name_columns(kept, source) if trained is None else name_like(kept, trained.header_cells, source)
     notes = [*_title_notes(sample, at, source), *named.notes]
     if trained is None and dialect.header_row == AUTO:
-        notes += _notice_of_missing_header(kept, body, source)
+        notes += notice_of_missing_header(kept, body, source)
     remembered = kept if made_names(kept) or at or dialect.header_row != AUTO else ()
     return Layout(
         named.names,
@@ -220,11 +222,7 @@ def _find_header(sample: _Sample, source: str, trained: Sequence[str]) -> int:
     Raises:
         DataError: two lines may be the header.
     """
-    labels = {cell for cell in trained if cell}
-    common = [len(labels & {*cells}) for cells in sample.cells[: MAX_TITLES + 1]]
-    if labels and 2 * max(common) >= len(labels):
-        return common.index(max(common))
-    found = find_header(sample.cells, has_blank_lines=sample.has_blank_lines)
+    found = header_position(sample.cells, trained, has_blank_lines=sample.has_blank_lines)
     if found.instead is None:
         return found.at
     first, second = sample.line(found.instead), sample.line(found.at)
@@ -237,25 +235,12 @@ def _find_header(sample: _Sample, source: str, trained: Sequence[str]) -> int:
 
 def _check_second_header(sample: _Sample, at: int, source: str) -> None:
     """Raise a DataError if the first row has text in all columns that hold numbers or dates in the other rows."""
-    body = sample.cells[at + 1 :]
-    if len(body) <= MIN_ROWS or any(
-        is_value(one) and is_value(two) for one, two in zip(body[0], body[1], strict=False)
-    ):
-        return
-    columns = [
-        j
-        for j in value_columns(body[1:], len(sample.cells[at]))
-        if len({row[j] for row in body[1:] if j < len(row)}) >= MIN_ROWS // 2
-    ]
-    cells = [body[0][j] if j < len(body[0]) else "" for j in columns]
-    if len(cells) < 2 or any(is_value(cell) or MARKER.fullmatch(cell) for cell in cells) or len({*cells}) < 2:
-        return
-    shown = join_quoted(cells)
-    raise DataError(
-        f"this line is no row of data: {shown} stand where all other rows have numbers or dates",
-        location=Location(source=source, line=sample.line(at + 1)),
-        hint=f"If it is the header, set `data.header_row: {sample.line(at + 1)}`; else remove the line.",
-    )
+    if names := second_header(sample.cells, at):
+        raise DataError(
+            f"this line is no row of data: {join_quoted(names)} stand where all other rows have numbers or dates",
+            location=Location(source=source, line=sample.line(at + 1)),
+            hint=f"If it is the header, set `data.header_row: {sample.line(at + 1)}`; else remove the line.",
+        )
 
 
 def _check_one_name(cells: Sequence[str], record: bytes, separator: str, place: Location) -> None:
@@ -293,19 +278,3 @@ def _title_notes(sample: _Sample, at: int, source: str) -> list[str]:
         return []
     above = "a title" if at == 1 else f"{at} lines of titles"
     return [f"{source}: the header is on line {sample.line(at)}, below {above}"]
-
-
-def _notice_of_missing_header(names: Sequence[str], body: Sequence[Sequence[str]], source: str) -> list[str]:
-    """A note if every name is a number, or a value of its column: then the header may be a row of data."""
-    given = [j for j, name in enumerate(names) if name]
-    values = [names[j] for j in given if is_value(names[j])]
-    others = (j for j in given if not is_value(names[j]))
-    if not given or not all(any(j < len(row) and row[j] == names[j] for row in body) for j in others):
-        return []
-    if len(values) == len(given) and all(YEAR.fullmatch(value) for value in values):
-        return []
-    shown = join_quoted([names[j] for j in given[:3]])
-    return [
-        f"{source}: the names of the columns look like a row of data ({shown}); if there are no names, "
-        "set data.header: false"
-    ]

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nncli.text import join_quoted
+
 MAX_TITLES = 50
 """Largest number of lines above the header."""
 VALUE = re.compile(r"[^A-Za-z]*[0-9][^A-Za-z]*(?:[eE][+-]?[0-9]+)?")
@@ -16,6 +18,8 @@ MARKER = re.compile(r"(?i)\W*(?:na|nan|inf|infinity|n/a|null|none|nil|missing|un
 """Cells that often stand for a missing value."""
 MIN_BODY = 3
 """Smallest number of values that show that the cells of a column are numbers or dates."""
+MIN_ROWS = 10
+"""Smallest number of rows that show that the record above them is no row."""
 
 
 def trailing_empty(cells: Sequence[str]) -> int:
@@ -131,3 +135,52 @@ def _is_doubtful(rows: Sequence[Sequence[str]], used: int, *, has_blank_lines: b
         return any(map(is_row, rows[2:]))
     is_followed = can_be_header(rows[1]) and has_other_types(rows[1], rows[2:])
     return is_prose(rows[0], rows[1:]) and (has_blank_lines or is_followed)
+
+
+def header_position(cells: Sequence[Sequence[str]], trained: Sequence[str], *, has_blank_lines: bool) -> HeaderPosition:
+    """The position of the header: that of the cells of the training table's header if it is there, else it is found.
+
+    `trained` are those of its cells that a model remembers; see `find_header` for the rest.
+    """
+    labels = {cell for cell in trained if cell}
+    common = [len(labels & {*row}) for row in cells[: MAX_TITLES + 1]]
+    if labels and 2 * max(common) >= len(labels):
+        return HeaderPosition(common.index(max(common)))
+    return find_header(cells, has_blank_lines=has_blank_lines)
+
+
+def second_header(cells: Sequence[Sequence[str]], at: int) -> list[str]:
+    """The cells of the record below the header at `at`, in the columns of numbers or dates, if all of these are text.
+
+    Such a record is no row. The list is empty if there is no such record.
+    """
+    body = cells[at + 1 :]
+    if len(body) <= MIN_ROWS or any(
+        is_value(one) and is_value(two) for one, two in zip(body[0], body[1], strict=False)
+    ):
+        return []
+    columns = [
+        j
+        for j in value_columns(body[1:], len(cells[at]))
+        if len({row[j] for row in body[1:] if j < len(row)}) >= MIN_ROWS // 2
+    ]
+    names = [body[0][j] if j < len(body[0]) else "" for j in columns]
+    if len(names) < 2 or any(is_value(name) or MARKER.fullmatch(name) for name in names) or len({*names}) < 2:
+        return []
+    return names
+
+
+def notice_of_missing_header(names: Sequence[str], body: Sequence[Sequence[str]], source: str) -> list[str]:
+    """A note if every name is a number, or a value of its column: then the header may be a row of data."""
+    given = [j for j, name in enumerate(names) if name]
+    values = [names[j] for j in given if is_value(names[j])]
+    others = (j for j in given if not is_value(names[j]))
+    if not given or not all(any(j < len(row) and row[j] == names[j] for row in body) for j in others):
+        return []
+    if len(values) == len(given) and all(YEAR.fullmatch(value) for value in values):
+        return []
+    shown = join_quoted([names[j] for j in given[:3]])
+    return [
+        f"{source}: the names of the columns look like a row of data ({shown}); if there are no names, "
+        "set data.header: false"
+    ]
