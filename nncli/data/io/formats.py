@@ -56,7 +56,8 @@ FORMATS = {
     Format.JSONL: FormatEntry((".jsonl", ".ndjson"), "nncli.data.io.jsonlines:JsonLinesFormat"),
 }
 SUFFIXES = {suffix: name for name, entry in FORMATS.items() for suffix in entry.suffixes}
-SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
+SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+"""Suffixes of workbooks, which are read by nncli/data/sources/workbook and never written."""
 
 
 def suffix_of(path: PurePath) -> str:
@@ -79,7 +80,7 @@ def format_of(path: PurePath) -> Format:
         raise UsageError(
             f"the file type {suffix} is not supported" if suffix else "the file name does not tell the format",
             location=Location(source=str(path)),
-            hint=("In the spreadsheet program, save the sheet as CSV. " if suffix in SPREADSHEETS else "")
+            hint=("Workbooks are read, not written. " if suffix in SPREADSHEETS else "")
             + (f"Did you mean {near}? " if near else "")
             + f"Supported are {', '.join(SUFFIXES)}; all except Parquet also with .gz.",
         )

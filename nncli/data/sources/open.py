@@ -5,9 +5,9 @@ To add a kind of source, write a subclass of TableReader in a new file and choos
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from nncli.data.io.formats import Format
+from nncli.data.io.formats import SPREADSHEETS, Format
 from nncli.data.io.input_file import InputFile
 from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
 from nncli.data.sources.file import FileReader
@@ -31,6 +31,7 @@ def open_reader(source: TableSource, format: Format | None = None) -> TableReade
 
 def open_original(source: TableSource, format: Format | None = None) -> TableReader:  # noqa: A002
     """The reader of the source itself."""
+    _check_selection(source)
     if source.scheme in DATABASE_SCHEMES:
         from nncli.data.sources.database.reader import DatabaseReader
 
@@ -42,4 +43,27 @@ def open_original(source: TableSource, format: Format | None = None) -> TableRea
             location=Location(source=source.path),
             hint=f"Did you mean {near}://?" if near else None,
         )
+    if format is None and is_workbook(source):
+        from nncli.data.sources.workbook.reader import WorkbookReader
+
+        return WorkbookReader(InputFile.of(Path(source.path)), source.sheet, source.range)
     return FileReader(InputFile.of(None if source.is_standard_input else Path(source.path)), format)
+
+
+def is_workbook(source: TableSource) -> bool:
+    """Whether the name of the source is that of a workbook."""
+    return not source.is_standard_input and PurePath(source.path).suffix.lower() in SPREADSHEETS
+
+
+def _check_selection(source: TableSource) -> None:
+    """Raise a UsageError if the source selects a sheet of what is no workbook, or a table of what is no database."""
+    selections = [("sheet", "workbooks", is_workbook(source)), ("range", "workbooks", is_workbook(source))]
+    is_database = source.scheme in DATABASE_SCHEMES
+    selections += [("table", "databases", is_database), ("query", "databases", is_database)]
+    for key, kind, is_possible in selections:
+        if getattr(source, key) is not None and not is_possible:
+            raise UsageError(
+                f"{key} is for {kind}, which this is not",
+                location=Location(source=source.path),
+                hint=f"Leave out {key}.",
+            )

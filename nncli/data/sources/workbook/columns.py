@@ -1,0 +1,171 @@
+"""The type of a column of a sheet, and its cells as a Polars series.
+
+Cells of one kind become a column of its type: numbers, text, true/false, dates. Text beside others makes a column of
+text, in which a number is written as the shortest text that is read as this number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import polars
+
+from nncli.data.arrays import RowIndices
+from nncli.data.columns.parsing import MAX_EXACT_INTEGER
+from nncli.data.sources.workbook.grid import (
+    DAY,
+    Column,
+    Grid,
+    Kind,
+    Kinds,
+    Microseconds,
+    boolean_text,
+    number_text,
+    time_text,
+)
+from nncli.errors import DataError, Location
+from nncli.text import quote
+
+DATES = {Kind.DATE, Kind.DATETIME}
+NAMES = {
+    Kind.NUMBER: "a number",
+    Kind.BOOLEAN: "true or false",
+    Kind.DATE: "a date",
+    Kind.DATETIME: "a date and time",
+    Kind.TIME: "a time of day",
+    Kind.DURATION: "a duration",
+}
+BEFORE_LEAP_DAY = -25_509 * DAY
+"""28 February 1900, to which calamine maps also the 29th, a day that Excel has and the calendar has not."""
+
+
+@dataclass(frozen=True)
+class SeriesBuilder:
+    """Makes series of the columns of `grid` in its `rows`. Cells that equal one of the `missing` words are null.
+
+    `source` is the name of the sheet in messages, `decimal` the mark of numbers in columns of text.
+    """
+
+    grid: Grid
+    rows: RowIndices
+    source: str
+    missing: Collection[str]
+    decimal: str
+
+    def series(self, j: int, name: str) -> polars.Series:
+        """The column at position `j` of the grid.
+
+        Raises:
+            DataError: its cells are of kinds that do not go together; names two of them.
+        """
+        column = self.grid.columns[j]
+        kinds = column.kinds[self.rows]
+        texts = None if column.texts is None else column.texts.gather(self.rows)
+        if texts is not None and self.missing:
+            is_missing = texts.is_in(list(self.missing)).fill_null(False).to_numpy() & (kinds == Kind.TEXT)
+            kinds = np.where(is_missing, np.uint8(Kind.EMPTY), kinds)
+        present = {Kind(kind) for kind in np.unique(kinds)} - {Kind.EMPTY}
+        self._check_dates(j, kinds, name)
+        if present <= {Kind.TEXT}:
+            cells = texts if texts is not None else polars.Series([None] * len(kinds), dtype=polars.String)
+            return _with_nulls(cells, kinds).alias(name)
+        if present == {Kind.NUMBER}:
+            return self._numbers(column, kinds).alias(name)
+        if present == {Kind.BOOLEAN}:
+            assert column.numbers is not None
+            return _with_nulls(polars.Series(column.numbers[self.rows] == 1.0), kinds).alias(name)
+        if present <= DATES or present in ({Kind.TIME}, {Kind.DURATION}):
+            assert column.times is not None
+            return _with_nulls(_temporal(column.times[self.rows], present), kinds).alias(name)
+        if Kind.TEXT in present or present == {Kind.NUMBER, Kind.BOOLEAN}:
+            return self._texts(column, kinds).alias(name)
+        raise self._mixture(j, kinds, present, name)
+
+    def _numbers(self, column: Column, kinds: Kinds) -> polars.Series:
+        """Numbers, as integers if all of them are whole and exact."""
+        assert column.numbers is not None
+        numbers = _with_nulls(polars.Series(column.numbers[self.rows]), kinds)
+        values = [x for word in self.missing if (x := _as_number(word, self.decimal)) is not None]
+        if values:
+            numbers = numbers.set(numbers.is_in(values).fill_null(False), None)
+        is_whole = (numbers == numbers.floor()) & (numbers.abs() < MAX_EXACT_INTEGER)
+        return numbers.cast(polars.Int64) if is_whole.all() else numbers
+
+    def _texts(self, column: Column, kinds: Kinds) -> polars.Series:
+        """All cells as text."""
+        words: list[str | None] = [None] * len(kinds)
+        for i in np.flatnonzero(kinds != Kind.EMPTY):
+            kind, row = Kind(kinds[i]), int(self.rows[i])
+            if kind == Kind.TEXT:
+                assert column.texts is not None
+                words[i] = column.texts[row]
+            elif kind in (Kind.NUMBER, Kind.BOOLEAN):
+                assert column.numbers is not None
+                number = float(column.numbers[row])
+                words[i] = number_text(number, self.decimal) if kind == Kind.NUMBER else boolean_text(number)
+            else:
+                assert column.times is not None
+                words[i] = time_text(kind, int(column.times[row]))
+        texts = polars.Series(words, dtype=polars.String)
+        return texts.set(texts.is_in(list(self.missing)).fill_null(False), None) if self.missing else texts
+
+    def _check_dates(self, j: int, kinds: Kinds, name: str) -> None:
+        times = self.grid.columns[j].times
+        if times is None:
+            return
+        is_doubtful = ((kinds == Kind.DATE) | (kinds == Kind.DATETIME)) & (
+            times[self.rows] // DAY * DAY == BEFORE_LEAP_DAY
+        )
+        if is_doubtful.any():
+            i = int(is_doubtful.argmax())
+            raise DataError(
+                f"the date in cell {self._address(i, j)} is 28 or 29 February 1900, a day that only spreadsheets have",
+                location=self._location(i, name),
+                hint="Correct the cell, or write it as text.",
+            )
+
+    def _mixture(self, j: int, kinds: Kinds, present: set[Kind], name: str) -> DataError:
+        """The error of a column of dates or times and something else; the rarest kind is most likely the mistake."""
+        counts = {kind: int(np.count_nonzero(kinds == kind)) for kind in present}
+        odd = min(counts, key=lambda kind: (counts[kind], kind))
+        other = max((kind for kind in counts if kind != odd), key=lambda kind: counts[kind])
+        i, k = int((kinds == odd).argmax()), int((kinds == other).argmax())
+        return DataError(
+            f"cell {self._address(i, j)} holds {NAMES[odd]}, {quote(self._text(i, j))}, "
+            f"but cell {self._address(k, j)} holds {NAMES[other]}, {quote(self._text(k, j))}",
+            location=self._location(i, name),
+            hint="Give all cells of the column the same kind of value and the same number format.",
+        )
+
+    def _text(self, i: int, j: int) -> str:
+        return self.grid.text(int(self.rows[i]), j)
+
+    def _address(self, i: int, j: int) -> str:
+        return self.grid.address(int(self.rows[i]), j)
+
+    def _location(self, i: int, name: str) -> Location:
+        return Location(source=self.source, row=i + 1, column=name)
+
+
+def _with_nulls(cells: polars.Series, kinds: Kinds) -> polars.Series:
+    is_empty = kinds == Kind.EMPTY
+    return cells.set(polars.Series(is_empty), None) if is_empty.any() else cells
+
+
+def _temporal(times: Microseconds, present: set[Kind]) -> polars.Series:
+    if present == {Kind.DATE}:
+        return polars.Series((times // DAY).astype(np.int32)).cast(polars.Date)
+    if present <= DATES:
+        return polars.Series(times).cast(polars.Datetime("us"))
+    if present == {Kind.TIME}:
+        return polars.Series(times * 1000).cast(polars.Time)
+    return polars.Series(times).cast(polars.Duration("us"))
+
+
+def _as_number(word: str, decimal: str) -> float | None:
+    try:
+        return float(word.replace(decimal, ".")) if any(map(str.isdigit, word)) else None
+    except ValueError:
+        return None

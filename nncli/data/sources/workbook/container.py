@@ -1,0 +1,63 @@
+"""What a file with the name of a workbook really is, by its first bytes and its members."""
+
+from __future__ import annotations
+
+from nncli.data.io.input_file import InputFile
+from nncli.data.io.streams import translate_os_errors
+from nncli.data.sources.workbook.hidden.facts import WorkbookFile
+from nncli.data.sources.workbook.hidden.xlsx import WORKBOOK, XlsxFile
+from nncli.data.sources.workbook.hidden.zip_file import ZipFile
+from nncli.errors import DataError, Location
+
+ZIP_MAGIC = b"PK\x03\x04"
+OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+SAVE_AS = "Open it in a spreadsheet program and save it as .xlsx."
+HTML = (b"<html", b"<!doctype html", b"<table", b"<head", b"<meta", b"<style", b"<div")
+HEAD = 4096
+
+
+def workbook_file(data: bytes, source: str) -> WorkbookFile:
+    """The workbook of these bytes, by their format; `source` is the name of the file in messages.
+
+    Raises:
+        DataError: they are no workbook, or one with a password, or damaged.
+    """
+    if data.startswith(ZIP_MAGIC):
+        archive = ZipFile(data, source)
+        archive.check()
+        if WORKBOOK in archive:
+            return XlsxFile(archive)
+        raise _no_workbook("a zip archive without a workbook in it", source, "Extract the file in it first.")
+    raise _no_workbook(*_description(data), source=source)
+
+
+def read_bytes(file: InputFile) -> bytes:
+    """The bytes of a workbook.
+
+    Raises:
+        DataError: the file cannot be read, or is empty.
+    """
+    assert file.path is not None
+    with translate_os_errors(file.path):
+        data = file.path.read_bytes()
+    if not data:
+        raise DataError("the file is empty", location=Location(source=file.name))
+    return data
+
+
+def _no_workbook(what: str, hint: str, source: str) -> DataError:
+    return DataError(f"this is no workbook but {what}", location=Location(source=source), hint=hint)
+
+
+def _description(data: bytes) -> tuple[str, str]:
+    """What a file is that is no workbook, and what to do."""
+    head = data[:HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if head.startswith(HTML) or b"<html" in head or b"<table" in head:
+        return "a web page (HTML)", SAVE_AS
+    if head.startswith(b"<?xml"):
+        return "an XML file", SAVE_AS
+    if head.startswith(b"%pdf"):
+        return "a PDF file", "Export its table as a workbook or as CSV."
+    if b"\0" not in data[:HEAD]:
+        return "a text file", "If it is a CSV, name it .csv, or set its format (--format csv)."
+    return "a file of an unknown kind", SAVE_AS

@@ -1,0 +1,288 @@
+"""The cells of a sheet as arrays: what each cell holds, and its value."""
+
+from __future__ import annotations
+
+import datetime
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars
+
+from nncli.data.arrays import Floats, RowIndices
+from nncli.data.sources.workbook.cell_range import CellRange, address
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet
+
+BATCH_ROWS = 4096
+"""Rows that are converted at a time."""
+EPOCH = datetime.date(1970, 1, 1).toordinal()
+MICROSECOND = datetime.timedelta(microseconds=1)
+DAY = 86_400_000_000
+"""Microseconds of a day."""
+
+Kinds: TypeAlias = npt.NDArray[np.uint8]
+Microseconds: TypeAlias = npt.NDArray[np.int64]
+
+
+class Kind(IntEnum):
+    """What a cell holds. ERROR and the kinds after it have no value that can be used."""
+
+    EMPTY = 0
+    NUMBER = 1
+    TEXT = 2
+    BOOLEAN = 3
+    DATE = 4
+    DATETIME = 5
+    TIME = 6
+    DURATION = 7
+    ERROR = 8
+    NOT_COMPUTED = 9
+
+
+KINDS: dict[type, Kind] = {
+    float: Kind.NUMBER,
+    int: Kind.NUMBER,
+    str: Kind.TEXT,
+    bool: Kind.BOOLEAN,
+    datetime.date: Kind.DATE,
+    datetime.datetime: Kind.DATETIME,
+    datetime.time: Kind.TIME,
+    datetime.timedelta: Kind.DURATION,
+}
+TEMPORAL = (datetime.date, datetime.datetime, datetime.time, datetime.timedelta)
+
+
+@dataclass
+class Column:
+    """The cells of a column (rows,): numbers and booleans, texts, and dates, times and durations in microseconds.
+
+    An array is None if no cell needs it. Dates count from 1970, times from midnight.
+    """
+
+    kinds: Kinds
+    numbers: Floats | None = None
+    texts: polars.Series | None = None
+    times: Microseconds | None = None
+
+    def part(self, top: int, bottom: int) -> Column:
+        """The cells from position `top` up to `bottom`."""
+        return self.take(np.arange(*slice(top, bottom).indices(len(self.kinds))))
+
+    def take(self, rows: RowIndices) -> Column:
+        """The cells at these positions."""
+        return Column(
+            self.kinds[rows],
+            None if self.numbers is None else self.numbers[rows],
+            None if self.texts is None else self.texts.gather(rows),
+            None if self.times is None else self.times[rows],
+        )
+
+    def padded(self, above: int, below: int) -> Column:
+        """The column with empty cells above and below."""
+        return concat([empty_column(above), self, empty_column(below)]) if above or below else self
+
+    def with_marks(self, rows: Sequence[int], kinds: Sequence[Kind], texts: Sequence[str]) -> Column:
+        """The column with cells of kinds without a value; the texts say what these show."""
+        marked = self.kinds.copy()
+        marked[list(rows)] = kinds
+        shown = self.texts if self.texts is not None else polars.Series([None] * len(marked), dtype=polars.String)
+        return replace(self, kinds=marked, texts=shown.scatter(list(rows), list(texts)))
+
+
+def empty_column(rows: int) -> Column:
+    """A column of empty cells."""
+    return Column(np.zeros(rows, np.uint8))
+
+
+class HiddenCell(NamedTuple):
+    """A cell without a value at a position from 0: of kind ERROR, with the text of the error, or NOT_COMPUTED."""
+
+    row: int
+    column: int
+    kind: Kind
+    text: str
+
+
+@dataclass(frozen=True)
+class SheetFacts:
+    """The cells of a sheet without a usable value, and its merged cells. Cells with #N/A are missing, not listed."""
+
+    cells: tuple[HiddenCell, ...] = ()
+    merged: tuple[CellRange, ...] = ()
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The cells of a sheet, of which the first is at row `top` and column `left` (from 0).
+
+    `merged` are the merged cells; only the first cell of each has a value.
+    """
+
+    columns: tuple[Column, ...] = ()
+    top: int = 0
+    left: int = 0
+    merged: tuple[CellRange, ...] = ()
+    rows: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rows", len(self.columns[0].kinds) if self.columns else 0)
+
+    def address(self, row: int, column: int) -> str:
+        """The address in the sheet of the cell at a position of the grid."""
+        return address(self.top + row, self.left + column)
+
+    def part(self, cells: CellRange) -> Grid:
+        """The cells within a range of the sheet; cells of the range that the sheet does not have are left out."""
+        top, left = max(cells.top - self.top, 0), max(cells.left - self.left, 0)
+        bottom, right = max(cells.bottom + 1 - self.top, 0), max(cells.right + 1 - self.left, 0)
+        columns = tuple(column.part(top, bottom) for column in self.columns[left:right])
+        return replace(self, columns=columns, top=self.top + top, left=self.left + left)
+
+    def extended(self, cells: CellRange) -> Grid:
+        """The grid with empty cells around it, so that it contains a range."""
+        if not self.columns:
+            column = empty_column(cells.rows)
+            return replace(self, columns=(column,) * cells.columns, top=cells.top, left=cells.left)
+        above, left = max(self.top - cells.top, 0), max(self.left - cells.left, 0)
+        below = max(cells.bottom + 1 - self.top - self.rows, 0)
+        right = max(cells.right + 1 - self.left - len(self.columns), 0)
+        if not (above or left or below or right):
+            return self
+        beside = empty_column(above + self.rows + below)
+        columns = (*[beside] * left, *(column.padded(above, below) for column in self.columns), *[beside] * right)
+        return replace(self, columns=columns, top=self.top - above, left=self.left - left)
+
+    def with_facts(self, facts: SheetFacts) -> Grid:
+        """The grid with the facts about its sheet that calamine does not tell."""
+        hidden = facts.cells
+        if not hidden:
+            return replace(self, merged=facts.merged)
+        rows, columns = [cell.row for cell in hidden], [cell.column for cell in hidden]
+        grid = self.extended(CellRange(min(rows), min(columns), max(rows), max(columns)))
+        marks: dict[int, list[HiddenCell]] = defaultdict(list)
+        for cell in hidden:
+            marks[cell.column - grid.left].append(cell)
+        marked = list(grid.columns)
+        for j, cells in marks.items():
+            at = [cell.row - grid.top for cell in cells]
+            marked[j] = marked[j].with_marks(at, [cell.kind for cell in cells], [cell.text for cell in cells])
+        return replace(grid, columns=tuple(marked), merged=facts.merged)
+
+    def rows_with_cells(self) -> RowIndices:
+        """The positions of the rows that are not empty."""
+        present = np.zeros(self.rows, np.bool_)
+        for column in self.columns:
+            present |= column.kinds != Kind.EMPTY
+        return np.flatnonzero(present)
+
+    def text(self, row: int, column: int) -> str:
+        """What a cell holds as text, "" if it is empty."""
+        cells = self.columns[column]
+        kind = Kind(cells.kinds[row])
+        if kind == Kind.EMPTY:
+            return ""
+        if kind in (Kind.NUMBER, Kind.BOOLEAN):
+            assert cells.numbers is not None
+            number = float(cells.numbers[row])
+            return number_text(number) if kind == Kind.NUMBER else boolean_text(number)
+        if kind in (Kind.TEXT, Kind.ERROR, Kind.NOT_COMPUTED):
+            assert cells.texts is not None
+            return str(cells.texts[row])
+        assert cells.times is not None
+        return time_text(kind, int(cells.times[row]))
+
+    def record(self, row: int) -> list[str]:
+        """The texts of the cells of a row."""
+        return [self.text(row, j) for j in range(len(self.columns))]
+
+
+def number_text(number: float, decimal: str = ".") -> str:
+    """The shortest text that is read as this number; whole numbers have no decimal mark."""
+    if number.is_integer() and abs(number) < 2.0**53:
+        return str(int(number))
+    return repr(number).replace(".", decimal)
+
+
+def boolean_text(number: float) -> str:
+    return "true" if number else "false"
+
+
+def time_text(kind: Kind, microseconds: int) -> str:
+    """A date, time or duration in the form of ISO 8601; a duration as hours, minutes and seconds."""
+    if kind == Kind.DURATION:
+        sign, (seconds, fraction) = "-" * (microseconds < 0), divmod(abs(microseconds), 1_000_000)
+        rest = f".{fraction:06}".rstrip("0") if fraction else ""
+        return f"{sign}{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{rest}"
+    moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=microseconds)
+    if kind == Kind.TIME:
+        return moment.time().isoformat()
+    return moment.date().isoformat() if kind == Kind.DATE else moment.isoformat(" ")
+
+
+def grid_of(sheet: CalamineSheet) -> Grid:
+    """The cells of a sheet that calamine has read."""
+    if sheet.start is None:
+        return Grid()
+    top, left = sheet.start
+    columns: list[list[Column]] = [[] for _ in range(sheet.width)]
+    rows = iter(sheet.iter_rows())
+    for _ in range(top):  # calamine yields the empty rows above
+        next(rows)
+    while batch := [row for _, row in zip(range(BATCH_ROWS), rows, strict=False)]:
+        for parts, cells in zip(columns, zip(*batch, strict=True), strict=True):
+            parts.append(column_of(cells))
+    return Grid(tuple(map(concat, columns)), top, left)
+
+
+def column_of(cells: Sequence[object]) -> Column:
+    """The column of some cells as calamine represents them; empty text and white space are empty cells."""
+    types = set(map(type, cells))
+    if types == {float}:
+        return Column(np.full(len(cells), Kind.NUMBER, np.uint8), np.array(cells, np.float64))
+    column = Column(np.fromiter((KINDS[type(cell)] for cell in cells), np.uint8, len(cells)))
+    if str in types:
+        texts = polars.Series([cell if type(cell) is str else None for cell in cells], dtype=polars.String)
+        is_empty = (texts.str.strip_chars() == "").fill_null(False)
+        column.kinds[is_empty.to_numpy()] = Kind.EMPTY
+        if not (is_empty | texts.is_null()).all():
+            column.texts = texts
+    if types & {float, int, bool}:
+        column.numbers = np.array([cell if isinstance(cell, float | int) else np.nan for cell in cells], np.float64)
+    if types & {*TEMPORAL}:
+        column.times = np.array([microseconds(cell) if type(cell) in TEMPORAL else 0 for cell in cells], np.int64)
+    return column
+
+
+def microseconds(cell: object) -> int:
+    """A date or a moment in microseconds from 1970, a time from midnight, or a duration."""
+    if isinstance(cell, datetime.datetime):
+        return microseconds(cell.date()) + microseconds(cell.time())
+    if isinstance(cell, datetime.date):
+        return (cell.toordinal() - EPOCH) * DAY
+    if isinstance(cell, datetime.time):
+        return ((cell.hour * 60 + cell.minute) * 60 + cell.second) * 1_000_000 + cell.microsecond
+    assert isinstance(cell, datetime.timedelta)
+    return cell // MICROSECOND
+
+
+def concat(parts: Sequence[Column]) -> Column:
+    """The parts of a column, one below the other."""
+    kinds = np.concatenate([part.kinds for part in parts])
+    column = Column(kinds)
+    if any(part.numbers is not None for part in parts):
+        column.numbers = np.concatenate(
+            [np.full(len(p.kinds), np.nan) if p.numbers is None else p.numbers for p in parts]
+        )
+    if any(part.texts is not None for part in parts):
+        column.texts = polars.concat(
+            [polars.Series([None] * len(p.kinds), dtype=polars.String) if p.texts is None else p.texts for p in parts]
+        )
+    if any(part.times is not None for part in parts):
+        column.times = np.concatenate([np.zeros(len(p.kinds), np.int64) if p.times is None else p.times for p in parts])
+    return column

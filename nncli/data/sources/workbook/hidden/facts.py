@@ -1,0 +1,43 @@
+"""The interface of a workbook file that is searched for what calamine does not tell."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from nncli.data.sources.workbook.grid import SheetFacts
+from nncli.errors import DataError, Location
+from nncli.utils.memory import format_bytes, free_memory
+
+NOT_AVAILABLE = "#N/A"
+"""The error that stands for a missing value."""
+BYTES_PER_CELL = 48
+"""Bytes that calamine and the grid need for a cell, empty ones between others included."""
+ALWAYS_ALLOWED = 1 << 30
+
+
+class WorkbookFile(ABC):
+    """The bytes of a workbook in one of the formats."""
+
+    @property
+    @abstractmethod
+    def suffix(self) -> str:
+        """The suffix that the format of the content has."""
+
+    @abstractmethod
+    def facts(self, sheet: str) -> SheetFacts:
+        """What calamine does not tell of a sheet.
+
+        Raises:
+            DataError: the file is damaged, or the sheet would not fit into memory.
+        """
+
+
+def check_size(rows: int, columns: int, source: str) -> None:
+    """Raise a DataError if the cells between the first one and the last one of a sheet do not fit into memory."""
+    size = rows * columns * BYTES_PER_CELL
+    if size > max(ALWAYS_ALLOWED, free_memory()):
+        raise DataError(
+            f"the sheet has {rows:,} rows and {columns:,} columns, for which {format_bytes(size)} of memory are needed",
+            location=Location(source=source),
+            hint="Delete cells far away from the table, or save the sheet as CSV, which is read in blocks.",
+        )

@@ -1,0 +1,124 @@
+"""The members of a workbook that is a zip archive, decompressed no further than the archive declares."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from xml.etree import ElementTree as ET
+
+from nncli.errors import DataError, Location
+from nncli.utils.memory import format_bytes
+
+MAX_RATIO = 250
+"""Largest ratio of the sizes after and before decompression; sheets of a few repeated values reach 100."""
+SMALL = 100 << 20
+"""Bytes that a workbook may always have after decompression."""
+PIECE = 4 << 20
+ENCRYPTED = 1
+LOCAL_HEADER = 30
+
+
+@dataclass(frozen=True)
+class ZipFile:
+    """The bytes of a zip archive; `source` is its name in messages."""
+
+    data: bytes
+    source: str
+
+    @cached_property
+    def members(self) -> dict[str, zipfile.ZipInfo]:
+        """The members by name in lower case.
+
+        Raises:
+            DataError: the archive is damaged, encrypted, or a zip bomb.
+        """
+        try:
+            with zipfile.ZipFile(io.BytesIO(self.data)) as archive:
+                members = {info.filename.replace("\\", "/").lower(): info for info in archive.infolist()}
+        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+            raise self.damaged(str(error)) from error
+        size = sum(info.file_size for info in members.values())
+        if size > max(SMALL, MAX_RATIO * len(self.data)):
+            raise self._bomb(size)
+        if any(info.flag_bits & ENCRYPTED for info in members.values()):
+            raise DataError(
+                "the file is protected by a password",
+                location=Location(source=self.source),
+                hint="Save it without a password.",
+            )
+        return members
+
+    def __contains__(self, name: str) -> bool:
+        return name.lower() in self.members
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """Yield the bytes of a member, decompressed, in pieces.
+
+        Raises:
+            DataError: the member is missing or damaged, or has more bytes than the archive declares.
+        """
+        info = self.members.get(name.lower().removeprefix("/"))
+        if info is None:
+            raise self.damaged(f"it has no {name}")
+        head = self.data[info.header_offset : info.header_offset + LOCAL_HEADER]
+        if len(head) < LOCAL_HEADER or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise self.damaged(f"{name} cannot be decompressed")
+        start = info.header_offset + LOCAL_HEADER + sum(int.from_bytes(head[i : i + 2], "little") for i in (26, 28))
+        packed = self.data[start : start + info.compress_size]
+        if info.compress_type == zipfile.ZIP_STORED:
+            yield packed
+            return
+        inflate, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+        try:
+            while not inflate.eof and packed:
+                piece = inflate.decompress(packed, PIECE)
+                packed = inflate.unconsumed_tail
+                size += len(piece)
+                if size > info.file_size:
+                    raise self._bomb(size)
+                yield piece
+        except zlib.error as error:
+            raise self.damaged(f"{name} cannot be decompressed") from error
+        if size < info.file_size:
+            raise self.damaged(f"{name} is truncated")
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a member, decompressed."""
+        return b"".join(self.pieces(name))
+
+    def xml(self, name: str) -> ET.Element:
+        """The root element of a small member that is XML."""
+        text = self.read(name)
+        if b"<!DOCTYPE" in text:
+            raise self.damaged(f"{name} has a DOCTYPE")
+        try:
+            return ET.fromstring(text)
+        except ET.ParseError as error:
+            raise self.damaged(f"{name} is not XML: {error}") from error
+
+    def check(self, *but: str) -> None:
+        """Decompress all members but some, to see that none has more bytes than the archive declares."""
+        skipped = {name.lower() for name in but}
+        for name, info in self.members.items():
+            if name not in skipped and not info.is_dir() and name.endswith((".xml", ".bin", ".rels")):
+                for _ in self.pieces(name):
+                    pass
+
+    def damaged(self, reason: str) -> DataError:
+        """The error of an archive that cannot be read."""
+        return DataError(
+            f"the workbook is damaged: {reason}",
+            location=Location(source=self.source),
+            hint="Open it in a spreadsheet program and save it again.",
+        )
+
+    def _bomb(self, size: int) -> DataError:
+        return DataError(
+            f"the workbook of {format_bytes(len(self.data))} decompresses to {format_bytes(size)} or more",
+            location=Location(source=self.source),
+            hint="If it is no attack, save it again in a spreadsheet program, or as CSV.",
+        )

@@ -1,0 +1,164 @@
+"""A table in a sheet of a workbook."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from nncli.data.io.input_file import InputFile
+from nncli.data.io.read_options import ReadOptions
+from nncli.data.io.streams import digest
+from nncli.data.sources.reader import Checksum, TableChoice, TableReader
+from nncli.data.sources.workbook.cell_range import CellRange, parse_range
+from nncli.data.sources.workbook.container import read_bytes, workbook_file
+from nncli.data.sources.workbook.grid import Grid, grid_of
+from nncli.data.sources.workbook.sheet_table import SheetTable
+from nncli.data.sources.workbook.sheets import ambiguous_sheet, named_sheet, only_table, sheet_names
+from nncli.data.table import Table
+from nncli.errors import DataError, Location, NncliError, UsageError
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineWorkbook
+
+    from nncli.data.sources.workbook.hidden.facts import WorkbookFile
+
+
+@dataclass(frozen=True)
+class WorkbookReader(TableReader):
+    """Reads a sheet, or the only one with a table, and of it the cells of a range, or the table that is found."""
+
+    file: InputFile
+    sheet: str | int | None = None
+    cells: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The path as the user gave it."""
+        return self.file.name
+
+    def choice(self) -> TableChoice | None:
+        """The sheets with cells, if the source names none and there are several with a table."""
+        if self.sheet is not None:
+            return None
+        sizes = _open(self.file).sizes()
+        tables = tuple(name for name, rows, _ in sizes if rows)
+        return None if only_table(sizes, self.name) else TableChoice("sheet", tables)
+
+    def read(self, options: ReadOptions) -> Generator[Table]:
+        """Yield the table of the sheet, whole."""
+        yield self.sheet_table().read(options)
+
+    def sheet_table(self) -> SheetTable:
+        """The sheet, read into memory.
+
+        Raises:
+            DataError: the file is no workbook, or cannot be read.
+            UsageError: there is no such sheet, several have a table, or the range is not valid.
+        """
+        cells = None if self.cells is None else _range_of(self.cells, self.name)
+        workbook = _open(self.file)
+        grid, sheet = workbook.chosen(self.sheet)
+        return SheetTable(grid, self.name, sheet, cells, workbook.file.suffix)
+
+    def checksum(self) -> Checksum:
+        """The checksum of the bytes of the file."""
+        assert self.file.path is not None
+        return Checksum(digest(self.file.path))
+
+
+def _range_of(text: str, source: str) -> CellRange:
+    try:
+        return parse_range(text)
+    except UsageError as error:
+        raise UsageError(error.message, location=Location(source=source), hint=error.hint) from error
+
+
+def _open(file: InputFile) -> _Workbook:
+    """Open a workbook.
+
+    Raises:
+        DataError: it cannot be read.
+        UsageError: the library that reads workbooks is not installed.
+    """
+    try:
+        from python_calamine import load_workbook
+    except ImportError as error:
+        raise UsageError(
+            "workbooks need calamine, which is not installed",
+            location=Location(source=file.name),
+            hint="pip install 'nncli-train[excel]'",
+        ) from error
+    data = read_bytes(file)
+    container = workbook_file(data, file.name)
+    with _translated(file.name):
+        return _Workbook(load_workbook(io.BytesIO(data)), container, file.name)
+
+
+@dataclass(frozen=True)
+class _Workbook:
+    """An open workbook: as calamine reads it, and its file."""
+
+    calamine: CalamineWorkbook
+    file: WorkbookFile
+    name: str
+
+    @cached_property
+    def _names(self) -> tuple[list[str], list[str]]:
+        return sheet_names(self.calamine)
+
+    def sizes(self) -> list[tuple[str, int, int]]:
+        """The name, rows and columns of each visible sheet."""
+        return [(name, grid.rows, len(grid.columns)) for name, grid in self._grids()]
+
+    def _grids(self) -> Iterator[tuple[str, Grid]]:
+        for name in self._names[0]:
+            yield name, self.grid(name)
+
+    def chosen(self, sheet: str | int | None) -> tuple[Grid, str]:
+        """The cells of the sheet that is named, or of the only one with a table, and its name."""
+        if sheet is not None:
+            name = named_sheet(sheet, *self._names, self.name)
+            return self.grid(name), name
+        sizes, grids = [], {}
+        for name, grid in self._grids():
+            sizes.append((name, grid.rows, len(grid.columns)))
+            grids[name] = grid
+        found = only_table(sizes, self.name)
+        if found is None:
+            raise ambiguous_sheet(sizes, self.name)
+        return grids[found], found
+
+    def grid(self, name: str) -> Grid:
+        """The cells of a sheet."""
+        facts = self.file.facts(name)  # first, as this checks that the sheet fits into memory
+        with _translated(f"{self.name}, sheet {name}"):
+            grid = grid_of(self.calamine.get_sheet_by_name(name))
+        return grid.with_facts(facts)
+
+
+@contextmanager
+def _translated(source: str) -> Iterator[None]:
+    """Translate the errors of calamine to DataErrors."""
+    from python_calamine import CalamineError, PasswordError
+
+    try:
+        yield
+    except NncliError:
+        raise
+    except PasswordError as error:
+        raise DataError(
+            "the workbook is protected by a password",
+            location=Location(source=source),
+            hint="Save it without a password.",
+        ) from error
+    except (CalamineError, OSError, ValueError) as error:
+        reason = (str(error).splitlines() or ["no reason given"])[0]
+        raise DataError(
+            f"the workbook is damaged or not supported: {reason}",
+            location=Location(source=source),
+            hint="Open it in a spreadsheet program and save it as .xlsx.",
+        ) from error

@@ -1,0 +1,88 @@
+"""The table of a sheet: the cells of a grid, with the types of its columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars
+
+from nncli.data.io.read_options import ReadOptions
+from nncli.data.sources.workbook.cell_range import CellRange
+from nncli.data.sources.workbook.columns import SeriesBuilder
+from nncli.data.sources.workbook.grid import Grid, Kind
+from nncli.data.sources.workbook.merged import check_merged, fill_merged
+from nncli.data.sources.workbook.table_layout import LayoutFinder, TableLayout
+from nncli.data.table import Table
+from nncli.errors import DataError, Location
+
+
+@dataclass(frozen=True)
+class SheetTable:
+    """The cells of the sheet called `sheet` of the workbook `file`, or those in the range `cells` of it.
+
+    `suffix` is that of the format of the workbook.
+    """
+
+    grid: Grid
+    file: str
+    sheet: str
+    cells: CellRange | None
+    suffix: str
+
+    @property
+    def source(self) -> str:
+        """The name of the sheet in messages."""
+        return f"{self.file}, sheet {self.sheet}"
+
+    def read(self, options: ReadOptions) -> Table:
+        """The table.
+
+        Raises:
+            DataError: the header is not clear, a cell has no value, or the cells of a column do not go together.
+        """
+        grid = self.grid if self.cells is None else self.grid.part(self.cells)
+        trained = options.training_dialect
+        is_given = self.cells is not None and self.cells.has_rows
+        if is_given and self.cells is not None and grid.columns:
+            grid = grid.extended(replace(self.cells, bottom=self.cells.top, left=grid.left, right=grid.left))
+        grid = fill_merged(grid)
+        layout = LayoutFinder(grid, self.source, options.dialect, trained, is_given).find()
+        notes = check_merged(grid, layout, self.source)
+        self._check_values(grid, layout)
+        dialect = (trained or options.dialect).resolved(header_cells=layout.header_cells)
+        builder = SeriesBuilder(grid, layout.rows, self.source, frozenset(options.missing_values), dialect.decimal)
+        frame = polars.DataFrame(
+            [builder.series(j, name) for j, name in zip(layout.columns, layout.names, strict=True)]
+        )
+        details: list[tuple[str, str | int]] = [("format", self.suffix.removeprefix(".")), ("sheet", self.sheet)]
+        details.append(("header row", "none" if layout.header is None else grid.top + layout.header + 1))
+        return Table(frame, self.source, dialect=dialect, notes=(*layout.notes, *notes), details=tuple(details))
+
+    def _check_values(self, grid: Grid, layout: TableLayout) -> None:
+        """Raise a DataError for the first cell of the table with an error or a formula that was never computed."""
+        found = [
+            (int(i), j, name)
+            for j, name in zip(layout.columns, layout.names, strict=True)
+            for i in np.flatnonzero(grid.columns[j].kinds[layout.rows] >= Kind.ERROR)
+        ]
+        if not found:
+            return
+        i, j, name = min(found)
+        row = int(layout.rows[i])
+        place = Location(source=self.source, row=i + 1, column=name)
+        kinds = Counter(int(grid.columns[column].kinds[layout.rows[k]]) for k, column, _ in found)
+        more = kinds[grid.columns[j].kinds[row]] - 1
+        others = f"; {more:,} more {'cell has' if more == 1 else 'cells have'} one" if more else ""
+        if grid.columns[j].kinds[row] == Kind.ERROR:
+            raise DataError(
+                f"cell {grid.address(row, j)} has the error {grid.text(row, j)}{others}",
+                location=place,
+                hint="Correct the formula or clear the cell; #N/A and empty cells are missing values.",
+            )
+        raise DataError(
+            f"cell {grid.address(row, j)} has a formula that was never computed{others}",
+            location=place,
+            hint="Open the workbook in a spreadsheet program and save it, which stores the values of its formulas.",
+        )
