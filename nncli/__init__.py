@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nncli.commands.init import init
     from nncli.commands.load import load
     from nncli.commands.predict import predict
+    from nncli.commands.predict_files import predict_files
     from nncli.commands.runs import list_runs
     from nncli.commands.show import show
     from nncli.commands.train import resume, train
@@ -33,6 +34,7 @@ __all__ = [
     "list_runs",
     "load",
     "predict",
+    "predict_files",
     "resume",
     "resume_cross_validation",
     "show",
@@ -48,6 +50,7 @@ def __getattr__(name: str) -> object:
         "resume": "train",
         "init": "init",
         "predict": "predict",
+        "predict_files": "predict_files",
         "evaluate": "evaluate",
         "load": "load",
         "list_runs": "runs",

@@ -14,7 +14,6 @@ from nncli.cli.options import (
     NoColor,
     OnError,
     OnInvalidCell,
-    OutputFile,
     Quiet,
     RunDirectory,
     Verbose,
@@ -23,14 +22,47 @@ from nncli.cli.source_options import CellRange, Query, Sheet, source_of
 from nncli.data.io.formats import Format
 
 if TYPE_CHECKING:
-    from nncli.commands.predict import AnswerOptions
+    from collections.abc import Sequence
+
     from nncli.data.sources.table_source import TableSource
-    from nncli.ensemble import AnyModel
+    from nncli.prediction.options import AnswerOptions
 
 
-InputTable: TypeAlias = Annotated[
+InputTables: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="CSV, TSV, Parquet or JSON lines, a folder, a pattern in quotes, or - for standard input (the default).",
+        metavar="INPUT",
+    ),
+]
+OutputFileOrFolder: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="The file to write, or - for standard output. A folder (FOLDER/) gets a file for each file of INPUT.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Workers: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        min=1,
+        help="Processes that predict a file each, if the output is a folder. Default: one for each core.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+PredictionScheduler: TypeAlias = Annotated[
     str | None,
-    typer.Argument(help="CSV, TSV, Parquet or JSON lines, or - for standard input (the default).", metavar="INPUT"),
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Predict the files on a Dask cluster, for example tcp://host:8786.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 InputTableName: TypeAlias = Annotated[
     str | None,
@@ -63,12 +95,12 @@ EscapeFormulas: TypeAlias = Annotated[
 
 def predict(
     run: RunDirectory,
-    data: InputTable = None,
+    data: InputTables = None,
     sheet: Sheet = None,
     cells: CellRange = None,
     input_table: InputTableName = None,
     query: Query = None,
-    output: OutputFile = "-",
+    output: OutputFileOrFolder = "-",
     proba: WithProbabilities = False,
     keep: KeptColumns = None,
     format: OutputFormat = None,  # noqa: A002 - the name of the option
@@ -76,39 +108,92 @@ def predict(
     escape_formulas: EscapeFormulas = False,
     on_error: OnInvalidCell = OnError.FAIL,
     errors: ErrorsFile = None,
+    workers: Workers = None,
+    scheduler: PredictionScheduler = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Predict the rows of a table with a trained run.
+    """Predict the rows of a table, or many files, with a trained run.
 
     One row is written for each row of INPUT, in order, with the prediction of the whole model: of an ensemble, the mean
-    of all members. INPUT needs the feature columns of the training table, in any
-    order; other columns are ignored and the target is not needed. A note at the end counts unseen categories, values
-    out of range and unexpected missing cells.
+    of all members. INPUT needs the feature columns of the training table, in any order; other columns are ignored and
+    the target is not needed. A note at the end counts unseen categories, values out of range and missing cells.
 
     A cell that cannot be read ends the command with exit code 4. With --on-error missing or skip it ends with 0, and
     a note counts these cells.
+
+    If the output is a folder, each file of INPUT is predicted into a file of its own there. Files that are done are
+    skipped when the command is started again, and a file that cannot be predicted does not stop the others.
 
     \b
     nncli predict runs/penguins new.csv -o predictions.csv --keep id --proba
     nncli predict runs/penguins new.csv -o predictions.csv --on-error missing --errors bad-cells.csv
     nncli predict runs/penguins new.csv -o for-excel.csv --keep name --escape-formulas
     cat new.csv | nncli predict runs/penguins - > predictions.csv
+    nncli predict runs/penguins 'new/*.parquet' -o predictions/ --workers 4
     """
+    from nncli.cli.predict_files import names_folder, predict_into_folder
     from nncli.cli.signals import interrupt_at_once
-    from nncli.commands.predict import AnswerOptions
+    from nncli.data.sources.table_source import STANDARD_INPUT
+    from nncli.prediction.options import AnswerOptions
+
+    interrupt_at_once()
+    sources = [source_of(path, sheet, cells, input_table, query) for path in data or [STANDARD_INPUT]]
+    options = AnswerOptions(proba, tuple(keep or ()), on_error.value, format, escape_formulas)
+    if names_folder(output):
+        predict_into_folder(run, sources, output, options, workers, scheduler, errors, force=force, quiet=quiet)
+    else:
+        source = _only(sources, workers, scheduler)
+        _predict_into_file(run, source, output, options, errors, force=force, quiet=quiet)
+
+
+def _only(sources: Sequence[TableSource], workers: int | None, scheduler: str | None) -> TableSource:
+    """The table that is predicted into a file; raise a UsageError if only a folder could take the answers."""
+    from nncli.errors import UsageError
+
+    if len(sources) > 1:
+        raise UsageError(
+            "several inputs, but the output is one file",
+            hint="To predict each into its own file, name a folder: -o predictions/. "
+            "To predict all into one, put a pattern such as 'new/*.csv' in quotes.",
+        )
+    if workers is not None or scheduler is not None:
+        raise UsageError(
+            "--workers and --scheduler are for many files, but the output is one file",
+            hint="Name a folder: -o predictions/.",
+        )
+    return sources[0]
+
+
+def _predict_into_file(
+    run: Path,
+    source: TableSource,
+    output: str,
+    options: AnswerOptions,
+    errors: Path | None,
+    *,
+    force: bool,
+    quiet: bool,
+) -> None:
+    """Predict the rows of a table into one file, or standard output."""
+    from nncli.cli.console import announce_input, echo_err
+    from nncli.prediction.to_file import predict_to_file
     from nncli.runs.run import Run
     from nncli.utils.logs import log_duration
 
-    interrupt_at_once()
-    source = source_of(data, sheet, cells, input_table, query)
-    options = AnswerOptions(proba, tuple(keep or ()), on_error.value, format, escape_formulas)
     target = None if output == "-" else Path(output)
     _check_target(source, target, errors, force=force)
     with log_duration(f"loading {run}"):
         model = Run.open(run).load_model()
-    _predict(model, source, target, options, errors, force=force, quiet=quiet)
+    if source.is_standard_input:
+        announce_input("a table")
+
+    def print_note(note: str) -> None:
+        if not quiet:
+            echo_err(f"note: {note}")
+
+    predict_to_file(model, source, target, options, force=force, errors=errors, on_note=print_note)
 
 
 def _check_target(source: TableSource, target: Path | None, errors: Path | None, *, force: bool) -> None:
@@ -124,27 +209,3 @@ def _check_target(source: TableSource, target: Path | None, errors: Path | None,
     check_not_input(source.local_path, target)
     if errors is not None:
         check_errors_file(errors, source.local_path, target, force=force)
-
-
-def _predict(
-    model: AnyModel,
-    source: TableSource,
-    target: Path | None,
-    options: AnswerOptions,
-    errors: Path | None,
-    *,
-    force: bool,
-    quiet: bool,
-) -> None:
-    """Predict the rows of `source` into `target`; None is standard output."""
-    from nncli.cli.console import announce_input, echo_err
-    from nncli.commands.predict import predict_to_file
-
-    if source.is_standard_input:
-        announce_input("a table")
-
-    def print_note(note: str) -> None:
-        if not quiet:
-            echo_err(f"note: {note}")
-
-    predict_to_file(model, source, target, options, force=force, errors=errors, on_note=print_note)

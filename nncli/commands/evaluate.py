@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncli.commands.predict import check_on_error, open_errors, predict_valid, table_of
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts, OnError
 from nncli.data.sources.readers import read_table
@@ -18,6 +17,9 @@ from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location
 from nncli.evaluation.labeled_table import labeled_rows, labels_of, sample_weight_column, weights_of
+from nncli.prediction.frame import predict_valid, table_of
+from nncli.prediction.options import check_on_error
+from nncli.prediction.to_file import open_errors
 from nncli.runs.run import Run
 from nncli.runs.training_rows import RowMatches, TrainingRows
 from nncli.scoring import Scores, score, to_json

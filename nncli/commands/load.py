@@ -11,11 +11,12 @@ import numpy as np
 import polars as pl
 
 from nncli.commands.evaluate import Evaluation, evaluate_data
-from nncli.commands.predict import OnNote, predict_data
+from nncli.commands.predict import predict_data
 from nncli.data.encoders.invalid_cells import OnError
 from nncli.data.sources.table_source import TableLocation
 from nncli.ensemble import AnyModel
 from nncli.evaluation.labeled_table import sample_weight_column
+from nncli.prediction.summary import OnNote
 from nncli.runs.run import Run
 from nncli.runs.training_rows import TrainingRows
 

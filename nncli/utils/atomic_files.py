@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
+from secrets import token_hex
 from typing import BinaryIO
 
 from nncli.errors import Location, NncliError, UsageError
@@ -69,7 +70,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with _copy_to_device(path) as temporary:
             yield temporary
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+    # Also on another machine that shares the folder no other process has this name.
+    temporary = path.with_name(f".{path.name}.{token_hex(4)}{TEMPORARY_SUFFIX}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

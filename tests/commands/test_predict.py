@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli import evaluate, predict
-from nncli.commands.predict import block_bytes, predict_chunks, predict_frame
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.io.read_options import BLOCK_BYTES
 from nncli.data.sources.readers import read_chunks
 from nncli.ensemble import Ensemble
 from nncli.errors import CellError, DataError, RunError, UsageError
 from nncli.metrics.classification import ClassificationScores
+from nncli.prediction.chunks import block_bytes, predict_chunks
+from nncli.prediction.frame import predict_frame
 from nncli.runs.run import Run
 from tests.assertions import raises
 from tests.cli.support import DATA

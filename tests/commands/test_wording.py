@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from nncli import compare, cross_validate, evaluate, explain, predict, train
-from nncli.commands.predict import ON_ERROR_HINT
 from nncli.config.schema import Config
 from nncli.errors import NncliError
+from nncli.prediction.frame import ON_ERROR_HINT
 from tests.cli.support import DATA
 
 FRAME = pl.read_csv(DATA / "penguins.csv", null_values=["NA"])

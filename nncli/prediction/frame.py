@@ -1,0 +1,107 @@
+"""The predictions of one table in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+import numpy as np
+import polars as pl
+
+from nncli.classes import PredictedClasses, predict_classes
+from nncli.data.arrays import RowIndices
+from nncli.data.encoders.anomalies import Anomalies
+from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts, OnError
+from nncli.data.io.dataframes import as_polars
+from nncli.data.table import Table, replace_na_values
+from nncli.ensemble import AnyModel
+from nncli.errors import CellError, UsageError
+from nncli.model import Predictions
+from nncli.prediction.options import check_proba
+from nncli.prediction.summary import PredictionSummary
+from nncli.text import join_quoted
+
+if TYPE_CHECKING:
+    from nncli.data.io.dataframes import Frame
+
+ON_ERROR_HINT = "To predict the table all the same: --on-error missing or --on-error skip (in Python on_error)."
+
+
+def table_of(model: AnyModel, data: Frame) -> Table:
+    """A frame as a table to predict from, with the missing values of the training table replaced."""
+    return Table(replace_na_values(as_polars(data), model.spec.missing_values), "the frame", dialect=model.spec.dialect)
+
+
+class PredictedFrame(NamedTuple):
+    """The predictions of one table, with the anomalies and the invalid cells of its rows."""
+
+    frame: pl.DataFrame
+    anomalies: Anomalies
+    invalid: InvalidCells
+
+    @property
+    def summary(self) -> PredictionSummary:
+        """The counts of the table."""
+        return PredictionSummary(len(self.frame), self.anomalies, InvalidCounts.of(self.invalid))
+
+
+def predict_frame(
+    model: AnyModel, table: Table, *, proba: bool, keep: Sequence[str], on_error: OnError = "fail"
+) -> PredictedFrame:
+    """Predict one table in memory."""
+    check_proba(model, proba)
+    keep = list(dict.fromkeys(keep))
+    table.require(keep)
+    with np.errstate(
+        all="ignore"
+    ):  # a value far out of the training range may overflow; that is seen in the predictions
+        found: ValidPredictions[Predictions] | ValidPredictions[PredictedClasses]
+        if proba or model.spec.target.task == "regression":
+            found = predict_valid(model, table, on_error, model.predict)
+            predicted = found.predictions.frame(proba=proba)
+        else:
+            found = predict_valid(model, table, on_error, partial(predict_classes, model))
+            predicted = found.predictions.frame()
+    duplicates = sorted(set(keep) & set(predicted.columns))
+    if duplicates:
+        raise UsageError(
+            f"--keep {join_quoted(duplicates)} would appear twice: a column of the predictions has that name"
+        )
+    kept = table.frame if found.rows is None else table.frame[found.rows]
+    frame = pl.concat([kept[keep], predicted], how="horizontal") if keep else predicted
+    return PredictedFrame(frame, found.predictions.anomalies, found.invalid)
+
+
+P = TypeVar("P")
+
+
+class ValidPredictions(NamedTuple, Generic[P]):
+    """Predictions of a table without its `invalid` cells.
+
+    `table` is what was predicted: with these cells missing, or only the `rows` (positions; None: all) without one.
+    """
+
+    predictions: P
+    table: Table
+    rows: RowIndices | None
+    invalid: InvalidCells
+
+
+def predict_valid(
+    model: AnyModel, table: Table, on_error: OnError, predict: Callable[[Table], P]
+) -> ValidPredictions[P]:
+    """Predict a table by `predict`, with its invalid cells missing or without their rows.
+
+    Raises:
+        CellError: a cell cannot be read, and `on_error` is fail.
+    """
+    try:
+        return ValidPredictions(predict(table), table, None, InvalidCells.none())
+    except CellError as error:
+        if on_error == "fail":
+            raise error.for_model(ON_ERROR_HINT) from None
+    invalid = model.invalid_cells(table)
+    rows = invalid.valid_rows(len(table)) if on_error == "skip" else None
+    valid = invalid.removed_from(table) if rows is None else table.take(rows)
+    return ValidPredictions(predict(valid), valid, rows, invalid)

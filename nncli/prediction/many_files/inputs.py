@@ -1,0 +1,118 @@
+"""The files to predict, and the files that their answers are written to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from nncli.data.io.formats import Format
+from nncli.data.io.streams import translate_os_errors
+from nncli.data.sources.open import open_reader
+from nncli.data.sources.paths import find_files
+from nncli.data.sources.table_source import TableSource
+from nncli.errors import DataError, Location, UsageError
+from nncli.prediction.many_files.answer_name import answer_name
+from nncli.spec import NonNegativeInt, Spec
+
+OTHER_FOLDER = "Name another folder with -o."
+
+
+class FileState(Spec):
+    """The size of a file and the time of its last change, which tell whether it has changed."""
+
+    size: NonNegativeInt
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, path: str | Path) -> FileState:
+        """The state of an existing file."""
+        found = os.stat(path)  # noqa: PTH116
+        return cls(size=found.st_size, mtime_ns=found.st_mtime_ns)
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file to predict: its source with the path as the user wrote it, its state, and the path of its answer.
+
+    `answer` is relative to the output folder.
+    """
+
+    source: TableSource
+    state: FileState
+    answer: str
+
+    @property
+    def name(self) -> str:
+        """What messages call the file."""
+        return self.source.path
+
+
+def input_files(sources: Sequence[TableSource], output: Path, format: Format | None) -> tuple[InputFile, ...]:  # noqa: A002
+    """The files that are named by paths, folders and patterns, each once, with the names of their answers in `output`.
+
+    A file has the folders below the fixed folder of its pattern in its answer's name. What is in an output folder
+    inside the input folder is left out: these are answers.
+
+    Raises:
+        DataError: there is no such file.
+        UsageError: a source is not a local file, its format is unknown, two answers have the same name, or an answer
+            would replace an input.
+    """
+    found = {os.path.realpath(file.name): file for source in sources for file in _files_of(source, output, format)}
+    by_answer: dict[str, InputFile] = {}
+    for file in found.values():
+        other = by_answer.setdefault(file.answer, file)
+        if other is not file:
+            raise UsageError(
+                f"the answers of this file and of {other.name} would have the same name, {file.answer}",
+                location=Location(source=file.name),
+                hint="Name a folder above both, or predict them into different folders.",
+            )
+        if os.path.realpath(output / file.answer) in found:
+            raise UsageError(
+                f"the answer of {file.name} would replace this input",
+                location=Location(source=str(output / file.answer)),
+                hint=OTHER_FOLDER,
+            )
+    return tuple(found.values())
+
+
+def _files_of(source: TableSource, output: Path, format: Format | None) -> Iterator[InputFile]:  # noqa: A002
+    if source.local_path is None:
+        raise UsageError(
+            "only files can be predicted into a folder",
+            location=Location(source="standard input" if source.is_standard_input else source.path),
+            hint="Name a file with -o.",
+        )
+    found = find_files(source.path)
+    answers = Path(os.path.realpath(output))
+    in_answers = Path(os.path.realpath(found.folder)) in answers.parents
+    inputs = 0
+    for path in found.files:
+        if answers in Path(os.path.realpath(path)).parents:
+            if in_answers:
+                continue
+            raise UsageError(
+                "the answers would be among the inputs", location=Location(source=str(path)), hint=OTHER_FOLDER
+            )
+        inputs += 1
+        yield _input_file(source.model_copy(update={"path": str(path)}), path.relative_to(found.folder), format)
+    if not inputs:
+        hint = "Name another folder as input, or as output with -o."
+        raise DataError("all its files are in the output folder", location=Location(source=source.path), hint=hint)
+
+
+def _input_file(source: TableSource, name: PurePath, format: Format | None) -> InputFile:  # noqa: A002
+    with translate_os_errors(Path(source.path)):
+        state = FileState.of(source.path)
+    reader = open_reader(source)
+    if reader.is_read_once:
+        raise UsageError(
+            "a pipe or device cannot be predicted into a folder",
+            location=Location(source=source.path),
+            hint="Name a file with -o.",
+        )
+    reader.is_columnar  # noqa: B018 - raises a UsageError if the name does not tell the format
+    return InputFile(source, state, answer_name(name, format).as_posix())

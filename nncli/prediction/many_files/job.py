@@ -1,0 +1,168 @@
+"""The prediction of many files: checks before any work, then a task for each file that is not done."""
+
+from __future__ import annotations
+
+import glob
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from nncli.data.io.formats import format_of
+from nncli.data.sources.table_source import TableSource
+from nncli.errors import Location, NncliError, UsageError
+from nncli.pipeline.parallel.executor import workers_for
+from nncli.pipeline.parallel.independent_tasks import MAX_LOSSES, IndependentTasks
+from nncli.prediction.many_files.errors_file import part_of
+from nncli.prediction.many_files.inputs import InputFile, input_files
+from nncli.prediction.many_files.record import AnswersRecord, new_record, options_of
+from nncli.prediction.many_files.task import FileOutcome, PredictionTask, load_model, predict_file
+from nncli.prediction.options import AnswerOptions, check_errors_option, check_options
+from nncli.runs.run import Run
+from nncli.utils.atomic_files import TEMPORARY_SUFFIX, check_not_input, check_overwrite
+from nncli.utils.logs import log_duration
+
+RECORD = ".nncli-predict.json"
+"""The name of the record in the output folder."""
+SECONDS_OF_A_LEFTOVER = 60.0
+"""Seconds without a change after which a temporary file belongs to no process any more."""
+
+
+@dataclass(frozen=True)
+class PredictionJob:
+    """Files to predict into the folder `output` by the run whose manifest has a checksum.
+
+    `done` are the names of the answers there are.
+    """
+
+    run: Path
+    checksum: str
+    files: tuple[InputFile, ...]
+    done: frozenset[str]
+    record: AnswersRecord
+    output: Path
+    options: AnswerOptions
+    errors: Path | None
+
+    @classmethod
+    def prepare(
+        cls,
+        run: Path,
+        sources: Sequence[TableSource],
+        output: Path,
+        options: AnswerOptions,
+        errors: Path | None,
+        *,
+        force: bool,
+    ) -> PredictionJob:
+        """Check everything that can be checked before any work.
+
+        Raises:
+            RunError: the run directory is missing or damaged.
+            DataError: there is no such file.
+            UsageError: an option does not fit, or a file would be replaced; see `input_files` and `new_record`.
+        """
+        with log_duration(f"loading {run}"):
+            checksum = Run.open(run).load_manifest().checksum
+            model = load_model(str(run.absolute()), checksum)
+        check_options(model, options)
+        if output.exists() and not output.is_dir():
+            raise UsageError(
+                "this is a file, not a folder", location=Location(source=str(output)), hint="Name a folder."
+            )
+        files = input_files(sources, output, options.format)
+        _check_formats(files, options)
+        old = AnswersRecord.read(output / RECORD, force=force)
+        recorded = options_of(options, sources[0], errors)
+        if errors is not None:
+            check_errors_option(errors, options.on_error)
+            check_overwrite(errors, force=force or (old is not None and old.options == recorded))
+            for file in files:
+                check_not_input(file.source.local_path, errors)
+        record, done = new_record(output, checksum, recorded, files, old, force=force)
+        return cls(run.absolute(), checksum, files, done, record, output.absolute(), options, errors)
+
+    def outcomes(
+        self, workers: int | Literal["auto"], scheduler: str | None
+    ) -> Generator[tuple[InputFile, FileOutcome | None], None, None]:
+        """Yield each file as it ends with its outcome, those that are done already first, without one.
+
+        Raises:
+            NncliError: an answer cannot be written.
+        """
+        yield from ((file, None) for file in self.files if file.answer in self.done)
+        # The largest first, so that the workers end at the same time.
+        left = sorted((file for file in self.files if file.answer not in self.done), key=lambda file: -file.state.size)
+        if not left:
+            return
+        count = workers_for(len(left), workers)
+        is_here = scheduler is None and count == 1
+        tasks = {self._task(file, is_here and workers != 1, scheduler is not None): file for file in left}
+        self.record.write(self.output / RECORD)
+        for file in left:
+            _remove_leftovers(self.output / file.answer, SECONDS_OF_A_LEFTOVER)
+        with log_duration("predicting") as stage:
+            stage.details.append(f"{len(left):,} files, {count:,} at a time")
+            if is_here:
+                yield from ((tasks[task], predict_file(task)) for task in tasks)
+                return
+            results = IndependentTasks(predict_file, count, scheduler).run([*tasks])
+            with self._cleared(left if scheduler is None else ()), closing(results):
+                for task, outcome in results:
+                    yield tasks[task], outcome or FileOutcome(error=_lost(tasks[task]))
+
+    @contextmanager
+    def _cleared(self, files: Sequence[InputFile]) -> Iterator[None]:
+        """Remove the temporary files of processes that were killed if the block is left by an error or a signal."""
+        try:
+            yield
+        except BaseException:
+            for file in files:
+                _remove_leftovers(self.output / file.answer, seconds=0)
+            raise
+
+    def _task(self, file: InputFile, in_threads: bool, elsewhere: bool) -> PredictionTask:
+        """The task of a file; with `in_threads` several threads predict it, and `elsewhere` needs an absolute path."""
+        source = file.source
+        return PredictionTask(
+            run=str(self.run),
+            checksum=self.checksum,
+            source=source.model_copy(update=source.relative_to(Path.cwd())) if elsewhere else source,
+            state=file.state,
+            output=str(self.output / file.answer),
+            options=self.options,
+            errors=None if self.errors is None else str(part_of(self.output, file.answer)),
+            predictors=None if in_threads else 0,
+        )
+
+
+def _check_formats(files: Sequence[InputFile], options: AnswerOptions) -> None:
+    """Raise a UsageError if formulas are to be escaped in a format that spreadsheets do not open."""
+    if not options.escape_formulas:
+        return
+    for file in files:
+        if not format_of(Path(file.answer)).load().escapes_formulas:
+            raise UsageError(
+                "formulas can be escaped in CSV and TSV only",
+                location=Location(source=file.answer),
+                hint="Add --format csv, or remove --escape-formulas.",
+            )
+
+
+def _remove_leftovers(answer: Path, seconds: float) -> None:
+    """Remove the temporary files of an answer that have not changed for some seconds."""
+    for leftover in answer.parent.glob(f".{glob.escape(answer.name)}.*{TEMPORARY_SUFFIX}"):
+        with suppress(OSError):
+            if time.time() - leftover.stat().st_mtime >= seconds:
+                leftover.unlink()
+
+
+def _lost(file: InputFile) -> NncliError:
+    return NncliError(
+        f"the process that predicted this file ended before its time, {1 + MAX_LOSSES} times: "
+        "perhaps the system was short of memory and killed it",
+        location=Location(source=file.name),
+        hint="Start the command again with --workers 1.",
+    )

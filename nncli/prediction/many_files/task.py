@@ -1,0 +1,107 @@
+"""The prediction of one file as a task, which gives the same bytes in whichever process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from nncli.data.io.formats import Format
+from nncli.data.sources.table_source import TableSource
+from nncli.ensemble import AnyModel
+from nncli.errors import DataError, Location, NncliError, RunError, UsageError
+from nncli.pipeline.parallel.executor import shutdown_requested, task_lock
+from nncli.prediction.many_files.inputs import FileState
+from nncli.prediction.options import AnswerOptions
+from nncli.prediction.summary import PredictionSummary
+from nncli.prediction.to_file import predict_to_file
+from nncli.runs.run import Run
+
+
+@dataclass(frozen=True)
+class PredictionTask:
+    """The prediction of a file into another one, by the run whose manifest has a checksum.
+
+    `state` is that of the input; `errors` is the file of its invalid cells. For `predictors` see `predict_chunks`.
+    """
+
+    run: str
+    checksum: str
+    source: TableSource
+    state: FileState
+    output: str
+    options: AnswerOptions
+    errors: str | None = None
+    predictors: int | None = None
+
+
+@dataclass(frozen=True)
+class FileOutcome:
+    """The counts and notes of a predicted file, or the error that its table has."""
+
+    summary: PredictionSummary = field(default_factory=PredictionSummary)
+    notes: tuple[str, ...] = ()
+    error: NncliError | None = None
+
+
+class LeavingError(Exception):
+    """The process has to end before the file is predicted."""
+
+
+@lru_cache(maxsize=1)
+def load_model(run: str, checksum: str) -> AnyModel:
+    """The model of a run, which a process reads once.
+
+    Raises:
+        RunError: the run is damaged, or has another checksum.
+    """
+    opened = Run.open(Path(run))
+    if opened.load_manifest().checksum != checksum:
+        raise RunError("the run has changed since the command began", location=Location(source=run))
+    return opened.load_model()
+
+
+def predict_file(task: PredictionTask) -> FileOutcome | None:
+    """Predict a file; an answer that exists is replaced. None: the process has to end.
+
+    Raises:
+        NncliError: the run cannot be read, or the answer not be written.
+    """
+    with task_lock:
+        model = load_model(task.run, task.checksum)
+        try:
+            return _predict(model, task)
+        except LeavingError:
+            return None
+        except (DataError, UsageError) as error:
+            return FileOutcome(error=error.with_traceback(None))
+
+
+def _predict(model: AnyModel, task: PredictionTask) -> FileOutcome:
+    notes: list[str] = []
+    summaries: list[PredictionSummary] = []
+
+    def check() -> None:
+        if shutdown_requested.is_set():
+            raise LeavingError
+        if FileState.of(task.source.path) != task.state:
+            raise DataError(
+                "the file changed while it was predicted",
+                location=Location(source=task.source.path),
+                hint="Start the command again once the file is complete.",
+            )
+
+    predict_to_file(
+        model,
+        task.source,
+        Path(task.output),
+        task.options,
+        force=True,
+        errors=None if task.errors is None else Path(task.errors),
+        errors_format=Format.PARQUET,
+        on_note=notes.append,
+        on_summary=summaries.append,
+        on_chunk=check,
+        predictors=task.predictors,
+    )
+    return FileOutcome(summaries[0], tuple(notes))

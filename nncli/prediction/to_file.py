@@ -1,0 +1,80 @@
+"""The predictions of a table in a file, and its invalid cells in another one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import chain
+from pathlib import Path
+
+from nncli.data.encoders.invalid_cells import InvalidCells, OnError
+from nncli.data.io.formats import Format
+from nncli.data.io.writers import open_sink
+from nncli.data.sources.table_source import TableSource
+from nncli.ensemble import AnyModel
+from nncli.prediction.chunks import predict_chunks
+from nncli.prediction.options import AnswerOptions, check_errors_option
+from nncli.prediction.summary import OnInvalid, OnNote, OnSummary
+
+
+@contextmanager
+def open_errors(
+    path: Path | None,
+    on_error: OnError,
+    *,
+    force: bool = False,
+    format: Format = Format.CSV,  # noqa: A002
+) -> Iterator[OnInvalid | None]:
+    """Yield a function that appends invalid cells to the file `path`; None without a path.
+
+    Raises:
+        UsageError: `on_error` is fail, which leaves nothing to write, or the file exists and `force` is false.
+    """
+    if path is None:
+        yield None
+        return
+    check_errors_option(path, on_error)
+    with open_sink(path, format=format, force=force) as sink:
+        sink.write(InvalidCells.none().frame)
+        yield sink.write
+
+
+def predict_to_file(
+    model: AnyModel,
+    source: TableSource,
+    target: Path | None,
+    options: AnswerOptions,
+    *,
+    force: bool = False,
+    errors: Path | None = None,
+    errors_format: Format = Format.CSV,
+    on_note: OnNote | None = None,
+    on_summary: OnSummary | None = None,
+    on_chunk: Callable[[], object] | None = None,
+    predictors: int | None = None,
+) -> None:
+    """Predict every row of a table, chunk by chunk, into the file `target`; None is standard output.
+
+    `on_chunk` is called after each chunk, before the file appears. The file of `errors` appears before `target`. The
+    other arguments are those of `predict_chunks` and `open_errors`.
+    """
+    with ExitStack() as stack, open_errors(errors, options.on_error, force=force, format=errors_format) as on_invalid:
+        frames = predict_chunks(
+            model,
+            source,
+            proba=options.proba,
+            keep=options.keep,
+            on_error=options.on_error,
+            on_invalid=on_invalid,
+            on_note=on_note,
+            on_summary=on_summary,
+            predictors=predictors,
+        )
+        first = next(frames)  # an error in the first rows shows before a file is created
+        sink = stack.enter_context(
+            open_sink(target, format=options.format, force=force, escape_formulas=options.escape_formulas)
+        )
+        for frame in chain([first], frames):
+            sink.write(frame)
+            if on_chunk is not None:
+                on_chunk()
