@@ -19,7 +19,7 @@ from nncli.config.schema_file import editor_line
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import parse
 from nncli.data.column_profile import ColumnProfile
-from nncli.data.io.formats import SPREADSHEETS, SUFFIXES, suffix_of
+from nncli.data.io.formats import SPREADSHEETS, SUFFIXES, ZIP, suffix_of, without_compression
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.data.store.scratch import existing_parent
 from nncli.errors import Location, UsageError
@@ -114,7 +114,7 @@ def init(
     """Draft a configuration for a table and return its YAML, with comments on the columns and the choices.
 
     Args:
-        data: a CSV (also .gz), TSV, Parquet or JSON lines file.
+        data: a CSV, TSV, JSON lines (also compressed), Parquet, Arrow or Avro file.
         target: the column to predict, or several numeric ones.
         preset: the preset; default: tabular.
         quality: an ensemble of 4 that is trained less, of up to 8, or of 20.
@@ -182,7 +182,7 @@ def is_table(argument: str, target: Sequence[str]) -> bool:
         if as_source(argument).scheme is not None:
             return True
         suffix = suffix_of(Path(argument))
-        return (suffix in SUFFIXES and suffix != ".txt") or suffix in SPREADSHEETS  # .txt may be either
+        return (suffix in SUFFIXES and suffix != ".txt") or suffix in (*SPREADSHEETS, ZIP)  # .txt may be either
     if argument == "-":
         raise UsageError(
             "--target needs a table in a file",
@@ -238,9 +238,9 @@ def _stem(source: TableSource) -> str:
     """`train` for train.csv.gz, `sales` for the table sales of a database."""
     if source.table is not None:
         return source.table
-    table = Path(source.path)
-    name = table.with_suffix("") if table.suffix.lower() == ".gz" else table
-    return name.name.removesuffix(name.suffix) if suffix_of(table) else name.name
+    path = Path(source.path)
+    name = path.with_suffix("") if path.suffix.lower() == ZIP else without_compression(path)
+    return name.stem
 
 
 def _decisions(summary: TableSummary) -> tuple[Finding, ...]:

@@ -44,9 +44,9 @@ def _check_not_table(path: Path) -> None:
     """Raise a ConfigError if the file name is that of a table: YAML syntax errors would not help."""
     if path.suffix.lower() in (".yaml", ".yml", ".txt", "") or not path.is_file():
         return
-    from nncli.data.io.formats import SUFFIXES, suffix_of  # rarely needed
+    from nncli.data.io.formats import SUFFIXES, ZIP, suffix_of  # rarely needed
 
-    if suffix_of(path) in SUFFIXES:
+    if suffix_of(path) in (*SUFFIXES, ZIP):
         hint = f"Write a configuration for it: nncli init {shlex.quote(str(path))} --target COLUMN -o config.yaml"
         raise ConfigError(ConfigIssue("this is a table, not a configuration", Location(str(path)), hint))
 

@@ -25,7 +25,7 @@ class FileFormat(ABC):
 
     @abstractmethod
     def detects(self, head: bytes) -> bool:
-        """Whether a stream that begins with these four bytes (or fewer) is of this format."""
+        """Whether a stream that begins with these 16 bytes (or fewer) is of this format."""
 
     def count_rows(self, file: InputFile) -> int | None:
         """The number of rows of a regular file, if it is stored in the file.
@@ -41,7 +41,7 @@ class FileFormat(ABC):
         Raises:
             DataError: the file cannot be read, or is not of this format.
         """
-        with open_input(file.path) as (_, stream):
+        with open_input(file.path, file.name) as (_, stream):
             yield from self.read_stream(stream, file, options)
 
     @abstractmethod

@@ -12,6 +12,8 @@ from importlib import import_module
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from nncli.data.io.compression import SUFFIXES as COMPRESSION_SUFFIXES
+from nncli.data.io.compression import compression_of
 from nncli.errors import Location, UsageError
 from nncli.text import closest_match
 
@@ -23,12 +25,13 @@ if TYPE_CHECKING:
 class FormatEntry:
     """A format: the suffixes of its files, and its class, which is imported only when a table is read or written.
 
-    `is_columnar` formats can be read from any row on, and are compressed already.
+    `is_columnar` formats can be read from any row on; `is_compressed` ones are not compressed again.
     """
 
     suffixes: tuple[str, ...]
     location: str
     is_columnar: bool = False
+    is_compressed: bool = False
 
 
 class Format(StrEnum):
@@ -37,6 +40,8 @@ class Format(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     JSONL = "jsonl"
+    ARROW = "arrow"
+    AVRO = "avro"
 
     @property
     def is_columnar(self) -> bool:
@@ -52,45 +57,62 @@ class Format(StrEnum):
 
 FORMATS = {
     Format.CSV: FormatEntry((".csv", ".tsv", ".txt"), "nncli.data.io.csv.csv_format:CsvFormat"),
-    Format.PARQUET: FormatEntry((".parquet", ".pq"), "nncli.data.io.parquet:ParquetFormat", is_columnar=True),
+    Format.PARQUET: FormatEntry(
+        (".parquet", ".pq"), "nncli.data.io.parquet:ParquetFormat", is_columnar=True, is_compressed=True
+    ),
     Format.JSONL: FormatEntry((".jsonl", ".ndjson"), "nncli.data.io.jsonlines:JsonLinesFormat"),
+    Format.ARROW: FormatEntry(
+        (".arrow", ".arrows", ".ipc", ".feather"), "nncli.data.io.arrow:ArrowFormat", is_columnar=True
+    ),
+    Format.AVRO: FormatEntry((".avro",), "nncli.data.io.avro:AvroFormat", is_columnar=True, is_compressed=True),
 }
 SUFFIXES = {suffix: name for name, entry in FORMATS.items() for suffix in entry.suffixes}
 SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 """Suffixes of workbooks, which are read by nncli/data/sources/workbook and never written."""
 
 
+ZIP = ".zip"
+
+
+def without_compression(path: PurePath) -> PurePath:
+    """The path without a suffix of compression: train.csv for train.csv.gz."""
+    return path.with_suffix("") if compression_of(path.suffix) is not None else path
+
+
 def suffix_of(path: PurePath) -> str:
     """The suffix that determines the format, in lower case: .csv for train.CSV.gz."""
-    return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
+    return without_compression(path).suffix.lower()
 
 
 def format_of(path: PurePath) -> Format:
-    """The format of a file according to its name, without .gz.
+    """The format of a file according to its name, without a suffix of compression.
 
     Raises:
-        UsageError: the suffix is unknown or missing, or it is .parquet.gz.
+        UsageError: the suffix is unknown or missing, or it is one such as .parquet.gz.
     """
-    suffix = suffix_of(path)
+    suffix, place = suffix_of(path), Location(source=str(path))
     if suffix not in SUFFIXES:
         if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises when the name is too long
-            message = "this is a folder, not a file"
-            raise UsageError(message, location=Location(source=str(path)), hint="Name a file inside it.")
+            raise UsageError("this is a folder, not a file", location=place, hint="Name a file inside it.")
+        if suffix == ZIP:
+            hint = f"Name it {path.stem}.gz, or another of {', '.join(COMPRESSION_SUFFIXES)}."
+            raise UsageError("a .zip file can only be read, by that name", location=place, hint=hint)
         near = closest_match(suffix, SUFFIXES) if suffix else None
         raise UsageError(
             f"the file type {suffix} is not supported" if suffix else "the file name does not tell the format",
-            location=Location(source=str(path)),
+            location=place,
             hint=("Workbooks are read, not written. " if suffix in SPREADSHEETS else "")
             + (f"Did you mean {near}? " if near else "")
-            + f"Supported are {', '.join(SUFFIXES)}; all except Parquet also with .gz.",
+            + f"Supported are {', '.join(SUFFIXES)}, those of text also with {', '.join(COMPRESSION_SUFFIXES)}.",
         )
-    if SUFFIXES[suffix].is_columnar and path.suffix.lower() == ".gz":
-        hint = "Parquet is compressed already: leave out the .gz."
-        raise UsageError("a Parquet file cannot be inside a .gz file", location=Location(source=str(path)), hint=hint)
-    return SUFFIXES[suffix]
+    found, compression = SUFFIXES[suffix], path.suffix.lower()
+    if FORMATS[found].is_compressed and compression_of(compression) is not None:
+        hint = f"A {suffix} file is compressed already: leave out the {compression}."
+        raise UsageError(f"a {suffix} file cannot be inside a {compression} file", location=place, hint=hint)
+    return found
 
 
 def detect_format(head: bytes) -> Format:
-    """The format of a stream without a file name, from its first four bytes; CSV if no other format matches."""
+    """The format of a stream without a file name, from its first bytes; CSV if no other format matches."""
     others = (name for name in Format if name is not Format.CSV)
     return next((name for name in others if name.load().detects(head)), Format.CSV)

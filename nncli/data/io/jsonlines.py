@@ -52,7 +52,7 @@ class JsonLinesFormat(FileFormat):
 
     def detects(self, head: bytes) -> bool:
         """Whether the stream begins with a brace."""
-        return head.removeprefix(UTF8_BOM).lstrip().startswith(b"{") or head in UTF16_OBJECTS
+        return head.removeprefix(UTF8_BOM).lstrip().startswith(b"{") or head.startswith(UTF16_OBJECTS)
 
     def read_stream(self, stream: IO[bytes], file: InputFile, options: ReadOptions) -> Iterator[Table]:
         """Yield a table for each block of lines, or one table of all lines if `options.rows` is None."""

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol, TypeAlias
+from typing import Protocol
 
 import polars
 
+from nncli.data.io.compression import Writable as Writable
 from nncli.data.io.streams import POLARS_ERRORS
 from nncli.errors import DataError, Location
 from nncli.text import join_quoted
 
-Writable: TypeAlias = IO[bytes] | gzip.GzipFile
 STANDARD_OUTPUT = "standard output"
 
 

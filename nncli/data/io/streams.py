@@ -1,14 +1,12 @@
-"""Open a file, a .gz file, a pipe or standard input as a stream of bytes, and translate errors of reading."""
+"""Open a file, also a compressed one, a pipe or standard input as bytes, and translate errors of reading."""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import shutil
 import sys
 import tempfile
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import IO, TYPE_CHECKING
 
 import polars
 
+from nncli.data.io.compression import CompressionError, DecompressedStream, detect_compression
 from nncli.errors import DataError, Location, reraise_out_of_memory
 from nncli.text import closest_file, quote
 
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 
-GZIP_MAGIC = b"\x1f\x8b"
+HEAD_BYTES = 16
+"""First bytes of a stream by which its compression and format are detected."""
 PARQUET_MAGIC = b"PAR1"
 UTF8_BOM = b"\xef\xbb\xbf"
 STANDARD_INPUT = "standard input"
@@ -54,9 +54,9 @@ def missing_file_hint(path: Path) -> str:
 
 
 @contextmanager
-def translate_os_errors(path: Path | None) -> Iterator[None]:
-    """Translate OS errors of reading `path` to DataErrors."""
-    place = Location(source=name_of(path))
+def translate_os_errors(path: Path | None, name: str | None = None) -> Iterator[None]:
+    """Translate OS errors of reading `path`, which messages call `name`, to DataErrors."""
+    place = Location(source=name or name_of(path))
     try:
         if path is not None and path.is_dir():
             raise DataError("this is a folder, not a file", location=place, hint="Name a file inside it.")
@@ -69,7 +69,7 @@ def translate_os_errors(path: Path | None) -> Iterator[None]:
             location=place,
             hint="Change its permissions, or copy it to a folder of yours.",
         ) from error
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+    except CompressionError as error:
         raise DataError(
             f"the compressed file is damaged or truncated ({error})", location=place, hint="Copy or download it again."
         ) from error
@@ -99,33 +99,30 @@ class ReplayStream(io.RawIOBase):
 
 
 @contextmanager
-def open_input(path: Path | None) -> Iterator[tuple[bytes, IO[bytes]]]:
+def open_input(path: Path | None, name: str | None = None) -> Iterator[tuple[bytes, IO[bytes]]]:
     """Yield the first bytes of `path` (None: standard input) and a stream of all its bytes, decompressed.
 
     Compression is detected from the content, not the name.
 
     Raises:
-        DataError: the file is missing, a folder, not readable, or a damaged .gz; may also be raised while reading.
+        DataError: the file is missing, a folder, not readable, or damaged; may also be raised while reading.
+        UsageError: a package for the compression is missing.
     """
-    with translate_os_errors(path), ExitStack() as stack:
+    with translate_os_errors(path, name), ExitStack() as stack:
         file = sys.stdin.buffer if path is None else stack.enter_context(path.open("rb"))
-        yield stack.enter_context(decompress(file))
+        yield decompress(file)
 
 
-@contextmanager
-def decompress(stream: IO[bytes]) -> Iterator[tuple[bytes, IO[bytes]]]:
-    """Yield the first four bytes of `stream` and a stream of all its bytes, decompressed if it is gzip."""
+def decompress(stream: IO[bytes]) -> tuple[bytes, IO[bytes]]:
+    """The first bytes of `stream` and a stream of all its bytes, decompressed if it is compressed."""
     head, stream = peek(stream)
-    if not head.startswith(GZIP_MAGIC):
-        yield head, stream
-        return
-    with gzip.GzipFile(fileobj=stream, mode="rb") as file:
-        yield peek(io.BufferedReader(file))
+    compression = detect_compression(head)
+    return (head, stream) if compression is None else peek(io.BufferedReader(DecompressedStream(stream, compression)))
 
 
 def peek(stream: IO[bytes]) -> tuple[bytes, IO[bytes]]:
-    """The first four bytes of `stream` (fewer if it is shorter) and a stream that begins with them."""
-    head = stream.read(len(PARQUET_MAGIC))
+    """The first HEAD_BYTES of `stream` (fewer if it is shorter) and a stream that begins with them."""
+    head = stream.read(HEAD_BYTES)
     if isinstance(stream, io.BufferedReader) and stream.seekable():
         stream.seek(-len(head), io.SEEK_CUR)
         return head, stream

@@ -1,4 +1,4 @@
-"""Write a table chunk by chunk to a file or standard output: CSV, TSV, Parquet or JSON lines.
+"""Write a table chunk by chunk to a file or standard output: CSV, TSV, Parquet, Arrow or JSON lines.
 
 Files are written atomically. CSV writes null as an empty cell and the empty text as "" in quotes, which `read_table`
 reads alike; Parquet and JSON lines distinguish them. Numbers are written with the fewest digits that give the same
@@ -10,7 +10,6 @@ injection; text that is a plain number, such as -3, is not changed.
 
 from __future__ import annotations
 
-import gzip
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import polars
 
+from nncli.data.io.compression import compression_of
 from nncli.data.io.formats import Format, format_of
 from nncli.data.io.sinks import STANDARD_OUTPUT, Sink, Writable
 from nncli.data.io.streams import is_stream
@@ -35,14 +35,15 @@ def open_sink(
 ) -> Iterator[Sink]:
     """Yield a sink for `path` (None: standard output, as CSV unless `format` says otherwise).
 
-    The file appears when the block ends without an error. Devices and named pipes are written directly. A .gz file is
-    compressed, and the same rows give the same bytes. BrokenPipeError of standard output is not caught.
+    The file appears when the block ends without an error. Devices and named pipes are written directly. A file called
+    .gz, .zst, .bz2 or .xz is compressed, and the same rows give the same bytes. BrokenPipeError of standard output is
+    not caught.
 
     Raises:
         UsageError: the file exists and `force` is false, its suffix is not that of a format, or `escape_formulas` is
             set and the format is not CSV.
         NncliError: the file cannot be written.
-        DataError: from `Sink.write`, or at the end if the chunks of a Parquet file have incompatible types.
+        DataError: from `Sink.write`, or at the end if the chunks of a Parquet or Arrow file have incompatible types.
     """
     direct = path is None or is_stream(path)
     chosen = format or (Format.CSV if path is None or direct else format_of(path))
@@ -51,7 +52,7 @@ def open_sink(
         raise UsageError(
             "formulas can be escaped in CSV and TSV only",
             location=Location(source=STANDARD_OUTPUT if path is None else str(path)),
-            hint="Remove --escape-formulas: text in Parquet and JSON lines is never run as a formula.",
+            hint="Remove --escape-formulas: text in Parquet, Arrow and JSON lines is never run as a formula.",
         )
     with ExitStack() as stack:
         file: Writable
@@ -62,9 +63,8 @@ def open_sink(
         else:
             check_overwrite(path, force=force)
             file = stack.enter_context(atomic_writer(path))
-        if path is not None and path.suffix.lower() == ".gz":
-            # No name and no time in the header, which would differ from run to run.
-            file = stack.enter_context(gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0))
+        if path is not None and (compression := compression_of(path.suffix)) is not None:
+            file = stack.enter_context(compression.open_writer(file))
         with file_format.open_sink(file, path, escape_formulas=escape_formulas) as sink:
             yield sink
         file.flush()

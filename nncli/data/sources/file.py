@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Generator
+from dataclasses import dataclass
 
-from nncli.data.io.formats import Format, detect_format, format_of
+from nncli.data.io.formats import ZIP, Format, detect_format, format_of
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
-from nncli.data.io.streams import digest, open_input
-from nncli.data.sources.reader import Checksum, TableReader
+from nncli.data.io.streams import digest, open_input, to_temporary_file
+from nncli.data.sources.reader import Checksum, TableReader, with_format
+from nncli.data.sources.zip_file import ZIP_MAGIC, ZipReader
 from nncli.data.table import Table
 
 
@@ -53,11 +54,15 @@ class FileReader(TableReader):
     def read(self, options: ReadOptions) -> Generator[Table]:
         """Yield the tables that the reader of the format yields."""
         if not self.is_read_once:
-            yield from _with_format(self.format, self.format.load().read_file(self.file, options))
+            yield from with_format(self.format, self.format.load().read_file(self.file, options))
             return
-        with open_input(self.file.path) as (head, stream):
+        with open_input(self.file.path, self.name) as (head, stream):
+            if head.startswith(ZIP_MAGIC):
+                with to_temporary_file(stream) as copy:
+                    yield from ZipReader(InputFile(copy, self.name), self.given).read(options)
+                return
             found = self.given or detect_format(head)
-            yield from _with_format(found, found.load().read_stream(stream, self.file, options))
+            yield from with_format(found, found.load().read_stream(stream, self.file, options))
 
     def checksum(self) -> Checksum:
         """The checksum of the bytes of the file, as they are stored."""
@@ -65,7 +70,9 @@ class FileReader(TableReader):
         return Checksum(None if path is None or self.is_read_once else digest(path))
 
 
-def _with_format(found: Format, tables: Iterator[Table]) -> Generator[Table]:
-    """The tables, with the format among the details of the first one."""
-    for i, table in enumerate(tables):
-        yield table if i else replace(table, details=(("format", found.value), *table.details))
+def open_file(file: InputFile, given: Format | None = None) -> TableReader:
+    """The reader of a file, which its name tells."""
+    path = file.pure_path
+    if path is not None and path.suffix.lower() == ZIP and not file.is_stream:
+        return ZipReader(file, given)
+    return FileReader(file, given)

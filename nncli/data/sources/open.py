@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from nncli.data.io.formats import SPREADSHEETS, Format
 from nncli.data.io.input_file import InputFile
 from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
-from nncli.data.sources.file import FileReader
+from nncli.data.sources.file import open_file
 from nncli.data.sources.local_copies import copy_of
 from nncli.data.sources.reader import TableReader
 from nncli.data.sources.table_source import TableSource
@@ -47,7 +47,7 @@ def open_original(source: TableSource, format: Format | None = None) -> TableRea
         from nncli.data.sources.workbook.reader import WorkbookReader
 
         return WorkbookReader(InputFile.of(Path(source.path)), source.sheet, source.range)
-    return FileReader(InputFile.of(None if source.is_standard_input else Path(source.path)), format)
+    return open_file(InputFile.of(None if source.is_standard_input else Path(source.path)), format)
 
 
 def is_workbook(source: TableSource) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from nncli.data.io.formats import Format
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.table import Table
 
@@ -100,3 +102,9 @@ class TableReader(ABC):
             DataError: the table cannot be read.
         """
         raise NotImplementedError(f"{type(self).__name__} needs no copy")
+
+
+def with_format(format: Format, tables: Iterator[Table]) -> Generator[Table]:  # noqa: A002
+    """The tables, with the format among the details of the first one."""
+    for i, table in enumerate(tables):
+        yield table if i else replace(table, details=(("format", format.value), *table.details))

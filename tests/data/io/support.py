@@ -5,7 +5,9 @@ from __future__ import annotations
 import polars
 from hypothesis import strategies as st
 
-NAMES = ["a.csv", "a.tsv", "a.txt", "a.csv.gz", "a.parquet", "a.jsonl", "a.jsonl.gz"]
+TEXT_NAMES = ["a.csv", "a.tsv", "a.txt", "a.csv.gz", "a.csv.zst", "a.tsv.BZ2", "a.txt.xz"]
+TYPED_NAMES = ["a.parquet", "a.jsonl", "a.jsonl.gz", "a.arrow", "a.feather", "a.arrow.zst"]
+NAMES = [*TEXT_NAMES, *TYPED_NAMES]
 FRAME = polars.DataFrame({"n": [1, 2], "s": ["x", None]})
 
 cells = st.one_of(st.none(), st.text(alphabet=st.sampled_from('ab0 ,;|\t"\n\r\ufeffé😀{'), max_size=6))

@@ -17,6 +17,12 @@ from nncli.errors import UsageError
         ("a.parquet", Format.PARQUET),
         ("a.jsonl", Format.JSONL),
         ("a.ndjson.gz", Format.JSONL),
+        ("a.csv.zst", Format.CSV),
+        ("a.CSV.BZ2", Format.CSV),
+        ("a.jsonl.xz", Format.JSONL),
+        ("a.feather", Format.ARROW),
+        ("a.arrows.gz", Format.ARROW),
+        ("a.avro", Format.AVRO),
     ],
 )
 def test_the_name_says_the_format(name: str, expected: Format) -> None:
@@ -47,6 +53,14 @@ def test_a_misspelled_suffix_is_told_its_nearest() -> None:
     assert "Did you mean .csv?" in str(caught.value.hint)
 
 
-def test_parquet_inside_gz_is_refused() -> None:
-    with pytest.raises(UsageError, match="gz"):
-        format_of(Path("a.parquet.gz"))
+@pytest.mark.parametrize("name", ["a.parquet.gz", "a.avro.zst"])
+def test_what_is_compressed_already_is_refused_inside_a_compressed_file(name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        format_of(Path(name))
+    assert f"leave out the {Path(name).suffix}" in str(caught.value.hint)
+
+
+def test_a_zip_is_not_written() -> None:
+    with pytest.raises(UsageError) as caught:
+        format_of(Path("a.csv.zip"))
+    assert "a.csv.gz" in str(caught.value.hint)

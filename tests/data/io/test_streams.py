@@ -69,11 +69,11 @@ def test_compression_is_told_by_content(tmp_path: Path) -> None:
     assert {read(path) for path in tmp_path.iterdir()} == {b"a\n1\n"}
 
 
-@pytest.mark.parametrize("length", range(7))
+@pytest.mark.parametrize("length", range(0, 20, 3))
 def test_a_stream_is_whole_again_after_a_look_at_its_head(length: int) -> None:
-    text = b"abcdef"[:length]
+    text = b"abcdefghijklmnopqrst"[:length]
     head, stream = peek(io.BytesIO(text))
-    assert head == text[:4]
+    assert head == text[:16]
     assert stream.read() == text
 
 

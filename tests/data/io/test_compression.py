@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nncli.data.io.compression import (
+    COMPRESSIONS,
+    Compression,
+    CompressionError,
+    DecompressedStream,
+    Deflate,
+    compression_of,
+    detect_compression,
+)
+from nncli.data.io.streams import open_input
+from nncli.errors import DataError, UsageError
+
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.compress,
+    ".zst": zstandard.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+}
+every_compression = pytest.mark.parametrize("compression", COMPRESSIONS, ids=lambda found: found.suffix)
+
+
+def read(content: bytes, compression: Compression, size: int = -1) -> bytes:
+    stream = io.BufferedReader(DecompressedStream(io.BytesIO(content), compression), 16)
+    return b"".join(iter(lambda: stream.read(size), b""))
+
+
+@every_compression
+@given(content=st.binary(max_size=300), repeats=st.integers(1, 400), size=st.sampled_from([1, 7, 4096, -1]))
+def test_the_content_is_read_back(compression: Compression, content: bytes, repeats: int, size: int) -> None:
+    compressed = COMPRESS[compression.suffix](content * repeats)
+    assert detect_compression(compressed[:16]) is compression
+    assert read(compressed, compression, size) == content * repeats
+
+
+@every_compression
+def test_several_streams_and_zeros_between_them_are_one_file(compression: Compression) -> None:
+    one, two = COMPRESS[compression.suffix](b"a\n"), COMPRESS[compression.suffix](b"1\n")
+    assert read(one + bytes(8) + two + bytes(4), compression) == b"a\n1\n"
+
+
+@every_compression
+@pytest.mark.parametrize("cut", [-1, -9, 14])
+def test_a_truncated_file_is_refused(compression: Compression, cut: int) -> None:
+    compressed = COMPRESS[compression.suffix](os.urandom(1000))
+    with pytest.raises(CompressionError):
+        read(compressed[:cut], compression)
+
+
+@every_compression
+def test_what_follows_the_end_is_refused(compression: Compression) -> None:
+    with pytest.raises(CompressionError):
+        read(COMPRESS[compression.suffix](b"a\n") + b"more text", compression)
+
+
+@every_compression
+def test_a_changed_byte_is_refused_with_the_name_of_the_file(compression: Compression, tmp_path: Path) -> None:
+    writer = io.BytesIO()
+    with compression.open_writer(writer) as file:
+        file.write(bytes(range(256)) * 40)
+    content = bytearray(writer.getvalue())
+    content[len(content) // 2] ^= 0x55
+    (tmp_path / "0").write_bytes(content)
+    with pytest.raises(DataError) as caught, open_input(tmp_path / "0", "s3://x/a.csv") as (_, stream):
+        stream.read()
+    assert caught.value.location is not None
+    assert caught.value.location.source == "s3://x/a.csv"
+
+
+@every_compression
+def test_the_same_content_gives_the_same_bytes(compression: Compression) -> None:
+    content, results = os.urandom(1000) * 500, set()
+    for size in (len(content), 4096, 100_003):
+        with compression.open_writer(written := io.BytesIO()) as file:
+            for start in range(0, len(content), size):
+                file.write(content[start : start + size])
+        results.add(written.getvalue())
+    assert len(results) == 1
+
+
+@every_compression
+def test_a_file_that_grows_absurdly_is_refused(compression: Compression, monkeypatch: pytest.MonkeyPatch) -> None:
+    compressed = COMPRESS[compression.suffix](bytes(4_000_000))
+    assert len(read(compressed, compression, 1 << 16)) == 4_000_000
+    monkeypatch.setattr("nncli.data.io.compression.FREE_BYTES", 1 << 20)
+    monkeypatch.setattr("nncli.data.io.compression.MAX_RATIO", 500)
+    with pytest.raises(CompressionError, match="500 times"):
+        read(compressed, compression, 1 << 16)
+
+
+def test_little_of_a_repetitive_file_is_decompressed_at_a_time() -> None:
+    compressed = zstandard.compress(bytes(200 << 20))
+    stream = DecompressedStream(io.BytesIO(compressed), COMPRESSIONS[1])
+    assert len(stream.read(100)) == 100
+    assert len(stream._decoder._output) <= 64 << 20  # type: ignore[attr-defined]
+
+
+def test_a_frame_that_needs_much_memory_is_refused() -> None:
+    parameters = zstandard.ZstdCompressionParameters(window_log=30, enable_ldm=True)
+    compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    with pytest.raises(CompressionError, match="memory"):
+        read(compressor.compress(b"a\n") + compressor.flush(), COMPRESSIONS[1])
+
+
+def test_frames_to_be_skipped_are_skipped() -> None:
+    frame = b"\x50\x2a\x4d\x18" + (3).to_bytes(4, "little") + b"abc"
+    assert detect_compression(frame[:10]) is COMPRESSIONS[1]
+    assert read(frame + zstandard.compress(b"a\n"), COMPRESSIONS[1]) == b"a\n"
+
+
+def test_text_that_begins_as_a_bz2_does_is_text() -> None:
+    assert detect_compression(b"BZh9,b\n1,2\n") is None
+
+
+def test_zstd_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    for use in (COMPRESSIONS[1].decoder, lambda: COMPRESSIONS[1].open_writer(io.BytesIO())):
+        with pytest.raises(UsageError) as caught:
+            use()
+        assert "nncli-train[zstd]" in str(caught.value.hint)
+
+
+def test_suffixes_are_known_in_any_case() -> None:
+    assert compression_of(".GZ") is COMPRESSIONS[0]
+    assert compression_of(".csv") is None
+
+
+def test_what_follows_a_block_of_deflate_is_ignored() -> None:
+    assert read(gzip.compress(b"abc")[10:], Deflate()) == b"abc"
