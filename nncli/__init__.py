@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nncli.commands.cross_validate import cross_validate, resume_cross_validation
     from nncli.commands.evaluate import evaluate
     from nncli.commands.explain import explain
+    from nncli.commands.head import head
     from nncli.commands.init import init
     from nncli.commands.load import load
     from nncli.commands.predict import predict
@@ -30,6 +31,7 @@ __all__ = [
     "cross_validate",
     "evaluate",
     "explain",
+    "head",
     "init",
     "list_runs",
     "load",
@@ -48,6 +50,7 @@ def __getattr__(name: str) -> object:
         "check": "check",
         "train": "train",
         "resume": "train",
+        "head": "head",
         "init": "init",
         "predict": "predict",
         "predict_files": "predict_files",

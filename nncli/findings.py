@@ -108,7 +108,7 @@ class Finding:
         column = self.location.column
         about = "" if column is None or quote(column) in self.message else f"column {quote(column)}: "
         sentence = f"{about}{self.message}"
-        return f"{sentence}. {self.hint}" if self.hint else sentence
+        return f"{sentence}{'' if sentence.endswith('?') else '.'} {self.hint}" if self.hint else sentence
 
     @property
     def as_json(self) -> dict[str, Any]:

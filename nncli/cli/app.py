@@ -23,6 +23,7 @@ from nncli.errors import NncliError, is_out_of_memory
 from nncli.version import __version__
 
 COMMANDS = (
+    "head",
     "init",
     "check",
     "train",
@@ -84,6 +85,7 @@ def root(
     """Train neural networks on tables: from a table or a YAML file to a run directory that predicts.
 
     \b
+    nncli head table.csv                             show its columns and first rows
     nncli train table.csv --target COLUMN            train with the default settings
     nncli init table.csv --target COLUMN -o c.yaml   write them to a YAML file, to edit
     nncli train c.yaml                               train from the YAML file

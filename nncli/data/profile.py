@@ -93,7 +93,7 @@ def profile_column(table: Table, name: str) -> ColumnProfile:
     if read_error is not None:
         label = Kind.DATE if present.dtype.is_temporal() else label
         column = replace(column, label=label, recommended=False, reason=read_error.message)
-    if present.dtype.is_nested() or present.dtype in (pl.Binary, pl.Object):
+    if present.dtype.is_nested() or present.dtype in (pl.Binary, pl.Object, pl.Duration):
         return column
     if kind is Kind.CATEGORICAL and present.dtype == pl.String:
         column = replace(column, has_ambiguous_dates=is_ambiguous_date(present))

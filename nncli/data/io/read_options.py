@@ -37,7 +37,8 @@ class ReadOptions:
     `dialect` is what the user configured; `training_dialect` is that of the table a model was trained on, and decides
     what `dialect` leaves open. `class_ids` are columns that stay text as long as they may hold ids of classes.
     A table has at most `rows` rows; None: as many as the format yields at a time. Text is parsed in blocks of
-    `block_bytes`, the first of `first_bytes`.
+    `block_bytes`, the first of `first_bytes`. With a `limit`, only so many first rows are of use; a source may yield
+    more.
     """
 
     dialect: CsvDialect = ANY_DIALECT
@@ -48,6 +49,7 @@ class ReadOptions:
     rows: int | None = None
     block_bytes: int = BLOCK_BYTES
     first_bytes: int | None = None
+    limit: int | None = None
 
     @property
     def fallback_encoding(self) -> str:

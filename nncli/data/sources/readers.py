@@ -7,7 +7,7 @@ and nncli/data/encoders.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import replace
 
 import polars
@@ -82,7 +82,7 @@ def read_chunks(
     return read_pieces(open_reader(as_source(location), format), options)
 
 
-def read_pieces(reader: TableReader, options: ReadOptions) -> Iterator[Table]:
+def read_pieces(reader: TableReader, options: ReadOptions) -> Generator[Table]:
     """Yield the tables of a reader, none of more than `options.rows` rows."""
     tables = reader.read(options)
     for table in tables if reader.is_read_once else prefetch(tables):

@@ -13,13 +13,11 @@ import polars as pl
 from nncli.data.io.file_format import as_tables
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
-from nncli.data.sources.database.blocks import BLOCK_ROWS, blocks_of
 from nncli.data.sources.database.catalog import find_table, tables_of
 from nncli.data.sources.database.database import Connection, Database
 from nncli.data.sources.database.open import database_of
 from nncli.data.sources.database.retry import with_retries
-from nncli.data.sources.database.rows_digest import digest_of
-from nncli.data.sources.database.rows_file import write_rows
+from nncli.data.sources.database.rows_file import BLOCK_ROWS, blocks_of, digest_of, write_rows
 from nncli.data.sources.database.sql import check_query
 from nncli.data.sources.reader import Checksum, TableChoice, TableReader
 from nncli.data.sources.table_source import TableSource
@@ -77,7 +75,7 @@ class DatabaseReader(TableReader):
 
     def read(self, options: ReadOptions) -> Generator[Table]:
         """Yield the rows in blocks. After the first block, a lost connection is an error."""
-        frames = with_retries(self._first_and_rest)
+        frames = with_retries(lambda: self._first_and_rest(options.limit))
         with closing(frames):
             numbered = ((1 + i * BLOCK_ROWS, block) for i, block in enumerate(blocks_of(frames)))
             yield from as_tables(numbered, InputFile(None, self.name), options)
@@ -94,19 +92,20 @@ class DatabaseReader(TableReader):
         with closing(self._frames()) as frames:
             return use(frames)
 
-    def _first_and_rest(self) -> Generator[pl.DataFrame]:
+    def _first_and_rest(self, limit: int | None) -> Generator[pl.DataFrame]:
         """The frames, the first of which was received already."""
-        frames = self._frames()
+        frames = self._frames(limit)
         return _chain(next(frames), frames)
 
-    def _frames(self) -> Generator[pl.DataFrame]:
+    def _frames(self, limit: int | None = None) -> Generator[pl.DataFrame]:
         with self.database.connect() as connection:
-            yield from connection.frames(self._statement(connection))
+            yield from connection.frames(self._statement(connection, limit))
 
-    def _statement(self, connection: Connection) -> str:
+    def _statement(self, connection: Connection, limit: int | None) -> str:
         if self.source.query is not None:
             return check_query(self.source.query, self.database.dialect, self.source.path)
-        return connection.select_all(find_table(connection.tables(), self.source))
+        statement = connection.select_all(find_table(connection.tables(), self.source))
+        return statement if limit is None else f"{statement} LIMIT {limit}"
 
 
 def _chain(first: pl.DataFrame, rest: Generator[pl.DataFrame]) -> Generator[pl.DataFrame]:
