@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from nncli.data.io.streams import is_stream, name_of
+
+WEB_URL_QUERY = re.compile(r"(https?://[^?#]*)[?#].*", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -31,4 +34,13 @@ class InputFile:
     @property
     def pure_path(self) -> PurePath | None:
         """The name as a path; None for standard input."""
-        return None if self.path is None else PurePath(self.name)
+        return None if self.path is None else path_of(self.name)
+
+
+def path_of(name: str) -> PurePath:
+    """The name of a file as a path; of a URL of the web without its query.
+
+    >>> path_of("https://example.org/table.csv?version=1.2").name
+    'table.csv'
+    """
+    return PurePath(WEB_URL_QUERY.sub(r"\1", name))

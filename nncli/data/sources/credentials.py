@@ -15,6 +15,8 @@ LOGIN = re.compile(
 """Parameters of a URL that log in."""
 SIGNATURE = re.compile(r"sig|signature|x-(amz|goog)-signature", re.IGNORECASE)
 """Parameters of a URL that was signed by Azure, S3 or Google; the other parameters belong to the signature."""
+CONTAINER_SCHEMES = ("abfs", "abfss")
+"""Schemes of Azure, whose URLs have a container where others have a user name."""
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://\S")
 
 _full_urls: dict[str, str] = {}
@@ -28,7 +30,9 @@ def without_credentials(path: str) -> str:
     url = split_url(path)
     if url is None:
         return path
-    host = url.netloc.rpartition("@")[2]
+    login, _, host = url.netloc.rpartition("@")
+    if url.scheme in CONTAINER_SCHEMES and ":" not in login:
+        host = url.netloc
     pairs = url.query.split("&") if url.query else []
     names = [pair.partition("=")[0] for pair in pairs]
     if any(SIGNATURE.fullmatch(name) for name in names):

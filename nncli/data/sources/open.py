@@ -5,10 +5,10 @@ To add a kind of source, write a subclass of TableReader in a new file and choos
 
 from __future__ import annotations
 
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from nncli.data.io.formats import SPREADSHEETS, Format
-from nncli.data.io.input_file import InputFile
+from nncli.data.io.input_file import InputFile, path_of
 from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
 from nncli.data.sources.file import open_file
 from nncli.data.sources.local_copies import copy_of
@@ -17,7 +17,9 @@ from nncli.data.sources.table_source import TableSource
 from nncli.errors import Location, UsageError
 from nncli.text import closest_match
 
-SCHEMES = (*DATABASE_SCHEMES,)
+REMOTE_SCHEMES = ("http", "https", "hf", "s3", "gs", "az", "abfs", "abfss")
+"""Schemes of files on servers."""
+SCHEMES = (*DATABASE_SCHEMES, *REMOTE_SCHEMES)
 
 
 def open_reader(source: TableSource, format: Format | None = None) -> TableReader:  # noqa: A002
@@ -36,6 +38,10 @@ def open_original(source: TableSource, format: Format | None = None) -> TableRea
         from nncli.data.sources.database.reader import DatabaseReader
 
         return DatabaseReader.of(source)
+    if source.scheme in REMOTE_SCHEMES:
+        from nncli.data.sources.remote.reader import RemoteReader, remote_file
+
+        return RemoteReader(remote_file(source.path, source.scheme), lambda file: _open_file(file, source, format))
     if source.scheme is not None:
         near = closest_match(source.scheme, SCHEMES)
         raise UsageError(
@@ -43,16 +49,21 @@ def open_original(source: TableSource, format: Format | None = None) -> TableRea
             location=Location(source=source.path),
             hint=f"Did you mean {near}://?" if near else None,
         )
+    return _open_file(InputFile.of(None if source.is_standard_input else Path(source.path)), source, format)
+
+
+def _open_file(file: InputFile, source: TableSource, format: Format | None) -> TableReader:  # noqa: A002
+    """The reader of the source, which is one file, at present at `file`."""
     if format is None and is_workbook(source):
         from nncli.data.sources.workbook.reader import WorkbookReader
 
-        return WorkbookReader(InputFile.of(Path(source.path)), source.sheet, source.range)
-    return open_file(InputFile.of(None if source.is_standard_input else Path(source.path)), format)
+        return WorkbookReader(file, source.sheet, source.range)
+    return open_file(file, format)
 
 
 def is_workbook(source: TableSource) -> bool:
     """Whether the name of the source is that of a workbook."""
-    return not source.is_standard_input and PurePath(source.path).suffix.lower() in SPREADSHEETS
+    return not source.is_standard_input and path_of(source.path).suffix.lower() in SPREADSHEETS
 
 
 def _check_selection(source: TableSource) -> None:

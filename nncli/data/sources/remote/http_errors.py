@@ -1,0 +1,101 @@
+"""The errors of the standard library about a web server, as errors for the user.
+
+None of its texts is shown, as they may hold the URL with its credentials.
+"""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import socket
+import ssl
+import urllib.error
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from nncli.data.sources.credentials import with_credentials
+from nncli.data.sources.remote import hugging_face
+from nncli.data.sources.remote.remote_file import RangeError, TransientError
+from nncli.errors import DataError, Location
+
+BUSY = (408, 425, 429, 500, 502, 503, 504)
+"""Statuses of a server that may answer later."""
+DENIED = (401, 403, 407)
+GONE = (404, 410)
+REDIRECTS = (301, 302, 303, 307, 308)
+
+
+@contextmanager
+def translated_errors(url: str) -> Iterator[None]:
+    """Translate errors of requests to `url`, which holds no credentials.
+
+    Raises:
+        TransientError: another try may help.
+        DataError: none will.
+    """
+    try:
+        yield
+    except urllib.error.HTTPError as error:
+        error.close()
+        _raise_status(url, error.code)
+    except urllib.error.URLError as error:
+        _raise_connection_error(url, error.reason)
+    except (OSError, http.client.HTTPException) as error:
+        _raise_connection_error(url, error)
+
+
+def _raise_status(url: str, status: int) -> NoReturn:
+    reason = f"{status} {http.client.responses.get(status, 'unknown')}"
+    place = Location(source=url)
+    if status in BUSY:
+        raise TransientError(f"the server answers {reason}") from None
+    if status == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+        raise RangeError("the file has become shorter") from None
+    if status in GONE:
+        hint = "Check the address, for example in a browser."
+        if hugging_face.is_url(url):
+            hint = "Check the data set, the revision and the path. Private data sets need the variable HF_TOKEN."
+        raise DataError("there is no such file on the server", location=place, hint=hint) from None
+    if status in DENIED:
+        raise DataError(f"access to the file is denied ({reason})", location=place, hint=_denied_hint(url)) from None
+    if status in REDIRECTS:
+        raise DataError(
+            f"the server redirects in a circle, or from https to http ({reason})",
+            location=place,
+            hint="Give the address to which it redirects.",
+        ) from None
+    raise DataError(f"the server refuses the request ({reason})", location=place, hint="Check the address.") from None
+
+
+def _denied_hint(url: str) -> str:
+    if hugging_face.is_url(url):
+        return "Set the variable HF_TOKEN to an access token that may read the data set."
+    if with_credentials(url) != url:
+        return "Check the user name, password, token or signature in the URL; signatures expire."
+    return "Add user and password or the token to the URL. They are not recorded, so each command needs them again."
+
+
+def _raise_connection_error(url: str, error: object) -> NoReturn:
+    place = Location(source=url)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        raise DataError(
+            f"the server's certificate is not valid: {error.verify_message}",
+            location=place,
+            hint="For a private authority, set the variable SSL_CERT_FILE to its certificate.",
+        ) from None
+    if isinstance(error, socket.gaierror):
+        if error.errno == socket.EAI_AGAIN:
+            raise TransientError("the name of the server cannot be looked up", is_refused=True) from None
+        raise DataError("there is no such server", location=place, hint="Check the address.") from None
+    if isinstance(error, TimeoutError):
+        raise TransientError("the server does not answer") from None
+    if isinstance(error, ConnectionRefusedError):
+        raise TransientError("the server refuses the connection", is_refused=True) from None
+    if isinstance(error, OSError) and error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+        raise TransientError("the server cannot be reached", is_refused=True) from None
+    if isinstance(error, http.client.InvalidURL | UnicodeError):
+        raise DataError("the URL is not valid", location=place, hint="Check the address.") from None
+    if isinstance(error, http.client.HTTPException) and not isinstance(error, http.client.IncompleteRead | OSError):
+        raise TransientError("the server does not answer in HTTP") from None
+    raise TransientError("the connection was lost") from None

@@ -1,0 +1,202 @@
+"""A file of a web server, read with the standard library.
+
+The HTTP store of obstore is not used: it refuses answers without a Content-Length, such as those of servers that make
+a table on request, and it would need an extra for the most common of sources.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import urllib.request
+import zlib
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import PurePosixPath
+from typing import IO
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from nncli.data.sources.credentials import split_url, with_credentials
+from nncli.data.sources.remote import hugging_face, retries
+from nncli.data.sources.remote.http_errors import translated_errors
+from nncli.data.sources.remote.remote_file import RangeError, RemoteFile, Response, TransientError
+from nncli.errors import DataError, Location, UsageError
+from nncli.version import __version__
+
+CHUNK = 1 << 20
+URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=~"
+"""Characters that stay as they are in a URL; others, such as spaces, are encoded."""
+PATTERN = re.compile(r"[*?\[]")
+CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+GZIP = ("gzip", "x-gzip")
+GZIP_WINDOW = 31
+"""The window of zlib for gzip with its header."""
+
+
+@dataclass(frozen=True)
+class HttpFile(RemoteFile):
+    """A file at an http, https or hf URL, which holds no credentials."""
+
+    url: str
+
+    @classmethod
+    def parse(cls, url: str) -> HttpFile:
+        """The file at a URL.
+
+        Raises:
+            UsageError: the URL is not that of one file.
+        """
+        if hugging_face.is_url(url):
+            hugging_face.file_url(url)
+        elif not (parts := split_url(url)) or not parts.hostname:
+            raise UsageError("the URL is not valid", location=Location(source=url))
+        elif PATTERN.search(parts.path) or not PurePosixPath(parts.path).name or parts.path.endswith("/"):
+            raise UsageError(
+                "a web server does not tell which files it has, so a folder or a pattern cannot be read from it",
+                location=Location(source=url),
+                hint="Give the URL of one file.",
+            )
+        return cls(url)
+
+    @property
+    def name(self) -> str:
+        """The URL as the user gave it, without credentials."""
+        return self.url
+
+    @contextmanager
+    def open(self, start: int, version: str | None) -> Iterator[Response]:
+        """Send a GET request, for the bytes from `start` on if the file is still of this version."""
+        condition = {"Range": f"bytes={start}-", "If-Range": version} if start and version else {}
+        try:
+            body = self._get(condition)
+        except RangeError:
+            body = self._get({})
+        with body:
+            yield self._response(body, body.headers, body.status)
+
+    def _get(self, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+        request = _request(self.url)
+        for name, value in headers.items():
+            request.add_header(name, value)
+        with translated_errors(self.url):
+            response: http.client.HTTPResponse = _opener().open(request, timeout=retries.SECONDS_OF_SILENCE)
+            return response
+
+    def _response(self, body: IO[bytes], headers: Message, status: int) -> Response:
+        size = headers["Content-Length"]
+        total = int(size) if size and size.isdecimal() else None
+        start = 0
+        if status == http.client.PARTIAL_CONTENT:
+            match = CONTENT_RANGE.fullmatch(headers["Content-Range"] or "")
+            if match is None:
+                raise TransientError("the server sent a part of the file and does not say which")
+            start = int(match[1])
+            total = int(match[2]) if match[2].isdecimal() else None
+        self._refuse_web_page(headers)
+        etag = headers["ETag"]
+        version = etag if etag and not etag.startswith("W/") else None
+        encoding = (headers["Content-Encoding"] or "identity").strip().lower()
+        if encoding == "identity" or (encoding in GZIP and _has_gzip_name(self.url)):
+            return Response(start, total, version, self._chunks(body))
+        if encoding not in GZIP:
+            raise DataError(
+                f"the server encodes the file as {encoding}, which was not asked for",
+                location=Location(source=self.name),
+                hint="Download it with a browser, and read the local file.",
+            )
+        # Neither the size nor a part of the encoded file says anything about the decoded one.
+        return Response(0, None, None, _decompressed(self._chunks(body), total))
+
+    def _chunks(self, body: IO[bytes]) -> Iterator[bytes]:
+        while True:
+            with translated_errors(self.url):
+                chunk = body.read(CHUNK)
+            if not chunk:
+                return
+            yield chunk
+
+    def _refuse_web_page(self, headers: Message) -> None:
+        """Raise a DataError for a page, such as that of a login, which could pass for a CSV of odd columns."""
+        if headers.get_content_type() not in ("text/html", "application/xhtml+xml"):
+            return
+        hint = "Open the address in a browser: it may ask to log in, or link to the file itself."
+        if urlsplit(self.url).hostname in ("github.com", "www.github.com"):
+            hint = "Use the address of the button `Raw`."
+        raise DataError(
+            "the server answers with a web page, not with a table", location=Location(source=self.name), hint=hint
+        )
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, and sends the password or token to the same server only."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        if req.type == "https" and urlsplit(newurl).scheme != "https":
+            return None  # then the status is an error
+        request = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if request is not None and (request.type, request.host) != (req.type, req.host):
+            request.remove_header("Authorization")
+        return request
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """An opener of http and https alone: a redirect must not lead to a local file."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        _Redirects(),
+    ):
+        opener.add_handler(handler)
+    return opener
+
+
+def _request(url: str) -> urllib.request.Request:
+    """The request of a URL, with its credentials."""
+    headers = {"User-Agent": f"nncli/{__version__}", "Accept-Encoding": "identity"}
+    if hugging_face.is_url(url):
+        url, token = hugging_face.file_url(url), hugging_face.token()
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+    else:
+        url = with_credentials(url)
+    scheme, netloc, path, query, _ = urlsplit(url)
+    login, _, host = netloc.rpartition("@")
+    if login:
+        user, _, password = login.partition(":")
+        headers["Authorization"] = "Basic " + b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
+    full = urlunsplit((scheme.lower(), host, path, query, ""))
+    return urllib.request.Request(quote(full, safe=URL_CHARACTERS), headers=headers)
+
+
+def _has_gzip_name(url: str) -> bool:
+    return PurePosixPath(urlsplit(url).path).suffix.lower() == ".gz"
+
+
+def _decompressed(chunks: Iterator[bytes], size: int | None) -> Iterator[bytes]:
+    """Yield the bytes of a body that the server compressed with gzip for the transfer."""
+    decoder, received = zlib.decompressobj(GZIP_WINDOW), 0
+    try:
+        for chunk in chunks:
+            received += len(chunk)
+            while chunk:
+                yield decoder.decompress(chunk, CHUNK)
+                chunk = decoder.unconsumed_tail
+    except zlib.error:
+        raise TransientError("the server sent bytes that cannot be decompressed") from None
+    if not decoder.eof or size not in (None, received):
+        raise TransientError("the connection ended before the end of the file")

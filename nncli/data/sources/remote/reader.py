@@ -1,0 +1,89 @@
+"""A table in a file on a server: a web server, the Hugging Face Hub, or an object store."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from nncli.data.io.input_file import InputFile
+from nncli.data.io.read_options import ReadOptions
+from nncli.data.sources.file import FileReader
+from nncli.data.sources.reader import Checksum, TableChoice, TableReader
+from nncli.data.sources.remote.download import download
+from nncli.data.sources.remote.http_file import HttpFile
+from nncli.data.sources.remote.remote_file import RemoteFile
+from nncli.data.sources.remote.stored_object import StoredObject
+from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
+from nncli.data.sources.remote.stores import ObjectUrl
+from nncli.data.table import Table
+from nncli.utils.logs import log_duration
+
+
+def remote_file(url: str, scheme: str) -> RemoteFile:
+    """The file at a URL of one of the schemes in open.py.
+
+    Raises:
+        UsageError: the URL is not that of a file.
+    """
+    return StoredObject(ObjectUrl.parse(url)) if scheme in STORE_SCHEMES else HttpFile.parse(url)
+
+
+@dataclass(frozen=True)
+class RemoteReader(TableReader):
+    """Downloads a file whole, and reads the copy by the reader that `open_local` gives."""
+
+    file: RemoteFile
+    open_local: Callable[[InputFile], TableReader]
+
+    @property
+    def name(self) -> str:
+        """The URL without credentials."""
+        return self.file.name
+
+    @property
+    def is_columnar(self) -> bool:
+        """Whether the format is one of columns, such as Parquet.
+
+        Raises:
+            UsageError: the name does not tell the format.
+        """
+        reader = self.open_local(InputFile(Path(), self.name))
+        # What is inside an archive or a workbook is known after the download.
+        return isinstance(reader, FileReader) and reader.is_columnar
+
+    @property
+    def needs_copy(self) -> bool:
+        """Always: the file may change between two downloads."""
+        return True
+
+    def choice(self) -> TableChoice | None:
+        """The sheets of a workbook, if the source names none."""
+        with self._downloaded() as reader:
+            return reader.choice()
+
+    def read(self, options: ReadOptions) -> Generator[Table]:
+        """Download the file, and yield its tables."""
+        with self._downloaded() as reader:
+            yield from reader.read(options)
+
+    def checksum(self) -> Checksum:
+        """The checksum of the bytes of the file."""
+        with self._downloaded() as reader:
+            return reader.checksum()
+
+    def copy_to(self, folder: Path) -> TableReader:
+        """Download the file into a folder."""
+        _ = self.is_columnar  # an unknown format is refused before the download
+        copy = folder / "table"
+        download(self.file, copy)
+        return self.open_local(InputFile(copy, self.name))
+
+    @contextmanager
+    def _downloaded(self) -> Iterator[TableReader]:
+        with tempfile.TemporaryDirectory(prefix="nncli-") as folder:
+            with log_duration(f"downloading {self.name}"):
+                reader = self.copy_to(Path(folder))
+            yield reader

@@ -1,0 +1,96 @@
+"""An object of an object store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from nncli.data.sources.remote.remote_file import RangeError, RemoteFile, Response, TransientError
+from nncli.data.sources.remote.stores import ObjectUrl, translated_errors
+from nncli.errors import DataError, Location
+from nncli.text import closest_file, quote
+
+if TYPE_CHECKING:
+    from obstore import GetOptions
+    from obstore.store import ObjectStore
+
+CHUNK = 1 << 20
+NAMES = 1000
+"""Most names among which one close to a missing one is searched."""
+
+
+@dataclass(frozen=True)
+class StoredObject(RemoteFile):
+    """The object at a URL."""
+
+    url: ObjectUrl
+
+    @property
+    def name(self) -> str:
+        """The URL as the user gave it."""
+        return self.url.url
+
+    @contextmanager
+    def open(self, start: int, version: str | None) -> Iterator[Response]:
+        """Request the object from `start` on if it is still of this version, or else all of it."""
+        from obstore.exceptions import PreconditionError
+
+        store = self.url.open_store()
+        options: GetOptions = {"range": {"offset": start}, "if_match": version} if start and version else {}
+        try:
+            response = self._response(store, options)
+        except (PreconditionError, RangeError):
+            response = self._response(store, {})
+        yield response
+
+    def _response(self, store: ObjectStore, options: GetOptions) -> Response:
+        import obstore
+
+        try:
+            with translated_errors(self.url):
+                result = obstore.get(store, self.url.key, options=options)
+                meta, start = result.meta, result.range[0]
+                stream = result.stream(min_chunk_size=CHUNK)
+        except FileNotFoundError:
+            raise DataError(
+                "there is no such object", location=Location(source=self.name), hint=self._near_name(store)
+            ) from None
+        etag = meta["e_tag"]
+        version = etag if etag and not etag.startswith("W/") else None
+        return Response(start, meta["size"], version, self._chunks(stream))
+
+    def _chunks(self, stream: Iterator[bytes]) -> Iterator[bytes]:
+        while True:
+            with translated_errors(self.url):
+                chunk = next(stream, b"")
+            if not chunk:
+                return
+            yield chunk
+
+    def _near_name(self, store: ObjectStore) -> str:
+        """The hint for a missing object: the closest name in its folder, if that may be listed."""
+        folder, _, name = self.url.key.rpartition("/")
+        try:
+            keys = islice(object_keys(self.url, store, folder), NAMES)
+            close = closest_file(name, [key.rpartition("/")[2] for key in keys if key.rpartition("/")[0] == folder])
+        except (DataError, TransientError):
+            close = None
+        return f"Did you mean {quote(close)}?" if close else "Check the key."
+
+
+def object_keys(url: ObjectUrl, store: ObjectStore, folder: str) -> Iterator[str]:
+    """Yield the keys of all objects in a folder, and in those below it, in no particular order.
+
+    Raises:
+        TransientError: the store cannot be reached, or fails.
+        DataError: the bucket may not be listed.
+    """
+    import obstore
+
+    with translated_errors(url):
+        for objects in obstore.list(store, folder or None, chunk_size=NAMES):
+            for found in objects:
+                yield found["path"]

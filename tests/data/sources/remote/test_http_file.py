@@ -1,0 +1,312 @@
+"""Files of web servers are read whole and unchanged, or refused."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import socket
+import time
+from base64 import b64encode
+from pathlib import Path
+
+import polars
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nncli.data.io.read_options import ReadOptions
+from nncli.data.sources.open import open_reader
+from nncli.data.sources.readers import read_table
+from nncli.data.sources.remote import http_file
+from nncli.data.sources.remote.download import download
+from nncli.data.sources.remote.http_file import HttpFile
+from nncli.data.sources.table_source import as_source
+from nncli.errors import DataError, UsageError
+from tests.data.sources.remote.web_server import Site, cut, raw, redirect, status
+
+CSV = b"id,city\n007,Oslo\n008,Rome\n"
+LONG = bytes(range(256)) * 64
+
+
+def rows(url: str) -> list[tuple[object, ...]]:
+    return read_table(url).frame.rows()
+
+
+def fetched(url: str, folder: Path) -> bytes:
+    target = folder / f"copy-{len([*folder.iterdir()])}"
+    download(HttpFile.parse(url), target)
+    return target.read_bytes()
+
+
+def parquet() -> bytes:
+    buffer = io.BytesIO()
+    polars.DataFrame({"n": [1, 2]}).write_parquet(buffer)
+    return buffer.getvalue()
+
+
+def test_every_format_is_read_by_the_name_in_the_url(site: Site) -> None:
+    site.files = {
+        "/a.csv": CSV,
+        "/a.CSV.gz": gzip.compress(CSV),
+        "/a.parquet": parquet(),
+        "/a.jsonl": b'{"id": "007"}\n',
+    }
+    assert rows(site.url("/a.csv")) == rows(site.url("/a.CSV.gz")) == [("007", "Oslo"), ("008", "Rome")]
+    assert rows(site.url("/a.parquet?versionId=a.b/c#top")) == [(1,), (2,)]
+    assert rows(site.url("/a.jsonl")) == [("007",)]
+    assert open_reader(as_source(site.url("/a.parquet?x=1"))).is_columnar
+
+
+def test_an_unknown_name_is_refused_before_the_download(site: Site, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"\.docx"):
+        rows(site.url("/a.docx"))
+    with pytest.raises(UsageError, match="does not tell the format"):
+        open_reader(as_source(site.url("/export?name=a.csv"))).copy_to(tmp_path)
+    assert site.requests == []
+
+
+@pytest.mark.parametrize("path", ["/", "", "/folder/", "/2025-*.csv", "/a[1].csv"])
+def test_a_folder_or_a_pattern_is_refused(site: Site, path: str) -> None:
+    with pytest.raises(UsageError, match="folder or a pattern"):
+        open_reader(as_source(site.url(path)))
+
+
+@pytest.mark.parametrize("url", ["http:///a.csv", "http://[::1/a.csv", "https://?a.csv"])
+def test_a_url_without_a_server_is_refused(url: str) -> None:
+    with pytest.raises(UsageError, match="not valid"):
+        open_reader(as_source(url))
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("/a b.csv", "/a%20b.csv"),
+        ("/a%20b.csv", "/a%20b.csv"),
+        ("/é%C3%A9.csv", "/%C3%A9%C3%A9.csv"),
+        ("/a.csv?x=%2F&y=a+b&z=ü", "/a.csv?x=%2F&y=a+b&z=%C3%BC"),
+        ("/a.csv#part", "/a.csv"),
+        ("/x//a.csv", "/x//a.csv"),
+    ],
+)
+def test_a_url_is_encoded_once(site: Site, written: str, sent: str) -> None:
+    site.files[sent.partition("?")[0]] = CSV
+    assert rows(site.url(written))
+    assert [request.path for request in site.requests] == [sent]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.0 200 OK\r\n\r\n" + CSV,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(CSV), CSV),
+        b"HTTP/1.1 200 OK\r\nContent-Length: 12, 12\r\n\r\n" + CSV,
+    ],
+)
+def test_no_length_is_needed(site: Site, answer: bytes) -> None:
+    site.faults = [raw(answer)]
+    assert len(rows(site.url("/a.csv"))) == 2
+
+
+@pytest.mark.parametrize("name", ["/a.csv", "/a.csv.gz"])
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP"])
+def test_a_body_compressed_for_the_transfer_is_decompressed_once(
+    site: Site, tmp_path: Path, name: str, encoding: str
+) -> None:
+    site.files[name] = gzip.compress(LONG)
+    site.headers["Content-Encoding"] = encoding
+    assert fetched(site.url(name), tmp_path) == (gzip.compress(LONG) if name.endswith("gz") else LONG)
+
+
+def test_an_encoding_that_was_not_asked_for_is_refused(site: Site) -> None:
+    site.files["/a.csv"], site.headers["Content-Encoding"] = CSV, "br"
+    with pytest.raises(DataError, match="br"):
+        rows(site.url("/a.csv"))
+    assert site.asked("Accept-Encoding") == ["identity"]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda body: body[:-9], lambda body: body[:-30], lambda body: b"x" + body, lambda body: b""]
+)
+def test_a_damaged_transfer_is_refused(site: Site, tmp_path: Path, damage: object) -> None:
+    assert callable(damage)
+    site.files["/a.csv"] = damage(gzip.compress(LONG))
+    site.headers["Content-Encoding"] = "gzip"
+    with pytest.raises(DataError):
+        fetched(site.url("/a.csv"), tmp_path)
+
+
+def test_a_web_page_is_no_table(site: Site) -> None:
+    site.files["/a.csv"], site.headers["Content-Type"] = b"<html>", "text/html; charset=utf-8"
+    with pytest.raises(DataError, match="web page"):
+        rows(site.url("/a.csv"))
+
+
+@pytest.mark.parametrize("number", [408, 429, 500, 502, 503, 504])
+def test_a_server_that_is_busy_is_asked_again(site: Site, number: int) -> None:
+    site.files["/a.csv"], site.faults = CSV, [status(number), status(number)]
+    assert len(rows(site.url("/a.csv"))) == 2
+    assert len(site.requests) == 3
+
+
+@pytest.mark.parametrize("number", [400, 401, 403, 404, 410, 451])
+def test_a_refusal_is_final(site: Site, number: int) -> None:
+    site.faults = [status(number)] * 9
+    with pytest.raises(DataError) as info:
+        rows(site.url("/a.csv"))
+    assert len(site.requests) == 1
+    assert info.value.location
+    assert info.value.location.source == site.url("/a.csv")
+
+
+def test_waiting_is_bounded(site: Site) -> None:
+    site.faults = [status(503)] * 99
+    begin = time.monotonic()
+    with pytest.raises(DataError, match=r"503 .* attempts"):
+        rows(site.url("/a.csv"))
+    assert time.monotonic() - begin < 2
+    assert 3 <= len(site.requests) <= 12
+
+
+def test_a_connection_refused_is_an_error_soon() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(DataError, match="refuses the connection"):
+        rows(f"http://127.0.0.1:{port}/a.csv")
+
+
+def test_a_server_that_does_not_exist_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*args: object, **options: object) -> object:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(DataError, match="no such server"):
+        rows("http://server.invalid/a.csv")
+
+
+def test_a_silent_server_is_given_up(site: Site) -> None:
+    site.faults = [lambda handler: time.sleep(0.3)] * 9
+    with pytest.raises(DataError, match="does not answer"):
+        rows(site.url("/a.csv"))
+
+
+@pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH_9.2\r\n", b"\0\xff\r\n", b""])
+def test_a_server_of_another_protocol_is_refused(site: Site, answer: bytes) -> None:
+    site.faults = [raw(answer)] * 99
+    with pytest.raises(DataError, match=r"in HTTP|lost"):
+        rows(site.url("/a.csv"))
+
+
+def test_a_broken_download_is_continued_where_it_broke(site: Site, tmp_path: Path) -> None:
+    site.files["/a.csv"], site.etags["/a.csv"] = LONG, '"1"'
+    site.faults = [cut(LONG, 1000, '"1"'), cut(LONG, 500, '"1"'), status(503), cut(LONG, 0, '"1"')]
+    assert fetched(site.url("/a.csv"), tmp_path) == LONG
+    assert site.asked("Range") == [None, "bytes=1000-", "bytes=1500-", "bytes=1500-", "bytes=1500-"]
+
+
+@pytest.mark.parametrize("etag", [None, 'W/"1"'])
+def test_a_broken_download_of_an_unknown_version_starts_again(site: Site, tmp_path: Path, etag: str | None) -> None:
+    site.files["/a.csv"] = LONG
+    site.faults = [cut(LONG, 1000, etag)]
+    assert fetched(site.url("/a.csv"), tmp_path) == LONG
+    assert site.asked("Range") == [None, None]
+
+
+def test_a_server_without_ranges_sends_all_again(site: Site, tmp_path: Path) -> None:
+    site.files["/a.csv"], site.etags["/a.csv"], site.has_ranges = LONG, '"1"', False
+    site.faults = [cut(LONG, 1000, '"1"')]
+    assert fetched(site.url("/a.csv"), tmp_path) == LONG
+
+
+def test_a_file_that_changed_once_is_downloaded_again_whole(site: Site, tmp_path: Path) -> None:
+    site.files["/a.csv"], site.etags["/a.csv"] = LONG[::-1], '"2"'
+    site.faults = [cut(LONG, 1000, '"1"')]
+    assert fetched(site.url("/a.csv"), tmp_path) == LONG[::-1]
+
+
+def test_a_file_that_keeps_changing_is_refused(site: Site, tmp_path: Path) -> None:
+    site.faults = [cut(LONG, 1000, f'"{number}"') for number in range(9)]
+    with pytest.raises(DataError, match="changes while"):
+        fetched(site.url("/a.csv"), tmp_path)
+    assert len(site.requests) == 3
+
+
+def test_a_download_that_breaks_at_the_same_byte_each_time_is_given_up(site: Site, tmp_path: Path) -> None:
+    site.faults = [cut(LONG, 1000)] * 99
+    with pytest.raises(DataError, match=r"1,000 of 16,384 bytes"):
+        fetched(site.url("/a.csv"), tmp_path)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=3000), st.lists(st.tuples(st.integers(0, 800), st.booleans()), max_size=6), st.booleans())
+def test_however_the_connection_breaks_the_bytes_are_those_of_the_file(
+    site: Site, tmp_path_factory: pytest.TempPathFactory, body: bytes, breaks: list[tuple[int, bool]], ranges: bool
+) -> None:
+    site.files["/a.csv"], site.etags["/a.csv"], site.has_ranges = body, '"1"', ranges
+    site.faults = [cut(body, sent, '"1"' if known else None) for sent, known in breaks if sent < len(body)]
+    assert fetched(site.url("/a.csv"), tmp_path_factory.mktemp("download")) == body
+
+
+@pytest.mark.parametrize("number", [301, 302, 303, 307, 308])
+def test_redirects_are_followed(site: Site, number: int) -> None:
+    site.files["/b"], site.faults = CSV, [redirect("/b?x=1", number)]
+    assert len(rows(site.url("/a.csv"))) == 2
+    assert site.requests[-1].path == "/b?x=1"
+
+
+def test_a_circle_of_redirects_is_refused(site: Site) -> None:
+    site.faults = [redirect("/a.csv")] * 99
+    with pytest.raises(DataError, match="circle"):
+        rows(site.url("/a.csv"))
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/a.csv"])
+def test_redirects_lead_to_web_servers_alone(site: Site, target: str) -> None:
+    site.faults = [redirect(target)]
+    with pytest.raises(DataError):
+        rows(site.url("/a.csv"))
+
+
+def test_a_password_goes_to_its_server_alone(site: Site) -> None:
+    site.files["/b"] = CSV
+    site.faults = [redirect("/b"), None, redirect(f"http://localhost:{site.port}/b")]
+    expected = "Basic " + b64encode(b"me:p@ss/\xc3\xbc").decode()
+    for _ in range(2):
+        rows(site.url("/a.csv", "me:p%40ss%2Fü@"))
+    assert site.asked("Authorization") == [expected, expected, expected, None]
+
+
+def test_a_token_of_a_url_is_sent_and_not_named(site: Site) -> None:
+    url = site.url("/a.csv?token=hush&x=1", "me:hush@")
+    reader = open_reader(as_source(url))
+    assert reader.name == site.url("/a.csv?x=1")
+    with pytest.raises(DataError) as info:
+        next(reader.read(ReadOptions()))
+    assert site.requests[0].path == "/a.csv?token=hush&x=1"
+    assert "hush" not in str(info.value)
+
+
+def test_files_of_data_sets_are_read_with_the_token_of_the_environment(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", site.url(""))
+    monkeypatch.setenv("HF_TOKEN", "hush")
+    site.files["/datasets/me/set/resolve/main/data/a%20b.csv"] = CSV
+    assert len(rows("hf://datasets/me/set/data/a b.csv")) == 2
+    assert site.asked("Authorization") == ["Bearer hush"]
+    with pytest.raises(DataError, match="HF_TOKEN"):
+        rows("hf://datasets/me/set/none.csv")
+
+
+def test_the_bytes_in_memory_are_few(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    chunks = http_file.HttpFile._chunks
+
+    def counted(file: HttpFile, body: object) -> object:
+        for chunk in chunks(file, body):  # type: ignore[arg-type]
+            sizes.append(len(chunk))
+            yield chunk
+
+    monkeypatch.setattr(http_file.HttpFile, "_chunks", counted)
+    site.files["/a.csv"] = bytes(5 << 20)
+    assert len(fetched(site.url("/a.csv"), tmp_path)) == 5 << 20
+    assert max(sizes) <= 1 << 20

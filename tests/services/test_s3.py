@@ -1,0 +1,84 @@
+"""Tables in a bucket of an S3 server."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import obstore
+import polars
+import pytest
+from obstore.store import S3Store
+
+from nncli.data.sources.readers import read_table
+from nncli.errors import DataError
+from tests.cli.support import DATA, Cli
+from tests.services.s3 import s3_server
+
+BUCKET = "tables"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[dict[str, str]]:
+    with s3_server(BUCKET) as variables:
+        yield variables
+
+
+@pytest.fixture(autouse=True)
+def bucket(server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> S3Store:
+    for name, value in server.items():
+        monkeypatch.setenv(name, value)
+    return S3Store(BUCKET, client_options={"allow_http": True})
+
+
+@pytest.fixture
+def folder() -> str:
+    """The name of a folder that no other test uses."""
+    return uuid4().hex
+
+
+def test_files_of_every_format_are_read(bucket: S3Store, folder: str) -> None:
+    frame = polars.DataFrame({"n": [1, 2], "s": ["a", "b"]})
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    contents = {
+        "a b%20ü.csv": frame.write_csv().encode(),
+        "x=1/a.csv.gz": gzip.compress(frame.write_csv().encode()),
+        "a.parquet": buffer.getvalue(),
+        "a.jsonl": frame.write_ndjson().encode(),
+    }
+    for name, content in contents.items():
+        obstore.put(bucket, f"{folder}/{name}", content)
+        assert [tuple(map(str, row)) for row in read_table(f"s3://{BUCKET}/{folder}/{name}").frame.rows()] == [
+            ("1", "a"),
+            ("2", "b"),
+        ]
+
+
+def test_a_missing_object_has_a_near_name_and_a_missing_bucket_none(bucket: S3Store, folder: str) -> None:
+    obstore.put(bucket, f"{folder}/sales.csv", b"a,b\n1,2\n")
+    with pytest.raises(DataError) as info:
+        read_table(f"s3://{BUCKET}/{folder}/sale.csv")
+    assert info.value.hint == "Did you mean 'sales.csv'?"
+    with pytest.raises(DataError, match="no bucket 'table'"):
+        read_table("s3://table/a.csv")
+
+
+def test_a_run_trained_on_an_object_is_that_of_the_same_file_here(
+    bucket: S3Store, folder: str, nncli: Cli, here: Path
+) -> None:
+    table = DATA / "penguins.csv"
+    url = f"s3://{BUCKET}/{folder}/penguins.csv"
+    obstore.put(bucket, f"{folder}/penguins.csv", table)
+    options = ["--target", "species", "--set", "epochs=2", "--set", "members=2"]
+    assert nncli("train", url, *options, "-o", "there").code == 0
+    assert nncli("train", table, *options, "-o", "here").code == 0
+    weights = [(here / run / "members/1/model.safetensors").read_bytes() for run in ("here", "there")]
+    assert weights[0] == weights[1]
+    assert nncli("predict", "there", url).out == nncli("predict", "here", table).out
+    assert nncli("evaluate", "there", url).code == 0
+    obstore.put(bucket, f"{folder}/penguins.csv", table.read_bytes() + b"\n")
+    assert nncli("train", "--resume", "there").code == 4
