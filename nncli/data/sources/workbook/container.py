@@ -5,6 +5,10 @@ from __future__ import annotations
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.streams import translate_os_errors
 from nncli.data.sources.workbook.hidden.facts import WorkbookFile
+from nncli.data.sources.workbook.hidden.ods import CONTENT, OdsFile
+from nncli.data.sources.workbook.hidden.ole_file import OleFile
+from nncli.data.sources.workbook.hidden.xls import XlsFile
+from nncli.data.sources.workbook.hidden.xlsb import WORKBOOK_BINARY, XlsbFile
 from nncli.data.sources.workbook.hidden.xlsx import WORKBOOK, XlsxFile
 from nncli.data.sources.workbook.hidden.zip_file import ZipFile
 from nncli.errors import DataError, Location
@@ -27,8 +31,14 @@ def workbook_file(data: bytes, source: str) -> WorkbookFile:
         archive.check()
         if WORKBOOK in archive:
             return XlsxFile(archive)
-        raise _no_workbook("a zip archive without a workbook in it", source, "Extract the file in it first.")
-    raise _no_workbook(*_description(data), source=source)
+        if WORKBOOK_BINARY in archive:
+            return XlsbFile(archive)
+        if CONTENT in archive:
+            return OdsFile(archive)
+        raise _no_workbook("a zip archive without a workbook in it", "Extract the file in it first.", source)
+    if data.startswith(OLE_MAGIC):
+        return XlsFile(OleFile(data, source))
+    raise _no_workbook(*_description(data), source)
 
 
 def read_bytes(file: InputFile) -> bytes:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +16,6 @@ import polars
 from nncli.data.arrays import Floats, RowIndices
 from nncli.data.sources.workbook.cell_range import CellRange, address
 
-if TYPE_CHECKING:
-    from python_calamine import CalamineSheet
-
-BATCH_ROWS = 4096
-"""Rows that are converted at a time."""
-EPOCH = datetime.date(1970, 1, 1).toordinal()
-MICROSECOND = datetime.timedelta(microseconds=1)
 DAY = 86_400_000_000
 """Microseconds of a day."""
 
@@ -43,19 +36,6 @@ class Kind(IntEnum):
     DURATION = 7
     ERROR = 8
     NOT_COMPUTED = 9
-
-
-KINDS: dict[type, Kind] = {
-    float: Kind.NUMBER,
-    int: Kind.NUMBER,
-    str: Kind.TEXT,
-    bool: Kind.BOOLEAN,
-    datetime.date: Kind.DATE,
-    datetime.datetime: Kind.DATETIME,
-    datetime.time: Kind.TIME,
-    datetime.timedelta: Kind.DURATION,
-}
-TEMPORAL = (datetime.date, datetime.datetime, datetime.time, datetime.timedelta)
 
 
 @dataclass
@@ -98,6 +78,23 @@ class Column:
 def empty_column(rows: int) -> Column:
     """A column of empty cells."""
     return Column(np.zeros(rows, np.uint8))
+
+
+def concat(parts: Sequence[Column]) -> Column:
+    """The parts of a column, one below the other."""
+    kinds = np.concatenate([part.kinds for part in parts])
+    column = Column(kinds)
+    if any(part.numbers is not None for part in parts):
+        column.numbers = np.concatenate(
+            [np.full(len(p.kinds), np.nan) if p.numbers is None else p.numbers for p in parts]
+        )
+    if any(part.texts is not None for part in parts):
+        column.texts = polars.concat(
+            [polars.Series([None] * len(p.kinds), dtype=polars.String) if p.texts is None else p.texts for p in parts]
+        )
+    if any(part.times is not None for part in parts):
+        column.times = np.concatenate([np.zeros(len(p.kinds), np.int64) if p.times is None else p.times for p in parts])
+    return column
 
 
 class HiddenCell(NamedTuple):
@@ -223,66 +220,3 @@ def time_text(kind: Kind, microseconds: int) -> str:
     if kind == Kind.TIME:
         return moment.time().isoformat()
     return moment.date().isoformat() if kind == Kind.DATE else moment.isoformat(" ")
-
-
-def grid_of(sheet: CalamineSheet) -> Grid:
-    """The cells of a sheet that calamine has read."""
-    if sheet.start is None:
-        return Grid()
-    top, left = sheet.start
-    columns: list[list[Column]] = [[] for _ in range(sheet.width)]
-    rows = iter(sheet.iter_rows())
-    for _ in range(top):  # calamine yields the empty rows above
-        next(rows)
-    while batch := [row for _, row in zip(range(BATCH_ROWS), rows, strict=False)]:
-        for parts, cells in zip(columns, zip(*batch, strict=True), strict=True):
-            parts.append(column_of(cells))
-    return Grid(tuple(map(concat, columns)), top, left)
-
-
-def column_of(cells: Sequence[object]) -> Column:
-    """The column of some cells as calamine represents them; empty text and white space are empty cells."""
-    types = set(map(type, cells))
-    if types == {float}:
-        return Column(np.full(len(cells), Kind.NUMBER, np.uint8), np.array(cells, np.float64))
-    column = Column(np.fromiter((KINDS[type(cell)] for cell in cells), np.uint8, len(cells)))
-    if str in types:
-        texts = polars.Series([cell if type(cell) is str else None for cell in cells], dtype=polars.String)
-        is_empty = (texts.str.strip_chars() == "").fill_null(False)
-        column.kinds[is_empty.to_numpy()] = Kind.EMPTY
-        if not (is_empty | texts.is_null()).all():
-            column.texts = texts
-    if types & {float, int, bool}:
-        column.numbers = np.array([cell if isinstance(cell, float | int) else np.nan for cell in cells], np.float64)
-    if types & {*TEMPORAL}:
-        column.times = np.array([microseconds(cell) if type(cell) in TEMPORAL else 0 for cell in cells], np.int64)
-    return column
-
-
-def microseconds(cell: object) -> int:
-    """A date or a moment in microseconds from 1970, a time from midnight, or a duration."""
-    if isinstance(cell, datetime.datetime):
-        return microseconds(cell.date()) + microseconds(cell.time())
-    if isinstance(cell, datetime.date):
-        return (cell.toordinal() - EPOCH) * DAY
-    if isinstance(cell, datetime.time):
-        return ((cell.hour * 60 + cell.minute) * 60 + cell.second) * 1_000_000 + cell.microsecond
-    assert isinstance(cell, datetime.timedelta)
-    return cell // MICROSECOND
-
-
-def concat(parts: Sequence[Column]) -> Column:
-    """The parts of a column, one below the other."""
-    kinds = np.concatenate([part.kinds for part in parts])
-    column = Column(kinds)
-    if any(part.numbers is not None for part in parts):
-        column.numbers = np.concatenate(
-            [np.full(len(p.kinds), np.nan) if p.numbers is None else p.numbers for p in parts]
-        )
-    if any(part.texts is not None for part in parts):
-        column.texts = polars.concat(
-            [polars.Series([None] * len(p.kinds), dtype=polars.String) if p.texts is None else p.texts for p in parts]
-        )
-    if any(part.times is not None for part in parts):
-        column.times = np.concatenate([np.zeros(len(p.kinds), np.int64) if p.times is None else p.times for p in parts])
-    return column

@@ -47,8 +47,8 @@ def check_merged(grid: Grid, layout: TableLayout, source: str) -> list[str]:
         if cells.left < cells.right or top < first <= bottom:
             raise _refused(cells, source, is_header=top < first)
         n_filled += top >= first
-    many = "1 merged cell stands" if n_filled == 1 else f"{n_filled:,} merged cells stand"
-    return [f"{source}: the value of {many} in each of the rows"] if n_filled else []
+    many = "value of 1 merged cell stands" if n_filled == 1 else f"values of {n_filled:,} merged cells stand"
+    return [f"{source}: the {many} in each of their rows"] if n_filled else []
 
 
 def _refused(cells: CellRange, source: str, *, is_header: bool) -> DataError:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.io.streams import digest
 from nncli.data.sources.reader import Checksum, TableChoice, TableReader
+from nncli.data.sources.workbook.calamine_cells import grid_of, with_durations
 from nncli.data.sources.workbook.cell_range import CellRange, parse_range
 from nncli.data.sources.workbook.container import read_bytes, workbook_file
-from nncli.data.sources.workbook.grid import Grid, grid_of
+from nncli.data.sources.workbook.grid import Grid
+from nncli.data.sources.workbook.sheet_copy import WorkbookCopy, write_grid
 from nncli.data.sources.workbook.sheet_table import SheetTable
 from nncli.data.sources.workbook.sheets import ambiguous_sheet, named_sheet, only_table, sheet_names
 from nncli.data.table import Table
@@ -48,12 +52,24 @@ class WorkbookReader(TableReader):
         tables = tuple(name for name, rows, _ in sizes if rows)
         return None if only_table(sizes, self.name) else TableChoice("sheet", tables)
 
+    @property
+    def needs_copy(self) -> bool:
+        """True: parsing a workbook takes a hundred times as long as reading its cells from an Arrow file."""
+        return True
+
     def read(self, options: ReadOptions) -> Generator[Table]:
         """Yield the table of the sheet, whole."""
-        yield self.sheet_table().read(options)
+        yield self._sheet_table()[0].read(options)
 
-    def sheet_table(self) -> SheetTable:
-        """The sheet, read into memory.
+    def copy_to(self, folder: Path) -> WorkbookCopy:
+        """Copy the cells of the sheet into an Arrow file."""
+        table, sha256 = self._sheet_table()
+        path = folder / "cells.arrow"
+        write_grid(table.grid, path)
+        return WorkbookCopy(path, replace(table, grid=replace(table.grid, columns=())), Checksum(sha256))
+
+    def _sheet_table(self) -> tuple[SheetTable, str]:
+        """The sheet, read into memory, and the checksum of the file.
 
         Raises:
             DataError: the file is no workbook, or cannot be read.
@@ -62,7 +78,7 @@ class WorkbookReader(TableReader):
         cells = None if self.cells is None else _range_of(self.cells, self.name)
         workbook = _open(self.file)
         grid, sheet = workbook.chosen(self.sheet)
-        return SheetTable(grid, self.name, sheet, cells, workbook.file.suffix)
+        return SheetTable(grid, self.name, sheet, cells, workbook.file.suffix), workbook.sha256
 
     def checksum(self) -> Checksum:
         """The checksum of the bytes of the file."""
@@ -95,7 +111,8 @@ def _open(file: InputFile) -> _Workbook:
     data = read_bytes(file)
     container = workbook_file(data, file.name)
     with _translated(file.name):
-        return _Workbook(load_workbook(io.BytesIO(data)), container, file.name)
+        calamine = load_workbook(io.BytesIO(data))
+    return _Workbook(calamine, container, file.name, hashlib.sha256(data).hexdigest())
 
 
 @dataclass(frozen=True)
@@ -105,6 +122,7 @@ class _Workbook:
     calamine: CalamineWorkbook
     file: WorkbookFile
     name: str
+    sha256: str
 
     @cached_property
     def _names(self) -> tuple[list[str], list[str]]:
@@ -134,10 +152,12 @@ class _Workbook:
 
     def grid(self, name: str) -> Grid:
         """The cells of a sheet."""
-        facts = self.file.facts(name)  # first, as this checks that the sheet fits into memory
+        facts = self.file.facts(
+            name, self.calamine.sheet_names.index(name)
+        )  # first, as this checks that the sheet fits into memory
         with _translated(f"{self.name}, sheet {name}"):
             grid = grid_of(self.calamine.get_sheet_by_name(name))
-        return grid.with_facts(facts)
+        return (with_durations(grid) if self.file.suffix == ".ods" else grid).with_facts(facts)
 
 
 @contextmanager
@@ -156,9 +176,17 @@ def _translated(source: str) -> Iterator[None]:
             hint="Save it without a password.",
         ) from error
     except (CalamineError, OSError, ValueError) as error:
-        reason = (str(error).splitlines() or ["no reason given"])[0]
-        raise DataError(
-            f"the workbook is damaged or not supported: {reason}",
-            location=Location(source=source),
-            hint="Open it in a spreadsheet program and save it as .xlsx.",
-        ) from error
+        raise _damaged(str(error), source) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # an internal error of calamine, which is no Exception
+            raise
+        raise _damaged(str(error), source) from error
+
+
+def _damaged(reason: str, source: str) -> DataError:
+    first_line = (reason.splitlines() or ["no reason given"])[0]
+    return DataError(
+        f"the workbook is damaged or not supported: {first_line}",
+        location=Location(source=source),
+        hint="Open it in a spreadsheet program and save it as .xlsx.",
+    )

@@ -91,8 +91,8 @@ class LayoutFinder:
             notes += notice_of_missing_header(kept, records, self.source)
         if body.size and len(columns) > 1 and (blank := int(body[-1] - body[0]) + 1 - body.size):
             notes.append(f"{self.source}: skipped {blank:,} empty {'row' if blank == 1 else 'rows'}")
-        elif body.size and len(columns) == 1:
-            body = np.arange(body[0], body[-1] + 1)
+        elif body.size and len(columns) == 1:  # an empty row is an empty cell
+            body = np.arange(body[0], self.grid.rows if self.is_given else body[-1] + 1)
         remembered = bool(made_names(kept) or at or self.dialect.header_row != AUTO)
         return TableLayout(named.names, columns, body, header, kept if remembered else (), tuple(notes))
 

@@ -10,6 +10,16 @@ from nncli.utils.memory import format_bytes, free_memory
 
 NOT_AVAILABLE = "#N/A"
 """The error that stands for a missing value."""
+ERROR_CODES = {
+    0x00: "#NULL!",
+    0x07: "#DIV/0!",
+    0x0F: "#VALUE!",
+    0x17: "#REF!",
+    0x1D: "#NAME?",
+    0x24: "#NUM!",
+    0x2A: NOT_AVAILABLE,
+}
+"""The errors by their codes in binary formats."""
 BYTES_PER_CELL = 48
 """Bytes that calamine and the grid need for a cell, empty ones between others included."""
 ALWAYS_ALLOWED = 1 << 30
@@ -24,8 +34,8 @@ class WorkbookFile(ABC):
         """The suffix that the format of the content has."""
 
     @abstractmethod
-    def facts(self, sheet: str) -> SheetFacts:
-        """What calamine does not tell of a sheet.
+    def facts(self, sheet: str, position: int) -> SheetFacts:
+        """What calamine does not tell of a sheet, which is at a position among all sheets of the workbook.
 
         Raises:
             DataError: the file is damaged, or the sheet would not fit into memory.

@@ -37,14 +37,25 @@ class XlsxFile(WorkbookFile):
 
     @property
     def suffix(self) -> str:
+        """The suffix of the format."""
         return ".xlsx"
 
-    def facts(self, sheet: str) -> SheetFacts:
+    def facts(self, sheet: str, position: int) -> SheetFacts:
         """What the XML of the sheet says."""
-        member = sheet_members(self.archive, WORKBOOK, RELATIONSHIPS)[sheet]
+        member = self._members()[position]
         search = _Search(self.archive.source, self._computes_on_load)
         search.read(self.archive.pieces(member))
         return SheetFacts(tuple(search.cells), tuple(search.merged))
+
+    def _members(self) -> list[str]:
+        """The names of the members of the sheets, in their order."""
+        targets = {element.get("Id", ""): element.get("Target", "") for element in self.archive.xml(RELATIONSHIPS)}
+        members = []
+        for element in self.archive.xml(WORKBOOK).iter():
+            if element.tag.endswith("}sheet"):
+                key = next((value for name, value in element.items() if name.endswith("}id")), "")
+                members.append(member_name(targets.get(key, "")))
+        return members
 
     @cached_property
     def _computes_on_load(self) -> bool:
@@ -53,19 +64,9 @@ class XlsxFile(WorkbookFile):
         return any(element.get("fullCalcOnLoad") in TRUE for element in root if element.tag.endswith("}calcPr"))
 
 
-def sheet_members(archive: ZipFile, workbook: str, relationships: str) -> dict[str, str]:
-    """The name of the member of each sheet, by the name of the sheet."""
-    folder = workbook.rpartition("/")[0]
-    targets = {}
-    for element in archive.xml(relationships):
-        target = element.get("Target", "")
-        targets[element.get("Id", "")] = target.removeprefix("/") if target.startswith("/") else f"{folder}/{target}"
-    members = {}
-    for element in archive.xml(workbook).iter():
-        if element.tag.endswith("}sheet"):
-            key = next((value for name, value in element.items() if name.endswith("}id")), "")
-            members[element.get("name", "")] = targets.get(key, "")
-    return members
+def member_name(target: str) -> str:
+    """The name of the member that a relationship of the workbook names."""
+    return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
 
 
 @dataclass

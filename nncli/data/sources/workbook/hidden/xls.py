@@ -1,0 +1,82 @@
+"""Errors and merged cells in the records of .xls."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from nncli.data.sources.workbook.cell_range import CellRange
+from nncli.data.sources.workbook.grid import HiddenCell, Kind, SheetFacts
+from nncli.data.sources.workbook.hidden.facts import ERROR_CODES, NOT_AVAILABLE, WorkbookFile
+from nncli.data.sources.workbook.hidden.ole_file import OleFile
+from nncli.errors import DataError, Location
+
+STREAMS = ("Workbook", "Book")
+ENCRYPTED_STREAM = "EncryptedPackage"
+BEGINNING, END, SHEET, PASSWORD = 0x0809, 0x000A, 0x0085, 0x002F
+FORMULA, BOOLEAN_OR_ERROR, MERGED = 0x0006, 0x0205, 0x00E5
+ERROR_RESULT = 2
+
+
+@dataclass(frozen=True)
+class XlsFile(WorkbookFile):
+    """A workbook of Excel 97 to 2003."""
+
+    file: OleFile
+
+    def __post_init__(self) -> None:
+        if ENCRYPTED_STREAM in self.file.streams or any(kind == PASSWORD for kind, _ in self._records(0)):
+            raise DataError(
+                "the workbook is protected by a password",
+                location=Location(source=self.file.source),
+                hint="Save it without a password.",
+            )
+
+    @property
+    def suffix(self) -> str:
+        """The suffix of the format."""
+        return ".xls"
+
+    @cached_property
+    def _stream(self) -> bytes:
+        name = next((name for name in STREAMS if name in self.file.streams), None)
+        if name is None:
+            raise DataError(
+                "this is no workbook but a file of another program",
+                location=Location(source=self.file.source),
+                hint="Open it in a spreadsheet program and save it as .xlsx.",
+            )
+        return self.file.read(name)
+
+    def _records(self, start: int) -> Iterator[tuple[int, memoryview]]:
+        """Yield the kind and the bytes of the records from a position to the end of their part of the stream."""
+        view, size, depth = memoryview(self._stream), len(self._stream), 0
+        while start + 4 <= size:
+            kind, length = struct.unpack_from("<HH", view, start)
+            yield kind, view[start + 4 : start + 4 + length]
+            depth += (kind == BEGINNING) - (kind == END)  # charts are parts within a sheet
+            if depth <= 0:
+                return
+            start += 4 + length
+
+    def facts(self, sheet: str, position: int) -> SheetFacts:
+        """What the records of the sheet say."""
+        starts = [int.from_bytes(data[:4], "little") for kind, data in self._records(0) if kind == SHEET]
+        cells, merged = [], []
+        for kind, data in self._records(starts[position]) if position < len(starts) else ():
+            if kind == BOOLEAN_OR_ERROR and data[7]:
+                cells.append((data, data[6]))
+            elif kind == FORMULA and bytes(data[12:14]) == b"\xff\xff" and data[6] == ERROR_RESULT:
+                cells.append((data, data[8]))
+            elif kind == MERGED:
+                for i in range(int.from_bytes(data[:2], "little")):
+                    top, bottom, left, right = struct.unpack_from("<4H", data, 2 + 8 * i)
+                    merged.append(CellRange(top, left, bottom, right))
+        hidden = []
+        for data, code in cells:
+            row, column = struct.unpack_from("<HH", data)
+            if (text := ERROR_CODES.get(code, "an error")) != NOT_AVAILABLE:
+                hidden.append(HiddenCell(row, column, Kind.ERROR, text))
+        return SheetFacts(tuple(hidden), tuple(merged))
