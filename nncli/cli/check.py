@@ -17,7 +17,7 @@ from nncli.cli.options import (
     TargetOfTable,
     Verbose,
 )
-from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, source_assignments
+from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
 
 if TYPE_CHECKING:
     from nncli.commands.check import CheckResult, Estimate
@@ -61,8 +61,8 @@ def check(
     from nncli.commands.check import check as run_checks
 
     interrupt_at_once()
-    assignments = [*(assignments or ()), *source_assignments(sheet, cells, table_name, query)]
-    resolved = resolve_input(config, target, assignments, quality, quiet=quiet)
+    options = SourceOptions(sheet, cells, table_name, query)
+    resolved = resolve_input(config, target, assignments, quality, options, quiet=quiet)
     result = run_checks(
         resolved.config,
         assignments=resolved.assignments,

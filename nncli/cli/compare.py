@@ -11,7 +11,7 @@ import typer
 from nncli.cli.extras import requires_extra
 from nncli.cli.help import INPUT, OUTPUT
 from nncli.cli.options import AsJson, Force, NoColor, Quiet, Verbose
-from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, source_of, source_words
+from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
 
 if TYPE_CHECKING:
     from nncli.commands.compare import Comparison
@@ -71,7 +71,8 @@ def compare(
 
     interrupt_at_once()
     write_page = None if html is None else _page_writer(html, force=force)
-    comparison = compare_runs(runs, None if data is None else source_of(data, sheet, cells, table_name, query))
+    options = SourceOptions(sheet, cells, table_name, query)
+    comparison = compare_runs(runs, None if data is None else options.source(data))
     if write_page is not None:
         write_page(comparison)
     _print_notes(comparison, quiet=quiet)
@@ -80,7 +81,7 @@ def compare(
     else:
         typer.echo("\n\n".join(_parts(comparison)))
     if not quiet:
-        of_table = [] if data is None else ["--data", data, *source_words(sheet, cells, table_name, query)]
+        of_table = [] if data is None else ["--data", data, *options.words]
         _print_next([*map(str, runs), *of_table], html)
 
 

@@ -26,7 +26,7 @@ from nncli.cli.options import (
     Verbose,
 )
 from nncli.cli.signals import EventPrinter, StoppedError, interrupt_at_once, renamed_run_note
-from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, source_assignments
+from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
 
 if TYPE_CHECKING:
     from nncli.cli.options import Quality
@@ -105,8 +105,8 @@ def cross_validate(
     from nncli.utils.atomic_files import check_overwrite
 
     check_standard_output()
-    assignments = [*(assignments or ()), *source_assignments(sheet, cells, table_name, query)]
-    _check_arguments(config, resume, any((output is not None, assignments, target, quality)))
+    options = SourceOptions(sheet, cells, table_name, query)
+    _check_arguments(config, resume, any((output is not None, assignments, target, quality, options.words)))
     if predictions is not None:
         check_overwrite(predictions, force=force)
     interrupt_at_once()
@@ -114,7 +114,7 @@ def cross_validate(
     if config is None:
         events = _resume(str(resume), printer, scheduler)
     else:
-        events = _start(config, target, assignments, quality, folds, repeats, output, scheduler, printer)
+        events = _start(config, target, assignments, quality, options, folds, repeats, output, scheduler, printer)
     outcome = printer.run(events)
     _report(outcome, predictions, force=force, as_json=as_json, quiet=quiet)
     if outcome.result is not None:
@@ -159,6 +159,7 @@ def _start(
     target: Sequence[str] | None,
     assignments: Sequence[str] | None,
     quality: Quality | None,
+    options: SourceOptions,
     folds: int,
     repeats: int,
     output: Path | None,
@@ -170,7 +171,7 @@ def _start(
     from nncli.cli.training_input import resolve_input
     from nncli.commands.cross_validate import cross_validation_events
 
-    resolved = resolve_input(config, target, assignments, quality, quiet=printer.quiet)
+    resolved = resolve_input(config, target, assignments, quality, options, quiet=printer.quiet)
     printer.findings.show(resolved.findings)
     return cross_validation_events(
         resolved.config,

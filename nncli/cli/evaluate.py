@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nncli.cli.options import AsJson, ErrorsFile, Force, NoColor, OnError, OnInvalidCell, Quiet, RunDirectory, Verbose
-from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, source_of
+from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
 
 if TYPE_CHECKING:
     from nncli.commands.evaluate import Evaluation
@@ -57,7 +57,7 @@ def evaluate(
     from nncli.commands.evaluate import evaluate as score
 
     interrupt_at_once()
-    source = source_of(data, sheet, cells, table_name, query)
+    source = SourceOptions(sheet, cells, table_name, query).source(data)
     if source.is_standard_input:
         announce_input("a table")
     if errors is not None:

@@ -11,7 +11,7 @@ import typer
 
 from nncli.cli.help import INPUT, OUTPUT
 from nncli.cli.options import AsJson, Force, NoColor, Quiet, RunDirectory, Verbose
-from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, source_of
+from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
 from nncli.cli.tables import BAR_CELLS
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def explain(
     from nncli.inspection.encoded_rows import no_progress
 
     interrupt_at_once()
-    source = None if data is None else source_of(data, sheet, cells, table_name, query)
+    source = None if data is None else SourceOptions(sheet, cells, table_name, query).source(data)
     _check_output(source, output, class_label, target, force=force)
     if source is not None and source.is_standard_input:
         announce_input("a table")

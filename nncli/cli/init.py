@@ -9,7 +9,7 @@ import typer
 
 from nncli.cli.help import INPUT, TRAINING
 from nncli.cli.options import AsJson, Assignments, Force, NoColor, OutputFile, QualityOfPreset, Quiet, Verbose
-from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, source_of
+from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
 
 if TYPE_CHECKING:
     from nncli.commands.init import InitResult
@@ -77,7 +77,7 @@ def init(
 
     interrupt_at_once()
     result = draft(
-        source_of(data, sheet, cells, table_name, query),
+        SourceOptions(sheet, cells, table_name, query).source(data),
         target or [],
         preset=None if preset is None else preset.value,
         quality=None if quality is None else quality.value,

@@ -18,7 +18,7 @@ from nncli.cli.options import (
     RunDirectory,
     Verbose,
 )
-from nncli.cli.source_options import CellRange, Query, Sheet, source_of
+from nncli.cli.source_options import CellRange, Query, Sheet, SourceOptions
 from nncli.data.io.formats import Format
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def predict(
     from nncli.prediction.options import AnswerOptions
 
     interrupt_at_once()
-    sources = [source_of(path, sheet, cells, input_table, query) for path in data or [STANDARD_INPUT]]
+    sources = [SourceOptions(sheet, cells, input_table, query).source(path) for path in data or [STANDARD_INPUT]]
     options = AnswerOptions(proba, tuple(keep or ()), on_error.value, format, escape_formulas)
     if names_folder(output):
         predict_into_folder(run, sources, output, options, workers, scheduler, errors, force=force, quiet=quiet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -30,31 +31,43 @@ Query: TypeAlias = Annotated[
 ]
 
 
-def source_of(
-    path: str | None, sheet: str | None, cells: str | None, table: str | None, query: str | None
-) -> TableSource:
-    """The source of an INPUT argument and its options; None is standard input.
+@dataclass(frozen=True)
+class SourceOptions:
+    """The values of the options."""
 
-    Raises:
-        UsageError: a table and a query are given.
-    """
-    from nncli.data.sources.table_source import STANDARD_INPUT, TableSource
-    from nncli.errors import UsageError
+    sheet: str | None = None
+    cells: str | None = None
+    table: str | None = None
+    query: str | None = None
 
-    if table is not None and query is not None:
-        raise UsageError("--table and --query exclude each other", hint="Remove one of them.")
-    return TableSource(path=path or STANDARD_INPUT, sheet=sheet, range=cells, table=table, query=query)
+    def source(self, path: str | None) -> TableSource:
+        """The source of an INPUT argument; None is standard input.
 
+        Raises:
+            UsageError: a table and a query are given.
+        """
+        from nncli.data.sources.table_source import STANDARD_INPUT, TableSource
+        from nncli.errors import UsageError
 
-def source_words(sheet: str | None, cells: str | None, table: str | None, query: str | None) -> list[str]:
-    """The options as command-line arguments."""
-    options = {"--sheet": sheet, "--range": cells, "--table": table, "--query": query}
-    return [word for option, value in options.items() if value is not None for word in (option, value)]
+        if self.table is not None and self.query is not None:
+            raise UsageError("--table and --query exclude each other", hint="Remove one of them.")
+        return TableSource(
+            path=path or STANDARD_INPUT, sheet=self.sheet, range=self.cells, table=self.table, query=self.query
+        )
 
+    @property
+    def words(self) -> list[str]:
+        """The options as command-line arguments."""
+        return [word for key, value in self._given for word in (f"--{key}", value)]
 
-def source_assignments(sheet: str | None, cells: str | None, table: str | None, query: str | None) -> list[str]:
-    """The options as assignments of a configuration's keys."""
-    import json
+    @property
+    def assignments(self) -> list[str]:
+        """The options as assignments of a configuration's keys."""
+        import json
 
-    keys = {"sheet": sheet, "range": cells, "table": table, "query": query}
-    return [f"data.{key}={json.dumps(value, ensure_ascii=False)}" for key, value in keys.items() if value is not None]
+        return [f"data.{key}={json.dumps(value, ensure_ascii=False)}" for key, value in self._given]
+
+    @property
+    def _given(self) -> list[tuple[str, str]]:
+        values = {"sheet": self.sheet, "range": self.cells, "table": self.table, "query": self.query}
+        return [(key, value) for key, value in values.items() if value is not None]

@@ -26,7 +26,7 @@ from nncli.cli.options import (
     Verbose,
 )
 from nncli.cli.signals import EventPrinter, StoppedError, interrupt_at_once, renamed_run_note
-from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, source_assignments
+from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
 
 if TYPE_CHECKING:
     from nncli.cli.options import Quality
@@ -110,8 +110,8 @@ def train(
     # Imported deep within the call stack, Polars takes longer: the stack grows and shrinks at thousands of calls.
     import polars  # noqa: F401
 
-    _check_arguments(config, target, quality, resume, output, time_limit)
-    assignments = [*(assignments or ()), *source_assignments(sheet, cells, table_name, query)]
+    options = SourceOptions(sheet, cells, table_name, query)
+    _check_arguments(config, target, quality, options, resume, output, time_limit)
     interrupt_at_once()
     if report:  # fail before the training rather than after it
         with requires_extra("report"):
@@ -120,7 +120,7 @@ def train(
     if config is None:
         events = _resume(str(resume), assignments, scheduler, printer)
     else:
-        events = _start(config, target, assignments, quality, output, scheduler, printer, limit)
+        events = _start(config, target, assignments, quality, options, output, scheduler, printer, limit)
     finished = printer.run(events)
     if report:
         _report(finished.run, quiet=quiet)
@@ -132,6 +132,7 @@ def _check_arguments(
     config: str | None,
     target: Sequence[str] | None,
     quality: Quality | None,
+    options: SourceOptions,
     resume: Path | None,
     output: Path | None,
     time_limit: str | None,
@@ -153,6 +154,8 @@ def _check_arguments(
     if target or quality:
         option = "--target" if target else "--quality"
         raise UsageError("--resume keeps the target and the quality of RUN", hint=f"Remove {option}.")
+    if options.words:
+        raise UsageError("--resume keeps the table of RUN", hint=f"Remove {options.words[0]}.")
     if time_limit is not None:
         raise UsageError("--resume trains what RUN was started for", hint="Remove --time-limit.")
     if output is not None:
@@ -176,6 +179,7 @@ def _start(
     target: Sequence[str] | None,
     assignments: Sequence[str] | None,
     quality: Quality | None,
+    options: SourceOptions,
     output: Path | None,
     scheduler: str | None,
     printer: _TrainingPrinter,
@@ -186,7 +190,7 @@ def _start(
     from nncli.cli.training_input import resolve_input
     from nncli.commands.train import train_events
 
-    resolved = resolve_input(config, target, assignments, quality, quiet=printer.quiet)
+    resolved = resolve_input(config, target, assignments, quality, options, quiet=printer.quiet)
     printer.findings.show(resolved.findings)
     return train_events(
         resolved.config,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nncli.cli.options import Quality
+    from nncli.cli.source_options import SourceOptions
     from nncli.config.schema import Config
     from nncli.findings import Finding
 
@@ -26,7 +27,13 @@ class TrainingInput:
 
 
 def resolve_input(
-    path: str, target: Sequence[str] | None, assignments: Sequence[str] | None, quality: Quality | None, *, quiet: bool
+    path: str,
+    target: Sequence[str] | None,
+    assignments: Sequence[str] | None,
+    quality: Quality | None,
+    options: SourceOptions,
+    *,
+    quiet: bool,
 ) -> TrainingInput:
     """Resolve the CONFIG argument to a configuration file or, for a table, to a drafted configuration.
 
@@ -41,8 +48,10 @@ def resolve_input(
 
     targets = [word for name in target or () for word in ("--target", name)]
     sets = [*(assignments or ())]
+    sets_of_words = [word for text in sets for word in ("--set", text)]
     quality_words = [] if quality is None else ["--quality", quality.value]
-    arguments = (path, *targets, *quality_words, *(word for text in sets for word in ("--set", text)))
+    arguments = (path, *options.words, *targets, *quality_words, *sets_of_words)
+    sets += options.assignments
     if not quiet:
         note_ignored_variables()
     if quality is not None:
@@ -53,7 +62,8 @@ def resolve_input(
         return TrainingInput(path, sets, arguments)
     config, drafted = config_for(path, target or (), sets)
     if not quiet:
-        echo_err(f"note: to edit this configuration: nncli init {shlex.join([path, *targets])} -o config.yaml")
+        words = shlex.join([path, *options.words, *targets])
+        echo_err(f"note: to edit this configuration: nncli init {words} -o config.yaml")
     return TrainingInput(config, [], arguments, drafted.decisions)
 
 

@@ -3,25 +3,25 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from nncli.cli.source_options import source_assignments, source_of, source_words
+from nncli.cli.source_options import SourceOptions
 from nncli.errors import UsageError
 
 
 def test_no_path_is_standard_input() -> None:
-    assert source_of(None, None, None, None, None).is_standard_input
+    assert SourceOptions().source(None).is_standard_input
 
 
 def test_a_table_and_a_query_exclude_each_other() -> None:
     with pytest.raises(UsageError):
-        source_of("sqlite:///t.db", None, None, "t", "SELECT 1")
+        SourceOptions(table="t", query="SELECT 1").source("sqlite:///t.db")
 
 
 def test_assignments_keep_the_text_of_the_options() -> None:
     query = 'SELECT "a: b", \'#\' FROM t -- "é"\n'
-    assignments = source_assignments("2024", "B4:H200", None, query)
+    assignments = SourceOptions("2024", "B4:H200", None, query).assignments
     values = {key: yaml.safe_load(value) for key, _, value in (text.partition("=") for text in assignments)}
     assert values == {"data.sheet": "2024", "data.range": "B4:H200", "data.query": query}
 
 
 def test_words_repeat_the_options_that_were_given() -> None:
-    assert source_words("May", None, "t", None) == ["--sheet", "May", "--table", "t"]
+    assert SourceOptions("May", None, "t").words == ["--sheet", "May", "--table", "t"]
