@@ -8,7 +8,7 @@ import typer
 
 from nncli.cli.help import OUTPUT
 from nncli.cli.options import AsJson, Assignments, NoColor, Quiet, Verbose
-from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, source_of, source_words
+from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
 
 if TYPE_CHECKING:
     from nncli.commands.head import TableHead
@@ -55,7 +55,7 @@ def head(
     from nncli.commands.head import head as read_head
 
     interrupt_at_once()
-    table = source_of(source, sheet, cells, table_name, query)
+    table = SourceOptions(sheet, cells, table_name, query).source(source)
     if table.is_standard_input:
         announce_input("a table")
     found = read_head(table, rows=rows, assignments=assignments or [])
