@@ -102,9 +102,18 @@ def main() -> None:
     gc.set_threshold(GC_THRESHOLD)
     atexit.register(gc.freeze)
     prepare_standard_streams()
+    _remove_credentials()
     if os.environ.get("_NNCLI_COMPLETE") == "complete_bash":
         join_words(os.environ)
     _run()
+
+
+def _remove_credentials() -> None:
+    """Remove the credentials of URLs from the command line, so that no message, manifest or process can show them."""
+    if any("://" in word for word in sys.argv):
+        from nncli.data.sources.credentials import argument_without_credentials
+
+        sys.argv[1:] = map(argument_without_credentials, sys.argv[1:])
 
 
 def _run() -> None:
@@ -172,6 +181,16 @@ def _fail(error: BaseException, message: str, code: int) -> NoReturn:
 
     with suppress(OSError):  # stderr may be a full disk: the exit code still says it
         if os.environ.get("NNCLI_DEBUG"):
-            traceback.print_exception(error)
-        print(f"nncli: {escape_unprintable(message)}", file=sys.stderr)  # noqa: T201 - this is where errors are shown
+            print(_redacted("".join(traceback.format_exception(error))), file=sys.stderr, end="")  # noqa: T201
+        # This is where errors are shown.
+        print(f"nncli: {escape_unprintable(_redacted(message))}", file=sys.stderr)  # noqa: T201
     sys.exit(code)
+
+
+def _redacted(text: str) -> str:
+    """The text without the credentials of URLs in it."""
+    if "://" not in text:
+        return text
+    from nncli.data.sources.credentials import redacted
+
+    return redacted(text)

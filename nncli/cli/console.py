@@ -28,11 +28,17 @@ MAX_CLASSES = 6
 
 
 def echo_err(message: str) -> None:
-    """Print a line on stderr. A log on a full disk is no reason to stop; a reader who has left is one.
+    """Print a line on stderr, without the credentials of URLs in it.
+
+    A log on a full disk is no reason to stop; a reader who has left is one.
 
     Raises:
         BrokenPipeError: the reader of the pipe has closed it.
     """
+    if "://" in message:
+        from nncli.data.sources.credentials import redacted
+
+        message = redacted(message)
     try:
         print(escape_unprintable(message), file=sys.stderr, flush=True)  # noqa: T201
     except BrokenPipeError:

@@ -20,6 +20,7 @@ from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import parse
 from nncli.data.column_profile import ColumnProfile
 from nncli.data.io.formats import SPREADSHEETS, SUFFIXES, ZIP, suffix_of, without_compression
+from nncli.data.io.input_file import path_of
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.data.store.scratch import existing_parent
 from nncli.errors import Location, UsageError
@@ -238,7 +239,7 @@ def _stem(source: TableSource) -> str:
     """`train` for train.csv.gz, `sales` for the table sales of a database."""
     if source.table is not None:
         return source.table
-    path = Path(source.path)
+    path = path_of(source.path)
     name = path.with_suffix("") if path.suffix.lower() == ZIP else without_compression(path)
     return name.stem
 

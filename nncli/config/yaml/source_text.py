@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from nncli.data.sources.credentials import redacted
 from nncli.errors import ConfigError, ConfigIssue, Location
 from nncli.text import escape_unprintable
 
@@ -72,7 +73,8 @@ def excerpt(lines: Sequence[str], line: int | None, character: int | None) -> st
     """
     if line is None or character is None or not 0 < line <= len(lines) or not lines[line - 1].strip(_BLANK):
         return None
-    before, after = lines[line - 1][: character - 1].lstrip(_BLANK), lines[line - 1][character - 1 :].rstrip(_BLANK)
+    text = redacted(lines[line - 1])
+    before, after = text[: character - 1].lstrip(_BLANK), text[character - 1 :].rstrip(_BLANK)
     if not before:
         after = after.lstrip(_BLANK)
     before, after = escape_unprintable(before, keep=""), escape_unprintable(after, keep="")

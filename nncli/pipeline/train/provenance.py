@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from nncli.config.schema import Config, ValidationFile
+from nncli.data.sources.credentials import redacted
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import ConfigError, ConfigIssue, DataError, Location, RunError
@@ -144,8 +145,8 @@ def other_blas(manifest: Manifest) -> list[Finding]:
 
 
 def command_line(command: Sequence[str]) -> tuple[str, ...]:
-    """The command line as text for the manifest."""
-    return tuple(os.fsencode(word).decode("utf-8", "backslashreplace") for word in command)
+    """The command line as text for the manifest, without the credentials of URLs."""
+    return tuple(redacted(os.fsencode(word).decode("utf-8", "backslashreplace")) for word in command)
 
 
 def new_manifest(

@@ -95,7 +95,8 @@ def _raise_connection_error(url: str, error: object) -> NoReturn:
     if isinstance(error, OSError) and error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
         raise TransientError("the server cannot be reached", is_refused=True) from None
     if isinstance(error, http.client.InvalidURL | UnicodeError):
-        raise DataError("the URL is not valid", location=place, hint="Check the address.") from None
+        hint = "Check the address. Write / ? # and @ of a password as %2F %3F %23 and %40."
+        raise DataError("the URL is not valid", location=place, hint=hint) from None
     if isinstance(error, http.client.HTTPException) and not isinstance(error, http.client.IncompleteRead | OSError):
         raise TransientError("the server does not answer in HTTP") from None
     raise TransientError("the connection was lost") from None

@@ -1,0 +1,83 @@
+"""No password or token of a URL reaches an output, a log or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.support import DATA, Cli
+from tests.data.sources.remote.web_server import Site, web_server
+
+SECRETS = ("hemligt-ord", "hemlig-nyckel")
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with web_server() as site:
+        site.files = {"/penguins.csv": (DATA / "penguins.csv").read_bytes()}
+        yield site
+
+
+def url_of(site: Site) -> str:
+    return site.url(f"/penguins.csv?token={SECRETS[1]}", f"user:{SECRETS[0]}@")
+
+
+def check_no_secret(text: str) -> None:
+    assert not [secret for secret in SECRETS if secret in text], text
+
+
+def check_no_secret_in(folder: Path) -> None:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert files
+    for path in files:
+        content = path.read_bytes()
+        assert not [secret for secret in SECRETS if secret.encode() in content], path
+        check_no_secret(str(path))
+
+
+def test_a_training_from_a_url_with_secrets_records_and_prints_none(site: Site, here: Path, nncli: Cli) -> None:
+    url = url_of(site)
+    options = ["--target", "species", "--set", "epochs=2", "--set", "members=2", "-v"]
+    for words in (
+        ["train", url, *options, "-o", "run", "--report"],
+        ["train", url, *options, "-o", "lines", "--json"],
+        ["init", url, "--target", "species", "-o", "config.yaml"],
+        ["init", url, "--target", "species", "--json"],
+        ["check", url, "--target", "species"],
+        ["predict", "run", url, "-o", "predictions.csv", "-v"],
+        ["evaluate", "run", url, "-v"],
+        ["show", "run"],
+    ):
+        outcome = nncli(*words).check()
+        check_no_secret(outcome.out + outcome.err)
+    requests = [request for request in site.requests if SECRETS[1] in request.path and request.headers["Authorization"]]
+    assert len(requests) == len(site.requests)
+    check_no_secret_in(here)
+
+
+def test_errors_about_a_url_with_secrets_show_none(site: Site, here: Path, nncli: Cli) -> None:
+    url = url_of(site)
+    site.faults = [lambda handler: handler.send_error(403)] * 99
+    (here / "config.yaml").write_text(f"data: {{path: '{url}', target: species, no_such_key: 1}}\nlayers: [3\n")
+    (here / "other.yaml").write_text(f"data: {{no_such_key: 1, path: {url}, target: species}}\n")
+    (here / "run.yaml").write_text(f"data:\n  path: {url}\n  target: species\n")
+    for words in (
+        ["train", url, "--target", "species"],
+        ["--debug", "train", url, "--target", "species"],
+        ["train", url, "--resume", "run"],
+        ["train", url, "--target", "species", "--set", f"data.path={url}", "--set", "x=1"],
+        ["train", "config.yaml"],
+        ["train", "other.yaml"],
+        ["check", "other.yaml", "--json"],
+        ["train", "run.yaml"],
+        ["train", "run.yaml", "--set", f"data.path={url}"],
+        ["train", "run.yaml", "--set", f"data={{path: '{url}'}}"],
+        ["predict", "none", url],
+        ["predict", "none", url.replace("http", "htps")],
+        ["init", url.replace("csv", "docx"), "--target", "species"],
+    ):
+        outcome = nncli(*words)
+        check_no_secret(outcome.out + outcome.err)
+        assert outcome.code in (2, 3, 4, 5), (words, outcome)
