@@ -159,5 +159,5 @@ def _show_next(found: TableHead, source: TableSource) -> None:
             echo_err(f"next: {shlex.join([*words, f'--{found.choice.kind}', found.choice.names[0]])}")
     elif found.columns and not source.is_standard_input:
         sheet = None if source.sheet is None else str(source.sheet)
-        options = source_words(sheet, source.range, source.table, source.query)
+        options = SourceOptions(sheet, source.range, source.table, source.query).words
         echo_err(f"next: {shlex.join(['nncli', 'train', source.path, *options])} --target COLUMN")
