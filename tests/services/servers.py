@@ -166,21 +166,12 @@ def mysql_server() -> Iterator[Server]:
         ]
         settings = ["--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", *user]
         with _serve([mariadbd, "--no-defaults", *options, *settings], "mysql", log, "mysql", port) as server:
-
-            def prepare() -> bool:
-                try:
-                    with (
-                        pymysql.connect(unix_socket=str(folder / "socket"), user="root") as root,
-                        root.cursor() as cursor,
-                    ):
-                        cursor.execute(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
-                        cursor.execute(f"CREATE USER '{USER}'@'%' IDENTIFIED BY '{PASSWORD}'")
-                        cursor.execute(f"GRANT ALL ON *.* TO '{USER}'@'%'")
-                except pymysql.err.OperationalError:
-                    return False
-                return True
-
-            _wait(server, log, prepare)
+            # Not by trying to connect: PyMySQL leaves the socket of a failed connection open.
+            _wait(server, log, lambda: b"ready for connections" in log.read_bytes())
+            with pymysql.connect(unix_socket=str(folder / "socket"), user="root") as root, root.cursor() as cursor:
+                cursor.execute(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
+                cursor.execute(f"CREATE USER '{USER}'@'%' IDENTIFIED BY '{PASSWORD}'")
+                cursor.execute(f"GRANT ALL ON *.* TO '{USER}'@'%'")
             yield server
 
 

@@ -7,6 +7,7 @@ dictionary  text
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from decimal import Decimal
 
@@ -22,9 +23,7 @@ FIRST_DAY, LAST_DAY = (
 )
 
 
-def plain_columns(
-    frame: pl.DataFrame, source: str, first_row: int, decimals: frozenset[str] = frozenset()
-) -> pl.DataFrame:
+def plain_columns(frame: pl.DataFrame, source: str, first_row: int, decimals: Collection[str] = ()) -> pl.DataFrame:
     """A frame with columns of plain types. Those of `decimals` are the text of numbers.
 
     Raises:

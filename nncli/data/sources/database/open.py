@@ -17,10 +17,19 @@ def database_of(source: TableSource) -> Database:
         UsageError: the URL is wrong.
     """
     address = DatabaseAddress.of(source)
+    # A driver is imported only if its database is read.
     if address.kind is DatabaseKind.POSTGRESQL:
         from nncli.data.sources.database.postgresql import PostgresqlDatabase
 
         return PostgresqlDatabase(address)
+    if address.kind is DatabaseKind.MYSQL:
+        from nncli.data.sources.database.mysql import MysqlDatabase
+
+        return MysqlDatabase(address)
+    if address.kind is DatabaseKind.DUCKDB:
+        from nncli.data.sources.database.duckdb import DuckdbDatabase
+
+        return DuckdbDatabase(address)
     from nncli.data.sources.database.sqlite import SqliteDatabase
 
     return SqliteDatabase(address)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import polars as pl
 
 from nncli.data.sources.database.address import DatabaseAddress
-from nncli.data.sources.database.column_types import plain_columns
+from nncli.data.sources.database.arrow_batches import frames_of
 from nncli.data.sources.database.database import (
     Connection,
     Database,
@@ -22,7 +22,7 @@ from nncli.data.sources.database.database import (
     check_column_names,
     driver_required,
 )
-from nncli.data.sources.database.sql import Dialect
+from nncli.data.sources.database.sql import Dialect, quoted_name
 from nncli.errors import DataError, Location, reraise_out_of_memory
 
 if TYPE_CHECKING:
@@ -152,15 +152,8 @@ class PostgresqlConnection(Connection):
             sender.set_sql_query(_with_casts(statement, types))
             sender.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(BATCH_BYTES)})
             handle, _ = sender.execute_query()
-            stream = nanoarrow.c_array_stream(handle)
-            decimals = frozenset(name for name, type_name, _ in types if type_name == "numeric")
-            row = 1
-            for batch in stream:
-                yield plain_columns(pl.DataFrame(batch), self.address.url, row, decimals)
-                row += batch.length
-            if row == 1:
-                empty = pl.DataFrame(nanoarrow.c_array_stream([], schema=stream.get_schema()))
-                yield plain_columns(empty, self.address.url, row, decimals)
+            decimals = [name for name, type_name, _ in types if type_name == "numeric"]
+            yield from frames_of(handle, self.address.url, decimals)
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
@@ -202,14 +195,15 @@ def _types_of(schema: Any) -> list[tuple[str, str, bool]]:
 
 def _with_casts(statement: str, types: Sequence[tuple[str, str, bool]]) -> str:
     """The statement with expressions of plain types in place of columns of other types."""
-    columns = []
-    for name, type_name, is_text in types:
-        quoted = '"' + name.replace('"', '""') + '"'
-        expression = _expression(type_name, is_text=is_text).format(quoted)
-        columns.append(quoted if expression == quoted else f"{expression} AS {quoted}")
-    if all(column.startswith('"') and " AS " not in column for column in columns):
+    names = [quoted_name(name) for name, _, _ in types]
+    expressions = [
+        _expression(type_name, is_text=is_text).format(name)
+        for name, (_, type_name, is_text) in zip(names, types, strict=True)
+    ]
+    if expressions == names:
         return statement
-    return f"SELECT {', '.join(columns)} FROM ({statement}) AS rows"
+    columns = [f"{expression} AS {name}" for expression, name in zip(expressions, names, strict=True)]
+    return f"SELECT {', '.join(columns)} FROM ({statement}) AS nncli_rows"
 
 
 def _expression(type_name: str, *, is_text: bool) -> str:

@@ -187,6 +187,11 @@ def forbidden_words(words: Sequence[Token]) -> str | None:
     return None
 
 
+def quoted_name(name: str) -> str:
+    """A name in double quotes, as all databases but MySQL read it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _unclear_hint(text: str) -> str:
     if text.startswith("/*"):
         return "Close every comment, and put none into another; comments that are executed (/*! … */) are refused."

@@ -24,7 +24,7 @@ from nncli.data.sources.database.database import (
     check_column_names,
 )
 from nncli.data.sources.database.files import check_database_file
-from nncli.data.sources.database.sql import Dialect
+from nncli.data.sources.database.sql import Dialect, quoted_name
 from nncli.errors import DataError, Location
 
 BATCH_ROWS = 16_384
@@ -78,7 +78,7 @@ class SqliteConnection(Connection):
         """The tables and views of the file."""
         with translate_errors(self.url):
             names = [name for (name,) in self.database.execute(TABLES)]
-            return tuple(DatabaseTable(name, quoted(name), self._columns(name)) for name in names)
+            return tuple(DatabaseTable(name, quoted_name(name), self._columns(name)) for name in names)
 
     def _columns(self, table: str) -> tuple[DatabaseColumn, ...]:
         rows = self.database.execute("SELECT name, type FROM pragma_table_info(?)", [table])
@@ -135,11 +135,6 @@ def _series(name: str, cells: Sequence[Any], dtype: pl.DataType, convert: Conver
     if convert is not None:
         cells = [None if cell is None else convert(cell) for cell in cells]
     return pl.Series(name, cells, dtype=dtype)
-
-
-def quoted(name: str) -> str:
-    """A name in double quotes."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 @contextmanager

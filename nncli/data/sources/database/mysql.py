@@ -1,0 +1,218 @@
+"""MySQL and MariaDB, read row by row by PyMySQL.
+
+The cells arrive as text. Polars converts them, a column at a time, to the type that the server names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import polars as pl
+
+from nncli.data.sources.database.address import DatabaseAddress
+from nncli.data.sources.database.column_types import plain_columns
+from nncli.data.sources.database.database import (
+    Connection,
+    Database,
+    DatabaseColumn,
+    DatabaseConnectionError,
+    DatabaseTable,
+    check_column_names,
+    driver_required,
+)
+from nncli.data.sources.database.mysql_columns import MysqlColumn, backquoted
+from nncli.data.sources.database.sql import Dialect
+from nncli.errors import DataError, Location, UsageError, reraise_out_of_memory
+from nncli.text import closest_match, join_quoted, quote
+
+if TYPE_CHECKING:
+    from pymysql.connections import Connection as PymysqlConnection
+    from pymysql.cursors import SSCursor
+
+BATCH_ROWS = 16_384
+SECONDS_TO_CONNECT = 10
+PORT = 3306
+PARAMETERS = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity", "unix_socket")
+"""What may follow the ? of a URL."""
+QUOTING_MODES = {"ANSI_QUOTES", "NO_BACKSLASH_ESCAPES", "ANSI", "DB2", "MAXDB", "MSSQL", "ORACLE", "POSTGRESQL"}
+"""Modes of a server in which strings are read in another way than the check of queries reads them."""
+SETTINGS = (
+    "SET SESSION time_zone = '+00:00'",
+    "SET SESSION net_write_timeout = 3600",  # rows may be used slowly
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+    "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+)
+TABLES = """
+SELECT c.table_name, c.column_name, c.column_type, c.data_type FROM information_schema.columns c
+WHERE c.table_schema = DATABASE() ORDER BY c.table_name, c.ordinal_position
+"""
+TEMPORARY = {1040, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1203, 1205, 1213, 2002, 2003, 2006, 2013}
+"""Numbers of errors that pass: too many connections, a shutdown, a lost connection, a lock."""
+
+
+class MysqlDatabase(Database):
+    """A MySQL or MariaDB database; MYSQL_USER and MYSQL_PWD fill what the URL lacks."""
+
+    dialect = Dialect.MYSQL
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Yield a connection in a read-only transaction that sees one snapshot."""
+        with driver_required("MySQL"):
+            import pymysql
+        arguments = self._arguments()
+        with translate_errors(self.address, is_opening=True):
+            # Without converters, cells are text or bytes.
+            connection = pymysql.connect(
+                **arguments, charset="utf8mb4", connect_timeout=SECONDS_TO_CONNECT, conv={}, autocommit=True
+            )
+        try:
+            mysql = MysqlConnection(self.address, connection)
+            with translate_errors(self.address, is_opening=True):
+                mysql.begin()
+            yield mysql
+        finally:
+            with suppress(pymysql.err.Error):
+                connection.close()
+
+    def _arguments(self) -> dict[str, Any]:
+        """The arguments of PyMySQL that the URL and the environment give.
+
+        Raises:
+            UsageError: the URL names no database, or has an unknown parameter.
+        """
+        location = Location(source=self.address.url)
+        try:
+            url = urlsplit(self.address.full_url)
+            port = url.port or PORT
+        except ValueError:
+            raise UsageError("the URL has no valid host and port", location=location) from None
+        name = unquote(url.path.removeprefix("/"))
+        if not name:
+            raise UsageError(
+                "the URL names no database", location=location, hint="Write mysql://host/database, with its name."
+            )
+        parameters = {key.replace("-", "_"): value for key, value in parse_qsl(url.query)}
+        user = parameters.pop("user", None)
+        password = parameters.pop("password", None)
+        for unknown in parameters.keys() - set(PARAMETERS):
+            near = closest_match(unknown, PARAMETERS)
+            raise UsageError(
+                f"the URL has an unknown parameter {quote(unknown)}",
+                location=location,
+                hint=f"Did you mean {near}?" if near else f"Known are {join_quoted(PARAMETERS)}.",
+            )
+        environment = os.environ
+        return {
+            **{key: value == "true" if key.startswith("ssl_verify") else value for key, value in parameters.items()},
+            "host": url.hostname or "localhost",
+            "port": port,
+            "user": unquote(url.username) if url.username else user or environment.get("MYSQL_USER"),
+            "password": unquote(url.password) if url.password else password or environment.get("MYSQL_PWD", ""),
+            "database": name,
+        }
+
+
+@dataclass(frozen=True)
+class MysqlConnection(Connection):
+    """A connection in a read-only transaction."""
+
+    address: DatabaseAddress
+    connection: PymysqlConnection[Any]
+
+    def begin(self) -> None:
+        """Set how strings and times are read, and begin the transaction."""
+        modes = self._fetch("SELECT @@SESSION.sql_mode")[0][0].split(",")
+        kept = ",".join(mode for mode in modes if mode not in QUOTING_MODES)
+        for statement in (f"SET SESSION sql_mode = '{kept}'", *SETTINGS):
+            self.connection.query(statement)
+
+    def _fetch(self, statement: str) -> tuple[tuple[Any, ...], ...]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement)
+            return tuple(cursor.fetchall())
+
+    def tables(self) -> tuple[DatabaseTable, ...]:
+        """The tables and views of the database."""
+        with translate_errors(self.address):
+            rows = self._fetch(TABLES)
+        columns: dict[str, list[DatabaseColumn]] = {}
+        for table, column, type_name, _ in rows:
+            columns.setdefault(table, []).append(DatabaseColumn(column, type_name))
+        return tuple(DatabaseTable(name, backquoted(name), tuple(columns[name])) for name in sorted(columns))
+
+    def select_all(self, table: DatabaseTable) -> str:
+        """The statement that returns all rows, with `float` as double: of a float the server sends six digits only."""
+        columns = []
+        for column in table.columns:
+            name = backquoted(column.name)
+            is_float = column.type.lower().startswith("float")
+            columns.append(f"({name} + 0e0) AS {name}" if is_float else name)
+        return f"SELECT {', '.join(columns)} FROM {table.sql_name}"
+
+    def frames(self, statement: str) -> Iterator[pl.DataFrame]:
+        """Yield BATCH_ROWS rows at a time."""
+        from pymysql.cursors import SSCursor
+
+        with translate_errors(self.address):
+            cursor: SSCursor = self.connection.cursor(SSCursor)
+            try:
+                cursor.execute(statement)
+                columns = [MysqlColumn.of(field) for field in cursor._result.fields]
+                check_column_names([column.name for column in columns], self.address.url)
+                first_row = 1
+                while (rows := cursor.fetchmany(BATCH_ROWS)) or first_row == 1:
+                    yield self._frame(columns, rows, first_row)
+                    first_row += max(len(rows), 1)
+            finally:
+                cursor.connection = None  # or it would receive the remaining rows before it closes
+
+    def _frame(self, columns: Sequence[MysqlColumn], rows: Sequence[Sequence[Any]], first_row: int) -> pl.DataFrame:
+        cells = zip(*rows, strict=True) if rows else [() for _ in columns]
+        series = []
+        for column, values in zip(columns, cells, strict=True):
+            try:
+                series.append(column.series(values))
+            except pl.exceptions.PolarsError:
+                row = next(i for i, value in enumerate(values) if not column.accepts(value))
+                raise DataError(
+                    f"the {column.kind} {quote(values[row])} cannot be read",
+                    location=Location(source=self.address.url, row=first_row + row, column=column.name),
+                    hint="In a query, replace it by NULL, for example with NULLIF.",
+                ) from None
+        decimals = [column.name for column in columns if column.kind == "decimal"]
+        return plain_columns(pl.DataFrame(series), self.address.url, first_row, decimals)
+
+
+@contextmanager
+def translate_errors(address: DatabaseAddress, *, is_opening: bool = False) -> Iterator[None]:
+    """Translate errors of PyMySQL to DataErrors; a DatabaseConnectionError if another try may succeed."""
+    import pymysql
+
+    try:
+        yield
+    except (pymysql.err.Error, OSError, RuntimeError) as error:
+        reraise_out_of_memory(error)
+        number, text = (*error.args, "")[:2] if len(error.args) > 1 else (0, str(error))
+        reason, location = address.without_secrets(f"{text}"), Location(source=address.url)
+        if number in TEMPORARY or isinstance(error, OSError):
+            message = "the database cannot be opened" if is_opening else "the connection was lost"
+            raise DatabaseConnectionError(
+                f"{message}: {reason}",
+                location=location,
+                hint="Check that the server runs and can be reached from here."
+                if is_opening
+                else "Start the command again.",
+            ) from None
+        if is_opening:
+            raise DataError(
+                f"the database cannot be opened: {reason}",
+                location=location,
+                hint="Give user and password in the URL, or as MYSQL_USER and MYSQL_PWD in the environment.",
+            ) from None
+        raise DataError(f"the database reports an error: {reason}", location=location) from None
