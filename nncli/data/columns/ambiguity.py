@@ -6,6 +6,8 @@ A column of text is ambiguous if most of its present cells are numbers and a few
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import polars as pl
 
@@ -98,13 +100,15 @@ def are_dates(table: Table, name: str) -> bool:
 def check_large_integers(table: Table, name: str, numbers: pl.Series) -> None:
     """Raise a DataError if an integer in the column has more digits than a float64 can represent."""
     cells = table.column(name)
-    if not (cells.dtype.is_integer() or cells.dtype == pl.String):
+    if not (cells.dtype.is_integer() or cells.dtype.is_decimal() or cells.dtype == pl.String):
         return
     x = numbers.to_numpy()
     with np.errstate(invalid="ignore"):
         large = np.flatnonzero((np.abs(x) >= MAX_EXACT_INTEGER) & np.isfinite(x))
     for row in large.tolist():
         spelled = str(cells[row]).strip().replace(table.dialect.thousands or " ", "")
+        if cells.dtype.is_decimal():
+            spelled = re.sub(r"\.0*$", "", spelled)
         if spelled.lstrip("+-").isdecimal() and int(spelled) != int(x[row]):
             raise DataError(
                 f"{quote(spelled)} has more digits than a float64 can represent; is it an id?",

@@ -179,13 +179,15 @@ def numbers_and_errors(
 def read_text(table: Table, name: str) -> pl.Series:
     """Read a column as text, null where a cell is missing. Numbers and booleans are converted to text.
 
-    An integer becomes the same text, 3, in a column of integers and of floats: many programs turn the one into the
-    other where a cell is missing.
+    An integer becomes the same text, 3, in a column of integers, of floats and of decimals: many programs turn the one
+    into the other where a cell is missing. A decimal is spelled as in a column of floats, but with all its digits.
 
     Raises:
         DataError: the type of the column is not supported.
     """
     cells = readable(table, name)
+    if cells.dtype.is_decimal():
+        return cells.cast(pl.String).str.replace(r"(\.[0-9]*?)0+$", "$1").str.strip_suffix(".")
     if not cells.dtype.is_float():
         return cells.cast(pl.String)
     numbers = cells.fill_nan(None)

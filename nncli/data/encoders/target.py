@@ -16,6 +16,7 @@ from nncli.data.columns.parsing import (
     numbers_and_errors,
     parse_numbers,
     read_text,
+    readable,
     safe_scale,
     unit_of,
 )
@@ -228,12 +229,31 @@ def missing_target_error(table: Table, name: str, row: int) -> DataError:
 
 
 def rows_with_target(table: Table, names: tuple[str, ...]) -> RowIndices:
-    """Positions of the rows that have a value for every target."""
+    """Positions of the rows that have a value for every target.
+
+    Raises:
+        DataError: there is no such column, or its type cannot be a target.
+    """
     table.require(names)
     present = np.ones(len(table), bool)
     for name in names:
         cells = table.column(name)
+        _check_type(table, name)
         present &= cells.is_not_null().to_numpy()
         if cells.dtype.is_float():
             present &= ~cells.is_nan().fill_null(False).to_numpy()
     return np.flatnonzero(present)
+
+
+def _check_type(table: Table, name: str) -> None:
+    """Raise a DataError if a target has a type of dates or times, lists, objects or bytes."""
+    try:
+        readable(table, name)
+    except DataError as error:
+        kind = table.column(name).dtype
+        hint = "Convert it to numbers, such as the days until a date, or to text for classes."
+        raise DataError(
+            error.message.replace("the column", "the target"),
+            location=error.location,
+            hint=hint if kind.is_temporal() else "Name another column as data.target.",
+        ) from None

@@ -17,23 +17,25 @@ def read_groups(table: Table, name: str) -> Codes:
     """A code for each row's group (rows,).
 
     Raises:
-        DataError: a cell is missing, or the column has a nested type.
+        DataError: a cell is missing, or the column has a nested type or bytes.
     """
     cells = _require_present(table, name, "group")
-    if cells.dtype.is_nested() or cells.dtype == pl.Object:
-        raise DataError(
-            f"a column of type {cells.dtype} cannot hold groups",
-            location=table.location(column=name),
-            hint="Write groups as text or whole numbers.",
-        )
+    _check_type(table, name, "groups", "Write groups as text or whole numbers.")
     return cells.rank("dense").to_numpy().astype(np.int64)
 
 
 def group_numbers(table: Table, name: str | None) -> Codes | None:
-    """A number for each row's group (rows,), where a missing cell is a group; None without such a column."""
+    """A number for each row's group (rows,), where a missing cell is a group; None without such a column.
+
+    Raises:
+        DataError: the column has a nested type or bytes.
+    """
     if name is None or name not in table.names:
         return None
-    return table.column(name).cast(pl.String).fill_null("").rank("dense").to_numpy().astype(np.int64)
+    _check_type(table, name, "groups", "Write groups as text or whole numbers.")
+    cells = table.column(name)
+    cells = cells.to_physical() if cells.dtype == pl.Duration else cells  # which Polars cannot write as text
+    return cells.cast(pl.String).fill_null("").rank("dense").to_numpy().astype(np.int64)
 
 
 def read_times(table: Table, name: str) -> Codes:
@@ -42,9 +44,12 @@ def read_times(table: Table, name: str) -> Codes:
     A time without a time zone is read as UTC.
 
     Raises:
-        DataError: a cell is missing, or is neither a number nor a date.
+        DataError: a cell is missing, or is neither a number nor a date, or the column has a nested type or bytes.
     """
     cells = _require_present(table, name, "time")
+    _check_type(table, name, "times", "Write times as numbers or dates.")
+    if cells.dtype.is_integer() or cells.dtype.is_decimal():  # more digits than a float64 has tell times apart
+        return cells.rank("dense").to_numpy().astype(np.int64) - 1
     if cells.dtype.is_temporal():
         times = cells.to_physical()
     else:
@@ -63,6 +68,13 @@ def read_times(table: Table, name: str) -> Codes:
             'format, such as `data.date_format: "%d/%m/%Y"`.',
         )
     return np.unique(times.to_numpy(), return_inverse=True)[1].astype(np.int64)
+
+
+def _check_type(table: Table, name: str, what: str, hint: str) -> None:
+    """Raise a DataError if the column holds lists, objects or bytes."""
+    kind = table.column(name).dtype
+    if kind.is_nested() or kind in (pl.Binary, pl.Object):
+        raise DataError(f"a column of type {kind} cannot hold {what}", location=table.location(column=name), hint=hint)
 
 
 def _require_present(table: Table, name: str, what: str) -> pl.Series:

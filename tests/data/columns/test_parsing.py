@@ -248,7 +248,7 @@ def test_dates_in_text_are_dates_that_can_be_read_as_text_too() -> None:
         (pl.Series("x", ["b", None, "a"], dtype=pl.Categorical), ["b", None, "a"]),
         (pl.Series("x", ["b", None], dtype=pl.Enum(["b", "a"])), ["b", None]),
         (pl.Series("x", [None, None]), [None, None]),
-        (pl.Series("x", [Decimal("1.10"), None]), ["1.10", None]),
+        (pl.Series("x", [Decimal("1.10"), None, Decimal("20.00")]), ["1.1", None, "20"]),
         (pl.Series("x", [1.0, 1.5, math.nan, None, -0.0, -3.0]), ["1", "1.5", None, None, "0", "-3"]),
         (pl.Series("x", [1.0, 0.1, math.nan], dtype=pl.Float32), ["1", "0.1", None]),
     ],
