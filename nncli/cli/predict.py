@@ -24,6 +24,7 @@ from nncli.data.io.formats import Format
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nncli.data.sources.output import OutputTarget
     from nncli.data.sources.table_source import TableSource
     from nncli.prediction.options import AnswerOptions
 
@@ -41,7 +42,8 @@ OutputFileOrFolder: TypeAlias = Annotated[
         "-o",
         "--output",
         metavar="FILE",
-        help="The file to write, or - for standard output. A folder (FOLDER/) gets a file for each file of INPUT.",
+        help="The file to write (also s3://…), or - for standard output. A folder (FOLDER/) gets a file for each "
+        "file of INPUT.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -178,12 +180,13 @@ def _predict_into_file(
 ) -> None:
     """Predict the rows of a table into one file, or standard output."""
     from nncli.cli.console import announce_input, echo_err
+    from nncli.data.sources.output import output_target
     from nncli.prediction.to_file import predict_to_file
     from nncli.runs.run import Run
     from nncli.utils.logs import log_duration
 
-    target = None if output == "-" else Path(output)
-    _check_target(source, target, errors, force=force)
+    target = output_target(output)
+    _check_target(source, target, errors, options, force=force)
     with log_duration(f"loading {run}"):
         model = Run.open(run).load_model()
     if source.is_standard_input:
@@ -196,16 +199,17 @@ def _predict_into_file(
     predict_to_file(model, source, target, options, force=force, errors=errors, on_note=print_note)
 
 
-def _check_target(source: TableSource, target: Path | None, errors: Path | None, *, force: bool) -> None:
+def _check_target(
+    source: TableSource, target: OutputTarget, errors: Path | None, options: AnswerOptions, *, force: bool
+) -> None:
     """Raise an error before any work is done if the output or the file of errors cannot be written."""
     from nncli.cli.errors_file import check_errors_file
     from nncli.cli.standard_streams import check_standard_output
-    from nncli.utils.atomic_files import check_not_input, check_overwrite
+    from nncli.data.sources.output import check_output
 
-    if target is not None:
-        check_overwrite(target, force=force)
-    else:
+    if target is None:
         check_standard_output()
-    check_not_input(source.local_path, target)
+    check_output(target, source, force=force, format=options.format)
+    file = target if isinstance(target, Path) else None
     if errors is not None:
-        check_errors_file(errors, source.local_path, target, force=force)
+        check_errors_file(errors, source.local_path, file, force=force)

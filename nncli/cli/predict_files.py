@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 def names_folder(output: str) -> bool:
     """Whether an output is a folder: it ends in a separator, or there is such a folder."""
+    if "://" in output:
+        return False
     return output.endswith(("/", os.sep)) or os.path.isdir(output)  # noqa: PTH112 - Path.is_dir may raise
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from nncli.data.encoders.invalid_cells import InvalidCells, OnError
 from nncli.data.io.formats import Format
 from nncli.data.io.writers import open_sink
+from nncli.data.sources.output import OutputTarget, open_output
 from nncli.data.sources.table_source import TableSource
 from nncli.ensemble import AnyModel
 from nncli.prediction.chunks import predict_chunks
@@ -42,7 +43,7 @@ def open_errors(
 def predict_to_file(
     model: AnyModel,
     source: TableSource,
-    target: Path | None,
+    target: OutputTarget,
     options: AnswerOptions,
     *,
     force: bool = False,
@@ -53,7 +54,7 @@ def predict_to_file(
     on_chunk: Callable[[], object] | None = None,
     predictors: int | None = None,
 ) -> None:
-    """Predict every row of a table, chunk by chunk, into the file `target`; None is standard output.
+    """Predict every row of a table, chunk by chunk, into `target`; None is standard output.
 
     `on_chunk` is called after each chunk, before the file appears. The file of `errors` appears before `target`. The
     other arguments are those of `predict_chunks` and `open_errors`.
@@ -72,7 +73,7 @@ def predict_to_file(
         )
         first = next(frames)  # an error in the first rows shows before a file is created
         sink = stack.enter_context(
-            open_sink(target, format=options.format, force=force, escape_formulas=options.escape_formulas)
+            open_output(target, format=options.format, force=force, escape_formulas=options.escape_formulas)
         )
         for frame in chain([first], frames):
             sink.write(frame)

@@ -13,7 +13,10 @@ import polars
 import pytest
 from obstore.store import S3Store
 
+from nncli.data.sources.output import open_output
 from nncli.data.sources.readers import read_table
+from nncli.data.sources.remote import upload
+from nncli.data.sources.table_source import TableSource
 from nncli.errors import DataError
 from tests.cli.support import DATA, Cli
 from tests.services.s3 import s3_server
@@ -82,3 +85,23 @@ def test_a_run_trained_on_an_object_is_that_of_the_same_file_here(
     assert nncli("evaluate", "there", url).code == 0
     obstore.put(bucket, f"{folder}/penguins.csv", table.read_bytes() + b"\n")
     assert nncli("train", "--resume", "there").code == 4
+
+
+def test_answers_are_written_to_an_object(bucket: S3Store, folder: str, nncli: Cli, here: Path, penguins: Path) -> None:
+    url = f"s3://{BUCKET}/{folder}/answers.csv"
+    table = DATA / "penguins.csv"
+    expected = nncli("predict", penguins, table).check().out.encode()
+    nncli("predict", penguins, table, "-o", url).check()
+    assert bytes(obstore.get(bucket, f"{folder}/answers.csv").bytes()) == expected
+    assert nncli("predict", penguins, table, "-o", url).code == 2
+    nncli("predict", penguins, table, "-o", url, "--force").check()
+    nncli("predict", penguins, table, "-o", f"s3://nowhere/{folder}.csv").check(4)
+
+
+def test_a_large_table_is_uploaded_in_parts(bucket: S3Store, folder: str) -> None:
+    frame = polars.DataFrame({"a": range(3_000_000)})
+    url = f"s3://{BUCKET}/{folder}/large.csv"
+    with open_output(TableSource(path=url)) as sink:
+        sink.write(frame)
+    assert obstore.head(bucket, f"{folder}/large.csv")["size"] > 2 * upload.PART
+    assert read_table(url).frame["a"].cast(polars.Int64).equals(frame["a"])

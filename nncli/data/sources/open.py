@@ -17,7 +17,8 @@ from nncli.data.sources.table_source import TableSource
 from nncli.errors import Location, UsageError
 from nncli.text import closest_match
 
-REMOTE_SCHEMES = ("http", "https", "hf", "s3", "gs", "az", "abfs", "abfss")
+STORE_SCHEMES = ("s3", "gs", "az", "abfs", "abfss")
+REMOTE_SCHEMES = ("http", "https", "hf", *STORE_SCHEMES)
 """Schemes of files on servers."""
 SCHEMES = (*DATABASE_SCHEMES, *REMOTE_SCHEMES)
 

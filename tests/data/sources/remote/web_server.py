@@ -49,6 +49,19 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.answer(self.site.files[path], self.site.etags.get(path))
 
+    def do_PUT(self) -> None:
+        self.site.requests.append(self)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        fault = self.site.faults.pop(0) if self.site.faults else None
+        if fault is not None:
+            fault(self)
+            return
+        self.site.files[self.path] = body
+        self.send_response(200)
+        self.send_header("ETag", '"new"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def answer(self, body: bytes, etag: str | None, *, sent: int | None = None) -> None:
         """Send a file, or the range that was asked for; only `sent` bytes of it."""
         start, wanted = 0, self.headers["Range"]
