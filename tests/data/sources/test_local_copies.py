@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
+import sys
+import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +15,13 @@ import pytest
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.sources.file import FileReader
-from nncli.data.sources.local_copies import copies_in_use, local_copies
+from nncli.data.sources.local_copies import PREFIX, copies_in_use, local_copies
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.reader import Checksum, TableReader
 from nncli.data.sources.table_source import TableSource
 from nncli.data.table import Table
+from nncli.errors import NncliError
+from tests.cli.support import ROOT
 
 
 @dataclass
@@ -105,3 +111,58 @@ def test_a_table_that_cannot_be_copied_leaves_nothing_behind(tmp_path: Path) -> 
     with pytest.raises(OSError), local_copies([SOURCE], lambda _: Broken(), tmp_path):  # noqa: PT011
         pass
     assert not list(tmp_path.iterdir())
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from nncli.data.sources.local_copies import local_copies
+from tests.data.sources.test_local_copies import SOURCE, DistantTable
+with local_copies([SOURCE], lambda _: DistantTable(), Path(sys.argv[1])):
+    print("copied", flush=True)
+    sys.stdin.read()
+"""
+
+
+def age(folder: Path) -> None:
+    """Make what is in a folder an hour older."""
+    for path in folder.iterdir():
+        os.utime(path, (time.time() - 3600,) * 2)
+
+
+def test_the_copies_of_a_killed_process_are_removed_by_the_next_and_those_of_a_running_one_are_not(
+    tmp_path: Path,
+) -> None:
+    holders = [
+        subprocess.Popen(
+            [sys.executable, "-c", HOLDER, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+        )
+        for _ in range(2)
+    ]
+    for holder in holders:
+        assert holder.stdout
+        assert holder.stdout.readline() == b"copied\n"
+    age(tmp_path)
+    assert len([*tmp_path.iterdir()]) == 2
+    killed, running = holders
+    killed.kill()
+    killed.communicate()
+    with local_copies([SOURCE], lambda _: DistantTable(), tmp_path):
+        assert len([*tmp_path.iterdir()]) == 2  # that of the running process, and that of this one
+    running.communicate()
+    assert running.returncode == 0
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_young_folder_is_kept_as_it_may_not_be_locked_yet(tmp_path: Path) -> None:
+    (tmp_path / f"{PREFIX}young").mkdir()
+    with local_copies([SOURCE], lambda _: DistantTable(), tmp_path):
+        pass
+    assert [*tmp_path.iterdir()] == [tmp_path / f"{PREFIX}young"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NncliError) as info, local_copies([SOURCE], lambda _: DistantTable(), tmp_path / "none"):
+        pass
+    assert info.value.location is not None
+    assert info.value.location.source == str(tmp_path / "none")
