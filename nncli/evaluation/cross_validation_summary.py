@@ -61,7 +61,7 @@ class CrossValidationSummary:
             ("cross-validation", str(self.path)),
             ("status", "done" if self.is_done else "not finished"),
             ("folds", f"{self.folds:,}{repeats}{members}"),
-            ("data", self.config.data.path),
+            ("data", self.config.data.title),
             ("target", ", ".join(self.config.data.target)),
             ("rows", f"{self.rows:,} out-of-fold" if self.is_done else ""),
         ]
@@ -72,7 +72,7 @@ class CrossValidationSummary:
             "path": str(self.path),
             "kind": "cross-validation",
             "status": "done" if self.is_done else "stopped",
-            "data": self.config.data.path,
+            "data": self.config.data.title,
             "target": list(self.config.data.target),
             "folds": self.folds,
             "repeats": self.repeats,

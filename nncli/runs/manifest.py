@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from nncli.data.sources.table_source import TableSource
 from nncli.model import FORMAT, Version
 from nncli.nn.arrays import Backend
 from nncli.runs.filenames import (
@@ -91,13 +92,12 @@ class FileRecord(Spec):
     sha256: str
 
 
-class DataRecord(Spec):
-    """A table that was read: its path, the SHA-256 of its bytes (null for a pipe), and its number of rows.
+class DataRecord(TableSource):
+    """A table that was read: its source, the SHA-256 of its bytes (null for a pipe), and its number of rows.
 
-    For a query, `sha256` is that of the rows. A table in several files lists them all.
+    For a table of a database, `sha256` is that of the rows. A table in several files lists them all.
     """
 
-    path: str
     sha256: str | None
     rows: int
     files: tuple[FileRecord, ...] = ()

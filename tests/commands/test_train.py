@@ -61,6 +61,7 @@ def config(tmp_path: Path, table: pl.DataFrame) -> Callable[..., Path]:
     return write
 
 
+NO_SELECTION = dict.fromkeys(("sheet", "range", "table", "query"))
 ONLY_X = "features: [x]"
 
 
@@ -159,7 +160,13 @@ def test_validation_rows_may_come_from_a_file(config: Callable[..., Path], tmp_p
     recorded = manifest(finished)
     assert (recorded["training_rows"], recorded["validation_rows"]) == (120, 30)
     digest = hashlib.sha256((tmp_path / "v.csv").read_bytes()).hexdigest()
-    assert recorded["validation_data"] == {"path": str(tmp_path / "v.csv"), "sha256": digest, "rows": 30, "files": []}
+    assert recorded["validation_data"] == {
+        "path": str(tmp_path / "v.csv"),
+        "sha256": digest,
+        "rows": 30,
+        "files": [],
+        **NO_SELECTION,
+    }
 
 
 def test_a_class_that_only_validation_rows_have_is_refused(

@@ -47,6 +47,18 @@ class TableSource(Spec):
         return TableSource(**{name: getattr(self, name) for name in TableSource.model_fields})
 
     @property
+    def title(self) -> str:
+        """The path, with the sheet or table in it."""
+        parts = [
+            self.path,
+            "" if self.sheet is None else f"sheet {self.sheet}",
+            self.range or "",
+            "" if self.table is None else f"table {self.table}",
+            "" if self.query is None else "a query",
+        ]
+        return ", ".join(filter(None, parts))
+
+    @property
     def scheme(self) -> str | None:
         """The scheme of a URL in lower case, such as s3 or postgresql; None for a path."""
         match = SCHEME.match(self.path)

@@ -126,7 +126,7 @@ def _record(source: TableSource, rows: int) -> DataRecord:
     """The record of a table with its present checksum."""
     checksum = open_reader(source.source).checksum()
     files = tuple(FileRecord(path=file.name, sha256=file.sha256) for file in checksum.files)
-    return DataRecord(path=source.path, sha256=checksum.sha256, rows=rows, files=files)
+    return DataRecord(**dict(source.source), sha256=checksum.sha256, rows=rows, files=files)
 
 
 def _machine() -> Machine:

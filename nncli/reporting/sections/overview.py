@@ -135,7 +135,7 @@ def overview_facts(summary: RunSummary) -> tuple[tuple[str, str], ...]:
         else:
             pairs.append(("target", f"{quoted_names(target.names)}: numeric"))
         pairs.append(("features", quoted_names(tuple(held_out.model.names))))
-    pairs.append(("table", f"{display(manifest.data.path, 200)}, {manifest.data.rows:,} rows"))
+    pairs.append(("table", f"{display(manifest.data.title, 200)}, {manifest.data.rows:,} rows"))
     if held_out is not None:
         pairs.append(("scored on", _rows(held_out)))
         pairs.append(("network", _layers(held_out)))
@@ -148,7 +148,7 @@ def _rows(held_out: HeldOutPredictions) -> str:
     if held_out.split == "training":
         return f"{rows}, as there are no validation rows"
     if held_out.manifest.validation_data is not None:
-        return f"{rows} of a separate table, {display(held_out.manifest.validation_data.path, 200)}"
+        return f"{rows} of a separate table, {display(held_out.manifest.validation_data.title, 200)}"
     if isinstance(held_out.model, Ensemble):
         return f"{rows}, each predicted by the networks that were not trained on it"
     if held_out.optimistic:

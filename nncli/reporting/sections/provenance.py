@@ -16,7 +16,7 @@ def provenance(summary: RunSummary) -> Section:
         ("started", manifest.started),
         ("finished", manifest.finished or "not finished"),
         ("duration", "–" if manifest.seconds is None else format_duration(manifest.seconds)),
-        ("table", display(manifest.data.path, 400)),
+        ("table", display(manifest.data.title, 400)),
         ("SHA-256 of the table", manifest.data.sha256 or "unknown, as it was read from a pipe"),
         ("rows of the table", f"{manifest.data.rows:,}"),
         ("training rows", f"{manifest.training_rows:,}"),
@@ -32,7 +32,7 @@ def provenance(summary: RunSummary) -> Section:
         *([("BLAS", manifest.machine.blas)] if manifest.machine.blas else []),
     ]
     if manifest.validation_data is not None:
-        pairs.insert(8, ("validation table", display(manifest.validation_data.path, 400)))
+        pairs.insert(8, ("validation table", display(manifest.validation_data.title, 400)))
     sums = tuple((display(name), digest) for name, digest in sorted(manifest.files.items()))
     checksums = Table("Checksums of the run's files", ("file", "SHA-256"), sums, prose=(0, 1))
     configuration = "config.yaml includes all defaults: training with it reproduces the model."

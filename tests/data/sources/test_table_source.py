@@ -60,3 +60,16 @@ def test_only_files_have_a_local_path() -> None:
     assert TableSource(path="t.csv").local_path == Path("t.csv")
     assert TableSource(path="-").local_path is None
     assert TableSource(path="https://host/t.csv").local_path is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "title"),
+    [
+        ({}, "t"),
+        ({"sheet": 2, "range": "B4:H200"}, "t, sheet 2, B4:H200"),
+        ({"table": "public.sales"}, "t, table public.sales"),
+        ({"query": "SELECT 1"}, "t, a query"),
+    ],
+)
+def test_the_title_names_the_table_in_a_workbook_or_database(keys: dict[str, object], title: str) -> None:
+    assert TableSource.model_validate({"path": "t", **keys}).title == title
