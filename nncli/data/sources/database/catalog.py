@@ -28,12 +28,14 @@ def tables_of(source: TableSource) -> tuple[DatabaseTable, ...]:
 
 
 def find_table(tables: Sequence[DatabaseTable], source: TableSource) -> DatabaseTable:
-    """The table that a source names, spelled as in the database or as in SQL.
+    """The table that a source names, spelled as in the database or as in SQL; the only one if it names none.
 
     Raises:
-        UsageError: the source names no table.
+        UsageError: the source names none of several tables.
         DataError: there is no such table; the hint names the closest match.
     """
+    if source.table is None and len(tables) == 1:
+        return tables[0]
     location = Location(source=source.path)
     names = [table.name for table in tables]
     listing = f"The tables are {join_quoted(names, max_words=20)}." if names else "The database has no tables."

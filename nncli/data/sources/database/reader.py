@@ -57,7 +57,7 @@ class DatabaseReader(TableReader):
     @property
     def name(self) -> str:
         """The URL without credentials, and the table."""
-        return f"{self.source.path} ({'query' if self.source.query is not None else self.source.table or 'no table'})"
+        return self.source.title
 
     @property
     def is_columnar(self) -> bool:
@@ -70,10 +70,11 @@ class DatabaseReader(TableReader):
         return True
 
     def choice(self) -> TableChoice | None:
-        """The tables of the database, if the source names none and has no query."""
+        """The tables of the database, if the source names none of several and has no query."""
         if self.source.table is not None or self.source.query is not None:
             return None
-        return TableChoice("table", tuple(table.name for table in tables_of(self.source)))
+        tables = tables_of(self.source)
+        return None if len(tables) == 1 else TableChoice("table", tuple(table.name for table in tables))
 
     def read(self, options: ReadOptions) -> Generator[Table]:
         """Yield the rows in blocks. After the first block, a lost connection is an error."""

@@ -72,7 +72,7 @@ def test_a_copy_has_the_same_rows_name_and_digest(tmp_path: Path) -> None:
     copy = reader.copy_to(tmp_path / "copy")
     assert reader.needs_copy
     assert copy.checksum() == reader.checksum()
-    assert copy.name == reader.name == f"{url} (t)"
+    assert copy.name == reader.name == f"{url}, table t"
     before = reader.checksum()
     database(tmp_path, "UPDATE t SET b = 'y' WHERE a = 1")
     assert reader.checksum() != before
@@ -158,3 +158,11 @@ def test_a_locked_file_is_tried_again(tmp_path: Path, monkeypatch: pytest.Monkey
     assert read_table(TableSource(path=url, table="t")).frame.rows() == [(1,)]
     assert len(waits) == 2
     writer.close()
+
+
+def test_the_only_table_needs_no_name(tmp_path: Path) -> None:
+    url = database(tmp_path, "CREATE TABLE sales (x INT)", "INSERT INTO sales VALUES (3)")
+    reader = open_reader(TableSource(path=url))
+    assert reader.choice() is None
+    (table,) = reader.read(ReadOptions())
+    assert (table.source, table.frame["x"].to_list()) == (url, [3])
