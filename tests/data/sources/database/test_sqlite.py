@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from nncli.data.io.read_options import ReadOptions
 from nncli.data.sources.database.blocks import BLOCK_ROWS
 from nncli.data.sources.database.catalog import tables_of
 from nncli.data.sources.open import open_reader
