@@ -20,6 +20,8 @@ CONTAINER_SCHEMES = ("abfs", "abfss")
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://\S")
 RAW_LOGIN = re.compile(r"[^:]+://[^/?#@:\[]*:(?!\d*[/?#])[^/?#@]*[/?#].*@", re.DOTALL)
 """The beginning of a URL of which a password has / ? or #, which should be encoded: it is no port."""
+SERVERS = ("postgresql", "postgres", "mysql", "mariadb")
+"""Schemes of database servers: an @ that is not before the host belongs to such a password, also after digits."""
 LOGIN_OF_INVALID = re.compile(r"([^:]+://).*@", re.DOTALL)
 ARGUMENT = re.compile(r"((?:--[\w-]+=)?(?:[\w.]+=)?)([A-Za-z][A-Za-z0-9+.-]+://.+)", re.DOTALL)
 """A word of a command line with a URL: alone, after an option, or after the key of a configuration."""
@@ -70,7 +72,7 @@ def _public(path: str) -> str:
     if not URL.match(path):
         return path
     url = split_url(path)
-    if url is None or RAW_LOGIN.match(path):
+    if url is None or RAW_LOGIN.match(path) or ("@" in path and url.scheme in SERVERS and "@" not in url.netloc):
         # Not a valid URL, but perhaps a password with characters that should be encoded.
         return LOGIN_OF_INVALID.sub(r"\1", path)
     login, _, host = url.netloc.rpartition("@")

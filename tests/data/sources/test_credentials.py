@@ -99,6 +99,11 @@ def test_a_password_that_should_be_encoded_does_not_survive(password: str) -> No
     assert without_credentials(f"https://me:{password}@host/t.csv") == "https://host/t.csv"
 
 
+@pytest.mark.parametrize("password", [f"12/{SECRET}", f"12?{SECRET}", f"12#{SECRET}"])
+def test_nor_does_one_for_a_database_that_begins_like_a_port(password: str) -> None:
+    assert without_credentials(f"postgresql://me:{password}@host/db") == "postgresql://host/db"
+
+
 @given(st.text())
 def test_any_text_after_a_scheme_is_taken(rest: str) -> None:
     public = without_credentials(f"http://{rest}")

@@ -64,6 +64,12 @@ class DatabaseAddress:
                 location=Location(source=source.path),
                 hint=f"Write {kind}:///file.db, or {kind}:////folder/file.db for an absolute path.",
             )
+        if not kind.is_file and not _is_valid(address.full_url):
+            raise UsageError(
+                "the URL is not valid",
+                location=Location(source=source.path),
+                hint="In user and password write @ as %40, / as %2F, # as %23, ? as %3F, : as %3A, [ as %5B, % as %25.",
+            )
         return address
 
     @property
@@ -87,3 +93,12 @@ class DatabaseAddress:
             pattern = re.escape(form) if len(form) >= LONG else rf"(?<!\w){re.escape(form)}(?!\w)"
             message = re.sub(pattern, HIDDEN, message)
         return message
+
+
+def _is_valid(url: str) -> bool:
+    """Whether the host and port of a server's URL can be read."""
+    try:
+        parts = urlsplit(url)
+        return (parts.port is None or parts.port > 0) and ("@" not in url or "@" in parts.netloc)
+    except ValueError:
+        return False
