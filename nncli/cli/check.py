@@ -57,17 +57,18 @@ def check(
 
     from nncli.cli.console import echo_err
     from nncli.cli.signals import interrupt_at_once
-    from nncli.cli.training_input import resolve_input
+    from nncli.cli.training_input import copied_table, resolve_input
     from nncli.commands.check import check as run_checks
 
     interrupt_at_once()
     options = SourceOptions(sheet, cells, table_name, query)
-    resolved = resolve_input(config, target, assignments, quality, options, quiet=quiet)
-    result = run_checks(
-        resolved.config,
-        assignments=resolved.assignments,
-        on_stage=lambda line: None if quiet else echo_err(f"{line} …"),
-    )
+    with copied_table(config, target, options, None):
+        resolved = resolve_input(config, target, assignments, quality, options, quiet=quiet)
+        result = run_checks(
+            resolved.config,
+            assignments=resolved.assignments,
+            on_stage=lambda line: None if quiet else echo_err(f"{line} …"),
+        )
     result = result.with_findings(resolved.findings)
     if as_json:
         typer.echo(json.dumps(result.as_json, ensure_ascii=False).encode())

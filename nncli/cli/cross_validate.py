@@ -27,6 +27,7 @@ from nncli.cli.options import (
 )
 from nncli.cli.signals import EventPrinter, StoppedError, interrupt_at_once, renamed_run_note
 from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
+from nncli.cli.training_input import copied_table, resolve_input
 
 if TYPE_CHECKING:
     from nncli.cli.options import Quality
@@ -111,11 +112,12 @@ def cross_validate(
         check_overwrite(predictions, force=force)
     interrupt_at_once()
     printer = _CrossValidationPrinter(quiet, output)
-    if config is None:
-        events = _resume(str(resume), printer, scheduler)
-    else:
-        events = _start(config, target, assignments, quality, options, folds, repeats, output, scheduler, printer)
-    outcome = printer.run(events)
+    with copied_table(config, target, options, output):
+        if config is None:
+            events = _resume(str(resume), printer, scheduler)
+        else:
+            events = _start(config, target, assignments, quality, options, folds, repeats, output, scheduler, printer)
+        outcome = printer.run(events)
     _report(outcome, predictions, force=force, as_json=as_json, quiet=quiet)
     if outcome.result is not None:
         printer.findings.show(outcome.result.findings)
@@ -168,7 +170,6 @@ def _start(
 ) -> Generator[CrossEvent, None, None]:
     import sys
 
-    from nncli.cli.training_input import resolve_input
     from nncli.commands.cross_validate import cross_validation_events
 
     resolved = resolve_input(config, target, assignments, quality, options, quiet=printer.quiet)

@@ -27,6 +27,7 @@ from nncli.cli.options import (
 )
 from nncli.cli.signals import EventPrinter, StoppedError, interrupt_at_once, renamed_run_note
 from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
+from nncli.cli.training_input import copied_table, resolve_input
 
 if TYPE_CHECKING:
     from nncli.cli.options import Quality
@@ -117,13 +118,14 @@ def train(
         with requires_extra("report"):
             import nncli.reporting.report  # noqa: F401
     printer = _TrainingPrinter(quiet, as_json=as_json, requested=output)
-    if config is None:
-        events = _resume(str(resume), assignments, scheduler, printer)
-    else:
-        events = _start(config, target, assignments, quality, options, output, scheduler, printer, limit)
-    finished = printer.run(events)
-    if report:
-        _report(finished.run, quiet=quiet)
+    with copied_table(config, target, options, output):
+        if config is None:
+            events = _resume(str(resume), assignments, scheduler, printer)
+        else:
+            events = _start(config, target, assignments, quality, options, output, scheduler, printer, limit)
+        finished = printer.run(events)
+        if report:
+            _report(finished.run, quiet=quiet)
     if not (quiet or as_json):
         _print_next(finished.run, has_report=report)
 
@@ -187,7 +189,6 @@ def _start(
 ) -> Generator[Event, None, None]:
     import sys
 
-    from nncli.cli.training_input import resolve_input
     from nncli.commands.train import train_events
 
     resolved = resolve_input(config, target, assignments, quality, options, quiet=printer.quiet)

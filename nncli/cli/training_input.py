@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -65,6 +67,29 @@ def resolve_input(
         words = shlex.join([path, *options.words, *targets])
         echo_err(f"note: to edit this configuration: nncli init {words} -o config.yaml")
     return TrainingInput(config, [], arguments, drafted.decisions)
+
+
+@contextmanager
+def copied_table(
+    path: str | None, target: Sequence[str] | None, options: SourceOptions, output: Path | None
+) -> Iterator[None]:
+    """Within the block, read a distant table for which a configuration is drafted from one copy, near `output`.
+
+    The draft, the training and its report read the table, each more than once.
+
+    Raises:
+        DataError: the table cannot be read.
+    """
+    if path is None or not target or "://" not in path:
+        yield
+        return
+    from nncli.data.sources.local_copies import local_copies
+    from nncli.data.sources.open import open_original
+    from nncli.data.store.scratch import existing_parent
+
+    folder = existing_parent(output or Path("runs/model"))
+    with local_copies([options.source(path)], open_original, folder):
+        yield
 
 
 def note_ignored_variables() -> None:

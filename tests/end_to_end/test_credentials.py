@@ -52,6 +52,7 @@ def test_a_training_from_a_url_with_secrets_records_and_prints_none(site: Site, 
     ):
         outcome = nncli(*words).check()
         check_no_secret(outcome.out + outcome.err)
+    assert len(site.requests) == 7  # each command but the last downloads the table once
     requests = [request for request in site.requests if SECRETS[1] in request.path and request.headers["Authorization"]]
     assert len(requests) == len(site.requests)
     check_no_secret_in(here)
@@ -81,3 +82,17 @@ def test_errors_about_a_url_with_secrets_show_none(site: Site, here: Path, nncli
         outcome = nncli(*words)
         check_no_secret(outcome.out + outcome.err)
         assert outcome.code in (2, 3, 4, 5), (words, outcome)
+
+
+def test_a_training_is_resumed_with_the_url_and_its_secrets(
+    site: Site, here: Path, nncli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = url_of(site)
+    nncli("train", url, "--target", "species", "--set", "epochs=2", "--set", "members=1", "-o", "run").check()
+    monkeypatch.setattr("nncli.data.sources.credentials._full_urls", {})  # as in a new process
+    site.faults = [lambda handler: handler.send_error(401)]
+    refused = nncli("train", "--resume", "run", "--set", "epochs=4").check(4)
+    assert "--set data.path=URL" in refused.err
+    resumed = nncli("train", "--resume", "run", "--set", "epochs=4", "--set", f"data.path={url}").check()
+    check_no_secret(resumed.out + resumed.err)
+    check_no_secret_in(here)

@@ -73,7 +73,10 @@ def _denied_hint(url: str) -> str:
         return "Set the variable HF_TOKEN to an access token that may read the data set."
     if with_credentials(url) != url:
         return "Check the user name, password, token or signature in the URL; signatures expire."
-    return "Add user and password or the token to the URL. They are not recorded, so each command needs them again."
+    return (
+        "Put user and password into ~/.netrc, or add them, or the token, to the URL: in an INPUT, or with "
+        "--set data.path=URL. They are not recorded, so each command needs them again."
+    )
 
 
 def _raise_connection_error(url: str, error: object) -> NoReturn:

@@ -7,6 +7,8 @@ a table on request, and it would need an extra for the most common of sources.
 from __future__ import annotations
 
 import http.client
+import netrc
+import os
 import re
 import urllib.request
 import zlib
@@ -178,9 +180,24 @@ def _request(url: str) -> urllib.request.Request:
     login, _, host = netloc.rpartition("@")
     if login:
         user, _, password = login.partition(":")
-        headers["Authorization"] = "Basic " + b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
+        headers["Authorization"] = _basic(unquote(user), unquote(password))
+    elif "Authorization" not in headers and (found := _login_of_netrc(urlsplit(url).hostname)) is not None:
+        headers["Authorization"] = _basic(*found)
     full = urlunsplit((scheme.lower(), host, path, query, ""))
     return urllib.request.Request(quote(full, safe=URL_CHARACTERS), headers=headers)
+
+
+def _basic(user: str, password: str) -> str:
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _login_of_netrc(host: str | None) -> tuple[str, str] | None:
+    """The user name and password for a host in the file of the variable NETRC, or ~/.netrc, if it can be read."""
+    try:
+        found = netrc.netrc(os.environ.get("NETRC")).authenticators(host or "")
+    except (OSError, netrc.NetrcParseError):
+        return None
+    return None if found is None or not found[2] else (found[0], found[2])
 
 
 def _has_gzip_name(url: str) -> bool:

@@ -275,6 +275,18 @@ def test_a_password_goes_to_its_server_alone(site: Site) -> None:
     assert site.asked("Authorization") == [expected, expected, expected, None]
 
 
+def test_a_password_may_be_in_a_netrc_file(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.files["/a.csv"] = CSV
+    file = tmp_path / "netrc"
+    monkeypatch.setenv("NETRC", str(file))
+    for text in ("machine 127.0.0.1 login me password hush\n", "machine other login me password hush\n", "nonsense"):
+        file.write_text(text)
+        rows(site.url("/a.csv"))
+    rows(site.url("/a.csv", "you:x@"))
+    logins = [f"Basic {b64encode(login).decode()}" for login in (b"me:hush", b"you:x")]
+    assert site.asked("Authorization") == [logins[0], None, None, logins[1]]
+
+
 def test_a_token_of_a_url_is_sent_and_not_named(site: Site) -> None:
     url = site.url("/a.csv?token=hush&x=1", "me:hush@")
     reader = open_reader(as_source(url))
