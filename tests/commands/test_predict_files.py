@@ -120,6 +120,8 @@ def test_what_cannot_be_done_is_refused_before_any_work(line: Path, penguins: Pa
         predict_files(line, "in", "out", proba=True)
     with raises(UsageError, mentions="--escape-formulas"):
         predict_files(penguins, "in", "out", escape_formulas=True)
+    with raises(UsageError, mentions="parquet"):
+        predict_files(penguins, "in", "out", format="avro")
     with raises(UsageError, file="a.csv"):
         predict_files(penguins, "in", "in/a.csv")
     with raises(UsageError, mentions="-o"):

@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 class FormatEntry:
     """A format: the suffixes of its files, and its class, which is imported only when a table is read or written.
 
-    `is_columnar` formats can be read from any row on; `is_compressed` ones are not compressed again.
+    `is_columnar` formats can be read from any row on; `is_compressed` ones are not compressed again; those that are not
+    `is_written` can only be read.
     """
 
     suffixes: tuple[str, ...]
     location: str
     is_columnar: bool = False
     is_compressed: bool = False
+    is_written: bool = True
 
 
 class Format(StrEnum):
@@ -64,7 +66,9 @@ FORMATS = {
     Format.ARROW: FormatEntry(
         (".arrow", ".arrows", ".ipc", ".feather"), "nncli.data.io.arrow:ArrowFormat", is_columnar=True
     ),
-    Format.AVRO: FormatEntry((".avro",), "nncli.data.io.avro:AvroFormat", is_columnar=True, is_compressed=True),
+    Format.AVRO: FormatEntry(
+        (".avro",), "nncli.data.io.avro:AvroFormat", is_columnar=True, is_compressed=True, is_written=False
+    ),
 }
 SUFFIXES = {suffix: name for name, entry in FORMATS.items() for suffix in entry.suffixes}
 SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")

@@ -33,6 +33,7 @@ def answer_name(name: PurePath, format: Format | None = None) -> PurePath:  # no
 def _format_of(name: PurePath) -> Format | None:
     """The format that a name tells, or None if none can be written under that name."""
     try:
-        return format_of(name)
+        found = format_of(name)
     except UsageError:
         return None
+    return found if FORMATS[found].is_written else None

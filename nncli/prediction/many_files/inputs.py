@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -16,6 +17,7 @@ from nncli.errors import DataError, Location, UsageError
 from nncli.prediction.many_files.answer_name import answer_name
 from nncli.spec import NonNegativeInt, Spec
 
+WITHOUT_IT = "To leave the file out, name the others by a pattern, such as '*.csv'."
 OTHER_FOLDER = "Name another folder with -o."
 
 
@@ -114,5 +116,10 @@ def _input_file(source: TableSource, name: PurePath, format: Format | None) -> I
             location=Location(source=source.path),
             hint="Name a file with -o.",
         )
-    reader.is_columnar  # noqa: B018 - raises a UsageError if the name does not tell the format
+    try:
+        with suppress(DataError):  # of a damaged archive, which fails when it is predicted
+            reader.is_columnar  # noqa: B018 - raises a UsageError if the name does not tell the format
+    except UsageError as error:
+        error.hint = " ".join(filter(None, (error.hint, WITHOUT_IT)))
+        raise
     return InputFile(source, state, answer_name(name, format).as_posix())

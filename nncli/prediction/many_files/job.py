@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from nncli.data.io.formats import format_of
+from nncli.data.io.formats import FORMATS, format_of
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import Location, NncliError, UsageError
 from nncli.pipeline.parallel.executor import workers_for
@@ -139,10 +139,10 @@ class PredictionJob:
 
 
 def _check_formats(files: Sequence[InputFile], options: AnswerOptions) -> None:
-    """Raise a UsageError if formulas are to be escaped in a format that spreadsheets do not open."""
-    if not options.escape_formulas:
-        return
-    for file in files:
+    """Raise a UsageError if a format cannot be written, or not with the formulas escaped."""
+    if options.format is not None and not FORMATS[options.format].is_written:
+        raise UsageError(f"{options.format} can only be read", hint="Write parquet or arrow: they have the same types.")
+    for file in files if options.escape_formulas else ():
         if not format_of(Path(file.answer)).load().escapes_formulas:
             raise UsageError(
                 "formulas can be escaped in CSV and TSV only",
