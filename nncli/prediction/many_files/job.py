@@ -15,6 +15,7 @@ from nncli.data.sources.table_source import TableSource
 from nncli.errors import Location, NncliError, UsageError
 from nncli.pipeline.parallel.executor import workers_for
 from nncli.pipeline.parallel.independent_tasks import MAX_LOSSES, IndependentTasks
+from nncli.pipeline.timing.estimate import WORTH_A_PROCESS
 from nncli.prediction.many_files.errors_file import part_of
 from nncli.prediction.many_files.inputs import InputFile, input_files
 from nncli.prediction.many_files.record import AnswersRecord, new_record, options_of
@@ -26,6 +27,8 @@ from nncli.utils.logs import log_duration
 
 RECORD = ".nncli-predict.json"
 """The name of the record in the output folder."""
+FEW_BYTES, SHARE_OF_A_SMALL_FILE = 100_000, 0.1
+"""Bytes that no process is started for, and a share of all bytes that may be predicted before processes start."""
 SECONDS_OF_A_LEFTOVER = 60.0
 """Seconds without a change after which a temporary file belongs to no process any more."""
 
@@ -97,21 +100,39 @@ class PredictionJob:
         left = sorted((file for file in self.files if file.answer not in self.done), key=lambda file: -file.state.size)
         if not left:
             return
-        count = workers_for(len(left), workers)
-        is_here = scheduler is None and count == 1
-        tasks = {self._task(file, is_here and workers != 1, scheduler is not None): file for file in left}
         self.record.write(self.output / RECORD)
         for file in left:
             _remove_leftovers(self.output / file.answer, SECONDS_OF_A_LEFTOVER)
         with log_duration("predicting") as stage:
+            count = workers_for(len(left), workers)
             stage.details.append(f"{len(left):,} files, {count:,} at a time")
-            if is_here:
-                yield from ((tasks[task], predict_file(task)) for task in tasks)
-                return
-            results = IndependentTasks(predict_file, count, scheduler).run([*tasks])
-            with self._cleared(left if scheduler is None else ()), closing(results):
-                for task, outcome in results:
-                    yield tasks[task], outcome or FileOutcome(error=_lost(tasks[task]))
+            if scheduler is None and (workers == "auto" or count == 1):
+                yield from self._predict_here(left, count, threads=workers != 1)
+            if left:
+                yield from self._predict_elsewhere(left, count, scheduler)
+
+    def _predict_here(
+        self, left: list[InputFile], count: int, *, threads: bool
+    ) -> Generator[tuple[InputFile, FileOutcome | None], None, None]:
+        """Predict files in this process, the smallest first, and remove them from `left`.
+
+        With several workers only as long as starting them would take longer than they save.
+        """
+        start, done = time.monotonic(), 0
+        while left and (count == 1 or is_quick(left, done, time.monotonic() - start)):
+            file = left.pop()
+            yield file, predict_file(self._task(file, threads=threads))
+            done += file.state.size
+
+    def _predict_elsewhere(
+        self, left: Sequence[InputFile], count: int, scheduler: str | None
+    ) -> Generator[tuple[InputFile, FileOutcome | None], None, None]:
+        """Predict files in worker processes or on a cluster."""
+        tasks = {self._task(file, is_remote=scheduler is not None): file for file in left}
+        results = IndependentTasks(predict_file, count, scheduler).run([*tasks])
+        with self._cleared(left if scheduler is None else ()), closing(results):
+            for task, outcome in results:
+                yield tasks[task], outcome or FileOutcome(error=_lost(tasks[task]))
 
     @contextmanager
     def _cleared(self, files: Sequence[InputFile]) -> Iterator[None]:
@@ -123,19 +144,30 @@ class PredictionJob:
                 _remove_leftovers(self.output / file.answer, seconds=0)
             raise
 
-    def _task(self, file: InputFile, in_threads: bool, elsewhere: bool) -> PredictionTask:
-        """The task of a file; with `in_threads` several threads predict it, and `elsewhere` needs an absolute path."""
+    def _task(self, file: InputFile, *, threads: bool = False, is_remote: bool = False) -> PredictionTask:
+        """The task of a file, for several threads or one; a process on another machine needs an absolute path."""
         source = file.source
         return PredictionTask(
             run=str(self.run),
             checksum=self.checksum,
-            source=source.model_copy(update=source.relative_to(Path.cwd())) if elsewhere else source,
+            source=source.model_copy(update=source.relative_to(Path.cwd())) if is_remote else source,
             state=file.state,
             output=str(self.output / file.answer),
             options=self.options,
             errors=None if self.errors is None else str(part_of(self.output, file.answer)),
-            predictors=None if in_threads else 0,
+            predictors=None if threads else 0,
         )
+
+
+def is_quick(left: Sequence[InputFile], done: int, seconds: float) -> bool:
+    """Whether files, the smallest of them last, are predicted faster here than by processes that have to start.
+
+    So many bytes were `done` in so many seconds. Before there are any, a small file may be done for the measurement.
+    """
+    size = sum(file.state.size for file in left)
+    if not done:
+        return size <= FEW_BYTES or left[-1].state.size <= SHARE_OF_A_SMALL_FILE * size
+    return seconds / done * size <= WORTH_A_PROCESS
 
 
 def _check_formats(files: Sequence[InputFile], options: AnswerOptions) -> None:

@@ -1,0 +1,33 @@
+"""Whether worker processes pay off."""
+
+from __future__ import annotations
+
+import pytest
+
+from nncli.data.sources.table_source import TableSource
+from nncli.prediction.many_files.inputs import FileState, InputFile
+from nncli.prediction.many_files.job import is_quick
+
+MEGABYTE = 1 << 20
+
+
+def files(*sizes: int) -> list[InputFile]:
+    return [
+        InputFile(TableSource(path=str(i)), FileState(size=size, mtime_ns=0), str(i)) for i, size in enumerate(sizes)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "done", "seconds", "expected"),
+    [
+        ([9_000, 9_000], 0, 0.0, True),  # few bytes
+        ([MEGABYTE, MEGABYTE], 0, 0.0, False),  # none is small enough for a measurement
+        ([MEGABYTE] * 20, 0, 0.0, True),
+        ([MEGABYTE] * 19, MEGABYTE, 0.1, True),  # 2 seconds are left
+        ([MEGABYTE] * 19, MEGABYTE, 1.0, False),
+    ],
+)
+def test_processes_start_for_what_takes_longer_than_their_start(
+    sizes: list[int], done: int, seconds: float, expected: bool
+) -> None:
+    assert is_quick(files(*sizes), done, seconds) == expected
