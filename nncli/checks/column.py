@@ -56,16 +56,16 @@ class SplitTable:
         table = self.table.take(rows)
         return SplitTable(table, np.searchsorted(rows, training), table, np.searchsorted(rows, validation))
 
-    def training_row(self, i: int) -> int:
-        """The row number in the file of training row `i`."""
-        return self.row_number(int(self.training[i]))
+    def training_row(self, i: int) -> str:
+        """What messages call training row `i`: the number of its row in the file."""
+        return self.table.header.row_name(self.row_number(int(self.training[i])))
 
-    def validation_row(self, i: int) -> int:
-        """The row number in the file of validation row `i`."""
-        return _row_number(self.validation_table, int(self.validation[i]))
+    def validation_row(self, i: int) -> str:
+        """What messages call validation row `i`."""
+        return self.validation_table.header.row_name(_row_number(self.validation_table, int(self.validation[i])))
 
     def row_number(self, position: int) -> int:
-        """The row number in the file of the row at a position of the table."""
+        """The number of the row at a position of the table."""
         return _row_number(self.table, position)
 
     @property

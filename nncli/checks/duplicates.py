@@ -65,8 +65,8 @@ class DuplicateRows:
         total = len(self._split.validation)
         message = (
             f"{count(n, 'validation row is', 'validation rows are')} equal to training rows, target included "
-            f"({percentage(n, total)}; for example row {self._split.validation_row(i):,} and row "
-            f"{self._split.training_row(j):,}): validation scores are too optimistic"
+            f"({percentage(n, total)}; for example row {self._split.validation_row(i)} and row "
+            f"{self._split.training_row(j)}): validation scores are too optimistic"
         )
         hint = "If they are copies, remove them; if they are different cases with equal values, keep them."
         level: Level = "warning" if n >= MAX_OVERLAP * total else "note"

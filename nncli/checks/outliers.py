@@ -109,24 +109,25 @@ def check_outliers(column: Column, split: SplitTable, *, clipped: bool, target: 
     outliers = outliers_of(x)
     if outliers is None:
         return None
-    numbers = [split.row_number(int(rows[i])) for i in outliers.positions]
+    header, numbers = split.table.header, [split.row_number(int(rows[i])) for i in outliers.positions]
+    rows_named = [header.row_name(number) for number in numbers]
     hint = (
         "If it is an error, correct or empty the cell; if it is right, encoding: {numeric: quantile} limits its effect."
     )
     if target:
         hint = "If it is an error, correct the cell or remove the row; if it is right, loss: huber limits its effect."
-    location = Location(source=location.source, row=numbers[0], column=column.name)
-    return Finding(level, FindingCode.OUTLIER, location, _message(column.name, outliers, numbers), hint)
+    location = header.location_of(numbers[0], column.name)
+    return Finding(level, FindingCode.OUTLIER, location, _message(column.name, outliers, rows_named), hint)
 
 
-def _message(name: str, outliers: Outliers, numbers: Sequence[int]) -> str:
-    """The farthest outlier, and the row `numbers` of the others."""
+def _message(name: str, outliers: Outliers, rows: Sequence[str]) -> str:
+    """The farthest outlier, and the `rows` of all."""
     message = (
-        f"{quote(name)} is {outliers.value:.6g} in row {numbers[0]:,}, {outliers.scales:,.0f} "
+        f"{quote(name)} is {outliers.value:.6g} in row {rows[0]}, {outliers.scales:,.0f} "
         f"robust scales from the median ({outliers.median:.6g})"
     )
-    if len(numbers) == 1:
+    if len(rows) == 1:
         return message
-    more = f" and {len(numbers) - 5:,} more" if len(numbers) > 5 else ""
-    others = ", ".join(f"{n:,}" for n in numbers[1:5])
-    return f"{message}; {'rows' if len(numbers) > 2 else 'row'} {others}{more} too"
+    more = f" and {len(rows) - 5:,} more" if len(rows) > 5 else ""
+    others = ", ".join(rows[1:5])
+    return f"{message}; {'rows' if len(rows) > 2 else 'row'} {others}{more} too"

@@ -156,14 +156,14 @@ def _check_output(
     Raises:
         UsageError: the file exists, is the input, or has no known format; or --class or --target is given without -o.
     """
-    from nncli.data.io.formats import format_of
+    from nncli.data.io.formats import writable_format
     from nncli.errors import UsageError
     from nncli.utils.atomic_files import check_not_input, check_overwrite
 
     if output is not None:
         check_overwrite(output, force=force)
         check_not_input(None if source is None else source.local_path, output)
-        format_of(output)
+        writable_format(output)
     elif class_label is not None or target is not None:
         option = "--target" if class_label is None else "--class"
         raise UsageError(f"{option} selects what -o FILE explains", hint="Name a file with -o.")

@@ -22,7 +22,9 @@ class Preset(StrEnum):
     TEXTBOOK = "textbook"
 
 
-DataFile: TypeAlias = Annotated[str, typer.Argument(help="CSV (also .gz), TSV, Parquet or JSON lines.", metavar="DATA")]
+DataFile: TypeAlias = Annotated[
+    str, typer.Argument(help="A table: a file, a folder, a pattern in quotes, a database or a URL.", metavar="DATA")
+]
 TargetColumns: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(

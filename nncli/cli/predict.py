@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 InputTables: TypeAlias = Annotated[
     list[str] | None,
     typer.Argument(
-        help="CSV, TSV, Parquet or JSON lines, a folder, a pattern in quotes, or - for standard input (the default).",
+        help="Files, a folder, a pattern in quotes, a database or a URL; or - for standard input (the default).",
         metavar="INPUT",
     ),
 ]

@@ -95,7 +95,8 @@ def evaluate_data(
     table, target = read_data(model, data), model.spec.target
     labeled, counts = labeled_rows(table, target, model.names), InvalidCounts()
     rows_with_label = len(labeled)
-    with open_errors(None if errors is None else Path(errors), on_error, force=True) as on_invalid:
+    path = None if errors is None else Path(errors)
+    with open_errors(path, on_error, force=True, by_file=table.origins is not None) as on_invalid:
         found = []
         if on_error != "fail":
             found.append(InvalidCells.of(labeled, target.cell_errors(labeled)))
@@ -104,7 +105,7 @@ def evaluate_data(
             predictions, labeled, _, invalid = predict_valid(model, labeled, on_error, model.predict)
         for cells in (*found, invalid):
             counts += InvalidCounts.of(cells)
-            if on_invalid is not None:
+            if on_invalid is not None and len(cells):
                 on_invalid(cells.frame)
     if not len(labeled):
         raise DataError("no row can be read", location=Location(source=table.source), hint="Correct the cells.")

@@ -21,6 +21,7 @@ from nncli.config.yaml.parser import parse
 from nncli.data.column_profile import ColumnProfile
 from nncli.data.io.formats import SPREADSHEETS, SUFFIXES, ZIP, suffix_of, without_compression
 from nncli.data.io.input_file import path_of
+from nncli.data.sources.paths import fixed_folder, names_several
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.data.store.scratch import existing_parent
 from nncli.errors import Location, UsageError
@@ -115,7 +116,7 @@ def init(
     """Draft a configuration for a table and return its YAML, with comments on the columns and the choices.
 
     Args:
-        data: a CSV, TSV, JSON lines (also compressed), Parquet, Arrow or Avro file.
+        data: a table: a file, a folder, a pattern such as data/*.csv, or a URL.
         target: the column to predict, or several numeric ones.
         preset: the preset; default: tabular.
         quality: an ensemble of 4 that is trained less, of up to 8, or of 20.
@@ -180,7 +181,7 @@ def is_table(argument: str, target: Sequence[str]) -> bool:
         UsageError: a target is given with a configuration or with standard input.
     """
     if not target:
-        if as_source(argument).scheme is not None:
+        if as_source(argument).scheme is not None or (argument != "-" and names_several(argument)):
             return True
         suffix = suffix_of(Path(argument))
         return (suffix in SUFFIXES and suffix != ".txt") or suffix in (*SPREADSHEETS, ZIP)  # .txt may be either
@@ -236,10 +237,14 @@ def _relative_path(folder: Path, source: TableSource) -> str:
 
 
 def _stem(source: TableSource) -> str:
-    """`train` for train.csv.gz, `sales` for the table sales of a database."""
+    """`train` for train.csv.gz, `sales` for the table sales of a database or the files sales/*.csv."""
     if source.table is not None:
         return source.table
     path = path_of(source.path)
+    if source.local_path is not None and names_several(source.path):
+        folder = Path(os.path.realpath(fixed_folder(source.path)))
+        names = (part for part in reversed(folder.parts) if "=" not in part)  # above folders such as year=2025
+        return next(names, "table")
     name = path.with_suffix("") if path.suffix.lower() == ZIP else without_compression(path)
     return name.stem
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from nncli.data.encoders.invalid_cells import OnError
-from nncli.data.sources.table_source import TableLocation, TableSource
+from nncli.data.sources.open import open_reader
+from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.ensemble import AnyModel
 from nncli.prediction.chunks import predict_chunks, predict_tables
 from nncli.prediction.frame import table_of
@@ -52,7 +53,9 @@ def predict_data(
     on_note: OnNote | None = None,
 ) -> pl.DataFrame:
     """Predict every row of a file or a frame, in one frame."""
-    with open_errors(None if errors is None else Path(errors), on_error, force=True) as on_invalid:
+    source = as_source(data) if isinstance(data, TableSource | str | os.PathLike) else None
+    by_file = errors is not None and source is not None and open_reader(source).has_several_files
+    with open_errors(None if errors is None else Path(errors), on_error, force=True, by_file=by_file) as on_invalid:
         if isinstance(data, TableSource | str | os.PathLike):
             frames = predict_chunks(
                 model,

@@ -11,6 +11,7 @@ import polars as pl
 
 from nncli.data.arrays import RowIndices
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
+from nncli.data.row_origins import RowOrigins
 from nncli.data.stacked import MANY_COLUMNS, names_of_columns_with
 from nncli.errors import DataError, Location
 from nncli.text import closest_match, join_quoted, name_difference, name_key, quote
@@ -23,6 +24,7 @@ class Table:
     `numbers` (rows,) are the row numbers in the source, if rows were selected from a larger table. `dialect` is the
     format of numbers in columns of text; `notes` are messages for the user about how the table was read. `details` of
     the first table of a source say the same of every table, such as ("separator", ";") and ("sheet", "Sales").
+    `origins` are the files of the rows, if there are several, each of which numbers its rows from 1.
     """
 
     frame: pl.DataFrame
@@ -32,6 +34,7 @@ class Table:
     dialect: CsvDialect = PLAIN_NUMBERS
     notes: tuple[str, ...] = ()
     details: tuple[tuple[str, str | int], ...] = ()
+    origins: RowOrigins | None = None
 
     def __len__(self) -> int:
         return self.frame.height
@@ -60,8 +63,21 @@ class Table:
         """The location in the source of the cell at position `row` (from 0) of `column`."""
         if row is None:
             return Location(source=self.source, column=column)
-        number = self.first_row + row if self.numbers is None else int(self.numbers[row])
-        return Location(source=self.source, row=number, column=column)
+        return self.location_of(self.first_row + row if self.numbers is None else int(self.numbers[row]), column)
+
+    def location_of(self, number: int, column: str | None = None) -> Location:
+        """The location of a cell of `column` in the row with this number."""
+        if self.origins is None:
+            return Location(source=self.source, row=number, column=column)
+        origin = self.origins.find(number)
+        return Location(source=origin.source, row=origin.row, column=column)
+
+    def row_name(self, number: int) -> str:
+        """The row with this number in messages: 17, or 3 of b.csv if there are several files."""
+        if self.origins is None:
+            return f"{number:,}"
+        origin = self.origins.find(number)
+        return f"{origin.row:,} of {origin.source}"
 
     def column(self, name: str) -> pl.Series:
         """The cells of the column called `name`, as a series without a name.

@@ -10,6 +10,7 @@ from pathlib import Path
 from nncli.data.encoders.invalid_cells import InvalidCells, OnError
 from nncli.data.io.formats import Format
 from nncli.data.io.writers import open_sink
+from nncli.data.sources.open import open_reader
 from nncli.data.sources.output import OutputTarget, open_output
 from nncli.data.sources.table_source import TableSource
 from nncli.ensemble import AnyModel
@@ -25,8 +26,9 @@ def open_errors(
     *,
     force: bool = False,
     format: Format = Format.CSV,  # noqa: A002
+    by_file: bool = False,
 ) -> Iterator[OnInvalid | None]:
-    """Yield a function that appends invalid cells to the file `path`; None without a path.
+    """Yield a function that appends invalid cells to the file `path`; None without a path. `by_file`: see InvalidCells.
 
     Raises:
         UsageError: `on_error` is fail, which leaves nothing to write, or the file exists and `force` is false.
@@ -36,7 +38,7 @@ def open_errors(
         return
     check_errors_option(path, on_error)
     with open_sink(path, format=format, force=force) as sink:
-        sink.write(InvalidCells.none().frame)
+        sink.write(InvalidCells.none(by_file=by_file).frame)
         yield sink.write
 
 
@@ -59,7 +61,9 @@ def predict_to_file(
     `on_chunk` is called after each chunk, before the file appears. The file of `errors` appears before `target`. The
     other arguments are those of `predict_chunks` and `open_errors`.
     """
-    with ExitStack() as stack, open_errors(errors, options.on_error, force=force, format=errors_format) as on_invalid:
+    by_file = errors is not None and open_reader(source).has_several_files
+    written = open_errors(errors, options.on_error, force=force, format=errors_format, by_file=by_file)
+    with ExitStack() as stack, written as on_invalid:
         frames = predict_chunks(
             model,
             source,

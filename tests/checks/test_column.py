@@ -27,8 +27,8 @@ def split(tmp_path: Path) -> Iterator[SplitTable]:
 
 
 def test_rows_are_numbered_as_in_the_file(split: SplitTable) -> None:
-    assert [split.training_row(i) for i in range(3)] == [1, 3, 5]
-    assert split.validation_row(0) == 2
+    assert [split.training_row(i) for i in range(3)] == ["1", "3", "5"]
+    assert split.validation_row(0) == "2"
     assert split.row_number(3) == 4
 
 

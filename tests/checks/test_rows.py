@@ -116,8 +116,8 @@ def test_a_large_table_is_sampled_with_its_row_numbers(tmp_path: Path, monkeypat
         split = SplitTable(table, np.arange(340), table, np.arange(340, N))
         sample = split.sample(100, 50)
         assert (len(sample.training), len(sample.validation), len(sample.table)) == (100, 50, 150)
-        assert {sample.training_row(i) for i in range(100)} < set(range(1, 341))
-        assert {sample.validation_row(i) for i in range(50)} < set(range(341, N + 1))
+        assert {sample.training_row(i) for i in range(100)} < set(map(str, range(1, 341)))
+        assert {sample.validation_row(i) for i in range(50)} < set(map(str, range(341, N + 1)))
         found = training_warnings(config, split, "classification")
     assert [finding.code.value for finding in found] == ["class-imbalance"]
     assert "4.7 %" in found[0].message  # of all training rows, not of the sample

@@ -13,19 +13,23 @@ import polars as pl
 from nncli.data.arrays import RowIndices
 from nncli.data.columns.cell_errors import CellErrors, readable_cells
 from nncli.data.encoders.anomalies import MAX_COLUMNS
+from nncli.data.row_origins import RowOrigins
 from nncli.data.table import Table
 from nncli.text import quote
 
 OnError: TypeAlias = Literal["fail", "missing", "skip"]
 """What happens to a cell that cannot be read: an error, a missing cell, or its row is left out."""
 SCHEMA = {"row": pl.Int64, "column": pl.String, "value": pl.String, "reason": pl.String}
+FILE_SCHEMA = {"file": pl.String, **SCHEMA}
+"""The columns where the table is one of several files."""
 
 
 @dataclass(frozen=True)
 class InvalidCells:
     """The invalid cells of a table.
 
-    `frame` has a row for each, in the order of the table: the number of its row, its column, its value and the reason.
+    `frame` has a row for each, in the order of the table: the number of its row, its column, its value and the reason;
+    and before them its file, if the table is one of several files, where the number is that in the file.
     `positions` (n,) are the positions of their rows in the table.
     """
 
@@ -33,9 +37,9 @@ class InvalidCells:
     positions: RowIndices
 
     @classmethod
-    def none(cls) -> InvalidCells:
-        """No cells."""
-        return cls(pl.DataFrame(schema=SCHEMA), np.empty(0, np.int64))
+    def none(cls, *, by_file: bool = False) -> InvalidCells:
+        """No cells; `by_file` of a table of several files."""
+        return cls(pl.DataFrame(schema=FILE_SCHEMA if by_file else SCHEMA), np.empty(0, np.int64))
 
     @classmethod
     def of(cls, table: Table, columns: Iterable[tuple[str, Sequence[CellErrors]]]) -> InvalidCells:
@@ -56,7 +60,7 @@ class InvalidCells:
         if not parts:
             return cls.none()
         keys_in_order, first = np.unique(np.concatenate(keys), return_index=True)  # of several models, the first error
-        return cls(pl.concat(parts)[first], keys_in_order // len(place_of))
+        return cls(_with_files(pl.concat(parts)[first], table.origins), keys_in_order // len(place_of))
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -76,6 +80,15 @@ class InvalidCells:
             cells = table.column(name)
             columns.append(cells.zip_with(pl.Series(valid), pl.Series([None], dtype=cells.dtype)).alias(name))
         return replace(table, frame=table.frame.with_columns(columns))
+
+
+def _with_files(cells: pl.DataFrame, origins: RowOrigins | None) -> pl.DataFrame:
+    """The cells with the file of each, if there are several files."""
+    if origins is None:
+        return cells
+    found = [origins.find(number) for number in cells["row"]]
+    files = pl.Series("file", [origin.source for origin in found], pl.String)
+    return pl.DataFrame([files, *cells.with_columns(row=pl.Series([origin.row for origin in found], dtype=pl.Int64))])
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,15 @@ class ArrowFormat(FileFormat):
             with _translate_errors(file.name):
                 return sum(read_batch_heights(content))
 
+    def read_schema(self, file: InputFile) -> polars.Schema | None:
+        """The types of the columns of a file; None for a stream, or a compressed file."""
+        assert file.path is not None, "standard input is read as a stream"
+        with translate_os_errors(file.path, file.name), file.path.open("rb") as content:
+            if not content.read(len(FILE_MAGIC)).startswith(FILE_MAGIC):
+                return None
+            with _translate_errors(file.name):
+                return polars.Schema(polars.read_ipc_schema(file.path))
+
     def read_file(self, file: InputFile, options: ReadOptions) -> Iterator[Table]:
         """Yield a table for some batches of rows, or one table of all rows."""
         assert file.path is not None, "standard input is read as a stream"

@@ -20,7 +20,7 @@ from nncli.data.io.file_format import FileFormat, as_tables
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.io.sinks import STANDARD_OUTPUT, Sink, Writable
-from nncli.data.io.streams import POLARS_ERRORS, peek
+from nncli.data.io.streams import POLARS_ERRORS, open_input, peek
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, UsageError, reraise_out_of_memory
 
@@ -34,6 +34,11 @@ class AvroFormat(FileFormat):
     def detects(self, head: bytes) -> bool:
         """Whether the stream begins as an Avro file does."""
         return head.startswith(MAGIC)
+
+    def read_schema(self, file: InputFile) -> polars.Schema:
+        """The types of the columns, from the header."""
+        with open_input(file.path, file.name) as (_, stream):
+            return next(read_avro(stream, file.name, whole=True, rows=False))[1].schema
 
     def read_stream(self, stream: IO[bytes], file: InputFile, options: ReadOptions) -> Iterator[Table]:
         """Yield a table for some blocks of rows, or one table of all rows."""
@@ -50,8 +55,10 @@ class AvroFormat(FileFormat):
         )
 
 
-def read_avro(stream: IO[bytes], source: str, *, whole: bool) -> Iterator[tuple[int, polars.DataFrame]]:
-    """Yield the number of the first row and the rows, some blocks at a time, or all of them.
+def read_avro(
+    stream: IO[bytes], source: str, *, whole: bool, rows: bool = True
+) -> Iterator[tuple[int, polars.DataFrame]]:
+    """Yield the number of the first row and the rows, some blocks at a time, or all of them; none unless `rows`.
 
     Raises:
         DataError: this is no Avro file, it is damaged, or a column has a type that is no cell of a table.
@@ -67,7 +74,8 @@ def read_avro(stream: IO[bytes], source: str, *, whole: bool) -> Iterator[tuple[
     try:
         header = read_header(stream)
         schema = _AvroSchema.of(header, source)
-        for blocks in _groups(read_blocks(stream, header), None if whole else GROUP_BYTES):
+        found = read_blocks(stream, header) if rows else iter(())
+        for blocks in _groups(found, None if whole else GROUP_BYTES):
             frame = schema.with_words(polars.read_avro(header.file(schema.record, blocks)))
             yield row, frame
             row += frame.height

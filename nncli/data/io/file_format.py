@@ -35,6 +35,14 @@ class FileFormat(ABC):
         """
         return None
 
+    def read_schema(self, file: InputFile) -> polars.Schema | None:
+        """The types of the columns of a regular file, if they are stored in the file.
+
+        Raises:
+            DataError: the file cannot be read, or is not of this format.
+        """
+        return None
+
     def read_file(self, file: InputFile, options: ReadOptions) -> Iterator[Table]:
         """Yield the tables of a regular file; at least one, if of no rows.
 

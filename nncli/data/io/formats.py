@@ -73,8 +73,11 @@ FORMATS = {
 SUFFIXES = {suffix: name for name, entry in FORMATS.items() for suffix in entry.suffixes}
 SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 """Suffixes of workbooks, which are read by nncli/data/sources/workbook and never written."""
-
-
+READ_ONLY = {
+    ".avro": "Name it .parquet or .arrow, which have the same types.",
+    ".arrows": "Name it .arrow, for Arrow's file format.",
+}
+"""Suffixes of files that are not written, each with what to do."""
 ZIP = ".zip"
 
 
@@ -113,6 +116,22 @@ def format_of(path: PurePath) -> Format:
     if FORMATS[found].is_compressed and compression_of(compression) is not None:
         hint = f"A {suffix} file is compressed already: leave out the {compression}."
         raise UsageError(f"a {suffix} file cannot be inside a {compression} file", location=place, hint=hint)
+    return found
+
+
+def writable_format(path: PurePath) -> Format:
+    """The format that is written to a file of this name.
+
+    Raises:
+        UsageError: as `format_of`, or files of this name are only read.
+    """
+    found = format_of(path)
+    if suffix_of(path) in READ_ONLY:
+        raise UsageError(
+            f"{suffix_of(path)} files are only read",
+            location=Location(source=str(path)),
+            hint=READ_ONLY[suffix_of(path)],
+        )
     return found
 
 

@@ -32,6 +32,14 @@ class ParquetFormat(FileFormat):
         with translate_os_errors(file.path, file.name):
             return count_parquet_rows(file.path, file.name)
 
+    def read_schema(self, file: InputFile) -> polars.Schema:
+        """The types of the columns, from the metadata at the end of the file."""
+        assert file.path is not None, "standard input is read as a stream"
+        with translate_os_errors(file.path, file.name):
+            _check_magic(file.path, file.name)
+            with _translate_polars_errors(file.name):
+                return polars.Schema(polars.read_parquet_schema(file.path))
+
     def read_file(self, file: InputFile, options: ReadOptions) -> Iterator[Table]:
         """Yield the tables of a file, `options.rows` rows at a time, or one table of all rows."""
         assert file.path is not None, "standard input is read as a stream"

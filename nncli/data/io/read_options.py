@@ -31,6 +31,18 @@ class NumericColumns:
 
 
 @dataclass(frozen=True)
+class FirstFile:
+    """What the files before say about the next file of a table.
+
+    `dialect` is that of the first one, and decides what the next leaves open. `numbers` are the columns of a CSV that
+    were numbers in all of them; None if that is not known.
+    """
+
+    dialect: CsvDialect
+    numbers: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
 class ReadOptions:
     """How to read a table.
 
@@ -49,9 +61,17 @@ class ReadOptions:
     rows: int | None = None
     block_bytes: int = BLOCK_BYTES
     first_bytes: int | None = None
+    first_file: FirstFile | None = None
     limit: int | None = None
 
     @property
     def fallback_encoding(self) -> str:
         """The encoding of text that has no byte-order mark and is not UTF-8."""
         return AUTO if self.training_dialect is None else self.training_dialect.encoding
+
+    @property
+    def known_dialect(self) -> CsvDialect | None:
+        """The dialect that decides what the dialect of a file leaves open."""
+        if self.training_dialect is not None or self.first_file is None:
+            return self.training_dialect
+        return self.first_file.dialect

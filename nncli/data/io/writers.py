@@ -18,7 +18,7 @@ from pathlib import Path
 import polars
 
 from nncli.data.io.compression import compression_of
-from nncli.data.io.formats import Format, format_of
+from nncli.data.io.formats import Format, writable_format
 from nncli.data.io.sinks import STANDARD_OUTPUT, Sink, Writable
 from nncli.data.io.streams import is_stream
 from nncli.errors import Location, UsageError
@@ -46,7 +46,7 @@ def open_sink(
         DataError: from `Sink.write`, or at the end if the chunks of a Parquet or Arrow file have incompatible types.
     """
     direct = path is None or is_stream(path)
-    chosen = format or (Format.CSV if path is None or direct else format_of(path))
+    chosen = format or (Format.CSV if path is None or direct else writable_format(path))
     file_format = chosen.load()
     if escape_formulas and not file_format.escapes_formulas:
         raise UsageError(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from nncli.data.io.formats import ZIP, Format, detect_format, format_of
+import polars
+
+from nncli.data.io.formats import SPREADSHEETS, ZIP, Format, detect_format, format_of
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.io.streams import digest, open_input, to_temporary_file
@@ -51,6 +53,10 @@ class FileReader(TableReader):
         """The number of rows, if the format stores it."""
         return None if self.is_read_once else self.format.load().count_rows(self.file)
 
+    def schema(self) -> polars.Schema | None:
+        """The types of the columns, if the format stores them."""
+        return None if self.is_read_once else self.format.load().read_schema(self.file)
+
     def read(self, options: ReadOptions) -> Generator[Table]:
         """Yield the tables that the reader of the format yields."""
         if not self.is_read_once:
@@ -70,9 +76,16 @@ class FileReader(TableReader):
         return Checksum(None if path is None or self.is_read_once else digest(path))
 
 
-def open_file(file: InputFile, given: Format | None = None) -> TableReader:
-    """The reader of a file, which its name tells."""
-    path = file.pure_path
-    if path is not None and path.suffix.lower() == ZIP and not file.is_stream:
-        return ZipReader(file, given)
-    return FileReader(file, given)
+def open_file(
+    file: InputFile,
+    given: Format | None = None,
+    sheet: str | int | None = None,
+    cells: str | None = None,
+) -> TableReader:
+    """The reader of a file, which its name tells; `sheet` and `cells` say which table of a workbook is meant."""
+    suffix = "" if file.pure_path is None else file.pure_path.suffix.lower()
+    if given is None and suffix in SPREADSHEETS:
+        from nncli.data.sources.workbook.reader import WorkbookReader
+
+        return WorkbookReader(file, sheet, cells)
+    return ZipReader(file, given) if suffix == ZIP and not file.is_stream else FileReader(file, given)

@@ -11,7 +11,9 @@ from nncli.data.io.formats import SPREADSHEETS, Format
 from nncli.data.io.input_file import InputFile, path_of
 from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
 from nncli.data.sources.file import open_file
+from nncli.data.sources.files import FilesReader
 from nncli.data.sources.local_copies import copy_of
+from nncli.data.sources.paths import names_several
 from nncli.data.sources.reader import TableReader
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import Location, UsageError
@@ -50,16 +52,14 @@ def open_original(source: TableSource, format: Format | None = None) -> TableRea
             location=Location(source=source.path),
             hint=f"Did you mean {near}://?" if near else None,
         )
+    if not source.is_standard_input and names_several(source.path):
+        return FilesReader.of(source.path, format, source.sheet, source.range)
     return _open_file(InputFile.of(None if source.is_standard_input else Path(source.path)), source, format)
 
 
 def _open_file(file: InputFile, source: TableSource, format: Format | None) -> TableReader:  # noqa: A002
     """The reader of the source, which is one file, at present at `file`."""
-    if format is None and is_workbook(source):
-        from nncli.data.sources.workbook.reader import WorkbookReader
-
-        return WorkbookReader(file, source.sheet, source.range)
-    return open_file(file, format)
+    return open_file(file, format, source.sheet, source.range)
 
 
 def is_workbook(source: TableSource) -> bool:

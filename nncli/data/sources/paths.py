@@ -50,7 +50,7 @@ def find_files(path: str) -> FoundFiles:
             hint = "Name another folder, or a file. Names that begin with . or _ do not count."
             raise DataError("there is no file in the folder", location=Location(source=path), hint=hint)
     else:
-        folder, files = _fixed_folder(path), [*_matches(path)]
+        folder, files = fixed_folder(path), [*_matches(path)]
     return FoundFiles(folder, tuple(sorted(files, key=lambda file: file.parts)))
 
 
@@ -72,16 +72,16 @@ def _files_in(folder: Path, parents: frozenset[str] = frozenset()) -> Iterator[P
             yield from _files_in(entry, parents)
 
 
-def _fixed_folder(pattern: str) -> Path:
-    """The folder in which a pattern begins to match."""
+def fixed_folder(pattern: str) -> Path:
+    """The folder in which a pattern begins to match; the path itself if it has no wildcards."""
     parts = PurePath(pattern).parts
-    fixed = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+    fixed = next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts))
     return Path(*parts[:fixed])
 
 
 def _matches(pattern: str) -> Iterator[Path]:
     """The files that match a pattern, or those in the folders that match it."""
-    fixed = len(_fixed_folder(pattern).parts)
+    fixed = len(fixed_folder(pattern).parts)
     wanted = {part[0] for part in PurePath(pattern).parts[fixed:]}
     hidden = tuple(first for first in HIDDEN if first not in wanted)  # unless a part of the pattern begins so
     found_by_name = (Path(match) for match in glob.iglob(pattern, recursive=True))  # noqa: PTH207 - not into .folders
@@ -104,7 +104,7 @@ def _matches(pattern: str) -> Iterator[Path]:
 
 def _near(pattern: str) -> str:
     """The hint for a pattern that matches nothing: a similar ending of files in the folder, or a similar folder."""
-    folder = _fixed_folder(pattern)
+    folder = fixed_folder(pattern)
     if not folder.is_dir():
         return missing_file_hint(folder) if folder.parent.is_dir() else f"There is no folder {quote(folder)}."
     endings = Counter("".join(file.suffixes) for file in _files_in(folder) if file.suffix)
@@ -113,6 +113,6 @@ def _near(pattern: str) -> str:
     ending = "".join(PurePath(pattern).suffixes)
     near = closest_match(ending, endings) if ending and not glob.has_magic(ending) else None
     if near is not None and near != ending:
-        return f"Did you mean {quote(pattern.removesuffix(ending) + near)}?"
+        return f"Did you mean {quote(PurePath(pattern).name.removesuffix(ending) + near)}?"
     common, count = endings.most_common(1)[0]
     return f"{quote(folder)} has {count:,} file{'s' * (count > 1)} that end{'s' * (count == 1)} in {common}."

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import polars
+
 from nncli.data.io.formats import Format
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.table import Table
@@ -65,6 +67,19 @@ class TableReader(ABC):
 
         Raises:
             DataError: the source cannot be opened.
+        """
+        return None
+
+    @property
+    def has_several_files(self) -> bool:
+        """Whether rows are numbered within each of several files."""
+        return False
+
+    def schema(self) -> polars.Schema | None:
+        """The types of the columns, if they are known without reading rows.
+
+        Raises:
+            DataError: the table cannot be read.
         """
         return None
 

@@ -16,6 +16,7 @@ from nncli.data.dialect import CsvDialect
 from nncli.data.io.formats import Format
 from nncli.data.io.prefetch import prefetch
 from nncli.data.io.read_options import ANY_DIALECT, BLOCK_BYTES, NumericColumns, ReadOptions
+from nncli.data.row_origins import RowOrigins
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.reader import TableReader
 from nncli.data.sources.table_source import TableLocation, as_source
@@ -45,8 +46,9 @@ def read_table(
     tables = list(read_pieces(reader, ReadOptions(dialect, training_dialect, tuple(missing_values))))
     if len(tables) == 1:
         return tables[0]
+    frame = polars.concat([table.frame for table in tables], how="vertical_relaxed")
     notes = tuple(note for table in tables for note in table.notes)
-    return replace(tables[0], frame=polars.concat([table.frame for table in tables]), notes=notes)
+    return replace(tables[0], frame=frame, notes=notes, origins=RowOrigins.joined(table.origins for table in tables))
 
 
 def read_chunks(

@@ -30,7 +30,7 @@ class TableSource(Spec):
     """
 
     path: SourcePath = Field(
-        description="CSV (also compressed), TSV, Parquet or JSON lines file, relative to the configuration file."
+        description="A file, a folder, or a pattern such as data/*.csv, relative to the configuration file; or a URL."
     )
     sheet: SheetName | None = Field(
         None, description="Sheet of a workbook, by name or by number from 1. Default: the only one that has a table."

@@ -19,7 +19,7 @@ from nncli.data.io.read_options import ReadOptions
 from nncli.data.io.streams import decompress, digest, translate_os_errors
 from nncli.data.sources.reader import Checksum, TableReader, with_format
 from nncli.data.table import Table
-from nncli.errors import DataError, Location, UsageError
+from nncli.errors import DataError, Location, NncliError, UsageError
 from nncli.text import join_quoted, quote
 
 if TYPE_CHECKING:
@@ -50,8 +50,11 @@ class ZipReader(TableReader):
     @property
     def is_columnar(self) -> bool:
         """Whether the format of the member is one of columns."""
-        with self._translate_errors(), zipfile.ZipFile(self._path) as archive:
-            return self._format(self._member(archive)).is_columnar
+        try:
+            with self._translate_errors(), zipfile.ZipFile(self._path) as archive:
+                return self._format(self._member(archive)).is_columnar
+        except NncliError:
+            return False  # `read` says what is wrong
 
     def read(self, options: ReadOptions) -> Generator[Table]:
         """Yield the tables of the member, whose name in messages is that of a file in a folder called x.zip."""

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from nncli.data.columns.parsing import exact_numbers, may_be_class_ids
+from nncli.data.row_origins import RowOrigins
 from nncli.data.store.column_store import ColumnSpan, ColumnStore, RowGroup
 from nncli.data.store.scratch import Scratch, ScratchFile
 from nncli.data.table import Table, unnamed
@@ -41,8 +42,13 @@ class _StoreWriter:
         for cells in frame:
             if cells.dtype == pl.Float64 and cells.name not in self.text_columns and cells.null_count() < len(cells):
                 self.numeric_columns.add(cells.name)
-        self.types |= frame.schema
+        self.types |= {name: self._common_type(name, dtype) for name, dtype in frame.schema.items()}
         self.row_groups.append(RowGroup(table.first_row, len(table), self.write(frame)))
+
+    def _common_type(self, name: str, dtype: pl.DataType) -> pl.DataType:
+        """The type of a column with a block of this type: that of the block, but floats stay floats."""
+        before = self.types.get(name, dtype)
+        return before if before.is_float() and dtype.is_integer() else dtype
 
     def write(self, frame: pl.DataFrame) -> dict[str, ColumnSpan]:
         """Write columns, raw ones next to each other, and return the position of each."""
@@ -114,6 +120,7 @@ def write_store(
     """
     file, names, header = scratch.spool(), None, None
     notes: list[str] = []
+    origins: list[RowOrigins | None] = []
     with scratch.translate_os_errors():
         for table in read_blocks():
             if names is None:
@@ -124,8 +131,10 @@ def write_store(
                 header = replace(table, frame=table.frame.clear())
             writer.add(table, names)
             notes += table.notes
+            if table.origins not in origins[-1:]:
+                origins.append(table.origins)
         assert header is not None, "a table without rows is yielded too"
         if writer.numeric_columns & writer.text_columns:
             writer.rewrite_text_columns(read_blocks(), header.source)
-    header = replace(header, notes=tuple(notes))
+    header = replace(header, notes=tuple(notes), origins=RowOrigins.joined(origins))
     return ColumnStore(header, writer.types, tuple(writer.row_groups), file, scratch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from nncli.data.io.formats import FORMATS, Format, format_of, suffix_of
+from nncli.data.io.formats import FORMATS, Format, suffix_of, writable_format
 from nncli.errors import UsageError
 
 
@@ -33,7 +33,6 @@ def answer_name(name: PurePath, format: Format | None = None) -> PurePath:  # no
 def _format_of(name: PurePath) -> Format | None:
     """The format that a name tells, or None if none can be written under that name."""
     try:
-        found = format_of(name)
+        return writable_format(name)
     except UsageError:
         return None
-    return found if FORMATS[found].is_written else None

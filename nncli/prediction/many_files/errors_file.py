@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from nncli.data.encoders.invalid_cells import SCHEMA
+from nncli.data.encoders.invalid_cells import FILE_SCHEMA
 from nncli.data.io.formats import Format
 from nncli.data.io.writers import open_sink
 
@@ -23,7 +23,7 @@ def part_of(output: Path, answer: str) -> Path:
 def write_errors_file(path: Path, output: Path, files: Iterable[tuple[str, str]]) -> None:
     """Write the invalid cells of files, each given by its name and the name of its answer, with a column `file`."""
     with open_sink(path, format=Format.CSV, force=True) as sink:
-        sink.write(pl.DataFrame(schema={"file": pl.String, **SCHEMA}))
+        sink.write(pl.DataFrame(schema=FILE_SCHEMA))
         for name, answer in files:
             part = part_of(output, answer)
             if part.exists():

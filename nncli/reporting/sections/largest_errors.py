@@ -41,7 +41,7 @@ def largest_errors(held_out: HeldOutPredictions, importance: FeatureImportance) 
         features = "; ".join(f"{display(name, 30)} {_cell(cells[name])}" for name in shown_columns)
         outcome = _outcome(held_out, i, float(errors[i]))
         of_model = [text for one in explained[k : k + 1] for text in (form(one.prediction), one.text)]
-        lines.append((f"{held_out.numbers[i]:,}", *outcome, *of_model, features))
+        lines.append((held_out.table.row_name(int(held_out.numbers[i])), *outcome, *of_model, features))
     kind = KINDS[held_out.split] if held_out.oof_mask is None else "out-of-fold"
     titles = (
         *("row", "actual", f"{kind} prediction", "probability of the actual class" if classes else "error"),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.data.io.formats import Format, format_of
+from nncli.data.io.formats import Format, format_of, writable_format
 from nncli.errors import UsageError
 
 
@@ -58,6 +58,13 @@ def test_what_is_compressed_already_is_refused_inside_a_compressed_file(name: st
     with pytest.raises(UsageError) as caught:
         format_of(Path(name))
     assert f"leave out the {Path(name).suffix}" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("name", ["a.avro", "a.arrows"])
+def test_what_is_only_read_is_not_written(name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        writable_format(Path(name))
+    assert ".arrow" in str(caught.value.hint)
 
 
 def test_a_zip_is_not_written() -> None:

@@ -83,7 +83,7 @@ def test_a_pattern_of_files_and_folders_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "hint"),
     [
-        ("in/*.cvs", "'in/*.csv'"),
+        ("in/*.cvs", "'*.csv'"),
         ("in/x*.csv", "5 files that end in .csv"),
         ("inn/*.csv", "'in'"),
         ("no/such/*.csv", "no folder 'no/such'"),

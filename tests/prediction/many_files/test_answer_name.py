@@ -23,6 +23,7 @@ from nncli.prediction.many_files.answer_name import answer_name
         ("x.csv.zst", Format.JSONL, "x.jsonl.zst"),
         ("a/x.csv.zip", None, "a/x.csv"),
         ("x.zip", None, "x.csv"),
+        ("x.arrows", None, "x.csv"),
         ("x.tsv", Format.CSV, "x.tsv"),
         ("x.pq", Format.PARQUET, "x.pq"),
         ("x.csv", Format.PARQUET, "x.parquet"),

@@ -81,9 +81,11 @@ class _Sample:
         cells: list[list[str]] = []
         for i in numbers:
             record = records.bytes(i)
-            check_utf8(Block(record, NO_POSITIONS, records.line(i)), source)
             try:
                 cells.append(split_record(record, separator))
+            except UnicodeDecodeError:
+                check_utf8(Block(record, NO_POSITIONS, records.line(i)), source)
+                raise
             except csv.Error as error:
                 if not cells:
                     raise DataError(

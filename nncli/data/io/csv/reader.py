@@ -38,6 +38,9 @@ from nncli.data.io.streams import POLARS_ERRORS
 from nncli.data.table import Table, unnamed
 from nncli.errors import DataError, Location, reraise_out_of_memory
 
+NEXT_FILE_BYTES = 1 << 16
+"""Bytes from which the dialect of a file that is not the first of several is inferred."""
+
 
 class ParseAttempt(NamedTuple):
     """The result of parsing the numeric columns of a block with `parser`; None if it must be parsed as text."""
@@ -71,7 +74,8 @@ def read_delimited(
         source,
         options.dialect,
         default_separator=default_separator,
-        training_dialect=options.training_dialect,
+        training_dialect=options.known_dialect,
+        max_bytes=None if options.first_file is None else NEXT_FILE_BYTES,
     )
     layout = find_layout(text, source, dialect, options.training_dialect)
     dialect = dialect.model_copy(update={"header_cells": layout.header_cells})
@@ -126,6 +130,9 @@ class _BlockParser:
         )
         if self._may_be_numbers and options.numbers.names and not options.numbers.inverted:
             self.header = replace(self.header, parser=self._numeric_parser(options.numbers.names))
+        known = None if options.first_file is None else options.first_file.numbers
+        if self._may_be_numbers and options.numbers.inverted and known is not None:
+            self.header = replace(self.header, parser=self._numeric_parser(known, exact_only=True))
 
     def _numeric_parser(self, numbers: Collection[str], *, exact_only: bool = False) -> NumericParser:
         header = self.header

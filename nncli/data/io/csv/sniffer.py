@@ -54,11 +54,12 @@ def sniff_dialect(
     *,
     default_separator: str | None,
     training_dialect: CsvDialect | None,
+    max_bytes: int | None = None,
 ) -> tuple[CsvDialect, tuple[str, ...]]:
     """Infer the dialect of a file, with a note if it is not the default of its file name.
 
     `default_separator` is that of the file name's suffix; `training_dialect` that of the training table, if there is a
-    trained model.
+    trained model, or that of the first of several files. The records are those in the first `max_bytes`.
 
     Raises:
         DataError: the separator or the decimal mark is ambiguous.
@@ -69,6 +70,10 @@ def sniff_dialect(
             update={"decimal": training_dialect.decimal, "thousands": training_dialect.thousands}
         )
     sample = complete_records(text)
+    if max_bytes is not None and (
+        end := end_of_records(head := sample[:max_bytes], positions_of(head, QUOTE), inside=False)
+    ):
+        sample = head[:end]
     check_not_json(sample, source)
     separator = configured.separator
     if separator == AUTO:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 
-from nncli.data.io.formats import Format, format_of
+from nncli.data.io.formats import Format, writable_format
 from nncli.data.io.sinks import Sink
 from nncli.data.io.writers import open_sink
 from nncli.data.sources.remote import retries
@@ -42,7 +42,7 @@ def check_object(path: str, format: Format | None, *, force: bool) -> None:  # n
     if not url.key or url.key.endswith("/"):
         raise UsageError("this is a folder, not a file", location=Location(source=path), hint="Name a file inside it.")
     if format is None:
-        format_of(PurePosixPath(path))
+        writable_format(PurePosixPath(path))
     if not force:
         _check_missing(url, url.open_store())
 

@@ -1,0 +1,180 @@
+"""The columns of a table in several files: those of the first file, and those that the folders stand for.
+
+Other files may have the columns in another order. Types are made the same where no value changes by it: integers
+become floats if another file has floats, for example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars
+
+from nncli.data.sources.parts import Part, key_types
+from nncli.errors import DataError, Location
+from nncli.text import join_quoted, quote
+
+EXACT = 2**53
+"""Integers up to which a float is exact."""
+FileSchema = Mapping[str, polars.DataType]
+
+
+@dataclass
+class FileColumns:
+    """The columns so far: `names` and `types` of those in the files, and the types of the `keys` of the folders."""
+
+    keys: Mapping[str, polars.DataType]
+    missing_values: tuple[str, ...] = ()
+    first: Part | None = None
+    names: list[str] = field(default_factory=list)
+    types: dict[str, polars.DataType] = field(default_factory=dict)
+    givers: dict[str, Part] = field(default_factory=dict)
+    """The file that each type is of, for messages."""
+
+    @classmethod
+    def of(cls, parts: Sequence[Part], missing_values: tuple[str, ...]) -> FileColumns:
+        """No columns but those of the folders."""
+        return cls(key_types(parts), missing_values)
+
+    def add_file(self, part: Part, schema: FileSchema, *, are_types: bool = True, may_lack: bool = False) -> None:
+        """Take the columns of a file into account, and their types, unless they are those of text that is parsed later.
+
+        A file that `may_lack` columns has none of a column that all of its rows lack.
+
+        Raises:
+            DataError: its columns are others than those of the first file, or of types that do not go together.
+        """
+        if self.first is None:
+            self.first, self.names = part, [name for name in schema if name not in part.keys]
+        self._check_names(part, schema, may_lack=may_lack)
+        for name in self.names if are_types else ():
+            if name in schema:
+                self._add_type(part, name, schema[name])
+
+    def _check_names(self, part: Part, schema: FileSchema, *, may_lack: bool) -> None:
+        assert self.first is not None
+        missing = [] if may_lack else [name for name in self.names if name not in schema]
+        known = {*self.names, *part.keys}
+        extra = [name for name in schema if name not in known]
+        if not missing and not extra:
+            return
+        said = [f"{join_quoted(missing)} {_is(missing)} missing"] if missing else []
+        said += [f"{join_quoted(extra)} {_is(extra)} not in the others"] if extra else []
+        raise DataError(
+            f"the columns of this file are not those of {self.first.file.name}: {' and '.join(said)}",
+            location=Location(source=part.file.name),
+            hint="Give all files the same columns, or name only the files that have them, by a pattern.",
+        )
+
+    def _add_type(self, part: Part, name: str, dtype: polars.DataType) -> None:
+        before = self.types.get(name)
+        if before == dtype:
+            return
+        common = dtype if before is None else common_type(before, dtype)
+        if common is None:
+            raise DataError(
+                f"the column is {_type_name(dtype)} here, and {_type_name(self.types[name])} in "
+                f"{self.givers[name].file.name}",
+                location=Location(source=part.file.name, column=name),
+                hint="Write it with the same type in all files.",
+            )
+        if common != before:
+            self.types[name], self.givers[name] = common, part
+
+    def aligned(self, part: Part, frame: polars.DataFrame, first_row: int) -> polars.DataFrame:
+        """The rows of a file with all columns, in the order and with the types of the table.
+
+        Raises:
+            DataError: an integer cannot be a float without a change, or a column has another value than its folder.
+        """
+        columns = []
+        for name in self.names:
+            dtype = self._type(name)
+            if name not in frame.schema:
+                columns.append(polars.Series(name, [None], dtype).new_from_index(0, frame.height))
+                continue
+            cells = frame.get_column(name)
+            is_final = name not in self.types or cells.dtype == dtype
+            columns.append(cells if is_final else self._cast(part, cells, dtype, first_row))
+        for name, dtype in self.keys.items():
+            value = part.keys[name]
+            if name in frame.schema:
+                _check_key(part, frame.get_column(name), value, first_row)
+            value = None if dtype == polars.String and value in self.missing_values else value
+            columns.append(polars.Series(name, [value]).cast(dtype).new_from_index(0, frame.height))
+        return polars.DataFrame(columns)
+
+    def _type(self, name: str) -> polars.DataType:
+        """The type of a column in the files; text if all of its cells are missing."""
+        dtype = self.types.get(name, polars.String())
+        return polars.String() if dtype == polars.Null else dtype
+
+    def no_rows(self) -> polars.DataFrame:
+        """A frame of no rows with all columns."""
+        types = {name: self._type(name) for name in self.names}
+        return polars.DataFrame(schema={**types, **self.keys})
+
+    def _cast(self, part: Part, cells: polars.Series, dtype: polars.DataType, first_row: int) -> polars.Series:
+        if cells.dtype.is_integer() and dtype.is_float():
+            inexact = (cells > EXACT) | (cells < -EXACT)
+            if inexact.any():
+                row, other = int(inexact.arg_max() or 0), self.givers[cells.name].file.name
+                raise DataError(
+                    f"{cells[row]} is an integer beyond 2^53, and the column has fractions in {other}",
+                    location=Location(source=part.file.name, row=first_row + row, column=cells.name),
+                    hint="Write the column with the same type in all files: as text, if it is an id.",
+                )
+        return cells.cast(dtype)
+
+
+def _check_key(part: Part, cells: polars.Series, value: str | None, first_row: int) -> None:
+    """Raise a DataError if a column of a file has another value than the folder that stands for it."""
+    texts = cells.cast(polars.String)
+    same = texts.is_null() if value is None else (texts == value) | (texts == value.lstrip("0"))
+    if not same.fill_null(value=False).all():
+        row = int(same.fill_null(value=False).arg_min() or 0)
+        raise DataError(
+            f"the column is {quote(texts[row])} here, but {quote(value)} by the name of the folder",
+            location=Location(source=part.file.name, row=first_row + row, column=cells.name),
+            hint="Move the file to its folder, rename the folder, or remove the column.",
+        )
+
+
+def common_type(one: polars.DataType, other: polars.DataType) -> polars.DataType | None:
+    """The type that holds the values of both types; None if there is none."""
+    types = (one, other)
+    if one == other or other == polars.Null:
+        return one
+    if one == polars.Null:
+        return other
+    if all(dtype == polars.String or isinstance(dtype, polars.Categorical | polars.Enum) for dtype in types):
+        return polars.String()
+    if all(dtype.is_integer() or dtype.is_float() for dtype in types):
+        floats = [dtype for dtype in types if dtype.is_float()]
+        if len(floats) == 2 or (not floats and polars.UInt64 not in types):
+            return _supertype(one, other)
+        return polars.Float64() if floats else None
+    if isinstance(one, polars.Datetime) and isinstance(other, polars.Datetime) and one.time_zone == other.time_zone:
+        return _supertype(one, other)
+    return None
+
+
+def _supertype(one: polars.DataType, other: polars.DataType) -> polars.DataType:
+    parts = [polars.Series("", [], dtype).to_frame() for dtype in (one, other)]
+    return polars.concat(parts, how="vertical_relaxed").dtypes[0]
+
+
+def _is(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def _type_name(dtype: polars.DataType) -> str:
+    """What a type is called in messages."""
+    if dtype.is_integer():
+        return "an integer"
+    if dtype.is_float() or dtype.is_decimal():
+        return "a number"
+    if dtype == polars.String or isinstance(dtype, polars.Categorical | polars.Enum):
+        return "text"
+    return {"Boolean": "true or false", "Date": "a date"}.get(str(dtype), str(dtype))

@@ -1,0 +1,146 @@
+"""A table in several files of one kind: those of a folder, or those that a pattern matches.
+
+The files are read one after the other, in the order of their names. While one is used, the next is opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import PurePosixPath
+
+from nncli.data.io.formats import Format
+from nncli.data.io.input_file import InputFile
+from nncli.data.io.prefetch import prefetch_map
+from nncli.data.io.read_options import ReadOptions
+from nncli.data.sources.file import FileReader, open_file
+from nncli.data.sources.file_columns import FileColumns
+from nncli.data.sources.files_reading import FilesReading
+from nncli.data.sources.parts import Part, parts_of
+from nncli.data.sources.paths import find_files
+from nncli.data.sources.reader import Checksum, FileChecksum, TableReader
+from nncli.data.sources.zip_file import ZipReader
+from nncli.data.table import Table
+from nncli.errors import DataError, Location, UsageError
+from nncli.text import quote
+
+
+@dataclass(frozen=True)
+class FilesReader(TableReader):
+    """Reads several files as one table. `sheet` and `cells` say which table, if the files are workbooks."""
+
+    path: str
+    parts: tuple[Part, ...]
+    given: Format | None = None
+    sheet: str | int | None = None
+    cells: str | None = None
+
+    @classmethod
+    def of(
+        cls, path: str, given: Format | None = None, sheet: str | int | None = None, cells: str | None = None
+    ) -> FilesReader:
+        """The reader of a folder or a pattern.
+
+        Raises:
+            DataError: there is no file, or the keys of the folders differ.
+            UsageError: the files are of several kinds.
+        """
+        found = find_files(path)
+        files = (InputFile(file, str(file)) for file in found.files)
+        reader = cls(path, parts_of(files, PurePosixPath(found.folder.as_posix())), given, sheet, cells)
+        reader.check_formats()
+        return reader
+
+    @property
+    def name(self) -> str:
+        """The folder or the pattern, as the user gave it."""
+        return self.path
+
+    @property
+    def is_columnar(self) -> bool:
+        """Whether the format of the files is one of columns."""
+        return self._open(self.parts[0]).is_columnar
+
+    @property
+    def has_several_files(self) -> bool:
+        """True: rows are numbered within each file."""
+        return True
+
+    def check_formats(self) -> None:
+        """Raise a UsageError if a file is no table, or the files are of several formats."""
+        kinds: dict[str, Part] = {}
+        for part in self.parts:
+            kinds.setdefault(_kind(self._open(part)), part)
+        if len(kinds) > 1:
+            said = [f"{quote(part.label)} is {kind}" for kind, part in kinds.items()]
+            suffixes = {f"*{PurePosixPath(part.label).suffix}": None for part in kinds.values()}
+            raise UsageError(
+                f"the files are not of one format: {', '.join(said[:-1])} and {said[-1]}",
+                location=Location(source=self.path),
+                hint=f"Name those of one format by a pattern that ends in {' or '.join(suffixes)}.",
+            )
+
+    def count_rows(self) -> int | None:
+        """The number of rows, if all files store theirs."""
+        counts = [self._open(part).count_rows() for part in self.parts]
+        return sum(filter(None, counts)) if None not in counts else None
+
+    def read(self, options: ReadOptions) -> Generator[Table]:
+        """Yield the tables of the files, with the columns of the first one and those of the folders.
+
+        Raises:
+            DataError: the columns of a file differ from those of the first one; or as the reader of the format.
+        """
+        reading = FilesReading(self.path, FileColumns.of(self.parts, options.missing_values), options)
+        reading.are_typed = self._add_schemas(reading.columns)
+        for part, tables in self._open_each(reading):
+            yield from reading.tables_of(part, tables)
+        yield from reading.rest()
+
+    def _add_schemas(self, columns: FileColumns) -> bool:
+        """Whether all files store the types of their columns, which are then those of the table."""
+        for part in self.parts:
+            schema = self._open(part).schema()
+            if schema is None:
+                return False
+            columns.add_file(part, schema)
+        return True
+
+    def _open_each(self, reading: FilesReading) -> Iterator[tuple[Part, Iterator[Table]]]:
+        """Yield each file with its tables. The first is opened alone: how the others are read depends on it."""
+        first, *others = self.parts
+        yield first, self._open(first).read(reading.options)
+        yield from prefetch_map(iter(others), partial(self._begin, reading), 1)
+
+    def _begin(self, reading: FilesReading, part: Part) -> Iterator[Table]:
+        """The tables of a file, of which the first one is read already."""
+        tables = self._open(part).read(reading.options_of_next())
+        return chain([next(tables)], tables)
+
+    def _open(self, part: Part) -> TableReader:
+        return open_file(part.file, self.given, self.sheet, self.cells)
+
+    def checksum(self) -> Checksum:
+        """The checksum of each file, and of their names and checksums."""
+        files = []
+        for part in self.parts:
+            sha256 = self._open(part).checksum().sha256
+            if sha256 is None:
+                raise DataError("a pipe cannot be one of several files", location=Location(source=part.file.name))
+            files.append(FileChecksum(part.label, sha256))
+        lines = "".join(f"{file.sha256}  {file.name}\n" for file in files)
+        return Checksum(hashlib.sha256(os.fsencode(lines)).hexdigest(), tuple(files))
+
+
+def _kind(reader: TableReader) -> str:
+    """What the format of a file is called."""
+    if not isinstance(reader, FileReader):
+        return "a .zip file" if isinstance(reader, ZipReader) else "a workbook"
+    try:
+        return reader.format.value
+    except UsageError:
+        return "no table"
