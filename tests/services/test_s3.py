@@ -105,3 +105,18 @@ def test_a_large_table_is_uploaded_in_parts(bucket: S3Store, folder: str) -> Non
         sink.write(frame)
     assert obstore.head(bucket, f"{folder}/large.csv")["size"] > 2 * upload.PART
     assert read_table(url).frame["a"].cast(polars.Int64).equals(frame["a"])
+
+
+def test_a_run_is_trained_on_the_objects_of_a_folder(bucket: S3Store, folder: str, nncli: Cli, here: Path) -> None:
+    frame = polars.read_csv(DATA / "penguins.csv", infer_schema=False)
+    for number, part in enumerate(frame.partition_by("year", include_key=False)):
+        obstore.put(bucket, f"{folder}/year={2007 + number}/part.csv", part.write_csv().encode())
+    url = f"s3://{BUCKET}/{folder}/"
+    nncli("train", url, "--target", "species", "--set", "epochs=2", "--set", "members=1", "-o", "run").check()
+    manifest = (here / "run" / "manifest.json").read_text()
+    assert all(f"year={year}/part.csv" in manifest for year in (2007, 2008, 2009))
+    assert len(nncli("predict", "run", f"s3://{BUCKET}/{folder}/year=*/*.csv").check().out.splitlines()) == 345
+    obstore.put(bucket, f"{folder}/year=2008/part.csv", b"species,island\nAdelie,Dream\n")
+    changed = nncli("train", "--resume", "run", "--set", "epochs=4")
+    assert changed.code == 4
+    assert "year=2008/part.csv" in changed.err

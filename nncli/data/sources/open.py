@@ -42,9 +42,9 @@ def open_original(source: TableSource, format: Format | None = None) -> TableRea
 
         return DatabaseReader.of(source)
     if source.scheme in REMOTE_SCHEMES:
-        from nncli.data.sources.remote.reader import RemoteReader, remote_file
+        from nncli.data.sources.remote.reader import remote_reader
 
-        return RemoteReader(remote_file(source.path, source.scheme), lambda file: _open_file(file, source, format))
+        return remote_reader(source, format, lambda file: _open_file(file, source, format))
     if source.scheme is not None:
         near = closest_match(source.scheme, SCHEMES)
         raise UsageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from urllib.parse import quote
@@ -26,9 +27,9 @@ def file_url(url: str) -> str:
         UsageError: the URL is not that of a file of a data set.
     """
     match = DATASET.fullmatch(url)
-    if match is None or match["path"].endswith("/"):
+    if match is None or match["path"].endswith("/") or glob.has_magic(match["path"]):
         raise UsageError(
-            "this is not the URL of a file of a data set",
+            "this is not the URL of one file of a data set",
             location=Location(source=url),
             hint="Such URLs are hf://datasets/OWNER/NAME/path/to/file.parquet, with @REVISION after NAME if need be.",
         )

@@ -7,28 +7,40 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
+from nncli.data.io.formats import Format
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.sources.file import FileReader
 from nncli.data.sources.reader import Checksum, TableChoice, TableReader
 from nncli.data.sources.remote.download import download
 from nncli.data.sources.remote.http_file import HttpFile
+from nncli.data.sources.remote.listing import names_several_objects
+from nncli.data.sources.remote.objects import ObjectsReader
 from nncli.data.sources.remote.remote_file import RemoteFile
 from nncli.data.sources.remote.stored_object import StoredObject
 from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
 from nncli.data.sources.remote.stores import ObjectUrl
+from nncli.data.sources.table_source import TableSource
 from nncli.data.table import Table
 from nncli.utils.logs import log_duration
 
+OpenLocal: TypeAlias = Callable[[InputFile], TableReader]
 
-def remote_file(url: str, scheme: str) -> RemoteFile:
-    """The file at a URL of one of the schemes in open.py.
+
+def remote_reader(source: TableSource, given: Format | None, open_local: OpenLocal) -> TableReader:
+    """The reader of a URL of one of the schemes in open.py; `open_local` gives that of a downloaded file.
 
     Raises:
-        UsageError: the URL is not that of a file.
+        UsageError: the URL is not that of a file, nor of several in an object store.
     """
-    return StoredObject(ObjectUrl.parse(url)) if scheme in STORE_SCHEMES else HttpFile.parse(url)
+    if source.scheme not in STORE_SCHEMES:
+        return RemoteReader(HttpFile.parse(source.path), open_local)
+    url = ObjectUrl.parse(source.path)
+    if names_several_objects(url):
+        return ObjectsReader(url, given, source.sheet, source.range)
+    return RemoteReader(StoredObject(url), open_local)
 
 
 @dataclass(frozen=True)
@@ -36,7 +48,7 @@ class RemoteReader(TableReader):
     """Downloads a file whole, and reads the copy by the reader that `open_local` gives."""
 
     file: RemoteFile
-    open_local: Callable[[InputFile], TableReader]
+    open_local: OpenLocal
 
     @property
     def name(self) -> str:

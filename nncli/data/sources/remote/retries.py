@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from nncli.data.sources.remote.remote_file import TransientError
 from nncli.errors import DataError, Location
 from nncli.utils.logs import log_info
+
+T = TypeVar("T")
 
 SECONDS = 30.0
 """Longest time without a new byte."""
@@ -48,3 +52,17 @@ class Retries:
             ) from None
         log_info(f"{self.name}: {error}; attempt {self._attempts + 1} in {delay:g} s")
         time.sleep(delay)
+
+
+def retried(name: str, request: Callable[[], T]) -> T:
+    """The answer to a request, which is repeated while the server cannot be reached.
+
+    Raises:
+        DataError: the time is over.
+    """
+    waiting = Retries(name)
+    while True:
+        try:
+            return request()
+        except TransientError as error:
+            waiting.wait(error)

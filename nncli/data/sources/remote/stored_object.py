@@ -71,26 +71,22 @@ class StoredObject(RemoteFile):
             yield chunk
 
     def _near_name(self, store: ObjectStore) -> str:
-        """The hint for a missing object: the closest name in its folder, if that may be listed."""
+        """The hint for a missing object: that it is a folder, or the closest name beside it, if that may be listed."""
         folder, _, name = self.url.key.rpartition("/")
         try:
-            keys = islice(object_keys(self.url, store, folder), NAMES)
+            if next(self._keys(store, self.url.key), None) is not None:
+                return f"It is a folder. To read the objects in it as one table, add a slash: {self.name}/"
+            keys = islice(self._keys(store, folder), NAMES)
             close = closest_file(name, [key.rpartition("/")[2] for key in keys if key.rpartition("/")[0] == folder])
         except (DataError, TransientError):
             close = None
         return f"Did you mean {quote(close)}?" if close else "Check the key."
 
+    def _keys(self, store: ObjectStore, folder: str) -> Iterator[str]:
+        """Yield the keys of all objects in a folder, and in those below it."""
+        import obstore
 
-def object_keys(url: ObjectUrl, store: ObjectStore, folder: str) -> Iterator[str]:
-    """Yield the keys of all objects in a folder, and in those below it, in no particular order.
-
-    Raises:
-        TransientError: the store cannot be reached, or fails.
-        DataError: the bucket may not be listed.
-    """
-    import obstore
-
-    with translated_errors(url):
-        for objects in obstore.list(store, folder or None, chunk_size=NAMES):
-            for found in objects:
-                yield found["path"]
+        with translated_errors(self.url):
+            for page in obstore.list(store, folder or None, chunk_size=NAMES):
+                for found in page:
+                    yield found["path"]

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from nncli.data.io.formats import Format, writable_format
 from nncli.data.io.sinks import Sink
 from nncli.data.io.writers import open_sink
 from nncli.data.sources.remote import retries
 from nncli.data.sources.remote.remote_file import TransientError
-from nncli.data.sources.remote.retries import Retries
+from nncli.data.sources.remote.retries import retried
 from nncli.data.sources.remote.stores import ObjectUrl, translated_errors
 from nncli.errors import DataError, Location, NncliError, UsageError
 from nncli.utils.logs import log_duration
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
-
-T = TypeVar("T")
 
 UPLOADS = 5
 """How often an upload is tried."""
@@ -50,9 +48,13 @@ def check_object(path: str, format: Format | None, *, force: bool) -> None:  # n
 def _check_missing(url: ObjectUrl, store: ObjectStore) -> None:
     import obstore
 
-    try:
+    def get() -> None:
         # Not by a HEAD request, whose answer does not tell a missing object from a missing bucket.
-        _retried(url, lambda: obstore.get(store, url.key))
+        with translated_errors(url):
+            obstore.get(store, url.key)
+
+    try:
+        retried(url.url, get)
     except FileNotFoundError:
         return
     raise UsageError(
@@ -111,14 +113,3 @@ def _upload(url: ObjectUrl, file: Path, *, force: bool) -> None:
                         hint="Nothing was written. Try again later.",
                     ) from None
                 time.sleep(retries.FIRST_DELAY * 2.0**attempt)
-
-
-def _retried(url: ObjectUrl, request: Callable[[], T]) -> T:
-    """The answer to a request, which is repeated while the store cannot be reached."""
-    waiting = Retries(url.url)
-    while True:
-        try:
-            with translated_errors(url):
-                return request()
-        except TransientError as error:
-            waiting.wait(error)

@@ -17,8 +17,13 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seconds become hundredths."""
+    """Attempts follow one another at once."""
+    monkeypatch.setattr(retries, "FIRST_DELAY", 0.005)
+
+
+@pytest.fixture
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds of patience become hundredths."""
     monkeypatch.setattr(retries, "SECONDS", 0.3)
     monkeypatch.setattr(retries, "SECONDS_TO_CONNECT", 0.05)
-    monkeypatch.setattr(retries, "FIRST_DELAY", 0.005)
     monkeypatch.setattr(retries, "SECONDS_OF_SILENCE", 0.2)

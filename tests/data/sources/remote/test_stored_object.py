@@ -55,6 +55,11 @@ def error(code: str, number: int) -> Fault:
     return raw(f"HTTP/1.1 {number} No\r\nConnection: close\r\nContent-Length: {len(text)}\r\n\r\n".encode() + text)
 
 
+def listing(keys: str) -> Fault:
+    text = LISTING[0](keys).encode()
+    return raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(text) + text)
+
+
 @pytest.mark.parametrize(
     ("url", "scheme", "bucket", "account", "key"),
     [
@@ -101,14 +106,13 @@ def test_a_request_is_signed_with_the_credentials_of_the_environment(site: Site)
 
 def test_an_object_that_does_not_exist_is_refused_with_the_nearest_name(site: Site) -> None:
     keys = "".join(map(LISTING[1], ["in/trian.csv", "in/deep/train.csvs", "in/test.csv"]))
-    listing = LISTING[0](keys).encode()
-    site.faults = [
-        error("NoSuchKey", 404),
-        raw(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(listing) + listing),
-    ]
+    site.faults = [error("NoSuchKey", 404), listing(""), listing(keys)]
     with pytest.raises(DataError) as info:
         rows("s3://data/in/train.csv")
     assert info.value.hint == "Did you mean 'trian.csv'?"
+    site.faults = [error("NoSuchKey", 404), listing(LISTING[1]("in/train.csv/part.csv"))]
+    with pytest.raises(DataError, match="add a slash"):
+        rows("s3://data/in/train.csv")
     site.faults = [error("NoSuchKey", 404), error("AccessDenied", 403)]
     with pytest.raises(DataError, match="no such object"):
         rows("s3://data/in/train.csv")
@@ -142,6 +146,11 @@ def test_a_bucket_of_another_region_is_refused(site: Site) -> None:
 def test_a_store_that_is_busy_is_asked_again(site: Site, number: int) -> None:
     site.files["/data/a.csv"], site.faults = CSV, [error("SlowDown", number)] * 2
     assert len(rows("s3://data/a.csv")) == 2
+
+
+@pytest.mark.usefixtures("impatience")
+@pytest.mark.parametrize("number", [429, 500, 503])
+def test_a_store_that_stays_busy_is_given_up(site: Site, number: int) -> None:
     site.faults = [error("SlowDown", number)] * 99
     with pytest.raises(DataError, match=f"{number} SlowDown, in"):
         rows("s3://data/a.csv")
@@ -169,6 +178,7 @@ def test_an_object_that_keeps_changing_is_refused(site: Site, tmp_path: Path) ->
         fetched("s3://data/a.csv", tmp_path)
 
 
+@pytest.mark.usefixtures("impatience")
 def test_a_store_that_is_not_there_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(DataError, match="refuses the connection"):
