@@ -205,11 +205,19 @@ def _check_target(
     """Raise an error before any work is done if the output or the file of errors cannot be written."""
     from nncli.cli.errors_file import check_errors_file
     from nncli.cli.standard_streams import check_standard_output
+    from nncli.data.io.streams import is_stream
     from nncli.data.sources.output import check_output
+    from nncli.errors import Location, UsageError
 
     if target is None:
         check_standard_output()
     check_output(target, source, force=force, format=options.format)
     file = target if isinstance(target, Path) else None
+    if file is not None and options.format is None and not file.suffix and not is_stream(file):
+        raise UsageError(
+            "the file name does not tell the format",
+            location=Location(source=str(file)),
+            hint=f"For a file for each file of INPUT: -o {file}/. For one file: -o {file}.csv, or --format.",
+        )
     if errors is not None:
         check_errors_file(errors, source.local_path, file, force=force)

@@ -49,6 +49,7 @@ def test_files_that_the_shell_names_are_predicted_each(nncli: Cli, penguins: Pat
         (["in/0.csv", "in/1.csv"], "-o"),
         (["in/0.csv", "in/1.csv", "-o", "out.csv"], "-o"),
         (["in/0.csv", "--workers", 2], "--workers"),
+        (["in/0.csv", "-o", "out"], "-o out/"),
         (["in/0.csv", "-o", "out.csv", "--scheduler", "tcp://127.0.0.1:1"], "--scheduler"),
         (["-", "-o", "out/"], "-o"),
         (["in/0.csv", "-o", "in"], "-o"),

@@ -27,7 +27,7 @@ from nncli.utils.logs import log_duration
 
 RECORD = ".nncli-predict.json"
 """The name of the record in the output folder."""
-FEW_BYTES, SHARE_OF_A_SMALL_FILE = 100_000, 0.1
+FEW_BYTES, SHARE_OF_A_SMALL_FILE = 2_000_000, 0.1
 """Bytes that no process is started for, and a share of all bytes that may be predicted before processes start."""
 SECONDS_OF_A_LEFTOVER = 60.0
 """Seconds without a change after which a temporary file belongs to no process any more."""
