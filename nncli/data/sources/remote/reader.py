@@ -62,9 +62,14 @@ class RemoteReader(TableReader):
         Raises:
             UsageError: the name does not tell the format.
         """
-        reader = self.open_local(InputFile(Path(), self.name))
+        reader = self._not_downloaded
         # What is inside an archive or a workbook is known after the download.
         return isinstance(reader, FileReader) and reader.is_columnar
+
+    @property
+    def _not_downloaded(self) -> TableReader:
+        """The reader that the name tells."""
+        return self.open_local(InputFile(Path(), self.name))
 
     @property
     def needs_copy(self) -> bool:
@@ -73,6 +78,8 @@ class RemoteReader(TableReader):
 
     def choice(self) -> TableChoice | None:
         """The sheets of a workbook, if the source names none."""
+        if isinstance(self._not_downloaded, FileReader):
+            return None
         with self._downloaded() as reader:
             return reader.choice()
 

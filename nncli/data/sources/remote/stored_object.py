@@ -36,9 +36,9 @@ class StoredObject(RemoteFile):
     @contextmanager
     def open(self, start: int, version: str | None) -> Iterator[Response]:
         """Request the object from `start` on if it is still of this version, or else all of it."""
+        store = self.url.open_store()
         from obstore.exceptions import PreconditionError
 
-        store = self.url.open_store()
         options: GetOptions = {"range": {"offset": start}, "if_match": version} if start and version else {}
         try:
             response = self._response(store, options)

@@ -92,9 +92,9 @@ def _relabeled(file: Path, path: str) -> Iterator[None]:
 
 
 def _upload(url: ObjectUrl, file: Path, *, force: bool) -> None:
+    store = url.open_store()
     import obstore
 
-    store = url.open_store()
     if not force:  # once more: the object may have been written meanwhile
         _check_missing(url, store)
     with log_duration(f"uploading {url.url}"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 import obstore
@@ -11,6 +12,7 @@ import pytest
 from obstore.store import MemoryStore
 
 from nncli.data.sources.open import open_reader
+from nncli.data.sources.output import check_output, open_output
 from nncli.data.sources.paths import find_files
 from nncli.data.sources.readers import read_table
 from nncli.data.sources.remote.listing import find_objects
@@ -163,3 +165,19 @@ def test_an_object_that_vanishes_is_an_error(store: MemoryStore, monkeypatch: py
     monkeypatch.setattr(obstore, "get", vanished)
     with pytest.raises(DataError, match=r"7\.csv"):
         read_table("s3://data/in/")
+
+
+@pytest.mark.parametrize("url", ["s3://data/a.csv", "gs://data/in/", "az://data/*.csv"])
+def test_a_missing_library_is_named_with_the_command_that_installs_it(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "obstore"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    with pytest.raises(UsageError) as info:
+        read_table(url)
+    assert info.value.hint == "pip install 'nncli-train[cloud]'"
+    with pytest.raises(UsageError, match="not installed"):
+        check_output(as_source("s3://data/b.csv"), as_source("a.csv"), force=False)
+    with pytest.raises(UsageError, match="not installed"), open_output(as_source("s3://data/b.csv")) as sink:
+        sink.write(polars.DataFrame({"a": [1]}))
