@@ -42,8 +42,8 @@ OutputFileOrFolder: TypeAlias = Annotated[
         "-o",
         "--output",
         metavar="FILE",
-        help="The file to write (also s3://…), or - for standard output. A folder (FOLDER/) gets a file for each "
-        "file of INPUT.",
+        help="The file to write (also s3://…), a database with --table, or - for standard output. A folder (FOLDER/) "
+        "gets a file for each file of INPUT.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -84,6 +84,16 @@ OutputFormat: TypeAlias = Annotated[
     Format | None,
     typer.Option("--format", help="Format of the output. Default: by its file name, else CSV.", rich_help_panel=OUTPUT),
 ]
+AnswerTable: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--table", metavar="NAME", help="The table to write, if the output is a database.", rich_help_panel=OUTPUT
+    ),
+]
+Append: TypeAlias = Annotated[
+    bool,
+    typer.Option("--append", help="Add the rows to an existing table of the database.", rich_help_panel=OUTPUT),
+]
 EscapeFormulas: TypeAlias = Annotated[
     bool,
     typer.Option(
@@ -103,6 +113,8 @@ def predict(
     input_table: InputTableName = None,
     query: Query = None,
     output: OutputFileOrFolder = "-",
+    table: AnswerTable = None,
+    append: Append = False,
     proba: WithProbabilities = False,
     keep: KeptColumns = None,
     format: OutputFormat = None,  # noqa: A002 - the name of the option
@@ -128,26 +140,40 @@ def predict(
     If the output is a folder, each file of INPUT is predicted into a file of its own there. Files that are done are
     skipped when the command is started again, and a file that cannot be predicted does not stop the others.
 
+    Into a database, all rows are written in one transaction, to a new table unless --force or --append is given.
+
     \b
     nncli predict runs/penguins new.csv -o predictions.csv --keep id --proba
     nncli predict runs/penguins new.csv -o predictions.csv --on-error missing --errors bad-cells.csv
     nncli predict runs/penguins new.csv -o for-excel.csv --keep name --escape-formulas
     cat new.csv | nncli predict runs/penguins - > predictions.csv
     nncli predict runs/penguins 'new/*.parquet' -o predictions/ --workers 4
+    nncli predict runs/penguins new.csv --keep id -o 'postgresql://host/shop' --table answers
     """
     from nncli.cli.predict_files import names_folder, predict_into_folder
     from nncli.cli.signals import interrupt_at_once
+    from nncli.data.sources.output import output_target
     from nncli.data.sources.table_source import STANDARD_INPUT
     from nncli.prediction.options import AnswerOptions
 
     interrupt_at_once()
     sources = [SourceOptions(sheet, cells, input_table, query).source(path) for path in data or [STANDARD_INPUT]]
-    options = AnswerOptions(proba, tuple(keep or ()), on_error.value, format, escape_formulas)
+    options = AnswerOptions(proba, tuple(keep or ()), on_error.value, format, escape_formulas, append)
     if names_folder(output):
+        _check_no_table(table, append=append)
         predict_into_folder(run, sources, output, options, workers, scheduler, errors, force=force, quiet=quiet)
     else:
         source = _only(sources, workers, scheduler)
-        _predict_into_file(run, source, output, options, errors, force=force, quiet=quiet)
+        _predict_into_one(run, source, output_target(output, table), options, errors, force=force, quiet=quiet)
+
+
+def _check_no_table(table: str | None, *, append: bool) -> None:
+    """Raise a UsageError if options of a database are given with a folder."""
+    from nncli.errors import UsageError
+
+    if table is not None or append:
+        option = "--append" if table is None else "--table"
+        raise UsageError(f"{option} is for a database, but the output is a folder", hint=f"Remove {option}.")
 
 
 def _only(sources: Sequence[TableSource], workers: int | None, scheduler: str | None) -> TableSource:
@@ -168,24 +194,22 @@ def _only(sources: Sequence[TableSource], workers: int | None, scheduler: str | 
     return sources[0]
 
 
-def _predict_into_file(
+def _predict_into_one(
     run: Path,
     source: TableSource,
-    output: str,
+    target: OutputTarget,
     options: AnswerOptions,
     errors: Path | None,
     *,
     force: bool,
     quiet: bool,
 ) -> None:
-    """Predict the rows of a table into one file, or standard output."""
+    """Predict the rows of a table into one file, one table of a database, or standard output."""
     from nncli.cli.console import announce_input, echo_err
-    from nncli.data.sources.output import output_target
     from nncli.prediction.to_file import predict_to_file
     from nncli.runs.run import Run
     from nncli.utils.logs import log_duration
 
-    target = output_target(output)
     _check_target(source, target, errors, options, force=force)
     with log_duration(f"loading {run}"):
         model = Run.open(run).load_model()
@@ -211,7 +235,14 @@ def _check_target(
 
     if target is None:
         check_standard_output()
-    check_output(target, source, force=force, format=options.format)
+    check_output(
+        target,
+        source,
+        force=force,
+        append=options.append,
+        format=options.format,
+        escape_formulas=options.escape_formulas,
+    )
     file = target if isinstance(target, Path) else None
     if file is not None and options.format is None and not file.suffix and not is_stream(file):
         raise UsageError(

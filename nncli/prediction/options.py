@@ -14,13 +14,14 @@ from nncli.errors import Location, UsageError
 
 @dataclass(frozen=True)
 class AnswerOptions:
-    """What is predicted for a table, and how it is written; the options of `predict_chunks` and `open_sink`."""
+    """What is predicted for a table, and how it is written; the options of `predict_chunks` and `open_output`."""
 
     proba: bool = False
     keep: tuple[str, ...] = ()
     on_error: OnError = "fail"
     format: Format | None = None
     escape_formulas: bool = False
+    append: bool = False
 
 
 def check_options(model: AnyModel, options: AnswerOptions) -> None:

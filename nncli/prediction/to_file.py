@@ -77,7 +77,13 @@ def predict_to_file(
         )
         first = next(frames)  # an error in the first rows shows before a file is created
         sink = stack.enter_context(
-            open_output(target, format=options.format, force=force, escape_formulas=options.escape_formulas)
+            open_output(
+                target,
+                format=options.format,
+                force=force,
+                append=options.append,
+                escape_formulas=options.escape_formulas,
+            )
         )
         for frame in chain([first], frames):
             sink.write(frame)

@@ -13,6 +13,7 @@ import pytest
 
 from nncli import predict, train
 from nncli.data.sources.readers import read_table
+from nncli.data.sources.table_source import TableSource
 from tests.cli.support import COMMAND, DATA, ROOT, Cli, run
 
 TABLE = DATA / "penguins.csv"
@@ -304,3 +305,37 @@ def test_the_table_is_never_replaced_by_its_predictions(nncli: Cli, here: Path, 
     for name in ("t.csv", "./t.csv", "link.csv"):
         assert "replace the table" in nncli("predict", penguins, "t.csv", "-o", name, "--force").check(2).err
     assert Path("t.csv").read_bytes() == TABLE.read_bytes()
+
+
+def test_the_answers_go_into_a_table_of_a_database(nncli: Cli, penguins: Path, here: Path, expected: str) -> None:
+    words = ("predict", "-q", penguins, TABLE, "--proba", "-o", "sqlite:///a.db", "--table", "answers")
+    done = nncli(*words).check()
+    assert (done.out, done.err) == ("", "")
+    answers = TableSource(path="sqlite:///a.db", table="answers")
+    single = pl.selectors.float().cast(pl.Float32)  # the precision of the training
+    assert read_table(answers).frame.with_columns(single).equals(pl.read_csv(expected.encode()).with_columns(single))
+    nncli(*words).check(2)
+    nncli(*words, "--force").check()
+    assert len(read_table(answers)) == 344
+    nncli(*words, "--append").check()
+    assert len(read_table(answers)) == 688
+    nncli(*words, "--append", "--keep", "island").check(4)
+    assert len(read_table(answers)) == 688
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-o", "a.csv", "--table", "t"),
+        ("-o", "out/", "--table", "t"),
+        ("-o", "out/", "--append"),
+        ("-o", "sqlite:///a.db"),
+        ("-o", "sqlite:///a.db", "--table", "t", "--escape-formulas"),
+        ("--append",),
+    ],
+)
+def test_options_of_a_database_are_refused_elsewhere(
+    nncli: Cli, penguins: Path, here: Path, words: tuple[str, ...]
+) -> None:
+    nncli("predict", penguins, TABLE, *words).check(2)
+    assert list(here.iterdir()) == []

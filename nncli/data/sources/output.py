@@ -1,4 +1,4 @@
-"""Where a table is written: standard output, a local file, or an object of an object store.
+"""Where a table is written: standard output, a local file, an object of an object store, or a table of a database.
 
 To add a kind of target, write its functions in a new file and choose them here.
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 from nncli.data.io.formats import Format
 from nncli.data.io.sinks import Sink
 from nncli.data.io.writers import open_sink
+from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
 from nncli.data.sources.open import STORE_SCHEMES
 from nncli.data.sources.table_source import STANDARD_INPUT, TableSource
 from nncli.errors import Location, UsageError
@@ -22,11 +23,21 @@ OutputTarget: TypeAlias = Path | TableSource | None
 """A local file, what a URL names, or standard output."""
 
 
-def output_target(output: str) -> OutputTarget:
-    """The target that -o names."""
+def output_target(output: str, table: str | None = None) -> OutputTarget:
+    """The target that -o names, and --table if it is a database.
+
+    Raises:
+        UsageError: a table is named, and the target is no database.
+    """
+    source = TableSource(path=output, table=table)
+    if table is not None and source.scheme not in DATABASE_SCHEMES:
+        raise UsageError(
+            "--table is for answers in a database, and the output is none",
+            location=Location(source=output),
+            hint="Name a database with -o, such as -o sqlite:///answers.db. For a table to predict, use --input-table.",
+        )
     if output == STANDARD_INPUT:
         return None
-    source = TableSource(path=output)
     return Path(output) if source.scheme is None else source
 
 
@@ -35,14 +46,24 @@ def check_output(
     source: TableSource,
     *,
     force: bool,
+    append: bool = False,
     format: Format | None = None,  # noqa: A002
+    escape_formulas: bool = False,
 ) -> None:
     """Raise an error, before any work is done, if `target` cannot be written.
 
     Raises:
         UsageError: it is there and `force` is false, it is the `source`, or no table can be written to it.
-        DataError: the object store cannot be reached.
+        DataError: the object store or the database cannot be reached.
     """
+    if is_database(target):
+        from nncli.data.sources.database.writer_sink import check_database_output
+
+        _check_file_options(target, format, escape_formulas=escape_formulas)
+        check_database_output(target, source, force=force, append=append)
+        return
+    if append:
+        raise UsageError("--append is for tables of databases", hint="Remove it, or name a database with -o.")
     if isinstance(target, TableSource):
         if target.path == source.path:
             raise UsageError(
@@ -65,14 +86,23 @@ def open_output(
     *,
     format: Format | None = None,  # noqa: A002
     force: bool = False,
+    append: bool = False,
     escape_formulas: bool = False,
 ) -> Iterator[Sink]:
     """Yield a sink for a target; what is written appears when the block ends without an error.
 
     Raises:
-        UsageError: the target is there and `force` is false, or it cannot be written to.
+        UsageError: the target is there and neither `force` nor `append` is set, or it cannot be written to.
         NncliError: as `open_sink`.
+        DataError: the database cannot be reached, or refuses the rows.
     """
+    if is_database(target):
+        from nncli.data.sources.database.writer_sink import if_exists, open_database_sink
+
+        _check_file_options(target, format, escape_formulas=escape_formulas)
+        with open_database_sink(target, if_exists(force=force, append=append)) as sink:
+            yield sink
+        return
     if isinstance(target, TableSource):
         _check_url(target)
         from nncli.data.sources.remote.upload import open_object
@@ -92,3 +122,19 @@ def _check_url(target: TableSource) -> None:
             location=Location(source=target.path),
             hint=f"Write it to a local file or to an object store ({', '.join(f'{s}://' for s in STORE_SCHEMES)}).",
         )
+
+
+def is_database(target: OutputTarget) -> TypeGuard[TableSource]:
+    """Whether the target is a table of a database."""
+    return isinstance(target, TableSource) and target.scheme in DATABASE_SCHEMES
+
+
+def _check_file_options(target: TableSource, format: Format | None, *, escape_formulas: bool) -> None:  # noqa: A002
+    """Raise a UsageError if there are options of files."""
+    for option, is_set in (("--format", format is not None), ("--escape-formulas", escape_formulas)):
+        if is_set:
+            raise UsageError(
+                f"{option} is for files, and the output is a database",
+                location=Location(source=target.path),
+                hint=f"Remove {option}.",
+            )

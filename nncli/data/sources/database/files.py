@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from nncli.data.io.streams import missing_file_hint
 from nncli.data.sources.database.address import DatabaseAddress
 from nncli.errors import DataError, Location
@@ -14,3 +18,18 @@ def check_database_file(address: DatabaseAddress) -> None:
         raise DataError("this is a folder, not a database file", location=location, hint="Name a file inside it.")
     if not path.exists():
         raise DataError("there is no such database file", location=location, hint=missing_file_hint(path))
+
+
+@contextmanager
+def new_file_removed_on_error(address: DatabaseAddress) -> Iterator[None]:
+    """Remove the file of a local database if it was created in the block, and the block fails."""
+    path = address.file
+    if path.exists():
+        yield
+        return
+    try:
+        yield
+    except BaseException:
+        for name in (path.name, f"{path.name}.wal", f"{path.name}-journal"):
+            Path(path.parent, name).unlink(missing_ok=True)
+        raise

@@ -63,19 +63,29 @@ class MysqlDatabase(Database):
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """Yield a connection in a read-only transaction that sees one snapshot."""
-        with driver_required("MySQL"):
-            import pymysql
-        arguments = self._arguments()
-        with translate_errors(self.address, is_opening=True):
-            # Without converters, cells are text or bytes.
-            connection = pymysql.connect(
-                **arguments, charset="utf8mb4", connect_timeout=SECONDS_TO_CONNECT, conv={}, autocommit=True
-            )
-        try:
+        with self.open(conv={}) as connection:  # without converters, cells are text or bytes
             mysql = MysqlConnection(self.address, connection)
             with translate_errors(self.address, is_opening=True):
                 mysql.begin()
             yield mysql
+
+    @contextmanager
+    def open(self, **options: Any) -> Iterator[PymysqlConnection[Any]]:
+        """Yield a connection of the driver with some of its options; what is not committed is rolled back at the end.
+
+        Raises:
+            UsageError: the driver is not installed, or the URL is wrong.
+            DataError: the database cannot be opened.
+        """
+        with driver_required("MySQL"):
+            import pymysql
+        arguments = self._arguments()
+        with translate_errors(self.address, is_opening=True):
+            connection = pymysql.connect(
+                **arguments, charset="utf8mb4", connect_timeout=SECONDS_TO_CONNECT, autocommit=True, **options
+            )
+        try:
+            yield connection
         finally:
             with suppress(pymysql.err.Error):
                 connection.close()

@@ -75,6 +75,17 @@ class PostgresqlDatabase(Database):
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """Yield a connection in a read-only transaction that sees one snapshot."""
+        with self.open(SETTINGS) as connection:
+            yield connection
+
+    @contextmanager
+    def open(self, statements: Sequence[str]) -> Iterator[PostgresqlConnection]:
+        """Yield a connection after some statements; a transaction that they begin is rolled back at the end.
+
+        Raises:
+            UsageError: the driver is not installed.
+            DataError: the database cannot be opened.
+        """
         with driver_required("PostgreSQL"):
             import adbc_driver_manager
             import adbc_driver_postgresql
@@ -85,8 +96,8 @@ class PostgresqlDatabase(Database):
                 adbc_driver_manager.AdbcConnection(database) as adbc,
             ):
                 connection = PostgresqlConnection(self.address, adbc)
-                for setting in SETTINGS:
-                    connection.execute(setting)
+                for statement in statements:
+                    connection.execute(statement)
                 try:
                     yield connection
                 finally:
@@ -145,7 +156,7 @@ class PostgresqlConnection(Connection):
         import nanoarrow
         from adbc_driver_manager import AdbcStatement
 
-        with self._translate_errors(), AdbcStatement(self.adbc) as sender:
+        with self.translate_errors(), AdbcStatement(self.adbc) as sender:
             sender.set_sql_query(statement)
             types = _types_of(nanoarrow.Schema(sender.execute_schema()))
             check_column_names([name for name, _, _ in types], self.address.url)
@@ -156,7 +167,7 @@ class PostgresqlConnection(Connection):
             yield from frames_of(handle, self.address.url, decimals)
 
     @contextmanager
-    def _translate_errors(self) -> Iterator[None]:
+    def translate_errors(self) -> Iterator[None]:
         """Translate errors of a statement to DataErrors; a DatabaseConnectionError if the connection was lost."""
         import adbc_driver_manager
         from nanoarrow._utils import NanoarrowException

@@ -1,0 +1,98 @@
+"""The sink of a table of a database: chunks are kept in a temporary folder and written at the end, in one transaction.
+
+So locks are held for a short time, and the rows may be made from a table of the same database.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from nncli.data.io.sinks import ColumnCheck, Sink, translate_write_errors
+from nncli.data.sources.database.address import DatabaseKind
+from nncli.data.sources.database.writer import DatabaseWriter, IfExists
+from nncli.data.sources.database.writer_types import check_writable, fitted
+from nncli.data.sources.database.writers import writer_of
+from nncli.data.sources.table_source import TableSource
+from nncli.errors import Location, UsageError
+from nncli.utils.logs import log_duration
+
+
+def if_exists(*, force: bool, append: bool) -> IfExists:
+    """What --force and --append mean for a table.
+
+    Raises:
+        UsageError: both are set.
+    """
+    if force and append:
+        raise UsageError("--force and --append exclude each other", hint="Remove one of them.")
+    return IfExists.REPLACE if force else IfExists.APPEND if append else IfExists.REFUSE
+
+
+def check_database_output(target: TableSource, source: TableSource, *, force: bool, append: bool) -> None:
+    """Raise an error, before any work is done, if the table cannot be written.
+
+    Raises:
+        UsageError: it is there and may be neither replaced nor appended to, or it is the table that is read.
+        DataError: the database cannot be reached.
+    """
+    writer = writer_of(target, if_exists(force=force, append=append))
+    if target.path == source.path and target.table == source.table:
+        raise UsageError(
+            "the answers would go into the table that they are made from",
+            location=Location(source=target.path),
+            hint="Name another one with --table.",
+        )
+    writer.check()
+
+
+@contextmanager
+def open_database_sink(target: TableSource, existing: IfExists) -> Iterator[Sink]:
+    """Yield a sink for a table; the rows are in the database when the block has ended without an error.
+
+    Raises:
+        UsageError: the table exists and may be neither replaced nor appended to.
+        DataError: the database cannot be reached, or refuses the table or a row; nothing is changed then.
+    """
+    writer = writer_of(target, existing)
+    writer.check()
+    with tempfile.TemporaryDirectory(prefix="nncli-") as folder:
+        sink = DatabaseSink(writer, Path(folder), ColumnCheck(writer.name))
+        yield sink
+        with log_duration(f"writing {writer.name}"):
+            sink.finish()
+
+
+@dataclass
+class DatabaseSink:
+    """Keeps chunks in Arrow files, and writes them to the database at the end."""
+
+    writer: DatabaseWriter
+    folder: Path
+    columns: ColumnCheck
+    files: list[Path] = field(default_factory=list)
+    empty: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """The columns without rows, in types that hold all chunks."""
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Keep a chunk, and check that it fits an existing table."""
+        is_first = self.columns.begin(frame)
+        check_writable(frame, self.writer.name)
+        if (table := self.writer.existing) is not None:
+            is_loose = self.writer.address.kind is DatabaseKind.SQLITE
+            frame = fitted(frame, table, self.writer.name, is_loose=is_loose)
+        with translate_write_errors(frame, self.writer.name):
+            self.empty = frame.clear() if is_first else pl.concat([self.empty, frame.clear()], how="vertical_relaxed")
+        if frame.height or is_first:
+            self.files.append(self.folder / f"{len(self.files)}.arrow")
+            frame.write_ipc(self.files[-1])
+
+    def finish(self) -> None:
+        """Write all rows."""
+        schema = self.empty.schema
+        self.writer.write((pl.read_ipc(file).cast(schema) for file in self.files), schema)
