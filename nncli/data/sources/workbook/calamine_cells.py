@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,13 +40,20 @@ def grid_of(sheet: CalamineSheet) -> Grid:
         return Grid()
     top, left = sheet.start
     columns: list[list[Column]] = [[] for _ in range(sheet.width)]
-    rows = iter(sheet.iter_rows())
-    for _ in range(top):  # calamine yields the empty rows above
-        next(rows)
-    while batch := [row for _, row in zip(range(BATCH_ROWS), rows, strict=False)]:
+    rows = islice(sheet.iter_rows(), top, None)  # calamine yields the empty rows above, too
+    while batch := list(islice(rows, BATCH_ROWS)):
         for parts, cells in zip(columns, zip(*batch, strict=True), strict=True):
             parts.append(column_of(cells))
-    return Grid(tuple(map(concat, columns)), top, left)
+    return Grid(tuple(_without_blanks(concat(parts)) for parts in columns), top, left)
+
+
+def _without_blanks(column: Column) -> Column:
+    """The column, in which empty text and white space are empty cells."""
+    if column.texts is None:
+        return column
+    is_blank = (column.texts.str.strip_chars() == "").fill_null(False).to_numpy()
+    kinds = np.where(is_blank, np.uint8(Kind.EMPTY), column.kinds)
+    return replace(column, kinds=kinds, texts=column.texts if (kinds == Kind.TEXT).any() else None)
 
 
 def with_durations(grid: Grid) -> Grid:
@@ -71,17 +79,21 @@ def with_durations(grid: Grid) -> Grid:
 
 
 def column_of(cells: Sequence[object]) -> Column:
-    """The column of some cells as calamine represents them; empty text and white space are empty cells."""
+    """The column of some cells as calamine represents them; an empty cell is the text ""."""
     types = set(map(type, cells))
     if types == {float}:
         return Column(np.full(len(cells), Kind.NUMBER, np.uint8), np.array(cells, np.float64))
-    column = Column(np.fromiter((KINDS[type(cell)] for cell in cells), np.uint8, len(cells)))
+    if types == {str}:
+        kinds = np.full(len(cells), Kind.TEXT, np.uint8)
+        return Column(kinds, texts=polars.Series(values=cells, dtype=polars.String))
+    if types in ({datetime.date}, {datetime.datetime}):
+        kind = Kind.DATE if types == {datetime.date} else Kind.DATETIME
+        times = polars.Series(values=cells).cast(polars.Datetime("us")).to_physical().to_numpy()
+        return Column(np.full(len(cells), kind, np.uint8), times=times)
+    column = Column(np.fromiter(map(KINDS.__getitem__, map(type, cells)), np.uint8, len(cells)))
     if str in types:
-        texts = polars.Series([cell if type(cell) is str else None for cell in cells], dtype=polars.String)
-        is_empty = (texts.str.strip_chars() == "").fill_null(False)
-        column.kinds[is_empty.to_numpy()] = Kind.EMPTY
-        if not (is_empty | texts.is_null()).all():
-            column.texts = texts
+        texts = [cell if type(cell) is str else None for cell in cells]
+        column.texts = polars.Series(values=texts, dtype=polars.String)
     if types & {float, int, bool}:
         column.numbers = np.array([cell if isinstance(cell, float | int) else np.nan for cell in cells], np.float64)
     if types & {*TEMPORAL}:

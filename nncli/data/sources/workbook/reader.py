@@ -59,17 +59,17 @@ class WorkbookReader(TableReader):
 
     def read(self, options: ReadOptions) -> Generator[Table]:
         """Yield the table of the sheet, whole."""
-        yield self._sheet_table()[0].read(options)
+        yield self._sheet_table()[1].read(options)
 
     def copy_to(self, folder: Path) -> WorkbookCopy:
         """Copy the cells of the sheet into an Arrow file."""
-        table, sha256 = self._sheet_table()
+        workbook, table = self._sheet_table()
         path = folder / "cells.arrow"
         write_grid(table.grid, path)
-        return WorkbookCopy(path, replace(table, grid=replace(table.grid, columns=())), Checksum(sha256))
+        return WorkbookCopy(path, replace(table, grid=replace(table.grid, columns=())), Checksum(workbook.sha256))
 
-    def _sheet_table(self) -> tuple[SheetTable, str]:
-        """The sheet, read into memory, and the checksum of the file.
+    def _sheet_table(self) -> tuple[_Workbook, SheetTable]:
+        """The workbook, and the sheet, read into memory.
 
         Raises:
             DataError: the file is no workbook, or cannot be read.
@@ -78,7 +78,7 @@ class WorkbookReader(TableReader):
         cells = None if self.cells is None else _range_of(self.cells, self.name)
         workbook = _open(self.file)
         grid, sheet = workbook.chosen(self.sheet)
-        return SheetTable(grid, self.name, sheet, cells, workbook.file.suffix), workbook.sha256
+        return workbook, SheetTable(grid, self.name, sheet, cells, workbook.file.suffix)
 
     def checksum(self) -> Checksum:
         """The checksum of the bytes of the file."""
@@ -112,7 +112,7 @@ def _open(file: InputFile) -> _Workbook:
     container = workbook_file(data, file.name)
     with _translated(file.name):
         calamine = load_workbook(io.BytesIO(data))
-    return _Workbook(calamine, container, file.name, hashlib.sha256(data).hexdigest())
+    return _Workbook(calamine, container, file.name, data)
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,12 @@ class _Workbook:
     calamine: CalamineWorkbook
     file: WorkbookFile
     name: str
-    sha256: str
+    data: bytes
+
+    @property
+    def sha256(self) -> str:
+        """The checksum of the bytes of the file."""
+        return hashlib.sha256(self.data).hexdigest()
 
     @cached_property
     def _names(self) -> tuple[list[str], list[str]]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from nncli.data.io.prefetch import prefetch
 from nncli.data.sources.workbook.cell_range import CellRange, column_position, parse_range
 from nncli.data.sources.workbook.grid import HiddenCell, Kind, SheetFacts
 from nncli.data.sources.workbook.hidden.facts import NOT_AVAILABLE, WorkbookFile, check_size
@@ -23,6 +24,7 @@ ERROR_TYPE = re.compile(rb"""\bt=["']e["']""")
 ADDRESS = re.compile(rb"""\br=["']([A-Z]{1,3})([0-9]{1,7})["']""")
 WIDE = re.compile(rb'r="([A-Z]{2,3})[0-9]')
 SINGLE_QUOTED = re.compile(rb"r='([A-Z]{2,3})[0-9]")
+VALUE = re.compile(rb"<(?:\w+:)?v>([^<]*)<")
 ROW_NUMBER = re.compile(rb"""\br=["']([0-9]{1,7})["']""")
 MERGED = re.compile(rb"""<(?:\w+:)?mergeCell\b[^>]*\bref=["']([A-Z0-9:]+)["']""")
 ROOT = re.compile(rb"<((?:\w+:)?)worksheet\b")
@@ -44,7 +46,7 @@ class XlsxFile(WorkbookFile):
         """What the XML of the sheet says."""
         member = self._members()[position]
         search = _Search(self.archive.source, self._computes_on_load)
-        search.read(self.archive.pieces(member))
+        search.read(prefetch(self.archive.pieces(member)))
         return SheetFacts(tuple(search.cells), tuple(search.merged))
 
     def _members(self) -> list[str]:
@@ -96,7 +98,6 @@ class _Search:
                 continue
             self._search(text[:cut])
             rest = text[cut:]
-        self._search(rest)
         for match in MERGED.finditer(rest):
             try:
                 self.merged.append(parse_range(match.group(1).decode()))
@@ -107,10 +108,11 @@ class _Search:
     def _search(self, text: bytes) -> None:
         prefix = self._prefix
         self._count(text)
-        if b't="e"' in text or b"t='e'" in text:
+        # A single byte is found ten times as fast as several, and these are rare.
+        if b"#" in text:
             for match in ERROR_TYPE.finditer(text):
                 self._add_error(text, match.start())
-        if b"<" + prefix + b"f" in text:
+        if b"f" in text and b"<" + prefix + b"f" in text:
             for pattern in _not_computed(prefix, self.computes_on_load):
                 for match in pattern.finditer(text):
                     self._add_formula(text, match.start(), match.group())
@@ -122,7 +124,7 @@ class _Search:
         rows = int(number.group(1)) if number else self._rows + text.count(b"<" + self._prefix + b"row")
         self._rows = max(self._rows, rows)
         wide = {*WIDE.findall(text)}
-        if b"r='" in text:
+        if b"'" in text:
             wide.update(SINGLE_QUOTED.findall(text))
         self._columns = max([self._columns, *(column_position(letters.decode()) + 1 for letters in wide)])
 
@@ -143,10 +145,9 @@ class _Search:
 
     def _add_error(self, text: bytes, position: int) -> None:
         cell = self._cell(text, position)
-        if cell is None or (position > text.find(cell[0]) and not ERROR_TYPE.search(cell[0])):
+        if cell is None or not ERROR_TYPE.search(cell[0]):
             return
-        value = text[position : text.find(b"</" + self._prefix + b"c>", position)]
-        shown = re.search(rb">(#[^<]*)<", value)
+        shown = VALUE.search(text, position, text.find(b"</" + self._prefix + b"c>", position))
         error = shown.group(1).decode(errors="replace") if shown else "an error"
         if error != NOT_AVAILABLE:
             self.cells.append(HiddenCell(cell[1], cell[2], Kind.ERROR, error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import cached_property
 from xml.etree import ElementTree as ET
@@ -18,7 +18,10 @@ MAX_RATIO = 250
 SMALL = 100 << 20
 """Bytes that a workbook may always have after decompression."""
 PIECE = 4 << 20
+PACKED_PIECE = 1 << 19
+"""Bytes that are decompressed to at most PIECE bytes at a time."""
 ENCRYPTED = 1
+SHEETS = "xl/worksheets/sheet"
 LOCAL_HEADER = 30
 
 
@@ -55,7 +58,7 @@ class ZipFile:
     def __contains__(self, name: str) -> bool:
         return name.lower() in self.members
 
-    def pieces(self, name: str) -> Iterator[bytes]:
+    def pieces(self, name: str) -> Generator[bytes]:
         """Yield the bytes of a member, decompressed, in pieces.
 
         Raises:
@@ -68,13 +71,16 @@ class ZipFile:
         if len(head) < LOCAL_HEADER or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise self.damaged(f"{name} cannot be decompressed")
         start = info.header_offset + LOCAL_HEADER + sum(int.from_bytes(head[i : i + 2], "little") for i in (26, 28))
-        packed = self.data[start : start + info.compress_size]
+        end, size = start + info.compress_size, 0
         if info.compress_type == zipfile.ZIP_STORED:
-            yield packed
+            yield self.data[start:end]
             return
-        inflate, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+        inflate, packed = zlib.decompressobj(-zlib.MAX_WBITS), b""
         try:
-            while not inflate.eof and packed:
+            while not inflate.eof and (packed or start < end):
+                if not packed:
+                    packed = self.data[start : min(start + PACKED_PIECE, end)]
+                    start += len(packed)
                 piece = inflate.decompress(packed, PIECE)
                 packed = inflate.unconsumed_tail
                 size += len(piece)
@@ -100,11 +106,14 @@ class ZipFile:
         except ET.ParseError as error:
             raise self.damaged(f"{name} is not XML: {error}") from error
 
-    def check(self, *but: str) -> None:
-        """Decompress all members but some, to see that none has more bytes than the archive declares."""
-        skipped = {name.lower() for name in but}
+    def check(self) -> None:
+        """Decompress the members but for the sheets, to see that none has more bytes than the archive declares.
+
+        Sheets are decompressed too before calamine reads them, when they are searched.
+        """
         for name, info in self.members.items():
-            if name not in skipped and not info.is_dir() and name.endswith((".xml", ".bin", ".rels")):
+            is_sheet = name.startswith(SHEETS) or name == "content.xml"
+            if not is_sheet and not info.is_dir() and name.endswith((".xml", ".bin", ".rels")):
                 for _ in self.pieces(name):
                     pass
 
