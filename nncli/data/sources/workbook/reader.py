@@ -21,7 +21,7 @@ from nncli.data.sources.workbook.container import read_bytes, workbook_file
 from nncli.data.sources.workbook.grid import Grid
 from nncli.data.sources.workbook.sheet_copy import WorkbookCopy, write_grid
 from nncli.data.sources.workbook.sheet_table import SheetTable
-from nncli.data.sources.workbook.sheets import ambiguous_sheet, named_sheet, only_table, sheet_names
+from nncli.data.sources.workbook.sheets import ambiguous_sheet, named_sheet, sheet_names, sheets_with_table
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, NncliError, UsageError
 
@@ -48,9 +48,8 @@ class WorkbookReader(TableReader):
         """The sheets with cells, if the source names none and there are several with a table."""
         if self.sheet is not None:
             return None
-        sizes = _open(self.file).sizes()
-        tables = tuple(name for name, rows, _ in sizes if rows)
-        return None if only_table(sizes, self.name) else TableChoice("sheet", tables)
+        tables = sheets_with_table(_open(self.file).sizes(), self.name)
+        return None if len(tables) == 1 else TableChoice("sheet", tuple(tables))
 
     @property
     def needs_copy(self) -> bool:
@@ -150,10 +149,10 @@ class _Workbook:
         for name, grid in self._grids():
             sizes.append((name, grid.rows, len(grid.columns)))
             grids[name] = grid
-        found = only_table(sizes, self.name)
-        if found is None:
-            raise ambiguous_sheet(sizes, self.name)
-        return grids[found], found
+        found = sheets_with_table(sizes, self.name)
+        if len(found) > 1:
+            raise ambiguous_sheet(found, sizes, self.name)
+        return grids[found[0]], found[0]
 
     def grid(self, name: str) -> Grid:
         """The cells of a sheet."""

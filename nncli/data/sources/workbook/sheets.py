@@ -11,6 +11,8 @@ from nncli.text import closest_match, join_quoted, quote
 if TYPE_CHECKING:
     from python_calamine import CalamineWorkbook
 
+MAX_LISTED = 12
+
 
 def sheet_names(workbook: CalamineWorkbook) -> tuple[list[str], list[str]]:
     """The names of the sheets with cells, visible ones and hidden ones, in their order."""
@@ -45,29 +47,27 @@ def named_sheet(wanted: str | int, visible: Sequence[str], hidden: Sequence[str]
     )
 
 
-def only_table(sizes: Sequence[tuple[str, int, int]], source: str) -> str | None:
-    """The sheet with a table, if there is only one; `sizes` are the name, rows and columns of each.
+def sheets_with_table(sizes: Sequence[tuple[str, int, int]], source: str) -> list[str]:
+    """The names of the sheets that have a table; `sizes` are the name, rows and columns of each.
 
-    None if there are several. A sheet with one row or one column is a table only if no other sheet has a cell.
+    A sheet with one row or one column is a table only if there is no larger one.
 
     Raises:
         DataError: all are empty.
     """
-    filled = [(name, rows, columns) for name, rows, columns in sizes if rows]
+    filled = [name for name, rows, _ in sizes if rows]
     if not filled:
         raise DataError("the workbook is empty", location=Location(source=source))
-    tables = [name for name, rows, columns in filled if rows > 1 and columns > 1]
-    if len(filled) == 1:
-        return filled[0][0]
-    return tables[0] if len(tables) == 1 else None
+    return [name for name, rows, columns in sizes if rows > 1 and columns > 1] or filled
 
 
-def ambiguous_sheet(sizes: Sequence[tuple[str, int, int]], source: str) -> UsageError:
-    """The error that lists the sheets of which none is named."""
-    listed = ", ".join(f"{quote(name)} ({rows:,} rows)" for name, rows, _ in sizes if rows)
-    first = next(name for name, rows, _ in sizes if rows)
+def ambiguous_sheet(names: Sequence[str], sizes: Sequence[tuple[str, int, int]], source: str) -> UsageError:
+    """The error that lists the sheets with a table, of which none is named."""
+    rows = {name: count for name, count, _ in sizes}
+    listed = ", ".join(f"{quote(name)} ({rows[name]:,} rows)" for name in names[:MAX_LISTED])
+    more = f" and {len(names) - MAX_LISTED:,} more" if len(names) > MAX_LISTED else ""
     return UsageError(
-        f"the workbook has several sheets with tables: {listed}",
+        f"the workbook has {len(names):,} sheets with tables: {listed}{more}",
         location=Location(source=source),
-        hint=f"Name one, such as --sheet {quote(first)}, or data.sheet in a configuration.",
+        hint=f"Name one, such as --sheet {quote(names[0])}, or data.sheet in a configuration.",
     )

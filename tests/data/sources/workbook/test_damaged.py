@@ -181,3 +181,24 @@ def test_prefixes_quotes_and_missing_addresses_of_xml_are_read(tmp_path: Path) -
         read(path)
     change(path, SHEET, lambda text: text.replace(b" t='e'><x:v>#REF!", b"><x:v>5"))
     assert read(path).frame.to_dict(as_series=False) == {"a": [1], "b": [5]}
+
+
+def test_a_member_that_ends_before_its_size_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.xlsx", ROWS)
+    data = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(SHEET)
+    sizes = struct.pack("<II", info.compress_size, info.file_size)
+    longer = struct.pack("<II", info.compress_size + 100_000, info.file_size + 9)
+    path.write_bytes(data.replace(sizes, longer))
+    with pytest.raises(DataError, match="damaged"):
+        read(path)
+
+
+def test_a_sheet_of_xls_that_ends_before_it_begins_is_refused(tmp_path: Path) -> None:
+    data = bytearray((WORKBOOKS / "libreoffice-since-1900.xls").read_bytes())
+    start = data.index(b"\x00\x02\x0e\x00") + 4  # the record of the size: first row, last row, ...
+    data[start : start + 4] = b"\xff\0\0\0"
+    (tmp_path / "t.xls").write_bytes(data)
+    with pytest.raises(DataError, match="damaged"):
+        read(tmp_path / "t.xls")

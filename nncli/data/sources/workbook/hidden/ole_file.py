@@ -47,7 +47,7 @@ class OleFile:
             seen.add(more)
             sector = self._sector(more)
             if len(sector) < self._sector_size:
-                raise self._damaged("it is truncated")
+                raise self.damaged("it is truncated")
             table = np.frombuffer(sector, "<u4")
             numbers += table[:-1].tolist()
             more = int(table[-1])
@@ -58,7 +58,7 @@ class OleFile:
         number, count = first, 0
         while number < FREE:
             if number >= self._next.size or count > self._next.size:
-                raise self._damaged("its sectors are not a chain")
+                raise self.damaged("its sectors are not a chain")
             yield self._sector(number)
             number, count = int(self._next[number]), count + 1
 
@@ -70,7 +70,7 @@ class OleFile:
             DataError: the file is damaged.
         """
         if len(self.data) < HEADER or not 7 <= int.from_bytes(self.data[30:32], "little") <= 16:
-            raise self._damaged("it is too short")
+            raise self.damaged("it is too short")
         directory = b"".join(self._chain(self._number(48)))
         found = {}
         for start in range(0, len(directory) - ENTRY + 1, ENTRY):
@@ -88,7 +88,8 @@ class OleFile:
             return b""
         return b"".join(self._chain(first))[:size]
 
-    def _damaged(self, reason: str) -> DataError:
+    def damaged(self, reason: str) -> DataError:
+        """The error of a file that cannot be read."""
         return DataError(
             f"the workbook is damaged: {reason}",
             location=Location(source=self.source),

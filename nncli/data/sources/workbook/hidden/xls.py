@@ -9,14 +9,14 @@ from functools import cached_property
 
 from nncli.data.sources.workbook.cell_range import CellRange
 from nncli.data.sources.workbook.grid import HiddenCell, Kind, SheetFacts
-from nncli.data.sources.workbook.hidden.facts import ERROR_CODES, NOT_AVAILABLE, WorkbookFile
+from nncli.data.sources.workbook.hidden.facts import ERROR_CODES, NOT_AVAILABLE, WorkbookFile, check_size
 from nncli.data.sources.workbook.hidden.ole_file import OleFile
 from nncli.errors import DataError, Location
 
 STREAMS = ("Workbook", "Book")
 ENCRYPTED_STREAM = "EncryptedPackage"
 BEGINNING, END, SHEET, PASSWORD = 0x0809, 0x000A, 0x0085, 0x002F
-FORMULA, BOOLEAN_OR_ERROR, MERGED = 0x0006, 0x0205, 0x00E5
+FORMULA, BOOLEAN_OR_ERROR, MERGED, DIMENSIONS = 0x0006, 0x0205, 0x00E5, 0x0200
 ERROR_RESULT = 2
 
 
@@ -33,6 +33,7 @@ class XlsFile(WorkbookFile):
                 location=Location(source=self.file.source),
                 hint="Save it without a password.",
             )
+        _ = self._sheets  # checks their sizes, as calamine reads all sheets when it opens the file
 
     @property
     def suffix(self) -> str:
@@ -61,17 +62,30 @@ class XlsFile(WorkbookFile):
                 return
             start += 4 + length
 
+    @cached_property
+    def _sheets(self) -> list[SheetFacts]:
+        starts = [int.from_bytes(data[:4], "little") for kind, data in self._records(0) if kind == SHEET]
+        return [self._facts(start) for start in starts]
+
     def facts(self, sheet: str, position: int) -> SheetFacts:
         """What the records of the sheet say."""
-        starts = [int.from_bytes(data[:4], "little") for kind, data in self._records(0) if kind == SHEET]
+        return self._sheets[position] if position < len(self._sheets) else SheetFacts()
+
+    def _facts(self, start: int) -> SheetFacts:
+        """What the records of the sheet say that begins at a position of the stream."""
         cells, merged = [], []
-        for kind, data in self._records(starts[position]) if position < len(starts) else ():
-            if kind == BOOLEAN_OR_ERROR and data[7]:
+        for kind, data in self._records(start):
+            if kind == DIMENSIONS and len(data) >= 12:
+                top, bottom, left, right = struct.unpack_from("<IIHH", data)
+                if bottom < top or right < left:
+                    raise self.file.damaged("a sheet ends before it begins")
+                check_size(bottom - top, right - left, self.file.source)
+            elif kind == BOOLEAN_OR_ERROR and len(data) >= 8 and data[7]:
                 cells.append((data, data[6]))
             elif kind == FORMULA and bytes(data[12:14]) == b"\xff\xff" and data[6] == ERROR_RESULT:
                 cells.append((data, data[8]))
             elif kind == MERGED:
-                for i in range(int.from_bytes(data[:2], "little")):
+                for i in range(min(int.from_bytes(data[:2], "little"), (len(data) - 2) // 8)):
                     top, bottom, left, right = struct.unpack_from("<4H", data, 2 + 8 * i)
                     merged.append(CellRange(top, left, bottom, right))
         hidden = []

@@ -71,7 +71,7 @@ class ZipFile:
         if len(head) < LOCAL_HEADER or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise self.damaged(f"{name} cannot be decompressed")
         start = info.header_offset + LOCAL_HEADER + sum(int.from_bytes(head[i : i + 2], "little") for i in (26, 28))
-        end, size = start + info.compress_size, 0
+        end, size = min(start + info.compress_size, len(self.data)), 0
         if info.compress_type == zipfile.ZIP_STORED:
             yield self.data[start:end]
             return
