@@ -67,7 +67,7 @@ def test_what_is_refused(nncli: Cli, penguins: Path, words: list[object], mentio
 
 def test_a_pattern_that_matches_nothing_ends_with_what_is_near(nncli: Cli, penguins: Path) -> None:
     done = nncli("predict", penguins, "in/*.cvs", "-o", "out/").check(4)
-    assert "'in/*.csv'" in done.err
+    assert "*.csv'" in done.err
 
 
 def test_ctrl_c_keeps_what_is_done(penguins: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nncli import predict_files
+from nncli import predict, predict_files
 from nncli.errors import DataError, NncliError, RunError, UsageError
 from nncli.prediction.many_files import task as tasks
 from nncli.prediction.many_files.results import FilesProgress
@@ -98,6 +98,18 @@ def test_the_invalid_cells_of_all_files_are_in_one_table(penguins: Path, inputs:
     Path("out/e.csv").unlink()
     predict_files(penguins, "in", "out", workers=1, **options)  # type: ignore[arg-type]
     assert pl.read_csv("bad.csv").equals(bad)  # the other files' cells are kept
+
+
+def test_folders_that_name_a_column_are_columns_of_each_file(penguins: Path, here: Path) -> None:
+    for island in TABLE["island"].unique():
+        Path(f"in/island={island}").mkdir(parents=True)
+        TABLE.filter(island=island).drop("island").write_csv(f"in/island={island}/a.csv")
+    result = predict_files(penguins, "in", "out", keep=["island"], workers=1)
+    assert [file.error for file in result.failed] == []
+    answers = pl.read_csv("out/island=Dream/a.csv")
+    assert answers["island"].unique().to_list() == ["Dream"]
+    expected = predict(penguins, TABLE.filter(island="Dream"))
+    assert answers["prediction"].to_list() == expected["prediction"].to_list()
 
 
 def test_a_file_that_changes_while_it_is_predicted_fails(

@@ -54,6 +54,12 @@ def find_files(path: str) -> FoundFiles:
     return FoundFiles(folder, tuple(sorted(files, key=lambda file: file.parts)))
 
 
+def pattern_of(file: Path) -> str:
+    """A pattern that names one file, so that its folders such as year=2025 become columns, as for several files."""
+    path = str(file)
+    return f"{glob.escape(path[:-1])}[{path[-1]}]"
+
+
 def _files_in(folder: Path, parents: frozenset[str] = frozenset()) -> Iterator[Path]:
     """The files in a folder and its folders; a symbolic link to a folder that it is in is not followed."""
     parents |= {os.path.realpath(folder)}

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from nncli.data.io.formats import Format
 from nncli.data.io.streams import translate_os_errors
 from nncli.data.sources.open import open_reader
-from nncli.data.sources.paths import find_files
+from nncli.data.sources.paths import find_files, pattern_of
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import DataError, Location, UsageError
 from nncli.prediction.many_files.answer_name import answer_name
@@ -36,19 +36,15 @@ class FileState(Spec):
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file to predict: its source with the path as the user wrote it, its state, and the path of its answer.
+    """A file to predict: its path as the user wrote it, how it is read, its state, and the path of its answer.
 
     `answer` is relative to the output folder.
     """
 
+    name: str
     source: TableSource
     state: FileState
     answer: str
-
-    @property
-    def name(self) -> str:
-        """What messages call the file."""
-        return self.source.path
 
 
 def input_files(sources: Sequence[TableSource], output: Path, format: Format | None) -> tuple[InputFile, ...]:  # noqa: A002
@@ -100,20 +96,23 @@ def _files_of(source: TableSource, output: Path, format: Format | None) -> Itera
                 "the answers would be among the inputs", location=Location(source=str(path)), hint=OTHER_FOLDER
             )
         inputs += 1
-        yield _input_file(source.model_copy(update={"path": str(path)}), path.relative_to(found.folder), format)
+        yield _input_file(path, source, path.relative_to(found.folder), format)
     if not inputs:
         hint = "Name another folder as input, or as output with -o."
         raise DataError("all its files are in the output folder", location=Location(source=source.path), hint=hint)
 
 
-def _input_file(source: TableSource, name: PurePath, format: Format | None) -> InputFile:  # noqa: A002
-    with translate_os_errors(Path(source.path)):
-        state = FileState.of(source.path)
-    reader = open_reader(source)
+def _input_file(path: Path, given: TableSource, name: PurePath, format: Format | None) -> InputFile:  # noqa: A002
+    """The file at a path, with the options of the source that was given; `name` is what its answer is named after."""
+    with translate_os_errors(path):
+        state = FileState.of(path)
+    # Folders such as year=2025 become columns where a pattern is read.
+    source = given.model_copy(update={"path": pattern_of(path) if "=" in path.parent.name else str(path)})
+    reader = open_reader(given.model_copy(update={"path": str(path)}))
     if reader.is_read_once:
         raise UsageError(
             "a pipe or device cannot be predicted into a folder",
-            location=Location(source=source.path),
+            location=Location(source=str(path)),
             hint="Name a file with -o.",
         )
     try:
@@ -122,4 +121,4 @@ def _input_file(source: TableSource, name: PurePath, format: Format | None) -> I
     except UsageError as error:
         error.hint = " ".join(filter(None, (error.hint, WITHOUT_IT)))
         raise
-    return InputFile(source, state, answer_name(name, format).as_posix())
+    return InputFile(str(path), source, state, answer_name(name, format).as_posix())

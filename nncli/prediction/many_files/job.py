@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -83,7 +84,7 @@ class PredictionJob:
             check_errors_option(errors, options.on_error)
             check_overwrite(errors, force=force or (old is not None and old.options == recorded))
             for file in files:
-                check_not_input(file.source.local_path, errors)
+                check_not_input(Path(file.name), errors)
         record, done = new_record(output, checksum, recorded, files, old, force=force)
         return cls(run.absolute(), checksum, files, done, record, output.absolute(), options, errors)
 
@@ -150,6 +151,7 @@ class PredictionJob:
         return PredictionTask(
             run=str(self.run),
             checksum=self.checksum,
+            path=os.path.abspath(file.name) if is_remote else file.name,  # noqa: PTH100 - without `..`
             source=source.model_copy(update=source.relative_to(Path.cwd())) if is_remote else source,
             state=file.state,
             output=str(self.output / file.answer),

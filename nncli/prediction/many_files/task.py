@@ -22,11 +22,13 @@ from nncli.runs.run import Run
 class PredictionTask:
     """The prediction of a file into another one, by the run whose manifest has a checksum.
 
-    `state` is that of the input; `errors` is the file of its invalid cells. For `predictors` see `predict_chunks`.
+    `path` and `state` are those of the input; `errors` is the file of its invalid cells. For `predictors` see
+    `predict_chunks`.
     """
 
     run: str
     checksum: str
+    path: str
     source: TableSource
     state: FileState
     output: str
@@ -84,10 +86,10 @@ def _predict(model: AnyModel, task: PredictionTask) -> FileOutcome:
     def check() -> None:
         if shutdown_requested.is_set():
             raise LeavingError
-        if FileState.of(task.source.path) != task.state:
+        if FileState.of(task.path) != task.state:
             raise DataError(
                 "the file changed while it was predicted",
-                location=Location(source=task.source.path),
+                location=Location(source=task.path),
                 hint="Start the command again once the file is complete.",
             )
 

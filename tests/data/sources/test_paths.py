@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.data.sources.paths import find_files, names_several
+from nncli.data.sources.paths import find_files, names_several, pattern_of
 from nncli.errors import DataError, UsageError
 from tests.assertions import raises
 
@@ -62,6 +62,17 @@ def test_a_file_with_a_wildcard_in_its_name_is_itself(folder: Path) -> None:
     (folder / "set[1]").mkdir()
     (folder / "set[1]" / "x.csv").touch()
     assert found("in/set[1]") == ["x.csv"]
+
+
+@pytest.mark.parametrize(
+    "name", ["in/a.csv", "in/year=2024/a.csv", "in/[x]/y*.csv", "!.csv", "in/]", "in/_x.csv", "in/.x.csv"]
+)
+def test_a_pattern_can_name_one_file(folder: Path, name: str) -> None:
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).touch()
+    pattern = pattern_of(Path(name))
+    assert names_several(pattern)
+    assert find_files(pattern).files == (Path(name),)
 
 
 def test_a_file_that_does_not_exist_is_found_missing_when_it_is_read(here: Path) -> None:

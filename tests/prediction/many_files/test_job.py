@@ -13,7 +13,8 @@ MEGABYTE = 1 << 20
 
 def files(*sizes: int) -> list[InputFile]:
     return [
-        InputFile(TableSource(path=str(i)), FileState(size=size, mtime_ns=0), str(i)) for i, size in enumerate(sizes)
+        InputFile(str(i), TableSource(path=str(i)), FileState(size=size, mtime_ns=0), str(i))
+        for i, size in enumerate(sizes)
     ]
 
 

@@ -28,7 +28,9 @@ class Folder:
 
     def start(self, *names: str, force: bool = False) -> frozenset[str]:
         """Begin a command: check and write the record; the names of the answers that are done."""
-        files = [InputFile(TableSource(path=name), FileState.of(name), name) for name in names or ("a.csv", "b.csv")]
+        files = [
+            InputFile(name, TableSource(path=name), FileState.of(name), name) for name in names or ("a.csv", "b.csv")
+        ]
         record, done = new_record(
             OUT, self.run, self.options or {}, files, AnswersRecord.read(RECORD, force=force), force=force
         )
