@@ -36,7 +36,7 @@ def temporary(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     "words",
     [
-        ("train", "URL", "--target", "species", "--set", "epochs=1", "-o", "new"),
+        ("train", "URL", "--target", "species", "--set", "epochs=1", "--set", "members=1", "-o", "new"),
         ("init", "URL", "--target", "species", "-o", "config.yaml"),
         ("check", "URL", "--target", "species"),
         ("predict", "RUN", "URL", "-o", "answers.csv"),

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from email.message import Message
 from pathlib import PurePosixPath
 from typing import IO
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from nncli.data.sources.credentials import split_url, with_credentials
 from nncli.data.sources.remote import hugging_face, retries
@@ -53,7 +53,7 @@ class HttpFile(RemoteFile):
         """
         if hugging_face.is_url(url):
             hugging_face.file_url(url)
-        elif not (parts := split_url(url)) or not parts.hostname:
+        elif not (parts := split_url(url)) or not _has_server(parts):
             raise UsageError("the URL is not valid", location=Location(source=url))
         elif PATTERN.search(parts.path) or not PurePosixPath(parts.path).name or parts.path.endswith("/"):
             raise UsageError(
@@ -185,6 +185,13 @@ def _request(url: str) -> urllib.request.Request:
         headers["Authorization"] = _basic(*found)
     full = urlunsplit((scheme.lower(), host, path, query, ""))
     return urllib.request.Request(quote(full, safe=URL_CHARACTERS), headers=headers)
+
+
+def _has_server(url: SplitResult) -> bool:
+    try:
+        return bool(url.hostname) and url.port != 0
+    except ValueError:  # the port is no number, or too large
+        return False
 
 
 def _basic(user: str, password: str) -> str:

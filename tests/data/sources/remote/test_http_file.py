@@ -71,7 +71,9 @@ def test_a_folder_or_a_pattern_is_refused(site: Site, path: str) -> None:
         open_reader(as_source(site.url(path)))
 
 
-@pytest.mark.parametrize("url", ["http:///a.csv", "http://[::1/a.csv", "https://?a.csv"])
+@pytest.mark.parametrize(
+    "url", ["http:///a.csv", "http://[::1/a.csv", "https://?a.csv", "http://host:99999/a.csv", "http://host:x/a.csv"]
+)
 def test_a_url_without_a_server_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="not valid"):
         open_reader(as_source(url))
