@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,20 @@ LISTING = (
 
 
 @pytest.fixture(autouse=True)
-def environment(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def environment(site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """All stores are the site, and ask for the dates of objects."""
     site.headers["Last-Modified"] = "Wed, 01 Jan 2025 00:00:00 GMT"
+    account = tmp_path_factory.mktemp("google") / "account.json"
+    key = {
+        "gcs_base_url": site.url(""),
+        "disable_oauth": True,
+        "client_email": "",
+        "private_key": "",
+        "private_key_id": "",
+    }
+    account.write_text(json.dumps({**key, "gcs_base_url": site.url(""), "disable_oauth": True}))
     for name, value in {
+        "GOOGLE_SERVICE_ACCOUNT": str(account),
         "AWS_ENDPOINT_URL": site.url(""),
         "AWS_ACCESS_KEY_ID": "me",
         "AWS_SECRET_ACCESS_KEY": SECRET,
@@ -89,6 +100,7 @@ def test_a_url_that_the_client_would_change_is_refused(url: str) -> None:
     ("url", "path"),
     [
         ("s3://data/a b%20c.csv", "/data/a%20b%2520c.csv"),
+        ("gs://data/x/a.csv", "/data/x%2Fa.csv"),
         ("az://data/x/a.csv", "/data/x/a.csv"),
         ("abfs://data/x/a.csv", "/data/x/a.csv"),
     ],
