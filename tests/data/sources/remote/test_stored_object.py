@@ -100,7 +100,7 @@ def test_a_url_that_the_client_would_change_is_refused(url: str) -> None:
     ("url", "path"),
     [
         ("s3://data/a b%20c.csv", "/data/a%20b%2520c.csv"),
-        ("gs://data/x/a.csv", "/data/x%2Fa.csv"),
+        ("gs://data/x/a.csv", "/data/x%2Fa%2Ecsv"),
         ("az://data/x/a.csv", "/data/x/a.csv"),
         ("abfs://data/x/a.csv", "/data/x/a.csv"),
     ],
