@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -9,6 +10,9 @@ import polars as pl
 import pytest
 
 from nncli.data.sources.credentials import with_credentials
+from nncli.data.sources.database.catalog import tables_of
+from nncli.data.sources.database.writer import IfExists
+from nncli.data.sources.database.writers import writer_of
 from nncli.data.sources.output import open_output
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import DataError
@@ -17,8 +21,31 @@ from tests.services.servers import PASSWORD, Server, run_sql
 
 
 class ServerTests(WriterTests):
+    @abstractmethod
+    def end_connections(self, url: str) -> None:
+        """End the connections of nncli, as a restart of the server would."""
+
     def execute(self, url: str, *statements: str) -> None:
         run_sql(with_credentials(url), *statements)
+
+    @pytest.mark.parametrize("is_there", [False, True])
+    def test_a_connection_that_is_lost_half_way_changes_nothing(self, target: TableSource, is_there: bool) -> None:
+        rows = pl.DataFrame({"x": [1, 2]})
+        if is_there:
+            with open_output(target) as sink:
+                sink.write(rows)
+
+        def frames() -> Iterator[pl.DataFrame]:
+            yield rows
+            self.end_connections(target.path)
+            yield rows
+
+        with pytest.raises(DataError) as caught:
+            writer_of(target, IfExists.REPLACE).write(frames(), rows.schema)
+        assert PASSWORD not in str(caught.value)
+        assert [table.name for table in tables_of(target)] == ["answers"] * is_there
+        if is_there:
+            assert self.written(target) == [(1,), (2,)]
 
     def test_the_password_is_in_no_message(self, url: str) -> None:
         for path, table in ((url.replace("/shop", "/none"), "answers"), (url, "no_schema.answers\0")):
@@ -30,6 +57,9 @@ class ServerTests(WriterTests):
 
 class TestPostgresql(ServerTests):
     read_as: ClassVar = {"uint64": 2.0**63}
+
+    def end_connections(self, url: str) -> None:
+        self.execute(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'nncli'")
 
     @pytest.fixture
     def url(self, postgresql: Server) -> Iterator[str]:
@@ -56,6 +86,13 @@ class TestPostgresql(ServerTests):
 
 class TestMysql(ServerTests):
     read_as: ClassVar = {"boolean": 1, "time": 45_000.0}
+
+    def end_connections(self, url: str) -> None:
+        self.execute(
+            url,
+            "BEGIN NOT ATOMIC FOR c IN (SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() "
+            "AND user = CURRENT_USER() OR id <> CONNECTION_ID() AND db = DATABASE()) DO KILL c.id; END FOR; END",
+        )
 
     @pytest.fixture
     def url(self, mysql: Server) -> Iterator[str]:

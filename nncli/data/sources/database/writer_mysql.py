@@ -5,7 +5,7 @@ CREATE TABLE ends a transaction there. So a new table is filled under a temporar
 
 from __future__ import annotations
 
-import os
+import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -66,7 +66,7 @@ class MysqlWriter(DatabaseWriter):
                 self._insert(connection, self.sql_name, frames, schema)
                 connection.commit()
                 return
-            staging = self.quoted(f"nncli_rows_{os.getpid()}")
+            staging = self.quoted(f"nncli_rows_{secrets.token_hex(8)}")
             connection.query(f"{self.creation(staging, schema)} ENGINE = InnoDB DEFAULT CHARSET = utf8mb4")
             try:
                 connection.begin()
@@ -74,10 +74,17 @@ class MysqlWriter(DatabaseWriter):
                 connection.commit()
                 connection.query(f"RENAME TABLE {staging} TO {self.sql_name}")
             except BaseException:
-                with suppress(Exception):  # the connection may be lost
-                    connection.rollback()
-                    connection.query(f"DROP TABLE {staging}")
+                self._drop(staging, connection)
                 raise
+
+    def _drop(self, table: str, connection: PymysqlConnection[Any]) -> None:
+        """Remove a table; if the connection is lost, by another one. If the server is gone, an empty table stays."""
+        with suppress(Exception):
+            connection.rollback()
+            connection.query(f"DROP TABLE {table}")
+            return
+        with suppress(Exception), MysqlDatabase(self.address).open() as other:
+            other.query(f"DROP TABLE {table}")
 
     def _insert(
         self, connection: PymysqlConnection[Any], table: str, frames: Iterable[pl.DataFrame], schema: pl.Schema

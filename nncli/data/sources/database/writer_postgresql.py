@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import secrets
 from collections.abc import Iterable, Sequence
 
 import polars as pl
@@ -43,7 +43,7 @@ class PostgresqlWriter(DatabaseWriter):
     def write(self, frames: Iterable[pl.DataFrame], schema: pl.Schema) -> None:
         """Write all rows in one transaction, which also covers a new table."""
         self._check_names(list(schema))
-        staging = f"nncli_rows_{os.getpid()}"
+        staging = f"nncli_rows_{secrets.token_hex(8)}"
         with PostgresqlDatabase(self.address).open(["BEGIN"]) as connection, connection.translate_errors():
             for statement in self.preparation(schema):
                 connection.execute(statement)

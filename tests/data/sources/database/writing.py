@@ -13,6 +13,8 @@ import polars as pl
 import pytest
 
 from nncli.data.sources.database.catalog import tables_of
+from nncli.data.sources.database.writer import IfExists
+from nncli.data.sources.database.writers import writer_of
 from nncli.data.sources.output import check_output, open_output
 from nncli.data.sources.readers import read_table
 from nncli.data.sources.table_source import TableSource
@@ -86,6 +88,23 @@ class WriterTests(ABC):
             sink.write(ROWS)
             raise RuntimeError
         assert [table.name for table in _tables(target)] == []
+
+    @pytest.mark.parametrize("is_there", [False, True])
+    def test_an_interrupt_while_rows_are_written_changes_nothing(self, target: TableSource, is_there: bool) -> None:
+        self.execute(target.path, "CREATE TABLE origins (x INTEGER)")
+        if is_there:
+            _write(target, ROWS)
+        before = [table.name for table in tables_of(target)]
+
+        def frames() -> Iterator[pl.DataFrame]:
+            yield ROWS
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            writer_of(target, IfExists.REPLACE).write(frames(), ROWS.schema)
+        assert [table.name for table in tables_of(target)] == before
+        if is_there:
+            assert self.written(target) == [(1, "a"), (2, "ü")]
 
     def test_an_existing_table_is_kept_unless_its_rows_may_be_replaced_or_added_to(self, target: TableSource) -> None:
         with open_output(target) as sink:
