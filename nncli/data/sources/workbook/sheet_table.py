@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars
 
+from nncli.data.columns.parsing import MAX_EXACT_INTEGER
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.sources.workbook.cell_range import CellRange
 from nncli.data.sources.workbook.columns import SeriesBuilder
@@ -16,6 +17,7 @@ from nncli.data.sources.workbook.merged import check_merged, fill_merged
 from nncli.data.sources.workbook.table_layout import LayoutFinder, TableLayout
 from nncli.data.table import Table
 from nncli.errors import DataError, Location
+from nncli.text import join_quoted
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,13 @@ class SheetTable:
         )
         details: list[tuple[str, str | int]] = [("format", self.suffix.removeprefix(".")), ("sheet", self.sheet)]
         details.append(("header row", "none" if layout.header is None else grid.top + layout.header + 1))
-        return Table(frame, self.source, dialect=dialect, notes=(*layout.notes, *notes), details=tuple(details))
+        return Table(
+            frame,
+            self.source,
+            dialect=dialect,
+            notes=(*layout.notes, *notes, *_notes_on_digits(frame, self.source)),
+            details=tuple(details),
+        )
 
     def _check_values(self, grid: Grid, layout: TableLayout) -> None:
         """Raise a DataError for the first cell of the table with an error or a formula that was never computed."""
@@ -86,3 +94,18 @@ class SheetTable:
             location=place,
             hint="Open the workbook in a spreadsheet program and save it, which stores the values of its formulas.",
         )
+
+
+def _notes_on_digits(frame: polars.DataFrame, source: str) -> list[str]:
+    """A note about columns of whole numbers of so many digits that a workbook does not hold all of them."""
+    names = [
+        cells.name
+        for cells in frame
+        if cells.dtype == polars.Float64 and ((cells.abs() >= MAX_EXACT_INTEGER) & (cells == cells.floor())).any()
+    ]
+    if not names:
+        return []
+    return [
+        f"{source}: {join_quoted(names)}: whole numbers beyond 2^53 have lost their last digits in the workbook; "
+        "store ids as text"
+    ]

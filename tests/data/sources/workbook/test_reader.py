@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from nncli.data.dialect import CsvDialect
 from nncli.data.sources.open import open_reader
@@ -172,3 +175,58 @@ def test_an_invalid_range_is_refused(path: Path, cells: str) -> None:
 def test_what_selects_a_table_is_refused_where_there_is_only_one(source: TableSource) -> None:
     with pytest.raises(UsageError):
         open_reader(source)
+
+
+def test_whole_numbers_with_lost_digits_are_noted(path: Path) -> None:
+    write(path, [["id", "x"], [2**53 + 1, 1e300], [5, 2.5]])
+    (note,) = read(path).notes
+    assert "'id'" in note
+    write(path, [["id", "x"], [str(2**53 + 1), 2**53 - 1], ["5", 2]])
+    table = read(path)
+    assert table.notes == ()
+    assert table.frame.to_dict(as_series=False) == {"id": [str(2**53 + 1), "5"], "x": [2**53 - 1, 2]}
+
+
+letters = st.characters(codec="utf-8", exclude_categories=["C", "Z"], exclude_characters="=#\ufffe\uffff")
+cells = st.one_of(
+    st.none(),
+    st.integers(-(2**53) + 1, 2**53 - 1),
+    st.floats(-1e15, 1e15, allow_subnormal=False).map(lambda x: float(f"{x:.15g}")),
+    st.booleans(),
+    st.text(
+        st.characters(codec="utf-8", exclude_categories=["C", "Z"], exclude_characters="=#\ufffe\uffff"), min_size=1
+    ),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.tuples(cells, cells, st.integers(0, 9)), min_size=1, max_size=8))
+def test_every_cell_is_read_with_its_value(path: Path, rows: list[tuple[object, ...]]) -> None:
+    write(path, [["a", "b", "c"], *rows])
+    frame = read(path, cells=f"A1:C{len(rows) + 1}", missing=()).frame
+    for j, name in enumerate(("a", "b", "c")):
+        column = [row[j] for row in rows]
+        kinds = {
+            bool if isinstance(cell, bool) else str if isinstance(cell, str) else float
+            for cell in column
+            if cell is not None
+        }
+        found = frame[name].to_list()
+        if len(kinds) <= 1:
+            assert found == column
+            continue
+        for cell, text in zip(column, found, strict=True):
+            if isinstance(cell, bool):
+                assert text == str(cell).lower()
+            elif isinstance(cell, int | float):
+                assert float(text) == cell
+            else:
+                assert text == cell
+
+
+def test_without_the_library_the_extra_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(path, ROWS)
+    monkeypatch.setitem(sys.modules, "python_calamine", None)
+    with pytest.raises(UsageError) as caught:
+        read(path)
+    assert "nncli-train[excel]" in str(caught.value.hint)
