@@ -11,7 +11,7 @@ from nncli.data.encoders.invalid_cells import OnError
 from nncli.data.io.formats import Format
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.prediction.many_files.errors_file import write_errors_file
-from nncli.prediction.many_files.inputs import InputFile
+from nncli.prediction.many_files.input_file import InputFile
 from nncli.prediction.many_files.job import PredictionJob
 from nncli.prediction.many_files.notes import common_notes
 from nncli.prediction.many_files.results import FilesPrediction, FilesProgress, PredictedFile

@@ -54,9 +54,8 @@ def find_files(path: str) -> FoundFiles:
     return FoundFiles(folder, tuple(sorted(files, key=lambda file: file.parts)))
 
 
-def pattern_of(file: Path) -> str:
+def pattern_of(path: str) -> str:
     """A pattern that names one file, so that its folders such as year=2025 become columns, as for several files."""
-    path = str(file)
     return f"{glob.escape(path[:-1])}[{path[-1]}]"
 
 

@@ -5,46 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from nncli.data.io.formats import Format
 from nncli.data.io.streams import translate_os_errors
-from nncli.data.sources.open import open_reader
+from nncli.data.sources.open import STORE_SCHEMES, open_reader
 from nncli.data.sources.paths import find_files, pattern_of
+from nncli.data.sources.remote.listing import find_objects, names_several_objects
+from nncli.data.sources.remote.stored_object import StoredObject
+from nncli.data.sources.remote.stores import ObjectUrl
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import DataError, Location, UsageError
 from nncli.prediction.many_files.answer_name import answer_name
-from nncli.spec import NonNegativeInt, Spec
+from nncli.prediction.many_files.input_file import FileState, InputFile
 
 WITHOUT_IT = "To leave the file out, name the others by a pattern, such as '*.csv'."
 OTHER_FOLDER = "Name another folder with -o."
-
-
-class FileState(Spec):
-    """The size of a file and the time of its last change, which tell whether it has changed."""
-
-    size: NonNegativeInt
-    mtime_ns: int
-
-    @classmethod
-    def of(cls, path: str | Path) -> FileState:
-        """The state of an existing file."""
-        found = os.stat(path)  # noqa: PTH116
-        return cls(size=found.st_size, mtime_ns=found.st_mtime_ns)
-
-
-@dataclass(frozen=True)
-class InputFile:
-    """A file to predict: its path as the user wrote it, how it is read, its state, and the path of its answer.
-
-    `answer` is relative to the output folder.
-    """
-
-    name: str
-    source: TableSource
-    state: FileState
-    answer: str
 
 
 def input_files(sources: Sequence[TableSource], output: Path, format: Format | None) -> tuple[InputFile, ...]:  # noqa: A002
@@ -58,7 +34,8 @@ def input_files(sources: Sequence[TableSource], output: Path, format: Format | N
         UsageError: a source is not a local file, its format is unknown, two answers have the same name, or an answer
             would replace an input.
     """
-    found = {os.path.realpath(file.name): file for source in sources for file in _files_of(source, output, format)}
+    files = (file for source in sources for file in _files_of(source, output, format))
+    found = {os.path.realpath(file.name) if file.state.tag is None else file.name: file for file in files}
     by_answer: dict[str, InputFile] = {}
     for file in found.values():
         other = by_answer.setdefault(file.answer, file)
@@ -78,12 +55,33 @@ def input_files(sources: Sequence[TableSource], output: Path, format: Format | N
 
 
 def _files_of(source: TableSource, output: Path, format: Format | None) -> Iterator[InputFile]:  # noqa: A002
-    if source.local_path is None:
+    if source.scheme in STORE_SCHEMES:
+        yield from _objects_of(source, format)
+    elif source.local_path is None:
         raise UsageError(
-            "only files can be predicted into a folder",
+            "only files and objects of object stores can be predicted into a folder",
             location=Location(source="standard input" if source.is_standard_input else source.path),
             hint="Name a file with -o.",
         )
+    else:
+        yield from _local_files_of(source, output, format)
+
+
+def _objects_of(source: TableSource, format: Format | None) -> Iterator[InputFile]:  # noqa: A002
+    """The objects that a URL of an object store names."""
+    url = ObjectUrl.parse(source.path)
+    if not names_several_objects(url):
+        state = FileState.of_object(StoredObject(url).version())
+        yield _input_file(url.url, state, source, PurePath(url.key).name, format)
+        return
+    found = find_objects(url)
+    for key, version in zip(found.keys, found.versions, strict=True):
+        name = key.removeprefix(found.folder).lstrip("/")
+        yield _input_file(url.with_key(key), FileState.of_object(version), source, name, format)
+
+
+def _local_files_of(source: TableSource, output: Path, format: Format | None) -> Iterator[InputFile]:  # noqa: A002
+    """The local files that a path names, without those in an output folder inside the input folder."""
     found = find_files(source.path)
     answers = Path(os.path.realpath(output))
     in_answers = Path(os.path.realpath(found.folder)) in answers.parents
@@ -96,23 +94,28 @@ def _files_of(source: TableSource, output: Path, format: Format | None) -> Itera
                 "the answers would be among the inputs", location=Location(source=str(path)), hint=OTHER_FOLDER
             )
         inputs += 1
-        yield _input_file(path, source, path.relative_to(found.folder), format)
+        with translate_os_errors(path):
+            state = FileState.of(path)
+        yield _input_file(str(path), state, source, path.relative_to(found.folder).as_posix(), format)
     if not inputs:
         hint = "Name another folder as input, or as output with -o."
         raise DataError("all its files are in the output folder", location=Location(source=source.path), hint=hint)
 
 
-def _input_file(path: Path, given: TableSource, name: PurePath, format: Format | None) -> InputFile:  # noqa: A002
+def _input_file(
+    path: str,
+    state: FileState,
+    given: TableSource,
+    name: str,
+    format: Format | None,  # noqa: A002
+) -> InputFile:
     """The file at a path, with the options of the source that was given; `name` is what its answer is named after."""
-    with translate_os_errors(path):
-        state = FileState.of(path)
-    # Folders such as year=2025 become columns where a pattern is read.
-    source = given.model_copy(update={"path": pattern_of(path) if "=" in path.parent.name else str(path)})
-    reader = open_reader(given.model_copy(update={"path": str(path)}))
+    single = given.model_copy(update={"path": path})
+    reader = open_reader(single)
     if reader.is_read_once:
         raise UsageError(
             "a pipe or device cannot be predicted into a folder",
-            location=Location(source=str(path)),
+            location=Location(source=path),
             hint="Name a file with -o.",
         )
     try:
@@ -121,4 +124,7 @@ def _input_file(path: Path, given: TableSource, name: PurePath, format: Format |
     except UsageError as error:
         error.hint = " ".join(filter(None, (error.hint, WITHOUT_IT)))
         raise
-    return InputFile(str(path), source, state, answer_name(name, format).as_posix())
+    # Folders such as year=2025 become columns where a pattern is read.
+    has_keys = "=" in PurePath(path).parent.name
+    source = given.model_copy(update={"path": pattern_of(path)}) if has_keys else single
+    return InputFile(path, source, state, answer_name(PurePath(name), format).as_posix())

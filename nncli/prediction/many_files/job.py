@@ -18,7 +18,8 @@ from nncli.pipeline.parallel.executor import workers_for
 from nncli.pipeline.parallel.independent_tasks import MAX_LOSSES, IndependentTasks
 from nncli.pipeline.timing.estimate import WORTH_A_PROCESS
 from nncli.prediction.many_files.errors_file import part_of
-from nncli.prediction.many_files.inputs import InputFile, input_files
+from nncli.prediction.many_files.input_file import InputFile
+from nncli.prediction.many_files.inputs import input_files
 from nncli.prediction.many_files.record import AnswersRecord, new_record, options_of
 from nncli.prediction.many_files.task import FileOutcome, PredictionTask, load_model, predict_file
 from nncli.prediction.options import AnswerOptions, check_errors_option, check_options
@@ -151,7 +152,7 @@ class PredictionJob:
         return PredictionTask(
             run=str(self.run),
             checksum=self.checksum,
-            path=os.path.abspath(file.name) if is_remote else file.name,  # noqa: PTH100 - without `..`
+            path=os.path.abspath(file.name) if is_remote and file.state.tag is None else file.name,  # noqa: PTH100
             source=source.model_copy(update=source.relative_to(Path.cwd())) if is_remote else source,
             state=file.state,
             output=str(self.output / file.answer),

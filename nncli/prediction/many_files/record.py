@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import Location, UsageError
-from nncli.prediction.many_files.inputs import FileState, InputFile
+from nncli.prediction.many_files.input_file import FileState, InputFile
 from nncli.prediction.options import AnswerOptions
 from nncli.spec import Spec
 from nncli.text import join_quoted
@@ -22,7 +22,7 @@ FORCE = "Pass --force to predict them all again, or name another folder with -o.
 
 
 class FileRecord(Spec):
-    """One answer: the path of its input relative to the output folder, and the input's state.
+    """One answer: the path of its input relative to the output folder, or its URL, and the input's state.
 
     `replaces` is the state of an older file of the answer's name, which may be replaced.
     """
@@ -103,7 +103,8 @@ def new_record(
     done, unknown, changed = set(), [], []
     for file in files:
         path, before = output / file.answer, entries.get(file.answer)
-        entry = FileRecord(input=os.path.relpath(file.name, output), state=file.state)
+        place = os.path.relpath(file.name, output) if file.state.tag is None else file.name
+        entry = FileRecord(input=place, state=file.state)
         if not os.path.lexists(path):
             entries[file.answer] = entry
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 
 from nncli.data.io.formats import Format
@@ -11,7 +12,7 @@ from nncli.data.sources.table_source import TableSource
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location, NncliError, RunError, UsageError
 from nncli.pipeline.parallel.executor import shutdown_requested, task_lock
-from nncli.prediction.many_files.inputs import FileState
+from nncli.prediction.many_files.input_file import FileState
 from nncli.prediction.options import AnswerOptions
 from nncli.prediction.summary import PredictionSummary
 from nncli.prediction.to_file import predict_to_file
@@ -83,10 +84,13 @@ def _predict(model: AnyModel, task: PredictionTask) -> FileOutcome:
     notes: list[str] = []
     summaries: list[PredictionSummary] = []
 
+    chunks = count()
+
     def check() -> None:
         if shutdown_requested.is_set():
             raise LeavingError
-        if FileState.of(task.path) != task.state:
+        # An object was downloaded whole before its first chunk.
+        if (task.state.tag is None or next(chunks) == 0) and not task.state.is_present(task.path):
             raise DataError(
                 "the file changed while it was predicted",
                 location=Location(source=task.path),

@@ -70,7 +70,7 @@ def test_a_file_with_a_wildcard_in_its_name_is_itself(folder: Path) -> None:
 def test_a_pattern_can_name_one_file(folder: Path, name: str) -> None:
     Path(name).parent.mkdir(exist_ok=True)
     Path(name).touch()
-    pattern = pattern_of(Path(name))
+    pattern = pattern_of(name)
     assert names_several(pattern)
     assert find_files(pattern).files == (Path(name),)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nncli.data.sources.table_source import TableSource
-from nncli.prediction.many_files.inputs import FileState, InputFile
+from nncli.prediction.many_files.input_file import FileState, InputFile
 from nncli.prediction.many_files.job import is_quick
 
 MEGABYTE = 1 << 20

@@ -11,7 +11,7 @@ import pytest
 
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import UsageError
-from nncli.prediction.many_files.inputs import FileState, InputFile
+from nncli.prediction.many_files.input_file import FileState, InputFile
 from nncli.prediction.many_files.record import AnswersRecord, new_record
 from tests.assertions import raises
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nncli.data.sources.paths import HIDDEN
 from nncli.data.sources.remote.retries import retried
@@ -30,12 +30,28 @@ def names_several_objects(url: ObjectUrl) -> bool:
     return not url.key or url.key.endswith("/") or glob.has_magic(url.key)
 
 
+class ObjectVersion(NamedTuple):
+    """The size and the ETag of an object; the time of its last change if the store has no ETags."""
+
+    size: int
+    tag: str
+
+    @classmethod
+    def of(cls, found: ObjectMeta) -> ObjectVersion:
+        """The version of an object that was listed."""
+        return cls(found["size"], found["e_tag"] or found["last_modified"].isoformat())
+
+
 @dataclass(frozen=True)
 class FoundObjects:
-    """The keys of objects, in order; `folder` is the part of them without wildcards."""
+    """The keys of objects, in order; `folder` is the part of them without wildcards.
+
+    `versions` are the sizes and ETags of the objects.
+    """
 
     folder: str
     keys: tuple[str, ...]
+    versions: tuple[ObjectVersion, ...]
 
 
 def find_objects(url: ObjectUrl) -> FoundObjects:
@@ -51,15 +67,22 @@ def find_objects(url: ObjectUrl) -> FoundObjects:
     store = url.open_store()
     listed = retried(url.url, lambda: [*_objects(url, store, folder)])
     keys = sorted(_files(listed, folder), key=lambda key: key.split("/"))
+    chosen = _chosen(url, keys, pattern, fixed)
+    versions = {found["path"]: ObjectVersion.of(found) for found in listed}
+    return FoundObjects(folder, tuple(chosen), tuple(versions[key] for key in chosen))
+
+
+def _chosen(url: ObjectUrl, keys: Sequence[str], pattern: Sequence[str], fixed: int) -> list[str]:
+    """The keys in a folder, if no part of the pattern has wildcards, or those that match."""
     if fixed == len(pattern):
         chosen = [key for key in keys if _is_visible(key, [], fixed)]
         if not chosen:
             hint = "Name another folder. Names that begin with . or _ do not count."
             raise DataError("there is no object in the folder", location=Location(source=url.url), hint=hint)
-        return FoundObjects(folder, tuple(chosen))
+        return chosen
     if url.key in keys:  # the name of an object, with characters of a pattern
-        return FoundObjects(folder, (url.key,))
-    return FoundObjects(folder, tuple(_matching(url, keys, pattern, fixed)))
+        return [url.key]
+    return _matching(url, keys, pattern, fixed)
 
 
 def _objects(url: ObjectUrl, store: ObjectStore, folder: str) -> Iterator[ObjectMeta]:

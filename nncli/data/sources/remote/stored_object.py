@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from nncli.data.sources.remote.listing import ObjectVersion
 from nncli.data.sources.remote.remote_file import RangeError, RemoteFile, Response, TransientError
+from nncli.data.sources.remote.retries import retried
 from nncli.data.sources.remote.stores import ObjectUrl, translated_errors
 from nncli.errors import DataError, Location
 from nncli.text import closest_file, quote
 
 if TYPE_CHECKING:
-    from obstore import GetOptions
+    from obstore import GetOptions, ObjectMeta
     from obstore.store import ObjectStore
 
 CHUNK = 1 << 20
@@ -46,6 +48,25 @@ class StoredObject(RemoteFile):
             response = self._response(store, {})
         yield response
 
+    def version(self) -> ObjectVersion:
+        """The present version of the object.
+
+        Raises:
+            DataError: there is no such object, or the store cannot be reached.
+        """
+        import obstore
+
+        store = self.url.open_store()
+
+        def head() -> ObjectMeta:
+            try:
+                with translated_errors(self.url):
+                    return obstore.head(store, self.url.key)
+            except FileNotFoundError:
+                raise self._not_found(store) from None
+
+        return ObjectVersion.of(retried(self.name, head))
+
     def _response(self, store: ObjectStore, options: GetOptions) -> Response:
         import obstore
 
@@ -55,9 +76,7 @@ class StoredObject(RemoteFile):
                 meta, start = result.meta, result.range[0]
                 stream = result.stream(min_chunk_size=CHUNK)
         except FileNotFoundError:
-            raise DataError(
-                "there is no such object", location=Location(source=self.name), hint=self._near_name(store)
-            ) from None
+            raise self._not_found(store) from None
         etag = meta["e_tag"]
         version = etag if etag and not etag.startswith("W/") else None
         return Response(start, meta["size"], version, self._chunks(stream))
@@ -69,6 +88,9 @@ class StoredObject(RemoteFile):
             if not chunk:
                 return
             yield chunk
+
+    def _not_found(self, store: ObjectStore) -> DataError:
+        return DataError("there is no such object", location=Location(source=self.name), hint=self._near_name(store))
 
     def _near_name(self, store: ObjectStore) -> str:
         """The hint for a missing object: that it is a folder, or the closest name beside it, if that may be listed."""
