@@ -136,6 +136,11 @@ def read_data(model: AnyModel, data: TableLocation | Frame) -> Table:
         return table_of(model, data)
     source = as_source(data)
     with log_duration(f"reading {source.path}") as log:
-        table = read_table(source, missing_values=model.spec.missing_values, training_dialect=model.spec.dialect)
+        table = read_table(
+            source,
+            missing_values=model.spec.missing_values,
+            training_dialect=model.spec.dialect,
+            keys=model.names,
+        )
         log.details.append(f"{len(table):,} rows, {len(table.names):,} columns")
     return table

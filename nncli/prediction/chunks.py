@@ -61,6 +61,7 @@ def predict_chunks(
         missing_values=spec.missing_values,
         training_dialect=spec.dialect,
         numbers=model.numeric.difference(keep),
+        keys=model.names,
         block_bytes=block_bytes(model),
     )
     if open_reader(as_source(location), format).is_read_once:

@@ -50,7 +50,8 @@ class ReadOptions:
     what `dialect` leaves open. `class_ids` are columns that stay text as long as they may hold ids of classes.
     A table has at most `rows` rows; None: as many as the format yields at a time. Text is parsed in blocks of
     `block_bytes`, the first of `first_bytes`. With a `limit`, only so many first rows are of use; a source may yield
-    more.
+    more. `first_file` is known where the file is one of several, and not the first.
+    `keys` are columns that a model needs: folders of a single file are columns only if they are among these.
     """
 
     dialect: CsvDialect = ANY_DIALECT
@@ -63,6 +64,7 @@ class ReadOptions:
     first_bytes: int | None = None
     first_file: FirstFile | None = None
     limit: int | None = None
+    keys: frozenset[str] = frozenset()
 
     @property
     def fallback_encoding(self) -> str:

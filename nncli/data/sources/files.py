@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import PurePosixPath
@@ -21,8 +21,8 @@ from nncli.data.sources.file import FileReader, open_file
 from nncli.data.sources.file_columns import FileColumns
 from nncli.data.sources.files_reading import FilesReading
 from nncli.data.sources.parts import Part, parts_of
-from nncli.data.sources.paths import find_files
-from nncli.data.sources.reader import Checksum, FileChecksum, TableReader
+from nncli.data.sources.paths import find_files, names_several
+from nncli.data.sources.reader import Checksum, FileChecksum, TableChoice, TableReader
 from nncli.data.sources.zip_file import ZipReader
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, UsageError
@@ -31,13 +31,17 @@ from nncli.text import quote
 
 @dataclass(frozen=True)
 class FilesReader(TableReader):
-    """Reads several files as one table. `sheet` and `cells` say which table, if the files are workbooks."""
+    """Reads several files as one table. `sheet` and `cells` say which table, if the files are workbooks.
+
+    `is_named`: the path is that of a single file, of which folders are columns only if a model needs them.
+    """
 
     path: str
     parts: tuple[Part, ...]
     given: Format | None = None
     sheet: str | int | None = None
     cells: str | None = None
+    is_named: bool = False
 
     @classmethod
     def of(
@@ -51,14 +55,15 @@ class FilesReader(TableReader):
         """
         found = find_files(path)
         files = (InputFile(file, str(file)) for file in found.files)
-        reader = cls(path, parts_of(files, PurePosixPath(found.folder.as_posix())), given, sheet, cells)
+        parts = parts_of(files, PurePosixPath(found.folder.as_posix()))
+        reader = cls(path, parts, given, sheet, cells, is_named=not names_several(path))
         reader.check_formats()
         return reader
 
     @property
     def name(self) -> str:
-        """The folder or the pattern, as the user gave it."""
-        return self.path
+        """The folder or the pattern, as the user gave it; the file, if it is only one."""
+        return self.path if self.has_several_files else self.parts[0].file.name
 
     @property
     def is_columnar(self) -> bool:
@@ -67,8 +72,12 @@ class FilesReader(TableReader):
 
     @property
     def has_several_files(self) -> bool:
-        """True: rows are numbered within each file."""
-        return True
+        """Whether there are several, so that rows are numbered within each file."""
+        return len(self.parts) > 1
+
+    def choice(self) -> TableChoice | None:
+        """The sheets of the first file, if it is a workbook with several tables and none is named."""
+        return self._open(self.parts[0]).choice()
 
     def check_formats(self) -> None:
         """Raise a UsageError if a file is no table, or the files are of several formats."""
@@ -95,24 +104,29 @@ class FilesReader(TableReader):
         Raises:
             DataError: the columns of a file differ from those of the first one; or as the reader of the format.
         """
-        reading = FilesReading(self.path, FileColumns.of(self.parts, options.missing_values), options)
-        reading.are_typed = self._add_schemas(reading.columns)
-        for part, tables in self._open_each(reading):
+        parts = self.parts
+        if self.is_named:
+            wanted = {key: value for key, value in parts[0].keys.items() if key in options.keys}
+            parts = (replace(parts[0], keys=wanted),)
+        reading = FilesReading(self.name, FileColumns.of(parts, options.missing_values), options)
+        reading.is_one_file = not self.has_several_files
+        reading.are_typed = self._add_schemas(reading.columns, parts)
+        for part, tables in self._open_each(reading, parts):
             yield from reading.tables_of(part, tables)
         yield from reading.rest()
 
-    def _add_schemas(self, columns: FileColumns) -> bool:
+    def _add_schemas(self, columns: FileColumns, parts: Sequence[Part]) -> bool:
         """Whether all files store the types of their columns, which are then those of the table."""
-        for part in self.parts:
+        for part in parts:
             schema = self._open(part).schema()
             if schema is None:
                 return False
             columns.add_file(part, schema)
         return True
 
-    def _open_each(self, reading: FilesReading) -> Iterator[tuple[Part, Iterator[Table]]]:
+    def _open_each(self, reading: FilesReading, parts: Sequence[Part]) -> Iterator[tuple[Part, Iterator[Table]]]:
         """Yield each file with its tables. The first is opened alone: how the others are read depends on it."""
-        first, *others = self.parts
+        first, *others = parts
         yield first, self._open(first).read(reading.options)
         yield from prefetch_map(iter(others), partial(self._begin, reading), 1)
 

@@ -33,6 +33,7 @@ class FilesReading:
     columns: FileColumns
     options: ReadOptions
     are_typed: bool = False
+    is_one_file: bool = False
     next_row: int = 1
     dialect: CsvDialect | None = None
     numbers: set[str] | None = None
@@ -54,7 +55,8 @@ class FilesReading:
         Raises:
             DataError: the columns or the dialect of the file are others than those of the first one.
         """
-        begin, origins = self.next_row, RowOrigins((part.file.name,), (self.next_row,))
+        begin = self.next_row
+        origins = None if self.is_one_file else RowOrigins((part.file.name,), (begin,))
         for table in tables:
             if self.dialect is None:
                 self.dialect, self.details = table.dialect, table.details

@@ -13,6 +13,7 @@ from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
 from nncli.data.sources.file import open_file
 from nncli.data.sources.files import FilesReader
 from nncli.data.sources.local_copies import copy_of
+from nncli.data.sources.parts import keys_of
 from nncli.data.sources.paths import names_several
 from nncli.data.sources.reader import TableReader
 from nncli.data.sources.table_source import TableSource
@@ -52,7 +53,7 @@ def open_original(source: TableSource, format: Format | None = None) -> TableRea
             location=Location(source=source.path),
             hint=f"Did you mean {near}://?" if near else None,
         )
-    if not source.is_standard_input and names_several(source.path):
+    if not source.is_standard_input and (names_several(source.path) or _has_keys(source.path)):
         return FilesReader.of(source.path, format, source.sheet, source.range)
     return _open_file(InputFile.of(None if source.is_standard_input else Path(source.path)), source, format)
 
@@ -65,6 +66,11 @@ def _open_file(file: InputFile, source: TableSource, format: Format | None) -> T
 def is_workbook(source: TableSource) -> bool:
     """Whether the name of the source is that of a workbook."""
     return not source.is_standard_input and path_of(source.path).suffix.lower() in SPREADSHEETS
+
+
+def _has_keys(path: str) -> bool:
+    """Whether a file is in a folder such as year=2025, which a model may need as a column."""
+    return bool(keys_of(Path(path))) and Path(path).is_file()
 
 
 def _check_selection(source: TableSource) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 from urllib.parse import unquote
 
 import polars
@@ -39,7 +39,7 @@ def parts_of(files: Iterable[InputFile], folder: PurePosixPath) -> tuple[Part, .
     for file in files:
         path = PurePosixPath(file.name.replace("\\", "/"))
         label = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.as_posix()
-        parts.append(Part(file, label, _keys(path.parts[:-1])))
+        parts.append(Part(file, label, keys_of(path)))
     first = parts[0]
     for part in parts:
         if part.keys.keys() != first.keys.keys():
@@ -55,10 +55,10 @@ def _columns(part: Part) -> str:
     return f"the column{'s' * (len(part.keys) > 1)} {join_quoted(part.keys)}" if part.keys else "no column"
 
 
-def _keys(folders: Sequence[str]) -> dict[str, str | None]:
-    """The keys and values of the last folders whose names are key=value."""
+def keys_of(file: PurePath) -> dict[str, str | None]:
+    """The keys and values of the folders that a file is directly in, if their names are key=value."""
     keys: dict[str, str | None] = {}
-    for name in reversed(folders):
+    for name in reversed(file.parts[:-1]):
         key, equals, value = name.partition("=")
         if not (key and equals) or unquote(key) in keys:
             break

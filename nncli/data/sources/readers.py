@@ -32,18 +32,21 @@ def read_table(
     missing_values: Sequence[str] = (),
     dialect: CsvDialect = ANY_DIALECT,
     training_dialect: CsvDialect | None = None,
+    keys: Collection[str] = (),
 ) -> Table:
     """Read the whole table at `location` (None: standard input), which may have no rows.
 
     The columns of JSON lines are all keys in the order they first appear. `dialect` is what the user configured;
-    `training_dialect` is that of the table a model was trained on, and decides what `dialect` leaves open.
+    `training_dialect` is that of the table a model was trained on, and decides what `dialect` leaves open. For
+    `keys` see ReadOptions.
 
     Raises:
         DataError: the file cannot be read, or is not a table.
         UsageError: `format` is None and the file name does not tell the format.
     """
     reader = open_reader(as_source(location), format)
-    tables = list(read_pieces(reader, ReadOptions(dialect, training_dialect, tuple(missing_values))))
+    options = ReadOptions(dialect, training_dialect, tuple(missing_values), keys=frozenset(keys))
+    tables = list(read_pieces(reader, options))
     if len(tables) == 1:
         return tables[0]
     frame = polars.concat([table.frame for table in tables], how="vertical_relaxed")
@@ -59,6 +62,7 @@ def read_chunks(
     dialect: CsvDialect = ANY_DIALECT,
     training_dialect: CsvDialect | None = None,
     numbers: Collection[str] = (),
+    keys: Collection[str] = (),
     rows: int = CHUNK_ROWS,
     block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[Table]:
@@ -78,6 +82,7 @@ def read_chunks(
         training_dialect,
         tuple(missing_values),
         numbers=NumericColumns.only(numbers),
+        keys=frozenset(keys),
         rows=rows,
         block_bytes=block_bytes,
     )

@@ -230,3 +230,12 @@ def test_copies_with_other_names_are_read_and_the_reader_can_be_sent(tmp_path: P
     tables = [*reader.read(ReadOptions())]
     assert pl.concat([table.frame for table in tables]).equals(FRAME.with_columns(k=pl.Series([0, 0, 1, 1])))
     assert tables[1].location(row=0).source == "s3://b/1.parquet"
+
+
+def test_one_file_in_a_folder_of_a_key_has_the_column_only_if_a_model_needs_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "year=2025" / "month=1", FRAME) / "0.parquet"
+    assert read_table(path).frame.equals(FRAME)
+    table = read_table(path, keys=["year", "x"])
+    assert table.frame.equals(FRAME.with_columns(year=pl.lit(2025, pl.Int64)))
+    assert (table.source, table.origins) == (str(path), None)
+    assert read_table(path.with_name("*.parquet")).frame.columns == ["x", "s", "year", "month"]
