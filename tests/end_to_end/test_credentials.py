@@ -42,7 +42,7 @@ def test_a_training_from_a_url_with_secrets_records_and_prints_none(site: Site, 
     options = ["--target", "species", "--set", "epochs=2", "--set", "members=2", "-v"]
     for words in (
         ["train", url, *options, "-o", "run", "--report"],
-        ["train", url, *options, "-o", "lines", "--json"],
+        ["train", url, *options, "--set", "members=1", "-o", "lines", "--json"],
         ["init", url, "--target", "species", "-o", "config.yaml"],
         ["init", url, "--target", "species", "--json"],
         ["check", url, "--target", "species"],
