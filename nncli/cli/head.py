@@ -107,11 +107,13 @@ def _detail(value: str | int) -> str:
 
 def _lines(found: TableHead) -> tuple[list[list[str]], list[int]]:
     """The table of the columns, and the positions of what may be left out of it: later rows first, then types."""
+    from nncli.commands.head import shortest
+
     is_typed = any(column.type != "String" for column in found.columns)
     fixed = ["column", "kind", *(["type"] if is_typed else []), "missing"]
     titles = [*fixed, *(f"row {i}" for i in range(1, found.frame.height + 1))]
     lines = [titles]
-    for column, cells in zip(found.columns, found.frame.get_columns(), strict=True):
+    for column, cells in zip(found.columns, shortest(found.frame).get_columns(), strict=True):
         lines.append(
             [
                 _shown(column.name, 10**6),

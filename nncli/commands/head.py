@@ -98,7 +98,7 @@ class TableHead:
                 }
                 for column in self.columns
             ],
-            "first_rows": [[_json_value(value) for value in row] for row in self.frame.rows()],
+            "first_rows": [[_json_value(value) for value in row] for row in shortest(self.frame).rows()],
             "choice": None if self.choice is None else {"kind": self.choice.kind, "names": list(self.choice.names)},
             "findings": [finding.as_json for finding in self.findings],
         }
@@ -203,6 +203,11 @@ def _refused(profiles: Sequence[ColumnProfile]) -> list[Finding]:
         for profile in profiles
         if profile.error is not None
     ]
+
+
+def shortest(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with the numbers of single precision as the doubles of the fewest digits: 0.1, not 0.10000000149."""
+    return frame.with_columns(pl.col(pl.Float32).cast(pl.String).cast(pl.Float64))
 
 
 def cell_text(value: object) -> str:

@@ -63,6 +63,13 @@ def test_typed_columns_keep_their_type_and_what_a_training_refuses_says_why(tmp_
     assert found.json()["first_rows"][0][:2] == [1.5, [1]]
 
 
+def test_numbers_of_single_precision_have_the_fewest_digits(tmp_path: Path) -> None:
+    pl.DataFrame({"x": pl.Series([0.1, None], dtype=pl.Float32)}).write_parquet(tmp_path / "t.parquet")
+    found = head(tmp_path / "t.parquet")
+    assert found.frame["x"].dtype == pl.Float32
+    assert found.json()["first_rows"] == [[0.1], [None]]
+
+
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 def test_only_the_first_rows_are_read_of_a_large_table(
     tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
