@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from nncli.data.sources.database.arrow_batches import frames_of
+from nncli.data.sources.database.arrow_batches import ArrowStreamError, frames_of
 from nncli.data.sources.database.database import (
     Connection,
     Database,
@@ -125,11 +125,10 @@ def _expression(type_name: str) -> str:
 def translate_errors(url: str) -> Iterator[None]:
     """Translate errors of DuckDB to DataErrors; a DatabaseConnectionError if another program writes the file."""
     import duckdb
-    from nanoarrow._utils import NanoarrowException
 
     try:
         yield
-    except (duckdb.Error, NanoarrowException) as error:
+    except (duckdb.Error, ArrowStreamError) as error:
         reraise_out_of_memory(error)
         location, text = Location(source=url), " ".join(str(error).split())
         if "lock on file" in text:
@@ -140,5 +139,4 @@ def translate_errors(url: str) -> Iterator[None]:
             ) from None
         if "not a valid DuckDB database file" in text:
             raise DataError("this is not a DuckDB database", location=location) from None
-        reason = text.removeprefix("ArrowArrayStream::get_next() failed (5): ")
-        raise DataError(f"DuckDB reports an error: {reason}", location=location) from None
+        raise DataError(f"DuckDB reports an error: {text}", location=location) from None

@@ -180,7 +180,7 @@ class MysqlConnection(Connection):
                     yield self._frame(columns, rows, first_row)
                     first_row += max(len(rows), 1)
             finally:
-                cursor.connection = None  # or it would receive the remaining rows before it closes
+                _abandon(cursor)
 
     def _frame(self, columns: Sequence[MysqlColumn], rows: Sequence[Sequence[Any]], first_row: int) -> pl.DataFrame:
         cells = zip(*rows, strict=True) if rows else [() for _ in columns]
@@ -197,6 +197,13 @@ class MysqlConnection(Connection):
                 ) from None
         decimals = [column.name for column in columns if column.kind == "decimal"]
         return plain_columns(pl.DataFrame(series), self.address.url, first_row, decimals)
+
+
+def _abandon(cursor: SSCursor) -> None:
+    """Let go of a cursor, which would receive the remaining rows before it closes."""
+    if cursor._result is not None:
+        cursor._result.unbuffered_active = False
+    cursor.connection = None
 
 
 @contextmanager

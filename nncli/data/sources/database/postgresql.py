@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import polars as pl
 
 from nncli.data.sources.database.address import DatabaseAddress
-from nncli.data.sources.database.arrow_batches import frames_of
+from nncli.data.sources.database.arrow_batches import ArrowStreamError, frames_of
 from nncli.data.sources.database.database import (
     Connection,
     Database,
@@ -170,11 +170,10 @@ class PostgresqlConnection(Connection):
     def translate_errors(self) -> Iterator[None]:
         """Translate errors of a statement to DataErrors; a DatabaseConnectionError if the connection was lost."""
         import adbc_driver_manager
-        from nanoarrow._utils import NanoarrowException
 
         try:
             yield
-        except (adbc_driver_manager.Error, NanoarrowException) as error:
+        except (adbc_driver_manager.Error, ArrowStreamError) as error:
             reraise_out_of_memory(error)
             reason, location = self.address.without_secrets(reason_of(str(error))), Location(source=self.address.url)
             try:

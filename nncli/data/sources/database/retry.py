@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
+from time import sleep
 from typing import TypeVar
 
 from nncli.data.sources.database.database import DatabaseConnectionError
@@ -28,5 +28,5 @@ def with_retries(attempt: Callable[[], T]) -> T:
             return attempt()
         except DatabaseConnectionError as error:
             logger.info("%s; next try in %g s", error.message, seconds)
-            time.sleep(seconds)
+            sleep(seconds)
     return attempt()

@@ -156,6 +156,6 @@ def test_a_file_that_another_program_writes_is_tried_again(tmp_path: Path, monke
             if len(waits) == 2:
                 writer.communicate("\n")
 
-        monkeypatch.setattr("nncli.data.sources.database.retry.time.sleep", sleep)
+        monkeypatch.setattr("nncli.data.sources.database.retry.sleep", sleep)
         assert read_table(TableSource(path=url, table="t")).frame.rows() == [(1,)]
     assert len(waits) == 2

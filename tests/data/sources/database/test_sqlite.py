@@ -154,7 +154,7 @@ def test_a_locked_file_is_tried_again(tmp_path: Path, monkeypatch: pytest.Monkey
         if len(waits) == 2:
             writer.execute("COMMIT")
 
-    monkeypatch.setattr("nncli.data.sources.database.retry.time.sleep", sleep)
+    monkeypatch.setattr("nncli.data.sources.database.retry.sleep", sleep)
     monkeypatch.setattr("nncli.data.sources.database.sqlite.BUSY_SECONDS", 0.0)
     assert read_table(TableSource(path=url, table="t")).frame.rows() == [(1,)]
     assert len(waits) == 2
