@@ -14,6 +14,7 @@ from nncli.data.io.streams import digest, open_input, to_temporary_file
 from nncli.data.sources.reader import Checksum, TableReader, with_format
 from nncli.data.sources.zip_file import ZIP_MAGIC, ZipReader
 from nncli.data.table import Table
+from nncli.errors import Location, UsageError
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,23 @@ def open_file(
     sheet: str | int | None = None,
     cells: str | None = None,
 ) -> TableReader:
-    """The reader of a file, which its name tells; `sheet` and `cells` say which table of a workbook is meant."""
+    """The reader of a file, which its name tells; `sheet` and `cells` say which table of a workbook is meant.
+
+    Raises:
+        UsageError: they are given, and the file is no workbook.
+    """
     suffix = "" if file.pure_path is None else file.pure_path.suffix.lower()
     if given is None and suffix in SPREADSHEETS:
         from nncli.data.sources.workbook.reader import WorkbookReader
 
         return WorkbookReader(file, sheet, cells)
+    for key, value in (("sheet", sheet), ("range", cells)):
+        if value is not None:
+            raise selection_error(key, file.name)
     return ZipReader(file, given) if suffix == ZIP and not file.is_stream else FileReader(file, given)
+
+
+def selection_error(key: str, source: str) -> UsageError:
+    """The error of a key that selects a table of a source of another kind."""
+    kind = "workbooks" if key in ("sheet", "range") else "databases"
+    return UsageError(f"{key} is for {kind}", location=Location(source=source), hint=f"Leave out {key}.")

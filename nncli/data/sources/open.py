@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nncli.data.io.formats import SPREADSHEETS, Format
-from nncli.data.io.input_file import InputFile, path_of
+from nncli.data.io.formats import Format
+from nncli.data.io.input_file import InputFile
 from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
-from nncli.data.sources.file import open_file
+from nncli.data.sources.file import open_file, selection_error
 from nncli.data.sources.files import FilesReader
 from nncli.data.sources.local_copies import copy_of
 from nncli.data.sources.parts import keys_of
@@ -63,25 +63,17 @@ def _open_file(file: InputFile, source: TableSource, format: Format | None) -> T
     return open_file(file, format, source.sheet, source.range)
 
 
-def is_workbook(source: TableSource) -> bool:
-    """Whether the name of the source is that of a workbook."""
-    return not source.is_standard_input and path_of(source.path).suffix.lower() in SPREADSHEETS
-
-
 def _has_keys(path: str) -> bool:
     """Whether a file is in a folder such as year=2025, which a model may need as a column."""
     return bool(keys_of(Path(path))) and Path(path).is_file()
 
 
 def _check_selection(source: TableSource) -> None:
-    """Raise a UsageError if the source selects a sheet of what is no workbook, or a table of what is no database."""
-    selections = [("sheet", "workbooks", is_workbook(source)), ("range", "workbooks", is_workbook(source))]
+    """Raise a UsageError if the source selects a sheet of a database, or a table of what is none.
+
+    `open_file` checks that only workbooks have sheets: a folder may hold some.
+    """
     is_database = source.scheme in DATABASE_SCHEMES
-    selections += [("table", "databases", is_database), ("query", "databases", is_database)]
-    for key, kind, is_possible in selections:
-        if getattr(source, key) is not None and not is_possible:
-            raise UsageError(
-                f"{key} is for {kind}, which this is not",
-                location=Location(source=source.path),
-                hint=f"Leave out {key}.",
-            )
+    for key in ("sheet", "range") if is_database else ("table", "query"):
+        if getattr(source, key) is not None:
+            raise selection_error(key, source.path)

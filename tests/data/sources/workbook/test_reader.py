@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nncli.data.dialect import CsvDialect
+from nncli.data.io.read_options import ReadOptions
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import DataError, UsageError
@@ -230,3 +231,16 @@ def test_without_the_library_the_extra_is_named(path: Path, monkeypatch: pytest.
     with pytest.raises(UsageError) as caught:
         read(path)
     assert "nncli-train[excel]" in str(caught.value.hint)
+
+
+def test_a_folder_of_workbooks_has_sheets_and_one_of_other_files_has_none(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a", "b"):
+        write(tmp_path / "in" / f"{name}.xlsx", {"May": ROWS, "June": ROWS[:2]})
+    tables = list(open_reader(TableSource(path=str(tmp_path / "in"), sheet="June")).read(ReadOptions()))
+    assert sum(map(len, tables)) == 2
+    (tmp_path / "out").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "out" / f"{name}.csv").write_text("a\n1\n")
+    with pytest.raises(UsageError, match="for workbooks"):
+        list(open_reader(TableSource(path=str(tmp_path / "out"), sheet="June")).read(ReadOptions()))
