@@ -56,7 +56,7 @@ class ServerTests(WriterTests):
 
 
 class TestPostgresql(ServerTests):
-    read_as: ClassVar = {"uint64": 2.0**63}
+    read_as: ClassVar = {"uint64": 2.0**63, "int128": 2.0**70}
 
     def end_connections(self, url: str) -> None:
         self.execute(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'nncli'")
@@ -85,7 +85,7 @@ class TestPostgresql(ServerTests):
 
 
 class TestMysql(ServerTests):
-    read_as: ClassVar = {"boolean": 1, "time": 45_000.0}
+    read_as: ClassVar = {"boolean": 1, "time": 45_000.0, "int128": 2.0**70}
 
     def end_connections(self, url: str) -> None:
         self.execute(

@@ -10,7 +10,7 @@ import polars as pl
 from nncli.data.sources.database.database import DatabaseColumn
 from nncli.data.sources.database.postgresql import PostgresqlConnection, PostgresqlDatabase
 from nncli.data.sources.database.writer import DatabaseWriter
-from nncli.data.sources.database.writer_types import ACCEPTED, TypeNames, matches
+from nncli.data.sources.database.writer_types import ACCEPTED, WIDE_INTEGERS, TypeNames, matches
 from nncli.errors import DataError, Location
 
 TYPES = TypeNames(
@@ -26,8 +26,6 @@ TYPES = TypeNames(
     zoned="timestamp with time zone",
     decimal="numeric({precision}, {scale})",
 )
-WIDE = (pl.UInt64, pl.Int128, pl.UInt128)
-"""Integers that PostgreSQL has only as numeric; they are sent as text."""
 MAX_NAME = 63
 """Bytes of a name; PostgreSQL cuts off the rest."""
 
@@ -70,7 +68,7 @@ class PostgresqlWriter(DatabaseWriter):
         column = next((c for c in self._existing_columns if c.name == name), None)
         if column is not None and not any(matches(form, column.type) for form, _ in ACCEPTED):
             return f"{quoted}::{column.type}"
-        return f"{quoted}::numeric" if isinstance(dtype, WIDE) else quoted
+        return f"{quoted}::numeric" if isinstance(dtype, WIDE_INTEGERS) else quoted
 
     @property
     def _existing_columns(self) -> tuple[DatabaseColumn, ...]:
@@ -100,7 +98,7 @@ def _plain(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _plain_column(cells: pl.Series) -> pl.Series:
     dtype = cells.dtype
-    if isinstance(dtype, pl.Categorical | pl.Enum | pl.Null | pl.UInt64 | pl.Int128 | pl.UInt128):
+    if isinstance(dtype, (pl.Categorical, pl.Enum, pl.Null, *WIDE_INTEGERS)):  # PostgreSQL has numeric alone for these
         return cells.cast(pl.String)
     if isinstance(dtype, pl.Datetime):
         return cells.dt.cast_time_unit("us")

@@ -14,7 +14,6 @@ from pathlib import Path
 import polars as pl
 
 from nncli.data.io.sinks import ColumnCheck, Sink, translate_write_errors
-from nncli.data.sources.database.address import DatabaseKind
 from nncli.data.sources.database.writer import DatabaseWriter, IfExists
 from nncli.data.sources.database.writer_types import check_writable, fitted
 from nncli.data.sources.database.writers import writer_of
@@ -84,8 +83,7 @@ class DatabaseSink:
         is_first = self.columns.begin(frame)
         check_writable(frame, self.writer.name)
         if (table := self.writer.existing) is not None:
-            is_loose = self.writer.address.kind is DatabaseKind.SQLITE
-            frame = fitted(frame, table, self.writer.name, is_loose=is_loose)
+            frame = fitted(frame, table, self.writer.name, self.writer.address.kind)
         with translate_write_errors(frame, self.writer.name):
             self.empty = frame.clear() if is_first else pl.concat([self.empty, frame.clear()], how="vertical_relaxed")
         if frame.height or is_first:

@@ -11,12 +11,12 @@ import polars as pl
 from nncli.data.sources.database.files import new_file_removed_on_error
 from nncli.data.sources.database.sqlite import BUSY_SECONDS, translate_errors
 from nncli.data.sources.database.writer import DatabaseWriter
-from nncli.data.sources.database.writer_types import TypeNames
+from nncli.data.sources.database.writer_types import WIDE_INTEGERS, TypeNames
 
 TYPES = TypeNames(
     {
         **dict.fromkeys((pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32), "INTEGER"),
-        **dict.fromkeys((pl.UInt64, pl.Int128, pl.UInt128), "TEXT"),  # beyond the integers of SQLite
+        **dict.fromkeys(WIDE_INTEGERS, "TEXT"),  # beyond the integers of SQLite
         **dict.fromkeys((pl.Float32, pl.Float64, pl.Duration), "REAL"),
         **dict.fromkeys((pl.String, pl.Categorical, pl.Enum, pl.Null, pl.Date, pl.Datetime, pl.Time), "TEXT"),
         pl.Boolean: "BOOLEAN",
@@ -64,6 +64,6 @@ def _plain_column(cells: pl.Series) -> pl.Series:
         return utc.dt.to_string(f"%Y-%m-%d %H:%M:%S%.f{zone}")
     if isinstance(dtype, pl.Duration):
         return cells.dt.total_microseconds() / 1e6
-    if isinstance(dtype, pl.Date | pl.Time | pl.Decimal | pl.UInt64 | pl.Int128 | pl.UInt128):
+    if isinstance(dtype, (pl.Date, pl.Time, pl.Decimal, *WIDE_INTEGERS)):
         return cells.cast(pl.String)
     return cells

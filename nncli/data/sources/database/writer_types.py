@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
+from nncli.data.columns.parsing import LEADING_ZERO
+from nncli.data.sources.database.address import DatabaseKind
 from nncli.data.sources.database.database import DatabaseTable
 from nncli.errors import DataError, Location
 from nncli.text import join_quoted, quote
 
+WIDE_INTEGERS = (pl.UInt64, pl.Int128, pl.UInt128)
+"""Integers beyond those of 64 bits with a sign."""
 TEXT_TYPES = (pl.String, pl.Categorical, pl.Enum, pl.Null)
 ACCEPTED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"bool(ean)?|bit(\(1\))?", ("boolean",)),
@@ -20,13 +23,21 @@ ACCEPTED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"u?(tiny|small|medium|big|huge)?int(eger)?[248]?( ?\(\d+\))?( unsigned)?|(small|big)?serial", ("integer",)),
     (r"(double( precision)?|real|float[48]?|numeric|decimal|money)( ?\(.*\))?( unsigned)?", ("integer", "number")),
     (r"date", ("date",)),
-    (r"(timestamp|datetime)(_s|_ms|_ns)?( ?\(\d\))?( with(out)? time zone)?|timestamptz", ("timestamp",)),
+    (r"timestamptz|timestamp( ?\(\d\))? with time zone", ("zoned",)),
+    (r"(timestamp|datetime)(_s|_ms|_ns)?( ?\(\d\))?( without time zone)?", ("timestamp",)),
     (r"time( ?\(\d\))?( with(out)? time zone)?", ("time",)),
     (r"interval.*", ("duration",)),
     (r"(long|medium|tiny)?text|(n?var)?char( ?\(.*\))?|character( varying)?( ?\(.*\))?|bpchar|string|clob", ("text",)),
     (r"bytea|(long|medium|tiny)?blob|(var)?binary( ?\(.*\))?", ("bytes",)),
 )
 """Patterns of types, and the families of values that fit them. What fits other types the database decides."""
+
+
+FLOAT = r"(double( precision)?|real|float[48]?)( ?\(.*\))?( unsigned)?"
+EXACT = 2**53
+"""Beyond it a float does not hold every integer."""
+MAX_DIGITS = 17
+"""Digits of a number of double precision."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,8 @@ def family_of(dtype: pl.DataType) -> str | None:
         return "number"
     if isinstance(dtype, TEXT_TYPES):
         return "text"
+    if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
+        return "zoned"
     families: dict[type[pl.DataType], str] = {
         pl.Boolean: "boolean",
         pl.Date: "date",
@@ -81,10 +94,8 @@ def check_writable(frame: pl.DataFrame, source: str) -> None:
             )
 
 
-def fitted(frame: pl.DataFrame, table: DatabaseTable, source: str, *, is_loose: bool) -> pl.DataFrame:
+def fitted(frame: pl.DataFrame, table: DatabaseTable, source: str, kind: DatabaseKind) -> pl.DataFrame:
     """The frame with text as numbers, dates or booleans where the columns of an existing table are such.
-
-    With `is_loose`, columns hold whatever is written to them: dates and times may be text.
 
     Raises:
         DataError: the table lacks a column, or values do not fit its type.
@@ -98,19 +109,19 @@ def fitted(frame: pl.DataFrame, table: DatabaseTable, source: str, *, is_loose: 
             location=Location(source=source),
             hint=f"Its columns are {known}. Add what is missing, or name another table.",
         )
-    columns = [
-        _fitted_column(cells, types[cells.name.casefold()], source, is_loose=is_loose) for cells in frame.get_columns()
-    ]
+    columns = [_fitted_column(cells, types[cells.name.casefold()], source, kind) for cells in frame.get_columns()]
     return pl.DataFrame(columns)
 
 
-def _fitted_column(cells: pl.Series, type_name: str, source: str, *, is_loose: bool) -> pl.Series:
+def _fitted_column(cells: pl.Series, type_name: str, source: str, kind: DatabaseKind) -> pl.Series:
     """The cells as values that fit a type."""
     accepted = next((families for form, families in ACCEPTED if matches(form, type_name)), None)
     family = family_of(cells.dtype)
-    if accepted is None or family in accepted or (is_loose and accepted == ("text",) and family in LOOSE):
-        return cells
-    if family == "text" and accepted[-1] in PARSERS:
+    if accepted is None or family in _also(accepted, kind, cells.dtype):
+        if (large := _first_rounded(cells, type_name)) is None:
+            return cells
+        problem = f"{large:,} has more digits than the type {type_name} of the table holds"
+    elif family == "text" and accepted[-1] in PARSERS:
         texts = cells.cast(pl.String)
         parsed: pl.Series = PARSERS[accepted[-1]](texts)
         invalid = parsed.is_null() & texts.is_not_null()
@@ -124,10 +135,40 @@ def _fitted_column(cells: pl.Series, type_name: str, source: str, *, is_loose: b
     )
 
 
-LOOSE = ("date", "timestamp", "time")
-PARSERS: dict[str, Any] = {
-    "integer": lambda texts: texts.cast(pl.Int64, strict=False),
-    "number": lambda texts: texts.cast(pl.Float64, strict=False),
+def _also(accepted: Sequence[str], kind: DatabaseKind, dtype: pl.DataType) -> tuple[str, ...]:
+    """The families that fit a type in a database of this kind, also those that it has no type for."""
+    others: tuple[str, ...] = ()
+    if kind is DatabaseKind.SQLITE and "text" in accepted:
+        others = ("date", "timestamp", "zoned", "time", *(["integer"] if isinstance(dtype, WIDE_INTEGERS) else []))
+    if kind is DatabaseKind.MYSQL and "timestamp" in accepted:  # both are UTC in the session that writes
+        others = ("zoned",)
+    if kind in (DatabaseKind.SQLITE, DatabaseKind.MYSQL) and "number" in accepted:
+        others = ("duration",)
+    return (*accepted, *others)
+
+
+def _first_rounded(cells: pl.Series, type_name: str) -> int | None:
+    """The first integer that a column of floats would round."""
+    if not cells.dtype.is_integer() or not matches(FLOAT, type_name):
+        return None
+    rounded = cells.filter((cells > EXACT) | (cells < -EXACT))
+    return None if rounded.is_empty() else int(rounded[0])
+
+
+def _whole_numbers(texts: pl.Series) -> pl.Series:
+    """Text as integers; 007 is none, as it would lose its zeros."""
+    return texts.set(texts.str.contains(LEADING_ZERO), None).cast(pl.Int64, strict=False)
+
+
+def _numbers(texts: pl.Series) -> pl.Series:
+    """Text as numbers of double precision; none if it has more digits."""
+    digits = texts.str.replace("[eE].*", "").str.replace_all("[^0-9]", "").str.strip_chars_start("0").str.len_chars()
+    return texts.set(texts.str.contains(LEADING_ZERO) | (digits > MAX_DIGITS), None).cast(pl.Float64, strict=False)
+
+
+PARSERS: dict[str, Callable[[pl.Series], pl.Series]] = {
+    "integer": _whole_numbers,
+    "number": _numbers,
     "boolean": lambda texts: texts.str.to_lowercase().replace_strict(
         {"true": True, "false": False}, default=None, return_dtype=pl.Boolean
     ),

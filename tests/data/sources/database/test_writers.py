@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.data.sources.database.writing import WriterTests
 class TestSqlite(WriterTests):
     read_as: ClassVar = {
         "uint64": str(2**63),
+        "int128": str(2**70),
         "boolean": 1,
         "date": "2024-05-31",
         "timestamp": "2024-05-31 12:00:00.500",
@@ -52,6 +54,15 @@ class TestSqlite(WriterTests):
 
 
 class TestDuckdb(WriterTests):
+    read_as: ClassVar = {"int128": 2.0**70}
+
+    def test_a_time_with_a_zone_and_one_without_do_not_fit_each_other(self, target: TableSource) -> None:
+        self.execute(target.path, "CREATE TABLE answers (a TIMESTAMP, b TIMESTAMP WITH TIME ZONE)")
+        noon = pl.Series([dt.datetime(2024, 5, 31, 12)])
+        for frame in (pl.DataFrame({"a": noon.dt.replace_time_zone("UTC")}), pl.DataFrame({"b": noon})):
+            with pytest.raises(DataError), open_output(target, append=True) as sink:
+                sink.write(frame)
+
     @pytest.fixture
     def url(self, tmp_path: Path) -> str:
         pytest.importorskip("duckdb", reason="the extra sql is not installed")

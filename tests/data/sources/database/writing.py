@@ -38,6 +38,8 @@ CELLS: dict[str, tuple[list[Any], Any]] = {
     "zoned": ([NOON.replace(tzinfo=dt.UTC), None], pl.Datetime("ms", "Europe/Berlin")),
     "time": ([dt.time(12, 30), None], pl.Time),
     "bytes": ([b"\x00\xff'", None], pl.Binary),
+    "duration": ([dt.timedelta(days=1, seconds=2), None], pl.Duration("ms")),
+    "int128": ([2**70, None], pl.Int128),
     "nothing": ([None, None], pl.Null),
     'odd "name" `x` %s': ([1, 2], pl.Int64),
 }
@@ -71,9 +73,11 @@ class WriterTests(ABC):
             sink.write(frame)
         read = read_table(target).frame
         assert read.columns == frame.columns
-        expected = {name: cells[0] for name, (cells, _) in CELLS.items()} | self.read_as
+        expected = {name: cells[0] for name, (cells, _) in CELLS.items()} | {"duration": 86_402.0} | self.read_as
         found = {name: next((cell for cell in read[name].to_list() if cell is not None), None) for name in read.columns}
         assert found == expected
+        _write(target, frame, append=True)  # what was created fits
+        assert len(read_table(target)) == 2 * len(frame)
         assert [read[name].null_count() for name in list(CELLS)[:-2]] == [1] * (len(CELLS) - 2)
 
     def test_chunks_are_rows_of_one_table_in_types_that_hold_them_all(self, target: TableSource) -> None:
@@ -152,7 +156,16 @@ class WriterTests(ABC):
 
     @pytest.mark.parametrize(
         ("column", "cells"),
-        [("id", ["7", "x"]), ("id", [0.5, 1.5]), ("id", ["1.5", "2"]), ("x", [True, False]), ("more", [1, 2])],
+        [
+            ("id", ["7", "x"]),
+            ("id", ["1", "007"]),
+            ("id", [0.5, 1.5]),
+            ("id", ["1.5", "2"]),
+            ("x", [True, False]),
+            ("x", [1, 2**53 + 1]),
+            ("x", ["0.5", "123456789012345678"]),
+            ("more", [1, 2]),
+        ],
     )
     def test_what_does_not_fit_is_refused_by_its_column_before_anything_is_written(
         self, target: TableSource, column: str, cells: list[Any]
