@@ -55,7 +55,7 @@ def without_numbers(line: str) -> str:
 
 def test_every_shell_example_of_the_readme_runs_and_prints_what_is_shown(copy: Path) -> None:
     examples = [block for block in blocks("sh") if not block.startswith(INSTALLATION)]
-    assert len(examples) == 3
+    assert len(examples) == 4
     script = "exec 2>&1\n" + "\n".join(examples)
     printed = {
         without_numbers(line) for line in run(["bash", "-euo", "pipefail", "-c", script], copy, **SHORT).splitlines()
