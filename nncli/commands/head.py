@@ -207,7 +207,7 @@ def _refused(profiles: Sequence[ColumnProfile]) -> list[Finding]:
 
 def shortest(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with the numbers of single precision as the doubles of the fewest digits: 0.1, not 0.10000000149."""
-    return frame.with_columns(pl.col(pl.Float32).cast(pl.String).cast(pl.Float64))
+    return frame.with_columns(pl.selectors.by_dtype(pl.Float32).cast(pl.String).cast(pl.Float64))
 
 
 def cell_text(value: object) -> str:
