@@ -53,7 +53,7 @@ class WorkbookReader(TableReader):
 
     @property
     def needs_copy(self) -> bool:
-        """True: parsing a workbook takes a hundred times as long as reading its cells from an Arrow file."""
+        """True: parsing a workbook takes twenty times as long as reading its cells from an Arrow file."""
         return True
 
     def read(self, options: ReadOptions) -> Generator[Table]:
