@@ -14,11 +14,12 @@ from pathlib import Path
 import polars as pl
 
 from nncli.data.io.sinks import ColumnCheck, Sink, translate_write_errors
+from nncli.data.sources.database.catalog import find_table, tables_of
 from nncli.data.sources.database.writer import DatabaseWriter, IfExists
 from nncli.data.sources.database.writer_types import check_writable, fitted
 from nncli.data.sources.database.writers import writer_of
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import Location, UsageError
+from nncli.errors import Location, NncliError, UsageError
 from nncli.utils.logs import log_duration
 
 
@@ -41,13 +42,23 @@ def check_database_output(target: TableSource, source: TableSource, *, force: bo
         DataError: the database cannot be reached.
     """
     writer = writer_of(target, if_exists(force=force, append=append))
-    if target.path == source.path and target.table == source.table:
+    if _is_read(writer, source):
         raise UsageError(
             "the answers would go into the table that they are made from",
             location=Location(source=target.path),
             hint="Name another one with --table.",
         )
     writer.check()
+
+
+def _is_read(writer: DatabaseWriter, source: TableSource) -> bool:
+    """Whether the existing table of a writer is the one that the source names, or the only one."""
+    if source.path != writer.target.path or source.query is not None or writer.existing is None:
+        return False
+    try:
+        return find_table(tables_of(source), source).sql_name == writer.existing.sql_name
+    except NncliError:  # reading the source says so
+        return False
 
 
 @contextmanager

@@ -194,6 +194,10 @@ class WriterTests(ABC):
         assert self.written(target) == [(1,), (2,)]
         with pytest.raises(UsageError):
             check_output(target, target, force=True)
+        self.execute(target.path, "DROP TABLE origins")
+        with pytest.raises(UsageError):  # the only table
+            check_output(target, TableSource(path=target.path), force=True)
+        check_output(target, TableSource(path=target.path, query="SELECT * FROM answers"), force=True)
 
     def test_a_table_without_rows_is_created(self, target: TableSource) -> None:
         _write(target, ROWS.clear())
