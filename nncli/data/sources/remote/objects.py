@@ -71,14 +71,7 @@ class ObjectsReader(TableReader):
         reader.check_formats()  # before anything is downloaded
         with log_duration(f"downloading {self.name}") as stage:
             stage.details.append(f"{len(objects):,} objects")
-            pool = ThreadPoolExecutor(DOWNLOADS)
-            try:
-                for done in [
-                    pool.submit(download, StoredObject(url), copy) for url, copy in zip(objects, copies, strict=True)
-                ]:
-                    done.result()
-            finally:
-                pool.shutdown(cancel_futures=True)
+            _download_all(objects, copies)
         return reader
 
     @contextmanager
