@@ -102,7 +102,8 @@ def format_of(path: PurePath) -> Format:
         if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises when the name is too long
             raise UsageError("this is a folder, not a file", location=place, hint="Name a file inside it.")
         if suffix == ZIP:
-            hint = f"Name it {path.stem}.gz, or another of {', '.join(COMPRESSION_SUFFIXES)}."
+            inner = path.stem if PurePath(path.stem).suffix.lower() in SUFFIXES else f"{path.stem}.csv"
+            hint = f"Name it {inner}.gz, or another of {', '.join(COMPRESSION_SUFFIXES)}."
             raise UsageError("a .zip file can only be read, by that name", location=place, hint=hint)
         near = closest_match(suffix, SUFFIXES) if suffix else None
         raise UsageError(

@@ -67,7 +67,8 @@ def test_what_is_only_read_is_not_written(name: str) -> None:
     assert ".arrow" in str(caught.value.hint)
 
 
-def test_a_zip_is_not_written() -> None:
+@pytest.mark.parametrize("name", ["a.csv.zip", "a.zip"])
+def test_a_zip_is_not_written(name: str) -> None:
     with pytest.raises(UsageError) as caught:
-        format_of(Path("a.csv.zip"))
+        format_of(Path(name))
     assert "a.csv.gz" in str(caught.value.hint)
