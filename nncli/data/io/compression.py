@@ -42,6 +42,10 @@ class CompressionError(Exception):
     """A compressed file is damaged, truncated, or grows absurdly."""
 
 
+class GrowthError(CompressionError):
+    """A compressed file grows absurdly."""
+
+
 class Decoder(Protocol):
     """Decompresses one stream of bytes, as `bz2.BZ2Decompressor` does."""
 
@@ -188,7 +192,7 @@ class SizeLimit:
     def check(self) -> None:
         """Raise a CompressionError if the ratio is beyond MAX_RATIO, and the size beyond FREE_BYTES."""
         if self.size > FREE_BYTES and self.size > MAX_RATIO * self.source:
-            raise CompressionError(f"it becomes more than {MAX_RATIO:,} times as large")
+            raise GrowthError(f"it becomes more than {MAX_RATIO:,} times as large")
 
 
 class DecompressedStream(io.RawIOBase):

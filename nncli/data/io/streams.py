@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 
 import polars
 
-from nncli.data.io.compression import CompressionError, DecompressedStream, detect_compression
+from nncli.data.io.compression import CompressionError, DecompressedStream, GrowthError, detect_compression
 from nncli.errors import DataError, Location, reraise_out_of_memory
 from nncli.text import closest_file, quote
 
@@ -68,6 +68,12 @@ def translate_os_errors(path: Path | None, name: str | None = None) -> Iterator[
             "permission to read the file is denied",
             location=place,
             hint="Change its permissions, or copy it to a folder of yours.",
+        ) from error
+    except GrowthError as error:
+        raise DataError(
+            f"the compressed file is refused: {error}",
+            location=place,
+            hint="Such a table repeats itself from end to end. If it is what you want, decompress it first.",
         ) from error
     except CompressionError as error:
         raise DataError(

@@ -142,3 +142,12 @@ def test_suffixes_are_known_in_any_case() -> None:
 
 def test_what_follows_a_block_of_deflate_is_ignored() -> None:
     assert read(gzip.compress(b"abc")[10:], Deflate()) == b"abc"
+
+
+def test_a_file_that_grows_absurdly_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nncli.data.io.compression.FREE_BYTES", 1 << 20)
+    monkeypatch.setattr("nncli.data.io.compression.MAX_RATIO", 500)
+    (tmp_path / "a.csv.xz").write_bytes(lzma.compress(bytes(4_000_000)))
+    with pytest.raises(DataError) as caught, open_input(tmp_path / "a.csv.xz") as (_, stream):
+        stream.read()
+    assert "damaged" not in str(caught.value)
