@@ -35,6 +35,7 @@ Quality = Literal["fast", "balanced", "best"]
 
 MIN_ROWS = 10
 """Rows below which a warning is given: the folds of an ensemble need some each."""
+YAML_SUFFIXES = (".yaml", ".yml")
 ADD_ROWS = "Add rows, or set quality: fast and validation: 0."
 
 
@@ -181,8 +182,10 @@ def is_table(argument: str, target: Sequence[str]) -> bool:
         UsageError: a target is given with a configuration or with standard input.
     """
     if not target:
-        if as_source(argument).scheme is not None or (argument != "-" and names_several(argument)):
+        if as_source(argument).scheme is not None:
             return True
+        if argument != "-" and names_several(argument):
+            return not _has_configurations(argument)
         suffix = suffix_of(Path(argument))
         return (suffix in SUFFIXES and suffix != ".txt") or suffix in (*SPREADSHEETS, ZIP)  # .txt may be either
     if argument == "-":
@@ -191,13 +194,19 @@ def is_table(argument: str, target: Sequence[str]) -> bool:
             location=Location(source="standard input"),
             hint="Write the table to a file first. For a configuration, use --set data.target=….",
         )
-    if Path(argument).suffix.lower() in (".yaml", ".yml"):
+    if Path(argument).suffix.lower() in YAML_SUFFIXES:
         raise UsageError(
             "--target needs a table, not a configuration",
             location=Location(source=argument),
             hint=f"Set data.target to {quote(target[0])} in the file, or use --set data.target=….",
         )
     return True
+
+
+def _has_configurations(path: str) -> bool:
+    """Whether a path is that of a folder with configurations, which tables are not kept beside."""
+    folder = Path(path)
+    return folder.is_dir() and any(file.suffix.lower() in YAML_SUFFIXES for file in folder.iterdir())
 
 
 def config_for(

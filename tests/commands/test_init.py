@@ -418,3 +418,11 @@ def test_a_configuration_takes_no_target(argument: str) -> None:
 def test_who_pipes_a_table_in_is_told_to_write_it_to_a_file() -> None:
     with pytest.raises(NncliError, match=r"standard input.*\n.*to a file first"):
         is_table("-", ["y"])
+
+
+def test_a_folder_is_a_table_unless_it_has_configurations(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x,y\n1,2\n")
+    assert is_table(str(tmp_path), ())
+    (tmp_path / "config.yaml").touch()
+    assert not is_table(str(tmp_path), ())
+    assert is_table(str(tmp_path), ("y",))
