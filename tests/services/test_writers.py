@@ -14,10 +14,14 @@ from nncli.data.sources.database.catalog import tables_of
 from nncli.data.sources.database.writer import IfExists
 from nncli.data.sources.database.writers import writer_of
 from nncli.data.sources.output import open_output
+from nncli.data.sources.readers import read_table
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import DataError
 from tests.data.sources.database.writing import WriterTests, without_table
 from tests.services.servers import PASSWORD, Server, run_sql
+
+SCHEMAS = "SELECT nspname::text AS name FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
+"""The schemas that other tests may have filled."""
 
 
 class ServerTests(WriterTests):
@@ -63,6 +67,8 @@ class TestPostgresql(ServerTests):
 
     @pytest.fixture
     def url(self, postgresql: Server) -> Iterator[str]:
+        schemas = read_table(TableSource(path=postgresql.url, query=SCHEMAS)).frame["name"].to_list()
+        self.execute(postgresql.url, *(f'DROP SCHEMA "{name}" CASCADE' for name in schemas), "CREATE SCHEMA public")
         with without_table(self.execute, postgresql.url) as url:
             yield url
 
@@ -96,6 +102,7 @@ class TestMysql(ServerTests):
 
     @pytest.fixture
     def url(self, mysql: Server) -> Iterator[str]:
+        self.execute(mysql.url, "DROP DATABASE shop", "CREATE DATABASE shop CHARACTER SET utf8mb4")
         with without_table(self.execute, mysql.url) as url:
             yield url
 
