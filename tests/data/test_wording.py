@@ -68,8 +68,8 @@ WORDING = {
         "  Keep one of the values.",
     ),
     "suffix": (
-        "t.parquet.gz: a Parquet file cannot be inside a .gz file",
-        "  Parquet is compressed already: leave out the .gz.",
+        "t.parquet.gz: a .parquet file cannot be inside a .gz file",
+        "  A .parquet file is compressed already: leave out the .gz.",
     ),
     "weight": (
         "t.csv, row 1, column 'w': a weight must be a number of 0 or more",

@@ -26,39 +26,70 @@ SECONDS_OF_CREATION = 60.0
 """Age from which a folder counts as left behind, if it is not locked."""
 
 
+@dataclass
+class SharedCopy:
+    """The copy of a source, which the blocks that read it share: the last of them removes its `files`."""
+
+    reader: TableReader
+    files: ExitStack
+    users: int = 1
+
+    def release(self) -> bool:
+        """Count one user less, and remove the files after the last; whether it was the last."""
+        self.users -= 1
+        if self.users == 0:
+            self.files.close()
+        return self.users == 0
+
+
+_copies: ContextVar[Mapping[TableSource, SharedCopy] | None] = ContextVar("_copies", default=None)
+"""The copies that are read at present, by source with an absolute path."""
+
+
 @dataclass(frozen=True)
 class LocalCopies:
-    """The readers of local copies, by source with an absolute path. Can be sent to another process."""
+    """The readers of copies, by source with an absolute path. Can be sent to another process."""
 
     readers: Mapping[TableSource, TableReader] = field(default_factory=dict)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Read these copies instead of their sources within the block."""
-        _copies.set(LocalCopies({**copies_in_use().readers, **self.readers}))
-        try:
+        with ExitStack() as stack:
+            for source, reader in self.readers.items():
+                stack.enter_context(_reading(source, SharedCopy(reader, ExitStack())))
             yield
-        finally:
-            # Not by a token: trainings, which are generators, may end in another order than they began.
-            readers = copies_in_use().readers
-            _copies.set(LocalCopies({source: readers[source] for source in readers if source not in self.readers}))
-
-
-_copies: ContextVar[LocalCopies | None] = ContextVar("_copies", default=None)
 
 
 def copies_in_use() -> LocalCopies:
     """The copies that are read at present, to be handed to other processes."""
-    return _copies.get() or LocalCopies()
+    return LocalCopies({source: copy.reader for source, copy in (_copies.get() or {}).items()})
 
 
 def copy_of(source: TableSource) -> TableReader | None:
     """The reader of the local copy of a source, if there is one."""
-    return copies_in_use().readers.get(_absolute(source))
+    copy = (_copies.get() or {}).get(_absolute(source))
+    return None if copy is None else copy.reader
 
 
 def _absolute(source: TableSource) -> TableSource:
+    if source.is_standard_input:
+        return source
     return source.model_copy(update=source.relative_to(Path.cwd()))
+
+
+@contextmanager
+def _reading(source: TableSource, copy: SharedCopy) -> Iterator[None]:
+    """Read a copy instead of its source within the block.
+
+    Blocks may end in another order than they began, as trainings are generators.
+    """
+    _copies.set({**(_copies.get() or {}), source: copy})
+    try:
+        yield
+    finally:
+        if copy.release():
+            _copies.set({key: other for key, other in (_copies.get() or {}).items() if other is not copy})
 
 
 @contextmanager
@@ -72,23 +103,32 @@ def local_copies(
         NncliError: the folder cannot be written to.
     """
     with ExitStack() as stack:
-        readers, temporary = {}, None
-        for i, source in enumerate(dict.fromkeys(sources)):
-            if copy_of(source) is not None or not (reader := open_original(source)).needs_copy:
-                continue
-            if temporary is None:
-                temporary = stack.enter_context(_locked_folder(Path(folder or tempfile.gettempdir())))
-            target = temporary / str(i)
-            target.mkdir()
-            with log_duration(f"copying {reader.name}"):
-                readers[_absolute(source)] = reader.copy_to(target)
-        stack.enter_context(LocalCopies(readers).in_use())
+        for source in dict.fromkeys(sources):
+            copy = (_copies.get() or {}).get(_absolute(source))
+            if copy is not None:
+                copy.users += 1
+            elif (reader := open_original(source)).needs_copy:
+                copy = _new_copy(reader, Path(folder or tempfile.gettempdir()))
+            if copy is not None:
+                stack.enter_context(_reading(_absolute(source), copy))
         yield
+
+
+def _new_copy(reader: TableReader, parent: Path) -> SharedCopy:
+    """Copy a table into a new folder in `parent`."""
+    with ExitStack() as files:
+        target = files.enter_context(_locked_folder(parent)) / "table"
+        target.mkdir()
+        with log_duration(f"copying {reader.name}"):
+            return SharedCopy(reader.copy_to(target), files.pop_all())
+    raise AssertionError("the block returns or raises")
 
 
 @contextmanager
 def _locked_folder(parent: Path) -> Iterator[Path]:
-    """Yield a new folder in `parent` for copies, and remove it, and those that killed processes left there.
+    """Yield a new folder in `parent` for a copy, which is removed at the end.
+
+    Folders that killed processes left are removed first.
 
     Raises:
         NncliError: it cannot be created.

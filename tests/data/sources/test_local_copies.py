@@ -95,6 +95,19 @@ def test_blocks_may_end_in_another_order_than_they_began(tmp_path: Path) -> None
     assert not copies_in_use().readers
 
 
+def test_a_copy_stays_until_the_last_block_that_reads_it_ends(tmp_path: Path) -> None:
+    store = Store(DistantTable())
+    first, second = (local_copies([SOURCE], store.open, tmp_path) for _ in range(2))
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    (table,) = open_reader(SOURCE).read(ReadOptions())
+    assert table.frame["x"].to_list() == ["1"]
+    second.__exit__(None, None, None)
+    assert not copies_in_use().readers
+    assert not list(tmp_path.iterdir())
+
+
 def test_local_files_are_not_copied(tmp_path: Path) -> None:
     pl.DataFrame({"x": [1]}).write_csv(tmp_path / "t.csv")
     source = TableSource(path=str(tmp_path / "t.csv"))
