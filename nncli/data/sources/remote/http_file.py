@@ -11,7 +11,6 @@ import netrc
 import os
 import re
 import urllib.request
-import zlib
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,19 +22,17 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from nncli.data.sources.credentials import split_url, with_credentials
 from nncli.data.sources.remote import hugging_face, retries
+from nncli.data.sources.remote.gzip_body import CHUNK, decompressed
 from nncli.data.sources.remote.http_errors import translated_errors
 from nncli.data.sources.remote.remote_file import RangeError, RemoteFile, Response, TransientError
 from nncli.errors import DataError, Location, UsageError
 from nncli.version import __version__
 
-CHUNK = 1 << 20
 URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=~"
 """Characters that stay as they are in a URL; others, such as spaces, are encoded."""
 PATTERN = re.compile(r"[*?\[]")
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 GZIP = ("gzip", "x-gzip")
-GZIP_WINDOW = 31
-"""The window of zlib for gzip with its header."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +107,7 @@ class HttpFile(RemoteFile):
                 hint="Download it with a browser, and read the local file.",
             )
         # Neither the size nor a part of the encoded file says anything about the decoded one.
-        return Response(0, None, None, _decompressed(self._chunks(body), total))
+        return Response(0, None, None, decompressed(body, total, self.url))
 
     def _chunks(self, body: IO[bytes]) -> Iterator[bytes]:
         while True:
@@ -209,18 +206,3 @@ def _login_of_netrc(host: str | None) -> tuple[str, str] | None:
 
 def _has_gzip_name(url: str) -> bool:
     return PurePosixPath(urlsplit(url).path).suffix.lower() == ".gz"
-
-
-def _decompressed(chunks: Iterator[bytes], size: int | None) -> Iterator[bytes]:
-    """Yield the bytes of a body that the server compressed with gzip for the transfer."""
-    decoder, received = zlib.decompressobj(GZIP_WINDOW), 0
-    try:
-        for chunk in chunks:
-            received += len(chunk)
-            while chunk:
-                yield decoder.decompress(chunk, CHUNK)
-                chunk = decoder.unconsumed_tail
-    except zlib.error:
-        raise TransientError("the server sent bytes that cannot be decompressed") from None
-    if not decoder.eof or size not in (None, received):
-        raise TransientError("the connection ended before the end of the file")

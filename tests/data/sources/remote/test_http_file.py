@@ -119,6 +119,35 @@ def test_a_body_compressed_for_the_transfer_is_decompressed_once(
     assert fetched(site.url(name), tmp_path) == (site.files[name] if name.endswith("gz") else LONG)
 
 
+@pytest.mark.parametrize("end", [b"", bytes(512)])
+def test_a_body_of_several_compressed_streams_is_read_to_its_end(site: Site, tmp_path: Path, end: bytes) -> None:
+    site.files["/a.csv"] = gzip.compress(CSV) + gzip.compress(b"") + gzip.compress(LONG) + end
+    site.headers["Content-Encoding"] = "gzip"
+    assert fetched(site.url("/a.csv"), tmp_path) == CSV + LONG
+
+
+@pytest.mark.usefixtures("impatience")
+def test_a_body_that_ends_between_compressed_streams_is_refused(site: Site, tmp_path: Path) -> None:
+    first, second = gzip.compress(CSV), gzip.compress(LONG)
+    site.headers["Content-Encoding"] = "gzip"
+    site.faults = [cut(first + second, len(first))] * 99
+    with pytest.raises(DataError, match="connection"):
+        fetched(site.url("/a.csv"), tmp_path)
+
+
+def test_a_body_that_grows_absurdly_is_refused_at_once(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nncli.data.io.compression.MAX_RATIO", 500)
+    monkeypatch.setattr("nncli.data.io.compression.FREE_BYTES", 1 << 20)
+    site.files["/a.csv"], site.headers["Content-Encoding"] = gzip.compress(bytes(5 << 20)), "gzip"
+    with pytest.raises(DataError, match="500 times") as info:
+        fetched(site.url("/a.csv"), tmp_path)
+    assert info.value.location
+    assert info.value.location.source == site.url("/a.csv")
+    assert len(site.requests) == 1
+
+
 def test_an_encoding_that_was_not_asked_for_is_refused(site: Site) -> None:
     site.files["/a.csv"], site.headers["Content-Encoding"] = CSV, "br"
     with pytest.raises(DataError, match="br"):
@@ -128,7 +157,14 @@ def test_an_encoding_that_was_not_asked_for_is_refused(site: Site) -> None:
 
 @pytest.mark.usefixtures("impatience")
 @pytest.mark.parametrize(
-    "damage", [lambda body: body[:-9], lambda body: body[:-30], lambda body: b"x" + body, lambda body: b""]
+    "damage",
+    [
+        lambda body: body[:-9],
+        lambda body: body[:-30],
+        lambda body: b"x" + body,
+        lambda body: body + b"x",
+        lambda body: b"",
+    ],
 )
 def test_a_damaged_transfer_is_refused(site: Site, tmp_path: Path, damage: object) -> None:
     assert callable(damage)
