@@ -18,6 +18,8 @@ from nncli.data.sources.workbook.cell_range import CellRange, address
 
 DAY = 86_400_000_000
 """Microseconds of a day."""
+MAX_WHOLE = 1e21
+"""Whole numbers up to this one are written as integers are, as ids are in a CSV."""
 
 Kinds: TypeAlias = npt.NDArray[np.uint8]
 Microseconds: TypeAlias = npt.NDArray[np.int64]
@@ -71,7 +73,8 @@ class Column:
         """The column with cells of kinds without a value; the texts say what these show."""
         marked = self.kinds.copy()
         marked[list(rows)] = kinds
-        shown = self.texts if self.texts is not None else polars.Series([None] * len(marked), dtype=polars.String)
+        nothing = polars.Series([None] * len(marked), dtype=polars.String)
+        shown = nothing if self.texts is None else self.texts.clone()  # `scatter` changes the series itself
         return replace(self, kinds=marked, texts=shown.scatter(list(rows), list(texts)))
 
 
@@ -200,8 +203,8 @@ class Grid:
 
 
 def number_text(number: float, decimal: str = ".") -> str:
-    """The shortest text that is read as this number; whole numbers have no decimal mark."""
-    if number.is_integer() and abs(number) < 2.0**53:
+    """The shortest text that is read as this number; whole numbers up to MAX_WHOLE have no decimal mark or exponent."""
+    if number.is_integer() and abs(number) <= MAX_WHOLE:
         return str(int(number))
     return repr(number).replace(".", decimal)
 

@@ -127,6 +127,12 @@ def test_text_among_numbers_makes_a_column_of_text_with_the_shortest_numbers(pat
     assert read(path, dialect=decimal).frame["x"].to_list() == ["1", "007", "1e-10", "0,1", "true"]
 
 
+@pytest.mark.parametrize("number", [9_100_000_000_000_000, 10**16, -(10**16), 2**60, 10**21])
+def test_a_whole_number_among_text_is_spelled_as_in_a_csv(path: Path, number: int) -> None:
+    write(path, [["id"], ["a7"], [number]])
+    assert read(path).frame["id"].to_list() == ["a7", str(number)]
+
+
 def test_missing_values_are_left_out_before_the_type_is_inferred(path: Path) -> None:
     write(path, [["x", "y"], [1, 2], ["NA", 999], [3, 4]])
     table = read(path, missing=("NA", "999"))
