@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nncli.errors import Location, UsageError
 
+if TYPE_CHECKING:
+    from nncli.data.sources.table_source import TableSource
 
-def check_errors_file(errors: Path, source: Path | None, target: Path | None, *, force: bool) -> None:
-    """Raise a UsageError if the file of invalid cells exists, or is the input or the output."""
-    from nncli.utils.atomic_files import check_not_input, check_overwrite
+
+def check_errors_file(errors: Path, source: TableSource, target: Path | None, *, force: bool) -> None:
+    """Raise a UsageError if the file of invalid cells exists, or is read or is the output."""
+    from nncli.data.sources.input_kept import check_input_kept
+    from nncli.utils.atomic_files import check_overwrite
 
     if str(errors) == "-":
         raise UsageError("invalid cells cannot go to standard output", hint="Name a file for --errors.")
@@ -17,4 +22,4 @@ def check_errors_file(errors: Path, source: Path | None, target: Path | None, *,
         message = "the predictions are written to this file"
         raise UsageError(message, location=Location(source=str(errors)), hint="Name another file for --errors.")
     check_overwrite(errors, force=force)
-    check_not_input(source, errors)
+    check_input_kept(source, errors)

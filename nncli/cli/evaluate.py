@@ -61,7 +61,7 @@ def evaluate(
     if source.is_standard_input:
         announce_input("a table")
     if errors is not None:
-        check_errors_file(errors, source.local_path, None, force=force)
+        check_errors_file(errors, source, None, force=force)
     evaluation = score(run, source, on_error=on_error.value, errors=errors)
     notes = [*evaluation.notes]
     if evaluation.skipped:

@@ -157,12 +157,14 @@ def _check_output(
         UsageError: the file exists, is the input, or has no known format; or --class or --target is given without -o.
     """
     from nncli.data.io.formats import writable_format
+    from nncli.data.sources.input_kept import check_input_kept
     from nncli.errors import UsageError
-    from nncli.utils.atomic_files import check_not_input, check_overwrite
+    from nncli.utils.atomic_files import check_overwrite
 
     if output is not None:
         check_overwrite(output, force=force)
-        check_not_input(None if source is None else source.local_path, output)
+        if source is not None:
+            check_input_kept(source, output)
         writable_format(output)
     elif class_label is not None or target is not None:
         option = "--target" if class_label is None else "--class"

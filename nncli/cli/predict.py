@@ -251,4 +251,4 @@ def _check_target(
             hint=f"For a file for each file of INPUT: -o {file}/. For one file: -o {file}.csv, or --format.",
         )
     if errors is not None:
-        check_errors_file(errors, source.local_path, file, force=force)
+        check_errors_file(errors, source, file, force=force)

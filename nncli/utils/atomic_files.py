@@ -168,13 +168,3 @@ def check_overwrite(path: Path, *, force: bool) -> None:
             location=Location(source=str(path)),
             hint="Pass --force to replace it, or name another file.",
         )
-
-
-def check_not_input(source: Path | None, target: Path | None) -> None:
-    """Raise a UsageError if the output file `target` is the input file `source`."""
-    if source and target and target.is_file() and source.exists() and target.samefile(source):
-        raise UsageError(
-            "the output would replace the table that it is made from",
-            location=Location(source=str(target)),
-            hint="Name another file with -o.",
-        )

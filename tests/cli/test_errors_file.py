@@ -10,6 +10,7 @@ import pytest
 
 from nncli import evaluate, load, predict, train
 from nncli.cli.errors_file import check_errors_file
+from nncli.data.sources.table_source import TableSource
 from nncli.errors import CellError, UsageError
 from tests.assertions import raises
 from tests.cli.support import Cli
@@ -131,13 +132,15 @@ def test_a_missing_column_is_an_error_whatever_on_error_says(trained: Path) -> N
 def test_the_file_of_errors_must_be_a_new_one(tmp_path: Path) -> None:
     old = tmp_path / "old.csv"
     old.write_text("x\n")
-    check_errors_file(tmp_path / "new.csv", old, None, force=False)
-    check_errors_file(old, None, tmp_path / "out.csv", force=True)
+    stdin, table, folder = (TableSource(path=path) for path in ("-", str(old), str(tmp_path)))
+    check_errors_file(tmp_path / "new.csv", table, None, force=False)
+    check_errors_file(old, stdin, tmp_path / "out.csv", force=True)
     for errors, source, target, force in (
-        (old, None, None, False),
-        (old, old, None, True),
-        (old, None, old, True),
-        (Path("-"), None, None, True),
+        (old, stdin, None, False),
+        (old, table, None, True),
+        (old, folder, None, True),
+        (old, stdin, old, True),
+        (Path("-"), stdin, None, True),
     ):
         with pytest.raises(UsageError):
             check_errors_file(errors, source, target, force=force)

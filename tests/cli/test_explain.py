@@ -91,8 +91,9 @@ def test_invalid_options_are_refused_before_any_work(
 
 def test_the_table_that_is_explained_is_not_replaced(nncli: Cli, penguins: Path, here: Path) -> None:
     (here / "t.csv").write_bytes(TABLE.read_bytes())
-    done = nncli("explain", penguins, "t.csv", "-o", "t.csv", "--force").check(2)
-    assert "would replace the table" in done.err
+    for source in ("t.csv", "*.csv"):
+        done = nncli("explain", penguins, source, "-o", "t.csv", "--force").check(2)
+        assert "would replace the table" in done.err
     assert (here / "t.csv").read_bytes() == TABLE.read_bytes()
 
 

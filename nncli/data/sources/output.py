@@ -14,10 +14,11 @@ from nncli.data.io.formats import Format
 from nncli.data.io.sinks import Sink
 from nncli.data.io.writers import open_sink
 from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
+from nncli.data.sources.input_kept import check_input_kept
 from nncli.data.sources.open import STORE_SCHEMES
 from nncli.data.sources.table_source import STANDARD_INPUT, TableSource
 from nncli.errors import Location, UsageError
-from nncli.utils.atomic_files import check_not_input, check_overwrite
+from nncli.utils.atomic_files import check_overwrite
 
 OutputTarget: TypeAlias = Path | TableSource | None
 """A local file, what a URL names, or standard output."""
@@ -53,7 +54,7 @@ def check_output(
     """Raise an error, before any work is done, if `target` cannot be written.
 
     Raises:
-        UsageError: it is there and `force` is false, it is the `source`, or no table can be written to it.
+        UsageError: it is there and `force` is false, the `source` is read from it, or no table can be written to it.
         DataError: the object store or the database cannot be reached.
     """
     if is_database(target):
@@ -65,19 +66,13 @@ def check_output(
     if append:
         raise UsageError("--append is for tables of databases", hint="Remove it, or name a database with -o.")
     if isinstance(target, TableSource):
-        if target.path == source.path:
-            raise UsageError(
-                "the output would replace the table that it is made from",
-                location=Location(source=target.path),
-                hint="Name another one with -o.",
-            )
         _check_url(target)
         from nncli.data.sources.remote.upload import check_object
 
         check_object(target.path, format, force=force)
     elif target is not None:
         check_overwrite(target, force=force)
-    check_not_input(source.local_path, target if isinstance(target, Path) else None)
+    check_input_kept(source, target)
 
 
 @contextmanager

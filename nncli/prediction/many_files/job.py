@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from nncli.data.io.formats import FORMATS, format_of
+from nncli.data.sources.input_kept import check_input_kept
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import Location, NncliError, UsageError
 from nncli.pipeline.parallel.executor import workers_for
@@ -24,7 +25,7 @@ from nncli.prediction.many_files.record import AnswersRecord, new_record, option
 from nncli.prediction.many_files.task import FileOutcome, PredictionTask, load_model, predict_file
 from nncli.prediction.options import AnswerOptions, check_errors_option, check_options
 from nncli.runs.run import Run
-from nncli.utils.atomic_files import TEMPORARY_SUFFIX, check_not_input, check_overwrite
+from nncli.utils.atomic_files import TEMPORARY_SUFFIX, check_overwrite
 from nncli.utils.logs import log_duration
 
 RECORD = ".nncli-predict.json"
@@ -85,7 +86,7 @@ class PredictionJob:
             check_errors_option(errors, options.on_error)
             check_overwrite(errors, force=force or (old is not None and old.options == recorded))
             for file in files:
-                check_not_input(Path(file.name), errors)
+                check_input_kept(file.source, errors)
         record, done = new_record(output, checksum, recorded, files, old, force=force)
         return cls(run.absolute(), checksum, files, done, record, output.absolute(), options, errors)
 

@@ -18,6 +18,7 @@ from nncli.data.sources.database.catalog import find_table, tables_of
 from nncli.data.sources.database.writer import DatabaseWriter, IfExists
 from nncli.data.sources.database.writer_types import check_writable, fitted
 from nncli.data.sources.database.writers import writer_of
+from nncli.data.sources.input_kept import is_same_database
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import Location, NncliError, UsageError
 from nncli.utils.logs import log_duration
@@ -53,7 +54,7 @@ def check_database_output(target: TableSource, source: TableSource, *, force: bo
 
 def _is_read(writer: DatabaseWriter, source: TableSource) -> bool:
     """Whether the existing table of a writer is the one that the source names, or the only one."""
-    if source.path != writer.target.path or source.query is not None or writer.existing is None:
+    if not is_same_database(source, writer.target) or source.query is not None or writer.existing is None:
         return False
     try:
         return find_table(tables_of(source), source).sql_name == writer.existing.sql_name
