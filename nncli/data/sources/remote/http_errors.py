@@ -41,7 +41,7 @@ def translated_errors(url: str) -> Iterator[None]:
         _raise_status(url, error.code)
     except urllib.error.URLError as error:
         _raise_connection_error(url, error.reason)
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:  # a ValueError for an address
         _raise_connection_error(url, error)
 
 
@@ -97,9 +97,11 @@ def _raise_connection_error(url: str, error: object) -> NoReturn:
         raise TransientError("the server refuses the connection", is_refused=True) from None
     if isinstance(error, OSError) and error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
         raise TransientError("the server cannot be reached", is_refused=True) from None
-    if isinstance(error, http.client.InvalidURL | UnicodeError):
-        hint = "Check the address. Write / ? # and @ of a password as %2F %3F %23 and %40."
-        raise DataError("the URL is not valid", location=place, hint=hint) from None
+    if isinstance(error, http.client.InvalidURL | ValueError):
+        hint = "Check the addresses. Write / ? # and @ of a password as %2F %3F %23 and %40."
+        raise DataError(
+            "the URL, one to which it redirects, or that of the proxy is not valid", location=place, hint=hint
+        ) from None
     if isinstance(error, http.client.HTTPException) and not isinstance(error, http.client.IncompleteRead | OSError):
         raise TransientError("the server does not answer in HTTP") from None
     raise TransientError("the connection was lost") from None

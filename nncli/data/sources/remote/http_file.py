@@ -32,6 +32,7 @@ URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=~"
 """Characters that stay as they are in a URL; others, such as spaces, are encoded."""
 PATTERN = re.compile(r"[*?\[]")
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+DEFAULT_PORTS = {"http": 80, "https": 443}
 GZIP = ("gzip", "x-gzip")
 
 
@@ -130,7 +131,10 @@ class HttpFile(RemoteFile):
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, and sends the password or token to the same server only."""
+    """Follows redirects, and sends the password or token to the same server only.
+
+    The host and type of a request may be those of a proxy, so its URL is compared.
+    """
 
     def redirect_request(
         self,
@@ -141,12 +145,23 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
         newurl: str,
     ) -> urllib.request.Request | None:
-        if req.type == "https" and urlsplit(newurl).scheme != "https":
+        if urlsplit(req.full_url).scheme == "https" and urlsplit(newurl).scheme != "https":
             return None  # then the status is an error
         request = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if request is not None and (request.type, request.host) != (req.type, req.host):
-            request.remove_header("Authorization")
+        if request is not None:
+            request.remove_header("Proxy-authorization")  # set again for every request to a proxy
+            if not _is_same_server(req.full_url, newurl):
+                request.remove_header("Authorization")
         return request
+
+
+def _is_same_server(url: str, target: str) -> bool:
+    """Whether a URL redirects to the same server. It may change from http to https, on the default ports."""
+    old, new = urlsplit(url), urlsplit(target)
+    if not _has_server(new) or old.hostname != new.hostname:
+        return False
+    before, after = ((parts.scheme, parts.port or DEFAULT_PORTS.get(parts.scheme)) for parts in (old, new))
+    return before == after or (before, after) == (("http", 80), ("https", 443))
 
 
 def _opener() -> urllib.request.OpenerDirector:

@@ -6,7 +6,9 @@ import gzip
 import io
 import socket
 import time
+import urllib.request
 from base64 import b64encode
+from http.client import HTTPMessage
 from pathlib import Path
 
 import polars
@@ -317,6 +319,68 @@ def test_a_password_goes_to_its_server_alone(site: Site) -> None:
     for _ in range(2):
         rows(site.url("/a.csv", "me:p%40ss%2Fü@"))
     assert site.asked("Authorization") == [expected, expected, expected, None]
+
+
+@pytest.mark.parametrize(
+    ("url", "target", "is_kept"),
+    [
+        ("https://h.org/a", "https://h.org/b", True),
+        ("https://h.org/a", "https://h.org:443/b", True),
+        ("https://h.org:443/a", "https://H.ORG/b", True),
+        ("http://h.org/a", "http://h.org:80/b", True),
+        ("http://h.org:8080/a", "http://h.org:8080/b", True),
+        ("http://h.org/a", "https://h.org/b", True),
+        ("http://h.org:80/a", "https://h.org:443/b", True),
+        ("https://h.org/a", "https://h.org.evil.org/b", False),
+        ("https://h.org/a", "https://www.h.org/b", False),
+        ("https://h.org/a", "https://h.org@evil.org/b", False),
+        ("https://h.org/a", "https://h.org:8443/b", False),
+        ("http://h.org/a", "http://h.org:443/b", False),
+        ("http://h.org/a", "https://evil.org/b", False),
+        ("http://h.org:8080/a", "https://h.org/b", False),
+        ("http://h.org/a", "https://h.org:8443/b", False),
+        ("https://h.org/a", "https://h.org:x/b", False),
+    ],
+)
+@pytest.mark.parametrize("proxy", [None, "http", "https"])
+def test_a_login_follows_redirects_on_the_same_server_alone(
+    url: str, target: str, is_kept: bool, proxy: str | None
+) -> None:
+    request = urllib.request.Request(url, headers={"Authorization": "Basic x"})
+    if proxy:
+        request.set_proxy("proxy.org:3128", proxy)
+    redirected = http_file._Redirects().redirect_request(request, io.BytesIO(), 302, "", HTTPMessage(), target)
+    assert redirected is not None
+    assert redirected.get_header("Authorization") == ("Basic x" if is_kept else None)
+
+
+@pytest.mark.parametrize("target", ["http://h.org/b", "http://h.org:443/b"])
+def test_no_redirect_leads_from_https_to_http(target: str) -> None:
+    request = urllib.request.Request("https://h.org/a", headers={"Authorization": "Basic x"})
+    assert http_file._Redirects().redirect_request(request, io.BytesIO(), 302, "", HTTPMessage(), target) is None
+
+
+def test_behind_a_proxy_each_server_gets_its_own_login(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", site.url("", "proxy:hush@"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    site.files["/b.csv"] = CSV
+    site.faults = [redirect("http://h.org:80/b"), redirect("http://other.org/b"), redirect(site.url("/b.csv"))]
+    assert len(rows("http://me:x@h.org/a.csv")) == 2
+    assert [request.path for request in site.requests[:3]] == [
+        "http://h.org/a.csv",
+        "http://h.org:80/b",
+        "http://other.org/b",
+    ]
+    mine, of_proxy = (f"Basic {b64encode(login).decode()}" for login in (b"me:x", b"proxy:hush"))
+    assert site.asked("Authorization") == [mine, mine, None, None]
+    assert site.asked("Proxy-Authorization") == [of_proxy, of_proxy, of_proxy, None]
+
+
+@pytest.mark.parametrize("target", ["http://127.0.0.1:x/b", "http://[::1/b", "http://a..b/c"])
+def test_a_redirect_to_no_valid_address_is_refused(site: Site, target: str) -> None:
+    site.faults = [redirect(target)]
+    with pytest.raises(DataError, match="not valid"):
+        rows(site.url("/a.csv", "me:x@"))
 
 
 def test_a_password_may_be_in_a_netrc_file(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
