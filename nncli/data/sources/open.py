@@ -16,11 +16,11 @@ from nncli.data.sources.local_copies import copy_of
 from nncli.data.sources.parts import keys_of
 from nncli.data.sources.paths import names_several
 from nncli.data.sources.reader import TableReader
+from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import Location, UsageError
 from nncli.text import closest_match
 
-STORE_SCHEMES = ("s3", "gs", "az", "abfs", "abfss")
 REMOTE_SCHEMES = ("http", "https", "hf", *STORE_SCHEMES)
 """Schemes of files on servers."""
 SCHEMES = (*DATABASE_SCHEMES, *REMOTE_SCHEMES)

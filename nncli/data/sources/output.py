@@ -15,7 +15,7 @@ from nncli.data.io.sinks import Sink
 from nncli.data.io.writers import open_sink
 from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
 from nncli.data.sources.input_kept import check_input_kept
-from nncli.data.sources.open import STORE_SCHEMES
+from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
 from nncli.data.sources.table_source import STANDARD_INPUT, TableSource
 from nncli.errors import Location, UsageError
 from nncli.utils.atomic_files import check_overwrite

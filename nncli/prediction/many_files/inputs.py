@@ -9,10 +9,11 @@ from pathlib import Path, PurePath
 
 from nncli.data.io.formats import Format
 from nncli.data.io.streams import translate_os_errors
-from nncli.data.sources.open import STORE_SCHEMES, open_reader
+from nncli.data.sources.open import open_reader
 from nncli.data.sources.paths import find_files, pattern_of
 from nncli.data.sources.remote.listing import find_objects, names_several_objects
 from nncli.data.sources.remote.stored_object import StoredObject
+from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
 from nncli.data.sources.remote.stores import ObjectUrl
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import DataError, Location, UsageError
