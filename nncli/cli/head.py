@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -65,7 +66,7 @@ def head(
     else:
         _show(found)
     if not quiet:
-        _show_next(found, table)
+        _show_next(found, table, assignments or ())
 
 
 def _show(found: TableHead) -> None:
@@ -149,17 +150,18 @@ def _shown(value: object, width: int = MAX_CELL) -> str:
     return shortened(escape_unprintable(text, keep=""), width)
 
 
-def _show_next(found: TableHead, source: TableSource) -> None:
+def _show_next(found: TableHead, source: TableSource, assignments: Sequence[str]) -> None:
     """Suggest the command for one of several tables, or that of a training."""
     import shlex
 
     from nncli.cli.console import echo_err
 
-    words = ["nncli", "head", source.path]
+    sets = [word for text in assignments for word in ("--set", text)]
+    words = ["nncli", "head", source.path, *sets]
     if found.choice is not None:
         if found.choice.names:
             echo_err(f"next: {shlex.join([*words, f'--{found.choice.kind}', found.choice.names[0]])}")
     elif found.columns and not source.is_standard_input:
         sheet = None if source.sheet is None else str(source.sheet)
         options = SourceOptions(sheet, source.range, source.table, source.query).words
-        echo_err(f"next: {shlex.join(['nncli', 'train', source.path, *options])} --target COLUMN")
+        echo_err(f"next: {shlex.join(['nncli', 'train', source.path, *options, *sets])} --target COLUMN")

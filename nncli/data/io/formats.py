@@ -79,6 +79,8 @@ READ_ONLY = {
 }
 """Suffixes of files that are not written, each with what to do."""
 ZIP = ".zip"
+DATABASES = {".db": "sqlite", ".sqlite": "sqlite", ".sqlite3": "sqlite", ".duckdb": "duckdb", ".ddb": "duckdb"}
+"""Usual suffixes of the files of databases, with the scheme of their URLs."""
 
 
 def without_compression(path: PurePath) -> PurePath:
@@ -105,19 +107,35 @@ def format_of(path: PurePath) -> Format:
             inner = path.stem if PurePath(path.stem).suffix.lower() in SUFFIXES else f"{path.stem}.csv"
             hint = f"Name it {inner}.gz, or another of {', '.join(COMPRESSION_SUFFIXES)}."
             raise UsageError("a .zip file can only be read, by that name", location=place, hint=hint)
-        near = closest_match(suffix, SUFFIXES) if suffix else None
         raise UsageError(
             f"the file type {suffix} is not supported" if suffix else "the file name does not tell the format",
             location=place,
-            hint=("Workbooks are read, not written. " if suffix in SPREADSHEETS else "")
-            + (f"Did you mean {near}? " if near else "")
-            + f"Supported are {', '.join(SUFFIXES)}, those of text also with {', '.join(COMPRESSION_SUFFIXES)}.",
+            hint=_format_hint(path, suffix),
         )
     found, compression = SUFFIXES[suffix], path.suffix.lower()
     if FORMATS[found].is_compressed and compression_of(compression) is not None:
         hint = f"A {suffix} file is compressed already: leave out the {compression}."
         raise UsageError(f"a {suffix} file cannot be inside a {compression} file", location=place, hint=hint)
     return found
+
+
+def database_hint(path: PurePath) -> str | None:
+    """How to name a file whose suffix is usual for databases; None for another file."""
+    scheme = DATABASES.get(path.suffix.lower())
+    return None if scheme is None else f"The file of a database is named by a URL: {scheme}:///{path.as_posix()}"
+
+
+def _format_hint(path: PurePath, suffix: str) -> str:
+    """The hint for a file whose suffix is that of no format."""
+    if (hint := database_hint(path)) is not None:
+        return hint
+    near = closest_match(suffix, SUFFIXES) if suffix else None
+    return (
+        ("Workbooks are read, not written. " if suffix in SPREADSHEETS else "")
+        + (f"Did you mean {near}? " if near else "")
+        + f"Supported are {', '.join(SUFFIXES)}, those of text also with {', '.join(COMPRESSION_SUFFIXES)}; "
+        + f"only read are {ZIP} and the workbooks {', '.join(SPREADSHEETS)}."
+    )
 
 
 def writable_format(path: PurePath) -> Format:

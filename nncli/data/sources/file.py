@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars
 
-from nncli.data.io.formats import SPREADSHEETS, ZIP, Format, detect_format, format_of
-from nncli.data.io.input_file import InputFile
+from nncli.data.io.formats import SPREADSHEETS, ZIP, Format, database_hint, detect_format, format_of
+from nncli.data.io.input_file import InputFile, path_of
 from nncli.data.io.read_options import ReadOptions
-from nncli.data.io.streams import digest, open_input, to_temporary_file
+from nncli.data.io.streams import digest, open_input, to_temporary_file, translate_os_errors
 from nncli.data.sources.reader import Checksum, TableReader, with_format
 from nncli.data.sources.zip_file import ZIP_MAGIC, ZipReader
 from nncli.data.table import Table
@@ -44,11 +45,19 @@ class FileReader(TableReader):
         """The format of a regular file.
 
         Raises:
+            DataError: there is no such file.
             UsageError: the name does not tell the format.
         """
         path = self.file.pure_path
         assert path is not None, "standard input has no name"
-        return self.given or format_of(path)
+        if self.given is not None:
+            return self.given
+        try:
+            return format_of(path)
+        except UsageError as error:
+            with translate_os_errors(self.file.path):
+                (self.file.path or Path(path)).stat()  # of a wrong name that is said first
+            raise UsageError(error.message, location=Location(source=self.name), hint=error.hint) from None
 
     def count_rows(self) -> int | None:
         """The number of rows, if the format stores it."""
@@ -102,4 +111,5 @@ def open_file(
 def selection_error(key: str, source: str) -> UsageError:
     """The error of a key that selects a table of a source of another kind."""
     kind = "workbooks" if key in ("sheet", "range") else "databases"
-    return UsageError(f"{key} is for {kind}", location=Location(source=source), hint=f"Leave out {key}.")
+    hint = database_hint(path_of(source)) if kind == "databases" else None
+    return UsageError(f"{key} is for {kind}", location=Location(source=source), hint=hint or f"Leave out {key}.")

@@ -97,6 +97,9 @@ class ZipReader(TableReader):
         tables = [member for member in tables if not member.filename.lower().endswith(".txt")] or tables
         if self.given is not None and len(members) == 1:
             tables = members
+        if not tables and any(member.filename in ("[Content_Types].xml", "mimetype") for member in members):
+            hint = "Name the file of the workbook: it is not read from a pipe, nor under the name of a .zip file."
+            raise DataError("this is a workbook, not a .zip file with a table", location=place, hint=hint)
         if not tables:
             names = join_quoted(member.filename for member in members)
             message = f"there is no table in the .zip file, but {names}" if members else "the .zip file is empty"

@@ -12,8 +12,9 @@ from nncli.data.io.read_options import ReadOptions
 from nncli.data.sources.file import FileReader
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.readers import read_chunks, read_table
-from nncli.data.sources.table_source import as_source
-from nncli.errors import UsageError
+from nncli.data.sources.table_source import TableSource, as_source
+from nncli.data.sources.zip_file import ZipReader
+from nncli.errors import DataError, UsageError
 
 
 def test_the_name_decides_the_format_and_the_messages_also_of_a_copy(tmp_path: Path) -> None:
@@ -81,3 +82,27 @@ def test_the_rows_of_a_file_are_counted_only_where_that_is_cheap(tmp_path: Path)
 
 def test_a_file_is_one_table(tmp_path: Path) -> None:
     assert open_reader(as_source(tmp_path / "a.csv")).choice() is None
+
+
+@pytest.mark.parametrize("name", ["salez", "shop.sqlite", "t.cvs"])
+def test_a_file_that_is_not_there_is_named_before_its_format(tmp_path: Path, name: str) -> None:
+    (tmp_path / "sales").touch()
+    with pytest.raises(DataError):
+        list(FileReader(InputFile.of(tmp_path / name)).read(ReadOptions()))
+
+
+def test_the_file_of_a_database_is_named_by_a_url(tmp_path: Path) -> None:
+    (tmp_path / "shop.db").touch()
+    keys: list[dict[str, str]] = [{}, {"table": "sales"}]
+    for key in keys:
+        with pytest.raises(UsageError) as caught:
+            list(
+                open_reader(TableSource.model_validate({"path": str(tmp_path / "shop.db"), **key})).read(ReadOptions())
+            )
+        assert f"sqlite:///{tmp_path}/shop.db" in (caught.value.hint or "")
+
+
+def test_a_workbook_from_a_pipe_is_told_from_a_zip_file_with_a_table() -> None:
+    workbook = Path(__file__).parents[1] / "workbooks" / "openpyxl-since-1900.xlsx"
+    with pytest.raises(DataError, match="workbook"):
+        list(ZipReader(InputFile(workbook, "standard input")).read(ReadOptions()))
