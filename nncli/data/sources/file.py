@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars
 
@@ -55,8 +54,9 @@ class FileReader(TableReader):
         try:
             return format_of(path)
         except UsageError as error:
-            with translate_os_errors(self.file.path):
-                (self.file.path or Path(path)).stat()  # of a wrong name that is said first
+            if self.file.path is not None and self.name == str(self.file.path):  # a copy may not be there yet
+                with translate_os_errors(self.file.path):
+                    self.file.path.stat()  # if the file is missing, that is said first
             raise UsageError(error.message, location=Location(source=self.name), hint=error.hint) from None
 
     def count_rows(self) -> int | None:
