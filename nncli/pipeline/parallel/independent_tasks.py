@@ -42,6 +42,7 @@ class IndependentTasks(Generic[T, R]):
         while waiting:
             together = [task for task in waiting if self._losses[task] < LOSSES_OF_A_SUSPECT]
             batch = together or [*waiting][:1]
+            before = len(waiting), self._losses.total()
             try:
                 with open_executor(min(self._workers, len(batch)), self._scheduler) as executor:
                     for task, result in self._results(executor, batch):
@@ -49,6 +50,8 @@ class IndependentTasks(Generic[T, R]):
                         yield task, result
             except self._lost:  # the executor is broken, and the losses are counted
                 pass
+            if (len(waiting), self._losses.total()) == before:  # the executor was broken before it took a task
+                self._losses[batch[0]] += 1
             for task in [task for task in waiting if self._losses[task] > MAX_LOSSES]:
                 del waiting[task]
                 yield task, None

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -58,3 +62,27 @@ def test_a_task_whose_process_had_to_leave_is_started_again(tmp_path: Path) -> N
 def test_an_error_of_a_task_ends_all(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="-2"):
         list(IndependentTasks(double, 1).run([Task(number, str(tmp_path)) for number in (1, -2, 3)]))
+
+
+class DeadExecutor(ThreadPoolExecutor):
+    """An executor that takes no task: its processes have ended at once."""
+
+    def submit(self, *args: object, **options: object) -> NoReturn:
+        raise BrokenExecutor
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_tasks_that_no_executor_takes_are_given_up(opens: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    executors = iter(range(20))
+
+    @contextmanager
+    def open_executor(workers: int, scheduler: str | None) -> Iterator[Executor]:
+        assert next(executors, None) is not None, "it does not end"
+        if not opens:
+            raise BrokenExecutor
+        with DeadExecutor(workers) as executor:
+            yield executor
+
+    monkeypatch.setattr(independent_tasks, "open_executor", open_executor)
+    tasks = [Task(number, "") for number in range(3)]
+    assert dict(IndependentTasks(double, 2).run(tasks)) == dict.fromkeys(tasks)
