@@ -153,9 +153,11 @@ def test_a_full_disk_ends_the_command_and_keeps_what_is_done(penguins: Path, inp
     assert len(predict_files(penguins, "in", "out", workers=1).failed) == 0
 
 
-def test_leftovers_of_killed_processes_are_removed(penguins: Path, inputs: Path) -> None:
-    Path("out").mkdir()
-    old, young = Path("out/.a.csv.0123.nncli-tmp"), Path("out/.a.csv.4567.nncli-tmp")
+@pytest.mark.parametrize("name", ["a.csv", ".nncli-predict/a.csv.parquet"])
+def test_leftovers_of_killed_processes_are_removed(penguins: Path, inputs: Path, name: str) -> None:
+    file = Path("out", name)
+    file.parent.mkdir(parents=True)
+    old, young = (file.with_name(f".{file.name}.{token}.nncli-tmp") for token in ("0123", "4567"))
     for path in (old, young):
         path.touch()
     os.utime(old, (0, 0))

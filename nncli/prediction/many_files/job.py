@@ -105,7 +105,7 @@ class PredictionJob:
             return
         self.record.write(self.output / RECORD)
         for file in left:
-            _remove_leftovers(self.output / file.answer, SECONDS_OF_A_LEFTOVER)
+            self._remove_leftovers(file, SECONDS_OF_A_LEFTOVER)
         with log_duration("predicting") as stage:
             count = workers_for(len(left), workers)
             stage.details.append(f"{len(left):,} files, {count:,} at a time")
@@ -144,8 +144,16 @@ class PredictionJob:
             yield
         except BaseException:
             for file in files:
-                _remove_leftovers(self.output / file.answer, seconds=0)
+                self._remove_leftovers(file, seconds=0)
             raise
+
+    def _remove_leftovers(self, file: InputFile, seconds: float) -> None:
+        """Remove the temporary files of a file's answer and invalid cells that have not changed for some seconds."""
+        for path in (self.output / file.answer, part_of(self.output, file.answer)):
+            for leftover in path.parent.glob(f".{glob.escape(path.name)}.*{TEMPORARY_SUFFIX}"):
+                with suppress(OSError):
+                    if time.time() - leftover.stat().st_mtime >= seconds:
+                        leftover.unlink()
 
     def _task(self, file: InputFile, *, threads: bool = False, is_remote: bool = False) -> PredictionTask:
         """The task of a file, for several threads or one; a process on another machine needs an absolute path."""
@@ -185,14 +193,6 @@ def _check_formats(files: Sequence[InputFile], options: AnswerOptions) -> None:
                 location=Location(source=file.answer),
                 hint="Add --format csv, or remove --escape-formulas.",
             )
-
-
-def _remove_leftovers(answer: Path, seconds: float) -> None:
-    """Remove the temporary files of an answer that have not changed for some seconds."""
-    for leftover in answer.parent.glob(f".{glob.escape(answer.name)}.*{TEMPORARY_SUFFIX}"):
-        with suppress(OSError):
-            if time.time() - leftover.stat().st_mtime >= seconds:
-                leftover.unlink()
 
 
 def _lost(file: InputFile) -> NncliError:
