@@ -21,8 +21,9 @@ def requires_extra(extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if error.name not in EXTRAS[extra]:
+        package = (error.name or "").partition(".")[0]  # the name may be that of a module in the package
+        if package not in EXTRAS[extra]:
             raise
         raise NncliError(
-            f"the package {error.name} is not installed", hint=f"pip install 'nncli-train[{extra}]'"
+            f"the package {package} is not installed", hint=f"pip install 'nncli-train[{extra}]'"
         ) from error
