@@ -22,4 +22,4 @@ def check_errors_file(errors: Path, source: TableSource, target: Path | None, *,
         message = "the predictions are written to this file"
         raise UsageError(message, location=Location(source=str(errors)), hint="Name another file for --errors.")
     check_overwrite(errors, force=force)
-    check_input_kept(source, errors)
+    check_input_kept(source, errors, option="--errors")

@@ -136,7 +136,7 @@ def test_what_cannot_be_done_is_refused_before_any_work(line: Path, penguins: Pa
         predict_files(penguins, "in", "out", format="avro")
     with raises(UsageError, file="a.csv"):
         predict_files(penguins, "in", "in/a.csv")
-    with raises(UsageError, mentions="-o"):
+    with raises(UsageError, file="a.csv", mentions="--errors"):
         predict_files(penguins, "in", "out", errors="in/a.csv", on_error="skip", force=True)
     with raises(RunError):
         predict_files("nothing", "in", "out")

@@ -12,8 +12,8 @@ from nncli.data.sources.table_source import LOCAL_DATABASES, TableSource
 from nncli.errors import Location, UsageError
 
 
-def check_input_kept(source: TableSource, target: Path | TableSource | None) -> None:
-    """Raise an error if the file or object `target` is among those that the source names.
+def check_input_kept(source: TableSource, target: Path | TableSource | None, *, option: str = "-o") -> None:
+    """Raise an error if the file or object `target`, which `option` names, is among those that the source names.
 
     Raises:
         UsageError: it is, or a pattern matches both files and folders.
@@ -24,7 +24,7 @@ def check_input_kept(source: TableSource, target: Path | TableSource | None) -> 
         raise UsageError(
             "the output would replace the table that it is made from",
             location=Location(source=target.path if isinstance(target, TableSource) else str(target)),
-            hint="Name another one.",
+            hint=f"Name another one with {option}.",
         )
 
 
