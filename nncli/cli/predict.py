@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nncli.data.sources.output import OutputTarget
     from nncli.data.sources.table_source import TableSource
     from nncli.prediction.options import AnswerOptions
+    from nncli.prediction.summary import PredictionSummary
 
 
 InputTables: TypeAlias = Annotated[
@@ -205,7 +206,8 @@ def _predict_into_one(
     quiet: bool,
 ) -> None:
     """Predict the rows of a table into one file, one table of a database, or standard output."""
-    from nncli.cli.console import announce_input, echo_err
+    from nncli.cli.console import announce_input, echo_err, rows
+    from nncli.data.sources.output import is_database
     from nncli.prediction.to_file import predict_to_file
     from nncli.runs.run import Run
     from nncli.utils.logs import log_duration
@@ -220,7 +222,20 @@ def _predict_into_one(
         if not quiet:
             echo_err(f"note: {note}")
 
-    predict_to_file(model, source, target, options, force=force, errors=errors, on_note=print_note)
+    summaries: list[PredictionSummary] = []
+    predict_to_file(
+        model,
+        source,
+        target,
+        options,
+        force=force,
+        errors=errors,
+        on_note=print_note,
+        on_summary=summaries.append,
+    )
+    if is_database(target) and not quiet:  # a file can be looked at, a table not as easily
+        verb = "added to" if options.append else "written to"
+        echo_err(f"{rows(sum(summary.rows for summary in summaries))} {verb} {target.title}")
 
 
 def _check_target(

@@ -319,6 +319,9 @@ def test_the_answers_go_into_a_table_of_a_database(nncli: Cli, penguins: Path, h
     assert len(read_table(answers)) == 344
     nncli(*words, "--append").check()
     assert len(read_table(answers)) == 688
+    told = nncli(*[word for word in words if word != "-q"], "--force").check().err
+    assert "344 rows" in told
+    nncli(*words, "--append").check()
     nncli(*words, "--append", "--keep", "island").check(4)
     assert len(read_table(answers)) == 688
 

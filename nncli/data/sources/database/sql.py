@@ -173,6 +173,12 @@ def tokens_of(query: str, dialect: Dialect) -> Iterator[Token]:
             yield Token(kind, text, len(text))
 
 
+def mentions(query: str, name: str, dialect: Dialect) -> bool:
+    """Whether a statement has the name of a table, in whatever role and case, quoted or not."""
+    words = (token.text for token in tokens_of(query, dialect) if token.kind in (TokenKind.WORD, TokenKind.NAME))
+    return name.casefold() in {word.strip('"`').replace('""', '"').replace("``", "`").casefold() for word in words}
+
+
 def forbidden_words(words: Sequence[Token]) -> str | None:
     """The first words that belong to a statement that changes or locks rows; not those after a point."""
     for i, token in enumerate(words):

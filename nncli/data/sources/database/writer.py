@@ -43,7 +43,7 @@ class DatabaseWriter(ABC):
     @property
     def name(self) -> str:
         """What messages call the table."""
-        return f"{self.target.path} ({self.target.table})"
+        return self.target.title
 
     @property
     @abstractmethod

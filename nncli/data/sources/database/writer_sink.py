@@ -15,6 +15,8 @@ import polars as pl
 
 from nncli.data.io.sinks import ColumnCheck, Sink, translate_write_errors
 from nncli.data.sources.database.catalog import find_table, tables_of
+from nncli.data.sources.database.open import database_of
+from nncli.data.sources.database.sql import mentions
 from nncli.data.sources.database.writer import DatabaseWriter, IfExists
 from nncli.data.sources.database.writer_types import check_writable, fitted
 from nncli.data.sources.database.writers import writer_of
@@ -53,9 +55,15 @@ def check_database_output(target: TableSource, source: TableSource, *, force: bo
 
 
 def _is_read(writer: DatabaseWriter, source: TableSource) -> bool:
-    """Whether the existing table of a writer is the one that the source names, or the only one."""
-    if not is_same_database(source, writer.target) or source.query is not None or writer.existing is None:
+    """Whether the existing table of a writer is the one that the source reads.
+
+    A query may add to a table that it reads, but not replace it: that would lose what the query leaves out.
+    """
+    if not is_same_database(source, writer.target) or writer.existing is None:
         return False
+    if source.query is not None:
+        name = (writer.target.table or "").rpartition(".")[2]
+        return writer.if_exists is IfExists.REPLACE and mentions(source.query, name, database_of(source).dialect)
     try:
         return find_table(tables_of(source), source).sql_name == writer.existing.sql_name
     except NncliError:  # reading the source says so

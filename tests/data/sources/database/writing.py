@@ -197,7 +197,15 @@ class WriterTests(ABC):
         self.execute(target.path, "DROP TABLE origins")
         with pytest.raises(UsageError):  # the only table
             check_output(target, TableSource(path=target.path), force=True)
-        check_output(target, TableSource(path=target.path, query="SELECT * FROM answers"), force=True)
+
+    @pytest.mark.parametrize("query", ["SELECT * FROM answers", 'SELECT x FROM (SELECT * FROM "answers") AS a'])
+    def test_a_query_cannot_replace_the_table_that_it_reads(self, target: TableSource, query: str) -> None:
+        self.execute(target.path, "CREATE TABLE answers (x INTEGER)", "INSERT INTO answers VALUES (1)")
+        source = TableSource(path=target.path, query=query.replace('"', "`" if "mysql" in target.path else '"'))
+        with pytest.raises(UsageError):
+            check_output(target, source, force=True)
+        check_output(target, source, force=False, append=True)
+        check_output(target, TableSource(path=target.path, query="SELECT 1 AS x"), force=True)
 
     def test_a_table_without_rows_is_created(self, target: TableSource) -> None:
         _write(target, ROWS.clear())
