@@ -63,8 +63,7 @@ def check_output(
         _check_file_options(target, format, escape_formulas=escape_formulas)
         check_database_output(target, source, force=force, append=append)
         return
-    if append:
-        raise UsageError("--append is for tables of databases", hint="Remove it, or name a database with -o.")
+    _check_no_append(append=append)
     if isinstance(target, TableSource):
         _check_url(target)
         from nncli.data.sources.remote.upload import check_object
@@ -87,7 +86,7 @@ def open_output(
     """Yield a sink for a target; what is written appears when the block ends without an error.
 
     Raises:
-        UsageError: the target is there and neither `force` nor `append` is set, or it cannot be written to.
+        UsageError: the target is there and neither `force` nor `append` is set, or it cannot be written or appended to.
         NncliError: as `open_sink`.
         DataError: the database cannot be reached, or refuses the rows.
     """
@@ -98,6 +97,7 @@ def open_output(
         with open_database_sink(target, if_exists(force=force, append=append)) as sink:
             yield sink
         return
+    _check_no_append(append=append)
     if isinstance(target, TableSource):
         _check_url(target)
         from nncli.data.sources.remote.upload import open_object
@@ -107,6 +107,12 @@ def open_output(
         return
     with open_sink(target, format=format, force=force, escape_formulas=escape_formulas) as sink:
         yield sink
+
+
+def _check_no_append(*, append: bool) -> None:
+    """Raise a UsageError if rows would be added to what is no database."""
+    if append:
+        raise UsageError("--append is for tables of databases", hint="Remove it, or name a database with -o.")
 
 
 def _check_url(target: TableSource) -> None:

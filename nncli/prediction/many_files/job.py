@@ -108,7 +108,9 @@ class PredictionJob:
             self._remove_leftovers(file, SECONDS_OF_A_LEFTOVER)
         with log_duration("predicting") as stage:
             count = workers_for(len(left), workers)
-            stage.details.append(f"{len(left):,} files, {count:,} at a time")
+            stage.details.append(f"{len(left):,} files")
+            if scheduler is None:
+                stage.details.append(f"{count:,} at a time")
             if scheduler is None and (workers == "auto" or count == 1):
                 yield from self._predict_here(left, count, threads=workers != 1)
             if left:

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars
 import pytest
 
-from nncli.data.sources.output import check_output, open_output, output_target
+from nncli.data.sources.output import OutputTarget, check_output, open_output, output_target
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import UsageError
 
@@ -37,6 +37,14 @@ def test_an_existing_file_and_the_table_itself_are_not_replaced(tmp_path: Path) 
     url = TableSource(path="s3://data/a.csv")
     with pytest.raises(UsageError, match="made from"):
         check_output(url, url, force=True)
+
+
+@pytest.mark.parametrize("target", [Path("a.csv"), TableSource(path="s3://data/a.csv"), None])
+def test_only_a_table_of_a_database_is_appended_to(target: OutputTarget) -> None:
+    with pytest.raises(UsageError, match="--append"):
+        check_output(target, STANDARD_INPUT, force=False, append=True)
+    with pytest.raises(UsageError, match="--append"), open_output(target, append=True):
+        pass
 
 
 @pytest.mark.parametrize("url", ["https://host/a.csv", "hf://datasets/me/set/a.csv", "ftp://host/a.csv"])

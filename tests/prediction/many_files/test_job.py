@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
+
 import pytest
 
 from nncli.data.sources.table_source import TableSource
 from nncli.prediction.many_files.input_file import FileState, InputFile
-from nncli.prediction.many_files.job import is_quick
+from nncli.prediction.many_files.job import PredictionJob, is_quick
+from nncli.prediction.options import AnswerOptions
+from tests.cli.support import DATA
 
 MEGABYTE = 1 << 20
 
@@ -32,3 +37,20 @@ def test_processes_start_for_what_takes_longer_than_their_start(
     sizes: list[int], done: int, seconds: float, expected: bool
 ) -> None:
     assert is_quick(files(*sizes), done, seconds) == expected
+
+
+@pytest.mark.parametrize("scheduler", [None, "tcp://host:8786"])
+def test_the_log_counts_workers_of_this_machine_alone(
+    scheduler: str | None,
+    penguins: Path,
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (here / "a.csv").write_bytes((DATA / "penguins.csv").read_bytes())
+    sources = [TableSource(path="a.csv")]
+    job = PredictionJob.prepare(penguins, sources, here / "out", AnswerOptions(), None, force=False)
+    monkeypatch.setattr(PredictionJob, "_predict_elsewhere", lambda *args: iter(()))
+    with caplog.at_level(logging.INFO, "nncli"):
+        list(job.outcomes(1, scheduler))
+    assert ("1 at a time" in caplog.text) == (scheduler is None)
