@@ -233,6 +233,8 @@ def _predict_into_one(
         on_note=print_note,
         on_summary=summaries.append,
     )
+    for note in (note for summary in summaries for note in summary.notes(options.on_error)):
+        print_note(note)
     if is_database(target) and not quiet:  # a file can be looked at, a table not as easily
         verb = "added to" if options.append else "written to"
         echo_err(f"{rows(sum(summary.rows for summary in summaries))} {verb} {target.title}")
