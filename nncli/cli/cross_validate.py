@@ -103,6 +103,7 @@ def cross_validate(
     import polars  # noqa: F401 - before interrupt_at_once, which replaces its signal handler
 
     from nncli.cli.standard_streams import check_standard_output
+    from nncli.data.sources.input_kept import check_input_kept
     from nncli.utils.atomic_files import check_overwrite
 
     check_standard_output()
@@ -110,6 +111,8 @@ def cross_validate(
     _check_arguments(config, resume, any((output is not None, assignments, target, quality, options.words)))
     if predictions is not None:
         check_overwrite(predictions, force=force)
+        if config is not None:
+            check_input_kept(options.source(config), predictions, option="--predictions")
     interrupt_at_once()
     printer = _CrossValidationPrinter(quiet, output)
     with copied_table(config, target, options, output):

@@ -129,7 +129,7 @@ def explain(
 
     interrupt_at_once()
     source = None if data is None else SourceOptions(sheet, cells, table_name, query).source(data)
-    _check_output(source, output, class_label, target, force=force)
+    _check_output(run, source, output, class_label, target, force=force)
     if source is not None and source.is_standard_input:
         announce_input("a table")
     explanation = explain_run(
@@ -149,7 +149,13 @@ def explain(
 
 
 def _check_output(
-    source: TableSource | None, output: Path | None, class_label: str | None, target: str | None, *, force: bool
+    run: Path,
+    source: TableSource | None,
+    output: Path | None,
+    class_label: str | None,
+    target: str | None,
+    *,
+    force: bool,
 ) -> None:
     """Check the options of the output before any work is done.
 
@@ -159,12 +165,13 @@ def _check_output(
     from nncli.data.io.formats import writable_format
     from nncli.data.sources.input_kept import check_input_kept
     from nncli.errors import UsageError
+    from nncli.runs.config import read_config
+    from nncli.runs.run import Run
     from nncli.utils.atomic_files import check_overwrite
 
     if output is not None:
         check_overwrite(output, force=force)
-        if source is not None:
-            check_input_kept(source, output)
+        check_input_kept(source or read_config(Run.open(run).path).data.source, output)
         writable_format(output)
     elif class_label is not None or target is not None:
         option = "--target" if class_label is None else "--class"

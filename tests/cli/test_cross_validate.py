@@ -115,3 +115,9 @@ def test_a_directory_that_exists_is_left_and_the_other_named(nncli: Cli, here: P
     nncli(*words).check()
     assert "note: cv already exists; this run is written to cv-2\n" in nncli(*words).check().err
     assert "already exists" not in nncli(*words, "-q").check().err
+
+
+def test_the_table_is_never_replaced_by_out_of_fold_predictions(nncli: Cli, here: Path) -> None:
+    Path("t.csv").write_text("x,y\n" + "".join(f"{i},{i % 2}\n" for i in range(40)))
+    nncli("cross-validate", "t.csv", "-t", "y", "--predictions", "t.csv", "--force").check(2)
+    assert Path("t.csv").read_text().startswith("x,y\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from nncli.runs.config import read_config
 from tests.cli.support import DATA, Cli
 
 TABLE = DATA / "penguins.csv"
@@ -119,3 +120,10 @@ def test_a_column_is_one_line_with_a_bar_and_an_error_in_the_units_of_the_target
     assert lines[head + 1].split()[1].startswith("█")
     assert [text.split()[0] in ("x1", "x2") for text in lines[head + 1 :]] == [True, True]
     assert max(map(len, lines)) <= columns
+
+
+def test_the_table_of_the_run_is_never_replaced_by_attributions(nncli: Cli, penguins: Path, here: Path) -> None:
+    table = Path(read_config(penguins).data.path)
+    before = table.read_bytes()
+    nncli("explain", penguins, "-o", table, "--force").check(2)
+    assert table.read_bytes() == before
