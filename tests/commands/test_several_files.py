@@ -9,6 +9,7 @@ import pytest
 
 from nncli import evaluate, predict, resume, train
 from nncli.commands.init import config_for, is_table
+from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import DataError
 from nncli.runs.loader import read_manifest
@@ -108,3 +109,16 @@ def test_a_drafted_configuration_is_named_by_the_folder(here: Path, path: str) -
     drafted, result = config_for(path, "y")
     assert Path(str(drafted.output)).name == "sales"
     assert result.summary.rows == (48 if path.endswith("2024") else 96)
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_ids_of_numbers_stay_apart_from_those_with_zeros_whichever_file_has_text(here: Path, place: int) -> None:
+    for i in range(4):
+        rows = [f"{'007' if i > place else '8'},{k}" for k in range(9)] + [f"7,{k}" for k in range(9)]
+        text = "\n".join(["id,y", *rows, *["A7,1"] * 9 * (i == place)])
+        (here / "data").mkdir(exist_ok=True)
+        (here / "data" / f"{i}.csv").write_text(f"{text}\n")
+    run = train(config(here, "data"), output=here / "run").run
+    (column,) = Run.open(run).load_model().spec.encoder.columns
+    assert isinstance(column, CategoricalColumn)
+    assert {*column.categories} == {"7", "8", "A7", "007"} - ({"007"} if place == 3 else set())

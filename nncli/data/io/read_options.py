@@ -32,14 +32,14 @@ class NumericColumns:
 
 @dataclass(frozen=True)
 class FirstFile:
-    """What the files before say about the next file of a table.
+    """What the first file of a table says about the others.
 
-    `dialect` is that of the first one, and decides what the next leaves open. `numbers` are the columns of a CSV that
-    were numbers in all of them; None if that is not known.
+    `dialect` decides what they leave open. `numbers` are the columns of a CSV that were numbers in it; of those that
+    may be numbers (`ReadOptions.numbers`), the others are text.
     """
 
     dialect: CsvDialect
-    numbers: frozenset[str] | None = None
+    numbers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

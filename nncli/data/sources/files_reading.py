@@ -36,18 +36,21 @@ class FilesReading:
     is_one_file: bool = False
     next_row: int = 1
     dialect: CsvDialect | None = None
-    numbers: set[str] | None = None
-    """The columns that were numbers in all files so far; None if there was no row."""
+    numbers: frozenset[str] | None = None
+    """The columns that were numbers in the first file; None if it has no row."""
     details: tuple[tuple[str, str | int], ...] = ()
     notes: Counter[str] = field(default_factory=Counter)
     is_empty: bool = True
 
     def options_of_next(self) -> ReadOptions:
-        """The options of a file that is not the first."""
-        assert self.dialect is not None, "the first file is opened before the others"
-        numbers = None if self.numbers is None else frozenset(self.numbers)
-        first_bytes = self.options.first_bytes if numbers is None else None
-        return replace(self.options, first_file=FirstFile(self.dialect, numbers), first_bytes=first_bytes)
+        """The options of a file that is not the first.
+
+        They depend on the first file alone: a file is opened while the one before it is read, and how much of that is
+        read by then depends on timing.
+        """
+        assert self.dialect is not None, "the first file is read before the others are opened"
+        first_file = FirstFile(self.dialect, self.numbers or frozenset())
+        return replace(self.options, first_file=first_file, first_bytes=None)
 
     def tables_of(self, part: Part, tables: Iterator[Table]) -> Iterator[Table]:
         """Yield the tables of a file as tables of all files; those without rows only if they have notes.
@@ -57,6 +60,7 @@ class FilesReading:
         """
         begin = self.next_row
         origins = None if self.is_one_file else RowOrigins((part.file.name,), (begin,))
+        is_first = self.dialect is None
         for table in tables:
             if self.dialect is None:
                 self.dialect, self.details = table.dialect, table.details
@@ -65,7 +69,8 @@ class FilesReading:
             if not self.are_typed:
                 schema = {cells.name: polars.Null() if _is_missing(cells) else cells.dtype for cells in table.frame}
                 self.columns.add_file(part, schema, are_types=format != Format.CSV, may_lack=format == Format.JSONL)
-            self._find_numbers(table)
+            if is_first:
+                self._find_numbers(table)
             first_row = begin + table.first_row - 1
             self.next_row = first_row + len(table)
             notes = self._new_notes(part, table)
@@ -96,9 +101,11 @@ class FilesReading:
         return new
 
     def _find_numbers(self, table: Table) -> None:
-        """Note which columns of text were found to be numbers."""
+        """Note which columns of text were found to be numbers. Columns without a value are not known to be."""
         if len(table):
-            found = {name for name, dtype in table.frame.schema.items() if dtype == polars.Float64}
+            found = frozenset(
+                cells.name for cells in table.frame if cells.dtype == polars.Float64 and cells.null_count() < len(cells)
+            )
             self.numbers = found if self.numbers is None else self.numbers & found
 
     def _check_dialect(self, part: Part, table: Table) -> None:

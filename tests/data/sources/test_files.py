@@ -11,14 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.config.schema import Config
 from nncli.data.io.formats import Format
 from nncli.data.io.input_file import InputFile
+from nncli.data.io.read_options import NumericColumns, ReadOptions
 from nncli.data.sources.files import FilesReader
+from nncli.data.sources.files_reading import FilesReading
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.parts import Part
 from nncli.data.sources.readers import read_chunks, read_table
 from nncli.data.sources.table_source import as_source
+from nncli.data.store.scratch import Scratch
 from nncli.errors import DataError, NncliError, UsageError
+from nncli.pipeline.prepare.load import load_table
 
 FRAME = pl.DataFrame({"x": [0.5, 1.5, 2.5, 3.5], "s": ["a", "b", "c", "d"]})
 WRITE: dict[str, Callable[[pl.DataFrame, Path], object]] = {
@@ -239,3 +244,45 @@ def test_one_file_in_a_folder_of_a_key_has_the_column_only_if_a_model_needs_it(t
     assert table.frame.equals(FRAME.with_columns(year=pl.lit(2025, pl.Int64)))
     assert (table.source, table.origins) == (str(path), None)
     assert read_table(path.with_name("*.parquet")).frame.columns == ["x", "s", "year", "month"]
+
+
+HEAD = "id,x\n"
+IDS = {"numbers": "7,1\n70,2\n", "zeros": "007,1\n7,2\n", "decimals": "7.0,1\n7,2\n", "missing": ",1\n,2\n"}
+IDS |= {"late text": "7,1\n70,2\nA7,3\n", "no rows": ""}
+
+
+@pytest.mark.parametrize("last", [["decimals", "numbers"], ["missing"]], ids=" | ".join)
+@pytest.mark.parametrize("kinds", [*itertools.product(IDS, repeat=2)], ids=" | ".join)
+def test_ids_keep_their_spelling_in_all_files_whichever_has_the_text(
+    tmp_path: Path, kinds: tuple[str, ...], last: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nncli.pipeline.prepare.load.FIRST_BYTES", 4)
+    texts = [HEAD + IDS[kind] for kind in (*kinds, *last)]
+    folder = write_text(tmp_path, **{f"f{i}": text for i, text in enumerate(texts)})
+    cells = [line.split(",")[0] for text in texts for line in text.splitlines()[1:]]
+    config = Config.model_validate({"data": {"path": str(folder), "target": "x", "missing_values": [""]}})
+    with Scratch() as scratch:
+        found = load_table(config, config.data, scratch).columns(["id"]).frame["id"]
+    if found.dtype == pl.Float64:
+        assert not {"zeros", "late text"} & {*kinds}
+        found = found.fill_null(float("nan"))
+        assert found.to_list() == pytest.approx([float(cell or "nan") for cell in cells], nan_ok=True)
+    else:
+        assert found.to_list() == [cell or None for cell in cells]
+
+
+@pytest.mark.parametrize("first", ["1,2\n", ""])
+def test_how_a_file_is_read_depends_on_the_first_one_alone(
+    tmp_path: Path, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = list[ReadOptions]()
+    options_of_next = FilesReading.options_of_next
+    monkeypatch.setattr(
+        FilesReading, "options_of_next", lambda self: given.append(options := options_of_next(self)) or options
+    )
+    folder = write_text(tmp_path, a=HEAD + first, **dict.fromkeys("bcde", HEAD + "A7,2\n"))
+    options = ReadOptions(missing_values=("",), numbers=NumericColumns.any_except(()), first_bytes=8)
+    for _ in open_reader(as_source(folder)).read(options):
+        pass
+    assert [one.first_file and one.first_file.numbers for one in given] == [frozenset(["id", "x"] if first else [])] * 4
+    assert len({one.first_bytes for one in given}) == 1

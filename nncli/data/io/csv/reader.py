@@ -130,9 +130,9 @@ class _BlockParser:
         )
         if self._may_be_numbers and options.numbers.names and not options.numbers.inverted:
             self.header = replace(self.header, parser=self._numeric_parser(options.numbers.names))
-        known = None if options.first_file is None else options.first_file.numbers
-        if self._may_be_numbers and options.numbers.inverted and known is not None:
-            self.header = replace(self.header, parser=self._numeric_parser(known, exact_only=True))
+        if self._may_be_numbers and options.numbers.inverted and options.first_file is not None:
+            parser = self._numeric_parser(options.first_file.numbers, exact_only=True)
+            self.header = replace(self.header, parser=parser)
 
     def _numeric_parser(self, numbers: Collection[str], *, exact_only: bool = False) -> NumericParser:
         header = self.header
