@@ -212,7 +212,7 @@ class DecompressedStream(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         view = memoryview(buffer).cast("B")
-        while True:
+        while view:
             data = b""
             if self._decoder.eof:
                 if not self._compression.may_repeat or not (data := self._next_member()):
@@ -229,6 +229,7 @@ class DecompressedStream(io.RawIOBase):
                 self._limit.check()
                 view[: len(piece)] = piece
                 return len(piece)
+        return 0
 
     def _read(self) -> bytes:
         data = self._stream.read(PIECE)

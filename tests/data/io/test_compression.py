@@ -49,6 +49,12 @@ def test_the_content_is_read_back(compression: Compression, content: bytes, repe
 
 
 @every_compression
+def test_reading_nothing_reads_nothing(compression: Compression) -> None:
+    stream = DecompressedStream(io.BytesIO(COMPRESS[compression.suffix](b"abc")), compression)
+    assert [stream.read(size) for size in (0, 2, 0, -1, 0)] == [b"", b"ab", b"", b"c", b""]
+
+
+@every_compression
 def test_several_streams_and_zeros_between_them_are_one_file(compression: Compression) -> None:
     one, two = COMPRESS[compression.suffix](b"a\n"), COMPRESS[compression.suffix](b"1\n")
     assert read(one + bytes(8) + two + bytes(4), compression) == b"a\n1\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import polars as pl
@@ -35,6 +36,11 @@ def write_rows(frames: Iterable[pl.DataFrame], folder: Path, name: str) -> RowsR
         with Scratch(folder).translate_os_errors():
             _part(folder, parts).write_bytes(content.getbuffer())
         parts += 1
+    with Scratch(folder).translate_os_errors():
+        for i in count(parts):
+            if not (earlier := _part(folder, i)).exists():
+                break
+            earlier.unlink()
     return RowsReader(folder, name, parts, digest.hexdigest())
 
 

@@ -83,6 +83,14 @@ def test_a_copy_can_be_sent_to_another_process_and_read_twice(tmp_path: Path) ->
             assert pl.concat([table.frame for table in tables])["b"].to_list() == [None, "x"] * 5
 
 
+def test_a_second_copy_leaves_no_files_of_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nncli.data.sources.database.blocks.BLOCK_ROWS", 4)
+    for rows in (20, 6):
+        reader = write_rows([pl.DataFrame({"a": range(rows)})], tmp_path, "shop (sales)")
+    assert {path.name for path in tmp_path.iterdir()} == {"0.arrow", "1.arrow"}
+    assert sum(len(table) for table in reader.read(ReadOptions())) == 6
+
+
 def test_a_copy_that_is_gone_is_a_data_error(tmp_path: Path) -> None:
     reader = write_rows([pl.DataFrame({"a": [1]})], tmp_path, "shop (sales)")
     (tmp_path / "0.arrow").unlink()
