@@ -12,6 +12,7 @@ from nncli.commands.init import config_for, is_table
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import DataError
+from nncli.model import Model
 from nncli.runs.loader import read_manifest
 from nncli.runs.run import Run
 
@@ -119,6 +120,8 @@ def test_ids_of_numbers_stay_apart_from_those_with_zeros_whichever_file_has_text
         (here / "data").mkdir(exist_ok=True)
         (here / "data" / f"{i}.csv").write_text(f"{text}\n")
     run = train(config(here, "data"), output=here / "run").run
-    (column,) = Run.open(run).load_model().spec.encoder.columns
+    model = Run.open(run).load_model()
+    assert isinstance(model, Model)
+    (column,) = model.spec.encoder.columns
     assert isinstance(column, CategoricalColumn)
     assert {*column.categories} == {"7", "8", "A7", "007"} - ({"007"} if place == 3 else set())

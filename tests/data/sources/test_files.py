@@ -277,9 +277,12 @@ def test_how_a_file_is_read_depends_on_the_first_one_alone(
 ) -> None:
     given = list[ReadOptions]()
     options_of_next = FilesReading.options_of_next
-    monkeypatch.setattr(
-        FilesReading, "options_of_next", lambda self: given.append(options := options_of_next(self)) or options
-    )
+
+    def recorded(self: FilesReading) -> ReadOptions:
+        given.append(options_of_next(self))
+        return given[-1]
+
+    monkeypatch.setattr(FilesReading, "options_of_next", recorded)
     folder = write_text(tmp_path, a=HEAD + first, **dict.fromkeys("bcde", HEAD + "A7,2\n"))
     options = ReadOptions(missing_values=("",), numbers=NumericColumns.any_except(()), first_bytes=8)
     for _ in open_reader(as_source(folder)).read(options):
