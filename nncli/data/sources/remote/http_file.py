@@ -154,6 +154,22 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
                 request.remove_header("Authorization")
         return request
 
+    def http_error_302(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+    ) -> urllib.request._UrlopenRet | None:
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)
+        except BaseException:
+            fp.close()  # urllib leaves the connection open if the address is not valid
+            raise
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
 
 def _is_same_server(url: str, target: str) -> bool:
     """Whether a URL redirects to the same server. It may change from http to https, on the default ports."""
