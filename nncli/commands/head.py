@@ -188,10 +188,10 @@ def _notes(words: Sequence[str], thousands: str | None) -> list[Finding]:
     """Notes on spellings that `init` would write into a configuration."""
     found = []
     if words:
-        text = f"{join_quoted(words)} {'is' if len(words) == 1 else 'are'} taken for missing, as `nncli init` would"
+        text = f"{join_quoted(words)} {'is' if len(words) == 1 else 'are'} read as missing, as `nncli init` would"
         found.append(note(FindingCode.TABLE_READING, text))
     if thousands is not None:
-        text = f"{quote(thousands)} is taken for the thousands separator, as `nncli init` would"
+        text = f"{quote(thousands)} is read as the thousands separator, as `nncli init` would"
         found.append(note(FindingCode.TABLE_READING, text))
     return found
 

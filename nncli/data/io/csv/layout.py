@@ -63,7 +63,7 @@ class Layout:
 
     @property
     def shape(self) -> TableShape:
-        """What notes below the table are told by."""
+        """The properties of the table by which notes below it are recognized."""
         return TableShape(len(self.names), self.width, self.first_length, self.begins_with_values, self.is_spaced)
 
 

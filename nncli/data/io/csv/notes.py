@@ -24,7 +24,7 @@ TOTAL = re.compile(
 
 @dataclass(frozen=True)
 class TableShape:
-    """What of a table its notes are told by.
+    """The properties of a table by which notes below it are recognized.
 
     A record has `width` cells, of which those behind the `columns` are empty. `first_length` is the length
     of the longest cell in the first column; `begins_with_values`: that column holds numbers or dates. `is_spaced`:

@@ -21,7 +21,7 @@ def decompressed(body: IO[bytes], size: int | None, url: str) -> Iterator[bytes]
     """Yield the decompressed bytes of a body of `size` compressed bytes, as far as that is known.
 
     Raises:
-        TransientError: the body is damaged or truncated, which another try may mend.
+        TransientError: the body is damaged or truncated, which another try may correct.
         DataError: it grows absurdly.
     """
     received = _Body(body, url)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 class TransientError(Exception):
     """A server cannot be reached, or fails, at present: worth another try. The message is for the user.
 
-    `is_refused` where no connection was made, which time seldom mends.
+    `is_refused` where no connection was made, which another try seldom changes.
     """
 
     def __init__(self, message: str, *, is_refused: bool = False) -> None:
