@@ -82,10 +82,9 @@ def sniff_dialect(
         )
     decimal: str = configured.decimal_mark
     if decimal == AUTO:
-        known = None if training_dialect is None else training_dialect.decimal_mark
-        decimal = known or "."
+        decimal = "." if training_dialect is None else training_dialect.decimal_mark
         if separator in (SEMICOLON, TAB) or decimal == COMMA:
-            decimal = sniff_decimal(sample, source, separator, configured.thousands or "", known)
+            decimal = sniff_decimal(sample, source, separator, configured.thousands or "", training_dialect)
     found = configured.resolved(separator=separator, decimal=decimal)
     said = []
     if configured.encoding == AUTO and text.encoding not in (AUTO, UTF8):
@@ -228,8 +227,13 @@ def cells_of(sample: bytes, separator: str) -> Iterator[str]:
         return  # the reader says better what is wrong
 
 
-def sniff_decimal(sample: bytes, source: str, separator: str, thousands: str, training_decimal: str | None) -> str:
-    """The decimal mark of the cells that look like numbers; `training_decimal` if these are ambiguous."""
+def sniff_decimal(
+    sample: bytes, source: str, separator: str, thousands: str, training_dialect: CsvDialect | None
+) -> str:
+    """The decimal mark of the cells that look like numbers, or that of the training table if these are ambiguous.
+
+    The training table decides only for files with its separator: another one suggests that numbers differ, too.
+    """
     clear: dict[str, str] = {}
     either: dict[str, str] = {}
     for cell in cells_of(sample, separator):
@@ -242,8 +246,8 @@ def sniff_decimal(sample: bytes, source: str, separator: str, thousands: str, tr
                 clear.setdefault(mark, cell)
     if len(clear) == 1:
         return next(iter(clear))
-    if training_decimal is not None:
-        return training_decimal
+    if training_dialect is not None and (clear or training_dialect.separator in (AUTO, separator)):
+        return training_dialect.decimal_mark
     if clear:
         raise DataError(
             f"{join_quoted(clear.values())} cannot both be numbers: the decimal mark seems to be a comma and a point",
@@ -254,10 +258,11 @@ def sniff_decimal(sample: bytes, source: str, separator: str, thousands: str, tr
     ambiguous = {mark: cell for mark, cell in either.items() if mark == "," or separator == SEMICOLON}
     if ambiguous:
         mark, cell = next(iter(ambiguous.items()))
-        raise DataError(
-            f"the number {quote(cell)} is ambiguous",
-            location=Location(source=source),
-            hint=f'With `data.decimal: "{mark}"` it is {cell.replace(mark, ".")}; '
-            f'with `data.thousands: "{mark}"` it is {cell.replace(mark, "")}.',
+        hint = (
+            f'With `data.decimal: "{mark}"` it is {cell.replace(mark, ".")}; '
+            f'with `data.thousands: "{mark}"` it is {cell.replace(mark, "")}.'
         )
-    return "."
+        if training_dialect is not None:
+            hint = f"Separate the cells as in the training table, by {SEPARATORS[training_dialect.separator]}."
+        raise DataError(f"the number {quote(cell)} is ambiguous", location=Location(source=source), hint=hint)
+    return "." if training_dialect is None else training_dialect.decimal_mark

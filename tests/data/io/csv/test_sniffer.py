@@ -174,3 +174,11 @@ def test_a_table_of_one_column_that_may_be_of_several_is_refused(text: str) -> N
         sniff_dialect(sample, "t.csv", CsvDialect(), default_separator=",", training_dialect=trained)[0].separator
         in ",;"
     )
+
+
+def test_the_training_table_decides_on_the_decimal_mark_of_files_with_its_separator_alone() -> None:
+    of_semicolons, of_commas = CsvDialect(separator=";", decimal="."), CsvDialect(separator=",", decimal=".")
+    assert found("a;b\n19.331;2\n", trained=of_semicolons)[1] == "."
+    assert found("a;b\n19.331;0.5\n", trained=of_commas)[1] == "."  # 0.5 is clear
+    with raises(DataError, file="t.csv", mentions="19.331"):
+        found("a;b\n19.331;2\n", trained=of_commas)
