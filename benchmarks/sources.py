@@ -34,7 +34,7 @@ print(time.perf_counter() - start)
 """
 READ = """
 import json, sys, time
-from nncli.data.sources.readers import read_chunks
+from nncli.data.sources.read_table import read_chunks
 from nncli.data.sources.table_source import TableSource
 import polars, numpy
 source = TableSource(**json.loads(sys.argv[1]))

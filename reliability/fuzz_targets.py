@@ -18,7 +18,7 @@ def answer(kind: str, path: Path) -> int:
     import polars
 
     from nncli.config.loading import load_config
-    from nncli.data.sources.readers import read_chunks, read_table
+    from nncli.data.sources.read_table import read_chunks, read_table
     from nncli.data.table import Table
     from nncli.errors import NncliError
     from nncli.prediction.frame import predict_frame

@@ -10,7 +10,7 @@ import pytest
 
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
-from nncli.data.sources.readers import read_table
+from nncli.data.sources.read_table import read_table
 from nncli.data.table import Table
 from nncli.ensemble import Ensemble, EnsembleSpec, align_classes
 from nncli.model import Model, Predictions

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from nncli import model as model_module
 from nncli.data.batches.dataset import Dataset
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
-from nncli.data.sources.readers import read_table
+from nncli.data.sources.read_table import read_table
 from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.model import Model, Predictions

@@ -20,7 +20,7 @@ from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.profile import is_named_like_a_key, profile
 from nncli.data.sources.open import open_reader
-from nncli.data.sources.readers import read_chunks
+from nncli.data.sources.read_table import read_chunks
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table

@@ -11,7 +11,7 @@ import numpy as np
 
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts, OnError
-from nncli.data.sources.readers import read_table
+from nncli.data.sources.read_table import read_table
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel

@@ -19,8 +19,8 @@ from nncli.data.column_profile import ColumnProfile
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.profile import profile
 from nncli.data.sources.open import open_reader
-from nncli.data.sources.reader import TableChoice, TableReader
-from nncli.data.sources.readers import read_pieces
+from nncli.data.sources.read_table import read_pieces
+from nncli.data.sources.table_reader import TableChoice, TableReader
 from nncli.data.sources.table_source import TableLocation, as_source
 from nncli.data.store.scratch import Scratch
 from nncli.data.store.writer import write_store

@@ -21,7 +21,7 @@ from nncli.config.yaml.parser import parse
 from nncli.data.column_profile import ColumnProfile
 from nncli.data.io.formats import SPREADSHEETS, SUFFIXES, ZIP, suffix_of, without_compression
 from nncli.data.io.input_file import path_of
-from nncli.data.sources.paths import fixed_folder, names_several
+from nncli.data.sources.files.paths import fixed_folder, names_several
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.data.store.scratch import existing_parent
 from nncli.errors import Location, UsageError

@@ -11,7 +11,7 @@ from nncli.data.encoders.invalid_cells import OnError
 from nncli.data.io.formats import Format
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.prediction.many_files.errors_file import write_errors_file
-from nncli.prediction.many_files.input_file import InputFile
+from nncli.prediction.many_files.file_to_predict import FileToPredict
 from nncli.prediction.many_files.job import PredictionJob
 from nncli.prediction.many_files.notes import common_notes
 from nncli.prediction.many_files.results import FilesPrediction, FilesProgress, PredictedFile
@@ -82,7 +82,7 @@ def _run(
     return FilesPrediction(tuple(_result(job, file, outcome) for file, outcome in in_order), summary)
 
 
-def _result(job: PredictionJob, file: InputFile, outcome: FileOutcome | None) -> PredictedFile:
+def _result(job: PredictionJob, file: FileToPredict, outcome: FileOutcome | None) -> PredictedFile:
     """What has become of a file; None is the outcome of one that was done before."""
     answer = job.output / file.answer
     if outcome is None:

@@ -11,7 +11,7 @@ from nncli.data.io.formats import Format
 from nncli.data.io.prefetch import prefetch_map
 from nncli.data.io.read_options import BLOCK_BYTES
 from nncli.data.sources.open import open_reader
-from nncli.data.sources.readers import read_chunks
+from nncli.data.sources.read_table import read_chunks
 from nncli.data.sources.table_source import TableLocation, as_source
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel, Ensemble

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import nncli.commands.head as module
-from nncli.data.sources.reader import TableChoice
+from nncli.data.sources.table_reader import TableChoice
 from tests.cli.support import DATA, Cli
 from tests.commands.test_head import Choice
 

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from nncli import predict, train
-from nncli.data.sources.readers import read_table
+from nncli.data.sources.read_table import read_table
 from nncli.data.sources.table_source import TableSource
 from tests.cli.support import COMMAND, DATA, ROOT, Cli, run
 

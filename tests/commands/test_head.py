@@ -16,7 +16,7 @@ from nncli import head
 from nncli.commands.init import draft
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.io.writers import write_table
-from nncli.data.sources.reader import Checksum, TableChoice, TableReader
+from nncli.data.sources.table_reader import Checksum, TableChoice, TableReader
 from nncli.data.sources.table_source import TableSource
 from nncli.data.table import Table
 from nncli.errors import ConfigError, DataError, UsageError

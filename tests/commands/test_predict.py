@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nncli import evaluate, predict
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.io.read_options import BLOCK_BYTES
-from nncli.data.sources.readers import read_chunks
+from nncli.data.sources.read_table import read_chunks
 from nncli.ensemble import Ensemble
 from nncli.errors import CellError, DataError, RunError, UsageError
 from nncli.metrics.classification import ClassificationScores

@@ -8,7 +8,7 @@ import pytest
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.sources.database.database import DatabaseConnectionError
 from nncli.data.sources.open import open_reader
-from nncli.data.sources.readers import read_table
+from nncli.data.sources.read_table import read_table
 from nncli.data.sources.table_source import TableSource
 from tests.services.cutting_proxy import cutting_proxy
 from tests.services.servers import PASSWORD, Server, mysql_server, postgresql_server, run_sql

@@ -14,7 +14,7 @@ import pytest
 from obstore.store import S3Store
 
 from nncli.data.sources.output import open_output
-from nncli.data.sources.readers import read_table
+from nncli.data.sources.read_table import read_table
 from nncli.data.sources.remote import upload
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import DataError

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nncli.data.sources.database.address import DatabaseAddress
-from nncli.data.sources.paths import find_files
+from nncli.data.sources.files.paths import find_files
 from nncli.data.sources.table_source import LOCAL_DATABASES, TableSource
 from nncli.errors import Location, UsageError
 

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nncli.data.sources.reader import TableReader
+from nncli.data.sources.table_reader import TableReader
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import Location, NncliError
 from nncli.utils.logs import log_duration

@@ -10,13 +10,13 @@ from pathlib import Path
 from nncli.data.io.formats import Format
 from nncli.data.io.input_file import InputFile
 from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
-from nncli.data.sources.file import open_file, selection_error
-from nncli.data.sources.files import FilesReader
+from nncli.data.sources.files.partition import keys_of
+from nncli.data.sources.files.paths import names_several
+from nncli.data.sources.files.several_files import FilesReader
+from nncli.data.sources.files.single_file import open_file, selection_error
 from nncli.data.sources.local_copies import copy_of
-from nncli.data.sources.parts import keys_of
-from nncli.data.sources.paths import names_several
-from nncli.data.sources.reader import TableReader
 from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
+from nncli.data.sources.table_reader import TableReader
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import Location, UsageError
 from nncli.text import closest_match

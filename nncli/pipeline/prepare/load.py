@@ -12,8 +12,8 @@ from nncli.data.encoders.target import rows_with_target
 from nncli.data.io.read_options import NumericColumns, ReadOptions
 from nncli.data.sources.local_copies import local_copies
 from nncli.data.sources.open import open_original, open_reader
-from nncli.data.sources.reader import TableReader
-from nncli.data.sources.readers import read_pieces
+from nncli.data.sources.read_table import read_pieces
+from nncli.data.sources.table_reader import TableReader
 from nncli.data.sources.table_source import TableSource
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch

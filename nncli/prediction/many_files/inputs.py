@@ -9,8 +9,8 @@ from pathlib import Path, PurePath
 
 from nncli.data.io.formats import Format
 from nncli.data.io.streams import translate_os_errors
+from nncli.data.sources.files.paths import find_files, pattern_of
 from nncli.data.sources.open import open_reader
-from nncli.data.sources.paths import find_files, pattern_of
 from nncli.data.sources.remote.listing import find_objects, names_several_objects
 from nncli.data.sources.remote.stored_object import StoredObject
 from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
@@ -18,13 +18,13 @@ from nncli.data.sources.remote.stores import ObjectUrl
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import DataError, Location, UsageError
 from nncli.prediction.many_files.answer_name import answer_name
-from nncli.prediction.many_files.input_file import FileState, InputFile
+from nncli.prediction.many_files.file_to_predict import FileState, FileToPredict
 
 WITHOUT_IT = "To leave the file out, name the others by a pattern, such as '*.csv'."
 OTHER_FOLDER = "Name another folder with -o."
 
 
-def input_files(sources: Sequence[TableSource], output: Path, format: Format | None) -> tuple[InputFile, ...]:  # noqa: A002
+def input_files(sources: Sequence[TableSource], output: Path, format: Format | None) -> tuple[FileToPredict, ...]:  # noqa: A002
     """The files that are named by paths, folders and patterns, each once, with the names of their answers in `output`.
 
     A file has the folders below the fixed folder of its pattern in its answer's name. What is in an output folder
@@ -37,7 +37,7 @@ def input_files(sources: Sequence[TableSource], output: Path, format: Format | N
     """
     files = (file for source in sources for file in _files_of(source, output, format))
     found = {os.path.realpath(file.name) if file.state.tag is None else file.name: file for file in files}
-    by_answer: dict[str, InputFile] = {}
+    by_answer: dict[str, FileToPredict] = {}
     for file in found.values():
         other = by_answer.setdefault(file.answer, file)
         if other is not file:
@@ -55,7 +55,7 @@ def input_files(sources: Sequence[TableSource], output: Path, format: Format | N
     return tuple(found.values())
 
 
-def _files_of(source: TableSource, output: Path, format: Format | None) -> Iterator[InputFile]:  # noqa: A002
+def _files_of(source: TableSource, output: Path, format: Format | None) -> Iterator[FileToPredict]:  # noqa: A002
     if source.scheme in STORE_SCHEMES:
         yield from _objects_of(source, format)
     elif source.local_path is None:
@@ -68,7 +68,7 @@ def _files_of(source: TableSource, output: Path, format: Format | None) -> Itera
         yield from _local_files_of(source, output, format)
 
 
-def _objects_of(source: TableSource, format: Format | None) -> Iterator[InputFile]:  # noqa: A002
+def _objects_of(source: TableSource, format: Format | None) -> Iterator[FileToPredict]:  # noqa: A002
     """The objects that a URL of an object store names."""
     url = ObjectUrl.parse(source.path)
     if not names_several_objects(url):
@@ -81,7 +81,7 @@ def _objects_of(source: TableSource, format: Format | None) -> Iterator[InputFil
         yield _input_file(url.with_key(key), FileState.of_object(version), source, name, format)
 
 
-def _local_files_of(source: TableSource, output: Path, format: Format | None) -> Iterator[InputFile]:  # noqa: A002
+def _local_files_of(source: TableSource, output: Path, format: Format | None) -> Iterator[FileToPredict]:  # noqa: A002
     """The local files that a path names, without those in an output folder inside the input folder."""
     found = find_files(source.path)
     answers = Path(os.path.realpath(output))
@@ -109,7 +109,7 @@ def _input_file(
     given: TableSource,
     name: str,
     format: Format | None,  # noqa: A002
-) -> InputFile:
+) -> FileToPredict:
     """The file at a path, with the options of the source that was given; `name` is what its answer is named after."""
     single = given.model_copy(update={"path": path})
     reader = open_reader(single)
@@ -128,4 +128,4 @@ def _input_file(
     # Folders such as year=2025 become columns where a pattern is read.
     has_keys = "=" in PurePath(path).parent.name
     source = given.model_copy(update={"path": pattern_of(path)}) if has_keys else single
-    return InputFile(path, source, state, answer_name(PurePath(name), format).as_posix())
+    return FileToPredict(path, source, state, answer_name(PurePath(name), format).as_posix())

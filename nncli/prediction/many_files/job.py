@@ -19,7 +19,7 @@ from nncli.pipeline.parallel.executor import workers_for
 from nncli.pipeline.parallel.independent_tasks import MAX_LOSSES, IndependentTasks
 from nncli.pipeline.timing.estimate import WORTH_A_PROCESS
 from nncli.prediction.many_files.errors_file import part_of
-from nncli.prediction.many_files.input_file import InputFile
+from nncli.prediction.many_files.file_to_predict import FileToPredict
 from nncli.prediction.many_files.inputs import input_files
 from nncli.prediction.many_files.record import AnswersRecord, new_record, options_of
 from nncli.prediction.many_files.task import FileOutcome, PredictionTask, load_model, predict_file
@@ -45,7 +45,7 @@ class PredictionJob:
 
     run: Path
     checksum: str
-    files: tuple[InputFile, ...]
+    files: tuple[FileToPredict, ...]
     done: frozenset[str]
     record: AnswersRecord
     output: Path
@@ -92,7 +92,7 @@ class PredictionJob:
 
     def outcomes(
         self, workers: int | Literal["auto"], scheduler: str | None
-    ) -> Generator[tuple[InputFile, FileOutcome | None], None, None]:
+    ) -> Generator[tuple[FileToPredict, FileOutcome | None], None, None]:
         """Yield each file as it ends with its outcome, those that are done already first, without one.
 
         Raises:
@@ -117,8 +117,8 @@ class PredictionJob:
                 yield from self._predict_elsewhere(left, count, scheduler)
 
     def _predict_here(
-        self, left: list[InputFile], count: int, *, threads: bool
-    ) -> Generator[tuple[InputFile, FileOutcome | None], None, None]:
+        self, left: list[FileToPredict], count: int, *, threads: bool
+    ) -> Generator[tuple[FileToPredict, FileOutcome | None], None, None]:
         """Predict files in this process, the smallest first, and remove them from `left`.
 
         With several workers only as long as starting them would take longer than they save.
@@ -130,8 +130,8 @@ class PredictionJob:
             done += file.state.size
 
     def _predict_elsewhere(
-        self, left: Sequence[InputFile], count: int, scheduler: str | None
-    ) -> Generator[tuple[InputFile, FileOutcome | None], None, None]:
+        self, left: Sequence[FileToPredict], count: int, scheduler: str | None
+    ) -> Generator[tuple[FileToPredict, FileOutcome | None], None, None]:
         """Predict files in worker processes or on a cluster."""
         tasks = {self._task(file, is_remote=scheduler is not None): file for file in left}
         results = IndependentTasks(predict_file, count, scheduler).run([*tasks])
@@ -140,7 +140,7 @@ class PredictionJob:
                 yield tasks[task], outcome or FileOutcome(error=_lost(tasks[task]))
 
     @contextmanager
-    def _cleared(self, files: Sequence[InputFile]) -> Iterator[None]:
+    def _cleared(self, files: Sequence[FileToPredict]) -> Iterator[None]:
         """Remove the temporary files of processes that were killed if the block is left by an error or a signal."""
         try:
             yield
@@ -149,7 +149,7 @@ class PredictionJob:
                 self._remove_leftovers(file, seconds=0)
             raise
 
-    def _remove_leftovers(self, file: InputFile, seconds: float) -> None:
+    def _remove_leftovers(self, file: FileToPredict, seconds: float) -> None:
         """Remove the temporary files of a file's answer and invalid cells that have not changed for some seconds."""
         for path in (self.output / file.answer, part_of(self.output, file.answer)):
             for leftover in path.parent.glob(f".{glob.escape(path.name)}.*{TEMPORARY_SUFFIX}"):
@@ -157,7 +157,7 @@ class PredictionJob:
                     if time.time() - leftover.stat().st_mtime >= seconds:
                         leftover.unlink()
 
-    def _task(self, file: InputFile, *, threads: bool = False, is_remote: bool = False) -> PredictionTask:
+    def _task(self, file: FileToPredict, *, threads: bool = False, is_remote: bool = False) -> PredictionTask:
         """The task of a file, for several threads or one; a process on another machine needs an absolute path."""
         source = file.source
         return PredictionTask(
@@ -173,7 +173,7 @@ class PredictionJob:
         )
 
 
-def is_quick(left: Sequence[InputFile], done: int, seconds: float) -> bool:
+def is_quick(left: Sequence[FileToPredict], done: int, seconds: float) -> bool:
     """Whether files, the smallest of them last, are predicted faster here than by processes that have to start.
 
     So many bytes were `done` in so many seconds. Before there are any, a small file may be done for the measurement.
@@ -184,7 +184,7 @@ def is_quick(left: Sequence[InputFile], done: int, seconds: float) -> bool:
     return seconds / done * size <= WORTH_A_PROCESS
 
 
-def _check_formats(files: Sequence[InputFile], options: AnswerOptions) -> None:
+def _check_formats(files: Sequence[FileToPredict], options: AnswerOptions) -> None:
     """Raise a UsageError if a format cannot be written, or not with the formulas escaped."""
     if options.format is not None and not FORMATS[options.format].is_written:
         raise UsageError(f"{options.format} can only be read", hint="Write parquet or arrow: they have the same types.")
@@ -197,7 +197,7 @@ def _check_formats(files: Sequence[InputFile], options: AnswerOptions) -> None:
             )
 
 
-def _lost(file: InputFile) -> NncliError:
+def _lost(file: FileToPredict) -> NncliError:
     return NncliError(
         f"the process that predicted this file ended before its time, {1 + MAX_LOSSES} times: "
         "perhaps the system was short of memory and killed it",

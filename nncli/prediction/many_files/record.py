@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import Location, UsageError
-from nncli.prediction.many_files.input_file import FileState, InputFile
+from nncli.prediction.many_files.file_to_predict import FileState, FileToPredict
 from nncli.prediction.options import AnswerOptions
 from nncli.spec import Spec
 from nncli.text import join_quoted
@@ -86,7 +86,7 @@ def new_record(
     output: Path,
     run: str,
     options: dict[str, Any],
-    files: Sequence[InputFile],
+    files: Sequence[FileToPredict],
     old: AnswersRecord | None,
     *,
     force: bool,

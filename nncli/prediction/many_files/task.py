@@ -12,7 +12,7 @@ from nncli.data.sources.table_source import TableSource
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location, NncliError, RunError, UsageError
 from nncli.pipeline.parallel.executor import shutdown_requested, task_lock
-from nncli.prediction.many_files.input_file import FileState
+from nncli.prediction.many_files.file_to_predict import FileState
 from nncli.prediction.options import AnswerOptions
 from nncli.prediction.summary import PredictionSummary
 from nncli.prediction.to_file import predict_to_file

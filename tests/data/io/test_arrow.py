@@ -12,7 +12,7 @@ from nncli.data.io.arrow import ArrowFormat
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.io.writers import open_sink, write_table
-from nncli.data.sources.readers import read_chunks, read_table
+from nncli.data.sources.read_table import read_chunks, read_table
 from nncli.errors import DataError
 
 FRAME = pl.DataFrame(

@@ -15,7 +15,7 @@ import zstandard
 from nncli.data.io.avro import AvroFormat
 from nncli.data.io.avro_blocks import AvroHeader, read_blocks, read_header
 from nncli.data.io.writers import write_table
-from nncli.data.sources.readers import read_chunks, read_table
+from nncli.data.sources.read_table import read_chunks, read_table
 from nncli.errors import DataError, UsageError
 
 FRAME = pl.DataFrame({"n": [1, None, 3], "x": [0.5, None, -1.0], "s": ["a", "", None]})

@@ -15,7 +15,7 @@ from nncli.data.io.csv.writer import DelimitedSink
 from nncli.data.io.formats import Format
 from nncli.data.io.sinks import ColumnCheck
 from nncli.data.io.writers import open_sink, write_table
-from nncli.data.sources.readers import read_table
+from nncli.data.sources.read_table import read_table
 from nncli.errors import DataError, Location, NncliError, UsageError
 from nncli.utils.atomic_files import write_text
 from tests.data.io.support import FRAME, NAMES, TEXT_NAMES, TYPED_NAMES, texts

@@ -13,7 +13,7 @@ import pytest
 from nncli import evaluate, predict, resume, train
 from nncli.commands.train import train_events
 from nncli.config.loading import load_config
-from nncli.data.sources.readers import read_table
+from nncli.data.sources.read_table import read_table
 from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.errors import ConfigError, DataError, RunError, UsageError
 from nncli.pipeline.prepare import auto_values

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nncli.data.sources.table_source import TableSource
-from nncli.prediction.many_files.input_file import FileState, InputFile
+from nncli.prediction.many_files.file_to_predict import FileState, FileToPredict
 from nncli.prediction.many_files.job import PredictionJob, is_quick
 from nncli.prediction.options import AnswerOptions
 from tests.cli.support import DATA
@@ -16,9 +16,9 @@ from tests.cli.support import DATA
 MEGABYTE = 1 << 20
 
 
-def files(*sizes: int) -> list[InputFile]:
+def files(*sizes: int) -> list[FileToPredict]:
     return [
-        InputFile(str(i), TableSource(path=str(i)), FileState(size=size, mtime_ns=0), str(i))
+        FileToPredict(str(i), TableSource(path=str(i)), FileState(size=size, mtime_ns=0), str(i))
         for i, size in enumerate(sizes)
     ]
 

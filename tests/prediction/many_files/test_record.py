@@ -11,7 +11,7 @@ import pytest
 
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import UsageError
-from nncli.prediction.many_files.input_file import FileState, InputFile
+from nncli.prediction.many_files.file_to_predict import FileState, FileToPredict
 from nncli.prediction.many_files.record import AnswersRecord, new_record
 from tests.assertions import raises
 
@@ -29,7 +29,8 @@ class Folder:
     def start(self, *names: str, force: bool = False) -> frozenset[str]:
         """Begin a command: check and write the record; the names of the answers that are done."""
         files = [
-            InputFile(name, TableSource(path=name), FileState.of(name), name) for name in names or ("a.csv", "b.csv")
+            FileToPredict(name, TableSource(path=name), FileState.of(name), name)
+            for name in names or ("a.csv", "b.csv")
         ]
         record, done = new_record(
             OUT, self.run, self.options or {}, files, AnswersRecord.read(RECORD, force=force), force=force

@@ -13,15 +13,15 @@ import polars as pl
 from nncli.data.io.file_format import as_tables
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
+from nncli.data.sources.database.arrow_copy import write_rows
 from nncli.data.sources.database.blocks import BLOCK_ROWS, blocks_of
 from nncli.data.sources.database.catalog import find_table, tables_of
 from nncli.data.sources.database.database import Connection, Database
 from nncli.data.sources.database.open import database_of
 from nncli.data.sources.database.retry import with_retries
 from nncli.data.sources.database.rows_digest import digest_of
-from nncli.data.sources.database.rows_file import write_rows
 from nncli.data.sources.database.sql import check_query
-from nncli.data.sources.reader import Checksum, TableChoice, TableReader
+from nncli.data.sources.table_reader import Checksum, TableChoice, TableReader
 from nncli.data.sources.table_source import TableSource
 from nncli.data.table import Table
 from nncli.errors import Location, UsageError

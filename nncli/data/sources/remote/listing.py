@@ -1,6 +1,6 @@
 """The objects that a folder or a pattern of an object store names, as s3://bucket/2025-*.parquet does.
 
-The rules are those of local folders and patterns, see nncli/data/sources/paths.py.
+The rules are those of local folders and patterns, see nncli/data/sources/files/paths.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from nncli.data.sources.paths import HIDDEN
+from nncli.data.sources.files.paths import HIDDEN
 from nncli.data.sources.remote.retries import retried
 from nncli.data.sources.remote.stores import ObjectUrl, translated_errors
 from nncli.errors import DataError, Location, UsageError

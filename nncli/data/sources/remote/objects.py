@@ -12,13 +12,13 @@ from pathlib import Path, PurePosixPath
 from nncli.data.io.formats import Format
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
-from nncli.data.sources.files import FilesReader
-from nncli.data.sources.parts import parts_of
-from nncli.data.sources.reader import Checksum, TableReader
+from nncli.data.sources.files.partition import parts_of
+from nncli.data.sources.files.several_files import FilesReader
 from nncli.data.sources.remote.download import download
 from nncli.data.sources.remote.listing import find_objects
 from nncli.data.sources.remote.stored_object import StoredObject
 from nncli.data.sources.remote.stores import ObjectUrl
+from nncli.data.sources.table_reader import Checksum, TableReader
 from nncli.data.table import Table
 from nncli.utils.logs import log_duration
 

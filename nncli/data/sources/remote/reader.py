@@ -12,8 +12,7 @@ from typing import TypeAlias
 from nncli.data.io.formats import Format
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
-from nncli.data.sources.file import FileReader
-from nncli.data.sources.reader import Checksum, TableChoice, TableReader
+from nncli.data.sources.files.single_file import FileReader
 from nncli.data.sources.remote.download import download
 from nncli.data.sources.remote.http_file import HttpFile
 from nncli.data.sources.remote.listing import names_several_objects
@@ -22,6 +21,7 @@ from nncli.data.sources.remote.remote_file import RemoteFile
 from nncli.data.sources.remote.stored_object import StoredObject
 from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
 from nncli.data.sources.remote.stores import ObjectUrl
+from nncli.data.sources.table_reader import Checksum, TableChoice, TableReader
 from nncli.data.sources.table_source import TableSource
 from nncli.data.table import Table
 from nncli.utils.logs import log_duration

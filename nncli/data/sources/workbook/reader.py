@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.io.streams import digest
-from nncli.data.sources.reader import Checksum, TableChoice, TableReader
+from nncli.data.sources.table_reader import Checksum, TableChoice, TableReader
 from nncli.data.sources.workbook.calamine_cells import grid_of, with_durations
 from nncli.data.sources.workbook.cell_range import CellRange, parse_range
 from nncli.data.sources.workbook.container import read_bytes, workbook_file

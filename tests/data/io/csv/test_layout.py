@@ -9,7 +9,7 @@ import pytest
 from nncli.data.dialect import CsvDialect
 from nncli.data.io.csv.decoding import DecodedStream
 from nncli.data.io.csv.layout import Layout, find_layout
-from nncli.data.sources.readers import read_table
+from nncli.data.sources.read_table import read_table
 from nncli.errors import DataError
 from tests.assertions import raises
 

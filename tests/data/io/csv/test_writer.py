@@ -11,7 +11,7 @@ from nncli.data.dialect import COMMA, CsvDialect
 from nncli.data.io.csv.csv_format import separator_of
 from nncli.data.io.csv.writer import PLAIN_NUMBER, escape_formulas
 from nncli.data.io.writers import open_sink
-from nncli.data.sources.readers import read_table
+from nncli.data.sources.read_table import read_table
 from tests.data.io.support import NAMES, texts
 
 BEGINNINGS = ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"]

@@ -11,7 +11,7 @@ from nncli.data.io.read_options import ReadOptions
 from nncli.data.sources.database.blocks import BLOCK_ROWS
 from nncli.data.sources.database.catalog import tables_of
 from nncli.data.sources.open import open_reader
-from nncli.data.sources.readers import read_chunks, read_table
+from nncli.data.sources.read_table import read_chunks, read_table
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import DataError, UsageError
 

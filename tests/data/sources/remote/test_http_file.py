@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.sources.open import open_reader
-from nncli.data.sources.readers import read_table
+from nncli.data.sources.read_table import read_table
 from nncli.data.sources.remote import http_file
 from nncli.data.sources.remote.download import download
 from nncli.data.sources.remote.http_file import HttpFile

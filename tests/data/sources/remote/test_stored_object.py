@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nncli.data.sources.open import open_reader
-from nncli.data.sources.readers import read_table
+from nncli.data.sources.read_table import read_table
 from nncli.data.sources.remote.download import download
 from nncli.data.sources.remote.stored_object import StoredObject
 from nncli.data.sources.remote.stores import ObjectUrl

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from nncli.data.io.input_file import InputFile
-from nncli.data.sources.parts import Part, key_types, parts_of
+from nncli.data.sources.files.partition import Part, key_types, parts_of
 from nncli.errors import DataError
 
 

@@ -16,12 +16,12 @@ from nncli.data.io.read_options import ReadOptions
 from nncli.data.io.streams import translate_os_errors
 from nncli.data.sources.database.blocks import BLOCK_ROWS, blocks_of
 from nncli.data.sources.database.rows_digest import RowsDigest
-from nncli.data.sources.reader import Checksum, TableReader
+from nncli.data.sources.table_reader import Checksum, TableReader
 from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
 
 
-def write_rows(frames: Iterable[pl.DataFrame], folder: Path, name: str) -> RowsReader:
+def write_rows(frames: Iterable[pl.DataFrame], folder: Path, name: str) -> ArrowCopyReader:
     """Write rows into files in a folder, in place of earlier ones, and return their reader.
 
     Raises:
@@ -41,7 +41,7 @@ def write_rows(frames: Iterable[pl.DataFrame], folder: Path, name: str) -> RowsR
             if not (earlier := _part(folder, i)).exists():
                 break
             earlier.unlink()
-    return RowsReader(folder, name, parts, digest.hexdigest())
+    return ArrowCopyReader(folder, name, parts, digest.hexdigest())
 
 
 def _part(folder: Path, i: int) -> Path:
@@ -49,7 +49,7 @@ def _part(folder: Path, i: int) -> Path:
 
 
 @dataclass(frozen=True)
-class RowsReader(TableReader):
+class ArrowCopyReader(TableReader):
     """Reads the files of `write_rows`; `rows_name` is what messages call the table."""
 
     folder: Path

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from nncli.data.sources.open import open_reader
-from nncli.data.sources.readers import read_table
+from nncli.data.sources.read_table import read_table
 from nncli.data.sources.table_source import as_source
 from nncli.errors import DataError, NncliError, UsageError
 

@@ -11,8 +11,8 @@ from nncli.data.io.formats import SPREADSHEETS, ZIP, Format, database_hint, dete
 from nncli.data.io.input_file import InputFile, path_of
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.io.streams import digest, open_input, to_temporary_file, translate_os_errors
-from nncli.data.sources.reader import Checksum, TableReader, with_format
-from nncli.data.sources.zip_file import ZIP_MAGIC, ZipReader
+from nncli.data.sources.files.zip_file import ZIP_MAGIC, ZipReader
+from nncli.data.sources.table_reader import Checksum, TableReader, with_format
 from nncli.data.table import Table
 from nncli.errors import Location, UsageError
 

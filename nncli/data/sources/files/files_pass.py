@@ -12,8 +12,8 @@ from nncli.data.dialect import CsvDialect
 from nncli.data.io.formats import Format
 from nncli.data.io.read_options import FirstFile, ReadOptions
 from nncli.data.row_origins import RowOrigins
-from nncli.data.sources.file_columns import FileColumns
-from nncli.data.sources.parts import Part
+from nncli.data.sources.files.column_alignment import FileColumns
+from nncli.data.sources.files.partition import Part
 from nncli.data.table import Table
 from nncli.errors import DataError, Location
 from nncli.text import quote
@@ -23,7 +23,7 @@ NAMES = {"separator": "separator", "decimal": "decimal mark", "thousands": "thou
 
 
 @dataclass
-class FilesReading:
+class FilesPass:
     """The state of a pass over several files, which messages call `source`.
 
     `are_typed`: the types in `columns` are those of all files, which were read before.

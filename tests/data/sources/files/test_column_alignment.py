@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 
 from nncli.data.io.input_file import InputFile
-from nncli.data.sources.file_columns import FileColumns, common_type
-from nncli.data.sources.parts import Part
+from nncli.data.sources.files.column_alignment import FileColumns, common_type
+from nncli.data.sources.files.partition import Part
 from nncli.errors import DataError, Location
 
 A, B = (Part(InputFile(None, f"data/{name}.parquet"), f"{name}.parquet") for name in "ab")

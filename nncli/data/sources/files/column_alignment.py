@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import polars
 
-from nncli.data.sources.parts import Part, key_types
+from nncli.data.sources.files.partition import Part, key_types
 from nncli.errors import DataError, Location
 from nncli.text import join_quoted, quote
 

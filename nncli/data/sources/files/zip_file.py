@@ -17,7 +17,7 @@ from nncli.data.io.formats import SUFFIXES, Format, format_of, suffix_of
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.io.streams import decompress, digest, translate_os_errors
-from nncli.data.sources.reader import Checksum, TableReader, with_format
+from nncli.data.sources.table_reader import Checksum, TableReader, with_format
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, NncliError, UsageError
 from nncli.text import join_quoted, quote

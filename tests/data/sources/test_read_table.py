@@ -17,7 +17,7 @@ from nncli.data.columns.parsing import read_numbers
 from nncli.data.dialect import CsvDialect
 from nncli.data.io.formats import Format, format_of
 from nncli.data.io.streams import digest
-from nncli.data.sources.readers import read_chunks, read_table
+from nncli.data.sources.read_table import read_chunks, read_table
 from nncli.data.table import Table
 from nncli.errors import DataError
 

@@ -39,7 +39,7 @@ class FileState(Spec):
 
 
 @dataclass(frozen=True)
-class InputFile:
+class FileToPredict:
     """A file to predict: its path as the user wrote it, how it is read, its state, and the path of its answer.
 
     `answer` is relative to the output folder.

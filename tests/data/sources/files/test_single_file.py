@@ -9,11 +9,11 @@ import pytest
 
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
-from nncli.data.sources.file import FileReader
+from nncli.data.sources.files.single_file import FileReader
+from nncli.data.sources.files.zip_file import ZipReader
 from nncli.data.sources.open import open_reader
-from nncli.data.sources.readers import read_chunks, read_table
+from nncli.data.sources.read_table import read_chunks, read_table
 from nncli.data.sources.table_source import TableSource, as_source
-from nncli.data.sources.zip_file import ZipReader
 from nncli.errors import DataError, UsageError
 
 

@@ -17,13 +17,13 @@ from nncli.data.io.formats import Format
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.prefetch import prefetch_map
 from nncli.data.io.read_options import ReadOptions
-from nncli.data.sources.file import FileReader, open_file
-from nncli.data.sources.file_columns import FileColumns
-from nncli.data.sources.files_reading import FilesReading
-from nncli.data.sources.parts import Part, parts_of
-from nncli.data.sources.paths import find_files, names_several
-from nncli.data.sources.reader import Checksum, FileChecksum, TableChoice, TableReader
-from nncli.data.sources.zip_file import ZipReader
+from nncli.data.sources.files.column_alignment import FileColumns
+from nncli.data.sources.files.files_pass import FilesPass
+from nncli.data.sources.files.partition import Part, parts_of
+from nncli.data.sources.files.paths import find_files, names_several
+from nncli.data.sources.files.single_file import FileReader, open_file
+from nncli.data.sources.files.zip_file import ZipReader
+from nncli.data.sources.table_reader import Checksum, FileChecksum, TableChoice, TableReader
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, UsageError
 from nncli.text import quote
@@ -108,7 +108,7 @@ class FilesReader(TableReader):
         if self.is_named:
             wanted = {key: value for key, value in parts[0].keys.items() if key in options.keys}
             parts = (replace(parts[0], keys=wanted),)
-        reading = FilesReading(self.name, FileColumns.of(parts, options.missing_values), options)
+        reading = FilesPass(self.name, FileColumns.of(parts, options.missing_values), options)
         reading.is_one_file = not self.has_several_files
         reading.are_typed = self._add_schemas(reading.columns, parts)
         for part, tables in self._open_each(reading, parts):
@@ -124,13 +124,13 @@ class FilesReader(TableReader):
             columns.add_file(part, schema)
         return True
 
-    def _open_each(self, reading: FilesReading, parts: Sequence[Part]) -> Iterator[tuple[Part, Iterator[Table]]]:
+    def _open_each(self, reading: FilesPass, parts: Sequence[Part]) -> Iterator[tuple[Part, Iterator[Table]]]:
         """Yield each file with its tables. The first is opened alone: how the others are read depends on it."""
         first, *others = parts
         yield first, self._open(first).read(reading.options)
         yield from prefetch_map(iter(others), partial(self._begin, reading), 1)
 
-    def _begin(self, reading: FilesReading, part: Part) -> Iterator[Table]:
+    def _begin(self, reading: FilesPass, part: Part) -> Iterator[Table]:
         """The tables of a file, of which the first one is read already."""
         tables = self._open(part).read(reading.options_of_next())
         return chain([next(tables)], tables)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.data.sources.paths import find_files, names_several, pattern_of
+from nncli.data.sources.files.paths import find_files, names_several, pattern_of
 from nncli.errors import DataError, UsageError
 from tests.assertions import raises
 

@@ -15,11 +15,11 @@ from nncli.config.schema import Config
 from nncli.data.io.formats import Format
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import NumericColumns, ReadOptions
-from nncli.data.sources.files import FilesReader
-from nncli.data.sources.files_reading import FilesReading
+from nncli.data.sources.files.files_pass import FilesPass
+from nncli.data.sources.files.partition import Part
+from nncli.data.sources.files.several_files import FilesReader
 from nncli.data.sources.open import open_reader
-from nncli.data.sources.parts import Part
-from nncli.data.sources.readers import read_chunks, read_table
+from nncli.data.sources.read_table import read_chunks, read_table
 from nncli.data.sources.table_source import as_source
 from nncli.data.store.scratch import Scratch
 from nncli.errors import DataError, NncliError, UsageError
@@ -276,13 +276,13 @@ def test_how_a_file_is_read_depends_on_the_first_one_alone(
     tmp_path: Path, first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = list[ReadOptions]()
-    options_of_next = FilesReading.options_of_next
+    options_of_next = FilesPass.options_of_next
 
-    def recorded(self: FilesReading) -> ReadOptions:
+    def recorded(self: FilesPass) -> ReadOptions:
         given.append(options_of_next(self))
         return given[-1]
 
-    monkeypatch.setattr(FilesReading, "options_of_next", recorded)
+    monkeypatch.setattr(FilesPass, "options_of_next", recorded)
     folder = write_text(tmp_path, a=HEAD + first, **dict.fromkeys("bcde", HEAD + "A7,2\n"))
     options = ReadOptions(missing_values=("",), numbers=NumericColumns.any_except(()), first_bytes=8)
     for _ in open_reader(as_source(folder)).read(options):

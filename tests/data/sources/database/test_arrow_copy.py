@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.data.io.read_options import ReadOptions
+from nncli.data.sources.database.arrow_copy import write_rows
 from nncli.data.sources.database.blocks import blocks_of
 from nncli.data.sources.database.rows_digest import digest_of
-from nncli.data.sources.database.rows_file import write_rows
 from nncli.errors import DataError
 
 ROWS = st.lists(
@@ -72,7 +72,7 @@ def test_other_rows_order_names_and_types_have_another_digest() -> None:
 def test_a_copy_can_be_sent_to_another_process_and_read_twice(tmp_path: Path) -> None:
     frame = pl.DataFrame({"a": range(10), "b": ["NA", "x"] * 5})
     with (
-        patch("nncli.data.sources.database.rows_file.BLOCK_ROWS", 4),
+        patch("nncli.data.sources.database.arrow_copy.BLOCK_ROWS", 4),
         patch("nncli.data.sources.database.blocks.BLOCK_ROWS", 4),
     ):
         reader = pickle.loads(pickle.dumps(write_rows([frame], tmp_path, "shop (sales)")))

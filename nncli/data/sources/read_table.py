@@ -18,7 +18,7 @@ from nncli.data.io.prefetch import prefetch
 from nncli.data.io.read_options import ANY_DIALECT, BLOCK_BYTES, NumericColumns, ReadOptions
 from nncli.data.row_origins import RowOrigins
 from nncli.data.sources.open import open_reader
-from nncli.data.sources.reader import TableReader
+from nncli.data.sources.table_reader import TableReader
 from nncli.data.sources.table_source import TableLocation, as_source
 from nncli.data.table import Table
 
