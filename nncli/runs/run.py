@@ -46,6 +46,7 @@ from nncli.runs.training_rows import TrainingRows
 from nncli.runs.validation_predictions import serialize_validation
 from nncli.text import join_quoted
 from nncli.utils.atomic_files import (
+    LEFTOVER_SECONDS,
     TEMPORARY_SUFFIX,
     batched_fsync,
     relabel_errors,
@@ -56,10 +57,6 @@ from nncli.utils.atomic_files import (
 if TYPE_CHECKING:  # predicting needs neither of these slow imports
     from nncli.config.schema import Config
     from nncli.training.loop import EpochReport
-
-
-SECONDS_OF_CREATION = 60.0
-"""Age from which a temporary directory counts as left behind, if it is not locked."""
 
 
 @dataclass(frozen=True)
@@ -369,7 +366,7 @@ def _clear_leftovers(requested: Path) -> None:
     """
     for leftover in requested.parent.glob(f".{escape(requested.name)}.*{TEMPORARY_SUFFIX}"):
         with suppress(OSError):
-            if time.time() - leftover.stat().st_mtime < SECONDS_OF_CREATION:
+            if time.time() - leftover.stat().st_mtime < LEFTOVER_SECONDS:
                 continue
         with suppress(RunError, NncliError), Run(leftover).locked():
             shutil.rmtree(leftover, ignore_errors=True)

@@ -16,6 +16,8 @@ from typing import BinaryIO
 from nncli.errors import Location, NncliError, UsageError
 
 TEMPORARY_SUFFIX = ".nncli-tmp"
+LEFTOVER_SECONDS = 60.0
+"""Age from which a temporary file or folder that no process has locked counts as left by a process that was killed."""
 
 
 _pending_folders: ContextVar[set[Path] | None] = ContextVar("_pending_folders", default=None)

@@ -17,13 +17,12 @@ from pathlib import Path
 from nncli.data.sources.table_reader import TableReader
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import Location, NncliError
+from nncli.utils.atomic_files import LEFTOVER_SECONDS
 from nncli.utils.logs import log_duration
 
 PREFIX = ".nncli-copies-"
 """The beginning of the names of folders for copies."""
 LOCK = "lock"
-SECONDS_OF_CREATION = 60.0
-"""Age from which a folder counts as left behind, if it is not locked."""
 
 
 @dataclass
@@ -155,7 +154,7 @@ def _clear_leftovers(parent: Path) -> None:
 
     for leftover in parent.glob(f"{PREFIX}*"):
         with suppress(OSError, Timeout):
-            if time.time() - leftover.stat().st_mtime < SECONDS_OF_CREATION:
+            if time.time() - leftover.stat().st_mtime < LEFTOVER_SECONDS:
                 continue
             with FileLock(leftover / LOCK, timeout=0):
                 shutil.rmtree(leftover, ignore_errors=True)

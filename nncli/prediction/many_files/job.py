@@ -25,15 +25,13 @@ from nncli.prediction.many_files.record import AnswersRecord, new_record, option
 from nncli.prediction.many_files.task import FileOutcome, PredictionTask, load_model, predict_file
 from nncli.prediction.options import AnswerOptions, check_errors_option, check_options
 from nncli.runs.run import Run
-from nncli.utils.atomic_files import TEMPORARY_SUFFIX, check_overwrite
+from nncli.utils.atomic_files import LEFTOVER_SECONDS, TEMPORARY_SUFFIX, check_overwrite
 from nncli.utils.logs import log_duration
 
 RECORD = ".nncli-predict.json"
 """The name of the record in the output folder."""
 FEW_BYTES, SHARE_OF_A_SMALL_FILE = 2_000_000, 0.1
 """Bytes that no process is started for, and a share of all bytes that may be predicted before processes start."""
-SECONDS_OF_A_LEFTOVER = 60.0
-"""Seconds without a change after which a temporary file belongs to no process any more."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ class PredictionJob:
             return
         self.record.write(self.output / RECORD)
         for file in left:
-            self._remove_leftovers(file, SECONDS_OF_A_LEFTOVER)
+            self._remove_leftovers(file, LEFTOVER_SECONDS)
         with log_duration("predicting") as stage:
             count = workers_for(len(left), workers)
             stage.details.append(f"{len(left):,} files")
@@ -176,7 +174,7 @@ class PredictionJob:
 def is_quick(left: Sequence[FileToPredict], done: int, seconds: float) -> bool:
     """Whether files, the smallest of them last, are predicted faster here than by processes that have to start.
 
-    So many bytes were `done` in so many seconds. Before there are any, a small file may be done for the measurement.
+    `done` bytes took `seconds`. If nothing is measured yet, a small file is predicted here to measure the speed.
     """
     size = sum(file.state.size for file in left)
     if not done:
@@ -199,7 +197,7 @@ def _check_formats(files: Sequence[FileToPredict], options: AnswerOptions) -> No
 
 def _lost(file: FileToPredict) -> NncliError:
     return NncliError(
-        f"the process that predicted this file ended before its time, {1 + MAX_LOSSES} times: "
+        f"the process that predicted this file died, {1 + MAX_LOSSES} times: "
         "perhaps the system was short of memory and killed it",
         location=Location(source=file.name),
         hint="Start the command again with --workers 1.",
