@@ -38,7 +38,7 @@ class TableSource(Spec):
     range: StrictStr | None = Field(
         None, description="Cells of a sheet, such as B4:H200; the first row is the header. Default: the table is found."
     )
-    table: StrictStr | None = Field(None, description="Table of a database, such as sales or public.sales.")
+    table: StrictStr | None = Field(None, description="Table of a database, such as sales. Default: the only one.")
     query: StrictStr | None = Field(None, description="SELECT statement that a database answers, instead of a table.")
 
     @property
