@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.config.loading import load_config
-from nncli.config.schema import Config
+from nncli.config.schema import Config, ValidationFile
 from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.splitting.group_time import group_numbers
 from nncli.data.store.column_store import ColumnStore
@@ -27,11 +27,11 @@ from nncli.pipeline.prepare.load import load_labeled_rows, table_copies
 from nncli.pipeline.prepare.split import split_table
 from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged
 from nncli.runs.filenames import CONFIG
+from nncli.runs.held_out_rows import HeldOutRows
 from nncli.runs.history import read_metrics
 from nncli.runs.manifest import METRICS, Manifest
 from nncli.runs.run import Run
 from nncli.runs.training_rows import RowMatches
-from nncli.runs.validation_predictions import read_validation
 from nncli.scoring import Averaging, ScoredRows, Scores, ScoresWithIntervals, Truth, baseline_predictions
 from nncli.training.state import RandomStreams
 
@@ -52,6 +52,7 @@ class HeldOutPredictions:
 
     A row is predicted at the epoch, and with the temperature, that other rows chose; `optimistic` if it took part in
     the choice, as in runs of older versions. `averaging` is the expected gain of an ensemble over these predictions.
+    The rows are a random sample of `total` rows where a run has more validation rows than it keeps.
     """
 
     config: Config
@@ -69,6 +70,7 @@ class HeldOutPredictions:
     training_rows: RowMatches | None = None
     averaging: Averaging | None = None
     optimistic: bool = False
+    total: int | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -117,18 +119,16 @@ def predict_held_out(path: str | Path) -> HeldOutPredictions:
 def _held_out(run: Run, manifest: Manifest, model: AnyModel, config: Config) -> HeldOutPredictions:
     _require_tables(config, manifest)
     recorded = read_metrics(run.path, manifest).validation if METRICS in manifest.files else None
+    kept = run.load_held_out()
     with Scratch() as scratch:
-        if isinstance(model, Ensemble):
+        if kept is not None:
+            predicted = _recorded(config, model, kept, scratch)
+        elif isinstance(model, Ensemble):
             predicted = _of_ensemble(config, model, run.path, scratch)
         else:
             predicted = _of_network(config, model, scratch)
         table = predicted.rows.columns(predicted.rows.header.names)
-    if predicted.split == "validation":
-        kept = read_validation(
-            run.path, manifest, predicted.predictions.target, len(table), predicted.predictions.precision
-        )
-        predicted = predicted if kept is None else replace(predicted, predictions=kept)
-    weight, target, training = config.data.sample_weight, predicted.predictions.target, predicted.training
+    weight, target = config.data.sample_weight, predicted.predictions.target
     return HeldOutPredictions(
         config=config,
         manifest=manifest,
@@ -140,50 +140,73 @@ def _held_out(run: Run, manifest: Manifest, model: AnyModel, config: Config) -> 
         predictions=predicted.predictions,
         loss=model.spec.loss,
         split=predicted.split,
-        baseline=baseline_predictions(target, training.y, training.weights, len(table)),
+        baseline=predicted.baseline,
         oof_mask=predicted.oof_mask,
         averaging=None if recorded is None else recorded.averaging,
-        optimistic=predicted.split == "validation" and (recorded is None or recorded.optimistic),
+        optimistic=predicted.split == "validation" and (kept is None or recorded is None or recorded.optimistic),
+        total=None if kept is None else kept.total,
     )
 
 
 @dataclass(frozen=True)
-class _RowPredictions:
-    """Rows with their predictions, see `HeldOutPredictions`, and the targets of the `training` rows."""
+class _PredictedRows:
+    """Rows with their predictions and those of the baseline, see `HeldOutPredictions`."""
 
     rows: ColumnStore
     predictions: Predictions
+    baseline: Predictions
     split: ScoredSplit
-    training: LabeledRows
     oof_mask: npt.NDArray[np.bool_] | None = None
 
 
-def _of_network(config: Config, model: Model, scratch: Scratch) -> _RowPredictions:
+def _recorded(config: Config, model: AnyModel, kept: HeldOutRows, scratch: Scratch) -> _PredictedRows:
+    """The rows that the run keeps, read again from their table."""
+    if isinstance(config.validation, ValidationFile):
+        table = load_labeled_rows(config, config.validation, scratch, model.spec.dialect, all_columns=True)
+    else:
+        table = load_labeled_rows(config, config.data, scratch, all_columns=True)
+    rows = replace(table, row_numbers=kept.numbers)
+    baseline = replace(kept.predictions, values=np.broadcast_to(kept.baseline, kept.predictions.values.shape))
+    mask = kept.oof_mask if isinstance(model, Ensemble) else None
+    return _PredictedRows(rows, kept.predictions, baseline, "validation", mask)
+
+
+def _of_network(config: Config, model: Model, scratch: Scratch) -> _PredictedRows:
     """The validation rows of a single network, with its predictions."""
     target, rng = model.spec.target, RandomStreams.of(config.seed).split
     table = load_labeled_rows(config, config.data, scratch, all_columns=True)
     split = split_table(config, table, target.task, rng, scratch, all_columns=True)
     training, validation = split.training_store, split.validation_store
-    truth, rows = truth_of(training, target, config), training if validation is None else validation
-    return _RowPredictions(
-        rows, predict_table(model, rows, target), "training" if validation is None else "validation", truth
+    rows = training if validation is None else validation
+    return _predicted_rows(
+        rows,
+        predict_table(model, rows, target),
+        truth_of(training, target, config),
+        "training" if validation is None else "validation",
     )
 
 
-def _of_ensemble(config: Config, ensemble: Ensemble, run: Path, scratch: Scratch) -> _RowPredictions:
+def _of_ensemble(config: Config, ensemble: Ensemble, run: Path, scratch: Scratch) -> _PredictedRows:
     """The out-of-fold rows of an ensemble, with the predictions of the members not trained on them."""
     data = EnsembleData.of(config, scratch, all_columns=True).of_run(run)
     out_of_fold, training = data.out_of_fold(ensemble), data.table.take(data.used_rows)
     truth = data.truth(training)
-    if out_of_fold is not None:
-        return _RowPredictions(
-            out_of_fold.table,
-            out_of_fold.predicted(ensemble.spec.temperature),
-            "validation",
-            truth,
-            out_of_fold.oof_mask,
-        )
-    return _RowPredictions(training, predict_table(ensemble, training, data.target), "training", truth)
+    if out_of_fold is None:
+        return _predicted_rows(training, predict_table(ensemble, training, data.target), truth, "training")
+    predictions = out_of_fold.predicted(ensemble.spec.temperature)
+    return _predicted_rows(out_of_fold.table, predictions, truth, "validation", out_of_fold.oof_mask)
+
+
+def _predicted_rows(
+    rows: ColumnStore,
+    predictions: Predictions,
+    training: LabeledRows,
+    split: ScoredSplit,
+    oof_mask: npt.NDArray[np.bool_] | None = None,
+) -> _PredictedRows:
+    """Rows with their predictions; the baseline comes from the targets of the `training` rows."""
+    baseline = baseline_predictions(predictions.target, training.y, training.weights, len(rows))
+    return _PredictedRows(rows, predictions, baseline, split, oof_mask)
 
 
 def _require_tables(config: Config, manifest: Manifest) -> None:

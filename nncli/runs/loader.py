@@ -18,9 +18,12 @@ from nncli.ensemble import Ensemble, EnsembleSpec
 from nncli.errors import Location, RunError
 from nncli.model import FORMAT, Model, ModelSpec
 from nncli.nn.parameters import Parameters
+from nncli.runs import held_out_rows, training_rows
+from nncli.runs.held_out_rows import HeldOutRows
 from nncli.runs.manifest import (
     CONFIG,
     DAMAGED,
+    HELD_OUT,
     MANIFEST,
     MEMBERS,
     MODEL,
@@ -31,7 +34,7 @@ from nncli.runs.manifest import (
     files_of_member,
     member_folder,
 )
-from nncli.runs.training_rows import LARGEST_FILE, TrainingRows
+from nncli.runs.training_rows import TrainingRows
 from nncli.text import join_quoted, quote
 
 LARGEST_TEXT = 1 << 28
@@ -118,11 +121,27 @@ def read_training_rows(folder: Path, manifest: Manifest) -> TrainingRows | None:
     """
     if TRAINING_ROWS not in manifest.files or not os.path.lexists(folder / TRAINING_ROWS):
         return None
-    content = read_verified(folder, TRAINING_ROWS, manifest, LARGEST_FILE)
+    content = read_verified(folder, TRAINING_ROWS, manifest, training_rows.LARGEST_FILE)
     try:
         return TrainingRows.from_bytes(content)
     except ValueError as error:
         raise damaged(folder, TRAINING_ROWS, "the file is damaged: it does not hold training rows") from error
+
+
+def read_held_out(folder: Path, manifest: Manifest) -> HeldOutRows | None:
+    """Read the rows that a network did not train on; None if the run keeps none, or if the file was removed.
+
+    Raises:
+        RunError: the file, or the specification of the model, is damaged.
+    """
+    if HELD_OUT not in manifest.files or not os.path.lexists(folder / HELD_OUT):
+        return None
+    content = read_verified(folder, HELD_OUT, manifest, held_out_rows.LARGEST_FILE)
+    spec = read_spec(folder, manifest) if manifest.members == 1 else read_ensemble_spec(folder, manifest)
+    try:
+        return HeldOutRows.from_bytes(content, spec.target, manifest.members)
+    except ValueError as error:
+        raise damaged(folder, HELD_OUT, "the file is damaged: it does not hold this run's held-out rows") from error
 
 
 def read_model(folder: Path) -> Model:
@@ -136,12 +155,8 @@ def read_model(folder: Path) -> Model:
     return Model(spec, _read_weights(folder, spec, manifest))
 
 
-def read_ensemble(folder: Path, manifest: Manifest) -> Ensemble:
-    """Read a trained ensemble.
-
-    Raises:
-        RunError: a file of it or of a member is damaged, or a member was exchanged or trained further.
-    """
+def read_ensemble_spec(folder: Path, manifest: Manifest) -> EnsembleSpec:
+    """Read an ensemble without its members; RunError if the file is damaged or was written by a newer nncli."""
     text = read_file(folder, MODEL, LARGEST_TEXT)
     _refuse_newer(folder, MODEL, text)
     _verify(folder, MODEL, text, manifest)
@@ -151,6 +166,16 @@ def read_ensemble(folder: Path, manifest: Manifest) -> Ensemble:
         raise damaged(folder, MODEL, "the file is damaged: it does not describe an ensemble") from error
     if spec.members != manifest.members:
         raise damaged(folder, MODEL, f"does not belong to {MANIFEST}, which states another number of members")
+    return spec
+
+
+def read_ensemble(folder: Path, manifest: Manifest) -> Ensemble:
+    """Read a trained ensemble.
+
+    Raises:
+        RunError: a file of it or of a member is damaged, or a member was exchanged or trained further.
+    """
+    spec = read_ensemble_spec(folder, manifest)
     return Ensemble(spec, tuple(_read_member(folder, i, spec, manifest) for i in range(spec.members)))
 
 

@@ -6,13 +6,13 @@
     history.csv        one row per epoch
     metrics.json       scores on training and validation rows, and those of the baseline
     training_rows.safetensors  hashes of the training and validation rows; runs of older versions have none
-    validation.safetensors  predictions of the validation rows that are scored; runs of older versions have none
+    held_out.safetensors  rows that a network did not train on, with their predictions; runs of older versions have none
     manifest.json      provenance, and the checksums of the other files
     checkpoints/       training states for `nncli train --resume`
     snapshots/         the weights after some epochs, if the members of an ensemble choose one epoch together
 
 The directory of an ensemble holds config.yaml, model.json, metrics.json, training_rows.safetensors,
-validation.safetensors and manifest.json, and in members/1, members/2 … a complete run directory for each member.
+held_out.safetensors and manifest.json, and in members/1, members/2 … a complete run directory for each member.
 
 A run directory needs no file outside it to predict, so it can be moved.
 """
@@ -27,6 +27,7 @@ from nncli.nn.arrays import Backend
 from nncli.runs.filenames import (
     CHECKPOINTS,
     CONFIG,
+    HELD_OUT,
     HISTORY,
     MANIFEST,
     MEMBERS,
@@ -46,6 +47,7 @@ __all__ = [
     "CHECKSUMMED",
     "CONFIG",
     "DAMAGED",
+    "HELD_OUT",
     "HISTORY",
     "MANIFEST",
     "MEMBERS",
@@ -53,7 +55,6 @@ __all__ = [
     "MODEL",
     "SNAPSHOTS",
     "TRAINING_ROWS",
-    "VALIDATION",
     "WEIGHTS",
     "DataRecord",
     "FileRecord",
@@ -67,7 +68,7 @@ __all__ = [
 ]
 
 DAMAGED = "Restore the directory from a copy, or train again."
-CHECKSUMMED = (CONFIG, MODEL, WEIGHTS, HISTORY, METRICS, TRAINING_ROWS, VALIDATION)
+CHECKSUMMED = (CONFIG, MODEL, WEIGHTS, HISTORY, METRICS, TRAINING_ROWS, HELD_OUT)
 
 
 def member_folder(i: int) -> str:
@@ -169,12 +170,13 @@ class Manifest(Spec):
     def allowed_files(self) -> set[str]:
         """The files whose checksums the manifest may hold."""
         if self.members == 1:
-            return {*CHECKSUMMED}
+            return {*CHECKSUMMED, VALIDATION}
         return {
             CONFIG,
             MODEL,
             METRICS,
             TRAINING_ROWS,
+            HELD_OUT,
             VALIDATION,
             *(file for i in range(self.members) for file in files_of_member(i)),
         }

@@ -20,15 +20,17 @@ import safetensors.numpy
 
 from nncli.ensemble import Ensemble, EnsembleSpec
 from nncli.errors import DataError, Location, NncliError, RunError, RunLockedError
-from nncli.model import Model, ModelSpec, Predictions
+from nncli.model import Model, ModelSpec
 from nncli.nn.parameters import Parameters
 from nncli.runs.filenames import CROSS_VALIDATION, FOLDS, LOCK
 from nncli.runs.folder_watch import FolderIdentity, watched
-from nncli.runs.loader import read_ensemble, read_manifest, read_model, read_training_rows
+from nncli.runs.held_out_rows import HeldOutRows
+from nncli.runs.loader import read_ensemble, read_held_out, read_manifest, read_model, read_training_rows
 from nncli.runs.manifest import (
     CHECKPOINTS,
     CHECKSUMMED,
     CONFIG,
+    HELD_OUT,
     HISTORY,
     MANIFEST,
     MEMBERS,
@@ -36,14 +38,12 @@ from nncli.runs.manifest import (
     MODEL,
     SNAPSHOTS,
     TRAINING_ROWS,
-    VALIDATION,
     WEIGHTS,
     Manifest,
     snapshot_file,
 )
 from nncli.runs.run_name import check_run_name
 from nncli.runs.training_rows import TrainingRows
-from nncli.runs.validation_predictions import serialize_validation
 from nncli.text import join_quoted
 from nncli.utils.atomic_files import (
     LEFTOVER_SECONDS,
@@ -270,9 +270,9 @@ class Run:
         """Keep the weights after an epoch."""
         self._write(snapshot_file(epoch), _serialize(parameters))
 
-    def save_validation(self, predictions: Predictions) -> None:
-        """Write validation.safetensors, the scored predictions of the validation rows."""
-        self._write(VALIDATION, serialize_validation(predictions))
+    def save_held_out(self, rows: HeldOutRows) -> None:
+        """Write held_out.safetensors, the rows that a network did not train on, with their predictions."""
+        self._write(HELD_OUT, rows.to_bytes())
 
     def drop_spec(self) -> None:
         """Remove model.json, since the members of the ensemble will change."""
@@ -324,6 +324,16 @@ class Run:
     def load_training_rows(self) -> TrainingRows | None:
         """Read the hashes of the training and validation rows; None if the run has none; RunError if damaged."""
         return read_training_rows(self.path, self.load_manifest())
+
+    def load_held_out(self) -> HeldOutRows | None:
+        """Read the rows that a network did not train on, with their predictions.
+
+        None for a run without such rows, and for a run of an older version, which does not keep them.
+
+        Raises:
+            RunError: the run is not trained yet, or a file is damaged.
+        """
+        return read_held_out(self.path, self.load_manifest())
 
     def load_model(self) -> Model | Ensemble:
         """Read the trained model or ensemble.

@@ -25,13 +25,13 @@ from nncli.runs.filenames import CROSS_VALIDATION, LOCK
 from nncli.runs.manifest import (
     CHECKPOINTS,
     CONFIG,
+    HELD_OUT,
     HISTORY,
     MANIFEST,
     METRICS,
     MODEL,
     SNAPSHOTS,
     TRAINING_ROWS,
-    VALIDATION,
     WEIGHTS,
     Manifest,
 )
@@ -40,7 +40,7 @@ from nncli.utils.atomic_files import TEMPORARY_SUFFIX
 from tests.assertions import raises
 from tests.cli.support import DATA, ROOT, Cli, start
 
-FILES = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, TRAINING_ROWS, VALIDATION, MANIFEST}
+FILES = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, TRAINING_ROWS, HELD_OUT, MANIFEST}
 
 
 @pytest.fixture(scope="module")

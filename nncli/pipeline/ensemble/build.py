@@ -22,6 +22,7 @@ from nncli.metrics.registry import higher_is_better
 from nncli.model import Model, Predictions
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData, LabeledRows, OutOfFoldPredictions, predict_table
 from nncli.pipeline.prepare.validation import monitor_name, should_calibrate
+from nncli.runs.held_out_rows import HeldOutRows
 from nncli.scoring import Averaging, ScoreCard, single_metric, validation_card
 from nncli.training.cross_fit import part_numbers
 
@@ -44,16 +45,15 @@ class Candidate:
 class BuiltEnsemble:
     """An ensemble with its scores and its calibration.
 
-    `candidate` is the number of the chosen candidate, and `validation` the predictions of the validation rows that are
-    scored; `member_predictions` are those of each member for its own validation rows, and `member_scores` their scores.
+    `candidate` is the number of the chosen candidate, and `held_out` are the rows that are scored, with the predictions
+    of each member; `member_scores` are their scores.
     """
 
     ensemble: Ensemble
     candidate: int
     training_scores: ScoreCard
     validation_scores: ScoreCard | None = None
-    validation: Predictions | None = None
-    member_predictions: tuple[Predictions, ...] = ()
+    held_out: HeldOutRows | None = None
     member_scores: tuple[ScoreCard, ...] = ()
     calibration: Calibration | None = None
 
@@ -86,8 +86,7 @@ def build_ensemble(data: EnsembleData, candidates: Sequence[Candidate]) -> Built
         candidate=best,
         training_scores=_training_scores(data, ensemble),
         validation_scores=validation_card(scored, data.config.seed, optimistic=choice.is_optimistic(candidates)),
-        validation=validation,
-        member_predictions=choice.actual[best].member_predictions,
+        held_out=choice.actual[best].held_out_rows(scored),
         member_scores=tuple(
             data.scored_rows(rows.take(positions), training, predictions).card()
             for positions, predictions in zip(

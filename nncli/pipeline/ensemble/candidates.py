@@ -15,11 +15,10 @@ from nncli.pipeline.ensemble.build import BuiltEnsemble, Candidate
 from nncli.pipeline.ensemble.member_config import has_joint_epoch
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData
 from nncli.runs.history import read_history
-from nncli.runs.loader import read_model, read_spec
-from nncli.runs.manifest import member_folder
+from nncli.runs.loader import damaged, read_model, read_spec
+from nncli.runs.manifest import HELD_OUT, member_folder
 from nncli.runs.run import Run
 from nncli.runs.snapshots import read_snapshot, snapshot_epochs
-from nncli.runs.validation_predictions import read_validation
 from nncli.scoring import scores_json
 
 
@@ -64,11 +63,14 @@ def _snapshot_model(folder: Path, spec: ModelSpec, epoch: int) -> Model:
 
 
 def _recorded(folder: Path, target: Target, rows: int) -> Predictions | None:
-    """The predictions that a member kept of its validation rows, with the classes of `target`."""
-    manifest = Run(folder).load_manifest()
-    spec = read_spec(folder, manifest)
-    kept = read_validation(folder, manifest, spec.target, rows, spec.network.precision)
-    return None if kept is None else replace(kept, target=target, values=align_classes(target, kept))
+    """The scored predictions that a member kept of all its validation rows, with the classes of `target`."""
+    held_out = Run(folder).load_held_out()
+    if held_out is None or held_out.is_sample:
+        return None
+    if held_out.total != rows:
+        raise damaged(folder, HELD_OUT, "the file does not hold the validation rows of this member")
+    kept = held_out.predictions
+    return replace(kept, target=target, values=align_classes(target, kept))
 
 
 def adopt_epoch(run: Path, built: BuiltEnsemble, epoch: int) -> None:
@@ -76,14 +78,17 @@ def adopt_epoch(run: Path, built: BuiltEnsemble, epoch: int) -> None:
 
     The validation rows of a member are among those that chose the epoch: its own scores are optimistic.
     """
-    of_members = zip(built.ensemble.members, built.member_predictions, built.member_scores, strict=True)
-    for i, (model, predictions, scores) in enumerate(of_members):
+    assert built.held_out is not None  # its rows chose the epoch
+    for i, (model, scores) in enumerate(zip(built.ensemble.members, built.member_scores, strict=True)):
         member = Run(run / member_folder(i))
         manifest = member.load_manifest()
-        kept = read_validation(
-            member.path, manifest, predictions.target, len(predictions.values), predictions.precision
-        )
-        if manifest.best_epoch == epoch and kept is not None and np.array_equal(kept.values, predictions.values):
+        held_out = built.held_out.of_member(i)
+        kept = _recorded(member.path, held_out.predictions.target, len(held_out))
+        if (
+            manifest.best_epoch == epoch
+            and kept is not None
+            and np.array_equal(kept.values, held_out.predictions.values)
+        ):
             continue
         history = read_history(member.path, manifest)
         member.save_manifest(manifest.model_copy(update={"status": "running"}))  # killed here, the member is resumed
@@ -92,7 +97,7 @@ def adopt_epoch(run: Path, built: BuiltEnsemble, epoch: int) -> None:
             for report in history.reports
         ]
         member.save_weights(model.parameters)
-        member.save_validation(predictions)
+        member.save_held_out(held_out.with_target(model.spec.target).bounded(manifest.seed))
         member.save_metrics({"training": None, "validation": scores_json(scores)})
         member.save_history(reports, history.metric)
         member.save_manifest(manifest.model_copy(update={"best_epoch": epoch}))

@@ -32,6 +32,7 @@ from nncli.pipeline.prepare.load import load_table, select_rows
 from nncli.pipeline.prepare.record_rows import record_rows
 from nncli.pipeline.prepare.split import load_validation_file, split_indices, strata_of
 from nncli.pipeline.prepare.validation import check_metric, should_calibrate
+from nncli.runs.held_out_rows import HeldOutRows, MemberPredictions
 from nncli.runs.training_rows import TrainingRows
 from nncli.scoring import Averaging, ScoredRows, Truth, baseline_predictions
 from nncli.training.state import RandomStreams
@@ -262,6 +263,21 @@ class OutOfFoldPredictions:
     def predicted(self, temperature: float) -> Predictions:
         """For every row, the mean prediction of the members that did not train on it."""
         return self.ensemble.mean(self._sum(temperature, lambda values: values), self.counts[:, None])
+
+    def held_out_rows(self, scored: ScoredRows) -> HeldOutRows:
+        """These rows with the predictions that are scored, as a run keeps them."""
+        numbers = self.table.row_numbers
+        assert numbers is not None  # the rows are a selection
+        return HeldOutRows(
+            numbers=numbers,
+            y=self.rows.y,
+            weights=self.rows.weights,
+            groups=self.rows.groups,
+            predictions=scored.predictions,
+            members=tuple(map(MemberPredictions, self.positions, self.member_predictions)),
+            baseline=np.array(scored.baseline.values[0]),
+            total=len(numbers),
+        )
 
     def temperature(self, rows: npt.NDArray[np.bool_]) -> float:
         """The temperature that fits the members' predictions of some rows; 1 unless it improves their mean's loss."""

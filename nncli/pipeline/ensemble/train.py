@@ -250,8 +250,8 @@ class EnsembleRun:
             run.save_metrics({**metrics, "calibration": asdict(built.calibration)} if built.calibration else metrics)
             run.save_spec(built.ensemble.spec)
             run.save_training_rows(data.record_rows(built.ensemble))
-            if built.validation is not None:
-                run.save_validation(built.validation)
+            if built.held_out is not None:
+                run.save_held_out(built.held_out.bounded(data.config.seed))
         models = built.ensemble.members
         features = len({column.name for model in models for column in model.spec.encoder.columns})
         self._close("done", features=features, parameters=sum(model.spec.network.layout.size for model in models))

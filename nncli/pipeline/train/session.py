@@ -22,6 +22,7 @@ from nncli.pipeline.prepare.prepare import PreparedTraining
 from nncli.pipeline.train.cross_fitted import CrossFittedPredictions, cross_fit_predictions
 from nncli.pipeline.train.events import Event, Finished, Started
 from nncli.runs.checkpoints import save_checkpoint
+from nncli.runs.held_out_rows import HeldOutRows, MemberPredictions
 from nncli.runs.manifest import Manifest, Status
 from nncli.runs.run import Run
 from nncli.scoring import ScoreCard, ScoredRows, baseline_predictions, scores_json, validation_card
@@ -160,12 +161,12 @@ class TrainingSession:
                 raise _non_finite_output(self._state.epoch)
             cross_fitted = None
             if validation is not None:
-                cross_fitted = cross_fit_predictions(
-                    self._prepared, validation, self._predict(validation), self._state.cross_fit
-                )
+                at_best_epoch = self._predict(validation)
+                cross_fitted = cross_fit_predictions(self._prepared, validation, at_best_epoch, self._state.cross_fit)
                 self._temperature = cross_fitted.temperature
                 predictions = predictions.with_temperature(self._temperature)
-                self._directory.save_validation(cross_fitted.predictions)
+                held_out = self._held_out_rows(validation, at_best_epoch, cross_fitted)
+                self._directory.save_held_out(held_out.bounded(self._prepared.config.seed))
             scores = TrainingScores(
                 self._scored_rows(training, predictions).card(),
                 None if validation is None or cross_fitted is None else self._validation_card(validation, cross_fitted),
@@ -293,6 +294,22 @@ class TrainingSession:
         training, spec = self._prepared.training, self._prepared.spec
         baseline = baseline_predictions(spec.target, training.y, training.weights, len(rows))
         return ScoredRows(predictions, baseline, rows.y, rows.weights, spec.loss, rows.groups)
+
+    def _held_out_rows(
+        self, rows: PreparedRows, at_best_epoch: Predictions, cross_fitted: CrossFittedPredictions
+    ) -> HeldOutRows:
+        """The validation rows, with the predictions that are scored and those of the best epoch."""
+        scored, every = self._scored_rows(rows, cross_fitted.predictions), np.arange(len(rows))
+        return HeldOutRows(
+            numbers=every + 1 if rows.row_numbers is None else rows.row_numbers,
+            y=rows.y,
+            weights=rows.weights,
+            groups=rows.groups,
+            predictions=scored.predictions,
+            members=(MemberPredictions(every, at_best_epoch),),
+            baseline=np.array(scored.baseline.values[0]),
+            total=len(rows),
+        )
 
     def _validation_card(self, rows: PreparedRows, cross_fitted: CrossFittedPredictions) -> ScoreCard:
         scored = self._scored_rows(rows, cross_fitted.predictions)

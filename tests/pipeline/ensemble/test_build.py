@@ -19,7 +19,7 @@ from nncli.pipeline.ensemble.build import Candidate, EpochChoice, build_ensemble
 from nncli.pipeline.ensemble.candidates import read_candidates
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData
 from nncli.runs.history import read_history, read_metrics
-from nncli.runs.manifest import CONFIG, VALIDATION
+from nncli.runs.manifest import CONFIG, HELD_OUT
 from nncli.runs.run import Run
 from nncli.runs.snapshots import read_snapshot, snapshot_epochs
 from nncli.scoring import headlines
@@ -84,14 +84,14 @@ def test_rows_of_a_fold_are_predicted_at_the_epoch_that_the_others_choose(
     built = build_ensemble(data, candidates)
     choice = EpochChoice.of(data, candidates)
     assert choice is not None
-    assert built.validation is not None
+    assert built.held_out is not None
     for fold in range(5):
         own = choice.parts == fold
         values = [choice._value(one, ~own) for one in choice.actual]
         best = len(values) - 1 - int(np.argmin(values[::-1]))
         temperature = 1.0 if built.ensemble.spec.temperature == 1.0 else choice.actual[best].temperature(~own)
         predicted = choice.actual[best].predicted(temperature)
-        np.testing.assert_array_equal(built.validation.values[own], predicted.values[own])
+        np.testing.assert_array_equal(built.held_out.predictions.values[own], predicted.values[own])
 
 
 def test_the_recorded_scores_are_those_of_the_kept_predictions_with_the_gain_of_averaging(run: Path) -> None:
@@ -103,7 +103,7 @@ def test_the_recorded_scores_are_those_of_the_kept_predictions_with_the_gain_of_
     assert recorded.averaging.rows == round(len(held_out) / 5)
     assert held_out.averaging == recorded.averaging
     assert {one.name: one.value for one in recorded.scores} == dict(headlines(held_out.scores))
-    assert (run / VALIDATION).exists()
+    assert (run / HELD_OUT).exists()
 
 
 def test_the_intervals_are_recorded_around_the_scores(run: Path) -> None:
@@ -119,7 +119,7 @@ def test_an_ensemble_of_an_older_version_keeps_the_best_epoch_of_each_member(
     copy = Path(shutil.copytree(run, tmp_path / "copy"))
     for folder in folders(copy):
         shutil.rmtree(folder / "snapshots")
-        (folder / VALIDATION).unlink()
+        (folder / HELD_OUT).unlink()
         member = Run(folder)
         member.save_manifest(member.load_manifest())
     data = chosen[0]

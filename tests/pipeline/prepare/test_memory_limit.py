@@ -21,12 +21,12 @@ from nncli.pipeline.prepare.prepare import prepare
 from nncli.runs.manifest import (
     CHECKPOINTS,
     CONFIG,
+    HELD_OUT,
     HISTORY,
     MANIFEST,
     METRICS,
     MODEL,
     TRAINING_ROWS,
-    VALIDATION,
     WEIGHTS,
 )
 from nncli.utils.memory import free_memory
@@ -147,7 +147,7 @@ def test_a_killed_training_leaves_no_file_behind_and_is_resumed(csv: Path, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.yaml", "run", "t.csv"]
     resume(tmp_path / "run", stop=after(30))
     assert (tmp_path / "run" / WEIGHTS).exists()
-    known = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, MANIFEST, CHECKPOINTS, TRAINING_ROWS, VALIDATION, ".lock"}
+    known = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, MANIFEST, CHECKPOINTS, TRAINING_ROWS, HELD_OUT, ".lock"}
     assert {path.name for path in (tmp_path / "run").iterdir()} <= known
 
 

@@ -1,0 +1,220 @@
+"""The rows that a network did not train on, with their predictions, kept in held_out.safetensors.
+
+Scores, calibration, thresholds, intervals and reports come from these rows, without the table and without predicting
+again. The scored predictions cannot be computed from the model: each row is predicted at the epoch that other rows
+chose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import safetensors
+import safetensors.numpy
+
+from nncli.data.arrays import RowIndices
+from nncli.data.encoders.target import Target
+from nncli.data.sample_weights import Weights
+from nncli.ensemble import n_outputs
+from nncli.model import Predictions
+from nncli.nn.arrays import Precision
+from nncli.scoring import Truth
+
+MAX_ROWS = 1_000_000
+"""Of more rows a random sample is kept."""
+MAX_VALUES = 20_000_000
+"""Predicted values that are kept at most, of all members together."""
+LARGEST_FILE = 16 * MAX_VALUES + 64 * MAX_ROWS + (1 << 20)
+"""Bytes of the file that are read at most."""
+
+MEMBER_ROWS, MEMBER_PREDICTIONS = "member_rows.", "member_predictions."
+
+
+@dataclass(frozen=True)
+class MemberPredictions:
+    """The predictions (n, outputs) of one member for the rows at some positions (n,), which it did not train on.
+
+    They are those of its final weights, before temperature scaling.
+    """
+
+    rows: RowIndices
+    predictions: Predictions
+
+
+@dataclass(frozen=True)
+class HeldOutRows:
+    """Rows with targets and predictions; a single network counts as the only member of an ensemble.
+
+    `numbers` (n,) are the row numbers in the table, from 1, or in the validation file if there is one. `y` holds class
+    codes (n,) or numbers (n, targets), `weights` (n,) sample weights, and `groups` (n,) the number of each row's group.
+    `predictions` are those that are scored. `baseline` (outputs,) is the prediction of the baseline for any row.
+    The rows are a random sample of `total` rows where there are too many.
+    """
+
+    numbers: RowIndices
+    y: Truth
+    weights: Weights | None
+    groups: npt.NDArray[np.int64] | None
+    predictions: Predictions
+    members: tuple[MemberPredictions, ...]
+    baseline: npt.NDArray[np.float64]
+    total: int
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether rows are missing, because there were too many."""
+        return self.total > len(self)
+
+    @property
+    def oof_mask(self) -> npt.NDArray[np.bool_]:
+        """A mask (members, n): whether the row is a validation row of the member."""
+        mask = np.zeros((len(self.members), len(self)), np.bool_)
+        for row_mask, member in zip(mask, self.members, strict=True):
+            row_mask[member.rows] = True
+        return mask
+
+    def take(self, rows: RowIndices) -> HeldOutRows:
+        """The rows at these positions, which are in ascending order and distinct."""
+        return replace(
+            self,
+            numbers=self.numbers[rows],
+            y=self.y[rows],
+            weights=None if self.weights is None else self.weights[rows],
+            groups=None if self.groups is None else self.groups[rows],
+            predictions=_take(self.predictions, rows),
+            members=tuple(_restrict(member, rows, len(self)) for member in self.members),
+        )
+
+    def of_member(self, i: int) -> HeldOutRows:
+        """The rows that member `i`, from 0, did not train on, with its predictions alone."""
+        rows, predictions = self.members[i].rows, self.members[i].predictions
+        alone = MemberPredictions(np.arange(len(rows)), predictions)
+        return replace(replace(self, members=()).take(rows), predictions=predictions, members=(alone,), total=len(rows))
+
+    def with_target(self, target: Target) -> HeldOutRows:
+        """The rows for a target that lacks some classes, none of which these rows have."""
+        own = self.predictions.target
+        if own.task == "regression" or target.task == "regression" or own.labels == target.labels:
+            return self
+        classes = np.array([own.labels.index(label) for label in target.labels])
+        code = np.full(len(own.labels), -1)
+        code[classes] = np.arange(len(classes))
+
+        def convert(predictions: Predictions) -> Predictions:
+            return replace(predictions, target=target, values=predictions.values[:, classes])
+
+        members = tuple(MemberPredictions(one.rows, convert(one.predictions)) for one in self.members)
+        predictions, baseline = convert(self.predictions), self.baseline[classes]
+        return replace(self, y=code[self.y], predictions=predictions, members=members, baseline=baseline)
+
+    def bounded(self, seed: int) -> HeldOutRows:
+        """All rows, or a random sample of as many as a run keeps."""
+        values_per_row = n_outputs(self.predictions.target) * (
+            1.0 + sum(len(member.rows) for member in self.members) / max(1, len(self))
+        )
+        limit = min(MAX_ROWS, int(MAX_VALUES / values_per_row))
+        if len(self) <= limit:
+            return self
+        return self.take(np.sort(np.random.default_rng(seed).choice(len(self), limit, replace=False)))
+
+    def to_bytes(self) -> bytes:
+        """The content of held_out.safetensors."""
+        predictions = self.predictions
+        precision = predictions.precision if predictions.target.task == "classification" else "float64"
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "numbers": self.numbers,
+            "y": self.y,
+            "predictions": predictions.values.astype(precision),  # class probabilities are rounded to the precision
+            "baseline": self.baseline,
+            "total": np.array([self.total], np.int64),
+        }
+        arrays |= {} if self.weights is None else {"weights": self.weights}
+        arrays |= {} if self.groups is None else {"groups": self.groups}
+        for i, member in enumerate(self.members):
+            arrays[f"{MEMBER_ROWS}{i + 1}"] = member.rows
+            arrays[f"{MEMBER_PREDICTIONS}{i + 1}"] = member.predictions.values.astype(precision)
+        return safetensors.numpy.save({name: np.ascontiguousarray(values) for name, values in arrays.items()})
+
+    @classmethod
+    def from_bytes(cls, content: bytes, target: Target, members: int) -> HeldOutRows:
+        """Read the content of held_out.safetensors of a model with this target and number of members.
+
+        Raises:
+            ValueError: it does not hold the held-out rows of such a model.
+        """
+        try:
+            arrays = safetensors.numpy.load(content)
+        except (safetensors.SafetensorError, TypeError, KeyError) as error:
+            raise ValueError("not a file of held-out rows") from error
+        reader = _Reader(arrays, target)
+        numbers, total = reader.array("numbers", np.int64, (None,)), reader.array("total", np.int64, (1,))
+        n, is_class, targets = len(numbers), target.task == "classification", n_outputs(target)
+        y = reader.array("y", np.int64, (n,)) if is_class else reader.array("y", np.float64, (n, targets))
+        if is_class and n and not 0 <= y.min() <= y.max() < targets:
+            raise ValueError("y: no such class")
+        rows = cls(
+            numbers=numbers,
+            y=y,
+            weights=reader.array("weights", np.float64, (n,)) if "weights" in arrays else None,
+            groups=reader.array("groups", np.int64, (n,)) if "groups" in arrays else None,
+            predictions=reader.predictions("predictions", n),
+            members=tuple(reader.member(i + 1, n) for i in range(members)),
+            baseline=reader.array("baseline", np.float64, (targets,)),
+            total=int(total[0]),
+        )
+        if rows.total < n or (n and numbers.min() < 1):
+            raise ValueError("the numbers of rows do not fit each other")
+        return rows
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads arrays of a file, and verifies their types and shapes."""
+
+    arrays: Mapping[str, npt.NDArray[Any]]
+    target: Target
+
+    def array(self, name: str, dtype: type[np.generic] | Precision, shape: tuple[int | None, ...]) -> npt.NDArray[Any]:
+        """The array `name`; None in the `shape` stands for any length. Raise a ValueError unless it fits."""
+        if name not in self.arrays:
+            raise ValueError(f"no {name}")
+        array = self.arrays[name]
+        fits = len(array.shape) == len(shape) and all(
+            wanted in (None, length) for wanted, length in zip(shape, array.shape, strict=True)
+        )
+        if not fits or array.dtype != dtype:
+            raise ValueError(f"{name} has another type or shape")
+        return array
+
+    def predictions(self, name: str, n: int) -> Predictions:
+        precision: Precision = "float64"
+        if self.target.task == "classification" and name in self.arrays and self.arrays[name].dtype == np.float32:
+            precision = "float32"
+        values = self.array(name, precision, (n, n_outputs(self.target)))
+        return Predictions(self.target, values.astype(np.float64), precision)
+
+    def member(self, number: int, n: int) -> MemberPredictions:
+        rows = self.array(f"{MEMBER_ROWS}{number}", np.int64, (None,))
+        if len(rows) and (rows[0] < 0 or rows[-1] >= n or (np.diff(rows) <= 0).any()):
+            raise ValueError(f"{MEMBER_ROWS}{number}: no such rows")
+        return MemberPredictions(rows, self.predictions(f"{MEMBER_PREDICTIONS}{number}", len(rows)))
+
+
+def _take(predictions: Predictions, rows: RowIndices) -> Predictions:
+    return replace(predictions, values=predictions.values[rows])
+
+
+def _restrict(member: MemberPredictions, rows: RowIndices, total: int) -> MemberPredictions:
+    """The predictions of a member for those of its rows that are among `rows`, renumbered by their positions there."""
+    position = np.full(total, -1)
+    position[rows] = np.arange(len(rows))
+    new = position[member.rows]
+    kept = np.flatnonzero(new >= 0)
+    return MemberPredictions(new[kept], _take(member.predictions, kept))
