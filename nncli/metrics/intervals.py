@@ -57,8 +57,8 @@ def score_interval(
     if metric.is_rate:
         if rarest_class is not None and metric.name in BY_CLASS:
             # the variance of a mean of two recalls is at least a quarter of that of one
-            return _wilson(value, float(np.std(defined)), min(n, rarest_class), quantile, 4.0 * rarest_class)
-        return _wilson(value, float(np.std(defined)), n, quantile)
+            return wilson_interval(value, float(np.std(defined)), min(n, rarest_class), quantile, 4.0 * rarest_class)
+        return wilson_interval(value, float(np.std(defined)), n, quantile)
     if metric.name == "r2":
         loss = _log_interval(1.0 - value, 1.0 - defined, quantile)
         return loss and ConfidenceInterval(1.0 - loss.high, 1.0 - loss.low)
@@ -107,9 +107,10 @@ def _log_interval(value: float, samples: Samples, quantile: float) -> Confidence
     return ConfidenceInterval(value * exp(-width), value * exp(width))
 
 
-def _wilson(
+def wilson_interval(
     value: float, standard_error: float, n: float, quantile: float, max_rows: float = np.inf
 ) -> ConfidenceInterval:
+    """Wilson's interval of a rate between 0 and 1 with a standard error, or of `n` rows where it has none."""
     if standard_error > 0.0 and 0.0 < value < 1.0:
         n = min(value * (1.0 - value) / standard_error**2, max_rows)
     center = (value + quantile**2 / (2 * n)) / (1 + quantile**2 / n)
