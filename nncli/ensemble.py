@@ -94,7 +94,7 @@ class Ensemble:
 
     def predict(self, table: Table) -> Predictions:
         """The mean of the members' predictions; see `Model.predict`. An anomaly is one to all members."""
-        return self.average([member.predict(table) for member in self.members])
+        return self.average(predict_members(self, table))
 
     def invalid_cells(self, table: Table) -> InvalidCells:
         """The cells of a table that a member refuses."""
@@ -119,3 +119,17 @@ class Ensemble:
 
 AnyModel: TypeAlias = Model | Ensemble
 """The model of a run directory; both have `spec` (target, loss, missing_values, dialect), `numeric` and `predict`."""
+
+
+def predict_members(model: AnyModel, table: Table) -> list[Predictions]:
+    """The predictions of each member before temperature scaling; a single model is its only member.
+
+    Raises:
+        DataError: see `Model.predict`.
+    """
+    return [member.predict(table) for member in (model.members if isinstance(model, Ensemble) else (model,))]
+
+
+def average_members(model: AnyModel, members: Sequence[Predictions]) -> Predictions:
+    """The prediction of the model from those of its members: the same bits as of `predict`."""
+    return model.average(members) if isinstance(model, Ensemble) else members[0]

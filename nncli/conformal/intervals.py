@@ -1,0 +1,53 @@
+"""Prediction intervals of a regression model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nncli.conformal.interval_scores import Endpoints
+from nncli.conformal.partition import Partition
+from nncli.metrics.conformal import lower_bounds, upper_bounds
+from nncli.metrics.sorted_scores import Floats, Integers, SortedScores
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The bounds (rows, targets) of prediction intervals, in the units of the targets."""
+
+    level: float
+    lower: Floats
+    upper: Floats
+
+
+@dataclass(frozen=True)
+class IntervalCalibration:
+    """The scores of the calibration rows, sorted for each part and target, for intervals of a level."""
+
+    level: float
+    partition: Partition
+    scores: tuple[tuple[SortedScores, ...], ...]
+
+    @classmethod
+    def of(
+        cls, level: float, partition: Partition, scores: Floats, group: Integers, groups: int
+    ) -> IntervalCalibration:
+        """Calibrate by the scores (n, targets) of calibration rows in the groups (n,)."""
+        parts = tuple(
+            tuple(SortedScores.of(scores[rows, j], group[rows], groups) for j in range(scores.shape[1]))
+            for rows in partition.rows
+        )
+        return cls(level, partition, parts)
+
+    def interval(self, ends: Endpoints, codes: Integers) -> Interval:
+        """The intervals of rows with these ends; `codes` (rows,) are those of the partition."""
+        _, n, targets = ends.lower.shape
+        lower, upper = np.empty((n, targets)), np.empty((n, targets))
+        parts = self.partition.parts(codes)
+        for p in np.unique(parts):
+            rows = np.flatnonzero(parts == p)
+            for j, scores in enumerate(self.scores[p]):
+                lower[rows, j] = lower_bounds(scores, ends.lower[:, rows, j], self.level)
+                upper[rows, j] = upper_bounds(scores, ends.upper[:, rows, j], self.level)
+        return Interval(self.level, lower, upper)

@@ -1,0 +1,59 @@
+"""Groups of calibration rows that the same members of an ensemble did not train on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.ensemble import AnyModel, Ensemble, align_classes
+from nncli.metrics.sorted_scores import Integers
+from nncli.model import Predictions
+from nncli.runs.held_out_rows import HeldOutRows
+
+Method: TypeAlias = Literal["split conformal", "CV+", "jackknife+-after-bootstrap"]
+
+
+@dataclass(frozen=True)
+class MemberGroups:
+    """The group (n,) of each calibration row, and the `members` of each group, which did not train on its rows.
+
+    With members by folds a group is a fold; with bootstrap samples it is the rows that the same members did not draw; a
+    single network, and members that share their validation rows, have one group.
+    """
+
+    members: tuple[tuple[int, ...], ...]
+    group: Integers
+
+    @classmethod
+    def of(cls, rows: HeldOutRows) -> MemberGroups:
+        """The groups of held-out rows."""
+        patterns, group = np.unique(rows.oof_mask, axis=1, return_inverse=True)
+        return cls(tuple(tuple(np.flatnonzero(column).tolist()) for column in patterns.T), group.reshape(-1))
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    @property
+    def method(self) -> Method:
+        """The method of calibration that the groups amount to."""
+        if len(self) == 1:
+            return "split conformal"
+        each = [i for members in self.members for i in members]
+        return "CV+" if len(set(each)) == len(each) else "jackknife+-after-bootstrap"
+
+    def predict(self, model: AnyModel, members: Sequence[Predictions]) -> npt.NDArray[np.float64]:
+        """The mean predictions (groups, rows, outputs) of each group, from those of all members for the same rows."""
+        if not isinstance(model, Ensemble):
+            return members[0].values[None]
+        spec, values = model.spec, np.empty((len(self), len(members[0].values), model.outputs))
+        aligned = [align_classes(spec.target, one.with_temperature(spec.temperature)) for one in members]
+        for g, own in enumerate(self.members):
+            total = np.zeros(values.shape[1:])
+            for i in own:
+                total += aligned[i]
+            values[g] = model.mean(total, len(own)).values
+        return values

@@ -1,0 +1,61 @@
+"""What is asked of a calibrated model: levels of intervals or sets, and whose coverage they promise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+from nncli.data.encoders.target import Target
+from nncli.errors import UsageError
+
+SetScore: TypeAlias = Literal["lac", "aps"]
+"""The score of a class: 1 - its probability, or the total probability of the classes that are more probable."""
+
+
+@dataclass(frozen=True)
+class UncertaintyOptions:
+    """The levels of prediction intervals and of prediction sets, such as 0.9.
+
+    Rows are calibrated separately for each value of the column `by`, or `per_class`. `score` is the score of a class.
+    """
+
+    intervals: tuple[float, ...] = ()
+    sets: tuple[float, ...] = ()
+    by: str | None = None
+    per_class: bool = False
+    score: SetScore = "lac"
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The distinct levels, in the order given; a target has intervals or sets."""
+        return tuple(dict.fromkeys(self.intervals or self.sets))
+
+    def check(self, target: Target) -> None:
+        """Raise a UsageError if the options do not fit each other or the target."""
+        for option, levels in (("--interval", self.intervals), ("--set", self.sets)):
+            for level in levels:
+                if not 0.0 < level < 1.0:
+                    raise UsageError(
+                        f"{option} {level:g} is not a level: it must lie between 0 and 1",
+                        hint=f"For {level:g} % write {option} {level / 100:g}."
+                        if 1.0 < level < 100.0
+                        else f"For 90 % write {option} 0.9.",
+                    )
+        if self.sets and target.task == "regression":
+            raise UsageError("--set needs a classification model; this one is for regression", hint="Use --interval.")
+        if self.intervals and target.task == "classification":
+            raise UsageError("--interval needs a regression model; this one is for classification", hint="Use --set.")
+        if self.score not in get_args(SetScore):
+            raise UsageError(f"score is {self.score!r}", hint="Use lac or aps.")
+        if self.per_class and self.by is not None:
+            raise UsageError("--per-class and --by exclude each other", hint="Leave one of them out.")
+        if not self.sets and (self.per_class or self.score != "lac"):
+            option = "--per-class" if self.per_class else "--score"
+            raise UsageError(f"{option} is for prediction sets", hint="Add --set 0.9.")
+        if not self.levels and self.by is not None:
+            raise UsageError("--by is for prediction intervals and sets", hint="Add --interval 0.9 or --set 0.9.")
+
+
+def level_suffix(level: float) -> str:
+    """A level in percent, for the name of a column: 90 for 0.9, 95.5 for 0.955."""
+    return f"{100 * level:.10f}".rstrip("0").rstrip(".")
