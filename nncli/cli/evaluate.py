@@ -9,6 +9,7 @@ import typer
 
 from nncli.cli.options import AsJson, ErrorsFile, Force, NoColor, OnError, OnInvalidCell, Quiet, RunDirectory, Verbose
 from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
+from nncli.cli.uncertainty_options import ByColumn, ClassScore, IntervalLevels, PerClass, ScoreOfClass, SetLevels
 
 if TYPE_CHECKING:
     from nncli.commands.evaluate import Evaluation
@@ -31,6 +32,11 @@ def evaluate(
     cells: CellRange = None,
     table_name: DatabaseTable = None,
     query: Query = None,
+    interval: IntervalLevels = None,
+    set_: SetLevels = None,
+    by: ByColumn = None,
+    per_class: PerClass = False,
+    score: ScoreOfClass = ClassScore.LAC,
     on_error: OnInvalidCell = OnError.FAIL,
     errors: ErrorsFile = None,
     as_json: AsJson = False,
@@ -45,16 +51,20 @@ def evaluate(
     warning says so if rows of the table were trained on. A cell that cannot be read ends the command with exit code 4,
     unless --on-error is missing or skip; rows whose target cannot be read are then left out.
 
+    With --interval or --set, prediction intervals or sets are compared with the targets: the share of the rows that
+    they cover, their width or size, and which coverage is guaranteed.
+
     \b
     nncli evaluate runs/penguins labeled.csv
+    nncli evaluate runs/penguins labeled.csv --set 0.9
     nncli evaluate runs/penguins labeled.csv --json | jq .metrics.accuracy
     """
     import json
 
-    from nncli.cli.console import announce_input, echo_err, rows
+    from nncli.cli.console import announce_input
     from nncli.cli.errors_file import check_errors_file
     from nncli.cli.signals import interrupt_at_once
-    from nncli.commands.evaluate import evaluate as score
+    from nncli.commands.evaluate import evaluate as run_evaluation
 
     interrupt_at_once()
     source = SourceOptions(sheet, cells, table_name, query).source(data)
@@ -62,7 +72,28 @@ def evaluate(
         announce_input("a table")
     if errors is not None:
         check_errors_file(errors, source, None, force=force)
-    evaluation = score(run, source, on_error=on_error.value, errors=errors)
+    evaluation = run_evaluation(
+        run,
+        source,
+        on_error=on_error.value,
+        errors=errors,
+        intervals=interval or (),
+        sets=set_ or (),
+        by=by,
+        per_class=per_class,
+        score=score.value,
+    )
+    _print_notes(evaluation, quiet=quiet)
+    if as_json:
+        typer.echo(json.dumps(evaluation.json(), ensure_ascii=False).encode())
+    else:
+        _show(evaluation)
+
+
+def _print_notes(evaluation: Evaluation, *, quiet: bool) -> None:
+    """Print what is notable about the rows on stderr."""
+    from nncli.cli.console import echo_err, rows
+
     notes = [*evaluation.notes]
     if evaluation.skipped:
         notes.append(f"skipped {rows(evaluation.skipped)} without a target")
@@ -72,16 +103,13 @@ def evaluate(
         echo_err(f"note: {note}")
     if evaluation.training_rows is not None and evaluation.training_rows.warning:
         echo_err(f"warning: {evaluation.training_rows.warning}")
-    if as_json:
-        typer.echo(json.dumps(evaluation.json(), ensure_ascii=False).encode())
-    else:
-        _show(evaluation)
 
 
 def _show(evaluation: Evaluation) -> None:
-    """Print the scores, per class and with the confusion matrix for classification."""
+    """Print the scores, per class and with the confusion matrix for classification, and those of intervals or sets."""
     from nncli.cli.console import format_number, rows
     from nncli.cli.tables import table
+    from nncli.cli.uncertainty import uncertainty_text
     from nncli.metrics.classification import ClassificationScores
     from nncli.scoring import headlines
     from nncli.text import escape_unprintable
@@ -89,10 +117,11 @@ def _show(evaluation: Evaluation) -> None:
     scores = evaluation.scores
     figures = [[escape_unprintable(name), format_number(value)] for name, value in headlines(scores)]
     typer.echo(f"{rows(evaluation.rows)}\n{table([['metric', 'value'], *figures])}")
-    if not isinstance(scores, ClassificationScores):
-        return
-    labels = [escape_unprintable(label) for label in scores.labels]
-    typer.echo(f"\n{_by_class(scores, labels)}\n\n{_confusions(scores, labels)}")
+    if isinstance(scores, ClassificationScores):
+        labels = [escape_unprintable(label) for label in scores.labels]
+        typer.echo(f"\n{_by_class(scores, labels)}\n\n{_confusions(scores, labels)}")
+    if evaluation.uncertainty is not None:
+        typer.echo(f"\n{uncertainty_text(evaluation.uncertainty)}")
 
 
 def _by_class(scores: ClassificationScores, labels: Sequence[str]) -> str:

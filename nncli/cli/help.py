@@ -9,8 +9,8 @@ from typer.core import TyperCommand
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-INPUT, TRAINING, OUTPUT, DISPLAY = "Input", "Training", "Output", "Display"
-PANELS = ("Arguments", INPUT, TRAINING, OUTPUT, DISPLAY)
+INPUT, TRAINING, UNCERTAINTY, OUTPUT, DISPLAY = "Input", "Training", "Uncertainty", "Output", "Display"
+PANELS = ("Arguments", INPUT, TRAINING, UNCERTAINTY, OUTPUT, DISPLAY)
 """Headings of a command's help, in their order."""
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nncli.conformal.options import SetScore, UncertaintyOptions
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts, OnError
 from nncli.data.sources.read_table import read_table
@@ -17,6 +19,7 @@ from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location
 from nncli.evaluation.labeled_table import labeled_rows, labels_of, sample_weight_column, weights_of
+from nncli.evaluation.uncertainty import Uncertainty, UncertaintyScores
 from nncli.prediction.frame import predict_valid, table_of
 from nncli.prediction.options import check_on_error
 from nncli.prediction.to_file import open_errors
@@ -36,7 +39,8 @@ class Evaluation:
     `notes` are on how the table was read, `anomalies` are the unexpected values in the labeled rows. `training_rows`
     says how many of the rows the run was trained or validated on; None if it does not know its training rows.
     `weighted_by` is the column of the sample weights, None for rows that count the same. `invalid_cells` could not be
-    read, in `invalid_rows` rows; they were missing, or these rows are not scored.
+    read, in `invalid_rows` rows; they were missing, or these rows are not scored. `uncertainty` are the scores of
+    prediction intervals or sets, if they were asked for.
     """
 
     rows: int
@@ -48,9 +52,14 @@ class Evaluation:
     weighted_by: str | None = None
     invalid_cells: int = 0
     invalid_rows: int = 0
+    uncertainty: UncertaintyScores | None = None
 
     def json(self) -> dict[str, Any]:
-        """{"rows": …, "skipped": …, "invalid_cells": …, "training_rows": {…}, "weighted_by": …, "metrics": {…}}."""
+        """{"rows": …, "skipped": …, "invalid_cells": …, "training_rows": {…}, "weighted_by": …, "metrics": {…}}.
+
+        With intervals or sets also "intervals" or "sets", a list.
+        """
+        uncertainty = {} if self.uncertainty is None else self.uncertainty.json()
         return {
             "rows": self.rows,
             "skipped": self.skipped,
@@ -59,11 +68,21 @@ class Evaluation:
             "training_rows": None if self.training_rows is None else self.training_rows.json(),
             "weighted_by": self.weighted_by,
             "metrics": to_json(self.scores),
+            **uncertainty,
         }
 
 
 def evaluate(
-    run: str | Path, data: TableLocation | Frame, *, on_error: OnError = "fail", errors: str | Path | None = None
+    run: str | Path,
+    data: TableLocation | Frame,
+    *,
+    on_error: OnError = "fail",
+    errors: str | Path | None = None,
+    intervals: Sequence[float] = (),
+    sets: Sequence[float] = (),
+    by: str | None = None,
+    per_class: bool = False,
+    score: SetScore = "lac",
 ) -> Evaluation:
     """Score a trained run on a table that has the target's column: a file, or a Polars or pandas frame.
 
@@ -71,14 +90,22 @@ def evaluate(
     whose target cannot be read are left out. Rows count by their sample weights if the run has data.sample_weight and
     the table that column.
 
+    `intervals` and `sets` are levels, such as 0.9, of prediction intervals or prediction sets whose coverage is
+    measured; `by`, `per_class` and `score` are those of `nncli.predict`.
+
     Raises:
-        RunError: the run directory is missing or damaged.
+        RunError: the run directory is missing or damaged, or has no rows to calibrate with.
+        UsageError: the levels do not fit the task of the run, or its number of calibration rows.
         DataError: the table cannot be read, lacks a column, or has a class that is not in the training table.
     """
+    options = UncertaintyOptions(tuple(intervals), tuple(sets), by, per_class, score)
     with log_duration(f"loading {run}"):
         opened = Run.open(Path(run))
         model, training_rows = opened.load_model(), opened.load_training_rows()
-    return evaluate_data(model, data, training_rows, sample_weight_column(opened), on_error=on_error, errors=errors)
+        uncertainty = Uncertainty.of(opened, model, options)
+    return evaluate_data(
+        model, data, training_rows, sample_weight_column(opened), uncertainty, on_error=on_error, errors=errors
+    )
 
 
 def evaluate_data(
@@ -86,6 +113,7 @@ def evaluate_data(
     data: TableLocation | Frame,
     training_rows: TrainingRows | None = None,
     sample_weight: str | None = None,
+    uncertainty: Uncertainty | None = None,
     *,
     on_error: OnError = "fail",
     errors: str | Path | None = None,
@@ -93,6 +121,8 @@ def evaluate_data(
     """Score a model; rows count by the column `sample_weight`, if the table has it. See `evaluate`."""
     check_on_error(on_error)
     table, target = read_data(model, data), model.spec.target
+    if uncertainty is not None:
+        uncertainty.check(table)
     labeled, counts = labeled_rows(table, target, model.names), InvalidCounts()
     rows_with_label = len(labeled)
     path = None if errors is None else Path(errors)
@@ -102,7 +132,11 @@ def evaluate_data(
             found.append(InvalidCells.of(labeled, target.cell_errors(labeled)))
             labeled = labeled.take(found[0].valid_rows(len(labeled)))
         with log_duration("predicting"), np.errstate(all="ignore"):
-            predictions, labeled, _, invalid = predict_valid(model, labeled, on_error, model.predict)
+            if uncertainty is None:
+                predictions, labeled, _, invalid = predict_valid(model, labeled, on_error, model.predict)
+            else:
+                conformal, labeled, _, invalid = predict_valid(model, labeled, on_error, uncertainty.predictor.predict)
+                predictions = conformal.predictions
         for cells in (*found, invalid):
             counts += InvalidCounts.of(cells)
             if on_invalid is not None and len(cells):
@@ -111,7 +145,9 @@ def evaluate_data(
         raise DataError("no row can be read", location=Location(source=table.source), hint="Correct the cells.")
     with log_duration("scoring"):
         weights, note = weights_of(labeled, sample_weight)
-        scores = score(predictions, labels_of(labeled, target), weights, model.spec.loss)
+        y = labels_of(labeled, target)
+        scores = score(predictions, y, weights, model.spec.loss)
+        coverage = None if uncertainty is None else uncertainty.scores(conformal, labeled, y, weights)
     matches = None if training_rows is None else training_rows.match(model.hash_rows(labeled))
     return Evaluation(
         len(labeled),
@@ -123,6 +159,7 @@ def evaluate_data(
         None if weights is None else sample_weight,
         counts.columns.total(),
         counts.rows,
+        coverage,
     )
 
 

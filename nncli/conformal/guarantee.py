@@ -105,7 +105,7 @@ def _reason(config: Config | None, task: Task, method: Method) -> tuple[str | No
     if config.data.group is not None:
         return f"rows of a group in {quote(config.data.group)} are alike, and new groups may differ from all", None
     if method == "jackknife+-after-bootstrap":
-        return "members that each hold out other rows have no guarantee", "Members by folds have: `bagging: folds`."
+        return "members that each hold out other rows have no guarantee", "A run with `bagging: folds` can have one."
     calibrates = task == "classification" and config.calibration != "none"
     if config.metric == "loss" and not calibrates:
         return None, None
@@ -115,4 +115,4 @@ def _reason(config: Config | None, task: Task, method: Method) -> tuple[str | No
     settings = " and ".join(
         [*(["`metric: loss`"] if config.metric != "loss" else []), *(["`calibration: none`"] if calibrates else [])]
     )
-    return f"the calibration rows also chose {chosen}", f"Trained with {settings}, they choose nothing."
+    return f"the calibration rows also chose {chosen}", f"A run trained with {settings} has a guarantee."
