@@ -59,8 +59,6 @@ def evaluate(
     nncli evaluate runs/penguins labeled.csv --set 0.9
     nncli evaluate runs/penguins labeled.csv --json | jq .metrics.accuracy
     """
-    import json
-
     from nncli.cli.console import announce_input
     from nncli.cli.errors_file import check_errors_file
     from nncli.cli.signals import interrupt_at_once
@@ -84,10 +82,7 @@ def evaluate(
         score=score.value,
     )
     _print_notes(evaluation, quiet=quiet)
-    if as_json:
-        typer.echo(json.dumps(evaluation.json(), ensure_ascii=False).encode())
-    else:
-        _show(evaluation)
+    _show(evaluation, as_json=as_json)
 
 
 def _print_notes(evaluation: Evaluation, *, quiet: bool) -> None:
@@ -105,8 +100,10 @@ def _print_notes(evaluation: Evaluation, *, quiet: bool) -> None:
         echo_err(f"warning: {evaluation.training_rows.warning}")
 
 
-def _show(evaluation: Evaluation) -> None:
+def _show(evaluation: Evaluation, *, as_json: bool) -> None:
     """Print the scores, per class and with the confusion matrix for classification, and those of intervals or sets."""
+    import json
+
     from nncli.cli.console import format_number, rows
     from nncli.cli.tables import table
     from nncli.cli.uncertainty import uncertainty_text
@@ -114,6 +111,9 @@ def _show(evaluation: Evaluation) -> None:
     from nncli.scoring import headlines
     from nncli.text import escape_unprintable
 
+    if as_json:
+        typer.echo(json.dumps(evaluation.json(), ensure_ascii=False).encode())
+        return
     scores = evaluation.scores
     figures = [[escape_unprintable(name), format_number(value)] for name, value in headlines(scores)]
     typer.echo(f"{rows(evaluation.rows)}\n{table([['metric', 'value'], *figures])}")
