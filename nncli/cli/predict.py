@@ -19,6 +19,15 @@ from nncli.cli.options import (
     Verbose,
 )
 from nncli.cli.source_options import CellRange, Query, Sheet, SourceOptions
+from nncli.cli.uncertainty_options import (
+    ByColumn,
+    ClassScore,
+    IntervalLevels,
+    PerClass,
+    ScoreOfClass,
+    SetLevels,
+    uncertainty,
+)
 from nncli.data.io.formats import Format
 
 if TYPE_CHECKING:
@@ -118,6 +127,11 @@ def predict(
     append: Append = False,
     proba: WithProbabilities = False,
     keep: KeptColumns = None,
+    interval: IntervalLevels = None,
+    set_: SetLevels = None,
+    by: ByColumn = None,
+    per_class: PerClass = False,
+    score: ScoreOfClass = ClassScore.LAC,
     format: OutputFormat = None,  # noqa: A002 - the name of the option
     force: Force = False,
     escape_formulas: EscapeFormulas = False,
@@ -135,33 +149,56 @@ def predict(
     of all members. INPUT needs the feature columns of the training table, in any order; other columns are ignored and
     the target is not needed. A note at the end counts unseen categories, values out of range and missing cells.
 
+    --interval and --set add what is expected to hold the true value of that share of new rows. They are calibrated by
+    the rows that the model, or some of its members, did not train on.
     A cell that cannot be read ends the command with exit code 4. With --on-error missing or skip it ends with 0, and
     a note counts these cells.
 
     If the output is a folder, each file of INPUT is predicted into a file of its own there. Files that are done are
     skipped when the command is started again, and a file that cannot be predicted does not stop the others.
-
     Into a database, all rows are written in one transaction, to a new table unless --force or --append is given.
 
     \b
     nncli predict runs/penguins new.csv -o predictions.csv --keep id --proba
+    nncli predict runs/houses new.csv -o predictions.csv --interval 0.9
     nncli predict runs/penguins new.csv -o predictions.csv --on-error missing --errors bad-cells.csv
     nncli predict runs/penguins new.csv -o for-excel.csv --keep name --escape-formulas
     cat new.csv | nncli predict runs/penguins - > predictions.csv
     nncli predict runs/penguins 'new/*.parquet' -o predictions/ --workers 4
     nncli predict runs/penguins new.csv --keep id -o 'postgresql://host/shop' --table answers
     """
-    from nncli.cli.predict_files import names_folder, predict_into_folder
     from nncli.cli.signals import interrupt_at_once
-    from nncli.data.sources.output import output_target
-    from nncli.data.sources.table_source import STANDARD_INPUT
     from nncli.prediction.options import AnswerOptions
 
     interrupt_at_once()
-    sources = [SourceOptions(sheet, cells, input_table, query).source(path) for path in data or [STANDARD_INPUT]]
-    options = AnswerOptions(proba, tuple(keep or ()), on_error.value, format, escape_formulas, append)
+    asked = uncertainty(interval, set_, by, per_class=per_class, score=score)
+    options = AnswerOptions(proba, tuple(keep or ()), on_error.value, format, escape_formulas, append, asked)
+    places = SourceOptions(sheet, cells, input_table, query)
+    _predict(run, data, places, output, table, options, workers, scheduler, errors, force=force, quiet=quiet)
+
+
+def _predict(
+    run: Path,
+    data: Sequence[str] | None,
+    places: SourceOptions,
+    output: str,
+    table: str | None,
+    options: AnswerOptions,
+    workers: int | None,
+    scheduler: str | None,
+    errors: Path | None,
+    *,
+    force: bool,
+    quiet: bool,
+) -> None:
+    """Predict tables into a folder, or one table into a file, a database or standard output."""
+    from nncli.cli.predict_files import names_folder, predict_into_folder
+    from nncli.data.sources.output import output_target
+    from nncli.data.sources.table_source import STANDARD_INPUT
+
+    sources = [places.source(path) for path in data or [STANDARD_INPUT]]
     if names_folder(output):
-        _check_no_table(table, append=append)
+        _check_no_table(table, append=options.append)
         predict_into_folder(run, sources, output, options, workers, scheduler, errors, force=force, quiet=quiet)
     else:
         source = _only(sources, workers, scheduler)
@@ -208,13 +245,16 @@ def _predict_into_one(
     """Predict the rows of a table into one file, one table of a database, or standard output."""
     from nncli.cli.console import announce_input, echo_err, rows
     from nncli.data.sources.output import is_database
+    from nncli.pipeline.calibration import conformal_predictor
     from nncli.prediction.to_file import predict_to_file
     from nncli.runs.run import Run
     from nncli.utils.logs import log_duration
 
     _check_target(source, target, errors, options, force=force)
     with log_duration(f"loading {run}"):
-        model = Run.open(run).load_model()
+        opened = Run.open(run)
+        model = opened.load_model()
+        conformal = conformal_predictor(opened, model, options.uncertainty)
     if source.is_standard_input:
         announce_input("a table")
 
@@ -232,6 +272,7 @@ def _predict_into_one(
         errors=errors,
         on_note=print_note,
         on_summary=summaries.append,
+        conformal=conformal,
     )
     for note in (note for summary in summaries for note in summary.notes(options.on_error)):
         print_note(note)

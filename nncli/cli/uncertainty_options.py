@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from nncli.cli.help import UNCERTAINTY
+
+if TYPE_CHECKING:
+    from nncli.conformal.options import UncertaintyOptions
 
 
 class ClassScore(StrEnum):
@@ -55,3 +59,17 @@ ScoreOfClass: TypeAlias = Annotated[
         rich_help_panel=UNCERTAINTY,
     ),
 ]
+
+
+def uncertainty(
+    intervals: Sequence[float] | None,
+    sets: Sequence[float] | None,
+    by: str | None,
+    *,
+    per_class: bool,
+    score: ClassScore,
+) -> UncertaintyOptions:
+    """The options as the commands take them."""
+    from nncli.conformal.options import UncertaintyOptions
+
+    return UncertaintyOptions.of(intervals or (), sets or (), by, per_class=per_class, score=score.value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,13 @@ import polars as pl
 
 from nncli.commands.evaluate import Evaluation, evaluate_data
 from nncli.commands.predict import predict_data
+from nncli.conformal.options import SetScore, UncertaintyOptions
+from nncli.conformal.predictor import ConformalPredictor
 from nncli.data.encoders.invalid_cells import OnError
 from nncli.data.sources.table_source import TableLocation
 from nncli.ensemble import AnyModel
 from nncli.evaluation.labeled_table import sample_weight_column
+from nncli.pipeline.calibration import conformal_predictor
 from nncli.prediction.summary import OnNote
 from nncli.runs.run import Run
 from nncli.runs.training_rows import TrainingRows
@@ -26,11 +29,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A trained model or ensemble in memory. Threads may share it and predict at the same time."""
+    """A trained model or ensemble in memory. Threads may share it and predict at the same time.
+
+    Intervals and sets are calibrated by the files of its `run`.
+    """
 
     model: AnyModel
     training_rows: TrainingRows | None = None
     sample_weight: str | None = None
+    run: Run | None = None
+    _last: dict[str, ConformalPredictor] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -56,6 +64,11 @@ class Loaded:
         *,
         proba: bool = False,
         keep: Sequence[str] = (),
+        intervals: float | Sequence[float] = (),
+        sets: float | Sequence[float] = (),
+        by: str | None = None,
+        per_class: bool = False,
+        score: SetScore = "lac",
         on_error: OnError = "fail",
         errors: str | Path | None = None,
         on_note: OnNote | None = None,
@@ -63,10 +76,33 @@ class Loaded:
         """Predict every row of a file or a Polars or pandas frame; see `nncli.predict`.
 
         Raises:
-            UsageError: `proba` for a regression model.
+            UsageError: an option does not fit the model, or a level needs more held-out rows than there are.
+            RunError: the run has no held-out rows for intervals or sets.
             DataError: a column is missing, or a cell cannot be read and `on_error` is fail.
         """
-        return predict_data(self.model, data, proba=proba, keep=keep, on_error=on_error, errors=errors, on_note=on_note)
+        options = UncertaintyOptions.of(intervals, sets, by, per_class=per_class, score=score)
+        return predict_data(
+            self.model,
+            data,
+            proba=proba,
+            keep=keep,
+            on_error=on_error,
+            errors=errors,
+            on_note=on_note,
+            conformal=self._calibrated(options),
+        )
+
+    def _calibrated(self, options: UncertaintyOptions) -> ConformalPredictor | None:
+        """The model, calibrated for some levels; the last calibration is kept."""
+        if self.run is None or not options.levels:
+            options.check(self.model.spec.target)
+            return None
+        last = self._last.get("calibration")
+        if last is None or last.options != options:
+            last = conformal_predictor(self.run, self.model, options)
+            if last is not None:
+                self._last["calibration"] = last
+        return last
 
     def evaluate(
         self, data: TableLocation | Frame, *, on_error: OnError = "fail", errors: str | Path | None = None
@@ -86,4 +122,4 @@ def load(run: str | Path) -> Loaded:
         RunError: the run directory is missing, damaged, or not trained yet.
     """
     opened = Run.open(Path(run))
-    return Loaded(opened.load_model(), opened.load_training_rows(), sample_weight_column(opened))
+    return Loaded(opened.load_model(), opened.load_training_rows(), sample_weight_column(opened), opened)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from nncli.conformal.options import SetScore, UncertaintyOptions
 from nncli.data.encoders.invalid_cells import OnError
 from nncli.data.io.formats import Format
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
@@ -29,6 +30,11 @@ def predict_files(
     *,
     proba: bool = False,
     keep: Sequence[str] = (),
+    intervals: float | Sequence[float] = (),
+    sets: float | Sequence[float] = (),
+    by: str | None = None,
+    per_class: bool = False,
+    score: SetScore = "lac",
     format: str | None = None,  # noqa: A002 - the option's name
     escape_formulas: bool = False,
     on_error: OnError = "fail",
@@ -44,7 +50,8 @@ def predict_files(
     Files that an earlier call has predicted are skipped. A file that cannot be predicted is `failed` in the result, and
     the others are predicted. `workers` processes predict a file at a time each, by default one for each core;
     `scheduler` is the address of a Dask scheduler, whose workers predict instead. `errors` is a CSV file of all invalid
-    cells. `on_progress` is called at the beginning and after each file, `on_note` with notes on all files at the end.
+    cells. For `intervals`, `sets`, `by`, `per_class` and `score` see `nncli.predict`. `on_progress` is called at the
+    beginning and after each file, `on_note` with notes on all files at the end.
 
     Raises:
         RunError: the run directory is missing or damaged.
@@ -53,7 +60,14 @@ def predict_files(
             is not the answer of the same run, options and input.
     """
     locations = [inputs] if isinstance(inputs, TableSource | str | os.PathLike) else inputs
-    options = AnswerOptions(proba, tuple(keep), on_error, None if format is None else Format(format), escape_formulas)
+    options = AnswerOptions(
+        proba,
+        tuple(keep),
+        on_error,
+        None if format is None else Format(format),
+        escape_formulas,
+        uncertainty=UncertaintyOptions.of(intervals, sets, by, per_class=per_class, score=score),
+    )
     errors_file = None if errors is None else Path(errors)
     job = PredictionJob.prepare(
         Path(run), [*map(as_source, locations)], Path(output), options, errors_file, force=force

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nncli.conformal.interval_scores import Endpoints
+from nncli.conformal.member_groups import MemberGroups
 from nncli.conformal.partition import Partition
 from nncli.metrics.conformal import lower_bounds, upper_bounds
 from nncli.metrics.sorted_scores import Floats, Integers, SortedScores
@@ -30,12 +31,10 @@ class IntervalCalibration:
     scores: tuple[tuple[SortedScores, ...], ...]
 
     @classmethod
-    def of(
-        cls, level: float, partition: Partition, scores: Floats, group: Integers, groups: int
-    ) -> IntervalCalibration:
-        """Calibrate by the scores (n, targets) of calibration rows in the groups (n,)."""
+    def of(cls, level: float, partition: Partition, scores: Floats, groups: MemberGroups) -> IntervalCalibration:
+        """Calibrate by the scores (n, targets) of calibration rows."""
         parts = tuple(
-            tuple(SortedScores.of(scores[rows, j], group[rows], groups) for j in range(scores.shape[1]))
+            tuple(SortedScores.of(scores[rows, j], groups.group[rows], len(groups)) for j in range(scores.shape[1]))
             for rows in partition.rows
         )
         return cls(level, partition, parts)

@@ -14,6 +14,9 @@ from nncli.metrics.sorted_scores import Integers
 from nncli.model import Predictions
 from nncli.runs.held_out_rows import HeldOutRows
 
+MAX_GROUPS, MAX_ROWS = 128, 2_000
+"""Of more groups, as many bootstrap samples have, a sample of rows is used: every group costs a binary search."""
+
 Method: TypeAlias = Literal["split conformal", "CV+", "jackknife+-after-bootstrap"]
 
 
@@ -57,3 +60,10 @@ class MemberGroups:
                 total += aligned[i]
             values[g] = model.mean(total, len(own)).values
         return values
+
+
+def calibration_sample(rows: HeldOutRows) -> Integers | None:
+    """The positions of a random sample of calibration rows, the same for the same rows; None: all are used."""
+    if len(rows) <= MAX_ROWS or len(MemberGroups.of(rows)) <= MAX_GROUPS:
+        return None
+    return np.sort(np.random.default_rng(0).choice(len(rows), MAX_ROWS, replace=False))

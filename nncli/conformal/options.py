@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -24,6 +25,20 @@ class UncertaintyOptions:
     by: str | None = None
     per_class: bool = False
     score: SetScore = "lac"
+
+    @classmethod
+    def of(
+        cls,
+        intervals: float | Sequence[float] = (),
+        sets: float | Sequence[float] = (),
+        by: str | None = None,
+        *,
+        per_class: bool = False,
+        score: SetScore = "lac",
+    ) -> UncertaintyOptions:
+        """The options of one or several levels."""
+        each = [(float(one),) if isinstance(one, int | float) else tuple(map(float, one)) for one in (intervals, sets)]
+        return cls(each[0], each[1], by, per_class, score)
 
     @property
     def levels(self) -> tuple[float, ...]:
@@ -59,3 +74,8 @@ class UncertaintyOptions:
 def level_suffix(level: float) -> str:
     """A level in percent, for the name of a column: 90 for 0.9, 95.5 for 0.955."""
     return f"{100 * level:.10f}".rstrip("0").rstrip(".")
+
+
+def set_column(level: float) -> str:
+    """The name of the column of the sets of a level."""
+    return f"set_{level_suffix(level)}"

@@ -14,15 +14,16 @@ class Partition:
     """The positions of the calibration `rows` of each part, and the part of each code.
 
     The last part is for the codes of too few rows, and for unknown ones: it has the rows of all these codes, or all
-    rows where these are too few, too.
+    rows (`others_are_all`) where these are too few, too.
     """
 
     rows: tuple[Integers, ...]
     part: Integers
+    others_are_all: bool = True
 
     @classmethod
     def whole(cls, n: int) -> Partition:
-        """All rows in one part."""
+        """All rows in one part, without codes."""
         return cls((np.arange(n),), np.empty(0, np.int64))
 
     @classmethod
@@ -33,9 +34,10 @@ class Partition:
         part[own] = np.arange(len(own))
         of_row = part[codes]
         others = np.flatnonzero(of_row == len(own))
-        if len(others) < min_rows:
+        too_few = len(others) < min_rows
+        if too_few:
             others = np.arange(len(codes))
-        return cls((*(np.flatnonzero(of_row == p) for p in range(len(own))), others), part)
+        return cls((*(np.flatnonzero(of_row == p) for p in range(len(own))), others), part, too_few)
 
     @property
     def small(self) -> Integers:
@@ -43,5 +45,6 @@ class Partition:
         return np.flatnonzero(self.part == len(self.rows) - 1)
 
     def parts(self, codes: Integers) -> Integers:
-        """The part of each code; a code of -1 is unknown."""
-        return np.append(self.part, len(self.rows) - 1)[codes]
+        """The part (rows,) of the code of each row; a code of -1 is unknown."""
+        last = len(self.rows) - 1
+        return np.full(len(codes), last) if last == 0 else np.append(self.part, last)[codes]

@@ -3,153 +3,150 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
-import polars as pl
 
 from nncli.conformal.interval_scores import conformity_scores, group_endpoints
-from nncli.conformal.intervals import Interval, IntervalCalibration
-from nncli.conformal.member_groups import MemberGroups
-from nncli.conformal.options import UncertaintyOptions, level_suffix
+from nncli.conformal.intervals import IntervalCalibration
+from nncli.conformal.member_groups import MemberGroups, calibration_sample
+from nncli.conformal.options import UncertaintyOptions, set_column
 from nncli.conformal.partition import Partition
-from nncli.conformal.sets import SCORES, PredictionSets, SetCalibration
-from nncli.data.encoders.anomalies import Anomalies
+from nncli.conformal.predictions import ConformalPredictions
+from nncli.conformal.row_groups import UNKNOWN, RowGroups
+from nncli.conformal.sets import SCORES, SetCalibration
 from nncli.data.table import Table
-from nncli.ensemble import AnyModel, average_members, predict_members
-from nncli.errors import Location, RunError, UsageError
+from nncli.ensemble import AnyModel, average_members, n_outputs, predict_members
+from nncli.errors import UsageError
 from nncli.metrics.conformal import min_rows
 from nncli.metrics.sorted_scores import Integers
 from nncli.model import Predictions
 from nncli.runs.held_out_rows import HeldOutRows
-from nncli.runs.run import Run
+from nncli.text import join_quoted, quote
 
-
-def calibration_rows(run: Run) -> HeldOutRows:
-    """The held-out rows of a run.
-
-    Raises:
-        RunError: there are none.
-    """
-    rows = run.load_held_out()
-    if rows is not None and len(rows):
-        return rows
-    if run.load_manifest().validation_rows:
-        raise RunError(
-            "there are no predictions to calibrate intervals or sets with: the run was written by an older version, or "
-            "they were removed",
-            location=Location(source=str(run.path)),
-            hint=f"Train again: nncli train {run.path / 'config.yaml'}",
-        )
-    raise RunError(
-        "there are no rows to calibrate intervals or sets with: every row was used for training",
-        location=Location(source=str(run.path)),
-        hint="Train again with `validation: 0.2`, or with members that hold out folds: `members: 8`, `bagging: folds`.",
-    )
-
-
-@dataclass(frozen=True)
-class ConformalPredictions:
-    """The predictions of a model, with intervals or sets for each level."""
-
-    predictions: Predictions
-    intervals: tuple[Interval, ...] = ()
-    sets: tuple[PredictionSets, ...] = ()
-
-    @property
-    def anomalies(self) -> Anomalies:
-        """The unexpected values in the rows."""
-        return self.predictions.anomalies
-
-    def frame(self, *, proba: bool = False) -> pl.DataFrame:
-        """The columns of `Predictions.frame`; then lower_90 and upper_90 (with _TARGET for several), or set_90."""
-        target = self.predictions.target
-        columns: dict[str, pl.Series] = {}
-        for one in self.intervals:
-            for j, name in enumerate(target.names):
-                suffix = level_suffix(one.level) + ("" if len(target.names) == 1 else f"_{name}")
-                columns[f"lower_{suffix}"] = pl.Series(one.lower[:, j])
-                columns[f"upper_{suffix}"] = pl.Series(one.upper[:, j])
-        if target.task == "classification":
-            labels = target.decode(np.arange(len(target.labels)), "set")
-            for one_set in self.sets:
-                code = np.nonzero(one_set.included)[1]
-                sizes = one_set.included.sum(axis=1)
-                columns[f"set_{level_suffix(one_set.level)}"] = _lists(labels.gather(pl.Series(code)), sizes)
-        return pl.concat([self.predictions.frame(proba=proba), pl.DataFrame(columns)], how="horizontal")
-
-
-def _lists(items: pl.Series, sizes: Integers) -> pl.Series:
-    """Consecutive items as lists of these sizes (rows,)."""
-    row = pl.Series("row", np.repeat(np.arange(len(sizes)), sizes))
-    grouped = pl.DataFrame({"row": row, "set": items}).group_by("row", maintain_order=True).agg("set")
-    every = pl.DataFrame({"row": np.arange(len(sizes))}).join(grouped, on="row", how="left", maintain_order="left")
-    return every["set"].fill_null(pl.Series([[]], dtype=pl.List(items.dtype)))
+Calibrations: TypeAlias = tuple[IntervalCalibration, ...] | tuple[SetCalibration, ...]
 
 
 @dataclass(frozen=True)
 class ConformalPredictor:
-    """A model with its calibration for the levels that are asked for. Threads may share it."""
+    """A model with its calibration for the levels that are asked for. Threads may share it.
+
+    `row_groups` are those of the option `by`. A level has a calibration of intervals, or of sets.
+    """
 
     model: AnyModel
     options: UncertaintyOptions
     groups: MemberGroups
-    intervals: tuple[IntervalCalibration, ...] = field(default=())
-    sets: tuple[SetCalibration, ...] = field(default=())
+    row_groups: RowGroups | None = None
+    intervals: tuple[IntervalCalibration, ...] = ()
+    sets: tuple[SetCalibration, ...] = ()
 
     @classmethod
-    def of(cls, model: AnyModel, rows: HeldOutRows, options: UncertaintyOptions) -> ConformalPredictor:
+    def of(
+        cls, model: AnyModel, rows: HeldOutRows, options: UncertaintyOptions, row_groups: RowGroups | None = None
+    ) -> ConformalPredictor:
         """Calibrate a model by rows that it did not train on. Every row counts the same, whatever its weight.
+
+        `row_groups` are those of the held-out rows, needed for the option `by`.
 
         Raises:
             UsageError: the options do not fit the model, or there are too few rows for a level.
         """
-        options.check(model.spec.target)
+        target = model.spec.target
+        options.check(target)
         for level in options.levels:
             _check_enough(level, len(rows))
+        sample = calibration_sample(rows)
+        if sample is not None:
+            rows = rows.take(sample)
+            row_groups = None if row_groups is None else row_groups.take(sample)
         groups = MemberGroups.of(rows)
-        if model.spec.target.task == "regression":
+
+        def partition(level: float) -> Partition:
+            if row_groups is not None:
+                return Partition.of(row_groups.codes, row_groups.count, min_rows(level))
+            if options.per_class:
+                return Partition.of(rows.y, n_outputs(target), min_rows(level))
+            return Partition.whole(len(rows))
+
+        if target.task == "regression":
             scores = conformity_scores(rows)
             intervals = tuple(
-                IntervalCalibration.of(level, Partition.whole(len(rows)), scores, groups.group, len(groups))
-                for level in options.levels
+                IntervalCalibration.of(level, partition(level), scores, groups) for level in options.levels
             )
-            return cls(model, options, groups, intervals=intervals)
-        every_score = SCORES[options.score](rows.predictions.values)
-        of_truth = np.take_along_axis(every_score, rows.y[:, None], axis=1)[:, 0]
-        sets = []
-        for level in options.levels:
-            partition = Partition.whole(len(rows))
-            if options.per_class:
-                partition = Partition.of(rows.y, every_score.shape[1], min_rows(level))
-            sets.append(
-                SetCalibration.of(level, partition, of_truth, groups.group, len(groups), per_class=options.per_class)
-            )
-        return cls(model, options, groups, sets=tuple(sets))
+            return cls(model, options, groups, row_groups, intervals=intervals)
+        P = SCORES[options.score](rows.predictions.values)
+        of_truth = np.take_along_axis(P, rows.y[:, None], axis=1)[:, 0]
+        sets = tuple(
+            SetCalibration.of(level, partition(level), of_truth, groups, per_class=options.per_class)
+            for level in options.levels
+        )
+        return cls(model, options, groups, row_groups, sets=sets)
+
+    @property
+    def calibrations(self) -> Calibrations:
+        """The calibration for each level."""
+        return self.intervals or self.sets
+
+    @property
+    def set_columns(self) -> list[str]:
+        """The names of the columns of sets, whose cells are lists."""
+        return [set_column(one.level) for one in self.sets]
+
+    def notes(self) -> list[str]:
+        """A line for each level on the groups or classes that are calibrated together, since they have few rows."""
+        notes = []
+        for one in self.calibrations:
+            small = [self._title(code) for code in one.partition.small.tolist() if self._occurs(code)]
+            if small:
+                what = "classes" if self.row_groups is None else f"groups of {quote(self.row_groups.name)}"
+                others = "" if self.row_groups is None else ", and unknown groups,"
+                how = "like all rows" if one.partition.others_are_all else "together"
+                notes.append(
+                    f"level {one.level:g}: {what} of fewer than {min_rows(one.level):,} held-out rows{others} are "
+                    f"calibrated {how}: {join_quoted(small, max_words=10)}"
+                )
+        return notes
+
+    def _occurs(self, code: int) -> bool:
+        """Whether a code is one of a calibration row, or of a class."""
+        return self.row_groups is None or bool((self.row_groups.codes == code).any())
+
+    def _title(self, code: int) -> str:
+        target = self.model.spec.target
+        if self.row_groups is None:
+            return target.labels[code] if target.task == "classification" else ""
+        return self.row_groups.title(code)
 
     def predict(self, table: Table) -> ConformalPredictions:
         """Predict every row of a table; a row's bounds and set depend on the row alone, to the bit.
 
         Raises:
-            DataError: see `Model.predict`.
+            DataError: see `Model.predict`; or the column of the groups is missing.
         """
-        return self.of_members(predict_members(self.model, table), np.zeros(len(table), np.int64))
+        codes = np.zeros(len(table), np.int64) if self.row_groups is None else self.row_groups.read(table)
+        return self.of_members(predict_members(self.model, table), codes)
 
     def of_members(self, members: Sequence[Predictions], codes: Integers) -> ConformalPredictions:
-        """The same from the predictions of each member; `codes` (rows,) are the groups of the rows."""
-        predictions = average_members(self.model, members)
+        """The same from the predictions of each member; `codes` (rows,) are those of the groups of the rows."""
+        predictions, unknown = average_members(self.model, members), int((codes == UNKNOWN).sum())
         if self.intervals:
             ends = group_endpoints(self.groups, self.model, members)
-            return ConformalPredictions(predictions, tuple(one.interval(ends, codes) for one in self.intervals))
+            intervals = tuple(one.interval(ends, codes) for one in self.intervals)
+            return ConformalPredictions(predictions, intervals, unknown_groups=unknown)
         P = self.groups.predict(self.model, members)
         scores = np.stack([SCORES[self.options.score](of_group) for of_group in P])
-        return ConformalPredictions(predictions, sets=tuple(one.sets(scores, codes) for one in self.sets))
+        sets = tuple(one.sets(scores, codes) for one in self.sets)
+        return ConformalPredictions(predictions, sets=sets, unknown_groups=unknown)
 
 
 def _check_enough(level: float, n: int) -> None:
     """Raise a UsageError if n calibration rows are too few for a level: the bounds would be infinite."""
-    if n < min_rows(level):
-        raise UsageError(
-            f"the level {level:g} needs {min_rows(level):,} rows that the model did not train on; the run has {n:,}",
-            hint=f"Use a level of at most {np.floor(1000 * n / (n + 1)) / 1000:g}, or train on more rows.",
-        )
+    if n >= min_rows(level):
+        return
+    largest = np.floor(1000 * n / (n + 1)) / 1000
+    raise UsageError(
+        f"the level {level:g} needs {min_rows(level):,} rows that the model did not train on; the run has {n:,}",
+        hint=f"Use a level of at most {largest:g}, or train on more rows." if largest else "Train on more rows.",
+    )

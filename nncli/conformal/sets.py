@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from nncli.conformal.member_groups import MemberGroups
 from nncli.conformal.options import SetScore
 from nncli.conformal.partition import Partition
 from nncli.metrics.conformal import aps_scores, lac_scores, not_excluded
@@ -38,10 +39,10 @@ class SetCalibration:
 
     @classmethod
     def of(
-        cls, level: float, partition: Partition, scores: Floats, group: Integers, groups: int, *, per_class: bool
+        cls, level: float, partition: Partition, scores: Floats, groups: MemberGroups, *, per_class: bool
     ) -> SetCalibration:
-        """Calibrate by the scores (n,) of the true classes of calibration rows in the groups (n,)."""
-        parts = tuple(SortedScores.of(scores[rows], group[rows], groups) for rows in partition.rows)
+        """Calibrate by the scores (n,) of the true classes of calibration rows."""
+        parts = tuple(SortedScores.of(scores[rows], groups.group[rows], len(groups)) for rows in partition.rows)
         return cls(level, partition, per_class, parts)
 
     def sets(self, scores: Floats, codes: Integers) -> PredictionSets:

@@ -11,7 +11,8 @@ import polars as pl
 from nncli.config.schema import Config
 from nncli.conformal.guarantee import Guarantee, Part, guarantee
 from nncli.conformal.options import UncertaintyOptions
-from nncli.conformal.predictor import ConformalPredictions, ConformalPredictor, calibration_rows
+from nncli.conformal.predictions import ConformalPredictions
+from nncli.conformal.predictor import ConformalPredictor
 from nncli.data.sample_weights import Weights
 from nncli.data.splitting.group_time import group_numbers
 from nncli.data.table import Table
@@ -19,6 +20,7 @@ from nncli.ensemble import AnyModel
 from nncli.errors import NncliError
 from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.metrics.coverage import Coverage, Groups, IntervalScores, SetScores, interval_scores, set_scores
+from nncli.pipeline.calibration import conformal_predictor
 from nncli.pipeline.train.provenance import check_config_unchanged
 from nncli.runs.run import Run
 from nncli.scoring import Truth
@@ -108,10 +110,8 @@ class Uncertainty:
             UsageError: the options do not fit the model, or there are too few rows for a level.
             RunError: there are no calibration rows.
         """
-        options.check(model.spec.target)
-        if not options.levels:
-            return None
-        return cls(ConformalPredictor.of(model, calibration_rows(run), options), _recorded_config(run))
+        predictor = conformal_predictor(run, model, options)
+        return None if predictor is None else cls(predictor, _recorded_config(run))
 
     def check(self, table: Table) -> None:
         """Raise a DataError if the table lacks the column of the groups."""

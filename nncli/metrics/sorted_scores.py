@@ -21,6 +21,9 @@ BLOCK_VALUES = 1 << 18
 """Predictions of groups that are searched at a time."""
 NEAR = 4
 """From a position this near to the k-th smallest value, the next values are visited one by one."""
+FEW = 128
+"""Scores of which all sums are computed; also for groups of fewer than FEW_PER_GROUP scores on average."""
+FEW_PER_GROUP = 16
 MAX_SEARCHES = 40
 """Searches before the remaining rows visit the values one by one."""
 MAX_VISITS = 64
@@ -113,6 +116,8 @@ def _search(scores: SortedScores, shifts: Floats, k: int) -> Floats:
     scores up to the positions tells on which side of t the result is. Steps of the secant method and bisection lead
     near it. Then the positions move by one distinct score at a time, in the order of the sums.
     """
+    if scores.finite <= max(FEW, FEW_PER_GROUP * scores.groups):
+        return _sort_all(scores, shifts, k)
     result, active = np.empty(shifts.shape[1]), np.arange(shifts.shape[1])
     state = _State.of(scores, shifts, k)
     for step in range(MAX_SEARCHES + MAX_VISITS):
@@ -132,12 +137,16 @@ def _search(scores: SortedScores, shifts: Floats, k: int) -> Floats:
 
 
 def _sort_all(scores: SortedScores, shifts: Floats, k: int) -> Floats:
-    """The same one row at a time, for sums of which many are equal because a shift is huge beside the scores."""
-    result = np.empty(shifts.shape[1])
-    counts = [np.diff(scores.counts[a : a + size + 1]) for a, size in zip(scores.starts, scores.sizes, strict=True)]
-    for i, row in enumerate(shifts.T):
-        sums = np.concatenate([np.repeat(row[g] + scores.distinct(g), counts[g]) for g in range(scores.groups)])
-        result[i] = np.partition(sums, k - 1)[k - 1]
+    """The same from all sums, a few rows at a time."""
+    spans = [slice(a, a + size + 1) for a, size in zip(scores.starts, scores.sizes, strict=True)]
+    repeats = np.concatenate([np.diff(scores.counts[span]) for span in spans])
+    values = np.repeat(np.concatenate([scores.distinct(g) for g in range(scores.groups)]), repeats)
+    group = np.repeat(np.repeat(np.arange(scores.groups), scores.sizes), repeats)
+    rows, result, step = shifts.T, np.empty(shifts.shape[1]), max(1, BLOCK_VALUES // len(values))
+    for start in range(0, len(result), step):
+        sums = rows[start : start + step, group] + values
+        sums.partition(k - 1, axis=1)
+        result[start : start + step] = sums[:, k - 1]
     return result
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from nncli.conformal.predictor import ConformalPredictor
 from nncli.data.encoders.invalid_cells import OnError
 from nncli.data.io.formats import Format
 from nncli.data.io.prefetch import prefetch_map
@@ -37,12 +38,14 @@ def predict_chunks(
     on_invalid: OnInvalid | None = None,
     on_note: OnNote | None = None,
     on_summary: OnSummary | None = None,
+    conformal: ConformalPredictor | None = None,
     predictors: int | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Predict every row of a table, or of the standard input if `location` is None, in order.
 
     Yields frames with the kept columns first, then `prediction` (`prediction_TARGET` for several targets) and, with
-    `proba`, `proba_CLASS` for each class. Memory does not grow with the file.
+    `proba`, `proba_CLASS` for each class; with `conformal`, intervals or sets, see `ConformalPredictions.frame`. Memory
+    does not grow with the file.
 
     A cell of a numeric or date column that cannot be read is an error; with `on_error` missing it is a missing cell,
     with skip its row is left out. `on_invalid` is called with such cells. `on_note` is called with every note on the
@@ -60,8 +63,8 @@ def predict_chunks(
         format=format,
         missing_values=spec.missing_values,
         training_dialect=spec.dialect,
-        numbers=model.numeric.difference(keep),
-        keys=model.names,
+        numbers=model.numeric.difference(keep, conformal_columns(conformal)),
+        keys=[*model.names, *conformal_columns(conformal)],
         block_bytes=block_bytes(model),
     )
     if open_reader(as_source(location), format).is_read_once:
@@ -75,8 +78,14 @@ def predict_chunks(
         on_invalid=on_invalid,
         on_note=on_note,
         on_summary=on_summary,
+        conformal=conformal,
         workers=PREDICTORS if predictors is None else predictors,
     )
+
+
+def conformal_columns(conformal: ConformalPredictor | None) -> tuple[str, ...]:
+    """The columns that a calibration reads besides the features, as text."""
+    return () if conformal is None or conformal.row_groups is None else (conformal.row_groups.name,)
 
 
 def block_bytes(model: AnyModel) -> int:
@@ -96,6 +105,7 @@ def predict_tables(
     on_invalid: OnInvalid | None = None,
     on_note: OnNote | None = None,
     on_summary: OnSummary | None = None,
+    conformal: ConformalPredictor | None = None,
     workers: int = 0,
 ) -> Iterator[pl.DataFrame]:
     """Predict the chunks of a table; for `workers` see `prefetch_map`, for the rest `predict_chunks`."""
@@ -104,7 +114,10 @@ def predict_tables(
     summary, n_chunks = PredictionSummary(), 0
 
     def work(table: Table) -> PredictedFrame:
-        return predict_frame(model, table, proba=proba, keep=keep, on_error=on_error)
+        return predict_frame(model, table, proba=proba, keep=keep, on_error=on_error, conformal=conformal)
+
+    for note in () if conformal is None else conformal.notes():
+        on_note(note)
 
     with log_duration("reading, predicting and writing") as stage:
         for _, predicted in prefetch_map(_report_notes(tables, on_note), work, workers):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import polars as pl
 
 from nncli.classes import PredictedClasses, predict_classes
+from nncli.conformal.predictions import ConformalPredictions
+from nncli.conformal.predictor import ConformalPredictor
 from nncli.data.arrays import RowIndices
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts, OnError
@@ -33,36 +35,49 @@ def table_of(model: AnyModel, data: Frame) -> Table:
     return Table(replace_na_values(as_polars(data), model.spec.missing_values), "the frame", dialect=model.spec.dialect)
 
 
+FramedPredictions: TypeAlias = Predictions | PredictedClasses | ConformalPredictions
+
+
 class PredictedFrame(NamedTuple):
     """The predictions of one table, with the anomalies and the invalid cells of its rows."""
 
     frame: pl.DataFrame
     anomalies: Anomalies
     invalid: InvalidCells
+    unknown_groups: int = 0
 
     @property
     def summary(self) -> PredictionSummary:
         """The counts of the table."""
-        return PredictionSummary(len(self.frame), self.anomalies, InvalidCounts.of(self.invalid))
+        invalid = InvalidCounts.of(self.invalid)
+        return PredictionSummary(len(self.frame), self.anomalies, invalid, self.unknown_groups)
 
 
 def predict_frame(
-    model: AnyModel, table: Table, *, proba: bool, keep: Sequence[str], on_error: OnError = "fail"
+    model: AnyModel,
+    table: Table,
+    *,
+    proba: bool,
+    keep: Sequence[str],
+    on_error: OnError = "fail",
+    conformal: ConformalPredictor | None = None,
 ) -> PredictedFrame:
-    """Predict one table in memory."""
+    """Predict one table in memory; with `conformal`, also intervals or sets."""
     check_proba(model, proba)
     keep = list(dict.fromkeys(keep))
     table.require(keep)
     with np.errstate(
         all="ignore"
     ):  # a value far out of the training range may overflow; that is seen in the predictions
-        found: ValidPredictions[Predictions] | ValidPredictions[PredictedClasses]
-        if proba or model.spec.target.task == "regression":
+        found: ValidPredictions[FramedPredictions]
+        if conformal is not None:
+            found = predict_valid(model, table, on_error, conformal.predict)
+        elif proba or model.spec.target.task == "regression":
             found = predict_valid(model, table, on_error, model.predict)
-            predicted = found.predictions.frame(proba=proba)
         else:
             found = predict_valid(model, table, on_error, partial(predict_classes, model))
-            predicted = found.predictions.frame()
+        predictions = found.predictions
+        predicted = predictions.frame() if isinstance(predictions, PredictedClasses) else predictions.frame(proba=proba)
     duplicates = sorted(set(keep) & set(predicted.columns))
     if duplicates:
         raise UsageError(
@@ -70,7 +85,8 @@ def predict_frame(
         )
     kept = table.frame if found.rows is None else table.frame[found.rows]
     frame = pl.concat([kept[keep], predicted], how="horizontal") if keep else predicted
-    return PredictedFrame(frame, found.predictions.anomalies, found.invalid)
+    unknown = predictions.unknown_groups if isinstance(predictions, ConformalPredictions) else 0
+    return PredictedFrame(frame, predictions.anomalies, found.invalid, unknown)
 
 
 P = TypeVar("P")

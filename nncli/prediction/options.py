@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
+from nncli.conformal.options import UncertaintyOptions
 from nncli.data.encoders.invalid_cells import OnError
 from nncli.data.io.formats import Format
 from nncli.ensemble import AnyModel
@@ -22,12 +23,14 @@ class AnswerOptions:
     format: Format | None = None
     escape_formulas: bool = False
     append: bool = False
+    uncertainty: UncertaintyOptions = field(default_factory=UncertaintyOptions)
 
 
 def check_options(model: AnyModel, options: AnswerOptions) -> None:
     """Raise a UsageError if the options do not fit the model."""
     check_on_error(options.on_error)
     check_proba(model, options.proba)
+    options.uncertainty.check(model.spec.target)
 
 
 def check_on_error(on_error: str) -> None:

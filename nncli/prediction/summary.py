@@ -19,15 +19,28 @@ OnSummary: TypeAlias = Callable[["PredictionSummary"], object]
 
 @dataclass(frozen=True)
 class PredictionSummary:
-    """Counts of the rows of one or several tables, of their anomalies and of their invalid cells."""
+    """Counts of the rows of one or several tables, of their anomalies and of their invalid cells.
+
+    `unknown_groups` counts rows of groups that were not calibrated.
+    """
 
     rows: int = 0
     anomalies: Anomalies = field(default_factory=Anomalies)
     invalid: InvalidCounts = field(default_factory=InvalidCounts)
+    unknown_groups: int = 0
 
     def __add__(self, other: PredictionSummary) -> PredictionSummary:
-        return PredictionSummary(self.rows + other.rows, self.anomalies + other.anomalies, self.invalid + other.invalid)
+        return PredictionSummary(
+            self.rows + other.rows,
+            self.anomalies + other.anomalies,
+            self.invalid + other.invalid,
+            self.unknown_groups + other.unknown_groups,
+        )
 
     def notes(self, on_error: OnError) -> list[str]:
-        """A line on the invalid cells and one on the anomalies, where there are any."""
-        return [note for note in (self.invalid.note(on_error), self.anomalies.note) if note is not None]
+        """A line on the invalid cells, one on the anomalies and one on unknown groups, where there are any."""
+        notes = [self.invalid.note(on_error), self.anomalies.note]
+        if self.unknown_groups:
+            rows = f"{self.unknown_groups:,} row{'s' * (self.unknown_groups > 1)}"
+            notes.append(f"{rows} of groups without held-out rows: they have the calibration of small groups")
+        return [note for note in notes if note is not None]

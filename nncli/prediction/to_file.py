@@ -7,11 +7,13 @@ from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
 
+from nncli.conformal.predictions import sets_as_text
+from nncli.conformal.predictor import ConformalPredictor
 from nncli.data.encoders.invalid_cells import InvalidCells, OnError
 from nncli.data.io.formats import Format
 from nncli.data.io.writers import open_sink
 from nncli.data.sources.open import open_reader
-from nncli.data.sources.output import OutputTarget, open_output
+from nncli.data.sources.output import OutputTarget, has_lists, open_output
 from nncli.data.sources.table_source import TableSource
 from nncli.ensemble import AnyModel
 from nncli.prediction.chunks import predict_chunks
@@ -54,6 +56,7 @@ def predict_to_file(
     on_note: OnNote | None = None,
     on_summary: OnSummary | None = None,
     on_chunk: Callable[[], object] | None = None,
+    conformal: ConformalPredictor | None = None,
     predictors: int | None = None,
 ) -> None:
     """Predict every row of a table, chunk by chunk, into `target`; None is standard output.
@@ -73,6 +76,7 @@ def predict_to_file(
             on_invalid=on_invalid,
             on_note=on_note,
             on_summary=on_summary,
+            conformal=conformal,
             predictors=predictors,
         )
         first = next(frames)  # an error in the first rows shows before a file is created
@@ -85,7 +89,8 @@ def predict_to_file(
                 escape_formulas=options.escape_formulas,
             )
         )
+        sets = [] if conformal is None or has_lists(target, options.format) else conformal.set_columns
         for frame in chain([first], frames):
-            sink.write(frame)
+            sink.write(sets_as_text(frame, sets))
             if on_chunk is not None:
                 on_chunk()

@@ -14,10 +14,13 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from nncli.commands.load import Loaded
-from nncli.errors import DataError
+from nncli.conformal.options import SetScore, UncertaintyOptions
+from nncli.conformal.predictions import ConformalPredictions
+from nncli.errors import DataError, RunError, UsageError
+from nncli.prediction.frame import table_of
 from nncli.runs.archive import from_bytes
 from nncli.runs.manifest import HISTORY
-from nncli.sklearn.training import Columns, Request, fit, load_packed
+from nncli.sklearn.training import Columns, Request, calibrate_packed, fit, load_packed
 from nncli.sklearn.validation import Array, class_cells, classes, features, free, numbers, weights
 from nncli.spec import Task
 
@@ -141,6 +144,17 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         except DataError as error:
             raise ValueError(str(error)) from error
 
+    def _calibrated(self, X: Any, options: UncertaintyOptions) -> ConformalPredictions:
+        """The predictions with intervals or sets."""
+        check_is_fitted(self)
+        frame = features(self, X, reset=False)
+        loaded: Loaded = self._loaded
+        try:
+            predicted = calibrate_packed(self.run_files_, loaded.model, options).predict(table_of(loaded.model, frame))
+        except (DataError, UsageError, RunError) as error:
+            raise ValueError(str(error)) from error
+        return predicted
+
     def __getstate__(self) -> dict[str, Any]:
         """Pickle plain values and the files of the run, from which the model is loaded again."""
         state: dict[str, Any] = dict(super().__getstate__())
@@ -191,12 +205,31 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
     def predict_proba(self, X: Any) -> Array:
         """The probability of each of `classes_`, (rows, classes); 0 for a class without weighted training rows."""
         probabilities = self._predict(X, proba=True).drop("prediction").to_numpy().astype(np.float64)
+        P = np.zeros((len(probabilities), len(self.classes_)))
+        P[:, self._label_positions()] = probabilities
+        return np.asarray(P / P.sum(axis=1, keepdims=True))  # of what was rounded to the network's precision
+
+    def predict_set(self, X: Any, level: float = 0.9, *, score: SetScore = "lac", per_class: bool = False) -> Array:
+        """The classes that cannot be excluded: a mask (rows, classes) in the order of `classes_`.
+
+        A set is expected to hold the true class of a share `level` of new rows, or, with `per_class`, of each class;
+        see docs/howto/uncertainty.md. `score` is lac or aps.
+
+        Raises:
+            ValueError: there are no validation rows to calibrate with, or too few for the level.
+        """
+        options = UncertaintyOptions.of(sets=level, per_class=per_class, score=score)
+        included = self._calibrated(X, options).sets[0].included
+        mask = np.zeros((len(included), len(self.classes_)), np.bool_)
+        mask[:, self._label_positions()] = included
+        return mask
+
+    def _label_positions(self) -> list[int]:
+        """The positions of the model's classes in `classes_`."""
         target = self._loaded.model.spec.target
         labels = target.labels if target.task == "classification" else ()
         where = {text: j for j, text in enumerate(class_cells(self.classes_).cast(pl.String))}
-        P = np.zeros((len(probabilities), len(where)))
-        P[:, [where[text] for text in labels]] = probabilities
-        return np.asarray(P / P.sum(axis=1, keepdims=True))  # of what was rounded to the network's precision
+        return [where[text] for text in labels]
 
 
 class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -224,6 +257,20 @@ class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-le
         """The predictions for X, in the shape of y: (rows,) or (rows, targets)."""
         Y = self._predict(X).to_numpy()
         return np.asarray(Y[:, 0] if self._is_flat else Y)
+
+    def predict_interval(self, X: Any, level: float = 0.9) -> tuple[Array, Array]:
+        """The lower and upper bounds of prediction intervals, each in the shape of y.
+
+        An interval is expected to hold the true number of a share `level` of new rows, for each target; see
+        docs/howto/uncertainty.md.
+
+        Raises:
+            ValueError: there are no validation rows to calibrate with, or too few for the level.
+        """
+        interval = self._calibrated(X, UncertaintyOptions.of(level)).intervals[0]
+        if self._is_flat:
+            return interval.lower[:, 0], interval.upper[:, 0]
+        return interval.lower, interval.upper
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -23,9 +23,14 @@ from nncli.config.presets.apply import TABULAR, TEXTBOOK, with_preset
 from nncli.config.schema import Config, DataSection
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.reader import read
+from nncli.conformal.calibration_rows import calibration_rows
+from nncli.conformal.options import UncertaintyOptions
+from nncli.conformal.predictor import ConformalPredictor
+from nncli.ensemble import AnyModel
 from nncli.errors import ConfigError, DataError, NncliError
 from nncli.pipeline.train.events import Finished, MembersStarted, Started
 from nncli.runs.archive import from_bytes, to_bytes
+from nncli.runs.run import Run
 from nncli.spec import Task
 from nncli.training.epoch import DivergedError
 
@@ -140,6 +145,19 @@ def load_packed(files: Mapping[str, bytes]) -> Loaded:
         run = Path(folder) / "run"
         from_bytes(files, run)
         return load(run)
+
+
+def calibrate_packed(files: Mapping[str, bytes], model: AnyModel, options: UncertaintyOptions) -> ConformalPredictor:
+    """The model, calibrated for the level of the options by the files of its run directory.
+
+    Raises:
+        UsageError: the options do not fit the model, or there are too few held-out rows.
+        RunError: there are no held-out rows.
+    """
+    with TemporaryDirectory(prefix="nncli-") as folder:
+        run = Path(folder) / "run"
+        from_bytes(files, run)
+        return ConformalPredictor.of(model, calibration_rows(Run.open(run)), options)
 
 
 def _in_memory(error: NncliError, table: str) -> Exception:

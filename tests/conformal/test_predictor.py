@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nncli.conformal.calibration_rows import calibration_rows
 from nncli.conformal.member_groups import MemberGroups
 from nncli.conformal.options import UncertaintyOptions
-from nncli.conformal.predictor import ConformalPredictor, calibration_rows
+from nncli.conformal.predictor import ConformalPredictor
 from nncli.data.sources.read_table import read_table
 from nncli.errors import UsageError
 from nncli.runs.run import Run

@@ -23,6 +23,9 @@ class FileFormat(ABC):
     escapes_formulas: ClassVar[bool] = False
     """Whether files are opened by spreadsheets, which run text that looks like a formula."""
 
+    has_lists: ClassVar[bool] = True
+    """Whether a cell may be a list."""
+
     @abstractmethod
     def detects(self, head: bytes) -> bool:
         """Whether a stream that begins with these 16 bytes (or fewer) is of this format."""

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TypeAlias, TypeGuard
 
-from nncli.data.io.formats import Format
+from nncli.data.io.formats import Format, writable_format
 from nncli.data.io.sinks import Sink
+from nncli.data.io.streams import is_stream
 from nncli.data.io.writers import open_sink
 from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
 from nncli.data.sources.input_kept import check_input_kept
@@ -123,6 +124,20 @@ def _check_url(target: TableSource) -> None:
             location=Location(source=target.path),
             hint=f"Write it to a local file or to an object store ({', '.join(f'{s}://' for s in STORE_SCHEMES)}).",
         )
+
+
+def has_lists(target: OutputTarget, format: Format | None) -> bool:  # noqa: A002
+    """Whether a cell of the target may be a list; `format` is None where the name tells it.
+
+    Raises:
+        UsageError: the name does not tell the format.
+    """
+    if is_database(target):
+        return False
+    path = PurePath(target.path) if isinstance(target, TableSource) else target
+    stream = path is None or (isinstance(path, Path) and is_stream(path))
+    chosen = format or (Format.CSV if path is None or stream else writable_format(path))
+    return chosen.load().has_lists
 
 
 def is_database(target: OutputTarget) -> TypeGuard[TableSource]:

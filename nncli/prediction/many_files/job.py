@@ -22,7 +22,7 @@ from nncli.prediction.many_files.errors_file import part_of
 from nncli.prediction.many_files.file_to_predict import FileToPredict
 from nncli.prediction.many_files.inputs import input_files
 from nncli.prediction.many_files.record import AnswersRecord, new_record, options_of
-from nncli.prediction.many_files.task import FileOutcome, PredictionTask, load_model, predict_file
+from nncli.prediction.many_files.task import FileOutcome, PredictionTask, load_calibration, load_model, predict_file
 from nncli.prediction.options import AnswerOptions, check_errors_option, check_options
 from nncli.runs.run import Run
 from nncli.utils.atomic_files import LEFTOVER_SECONDS, TEMPORARY_SUFFIX, check_overwrite
@@ -72,6 +72,7 @@ class PredictionJob:
             checksum = Run.open(run).load_manifest().checksum
             model = load_model(str(run.absolute()), checksum)
         check_options(model, options)
+        load_calibration(str(run.absolute()), checksum, options.uncertainty)
         if output.exists() and not output.is_dir():
             raise UsageError(
                 "this is a file, not a folder", location=Location(source=str(output)), hint="Name a folder."

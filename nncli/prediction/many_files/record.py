@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from nncli.conformal.options import UncertaintyOptions
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import Location, UsageError
 from nncli.prediction.many_files.file_to_predict import FileState, FileToPredict
@@ -77,9 +79,15 @@ def options_of(options: AnswerOptions, source: TableSource, errors: Path | None)
         "on_error": options.on_error,
         "format": options.format,
         "escape_formulas": options.escape_formulas,
+        **_uncertainty(options.uncertainty),
         "errors": None if errors is None else str(errors.absolute()),
         "source": source.model_dump(mode="json", exclude={"path"}),
     }
+
+
+def _uncertainty(options: UncertaintyOptions) -> dict[str, Any]:
+    """The options of intervals and sets; none without levels, as in the records of older versions."""
+    return {"uncertainty": json.loads(json.dumps(asdict(options)))} if options.levels else {}
 
 
 def new_record(

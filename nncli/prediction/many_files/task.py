@@ -7,10 +7,13 @@ from functools import lru_cache
 from itertools import count
 from pathlib import Path
 
+from nncli.conformal.options import UncertaintyOptions
+from nncli.conformal.predictor import ConformalPredictor
 from nncli.data.io.formats import Format
 from nncli.data.sources.table_source import TableSource
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location, NncliError, RunError, UsageError
+from nncli.pipeline.calibration import conformal_predictor
 from nncli.pipeline.parallel.executor import shutdown_requested, task_lock
 from nncli.prediction.many_files.file_to_predict import FileState
 from nncli.prediction.options import AnswerOptions
@@ -64,6 +67,16 @@ def load_model(run: str, checksum: str) -> AnyModel:
     return opened.load_model()
 
 
+@lru_cache(maxsize=1)
+def load_calibration(run: str, checksum: str, options: UncertaintyOptions) -> ConformalPredictor | None:
+    """The calibration of a run, which a process computes once; None where no intervals or sets are asked for.
+
+    Raises:
+        NncliError: see `conformal_predictor`.
+    """
+    return conformal_predictor(Run.open(Path(run)), load_model(run, checksum), options)
+
+
 def predict_file(task: PredictionTask) -> FileOutcome | None:
     """Predict a file; an answer that exists is replaced. None: the process has to end.
 
@@ -72,15 +85,16 @@ def predict_file(task: PredictionTask) -> FileOutcome | None:
     """
     with task_lock:
         model = load_model(task.run, task.checksum)
+        conformal = load_calibration(task.run, task.checksum, task.options.uncertainty)
         try:
-            return _predict(model, task)
+            return _predict(model, conformal, task)
         except LeavingError:
             return None
         except (DataError, UsageError) as error:
             return FileOutcome(error=error.with_traceback(None))
 
 
-def _predict(model: AnyModel, task: PredictionTask) -> FileOutcome:
+def _predict(model: AnyModel, conformal: ConformalPredictor | None, task: PredictionTask) -> FileOutcome:
     notes: list[str] = []
     summaries: list[PredictionSummary] = []
 
@@ -108,6 +122,7 @@ def _predict(model: AnyModel, task: PredictionTask) -> FileOutcome:
         on_note=notes.append,
         on_summary=summaries.append,
         on_chunk=check,
+        conformal=conformal,
         predictors=task.predictors,
     )
     return FileOutcome(summaries[0], tuple(notes))

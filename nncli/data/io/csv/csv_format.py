@@ -26,6 +26,7 @@ class CsvFormat(FileFormat):
     """The CSV format: text with a separator between cells."""
 
     escapes_formulas: ClassVar[bool] = True
+    has_lists: ClassVar[bool] = False
 
     def detects(self, head: bytes) -> bool:
         """True: any text may be CSV, so this format is asked last."""

@@ -1,0 +1,33 @@
+"""The rows of a run that its intervals and sets are calibrated with."""
+
+from __future__ import annotations
+
+from nncli.errors import Location, RunError
+from nncli.runs.filenames import CONFIG
+from nncli.runs.held_out_rows import HeldOutRows
+from nncli.runs.run import Run
+
+
+def calibration_rows(run: Run) -> HeldOutRows:
+    """The held-out rows of a run.
+
+    Raises:
+        RunError: there are none, or the file is damaged.
+    """
+    rows = run.load_held_out()
+    if rows is not None and len(rows):
+        return rows
+    place = Location(source=str(run.path))
+    if run.load_manifest().validation_rows:
+        raise RunError(
+            "intervals and sets are calibrated by the predictions of the validation rows, and this run keeps none. It "
+            "was written by an older version, or the file was removed",
+            location=place,
+            hint=f"Train again: nncli train {run.path / CONFIG}",
+        )
+    raise RunError(
+        "there are no rows to calibrate intervals or sets with: all rows were used for training",
+        location=place,
+        hint="Train again with validation rows, such as --set validation=0.2, or with members that hold out folds: "
+        "--set members=8 --set bagging=folds",
+    )

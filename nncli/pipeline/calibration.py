@@ -1,0 +1,62 @@
+"""The calibration of a run for prediction intervals and sets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nncli.config.schema import ValidationFile
+from nncli.conformal.calibration_rows import calibration_rows
+from nncli.conformal.options import UncertaintyOptions
+from nncli.conformal.predictor import ConformalPredictor
+from nncli.conformal.row_groups import RowGroups
+from nncli.data.store.scratch import Scratch
+from nncli.data.table import Table
+from nncli.ensemble import AnyModel
+from nncli.errors import DataError
+from nncli.pipeline.prepare.load import load_labeled_rows, table_copies
+from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged
+from nncli.runs.held_out_rows import HeldOutRows
+from nncli.runs.run import Run
+from nncli.text import quote
+
+
+def conformal_predictor(run: Run, model: AnyModel, options: UncertaintyOptions) -> ConformalPredictor | None:
+    """The model of a run, calibrated for the levels of the options; None without levels.
+
+    Raises:
+        UsageError: the options do not fit the model, or there are too few held-out rows for a level.
+        RunError: the run keeps no held-out rows.
+        DataError: the column of the groups cannot be read from the table that the run was trained on.
+    """
+    options.check(model.spec.target)
+    if not options.levels:
+        return None
+    rows = calibration_rows(run)
+    groups = None if options.by is None else RowGroups.of(held_out_column(run, rows, options.by), options.by)
+    return ConformalPredictor.of(model, rows, options, groups)
+
+
+def held_out_column(run: Run, rows: HeldOutRows, name: str) -> Table:
+    """A column of the held-out rows, from the table that the run was trained on.
+
+    Raises:
+        RunError: the configuration of the run was changed.
+        DataError: the table has changed, is missing, was read from a pipe, or has no such column.
+    """
+    manifest = run.load_manifest()
+    config = check_config_unchanged(run, manifest, ())
+    with table_copies(config), Scratch() as scratch:
+        try:
+            check_tables_unchanged(config, manifest)
+        except DataError as error:
+            raise DataError(
+                f"the groups of {quote(name)} cannot be read from the training table: {error.message}",
+                location=error.location,
+                hint="Restore the table, or leave out --by.",
+            ) from error
+        if isinstance(config.validation, ValidationFile):
+            dialect = run.load_model().spec.dialect
+            table = load_labeled_rows(config, config.validation, scratch, dialect, all_columns=True)
+        else:
+            table = load_labeled_rows(config, config.data, scratch, all_columns=True)
+        return replace(table, row_numbers=rows.numbers).columns([name])
