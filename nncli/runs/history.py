@@ -1,11 +1,12 @@
-"""Reading history.csv and metrics.json of a run."""
+"""Content of history.csv and metrics.json of a run."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,19 @@ class History:
     def best(self) -> EpochReport | None:
         """The report of the best epoch, whose weights were kept."""
         return next((report for report in reversed(self.reports) if report.is_best), None)
+
+
+def history_csv(reports: Iterable[EpochReport], metric: str | None) -> str:
+    """The content of history.csv; the metric's column is named after it, such as `val_accuracy`."""
+    names = [field.name for field in fields(EpochReport)]
+    titles = [f"val_{metric}" if name == "metric" and metric else name for name in names]
+    lines = [",".join(titles)]
+    lines += [",".join(_cell(getattr(report, name)) for name in names) for report in reports]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ import safetensors.numpy
 from pydantic import ValidationError
 
 from nncli.data.encoders.target import RegressionTarget
+from nncli.drift import reference
+from nncli.drift.reference import Reference
 from nncli.ensemble import Ensemble, EnsembleSpec
 from nncli.errors import Location, RunError
 from nncli.model import FORMAT, Model, ModelSpec
@@ -27,6 +29,7 @@ from nncli.runs.manifest import (
     MANIFEST,
     MEMBERS,
     MODEL,
+    REFERENCE,
     TRAINING_ROWS,
     WEIGHTS,
     Manifest,
@@ -142,6 +145,21 @@ def read_held_out(folder: Path, manifest: Manifest) -> HeldOutRows | None:
         return HeldOutRows.from_bytes(content, spec.target, manifest.members)
     except ValueError as error:
         raise damaged(folder, HELD_OUT, "the file is damaged: it does not hold this run's held-out rows") from error
+
+
+def read_reference(folder: Path, manifest: Manifest) -> Reference | None:
+    """Read the profile of the training rows; None if the run keeps none, or if the file was removed.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    if REFERENCE not in manifest.files or not os.path.lexists(folder / REFERENCE):
+        return None
+    content = read_verified(folder, REFERENCE, manifest, reference.LARGEST_FILE)
+    try:
+        return Reference.from_bytes(content)
+    except ValueError as error:
+        raise damaged(folder, REFERENCE, "the file is damaged: it does not hold a reference profile") from error
 
 
 def read_model(folder: Path) -> Model:

@@ -7,12 +7,14 @@
     metrics.json       scores on training and validation rows, and those of the baseline
     training_rows.safetensors  hashes of the training and validation rows; runs of older versions have none
     held_out.safetensors  rows that a network did not train on, with their predictions; runs of older versions have none
+    reference.safetensors  the profile of the training rows, for drift; runs of older versions have none
     manifest.json      provenance, and the checksums of the other files
     checkpoints/       training states for `nncli train --resume`
     snapshots/         the weights after some epochs, if the members of an ensemble choose one epoch together
 
 The directory of an ensemble holds config.yaml, model.json, metrics.json, training_rows.safetensors,
-held_out.safetensors and manifest.json, and in members/1, members/2 … a complete run directory for each member.
+held_out.safetensors, reference.safetensors and manifest.json, and in members/1, members/2 … a complete run directory
+for each member.
 
 A run directory needs no file outside it to predict, so it can be moved.
 """
@@ -33,6 +35,7 @@ from nncli.runs.filenames import (
     MEMBERS,
     METRICS,
     MODEL,
+    REFERENCE,
     SNAPSHOTS,
     TRAINING_ROWS,
     VALIDATION,
@@ -53,6 +56,7 @@ __all__ = [
     "MEMBERS",
     "METRICS",
     "MODEL",
+    "REFERENCE",
     "SNAPSHOTS",
     "TRAINING_ROWS",
     "WEIGHTS",
@@ -68,7 +72,7 @@ __all__ = [
 ]
 
 DAMAGED = "Restore the directory from a copy, or train again."
-CHECKSUMMED = (CONFIG, MODEL, WEIGHTS, HISTORY, METRICS, TRAINING_ROWS, HELD_OUT)
+CHECKSUMMED = (CONFIG, MODEL, WEIGHTS, HISTORY, METRICS, TRAINING_ROWS, HELD_OUT, REFERENCE)
 
 
 def member_folder(i: int) -> str:
@@ -177,6 +181,7 @@ class Manifest(Spec):
             METRICS,
             TRAINING_ROWS,
             HELD_OUT,
+            REFERENCE,
             VALIDATION,
             *(file for i in range(self.members) for file in files_of_member(i)),
         }

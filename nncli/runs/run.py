@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,14 +18,22 @@ from uuid import uuid4
 import numpy as np
 import safetensors.numpy
 
+from nncli.drift.reference import Reference
 from nncli.ensemble import Ensemble, EnsembleSpec
 from nncli.errors import DataError, Location, NncliError, RunError, RunLockedError
 from nncli.model import Model, ModelSpec
 from nncli.nn.parameters import Parameters
-from nncli.runs.filenames import CROSS_VALIDATION, FOLDS, LOCK
+from nncli.runs.filenames import LOCK
 from nncli.runs.folder_watch import FolderIdentity, watched
 from nncli.runs.held_out_rows import HeldOutRows
-from nncli.runs.loader import read_ensemble, read_held_out, read_manifest, read_model, read_training_rows
+from nncli.runs.loader import (
+    read_ensemble,
+    read_held_out,
+    read_manifest,
+    read_model,
+    read_reference,
+    read_training_rows,
+)
 from nncli.runs.manifest import (
     CHECKPOINTS,
     CHECKSUMMED,
@@ -36,15 +44,15 @@ from nncli.runs.manifest import (
     MEMBERS,
     METRICS,
     MODEL,
+    REFERENCE,
     SNAPSHOTS,
     TRAINING_ROWS,
     WEIGHTS,
     Manifest,
     snapshot_file,
 )
-from nncli.runs.run_name import check_run_name
+from nncli.runs.run_name import check_run_name, runs_in
 from nncli.runs.training_rows import TrainingRows
-from nncli.text import join_quoted
 from nncli.utils.atomic_files import (
     LEFTOVER_SECONDS,
     TEMPORARY_SUFFIX,
@@ -199,7 +207,7 @@ class Run:
             )
         if not os.path.lexists(path / MANIFEST):
             raise RunError(
-                f"not a run directory: it holds no {MANIFEST}", location=Location(source=str(path)), hint=_runs_in(path)
+                f"not a run directory: it holds no {MANIFEST}", location=Location(source=str(path)), hint=runs_in(path)
             )
         return cls(path)
 
@@ -274,6 +282,10 @@ class Run:
         """Write held_out.safetensors, the rows that a network did not train on, with their predictions."""
         self._write(HELD_OUT, rows.to_bytes())
 
+    def save_reference(self, reference: Reference) -> None:
+        """Write reference.safetensors, the profile of the training rows."""
+        self._write(REFERENCE, reference.to_bytes())
+
     def drop_spec(self) -> None:
         """Remove model.json, since the members of the ensemble will change."""
         (self.path / MODEL).unlink(missing_ok=True)
@@ -284,13 +296,9 @@ class Run:
 
     def save_history(self, reports: Iterable[EpochReport], metric: str | None) -> None:
         """Write history.csv; the metric's column is named after it, such as `val_accuracy`."""
-        from nncli.training.loop import EpochReport
+        from nncli.runs.history import history_csv
 
-        names = [field.name for field in fields(EpochReport)]
-        titles = [f"val_{metric}" if name == "metric" and metric else name for name in names]
-        lines = [",".join(titles)]
-        lines += [",".join(_cell(getattr(report, name)) for name in names) for report in reports]
-        self._write(HISTORY, "\n".join(lines) + "\n")
+        self._write(HISTORY, history_csv(reports, metric))
 
     def save_metrics(self, metrics: dict[str, Any]) -> None:
         """Write metrics.json."""
@@ -335,6 +343,10 @@ class Run:
         """
         return read_held_out(self.path, self.load_manifest())
 
+    def load_reference(self) -> Reference | None:
+        """Read the profile of the training rows; None for older runs and for members; RunError if damaged."""
+        return read_reference(self.path, self.load_manifest())
+
     def load_model(self) -> Model | Ensemble:
         """Read the trained model or ensemble.
 
@@ -354,19 +366,6 @@ class Run:
                 else f"To resume: nncli train --resume {self.path}",
             )
         return read_ensemble(self.path, manifest) if is_ensemble else read_model(self.path)
-
-
-def _runs_in(path: Path) -> str:
-    """The hint for a folder that is not a run directory: the runs in it, if any."""
-    folder, what = path, "Name one of the runs in it"
-    if os.path.lexists(path / CROSS_VALIDATION):
-        folder = path / FOLDS
-        what = f"It is a cross-validation; name one of its runs in {folder}"
-    try:
-        runs = sorted(inner.name for inner in folder.iterdir() if os.path.lexists(inner / MANIFEST))
-    except OSError:
-        runs = []
-    return f"{what}: {join_quoted(runs)}." if runs else "Is this the right path? `nncli runs` lists the runs there are."
 
 
 def _clear_leftovers(requested: Path) -> None:
@@ -394,7 +393,3 @@ def _cannot_make(path: Path, error: OSError) -> NncliError:
 def _serialize(parameters: Parameters) -> bytes:
     arrays = {name: np.ascontiguousarray(view) for name, view in parameters.by_name.items()}
     return safetensors.numpy.save(arrays)
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,4 +1,4 @@
-"""The check of the path of a new run directory."""
+"""The check of the path of a new run directory, and advice where a folder is none."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 from nncli.errors import Location, UsageError
+from nncli.runs.filenames import CROSS_VALIDATION, FOLDS, MANIFEST
+from nncli.text import join_quoted
 
 
 def check_run_name(requested: Path) -> None:
@@ -30,3 +32,16 @@ def check_run_name(requested: Path) -> None:
             location=Location(source=os.fsencode(requested).decode("utf-8", "backslashreplace")),
             hint="Name another one with -o.",
         ) from None
+
+
+def runs_in(path: Path) -> str:
+    """The hint for a folder that is not a run directory: the runs in it, if any."""
+    folder, what = path, "Name one of the runs in it"
+    if os.path.lexists(path / CROSS_VALIDATION):
+        folder = path / FOLDS
+        what = f"It is a cross-validation; name one of its runs in {folder}"
+    try:
+        runs = sorted(inner.name for inner in folder.iterdir() if os.path.lexists(inner / MANIFEST))
+    except OSError:
+        runs = []
+    return f"{what}: {join_quoted(runs)}." if runs else "Is this the right path? `nncli runs` lists the runs there are."

@@ -8,13 +8,13 @@ import pytest
 
 from nncli import predict
 from nncli.runs.archive import from_bytes, to_bytes
-from nncli.runs.manifest import CONFIG, HELD_OUT, HISTORY, MANIFEST, METRICS, MODEL, TRAINING_ROWS, WEIGHTS
+from nncli.runs.manifest import CONFIG, HELD_OUT, HISTORY, MANIFEST, METRICS, MODEL, REFERENCE, TRAINING_ROWS, WEIGHTS
 from tests.cli.support import DATA
 
 
 def test_an_unpacked_archive_is_the_run_without_checkpoints(penguins: Path, tmp_path: Path) -> None:
     files = to_bytes(penguins)
-    assert files.keys() == {CONFIG, HISTORY, MANIFEST, METRICS, MODEL, TRAINING_ROWS, HELD_OUT, WEIGHTS}
+    assert files.keys() == {CONFIG, HISTORY, MANIFEST, METRICS, MODEL, TRAINING_ROWS, HELD_OUT, REFERENCE, WEIGHTS}
     from_bytes(files, tmp_path / "a" / "run")
     assert to_bytes(tmp_path / "a" / "run") == files
     table = DATA / "penguins.csv"

@@ -30,6 +30,7 @@ from nncli.runs.manifest import (
     MANIFEST,
     METRICS,
     MODEL,
+    REFERENCE,
     SNAPSHOTS,
     TRAINING_ROWS,
     WEIGHTS,
@@ -40,7 +41,7 @@ from nncli.utils.atomic_files import TEMPORARY_SUFFIX
 from tests.assertions import raises
 from tests.cli.support import DATA, ROOT, Cli, start
 
-FILES = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, TRAINING_ROWS, HELD_OUT, MANIFEST}
+FILES = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, TRAINING_ROWS, HELD_OUT, REFERENCE, MANIFEST}
 
 
 @pytest.fixture(scope="module")

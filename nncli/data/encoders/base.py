@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 import polars as pl
 
-from nncli.data.arrays import Matrix
+from nncli.data.arrays import Floats, Matrix
 from nncli.data.columns.cell_errors import CellErrors
 from nncli.data.columns.hashing import Hashes, hash_texts
 from nncli.data.columns.parsing import read_text
@@ -78,6 +78,14 @@ class ColumnEncoder(Spec):
     @abstractmethod
     def features(self) -> tuple[str, ...]:
         """The name of each column of the matrix (width,)."""
+
+    def comparable_cells(self, table: Table) -> Floats | pl.Series:
+        """The cells as drift compares them: numbers, NaN where one is missing, or text, null where one is missing.
+
+        Raises:
+            DataError: a cell cannot be read as this kind.
+        """
+        return read_text(table, self.name)
 
     @abstractmethod
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:

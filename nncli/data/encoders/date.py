@@ -180,6 +180,10 @@ class DateColumn(ColumnEncoder):
         ends = (found.lowest + self.origin, found.highest + self.origin)
         return replace(found, lowest=ends[0], highest=ends[1], is_date=True)
 
+    def comparable_cells(self, table: Table) -> Floats:
+        """The days since 1970 (rows,)."""
+        return read_days(table, self.name, self.formats)
+
     def cell_errors(self, table: Table, dtype: str) -> list[CellErrors]:
         """Cells that are not dates of the years 1 to 9999."""
         return _days_and_errors(table, self.name, self.formats)[1]

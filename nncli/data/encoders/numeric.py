@@ -175,6 +175,10 @@ class NumericColumn(ColumnEncoder):
         """A hash of each number (rows,)."""
         return hash_numbers(self._read(table))
 
+    def comparable_cells(self, table: Table) -> Floats:
+        """The numbers (rows,)."""
+        return self._read(table)
+
     def cell_errors(self, table: Table, dtype: str) -> list[CellErrors]:
         """Cells that are not numbers, or whose scaled value overflows the `dtype` of the matrix."""
         x, errors = self._read_all(table)

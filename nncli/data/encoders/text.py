@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from pydantic import AfterValidator
 
-from nncli.data.arrays import Matrix
+from nncli.data.arrays import Floats, Matrix
 from nncli.data.columns.parsing import read_text
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.anomalies import ColumnAnomalies
@@ -104,6 +104,11 @@ class TextColumn(ColumnEncoder):
             *(f"{self.name}: {term}" for term in self.vocabulary),
             *[f"{self.name} is missing"] * self.has_missing,
         )
+
+    def comparable_cells(self, table: Table) -> Floats:
+        """The number of characters of each text (rows,)."""
+        lengths: Floats = read_text(table, self.name).str.len_chars().cast(pl.Float64).fill_null(np.nan).to_numpy()
+        return lengths
 
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
         """Fill `out` (rows, width), and count the anomalies among the cells."""

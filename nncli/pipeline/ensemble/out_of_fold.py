@@ -19,6 +19,8 @@ from nncli.data.splitting.folds import Fold
 from nncli.data.splitting.group_time import group_numbers
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
+from nncli.drift.build import columns_of, fit_columns, reference_of
+from nncli.drift.reference import Reference
 from nncli.ensemble import AnyModel, Ensemble, align_classes, n_outputs
 from nncli.findings import Finding, ordered
 from nncli.metrics.averaging import classification_factor, regression_factor
@@ -168,6 +170,12 @@ class EnsembleData:
         """The rows that any member is trained or validated on, by the features of the first member."""
         encoder = ensemble.members[0].spec.encoder
         return record_rows([self.table.take(self.used_rows), self.validation_table], encoder, self.target)
+
+    def reference(self, ensemble: Ensemble, held_out: HeldOutRows | None) -> Reference:
+        """The profile of the rows that any member is trained or validated on, and of the held-out predictions."""
+        rows = self.table.take(self.used_rows)
+        bins = fit_columns(rows, columns_of(ensemble), self.config.seed)
+        return reference_of(bins, len(rows), None if held_out is None else held_out.predictions)
 
     def out_of_fold(
         self, ensemble: Ensemble, recorded: Sequence[Predictions] | None = None

@@ -250,6 +250,7 @@ class EnsembleRun:
             run.save_metrics({**metrics, "calibration": asdict(built.calibration)} if built.calibration else metrics)
             run.save_spec(built.ensemble.spec)
             run.save_training_rows(data.record_rows(built.ensemble))
+            run.save_reference(data.reference(built.ensemble, built.held_out))
             if built.held_out is not None:
                 run.save_held_out(built.held_out.bounded(data.config.seed))
         models = built.ensemble.members

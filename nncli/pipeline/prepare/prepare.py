@@ -29,6 +29,8 @@ from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.target import Target, TargetScaling
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
+from nncli.drift.bins import Bins
+from nncli.drift.build import fit_columns
 from nncli.errors import Location
 from nncli.findings import Finding, ordered
 from nncli.model import ModelSpec
@@ -60,7 +62,10 @@ from nncli.utils.logs import log_duration
 
 @dataclass(frozen=True)
 class PreparedTraining:
-    """A training that is ready to start; `config` has every choice resolved."""
+    """A training that is ready to start; `config` has every choice resolved.
+
+    `column_bins` are those of the training rows; None for a member of an ensemble, which has them itself.
+    """
 
     config: Config
     spec: ModelSpec
@@ -72,6 +77,7 @@ class PreparedTraining:
     recorded_rows: TrainingRows
     table_rows: int
     findings: tuple[Finding, ...]
+    column_bins: tuple[Bins, ...] | None = None
 
 
 def prepare(
@@ -82,7 +88,8 @@ def prepare(
     with_checks: bool = False,
     snapshots: bool = False,
 ) -> PreparedTraining:
-    """Load the tables and build everything that training needs; `with_checks` adds the warnings about the rows.
+    """Load the tables and build everything that training needs; `with_checks` adds the warnings about the rows, and
+    their bins.
 
     The training `table` may have been loaded already.
 
@@ -101,6 +108,7 @@ def prepare(
         fitted = _fit(config, rows)
         training, validation = _encode(fitted, rows, scratch)
         recorded_rows = record_rows([rows.training, rows.validation], fitted.encoder, fitted.target)
+        bins = fit_columns(rows.training, fitted.encoder.columns, config.seed) if with_checks else None
     config = _resolve_config(fitted, rows, training, has_validation=validation is not None)
     spec = ModelSpec(
         encoder=fitted.encoder,
@@ -124,6 +132,7 @@ def prepare(
         recorded_rows=recorded_rows,
         table_rows=rows.table_rows,
         findings=ordered([*rows.findings, *fitted.findings, *filter(None, of_target)]),
+        column_bins=bins,
     )
 
 

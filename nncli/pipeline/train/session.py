@@ -14,6 +14,7 @@ import numpy as np
 
 from nncli.checks.scores import check_scores
 from nncli.config.schema import Checkpoint
+from nncli.drift.build import reference_of
 from nncli.errors import Location, NncliError
 from nncli.findings import Finding, warnings_json
 from nncli.model import Model, Predictions
@@ -167,6 +168,7 @@ class TrainingSession:
                 predictions = predictions.with_temperature(self._temperature)
                 held_out = self._held_out_rows(validation, at_best_epoch, cross_fitted)
                 self._directory.save_held_out(held_out.bounded(self._prepared.config.seed))
+            self._save_reference(None if cross_fitted is None else cross_fitted.predictions)
             scores = TrainingScores(
                 self._scored_rows(training, predictions).card(),
                 None if validation is None or cross_fitted is None else self._validation_card(validation, cross_fitted),
@@ -180,6 +182,12 @@ class TrainingSession:
         calibration = cross_fitted and cross_fitted.calibration
         self._directory.save_metrics({**metrics, "calibration": asdict(calibration)} if calibration else metrics)
         return scores
+
+    def _save_reference(self, held_out: Predictions | None) -> None:
+        """Write the profile of the training rows, with the predictions of the rows that were held out, if any."""
+        bins, rows = self._prepared.column_bins, len(self._prepared.training)
+        if bins is not None:
+            self._directory.save_reference(reference_of(bins, rows, held_out))
 
     def close(self, status: Status, *, keep_weights: bool) -> None:
         """Write the model, the history and the manifest."""

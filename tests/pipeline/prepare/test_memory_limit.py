@@ -26,6 +26,7 @@ from nncli.runs.manifest import (
     MANIFEST,
     METRICS,
     MODEL,
+    REFERENCE,
     TRAINING_ROWS,
     WEIGHTS,
 )
@@ -147,7 +148,8 @@ def test_a_killed_training_leaves_no_file_behind_and_is_resumed(csv: Path, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.yaml", "run", "t.csv"]
     resume(tmp_path / "run", stop=after(30))
     assert (tmp_path / "run" / WEIGHTS).exists()
-    known = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, MANIFEST, CHECKPOINTS, TRAINING_ROWS, HELD_OUT, ".lock"}
+    files = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, MANIFEST, TRAINING_ROWS, HELD_OUT, REFERENCE}
+    known = {*files, CHECKPOINTS, ".lock"}
     assert {path.name for path in (tmp_path / "run").iterdir()} <= known
 
 
