@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from nncli.commands.predict_files import predict_files
     from nncli.commands.runs import list_runs
     from nncli.commands.show import show
+    from nncli.commands.threshold import clear_threshold, threshold
     from nncli.commands.train import resume, train
 
 __all__ = [
     "__version__",
     "check",
+    "clear_threshold",
     "compare",
     "cross_validate",
     "evaluate",
@@ -40,6 +42,7 @@ __all__ = [
     "resume",
     "resume_cross_validation",
     "show",
+    "threshold",
     "train",
 ]
 
@@ -58,6 +61,8 @@ def __getattr__(name: str) -> object:
         "load": "load",
         "list_runs": "runs",
         "show": "show",
+        "threshold": "threshold",
+        "clear_threshold": "threshold",
         "compare": "compare",
         "explain": "explain",
         "cross_validate": "cross_validate",

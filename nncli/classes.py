@@ -1,7 +1,8 @@
-"""The most probable class of many rows, in half of the time that their probabilities take.
+"""The class of many rows, in half of the time that their probabilities take.
 
-The networks run in float32, and bound their errors. Rows whose two most probable classes are too close for that are
-predicted in float64, so every row gets the class that `predict` gives it.
+The networks run in float32, and bound their errors. Rows whose two most probable classes, or whose probability and the
+threshold of the decision, are too close for that are predicted in float64, so every row gets the class that `predict`
+gives it. Expected costs are computed in float64 only.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from nncli.data.arrays import Codes
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.target import ClassificationTarget
 from nncli.data.table import Table
+from nncli.decision import CostMatrix, Decision, Threshold, decide
 from nncli.ensemble import AnyModel, Ensemble, align_classes, n_outputs
 from nncli.model import Model
 from nncli.utils.threads import limit_blas_threads
@@ -37,7 +39,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PredictedClasses:
-    """The codes of the most probable classes (rows,), and the anomalies among the rows."""
+    """The codes of the predicted classes (rows,), and the anomalies among the rows."""
 
     target: ClassificationTarget
     codes: Codes
@@ -57,20 +59,27 @@ def predict_classes(model: AnyModel, table: Table) -> PredictedClasses:
     target = model.spec.target
     assert target.task == "classification"
     members = model.members if isinstance(model, Ensemble) else (model,)
-    if len(table) < MIN_ROWS or not all(member.can_round for member in members):
+    decision = model.spec.decision
+    can_round = not isinstance(decision, CostMatrix) and all(member.can_round for member in members)
+    if len(table) < MIN_ROWS or not can_round:
         predictions = model.predict(table)
-        return PredictedClasses(target, predictions.values.argmax(axis=1), predictions.anomalies)
+        return PredictedClasses(target, predictions.classes, predictions.anomalies)
     with limit_blas_threads(1), np.errstate(all="ignore"):
         values, error, anomalies = _approximate(model, members, table)
-    codes = values.argmax(axis=1)
-    uncertain = np.flatnonzero(~_is_certain(values, error))
+    codes = decide(values, target.labels, decision)
+    uncertain = np.flatnonzero(~_is_certain(values, error, target.labels, decision))
     if len(uncertain):
-        codes[uncertain] = model.predict(table.take(uncertain)).values.argmax(axis=1)
+        codes[uncertain] = model.predict(table.take(uncertain)).classes
     return PredictedClasses(target, codes, anomalies)
 
 
-def _is_certain(values: Floats, error: Floats) -> npt.NDArray[np.bool_]:
-    """Whether the largest of the values (rows, classes) is so beyond their error (rows,)."""
+def _is_certain(
+    values: Floats, error: Floats, labels: Sequence[str], decision: Decision | None
+) -> npt.NDArray[np.bool_]:
+    """Whether the values (rows, classes) give the class beyond their error (rows,)."""
+    if isinstance(decision, Threshold):
+        distance = np.abs(values[:, labels.index(decision.positive)] - decision.threshold)
+        return np.asarray(distance > error + ROUNDING)
     top = np.partition(values, -2, axis=1)[:, -2:]
     return np.asarray(top[:, 1] - top[:, 0] > 2.0 * (error + ROUNDING))
 

@@ -18,6 +18,7 @@ from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.invalid_cells import InvalidCells
 from nncli.data.encoders.target import Target
 from nncli.data.table import Table
+from nncli.decision import Decision
 from nncli.model import FORMAT, Model, ModelSpec, Predictions, Version
 from nncli.nn.losses import Loss
 from nncli.spec import Members, PositiveFloat, Spec, StrictStr
@@ -27,7 +28,7 @@ class EnsembleSpec(Spec):
     """The specification that all members share. `target` has the labels of all members; one may lack a rare class.
 
     The centers and scales of a regression target are 0 and 1, since members predict in the target's own units.
-    `temperature` applies to every member, whose own is 1.
+    `temperature` applies to every member, whose own is 1, and the `decision` to their mean; they have none.
     """
 
     format: Version = FORMAT
@@ -38,6 +39,7 @@ class EnsembleSpec(Spec):
     missing_values: tuple[StrictStr, ...]
     dialect: CsvDialect = PLAIN_NUMBERS
     temperature: PositiveFloat = 1.0
+    decision: Decision | None = None
 
     def accepts(self, member: ModelSpec) -> bool:
         """Whether a model has the target and the loss of a member."""
@@ -47,6 +49,11 @@ class EnsembleSpec(Spec):
         else:
             same = target.task == member_target.task and target.names == member_target.names
         return same and self.loss == member.loss
+
+
+def spec_json(spec: ModelSpec | EnsembleSpec) -> str:
+    """The JSON of a specification. Without a decision it is the one that versions before decisions wrote."""
+    return spec.model_dump_json(indent=1, exclude={"decision"} if spec.decision is None else None)
 
 
 def n_outputs(target: Target) -> int:
@@ -114,7 +121,7 @@ class Ensemble:
         values, precision = total / counts, self.members[0].spec.network.precision
         if self.spec.target.task == "classification":
             values = values.astype(precision).astype(np.float64)  # see nncli.model.decode
-        return Predictions(self.spec.target, values, precision, anomalies or Anomalies())
+        return Predictions(self.spec.target, values, precision, anomalies or Anomalies(), self.spec.decision)
 
 
 AnyModel: TypeAlias = Model | Ensemble

@@ -30,6 +30,7 @@ class FindingCode(StrEnum):
     DATA = "data", "The table cannot be read or used."
     TABLE_READING = "table-reading", "How a table was read."
     ALREADY_FINISHED = "already-finished", "A training that is resumed had finished."
+    DECISION_REMOVED = "decision-removed", "A training that is resumed removes the saved decision."
     TIME_LIMIT = "time-limit", "What a time limit changed."
     EXECUTION = "execution", "How a training is computed."
     AMBIGUOUS_NUMBERS = "ambiguous-numbers", "A column of numbers can be read in more than one way."

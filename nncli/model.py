@@ -23,6 +23,7 @@ from nncli.data.encoders.encoder import Encoded, Encoder
 from nncli.data.encoders.invalid_cells import InvalidCells
 from nncli.data.encoders.target import Target
 from nncli.data.table import Table
+from nncli.decision import Decision, decide
 from nncli.errors import CellError
 from nncli.metrics.calibration import apply_temperature
 from nncli.nn.arrays import Array, Precision
@@ -46,7 +47,7 @@ class ModelSpec(Spec):
     """A model without its weights.
 
     `missing_values` are the spellings of a missing cell in training, `dialect` is that of the training table, and
-    `temperature` calibrates the class probabilities.
+    `temperature` calibrates the class probabilities, and a `decision` makes classes of them.
     """
 
     format: Version = FORMAT
@@ -57,19 +58,28 @@ class ModelSpec(Spec):
     missing_values: tuple[StrictStr, ...]
     dialect: CsvDialect = PLAIN_NUMBERS
     temperature: PositiveFloat = 1.0
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True)
 class Predictions:
     """Predictions: numbers in the target's own units (rows, targets), or probabilities (rows, classes).
 
-    `anomalies` are the unexpected values in the rows, such as unseen categories.
+    `anomalies` are the unexpected values in the rows, such as unseen categories. A `decision` makes classes of the
+    probabilities; without one the most probable class is predicted.
     """
 
     target: Target
     values: npt.NDArray[np.float64]
     precision: Precision = "float64"
     anomalies: Anomalies = field(default_factory=Anomalies)
+    decision: Decision | None = None
+
+    @property
+    def classes(self) -> npt.NDArray[np.int64]:
+        """The codes of the predicted classes (rows,)."""
+        assert self.target.task == "classification"
+        return decide(self.values, self.target.labels, self.decision)
 
     def with_temperature(self, T: float) -> Predictions:
         """Temperature scaling of the probabilities, rounded to the precision: less confident for T above 1."""
@@ -84,7 +94,7 @@ class Predictions:
             names = self.target.names
             titles = ["prediction"] if len(names) == 1 else [f"prediction_{name}" for name in names]
             return pl.DataFrame({title: self.values[:, j] for j, title in enumerate(titles)})
-        columns = {"prediction": self.target.decode(self.values.argmax(axis=1), "prediction")}
+        columns = {"prediction": self.target.decode(self.classes, "prediction")}
         if proba:
             for j, label in enumerate(self.target.labels):
                 columns[f"proba_{label}"] = pl.Series(self.values[:, j].astype(self.precision))
@@ -201,4 +211,4 @@ def decode(spec: ModelSpec, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
     values = spec.loss.inverse_link(Z).astype(precision).astype(np.float64)
     if spec.target.task == "regression":
         return Predictions(spec.target, spec.target.decode(values), precision)
-    return Predictions(spec.target, values, precision).with_temperature(spec.temperature)
+    return Predictions(spec.target, values, precision, decision=spec.decision).with_temperature(spec.temperature)

@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.data.encoders.target import Target
+from nncli.decision import Decision, decide
 from nncli.errors import UsageError
 from nncli.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, Samples
 from nncli.metrics.classification import (
     POSITIVE_CLASS_METRICS,
     ClassificationScores,
     classification_scores,
+    one_hot,
     shown_metrics,
 )
 from nncli.metrics.classification_resamples import ClassificationResamples
@@ -37,7 +39,8 @@ def score(predictions: Predictions, y: Truth, weights: npt.NDArray[np.float64] |
     """Compute every metric of the task. `weights` (rows,) are sample weights, or None."""
     target = predictions.target
     if target.task == "classification":
-        return classification_scores(y, predictions.values, target.labels, weights)
+        classes = None if predictions.decision is None else predictions.classes
+        return classification_scores(y, predictions.values, target.labels, weights, classes)
     with np.errstate(over="ignore", invalid="ignore"):  # errors beyond measure sum up to infinity
         return tuple(
             regression_scores(name, y[:, j], predictions.values[:, j], weights, loss.quantile)
@@ -57,8 +60,10 @@ def baseline_predictions(
     return Predictions(target, np.broadcast_to(values, (rows, len(values))))
 
 
-def single_metric(target: Target, name: str) -> BoundMetric:
+def single_metric(target: Target, name: str, decision: Decision | None = None) -> BoundMetric:
     """A metric as a function of (y, values, weights); the mean over several targets. NaN when undefined.
+
+    A `decision` makes classes of the probabilities.
 
     Raises:
         UsageError: there is no such metric for the target.
@@ -68,7 +73,10 @@ def single_metric(target: Target, name: str) -> BoundMetric:
         if name in {metric.name for metric in POSITIVE_CLASS_METRICS} and len(target.labels) != 2:
             message = f"{name} needs two classes, and {quote(target.name)} has {len(target.labels):,}"
             raise UsageError(message, hint="Use macro_f1 or balanced_accuracy.")
-        return metric
+        if decision is None or not METRICS[name].of_classes:
+            return metric
+        labels = target.labels
+        return lambda y, P, weights: metric(y, one_hot(decide(P, labels, decision), len(labels)), weights)
 
     def mean(y: Truth, values: Truth, weights: npt.NDArray[np.float64] | None) -> float:
         return float(np.mean([metric(y[:, j], values[:, j], weights) for j in range(y.shape[1])]))
@@ -237,11 +245,12 @@ class ScoredRows:
         rows = resampling.rows
         y, values = self.y[rows], predictions.values[rows]
         weight = None if self.weights is None else self.weights[rows]
+        classes = None if predictions.decision is None else predictions.classes[rows]
 
         def classification(counts: Samples) -> Samples:
             metrics = shown_metrics(np.bincount(self.y, self.weights, minlength=values.shape[1]))
             W = counts if weight is None else counts * weight
-            resamples = ClassificationResamples(y, values, W)
+            resamples = ClassificationResamples(y, values, W, classes)
             return resampled_scores(metrics, resamples, y, values, W)
 
         def regression(counts: Samples) -> Samples:

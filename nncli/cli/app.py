@@ -30,6 +30,7 @@ COMMANDS = (
     "cross_validate",
     "predict",
     "evaluate",
+    "threshold",
     "explain",
     "report",
     "runs",

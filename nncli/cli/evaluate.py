@@ -81,15 +81,18 @@ def evaluate(
         per_class=per_class,
         score=score.value,
     )
-    _print_notes(evaluation, quiet=quiet)
+    _print_notes(evaluation, as_json=as_json, quiet=quiet)
     _show(evaluation, as_json=as_json)
 
 
-def _print_notes(evaluation: Evaluation, *, quiet: bool) -> None:
+def _print_notes(evaluation: Evaluation, *, as_json: bool, quiet: bool) -> None:
     """Print what is notable about the rows on stderr."""
     from nncli.cli.console import echo_err, rows
+    from nncli.decision import decision_note
 
     notes = [*evaluation.notes]
+    if as_json and evaluation.decision is not None:  # else it stands beside the scores
+        notes.append(decision_note(evaluation.decision))
     if evaluation.skipped:
         notes.append(f"skipped {rows(evaluation.skipped)} without a target")
     if evaluation.anomalies.note:
@@ -107,6 +110,7 @@ def _show(evaluation: Evaluation, *, as_json: bool) -> None:
     from nncli.cli.console import format_number, rows
     from nncli.cli.tables import table
     from nncli.cli.uncertainty import uncertainty_text
+    from nncli.decision import decision_note
     from nncli.metrics.classification import ClassificationScores
     from nncli.scoring import headlines
     from nncli.text import escape_unprintable
@@ -116,7 +120,8 @@ def _show(evaluation: Evaluation, *, as_json: bool) -> None:
         return
     scores = evaluation.scores
     figures = [[escape_unprintable(name), format_number(value)] for name, value in headlines(scores)]
-    typer.echo(f"{rows(evaluation.rows)}\n{table([['metric', 'value'], *figures])}")
+    decided = "" if evaluation.decision is None else escape_unprintable(f", {decision_note(evaluation.decision)}")
+    typer.echo(f"{rows(evaluation.rows)}{decided}\n{table([['metric', 'value'], *figures])}")
     if isinstance(scores, ClassificationScores):
         labels = [escape_unprintable(label) for label in scores.labels]
         typer.echo(f"\n{_by_class(scores, labels)}\n\n{_confusions(scores, labels)}")

@@ -54,7 +54,7 @@ ExplainedClass: TypeAlias = Annotated[
         "--class",
         metavar="LABEL",
         help="With -o: the class whose probability is explained. Default: the second of two classes, or each "
-        "row's most probable class.",
+        "row's predicted class.",
         rich_help_panel=OUTPUT,
     ),
 ]

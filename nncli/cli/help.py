@@ -9,8 +9,9 @@ from typer.core import TyperCommand
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-INPUT, TRAINING, UNCERTAINTY, OUTPUT, DISPLAY = "Input", "Training", "Uncertainty", "Output", "Display"
-PANELS = ("Arguments", INPUT, TRAINING, UNCERTAINTY, OUTPUT, DISPLAY)
+INPUT, TRAINING, GOAL, UNCERTAINTY = "Input", "Training", "Goal", "Uncertainty"
+OUTPUT, DISPLAY = "Output", "Display"
+PANELS = ("Arguments", INPUT, TRAINING, GOAL, UNCERTAINTY, OUTPUT, DISPLAY)
 """Headings of a command's help, in their order."""
 
 

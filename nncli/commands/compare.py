@@ -13,6 +13,7 @@ from nncli.commands.evaluate import read_data
 from nncli.commands.runs import RunInfo, info_of, is_run, list_runs
 from nncli.config.schema import Config
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
+from nncli.decision import Decision, decision_note
 from nncli.errors import DataError, NncliError, RunError, UsageError
 from nncli.evaluation.config_diff import ResolvedConfig, Setting, config_diff
 from nncli.evaluation.held_out import HeldOutPredictions, ScoredSplit, predict_held_out
@@ -45,7 +46,7 @@ class ComparedRun:
     the rows are not available. They are `optimistic` if the run was trained on these rows, or they chose its epoch.
     `problems` say what is missing, and why. `training_rows` says how many rows of another table the run was trained or
     validated on, if it is known. With `out_of_fold` each row is predicted by the members that were not
-    trained on it.
+    trained on it. The scored classes follow the saved `decision`, None for the most probable class.
     """
 
     path: Path
@@ -60,6 +61,7 @@ class ComparedRun:
     problems: tuple[str, ...] = ()
     out_of_fold: bool = False
     training_rows: RowMatches | None = None
+    decision: Decision | None = None
 
     @property
     def predictions(self) -> str | None:
@@ -126,6 +128,7 @@ class Comparison:
                     "optimistic": run.optimistic,
                     "training_rows": None if run.training_rows is None else run.training_rows.json(),
                     "problems": list(run.problems),
+                    "decision": None if run.decision is None else run.decision.model_dump(mode="json"),
                 }
                 for run in self.runs
             ],
@@ -275,6 +278,7 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
         histories=summary.histories,
         problems=tuple(problems),
         training_rows=None if summary.held_out is None else summary.held_out.training_rows,
+        decision=None if summary.held_out is None else summary.held_out.predictions.decision,
         out_of_fold=split == "validation" and summary.manifest.held_out_kind == "out-of-fold",
     )
     return run, comparable
@@ -349,6 +353,7 @@ def _notes(
 ) -> list[str]:
     """Problems of the runs, and reasons why their scores cannot be compared directly."""
     notes = [f"{run.name}: {problem}" for run in runs for problem in run.problems]
+    notes += [f"{run.name}: {decision_note(run.decision)}" for run in runs if run.decision is not None]
     for run, task, predictions in zip(runs, task_ids, comparable, strict=True):
         if run.scored_on == "training":
             notes.append(f"{run.name} has no validation rows: its scores are of the training rows")

@@ -16,6 +16,7 @@ from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts, OnErr
 from nncli.data.sources.read_table import read_table
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.data.table import Table
+from nncli.decision import Decision
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location
 from nncli.evaluation.labeled_table import labeled_rows, labels_of, sample_weight_column, weights_of
@@ -40,7 +41,8 @@ class Evaluation:
     says how many of the rows the run was trained or validated on; None if it does not know its training rows.
     `weighted_by` is the column of the sample weights, None for rows that count the same. `invalid_cells` could not be
     read, in `invalid_rows` rows; they were missing, or these rows are not scored. `uncertainty` are the scores of
-    prediction intervals or sets, if they were asked for.
+    prediction intervals or sets, if they were asked for. The predicted classes follow the saved `decision` of the run,
+    None for the most probable class.
     """
 
     rows: int
@@ -53,9 +55,10 @@ class Evaluation:
     invalid_cells: int = 0
     invalid_rows: int = 0
     uncertainty: UncertaintyScores | None = None
+    decision: Decision | None = None
 
     def json(self) -> dict[str, Any]:
-        """{"rows": …, "skipped": …, "invalid_cells": …, "training_rows": {…}, "weighted_by": …, "metrics": {…}}.
+        """The counts, `training_rows`, `weighted_by`, `decision` and `metrics` as a JSON object.
 
         With intervals or sets also "intervals" or "sets", a list.
         """
@@ -67,6 +70,7 @@ class Evaluation:
             "invalid_rows": self.invalid_rows,
             "training_rows": None if self.training_rows is None else self.training_rows.json(),
             "weighted_by": self.weighted_by,
+            "decision": None if self.decision is None else self.decision.model_dump(mode="json"),
             "metrics": to_json(self.scores),
             **uncertainty,
         }
@@ -160,6 +164,7 @@ def evaluate_data(
         counts.columns.total(),
         counts.rows,
         coverage,
+        model.spec.decision,
     )
 
 

@@ -13,6 +13,7 @@ from nncli.config.schema import Config
 from nncli.data.encoders.target import Target
 from nncli.data.sources.table_source import TableLocation
 from nncli.data.table import Table
+from nncli.decision import decision_note
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location, UsageError
 from nncli.evaluation.explanation import (
@@ -144,8 +145,8 @@ def explain(
         repeats: how often every column is shuffled.
         top: the number of columns whose partial dependence is computed.
         attributions: whether to attribute the predictions of single rows to their columns.
-        class_label: the class whose probability is attributed; default: the second of two classes, or each row's most
-            probable class.
+        class_label: the class whose probability is attributed; default: the second of two classes, or each row's
+            predicted class.
         target: the target whose prediction is attributed, of several; default: the first.
         on_progress: called with the name of a step, how many parts of it are done, and how many there are.
 
@@ -258,7 +259,8 @@ def _load_data(run: str | Path, data: TableLocation | Frame | None, model: AnyMo
 
 def _notes(table: Table, encoded: EncodedRows, labeled: Rows) -> list[str]:
     """Notes on the sample of the table's rows."""
-    notes = []
+    decision = encoded.model.spec.decision
+    notes = [] if decision is None else [decision_note(decision)]
     if len(encoded) < len(table):
         notes.append(f"used {len(encoded):,} of {len(table):,} rows, sampled with the run's seed")
     if encoded.anomalies.note:

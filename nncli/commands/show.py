@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nncli.commands.runs import Kind, RunStatus, info_of
+from nncli.decision import Decision
 from nncli.dry_run.network_size import LayerSize, layer_sizes
 from nncli.evaluation.cross_validation_summary import (
     CrossValidationSummary,
@@ -20,6 +21,7 @@ from nncli.runs.history import RecordedCycle, RecordedMetrics, read_metrics
 from nncli.runs.loader import read_manifest, read_spec
 from nncli.runs.manifest import MANIFEST, METRICS, MODEL, Manifest, member_folder
 from nncli.runs.run import Run
+from nncli.runs.saved_decision import read_decision
 from nncli.text import join_quoted
 from nncli.utils.logs import format_duration
 
@@ -54,7 +56,8 @@ class RunDescription:
     """What a run is. Times are ISO 8601 in UTC, durations seconds; None and empty tuples are not known yet.
 
     The `columns`, `layers` and `loss` of an ensemble are those of its first member, `parameters` those of all members,
-    `best_epoch` is the largest of the `best_epochs` of its members. Its validation rows are of the `held_out_kind`.
+    `best_epoch` is the largest of the `best_epochs` of its members. Its validation rows are of the `held_out_kind`. The
+    `scores` are of the most probable class, also if there is a saved `decision`.
     """
 
     path: Path
@@ -87,11 +90,14 @@ class RunDescription:
     findings: tuple[Finding, ...] = ()
     cycles: tuple[RecordedCycle, ...] = ()
     time_limit: str | None = None
+    decision: Decision | None = None
 
     def json(self) -> dict[str, Any]:
         """All fields and the next steps as a JSON object."""
         findings = [finding.as_json for finding in self.findings]
-        return {**asdict(self), "path": str(self.path), "next": list(self.next_steps), "findings": findings}
+        decision = None if self.decision is None else self.decision.model_dump(mode="json")
+        document = {**asdict(self), "path": str(self.path), "next": list(self.next_steps)}
+        return {**document, "findings": findings, "decision": decision}
 
     @property
     def next_steps(self) -> tuple[str, ...]:
@@ -127,7 +133,14 @@ class RunDescription:
             ("loss", self.loss or ""),
             ("epochs", f"{self.epochs:,}{best and f', {best}'}"),
             ("cycles", self._cycles_text()),
+            ("decision", self._decision_text()),
         ]
+
+    def _decision_text(self) -> str:
+        """How classes are decided, and that the recorded scores are of another decision."""
+        if self.decision is None:
+            return ""
+        return f"{self.decision.text}; recorded scores are of the most probable class"
 
     def _cycles_text(self) -> str:
         """Why the training ended where it did, by the out-of-fold rows."""
@@ -166,7 +179,8 @@ def show(run: str | Path) -> RunDescription:
         RunError: it is not a run directory, or one of its files is damaged.
     """
     path = Path(run)
-    manifest = Run.open(path).load_manifest()
+    run_directory = Run.open(path)
+    manifest = run_directory.load_manifest()
     info = info_of(path)
     spec = _spec(path, manifest)
     metrics = read_metrics(path, manifest) if METRICS in manifest.files else None
@@ -202,6 +216,7 @@ def show(run: str | Path) -> RunDescription:
         findings=() if metrics is None else metrics.findings,
         cycles=() if metrics is None else metrics.cycles,
         time_limit=manifest.time_limit,
+        decision=read_decision(run_directory),
     )
 
 

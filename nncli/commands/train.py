@@ -12,7 +12,7 @@ from nncli.config.schema import Config
 from nncli.config.schema.training import seconds_of
 from nncli.data.store.scratch import existing_parent
 from nncli.errors import UsageError
-from nncli.findings import Finding, FindingCode, note
+from nncli.findings import Finding, FindingCode, note, warning
 from nncli.pipeline.prepare.load import table_copies
 from nncli.pipeline.timing.clock import TimeLimit
 from nncli.pipeline.train.events import Event, Finished
@@ -20,6 +20,7 @@ from nncli.pipeline.train.single import resume_network, train_network
 from nncli.runs.config import read_config
 from nncli.runs.run import Run
 from nncli.runs.run_name import check_run_name
+from nncli.runs.saved_decision import read_decision
 
 
 def train(
@@ -134,6 +135,12 @@ def resume_events(
     if manifest.status == "done" and not any(text.lstrip().startswith("epochs") for text in assignments):
         hint = f"To train longer: nncli train --resume {shlex.quote(str(path))} --set epochs=N"
         findings.append(note(FindingCode.ALREADY_FINISHED, "this training had finished; it is scored again", hint=hint))
+    decision = read_decision(run)
+    if decision is not None:
+        command_words = ["nncli", "threshold", str(path), *decision.options, "--save"]
+        message = "the saved decision is removed: it was chosen for the probabilities before"
+        hint = f"Choose it again after the training: {shlex.join(command_words)}"
+        findings.append(warning(FindingCode.DECISION_REMOVED, message, hint=hint))
     if manifest.members == 1:
         _refuse_scheduler(scheduler)
     with table_copies(read_config(run.path), existing_parent(run.path)):

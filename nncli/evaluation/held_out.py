@@ -137,7 +137,7 @@ def _held_out(run: Run, manifest: Manifest, model: AnyModel, config: Config) -> 
         numbers=table.row_numbers,
         y=target.read(table),
         weights=read_weights(table, weight) if weight else None,
-        predictions=predicted.predictions,
+        predictions=replace(predicted.predictions, decision=model.spec.decision),
         loss=model.spec.loss,
         split=predicted.split,
         baseline=predicted.baseline,

@@ -100,7 +100,7 @@ def fit_linear_model(held_out: HeldOutPredictions) -> LinearModel:
     values /= counts
     if not np.isfinite(values).all():
         return LinearModel(name, None, "its predictions are not finite")
-    return LinearModel(name, Predictions(target, values))
+    return LinearModel(name, Predictions(target, values, decision=held_out.predictions.decision))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from nncli.decision import Decision, decide
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.metrics.classification_resamples import log_loss_per_row
@@ -44,7 +45,7 @@ class ComparableRun:
     the classes `labels`, or numbers (rows, targets). `groups` (rows,) numbers the groups of dependent rows.
     `log_choices` is the natural logarithm of the number of models that the rows chose this one from, 0 for rows that
     chose nothing. `averaging` is the expected gain of an ensemble over its out-of-fold predictions, by which the losses
-    are lowered as in its scores.
+    are lowered as in its scores. A `decision` makes classes of the probabilities.
     """
 
     table: str
@@ -59,6 +60,7 @@ class ComparableRun:
     seed: int
     log_choices: float = 0.0
     averaging: Averaging | None = None
+    decision: Decision | None = None
 
     @property
     def task_key(self) -> tuple[str, tuple[str, ...], bool]:
@@ -109,6 +111,7 @@ def comparable_run(held_out: HeldOutPredictions, log_choices: float = 0.0) -> Co
         seed=held_out.manifest.seed,
         log_choices=log_choices,
         averaging=held_out.averaging,
+        decision=held_out.predictions.decision,
     )
 
 
@@ -321,7 +324,8 @@ def _losses_of_predictions(run: ComparableRun, measure: Measure) -> Floats:
         codes_of = {label: k for k, label in enumerate(run.labels or ())}
         codes = np.array([codes_of[label] for label in run.truth.tolist()], np.int64)
         if measure == "error rate":
-            return np.asarray(run.values.argmax(axis=1) != codes, np.float64)
+            classes = decide(run.values, run.labels or (), run.decision)
+            return np.asarray(classes != codes, np.float64)
         return log_loss_per_row(codes, run.values)
     with np.errstate(all="ignore"):
         truth, values = np.asarray(run.truth, np.float64), run.values

@@ -17,6 +17,7 @@ import polars as pl
 
 from nncli.data.encoders.target import Target
 from nncli.data.io.prefetch import prefetch_map
+from nncli.decision import Decision, decide
 from nncli.ensemble import Ensemble
 from nncli.errors import UsageError
 from nncli.inspection.embedded_network import EmbeddedNetwork
@@ -92,14 +93,18 @@ def attribute(
         rows: the rows to explain.
         background: rows encoded for the same model, whose weighted mean is the average row, such as the training rows.
         output: the class or the target to explain, or the index of that of each row (rows,); by default the second of
-            two classes, each row's most probable class of more, and the first target.
+            two classes, each row's predicted class of more, and the first target.
         on_progress: called with the progress.
 
     Raises:
         UsageError: there is no such class or target.
     """
     target, predictions = rows.model.spec.target, replace(rows, oof_mask=None).predict()
-    chosen = output if isinstance(output, np.ndarray) else select_output(target, predictions, output)
+    chosen = (
+        output
+        if isinstance(output, np.ndarray)
+        else select_output(target, predictions, output, rows.model.spec.decision)
+    )
     spread = 1.0
     if target.task == "regression":
         spread = float(np.std(background.predict()[:, chosen[0]])) if len(chosen) else 1.0
@@ -127,8 +132,8 @@ def attribute(
     return Attributions(tuple(names), tuple(labels[k] for k in chosen), values, base, ends, error, tolerance)
 
 
-def select_output(target: Target, predictions: Floats, output: str | None) -> Rows:
-    """Index of the output to explain, for each row (rows,); see `attribute`."""
+def select_output(target: Target, predictions: Floats, output: str | None, decision: Decision | None = None) -> Rows:
+    """Index of the output to explain, for each row (rows,); see `attribute`. A `decision` makes classes."""
     labels = target.labels if target.task == "classification" else target.names
     if output is not None:
         if output not in labels:
@@ -139,7 +144,7 @@ def select_output(target: Target, predictions: Floats, output: str | None) -> Ro
             )
         return np.full(len(predictions), labels.index(output))
     if target.task == "classification" and len(labels) > 2:
-        return np.asarray(predictions.argmax(axis=1), np.int64)
+        return decide(predictions, labels, decision)
     return np.full(len(predictions), 1 if target.task == "classification" else 0)
 
 

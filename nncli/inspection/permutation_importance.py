@@ -111,7 +111,8 @@ class Scorer:
     def score(self, values: Floats, weights: Weights | None = None) -> float:
         """The weighted metric; NaN where it is undefined."""
         with np.errstate(all="ignore"):
-            return single_metric(self.model.spec.target, self.metric)(self.y, values, weights)
+            spec = self.model.spec
+            return single_metric(spec.target, self.metric, spec.decision)(self.y, values, weights)
 
 
 @np.errstate(all="ignore")  # infinities are kept in the result

@@ -103,21 +103,39 @@ class ClassificationScores(ScoreValues):
 
 
 def classification_scores(
-    y: Codes, P: Array, labels: tuple[str, ...], sample_weight: Array | None = None
+    y: Codes,
+    P: Array,
+    labels: tuple[str, ...],
+    sample_weight: Array | None = None,
+    classes: Codes | None = None,
 ) -> ClassificationScores:
-    """Every score of the probabilities `P`; `labels` are the classes in the order of its columns."""
-    K, predicted, matrix = P.shape[1], P.argmax(axis=1), None
+    """Every score of the probabilities `P`; `labels` are the classes in the order of its columns.
+
+    `classes` (rows,) are the predicted classes; None: the most probable ones.
+    """
+    K, predicted, matrix = P.shape[1], P.argmax(axis=1) if classes is None else classes, None
+    of_classes = P if classes is None else one_hot(classes, K)
     counts = ClassCounts.of(y, predicted, K, sample_weight)
     if K <= MAX_MATRIX_CLASSES:
         matrix = tuple(tuple(row) for row in matrix_of(y, predicted, K, sample_weight).tolist())
     return ClassificationScores(
-        values=tuple((m.name, m.function(y, P, sample_weight)) for m in shown_metrics(counts.support)),
+        values=tuple(
+            (m.name, m.function(y, of_classes if m.of_classes else P, sample_weight))
+            for m in shown_metrics(counts.support)
+        ),
         rows=len(y),
         labels=labels,
         confusion_matrix=matrix,
         confusions=most_frequent_confusions(y, predicted, K, sample_weight),
         per_class=class_scores(counts, labels),
     )
+
+
+def one_hot(classes: Codes, K: int) -> NDArray[np.float64]:
+    """(rows, K): 1 for the class of each row (rows,), for metrics of predicted classes."""
+    scores = np.zeros((len(classes), K))
+    scores[np.arange(len(classes)), classes] = 1.0
+    return scores
 
 
 def classification_metrics(classes: int) -> tuple[Metric[ClassificationResamples], ...]:
@@ -220,7 +238,8 @@ POSITIVE_CLASS_METRICS: tuple[Metric[ClassificationResamples], ...] = (
         f1,
         "harmonic mean of precision and recall; of the positive class of two, see positive_class",
         higher_is_better=True,
-        bootstrap=lambda r: bootstrap_f1(r.y, r.P, r.W),
+        of_classes=True,
+        bootstrap=bootstrap_f1,
     ),
     Metric(
         "precision",
@@ -228,7 +247,8 @@ POSITIVE_CLASS_METRICS: tuple[Metric[ClassificationResamples], ...] = (
         precision,
         "share of the rows predicted as positive that are positive; of two classes",
         higher_is_better=True,
-        bootstrap=lambda r: bootstrap_precision(r.y, r.P, r.W),
+        of_classes=True,
+        bootstrap=bootstrap_precision,
     ),
     Metric(
         "recall",
@@ -236,7 +256,8 @@ POSITIVE_CLASS_METRICS: tuple[Metric[ClassificationResamples], ...] = (
         recall,
         "share of the positive rows that are predicted as positive; of two classes",
         higher_is_better=True,
-        bootstrap=lambda r: bootstrap_recall(r.y, r.P, r.W),
+        of_classes=True,
+        bootstrap=bootstrap_recall,
     ),
     Metric(
         "average_precision",
@@ -256,6 +277,7 @@ CLASSIFICATION_METRICS: tuple[Metric[ClassificationResamples], ...] = (
         accuracy,
         "share of rows whose predicted class is the true one; higher is better",
         higher_is_better=True,
+        of_classes=True,
         bootstrap=lambda r: r.hits.sum(axis=1) / r.total,
     ),
     Metric(
@@ -264,6 +286,7 @@ CLASSIFICATION_METRICS: tuple[Metric[ClassificationResamples], ...] = (
         balanced_accuracy,
         "mean recall over classes; higher is better",
         higher_is_better=True,
+        of_classes=True,
         bootstrap=bootstrap_balanced_accuracy,
     ),
     Metric(
@@ -272,6 +295,7 @@ CLASSIFICATION_METRICS: tuple[Metric[ClassificationResamples], ...] = (
         macro_f1,
         "mean F1 score over classes; higher is better",
         higher_is_better=True,
+        of_classes=True,
         bootstrap=bootstrap_macro_f1,
     ),
     Metric(

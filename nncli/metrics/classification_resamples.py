@@ -25,11 +25,15 @@ def log_loss_per_row(y: Codes, P: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class ClassificationResamples:
-    """Predictions with the weights W (resamples, rows) of each resample, and the sums that several metrics need."""
+    """Predictions with the weights W (resamples, rows) of each resample, and the sums that several metrics need.
+
+    `classes` (rows,) are the predicted classes; None: the most probable ones.
+    """
 
     y: Codes
     P: Array
     W: Samples
+    classes: Codes | None = None
 
     @cached_property
     def exact(self) -> NDArray[np.float64]:
@@ -37,7 +41,7 @@ class ClassificationResamples:
 
     @cached_property
     def predicted_class(self) -> NDArray[np.int64]:
-        return np.asarray(self.P.argmax(axis=1))
+        return np.asarray(self.P.argmax(axis=1) if self.classes is None else self.classes)
 
     @cached_property
     def hit(self) -> NDArray[np.bool_]:
@@ -85,6 +89,6 @@ def bootstrap_brier(r: ClassificationResamples) -> Samples:
 
 
 def bootstrap_calibration_error(r: ClassificationResamples) -> Samples:
-    confidence = r.exact.max(axis=1)
+    confidence, hit = r.exact.max(axis=1), r.P.argmax(axis=1) == r.y
     bin_index = np.searchsorted(np.arange(1, BINS) / BINS, confidence, side="left")
-    return np.asarray(np.abs(group_sums(r.W * (r.hit - confidence), bin_index, BINS)).sum(axis=1) / r.total)
+    return np.asarray(np.abs(group_sums(r.W * (hit - confidence), bin_index, BINS)).sum(axis=1) / r.total)

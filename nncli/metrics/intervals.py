@@ -15,7 +15,7 @@ benchmarks/honesty.py.
 from __future__ import annotations
 
 from math import exp, log, sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,23 +48,59 @@ def score_interval(
 
     None for fewer than five rows or groups, and if the score is undefined in more than half of the resamples.
     """
-    n = resampling.groups
-    defined = samples[np.isfinite(samples)]
-    if n < MIN_ROWS or 2 * len(defined) < len(samples):
-        return None
-    n_of_all = n * resampling.n / len(resampling.rows)
-    quantile = student_t(n - 1) * sqrt(1.0 + EXTRA_ROWS / n_of_all) * sqrt(len(resampling.rows) / resampling.n)
     if metric.is_rate:
-        if rarest_class is not None and metric.name in BY_CLASS:
-            # the variance of a mean of two recalls is at least a quarter of that of one
-            return wilson_interval(value, float(np.std(defined)), min(n, rarest_class), quantile, 4.0 * rarest_class)
-        return wilson_interval(value, float(np.std(defined)), n, quantile)
+        return rate_interval(value, samples, resampling, rarest_class if metric.name in BY_CLASS else None)
+    spread = _Spread.of(samples, resampling)
+    if spread is None:
+        return None
+    defined, quantile = spread.samples, spread.quantile
     if metric.name == "r2":
         loss = _log_interval(1.0 - value, 1.0 - defined, quantile)
         return loss and ConfidenceInterval(1.0 - loss.high, 1.0 - loss.low)
     loss = _log_interval(value, defined, quantile)
     bound = UPPER_BOUNDS.get(metric.name)
     return loss and ConfidenceInterval(loss.low, loss.high if bound is None else max(min(loss.high, bound), value))
+
+
+def rate_interval(
+    value: float,
+    samples: NDArray[np.float64],
+    resampling: BootstrapResampler,
+    rarest_class: int | None = None,
+) -> ConfidenceInterval | None:
+    """The interval of a share of rows; with `rarest_class` as for `score_interval`, of a rate of classes."""
+    spread = _Spread.of(samples, resampling)
+    if spread is None:
+        return None
+    standard_error, n = float(np.std(spread.samples)), resampling.groups
+    if rarest_class is not None:
+        # the variance of a mean of two recalls is at least a quarter of that of one
+        return wilson_interval(value, standard_error, min(n, rarest_class), spread.quantile, 4.0 * rarest_class)
+    return wilson_interval(value, standard_error, n, spread.quantile)
+
+
+def loss_interval(
+    value: float, samples: NDArray[np.float64], resampling: BootstrapResampler
+) -> ConfidenceInterval | None:
+    """The interval of a mean loss or cost, which is not negative; None as for `score_interval`."""
+    spread = _Spread.of(samples, resampling)
+    return None if spread is None else _log_interval(value, spread.samples, spread.quantile)
+
+
+class _Spread(NamedTuple):
+    """The defined samples, and the quantile of Student's t that their standard deviation is multiplied by."""
+
+    samples: NDArray[np.float64]
+    quantile: float
+
+    @classmethod
+    def of(cls, samples: NDArray[np.float64], resampling: BootstrapResampler) -> _Spread | None:
+        """None for too few rows or groups, or too few defined samples."""
+        n, share = resampling.groups, len(resampling.rows) / resampling.n
+        defined = samples[np.isfinite(samples)]
+        if n < MIN_ROWS or 2 * len(defined) < len(samples):
+            return None
+        return cls(defined, student_t(n - 1) * sqrt(1.0 + EXTRA_ROWS * share / n) * sqrt(share))
 
 
 def difference_interval(

@@ -24,6 +24,8 @@ class Metric(Generic[R]):
 
     `is_selectable`: `metric:` in the configuration may name it. `has_baseline`: a comparison with the baseline, and a
     bootstrap interval, mean something.
+    `of_classes`: the metric is of the predicted classes alone; its predictions are scores (rows, classes) of which the
+    largest is that of the predicted class.
     `bootstrap` computes the metric for many resamples at once, from the sums that metrics share; without one the
     function is called for each resample.
     """
@@ -35,6 +37,7 @@ class Metric(Generic[R]):
     higher_is_better: bool = False
     is_selectable: bool = True
     has_baseline: bool = True
+    of_classes: bool = False
     bootstrap: Callable[[R], Samples] | None = None
 
     @property

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.metrics.bootstrap import Samples, group_sums
+from nncli.metrics.classification_resamples import ClassificationResamples
 from nncli.metrics.roc import MAX_BOOTSTRAP_CELLS
 from nncli.nn.arrays import Array, Codes
 
@@ -44,22 +45,22 @@ def average_precision(y: Codes, P: Array, sample_weight: Array | None = None) ->
     return None if np.isnan(value) else value
 
 
-def bootstrap_precision(y: Codes, P: Array, W: Samples) -> Samples:
-    """`precision` for each row of weights in W (resamples, rows)."""
-    hits, predicted, _ = _weighted_counts(y, P, W)
-    return _ratios(hits, predicted, P)
+def bootstrap_precision(r: ClassificationResamples) -> Samples:
+    """`precision` of each resample."""
+    hits, predicted, _ = _weighted_counts(r)
+    return _ratios(hits, predicted, r.P)
 
 
-def bootstrap_recall(y: Codes, P: Array, W: Samples) -> Samples:
-    """`recall` for each row of weights in W (resamples, rows)."""
-    hits, _, positive = _weighted_counts(y, P, W)
-    return _ratios(hits, positive, P)
+def bootstrap_recall(r: ClassificationResamples) -> Samples:
+    """`recall` of each resample."""
+    hits, _, positive = _weighted_counts(r)
+    return _ratios(hits, positive, r.P)
 
 
-def bootstrap_f1(y: Codes, P: Array, W: Samples) -> Samples:
-    """`f1` for each row of weights in W (resamples, rows)."""
-    hits, predicted, positive = _weighted_counts(y, P, W)
-    return _ratios(2 * hits, predicted + positive, P)
+def bootstrap_f1(r: ClassificationResamples) -> Samples:
+    """`f1` of each resample."""
+    hits, predicted, positive = _weighted_counts(r)
+    return _ratios(2 * hits, predicted + positive, r.P)
 
 
 def bootstrap_average_precision(y: Codes, P: NDArray[np.float64], W: Samples) -> Samples:
@@ -86,9 +87,9 @@ def _counts(y: Codes, P: Array, sample_weight: Array | None) -> tuple[float, flo
     return float(w @ (predicted & positive)), float(w @ predicted), float(w @ positive)
 
 
-def _weighted_counts(y: Codes, P: Array, W: Samples) -> tuple[Samples, Samples, Samples]:
-    predicted, positive = P.argmax(axis=1) == 1, y == 1
-    return W @ (predicted & positive), W @ predicted, W @ positive
+def _weighted_counts(r: ClassificationResamples) -> tuple[Samples, Samples, Samples]:
+    predicted, positive = r.predicted_class == 1, r.y == 1
+    return r.W @ (predicted & positive), r.W @ predicted, r.W @ positive
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -15,6 +15,7 @@ from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_chunks
 from nncli.data.sources.table_source import TableLocation, as_source
 from nncli.data.table import Table
+from nncli.decision import decision_note
 from nncli.ensemble import AnyModel, Ensemble
 from nncli.prediction.frame import PredictedFrame, predict_frame
 from nncli.prediction.options import check_on_error
@@ -112,6 +113,8 @@ def predict_tables(
     check_on_error(on_error)
     on_note, on_invalid = on_note or (lambda _: None), on_invalid or (lambda _: None)
     summary, n_chunks = PredictionSummary(), 0
+    if model.spec.decision is not None:
+        on_note(decision_note(model.spec.decision))
 
     def work(table: Table) -> PredictedFrame:
         return predict_frame(model, table, proba=proba, keep=keep, on_error=on_error, conformal=conformal)

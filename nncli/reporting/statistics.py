@@ -26,7 +26,7 @@ def row_errors(held_out: HeldOutPredictions) -> tuple[Floats, str]:
     targets, the mean of their absolute errors in standard deviations of the actual values."""
     y, values = held_out.y, held_out.predictions.values
     if held_out.predictions.target.task == "classification":
-        return (values.argmax(axis=1) != y).astype(np.float64), "error rate"
+        return (held_out.predictions.classes != y).astype(np.float64), "error rate"
     with np.errstate(all="ignore"):
         error = np.abs(y - values)
         if error.shape[1] == 1:

@@ -182,6 +182,8 @@ def read_ensemble_spec(folder: Path, manifest: Manifest) -> EnsembleSpec:
         spec = EnsembleSpec.model_validate_json(text)
     except (ValidationError, ValueError) as error:
         raise damaged(folder, MODEL, "the file is damaged: it does not describe an ensemble") from error
+    if not _decision_fits(spec):
+        raise damaged(folder, MODEL, "the file is damaged: its decision is about other classes")
     if spec.members != manifest.members:
         raise damaged(folder, MODEL, f"does not belong to {MANIFEST}, which states another number of members")
     return spec
@@ -247,6 +249,7 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
         and (classes or spec.temperature == 1.0)
         and network.n_outputs == loss.outputs(len(target.labels if target.task == "classification" else target.names))
         and (target.task == "classification" or _is_whole(target))
+        and _decision_fits(spec)
     )
     try:
         network.layout  # noqa: B018 - asked for its ValueError
@@ -254,6 +257,12 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
         fits = False
     if not fits:
         raise damaged(folder, MODEL, "the file is damaged: its parts do not fit each other")
+
+
+def _decision_fits(spec: ModelSpec | EnsembleSpec) -> bool:
+    """Whether there is no decision, or one about the classes of the target."""
+    decision, target = spec.decision, spec.target
+    return decision is None or (target.task == "classification" and decision.fits(target.labels))
 
 
 def _is_whole(target: RegressionTarget) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 import safetensors.numpy
 
 from nncli.drift.reference import Reference
-from nncli.ensemble import Ensemble, EnsembleSpec
+from nncli.ensemble import Ensemble, EnsembleSpec, spec_json
 from nncli.errors import DataError, Location, NncliError, RunError, RunLockedError
 from nncli.model import Model, ModelSpec
 from nncli.nn.parameters import Parameters
@@ -268,7 +268,7 @@ class Run:
 
     def save_spec(self, spec: ModelSpec | EnsembleSpec) -> None:
         """Write model.json."""
-        self._write(MODEL, spec.model_dump_json(indent=1) + "\n")
+        self._write(MODEL, spec_json(spec) + "\n")
 
     def save_weights(self, parameters: Parameters) -> None:
         """Write model.safetensors."""

@@ -103,8 +103,8 @@ def resume_network(
         check_tables_unchanged(config, manifest)
         prepared = prepare(config, scratch, with_checks=with_checks, snapshots=snapshots)
         saved_spec = read_spec(run.path, manifest).model_copy(
-            update={"temperature": 1.0}
-        )  # the temperature is fitted again at the end
+            update={"temperature": 1.0, "decision": None}
+        )  # the temperature is fitted again at the end, and a decision is for the probabilities of the old weights
         if prepared.spec != saved_spec:
             raise RunError(
                 f"{MODEL} does not match this configuration and table",
@@ -119,8 +119,7 @@ def resume_network(
             update = {"status": "running", "command": command_line(command) or manifest.command, "machine": machine}
             manifest = manifest.model_copy(update=update)
             run.save_manifest(manifest)
-            if config.calibration != "none":  # the old temperature does not fit the weights to come
-                run.save_spec(saved_spec)
+            run.save_spec(saved_spec)  # the old temperature and decision do not fit the weights to come
             run.save_config(config)
             run.save_training_rows(prepared.recorded_rows)
             yield from TrainingSession(prepared, run, state, reports, manifest, stop).run()

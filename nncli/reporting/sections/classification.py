@@ -151,7 +151,7 @@ def _calibration(held_out: HeldOutPredictions, labels: list[str]) -> Figure:
     if len(labels) == 2:
         p, observed, subject = P[:, 1], y == 1, f"of {labels[1]}"
     else:
-        p, observed, subject = P.max(axis=1), P.argmax(axis=1) == y, "of the predicted class"
+        p, observed, subject = P.max(axis=1), P.argmax(axis=1) == y, "of the most probable class"
     bins = calibration_bins(p, np.asarray(observed, np.bool_), held_out.weights)
     error = format_number(calibration_error(y, P, held_out.weights))
     text = (

@@ -122,7 +122,7 @@ def _outcome(held_out: HeldOutPredictions, i: int, error: float) -> tuple[str, s
     """The actual value, the predicted one, and the error of the row at position `i`."""
     target, y, p = held_out.predictions.target, held_out.y[i], held_out.predictions.values[i]
     if target.task == "classification":
-        actual, predicted = int(y), int(p.argmax())
+        actual, predicted = int(y), int(held_out.predictions.classes[i])
         return display(target.labels[actual]), display(target.labels[predicted]), format_percent(float(p[actual]))
     actual_values, predicted_values = (
         ", ".join(format_number(float(value)) for value in values[:MAX_TARGETS]) for values in (y, p)

@@ -138,6 +138,8 @@ def overview_facts(summary: RunSummary) -> tuple[tuple[str, str], ...]:
     pairs.append(("table", f"{display(manifest.data.title, 200)}, {manifest.data.rows:,} rows"))
     if held_out is not None:
         pairs.append(("scored on", _rows(held_out)))
+        if held_out.predictions.decision is not None:
+            pairs.append(("decision", held_out.predictions.decision.text))
         pairs.append(("network", _layers(held_out)))
     pairs.append(("trained", _when(manifest)))
     return tuple(pairs)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.linear_model import LinearBenchmark
 from nncli.metrics.bootstrap import MAX_ROWS, RESAMPLES, ConfidenceInterval
-from nncli.metrics.classification import accuracy
 from nncli.metrics.registry import METRICS, has_baseline
 from nncli.reporting.page import Details, Facts, Notice, Paragraph, Part, Section, Table, display
 from nncli.reporting.sections.overview import scored_rows
@@ -41,13 +40,16 @@ def held_out_scores(
         parts.append(Notice("warning", f"{count}: scores are very uncertain, and their intervals are too narrow."))
     if (
         held_out.predictions.target.task == "classification"
-        and accuracy(held_out.y, held_out.predictions.values) == 1.0
+        and (held_out.predictions.classes == held_out.y).all()
         and n > 1
     ):
         bound = format_percent(max_error_rate(n))
         parts.append(Notice("note", f"No row is misclassified. With {n:,} rows the error rate may still be {bound}."))
     if held_out.averaging is not None:
         parts.append(Paragraph(AVERAGING))
+    if held_out.predictions.decision is not None:
+        text = f"Predicted classes follow the saved decision: {held_out.predictions.decision.text}."
+        parts.append(Paragraph(f"{text} Those of the baseline are the most frequent class."))
     rows = tuple(_row(score, linear) for score in scores.scores)
     columns: tuple[str, ...] = ("metric", "model", "95 % CI", "baseline", "improvement (95 % CI)")
     if linear is not None:
@@ -57,6 +59,8 @@ def held_out_scores(
     parts.append(_meanings(scores))
     if held_out.split == "validation" and metrics is not None and metrics.training is not None:
         note = "Training scores that are much better than those above are a sign of overfitting."
+        if held_out.predictions.decision is not None:
+            note += " They are those of the most probable class, not of the saved decision."
         parts.append(Details("Scores on the training rows", (_recorded("training rows", metrics.training, note),)))
     return Section(NAME, TITLE, tuple(parts), wide=True)
 

@@ -1,0 +1,309 @@
+"""`nncli threshold`: choose how the probabilities of a classification run become classes, and save it in the run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nncli.data.encoders.target import ClassificationTarget
+from nncli.data.sources.table_source import TableLocation
+from nncli.decision import (
+    CostMatrix,
+    Decision,
+    Given,
+    Goal,
+    HighestF1,
+    LeastPrecision,
+    LeastRecall,
+    LowestCost,
+    MostRate,
+    Threshold,
+)
+from nncli.errors import DataError, Location, RunError, UsageError
+from nncli.evaluation.cost_table import read_costs
+from nncli.evaluation.threshold_choice import CurvePoint, Figure, TwoClassRows, expected_costs
+from nncli.runs.held_out_rows import HeldOutRows
+from nncli.runs.manifest import Manifest
+from nncli.runs.run import Run
+from nncli.runs.saved_decision import read_decision, save_decision
+from nncli.text import closest_match, format_number, format_percent, join_quoted, json_safe, quote
+from nncli.utils.logs import log_duration
+
+
+@dataclass(frozen=True)
+class ClassDecisions:
+    """The held-out rows of one class: how many there are, and how many are predicted as it, without and with costs."""
+
+    label: str
+    rows: float
+    most_probable: float
+    predicted: float
+
+
+@dataclass(frozen=True)
+class ThresholdAnalysis:
+    """What thresholds achieve on the held-out rows of a run.
+
+    `decision` is the one that was chosen, None if none was asked for, and `achieved` are its figures on new rows.
+    `most_probable` are those of the most probable class. Of two classes `curve` has thresholds of the `positive` one,
+    from the lowest up, with `chosen` for the decision; with a cost matrix `classes` counts predictions. `saved` is the
+    decision of the run now. The `rows` are a sample of `total` rows where there are too many.
+    """
+
+    run: Path
+    labels: tuple[str, ...]
+    rows: int
+    total: int
+    held_out_kind: str
+    weighted: bool
+    groups: int | None
+    most_probable: tuple[Figure, ...]
+    positive: str | None = None
+    decision: Decision | None = None
+    achieved: tuple[Figure, ...] = ()
+    chosen: CurvePoint | None = None
+    curve: tuple[CurvePoint, ...] = ()
+    classes: tuple[ClassDecisions, ...] = ()
+    saved: Decision | None = None
+
+    def json(self) -> dict[str, Any]:
+        """The analysis as a JSON object."""
+        document = {
+            **asdict(replace(self, decision=None, saved=None)),
+            "run": str(self.run),
+            "decision": None if self.decision is None else self.decision.model_dump(mode="json"),
+            "saved": None if self.saved is None else self.saved.model_dump(mode="json"),
+        }
+        return {key: json_safe(value) for key, value in document.items()}
+
+
+def threshold(
+    run: str | Path,
+    *,
+    cost: tuple[float, float] | None = None,
+    costs: TableLocation | None = None,
+    recall: float | None = None,
+    precision: float | None = None,
+    f1: bool = False,
+    rate: float | None = None,
+    at: float | None = None,
+    positive: str | None = None,
+    save: bool = False,
+) -> ThresholdAnalysis:
+    """Choose a decision threshold on the held-out rows of a run, and say what it achieves on new rows.
+
+    At most one goal is given; without one nothing is chosen. The figures are corrected for the choice by the same rows,
+    see nncli/evaluation/threshold_choice.py.
+
+    Args:
+        run: a run directory of a classification.
+        cost: the costs of a false positive and of a false negative, whose mean is minimized.
+        costs: a table of costs, for any number of classes; see nncli/evaluation/cost_table.py.
+        recall: the least recall; the highest such threshold is chosen.
+        precision: the least precision; the lowest such threshold is chosen.
+        f1: whether to maximize F1.
+        rate: the largest share of rows that may be predicted as positive.
+        at: a threshold that is given.
+        positive: the positive class; default: the second of two.
+        save: whether to save the decision in the run, so that predictions and scores follow it.
+
+    Raises:
+        UsageError: the options do not fit each other or the target, or no threshold reaches the goal.
+        RunError: the run directory is damaged or keeps no held-out rows, or cannot be changed.
+        DataError: the table of costs cannot be used, or the held-out rows have one class only.
+    """
+    opened, goal = Run.open(Path(run)), _goal(cost, recall, precision, rate, at, f1=f1)
+    if goal is not None and costs is not None:
+        raise UsageError("a threshold has one goal, and several are given", hint="Use one of the options.")
+    if save and goal is None and costs is None:
+        raise UsageError("there is nothing to save", hint="Say what to choose by, for example --f1 or --recall 0.9.")
+    with log_duration(f"reading the held-out rows of {run}"):
+        manifest, rows = opened.load_manifest(), opened.load_held_out()
+        rows = _require_rows(opened, manifest, rows)
+    target = rows.predictions.target
+    if target.task == "regression":
+        raise UsageError("the run predicts numbers, which need no threshold", location=Location(source=str(run)))
+    if costs is None:
+        found = _two_classes(opened.path, manifest, rows, target, positive, goal)
+    else:
+        if positive is not None:
+            raise UsageError("--positive is for a threshold, and costs are of every class", hint="Leave one out.")
+        found = _cost_matrix(opened.path, manifest, rows, read_costs(costs, target.labels))
+    if save:
+        save_decision(opened, found.decision)
+    return replace(found, saved=read_decision(opened))
+
+
+def clear_threshold(run: str | Path) -> Decision | None:
+    """Remove the saved decision of a run, whose most probable class is predicted again; return what was removed.
+
+    Raises:
+        RunError: the run directory is damaged, or cannot be changed.
+    """
+    opened = Run.open(Path(run))
+    decision = read_decision(opened)
+    if decision is not None:
+        save_decision(opened, None)
+    return decision
+
+
+def _goal(
+    cost: tuple[float, float] | None,
+    recall: float | None,
+    precision: float | None,
+    rate: float | None,
+    at: float | None,
+    *,
+    f1: bool,
+) -> Goal | None:
+    """The goal of the options, checked; None without one."""
+    for name, value in (("recall", recall), ("precision", precision), ("rate", rate)):
+        if value is not None and not 0.0 < value <= 1.0:
+            raise UsageError(f"--{name} is {value:g}", hint="It is a share above 0 and up to 1, for example 0.9.")
+    if at is not None and not 0.0 <= at <= 1.0:
+        raise UsageError(f"--at is {at:g}", hint="A threshold is a probability from 0 to 1.")
+    if cost is not None and not all(0.0 < one < float("inf") for one in cost):
+        raise UsageError(
+            "both costs must be above 0", hint="With a cost of 0 one class is always best, whatever the model says."
+        )
+    goals: list[Goal | None] = [
+        None if cost is None else LowestCost(false_positive=float(cost[0]), false_negative=float(cost[1])),
+        None if recall is None else LeastRecall(value=float(recall)),
+        None if precision is None else LeastPrecision(value=float(precision)),
+        None if rate is None else MostRate(value=float(rate)),
+        None if at is None else Given(threshold=float(at)),
+        HighestF1() if f1 else None,
+    ]
+    given = [goal for goal in goals if goal is not None]
+    if len(given) > 1:
+        raise UsageError("a threshold has one goal, and several are given", hint="Use one of the options.")
+    return given[0] if given else None
+
+
+def _require_rows(run: Run, manifest: Manifest, rows: HeldOutRows | None) -> HeldOutRows:
+    """The held-out rows of a run; a RunError says what to do where there are none."""
+    if rows is not None and len(rows):
+        return rows
+    if run.load_model().spec.target.task == "regression":
+        raise UsageError("the run predicts numbers, which need no threshold", location=Location(source=str(run.path)))
+    is_old = manifest.validation_rows > 0
+    raise RunError(
+        "the run keeps no held-out rows, on which a threshold could be chosen"
+        + (": it is of an older version" if is_old else ""),
+        location=Location(source=str(run.path)),
+        hint=f"Train it again: nncli train {run.path / 'config.yaml'}"
+        if is_old
+        else "Train again with validation: 0.2, or with members.",
+    )
+
+
+def _two_classes(
+    path: Path,
+    manifest: Manifest,
+    rows: HeldOutRows,
+    target: ClassificationTarget,
+    positive: str | None,
+    goal: Goal | None,
+) -> ThresholdAnalysis:
+    """The analysis of a threshold of two classes."""
+    scored = two_class_rows(rows, target, positive, manifest.seed)
+    costs = None if goal is None else goal.costs
+    label = target.labels[1] if positive is None else positive
+    found = ThresholdAnalysis(
+        **_about(path, manifest, rows, target.labels),
+        most_probable=scored.of_most_probable(costs),
+        positive=label,
+        curve=scored.curve(costs),
+    )
+    if goal is None:
+        return found
+    value, counts = scored.choose(goal)
+    point = scored.point(value, costs)
+    if not goal.is_reached(counts):
+        raise _unreachable(goal, point)
+    decision = Threshold(positive=label, threshold=value, goal=goal)
+    return replace(found, decision=decision, achieved=scored.achieved(goal, value), chosen=point)
+
+
+def two_class_rows(rows: HeldOutRows, target: ClassificationTarget, positive: str | None, seed: int) -> TwoClassRows:
+    """The held-out rows with the probabilities of the positive class, by default the second.
+
+    Raises:
+        UsageError: there are more than two classes, or no such class.
+        DataError: all rows are of one class.
+    """
+    labels = target.labels
+    if len(labels) != 2:
+        raise UsageError(
+            f"a threshold needs two classes, and {quote(target.name)} has {len(labels):,}",
+            hint="Write the cost of each prediction to a table, and use --costs COSTS.csv. Its header is "
+            f"{','.join(['actual', *labels[:20]])}, with a row for each actual class.",
+        )
+    if positive is not None and positive not in labels:
+        close = closest_match(positive, labels)
+        raise UsageError(
+            f"the target has no class {quote(positive)}",
+            hint=f"Did you mean {quote(close)}?" if close else f"The classes are {join_quoted(labels)}.",
+        )
+    j = 1 if positive is None else labels.index(positive)
+    w = np.ones(len(rows)) if rows.weights is None else rows.weights
+    is_positive = rows.y == j
+    if not (w[is_positive].any() and w[~is_positive].any()):
+        missing = labels[j if not w[is_positive].any() else 1 - j]
+        raise DataError(
+            f"no held-out row is of class {quote(missing)}, so no threshold can be chosen",
+            hint="Train on more rows of the class, or hold out more: validation: 0.3, say.",
+        )
+    P = rows.predictions.values
+    return TwoClassRows(P[:, j], is_positive, P.argmax(axis=1) == j, rows.weights, rows.groups, seed)
+
+
+def _unreachable(goal: Goal, nearest: CurvePoint) -> UsageError:
+    """The error that no threshold reaches a goal, with the nearest one."""
+    if isinstance(goal, MostRate):
+        fact = f"the rows of the highest probability are {format_percent(nearest.rate)} of all"
+    else:
+        fact = f"the highest precision is {format_number(nearest.precision)}, with a recall of " + (
+            format_number(nearest.recall)
+        )
+    return UsageError(
+        f"no threshold reaches a {goal.text}"
+        if isinstance(goal, LeastPrecision)
+        else f"no threshold is for {goal.text}",
+        hint=f"The nearest threshold is {nearest.threshold!r}: {fact}. To use it: --at {nearest.threshold!r}",
+    )
+
+
+def _cost_matrix(path: Path, manifest: Manifest, rows: HeldOutRows, decision: CostMatrix) -> ThresholdAnalysis:
+    """The analysis of a decision by expected costs; nothing is chosen by the rows."""
+    labels, P = decision.labels, rows.predictions.values
+    w = np.ones(len(rows)) if rows.weights is None else rows.weights
+    before, after = P.argmax(axis=1), decision.classes(P, labels)
+    counts = [np.bincount(codes, w, len(labels)).tolist() for codes in (rows.y, before, after)]
+    costs = [
+        expected_costs(decision, rows.y, codes, rows.weights, rows.groups, manifest.seed) for codes in (before, after)
+    ]
+    return ThresholdAnalysis(
+        **_about(path, manifest, rows, labels),
+        most_probable=(costs[0],),
+        decision=decision,
+        achieved=(costs[1],),
+        classes=tuple(ClassDecisions(label, *one) for label, *one in zip(labels, *counts, strict=True)),
+    )
+
+
+def _about(path: Path, manifest: Manifest, rows: HeldOutRows, labels: Sequence[str]) -> dict[str, Any]:
+    """What is analyzed."""
+    return {
+        "run": path,
+        "labels": tuple(labels),
+        "rows": len(rows),
+        "total": rows.total,
+        "held_out_kind": manifest.held_out_kind,
+        "weighted": rows.weights is not None,
+        "groups": None if rows.groups is None else len(np.unique(rows.groups)),
+    }

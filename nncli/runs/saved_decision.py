@@ -1,0 +1,62 @@
+"""The decision of a trained run: reading it, and replacing it in model.json."""
+
+from __future__ import annotations
+
+import hashlib
+
+from nncli.decision import Decision
+from nncli.ensemble import EnsembleSpec, spec_json
+from nncli.errors import Location, RunError
+from nncli.model import ModelSpec
+from nncli.runs.loader import read_ensemble_spec, read_spec
+from nncli.runs.manifest import MANIFEST, MEMBERS, MODEL, Manifest
+from nncli.runs.run import Run
+from nncli.utils.atomic_files import batched_fsync, write_bytes
+
+
+def read_decision(run: Run) -> Decision | None:
+    """The decision of a run; None if it has none, or is not trained yet.
+
+    Raises:
+        RunError: a file is damaged.
+    """
+    manifest = run.load_manifest()
+    return _spec(run, manifest).decision if MODEL in manifest.files else None
+
+
+def save_decision(run: Run, decision: Decision | None) -> None:
+    """Write the decision into model.json, or remove it, and the new checksum into the manifest, under the run's lock.
+
+    Raises:
+        RunError: the run is being trained, was not finished, is damaged, or is a member of an ensemble.
+    """
+    path = run.path.resolve()
+    ensemble = path.parent.parent
+    if path.parent.name == MEMBERS and (ensemble / MANIFEST).exists():
+        raise RunError(
+            "this is a member of an ensemble, which makes classes of the mean of all members",
+            location=Location(source=str(run.path)),
+            hint=f"Name the ensemble: {ensemble}",
+        )
+    with run.locked() as locked:
+        manifest = locked.load_manifest()
+        if manifest.status == "running":
+            raise RunError(
+                "the training of this run has not finished",
+                location=Location(source=str(run.path)),
+                hint=f"To resume: nncli train --resume {run.path}",
+            )
+        locked.load_model()  # a damaged run is not given new checksums
+        spec = _spec(locked, manifest).model_copy(update={"decision": decision})
+        content = (spec_json(spec) + "\n").encode()
+        files = {**manifest.files, MODEL: hashlib.sha256(content).hexdigest()}
+        signed = manifest.model_copy(update={"files": files}).with_checksum()
+        locked.check_in_place()
+        with batched_fsync():
+            write_bytes(run.path / MODEL, content)
+            write_bytes(run.path / MANIFEST, (signed.model_dump_json(indent=1) + "\n").encode())
+
+
+def _spec(run: Run, manifest: Manifest) -> ModelSpec | EnsembleSpec:
+    """The specification of a network or an ensemble."""
+    return read_spec(run.path, manifest) if manifest.members == 1 else read_ensemble_spec(run.path, manifest)

@@ -1,0 +1,312 @@
+"""`nncli.threshold`: a decision that is chosen, saved, followed by everything that predicts classes, and removed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli import clear_threshold, compare, evaluate, load, predict, resume, show, threshold, train
+from nncli.decision import CostMatrix, Threshold
+from nncli.errors import DataError, NncliError, RunError, RunLockedError, UsageError
+from nncli.runs.loader import read_manifest
+from nncli.runs.manifest import MANIFEST, MODEL
+from nncli.runs.run import Run
+from nncli.runs.saved_decision import read_decision, save_decision
+from nncli.scoring import headlines
+from tests.cli.support import DATA
+
+NETWORK = "layers: []\nepochs: 3\nlearning_rate: 0.05\n"
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with t.csv, whose class is uncertain, and weighted.csv."""
+    folder = tmp_path_factory.mktemp("two")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=400)
+    sick = rng.random(400) < 1 / (1 + np.exp(2 - 1.5 * x))
+    frame = pl.DataFrame({"x": x, "w": rng.integers(1, 4, 400), "state": np.where(sick, "sick", "well")})
+    frame.write_csv(folder / "t.csv")
+    return folder
+
+
+def trained(tables: Path, name: str, more: str) -> Path:
+    config = tables / f"{name}.yaml"
+    config.write_text(f"data: {{path: t.csv, target: state, drop: [w]}}\npositive_class: sick\n{NETWORK}{more}")
+    return train(config, output=tables / name).run
+
+
+@pytest.fixture(scope="module")
+def network(tables: Path) -> Path:
+    """A network with validation rows; not to be changed."""
+    return trained(tables, "network", "validation: 0.5\n")
+
+
+@pytest.fixture(scope="module")
+def ensemble(tables: Path) -> Path:
+    """An ensemble of two; not to be changed."""
+    return trained(tables, "ensemble", "members: 2\n")
+
+
+@pytest.fixture(params=["network", "ensemble"])
+def copy(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A copy of each of them."""
+    return Path(shutil.copytree(request.getfixturevalue(request.param), tmp_path / request.param))
+
+
+def code_of(error: pytest.ExceptionInfo[NncliError]) -> int:
+    assert error.value.hint or isinstance(error.value, UsageError)
+    return error.value.exit_code
+
+
+def test_without_a_goal_nothing_is_chosen(network: Path) -> None:
+    found = threshold(network)
+    assert (found.decision, found.chosen, found.achieved, found.saved) == (None, None, (), None)
+    assert found.positive == "sick"
+    assert found.rows == 200
+    assert 8 <= len(found.curve) <= 20
+    assert [one.name for one in found.most_probable] == ["rate", "precision", "recall", "f1", "specificity"]
+
+
+def test_the_chosen_cost_is_the_lowest_of_all_thresholds(ensemble: Path) -> None:
+    found = threshold(ensemble, cost=(1, 4))
+    assert isinstance(found.decision, Threshold)
+    assert found.chosen is not None
+    rows = Run.open(ensemble).load_held_out()
+    assert rows is not None
+    p, sick = rows.predictions.values[:, 1], rows.y == 1
+    every = [float(np.mean((p >= t) & ~sick) + 4 * np.mean((p < t) & sick)) for t in np.append(p, 1.0)]
+    assert found.chosen.cost == pytest.approx(min(every))
+    assert found.achieved[-1].name == "cost"
+    assert found.achieved[-1].value >= found.achieved[-1].apparent - 0.01
+
+
+@pytest.mark.parametrize("positive", ["sick", "well"])
+def test_the_positive_class_may_be_either(network: Path, positive: str) -> None:
+    found = threshold(network, recall=0.9, positive=positive)
+    assert found.chosen is not None
+    assert found.chosen.recall >= 0.9
+    assert isinstance(found.decision, Threshold)
+    assert found.decision.positive == positive
+
+
+def test_a_saved_decision_is_followed_by_all_predictions_and_scores(copy: Path, tables: Path) -> None:
+    table = tables / "t.csv"
+    found = threshold(copy, at=0.1, save=True)
+    assert found.saved == found.decision
+    frame = predict(copy, table, proba=True)
+    expected = pl.Series(np.where(frame["proba_sick"].to_numpy() >= 0.1, "sick", "well"))
+    assert frame["prediction"].equals(expected)
+    assert predict(copy, table)["prediction"].equals(expected)
+    assert pl.concat([predict(copy, pl.read_csv(table)[i : i + 1]) for i in range(20)])["prediction"].equals(
+        expected[:20]
+    )
+    actual = pl.read_csv(table)["state"]
+    evaluation = evaluate(copy, table)
+    scores = dict(headlines(evaluation.scores))
+    assert scores["accuracy"] == pytest.approx(float(np.mean((expected == actual).to_numpy())))
+    assert scores["recall"] == pytest.approx(float(np.mean(expected.to_numpy()[actual.to_numpy() == "sick"] == "sick")))
+    assert evaluation.json()["decision"]["threshold"] == 0.1
+    assert load(copy).predict(table)["prediction"].equals(expected)
+    assert show(copy).decision == found.decision
+
+
+def test_the_probabilities_stay_as_they_were(copy: Path, tables: Path) -> None:
+    before = predict(copy, tables / "t.csv", proba=True).drop("prediction")
+    scores = dict(headlines(evaluate(copy, tables / "t.csv").scores))
+    threshold(copy, f1=True, save=True)
+    assert predict(copy, tables / "t.csv", proba=True).drop("prediction").equals(before)
+    for name in ("log_loss", "roc_auc", "brier", "calibration_error", "average_precision"):
+        assert dict(headlines(evaluate(copy, tables / "t.csv").scores))[name] == scores[name]
+
+
+def test_removing_a_decision_restores_every_byte(copy: Path) -> None:
+    before = (copy / MODEL).read_bytes(), (copy / MANIFEST).read_bytes()
+    assert b"decision" not in before[0]
+    threshold(copy, f1=True, save=True)
+    assert b"decision" in (copy / MODEL).read_bytes()
+    assert isinstance(clear_threshold(copy), Threshold)
+    assert ((copy / MODEL).read_bytes(), (copy / MANIFEST).read_bytes()) == before
+    assert clear_threshold(copy) is None
+
+
+def test_a_comparison_scores_each_run_by_its_decision(copy: Path, network: Path) -> None:
+    if copy.name != "network":
+        return
+    threshold(copy, at=0.02, save=True)
+    found = compare([network, copy])
+    rates = next(row for row in found.scores if row.name == "recall")
+    values = [score.value for score in rates.values if score is not None and score.value is not None]
+    assert values[1] > values[0]
+    assert [run.decision is None for run in found.runs] == [True, False]
+    assert found.json()["runs"][1]["decision"]["type"] == "threshold"
+
+
+def test_resuming_a_training_removes_the_decision_and_says_how_to_choose_it_again(
+    copy: Path, tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nncli.commands.train import resume_events
+
+    monkeypatch.chdir(tables)
+    threshold(copy, recall=0.8, save=True)
+    first = next(iter(resume_events(copy)))
+    messages = [finding.line for finding in first.findings if finding.code == "decision-removed"]  # type: ignore[union-attr]
+    assert "nncli threshold" in messages[0]
+    assert "--recall 0.8 --positive sick --save" in messages[0]
+
+
+def test_a_resumed_training_is_the_same_without_the_decision(
+    copy: Path, tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tables)
+    before = (copy / MODEL).read_bytes()
+    threshold(copy, recall=0.8, save=True)
+    resume(copy)
+    assert (copy / MODEL).read_bytes() == before
+    assert read_decision(Run.open(copy)) is None
+
+
+def damage(run: Path, decision: dict[str, Any]) -> None:
+    """Write a decision that was not checked, with the checksums that belong to it."""
+    import hashlib
+
+    document = json.loads((run / MODEL).read_text())
+    content = json.dumps({**document, "decision": decision}).encode()
+    (run / MODEL).write_bytes(content)
+    manifest = read_manifest(run)
+    files = {**manifest.files, MODEL: hashlib.sha256(content).hexdigest()}
+    signed = manifest.model_copy(update={"files": files}).with_checksum()
+    (run / MANIFEST).write_text(signed.model_dump_json())
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        {"type": "threshold", "positive": "healthy", "threshold": 0.5, "goal": {"type": "f1"}},
+        {"type": "threshold", "positive": "sick", "threshold": 2.0, "goal": {"type": "f1"}},
+        {"type": "costs", "labels": ["sick", "well"], "costs": [[0.0, 1.0], [1.0, 0.0]]},
+        {"type": "costs", "labels": ["well", "sick"], "costs": [[0.0, 1.0]]},
+    ],
+)
+def test_a_decision_about_other_classes_is_damage(copy: Path, decision: dict[str, Any]) -> None:
+    damage(copy, decision)
+    with pytest.raises(RunError):
+        Run.open(copy).load_model()
+
+
+def test_a_damaged_run_gets_no_new_checksums(copy: Path) -> None:
+    weights = next(copy.rglob("model.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
+    before = (copy / MANIFEST).read_bytes()
+    with pytest.raises(RunError):
+        threshold(copy, f1=True, save=True)
+    assert (copy / MANIFEST).read_bytes() == before
+
+
+def test_a_run_that_is_being_written_is_not_changed(copy: Path) -> None:
+    with Run.open(copy).locked(), pytest.raises(RunLockedError):
+        threshold(copy, f1=True, save=True)
+
+
+def test_a_member_of_an_ensemble_gets_no_decision(copy: Path) -> None:
+    if copy.name != "ensemble":
+        return
+    with pytest.raises(RunError, match="member"):
+        save_decision(Run.open(copy / "members/1"), None)
+
+
+def test_a_cost_matrix_decides_three_classes(penguins: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(penguins, tmp_path / "run"))
+    (tmp_path / "costs.csv").write_text("actual,Adelie,Chinstrap,Gentoo\nAdelie,0,1,9\nChinstrap,1,0,9\nGentoo,1,1,0\n")
+    before = predict(run, DATA / "penguins.csv", proba=True)
+    found = threshold(run, costs=tmp_path / "costs.csv", save=True)
+    assert isinstance(found.decision, CostMatrix)
+    assert found.achieved[0].value <= found.most_probable[0].value + 1e-9
+    assert sum(one.rows for one in found.classes) == found.rows
+    after = predict(run, DATA / "penguins.csv")
+    expected = before.drop("prediction").to_numpy().astype(np.float64) @ np.array(found.decision.costs)
+    names = np.array(found.labels)[expected.argmin(axis=1)]
+    assert after["prediction"].to_list() == names.tolist()
+    assert (after["prediction"] == "Gentoo").sum() < (before["prediction"] == "Gentoo").sum()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"recall": 0.0},
+        {"recall": 1.5},
+        {"precision": float("nan")},
+        {"rate": -0.1},
+        {"at": 1.1},
+        {"cost": (0.0, 0.0)},
+        {"cost": (-1.0, 2.0)},
+        {"cost": (1.0, float("inf"))},
+        {"f1": True, "recall": 0.5},
+        {"f1": True, "costs": "costs.csv"},
+        {"save": True},
+        {"positive": "ill", "f1": True},
+    ],
+)
+def test_options_that_make_no_sense_are_usage_errors(network: Path, options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        threshold(network, **options)
+
+
+def test_a_goal_out_of_reach_names_the_nearest_threshold(network: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        threshold(network, rate=1e-9, save=True)
+    assert "--at 0." in str(caught.value.hint)
+    assert read_decision(Run.open(network)) is None
+
+
+def test_a_regression_has_no_threshold(line: Path) -> None:
+    with pytest.raises(UsageError):
+        threshold(line, f1=True)
+
+
+def test_three_classes_need_a_matrix(penguins: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        threshold(penguins)
+    assert "actual,Adelie,Chinstrap,Gentoo" in str(caught.value.hint)
+
+
+def test_a_run_without_held_out_rows_says_what_to_do(tables: Path) -> None:
+    run = trained(tables, "none", "validation: 0.0\n")
+    with pytest.raises(RunError) as caught:
+        threshold(run, f1=True)
+    assert "validation: 0.2" in str(caught.value.hint)
+
+
+def test_a_run_of_an_older_version_says_what_to_do(copy: Path) -> None:
+    (copy / "held_out.safetensors").unlink()
+    with pytest.raises(RunError) as caught:
+        threshold(copy, f1=True)
+    assert "nncli train" in str(caught.value.hint)
+
+
+def test_rows_of_one_class_choose_nothing(tables: Path) -> None:
+    pl.DataFrame({"x": [1.0, 2.0] * 5, "w": [1] * 10, "state": ["well"] * 10}).write_csv(tables / "well.csv")
+    run = trained(tables, "one", "validation: {path: well.csv}\n")
+    with pytest.raises(DataError):
+        threshold(run, f1=True)
+
+
+def test_rows_count_by_their_weights(tables: Path) -> None:
+    (tables / "weighted.yaml").write_text(
+        f"data: {{path: t.csv, target: state, sample_weight: w}}\npositive_class: sick\nvalidation: 0.5\n{NETWORK}"
+    )
+    run = train(tables / "weighted.yaml", output=tables / "weighted").run
+    found = threshold(run, at=0.3)
+    assert found.weighted
+    rows = Run.open(run).load_held_out()
+    assert rows is not None
+    assert rows.weights is not None
+    predicted = rows.predictions.values[:, 1] >= 0.3
+    assert found.chosen is not None
+    assert found.chosen.rate == pytest.approx(float(rows.weights @ predicted / rows.weights.sum()))
