@@ -82,8 +82,8 @@ def evaluate(
     *,
     on_error: OnError = "fail",
     errors: str | Path | None = None,
-    intervals: Sequence[float] = (),
-    sets: Sequence[float] = (),
+    intervals: float | Sequence[float] = (),
+    sets: float | Sequence[float] = (),
     by: str | None = None,
     per_class: bool = False,
     score: SetScore = "lac",
@@ -94,15 +94,15 @@ def evaluate(
     whose target cannot be read are left out. Rows count by their sample weights if the run has data.sample_weight and
     the table that column.
 
-    `intervals` and `sets` are levels, such as 0.9, of prediction intervals or prediction sets whose coverage is
-    measured; `by`, `per_class` and `score` are those of `nncli.predict`.
+    The coverage of prediction intervals or sets is measured for the levels `intervals` or `sets`; these, `by`,
+    `per_class` and `score` are those of `nncli.predict`.
 
     Raises:
         RunError: the run directory is missing or damaged, or has no rows to calibrate with.
         UsageError: the levels do not fit the task of the run, or its number of calibration rows.
         DataError: the table cannot be read, lacks a column, or has a class that is not in the training table.
     """
-    options = UncertaintyOptions(tuple(intervals), tuple(sets), by, per_class, score)
+    options = UncertaintyOptions.of(intervals, sets, by, per_class=per_class, score=score)
     with log_duration(f"loading {run}"):
         opened = Run.open(Path(run))
         model, training_rows = opened.load_model(), opened.load_training_rows()
@@ -157,7 +157,11 @@ def evaluate_data(
         len(labeled),
         len(table) - rows_with_label,
         scores,
-        (*table.notes, *filter(None, (note, counts.note(on_error)))),
+        (
+            *table.notes,
+            *filter(None, (note, counts.note(on_error))),
+            *(() if uncertainty is None else uncertainty.predictor.notes()),
+        ),
         predictions.anomalies,
         matches,
         None if weights is None else sample_weight,

@@ -18,6 +18,7 @@ from nncli.data.encoders.invalid_cells import OnError
 from nncli.data.sources.table_source import TableLocation
 from nncli.ensemble import AnyModel
 from nncli.evaluation.labeled_table import sample_weight_column
+from nncli.evaluation.uncertainty import Uncertainty, recorded_config
 from nncli.pipeline.calibration import conformal_predictor
 from nncli.prediction.summary import OnNote
 from nncli.runs.run import Run
@@ -105,14 +106,31 @@ class Loaded:
         return last
 
     def evaluate(
-        self, data: TableLocation | Frame, *, on_error: OnError = "fail", errors: str | Path | None = None
+        self,
+        data: TableLocation | Frame,
+        *,
+        on_error: OnError = "fail",
+        errors: str | Path | None = None,
+        intervals: float | Sequence[float] = (),
+        sets: float | Sequence[float] = (),
+        by: str | None = None,
+        per_class: bool = False,
+        score: SetScore = "lac",
     ) -> Evaluation:
         """Score the model on a table with the target column; see `nncli.evaluate`.
 
         Raises:
+            UsageError: the levels do not fit the task of the model, or its number of calibration rows.
+            RunError: the run has no held-out rows for intervals or sets.
             DataError: the table cannot be read, lacks a column, or has a class that is unknown to the model.
         """
-        return evaluate_data(self.model, data, self.training_rows, self.sample_weight, on_error=on_error, errors=errors)
+        predictor = self._calibrated(UncertaintyOptions.of(intervals, sets, by, per_class=per_class, score=score))
+        uncertainty = None
+        if predictor is not None and self.run is not None:
+            uncertainty = Uncertainty(predictor, recorded_config(self.run))
+        return evaluate_data(
+            self.model, data, self.training_rows, self.sample_weight, uncertainty, on_error=on_error, errors=errors
+        )
 
 
 def load(run: str | Path) -> Loaded:

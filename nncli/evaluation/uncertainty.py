@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from nncli.config.schema import Config
 from nncli.conformal.guarantee import Guarantee, Part, guarantee
 from nncli.conformal.options import UncertaintyOptions
 from nncli.conformal.predictions import ConformalPredictions
 from nncli.conformal.predictor import ConformalPredictor
+from nncli.conformal.row_groups import MISSING
+from nncli.data.columns.parsing import read_text
 from nncli.data.sample_weights import Weights
 from nncli.data.splitting.group_time import group_numbers
 from nncli.data.table import Table
@@ -111,7 +112,7 @@ class Uncertainty:
             RunError: there are no calibration rows.
         """
         predictor = conformal_predictor(run, model, options)
-        return None if predictor is None else cls(predictor, _recorded_config(run))
+        return None if predictor is None else cls(predictor, recorded_config(run))
 
     def check(self, table: Table) -> None:
         """Raise a DataError if the table lacks the column of the groups."""
@@ -124,7 +125,7 @@ class Uncertainty:
         """Compare the intervals or sets of the rows of a table with their targets `y`."""
         target, by = self.predictor.model.spec.target, self.predictor.options.by
         cluster = group_numbers(table, None if self.config is None else self.config.data.group)
-        groups = None if by is None else _groups(table.column(by))
+        groups = None if by is None else _groups(table, by)
         if target.task == "classification":
             return UncertaintyScores(
                 sets=tuple(
@@ -159,7 +160,7 @@ class Uncertainty:
         return guarantee(self.config, task, groups.method, level, rows, len(groups), part)
 
 
-def _recorded_config(run: Run) -> Config | None:
+def recorded_config(run: Run) -> Config | None:
     """The configuration that a run was trained with; None if it cannot be read, or was changed."""
     try:
         return check_config_unchanged(run, run.load_manifest(), ())
@@ -167,10 +168,10 @@ def _recorded_config(run: Run) -> Config | None:
         return None
 
 
-def _groups(cells: pl.Series) -> Groups:
+def _groups(table: Table, name: str) -> Groups:
     """The rows by the cells of a column, in ascending order."""
-    text = cells.cast(pl.String).fill_null("missing")
-    names, numbers = np.unique(text.to_numpy(), return_inverse=True)
+    cells = read_text(table, name).fill_null(MISSING).to_numpy()
+    names, numbers = np.unique(cells, return_inverse=True)
     return Groups(numbers.astype(np.int64), tuple(map(str, names)))
 
 

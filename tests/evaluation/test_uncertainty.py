@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli import evaluate, train
+from nncli import evaluate, load, train
 from nncli.commands.evaluate import Evaluation
 from nncli.errors import DataError, RunError, UsageError
 from nncli.evaluation.uncertainty import EvaluatedIntervals, EvaluatedSets
@@ -135,3 +135,8 @@ def test_a_run_without_calibration_rows_says_how_to_get_them(tmp_path: Path) -> 
     run = train(tmp_path / "c.yaml", output=tmp_path / "run").run
     with raises(RunError, mentions="calibrate"):
         evaluate(run, noisy_line(50, 1), intervals=[0.9])
+
+
+def test_a_loaded_model_gets_the_same_scores(honest: Path) -> None:
+    table = noisy_line(50, 1)
+    assert load(honest).evaluate(table, intervals=0.9).json() == evaluate(honest, table, intervals=0.9).json()
