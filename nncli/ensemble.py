@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_
 from typing import Annotated, Literal, TypeAlias
@@ -112,12 +112,29 @@ class Ensemble:
         spec, total = self.spec, np.zeros((len(predictions[0].values), self.outputs))
         for item in predictions:
             total += align_classes(spec.target, item.with_temperature(spec.temperature))
-        return self.mean(total, len(predictions), reduce(and_, (item.anomalies for item in predictions)))
+        quantiles = [item.quantiles for item in predictions if item.quantiles is not None]
+        total_quantiles = reduce(np.add, quantiles) if quantiles else None
+        anomalies = reduce(and_, (item.anomalies for item in predictions))
+        return self.mean(total, len(predictions), anomalies, quantiles=total_quantiles)
 
     def mean(
-        self, total: npt.NDArray[np.float64], counts: npt.NDArray[np.int64] | int, anomalies: Anomalies | None = None
+        self,
+        total: npt.NDArray[np.float64],
+        counts: npt.NDArray[np.int64] | int,
+        anomalies: Anomalies | None = None,
+        *,
+        quantiles: npt.NDArray[np.float64] | None = None,
     ) -> Predictions:
-        """The mean of `counts` predictions, (rows, 1) or the same for all rows, from their sum (rows, outputs)."""
+        """The mean of `counts` predictions, (rows, 1) or the same for all rows, from their sum (rows, outputs).
+
+        `quantiles` is the sum of their quantiles (rows, targets, levels): level by level, the mean of the quantiles.
+        Vincent, "The functions of the vibrissae in the behavior of the white rat", 1912.
+        """
+        if quantiles is not None:
+            counts = counts if isinstance(counts, int) else counts[:, :, None]
+            levels, precision = self.spec.loss.quantile_levels, self.members[0].spec.network.precision
+            mean = Predictions.of_quantiles(self.spec.target, quantiles / counts, levels, precision)
+            return replace(mean, anomalies=anomalies or Anomalies())
         values, precision = total / counts, self.members[0].spec.network.precision
         if self.spec.target.task == "classification":
             values = values.astype(precision).astype(np.float64)  # see nncli.model.decode

@@ -21,9 +21,16 @@ from nncli.metrics.classification import (
 )
 from nncli.metrics.classification_resamples import ClassificationResamples
 from nncli.metrics.intervals import difference_interval, score_interval
-from nncli.metrics.metric import resampled_scores
+from nncli.metrics.metric import Metric, resampled_scores
+from nncli.metrics.quantiles import mean_pinball_metric, weighted_quantiles
 from nncli.metrics.registry import METRICS, BoundMetric, has_baseline, higher_is_better, metric_function
-from nncli.metrics.regression import RegressionResamples, RegressionScores, regression_metrics, regression_scores
+from nncli.metrics.regression import (
+    REGRESSION_METRICS,
+    RegressionResamples,
+    RegressionScores,
+    regression_metrics,
+    regression_scores,
+)
 from nncli.model import Predictions
 from nncli.nn.losses import Loss
 from nncli.text import json_safe, quote
@@ -43,21 +50,42 @@ def score(predictions: Predictions, y: Truth, weights: npt.NDArray[np.float64] |
         return classification_scores(y, predictions.values, target.labels, weights, classes)
     with np.errstate(over="ignore", invalid="ignore"):  # errors beyond measure sum up to infinity
         return tuple(
-            regression_scores(name, y[:, j], predictions.values[:, j], weights, loss.quantile)
+            regression_scores(
+                name, y[:, j], predictions.values[:, j], weights, _regression_metrics(predictions, loss, j)
+            )
             for j, name in enumerate(target.names)
         )
 
 
+def _regression_metrics(predictions: Predictions, loss: Loss, j: int) -> tuple[Metric[RegressionResamples], ...]:
+    """The metrics of target `j`, with the pinball loss if the loss predicts quantiles."""
+    if not loss.quantile_levels:
+        return regression_metrics(loss.quantile)
+    quantiles = None if predictions.quantiles is None else predictions.quantiles[:, j]
+    return (*REGRESSION_METRICS, mean_pinball_metric(loss.quantile_levels, quantiles))
+
+
 def baseline_predictions(
-    target: Target, training: Truth, weights: npt.NDArray[np.float64] | None, rows: int
+    target: Target,
+    training: Truth,
+    weights: npt.NDArray[np.float64] | None,
+    rows: int,
+    levels: tuple[float, ...] = (),
 ) -> Predictions:
-    """Predictions of the baseline for `rows` rows: the class shares, or the mean, of the training rows."""
+    """Predictions of the baseline for `rows` rows: the class shares, or the mean, of the training rows.
+
+    With `levels`, its quantiles are those of the training rows.
+    """
     if target.task == "classification":
         counts = np.bincount(training, weights, minlength=len(target.labels)).astype(np.float64)
         values = counts / counts.sum()
     else:
         values = np.average(training, axis=0, weights=weights)
-    return Predictions(target, np.broadcast_to(values, (rows, len(values))))
+    baseline = Predictions(target, np.broadcast_to(values, (rows, len(values))))
+    if not levels:
+        return baseline
+    quantiles = weighted_quantiles(training, levels, weights)
+    return replace(baseline, quantiles=np.broadcast_to(quantiles, (rows, *quantiles.shape)), levels=levels)
 
 
 def single_metric(target: Target, name: str, decision: Decision | None = None) -> BoundMetric:
@@ -243,7 +271,8 @@ class ScoredRows:
     def _samples(self, predictions: Predictions, resampling: BootstrapResampler) -> Samples:
         """(resamples, scores), in the order of `headlines`."""
         rows = resampling.rows
-        y, values = self.y[rows], predictions.values[rows]
+        taken = predictions.take(rows)
+        y, values = self.y[rows], taken.values
         weight = None if self.weights is None else self.weights[rows]
         classes = None if predictions.decision is None else predictions.classes[rows]
 
@@ -255,13 +284,12 @@ class ScoredRows:
 
         def regression(counts: Samples) -> Samples:
             W = counts if weight is None else counts * weight
-            metrics = regression_metrics(self.loss.quantile)
-            return np.hstack(
-                [
-                    resampled_scores(metrics, RegressionResamples(y[:, j], values[:, j], W), y[:, j], values[:, j], W)
-                    for j in range(values.shape[1])
-                ]
-            )
+            scores = []
+            for j, (actual, predicted) in enumerate(zip(y.T, values.T, strict=True)):
+                resamples = RegressionResamples(actual, predicted, W)
+                metrics = _regression_metrics(taken, self.loss, j)
+                scores.append(resampled_scores(metrics, resamples, actual, predicted, W))
+            return np.hstack(scores)
 
         return resampling.samples(classification if predictions.target.task == "classification" else regression)
 

@@ -146,3 +146,9 @@ def json_safe(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [json_safe(item) for item in value]
     return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def percent_digits(level: float) -> str:
+    """A level in (0, 1) in percent, with two digits or more before the point: 05 for 0.05, 97.5 for 0.975."""
+    digits = f"{100.0 * level:.10g}"
+    return digits if level >= 0.1 else f"0{digits}"

@@ -14,6 +14,7 @@ from nncli.data.sources.read_table import read_table
 from nncli.data.table import Table
 from nncli.ensemble import Ensemble, EnsembleSpec, align_classes
 from nncli.model import Model, Predictions
+from nncli.nn.losses import Quantiles
 from nncli.runs.loader import read_model
 from tests.cli.support import DATA
 
@@ -49,6 +50,21 @@ def test_labels_are_those_of_all_members(model: Model, table: Table) -> None:
     predictions = Ensemble(spec, (model, model)).predict(table)
     assert np.array_equal(predictions.values[:, [0, 1, 3]], model.predict(table).values)
     assert not predictions.values[:, 2].any()
+
+
+def test_the_quantiles_of_members_are_averaged_level_by_level(line: Path) -> None:
+    member = read_model(line)
+    target = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
+    spec = EnsembleSpec(members=2, target=target, loss=Quantiles(), missing_values=())
+    of_members = [
+        Predictions.of_quantiles(target, np.array([[quantiles]]), (0.05, 0.5, 0.95), "float64")
+        for quantiles in ([1.0, 2.0, 6.0], [2.0, 4.0, 5.0])
+    ]
+    found = Ensemble(spec, (member, member)).average(of_members)
+    assert found.values.tolist() == [[3.0]]
+    assert found.quantiles is not None
+    assert found.quantiles.tolist() == [[[1.5, 3.0, 5.5]]]
+    assert found.levels == (0.05, 0.5, 0.95)
 
 
 @pytest.mark.parametrize("labels", [("Adelie", "Chinstrap"), ("a", "b", "c")])

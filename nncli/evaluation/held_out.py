@@ -166,9 +166,8 @@ def _recorded(config: Config, model: AnyModel, kept: HeldOutRows, scratch: Scrat
     else:
         table = load_labeled_rows(config, config.data, scratch, all_columns=True)
     rows = replace(table, row_numbers=kept.numbers)
-    baseline = replace(kept.predictions, values=np.broadcast_to(kept.baseline, kept.predictions.values.shape))
     mask = kept.oof_mask if isinstance(model, Ensemble) else None
-    return _PredictedRows(rows, kept.predictions, baseline, "validation", mask)
+    return _PredictedRows(rows, kept.predictions, kept.baseline_predictions, "validation", mask)
 
 
 def _of_network(config: Config, model: Model, scratch: Scratch) -> _PredictedRows:
@@ -205,7 +204,7 @@ def _predicted_rows(
     oof_mask: npt.NDArray[np.bool_] | None = None,
 ) -> _PredictedRows:
     """Rows with their predictions; the baseline comes from the targets of the `training` rows."""
-    baseline = baseline_predictions(predictions.target, training.y, training.weights, len(rows))
+    baseline = baseline_predictions(predictions.target, training.y, training.weights, len(rows), predictions.levels)
     return _PredictedRows(rows, predictions, baseline, split, oof_mask)
 
 

@@ -116,6 +116,6 @@ def predict_labeled(path: str | Path, read: Callable[[AnyModel], Table]) -> Held
         predictions=predictions,
         loss=model.spec.loss,
         split="table",
-        baseline=baseline_predictions(target, y, weights, len(table)),
+        baseline=baseline_predictions(target, y, weights, len(table), predictions.levels),
         training_rows=None if training_rows is None else training_rows.match(model.hash_rows(table)),
     )

@@ -42,7 +42,8 @@ class ComparableRun:
 
     `table` is the SHA-256 of their file, or the name of another table, `numbers` (rows,) their row numbers, from 1.
     `truth` are labels (rows,) or numbers (rows, targets) in their own units, `values` probabilities (rows, classes) of
-    the classes `labels`, or numbers (rows, targets). `groups` (rows,) numbers the groups of dependent rows.
+    the classes `labels`, or numbers (rows, targets), `quantiles` (rows, targets, levels) those of a loss of several.
+    `groups` (rows,) numbers the groups of dependent rows.
     `log_choices` is the natural logarithm of the number of models that the rows chose this one from, 0 for rows that
     chose nothing. `averaging` is the expected gain of an ensemble over its out-of-fold predictions, by which the losses
     are lowered as in its scores. A `decision` makes classes of the probabilities.
@@ -61,6 +62,7 @@ class ComparableRun:
     log_choices: float = 0.0
     averaging: Averaging | None = None
     decision: Decision | None = None
+    quantiles: Floats | None = None
 
     @property
     def task_key(self) -> tuple[str, tuple[str, ...], bool]:
@@ -82,6 +84,7 @@ class ComparableRun:
             numbers=self.numbers[rows],
             truth=self.truth[rows],
             values=self.values[rows],
+            quantiles=None if self.quantiles is None else self.quantiles[rows],
             weights=None if self.weights is None else self.weights[rows],
             groups=None if self.groups is None else self.groups[rows],
         )
@@ -105,6 +108,7 @@ def comparable_run(held_out: HeldOutPredictions, log_choices: float = 0.0) -> Co
         numbers=held_out.numbers,
         truth=held_out.y if labels is None else np.array(labels)[held_out.y],
         values=held_out.predictions.values,
+        quantiles=held_out.predictions.quantiles,
         loss=held_out.loss,
         weights=held_out.weights,
         groups=held_out.scored_rows.groups,
@@ -328,12 +332,11 @@ def _losses_of_predictions(run: ComparableRun, measure: Measure) -> Floats:
             return np.asarray(classes != codes, np.float64)
         return log_loss_per_row(codes, run.values)
     with np.errstate(all="ignore"):
-        truth, values = np.asarray(run.truth, np.float64), run.values
-        if truth.shape[1] == 1:
-            return measure.per_row(values, truth)
-        spread = truth.std(axis=0)
-        unit = np.where(spread > 0, spread, 1)
-        return measure.per_row(values / unit, truth / unit)
+        truth, spread = np.asarray(run.truth, np.float64), run.truth.std(axis=0)
+        unit = np.where(spread > 0, spread, 1) if truth.shape[1] > 1 else np.ones(1)
+        if measure.quantile_levels and run.quantiles is not None:
+            return measure.per_row(run.quantiles / unit[:, None], truth / unit)
+        return measure.per_row(run.values / unit, truth / unit)
 
 
 def _figure(value: float) -> str:

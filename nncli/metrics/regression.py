@@ -35,10 +35,10 @@ def regression_scores(
     y: Array,
     prediction: Array,
     sample_weight: Array | None = None,
-    quantile: float | None = None,
+    metrics: tuple[Metric[RegressionResamples], ...] | None = None,
 ) -> RegressionScores:
-    """Every score of `prediction` for the column `target`; `quantile` in (0, 1) adds the pinball loss."""
-    metrics = regression_metrics(quantile)
+    """The scores of `prediction` for the column `target`, by default every one of `REGRESSION_METRICS`."""
+    metrics = REGRESSION_METRICS if metrics is None else metrics
     return RegressionScores(tuple((m.name, m.function(y, prediction, sample_weight)) for m in metrics), target)
 
 

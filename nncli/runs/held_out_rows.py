@@ -32,6 +32,7 @@ LARGEST_FILE = 16 * MAX_VALUES + 64 * MAX_ROWS + (1 << 20)
 """Bytes of the file that are read at most."""
 
 MEMBER_ROWS, MEMBER_PREDICTIONS = "member_rows.", "member_predictions."
+QUANTILES, BASELINE_QUANTILES, MEMBER_QUANTILES = "quantiles", "baseline_quantiles", "member_quantiles."
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class HeldOutRows:
 
     `numbers` (n,) are the row numbers in the table, from 1, or in the validation file if there is one. `y` holds class
     codes (n,) or numbers (n, targets), `weights` (n,) sample weights, and `groups` (n,) the number of each row's group.
-    `predictions` are those that are scored. `baseline` (outputs,) is the prediction of the baseline for any row.
+    `predictions` are those that are scored. `baseline` (outputs,) is the prediction of the baseline for any row,
+    and `baseline_quantiles` (targets, levels) are its quantiles where the loss has several.
     The rows are a random sample of `total` rows where there are too many.
     """
 
@@ -63,6 +65,7 @@ class HeldOutRows:
     members: tuple[MemberPredictions, ...]
     baseline: npt.NDArray[np.float64]
     total: int
+    baseline_quantiles: npt.NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -80,6 +83,15 @@ class HeldOutRows:
             row_mask[member.rows] = True
         return mask
 
+    @property
+    def baseline_predictions(self) -> Predictions:
+        """The prediction of the baseline for each row."""
+        values = np.broadcast_to(self.baseline, self.predictions.values.shape)
+        if self.baseline_quantiles is None:
+            return replace(self.predictions, values=values)
+        quantiles = np.broadcast_to(self.baseline_quantiles, (len(self), *self.baseline_quantiles.shape))
+        return replace(self.predictions, values=values, quantiles=quantiles)
+
     def take(self, rows: RowIndices) -> HeldOutRows:
         """The rows at these positions, which are in ascending order and distinct."""
         return replace(
@@ -88,7 +100,7 @@ class HeldOutRows:
             y=self.y[rows],
             weights=None if self.weights is None else self.weights[rows],
             groups=None if self.groups is None else self.groups[rows],
-            predictions=_take(self.predictions, rows),
+            predictions=self.predictions.take(rows),
             members=tuple(_restrict(member, rows, len(self)) for member in self.members),
         )
 
@@ -116,7 +128,7 @@ class HeldOutRows:
 
     def bounded(self, seed: int) -> HeldOutRows:
         """All rows, or a random sample of as many as a run keeps."""
-        values_per_row = n_outputs(self.predictions.target) * (
+        values_per_row = (n_outputs(self.predictions.target) * (1 + len(self.predictions.levels))) * (
             1.0 + sum(len(member.rows) for member in self.members) / max(1, len(self))
         )
         limit = min(MAX_ROWS, int(MAX_VALUES / values_per_row))
@@ -137,14 +149,18 @@ class HeldOutRows:
         }
         arrays |= {} if self.weights is None else {"weights": self.weights}
         arrays |= {} if self.groups is None else {"groups": self.groups}
+        if predictions.quantiles is not None and self.baseline_quantiles is not None:
+            arrays |= {QUANTILES: predictions.quantiles, BASELINE_QUANTILES: self.baseline_quantiles}
         for i, member in enumerate(self.members):
+            if member.predictions.quantiles is not None:
+                arrays[f"{MEMBER_QUANTILES}{i + 1}"] = member.predictions.quantiles
             arrays[f"{MEMBER_ROWS}{i + 1}"] = member.rows
             arrays[f"{MEMBER_PREDICTIONS}{i + 1}"] = member.predictions.values.astype(precision)
         return safetensors.numpy.save({name: np.ascontiguousarray(values) for name, values in arrays.items()})
 
     @classmethod
-    def from_bytes(cls, content: bytes, target: Target, members: int) -> HeldOutRows:
-        """Read the content of held_out.safetensors of a model with this target and number of members.
+    def from_bytes(cls, content: bytes, target: Target, members: int, levels: tuple[float, ...] = ()) -> HeldOutRows:
+        """Read the content of held_out.safetensors of a model with this target, number of members and quantile levels.
 
         Raises:
             ValueError: it does not hold the held-out rows of such a model.
@@ -153,7 +169,7 @@ class HeldOutRows:
             arrays = safetensors.numpy.load(content)
         except (safetensors.SafetensorError, TypeError, KeyError) as error:
             raise ValueError("not a file of held-out rows") from error
-        reader = _Reader(arrays, target)
+        reader = _Reader(arrays, target, levels)
         numbers, total = reader.array("numbers", np.int64, (None,)), reader.array("total", np.int64, (1,))
         n, is_class, targets = len(numbers), target.task == "classification", n_outputs(target)
         y = reader.array("y", np.int64, (n,)) if is_class else reader.array("y", np.float64, (n, targets))
@@ -164,10 +180,13 @@ class HeldOutRows:
             y=y,
             weights=reader.array("weights", np.float64, (n,)) if "weights" in arrays else None,
             groups=reader.array("groups", np.int64, (n,)) if "groups" in arrays else None,
-            predictions=reader.predictions("predictions", n),
+            predictions=reader.predictions("predictions", QUANTILES, n),
             members=tuple(reader.member(i + 1, n) for i in range(members)),
             baseline=reader.array("baseline", np.float64, (targets,)),
             total=int(total[0]),
+            baseline_quantiles=(
+                reader.array(BASELINE_QUANTILES, np.float64, (targets, len(levels))) if levels else None
+            ),
         )
         if rows.total < n or (n and numbers.min() < 1):
             raise ValueError("the numbers of rows do not fit each other")
@@ -180,6 +199,7 @@ class _Reader:
 
     arrays: Mapping[str, npt.NDArray[Any]]
     target: Target
+    levels: tuple[float, ...]
 
     def array(self, name: str, dtype: type[np.generic] | Precision, shape: tuple[int | None, ...]) -> npt.NDArray[Any]:
         """The array `name`; None in the `shape` stands for any length. Raise a ValueError unless it fits."""
@@ -193,22 +213,25 @@ class _Reader:
             raise ValueError(f"{name} has another type or shape")
         return array
 
-    def predictions(self, name: str, n: int) -> Predictions:
+    def predictions(self, name: str, quantiles: str, n: int) -> Predictions:
         precision: Precision = "float64"
         if self.target.task == "classification" and name in self.arrays and self.arrays[name].dtype == np.float32:
             precision = "float32"
         values = self.array(name, precision, (n, n_outputs(self.target)))
+        if self.levels:
+            of_levels = self.array(quantiles, np.float64, (n, n_outputs(self.target), len(self.levels)))
+            predictions = Predictions.of_quantiles(self.target, of_levels, self.levels, precision)
+            if not np.array_equal(predictions.values, values, equal_nan=True):
+                raise ValueError(f"{name} are not the medians of {quantiles}")
+            return predictions
         return Predictions(self.target, values.astype(np.float64), precision)
 
     def member(self, number: int, n: int) -> MemberPredictions:
         rows = self.array(f"{MEMBER_ROWS}{number}", np.int64, (None,))
         if len(rows) and (rows[0] < 0 or rows[-1] >= n or (np.diff(rows) <= 0).any()):
             raise ValueError(f"{MEMBER_ROWS}{number}: no such rows")
-        return MemberPredictions(rows, self.predictions(f"{MEMBER_PREDICTIONS}{number}", len(rows)))
-
-
-def _take(predictions: Predictions, rows: RowIndices) -> Predictions:
-    return replace(predictions, values=predictions.values[rows])
+        names = f"{MEMBER_PREDICTIONS}{number}", f"{MEMBER_QUANTILES}{number}"
+        return MemberPredictions(rows, self.predictions(*names, len(rows)))
 
 
 def _restrict(member: MemberPredictions, rows: RowIndices, total: int) -> MemberPredictions:
@@ -217,4 +240,4 @@ def _restrict(member: MemberPredictions, rows: RowIndices, total: int) -> Member
     position[rows] = np.arange(len(rows))
     new = position[member.rows]
     kept = np.flatnonzero(new >= 0)
-    return MemberPredictions(new[kept], _take(member.predictions, kept))
+    return MemberPredictions(new[kept], member.predictions.take(kept))

@@ -142,7 +142,7 @@ def read_held_out(folder: Path, manifest: Manifest) -> HeldOutRows | None:
     content = read_verified(folder, HELD_OUT, manifest, held_out_rows.LARGEST_FILE)
     spec = read_spec(folder, manifest) if manifest.members == 1 else read_ensemble_spec(folder, manifest)
     try:
-        return HeldOutRows.from_bytes(content, spec.target, manifest.members)
+        return HeldOutRows.from_bytes(content, spec.target, manifest.members, spec.loss.quantile_levels)
     except ValueError as error:
         raise damaged(folder, HELD_OUT, "the file is damaged: it does not hold this run's held-out rows") from error
 

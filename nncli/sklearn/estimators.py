@@ -255,7 +255,8 @@ class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-le
 
     def predict(self, X: Any) -> Array:
         """The predictions for X, in the shape of y: (rows,) or (rows, targets)."""
-        Y = self._predict(X).to_numpy()
+        frame = self._predict(X)
+        Y = frame[[name for name in frame.columns if not name.startswith("quantile_")]].to_numpy()
         return np.asarray(Y[:, 0] if self._is_flat else Y)
 
     def predict_interval(self, X: Any, level: float = 0.9) -> tuple[Array, Array]:
@@ -271,6 +272,20 @@ class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-le
         if self._is_flat:
             return interval.lower[:, 0], interval.upper[:, 0]
         return interval.lower, interval.upper
+
+    def predict_quantiles(self, X: Any) -> Array:
+        """The quantiles of the loss `quantiles` for X, (rows, levels) or (rows, targets, levels), in ascending order.
+
+        Raises:
+            ValueError: the loss is another one.
+        """
+        check_is_fitted(self)
+        levels = self._loaded.model.spec.loss.quantile_levels
+        if not levels:
+            raise ValueError("the model predicts no quantiles: use loss='quantiles'")
+        frame = self._predict(X)
+        Q = frame[[name for name in frame.columns if name.startswith("quantile_")]].to_numpy()
+        return np.asarray(Q if self._is_flat else Q.reshape(len(Q), -1, len(levels)))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -55,7 +55,13 @@ def targets(loss: LossBase, rng: np.random.Generator, rows: int, outputs: int) -
 def check(
     network: Network, loss: LossBase, *, rows: int = 4, seed: int = 0, weighted: bool = False, spread: float = 0.6
 ) -> GradientCheck:
-    """The gradient at a random point; at another one where most coordinates lay beside a kink."""
+    """The gradient at a random point; at another one where most coordinates lay beside a kink.
+
+    The network gets an output for each quantile of a number.
+    """
+    n_targets = network.n_outputs
+    if loss.task == "regression":
+        network = Network(**{**dict(network), "n_outputs": loss.outputs(n_targets)})
     for attempt in range(30):
         rng = np.random.default_rng([seed, attempt])
         parameters = network.initialize(rng)
@@ -65,7 +71,7 @@ def check(
             loss,
             parameters,
             rng.normal(size=(rows, network.n_features)),
-            targets(loss, rng, rows, network.n_outputs),
+            targets(loss, rng, rows, n_targets),
             codes=np.array([[rng.integers(e.n_embeddings) for e in network.embeddings] for _ in range(rows)], np.int64),
             weights=rng.uniform(0.2, 2.0, rows) if weighted else None,
             seed=seed,

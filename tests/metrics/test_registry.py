@@ -10,14 +10,16 @@ import pytest
 from nncli.errors import UsageError
 from nncli.metrics.classification import classification_scores
 from nncli.metrics.registry import METRICS, has_baseline, higher_is_better, metric_function, metric_names
-from nncli.metrics.regression import regression_scores
+from nncli.metrics.regression import regression_metrics, regression_scores
 
 
 def test_the_names_are_those_of_the_scores() -> None:
     classes = classification_scores(np.array([0, 1]), np.array([[0.7, 0.3], [0.4, 0.6]]), ("a", "b"))
     assert (*dict(classes.values), "calibrated_log_loss") == metric_names("classification")
     for quantile, pinball in ((None, ()), (0.5, ("pinball",))):
-        numbers = regression_scores("y", np.array([1.0, 2.0]), np.array([1.0, 3.0]), quantile=quantile)
+        numbers = regression_scores(
+            "y", np.array([1.0, 2.0]), np.array([1.0, 3.0]), metrics=regression_metrics(quantile)
+        )
         assert tuple(dict(numbers.values)) == (*metric_names("regression"), *pinball)
 
 

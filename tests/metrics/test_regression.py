@@ -10,7 +10,7 @@ import sklearn.metrics as theirs
 from hypothesis import given
 
 from nncli.metrics import regression
-from nncli.metrics.regression import REGRESSION_METRICS, regression_scores
+from nncli.metrics.regression import REGRESSION_METRICS, regression_metrics, regression_scores
 from tests.metrics.cases import Numbers, assert_same, numbers, quickly, weights
 
 
@@ -67,7 +67,7 @@ def test_a_weight_stands_for_that_many_rows_of_a_number(case: Numbers) -> None:
 
 def test_numbers_by_hand() -> None:
     y, prediction = np.array([1.0, 2.0, 4.0, 5.0]), np.array([1.0, 3.0, 2.0, 8.0])
-    scores = regression_scores("price", y, prediction, quantile=0.75)
+    scores = regression_scores("price", y, prediction, metrics=regression_metrics(0.75))
     assert scores.target == "price"
     assert scores["rmse"] == pytest.approx(math.sqrt(14 / 4))
     assert scores["mae"] == 1.5
@@ -80,11 +80,11 @@ def test_numbers_by_hand() -> None:
 @pytest.mark.parametrize("quantile", [None, 0.75])
 def test_every_score_of_numbers_is_weighted(quantile: float | None) -> None:
     y, prediction = np.array([1.0, 2.0, 4.0, 5.0]), np.array([1.0, 3.0, 2.0, 8.0])
-    weighted = regression_scores("t", y, prediction, np.array([1.0, 3.0, 1.0, 0.0]), quantile)
+    weighted = regression_scores("t", y, prediction, np.array([1.0, 3.0, 1.0, 0.0]), regression_metrics(quantile))
     repeated = [0, 1, 1, 1, 2]
     for (name, value), (_, wanted) in zip(
         weighted.values,
-        regression_scores("t", y[repeated], prediction[repeated], None, quantile).values,
+        regression_scores("t", y[repeated], prediction[repeated], None, regression_metrics(quantile)).values,
         strict=True,
     ):
         assert value == pytest.approx(wanted), name

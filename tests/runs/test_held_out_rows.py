@@ -29,10 +29,15 @@ CLASSES = ClassificationTarget(name="kind", labels=("a", "b", "c"), label_type="
 NUMBERS = RegressionTarget(names=("x", "y"), centers=(0.0, 0.0), scales=(1.0, 1.0))
 
 
-def made(target: Target, n: int = 30, members: int = 3, seed: int = 0) -> HeldOutRows:
+LEVELS = (0.1, 0.5, 0.9)
+
+
+def made(target: Target, n: int = 30, members: int = 3, seed: int = 0, levels: tuple[float, ...] = ()) -> HeldOutRows:
     rng, outputs = np.random.default_rng(seed), 3 if target.task == "classification" else 2
 
     def predictions(rows: int) -> Predictions:
+        if levels:
+            return Predictions.of_quantiles(target, rng.random((rows, outputs, len(levels))), levels, "float64")
         values = rng.random((rows, outputs))
         if target.task == "classification":
             values = (values / values.sum(axis=1, keepdims=True)).astype(np.float32).astype(np.float64)
@@ -48,6 +53,7 @@ def made(target: Target, n: int = 30, members: int = 3, seed: int = 0) -> HeldOu
         members=tuple(MemberPredictions(rows, predictions(len(rows))) for rows in folds),
         baseline=rng.random(outputs),
         total=n,
+        baseline_quantiles=rng.random((outputs, len(levels))) if levels else None,
     )
 
 
@@ -61,6 +67,30 @@ def assert_same(first: HeldOutRows, second: HeldOutRows) -> None:
 def test_rows_are_read_as_they_were_written(target: Target, n: int, members: int, seed: int) -> None:
     rows = made(target, n, members, seed)
     assert_same(HeldOutRows.from_bytes(rows.to_bytes(), target, members), rows)
+
+
+def test_quantiles_are_kept_of_all_rows_and_members() -> None:
+    rows = made(NUMBERS, 9, levels=LEVELS)
+    read = HeldOutRows.from_bytes(rows.to_bytes(), NUMBERS, 3, LEVELS)
+    assert_same(read, rows)
+    assert read.predictions.levels == read.members[2].predictions.levels == LEVELS
+    part = read.take(np.array([1, 4]))
+    assert part.predictions.quantiles is not None
+    assert rows.predictions.quantiles is not None
+    np.testing.assert_array_equal(part.predictions.quantiles, rows.predictions.quantiles[[1, 4]])
+    assert part.members[1].predictions.loss_inputs.shape == (2, 2, 3)
+    np.testing.assert_array_equal(part.baseline_predictions.loss_inputs[1], rows.baseline_quantiles)
+
+
+@pytest.mark.parametrize("levels", [(), (0.5, 0.9), (0.1, 0.2, 0.5)], ids=str)
+def test_quantiles_that_do_not_fit_the_levels_are_refused(levels: tuple[float, ...]) -> None:
+    content = made(NUMBERS, 9, levels=LEVELS).to_bytes()
+    if levels:
+        with pytest.raises(ValueError, match="quantiles"):
+            HeldOutRows.from_bytes(content, NUMBERS, 3, levels)
+    without = made(NUMBERS, 9).to_bytes()
+    with pytest.raises(ValueError, match="quantiles"):
+        HeldOutRows.from_bytes(without, NUMBERS, 3, LEVELS)
 
 
 @given(st.integers(1, 40), st.data())

@@ -8,11 +8,13 @@ from pydantic import Field
 
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase
 from nncli.nn.losses.classification import ClassificationLoss, ClassLoss, CrossEntropy, Hinge
-from nncli.nn.losses.regression import MAE, MSE, Huber, Poisson, Quantile, RegressionLoss
+from nncli.nn.losses.quantile import MEDIAN, Quantile, Quantiles
+from nncli.nn.losses.regression import MAE, MSE, Huber, Poisson, RegressionLoss
 from nncli.spec import NameShorthand
 
 __all__ = [
     "MAE",
+    "MEDIAN",
     "MIN_PROBABILITY",
     "MSE",
     "BoundLoss",
@@ -24,6 +26,7 @@ __all__ = [
     "LossBase",
     "Poisson",
     "Quantile",
+    "Quantiles",
 ]
 
 Loss: TypeAlias = Annotated[

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nncli.nn.arrays import Array, Floats
+from nncli.nn.arrays import Array, Floats, scalar
 from nncli.spec import Spec, Task
 
 
@@ -51,6 +51,11 @@ class LossBase(Spec):
         """The quantile that is predicted, for the pinball score; None for all losses but the quantile loss."""
         return None
 
+    @property
+    def quantile_levels(self) -> tuple[float, ...]:
+        """The levels of the quantiles that are predicted for each target; none but for a loss of several."""
+        return ()
+
     def outputs(self, count: int) -> int:
         """The number of network outputs for `count` targets or classes."""
         return count
@@ -69,12 +74,17 @@ class LossBase(Spec):
 
         Regression: `predictions` and `y` are (rows, targets) in the units of the target; a row's loss is the mean over
         its targets. `scale` (targets,) is the standard deviation by which each target was divided for training.
+        A loss of several quantiles takes these, (rows, targets, levels), too.
         Classification: `predictions` are probabilities (rows, classes) and `y` class codes (rows,).
         """
 
     def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
         """Predictions from the raw output: numbers in the units of training (B, k), or probabilities (B, classes)."""
         return Z.astype(np.float64)
+
+    def quantiles(self, Z: Array) -> npt.NDArray[np.float64] | None:
+        """The quantiles (B, targets, levels), ascending, from the raw output; None but for a loss of several."""
+        return None
 
     def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The gradient with respect to Z (B, k), from that with respect to P = inverse_link(Z)."""
@@ -85,3 +95,35 @@ def mean_count(Z: Array, batch: int | None) -> int:
     """The number of values in a batch's mean, (rows of the batch) · k."""
     k: int = Z.shape[1]
     return (len(Z) if batch is None else batch) * k
+
+
+def bind_residual(
+    Z: Array,
+    T: Array,
+    w: Array | None,
+    batch: int | None,
+    loss: Callable[[Array, Array], None],
+    grad: Callable[[Array, Array], None],
+) -> BoundLoss:
+    """Bind a loss that is a function of the residual D = Z - T: `loss(D, out)` and its derivative `grad(D, out)`."""
+    D, V, dZ = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
+    ones, total = np.ones(Z.size, Z.dtype), V.reshape(-1)
+    W, weight = np.empty_like(Z), None if w is None else w[:, None]
+    n = mean_count(Z, batch)
+    share = scalar(1.0 / n, Z)
+
+    def forward() -> float:
+        np.subtract(Z, T, out=D)
+        loss(D, V)
+        if weight is not None:
+            np.copyto(W, weight)
+            np.multiply(V, W, out=V)
+        return float(np.dot(total, ones)) / n
+
+    def backward() -> Array:
+        grad(D, dZ)
+        if weight is not None:
+            np.multiply(dZ, W, out=dZ)
+        return np.multiply(dZ, share, out=dZ)
+
+    return BoundLoss(forward, backward)

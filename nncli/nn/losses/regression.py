@@ -2,48 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
-from nncli.nn.arrays import Array, Floats, scalar
-from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, mean_count
+from nncli.nn.arrays import Array, Floats
+from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_residual, mean_count
+from nncli.nn.losses.quantile import Quantile, Quantiles
 from nncli.spec import PositiveFloat
-
-
-def _bind_residual(
-    Z: Array,
-    T: Array,
-    w: Array | None,
-    batch: int | None,
-    loss: Callable[[Array, Array], None],
-    grad: Callable[[Array, Array], None],
-) -> BoundLoss:
-    """Bind a loss that is a function of the residual D = Z - T: `loss(D, out)` and its derivative `grad(D, out)`."""
-    D, V, dZ = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
-    ones, total = np.ones(Z.size, Z.dtype), V.reshape(-1)
-    W, weight = np.empty_like(Z), None if w is None else w[:, None]
-    n = mean_count(Z, batch)
-    share = scalar(1.0 / n, Z)
-
-    def forward() -> float:
-        np.subtract(Z, T, out=D)
-        loss(D, V)
-        if weight is not None:
-            np.copyto(W, weight)
-            np.multiply(V, W, out=V)
-        return float(np.dot(total, ones)) / n
-
-    def backward() -> Array:
-        grad(D, dZ)
-        if weight is not None:
-            np.multiply(dZ, W, out=dZ)
-        return np.multiply(dZ, share, out=dZ)
-
-    return BoundLoss(forward, backward)
 
 
 class MSE(LossBase):
@@ -59,7 +26,7 @@ class MSE(LossBase):
         def grad(D: Array, dZ: Array) -> None:
             np.add(D, D, out=dZ)
 
-        return _bind_residual(Z, y, w, batch, loss, grad)
+        return bind_residual(Z, y, w, batch, loss, grad)
 
     def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
         D = predictions - y
@@ -80,7 +47,7 @@ class MAE(LossBase):
         def grad(D: Array, dZ: Array) -> None:
             np.sign(D, out=dZ)
 
-        return _bind_residual(Z, y, w, batch, loss, grad)
+        return bind_residual(Z, y, w, batch, loss, grad)
 
     def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
         return np.asarray(np.abs(predictions - y).mean(axis=1))
@@ -109,46 +76,12 @@ class Huber(LossBase):
         def grad(D: Array, dZ: Array) -> None:
             np.copyto(dZ, C)
 
-        return _bind_residual(Z, y, w, batch, loss, grad)
+        return bind_residual(Z, y, w, batch, loss, grad)
 
     def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
         D = predictions - y
         C = D.clip(-self.delta * scale, self.delta * scale)
         return np.asarray((C * (D - C / 2.0)).mean(axis=1))
-
-
-class Quantile(LossBase):
-    """The pinball loss: q (y - z) if z < y, else (1 - q) (z - y). The best constant prediction is the q-quantile.
-
-    Koenker and Bassett, 1978. With d = z - y it is d ([d > 0] - q).
-    """
-
-    type: Literal["quantile"] = "quantile"
-    per_row_name: ClassVar[str] = "pinball_loss"
-    is_comparison_measure: ClassVar[bool] = True
-    q: Annotated[float, Field(strict=True, gt=0, lt=1)] = 0.5
-
-    @property
-    def quantile(self) -> float | None:
-        return self.q
-
-    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
-        q, over = self.q, np.empty(Z.shape, bool)
-
-        def grad(D: Array, dZ: Array) -> None:
-            np.greater(D, 0.0, out=over)
-            np.copyto(dZ, over)
-            np.subtract(dZ, q, out=dZ)
-
-        def loss(D: Array, V: Array) -> None:
-            grad(D, V)
-            np.multiply(V, D, out=V)
-
-        return _bind_residual(Z, y, w, batch, loss, grad)
-
-    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
-        D = predictions - y
-        return np.asarray((D * ((D > 0.0) - self.q)).mean(axis=1))
 
 
 class Poisson(LossBase):
@@ -192,5 +125,5 @@ class Poisson(LossBase):
         return np.asarray(dP * self.inverse_link(Z))
 
 
-RegressionLoss: TypeAlias = MSE | MAE | Huber | Quantile | Poisson
+RegressionLoss: TypeAlias = MSE | MAE | Huber | Quantile | Quantiles | Poisson
 """The registry of losses of numbers."""

@@ -187,20 +187,19 @@ class EpochChoice:
         losses = []
         for one in self.actual:
             temperature = one.temperature(every) if self.calibrates else 1.0
-            losses.append(_row_losses(one, one.rows, one.predicted(temperature).values))
+            losses.append(_row_losses(one, one.rows, one.predicted(temperature)))
         weights = self._weighted(self.actual[0].rows).weights
         return losses if weights is None else [loss * weights / weights.mean() for loss in losses]
 
     def cross_fit(self) -> tuple[Predictions, Predictions]:
         """Predict the rows of each part by the candidate that the other parts choose, without and with temperature."""
-        predictions = self.scored[0].predicted(1.0)
-        uncalibrated, calibrated = predictions.values.copy(), predictions.values.copy()
+        uncalibrated = calibrated = self.scored[0].predicted(1.0)
         for part in np.unique(self.parts):
             own = self.parts == part
             best, temperature = self.choose(self.scored, ~own if not own.all() else own)
-            uncalibrated[own] = self.scored[best].predicted(1.0).values[own]
-            calibrated[own] = self.scored[best].predicted(temperature).values[own]
-        return replace(predictions, values=uncalibrated), replace(predictions, values=calibrated)
+            uncalibrated = uncalibrated.with_rows(own, self.scored[best].predicted(1.0).take(own))
+            calibrated = calibrated.with_rows(own, self.scored[best].predicted(temperature).take(own))
+        return uncalibrated, calibrated
 
     def _value(self, predictions: OutOfFoldPredictions, rows: npt.NDArray[np.bool_]) -> float:
         """The monitored value of some rows; lower is better."""
@@ -209,12 +208,12 @@ class EpochChoice:
         if self.monitor == f"val_{CALIBRATED_LOG_LOSS.name}":
             P = predictions.predicted(predictions.temperature(rows)).values[rows]
             return smoothed_log_loss(labeled.y, P, labeled.weights)
-        values = predictions.predicted(1.0).values[rows]
+        predicted = predictions.predicted(1.0).take(rows)
         if self.monitor == "val_loss":
             labeled = self._weighted(labeled)
-            return float(np.average(_row_losses(predictions, labeled, values), weights=labeled.weights))
+            return float(np.average(_row_losses(predictions, labeled, predicted), weights=labeled.weights))
         name = self.monitor.removeprefix("val_")
-        value = single_metric(spec.target, name)(labeled.y, values, labeled.weights)
+        value = single_metric(spec.target, name)(labeled.y, predicted.values, labeled.weights)
         return -value if higher_is_better(name) else value
 
     def _weighted(self, rows: LabeledRows) -> LabeledRows:
@@ -246,10 +245,10 @@ def _class_weights(data: EnsembleData) -> npt.NDArray[np.float64] | None:
 
 
 def _row_losses(
-    predictions: OutOfFoldPredictions, rows: LabeledRows, values: npt.NDArray[np.float64]
+    predictions: OutOfFoldPredictions, rows: LabeledRows, predicted: Predictions
 ) -> npt.NDArray[np.float64]:
     """The training loss of each row (rows,), in the scale of the first member's target."""
     target, loss = predictions.ensemble.members[0].spec.target, predictions.ensemble.spec.loss
     scale = 1.0 if target.task == "classification" else np.array(target.scales)
     with np.errstate(all="ignore"):
-        return np.asarray(loss.per_row(values, rows.y, scale=scale))
+        return np.asarray(loss.per_row(predicted.loss_inputs, rows.y, scale=scale))

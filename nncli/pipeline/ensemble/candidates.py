@@ -87,7 +87,7 @@ def adopt_epoch(run: Path, built: BuiltEnsemble, epoch: int) -> None:
         if (
             manifest.best_epoch == epoch
             and kept is not None
-            and np.array_equal(kept.values, held_out.predictions.values)
+            and np.array_equal(kept.loss_inputs, held_out.predictions.loss_inputs)
         ):
             continue
         history = read_history(member.path, manifest)

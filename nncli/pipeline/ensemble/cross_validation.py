@@ -10,6 +10,7 @@ from statistics import fmean, stdev
 from typing import Any, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from pydantic import ValidationError, model_validator
 
@@ -199,7 +200,9 @@ def score_folds(
     """Score the run at each path on the rows of its fold; `fold_data` share one table."""
     table, target = fold_data[0].table, fold_data[0].target
     truth = fold_data[0].truth(table)
-    total, counts = np.zeros((len(table), n_outputs(target))), np.zeros((len(table), 1), np.int64)
+    levels = fold_data[0].loss.quantile_levels
+    total = np.zeros((len(table), n_outputs(target) * max(1, len(levels))))
+    counts = np.zeros((len(table), 1), np.int64)
     fold_of, scored = np.zeros(len(table), np.int64), []
     for i, (data, path) in enumerate(zip(fold_data, paths, strict=True)):
         rows = data.excluded_rows
@@ -207,14 +210,22 @@ def score_folds(
         scores = data.scored_rows(truth.take(rows), truth.take(data.used_rows), predictions).scores
         repeat, fold = divmod(i, record.folds)
         scored.append(FoldScores(repeat + 1, fold + 1, len(rows), scores))
-        total[rows] += predictions.values
+        total[rows] += predictions.loss_inputs.reshape(len(rows), -1)
         counts[rows] += 1
         fold_of[rows] = fold + 1
     rows = np.flatnonzero(counts)
-    predictions = Predictions(target, total[rows] / counts[rows], fold_data[0].config.precision)
+    predictions = _mean_predictions(fold_data[0], total[rows] / counts[rows])
     combined = fold_data[0].scored_rows(truth.take(rows), truth, predictions).card()
     findings = (*fold_data[0].findings, *check_scores(combined, "out-of-fold"))
     numbers = rows + 1 if table.row_numbers is None else table.row_numbers[rows]
     columns = [pl.Series("row", numbers)] + ([pl.Series("fold", fold_of[rows])] if record.repeats == 1 else [])
     frame = predictions.frame(proba=target.task == "classification")
     return CrossValidation(tuple(scored), combined.model, pl.DataFrame(columns).hstack(frame), findings)
+
+
+def _mean_predictions(data: EnsembleData, mean: npt.NDArray[np.float64]) -> Predictions:
+    """Predictions from the mean (rows, outputs) of those of several trainings, or of their quantiles, in one row."""
+    target, levels, precision = data.target, data.loss.quantile_levels, data.config.precision
+    if not levels:
+        return Predictions(target, mean, precision)
+    return Predictions.of_quantiles(target, mean.reshape(len(mean), -1, len(levels)), levels, precision)

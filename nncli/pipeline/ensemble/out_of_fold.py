@@ -25,7 +25,7 @@ from nncli.ensemble import AnyModel, Ensemble, align_classes, n_outputs
 from nncli.findings import Finding, ordered
 from nncli.metrics.averaging import classification_factor, regression_factor
 from nncli.metrics.calibration import fit_temperature, smoothed_log_loss
-from nncli.model import Predictions
+from nncli.model import Predictions, stack_predictions
 from nncli.nn.losses import MIN_PROBABILITY, Loss
 from nncli.pipeline.ensemble.member_config import member_config, number_of_folds, recorded_folds
 from nncli.pipeline.prepare.auto_values import resolve_members
@@ -202,7 +202,8 @@ class EnsembleData:
 
     def scored_rows(self, rows: LabeledRows, training: LabeledRows, predictions: Predictions) -> ScoredRows:
         """Rows for scoring, beside the baseline of the training rows."""
-        baseline = baseline_predictions(self.target, training.y, training.weights, len(rows.y))
+        levels = self.loss.quantile_levels
+        baseline = baseline_predictions(self.target, training.y, training.weights, len(rows.y), levels)
         return ScoredRows(predictions, baseline, rows.y, rows.weights, self.loss, rows.groups)
 
 
@@ -270,7 +271,8 @@ class OutOfFoldPredictions:
 
     def predicted(self, temperature: float) -> Predictions:
         """For every row, the mean prediction of the members that did not train on it."""
-        return self.ensemble.mean(self._sum(temperature, lambda values: values), self.counts[:, None])
+        total, counts = self._sum(temperature, lambda values: values), self.counts[:, None]
+        return self.ensemble.mean(total, counts, quantiles=self._sum_of_quantiles())
 
     def held_out_rows(self, scored: ScoredRows) -> HeldOutRows:
         """These rows with the predictions that are scored, as a run keeps them."""
@@ -284,6 +286,7 @@ class OutOfFoldPredictions:
             predictions=scored.predictions,
             members=tuple(map(MemberPredictions, self.positions, self.member_predictions)),
             baseline=np.array(scored.baseline.values[0]),
+            baseline_quantiles=None if scored.baseline.quantiles is None else np.array(scored.baseline.quantiles[0]),
             total=len(numbers),
         )
 
@@ -325,14 +328,22 @@ class OutOfFoldPredictions:
             total[rows] += function(predictions.with_temperature(temperature).values)
         return total
 
+    def _sum_of_quantiles(self) -> npt.NDArray[np.float64] | None:
+        """The sum (rows, targets, levels) over members of their quantiles; None if they predict none."""
+        total = None
+        for rows, predictions in zip(self.positions, self.member_predictions, strict=True):
+            if predictions.quantiles is not None:
+                total = np.zeros((len(self.rows.y), *predictions.quantiles.shape[1:])) if total is None else total
+                total[rows] += predictions.quantiles
+        return total
+
 
 def predict_table(model: AnyModel, table: ColumnStore, target: Target) -> Predictions:
     """Predict all rows of a stored table, block by block, with the classes of `target`."""
-    values, stop = np.empty((len(table), n_outputs(target))), 0
-    predictions = None
+
+    def aligned(predictions: Predictions) -> Predictions:
+        return replace(predictions, target=target, values=align_classes(target, predictions))
+
     with np.errstate(all="ignore"):  # an overflow is seen in the scores
-        for block in table.blocks(model.names):
-            start, stop = stop, stop + len(block)
-            predictions = model.predict(block)
-            values[start:stop] = align_classes(target, predictions)
-    return Predictions(target, values, predictions.precision if predictions else "float64")
+        blocks = (aligned(model.predict(block)) for block in table.blocks(model.names))
+        return stack_predictions(blocks, len(table)) or Predictions(target, np.empty((0, n_outputs(target))))

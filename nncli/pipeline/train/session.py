@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -17,7 +17,7 @@ from nncli.config.schema import Checkpoint
 from nncli.drift.build import reference_of
 from nncli.errors import Location, NncliError
 from nncli.findings import Finding, warnings_json
-from nncli.model import Model, Predictions
+from nncli.model import Model, Predictions, stack_predictions
 from nncli.pipeline.prepare.encode import PreparedRows
 from nncli.pipeline.prepare.prepare import PreparedTraining
 from nncli.pipeline.train.cross_fitted import CrossFittedPredictions, cross_fit_predictions
@@ -300,7 +300,8 @@ class TrainingSession:
 
     def _scored_rows(self, rows: PreparedRows, predictions: Predictions) -> ScoredRows:
         training, spec = self._prepared.training, self._prepared.spec
-        baseline = baseline_predictions(spec.target, training.y, training.weights, len(rows))
+        levels = spec.loss.quantile_levels
+        baseline = baseline_predictions(spec.target, training.y, training.weights, len(rows), levels)
         return ScoredRows(predictions, baseline, rows.y, rows.weights, spec.loss, rows.groups)
 
     def _held_out_rows(
@@ -316,6 +317,7 @@ class TrainingSession:
             predictions=scored.predictions,
             members=(MemberPredictions(every, at_best_epoch),),
             baseline=np.array(scored.baseline.values[0]),
+            baseline_quantiles=None if scored.baseline.quantiles is None else np.array(scored.baseline.quantiles[0]),
             total=len(rows),
         )
 
@@ -360,18 +362,16 @@ class TrainingScores:
 
 def _predict(model: Model, rows: PreparedRows, threads: int) -> Predictions:
     """Predict encoded rows chunk by chunk."""
-    dataset, values = rows.dataset, np.empty((len(rows), 0))
+    dataset = rows.dataset
     with np.errstate(all="ignore"):  # an overflow is seen in the predictions
-        for span in dataset.row_chunks():
-            chunk = model.predict_dataset(dataset.part(span), threads)
-            if not span.start:
-                values = np.empty((len(rows), chunk.values.shape[1]))
-            values[span] = chunk.values
-    return replace(chunk, values=values)
+        chunks = (model.predict_dataset(dataset.part(span), threads) for span in dataset.row_chunks())
+        predictions = stack_predictions(chunks, len(rows))
+    assert predictions is not None  # there is at least one row
+    return predictions
 
 
 def _is_finite(predictions: Predictions) -> bool:
-    return bool(np.isfinite(predictions.values).all())
+    return bool(np.isfinite(predictions.loss_inputs).all())
 
 
 def _non_finite_output(epoch: int) -> DivergedError:

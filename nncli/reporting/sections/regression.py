@@ -28,6 +28,8 @@ def regression(held_out: HeldOutPredictions) -> Section | None:
         below = format_percent(float((held_out.y <= held_out.predictions.values).mean()))
         text = f"The model predicts the {held_out.loss.quantile:g} quantile: {below} of the actual values are below it."
         parts.append(Paragraph(text))
+    if held_out.predictions.quantiles is not None:
+        parts.append(_shares_below(held_out))
     for j, name in enumerate(target.names[:MAX_TARGETS]):
         if len(target.names) > 1:
             parts.append(Heading(display(name)))
@@ -35,6 +37,21 @@ def regression(held_out: HeldOutPredictions) -> Section | None:
     if len(target.names) > MAX_TARGETS:
         parts.append(Paragraph(f"The first {MAX_TARGETS} of {len(target.names):,} targets are shown."))
     return Section("predicted-vs-actual", "Predicted vs. actual", tuple(parts), wide=True)
+
+
+def _shares_below(held_out: HeldOutPredictions) -> Table:
+    """The share of the actual values of each target that is at most the predicted quantile of each level."""
+    predictions = held_out.predictions
+    shares = np.average(held_out.y[:, :, None] <= predictions.loss_inputs, axis=0, weights=held_out.weights)
+    rows = tuple(
+        (f"{level:g}", *(format_percent(float(share)) for share in shares[:MAX_TARGETS, k]))
+        for k, level in enumerate(predictions.levels)
+    )
+    names = predictions.target.names[:MAX_TARGETS]
+    titles = (
+        ("below",) if len(predictions.target.names) == 1 else tuple(f"below, {display(name, 30)}" for name in names)
+    )
+    return Table("Share of the actual values that is below each predicted quantile", ("level", *titles), rows)
 
 
 def _charts(y: Floats, predicted: Floats, name: str) -> list[Part]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from nncli.data.batches.batches import Batches
 from nncli.nn.annealing import annealing_factor
 from nncli.nn.arrays import Array
-from nncli.nn.losses import CrossEntropy
+from nncli.nn.losses import CrossEntropy, LossBase
 from nncli.nn.parameters import Parameters, ParamGroup
 from nncli.optim.optimizers import DecoupledWeightDecay, OptimizerBase, Sgd, Step
 from nncli.optim.param_groups import merge_groups
@@ -56,14 +56,20 @@ def kernel_inputs(arguments: TrainingArguments, parameters: Parameters, batches:
     y = np.empty((0, k), np.float32) if classes else _contiguous(dataset.y)
     codes = _contiguous(dataset.y) if classes else np.empty(0, np.int64)
     w = np.empty(0, np.float32) if dataset.weights is None else _contiguous(dataset.weights)
-    T = loss.targets(k, np.dtype(np.float32)) if isinstance(loss, CrossEntropy) else np.empty((0, 0), np.float32)
-    loss_id = (losses.LOGISTIC if k == 1 else losses.SOFTMAX) if classes else losses.MSE
-    data = (_contiguous(dataset.X), _contiguous(dataset.codes), y, codes, w, T, loss_id)
+    data = (_contiguous(dataset.X), _contiguous(dataset.codes), y, codes, w, *_loss_arguments(loss, k))
     fixed_rows = 0 if batches.dataset.storage else len(dataset)
     bins = Bins.of(network, parameters, fixed_rows)
     if len(bins.bins):
         inputs.locate_all(data[0], bins.columns, bins.edges, bins.width, bins.bins, bins.fractions)
     return KernelInputs(data, NetworkArguments.of(network), bins)
+
+
+def _loss_arguments(loss: LossBase, k: int) -> tuple[npt.NDArray[np.float32], int]:
+    """The table of a loss, of its targets or its levels, and its number; the network has k outputs."""
+    if isinstance(loss, CrossEntropy):
+        return loss.targets(k, np.dtype(np.float32)), losses.LOGISTIC if k == 1 else losses.SOFTMAX
+    levels = loss.quantile_levels if loss.quantile is None else (loss.quantile,)
+    return np.array([levels], np.float32), losses.PINBALL if levels else losses.MSE
 
 
 def _contiguous(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

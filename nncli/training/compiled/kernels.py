@@ -29,7 +29,7 @@ from nncli.training.compiled.activations import (
 from nncli.training.compiled.dropout import RESOLUTION, mask_keys
 from nncli.training.compiled.inputs import EMBEDS, N_DIRECT, N_LEARNED, bins_grad, direct_grad, load_embedded, load_rows
 from nncli.training.compiled.jit import Doubles, Floats, Ints, borrow, compiled, compiled_sum, inlined, internal
-from nncli.training.compiled.losses import LOGISTIC, MSE, logistic, mse, softmax
+from nncli.training.compiled.losses import LOGISTIC, MSE, PINBALL, logistic, mse, pinball, softmax
 from nncli.training.compiled.optimizers import clip, finite, optimizer_step, penalize
 from nncli.training.compiled.projection import project, project_grad
 
@@ -189,10 +189,11 @@ def backward(data: Any, net: Any, inputs: Any, rows: Ints, at: int) -> None:
 def gradient(data: Any, net: Any, inputs: Any, rows: Ints, batch: int, t: int, annealing: float) -> float:
     """The loss of the `rows`, a shard or all of a batch of `batch` rows, and its gradient in `grad`.
 
-    `data`: X (n, features) and codes (n, categories); y (n, k) numbers, or classes (n,) with their table T; w (n,)
-    weights, or none; the number of the loss. `net`: the tables of blocks, the order of their scaled matrices' rows,
-    theta, grad, the buffers and the seed of dropout; `inputs` are the tables and buffers of inputs.py. `t` is the
-    number of the step, `annealing` the factor of dropout rates that fall to 0.
+    `data`: X (n, features) and codes (n, categories); y (n, targets) numbers, or classes (n,); w (n,) weights, or
+    none; the table T of the classes, or of the levels of quantiles; the number of the loss. `net`: the tables of
+    blocks, the order of their scaled matrices' rows, theta, grad, the buffers and the seed of dropout; `inputs` are the
+    tables and buffers of inputs.py. `t` is the number of the step, `annealing` the factor of dropout rates that fall to
+    0.
     """
     _, _, y, classes, w, T, loss = data
     blocks, A, dA = net[0], net[5], net[6]
@@ -205,6 +206,8 @@ def gradient(data: Any, net: Any, inputs: Any, rows: Ints, batch: int, t: int, a
         value = mse(Z, y[rows], weight, dZ, batch)
     elif loss == LOGISTIC:
         value = logistic(Z, classes[rows], T, weight, dZ, batch)
+    elif loss == PINBALL:
+        value = pinball(Z, y[rows], T, weight, dZ, batch)
     else:
         value = softmax(Z, classes[rows], T, weight, dZ, batch)
     backward(data, net, inputs, rows, at)

@@ -9,7 +9,7 @@ import numpy as np
 from nncli.training.compiled.activations import exp
 from nncli.training.compiled.jit import Floats, Ints, compiled, inlined
 
-MSE, LOGISTIC, SOFTMAX = range(3)
+MSE, LOGISTIC, SOFTMAX, PINBALL = range(4)
 NEGLIGIBLE = 2.0**-40
 """Bound below which a derivative of the loss by a logit, at most 1, is set to 0."""
 
@@ -26,6 +26,25 @@ def mse(Z: Floats, y: Floats, w: Floats, dZ: Floats, batch: int) -> float:
             D = Z[i, j] - y[i, j]
             total += D * D * weight
             dZ[i, j] = D * weight * share
+    value: float = total / (batch * k)
+    return value
+
+
+@compiled
+def pinball(Z: Floats, y: Floats, T: Floats, w: Floats, dZ: Floats, batch: int) -> float:
+    """The pinball loss of Z (B, targets · levels) for the levels T (1, levels); dZ becomes its derivative."""
+    B, k = Z.shape
+    total: Any = 0.0
+    share, levels = np.float32(1.0 / (batch * k)), T.shape[1]
+    for i in range(B):
+        weight = w[i] if len(w) else np.float32(1.0)
+        for j in range(y.shape[1]):
+            for l in range(levels):  # noqa: E741
+                at = j * levels + l
+                D = Z[i, at] - y[i, j]
+                slope = (np.float32(1.0) if np.float32(0.0) < D else np.float32(0.0)) - T[0, l]
+                total += D * slope * weight
+                dZ[i, at] = slope * weight * share
     value: float = total / (batch * k)
     return value
 

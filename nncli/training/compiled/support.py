@@ -6,14 +6,14 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from nncli.nn.arrays import Backend
-from nncli.nn.losses import MSE, CrossEntropy, LossBase
+from nncli.nn.losses import MSE, CrossEntropy, LossBase, Quantile, Quantiles
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import PiecewiseLinear
 from nncli.optim.optimizers import Adam, OptimizerBase, Sgd
 from nncli.training.compiled.blas import import_blas
 from nncli.training.compiled.blocks import UnsupportedError, blocks_of
 
-COMPILED_LOSSES = (MSE, CrossEntropy)
+COMPILED_LOSSES = (MSE, CrossEntropy, Quantile, Quantiles)
 COMPILED_OPTIMIZERS = (Sgd, Adam)  # AdamW is an Adam
 
 SECONDS_SAVED_PER_STEP = 10e-6

@@ -33,7 +33,9 @@ def value_and_slope(loss: LossBase, Z: Any, y: Any, w: Any = None, dtype: Any = 
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_a_weight_of_two_counts_as_two_rows_and_of_zero_as_none(loss: LossBase, outputs: int) -> None:
     rng = np.random.default_rng(0)
-    Z, y = rng.normal(size=(3, outputs)), random_targets(loss, rng, 3, outputs)
+    y = random_targets(loss, rng, 3, outputs)
+    outputs = width(loss, outputs)
+    Z = rng.normal(size=(3, outputs))
     value, dZ = value_and_slope(loss, Z, y, [2.0, 1.0, 0.0])
     twice, dtwice = value_and_slope(loss, Z[[0, 0, 1]], y[[0, 0, 1]])
     assert value == pytest.approx(twice, rel=1e-13)
@@ -57,6 +59,9 @@ PER_NUMBER: dict[str, Callable[[Any, float, float], float]] = {
 def naive_row(loss: Any, z: Matrix, y: Any) -> float:
     """One row's loss from its definition, in plain floats."""
     name = tag(type(loss))
+    if name == "quantiles":
+        pairs = [(q, y[j] - z[j * len(loss.levels) + i]) for j in range(len(y)) for i, q in enumerate(loss.levels)]
+        return math.fsum(q * e if e > 0 else (q - 1.0) * e for q, e in pairs) / len(z)
     if name in PER_NUMBER:
         return math.fsum(PER_NUMBER[name](loss, float(a), float(b)) for a, b in zip(z, y, strict=True)) / len(z)
     if name == "hinge":
@@ -74,11 +79,17 @@ def random_targets(loss: LossBase, rng: np.random.Generator, rows: int, outputs:
     return np.abs(rng.normal(size=(rows, outputs)))
 
 
+def width(loss: LossBase, targets: int) -> int:
+    """The number of raw outputs for some targets, or for scores of classes."""
+    return targets if loss.task == "classification" else loss.outputs(targets)
+
+
 @st.composite
 def losses(draw: st.DrawFn) -> LossBase:
-    settings_of: dict[str, dict[str, float]] = {
+    settings_of: dict[str, dict[str, object]] = {
         "huber": {"delta": draw(st.floats(0.1, 5.0))},
         "quantile": {"q": draw(st.floats(0.01, 0.99))},
+        "quantiles": {"levels": tuple(sorted({0.5, 0.97, *draw(st.lists(st.floats(0.01, 0.99), max_size=3))}))},
         "cross_entropy": {"label_smoothing": draw(st.floats(0.0, 0.99))},
     }
     cls = draw(st.sampled_from(members(Loss)))
@@ -94,7 +105,7 @@ def test_the_value_is_the_weighted_mean_of_the_definition(
     loss: LossBase, rows: int, outputs: int, seed: int, weighted: bool
 ) -> None:
     rng = np.random.default_rng(seed)
-    Z, y = rng.normal(0.0, 3.0, (rows, outputs)), random_targets(loss, rng, rows, outputs)
+    Z, y = rng.normal(0.0, 3.0, (rows, width(loss, outputs))), random_targets(loss, rng, rows, outputs)
     w = rng.uniform(0.1, 3.0, rows) if weighted else np.ones(rows)
     expected = math.fsum(float(wi) * naive_row(loss, z, yi) for wi, z, yi in zip(w, Z, y, strict=True)) / rows
     found, _ = value_and_slope(loss, Z, y, w if weighted else None)
@@ -110,8 +121,11 @@ def test_the_mean_of_the_losses_per_row_is_the_value(loss: LossBase, rows: int, 
     if isinstance(loss, Hinge | CrossEntropy):
         loss = CrossEntropy()  # every classification loss reports the log loss
     rng = np.random.default_rng(seed)
-    Z, y = rng.normal(0.0, 3.0, (rows, outputs)), random_targets(loss, rng, rows, outputs)
-    values = loss.per_row(loss.inverse_link(Z), y)
+    Z, y = rng.normal(0.0, 3.0, (rows, width(loss, outputs))), random_targets(loss, rng, rows, outputs)
+    quantiles = loss.quantiles(Z)
+    if quantiles is not None:
+        Z = quantiles.reshape(rows, -1)  # predicted quantiles are sorted
+    values = loss.per_row(loss.inverse_link(Z) if quantiles is None else quantiles, y)
     assert values.shape == (rows,)
     assert values.mean() == pytest.approx(value_and_slope(loss, Z, y)[0], rel=1e-9, abs=1e-12)
 
@@ -120,11 +134,12 @@ def test_the_mean_of_the_losses_per_row_is_the_value(loss: LossBase, rows: int, 
 def test_a_nan_is_never_hidden(loss: LossBase) -> None:
     y = [0, 1] if loss.task == "classification" else [[1.0], [1.0]]
     with np.errstate(invalid="ignore"):
-        value, _ = value_and_slope(loss, [[math.nan], [0.0]], y)
+        value, _ = value_and_slope(loss, [[math.nan] * width(loss, 1), [0.0] * width(loss, 1)], y)
     assert math.isnan(value)
 
 
-SMOOTH_OR_FLAT = [p for p in EVERY if p.id != "quantile"]  # the slope of the pinball loss is nowhere zero
+QUANTILES = ("quantile", "quantiles")
+SMOOTH_OR_FLAT = [p for p in EVERY if p.id not in QUANTILES]  # the slope of the pinball loss is nowhere zero
 
 
 @pytest.mark.parametrize("loss", SMOOTH_OR_FLAT)
@@ -139,8 +154,9 @@ def test_the_derivative_at_a_perfect_fit_is_zero(loss: LossBase) -> None:
 
 @pytest.mark.parametrize("loss", EVERY)
 def test_width_of_the_output(loss: LossBase) -> None:
-    assert loss.outputs(5) == 5
-    assert loss.outputs(2) == (1 if loss.task == "classification" else 2)
+    each = max(1, len(loss.quantile_levels))
+    assert loss.outputs(5) == 5 * each
+    assert loss.outputs(2) == (1 if loss.task == "classification" else 2 * each)
 
 
 def test_losses_that_need_unscaled_or_nonnegative_targets() -> None:
@@ -161,6 +177,12 @@ def test_a_bare_name_stands_for_the_defaults(loss: LossBase) -> None:
         {"type": "huber", "delta": 0.0},
         {"type": "quantile", "q": 0.0},
         {"type": "quantile", "q": 1.0},
+        {"type": "quantiles", "levels": [0.5]},
+        {"type": "quantiles", "levels": [0.05, 0.95]},
+        {"type": "quantiles", "levels": [0.5, 0.5, 0.9]},
+        {"type": "quantiles", "levels": [0.9, 0.5]},
+        {"type": "quantiles", "levels": [0.0, 0.5]},
+        {"type": "quantiles", "levels": [0.5, 1.0]},
         {"type": "cross_entropy", "label_smoothing": 1.0},
         {"type": "mse", "delta": 1.0},
     ],
@@ -174,6 +196,7 @@ def test_an_invalid_loss_is_refused(wrong: Any) -> None:
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_inverse_link_vjp_is_the_derivative_of_the_inverse_link(loss: LossBase, outputs: int) -> None:
     rng = np.random.default_rng(0)
+    outputs = width(loss, outputs)
     Z = rng.normal(size=(4, outputs))
     P = loss.inverse_link(Z)
     dP, h = rng.normal(size=P.shape), 1e-6

@@ -19,7 +19,7 @@ from nncli.data.batches.batches import Batches
 from nncli.data.batches.dataset import Dataset
 from nncli.data.store.scratch import Scratch
 from nncli.nn.layers.base import TrainingContext
-from nncli.nn.losses import MSE, CrossEntropy, LossBase
+from nncli.nn.losses import MSE, CrossEntropy, LossBase, Quantile, Quantiles
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 from nncli.optim.optimizers import Adam, AdamW, Sgd
@@ -174,6 +174,8 @@ def test_a_network_learns_what_it_learns_with_numpy(network: Network, weighted: 
     ("loss", "outputs"),
     [
         (MSE(), 4),
+        (Quantile(q=0.75), 2),
+        (Quantiles(), 6),
         (CrossEntropy(), 1),
         (CrossEntropy(label_smoothing=0.1), 1),
         (CrossEntropy(), 3),

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.nn.losses import MSE, CrossEntropy
+from nncli.nn.losses import MSE, CrossEntropy, Quantile, Quantiles
 from tests.training.compiled.support import BEYOND, NONE, Vector, array, close, compiling, numbers
 
 pytest.importorskip("numba")
@@ -35,6 +35,9 @@ WEIGHTED = pytest.mark.parametrize("weighted", [False, True], ids=["alike", "wei
 LOSSES = [
     pytest.param(MSE(), 1, id="mse-1"),
     pytest.param(MSE(), 3, id="mse-3"),
+    pytest.param(Quantile(q=0.75), 3, id="quantile-3"),
+    pytest.param(Quantiles(levels=(0.125, 0.5, 0.75)), 3, id="quantiles-3"),
+    pytest.param(Quantiles(levels=(0.5, 0.75)), 4, id="quantiles-4"),
     *(
         pytest.param(CrossEntropy(label_smoothing=s), k, id=f"{name}-{s}")
         for name, k in (("logistic", 1), ("softmax-2", 2), ("softmax-9", 9))
@@ -48,6 +51,9 @@ def both(loss: Any, Z: Vector, y: npt.NDArray[Any], w: Vector, batch: int) -> tu
     k, dZ, w = Z.shape[1], np.full_like(Z, 7.0), w.astype(np.float32)
     if isinstance(loss, MSE):
         value = losses.mse(Z, y, w, dZ, batch)
+    elif isinstance(loss, Quantile | Quantiles):
+        levels = (loss.q,) if isinstance(loss, Quantile) else loss.levels
+        value = losses.pinball(Z, y, np.array([levels], np.float32), w, dZ, batch)
     else:
         T = loss.targets(k, np.dtype(np.float32))
         value = (losses.logistic if k == 1 else losses.softmax)(Z, y, T, w, dZ, batch)
@@ -57,8 +63,8 @@ def both(loss: Any, Z: Vector, y: npt.NDArray[Any], w: Vector, batch: int) -> tu
 
 
 def targets_of(loss: Any, rows: int, k: int, rng: np.random.Generator) -> npt.NDArray[Any]:
-    if isinstance(loss, MSE):
-        return rng.normal(size=(rows, k)).astype(np.float32)
+    if loss.task == "regression":
+        return rng.normal(size=(rows, k // max(1, len(loss.quantile_levels)))).astype(np.float32)
     return rng.integers(0, max(2, k), rows)
 
 
@@ -97,7 +103,12 @@ def test_rows_that_are_learned_well_have_slopes_that_are_never_subnormal(k: int,
 @pytest.mark.parametrize(("loss", "k"), LOSSES)
 def test_a_loss_of_any_numbers_is_that_of_numpy(loss: Any, k: int, values: list[float], codes: int) -> None:
     Z = array((values * k)[: 6 * k], 6, k)
-    y = array(values[::-1] * k, 6, k) if isinstance(loss, MSE) else (np.arange(6) + codes) % max(2, k)
+    targets = k // max(1, len(loss.quantile_levels))
+    y = (
+        array((values[::-1] * k)[: 6 * targets], 6, targets)
+        if loss.task == "regression"
+        else (np.arange(6) + codes) % max(2, k)
+    )
     value, dZ, expected, expected_dZ = both(loss, Z, y, NONE, 6)
     assert value == pytest.approx(expected, rel=1e-5, abs=1e-6)
     np.testing.assert_allclose(dZ, expected_dZ, rtol=1e-6, atol=1e-6)
@@ -118,7 +129,7 @@ def test_a_number_that_is_not_finite_reaches_the_loss(loss: Any, k: int, bad: fl
         assert math.isnan(value) == math.isnan(expected)
         if math.isnan(bad):
             assert math.isnan(value)
-            assert np.isnan(dZ[at, column])
+            assert isinstance(loss, Quantile | Quantiles) or np.isnan(dZ[at, column])  # its slopes are constants
 
 
 @pytest.mark.parametrize(("loss", "k"), LOSSES)
@@ -127,9 +138,9 @@ def test_a_weight_or_a_target_that_is_not_finite_reaches_the_loss(loss: Any, k: 
     Z, w = rng.normal(size=(7, k)).astype(np.float32), np.ones(7, np.float32)
     w[3] = np.nan
     assert math.isnan(both(loss, Z, targets_of(loss, 7, k, rng), w, 7)[0])
-    if isinstance(loss, MSE):
+    if loss.task == "regression":
         y = targets_of(loss, 7, k, rng)
-        y[3, k - 1] = np.nan
+        y[3, -1] = np.nan
         assert math.isnan(both(loss, Z, y, NONE, 7)[0])
 
 

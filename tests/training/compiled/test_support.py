@@ -26,7 +26,7 @@ from tests.unions import members, tag
 
 KNOWN_ACTIVATIONS = {"identity", "relu", "leaky_relu", "sigmoid", "tanh", "elu", "selu", "gelu", "silu", "mish"}
 KNOWN_LAYERS = {"dense", "scale", "activation", "parametric_activation", "dropout"}
-KNOWN_LOSSES = {"mse", "cross_entropy"}
+KNOWN_LOSSES = {"mse", "cross_entropy", "quantile", "quantiles"}
 KNOWN_OPTIMIZERS = {"sgd", "adam", "adamw"}
 
 
