@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nncli.commands.load import load
     from nncli.commands.predict import predict
     from nncli.commands.predict_files import predict_files
+    from nncli.commands.reproduce import reproduce
     from nncli.commands.runs import list_runs
     from nncli.commands.show import show
     from nncli.commands.threshold import clear_threshold, threshold
@@ -39,6 +40,7 @@ __all__ = [
     "load",
     "predict",
     "predict_files",
+    "reproduce",
     "resume",
     "resume_cross_validation",
     "show",
@@ -59,6 +61,7 @@ def __getattr__(name: str) -> object:
         "predict_files": "predict_files",
         "evaluate": "evaluate",
         "load": "load",
+        "reproduce": "reproduce",
         "list_runs": "runs",
         "show": "show",
         "threshold": "threshold",

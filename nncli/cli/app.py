@@ -36,6 +36,7 @@ COMMANDS = (
     "runs",
     "show",
     "compare",
+    "reproduce",
     "generate_data",
     "config",
 )
@@ -53,6 +54,7 @@ OUT_OF_MEMORY = (
 
 EPILOG = (
     "Exit codes: 0 success; 1 failure; 2 usage error; 3 configuration error; 4 data error; 5 run directory error; "
+    "6 reproduced within a tolerance; "
     "128 + n stopped by signal n, for example 130 for Ctrl-C."
 )
 

@@ -300,6 +300,7 @@ class _TrainingPrinter(EventPrinter):
         self, events: Generator[Event, None, None], write: Callable[[Event], None] | None
     ) -> tuple[Started | MembersStarted, Finished]:
         """Print each event with `write`, or as progress without it; return the first and the last event."""
+        from nncli.cli.progress.training_display import progress_for
         from nncli.pipeline.train.events import Finished, MembersStarted, Started
         from nncli.training.loop import LearningRateHalved
 
@@ -319,7 +320,7 @@ class _TrainingPrinter(EventPrinter):
                     self._print_notes(renamed_run_note(self._requested, event.run))
                     self._print_estimate(event.estimate)
                     if write is None and not self.quiet:
-                        show = _progress_for(event, stack)
+                        show = progress_for(event, stack)
                         continue
                 elif isinstance(event, LearningRateHalved):
                     self._print_notes(
@@ -335,25 +336,6 @@ class _TrainingPrinter(EventPrinter):
 
         for note in () if self.quiet else notes:
             echo_err(f"note: {note}")
-
-
-def _progress_for(started: Started | MembersStarted, stack: ExitStack) -> Callable[[Event], None]:
-    """A function that displays events, live on a terminal and line by line elsewhere; the stack closes the display."""
-    from nncli.cli.console import terminal
-    from nncli.cli.progress.ensemble import LiveMembers, PlainMembers
-    from nncli.cli.progress.live import LiveProgress
-    from nncli.cli.progress.training import PlainProgress
-    from nncli.pipeline.train.events import MembersProgress, Started
-    from nncli.training.loop import EpochReport, LearningRateHalved
-
-    console = terminal()
-    if isinstance(started, Started):
-        epochs = LiveProgress(started, console) if console else PlainProgress(started)
-        stack.callback(epochs.close)
-        return lambda event: epochs.update(event) if isinstance(event, EpochReport | LearningRateHalved) else None
-    members = LiveMembers(started, console) if console else PlainMembers(started)
-    stack.callback(members.close)
-    return lambda event: members.update(event) if isinstance(event, MembersProgress) else None
 
 
 def _stopped(finished: Finished, number: int, *, ensemble: bool) -> StoppedError:

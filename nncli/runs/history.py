@@ -97,12 +97,24 @@ def read_history(folder: Path, manifest: Manifest) -> History:
     """
     text = read_verified(folder, HISTORY, manifest, LARGEST_TEXT + LARGEST_LINE * manifest.epochs)
     try:
+        return parse_history(text)
+    except ValueError as error:
+        raise damaged(folder, HISTORY, "the file is damaged: it is no history of a training") from error
+
+
+def parse_history(text: bytes) -> History:
+    """The history in the content of history.csv.
+
+    Raises:
+        ValueError: it is no history of a training.
+    """
+    try:
         lines = list(csv.reader(io.StringIO(text.decode())))
         titles = lines[0]
         metric = titles[4].removeprefix("val_") if titles[4] != "metric" else None
         return History(metric, tuple(_report(line) for line in lines[1:]))
-    except (ValueError, IndexError, TypeError, csv.Error) as error:
-        raise damaged(folder, HISTORY, "the file is damaged: it is no history of a training") from error
+    except (IndexError, TypeError, csv.Error) as error:
+        raise ValueError("not a history of a training") from error
 
 
 def read_metrics(folder: Path, manifest: Manifest) -> RecordedMetrics:

@@ -51,10 +51,12 @@ def train_ensemble(
     scheduler: str | None,
     findings: Sequence[Finding] = (),
     plan: TrainingPlan | None = None,
+    recorded: RecordedMembers | None = None,
 ) -> Generator[Event, None, None]:
     """Train an ensemble, yielding `MembersStarted`, `MembersProgress` a few times a second, and `Finished`.
 
-    `findings` precede those of the training. A `plan` has the loaded table, and what a time limit changed.
+    `findings` precede those of the training. A `plan` has the loaded table, and what a time limit changed. `recorded`
+    is what the members take over from those of another run.
     """
     check_members(config)
     parent, plan, start = existing_parent(requested), plan or TrainingPlan(config), time.perf_counter()
@@ -64,7 +66,7 @@ def train_ensemble(
         seconds = plan.estimate or estimate(data.config, data.table, reading)
         data = data.with_checks(findings)
         with (
-            EnsembleRun.create(data, requested, command, plan.decision) as ensemble_run,
+            EnsembleRun.create(data, requested, command, plan.decision, recorded) as ensemble_run,
             removed_if_untrained(ensemble_run.run.path, f"{MEMBERS}/*", parent),
         ):
             yield from _train(ensemble_run, stop, scheduler, seconds)
@@ -138,11 +140,20 @@ def train_members(
         todo = [task for one, offset in remaining for task in one.tasks(at_a_time, offset)]
 
 
+@dataclass(frozen=True)
+class RecordedMembers:
+    """What is known of the members of a run before they are trained again: the execution of each, and their folds."""
+
+    executions: tuple[Execution, ...]
+    folds: int
+
+
 @dataclass
 class EnsembleRun:
     """An ensemble that is being trained: its data, its locked run directory and its manifest.
 
-    Where out-of-fold rows choose the number of cycles, the members are trained for `cycles` of them now.
+    Where out-of-fold rows choose the number of cycles, the members are trained for `cycles` of them now. Each member
+    chooses its execution unless there are `executions`.
     """
 
     data: EnsembleData
@@ -151,18 +162,25 @@ class EnsembleRun:
     clock: float = field(default_factory=time.perf_counter)
     cycles: int = FIRST_DECISION
     decisions: list[CycleDecision] = field(default_factory=list)
+    executions: tuple[Execution, ...] | None = None
     _candidates: dict[int, Candidate] = field(default_factory=dict)
 
     @classmethod
     @contextmanager
     def create(
-        cls, data: EnsembleData, requested: Path, command: Sequence[str], time_limit: str | None = None
+        cls,
+        data: EnsembleData,
+        requested: Path,
+        command: Sequence[str],
+        time_limit: str | None = None,
+        recorded: RecordedMembers | None = None,
     ) -> Iterator[EnsembleRun]:
         """Create the run directory, `requested` or `requested-2` …, and lock it while the block runs.
 
         Raises:
             DataError: there are too few rows for the members.
         """
+        data = replace(data, folds=recorded.folds) if recorded else data
         manifest = new_manifest(
             data.config,
             datetime.now(UTC),
@@ -176,7 +194,7 @@ class EnsembleRun:
             time_limit=time_limit,
         )
         with Run.create(requested, data.config, None, manifest) as run:
-            yield cls(data, run, manifest)
+            yield cls(data, run, manifest, executions=recorded.executions if recorded else None)
 
     @classmethod
     def resume(cls, data: EnsembleData, run: Run, command: Sequence[str]) -> EnsembleRun:
@@ -200,7 +218,14 @@ class EnsembleRun:
             length, cycles = first_cycle(rows), min(self.cycles, max_cycles(config, rows))
             members = [with_cycles(member, length, cycles) for member in members]
         return [
-            TrainingTask(first + i, member, str(path / member_folder(i)), has_joint_epoch(config), by_cycles)
+            TrainingTask(
+                first + i,
+                member,
+                str(path / member_folder(i)),
+                has_joint_epoch(config),
+                by_cycles,
+                self.executions[i] if self.executions else None,
+            )
             for i, member in enumerate(members)
         ]
 

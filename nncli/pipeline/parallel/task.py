@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ from nncli.data.sources.local_copies import LocalCopies
 from nncli.errors import RunLockedError
 from nncli.pipeline.parallel.control_dir import POLL_SECONDS, ControlDirectory, StopCheck
 from nncli.pipeline.parallel.executor import shutdown_requested, task_lock
+from nncli.pipeline.prepare.execution import Execution
 from nncli.pipeline.train.events import Event, Progress, Started
 from nncli.pipeline.train.single import resume_network, train_network
 from nncli.runs.config import read_config
@@ -30,7 +32,8 @@ class TrainingTask:
     """The training of one network, `config`, into the directory `path`; tasks are numbered from 0.
 
     With `snapshots` the weights after some epochs are kept. With `by_cycles` a run that was begun for more epochs has
-    done what this task asks for.
+    done what this task asks for. The `execution` is chosen unless that of another run is given. After `last_epoch` the
+    training is left unfinished.
     """
 
     number: int
@@ -38,6 +41,8 @@ class TrainingTask:
     path: str
     snapshots: bool = False
     by_cycles: bool = False
+    execution: Execution | None = None
+    last_epoch: int | None = None
 
     def is_exceeded(self, run: Run) -> bool:
         """Whether the run was begun for more epochs, after it was done for those of this task."""
@@ -45,6 +50,8 @@ class TrainingTask:
 
     def is_done(self, run: Run, manifest: Manifest) -> bool:
         """Whether the run is complete, with the epochs of this task."""
+        if self.last_epoch is not None and manifest.epochs >= self.last_epoch:
+            return True
         return is_done(manifest, _changes(run, self.config)) or self.is_exceeded(run)
 
 
@@ -121,7 +128,7 @@ def _wait_for_lock(task: TrainingTask, stop: Callable[[], bool]) -> Generator[Ev
     end = time.monotonic() + LOCK_TIMEOUT
     while True:
         try:
-            yield from _events(task, stop)
+            yield from until_epoch(_events(task, stop), task.last_epoch)
         except RunLockedError:
             if time.monotonic() > end or stop():
                 raise
@@ -130,10 +137,21 @@ def _wait_for_lock(task: TrainingTask, stop: Callable[[], bool]) -> Generator[Ev
             return
 
 
+def until_epoch(events: Generator[Event, None, None], last_epoch: int | None) -> Generator[Event, None, None]:
+    """The events of a training, which is ended after `last_epoch`; all without one."""
+    with closing(events):
+        for event in events:
+            yield event
+            if last_epoch is not None and isinstance(event, EpochReport) and event.epoch >= last_epoch:
+                return
+
+
 def _events(task: TrainingTask, stop: Callable[[], bool]) -> Generator[Event, None, None]:
     path = Path(task.path)
     if not os.path.lexists(path):
-        yield from train_network(task.config, path, stop=stop, with_checks=False, snapshots=task.snapshots)
+        yield from train_network(
+            task.config, path, stop=stop, with_checks=False, snapshots=task.snapshots, execution=task.execution
+        )
         return
     run = Run.open(path)
     if task.is_exceeded(run):

@@ -8,6 +8,7 @@ import os
 import platform
 from collections.abc import Sequence
 from datetime import datetime
+from importlib.metadata import version
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,7 @@ from nncli.data.sources.open import open_reader
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import ConfigError, ConfigIssue, DataError, Location, RunError
 from nncli.findings import Finding, FindingCode, warning
+from nncli.nn.arrays import Backend
 from nncli.pipeline.prepare.execution import Execution
 from nncli.runs.config import read_config
 from nncli.runs.manifest import CONFIG, DataRecord, FileRecord, Machine, Manifest
@@ -34,8 +36,7 @@ RESUMABLE_KEYS = frozenset({"epochs", "checkpoint", "memory_limit", "output", "w
 def check_config_unchanged(run: Run, manifest: Manifest, assignments: Sequence[str]) -> Config:
     """The run's configuration with the assignments; an error if they would change the epochs already trained."""
     trained_config = read_config(run.path)
-    recorded = {fingerprint(config, recorded_execution(manifest)) for config in _spellings(trained_config, manifest)}
-    if manifest.fingerprint not in recorded:
+    if not is_config_recorded(trained_config, manifest):
         raise RunError(
             "the configuration has been changed since the training began",
             location=Location(source=str(run.path / CONFIG)),
@@ -53,6 +54,12 @@ def check_config_unchanged(run: Run, manifest: Manifest, assignments: Sequence[s
     check_epochs_grow(new_config, manifest.epochs)
     new_config = with_recorded_features(new_config, time_is_feature=manifest.time_is_feature)
     return new_config.model_copy(update={"output": str(run.path)})
+
+
+def is_config_recorded(config: Config, manifest: Manifest) -> bool:
+    """Whether the configuration of a run affects the training as that did with which the training began."""
+    execution = recorded_execution(manifest)
+    return manifest.fingerprint in {fingerprint(one, execution) for one in _spellings(config, manifest)}
 
 
 def with_recorded_features(config: Config, *, time_is_feature: bool) -> Config:
@@ -109,12 +116,10 @@ def _same_table(record: DataRecord, source: TableSource) -> None:
             location=Location(source=source.path),
             hint="Train from a file, and the training can be resumed.",
         )
-    now = _record(source, record.rows)
+    now = record_table(source, record.rows)
     if now.sha256 == record.sha256:
         return
-    before = {file.path: file.sha256 for file in record.files}
-    changed = [file.path for file in now.files if before.pop(file.path, None) != file.sha256]
-    names = join_quoted([*changed, *before]) if record.files else ""
+    names = join_quoted(changed_files(record, now))
     raise DataError(
         f"the table has changed since the training began{f': {names}' if names else ''}",
         location=Location(source=source.path),
@@ -122,14 +127,35 @@ def _same_table(record: DataRecord, source: TableSource) -> None:
     )
 
 
-def _record(source: TableSource, rows: int) -> DataRecord:
-    """The record of a table with its present checksum."""
+def changed_files(record: DataRecord, now: DataRecord) -> list[str]:
+    """The files of a table that were changed, added or removed; none for a table in one file."""
+    if not record.files:
+        return []
+    before = {file.path: file.sha256 for file in record.files}
+    changed = [file.path for file in now.files if before.pop(file.path, None) != file.sha256]
+    return [*changed, *before]
+
+
+def record_table(source: TableSource, rows: int) -> DataRecord:
+    """The record of a table with its present checksum.
+
+    Raises:
+        DataError: the table cannot be read.
+    """
     checksum = open_reader(source.source).checksum()
     files = tuple(FileRecord(path=file.name, sha256=file.sha256) for file in checksum.files)
     return DataRecord(**dict(source.source), sha256=checksum.sha256, rows=rows, files=files)
 
 
-def _machine() -> Machine:
+def present_versions(backend: Backend) -> dict[str, str]:
+    """The versions of Python and of the packages on which the last bits of a training depend."""
+    versions = {"python": platform.python_version(), "numpy": np.__version__, "polars": pl.__version__}
+    compiled = ("numba", "scipy") if backend == "numba" else ()
+    return versions | {name: version(name) for name in compiled}
+
+
+def present_machine() -> Machine:
+    """This machine."""
     # Not platform.platform(), which starts a process to ask for the processor and reads the interpreter for its libc.
     system = f"{platform.system()}-{platform.release()}"
     return Machine(system=system, processor=platform.machine(), cores=os.cpu_count() or 1, blas=blas_kernel())
@@ -165,7 +191,7 @@ def new_manifest(
     """Create the manifest of a new run."""
     validation_data = None
     if isinstance(config.validation, ValidationFile):
-        validation_data = _record(config.validation, validation_rows)
+        validation_data = record_table(config.validation, validation_rows)
     return Manifest(
         status="running",
         nncli_version=__version__,
@@ -174,7 +200,7 @@ def new_manifest(
         finished=None,
         seconds=None,
         seed=config.seed,
-        data=_record(config.data, table_rows),
+        data=record_table(config.data, table_rows),
         validation_data=validation_data,
         training_rows=training_rows,
         validation_rows=validation_rows,
@@ -188,8 +214,8 @@ def new_manifest(
         backend=execution.backend,
         n_shards=execution.n_shards,
         blas_threads=execution.blas_threads,
-        versions={"python": platform.python_version(), "numpy": np.__version__, "polars": pl.__version__},
-        machine=_machine(),
+        versions=present_versions(execution.backend),
+        machine=present_machine(),
         time_limit=time_limit,
         files={},
     )

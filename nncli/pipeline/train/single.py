@@ -10,7 +10,7 @@ from nncli.config.schema import Config
 from nncli.data.store.scratch import Scratch, existing_parent
 from nncli.errors import Location, RunError
 from nncli.findings import Finding
-from nncli.pipeline.prepare.execution import choose_execution
+from nncli.pipeline.prepare.execution import Execution, choose_execution
 from nncli.pipeline.prepare.prepare import prepare
 from nncli.pipeline.timing.network import estimate_of
 from nncli.pipeline.timing.plan import TrainingPlan
@@ -43,17 +43,26 @@ def train_network(
     with_checks: bool = True,
     snapshots: bool = False,
     plan: TrainingPlan | None = None,
+    execution: Execution | None = None,
 ) -> Generator[Event, None, None]:
     """Train one network into a new run directory, yielding `Started`, an `EpochReport` per epoch, and `Finished`.
 
     `findings` precede those of the training. `with_checks` adds the warnings about the rows; for a member of an
     ensemble the ensemble has them. With `snapshots` the weights after some epochs are kept, for a choice among them
-    after the training. A `plan` has the loaded table, and what a time limit changed.
+    after the training. A `plan` has the loaded table, and what a time limit changed. The `execution` is chosen unless
+    that of another run is given.
+
+    Raises:
+        RunError: the backend of the given execution is missing.
     """
     started, plan = datetime.now(UTC), plan or TrainingPlan(config)
     with Scratch(existing_parent(path)) as scratch:
         prepared = prepare(config, scratch, table=plan.table, with_checks=with_checks, snapshots=snapshots)
-        execution, of_execution = choose_execution(prepared)
+        of_execution = None
+        if execution is None:
+            execution, of_execution = choose_execution(prepared)
+        else:
+            execution.check_available(str(path))
         with execution.activate(prepared, [*findings, *([of_execution] if of_execution else [])]) as prepared:
             state = TrainState.create(
                 prepared.spec.network,

@@ -1,0 +1,153 @@
+"""Training a run again, in a temporary folder, with what the run records."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from nncli.config.schema import Config
+from nncli.data.sources.table_source import TableLocation
+from nncli.errors import ConfigError, DataError, Location, NncliError
+from nncli.pipeline.ensemble.train import CONTROL_FOLDER, train_ensemble
+from nncli.pipeline.parallel.control_dir import ControlDirectory
+from nncli.pipeline.parallel.task import TrainingTask, until_epoch
+from nncli.pipeline.parallel.task_pool import TaskPool
+from nncli.pipeline.prepare.load import table_copies
+from nncli.pipeline.train.events import Event, Finished, MembersProgress, MembersStarted, Started
+from nncli.pipeline.train.provenance import recorded_execution
+from nncli.pipeline.train.single import train_network
+from nncli.reproduction.checks import Check, check_run
+from nncli.reproduction.comparison import compare_histories, compare_runs
+from nncli.reproduction.recorded import RecordedRun
+from nncli.reproduction.verdict import Reproduction, joined
+from nncli.training.epoch import DivergedError
+from nncli.utils.atomic_files import relabel_errors
+
+PREFIX = "nncli-reproduce-"
+"""The beginning of the name of the temporary folder."""
+
+
+def reproduce_run(
+    recorded: RecordedRun,
+    *,
+    data: TableLocation | None = None,
+    validation: TableLocation | None = None,
+    quick: int | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Generator[Event | Reproduction, None, None]:
+    """Check what a run depends on, train it again, and yield the events and then the result; none if it was stopped.
+
+    The tables are at `data` and `validation` now, or where they were. With `quick` only so many epochs are trained.
+
+    Raises:
+        RunError: the run is not finished, or its backend is missing.
+        UsageError: the run has fewer epochs, or no validation file.
+        DataError: a table cannot be read.
+    """
+    if quick is None:
+        recorded.check_finished()
+    else:
+        recorded.check_epochs(quick)
+    config = recorded.config(data, validation)
+    for network in recorded.networks:
+        recorded_execution(network.manifest).check_available(str(recorded.path))
+    with _temporary_folder() as folder, table_copies(config, folder), relabel_errors(folder / "run", recorded.path):
+        checks, clock = check_run(recorded, config), time.perf_counter()
+        again, is_done = folder / "run", True
+        if quick is None:
+            events = _train(recorded, config, again, stop)
+        else:
+            events = _train_first_epochs(recorded, config, again, quick, stop, data, validation)
+        with closing(events), _explained(checks), suppress(*(() if recorded.is_ensemble else (DivergedError,))):
+            for event in events:
+                if isinstance(event, Finished):
+                    is_done = event.status == "done"
+                else:
+                    yield event
+        if not is_done or stop():
+            return
+        compared = compare_runs(recorded, again) if quick is None else compare_histories(recorded, again, quick)
+        yield Reproduction(recorded.path, checks, tuple(compared), time.perf_counter() - clock, quick)
+
+
+@contextmanager
+def _explained(checks: Sequence[Check]) -> Iterator[None]:
+    """Add to the hints of errors within the block what is not as it was when the run was trained."""
+    causes = [check.cause for check in checks if check.differs]
+    more = f"The run was trained otherwise: {joined(causes)}." if causes else None
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(*(replace(one, hint=_both(one.hint, more)) for one in error.issues)) from error
+    except (DataError, DivergedError) as error:
+        error.hint = _both(error.hint, more)
+        raise
+
+
+def _both(hint: str | None, more: str | None) -> str | None:
+    return " ".join(filter(None, [hint, more])) or None
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """Yield a new folder, which is removed at the end, however the block ends."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    except OSError as error:
+        raise NncliError(
+            f"cannot create a temporary folder: {error.strerror or error}",
+            location=Location(source=tempfile.gettempdir()),
+            hint="Set TMPDIR to a folder that can be written to.",
+        ) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _train(
+    recorded: RecordedRun, config: Config, again: Path, stop: Callable[[], bool]
+) -> Generator[Event, None, None]:
+    """The whole training."""
+    if recorded.is_ensemble:
+        yield from train_ensemble(config, again, (), stop, None, recorded=recorded.members(config))
+    else:
+        yield from train_network(config, again, stop=stop, execution=recorded_execution(recorded.manifest))
+
+
+def _train_first_epochs(
+    recorded: RecordedRun,
+    config: Config,
+    again: Path,
+    quick: int,
+    stop: Callable[[], bool],
+    data: TableLocation | None,
+    validation: TableLocation | None,
+) -> Generator[Event, None, None]:
+    """The first epochs of each network, with the configuration that its manifest records."""
+    if not recorded.is_ensemble:
+        execution = recorded_execution(recorded.manifest)
+        events = train_network(config, again, stop=stop, with_checks=False, execution=execution)
+        for event in until_epoch(events, quick):
+            yield replace(event, epochs=min(quick, event.epochs)) if isinstance(event, Started) else event
+        return
+    tasks = [
+        TrainingTask(
+            i,
+            recorded.config(data, validation, network.folder),
+            str(again / network.folder),
+            recorded.keeps_snapshots(config),
+            execution=recorded_execution(network.manifest),
+            last_epoch=min(quick, network.manifest.epochs),
+        )
+        for i, network in enumerate(recorded.networks)
+    ]
+    with TaskPool(len(tasks), ControlDirectory(again / CONTROL_FOLDER), config.workers, None, stop) as pool:
+        yield MembersStarted(recorded.path, len(tasks), pool.workers, ())
+        for progress in pool.run(tasks):
+            yield MembersProgress(tuple(replace(one, epochs=min(quick, one.epochs)) for one in progress.members))
