@@ -21,11 +21,12 @@ UNKNOWN = -1
 class RowGroups:
     """The values of the column `name`, and the `codes` (n,) of those of the calibration rows.
 
-    A missing cell has the last code, the number of the values.
+    If there are missing cells (`has_missing`), they have the last code, the number of the values.
     """
 
     name: str
     values: tuple[str, ...]
+    has_missing: bool
     codes: Integers
 
     @classmethod
@@ -36,9 +37,10 @@ class RowGroups:
             DataError: there is no such column, or its type is not supported.
         """
         table.require([name])
-        values = tuple(read_text(table, name).drop_nulls().unique().sort())
-        empty = cls(name, values, np.empty(0, np.int64))
-        return cls(name, values, empty.read(table))
+        cells = read_text(table, name)
+        values = tuple(cells.drop_nulls().unique().sort())
+        groups = cls(name, values, cells.has_nulls(), np.empty(0, np.int64))
+        return replace(groups, codes=groups.read(table))
 
     def take(self, rows: Integers) -> RowGroups:
         """The groups of the calibration rows at these positions."""
@@ -47,7 +49,7 @@ class RowGroups:
     @property
     def count(self) -> int:
         """The number of codes."""
-        return len(self.values) + 1
+        return len(self.values) + self.has_missing
 
     def title(self, code: int) -> str:
         """The value of a code."""
@@ -67,7 +69,8 @@ class RowGroups:
             codes = codes.scatter(
                 others.arg_true(), self._codes_of(alternative_categories(cells.filter(others), self.values))
             )
-            codes = codes.scatter(cells.is_null().arg_true(), len(self.values))
+            if self.has_missing:
+                codes = codes.scatter(cells.is_null().arg_true(), len(self.values))
         return codes.to_numpy().astype(np.int64)
 
     def _codes_of(self, cells: pl.Series) -> pl.Series:

@@ -1,0 +1,60 @@
+"""Levels and options that fit a model, and those that do not."""
+
+from __future__ import annotations
+
+import pytest
+
+from nncli.conformal.options import UncertaintyOptions, level_suffix
+from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
+from nncli.errors import UsageError
+
+NUMBER = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
+CLASSES = ClassificationTarget(name="y", labels=("a", "b"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        UncertaintyOptions.of(0.0),
+        UncertaintyOptions.of([0.9, 1.0]),
+        UncertaintyOptions.of(90),
+        UncertaintyOptions.of(float("nan")),
+        UncertaintyOptions.of(sets=0.9),
+        UncertaintyOptions.of(0.9, per_class=True),
+        UncertaintyOptions.of(0.9, score="aps"),
+        UncertaintyOptions.of(by="g"),
+    ],
+)
+def test_what_does_not_fit_a_regression_is_refused(options: UncertaintyOptions) -> None:
+    with pytest.raises(UsageError) as caught:
+        options.check(NUMBER)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        UncertaintyOptions.of(0.9),
+        UncertaintyOptions.of(sets=1.5),
+        UncertaintyOptions.of(sets=0.9, by="g", per_class=True),
+        UncertaintyOptions.of(sets=0.9, score="raps"),  # type: ignore[arg-type]
+        UncertaintyOptions.of(per_class=True),
+    ],
+)
+def test_what_does_not_fit_classes_is_refused(options: UncertaintyOptions) -> None:
+    with pytest.raises(UsageError) as caught:
+        options.check(CLASSES)
+    assert caught.value.hint
+
+
+def test_levels_are_distinct_and_in_order() -> None:
+    assert UncertaintyOptions.of([0.9, 0.5, 0.9]).levels == (0.9, 0.5)
+    UncertaintyOptions.of([0.9, 0.5], by="g").check(NUMBER)
+    UncertaintyOptions.of(sets=0.9, per_class=True, score="aps").check(CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"), [(0.9, "90"), (0.955, "95.5"), (0.29, "29"), (0.999, "99.9"), (0.05, "5")]
+)
+def test_a_column_is_named_by_the_level_in_percent(level: float, expected: str) -> None:
+    assert level_suffix(level) == expected
