@@ -120,6 +120,8 @@ def _show(evaluation: Evaluation, *, as_json: bool) -> None:
         return
     scores = evaluation.scores
     figures = [[escape_unprintable(name), format_number(value)] for name, value in headlines(scores)]
+    if evaluation.cost_per_row is not None:
+        figures.insert(0, ["cost_per_row", format_number(evaluation.cost_per_row)])
     decided = "" if evaluation.decision is None else escape_unprintable(f", {decision_note(evaluation.decision)}")
     typer.echo(f"{rows(evaluation.rows)}{decided}\n{table([['metric', 'value'], *figures])}")
     if isinstance(scores, ClassificationScores):

@@ -21,6 +21,7 @@ from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location
 from nncli.evaluation.labeled_table import labeled_rows, labels_of, sample_weight_column, weights_of
 from nncli.evaluation.uncertainty import Uncertainty, UncertaintyScores
+from nncli.metrics.classification import ClassificationScores
 from nncli.prediction.frame import predict_valid, table_of
 from nncli.prediction.options import check_on_error
 from nncli.prediction.to_file import open_errors
@@ -57,8 +58,18 @@ class Evaluation:
     uncertainty: UncertaintyScores | None = None
     decision: Decision | None = None
 
+    @property
+    def cost_per_row(self) -> float | None:
+        """The mean cost of a row by the costs of the decision; None without costs."""
+        if self.decision is None or not isinstance(self.scores, ClassificationScores):
+            return None
+        costs, counts = self.decision.cost_of(self.scores.labels), self.scores.confusion_matrix
+        if costs is None or counts is None:
+            return None
+        return float(np.average(costs, weights=np.array(counts, np.float64)))
+
     def json(self) -> dict[str, Any]:
-        """The counts, `training_rows`, `weighted_by`, `decision` and `metrics` as a JSON object.
+        """The counts, `training_rows`, `weighted_by`, `decision`, its cost and `metrics` as a JSON object.
 
         With intervals or sets also "intervals" or "sets", a list.
         """
@@ -71,6 +82,7 @@ class Evaluation:
             "training_rows": None if self.training_rows is None else self.training_rows.json(),
             "weighted_by": self.weighted_by,
             "decision": None if self.decision is None else self.decision.model_dump(mode="json"),
+            "cost_per_row": self.cost_per_row,
             "metrics": to_json(self.scores),
             **uncertainty,
         }

@@ -19,6 +19,7 @@ from nncli.reporting.model_card import model_card, summary_card
 from nncli.reporting.page import Page, Paragraph, Section, display
 from nncli.reporting.sections.classification import classification
 from nncli.reporting.sections.data import data
+from nncli.reporting.sections.decision import decision
 from nncli.reporting.sections.feature_importance import FeatureImportance, compute_importance, feature_importance
 from nncli.reporting.sections.headline import head_of
 from nncli.reporting.sections.intended_use import intended_use
@@ -159,6 +160,7 @@ def row_sections(
     """The sections that need the scored rows, each with the predictions that it is of."""
     of_predictions = [
         *classification(held_out),
+        decision(held_out),
         thresholds(held_out),
         regression(held_out),
         slices(held_out, scores, importance.columns),

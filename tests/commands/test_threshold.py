@@ -126,6 +126,15 @@ def test_the_probabilities_stay_as_they_were(copy: Path, tables: Path) -> None:
         assert dict(headlines(evaluate(copy, tables / "t.csv").scores))[name] == scores[name]
 
 
+def test_a_table_is_scored_by_the_costs_of_the_decision(copy: Path, tables: Path) -> None:
+    assert evaluate(copy, tables / "t.csv").cost_per_row is None
+    threshold(copy, cost=(1, 4), save=True)
+    actual, predicted = pl.read_csv(tables / "t.csv")["state"], predict(copy, tables / "t.csv")["prediction"]
+    false = int(((actual == "well") & (predicted == "sick")).sum())
+    missed = int(((actual == "sick") & (predicted == "well")).sum())
+    assert evaluate(copy, tables / "t.csv").cost_per_row == pytest.approx((false + 4 * missed) / 400)
+
+
 def test_removing_a_decision_restores_every_byte(copy: Path) -> None:
     before = (copy / MODEL).read_bytes(), (copy / MANIFEST).read_bytes()
     assert b"decision" not in before[0]

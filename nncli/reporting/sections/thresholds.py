@@ -26,12 +26,20 @@ def thresholds(held_out: HeldOutPredictions) -> Section | None:
         return None
     label = display(target.labels[1], 30)
     text = (
-        f"A row is predicted as {label} where its probability is at least the threshold, which is 0.5 for nncli "
-        "predict. A lower threshold finds more of the rows of the class, at the price of more false alarms."
+        f"A row is predicted as {label} where its probability is at least the threshold{_usual(held_out)}. A lower "
+        "threshold finds more of the rows of the class, at the price of more false alarms. nncli threshold chooses one "
+        "by costs, recall, precision or the number of alarms."
     )
     charts = (_by_threshold(ranking, label), _lift(ranking, label))
     parts = (Paragraph(text), Columns((*charts, _table(ranking, label))))
     return Section("thresholds", "Decision threshold and lift", parts, wide=True)
+
+
+def _usual(held_out: HeldOutPredictions) -> str:
+    """The threshold of nncli predict, in a clause."""
+    if held_out.predictions.decision is None:
+        return ", which is 0.5 for nncli predict"
+    return "; nncli predict follows the saved decision"
 
 
 def _by_threshold(ranking: Ranking, label: str) -> Figure:
