@@ -40,13 +40,21 @@ class IntervalCalibration:
         return cls(level, partition, parts)
 
     def interval(self, ends: Endpoints, codes: Integers) -> Interval:
-        """The intervals of rows with these ends; `codes` (rows,) are those of the partition."""
-        _, n, targets = ends.lower.shape
+        """The intervals of rows with these ends; `codes` (rows,) are those of the partition.
+
+        Bounds in the wrong order, of quantiles that are moved towards each other, become their mean: an empty interval
+        covers no less with a point in it.
+        """
+        below, above = ends.at(self.level)
+        _, n, targets = below.shape
         lower, upper = np.empty((n, targets)), np.empty((n, targets))
         parts = self.partition.parts(codes)
         for p in np.unique(parts):
             rows = np.flatnonzero(parts == p)
             for j, scores in enumerate(self.scores[p]):
-                lower[rows, j] = lower_bounds(scores, ends.lower[:, rows, j], self.level)
-                upper[rows, j] = upper_bounds(scores, ends.upper[:, rows, j], self.level)
+                lower[rows, j] = lower_bounds(scores, below[:, rows, j], self.level)
+                upper[rows, j] = upper_bounds(scores, above[:, rows, j], self.level)
+        if ends.quantiles is not None:
+            crossed = lower > upper
+            lower[crossed] = upper[crossed] = (lower[crossed] + upper[crossed]) / 2.0
         return Interval(self.level, lower, upper)

@@ -61,6 +61,11 @@ class MemberGroups:
             values[g] = model.mean(total, len(own)).values
         return values
 
+    def predict_quantiles(self, members: Sequence[Predictions]) -> npt.NDArray[np.float64]:
+        """The mean quantiles (groups, rows, targets, levels) of each group, from those of all members."""
+        quantiles = [one.quantiles for one in members if one.quantiles is not None]
+        return np.stack([np.sum([quantiles[i] for i in own], axis=0) / len(own) for own in self.members])
+
 
 def calibration_sample(rows: HeldOutRows) -> Integers | None:
     """The positions of a random sample of calibration rows, the same for the same rows; None: all are used."""

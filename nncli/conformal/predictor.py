@@ -71,9 +71,9 @@ class ConformalPredictor:
             return Partition.whole(len(rows))
 
         if target.task == "regression":
-            scores = conformity_scores(rows)
             intervals = tuple(
-                IntervalCalibration.of(level, partition(level), scores, groups) for level in options.levels
+                IntervalCalibration.of(level, partition(level), conformity_scores(rows, level), groups)
+                for level in options.levels
             )
             return cls(model, options, groups, row_groups, intervals=intervals)
         P = SCORES[options.score](rows.predictions.values)
