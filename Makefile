@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-browser test-sources check docs docs-serve parity bench bench-default coverage lock audit reliability mutation clean
+.PHONY: train test test-units test-thorough test-browser test-sources check lint types docs docs-serve parity bench bench-default coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -10,8 +10,16 @@ train: .venv/installed
 	echo "predictions: $$RUN/predictions.csv" && \
 	$(BIN)/nncli evaluate "$$RUN" data/penguins-test.csv
 
-test: check
+# mypy uses one processor for as long as it takes, so the tests run beside it.
+test: lint
+	@$(MAKE) --no-print-directory --jobs 2 types test-units
+
+test-units: .venv/dev
 	$(BIN)/python -m pytest -n auto
+
+# Properties with many random examples, and soaks of which `make test` runs a part: ten minutes.
+test-thorough: .venv/dev
+	$(BIN)/python -m pytest -n auto -m "hypothesis or thorough" --hypothesis-profile thorough
 
 # Reports in the system's Chromium, which must be there.
 test-browser: .venv/dev
@@ -22,11 +30,15 @@ test-browser: .venv/dev
 test-sources: .venv/dev
 	$(BIN)/python -m pytest tests/services
 
-check: .venv/dev
+check: lint types
+
+lint: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+types: .venv/dev
+	$(BIN)/mypy
 
 # The documentation site, in site/. A broken link or a page missing from the navigation fails.
 docs: .venv/dev

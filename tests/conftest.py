@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from nncli import train
 from tests.cli.support import DATA, Cli
@@ -15,9 +17,25 @@ from tests.tables import CLASSES, NUMBERS, TWO
 # What is set where the tests are run is not what they are about.
 for variable in [name for name in os.environ if name.startswith("NNCLI_") or name in ("COLUMNS", "LINES")]:
     del os.environ[variable]
+# Without it every command that a test starts would compile all modules again, and every worker all tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
-# A deadline for an example would fail on a busy machine and say nothing of the code.
-settings.register_profile("ordinary", deadline=None)
+# Collecting makes millions of objects that remain to the end: no garbage is looked for meanwhile, nor among them later.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage again, of what the tests themselves make."""
+    gc.enable()
+    gc.freeze()
+
+
+# A deadline for an example, or for making it, would fail on a busy machine and say nothing of the code. The examples
+# are always the same; `make test-thorough` tries more, and new ones.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ordinary", UNTIMED, max_examples=40, derandomize=True, database=None)
+settings.register_profile("thorough", UNTIMED, max_examples=300)
 settings.load_profile("ordinary")
 # Thousands of mutants are run against the tests: few examples, always the same, and no search for the smallest.
 settings.register_profile(

@@ -255,7 +255,7 @@ def test_several_targets_are_a_list(here: Path) -> None:
     assert text.count("# Target: ") == 2
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(names=st.lists(st.sampled_from(HOSTILE) | st.text(min_size=1, max_size=5), min_size=3, max_size=3, unique=True))
 def test_hostile_names_survive(here: Path, names: list[str]) -> None:
     rows = [dict(zip(names, ["x", f"{i % 7}", f"{i % 3 + 0.5}"], strict=True)) for i in range(30)]
@@ -364,7 +364,7 @@ def test_a_wide_table_is_not_told_column_by_column(here: Path) -> None:
     assert "… and 100 more" in init(path, "y")
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     cells=st.lists(
         st.lists(st.sampled_from(["", "NA", "1", "2.5", "-3", "a", "?", "5%", "inf", "007"]), min_size=4, max_size=30),

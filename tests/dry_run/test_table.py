@@ -19,7 +19,7 @@ COLUMN = st.lists(CELLS, min_size=1, max_size=6)
 
 
 @pytest.mark.parametrize("keys", [{}, {"loss": "mse"}, {"validation": 0.0}, {"members": 3}], ids=str)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(pools=st.lists(COLUMN, min_size=2, max_size=4), rows=st.integers(0, 45), step=st.integers(1, 7))
 def test_any_cells_can_be_checked(
     tmp_path: Path, keys: dict[str, object], pools: list[list[str]], rows: int, step: int

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -297,7 +297,6 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 @given(case=cases())
-@settings(max_examples=100, deadline=None)
 def test_gradient_of_a_random_network(case: Case) -> None:
     found = check(case.network, case.loss, rows=case.rows, seed=case.seed, weighted=case.weighted)
     assert found.error <= TOLERANCE

@@ -26,7 +26,6 @@ def layouts(draw: st.DrawFn) -> ParamLayout:
 
 
 @given(layout=layouts())
-@settings(max_examples=100, deadline=None)
 def test_every_number_belongs_to_exactly_one_name(layout: ParamLayout) -> None:
     parameters = layout.empty("float64")
     for view in parameters.by_name.values():
@@ -41,7 +40,6 @@ def test_every_number_belongs_to_exactly_one_name(layout: ParamLayout) -> None:
 
 
 @given(layout=layouts())
-@settings(max_examples=100, deadline=None)
 def test_groups_lie_in_order_and_the_decayed_come_first(layout: ParamLayout) -> None:
     parameters = layout.empty("float64")
     for spec in layout.specs:

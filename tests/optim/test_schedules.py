@@ -8,7 +8,7 @@ from math import cos, inf, nan, pi
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -92,7 +92,6 @@ def test_one_cycle_rises_to_its_peak_and_falls_to_its_end() -> None:
     end=st.floats(1.5, 1e5),
     steps=st.integers(1, 500),
 )
-@settings(max_examples=100, deadline=None)
 def test_one_cycle_has_one_peak_and_keeps_between_its_ends(
     peak: float, pct_start: float, start: float, end: float, steps: int
 ) -> None:
@@ -283,7 +282,6 @@ def schedules(draw: st.DrawFn) -> tuple[ScheduleBase, float, float]:
     warmup_steps=st.integers(0, 12),
     values=st.lists(st.floats(0.0, 1.0), min_size=20, max_size=20),
 )
-@settings(max_examples=200, deadline=None)
 def test_the_rate_is_positive_finite_and_within_its_bounds(
     case: tuple[ScheduleBase, float, float], epochs: int, steps: int, warmup_steps: int, values: list[float]
 ) -> None:

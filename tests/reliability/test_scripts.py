@@ -22,12 +22,12 @@ def ran(script: str, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        ("kill.py", ["--kills", "10", "--workers", "1"]),
+        ("kill.py", ["--kills", "4", "--workers", "1"]),
         (
             "faults.py",
-            ["--stride", "9999", "--commands", "resume", "--actions", "ENOSPC", "short write", "--no-memory"],
+            ["--stride", "9999", "--commands", "resume", "--actions", "short write", "--no-memory"],
         ),
-        ("fuzz.py", ["--inputs", "600", "--command", "10"]),
+        ("fuzz.py", ["--inputs", "200", "--command", "3"]),
     ],
 )
 def test_a_small_version_keeps_the_promise(script: str, words: list[str]) -> None:

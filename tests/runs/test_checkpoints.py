@@ -35,6 +35,7 @@ from nncli.training.state import CROSS_FIT, RandomStreams, TrainState
 from tests.assertions import raises
 from tests.cli.support import DATA
 from tests.runs.support import checkpoints, in_a_process_of_its_own, outcome, stop_at
+from tests.thorough import every, partly
 
 NETWORK = Network.model_validate({"n_features": 2, "layers": ["batch_norm", 3], "n_outputs": 1})
 DAMAGED = (OSError, ValueError, KeyError, TypeError, RecursionError, safetensors.SafetensorError)
@@ -137,11 +138,12 @@ def test_when_all_are_damaged_the_run_is_refused(saved: Path) -> None:
     assert caught.value.hint
 
 
+@partly
 def test_every_flipped_bit_is_detected_or_harmless(saved: Path) -> None:
-    """A third of all bits, some of every byte. Harmless are a space more in the header, and such."""
+    """Some bits of every byte. Harmless are a space more in the header, and such."""
     arrays, training = read_checkpoint(file_of(saved, 7))
     content = bytearray(file_of(saved, 7).read_bytes())
-    for at in range(0, len(content) * 8, 3):
+    for at in range(0, len(content) * 8, 3 * every(5)):
         content[at // 8] ^= 1 << at % 8
         file_of(saved, 7).write_bytes(content)
         with suppress(*DAMAGED):

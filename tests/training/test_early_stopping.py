@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf, nan
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.training.early_stopping import EarlyStopping
@@ -82,7 +82,6 @@ def test_without_patience_it_never_runs_out() -> None:
 
 
 @given(values=st.lists(st.floats(-10.0, 10.0, width=16), min_size=1, max_size=30))
-@settings(max_examples=200, deadline=None)
 def test_the_best_is_the_first_least_value(values: list[float]) -> None:
     watch = watched(values)
     assert watch.best == min(values)

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays, floating_dtypes
 
@@ -41,7 +41,6 @@ def test_median_does_not_import_masked_arrays() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-@settings(max_examples=300, deadline=None)
 @given(numbers=st.lists(NUMBERS, min_size=9, max_size=80))
 def test_fast_median_of_a_small_sample_is_numpys(numbers: list[float]) -> None:
     with pytest.MonkeyPatch.context() as patch:

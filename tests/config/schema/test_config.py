@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.config.errors.validate import validate
@@ -201,7 +201,6 @@ CONFIGS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(CONFIGS)
 def test_a_dumped_configuration_reads_as_the_same(written: dict[str, object]) -> None:
     config = Config.model_validate(written)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from nncli.config.yaml import parser
 from nncli.config.yaml.parser import MAX_DEPTH, MAX_ISSUES, parse
@@ -124,7 +124,6 @@ def test_fifty_levels_are_accepted_and_one_more_is_refused() -> None:
 
 
 @given(YAML_LIKE)
-@settings(max_examples=400)
 def test_no_text_raises_another_exception(text: str) -> None:
     try:
         document = parse(text, "c")

@@ -57,7 +57,6 @@ def rng_of(seed: int = 0) -> np.random.Generator:
 
 
 @given(n=st.integers(1, 60), size=st.integers(1, 80), seed=st.integers(0, 999), epochs=st.integers(1, 3))
-@settings(max_examples=100, deadline=None)
 def test_every_epoch_is_a_permutation_of_the_rows(n: int, size: int, seed: int, epochs: int) -> None:
     batches = Batches(numbered(n), size, rng_of(seed))
     for _ in range(epochs):
@@ -65,7 +64,6 @@ def test_every_epoch_is_a_permutation_of_the_rows(n: int, size: int, seed: int, 
 
 
 @given(n=st.integers(1, 60), size=st.integers(1, 80))
-@settings(max_examples=100, deadline=None)
 def test_all_batches_are_full_but_the_last_and_their_sizes_are_announced(n: int, size: int) -> None:
     batches = Batches(numbered(n), size, rng_of())
     found = [len(batch) for batch in epoch(batches)]

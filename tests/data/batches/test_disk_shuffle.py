@@ -8,7 +8,7 @@ from unittest.mock import Mock, patch
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.data.batches.batches import Batch, Batches
@@ -51,7 +51,6 @@ def content(batch: Batch) -> list[bytes]:
     embeddings=st.integers(0, 2),
     epochs=st.integers(1, 4),
 )
-@settings(max_examples=100, deadline=None)
 def test_every_epoch_is_the_one_that_memory_gives(
     n: int, size: int, window: int, weighted: bool, classes: bool, embeddings: int, epochs: int
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.data.io.formats import Format, detect_format
@@ -153,7 +153,6 @@ SCALARS = st.none() | st.integers(-9, 9) | st.sampled_from(["", 'x":y', ' " : ',
 
 
 @given(st.lists(st.dictionaries(KEYS, SCALARS, min_size=1), min_size=1, max_size=6), st.sampled_from([":", ": ", " :"]))
-@settings(max_examples=200, deadline=None)
 def test_what_repeats_no_key_is_read_whatever_it_looks_like(rows: list[dict[str, Any]], colon: str) -> None:
     texts = [{key: None if value is None else str(value) for key, value in row.items()} for row in rows]
     text = "\n".join(json.dumps(row, separators=(",", colon)) for row in texts)

@@ -34,7 +34,6 @@ def outcome(table: Table, name: str) -> tuple[object, ...]:
 
 
 @given(cells=COLUMN, rows=st.integers(1, 13), chosen=st.sets(st.integers(0, 11), min_size=1))
-@settings(max_examples=150, deadline=None)
 def test_a_column_means_the_same_whatever_the_blocks_and_the_rows_chosen(
     cells: list[str | None], rows: int, chosen: set[int]
 ) -> None:
@@ -133,7 +132,6 @@ def test_a_column_without_a_name_keeps_having_none() -> None:
 
 
 @given(cells=COLUMN, rows=st.integers(1, 13), chosen=st.none() | st.sets(st.integers(0, 11), min_size=1))
-@settings(max_examples=100, deadline=None)
 def test_plain_numbers_come_apart_from_the_rest_and_are_those_of_the_block(
     cells: list[str | None], rows: int, chosen: set[int] | None
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
@@ -100,7 +100,6 @@ def losses(draw: st.DrawFn) -> LossBase:
 @given(
     loss=losses(), rows=st.integers(1, 9), outputs=st.integers(1, 6), seed=st.integers(0, 2**16), weighted=st.booleans()
 )
-@settings(max_examples=300, deadline=None)
 def test_the_value_is_the_weighted_mean_of_the_definition(
     loss: LossBase, rows: int, outputs: int, seed: int, weighted: bool
 ) -> None:
@@ -116,7 +115,6 @@ def test_the_value_is_the_weighted_mean_of_the_definition(
 
 
 @given(loss=losses(), rows=st.integers(1, 9), outputs=st.integers(1, 6), seed=st.integers(0, 2**16))
-@settings(max_examples=200, deadline=None)
 def test_the_mean_of_the_losses_per_row_is_the_value(loss: LossBase, rows: int, outputs: int, seed: int) -> None:
     if isinstance(loss, Hinge | CrossEntropy):
         loss = CrossEntropy()  # every classification loss reports the log loss

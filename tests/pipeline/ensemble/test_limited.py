@@ -22,8 +22,8 @@ TABLE = DATA / "penguins.csv"
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine on which a step takes a second."""
-    measured = Measurement(0.0, 0.0, 0.0, 344, 1.0, 32, 0.0)
+    """A machine on which a step takes 100 seconds: the limits are long enough for a busy machine too."""
+    measured = Measurement(0.0, 0.0, 0.0, 344, 100.0, 32, 0.0)
     original = plan.plan_within
     monkeypatch.setattr(limited, "plan_within", partial(original, measure=lambda *of: measured))
     monkeypatch.setattr(plan, "MIN_ROWS", 200)  # the table has fewer rows than the smallest sample
@@ -32,7 +32,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("slow")
 @pytest.mark.parametrize(
     ("limit", "members", "epochs", "rows"),
-    [("1h", 3, 100, 344), ("300s", 1, 26, 344), (8.0, 1, 3, 240)],
+    [("100h", 3, 100, 344), ("500m", 1, 26, 344), (800.0, 1, 3, 240)],
 )
 def test_the_configuration_of_the_run_trains_the_same_bits_without_a_limit(
     tmp_path: Path, limit: str | float, members: int, epochs: int, rows: int
@@ -51,6 +51,7 @@ def test_the_configuration_of_the_run_trains_the_same_bits_without_a_limit(
     assert predict(again, TABLE, proba=True).equals(predict(run, TABLE, proba=True))
 
 
+@pytest.mark.usefixtures("slow")
 def test_a_limit_in_the_configuration_is_not_one_of_the_run(tmp_path: Path) -> None:
     config = config_of(tmp_path, "members=1", "epochs=1", "time_limit=1h")
     run = train(config, output=tmp_path / "run").run

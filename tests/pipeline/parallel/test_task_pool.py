@@ -25,7 +25,7 @@ from tests.cli.support import ROOT, SECONDS, default_signals, on_terminal, start
 from tests.commands.ensembles import bits, config_of, written
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
-LONG = ("epochs=1500", "checkpoint={every: 100 steps}", "members=2", "workers=2")
+LONG = ("epochs=400", "checkpoint={every: 100 steps}", "members=2", "workers=2")
 """Long enough for a signal to meet it."""
 
 

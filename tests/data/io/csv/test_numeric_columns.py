@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nncli.data.columns.parsing import exact_numbers, read_numbers, read_text
@@ -102,7 +102,6 @@ def outcome(tables: Iterable[Table]) -> tuple[list[bytes], list[object], str]:
     return bits, texts, "read"
 
 
-@settings(max_examples=400, deadline=None)
 @given(
     rows=st.lists(
         st.tuples(cell, cell, st.sampled_from(["a", "", "NA", "b c", " ", "q,", '"'])), min_size=1, max_size=6
@@ -148,7 +147,6 @@ def test_every_spelling_is_read_as_its_text_is(text: str, quote_all: bool, end: 
 RARELY_ODD = [*["1", "2.5", "-3", "", "NA", "12e3"] * 12, *SPELLINGS]
 
 
-@settings(max_examples=400, deadline=None)
 @given(
     rows=st.lists(
         st.tuples(
@@ -206,7 +204,6 @@ def test_a_leading_zero_in_a_column_of_text_is_no_matter() -> None:
     assert [table.frame["y"][0] for table in tables] == ["01", "-02", " 03", "04,05"]
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     text=st.text(alphabet='00017.+- ,;"\n', max_size=40).map(str.encode),
     separator=st.sampled_from([",", ";"]),

@@ -282,7 +282,7 @@ def test_a_download_that_breaks_at_the_same_byte_each_time_is_given_up(site: Sit
         fetched(site.url("/a.csv"), tmp_path)
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.binary(max_size=3000), st.lists(st.tuples(st.integers(0, 800), st.booleans()), max_size=6), st.booleans())
 def test_however_the_connection_breaks_the_bytes_are_those_of_the_file(
     site: Site, tmp_path_factory: pytest.TempPathFactory, body: bytes, breaks: list[tuple[int, bool]], ranges: bool

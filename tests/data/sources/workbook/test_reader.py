@@ -206,7 +206,9 @@ cells = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(rows=st.lists(st.tuples(cells, cells, st.integers(0, 9)), min_size=1, max_size=8))
 def test_every_cell_is_read_with_its_value(path: Path, rows: list[tuple[object, ...]]) -> None:
     write(path, [["a", "b", "c"], *rows])
