@@ -34,7 +34,12 @@ class MemberGroups:
     @classmethod
     def of(cls, rows: HeldOutRows) -> MemberGroups:
         """The groups of held-out rows."""
-        patterns, group = np.unique(rows.oof_mask, axis=1, return_inverse=True)
+        return cls.of_mask(rows.oof_mask)
+
+    @classmethod
+    def of_mask(cls, oof_mask: npt.NDArray[np.bool_]) -> MemberGroups:
+        """The groups of rows, from a mask (members, n) of the members that did not train on each."""
+        patterns, group = np.unique(oof_mask, axis=1, return_inverse=True)
         return cls(tuple(tuple(np.flatnonzero(column).tolist()) for column in patterns.T), group.reshape(-1))
 
     def __len__(self) -> int:

@@ -31,6 +31,7 @@ from nncli.reporting.sections.regression import regression
 from nncli.reporting.sections.scores import held_out_scores, recorded_scores
 from nncli.reporting.sections.slices import slices
 from nncli.reporting.sections.thresholds import thresholds
+from nncli.reporting.sections.uncertainty import uncertainty
 from nncli.runs.history import RecordedMetrics
 from nncli.scoring import ScoresWithIntervals
 from nncli.utils.atomic_files import batched_fsync, check_overwrite, write_text
@@ -163,6 +164,7 @@ def row_sections(
         decision(held_out),
         thresholds(held_out),
         regression(held_out),
+        uncertainty(held_out, importance.columns),
         slices(held_out, scores, importance.columns),
     ]
     predictions = Paragraph(scored_predictions(held_out))

@@ -29,6 +29,7 @@ def test_the_sections_of_a_classification_in_order(penguins_report: ReportFiles)
         "Scores",
         "Confusion matrix",
         "ROC and calibration curves",
+        "Prediction sets",
         "Data slices",
         "Feature importance",
         "Largest errors",
@@ -43,7 +44,7 @@ def test_the_sections_of_a_classification_in_order(penguins_report: ReportFiles)
 
 def test_the_sections_of_a_regression(pair: Path, tmp_path: Path) -> None:
     found = titles(report(pair, tmp_path / "r.html"))
-    assert found[:3] == ["Overview", "Scores", "Predicted vs. actual"]
+    assert found[:4] == ["Overview", "Scores", "Predicted vs. actual", "Prediction intervals"]
     assert "Confusion matrix" not in found
 
 

@@ -1,0 +1,47 @@
+"""Intervals and sets of held-out rows, calibrated by the held-out rows of other folds.
+
+They show the coverage without new rows: a row's own score does not take part in its calibration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.conformal.member_groups import MemberGroups
+from nncli.metrics.conformal import min_rows, rank
+from nncli.metrics.sorted_scores import Floats, Integers
+
+PARTS, MAX_FOLDS = 5, 20
+"""Parts of rows without folds, and folds from which on rows are dealt into parts instead: each fold costs a sort."""
+
+
+def calibration_folds(oof_mask: npt.NDArray[np.bool_] | None, n: int, groups: Integers | None = None) -> Integers:
+    """The fold (n,) of each held-out row: the rows that the same members held out.
+
+    Rows of one network, and of very many folds, are dealt into five parts; those of a group (n,) into the same one.
+    """
+    if oof_mask is not None:
+        members = MemberGroups.of_mask(oof_mask)
+        if 1 < len(members) <= MAX_FOLDS:
+            return members.group
+    return (np.arange(n) if groups is None else groups) % PARTS
+
+
+def possible_levels(levels: Sequence[float], folds: Integers) -> tuple[float, ...]:
+    """The levels for which the rows of the other folds suffice."""
+    fewest = len(folds) - int(np.bincount(folds).max())
+    return tuple(level for level in levels if min_rows(level) <= fewest)
+
+
+def cross_quantiles(scores: Floats, folds: Integers, levels: Sequence[float]) -> Floats:
+    """For each level and row (levels, n), the bound on its score by the scores (n,) of the rows of other folds."""
+    bounds = np.empty((len(levels), len(scores)))
+    for fold in np.unique(folds):
+        own = folds == fold
+        others = np.sort(scores[~own])
+        for bound, level in zip(bounds, levels, strict=True):
+            bound[own] = others[rank(level, len(others)) - 1]
+    return bounds

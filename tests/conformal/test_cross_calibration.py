@@ -1,0 +1,49 @@
+"""Calibration of held-out rows by the rows of other folds."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nncli.conformal.cross_calibration import calibration_folds, cross_quantiles, possible_levels
+
+
+def test_a_bound_is_the_quantile_of_the_other_folds() -> None:
+    scores = np.array([1.0, 2.0, 3.0, 10.0, 20.0, 30.0, 40.0])
+    folds = np.array([0, 0, 0, 1, 1, 1, 1])
+    # ceil(0.5 * 5) = 3 of four, and ceil(0.5 * 4) = 2 of three
+    assert cross_quantiles(scores, folds, [0.5]).tolist() == [[30.0] * 3 + [2.0] * 4]
+
+
+def test_a_row_has_no_influence_on_its_own_bound() -> None:
+    scores, folds = np.arange(10.0), np.arange(10) % 5
+    changed = scores.copy()
+    changed[3] = 1e9
+    before, after = (cross_quantiles(values, folds, [0.7])[0] for values in (scores, changed))
+    assert (before[folds == 3] == after[folds == 3]).all()
+
+
+def test_levels_need_enough_rows_of_the_other_folds() -> None:
+    folds = np.array([0] * 9 + [1] * 20)
+    assert possible_levels([0.5, 0.9, 0.95], folds) == (0.5, 0.9)
+
+
+def test_folds_are_the_rows_that_the_same_members_held_out() -> None:
+    mask = np.array([[1, 1, 0, 0], [0, 0, 1, 1], [1, 1, 0, 0]], bool)
+    folds = calibration_folds(mask, 4)
+    assert folds[0] == folds[1] != folds[2] == folds[3]
+
+
+def test_rows_of_one_network_are_dealt_and_groups_stay_together() -> None:
+    assert calibration_folds(None, 7).tolist() == [0, 1, 2, 3, 4, 0, 1]
+    assert calibration_folds(np.ones((3, 7), bool), 7).tolist() == [0, 1, 2, 3, 4, 0, 1]
+    groups = np.array([0, 0, 8, 8, 3])
+    assert calibration_folds(None, 5, groups).tolist() == [0, 0, 3, 3, 3]
+
+
+@given(st.integers(40, 200), st.integers(0, 99), st.sampled_from([0.5, 0.8, 0.9]))
+def test_rows_are_covered_about_as_often_as_the_level_says(n: int, seed: int, level: float) -> None:
+    scores = np.random.default_rng(seed).exponential(size=n)
+    covered = scores <= cross_quantiles(scores, np.arange(n) % 5, [level])[0]
+    assert abs(covered.mean() - level) <= 0.12 + 5 / n
