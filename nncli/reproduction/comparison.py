@@ -85,7 +85,9 @@ def compare_file(recorded: RecordedRun, network: Network, again: Path, name: str
         return Comparison(file, 0.0)
     if content is None or new is None:
         return Comparison(file, inf, "the file is missing")
-    difference = of_json(content, new, ("findings",)) if name in (METRICS, MODEL) else of_safetensors(content, new)
+    difference = (
+        of_json(content, new, ("findings", "decision")) if name in (METRICS, MODEL) else of_safetensors(content, new)
+    )
     return Comparison(file, difference.size, difference.where)
 
 

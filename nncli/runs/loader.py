@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 from nncli.data.encoders.target import RegressionTarget
 from nncli.drift import reference
 from nncli.drift.reference import Reference
-from nncli.ensemble import Ensemble, EnsembleSpec
+from nncli.ensemble import Ensemble, EnsembleSpec, spec_json
 from nncli.errors import Location, RunError
 from nncli.model import FORMAT, Model, ModelSpec
 from nncli.nn.parameters import Parameters
@@ -105,7 +106,7 @@ def read_spec(folder: Path, manifest: Manifest) -> ModelSpec:
     """Read the model without its weights; RunError as for `read_model`."""
     text = read_file(folder, MODEL, LARGEST_TEXT)
     _refuse_newer(folder, MODEL, text)
-    _verify(folder, MODEL, text, manifest)
+    text = _committed(folder, text, manifest, ModelSpec)
     try:
         spec = ModelSpec.model_validate_json(text)
     except (ValidationError, ValueError) as error:
@@ -177,7 +178,7 @@ def read_ensemble_spec(folder: Path, manifest: Manifest) -> EnsembleSpec:
     """Read an ensemble without its members; RunError if the file is damaged or was written by a newer nncli."""
     text = read_file(folder, MODEL, LARGEST_TEXT)
     _refuse_newer(folder, MODEL, text)
-    _verify(folder, MODEL, text, manifest)
+    text = _committed(folder, text, manifest, EnsembleSpec)
     try:
         spec = EnsembleSpec.model_validate_json(text)
     except (ValidationError, ValueError) as error:
@@ -234,6 +235,21 @@ def _verify(folder: Path, name: str, content: bytes, manifest: Manifest) -> None
         return
     if hashlib.sha256(content).hexdigest() != expected:
         raise damaged(folder, name, f"the file is not the one that was written: its checksum is not {MANIFEST}'s")
+
+
+def _committed(folder: Path, text: bytes, manifest: Manifest, kind: type[ModelSpec] | type[EnsembleSpec]) -> bytes:
+    """The verified text of model.json, without its decision if the manifest has the checksum without it.
+
+    That is so if a process was killed between the two files, see nncli/runs/saved_decision.py.
+    """
+    with suppress(ValidationError, ValueError):
+        if hashlib.sha256(text).hexdigest() != manifest.files.get(MODEL, ""):
+            spec = kind.model_validate_json(text)
+            undecided = (spec_json(spec.model_copy(update={"decision": None})) + "\n").encode()
+            if spec.decision is not None and hashlib.sha256(undecided).hexdigest() == manifest.files.get(MODEL):
+                return undecided
+    _verify(folder, MODEL, text, manifest)
+    return text
 
 
 def _check_parts(folder: Path, spec: ModelSpec) -> None:

@@ -11,7 +11,7 @@ from nncli.model import ModelSpec
 from nncli.runs.loader import read_ensemble_spec, read_spec
 from nncli.runs.manifest import MANIFEST, MEMBERS, MODEL, Manifest
 from nncli.runs.run import Run
-from nncli.utils.atomic_files import batched_fsync, write_bytes
+from nncli.utils.atomic_files import write_bytes
 
 
 def read_decision(run: Run) -> Decision | None:
@@ -47,14 +47,26 @@ def save_decision(run: Run, decision: Decision | None) -> None:
                 hint=f"To resume: nncli train --resume {run.path}",
             )
         locked.load_model()  # a damaged run is not given new checksums
-        spec = _spec(locked, manifest).model_copy(update={"decision": decision})
-        content = (spec_json(spec) + "\n").encode()
-        files = {**manifest.files, MODEL: hashlib.sha256(content).hexdigest()}
-        signed = manifest.model_copy(update={"files": files}).with_checksum()
-        locked.check_in_place()
-        with batched_fsync():
-            write_bytes(run.path / MODEL, content)
-            write_bytes(run.path / MANIFEST, (signed.model_dump_json(indent=1) + "\n").encode())
+        spec = _spec(locked, manifest)
+        if spec.decision is not None:
+            _write(locked, manifest, spec, None)
+        if decision is not None:
+            _write(locked, locked.load_manifest(), spec, decision)
+
+
+def _write(run: Run, manifest: Manifest, spec: ModelSpec | EnsembleSpec, decision: Decision | None) -> None:
+    """Add a decision to a run without one, or remove it.
+
+    model.json has the decision longer than the manifest has its checksum. A process that is killed in between leaves a
+    run without a decision: the loader accepts the checksum of model.json without it.
+    """
+    content = (spec_json(spec.model_copy(update={"decision": decision})) + "\n").encode()
+    files = {**manifest.files, MODEL: hashlib.sha256(content).hexdigest()}
+    signed = manifest.model_copy(update={"files": files}).with_checksum()
+    written = [(MODEL, content), (MANIFEST, (signed.model_dump_json(indent=1) + "\n").encode())]
+    for name, text in written if decision is not None else reversed(written):
+        run.check_in_place()
+        write_bytes(run.path / name, text)
 
 
 def _spec(run: Run, manifest: Manifest) -> ModelSpec | EnsembleSpec:

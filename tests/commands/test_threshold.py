@@ -11,9 +11,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli import clear_threshold, compare, evaluate, load, predict, resume, show, threshold, train
+from nncli import clear_threshold, compare, evaluate, load, predict, reproduce, resume, show, threshold, train
 from nncli.decision import CostMatrix, Threshold
 from nncli.errors import DataError, NncliError, RunError, RunLockedError, UsageError
+from nncli.runs import saved_decision
 from nncli.runs.loader import read_manifest
 from nncli.runs.manifest import MANIFEST, MODEL
 from nncli.runs.run import Run
@@ -216,6 +217,42 @@ def test_a_damaged_run_gets_no_new_checksums(copy: Path) -> None:
     with pytest.raises(RunError):
         threshold(copy, f1=True, save=True)
     assert (copy / MANIFEST).read_bytes() == before
+
+
+@pytest.mark.parametrize("killed_at", [1, 2, 3, 4])
+@pytest.mark.parametrize("after", [None, 0.7])
+def test_a_process_that_is_killed_leaves_a_run_that_predicts(
+    copy: Path, tables: Path, killed_at: int, after: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undecided = predict(copy, tables / "t.csv")
+    threshold(copy, at=0.1, save=True)
+    before = predict(copy, tables / "t.csv")
+    writes = 0
+
+    def write(path: Path, content: bytes) -> None:
+        nonlocal writes
+        writes += 1
+        if writes == killed_at:
+            raise KeyboardInterrupt
+        path.write_bytes(content)
+
+    monkeypatch.setattr(saved_decision, "write_bytes", write)
+    try:
+        clear_threshold(copy) if after is None else threshold(copy, at=after, save=True)
+    except KeyboardInterrupt:
+        expected = before if killed_at == 1 else undecided
+        assert predict(copy, tables / "t.csv").equals(expected)
+        monkeypatch.undo()
+        threshold(copy, at=0.1, save=True)
+        assert predict(copy, tables / "t.csv").equals(before)
+
+
+def test_a_run_is_reproduced_whatever_was_decided_since(network: Path, tmp_path: Path, tables: Path) -> None:
+    run = Path(shutil.copytree(network, tmp_path / "run"))
+    threshold(run, f1=True, save=True)
+    found = reproduce(run, data=tables / "t.csv")
+    assert found is not None
+    assert found.verdict == "identical"
 
 
 def test_a_run_that_is_being_written_is_not_changed(copy: Path) -> None:
