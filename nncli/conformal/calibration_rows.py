@@ -28,6 +28,5 @@ def calibration_rows(run: Run) -> HeldOutRows:
     raise RunError(
         "there are no rows to calibrate intervals or sets with: all rows were used for training",
         location=place,
-        hint="Train again with validation rows, such as --set validation=0.2, or with members that hold out folds: "
-        "--set members=8 --set bagging=folds",
+        hint=f"Train again with validation rows: nncli train {run.path / CONFIG} --set validation=0.2",
     )

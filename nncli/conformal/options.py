@@ -42,8 +42,8 @@ class UncertaintyOptions:
 
     @property
     def levels(self) -> tuple[float, ...]:
-        """The distinct levels, in the order given; a target has intervals or sets."""
-        return tuple(dict.fromkeys(self.intervals or self.sets))
+        """The levels whose columns have distinct names, in the order given; a target has intervals or sets."""
+        return tuple({level_suffix(level): level for level in self.intervals or self.sets}.values())
 
     def check(self, target: Target) -> None:
         """Raise a UsageError if the options do not fit each other or the target."""
@@ -66,9 +66,11 @@ class UncertaintyOptions:
             raise UsageError("--per-class and --by exclude each other", hint="Leave one of them out.")
         if not self.sets and (self.per_class or self.score != "lac"):
             option = "--per-class" if self.per_class else "--score"
-            raise UsageError(f"{option} is for prediction sets", hint="Add --set 0.9.")
+            hint = f"Remove {option}." if target.task == "regression" else "Add --set 0.9."
+            raise UsageError(f"{option} is for prediction sets of classes", hint=hint)
         if not self.levels and self.by is not None:
-            raise UsageError("--by is for prediction intervals and sets", hint="Add --interval 0.9 or --set 0.9.")
+            option = "--interval" if target.task == "regression" else "--set"
+            raise UsageError("--by is for prediction intervals and sets", hint=f"Add {option} 0.9.")
 
 
 def level_suffix(level: float) -> str:

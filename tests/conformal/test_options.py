@@ -49,6 +49,7 @@ def test_what_does_not_fit_classes_is_refused(options: UncertaintyOptions) -> No
 
 def test_levels_are_distinct_and_in_order() -> None:
     assert UncertaintyOptions.of([0.9, 0.5, 0.9]).levels == (0.9, 0.5)
+    assert len(UncertaintyOptions.of([0.3, 0.1 + 0.2]).levels) == 1
     UncertaintyOptions.of([0.9, 0.5], by="g").check(NUMBER)
     UncertaintyOptions.of(sets=0.9, per_class=True, score="aps").check(CLASSES)
 
