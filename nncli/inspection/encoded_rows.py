@@ -147,23 +147,27 @@ class EncodedRows:
         """The cells of a column in the rows at these positions, for every network."""
         return [part.cells(column, rows) for part in self.parts]
 
-    def predict(self) -> Floats:
+    def predict(self, *, quantiles: bool = False) -> Floats:
         """Predictions (rows, outputs), as `Predictions.values`.
+
+        With `quantiles`, of a model that predicts several, these instead: (rows, targets · levels).
 
         The caller limits BLAS to one thread, as `Model.predict` does, once for many predictions.
         """
-        return next(self.predict_each("", [[None] * len(self.parts)]))
+        return next(self.predict_each("", [[None] * len(self.parts)], quantiles=quantiles))
 
-    def predict_each(self, column: str, cells: Sequence[Sequence[ColumnValues | None]]) -> Iterator[Floats]:
+    def predict_each(
+        self, column: str, cells: Sequence[Sequence[ColumnValues | None]], *, quantiles: bool = False
+    ) -> Iterator[Floats]:
         """Predictions as those of `predict`, with each of the `cells` of a column in place of those of the rows.
 
         Many are computed at once, since a network takes rows in blocks of some hundred.
         """
         size = max(1, MAX_VALUES // max(1, max(part.X.size for part in self.parts)))
         for start in range(0, len(cells), size):
-            yield from self._predict_each(column, cells[start : start + size])
+            yield from self._predict_each(column, cells[start : start + size], quantiles=quantiles)
 
-    def _predict_each(self, column: str, cells: Sequence[Sequence[ColumnValues | None]]) -> Floats:
+    def _predict_each(self, column: str, cells: Sequence[Sequence[ColumnValues | None]], *, quantiles: bool) -> Floats:
         """Predictions (cells, rows, outputs)."""
         members = list(
             zip(
@@ -174,6 +178,7 @@ class EncodedRows:
             )
         )
         threads = 2 if len(members) == 1 else 1
+        levels = len(self.model.spec.loss.quantile_levels) if quantiles else 0
 
         def values_of(member: tuple[EncodedPart, Mask | None, tuple[ColumnValues | None, ...]]) -> Floats:
             part, mask, values = member
@@ -183,11 +188,13 @@ class EncodedRows:
                 if isinstance(self.model, Ensemble):
                     spec = self.model.spec
                     found = align_classes(spec.target, predictions.with_temperature(spec.temperature))
+                if levels:
+                    found = predictions.loss_inputs.reshape(len(found), -1)
                 return found.reshape(len(cells), -1, found.shape[1])
 
         if not isinstance(self.model, Ensemble):
             return values_of(members[0])
-        total = np.zeros((len(cells), len(self), self.model.outputs))
+        total = np.zeros((len(cells), len(self), self.model.outputs * max(1, levels)))
         for (_, mask, _), values in prefetch_map(iter(members), values_of, MEMBER_THREADS):
             total[:, slice(None) if mask is None else mask] += values
         counts = len(members) if self.oof_mask is None else self.oof_mask.sum(axis=0)[:, None]

@@ -26,6 +26,7 @@ from nncli.data.sample_weights import Weights
 from nncli.ensemble import AnyModel, Ensemble
 from nncli.inspection.encoded_rows import EncodedRows, ProgressCallback, no_progress
 from nncli.metrics.registry import higher_is_better
+from nncli.nn.losses import MEDIAN
 from nncli.scoring import Truth, single_metric
 from nncli.utils.threads import limit_blas_threads
 
@@ -91,7 +92,7 @@ class Scorer:
         return self.model.spec.loss.per_row_name
 
     def losses(self, values: Floats) -> Floats:
-        """The losses (rows,) of predictions (rows, outputs)."""
+        """The losses (rows,) of predictions (rows, outputs), or of quantiles (rows, targets · levels)."""
         target, loss = self.model.spec.target, self.model.spec.loss
         if target.task == "classification":
             return loss.per_row(values, self.y)
@@ -100,19 +101,29 @@ class Scorer:
         scales = np.ones(1) if trained.task == "classification" else np.array(trained.scales)
         with np.errstate(all="ignore"):
             unit = scales if len(target.names) > 1 else np.ones(1)
+            quantiles = self._quantiles(values)
+            if quantiles is not None:
+                return loss.per_row(quantiles / unit[:, None], self.y / unit)
             return loss.per_row(values / unit, self.y / unit, scale=scales / unit)
 
     @limit_blas_threads(1)
     def unshuffled(self, rows: EncodedRows) -> tuple[float, float]:
         """The mean loss and the metric of the rows as they are."""
-        values = rows.predict()
+        values = rows.predict(quantiles=True)
         return float(rows.mean(self.losses(values))), self.score(values, rows.weights)
 
     def score(self, values: Floats, weights: Weights | None = None) -> float:
         """The weighted metric; NaN where it is undefined."""
+        spec, quantiles = self.model.spec, self._quantiles(values)
+        if quantiles is not None:
+            values = quantiles[:, :, spec.loss.quantile_levels.index(MEDIAN)]
         with np.errstate(all="ignore"):
-            spec = self.model.spec
             return single_metric(spec.target, self.metric, spec.decision)(self.y, values, weights)
+
+    def _quantiles(self, values: Floats) -> Floats | None:
+        """The quantiles (rows, targets, levels) that `values` holds; None if it holds predictions."""
+        targets, levels = len(self.model.spec.target.names), len(self.model.spec.loss.quantile_levels)
+        return values.reshape(len(values), targets, levels) if levels and values.shape[1] == targets * levels else None
 
 
 @np.errstate(all="ignore")  # infinities are kept in the result
@@ -129,7 +140,7 @@ def permutation_importance(
     All columns are shuffled by the same `repeats` permutations, drawn from `rng`.
     """
     orders = [rng.permutation(len(rows)) for _ in range(repeats)]
-    predictions = rows.predict()
+    predictions = rows.predict(quantiles=True)
     losses, score = scorer.losses(predictions), scorer.score(predictions, rows.weights)
     w = np.ones(len(rows)) if rows.weights is None else rows.weights
     sign = 1.0 if higher_is_better(scorer.metric) else -1.0
@@ -137,7 +148,7 @@ def permutation_importance(
     for i, column in enumerate(rows.model.names):
         on_progress("feature importance", i, len(rows.model.names))
         as_receiver, as_donor, scores = np.zeros(len(rows)), np.zeros(len(rows)), []
-        replaced = rows.predict_each(column, [rows.cells(column, order) for order in orders])
+        replaced = rows.predict_each(column, [rows.cells(column, order) for order in orders], quantiles=True)
         for order, values in zip(orders, replaced, strict=True):
             increases = w * (scorer.losses(values) - losses)
             as_receiver += increases / repeats

@@ -137,6 +137,22 @@ def test_runs_are_compared_by_all_quantiles(held_out: HeldOutPredictions) -> Non
     assert pair.test.mean == pytest.approx(expected.mean() * factor)
 
 
+def test_a_column_that_moves_the_spread_alone_is_important(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x, z = rng.uniform(-1.0, 1.0, (2, 400))
+    pl.DataFrame({"x": x, "z": z, "y": (1.05 + x) * rng.normal(size=400)}).write_csv(tmp_path / "table.csv")
+    config = tmp_path / "c.yaml"
+    config.write_text(f"data: {{path: {tmp_path}/table.csv, target: y}}\nloss: quantiles\nlayers: [8]\nepochs: 20\n")
+    train(config, output=tmp_path / "run", assignments=["learning_rate=0.02", "validation=0.3"])
+    explained, kept = explain(tmp_path / "run"), Run(tmp_path / "run").load_held_out()
+    assert explained.importances is not None
+    assert explained.importances[0].column == "x"
+    assert explained.importances[0].low > 0.0
+    assert kept is not None
+    loss = Quantiles().per_row(kept.members[0].predictions.loss_inputs, kept.y).mean()
+    assert explained.loss == pytest.approx(loss)
+
+
 def test_contributions_add_up_to_the_median(folder: Path) -> None:
     model, table = load(folder / "run").model, read_table(folder / "table.csv").take(np.arange(5))
     rows = EncodedRows.of(model, table)
