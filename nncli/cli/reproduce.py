@@ -104,13 +104,14 @@ class _ReproductionPrinter(EventPrinter):
             ExitStack() as stack,
         ):
             stack.callback(events.close)
-            show = None
+            show, progress = None, stack.enter_context(ExitStack())
             for event in events:
                 if isinstance(event, Reproduction):
                     result = event
                 elif isinstance(event, Started | MembersStarted):
                     self._print_estimate(event.estimate)
-                    show = None if self.quiet else progress_for(event, stack)
+                    progress.close()  # of the training that is resumed for further epochs
+                    show = None if self.quiet else progress_for(event, progress)
                 elif show is not None:
                     show(event)
         if result is None:
@@ -157,15 +158,16 @@ def _check(check: Check) -> list[str]:
 
 def _comparisons(comparisons: Sequence[Comparison]) -> list[list[str]]:
     """The lines of the table of comparisons; a file that is the same for all members has one line."""
-    by_name: dict[str, list[Comparison]] = {}
+    by_name: dict[tuple[str, bool], list[Comparison]] = {}
     for one in comparisons:
-        by_name.setdefault(Path(one.file).name if Path(one.file).parts[0] == "members" else one.file, []).append(one)
+        path = Path(one.file)
+        by_name.setdefault((path.name, len(path.parts) > 1), []).append(one)
     lines = []
-    for name, group in by_name.items():
-        if len(group) > 1 and all(one.is_identical for one in group):
-            lines.append([f"{name} of {len(group):,} networks", "none"])
-        else:
-            lines += map(_comparison, group)
+    for (name, _), group in by_name.items():
+        same = [one for one in group if one.is_identical]
+        if len(same) > 1:
+            lines.append([f"{name} of {len(same):,} members", "none"])
+        lines += [_comparison(one) for one in group if one not in same or len(same) == 1]
     return lines
 
 

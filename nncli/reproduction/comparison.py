@@ -12,7 +12,7 @@ from typing import Any
 from nncli.reproduction.differences import Difference, of_json, of_numbers, of_safetensors
 from nncli.reproduction.recorded import Network, RecordedRun
 from nncli.runs.history import parse_history
-from nncli.runs.manifest import HELD_OUT, HISTORY, METRICS, MODEL, WEIGHTS
+from nncli.runs.manifest import HELD_OUT, HISTORY, METRICS, MODEL, REFERENCE, WEIGHTS
 from nncli.text import json_safe
 from nncli.training.loop import EpochReport
 
@@ -20,6 +20,11 @@ NUMBERS = ("loss", "penalty", "val_loss", "learning_rate")
 """The values of an epoch that are compared first, and then its metric, which may jump.
 
 Its seconds are not, and its being the best follows from these."""
+
+IGNORED = ("findings", "decision")
+"""Keys of metrics.json and model.json that are not compared.
+
+Findings name the table where it is; a decision threshold was chosen after the training."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ def compare_runs(recorded: RecordedRun, again: Path) -> tuple[Comparison, ...]:
     if recorded.is_ensemble:
         results.append(compare_file(recorded, Network("", recorded.manifest), again, MODEL))
     top = Network("", recorded.manifest)
-    results += [compare_file(recorded, top, again, name) for name in (METRICS, HELD_OUT)]
+    results += [compare_file(recorded, top, again, name) for name in (METRICS, HELD_OUT, REFERENCE)]
     return (*compare_histories(recorded, again), *(one for one in results if one is not None))
 
 
@@ -85,9 +90,7 @@ def compare_file(recorded: RecordedRun, network: Network, again: Path, name: str
         return Comparison(file, 0.0)
     if content is None or new is None:
         return Comparison(file, inf, "the file is missing")
-    difference = (
-        of_json(content, new, ("findings", "decision")) if name in (METRICS, MODEL) else of_safetensors(content, new)
-    )
+    difference = of_json(content, new, IGNORED) if name in (METRICS, MODEL) else of_safetensors(content, new)
     return Comparison(file, difference.size, difference.where)
 
 

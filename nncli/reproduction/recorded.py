@@ -82,6 +82,29 @@ class RecordedRun:
             )
         if self.manifest.status != "done":
             raise _unfinished(self.path, "the training of this run was stopped", with_quick=self.manifest.epochs > 0)
+        if any(one.status != "done" for one in self.manifest.lengthened):
+            raise RunError(
+                "`epochs` was changed when this training was resumed before its end, at a step that is not recorded",
+                location=Location(source=str(self.path)),
+                hint="Compare its first epochs: --quick 1",
+            )
+
+    def config_of_first_epochs(self, config: Config, quick: int) -> Config:
+        """The configuration with which the first epochs were trained, before `epochs` was changed.
+
+        Raises:
+            UsageError: it was changed before `quick` epochs.
+        """
+        if not self.manifest.lengthened:
+            return config
+        first = self.manifest.lengthened[0].epochs
+        if first != "auto" and quick > first:
+            raise UsageError(
+                f"the training was resumed with another number of epochs after {first:,} epochs or fewer",
+                location=Location(source=str(self.path)),
+                hint=f"Compare {first:,} epochs at most, or leave --quick out.",
+            )
+        return config if first == "auto" else config.model_copy(update={"epochs": first})
 
     def check_epochs(self, quick: int) -> None:
         """Raise a UsageError unless the run has epochs up to `quick`."""

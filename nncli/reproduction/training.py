@@ -13,18 +13,19 @@ from pathlib import Path
 from nncli.config.schema import Config
 from nncli.data.sources.table_source import TableLocation
 from nncli.errors import ConfigError, DataError, Location, NncliError
-from nncli.pipeline.ensemble.train import CONTROL_FOLDER, train_ensemble
+from nncli.pipeline.ensemble.train import CONTROL_FOLDER, resume_ensemble, train_ensemble
 from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.task import TrainingTask, until_epoch
 from nncli.pipeline.parallel.task_pool import TaskPool
 from nncli.pipeline.prepare.load import table_copies
 from nncli.pipeline.train.events import Event, Finished, MembersProgress, MembersStarted, Started
 from nncli.pipeline.train.provenance import recorded_execution
-from nncli.pipeline.train.single import train_network
+from nncli.pipeline.train.single import resume_network, train_network
 from nncli.reproduction.checks import Check, check_run
 from nncli.reproduction.comparison import compare_histories, compare_runs
 from nncli.reproduction.recorded import RecordedRun
 from nncli.reproduction.verdict import Reproduction, joined
+from nncli.runs.run import Run
 from nncli.training.epoch import DivergedError
 from nncli.utils.atomic_files import relabel_errors
 
@@ -58,18 +59,18 @@ def reproduce_run(
         recorded_execution(network.manifest).check_available(str(recorded.path))
     with _temporary_folder() as folder, table_copies(config, folder), relabel_errors(folder / "run", recorded.path):
         checks, clock = check_run(recorded, config), time.perf_counter()
-        again, is_done = folder / "run", True
+        again = folder / "run"
         if quick is None:
             events = _train(recorded, config, again, stop)
         else:
             events = _train_first_epochs(recorded, config, again, quick, stop, data, validation)
         with closing(events), _explained(checks), suppress(*(() if recorded.is_ensemble else (DivergedError,))):
             for event in events:
-                if isinstance(event, Finished):
-                    is_done = event.status == "done"
-                else:
+                if isinstance(event, Finished) and event.status != "done":
+                    return
+                if not isinstance(event, Finished):
                     yield event
-        if not is_done or stop():
+        if stop():
             return
         compared = compare_runs(recorded, again) if quick is None else compare_histories(recorded, again, quick)
         yield Reproduction(recorded.path, checks, tuple(compared), time.perf_counter() - clock, quick)
@@ -113,11 +114,18 @@ def _temporary_folder() -> Iterator[Path]:
 def _train(
     recorded: RecordedRun, config: Config, again: Path, stop: Callable[[], bool]
 ) -> Generator[Event, None, None]:
-    """The whole training."""
+    """The whole training, with further epochs where the run was resumed for them."""
+    first, *more = [*(one.epochs for one in recorded.manifest.lengthened), config.epochs]
+    config = config.model_copy(update={"epochs": first})
     if recorded.is_ensemble:
         yield from train_ensemble(config, again, (), stop, None, recorded=recorded.members(config))
     else:
         yield from train_network(config, again, stop=stop, execution=recorded_execution(recorded.manifest))
+    for epochs in more:
+        if recorded.is_ensemble:
+            yield from resume_ensemble(Run(again), [f"epochs={epochs}"], (), stop, None)
+        else:
+            yield from resume_network(Run(again), [f"epochs={epochs}"], stop=stop)
 
 
 def _train_first_epochs(
@@ -131,7 +139,7 @@ def _train_first_epochs(
 ) -> Generator[Event, None, None]:
     """The first epochs of each network, with the configuration that its manifest records."""
     if not recorded.is_ensemble:
-        execution = recorded_execution(recorded.manifest)
+        execution, config = recorded_execution(recorded.manifest), recorded.config_of_first_epochs(config, quick)
         events = train_network(config, again, stop=stop, with_checks=False, execution=execution)
         for event in until_epoch(events, quick):
             yield replace(event, epochs=min(quick, event.epochs)) if isinstance(event, Started) else event
@@ -139,7 +147,7 @@ def _train_first_epochs(
     tasks = [
         TrainingTask(
             i,
-            recorded.config(data, validation, network.folder),
+            recorded.config_of_first_epochs(recorded.config(data, validation, network.folder), quick),
             str(again / network.folder),
             recorded.keeps_snapshots(config),
             execution=recorded_execution(network.manifest),

@@ -43,7 +43,7 @@ from nncli.runs.filenames import (
     Status,
     checksum,
 )
-from nncli.spec import Members, Spec
+from nncli.spec import Members, PositiveInt, Spec
 
 __all__ = [
     "CHECKPOINTS",
@@ -62,6 +62,7 @@ __all__ = [
     "WEIGHTS",
     "DataRecord",
     "FileRecord",
+    "Lengthening",
     "Machine",
     "Manifest",
     "Status",
@@ -117,13 +118,21 @@ class Machine(Spec):
     blas: str | None = None
 
 
+class Lengthening(Spec):
+    """A change of the key `epochs` when a training was resumed: its value before, and the status of the training."""
+
+    epochs: PositiveInt | Literal["auto"]
+    status: Status
+
+
 class Manifest(Spec):
     """The provenance of a run: its data, configuration, command, machine and files.
 
     Times are ISO 8601 in UTC, durations seconds. `backend`, `n_shards` of a batch and `blas_threads` say how it was
     computed. `fingerprint` is a digest of everything that a resumed training may not change. `time_is_feature` says
     that the column `data.time` is a feature unless it is dropped; to older versions, which do not write it, it was not.
-    `time_limit` says in a line what a time limit changed, and is None without one.
+    `time_limit` says in a line what a time limit changed, and is None without one. `lengthened` lists the changes of
+    `epochs`, on which the learning rates of the epochs before depend.
     `files` holds the SHA-256 of every other file of the directory. It is empty while the run is being written: the
     manifest is the last file that a finished run writes, so an interrupted run never looks damaged. `format` is also
     that of model.json. `checksum` is the SHA-256 of all other fields.
@@ -158,6 +167,7 @@ class Manifest(Spec):
     versions: dict[str, str]
     machine: Machine
     time_limit: str | None = None
+    lengthened: tuple[Lengthening, ...] = ()
     files: dict[str, str]
     checksum: str = ""
 

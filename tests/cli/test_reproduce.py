@@ -17,8 +17,20 @@ from tests.reproduction.support import copied, edited
 def test_the_answer_names_the_checks_and_the_verdict(nncli: Cli, penguins: Path) -> None:
     done = nncli("reproduce", penguins).check()
     names = {line.split("  ")[0] for line in done.out.splitlines() if line}
-    checks = {"table", "configuration", "nncli", "python", "numpy", "polars", "BLAS kernel", "processor", "backend"}
+    checks = {
+        "table",
+        "configuration",
+        "nncli",
+        "nncli code",
+        "python",
+        "numpy",
+        "polars",
+        "BLAS kernel",
+        "processor",
+        "backend",
+    }
     files = {"history.csv of 8 epochs", "model.safetensors", "model.json", "metrics.json", "held_out.safetensors"}
+    files |= {"reference.safetensors"}
     assert names == {"check", *checks, "compared", *files, "identical to the bit"}
     assert "epoch 1/8" in done.err
 
@@ -61,7 +73,7 @@ def test_a_difference_ends_with_its_exit_code(nncli: Cli, penguins: Path, tmp_pa
 def test_the_files_of_members_that_are_the_same_have_one_line(nncli: Cli, tmp_path: Path) -> None:
     run = train(written(tmp_path, "members=2", "epochs=1"), output=tmp_path / "run").run
     out = nncli("reproduce", run, "-q").check().out
-    assert "history.csv of 2 networks" in out
+    assert "history.csv of 2 members" in out
     assert "members/1" not in out
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from nncli import train
+from nncli.decision import CostMatrix
 from nncli.errors import DataError
 from nncli.reproduction.recorded import RecordedRun
 from nncli.reproduction.verdict import Verdict
 from nncli.runs.manifest import CONFIG, HISTORY, MODEL, WEIGHTS
 from nncli.runs.run import Run
+from nncli.runs.saved_decision import save_decision
 from tests.cli.support import DATA
 from tests.commands.ensembles import written
 from tests.reproduction.support import checksum_of, copied, differing, edited, reproduced
@@ -153,3 +155,18 @@ def test_a_compiled_training_records_the_versions_of_its_compiler(penguins: Path
     result = reproduced(run, quick=1)
     assert {"numba", "scipy"} <= differing(result)
     assert RecordedRun.open(run).networks[0].manifest.backend == "numba"
+
+
+def test_a_decision_that_was_saved_after_the_training_is_no_difference(penguins: Path, tmp_path: Path) -> None:
+    run = copied(penguins, tmp_path)
+    labels, costs = ("Adelie", "Chinstrap", "Gentoo"), ((0.0, 1.0, 1.0), (5.0, 0.0, 1.0), (1.0, 1.0, 0.0))
+    save_decision(Run(run), CostMatrix(labels=labels, costs=costs))
+    result = reproduced(run)
+    assert result.verdict is Verdict.IDENTICAL
+    assert differing(result) == set()
+
+
+def test_code_that_changed_between_releases_is_named(penguins: Path, tmp_path: Path) -> None:
+    run = copied(penguins, tmp_path)
+    change_manifest(run, changed(**{"versions__nncli code": "0" * 12}))
+    assert differing(reproduced(run, quick=1)) == {"nncli code"}

@@ -32,7 +32,13 @@ from nncli.pipeline.prepare.auto_values import FIRST_DECISION, epochs_of_cycles,
 from nncli.pipeline.prepare.execution import Execution
 from nncli.pipeline.timing.plan import TrainingPlan, estimate
 from nncli.pipeline.train.events import Event, Finished, MembersProgress, MembersStarted
-from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged, command_line, new_manifest
+from nncli.pipeline.train.provenance import (
+    check_config_unchanged,
+    check_tables_unchanged,
+    command_line,
+    lengthened,
+    new_manifest,
+)
 from nncli.runs.manifest import MEMBERS, Manifest, Status, member_folder
 from nncli.runs.run import Run
 from nncli.scoring import ScoreCard, scores_json
@@ -200,7 +206,11 @@ class EnsembleRun:
     def resume(cls, data: EnsembleData, run: Run, command: Sequence[str]) -> EnsembleRun:
         """Resume in a run directory that is locked."""
         manifest = run.load_manifest()
-        update = {"status": "running", "command": command_line(command) or manifest.command}
+        update = {
+            "status": "running",
+            "command": command_line(command) or manifest.command,
+            "lengthened": lengthened(run, manifest, data.config),
+        }
         manifest = manifest.model_copy(update=update)
         run.save_manifest(manifest)
         run.save_config(data.config)

@@ -8,7 +8,9 @@ import os
 import platform
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -22,12 +24,17 @@ from nncli.findings import Finding, FindingCode, warning
 from nncli.nn.arrays import Backend
 from nncli.pipeline.prepare.execution import Execution
 from nncli.runs.config import read_config
-from nncli.runs.manifest import CONFIG, DataRecord, FileRecord, Machine, Manifest
+from nncli.runs.manifest import CONFIG, DataRecord, FileRecord, Lengthening, Machine, Manifest
 from nncli.runs.run import Run
 from nncli.spec import non_defaults
 from nncli.text import join_quoted
 from nncli.utils.threads import blas_kernel
 from nncli.version import __version__
+
+CODE = ("nn", "optim", "metrics", "data", "training", "config", "pipeline")
+"""The folders of the package that a training depends on."""
+CODE_DIGITS = 12
+"""Digits of the digest of the code that a manifest records."""
 
 RESUMABLE_KEYS = frozenset({"epochs", "checkpoint", "memory_limit", "output", "workers"})
 """Keys that may change when a training is resumed, since they do not affect the epochs already trained."""
@@ -85,6 +92,14 @@ def check_epochs_grow(config: Config, trained: int) -> None:
     if config.epochs != "auto" and config.epochs < trained:
         message = f"{trained} epochs have been trained already; epochs may only grow"
         raise ConfigError(ConfigIssue(message, Location(key="epochs"), "Set a larger number."))
+
+
+def lengthened(run: Run, manifest: Manifest, config: Config) -> tuple[Lengthening, ...]:
+    """The changes of `epochs` of a run that is about to be resumed with a configuration."""
+    before = read_config(run.path).epochs
+    if before == config.epochs:
+        return manifest.lengthened
+    return (*manifest.lengthened, Lengthening(epochs=before, status=manifest.status))
 
 
 def recorded_execution(manifest: Manifest) -> Execution:
@@ -148,10 +163,28 @@ def record_table(source: TableSource, rows: int) -> DataRecord:
 
 
 def present_versions(backend: Backend) -> dict[str, str]:
-    """The versions of Python and of the packages on which the last bits of a training depend."""
-    versions = {"python": platform.python_version(), "numpy": np.__version__, "polars": pl.__version__}
+    """The versions of the code, of Python and of the packages on which the last bits of a training depend."""
+    versions = {
+        "nncli code": code_digest(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "polars": pl.__version__,
+    }
     compiled = ("numba", "scipy") if backend == "numba" else ()
     return versions | {name: version(name) for name in compiled}
+
+
+@lru_cache(maxsize=1)
+def code_digest() -> str:
+    """A digest of the code that a training runs: between releases the version stays the same, and the code does not.
+
+    It is empty where the package is not installed as files.
+    """
+    digest, root = hashlib.sha256(), Path(__file__).parents[2]
+    for folder in CODE:
+        for file in sorted((root / folder).rglob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:CODE_DIGITS] if root.is_dir() else ""
 
 
 def present_machine() -> Machine:

@@ -20,6 +20,7 @@ from nncli.pipeline.train.provenance import (
     check_epochs_grow,
     check_tables_unchanged,
     command_line,
+    lengthened,
     new_manifest,
     other_blas,
     recorded_execution,
@@ -125,7 +126,12 @@ def resume_network(
             reports = load_checkpoint(run.path, state, owner=manifest.checkpoint_owner)
             check_epochs_grow(prepared.config, state.epoch)
             machine = manifest.machine.model_copy(update={"blas": blas_kernel()})
-            update = {"status": "running", "command": command_line(command) or manifest.command, "machine": machine}
+            update = {
+                "status": "running",
+                "command": command_line(command) or manifest.command,
+                "machine": machine,
+                "lengthened": lengthened(run, manifest, config),
+            }
             manifest = manifest.model_copy(update=update)
             run.save_manifest(manifest)
             run.save_spec(saved_spec)  # the old temperature and decision do not fit the weights to come
