@@ -15,6 +15,7 @@ from nncli.runs.history import History, RecordedMetrics, read_history, read_metr
 from nncli.runs.loader import LARGEST_TEXT, read_manifest, read_verified
 from nncli.runs.manifest import CONFIG, HISTORY, METRICS, Manifest, member_folder
 from nncli.runs.run import Run
+from nncli.runs.saved_decision import read_decision
 
 T = TypeVar("T")
 
@@ -71,6 +72,9 @@ def summarize_run(path: Path, predict: Callable[[Path], HeldOutPredictions] = pr
     if METRICS in manifest.files:
         metrics = reader.of("The list of recorded scores", partial(read_metrics, path, manifest))
     held_out = reader.of("What depends on the single rows", partial(predict, path))
+    decision = reader.of("The saved decision", partial(read_decision, run)) if held_out is None else None
+    if decision is not None and metrics is not None:
+        reader.problems.append("The recorded scores are of the most probable class, not of the saved decision.")
     single, histories = manifest.members == 1, []
     for i in range(manifest.members):
         folder = path if single else path / member_folder(i)

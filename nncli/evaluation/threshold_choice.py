@@ -101,7 +101,8 @@ class TwoClassRows:
 
         samples, share = resampling.samples(optimism), len(rows) / resampling.n
         thresholds = Thresholds.of(p, self.positive)
-        apparent = self.counts(thresholds).figures(costs)[0, thresholds.position(threshold)]
+        position = np.array([thresholds.position(threshold)])
+        apparent = self.counts(thresholds).at(position).figures(costs)[0, 0]
         support = {"recall": int(self.positive.sum()), "specificity": int((~self.positive).sum())}
         figures = []
         for j, name in enumerate(FIGURES if costs is not None else FIGURES[:-1]):

@@ -14,6 +14,7 @@ import pytest
 from nncli import clear_threshold, compare, evaluate, load, predict, reproduce, resume, show, threshold, train
 from nncli.decision import CostMatrix, Threshold
 from nncli.errors import DataError, NncliError, RunError, RunLockedError, UsageError
+from nncli.evaluation.run_summary import summarize_run
 from nncli.runs import saved_decision
 from nncli.runs.loader import read_manifest
 from nncli.runs.manifest import MANIFEST, MODEL
@@ -156,6 +157,13 @@ def test_a_comparison_scores_each_run_by_its_decision(copy: Path, network: Path)
     assert values[1] > values[0]
     assert [run.decision is None for run in found.runs] == [True, False]
     assert found.json()["runs"][1]["decision"]["type"] == "threshold"
+
+
+def test_recorded_scores_are_not_taken_for_those_of_the_decision(copy: Path, network: Path) -> None:
+    threshold(copy, at=0.02, save=True)
+    (copy / "config.yaml").unlink()
+    problems = summarize_run(copy).problems
+    assert any("not of the saved decision" in problem for problem in problems), problems
 
 
 def test_resuming_a_training_removes_the_decision_and_says_how_to_choose_it_again(
