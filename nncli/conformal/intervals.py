@@ -42,8 +42,8 @@ class IntervalCalibration:
     def interval(self, ends: Endpoints, codes: Integers) -> Interval:
         """The intervals of rows with these ends; `codes` (rows,) are those of the partition.
 
-        Bounds in the wrong order, of quantiles that are moved towards each other, become their mean: an empty interval
-        covers no less with a point in it.
+        Bounds in the wrong order become their mean: of quantiles that are moved towards each other, and of groups that
+        differ by more than their errors at a low level. An empty interval covers no less with a point in it.
         """
         below, above = ends.at(self.level)
         _, n, targets = below.shape
@@ -54,7 +54,6 @@ class IntervalCalibration:
             for j, scores in enumerate(self.scores[p]):
                 lower[rows, j] = lower_bounds(scores, below[:, rows, j], self.level)
                 upper[rows, j] = upper_bounds(scores, above[:, rows, j], self.level)
-        if ends.quantiles is not None:
-            crossed = lower > upper
-            lower[crossed] = upper[crossed] = (lower[crossed] + upper[crossed]) / 2.0
+        crossed = lower > upper
+        lower[crossed] = upper[crossed] = (lower[crossed] + upper[crossed]) / 2.0
         return Interval(self.level, lower, upper)
