@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 
 from nncli.conformal.cross_calibration import calibration_folds, cross_quantiles, possible_levels
 from nncli.conformal.guarantee import guarantee
+from nncli.conformal.interval_scores import quantile_pair
 from nncli.conformal.member_groups import MemberGroups
 from nncli.data.columns.parsing import parse_numbers
 from nncli.data.splitting.group_time import group_numbers
@@ -20,6 +22,8 @@ from nncli.reporting.charts import Axis, Color, Line, bars, lines
 from nncli.reporting.page import Columns, Figure, Paragraph, Part, Section, Table, display
 from nncli.reporting.sections.scores import format_interval
 from nncli.text import format_number, format_percent
+
+Bounds: TypeAlias = tuple[Floats, Floats]
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 LEVEL = 0.9
@@ -77,12 +81,11 @@ def _intervals(
     target = held_out.predictions.target
     curves, parts, over = list[tuple[str, list[float]]](), list[Part](), None
     for j, name in enumerate(target.names[:MAX_TARGETS]):
-        y, center = held_out.y[:, j], held_out.predictions.values[:, j]
         with np.errstate(over="ignore", invalid="ignore"):
-            bounds = cross_quantiles(np.abs(y - center), folds, levels)
+            bounds = _bounds(held_out, folds, levels, j)
             scores = [
-                interval_scores(y, center - bound, center + bound, level, held_out.weights, cluster)
-                for level, bound in zip(levels, bounds, strict=True)
+                interval_scores(held_out.y[:, j], lower, upper, level, held_out.weights, cluster)
+                for level, (lower, upper) in zip(levels, bounds, strict=True)
             ]
         if not all(np.isfinite(one.score) and one.coverage.size < LARGEST for one in scores):
             continue
@@ -90,8 +93,7 @@ def _intervals(
         curves.append((title, [one.coverage.share for one in scores]))
         parts.append(_coverage_table(scores, title))
         if j == 0:
-            bound = bounds[list(levels).index(LEVEL)]
-            over = _over_feature(held_out, names, center, (center - bound, center + bound), display(name, 30))
+            over = _over_feature(held_out, names, bounds[list(levels).index(LEVEL)], display(name, 30))
     if not parts:
         return None
     first, *others = parts
@@ -101,6 +103,21 @@ def _intervals(
     return Section(
         "prediction-intervals", "Prediction intervals", (introduction, Columns((*figures, *others))), wide=True
     )
+
+
+def _bounds(held_out: HeldOutPredictions, folds: Integers, levels: Sequence[float], j: int) -> list[Bounds]:
+    """The bounds of the intervals of target `j` for each level, calibrated by the rows of other folds."""
+    predictions, y = held_out.predictions, held_out.y[:, j]
+    if predictions.quantiles is None:
+        center = predictions.values[:, j]
+        bounds = cross_quantiles(np.abs(y - center), folds, levels)
+        return [(center - bound, center + bound) for bound in bounds]
+    found = []
+    for level in levels:
+        lower, upper = (predictions.quantiles[:, j, at] for at in quantile_pair(predictions.levels, level))
+        (bound,) = cross_quantiles(np.maximum(lower - y, y - upper), folds, [level])
+        found.append((lower - bound, upper + bound))
+    return found
 
 
 def _sets(held_out: HeldOutPredictions, folds: Integers, levels: Sequence[float], cluster: Integers | None) -> Section:
@@ -166,9 +183,7 @@ def _sizes_figure(scores: SetScores) -> Figure:
     return bars("Sizes of prediction sets", text, axis, edges, heights, table)
 
 
-def _over_feature(
-    held_out: HeldOutPredictions, names: Sequence[str], center: Floats, bounds: tuple[Floats, Floats], target: str
-) -> Figure | None:
+def _over_feature(held_out: HeldOutPredictions, names: Sequence[str], bounds: Bounds, target: str) -> Figure | None:
     """The mean prediction and the mean interval over the first numeric column of `names`, in bins."""
     for name in names:
         if name not in held_out.model.numeric or name not in held_out.table.names:
@@ -176,7 +191,7 @@ def _over_feature(
         x = parse_numbers(held_out.table.column(name), held_out.table.dialect).to_numpy().astype(np.float64)
         bins = _bins(x)
         if len(bins) > 1:
-            return _bins_figure(held_out, display(name, 30), x, bins, center, bounds, target)
+            return _bins_figure(held_out, display(name, 30), x, bins, bounds, target)
     return None
 
 
@@ -197,12 +212,10 @@ def _bins_figure(
     name: str,
     x: Floats,
     bins: Sequence[Integers],
-    center: Floats,
-    bounds: tuple[Floats, Floats],
+    bounds: Bounds,
     target: str,
 ) -> Figure:
-    lower, upper = bounds
-    y = held_out.y[:, 0]
+    (lower, upper), y, center = bounds, held_out.y[:, 0], held_out.predictions.values[:, 0]
     means = np.array([[values[rows].mean() for values in (x, center, lower, upper)] for rows in bins]).T
     inside = [float(((lower[rows] <= y[rows]) & (y[rows] <= upper[rows])).mean()) for rows in bins]
     titles = (name, "prediction", "lower", "upper", "rows", "coverage")

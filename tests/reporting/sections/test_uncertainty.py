@@ -68,6 +68,19 @@ def test_without_a_numeric_column_the_coverage_alone_is_drawn(numbers: HeldOutPr
     assert len(tables(section_of(numbers, "word"))) == 1
 
 
+def test_intervals_of_predicted_quantiles_follow_the_spread(numbers: HeldOutPredictions) -> None:
+    spread = np.where(np.arange(len(numbers)) % 4, 1.0, 9.0)[:, None, None]
+    y = numbers.y + spread[:, :, 0] * np.random.default_rng(0).normal(size=numbers.y.shape)
+    quantiles = numbers.y[:, :, None] + spread * np.array([-1.28, 0.0, 1.28])
+    target = numbers.predictions.target
+    predictions = Predictions.of_quantiles(target, quantiles, (0.1, 0.5, 0.9), "float64")
+    coverage, *_ = tables(section_of(replace(numbers, y=y, predictions=predictions)))
+    same_width = replace(predictions, quantiles=None, levels=())
+    others, *_ = tables(section_of(replace(numbers, y=y, predictions=same_width)))
+    by_level, by_level_of_others = ({row[0]: row for row in table.rows} for table in (coverage, others))
+    assert float(str(by_level["0.8"][4])) < 0.8 * float(str(by_level_of_others["0.8"][4]))  # the interval score
+
+
 def test_sets_are_counted_by_size(classes: HeldOutPredictions) -> None:
     coverage, sizes = tables(section_of(classes))
     assert coverage.columns[0] == "level"
