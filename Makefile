@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-units test-thorough test-browser test-sources check lint types docs docs-serve parity bench bench-default coverage lock audit reliability mutation clean
+.PHONY: train test test-units test-thorough test-browser test-sources check lint types docs docs-serve parity bench bench-default bench-intervals coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -65,6 +65,12 @@ BASELINE ?=
 PEERS_PYTHON ?= $(BIN)/python
 bench-default: .venv/dev
 	$(BIN)/python benchmarks/default.py $(TABLES) $(if $(BASELINE),--baseline $(BASELINE)) --peers-python $(PEERS_PYTHON)
+
+# Coverage, scores, time and memory of prediction intervals and sets on a folder of tables, beside MAPIE: hours.
+# make bench-intervals TABLES=folder PEERS_PYTHON=a-python-with-catboost-and-mapie SPLITS=20
+SPLITS ?= 20
+bench-intervals: .venv/dev
+	$(BIN)/python benchmarks/intervals.py $(TABLES) --splits $(SPLITS) --peers-python $(PEERS_PYTHON)
 
 # How much of nncli/ the tests run, branches included (the tracer itself allocates, so without the tests that forbid it;
 # it does not see into compiled loops, so their tests run once more as plain Python).

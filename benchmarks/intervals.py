@@ -5,7 +5,7 @@
     python benchmarks/intervals.py TABLES --peers-python PYTHON            # with catboost, mapie and pandas
 
 TABLES holds NAME/train.csv, NAME/test.csv and NAME/meta.json (target, task, categorical). A split draws training rows
-and as many other rows at random, trains `quality: fast` and evaluates the other rows; once as it is, and once with
+and other rows at random, trains `quality: fast` and evaluates the other rows; once as it is, and once with
 `metric: loss` and `calibration: none`, so that held-out rows choose nothing. The peer is MAPIE's CV+ around CatBoost
 with its defaults, on the same rows. Adds to a file of JSON lines, and prints tables of all it holds; an interrupted run
 continues where it stopped.
@@ -70,12 +70,14 @@ def split_table(folder: Path, split: int, max_rows: int, work: Path) -> dict[str
     order = np.random.default_rng([split, *folder.name.encode()]).permutation(len(frame))
     training = min(max_rows, 3 * len(frame) // 4)
     frame[order[:training]].write_csv(work / "train.csv")
-    frame[order[training : training + max(max_rows, training)]].write_csv(work / "test.csv")
+    frame[order[training : training + max_rows]].write_csv(work / "test.csv")
     (work / "meta.json").write_text(json.dumps(meta))
     return meta
 
 
-def evaluate_split(work: Path, meta: Mapping[str, Any], key: tuple[str, int, int], variant: str) -> list[Score]:
+def evaluate_split(
+    work: Path, meta: Mapping[str, Any], key: tuple[str, int, int], variant: str, settings: Sequence[str]
+) -> list[Score]:
     """Train on a split, and evaluate its other rows."""
     from nncli import evaluate, train
 
@@ -83,7 +85,9 @@ def evaluate_split(work: Path, meta: Mapping[str, Any], key: tuple[str, int, int
     document = {"data": {"path": str(work / "train.csv"), "target": meta["target"]}, "quality": "fast"}
     config.write_text(json.dumps(document))
     began = time.perf_counter()
-    made = train(config, output=work / "run", assignments=[f"seed={key[1]}", "workers=1", *VARIANTS[variant]]).run
+    made = train(
+        config, output=work / "run", assignments=[f"seed={key[1]}", "workers=1", *VARIANTS[variant], *settings]
+    ).run
     seconds = time.perf_counter() - began
     intervals, sets = (LEVELS, ()) if is_regression else ((), LEVELS)
     found = evaluate(made, work / "test.csv", on_error="skip", intervals=intervals, sets=sets).json()
@@ -172,7 +176,8 @@ def cost_table(scores: Sequence[Score]) -> Iterator[str]:
 def measure_coverage(arguments: argparse.Namespace) -> None:
     """Train and evaluate all splits that the file does not hold, and print its tables."""
     results: Path = arguments.results
-    scores = [Score(**json.loads(line)) for line in results.open()] if results.exists() else []
+    text = results.read_text() if results.exists() else ""
+    scores = [Score(**json.loads(line)) for line in text.splitlines()]
     done = {(one.table, one.split, one.variant) for one in scores}
     names = arguments.only or sorted(path.parent.name for path in arguments.tables.glob("*/meta.json"))
     with results.open("a") as file:
@@ -186,7 +191,7 @@ def measure_coverage(arguments: argparse.Namespace) -> None:
                     new = []
                     for variant in VARIANTS:
                         if (name, split, variant) not in done:
-                            new += evaluate_split(work, meta, key, variant)
+                            new += evaluate_split(work, meta, key, variant, arguments.settings)
                     if (name, split, PEER) not in done and meta["task"] == "regression" and arguments.peers_python:
                         new += peer_split(work, meta, key, arguments.peers_python)
                 scores += new
@@ -266,6 +271,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+")
     parser.add_argument("--splits", type=int, default=20)
     parser.add_argument("--rows", type=int, default=2_000, help="training rows at most (default 2,000)")
+    parser.add_argument("--set", action="append", default=[], dest="settings", help="a setting of every training")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--peers-python", help="an interpreter with catboost, mapie and pandas")

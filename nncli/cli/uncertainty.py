@@ -105,5 +105,5 @@ def _shares(part: Coverage) -> list[str]:
 
 
 def _name(level: float, target: str | None = None) -> str:
-    name = format_percent(level).replace(".0 %", " %")
+    name = f"{100 * level:g} %"
     return name if target is None else f"{name}, {escape_unprintable(target)}"

@@ -53,7 +53,7 @@ class Guarantee:
             advice = "" if self.advice is None else f" {self.advice}"
             return f"The coverage is as measured, not guaranteed: {self.reason}.{advice}"
         rows = "new rows" if self.part is None else f"the new rows of each {self.part}"
-        near = "" if self.coverage >= self.level else f"; in practice, about {format_percent(self.level)}"
+        near = "" if self.coverage >= self.level else f"; in practice, about {100 * self.level:g} %"
         return (
             f"{self.method} guarantees that at least {format_percent(self.coverage)} of {rows} are covered in "
             f"expectation{near}."

@@ -197,10 +197,15 @@ class _Rows:
         residual = w * (self.covered - share)
         if self.cluster is None:
             n = w.sum() ** 2 / np.square(w).sum()
-            return wilson_interval(share, sqrt(share * (1.0 - share) / n), n, Z)
+            return _around(share, wilson_interval(share, sqrt(share * (1.0 - share) / n), n, Z))
         numbers = np.unique(self.cluster, return_inverse=True)[1]
         n = int(numbers.max()) + 1
         if n < MIN_ROWS:
             return None
         variance = n / (n - 1) * float(np.square(np.bincount(numbers, residual)).sum()) / w.sum() ** 2
-        return wilson_interval(share, sqrt(variance), n, student_t(n - 1))
+        return _around(share, wilson_interval(share, sqrt(variance), n, student_t(n - 1)))
+
+
+def _around(share: float, interval: ConfidenceInterval) -> ConfidenceInterval:
+    """An interval without the rounding error that leaves out a share of 0 or 1."""
+    return ConfidenceInterval(min(interval.low, share), max(interval.high, share))

@@ -54,6 +54,15 @@ def test_the_confidence_interval_is_that_of_wilson() -> None:
     assert (interval.low, interval.high) == pytest.approx((0.31267, 0.83182), abs=1e-5)  # Brown, Cai, DasGupta 2001
 
 
+@pytest.mark.parametrize("rows", [3, 28, 29, 1_000])
+def test_the_confidence_interval_of_all_or_no_rows_ends_at_their_share(rows: int) -> None:
+    y, ones = np.zeros(rows), np.ones(rows)
+    inside, outside = (interval_scores(y, lower, 2 * ones, LEVEL).coverage.interval for lower in (-ones, ones))
+    assert inside is not None
+    assert outside is not None
+    assert (inside.high, outside.low) == (1.0, 0.0)
+
+
 def test_coverage_by_groups_leaves_out_a_group_without_rows() -> None:
     parts = intervals().by_group
     assert [(part.name, part.rows, part.share) for part in parts] == [("a", 4, 0.75), ("c", 6, 0.5)]
