@@ -15,6 +15,7 @@ from nncli.text import (
     join_quoted,
     json_safe,
     near_names,
+    percent_digits,
     quote,
 )
 
@@ -34,6 +35,11 @@ def test_numbers_have_four_digits_and_a_dash_for_undefined() -> None:
 def test_a_fraction_is_never_rounded_to_0_or_100_percent() -> None:
     shares = (0.0, 1e-9, 0.125, 0.9999999, 1.0)
     assert [format_percent(share) for share in shares] == ["0 %", "< 0.1 %", "12.5 %", "> 99.9 %", "100 %"]
+
+
+def test_a_level_in_percent_has_two_digits_before_the_point() -> None:
+    levels = (0.05, 0.07, 0.5, 0.025, 0.975, 0.1, 0.0005)
+    assert [percent_digits(level) for level in levels] == ["05", "07", "50", "02.5", "97.5", "10", "00.05"]
 
 
 def test_json_has_null_for_what_is_not_finite() -> None:

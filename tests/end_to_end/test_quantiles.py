@@ -10,16 +10,20 @@ import pytest
 from sklearn.metrics import mean_pinball_loss
 
 from nncli import cross_validate, evaluate, explain, load, predict, train
+from nncli.data.encoders.target import RegressionTarget
 from nncli.data.sources.read_table import read_table
+from nncli.errors import ConfigError
 from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.evaluation.pairwise import comparable_run, compare_pairwise
 from nncli.inspection.attribution import attribute
 from nncli.inspection.encoded_rows import EncodedRows
+from nncli.model import Predictions, stack_predictions
 from nncli.nn.losses import Quantiles
 from nncli.reporting.report import report
 from nncli.reporting.sections.regression import regression
 from nncli.runs.run import Run
 from nncli.sklearn import NNRegressor
+from tests.assertions import raises
 
 LEVELS = (0.1, 0.5, 0.9)
 CONFIG = """
@@ -135,6 +139,30 @@ def test_runs_are_compared_by_all_quantiles(held_out: HeldOutPredictions) -> Non
     factor = 1.0 if run.averaging is None else np.mean(run.averaging.factors) ** 0.5
     assert pair.test is not None
     assert pair.test.mean == pytest.approx(expected.mean() * factor)
+
+
+@pytest.mark.parametrize("levels", ["[0.05, 0.95]", "[0.5, 0.5]", "[0.9, 0.5]", "[0.5]", "0.5"])
+def test_levels_that_cannot_be_are_an_error_at_the_key(tmp_path: Path, levels: str) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(f"data: {{path: table.csv, target: y}}\nloss: {{type: quantiles, levels: {levels}}}\n")
+    with raises(ConfigError, file="c.yaml", line=2, key="loss.levels"):
+        train(config)
+
+
+def test_blocks_of_predictions_are_stacked_with_their_quantiles() -> None:
+    target = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
+    quantiles = np.arange(15.0).reshape(5, 1, 3)
+    whole = Predictions.of_quantiles(target, quantiles, LEVELS, "float32")
+    stacked = stack_predictions([whole.take(np.arange(2)), whole.take(np.arange(2, 5))], 5)
+    assert stacked is not None
+    np.testing.assert_array_equal(stacked.quantiles, quantiles)
+    np.testing.assert_array_equal(stacked.values, quantiles[:, :, 1])
+    assert (stacked.precision, stacked.levels) == ("float32", LEVELS)
+    assert stack_predictions([], 0) is None
+    swapped = whole.with_rows(np.array([0, 4]), whole.take(np.array([4, 0])))
+    np.testing.assert_array_equal(swapped.loss_inputs, quantiles[[4, 1, 2, 3, 0]])
+    np.testing.assert_array_equal(swapped.values, quantiles[[4, 1, 2, 3, 0], :, 1])
+    np.testing.assert_array_equal(whole.quantiles, quantiles)
 
 
 def test_a_column_that_moves_the_spread_alone_is_important(tmp_path: Path) -> None:
