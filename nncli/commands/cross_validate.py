@@ -3,6 +3,7 @@
 config.yaml              the configuration of every training, without data.leave_out
 cross-validation.json    the number of folds and repeats, and digests of configuration and table
 folds/1, folds/2 …       the run directory of each training
+held_out.safetensors     the rows of the folds with their predictions
 metrics.json             the scores
 """
 
@@ -27,8 +28,10 @@ from nncli.pipeline.ensemble.cross_validation import (
     CrossValidationRecord,
     open_record,
     score_folds,
+    scores_of,
     start_record,
 )
+from nncli.pipeline.ensemble.fold_predictions import FoldPredictions
 from nncli.pipeline.ensemble.member_config import as_subtask, check_members, check_table
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData
 from nncli.pipeline.ensemble.train import CONTROL_FOLDER, EnsembleRun, train_members
@@ -202,6 +205,11 @@ def _cross_validate(
     fold_data = [data.without(fold) for fold in record.of(config.seed)]
     paths = [path / FOLDS / str(i + 1) for i in range(len(fold_data))]
     count = len(fold_data) * config.n_members
+    kept = FoldPredictions.read(run, record.held_out, fold_data, paths)
+    if kept is not None:
+        yield MembersStarted(run.path, count, 1, data.findings, "trainings")
+        yield CrossValidated(run.path, scores_of(fold_data, kept, record))
+        return
     at_a_time = 1 if scheduler else workers_for(count, config.workers)
     with ExitStack() as stack:
         runs, tasks = [], []
@@ -226,7 +234,7 @@ def _cross_validate(
     if not all(built) or any(TaskStatus.read(task).status != "done" for task in tasks):
         yield CrossValidated(run.path, None)
         return
-    result = score_folds(fold_data, paths, record)
+    result = score_folds(run, fold_data, paths, record)
     run.save_metrics(result.json())
     yield CrossValidated(run.path, result)
 

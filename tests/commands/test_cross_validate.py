@@ -19,7 +19,7 @@ from nncli.metrics.classification import ClassificationScores
 from nncli.pipeline.ensemble.cross_validation import CrossValidation
 from nncli.pipeline.train.events import MembersProgress, MembersStarted
 from nncli.runs.filenames import CROSS_VALIDATION
-from nncli.runs.manifest import CONFIG, METRICS
+from nncli.runs.manifest import CONFIG, HELD_OUT, METRICS
 from nncli.runs.run import Run
 from nncli.scoring import headlines
 from tests.assertions import raises
@@ -124,6 +124,51 @@ def test_a_stopped_cross_validation_resumes_to_the_same_scores(tmp_path: Path, m
     assert expected
     assert again.json() == expected.json()
     assert again.predictions.equals(expected.predictions)
+
+
+@pytest.mark.parametrize(
+    ("table", "assignments", "repeats"),
+    [
+        ("penguins.csv, target: species", ["members=1"], 2),
+        ("penguins.csv, target: species", ["members=2", "workers=1"], 1),
+        ("linear.csv, target: [x2, y]", ["members=1"], 1),
+        ("linear.csv, target: y", ["members=1", "loss={type: quantiles, levels: [0.1, 0.5, 0.9]}"], 1),
+    ],
+)
+def test_a_finished_cross_validation_is_scored_again_without_its_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, assignments: list[str], repeats: int
+) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(f"data: {{path: {DATA}/{table}}}\nlayers: [4]\nepochs: 1")
+    expected = cross_validate(config, folds=2, repeats=repeats, output=tmp_path / "cv", assignments=assignments)
+    assert expected
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "load_model", None)
+        again = resume_cross_validation(tmp_path / "cv")
+    assert again
+    assert again.json()["folds"] == expected.json()["folds"]
+    assert again.json()["out_of_fold"] == expected.json()["out_of_fold"]
+    assert again.predictions.equals(expected.predictions)
+
+
+@pytest.mark.parametrize("harm", ["damaged", "missing", "another model"])
+def test_kept_predictions_that_are_not_those_of_the_models_are_made_again(
+    done: tuple[Path, CrossValidation], tmp_path: Path, harm: str
+) -> None:
+    path = Path(shutil.copytree(done[0], tmp_path / "cv"))
+    before, record = (path / HELD_OUT).read_bytes(), json.loads((path / CROSS_VALIDATION).read_text())
+    if harm == "another model":
+        other = {**record["held_out"], "models": ["0", *record["held_out"]["models"][1:]]}
+        (path / CROSS_VALIDATION).write_text(json.dumps({**record, "held_out": other}))
+    elif harm == "missing":
+        (path / HELD_OUT).unlink()
+    else:
+        (path / HELD_OUT).write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    again = resume_cross_validation(path)
+    assert again
+    assert again.json()["folds"] == done[1].json()["folds"]
+    assert (path / HELD_OUT).read_bytes() == before
+    assert json.loads((path / CROSS_VALIDATION).read_text()) == record
 
 
 def test_groups_are_left_out_together_and_times_in_order(tmp_path: Path) -> None:

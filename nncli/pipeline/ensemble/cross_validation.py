@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from statistics import fmean, stdev
 from typing import Any, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from pydantic import ValidationError, model_validator
 
@@ -22,17 +22,18 @@ from nncli.ensemble import n_outputs
 from nncli.errors import DataError, Location, NncliError, RunError
 from nncli.findings import Finding, warnings_json
 from nncli.model import Predictions
-from nncli.pipeline.ensemble.out_of_fold import EnsembleData, predict_table
+from nncli.pipeline.ensemble.fold_predictions import FoldPredictions, KeptFolds, models_of
+from nncli.pipeline.ensemble.out_of_fold import EnsembleData
 from nncli.pipeline.prepare.execution import Execution
 from nncli.pipeline.train.provenance import fingerprint, with_recorded_features
 from nncli.runs.config import read_config
 from nncli.runs.filenames import CROSS_VALIDATION
 from nncli.runs.loader import LARGEST_TEXT, read_file
-from nncli.runs.manifest import CONFIG
+from nncli.runs.manifest import CONFIG, HELD_OUT
 from nncli.runs.run import Run
 from nncli.scoring import Scores, headlines, to_json
 from nncli.spec import PositiveInt, Spec
-from nncli.utils.atomic_files import write_text
+from nncli.utils.atomic_files import batched_fsync, write_text
 
 UNSET_EXECUTION = Execution("numpy", 1, 1)
 """For the fingerprint of a configuration, whose trainings each choose their own execution."""
@@ -43,7 +44,10 @@ MAX_TRAININGS = 10_000
 
 
 class CrossValidationRecord(Spec):
-    """The folds, repeats and epochs of a cross-validation, and digests of its configuration and table."""
+    """The folds, repeats and epochs of a cross-validation, and digests of its configuration and table.
+
+    `held_out` is about the predictions that a finished one keeps.
+    """
 
     format: Literal[1] = 1
     folds: PositiveInt
@@ -52,6 +56,7 @@ class CrossValidationRecord(Spec):
     fingerprint: str
     data_sha256: str
     time_is_feature: bool = False
+    held_out: KeptFolds | None = None
 
     @model_validator(mode="after")
     def _check_trainings(self) -> Self:
@@ -195,26 +200,33 @@ class CrossValidation:
 
 
 def score_folds(
-    fold_data: Sequence[EnsembleData], paths: Sequence[Path], record: CrossValidationRecord
+    run: Run, fold_data: Sequence[EnsembleData], paths: Sequence[Path], record: CrossValidationRecord
 ) -> CrossValidation:
-    """Score the run at each path on the rows of its fold; `fold_data` share one table."""
+    """Score the run at each path on the rows of its fold, and keep the predictions; `fold_data` share one table."""
+    folds = FoldPredictions.of(fold_data, paths)
+    held_out = folds.held_out_rows(fold_data[0], mean_of_folds(fold_data[0], folds)).bounded(fold_data[0].config.seed)
+    with batched_fsync():
+        run.save_held_out(held_out)
+        sha256 = hashlib.sha256((run.path / HELD_OUT).read_bytes()).hexdigest()
+        kept = None if held_out.is_sample else KeptFolds(sha256=sha256, models=models_of(paths))
+        record = record.model_copy(update={"held_out": kept})
+        write_text(run.path / CROSS_VALIDATION, record.model_dump_json(indent=1) + "\n")
+    return scores_of(fold_data, folds, record)
+
+
+def scores_of(
+    fold_data: Sequence[EnsembleData], folds: FoldPredictions, record: CrossValidationRecord
+) -> CrossValidation:
+    """The scores of the predictions of each fold."""
     table, target = fold_data[0].table, fold_data[0].target
     truth = fold_data[0].truth(table)
-    levels = fold_data[0].loss.quantile_levels
-    total = np.zeros((len(table), n_outputs(target) * max(1, len(levels))))
-    counts = np.zeros((len(table), 1), np.int64)
     fold_of, scored = np.zeros(len(table), np.int64), []
-    for i, (data, path) in enumerate(zip(fold_data, paths, strict=True)):
-        rows = data.excluded_rows
-        predictions = predict_table(Run(path).load_model(), table.take(rows), target)
+    for i, (data, rows, predictions) in enumerate(zip(fold_data, folds.rows, folds.predictions, strict=True)):
         scores = data.scored_rows(truth.take(rows), truth.take(data.used_rows), predictions).scores
         repeat, fold = divmod(i, record.folds)
         scored.append(FoldScores(repeat + 1, fold + 1, len(rows), scores))
-        total[rows] += predictions.loss_inputs.reshape(len(rows), -1)
-        counts[rows] += 1
         fold_of[rows] = fold + 1
-    rows = np.flatnonzero(counts)
-    predictions = _mean_predictions(fold_data[0], total[rows] / counts[rows])
+    rows, predictions = np.unique(np.concatenate(folds.rows)), mean_of_folds(fold_data[0], folds)
     combined = fold_data[0].scored_rows(truth.take(rows), truth, predictions).card()
     findings = (*fold_data[0].findings, *check_scores(combined, "out-of-fold"))
     numbers = rows + 1 if table.row_numbers is None else table.row_numbers[rows]
@@ -223,9 +235,16 @@ def score_folds(
     return CrossValidation(tuple(scored), combined.model, pl.DataFrame(columns).hstack(frame), findings)
 
 
-def _mean_predictions(data: EnsembleData, mean: npt.NDArray[np.float64]) -> Predictions:
-    """Predictions from the mean (rows, outputs) of those of several trainings, or of their quantiles, in one row."""
+def mean_of_folds(data: EnsembleData, folds: FoldPredictions) -> Predictions:
+    """The mean of the predictions of every row that is in a fold, in the order of the table."""
     target, levels, precision = data.target, data.loss.quantile_levels, data.config.precision
+    total = np.zeros((len(data.table), n_outputs(target) * max(1, len(levels))))
+    counts = np.zeros((len(data.table), 1), np.int64)
+    for rows, predictions in zip(folds.rows, folds.predictions, strict=True):
+        total[rows] += predictions.loss_inputs.reshape(len(rows), -1)
+        counts[rows] += 1
+    rows = np.flatnonzero(counts)
+    mean = total[rows] / counts[rows]
     if not levels:
         return Predictions(target, mean, precision)
     return Predictions.of_quantiles(target, mean.reshape(len(mean), -1, len(levels)), levels, precision)
