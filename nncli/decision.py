@@ -74,6 +74,11 @@ class LowestCost(Goal):
     def options(self) -> tuple[str, ...]:
         return ("--cost", f"fp={self.false_positive!r},fn={self.false_negative!r}")
 
+    @property
+    def calibrated_threshold(self) -> float:
+        """The best threshold of probabilities that are calibrated, which no row chooses (Elkan, 2001)."""
+        return self.false_positive / (self.false_positive + self.false_negative)
+
     def choose(self, counts: ThresholdCounts) -> Positions:
         return np.asarray(counts.cost(self.costs).argmin(axis=1))
 

@@ -132,7 +132,7 @@ def threshold(
     else:
         typer.echo("\n\n".join(_parts(found)))
     if not quiet:
-        for message in _messages(found, saved=save):
+        for message in _messages(found, costs, saved=save):
             echo_err(message)
 
 
@@ -199,7 +199,7 @@ def _achieved(found: ThresholdAnalysis) -> str:
     from nncli.text import escape_unprintable
 
     assert found.decision is not None
-    lines = [["on new rows", "decision", "95 % CI", "most probable class", "95 % CI"]]
+    lines = [["on new rows", "decision", "95 % CI", "most probable", "95 % CI"]]
     for chosen, other in zip(found.achieved, found.most_probable, strict=True):
         title = TITLES.get(chosen.name, chosen.name)
         lines.append(
@@ -221,9 +221,11 @@ def _curve(found: ThresholdAnalysis) -> str:
     from nncli.cli.tables import BAR_CELLS, bar, one_line_table, prose
 
     apparent = {figure.name: figure.apparent for figure in found.most_probable}
-    points = [("", point) for point in found.curve]
-    if found.chosen is not None:
-        points = sorted([*points, ("chosen", found.chosen)], key=lambda pair: pair[1].threshold)
+    marked = [("chosen", found.chosen), ("fp/(fp+fn)", found.calibrated)]
+    points = [(mark, point) for mark, point in marked if point is not None]
+    known = {point.threshold for _, point in points}
+    points += [("", point) for point in found.curve if point.threshold not in known]
+    points.sort(key=lambda pair: pair[1].threshold)
     has_cost = "cost" in apparent
     names = ["rate", "precision", "recall", "f1", "specificity", *(["cost"] if has_cost else [])]
     drawn = "cost" if has_cost else "f1"
@@ -239,7 +241,7 @@ def _curve(found: ThresholdAnalysis) -> str:
 
 
 def _named(threshold: float, mark: str) -> str:
-    return f"{threshold!r} {mark}".rstrip()
+    return f"{float(f'{threshold:.6g}') if mark.startswith('fp') else threshold!r} {mark}".rstrip()
 
 
 def _figures(point: CurvePoint) -> dict[str, float]:
@@ -261,7 +263,7 @@ def _classes(found: ThresholdAnalysis) -> str:
     return f"{prose(f'held-out rows by class, and predicted as it{more}')}\n{one_line_table(lines)}"
 
 
-def _messages(found: ThresholdAnalysis, *, saved: bool) -> Sequence[str]:
+def _messages(found: ThresholdAnalysis, costs: Path | None, *, saved: bool) -> Sequence[str]:
     """What was saved, what else the run has saved, and the next command."""
     import shlex
 
@@ -271,8 +273,13 @@ def _messages(found: ThresholdAnalysis, *, saved: bool) -> Sequence[str]:
     messages = []
     if found.saved is not None and found.saved != found.decision:
         messages.append(f"note: the run has a saved decision: {found.saved.text}")
+    if found.calibrated is not None and found.calibrated.cost is not None:
+        text = f"{found.calibrated.threshold:.4g}"
+        if found.calibrated.cost < found.achieved[-1].value:
+            cost = f"{found.calibrated.cost:.4g} a row"
+            messages.append(f"note: fp/(fp+fn), which no row chose, is expected to cost less, {cost}: --at {text}")
     if found.decision is not None:
-        words = shlex.join(found.decision.options)
+        words = shlex.join(found.decision.options if costs is None else ("--costs", str(costs)))
         if found.saved != found.decision:
             messages.append(f"next: nncli threshold {run} {words} --save")
     else:

@@ -51,7 +51,8 @@ class ThresholdAnalysis:
     `decision` is the one that was chosen, None if none was asked for, and `achieved` are its figures on new rows.
     `most_probable` are those of the most probable class. Of two classes `curve` has thresholds of the `positive` one,
     from the lowest up, with `chosen` for the decision; with a cost matrix `classes` counts predictions. `saved` is the
-    decision of the run now. The `rows` are a sample of `total` rows where there are too many.
+    decision of the run now. The `rows` are a sample of `total` rows where there are too many. `calibrated` is the
+    threshold that costs would give by calibrated probabilities alone, with its figures, which no row chose.
     """
 
     run: Path
@@ -66,6 +67,7 @@ class ThresholdAnalysis:
     decision: Decision | None = None
     achieved: tuple[Figure, ...] = ()
     chosen: CurvePoint | None = None
+    calibrated: CurvePoint | None = None
     curve: tuple[CurvePoint, ...] = ()
     classes: tuple[ClassDecisions, ...] = ()
     saved: Decision | None = None
@@ -226,7 +228,9 @@ def _two_classes(
     if not goal.is_reached(counts):
         raise _unreachable(goal, point)
     decision = Threshold(positive=label, threshold=value, goal=goal)
-    return replace(found, decision=decision, achieved=scored.achieved(goal, value), chosen=point)
+    calibrated = scored.point(goal.calibrated_threshold, costs) if isinstance(goal, LowestCost) else None
+    achieved = scored.achieved(goal, value)
+    return replace(found, decision=decision, achieved=achieved, chosen=point, calibrated=calibrated)
 
 
 def two_class_rows(rows: HeldOutRows, target: ClassificationTarget, positive: str | None, seed: int) -> TwoClassRows:

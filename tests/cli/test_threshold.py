@@ -45,6 +45,7 @@ def test_a_goal_shows_what_it_achieves(nncli: Cli, spare: Path, columns: str, mo
     done = nncli("threshold", spare, "--cost", "fp=1,fn=5").check()
     assert "cost per row" in done.out
     assert " chosen " in done.out
+    assert columns or "0.166667 fp/(fp+fn) " in done.out
     assert columns == "" or max(map(len, done.out.splitlines())) <= 60
     assert "--cost fp=1.0,fn=5.0 --positive yes --save" in done.err
 
@@ -91,6 +92,7 @@ def test_costs_that_cannot_be_read_are_usage_errors(nncli: Cli, spare: Path, cos
 def test_a_cost_matrix_is_read_from_a_table(nncli: Cli, here: Path, penguins: Path) -> None:
     Path("costs.csv").write_text("actual,Adelie,Chinstrap,Gentoo\nAdelie,0,1,9\nChinstrap,1,0,9\nGentoo,1,1,0\n")
     done = nncli("threshold", penguins, "--costs", "costs.csv").check()
+    assert "--costs costs.csv --save" in done.err
     assert "cost per row" in done.out
     assert "Chinstrap" in done.out
     nncli("threshold", penguins, "--costs", "costs.csv", "--positive", "Gentoo").check(2)

@@ -86,6 +86,8 @@ def test_the_chosen_cost_is_the_lowest_of_all_thresholds(ensemble: Path) -> None
     every = [float(np.mean((p >= t) & ~sick) + 4 * np.mean((p < t) & sick)) for t in np.append(p, 1.0)]
     assert found.chosen.cost == pytest.approx(min(every))
     assert found.achieved[-1].name == "cost"
+    assert found.calibrated is not None
+    assert found.calibrated.threshold == 0.2
     assert found.achieved[-1].value >= found.achieved[-1].apparent - 0.01
 
 
