@@ -120,17 +120,35 @@ def wait_for_epochs(process: subprocess.Popen[bytes]) -> bytes:
     return seen
 
 
+def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
+    """The seconds of processor time that a process has taken, where /proc tells them."""
+    ticks = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
+def ended(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes, float]:
+    """What a process prints to its end, and the seconds it takes: of processor time, where a busy machine adds none."""
+    has_proc = Path(f"/proc/{process.pid}/stat").exists()
+    asked, others = time.monotonic(), os.times()
+    before = cpu_seconds(process) if has_proc else 0.0
+    out, err = process.communicate(timeout=SECONDS)
+    if not has_proc:
+        return out, err, time.monotonic() - asked
+    every = os.times()
+    whole = every.children_user + every.children_system - others.children_user - others.children_system
+    return out, err, whole - before
+
+
 def wait_until_idle(process: subprocess.Popen[bytes]) -> None:
     """Wait until a process has done nothing for half a second: it waits for its input, on a busy machine too."""
-    stat = Path(f"/proc/{process.pid}/stat")
-    if not stat.exists():
+    if not Path(f"/proc/{process.pid}/stat").exists():
         time.sleep(3.0)
         return
-    worked, before = 0, -1
-    while worked == 0 or worked != before:
+    worked, before = 0.0, -1.0
+    while worked == 0.0 or worked != before:
         before = worked
         time.sleep(0.5)
-        worked = sum(map(int, stat.read_text().rpartition(")")[2].split()[11:13]))  # ticks of user and system time
+        worked = cpu_seconds(process)
 
 
 def own_terminal() -> None:

@@ -130,7 +130,7 @@ def test_a_path_with_a_null_character_is_an_error_of_the_configuration(
 @pytest.mark.skipif(os.name == "nt", reason="a folder in use cannot be deleted")
 @pytest.mark.parametrize("command", ["train CONFIG", "init TABLE -t species", "predict RUN TABLE -o x.csv"])
 def test_a_deleted_working_directory_is_named_as_the_cause(penguins: Path, here: Path, command: str) -> None:
-    (here / "c.yaml").write_text(f"data: {{path: {TABLE}, target: species}}\nepochs: 1\n")
+    (here / "c.yaml").write_text(f"data: {{path: {TABLE}, target: species}}\nepochs: 1\nmembers: 2\nworkers: 1\n")
     (here / "gone").mkdir()
     words = command.replace("CONFIG", str(here / "c.yaml")).replace("RUN", str(penguins)).replace("TABLE", str(TABLE))
     done = in_shell(f'rmdir {shlex.quote(str(here / "gone"))}; "$@"', *words.split(), cwd=here / "gone")
@@ -222,7 +222,7 @@ def test_a_stderr_that_cannot_be_written_to_is_no_reason_to_stop(penguins: Path,
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
 @pytest.mark.parametrize("streams", [">&-", "2>/dev/full", "<&- >&- 2>&-"])
 def test_a_training_does_not_depend_on_the_streams_it_reports_to(here: Path, streams: str) -> None:
-    (here / "c.yaml").write_text(f"data: {{path: {TABLE}, target: species}}\nepochs: 2\nvalidation: 0\n")
+    (here / "c.yaml").write_text(f"data: {{path: {TABLE}, target: species}}\nepochs: 2\nmembers: 1\nvalidation: 0\n")
     done = in_shell(f'"$@" {streams}', "train", "c.yaml", "-o", "run", cwd=here)
     assert done.returncode == 0
     run("predict", here / "run", TABLE).check()
@@ -245,7 +245,7 @@ def test_no_file_gets_the_number_of_a_closed_stream(penguins: Path, here: Path) 
 
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
 def test_notes_never_stray_among_the_data(here: Path) -> None:
-    (here / "c.yaml").write_text(f"data: {{path: {TABLE}, target: species}}\nepochs: 1\n")
+    (here / "c.yaml").write_text(f"data: {{path: {TABLE}, target: species}}\nmembers: 1\nepochs: 1\n")
     done = in_shell('"$@" train c.yaml 2>&-', cwd=here)
     assert done.stdout == b"runs/c\n"
 

@@ -101,7 +101,7 @@ def test_no_column_is_cut_off_and_no_count_is_rounded(nncli: Cli, here: Path) ->
     labels = [f"a rather long name of a class {n}" for n in range(12)]
     frame = pl.DataFrame({"x": [float(n) for n in range(12)] * 20, "label": labels * 20})
     frame.write_csv("t.csv")
-    Path("c.yaml").write_text("data: {path: t.csv, target: label}\nepochs: 1")
+    Path("c.yaml").write_text("data: {path: t.csv, target: label}\nmembers: 2\nworkers: 1\nepochs: 1")
     path = nncli("train", "c.yaml", "-q").check().path
     pl.concat([frame] * 150).write_csv("big.csv")
     text = nncli("evaluate", path, "big.csv").check().out
@@ -120,7 +120,7 @@ def many_classes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         {"x": [float(n) for n in range(50)] * 4, "label": [f"class number {n}" for n in range(50)] * 4}
     )
     frame.write_csv(folder / "t.csv")
-    (folder / "c.yaml").write_text("data: {path: t.csv, target: label}\nepochs: 1")
+    (folder / "c.yaml").write_text("data: {path: t.csv, target: label}\nmembers: 2\nworkers: 1\nepochs: 1")
     return train(folder / "c.yaml", output=folder / "run").run, folder / "t.csv"
 
 
@@ -157,7 +157,7 @@ def test_errors_beyond_measure_are_still_json(nncli: Cli, line: Path) -> None:
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_any_terminal_can_show_any_label(nncli: Cli, here: Path, encoding: str) -> None:
     Path("t.csv").write_text("x,label\n" + "0,ж\n1,🐧\n" * 30)
-    Path("c.yaml").write_text("data: {path: t.csv, target: label}\nepochs: 1")
+    Path("c.yaml").write_text("data: {path: t.csv, target: label}\nmembers: 2\nworkers: 1\nepochs: 1")
     path = nncli("train", "c.yaml", "-q").check().path
     env = {"PYTHONIOENCODING": encoding}
     assert "accuracy" in run("evaluate", path, "t.csv", env=env, cwd=here).check().out

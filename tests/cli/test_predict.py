@@ -244,7 +244,7 @@ def test_booleans_and_whole_numbers_keep_their_type_in_parquet(
 
 def test_booleans_spelled_in_csv_are_labels_too(nncli: Cli, here: Path) -> None:
     Path("t.csv").write_text("x,label\n" + "0,TRUE\n1,FALSE\n" * 30)
-    Path("c.yaml").write_text("data: {path: t.csv, target: label}\nepochs: 2")
+    Path("c.yaml").write_text("data: {path: t.csv, target: label}\nmembers: 2\nworkers: 1\nepochs: 2")
     run_path = nncli("train", "c.yaml", "-q").check().path
     out = nncli("predict", run_path, "t.csv").check().out
     assert set(out.splitlines()[1:]) <= {"TRUE", "FALSE"}

@@ -15,7 +15,7 @@ import pytest
 from nncli import resume
 from nncli.cli.signals import STOPPING
 from nncli.runs.run import Run
-from tests.cli.support import COMMAND, DATA, ROOT, SECONDS, Cli, on_terminal, run, start, wait_for_epochs
+from tests.cli.support import COMMAND, DATA, ROOT, SECONDS, Cli, ended, on_terminal, run, start, wait_for_epochs
 from tests.runs.support import outcome
 
 CONFIG = f"""
@@ -50,10 +50,8 @@ def test_a_signal_ends_a_training_in_time_and_resume_leads_to_the_same_bits(
 ) -> None:
     with start("train", config, "-o", "run", cwd=tmp_path) as process:
         wait_for_epochs(process)
-        asked = time.monotonic()
         process.send_signal(number)
-        out, err = process.communicate(timeout=SECONDS)
-        took = time.monotonic() - asked
+        out, err, took = ended(process)
     assert process.returncode == 128 + number
     assert took < 2.0
     assert out == b"run\n"
@@ -82,9 +80,8 @@ def test_a_second_signal_stops_at_once_and_the_run_still_resumes(
         process.send_signal(number)
         time.sleep(seconds)
         process.send_signal(number)
-        asked = time.monotonic()
-        _, err = process.communicate(timeout=SECONDS)
-        assert time.monotonic() - asked < 2.0
+        _, err, took = ended(process)
+        assert took < 2.0
     assert process.returncode in (128 + number, -number)  # by itself, or, on its way out already, by the signal
     # a signal that falls into a finalizer is shown by the interpreter itself, and stops nothing
     assert b"Traceback" not in err or b"Exception ignored in" in err

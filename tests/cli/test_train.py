@@ -263,8 +263,8 @@ def test_ctrl_c_saves_and_says_how_to_go_on(nncli: Cli, config: Path, here: Path
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c_twice_stops_at_once_and_keeps_what_there_is(nncli: Cli, config: Path, here: Path) -> None:
     # One epoch of a huge batch takes long, so that the second signal finds it still under way.
-    nncli("generate-data", "friedman1", "-n", 60_000, "-o", "big.csv").check()
-    slow = ("--set", f"data.path={here}/big.csv", "--set", "batch_size=full", "--set", "layers=[600, 600]")
+    nncli("generate-data", "friedman1", "-n", 30_000, "-o", "big.csv").check()
+    slow = ("--set", f"data.path={here}/big.csv", "--set", "batch_size=full", "--set", "layers=[400, 400]")
     with start("train", "c.yaml", *ENDLESS, *slow, cwd=here) as process:
         wait_for_epochs(process)
         process.send_signal(signal.SIGINT)

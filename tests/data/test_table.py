@@ -79,10 +79,10 @@ def test_control_characters_in_names_are_spelled_out() -> None:
 def test_thousands_of_columns_are_looked_up_in_no_time() -> None:
     names = [f"column {i}" for i in range(20_000)]
     table = Table(pl.DataFrame({name: [i] for i, name in enumerate(names)}), "wide.csv")
-    start = time.perf_counter()
+    start = time.process_time()
     table.require(names)
     assert [table.column(name)[0] for name in names] == list(range(20_000))
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0
 
 
 @pytest.mark.parametrize("many", [2, 3])
@@ -144,7 +144,7 @@ def test_each_missing_column_needs_a_near_name_of_its_own() -> None:
 
 def test_near_names_are_found_in_a_wide_table_in_a_moment() -> None:
     table = Table(pl.DataFrame({f"Column {i}": [1.0] for i in range(5_000)}), "t.csv")
-    started = time.perf_counter()
+    started = time.process_time()
     with raises(DataError, mentions="4,999 more"):
         table.require_features([f"column_{i}" for i in range(5_000)])
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0

@@ -20,6 +20,7 @@ from nncli.training.epoch import DivergedError
 from tests.assertions import raises
 from tests.cli.support import DATA, Cli
 from tests.runs.support import change_manifest, changed, checkpoints, damaged, in_parts, outcome, stop_at
+from tests.thorough import every
 
 CONFIGURATION = """
 data: {path: t.csv, target: species, drop: [year]}
@@ -58,7 +59,7 @@ def copy(stopped: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(stopped, tmp_path / "copy"))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=24 // every(3))
 @given(steps=st.lists(st.integers(1, 30), min_size=1, max_size=4))
 def test_a_run_stopped_at_any_steps_ends_in_the_same_files(
     config: Path, expected: object, tmp_path_factory: pytest.TempPathFactory, steps: list[int]

@@ -22,6 +22,7 @@ from nncli.pipeline.train.events import Finished
 from nncli.runs.checkpoints import read_checkpoint
 from nncli.runs.manifest import CHECKPOINTS, HISTORY, MODEL, WEIGHTS
 from tests.cli.support import DATA
+from tests.thorough import every
 
 PENGUINS = pl.read_csv(DATA / "penguins.csv", infer_schema=False, null_values=["NA"])
 TRAINING, VALIDATION = PENGUINS.gather_every(2), PENGUINS.gather_every(2, offset=1)
@@ -93,7 +94,7 @@ class Edits:
         return pl.DataFrame(columns, schema=table.schema)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15 // every(3))
 @given(data=st.data())
 def test_edited_validation_rows_change_neither_encoder_nor_weights(
     folder: Path, before: Finished, data: st.DataObject
@@ -143,7 +144,7 @@ def test_a_changed_training_row_changes_the_weights(folder: Path, before: Finish
     assert weights_by_epoch(after.run) != weights_by_epoch(before.run)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10 // every(3))
 @given(data=st.data())
 @pytest.mark.parametrize("target", ["species", "body_mass_g"])
 def test_edited_rows_of_a_random_split_change_nothing(

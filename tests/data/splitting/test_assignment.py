@@ -72,11 +72,11 @@ def test_a_small_share_gets_the_smallest_group_rather_than_nothing() -> None:
 
 
 def test_a_hundred_thousand_groups_and_ten_thousand_classes_take_no_time() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     groups, classes = np.arange(200_000) // 2, np.arange(200_000) % 10_000
     bins = assign_groups(Strata(200_000, classes, groups), np.full(5, 0.2), rng())
     assert set(bins) == set(range(5))
-    assert time.perf_counter() - start < 20.0
+    assert time.process_time() - start < 20.0
 
 
 @given(CODES, st.integers(1, 6))

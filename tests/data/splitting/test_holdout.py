@@ -86,9 +86,9 @@ def test_any_row_may_be_held_out() -> None:
 
 @pytest.mark.parametrize("classes", [np.arange(100_000) // 2, np.maximum(np.arange(100_000) - 50_000, 0)])
 def test_tens_of_thousands_of_classes_take_no_time(classes: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(stratified_split(len(classes), 0.2, rng(), classes).validation) == 20_000
-    assert time.perf_counter() - start < 4.0
+    assert time.process_time() - start < 4.0
 
 
 def test_without_groups_and_times_a_share_is_held_out_by_class() -> None:

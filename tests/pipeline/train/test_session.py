@@ -24,6 +24,7 @@ from nncli.training.thread_policy import Threads
 from tests.assertions import raises
 from tests.cli.support import DATA
 from tests.runs.support import checkpoints, outcome, stop_at
+from tests.thorough import every, partly
 
 # --- when
 
@@ -162,6 +163,7 @@ def test_the_history_has_only_epochs_that_were_kept(tmp_path: Path) -> None:
     assert history["loss"].max() < 100  # type: ignore[operator]
 
 
+@partly
 def test_a_run_with_a_halved_rate_resumes_from_every_step_to_the_same_bits(tmp_path: Path) -> None:
     config = halved(tmp_path)
     uninterrupted = outcome(train(config, output=tmp_path / "whole").run)
@@ -174,7 +176,7 @@ def test_a_run_with_a_halved_rate_resumes_from_every_step_to_the_same_bits(tmp_p
 
     train(config, output=tmp_path / "count", stop=count)
     assert asked > 48  # steps were taken in vain
-    for step in range(1, asked, 2):
+    for step in range(1, asked, every(5)):
         run = train(config, output=tmp_path / "run", stop=stop_at(step)).run
         assert outcome(resume(run).run) == uninterrupted, step
 
