@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from nncli import classes as classes_module
 from nncli.classes import predict_classes
 from nncli.data.encoders.target import ClassificationTarget
 from nncli.data.table import Table
+from nncli.decision import CostMatrix, Decision, Given, Threshold
 from nncli.ensemble import AnyModel
 from nncli.model import Model
 from nncli.nn.arrays import Array, Codes
@@ -61,6 +63,41 @@ def test_every_row_gets_the_class_of_its_probabilities(
     assert found.codes.tolist() == exact.values.argmax(axis=1).tolist()
     assert found.anomalies == exact.anomalies
     assert found.frame().equals(exact.frame())
+
+
+def decided(model: AnyModel, decision: Decision) -> AnyModel:
+    """The model with a decision."""
+    if isinstance(model, Model):
+        return replace(model, spec=model.spec.model_copy(update={"decision": decision}))
+    return replace(model, spec=model.spec.model_copy(update={"decision": decision}))
+
+
+@pytest.mark.parametrize("name", ["two classes", "an ensemble"])
+@pytest.mark.parametrize("quantile", [0.0, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize("factor", [1.0, 1e4])
+def test_every_row_gets_the_class_of_the_threshold(
+    name: str, quantile: float, factor: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    p, run_rounded = MODELS[name].predict(TABLE).values[:, 0], Model.run_rounded
+    threshold = float(np.quantile(p, quantile, method="nearest"))  # the probability of a row, which is positive
+    goal = Given(threshold=threshold)
+    model = decided(MODELS[name], Threshold(positive=CLASSES.labels[0], threshold=threshold, goal=goal))
+
+    def less_certain(member: Model, X: Array, codes: Codes) -> tuple[Array, Array]:
+        Z, bound = run_rounded(member, X, codes)
+        return Z, np.maximum(bound * factor, bound)
+
+    monkeypatch.setattr(Model, "run_rounded", less_certain)
+    found = predict_classes(model, TABLE)
+    assert found.codes.tolist() == np.where(p >= threshold, 0, 1).tolist()
+    assert found.frame().equals(model.predict(TABLE).frame())
+
+
+def test_expected_costs_are_computed_in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(Model, "run_rounded")
+    costs = CostMatrix(labels=THREE.labels, costs=((0.0, 1.0, 5.0), (1.0, 0.0, 1.0), (2.0, 1.0, 0.0)))
+    model = decided(MODELS["three classes"], costs)
+    assert predict_classes(model, TABLE).codes.tolist() == model.predict(TABLE).classes.tolist()
 
 
 def test_uncertain_rows_are_predicted_in_float64(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,6 +147,23 @@ def test_a_decision_survives_json(goal: Goal) -> None:
     assert ADAPTER.validate_json(decision.model_dump_json()) == decision
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type":"threshold","positive":"yes","threshold":0.3,"goal":{"type":"cost","false_positive":1.0,'
+        '"false_negative":20.0}}',
+        '{"type":"threshold","positive":"yes","threshold":0.3,"goal":{"type":"f1"}}',
+        '{"type":"threshold","positive":"yes","threshold":0.3,"goal":{"type":"recall","value":0.9}}',
+        '{"type":"threshold","positive":"yes","threshold":0.3,"goal":{"type":"precision","value":0.8}}',
+        '{"type":"threshold","positive":"yes","threshold":0.3,"goal":{"type":"rate","value":0.05}}',
+        '{"type":"threshold","positive":"yes","threshold":0.3,"goal":{"type":"given","threshold":0.3}}',
+        '{"type":"costs","labels":["a","b"],"costs":[[0.0,1.0],[2.0,0.0]]}',
+    ],
+)
+def test_what_runs_hold_is_read_for_ever(text: str) -> None:
+    assert ADAPTER.validate_json(text).model_dump_json() == text
+
+
 def test_a_decision_fits_the_classes_that_it_is_about() -> None:
     assert at(0.5).fits(LABELS)
     assert not at(0.5, "maybe").fits(LABELS)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
+from nncli.decision import Given, Threshold
 from nncli.model import Predictions
 from nncli.nn.losses import MSE, CrossEntropy
 from nncli.scoring import ScoredRows, baseline_predictions, headlines, score, scores_json, single_metric
@@ -53,3 +56,25 @@ def test_infinity_is_null_in_json() -> None:
     assert document is not None
     assert isinstance(document["metrics"], dict)
     assert document["metrics"]["rmse"] is None
+
+
+def test_predicted_classes_follow_the_decision_and_probabilities_do_not() -> None:
+    target = ClassificationTarget(name="t", labels=("no", "yes"))
+    decision = Threshold(positive="yes", threshold=0.25, goal=Given(threshold=0.25))
+    p, y = np.array([0.1, 0.3, 0.2, 0.4, 0.8, 0.05] * 5), np.array([0, 0, 1, 1, 1, 0] * 5)
+    P = np.stack([1 - p, p], axis=1)
+    plain = Predictions(target, P)
+    decided = replace(plain, decision=decision)
+    baseline = baseline_predictions(target, y, None, 30)
+    of_classes = {"accuracy": 4 / 6, "recall": 2 / 3, "precision": 2 / 3}
+    rows, usual = (ScoredRows(one, baseline, y, None, CrossEntropy()) for one in (decided, plain))
+    scores, others = dict(headlines(rows.scores)), dict(headlines(usual.scores))
+    for name, value in of_classes.items():
+        assert scores[name] == pytest.approx(value)
+        assert single_metric(target, name, decision)(y, P, None) == pytest.approx(value)
+    for name in ("log_loss", "roc_auc", "brier", "calibration_error", "average_precision"):
+        assert scores[name] == others[name]
+    interval = rows.with_intervals(0).find("recall").interval
+    assert interval is not None
+    assert interval.low < 2 / 3 < interval.high
+    assert usual.with_intervals(0).find("recall").value == pytest.approx(1 / 3)

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli import clear_threshold, compare, evaluate, load, predict, reproduce, resume, show, threshold, train
+from nncli import clear_threshold, compare, evaluate, explain, load, predict, reproduce, resume, show, threshold, train
 from nncli.decision import CostMatrix, Threshold
 from nncli.errors import DataError, NncliError, RunError, RunLockedError, UsageError
 from nncli.evaluation.run_summary import summarize_run
@@ -290,6 +290,10 @@ def test_a_cost_matrix_decides_three_classes(penguins: Path, tmp_path: Path) -> 
     names = np.array(found.labels)[expected.argmin(axis=1)]
     assert after["prediction"].to_list() == names.tolist()
     assert (after["prediction"] == "Gentoo").sum() < (before["prediction"] == "Gentoo").sum()
+    explained = explain(run, DATA / "penguins.csv", attributions=True, rows=30, repeats=1, top=0)
+    assert explained.attributions is not None
+    assert explained.attributions.outputs == tuple(names[explained.attributed - 1])
+    assert any("lowest expected cost" in note for note in explained.notes)
 
 
 @pytest.mark.parametrize(
