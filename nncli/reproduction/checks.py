@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -94,14 +95,20 @@ def _tables(recorded: RecordedRun, config: Config) -> list[Check]:
 
 
 def _table(name: str, record: DataRecord, source: TableSource) -> Check:
-    option = "--data" if name == "table" else "--validation"
-    try:
+    with moved_tables("--data" if name == "table" else "--validation"):
         now = record_table(source, record.rows)
+    changed = changed_files(record, now) if record.sha256 != now.sha256 else []
+    return Check("table", name, record.sha256, now.sha256, join_quoted(changed))
+
+
+@contextmanager
+def moved_tables(option: str) -> Iterator[None]:
+    """Add to the hint of a table that cannot be read within the block the option that says where it is now."""
+    try:
+        yield
     except DataError as error:
         error.hint = " ".join(filter(None, [error.hint, f"If it is in another place now, name that: {option} PATH"]))
         raise
-    changed = changed_files(record, now) if record.sha256 != now.sha256 else []
-    return Check("table", name, record.sha256, now.sha256, join_quoted(changed))
 
 
 def _configuration(recorded: RecordedRun) -> Check:

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from nncli.pipeline.prepare.load import table_copies
 from nncli.pipeline.train.events import Event, Finished, MembersProgress, MembersStarted, Started
 from nncli.pipeline.train.provenance import recorded_execution
 from nncli.pipeline.train.single import resume_network, train_network
-from nncli.reproduction.checks import Check, check_run
+from nncli.reproduction.checks import Check, check_run, moved_tables
 from nncli.reproduction.comparison import compare_histories, compare_runs
 from nncli.reproduction.recorded import RecordedRun
 from nncli.reproduction.verdict import Reproduction, joined
@@ -57,7 +57,7 @@ def reproduce_run(
     config = recorded.config(data, validation)
     for network in recorded.networks:
         recorded_execution(network.manifest).check_available(str(recorded.path))
-    with _temporary_folder() as folder, table_copies(config, folder), relabel_errors(folder / "run", recorded.path):
+    with _temporary_folder() as folder, _copies(config, folder), relabel_errors(folder / "run", recorded.path):
         checks, clock = check_run(recorded, config), time.perf_counter()
         again = folder / "run"
         if quick is None:
@@ -109,6 +109,15 @@ def _temporary_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _copies(config: Config, folder: Path) -> Iterator[None]:
+    """Read tables that are far away or may change from copies in the folder within the block."""
+    with ExitStack() as stack:
+        with moved_tables("--data"):
+            stack.enter_context(table_copies(config, folder))
+        yield
 
 
 def _train(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -121,6 +123,28 @@ def test_a_table_that_is_gone_is_an_error_that_names_the_option(tmp_path: Path) 
     assert isinstance(error, DataError)
     assert "--data PATH" in str(error.hint)
     assert reproduce(run, data=DATA / "xor.csv") is not None
+
+
+def test_a_table_of_a_database_is_known_by_its_rows_and_may_have_moved(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "a.db")) as database:
+        database.execute("create table t (x real, y real)")
+        database.executemany("insert into t values (?, ?)", [(i, i % 7) for i in range(40)])
+        database.commit()
+    config = tmp_path / "c.yaml"
+    config.write_text("data: {path: sqlite:///a.db, target: y, table: t}\nlayers: [4]\nepochs: 1")
+    run = train(config, output=tmp_path / "run").run
+    (tmp_path / "a.db").rename(tmp_path / "b.db")
+    assert "--data PATH" in str(refusal(run).hint)
+    moved = f"sqlite:///{tmp_path / 'b.db'}"
+    result = reproduce(run, data=moved)
+    assert result is not None
+    assert (result.exit_code, result.causes) == (0, ())
+    with closing(sqlite3.connect(tmp_path / "b.db")) as database:
+        database.execute("update t set x = 99 where y = 3")
+        database.commit()
+    changed_table = reproduce(run, data=moved, quick=1)
+    assert changed_table is not None
+    assert changed_table.causes == ("the table differs",)
 
 
 def test_a_table_from_a_pipe_needs_a_file(penguins: Path, tmp_path: Path) -> None:
