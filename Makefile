@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-units test-thorough test-browser test-sources check lint types docs docs-serve parity bench bench-default bench-intervals coverage lock audit reliability mutation clean
+.PHONY: train test test-units test-thorough test-browser test-sources check lint types docs docs-serve parity bench bench-default bench-drift bench-intervals coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -71,6 +71,10 @@ bench-default: .venv/dev
 SPLITS ?= 20
 bench-intervals: .venv/dev
 	$(BIN)/python benchmarks/intervals.py $(TABLES) --splits $(SPLITS) --peers-python $(PEERS_PYTHON)
+
+# False alarms, found shifts, estimated accuracy and time of `nncli drift`: make bench-drift TABLES=folder, some minutes.
+bench-drift: .venv/dev
+	$(BIN)/python benchmarks/drift.py $(TABLES)
 
 # How much of nncli/ the tests run, branches included (the tracer itself allocates, so without the tests that forbid it;
 # it does not see into compiled loops, so their tests run once more as plain Python).

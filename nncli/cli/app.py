@@ -31,6 +31,7 @@ COMMANDS = (
     "predict",
     "evaluate",
     "threshold",
+    "drift",
     "explain",
     "report",
     "runs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -37,6 +38,14 @@ if TYPE_CHECKING:
     from nncli.data.sources.table_source import TableSource
     from nncli.prediction.options import AnswerOptions
     from nncli.prediction.summary import PredictionSummary
+
+
+@dataclass(frozen=True)
+class OtherFiles:
+    """Files that are written besides the answers: invalid cells, and the profile of the rows."""
+
+    errors: Path | None = None
+    profile: Path | None = None
 
 
 InputTables: TypeAlias = Annotated[
@@ -113,6 +122,15 @@ EscapeFormulas: TypeAlias = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+ProfilePath: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--profile",
+        metavar="FILE",
+        help="Write the profile of the rows (.json), for nncli drift; to an existing profile they are added.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 
 
 def predict(
@@ -137,6 +155,7 @@ def predict(
     escape_formulas: EscapeFormulas = False,
     on_error: OnInvalidCell = OnError.FAIL,
     errors: ErrorsFile = None,
+    profile: ProfilePath = None,
     workers: Workers = None,
     scheduler: PredictionScheduler = None,
     quiet: Quiet = False,
@@ -153,7 +172,6 @@ def predict(
     the rows that the model, or some of its members, did not train on.
     A cell that cannot be read ends the command with exit code 4. With --on-error missing or skip it ends with 0, and
     a note counts these cells.
-
     If the output is a folder, each file of INPUT is predicted into a file of its own there. Files that are done are
     skipped when the command is started again, and a file that cannot be predicted does not stop the others.
     Into a database, all rows are written in one transaction, to a new table unless --force or --append is given.
@@ -173,8 +191,8 @@ def predict(
     interrupt_at_once()
     asked = uncertainty(interval, set_, by, per_class=per_class, score=score)
     options = AnswerOptions(proba, tuple(keep or ()), on_error.value, format, escape_formulas, append, asked)
-    places = SourceOptions(sheet, cells, input_table, query)
-    _predict(run, data, places, output, table, options, workers, scheduler, errors, force=force, quiet=quiet)
+    places, files = SourceOptions(sheet, cells, input_table, query), OtherFiles(errors, profile)
+    _predict(run, data, places, output, table, options, workers, scheduler, files, force=force, quiet=quiet)
 
 
 def _predict(
@@ -186,7 +204,7 @@ def _predict(
     options: AnswerOptions,
     workers: int | None,
     scheduler: str | None,
-    errors: Path | None,
+    files: OtherFiles,
     *,
     force: bool,
     quiet: bool,
@@ -199,10 +217,11 @@ def _predict(
     sources = [places.source(path) for path in data or [STANDARD_INPUT]]
     if names_folder(output):
         _check_no_table(table, append=options.append)
-        predict_into_folder(run, sources, output, options, workers, scheduler, errors, force=force, quiet=quiet)
+        _check_no_profile(files.profile)
+        predict_into_folder(run, sources, output, options, workers, scheduler, files.errors, force=force, quiet=quiet)
     else:
         source = _only(sources, workers, scheduler)
-        _predict_into_one(run, source, output_target(output, table), options, errors, force=force, quiet=quiet)
+        _predict_into_one(run, source, output_target(output, table), options, files, force=force, quiet=quiet)
 
 
 def _check_no_table(table: str | None, *, append: bool) -> None:
@@ -212,6 +231,18 @@ def _check_no_table(table: str | None, *, append: bool) -> None:
     if table is not None or append:
         option = "--append" if table is None else "--table"
         raise UsageError(f"{option} is for a database, but the output is a folder", hint=f"Remove {option}.")
+
+
+def _check_no_profile(profile: Path | None) -> None:
+    """Raise a UsageError if a profile is asked for with a folder."""
+    from nncli.errors import Location, UsageError
+
+    if profile is not None:
+        raise UsageError(
+            "--profile is for one output, but the output is a folder",
+            location=Location(source=str(profile)),
+            hint="Predict the files into one: -o answers.csv with a pattern such as 'new/*.csv' in quotes.",
+        )
 
 
 def _only(sources: Sequence[TableSource], workers: int | None, scheduler: str | None) -> TableSource:
@@ -237,7 +268,7 @@ def _predict_into_one(
     source: TableSource,
     target: OutputTarget,
     options: AnswerOptions,
-    errors: Path | None,
+    files: OtherFiles,
     *,
     force: bool,
     quiet: bool,
@@ -246,15 +277,17 @@ def _predict_into_one(
     from nncli.cli.console import announce_input, echo_err, rows
     from nncli.data.sources.output import is_database
     from nncli.pipeline.calibration import conformal_predictor
+    from nncli.prediction.profile_file import ProfileFile
     from nncli.prediction.to_file import predict_to_file
     from nncli.runs.run import Run
     from nncli.utils.logs import log_duration
 
-    _check_target(source, target, errors, options, force=force)
+    _check_target(source, target, files.errors, options, force=force)
     with log_duration(f"loading {run}"):
         opened = Run.open(run)
         model = opened.load_model()
         conformal = conformal_predictor(opened, model, options.uncertainty)
+        profile = None if files.profile is None else ProfileFile.open(files.profile, opened, model)
     if source.is_standard_input:
         announce_input("a table")
 
@@ -269,11 +302,14 @@ def _predict_into_one(
         target,
         options,
         force=force,
-        errors=errors,
+        errors=files.errors,
         on_note=print_note,
         on_summary=summaries.append,
         conformal=conformal,
+        profiler=None if profile is None else profile.profiler,
     )
+    if profile is not None:
+        profile.add([summary.profile for summary in summaries])
     for note in (note for summary in summaries for note in summary.notes(options.on_error)):
         print_note(note)
     if is_database(target) and not quiet:  # a file can be looked at, a table not as easily

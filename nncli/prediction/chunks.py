@@ -17,6 +17,7 @@ from nncli.data.sources.table_source import TableLocation, as_source
 from nncli.data.table import Table
 from nncli.decision import decision_note
 from nncli.ensemble import AnyModel, Ensemble
+from nncli.monitoring.profiler import Profiler
 from nncli.prediction.frame import PredictedFrame, predict_frame
 from nncli.prediction.options import check_on_error
 from nncli.prediction.summary import OnInvalid, OnNote, OnSummary, PredictionSummary
@@ -40,6 +41,7 @@ def predict_chunks(
     on_note: OnNote | None = None,
     on_summary: OnSummary | None = None,
     conformal: ConformalPredictor | None = None,
+    profiler: Profiler | None = None,
     predictors: int | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Predict every row of a table, or of the standard input if `location` is None, in order.
@@ -51,7 +53,8 @@ def predict_chunks(
     A cell of a numeric or date column that cannot be read is an error; with `on_error` missing it is a missing cell,
     with skip its row is left out. `on_invalid` is called with such cells. `on_note` is called with every note on the
     reading, and after the last row with notes on invalid cells and on anomalies, such as unseen categories; instead of
-    these, `on_summary` is called with the counts. `predictors` threads predict at a time, by default two.
+    these, `on_summary` is called with the counts and, with a `profiler`, the profile of the rows. `predictors` threads
+    predict at a time, by default two.
 
     Raises:
         UsageError: `proba` for a regression model.
@@ -80,6 +83,7 @@ def predict_chunks(
         on_note=on_note,
         on_summary=on_summary,
         conformal=conformal,
+        profiler=profiler,
         workers=PREDICTORS if predictors is None else predictors,
     )
 
@@ -107,6 +111,7 @@ def predict_tables(
     on_note: OnNote | None = None,
     on_summary: OnSummary | None = None,
     conformal: ConformalPredictor | None = None,
+    profiler: Profiler | None = None,
     workers: int = 0,
 ) -> Iterator[pl.DataFrame]:
     """Predict the chunks of a table; for `workers` see `prefetch_map`, for the rest `predict_chunks`."""
@@ -117,7 +122,9 @@ def predict_tables(
         on_note(decision_note(model.spec.decision))
 
     def work(table: Table) -> PredictedFrame:
-        return predict_frame(model, table, proba=proba, keep=keep, on_error=on_error, conformal=conformal)
+        return predict_frame(
+            model, table, proba=proba, keep=keep, on_error=on_error, conformal=conformal, profiler=profiler
+        )
 
     for note in () if conformal is None else conformal.notes():
         on_note(note)

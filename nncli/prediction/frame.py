@@ -20,6 +20,8 @@ from nncli.data.table import Table, replace_na_values
 from nncli.ensemble import AnyModel
 from nncli.errors import CellError, UsageError
 from nncli.model import Predictions
+from nncli.monitoring.profile import Profile
+from nncli.monitoring.profiler import Profiler
 from nncli.prediction.options import check_proba
 from nncli.prediction.summary import PredictionSummary
 from nncli.text import join_quoted
@@ -45,12 +47,13 @@ class PredictedFrame(NamedTuple):
     anomalies: Anomalies
     invalid: InvalidCells
     unknown_groups: int = 0
+    profile: Profile | None = None
 
     @property
     def summary(self) -> PredictionSummary:
         """The counts of the table."""
         invalid = InvalidCounts.of(self.invalid)
-        return PredictionSummary(len(self.frame), self.anomalies, invalid, self.unknown_groups)
+        return PredictionSummary(len(self.frame), self.anomalies, invalid, self.unknown_groups, self.profile)
 
 
 def predict_frame(
@@ -61,8 +64,9 @@ def predict_frame(
     keep: Sequence[str],
     on_error: OnError = "fail",
     conformal: ConformalPredictor | None = None,
+    profiler: Profiler | None = None,
 ) -> PredictedFrame:
-    """Predict one table in memory; with `conformal`, also intervals or sets."""
+    """Predict one table in memory; with `conformal`, also intervals or sets, and with `profiler` their profile."""
     check_proba(model, proba)
     keep = list(dict.fromkeys(keep))
     table.require(keep)
@@ -72,7 +76,7 @@ def predict_frame(
         found: ValidPredictions[FramedPredictions]
         if conformal is not None:
             found = predict_valid(model, table, on_error, conformal.predict)
-        elif proba or model.spec.target.task == "regression":
+        elif proba or profiler is not None or model.spec.target.task == "regression":
             found = predict_valid(model, table, on_error, model.predict)
         else:
             found = predict_valid(model, table, on_error, partial(predict_classes, model))
@@ -86,7 +90,12 @@ def predict_frame(
     kept = table.frame if found.rows is None else table.frame[found.rows]
     frame = pl.concat([kept[keep], predicted], how="horizontal") if keep else predicted
     unknown = predictions.unknown_groups if isinstance(predictions, ConformalPredictions) else 0
-    return PredictedFrame(frame, predictions.anomalies, found.invalid, unknown)
+    profile = None
+    if profiler is not None:
+        whole = predictions.predictions if isinstance(predictions, ConformalPredictions) else predictions
+        assert isinstance(whole, Predictions)
+        profile = profiler.profile(found.table, whole)
+    return PredictedFrame(frame, predictions.anomalies, found.invalid, unknown, profile)
 
 
 P = TypeVar("P")

@@ -10,6 +10,7 @@ import polars as pl
 
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.invalid_cells import InvalidCounts, OnError
+from nncli.monitoring.profile import Profile
 
 OnNote: TypeAlias = Callable[[str], object]
 OnInvalid: TypeAlias = Callable[[pl.DataFrame], object]
@@ -21,13 +22,14 @@ OnSummary: TypeAlias = Callable[["PredictionSummary"], object]
 class PredictionSummary:
     """Counts of the rows of one or several tables, of their anomalies and of their invalid cells.
 
-    `unknown_groups` counts rows of groups that were not calibrated.
+    `unknown_groups` counts rows of groups that were not calibrated. `profile` is that of the rows, if it was asked for.
     """
 
     rows: int = 0
     anomalies: Anomalies = field(default_factory=Anomalies)
     invalid: InvalidCounts = field(default_factory=InvalidCounts)
     unknown_groups: int = 0
+    profile: Profile | None = None
 
     def __add__(self, other: PredictionSummary) -> PredictionSummary:
         return PredictionSummary(
@@ -35,6 +37,7 @@ class PredictionSummary:
             self.anomalies + other.anomalies,
             self.invalid + other.invalid,
             self.unknown_groups + other.unknown_groups,
+            self.profile + other.profile if self.profile and other.profile else self.profile or other.profile,
         )
 
     def notes(self, on_error: OnError) -> list[str]:

@@ -16,6 +16,7 @@ from nncli.data.sources.open import open_reader
 from nncli.data.sources.output import OutputTarget, has_lists, open_output
 from nncli.data.sources.table_source import TableSource
 from nncli.ensemble import AnyModel
+from nncli.monitoring.profiler import Profiler
 from nncli.prediction.chunks import predict_chunks
 from nncli.prediction.options import AnswerOptions, check_errors_option
 from nncli.prediction.summary import OnInvalid, OnNote, OnSummary
@@ -57,6 +58,7 @@ def predict_to_file(
     on_summary: OnSummary | None = None,
     on_chunk: Callable[[], object] | None = None,
     conformal: ConformalPredictor | None = None,
+    profiler: Profiler | None = None,
     predictors: int | None = None,
 ) -> None:
     """Predict every row of a table, chunk by chunk, into `target`; None is standard output.
@@ -77,6 +79,7 @@ def predict_to_file(
             on_note=on_note,
             on_summary=on_summary,
             conformal=conformal,
+            profiler=profiler,
             predictors=predictors,
         )
         first = next(frames)  # an error in the first rows shows before a file is created

@@ -15,11 +15,11 @@ import safetensors.numpy
 from pydantic import ValidationError
 
 from nncli.data.encoders.target import RegressionTarget
-from nncli.drift import reference
-from nncli.drift.reference import Reference
 from nncli.ensemble import Ensemble, EnsembleSpec, spec_json
 from nncli.errors import Location, RunError
 from nncli.model import FORMAT, Model, ModelSpec
+from nncli.monitoring import reference
+from nncli.monitoring.reference import Reference
 from nncli.nn.parameters import Parameters
 from nncli.runs import held_out_rows, training_rows
 from nncli.runs.held_out_rows import HeldOutRows

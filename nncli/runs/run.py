@@ -18,10 +18,10 @@ from uuid import uuid4
 import numpy as np
 import safetensors.numpy
 
-from nncli.drift.reference import Reference
 from nncli.ensemble import Ensemble, EnsembleSpec, spec_json
 from nncli.errors import DataError, Location, NncliError, RunError, RunLockedError
 from nncli.model import Model, ModelSpec
+from nncli.monitoring.reference import Reference
 from nncli.nn.parameters import Parameters
 from nncli.runs.filenames import LOCK
 from nncli.runs.folder_watch import FolderIdentity, watched

@@ -168,7 +168,7 @@ class ClassificationTarget(Spec):
         Raises:
             DataError: a label is missing, or did not occur in the training rows; names its row.
         """
-        cells, values = read_text(table, self.name), self._codes(table)
+        cells, values = read_text(table, self.name), self.codes(table)
         if len(values) and values.min() < 0:
             row = int((values < 0).argmax())
             if cells[row] is None:
@@ -182,10 +182,10 @@ class ClassificationTarget(Spec):
 
     def cell_errors(self, table: Table) -> list[tuple[str, list[CellErrors]]]:
         """The cells whose class is unknown, in a list as of RegressionTarget."""
-        unknown = (self._codes(table) < 0) & read_text(table, self.name).is_not_null().to_numpy()
+        unknown = (self.codes(table) < 0) & read_text(table, self.name).is_not_null().to_numpy()
         return [(self.name, CellErrors.of(unknown, "is a class that did not occur in the training rows", ""))]
 
-    def _codes(self, table: Table) -> Codes:
+    def codes(self, table: Table) -> Codes:
         """The class of each row as a code (rows,), -1 where a label is missing or unknown."""
         cells = read_text(table, self.name)
 

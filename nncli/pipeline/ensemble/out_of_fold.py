@@ -19,13 +19,13 @@ from nncli.data.splitting.folds import Fold
 from nncli.data.splitting.group_time import group_numbers
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
-from nncli.drift.build import columns_of, fit_columns, reference_of
-from nncli.drift.reference import Reference
 from nncli.ensemble import AnyModel, Ensemble, align_classes, n_outputs
 from nncli.findings import Finding, ordered
 from nncli.metrics.averaging import classification_factor, regression_factor
 from nncli.metrics.calibration import fit_temperature, smoothed_log_loss
 from nncli.model import Predictions, stack_predictions
+from nncli.monitoring.build import columns_of, fit_columns, reference_of
+from nncli.monitoring.reference import Reference
 from nncli.nn.losses import MIN_PROBABILITY, Loss
 from nncli.pipeline.ensemble.member_config import member_config, number_of_folds, recorded_folds
 from nncli.pipeline.prepare.auto_values import resolve_members

@@ -29,11 +29,11 @@ from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.target import Target, TargetScaling
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
-from nncli.drift.bins import Bins
-from nncli.drift.build import fit_columns
 from nncli.errors import Location
 from nncli.findings import Finding, ordered
 from nncli.model import ModelSpec
+from nncli.monitoring.bins import Bins
+from nncli.monitoring.build import fit_columns
 from nncli.nn.losses import Loss
 from nncli.nn.network import Network
 from nncli.pipeline.prepare.auto_values import (

@@ -14,10 +14,10 @@ import numpy as np
 
 from nncli.checks.scores import check_scores
 from nncli.config.schema import Checkpoint
-from nncli.drift.build import reference_of
 from nncli.errors import Location, NncliError
 from nncli.findings import Finding, warnings_json
 from nncli.model import Model, Predictions, stack_predictions
+from nncli.monitoring.build import reference_of
 from nncli.pipeline.prepare.encode import PreparedRows
 from nncli.pipeline.prepare.prepare import PreparedTraining
 from nncli.pipeline.train.cross_fitted import CrossFittedPredictions, cross_fit_predictions

@@ -42,12 +42,15 @@ class NumberBins:
 
     @classmethod
     def fit(cls, name: str, measure: Measure, x: Floats, n_quantiles: int) -> NumberBins:
-        """The bins between quantiles of x (rows,), NaN for missing; a value that is several quantiles is one edge."""
+        """The bins between quantiles of x (rows,), NaN for missing; a value that is several quantiles is one edge.
+
+        The first interval is below the smallest number, so that no row of the reference is in it.
+        """
         present = np.sort(x[~np.isnan(x)])
         edges = np.empty(0)
         if len(present):
             at = np.linspace(0, len(present) - 1, n_quantiles).round().astype(np.int64)
-            edges = np.unique(present[at])
+            edges = np.unique([np.nextafter(present[0], -np.inf), *present[at]])
         ends = np.searchsorted(present, edges, side="right")
         counts = np.diff(ends, prepend=0, append=len(present))
         return cls(name, measure, edges, np.array([len(x) - len(present), *counts], np.int64))

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.drift.bins import CategoryBins, NumberBins
-from nncli.drift.reference import Reference, n_categories, n_quantiles
+from nncli.monitoring.bins import CategoryBins, NumberBins
+from nncli.monitoring.reference import Reference, n_categories, n_quantiles
 
 
 def some_reference() -> Reference:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
-from nncli.drift.bins import Bins, CategoryBins, NumberBins
+from nncli.monitoring.bins import Bins, CategoryBins, NumberBins
 
 N_QUANTILES, MIN_QUANTILES = 201, 11
 """Quantiles of a column of numbers, and the least of a wide table."""
@@ -61,6 +61,11 @@ class Reference:
     def bins(self) -> tuple[Bins, ...]:
         """The bins of all columns, then those of the predictions."""
         return (*self.columns, *self.predictions)
+
+    @property
+    def is_classification(self) -> bool:
+        """Whether the predictions are classes and probabilities; False without held-out rows, too."""
+        return bool(self.predictions) and isinstance(self.predictions[0], CategoryBins)
 
     @cached_property
     def checksum(self) -> str:

@@ -1,0 +1,211 @@
+"""`nncli drift` on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from nncli.cli.help import INPUT, OUTPUT
+from nncli.cli.options import AsJson, NoColor, OnError, OnInvalidCell, Quiet, RunDirectory, Verbose
+from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
+
+if TYPE_CHECKING:
+    from nncli.commands.drift import Batch, Drift
+    from nncli.monitoring.comparison import ColumnDrift, Performance
+
+MAX_COLUMNS = 30
+"""Columns of a table that are shown; --json has all."""
+MAX_NAMED = 3
+"""Columns that are named for a batch."""
+DRIFT_FOUND = 1
+"""The exit code with --fail-on drift."""
+
+
+class FailOn(StrEnum):
+    """What ends the command with exit code 1."""
+
+    DRIFT = "drift"
+
+
+NewRows: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        help="New rows: a table with the feature columns, - for standard input, or a profile (.json) of `nncli predict "
+        "--profile`.",
+        metavar="INPUT",
+    ),
+]
+Every: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--every", metavar="N", min=1, help="Compare batches of N rows.", rich_help_panel=INPUT),
+]
+By: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--by", metavar="COLUMN", help="Compare the rows of each value of a column.", rich_help_panel=INPUT),
+]
+Limit: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        "--limit",
+        metavar="PSI",
+        min=0.0,
+        help="The population stability index, beyond what is expected by chance, from which a difference is drift.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+FailOnDrift: TypeAlias = Annotated[
+    FailOn | None,
+    typer.Option("--fail-on", help="End with exit code 1 if there is drift.", rich_help_panel=OUTPUT),
+]
+
+
+def drift(
+    run: RunDirectory,
+    data: NewRows,
+    sheet: Sheet = None,
+    cells: CellRange = None,
+    table_name: DatabaseTable = None,
+    query: Query = None,
+    every: Every = None,
+    by: By = None,
+    on_error: OnInvalidCell = OnError.FAIL,
+    limit: Limit = 0.05,
+    as_json: AsJson = False,
+    fail_on: FailOnDrift = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+) -> None:
+    """Compare new rows with the training rows of a run.
+
+    A column has drifted if its distribution, its share of missing cells or of unseen categories differs by more than
+    --limit, and the difference is significant at 5 % over all tests of the same rows. So at most about one of 20
+    batches without drift has a finding. For classes, accuracy, log loss and the area under the ROC curve are estimated
+    from the probabilities, without labels; that is valid while only the features move. If INPUT has the target's
+    column, the true scores stand beside.
+
+    \b
+    nncli drift runs/penguins new.csv
+    nncli drift runs/penguins new.csv --every 1000 --json
+    nncli drift runs/penguins new.csv --by month --fail-on drift
+    nncli predict runs/penguins new.csv -o out.csv --profile seen.json; nncli drift runs/penguins seen.json
+    """
+    import json
+
+    from nncli.cli.console import announce_input, echo_err
+    from nncli.cli.signals import interrupt_at_once
+    from nncli.commands.drift import drift as compare
+
+    interrupt_at_once()
+    source = SourceOptions(sheet, cells, table_name, query).source(data)
+    if source.is_standard_input:
+        announce_input("a table")
+
+    def print_note(note: str) -> None:
+        if not quiet:
+            echo_err(f"note: {note}")
+
+    found = compare(run, source, every=every, by=by, limit=limit, on_error=on_error.value, on_note=print_note)
+    if as_json:
+        typer.echo(json.dumps(found.json(), ensure_ascii=False).encode())
+    else:
+        typer.echo("\n".join(_lines(found)))
+    if fail_on is not None and found.has_drift:
+        raise typer.Exit(DRIFT_FOUND)
+
+
+def _lines(found: Drift) -> Iterator[str]:
+    """The result as text: a table of columns, or a line for each of several batches."""
+    from nncli.cli.tables import one_line_table
+
+    if len(found.batches) == 1:
+        yield from _one_batch(found, found.batches[0])
+        return
+    titles = ["batch", "rows", "drift"]
+    estimated = any(batch.comparison.performance for batch in found.batches)
+    lines = [titles + ["estimated accuracy"] * estimated]
+    lines += [_batch_line(batch, estimated=estimated) for batch in found.batches]
+    yield one_line_table(lines)
+    n = sum(bool(batch.comparison.drifted) for batch in found.batches)
+    yield f"{n:,} of {len(found.batches):,} batches have drifted"
+
+
+def _batch_line(batch: Batch, *, estimated: bool) -> list[str]:
+    from nncli.cli.console import format_number
+    from nncli.text import escape_unprintable
+
+    comparison = batch.comparison
+    names = [escape_unprintable(column.name) for column in comparison.drifted]
+    more = f" and {len(names) - MAX_NAMED:,} more" if len(names) > MAX_NAMED else ""
+    line = [escape_unprintable(batch.name), f"{comparison.rows:,}", ", ".join(names[:MAX_NAMED]) + more or "-"]
+    if estimated:
+        performance = comparison.performance
+        line.append(format_number(None if performance is None else performance.estimated.accuracy))
+    return line
+
+
+def _one_batch(found: Drift, batch: Batch) -> Iterator[str]:
+    from nncli.cli.console import rows
+    from nncli.cli.tables import one_line_table
+
+    comparison = batch.comparison
+    name = "" if batch.name == "all" else f"{batch.name}: "
+    yield f"{name}{rows(comparison.rows)}, compared with {found.reference.total:,} training rows"
+    titles = ["column", "drift", "PSI", "distance", "adjusted p", "missing", "in training", "unseen"]
+    shown = comparison.columns[:MAX_COLUMNS]
+    yield one_line_table([titles, *map(_column_line, shown)], droppable=(6, 4, 3))
+    if len(comparison.columns) > MAX_COLUMNS:
+        yield f"{MAX_COLUMNS} of {len(comparison.columns):,} columns; --json has all"
+    if comparison.predictions:
+        predictions = [_column_line(column, _title(column)) for column in comparison.predictions]
+        yield "\n" + one_line_table([["prediction", *titles[1:5]], *(line[:5] for line in predictions)])
+    if comparison.performance is not None:
+        yield from _performance(comparison.performance)
+    n = len(comparison.drifted)
+    yield f"\n{n:,} of {len(comparison.columns) + len(comparison.predictions):,} have drifted" if n else "\nno drift"
+
+
+def _title(column: ColumnDrift) -> str:
+    """The name of a prediction."""
+    from nncli.monitoring.bins import CategoryBins
+
+    if isinstance(column.bins, CategoryBins):
+        return f"class of {column.name}"
+    if column.bins.measure == "probability":
+        return f"probability of {column.name}" if column.name else "largest probability"
+    return column.name
+
+
+def _column_line(column: ColumnDrift, title: str | None = None) -> list[str]:
+    from nncli.cli.console import format_number
+    from nncli.text import escape_unprintable, format_percent
+
+    values, missing, unseen = (column.test(what) for what in ("values", "missing", "unseen"))
+    return [
+        escape_unprintable(column.name if title is None else title),
+        ", ".join(column.drifted) or "-",
+        format_number(None if values is None else values.psi),
+        format_number(None if values is None else values.distance),
+        format_number(None if values is None else values.adjusted_p),
+        "-" if missing is None or missing.new is None else format_percent(missing.new),
+        "-" if missing is None or missing.reference is None else format_percent(missing.reference),
+        "-" if unseen is None or unseen.new is None else format_percent(unseen.new),
+    ]
+
+
+def _performance(performance: Performance) -> Iterator[str]:
+    from nncli.cli.console import format_number, rows
+    from nncli.cli.tables import table
+
+    estimated, actual = performance.estimated, performance.actual
+    title = f"true, {rows(performance.labeled)}"
+    lines: list[Sequence[str]] = [["score", "estimated"] + [title] * bool(performance.labeled)]
+    for name in ("accuracy", "log_loss", "roc_auc"):
+        if getattr(estimated, name) is not None:
+            values = [getattr(estimated, name)] + [getattr(actual, name)] * bool(performance.labeled)
+            lines.append([name, *map(format_number, values)])
+    yield f"\n{table(lines)}"
+    yield "estimated without labels: valid while only the features move, and not what they say about the class"

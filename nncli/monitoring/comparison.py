@@ -1,0 +1,201 @@
+"""The comparison of a profile of new rows with the reference: effects, p-values, and which of them are drift.
+
+A difference is drift if it is large and no chance: its population stability index exceeds the index that is expected
+without drift by a limit, and its p-value, corrected for all tests of the rows, is at most 5 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from nncli.metrics.drift import (
+    chi_square_p,
+    expected_index,
+    jensen_shannon_distance,
+    kolmogorov_smirnov,
+    kolmogorov_smirnov_p,
+    population_stability_index,
+    proportion_p,
+)
+from nncli.metrics.significance import holm_correction
+from nncli.monitoring.bins import Bins, CategoryBins, Counts, NumberBins
+from nncli.monitoring.class_sums import ScoreEstimate
+from nncli.monitoring.profile import Profile
+from nncli.monitoring.reference import Reference
+
+LIMIT = 0.05
+"""The population stability index beyond its expectation from which a difference is drift.
+
+A normal variable that moves by 0.3 standard deviations has 0.09; 0.1 is often called moderate, and 0.25 large.
+"""
+SIGNIFICANCE = 0.05
+"""The probability that any of the tests of the same rows finds drift where there is none, at most."""
+
+What: TypeAlias = Literal["values", "missing", "unseen"]
+"""What is compared: the distribution of the values, the share of missing cells, or that of unseen categories."""
+
+
+@dataclass(frozen=True)
+class DriftTest:
+    """A difference between the reference and the new rows.
+
+    `psi` is the population stability index, `expected` its expectation without drift. `reference` and `new` are the
+    shares of missing cells or of unseen categories; for values, `distance` is the Kolmogorov-Smirnov distance of
+    numbers, or the Jensen-Shannon distance of categories. `adjusted_p` is the p-value `p` corrected for all tests of
+    the same rows.
+    """
+
+    what: What
+    psi: float
+    expected: float
+    p: float
+    adjusted_p: float = 1.0
+    distance: float | None = None
+    reference: float | None = None
+    new: float | None = None
+
+    def is_drift(self, limit: float) -> bool:
+        """Whether the difference is larger than the limit, and no chance."""
+        return self.psi - self.expected > limit and self.adjusted_p <= SIGNIFICANCE
+
+
+@dataclass(frozen=True)
+class ColumnDrift:
+    """The tests of a column, or of a prediction; `drifted` is what has drifted.
+
+    `bins` are those of the reference, `counts` the new rows in them.
+    """
+
+    bins: Bins
+    counts: Counts
+    tests: tuple[DriftTest, ...]
+    drifted: tuple[What, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name of the column."""
+        return self.bins.name
+
+    @property
+    def psi(self) -> float:
+        """The largest excess of the population stability index over its expectation."""
+        return max((test.psi - test.expected for test in self.tests), default=0.0)
+
+    def test(self, what: What) -> DriftTest | None:
+        """The test of this kind, if there is one."""
+        return next((test for test in self.tests if test.what == what), None)
+
+
+@dataclass(frozen=True)
+class Performance:
+    """The scores that are estimated for a classification, and the true ones of the rows with a label."""
+
+    estimated: ScoreEstimate
+    labeled: int
+    actual: ScoreEstimate
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The drift of some rows: columns and predictions, those that have drifted most first."""
+
+    rows: int
+    columns: tuple[ColumnDrift, ...]
+    predictions: tuple[ColumnDrift, ...]
+    performance: Performance | None
+
+    @property
+    def drifted(self) -> tuple[ColumnDrift, ...]:
+        """The columns and predictions that have drifted."""
+        return tuple(one for one in (*self.columns, *self.predictions) if one.drifted)
+
+
+def compare(reference: Reference, profile: Profile, limit: float = LIMIT) -> Comparison:
+    """Compare the profile of at least one row with its reference."""
+    tests = [
+        [*_tests(bins, counts)]
+        for bins, counts in zip(reference.bins, (*profile.columns, *profile.predictions), strict=True)
+    ]
+    every = [test for of_bins in tests for test in of_bins]
+    adjusted = iter(holm_correction([test.p for test in every], len(every)))
+    found = []
+    for bins, counts, of_bins in zip(reference.bins, (*profile.columns, *profile.predictions), tests, strict=True):
+        own = tuple(replace(test, adjusted_p=next(adjusted)) for test in of_bins)
+        drifted = tuple(test.what for test in own if test.is_drift(limit))
+        found.append(ColumnDrift(bins, counts, own, drifted))
+    n = len(reference.columns)
+    columns = sorted(found[:n], key=lambda column: (not column.drifted, -column.psi))
+    return Comparison(profile.rows, tuple(columns), tuple(found[n:]), _performance(profile))
+
+
+def _performance(profile: Profile) -> Performance | None:
+    sums = profile.classes
+    if sums is None:
+        return None
+    estimated = replace(sums.estimated, roc_auc=sums.estimated_auc(profile.predictions[-1]))
+    return Performance(estimated, sums.labeled, sums.actual)
+
+
+def _tests(bins: Bins, counts: Counts) -> Iterator[DriftTest]:
+    reference = bins.counts
+    m, n = int(reference.sum()), int(counts.sum())
+    if reference[0] + counts[0]:
+        yield _share("missing", int(reference[0]), m, int(counts[0]), n)
+    m, n = m - int(reference[0]), n - int(counts[0])
+    if not m or not n:
+        return
+    if isinstance(bins, NumberBins):
+        yield _numbers(bins, counts)
+        return
+    yield _categories(bins, counts, n)
+    unseen = int(counts[-1])
+    if bins.is_complete and unseen * m > bins.singles * n:
+        # A category that occurs once would be unseen in the other rows: their share estimates that of unseen ones
+        # (Good, "The population frequencies of species", 1953).
+        yield _share("unseen", bins.singles, m, unseen, n)
+
+
+def _share(what: What, reference: int, m: int, new: int, n: int) -> DriftTest:
+    a, b = np.array([reference, m - reference]), np.array([new, n - new])
+    return DriftTest(
+        what,
+        population_stability_index(a, b),
+        expected_index(2, m, n),
+        proportion_p(reference, m, new, n),
+        reference=reference / m,
+        new=new / n,
+    )
+
+
+def _numbers(bins: NumberBins, counts: Counts) -> DriftTest:
+    a, b = bins.counts[1:], counts[1:]
+    m, n = int(a.sum()), int(b.sum())
+    distance = kolmogorov_smirnov(a, b)
+    x, y = _grouped(bins.groups, a), _grouped(bins.groups, b)
+    return DriftTest(
+        "values",
+        population_stability_index(x, y),
+        expected_index(int(np.count_nonzero(x + y)), m, n),
+        kolmogorov_smirnov_p(distance, m, n),
+        distance=distance,
+    )
+
+
+def _categories(bins: CategoryBins, counts: Counts, n: int) -> DriftTest:
+    groups = bins.groups(n)
+    a, b = _grouped(groups, bins.counts[1:]), _grouped(groups, counts[1:])
+    return DriftTest(
+        "values",
+        population_stability_index(a, b),
+        expected_index(len(a), int(a.sum()), n),
+        chi_square_p(a, b),
+        distance=jensen_shannon_distance(a, b),
+    )
+
+
+def _grouped(groups: Counts, counts: Counts) -> Counts:
+    return np.bincount(groups, counts).astype(np.int64)

@@ -1,0 +1,169 @@
+"""`nncli.drift`: tables, frames, batches and profiles, with and without labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli import drift
+from nncli.errors import DataError, RunError, UsageError
+from nncli.runs.filenames import REFERENCE
+from nncli.runs.run import Run
+from tests.cli.support import DATA, Cli
+
+TABLE = DATA / "penguins.csv"
+
+
+def test_the_rows_of_the_training_table_have_no_drift(penguins: Path) -> None:
+    found = drift(penguins, TABLE)
+    (batch,) = found.batches
+    assert not found.has_drift
+    assert (batch.name, batch.comparison.rows) == ("all", 344)
+    performance = batch.comparison.performance
+    assert performance is not None
+    assert performance.labeled == 344
+    assert performance.estimated.accuracy == pytest.approx(performance.actual.accuracy, abs=0.05)
+    assert [column.name for column in batch.comparison.predictions] == ["species", ""]
+
+
+def test_a_moved_column_is_found_in_a_frame_without_labels(penguins: Path) -> None:
+    frame = pl.read_csv(TABLE, null_values=["NA", ""]).drop("species")
+    moved = frame.with_columns(pl.col("body_mass_g") + 400)
+    (batch,) = drift(penguins, moved).batches
+    assert batch.comparison.columns[0].name == "body_mass_g"
+    assert batch.comparison.columns[0].drifted == ("values",)
+    assert batch.comparison.performance is not None
+    assert batch.comparison.performance.labeled == 0
+
+
+def test_predictions_of_numbers_are_compared(line: Path) -> None:
+    (batch,) = drift(line, DATA / "linear.csv").batches
+    assert batch.comparison.performance is None
+    assert [column.name for column in batch.comparison.predictions] == ["y"]
+    assert not batch.comparison.drifted
+
+
+def test_batches_of_so_many_rows(penguins: Path) -> None:
+    found = drift(penguins, TABLE, every=100)
+    assert [batch.name for batch in found.batches] == ["1-100", "101-200", "201-300", "301-400"]
+    assert [batch.comparison.rows for batch in found.batches] == [100, 100, 100, 44]
+    assert found.has_drift  # the table is sorted by species
+
+
+def test_batches_by_the_values_of_a_column(penguins: Path) -> None:
+    found = drift(penguins, TABLE, by="island")
+    assert [batch.name for batch in found.batches] == ["Biscoe", "Dream", "Torgersen"]
+    assert sum(batch.comparison.rows for batch in found.batches) == 344
+    assert all("island" in [one.name for one in batch.comparison.drifted] for batch in found.batches)
+
+
+def test_many_small_chunks_give_the_same(penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = drift(penguins, TABLE, every=150).json()
+    monkeypatch.setattr("nncli.prediction.profiles.block_bytes", lambda _: 2_000)
+    assert drift(penguins, TABLE, every=150).json() == whole
+
+
+def test_profiles_add_up_to_the_table(nncli: Cli, here: Path, penguins: Path) -> None:
+    frame = pl.read_csv(TABLE, infer_schema=False)
+    frame[:100].write_csv("a.csv")
+    frame[100:].write_csv("b.csv")
+    nncli("predict", penguins, "a.csv", "-o", "a.out.csv", "--profile", "seen.json").check()
+    nncli("predict", penguins, "b.csv", "-o", "b.out.csv", "--proba", "--profile", "seen.json").check()
+    assert drift(penguins, here / "seen.json").json() == drift(penguins, TABLE).json()
+    plain = nncli("predict", penguins, "a.csv").check().out
+    assert plain == (here / "a.out.csv").read_text()
+
+
+def test_a_profile_of_another_run_is_refused(nncli: Cli, here: Path, penguins: Path, line: Path) -> None:
+    nncli("predict", penguins, TABLE, "-o", "a.csv", "--profile", "seen.json").check()
+    with pytest.raises(DataError, match="another run"):
+        drift(line, here / "seen.json")
+    done = nncli("predict", line, DATA / "linear.csv", "-o", "b.csv", "--profile", "seen.json")
+    assert done.code == DataError.exit_code
+    assert not (here / "b.csv").exists()
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"nncli_profile": 1, "reference": 3}'])
+def test_a_damaged_profile_is_refused(here: Path, penguins: Path, content: str) -> None:
+    (here / "seen.json").write_text(content)
+    with pytest.raises(DataError) as caught:
+        drift(penguins, here / "seen.json")
+    assert caught.value.location is not None
+    assert caught.value.location.source == str(here / "seen.json")
+
+
+def test_a_profile_that_is_not_there_is_refused(here: Path, penguins: Path) -> None:
+    with pytest.raises(DataError):
+        drift(penguins, here / "none.json")
+
+
+def test_options_that_exclude_each_other_are_refused(nncli: Cli, here: Path, penguins: Path) -> None:
+    nncli("predict", penguins, TABLE, "-o", "a.csv", "--profile", "seen.json").check()
+    with pytest.raises(UsageError):
+        drift(penguins, TABLE, every=5, by="island")
+    with pytest.raises(UsageError):
+        drift(penguins, TABLE, every=0)
+    with pytest.raises(UsageError):
+        drift(penguins, here / "seen.json", every=5)
+    with pytest.raises(UsageError):
+        drift(penguins, TABLE, limit=float("nan"))
+
+
+def test_a_run_without_a_reference_is_refused(penguins: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(penguins, tmp_path / "run")
+    (tmp_path / "run" / REFERENCE).unlink()
+    with pytest.raises(RunError, match=REFERENCE) as caught:
+        drift(tmp_path / "run", TABLE)
+    assert "train again" in str(caught.value.hint)
+
+
+def test_a_damaged_reference_is_refused(penguins: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(penguins, tmp_path / "run")
+    path = tmp_path / "run" / REFERENCE
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(RunError, match="checksum"):
+        drift(tmp_path / "run", TABLE)
+
+
+def test_tables_that_do_not_fit_are_refused(penguins: Path) -> None:
+    frame = pl.read_csv(TABLE, null_values=["NA", ""])
+    with pytest.raises(DataError, match="body_mass_g"):
+        drift(penguins, frame.drop("body_mass_g"))
+    with pytest.raises(DataError, match="no rows"):
+        drift(penguins, frame[:0])
+    with pytest.raises(DataError):
+        drift(penguins, frame.with_columns(pl.lit("heavy").alias("body_mass_g")))
+    with pytest.raises(DataError, match="colour"):
+        drift(penguins, frame, by="colour")
+
+
+def test_one_row_and_missing_cells_are_compared(penguins: Path) -> None:
+    frame = pl.read_csv(TABLE, null_values=["NA", ""])
+    assert not drift(penguins, frame[:1]).has_drift
+    found = drift(penguins, frame.with_columns(pl.lit(None, pl.Float64).alias("body_mass_g")))
+    drifted = {column.name: column.drifted for column in found.batches[0].comparison.drifted}
+    assert drifted["body_mass_g"] == ("missing",)
+
+
+def test_too_many_batches_are_refused(penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nncli.prediction.profiles.MAX_BATCHES", 3)
+    with pytest.raises(UsageError, match="batches"):
+        drift(penguins, TABLE, every=10)
+
+
+def test_the_reference_of_an_ensemble_counts_its_rows(penguins: Path) -> None:
+    reference = Run.open(penguins).load_reference()
+    assert reference is not None
+    assert all(int(bins.counts.sum()) == reference.rows for bins in reference.columns)
+    held_out = Run.open(penguins).load_held_out()
+    assert held_out is not None
+    np.testing.assert_array_equal(
+        reference.predictions[0].counts[1:-1], np.bincount(held_out.predictions.values.argmax(axis=1), minlength=3)
+    )
