@@ -212,20 +212,22 @@ def test_a_result_that_a_closed_standard_output_would_lose_is_an_error(penguins:
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
 @pytest.mark.parametrize("command", ["predict -q RUN TABLE", "evaluate -q RUN TABLE", "generate-data"])
 @pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"])
-def test_a_stderr_that_cannot_be_written_to_is_no_reason_to_stop(penguins: Path, command: str, stderr: str) -> None:
+def test_a_stderr_that_cannot_be_written_to_is_no_reason_to_stop(
+    nncli: Cli, penguins: Path, command: str, stderr: str
+) -> None:
     words = command.replace("RUN", str(penguins)).replace("TABLE", str(TABLE)).split()
     done = in_shell(f'"$@" {stderr}', *words)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout.decode() == run(*words).check().out
+    assert done.stdout.decode() == nncli(*words).check().out
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
 @pytest.mark.parametrize("streams", [">&-", "2>/dev/full", "<&- >&- 2>&-"])
-def test_a_training_does_not_depend_on_the_streams_it_reports_to(here: Path, streams: str) -> None:
+def test_a_training_does_not_depend_on_the_streams_it_reports_to(nncli: Cli, here: Path, streams: str) -> None:
     (here / "c.yaml").write_text(f"data: {{path: {TABLE}, target: species}}\nepochs: 2\nmembers: 1\nvalidation: 0\n")
     done = in_shell(f'"$@" {streams}', "train", "c.yaml", "-o", "run", cwd=here)
     assert done.returncode == 0
-    run("predict", here / "run", TABLE).check()
+    nncli("predict", here / "run", TABLE).check()
     if streams == ">&-":
         assert b"written to run" in done.stderr
 

@@ -232,7 +232,8 @@ def test_booleans_and_whole_numbers_keep_their_type_in_parquet(
     frame = pl.DataFrame({"x": [0.0, 1.0] * 40, "label": values * 40})
     frame.write_parquet("t.parquet")
     Path("c.yaml").write_text(
-        "data: {path: t.parquet, target: label}\nloss: cross_entropy\nepochs: 30\nlearning_rate: 0.05"
+        "data: {path: t.parquet, target: label}\nloss: cross_entropy\nepochs: 30\nlearning_rate: 0.05\n"
+        "members: 2\nworkers: 1"
     )
     path = nncli("train", "c.yaml", "-q").check().path
     nncli("predict", path, "t.parquet", "-o", "o.parquet").check()
@@ -283,7 +284,9 @@ def test_formulas_are_escaped_for_spreadsheets_when_asked_to(nncli: Cli, here: P
 
 def test_text_predictions_are_escaped_too(nncli: Cli, here: Path) -> None:
     Path("t.csv").write_text("x,label\n" + "0,=A1\n1,-1\n" * 30)
-    Path("c.yaml").write_text("data: {path: t.csv, target: label}\nepochs: 30\nlearning_rate: 0.05")
+    Path("c.yaml").write_text(
+        "data: {path: t.csv, target: label}\nepochs: 30\nmembers: 2\nworkers: 1\nlearning_rate: 0.05"
+    )
     path = nncli("train", "c.yaml", "-q").check().path
     out = nncli("predict", path, "t.csv", "--proba", "--escape-formulas").check().out.splitlines()
     assert out[0] == '"prediction","proba_-1","proba_=A1"'
