@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from nncli.cli.extras import requires_extra
 from nncli.cli.help import INPUT, OUTPUT
-from nncli.cli.options import AsJson, NoColor, OnError, OnInvalidCell, Quiet, RunDirectory, Verbose
+from nncli.cli.options import AsJson, Force, NoColor, OnError, OnInvalidCell, Quiet, RunDirectory, Verbose
 from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
 
 if TYPE_CHECKING:
@@ -61,6 +63,13 @@ FailOnDrift: TypeAlias = Annotated[
     typer.Option("--fail-on", help="End with exit code 1 if there is drift.", rich_help_panel=OUTPUT),
 ]
 
+HtmlFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--html", metavar="FILE", help="Write the result as an HTML page (extra report).", rich_help_panel=OUTPUT
+    ),
+]
+
 
 def drift(
     run: RunDirectory,
@@ -73,6 +82,8 @@ def drift(
     by: By = None,
     on_error: OnInvalidCell = OnError.FAIL,
     limit: Limit = 0.05,
+    html: HtmlFile = None,
+    force: Force = False,
     as_json: AsJson = False,
     fail_on: FailOnDrift = None,
     quiet: Quiet = False,
@@ -100,6 +111,7 @@ def drift(
     from nncli.commands.drift import drift as compare
 
     interrupt_at_once()
+    write_page = None if html is None else _page_writer(html, force=force)
     source = SourceOptions(sheet, cells, table_name, query).source(data)
     if source.is_standard_input:
         announce_input("a table")
@@ -109,12 +121,28 @@ def drift(
             echo_err(f"note: {note}")
 
     found = compare(run, source, every=every, by=by, limit=limit, on_error=on_error.value, on_note=print_note)
+    if write_page is not None:
+        write_page(found)
     if as_json:
         typer.echo(json.dumps(found.json(), ensure_ascii=False).encode())
     else:
         typer.echo("\n".join(_lines(found)))
     if fail_on is not None and found.has_drift:
         raise typer.Exit(DRIFT_FOUND)
+
+
+def _page_writer(html: Path, *, force: bool) -> Callable[[Drift], None]:
+    """A function that writes the page; raise an error before any work is done if it cannot be written."""
+    from functools import partial
+
+    from nncli.utils.atomic_files import check_overwrite
+
+    with requires_extra("report"):
+        from nncli.reporting.drift import write_drift
+        from nncli.reporting.html import check_html_suffix
+    check_html_suffix(html)
+    check_overwrite(html, force=force)
+    return partial(write_drift, path=html, force=force)
 
 
 def _lines(found: Drift) -> Iterator[str]:

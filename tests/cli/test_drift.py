@@ -56,3 +56,15 @@ def test_a_profile_needs_one_output_and_its_name(nncli: Cli, here: Path, penguin
     assert nncli("predict", penguins, TABLE, "-o", "out.csv", "--profile", "seen.csv").code == 2
     assert nncli("predict", penguins, TABLE, "-o", "out.csv", "--profile", "none/seen.json").code == 2
     assert [path.name for path in here.iterdir()] == []
+
+
+def test_the_page_has_a_chart_for_each_column_that_has_drifted(nncli: Cli, here: Path, penguins: Path) -> None:
+    nncli("drift", penguins, TABLE, "--by", "island", "--html", "drift.html").check()
+    page = (here / "drift.html").read_text("utf-8")
+    assert page.count("<svg") >= 3
+    assert "Biscoe" in page
+    assert "training rows" in page
+    assert nncli("drift", penguins, TABLE, "--html", "drift.html").code == 2
+    assert nncli("drift", penguins, TABLE, "--html", "drift.txt").code == 2
+    nncli("drift", penguins, TABLE, "--html", "drift.html", "--force").check()
+    assert "There is no drift." in (here / "drift.html").read_text("utf-8")
