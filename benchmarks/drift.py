@@ -169,7 +169,7 @@ def main() -> None:
             "table": name,
             "rest": len(one.table),
             "false_alarms": {size: false_alarms(one, size, arguments.batches) for size in sizes},
-            "found": found_shifts(one, min(1_000, len(one.table)), arguments.batches),
+            "found": found_shifts(one, 1_000, arguments.batches) if len(one.table) >= 1_000 else {},
         }
         scored = one
         if meta["task"] == "regression":
