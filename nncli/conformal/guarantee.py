@@ -52,7 +52,7 @@ class Guarantee:
         if self.coverage is None:
             advice = "" if self.advice is None else f" {self.advice}"
             return f"The coverage is as measured, not guaranteed: {self.reason}.{advice}"
-        rows = "new rows" if self.part is None else f"the new rows of each {self.part}"
+        rows = "new rows" if self.part is None else f"the new rows of each {self.part} with enough rows of its own"
         near = "" if self.coverage >= self.level else f"; in practice, about {100 * self.level:g} %"
         return (
             f"{self.method} guarantees that at least {format_percent(self.coverage)} of {rows} are covered in "
