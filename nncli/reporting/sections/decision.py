@@ -67,14 +67,15 @@ def _of_threshold(held_out: HeldOutPredictions, saved: Threshold) -> list[Part]:
     )
     achieved, others = rows.achieved(saved.goal, saved.threshold), rows.of_most_probable(saved.goal.costs)
     is_chosen = saved.goal.type != "given"
-    table = _achieved(achieved, others, display(saved.positive, 30))
+    note = "" if held_out.averaging is None else "Without the expected gain of averaging all networks."
+    table = _achieved(achieved, others, display(saved.positive, 30), note)
     parts: list[Part] = [Paragraph(CORRECTED)] if is_chosen else []
     if saved.goal.costs is None:
         return [*parts, table]
     return [*parts, Columns((table, _cost_curve(rows, saved)))]
 
 
-def _achieved(achieved: tuple[AchievedFigure, ...], others: tuple[AchievedFigure, ...], label: str) -> Table:
+def _achieved(achieved: tuple[AchievedFigure, ...], others: tuple[AchievedFigure, ...], label: str, note: str) -> Table:
     """The figures beside those of the most probable class."""
     rows = tuple(
         (
@@ -87,7 +88,6 @@ def _achieved(achieved: tuple[AchievedFigure, ...], others: tuple[AchievedFigure
         for one, other in zip(achieved, others, strict=True)
     )
     titles = ("figure", "decision", "95 % CI", "most probable class", "95 % CI")
-    note = "Of the predictions of single rows, without the expected gain of averaging."
     return Table(f"Figures of {label} on new rows", titles, rows, note=note)
 
 
