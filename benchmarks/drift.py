@@ -28,10 +28,10 @@ from nncli import explain, train
 from nncli.commands.evaluate import read_data
 from nncli.data.arrays import Floats
 from nncli.data.table import Table
-from nncli.model import Predictions
 from nncli.monitoring.bins import NumberBins
 from nncli.monitoring.comparison import compare
 from nncli.monitoring.profiler import Profiler, labels_of
+from nncli.predictions import Predictions
 from nncli.runs.run import Run
 
 SIZES = (100, 1_000, 10_000)

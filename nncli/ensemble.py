@@ -19,8 +19,9 @@ from nncli.data.encoders.invalid_cells import InvalidCells
 from nncli.data.encoders.target import Target
 from nncli.data.table import Table
 from nncli.decision import Decision
-from nncli.model import FORMAT, Model, ModelSpec, Predictions, Version
+from nncli.model import FORMAT, Model, ModelSpec, Version
 from nncli.nn.losses import Loss
+from nncli.predictions import Predictions
 from nncli.spec import Members, PositiveFloat, Spec, StrictStr
 
 

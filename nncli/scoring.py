@@ -31,8 +31,8 @@ from nncli.metrics.regression import (
     regression_metrics,
     regression_scores,
 )
-from nncli.model import Predictions
 from nncli.nn.losses import Loss
+from nncli.predictions import Predictions
 from nncli.text import json_safe, quote
 
 Scores: TypeAlias = ClassificationScores | tuple[RegressionScores, ...]

@@ -13,8 +13,9 @@ from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
 from nncli.data.sources.read_table import read_table
 from nncli.data.table import Table
 from nncli.ensemble import Ensemble, EnsembleSpec, align_classes
-from nncli.model import Model, Predictions
+from nncli.model import Model
 from nncli.nn.losses import Quantiles
+from nncli.predictions import Predictions
 from nncli.runs.loader import read_model
 from tests.cli.support import DATA
 

@@ -20,9 +20,10 @@ from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
 from nncli.data.sources.read_table import read_table
 from nncli.data.table import Table
 from nncli.errors import DataError
-from nncli.model import Model, Predictions
+from nncli.model import Model
 from nncli.nn.arrays import Array, Codes
 from nncli.nn.predictor import Predictor
+from nncli.predictions import Predictions
 from nncli.runs.loader import read_model
 from tests.assertions import raises
 from tests.cli.support import DATA

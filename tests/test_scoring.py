@@ -7,8 +7,8 @@ import pytest
 
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
 from nncli.decision import Given, Threshold
-from nncli.model import Predictions
 from nncli.nn.losses import MSE, CrossEntropy
+from nncli.predictions import Predictions
 from nncli.scoring import ScoredRows, baseline_predictions, headlines, score, scores_json, single_metric
 
 NUMBER = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))

@@ -18,7 +18,7 @@ import numpy as np
 from nncli.conformal.member_groups import MemberGroups
 from nncli.ensemble import AnyModel
 from nncli.metrics.sorted_scores import Floats
-from nncli.model import Predictions
+from nncli.predictions import Predictions
 from nncli.runs.held_out_rows import HeldOutRows
 
 

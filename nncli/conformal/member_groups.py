@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from nncli.ensemble import AnyModel, Ensemble, align_classes
 from nncli.metrics.sorted_scores import Integers
-from nncli.model import Predictions
+from nncli.predictions import Predictions
 from nncli.runs.held_out_rows import HeldOutRows
 
 MAX_GROUPS, MAX_ROWS = 128, 2_000

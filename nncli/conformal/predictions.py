@@ -12,7 +12,7 @@ from nncli.conformal.options import level_suffix, set_column
 from nncli.conformal.sets import PredictionSets
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.metrics.sorted_scores import Integers
-from nncli.model import Predictions
+from nncli.predictions import Predictions
 
 SEPARATOR = "|"
 

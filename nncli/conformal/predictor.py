@@ -21,7 +21,7 @@ from nncli.ensemble import AnyModel, average_members, n_outputs, predict_members
 from nncli.errors import UsageError
 from nncli.metrics.conformal import min_rows
 from nncli.metrics.sorted_scores import Integers
-from nncli.model import Predictions
+from nncli.predictions import Predictions
 from nncli.runs.held_out_rows import HeldOutRows
 from nncli.text import join_quoted, quote
 

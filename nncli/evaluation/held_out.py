@@ -20,12 +20,13 @@ from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel, Ensemble
 from nncli.errors import DataError, NncliError
-from nncli.model import Model, Predictions
+from nncli.model import Model
 from nncli.nn.losses import Loss
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData, LabeledRows, predict_table, truth_of
 from nncli.pipeline.prepare.load import load_labeled_rows, table_copies
 from nncli.pipeline.prepare.split import split_table
 from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged
+from nncli.predictions import Predictions
 from nncli.runs.filenames import CONFIG
 from nncli.runs.held_out_rows import HeldOutRows
 from nncli.runs.history import read_metrics

@@ -23,9 +23,10 @@ from nncli.data.table import Table
 from nncli.ensemble import Ensemble
 from nncli.errors import DataError
 from nncli.evaluation.held_out import HeldOutPredictions
-from nncli.model import Model, Predictions
+from nncli.model import Model
 from nncli.pipeline.prepare.load import load_labeled_rows
 from nncli.pipeline.prepare.split import split_table
+from nncli.predictions import Predictions
 from nncli.scoring import ScoresWithIntervals, ScoreWithInterval, Truth
 from nncli.training.state import RandomStreams
 from nncli.utils.threads import limit_blas_threads

@@ -14,9 +14,9 @@ from nncli.data.encoders.kinds import Column
 from nncli.data.encoders.text import TextColumn
 from nncli.data.store.column_store import ColumnStore
 from nncli.ensemble import AnyModel, Ensemble
-from nncli.model import Predictions
 from nncli.monitoring.bins import Bins, CategoryBins, Measure, NumberBins
 from nncli.monitoring.reference import MAX_ROWS, N_QUANTILES, Reference, n_categories, n_quantiles
+from nncli.predictions import Predictions
 from nncli.utils.logs import log_duration
 
 POSITIVE = 1

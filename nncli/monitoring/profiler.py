@@ -11,12 +11,12 @@ from nncli.data.arrays import Codes
 from nncli.data.encoders.kinds import Column
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
-from nncli.model import Predictions
 from nncli.monitoring.bins import Bins, CategoryBins, Counts, NumberBins
 from nncli.monitoring.build import columns_of, probability_of
 from nncli.monitoring.class_sums import ClassRows
 from nncli.monitoring.profile import Profile
 from nncli.monitoring.reference import Reference
+from nncli.predictions import Predictions
 
 
 @dataclass(frozen=True)

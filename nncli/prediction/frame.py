@@ -19,11 +19,11 @@ from nncli.data.io.dataframes import as_polars
 from nncli.data.table import Table, replace_na_values
 from nncli.ensemble import AnyModel
 from nncli.errors import CellError, UsageError
-from nncli.model import Predictions
 from nncli.monitoring.profile import Profile
 from nncli.monitoring.profiler import Profiler
 from nncli.prediction.options import check_proba
 from nncli.prediction.summary import PredictionSummary
+from nncli.predictions import Predictions
 from nncli.text import join_quoted
 
 if TYPE_CHECKING:

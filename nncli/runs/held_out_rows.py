@@ -20,8 +20,8 @@ from nncli.data.arrays import RowIndices
 from nncli.data.encoders.target import Target
 from nncli.data.sample_weights import Weights
 from nncli.ensemble import n_outputs
-from nncli.model import Predictions
 from nncli.nn.arrays import Precision
+from nncli.predictions import Predictions
 from nncli.scoring import Truth
 
 MAX_ROWS = 1_000_000

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from nncli.data.encoders.target import RegressionTarget
 from nncli.data.table import Table
 from nncli.ensemble import Ensemble
-from nncli.model import Predictions
+from nncli.predictions import Predictions
 from nncli.runs.held_out_rows import HeldOutRows, MemberPredictions
 from tests.commands.explained import ensemble_of, model_of
 

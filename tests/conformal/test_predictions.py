@@ -9,7 +9,7 @@ from nncli.conformal.intervals import Interval
 from nncli.conformal.predictions import ConformalPredictions, sets_as_text
 from nncli.conformal.sets import PredictionSets
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
-from nncli.model import Predictions
+from nncli.predictions import Predictions
 
 
 def test_several_targets_have_columns_of_their_own() -> None:

@@ -18,7 +18,7 @@ from nncli.conformal.predictor import ConformalPredictor
 from nncli.data.sources.read_table import read_table
 from nncli.ensemble import predict_members
 from nncli.metrics.conformal import rank
-from nncli.model import Predictions
+from nncli.predictions import Predictions
 from nncli.runs.held_out_rows import HeldOutRows
 from nncli.runs.run import Run
 

@@ -17,8 +17,8 @@ from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.evaluation.pairwise import comparable_run, compare_pairwise
 from nncli.inspection.attribution import attribute
 from nncli.inspection.encoded_rows import EncodedRows
-from nncli.model import Predictions, stack_predictions
 from nncli.nn.losses import Quantiles
+from nncli.predictions import Predictions, stack_predictions
 from nncli.reporting.report import report
 from nncli.reporting.sections.regression import regression
 from nncli.runs.run import Run

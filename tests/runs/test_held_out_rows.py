@@ -17,7 +17,7 @@ from nncli import train
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
 from nncli.errors import RunError
 from nncli.evaluation.held_out import predict_held_out
-from nncli.model import Predictions
+from nncli.predictions import Predictions
 from nncli.runs import held_out_rows
 from nncli.runs.held_out_rows import HeldOutRows, MemberPredictions
 from nncli.runs.manifest import HELD_OUT

@@ -19,9 +19,10 @@ from nncli.findings import Finding
 from nncli.metrics.calibration import CALIBRATED_LOG_LOSS, Calibration, smoothed_log_loss
 from nncli.metrics.classification import log_loss
 from nncli.metrics.registry import higher_is_better
-from nncli.model import Model, Predictions
+from nncli.model import Model
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData, LabeledRows, OutOfFoldPredictions, predict_table
 from nncli.pipeline.prepare.validation import monitor_name, should_calibrate
+from nncli.predictions import Predictions
 from nncli.runs.held_out_rows import HeldOutRows
 from nncli.scoring import Averaging, ScoreCard, single_metric, validation_card
 from nncli.training.cross_fit import part_numbers

@@ -10,10 +10,11 @@ import numpy as np
 
 from nncli.data.encoders.target import Target
 from nncli.ensemble import align_classes
-from nncli.model import Model, ModelSpec, Predictions
+from nncli.model import Model, ModelSpec
 from nncli.pipeline.ensemble.build import BuiltEnsemble, Candidate
 from nncli.pipeline.ensemble.member_config import has_joint_epoch
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData
+from nncli.predictions import Predictions
 from nncli.runs.history import read_history
 from nncli.runs.loader import damaged, read_model, read_spec
 from nncli.runs.manifest import HELD_OUT, member_folder

@@ -21,11 +21,11 @@ from nncli.data.splitting.folds import Fold
 from nncli.ensemble import n_outputs
 from nncli.errors import DataError, Location, NncliError, RunError
 from nncli.findings import Finding, warnings_json
-from nncli.model import Predictions
 from nncli.pipeline.ensemble.fold_predictions import FoldPredictions, KeptFolds, models_of
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData
 from nncli.pipeline.prepare.execution import Execution
 from nncli.pipeline.train.provenance import fingerprint, with_recorded_features
+from nncli.predictions import Predictions
 from nncli.runs.config import read_config
 from nncli.runs.filenames import CROSS_VALIDATION
 from nncli.runs.loader import LARGEST_TEXT, read_file

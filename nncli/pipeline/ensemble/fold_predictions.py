@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.errors import RunError
-from nncli.model import Predictions
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData, predict_table
+from nncli.predictions import Predictions
 from nncli.runs.held_out_rows import LARGEST_FILE, HeldOutRows, MemberPredictions
 from nncli.runs.loader import read_file
 from nncli.runs.manifest import HELD_OUT, MODEL, WEIGHTS

@@ -23,7 +23,6 @@ from nncli.ensemble import AnyModel, Ensemble, align_classes, n_outputs
 from nncli.findings import Finding, ordered
 from nncli.metrics.averaging import classification_factor, regression_factor
 from nncli.metrics.calibration import fit_temperature, smoothed_log_loss
-from nncli.model import Predictions, stack_predictions
 from nncli.monitoring.build import columns_of, fit_columns, reference_of
 from nncli.monitoring.reference import Reference
 from nncli.nn.losses import MIN_PROBABILITY, Loss
@@ -34,6 +33,7 @@ from nncli.pipeline.prepare.load import load_table, select_rows
 from nncli.pipeline.prepare.record_rows import record_rows
 from nncli.pipeline.prepare.split import load_validation_file, split_indices, strata_of
 from nncli.pipeline.prepare.validation import check_metric, should_calibrate
+from nncli.predictions import Predictions, stack_predictions
 from nncli.runs.held_out_rows import HeldOutRows, MemberPredictions
 from nncli.runs.training_rows import TrainingRows
 from nncli.scoring import Averaging, ScoredRows, Truth, baseline_predictions

@@ -8,9 +8,10 @@ import numpy as np
 
 from nncli.metrics.calibration import Calibration, fit_temperature
 from nncli.metrics.classification import log_loss
-from nncli.model import Predictions, decode
+from nncli.model import decode
 from nncli.pipeline.prepare.encode import PreparedRows
 from nncli.pipeline.prepare.prepare import PreparedTraining
+from nncli.predictions import Predictions
 from nncli.training.cross_fit import CrossFit, number_of_parts, part_numbers
 
 

@@ -16,12 +16,13 @@ from nncli.checks.scores import check_scores
 from nncli.config.schema import Checkpoint
 from nncli.errors import Location, NncliError
 from nncli.findings import Finding, warnings_json
-from nncli.model import Model, Predictions, stack_predictions
+from nncli.model import Model
 from nncli.monitoring.build import reference_of
 from nncli.pipeline.prepare.encode import PreparedRows
 from nncli.pipeline.prepare.prepare import PreparedTraining
 from nncli.pipeline.train.cross_fitted import CrossFittedPredictions, cross_fit_predictions
 from nncli.pipeline.train.events import Event, Finished, Started
+from nncli.predictions import Predictions, stack_predictions
 from nncli.runs.checkpoints import save_checkpoint
 from nncli.runs.held_out_rows import HeldOutRows, MemberPredictions
 from nncli.runs.manifest import Manifest, Status

@@ -10,9 +10,9 @@ import pytest
 from nncli.config.schema import Config
 from nncli.data.encoders.target import RegressionTarget
 from nncli.errors import DataError, RunError
-from nncli.model import Predictions
 from nncli.nn.losses import MSE
 from nncli.pipeline.ensemble.cross_validation import CrossValidation, FoldScores, open_record, start_record
+from nncli.predictions import Predictions
 from nncli.runs.filenames import CROSS_VALIDATION
 from nncli.runs.manifest import CONFIG
 from nncli.scoring import Scores, score

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from nncli.config.loading import load_config
-from nncli.model import Predictions
 from nncli.pipeline.prepare.encode import PreparedRows
 from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
 from nncli.pipeline.train.cross_fitted import cross_fit_predictions, cross_fit_temperature
+from nncli.predictions import Predictions
 from nncli.training.cross_fit import CrossFit, part_numbers
 from tests.cli.support import DATA
 

@@ -10,7 +10,7 @@ import pytest
 
 from nncli.data.encoders.target import ClassificationTarget
 from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
-from nncli.model import Predictions
+from nncli.predictions import Predictions
 from nncli.reporting.page import Cell, Gallery, Paragraph, Table
 from nncli.reporting.sections.classification import classification
 from tests.reporting.support import flat

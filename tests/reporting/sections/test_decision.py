@@ -11,7 +11,7 @@ import pytest
 
 from nncli.decision import CostMatrix, Decision, Given, LowestCost, Threshold
 from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
-from nncli.model import Predictions
+from nncli.predictions import Predictions
 from nncli.reporting.page import Figure, Table
 from nncli.reporting.sections.decision import decision
 from nncli.reporting.sections.overview import overview_facts

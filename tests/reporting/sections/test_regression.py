@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
-from nncli.model import Predictions
 from nncli.nn.losses import Quantile
+from nncli.predictions import Predictions
 from nncli.reporting.page import Gallery, Part
 from nncli.reporting.sections import regression as module
 from nncli.reporting.sections.regression import regression

@@ -13,7 +13,7 @@ from nncli.evaluation.held_out import predict_held_out
 from nncli.evaluation.linear_model import LinearBenchmark, linear_benchmark
 from nncli.evaluation.run_summary import summarize_run
 from nncli.metrics.bootstrap import ConfidenceInterval
-from nncli.model import Predictions
+from nncli.predictions import Predictions
 from nncli.reporting.page import Notice, Paragraph, Section, Table
 from nncli.reporting.sections.scores import format_interval, held_out_scores, metric_label, recorded_scores
 from nncli.text import format_number

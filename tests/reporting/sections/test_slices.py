@@ -13,7 +13,7 @@ import pytest
 from nncli.data.table import Table
 from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.metrics.bootstrap import BootstrapResampler
-from nncli.model import Predictions
+from nncli.predictions import Predictions
 from nncli.reporting.page import Figure, Paragraph
 from nncli.reporting.sections import slices as module
 from nncli.reporting.sections.slices import slices, slices_of

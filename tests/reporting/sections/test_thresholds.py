@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
-from nncli.model import Predictions
+from nncli.predictions import Predictions
 from nncli.reporting.page import Figure, Table
 from nncli.reporting.sections.thresholds import thresholds
 from tests.reporting.support import flat, trained_on
