@@ -100,7 +100,7 @@ class HighestF1(Goal):
         return np.asarray(counts.f1.argmax(axis=1))
 
 
-class LeastRecall(Goal):
+class MinRecall(Goal):
     """The highest threshold that finds at least this share of the positive rows."""
 
     type: Literal["recall"] = "recall"
@@ -118,7 +118,7 @@ class LeastRecall(Goal):
         return np.asarray((counts.recall >= self.value - ROUNDING).argmax(axis=1))
 
 
-class LeastPrecision(Goal):
+class MinPrecision(Goal):
     """The lowest threshold, so the highest recall, at which at least this share of the predicted rows is positive."""
 
     type: Literal["precision"] = "precision"
@@ -141,7 +141,7 @@ class LeastPrecision(Goal):
         return bool(counts.precision[0, 0] >= self.value - ROUNDING)
 
 
-class MostRate(Goal):
+class MaxPositiveRate(Goal):
     """The lowest threshold that predicts at most this share of all rows as positive."""
 
     type: Literal["rate"] = "rate"
@@ -149,7 +149,7 @@ class MostRate(Goal):
 
     @property
     def text(self) -> str:
-        return f"at most {self.value:g} of the rows"
+        return f"at most {100 * self.value:g} % of the rows predicted as positive"
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -164,7 +164,7 @@ class MostRate(Goal):
         return bool(counts.rate[0, 0] <= self.value + ROUNDING)
 
 
-class Given(Goal):
+class FixedThreshold(Goal):
     """A threshold that the user names; it is not chosen."""
 
     type: Literal["given"] = "given"
@@ -180,7 +180,7 @@ class Given(Goal):
 
 
 AnyGoal: TypeAlias = Annotated[
-    LowestCost | HighestF1 | LeastRecall | LeastPrecision | MostRate | Given, Field(discriminator="type")
+    LowestCost | HighestF1 | MinRecall | MinPrecision | MaxPositiveRate | FixedThreshold, Field(discriminator="type")
 ]
 
 

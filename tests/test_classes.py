@@ -12,7 +12,7 @@ from nncli import classes as classes_module
 from nncli.classes import predict_classes
 from nncli.data.encoders.target import ClassificationTarget
 from nncli.data.table import Table
-from nncli.decision import CostMatrix, Decision, Given, Threshold
+from nncli.decision import CostMatrix, Decision, FixedThreshold, Threshold
 from nncli.ensemble import AnyModel
 from nncli.model import Model
 from nncli.nn.arrays import Array, Codes
@@ -80,7 +80,7 @@ def test_every_row_gets_the_class_of_the_threshold(
 ) -> None:
     p, run_rounded = MODELS[name].predict(TABLE).values[:, 0], Model.run_rounded
     threshold = float(np.quantile(p, quantile, method="nearest"))  # the probability of a row, which is positive
-    goal = Given(threshold=threshold)
+    goal = FixedThreshold(threshold=threshold)
     model = decided(MODELS[name], Threshold(positive=CLASSES.labels[0], threshold=threshold, goal=goal))
 
     def less_certain(member: Model, X: Array, codes: Codes) -> tuple[Array, Array]:

@@ -11,13 +11,13 @@ from pydantic import TypeAdapter, ValidationError
 from nncli.decision import (
     CostMatrix,
     Decision,
-    Given,
+    FixedThreshold,
     Goal,
     HighestF1,
-    LeastPrecision,
-    LeastRecall,
     LowestCost,
-    MostRate,
+    MaxPositiveRate,
+    MinPrecision,
+    MinRecall,
     Threshold,
     decide,
 )
@@ -29,7 +29,7 @@ ADAPTER: TypeAdapter[Threshold | CostMatrix] = TypeAdapter(Decision)
 
 
 def at(threshold: float, positive: str = "yes") -> Threshold:
-    return Threshold(positive=positive, threshold=threshold, goal=Given(threshold=threshold))
+    return Threshold(positive=positive, threshold=threshold, goal=FixedThreshold(threshold=threshold))
 
 
 def test_without_a_decision_the_first_most_probable_class_is_predicted() -> None:
@@ -67,9 +67,9 @@ def test_a_row_is_decided_alike_whatever_the_other_rows_are(K: int, seed: int) -
 GOALS: list[Goal] = [
     LowestCost(false_positive=1.0, false_negative=3.0),
     HighestF1(),
-    LeastRecall(value=0.7),
-    LeastPrecision(value=0.6),
-    MostRate(value=0.4),
+    MinRecall(value=0.7),
+    MinPrecision(value=0.6),
+    MaxPositiveRate(value=0.4),
 ]
 
 
@@ -99,14 +99,14 @@ def test_the_chosen_threshold_is_the_best_of_all(goal: Goal, given: list[tuple[i
         assert best["cost"] == pytest.approx(min(one["cost"] for one in every))
     elif isinstance(goal, HighestF1):
         assert best["f1"] == pytest.approx(max(one["f1"] for one in every))
-    elif isinstance(goal, LeastRecall) and w @ positive:
+    elif isinstance(goal, MinRecall) and w @ positive:
         reached = [i for i, one in enumerate(every) if one["recall"] >= 0.7 - 1e-9]
         assert chosen == reached[0]
-    elif isinstance(goal, LeastPrecision):
+    elif isinstance(goal, MinPrecision):
         reached = [i for i, one in enumerate(every) if one["precision"] >= 0.6 - 1e-9]
         assert goal.is_reached(here) == bool(reached)
         assert best["precision"] == pytest.approx(max(one["precision"] for one in every)) or chosen == reached[-1]
-    elif isinstance(goal, MostRate):
+    elif isinstance(goal, MaxPositiveRate):
         reached = [i for i, one in enumerate(every) if 0.0 < one["rate"] <= 0.4 + 1e-9]
         assert not reached or chosen == reached[-1]
 
@@ -140,7 +140,7 @@ def test_a_document_that_is_no_decision_is_refused(document: dict[str, object]) 
         ADAPTER.validate_python(document)
 
 
-@pytest.mark.parametrize("goal", [*GOALS, Given(threshold=0.25)], ids=lambda goal: goal.type)
+@pytest.mark.parametrize("goal", [*GOALS, FixedThreshold(threshold=0.25)], ids=lambda goal: goal.type)
 def test_a_decision_survives_json(goal: Goal) -> None:
     document = {"type": "threshold", "positive": "yes", "threshold": 0.1 + 0.2, "goal": goal.model_dump()}
     decision = ADAPTER.validate_python(document)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
-from nncli.decision import Given, Threshold
+from nncli.decision import FixedThreshold, Threshold
 from nncli.nn.losses import MSE, CrossEntropy
 from nncli.predictions import Predictions
 from nncli.scoring import ScoredRows, baseline_predictions, headlines, score, scores_json, single_metric
@@ -60,7 +60,7 @@ def test_infinity_is_null_in_json() -> None:
 
 def test_predicted_classes_follow_the_decision_and_probabilities_do_not() -> None:
     target = ClassificationTarget(name="t", labels=("no", "yes"))
-    decision = Threshold(positive="yes", threshold=0.25, goal=Given(threshold=0.25))
+    decision = Threshold(positive="yes", threshold=0.25, goal=FixedThreshold(threshold=0.25))
     p, y = np.array([0.1, 0.3, 0.2, 0.4, 0.8, 0.05] * 5), np.array([0, 0, 1, 1, 1, 0] * 5)
     P = np.stack([1 - p, p], axis=1)
     plain = Predictions(target, P)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MAX_CLASSES = 40
 """Largest number of classes whose predictions are counted."""
-TITLES = {"cost": "cost per row", "rate": "rate of predictions"}
+TITLES = {"cost": "cost per row", "rate": "share predicted positive"}
 
 Cost: TypeAlias = Annotated[
     str | None,
@@ -51,7 +51,7 @@ Rate: TypeAlias = Annotated[
         "--rate", metavar="Q", help="Predict at most this share of the rows as positive.", rich_help_panel=GOAL
     ),
 ]
-GivenThreshold: TypeAlias = Annotated[
+FixedThreshold: TypeAlias = Annotated[
     float | None, typer.Option("--at", metavar="T", help="This threshold, as given.", rich_help_panel=GOAL)
 ]
 Positive: TypeAlias = Annotated[
@@ -83,7 +83,7 @@ def threshold(
     precision: Precision = None,
     f1: HighestF1 = False,
     rate: Rate = None,
-    at: GivenThreshold = None,
+    at: FixedThreshold = None,
     positive: Positive = None,
     save: Save = False,
     clear: Clear = False,
@@ -273,11 +273,11 @@ def _messages(found: ThresholdAnalysis, costs: Path | None, *, saved: bool) -> S
     messages = []
     if found.saved is not None and found.saved != found.decision:
         messages.append(f"note: the run has a saved decision: {found.saved.text}")
-    if found.calibrated is not None and found.calibrated.cost is not None:
-        text = f"{found.calibrated.threshold:.4g}"
-        if found.calibrated.cost < found.achieved[-1].value:
-            cost = f"{found.calibrated.cost:.4g} a row"
-            messages.append(f"note: fp/(fp+fn), which no row chose, is expected to cost less, {cost}: --at {text}")
+    if found.costs_less_calibrated:
+        assert found.calibrated is not None
+        at = shlex.join(["--at", f"{found.calibrated.threshold:.6g}", "--positive", str(found.positive)])
+        cost = f"{found.calibrated.cost:.4g} a row"
+        messages.append(f"note: fp/(fp+fn), which no row chose, is expected to cost less, {cost}: {at}")
     if found.decision is not None:
         words = shlex.join(found.decision.options if costs is None else ("--costs", str(costs)))
         if found.saved != found.decision:

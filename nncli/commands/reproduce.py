@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nncli.data.sources.table_source import TableLocation
 from nncli.pipeline.train.events import Event
-from nncli.reproduction.recorded import RecordedRun
+from nncli.reproduction.run_record import RunRecord
 from nncli.reproduction.training import reproduce_run
 from nncli.reproduction.verdict import Reproduction
 
@@ -52,5 +52,5 @@ def reproduction_events(
     stop: Callable[[], bool] = lambda: False,
 ) -> Generator[Event | Reproduction, None, None]:
     """As `reproduce`, event by event: those of the training but for the last one, then the `Reproduction`."""
-    recorded = RecordedRun.open(Path(run))
+    recorded = RunRecord.open(Path(run))
     yield from reproduce_run(recorded, data=data, validation=validation, quick=quick, stop=stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,13 +15,13 @@ from nncli.data.sources.table_source import TableLocation
 from nncli.decision import (
     CostMatrix,
     Decision,
-    Given,
+    FixedThreshold,
     Goal,
     HighestF1,
-    LeastPrecision,
-    LeastRecall,
     LowestCost,
-    MostRate,
+    MaxPositiveRate,
+    MinPrecision,
+    MinRecall,
     Threshold,
 )
 from nncli.errors import DataError, Location, RunError, UsageError
@@ -71,6 +72,14 @@ class ThresholdAnalysis:
     curve: tuple[CurvePoint, ...] = ()
     classes: tuple[ClassDecisions, ...] = ()
     saved: Decision | None = None
+
+    @property
+    def costs_less_calibrated(self) -> bool:
+        """Whether the `calibrated` threshold is expected to cost less than the chosen one, and predicts other rows."""
+        if self.calibrated is None or self.calibrated.cost is None or self.chosen is None:
+            return False
+        is_same = replace(self.calibrated, threshold=self.chosen.threshold) == self.chosen
+        return not is_same and self.calibrated.cost < self.achieved[-1].value
 
     def json(self) -> dict[str, Any]:
         """The analysis as a JSON object."""
@@ -174,10 +183,10 @@ def _goal(
         )
     goals: list[Goal | None] = [
         None if cost is None else LowestCost(false_positive=float(cost[0]), false_negative=float(cost[1])),
-        None if recall is None else LeastRecall(value=float(recall)),
-        None if precision is None else LeastPrecision(value=float(precision)),
-        None if rate is None else MostRate(value=float(rate)),
-        None if at is None else Given(threshold=float(at)),
+        None if recall is None else MinRecall(value=float(recall)),
+        None if precision is None else MinPrecision(value=float(precision)),
+        None if rate is None else MaxPositiveRate(value=float(rate)),
+        None if at is None else FixedThreshold(threshold=float(at)),
         HighestF1() if f1 else None,
     ]
     given = [goal for goal in goals if goal is not None]
@@ -226,7 +235,7 @@ def _two_classes(
     value, counts = scored.choose(goal)
     point = scored.point(value, costs)
     if not goal.is_reached(counts):
-        raise _unreachable(goal, point)
+        raise _unreachable(goal, point, label)
     decision = Threshold(positive=label, threshold=value, goal=goal)
     calibrated = scored.point(goal.calibrated_threshold, costs) if isinstance(goal, LowestCost) else None
     achieved = scored.achieved(goal, value)
@@ -266,20 +275,17 @@ def two_class_rows(rows: HeldOutRows, target: ClassificationTarget, positive: st
     return TwoClassRows(P[:, j], is_positive, P.argmax(axis=1) == j, rows.weights, rows.groups, seed)
 
 
-def _unreachable(goal: Goal, nearest: CurvePoint) -> UsageError:
+def _unreachable(goal: Goal, nearest: CurvePoint, positive: str) -> UsageError:
     """The error that no threshold reaches a goal, with the nearest one."""
-    if isinstance(goal, MostRate):
+    if isinstance(goal, MaxPositiveRate):
+        message = f"no threshold has {goal.text}"
         fact = f"the rows of the highest probability are {format_percent(nearest.rate)} of all"
     else:
-        fact = f"the highest precision is {format_number(nearest.precision)}, with a recall of " + (
-            format_number(nearest.recall)
-        )
-    return UsageError(
-        f"no threshold reaches a {goal.text}"
-        if isinstance(goal, LeastPrecision)
-        else f"no threshold is for {goal.text}",
-        hint=f"The nearest threshold is {nearest.threshold!r}: {fact}. To use it: --at {nearest.threshold!r}",
-    )
+        message = f"no threshold reaches a {goal.text}"
+        precision, recall = format_number(nearest.precision), format_number(nearest.recall)
+        fact = f"the highest precision is {precision}, with a recall of {recall}"
+    options = shlex.join(["--at", repr(nearest.threshold), "--positive", positive])
+    return UsageError(message, hint=f"The nearest threshold is {nearest.threshold!r}: {fact}. To use it: {options}")
 
 
 def _cost_matrix(path: Path, manifest: Manifest, rows: HeldOutRows, decision: CostMatrix) -> ThresholdAnalysis:

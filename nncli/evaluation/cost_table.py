@@ -64,7 +64,8 @@ def _check_classes(table: Table, found: Sequence[str], labels: Sequence[str], wh
         (missing, f"no {what} for {join_quoted(missing)}"),
     ):
         if names:
-            row = found.index(names[0]) if what == "row" and names is not missing else None
+            positions = [i for i, name in enumerate(found) if name == names[0]]
+            row = positions[-1 if names is unknown else 1] if what == "row" and names is not missing else None
             raise DataError(text, location=table.location(row=row), hint=_format_of(labels))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.decision import CostMatrix, Given, Goal
+from nncli.decision import CostMatrix, FixedThreshold, Goal
 from nncli.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, Samples
 from nncli.metrics.intervals import loss_interval, rate_interval
 from nncli.metrics.thresholds import FIGURES, ErrorCosts, ThresholdCounts, Thresholds
@@ -74,7 +74,7 @@ class TwoClassRows:
         """The threshold for a goal, or the nearest to it, and the sums there (1, 1)."""
         thresholds = self.thresholds
         counts = self.counts(thresholds)
-        if isinstance(goal, Given):
+        if isinstance(goal, FixedThreshold):
             return goal.threshold, counts.at(np.array([thresholds.position(goal.threshold)]))
         position = goal.choose(counts)
         return thresholds.value(int(position[0])), counts.at(position)
@@ -85,7 +85,7 @@ class TwoClassRows:
 
     def of_most_probable(self, costs: ErrorCosts | None) -> tuple[Figure, ...]:
         """The figures of the most probable class on new rows."""
-        return self._achieved(Given(threshold=0.5), costs, self.most_probable.astype(np.float64), 0.5)
+        return self._achieved(FixedThreshold(threshold=0.5), costs, self.most_probable.astype(np.float64), 0.5)
 
     def _achieved(self, goal: Goal, costs: ErrorCosts | None, p: Floats, threshold: float) -> tuple[Figure, ...]:
         resampling = BootstrapResampler.of(len(p), self.seed, self.groups)
@@ -96,7 +96,7 @@ class TwoClassRows:
 
         def optimism(counts: Samples) -> Samples:
             resampled = drawn.counts(counts * w)
-            chosen = np.full(len(counts), fixed) if isinstance(goal, Given) else goal.choose(resampled)
+            chosen = np.full(len(counts), fixed) if isinstance(goal, FixedThreshold) else goal.choose(resampled)
             return np.asarray(resampled.at(chosen).figures(costs)[:, 0] - of_all[chosen])
 
         samples, share = resampling.samples(optimism), len(rows) / resampling.n
@@ -107,7 +107,7 @@ class TwoClassRows:
         figures = []
         for j, name in enumerate(FIGURES if costs is not None else FIGURES[:-1]):
             # a threshold that is not chosen is as good as it seems
-            mean = 0.0 if isinstance(goal, Given) else float(np.mean(samples[:, j]))
+            mean = 0.0 if isinstance(goal, FixedThreshold) else float(np.mean(samples[:, j]))
             value, spread = float(apparent[j]) - share * mean, samples[:, j] - mean
             if name == "cost":
                 value = max(value, 0.0)
@@ -159,7 +159,7 @@ def expected_costs(
     groups: NDArray[np.int64] | None,
     seed: int,
 ) -> Figure:
-    """The mean cost (rows,) of predicted classes, which the rows did not choose, with its interval."""
+    """The mean cost of the predicted `classes` (rows,), which the rows did not choose, with its interval."""
     cost = np.array(decision.costs)[y, classes]
     w = np.ones(len(y)) if weights is None else weights
     resampling = BootstrapResampler.of(len(y), seed, groups)

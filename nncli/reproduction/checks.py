@@ -19,7 +19,7 @@ from nncli.pipeline.train.provenance import (
     present_versions,
     record_table,
 )
-from nncli.reproduction.recorded import RecordedRun
+from nncli.reproduction.run_record import RunRecord
 from nncli.runs.config import read_config
 from nncli.runs.manifest import DataRecord, Machine, Manifest
 from nncli.text import join_quoted
@@ -72,7 +72,7 @@ class Check:
         }
 
 
-def check_run(recorded: RecordedRun, config: Config) -> tuple[Check, ...]:
+def check_run(recorded: RunRecord, config: Config) -> tuple[Check, ...]:
     """All checks of a run; `config` says where the tables are now.
 
     Raises:
@@ -87,7 +87,7 @@ def check_run(recorded: RecordedRun, config: Config) -> tuple[Check, ...]:
     )
 
 
-def _tables(recorded: RecordedRun, config: Config) -> list[Check]:
+def _tables(recorded: RunRecord, config: Config) -> list[Check]:
     places: dict[str, TableSource] = {"table": config.data}
     if isinstance(config.validation, ValidationFile):
         places["validation file"] = config.validation
@@ -111,14 +111,14 @@ def moved_tables(option: str) -> Iterator[None]:
         raise
 
 
-def _configuration(recorded: RecordedRun) -> Check:
+def _configuration(recorded: RunRecord) -> Check:
     """Whether config.yaml says what it said when the training began; that of a member follows from the ensemble's."""
     manifest = recorded.manifest
     same = is_config_recorded(read_config(recorded.path), manifest)
     return Check("configuration", "configuration", manifest.fingerprint, manifest.fingerprint if same else "changed")
 
 
-def _files(recorded: RecordedRun) -> list[Check]:
+def _files(recorded: RunRecord) -> list[Check]:
     """A check of each file of the run directory that has a checksum."""
     files = dict(recorded.manifest.files)
     for network in recorded.networks:

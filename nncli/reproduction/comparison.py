@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nncli.reproduction.differences import Difference, of_json, of_numbers, of_safetensors
-from nncli.reproduction.recorded import Network, RecordedRun
+from nncli.reproduction.run_record import Network, RunRecord
 from nncli.runs.history import parse_history
 from nncli.runs.manifest import HELD_OUT, HISTORY, METRICS, MODEL, REFERENCE, WEIGHTS
 from nncli.text import json_safe
@@ -66,7 +66,7 @@ class Comparison:
         return document
 
 
-def compare_runs(recorded: RecordedRun, again: Path) -> tuple[Comparison, ...]:
+def compare_runs(recorded: RunRecord, again: Path) -> tuple[Comparison, ...]:
     """Compare all that a training leads to; `again` is the run directory of the same training again."""
     results = [
         compare_file(recorded, network, again, name) for network in recorded.networks for name in (WEIGHTS, MODEL)
@@ -78,7 +78,7 @@ def compare_runs(recorded: RecordedRun, again: Path) -> tuple[Comparison, ...]:
     return (*compare_histories(recorded, again), *(one for one in results if one is not None))
 
 
-def compare_file(recorded: RecordedRun, network: Network, again: Path, name: str) -> Comparison | None:
+def compare_file(recorded: RunRecord, network: Network, again: Path, name: str) -> Comparison | None:
     """Compare a file; None if the run has none, as runs of older versions."""
     expected = network.manifest.files.get(name)
     if expected is None:
@@ -94,7 +94,7 @@ def compare_file(recorded: RecordedRun, network: Network, again: Path, name: str
     return Comparison(file, difference.size, difference.where)
 
 
-def compare_histories(recorded: RecordedRun, again: Path, quick: int | None = None) -> list[Comparison]:
+def compare_histories(recorded: RunRecord, again: Path, quick: int | None = None) -> list[Comparison]:
     """Compare history.csv of every network, epoch by epoch; with `quick` the first epochs."""
     return [
         _compare_history(

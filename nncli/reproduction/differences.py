@@ -38,16 +38,22 @@ def of_numbers(recorded: float | None, again: float | None) -> float:
 
 
 def of_arrays(recorded: npt.NDArray[Any], again: npt.NDArray[Any]) -> float:
-    """The largest difference of the elements, relative to the largest element; infinite for other shapes or types."""
+    """The largest difference of the elements, relative to the largest finite element.
+
+    NaN equals NaN, as in `of_numbers`. It is infinite for other shapes or types, and where only one element is finite.
+    """
     if recorded.shape != again.shape or recorded.dtype != again.dtype:
         return inf
     if recorded.tobytes() == again.tobytes():
         return 0.0
     a, b = recorded.astype(np.float64), again.astype(np.float64)
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+    finite = np.isfinite(a) & np.isfinite(b)
+    if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
         return inf
+    a, b = a[finite], b[finite]
     tiny = float(np.finfo(np.float64).tiny)  # 0.0 and -0.0 are equal, but not the same bits
-    return max(float(np.abs(a - b).max()) / max(float(np.abs(a).max()), float(np.abs(b).max()), tiny), tiny)
+    largest = max(float(np.abs(a).max(initial=tiny)), float(np.abs(b).max(initial=tiny)))
+    return max(float(np.abs(a - b).max(initial=0.0)) / largest, tiny)
 
 
 def of_safetensors(recorded: bytes, again: bytes) -> Difference:

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from nncli.pipeline.train.provenance import recorded_execution
 from nncli.pipeline.train.single import resume_network, train_network
 from nncli.reproduction.checks import Check, check_run, moved_tables
 from nncli.reproduction.comparison import compare_histories, compare_runs
-from nncli.reproduction.recorded import RecordedRun
+from nncli.reproduction.run_record import RunRecord
 from nncli.reproduction.verdict import Reproduction, joined
 from nncli.runs.run import Run
 from nncli.training.epoch import DivergedError
@@ -34,7 +34,7 @@ PREFIX = "nncli-reproduce-"
 
 
 def reproduce_run(
-    recorded: RecordedRun,
+    recorded: RunRecord,
     *,
     data: TableLocation | None = None,
     validation: TableLocation | None = None,
@@ -64,16 +64,20 @@ def reproduce_run(
             events = _train(recorded, config, again, stop)
         else:
             events = _train_first_epochs(recorded, config, again, quick, stop, data, validation)
-        with closing(events), _explained(checks), suppress(*(() if recorded.is_ensemble else (DivergedError,))):
-            for event in events:
-                if isinstance(event, Finished) and event.status != "done":
-                    return
-                if not isinstance(event, Finished):
-                    yield event
+        divergence = None
+        try:
+            with closing(events), _explained(checks):
+                for event in events:
+                    if isinstance(event, Finished) and event.status != "done":
+                        return
+                    if not isinstance(event, Finished):
+                        yield event
+        except DivergedError as error:
+            divergence = error.message
         if stop():
             return
         compared = compare_runs(recorded, again) if quick is None else compare_histories(recorded, again, quick)
-        yield Reproduction(recorded.path, checks, tuple(compared), time.perf_counter() - clock, quick)
+        yield Reproduction(recorded.path, checks, tuple(compared), time.perf_counter() - clock, quick, divergence)
 
 
 @contextmanager
@@ -85,7 +89,7 @@ def _explained(checks: Sequence[Check]) -> Iterator[None]:
         yield
     except ConfigError as error:
         raise ConfigError(*(replace(one, hint=_both(one.hint, more)) for one in error.issues)) from error
-    except (DataError, DivergedError) as error:
+    except DataError as error:
         error.hint = _both(error.hint, more)
         raise
 
@@ -120,9 +124,7 @@ def _copies(config: Config, folder: Path) -> Iterator[None]:
         yield
 
 
-def _train(
-    recorded: RecordedRun, config: Config, again: Path, stop: Callable[[], bool]
-) -> Generator[Event, None, None]:
+def _train(recorded: RunRecord, config: Config, again: Path, stop: Callable[[], bool]) -> Generator[Event, None, None]:
     """The whole training, with further epochs where the run was resumed for them."""
     first, *more = [*(one.epochs for one in recorded.manifest.lengthened), config.epochs]
     config = config.model_copy(update={"epochs": first})
@@ -138,7 +140,7 @@ def _train(
 
 
 def _train_first_epochs(
-    recorded: RecordedRun,
+    recorded: RunRecord,
     config: Config,
     again: Path,
     quick: int,

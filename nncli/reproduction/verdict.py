@@ -11,7 +11,7 @@ from typing import Any
 
 from nncli.reproduction.checks import Check
 from nncli.reproduction.comparison import Comparison
-from nncli.runs.manifest import CONFIG, HELD_OUT, HISTORY, METRICS, MODEL, WEIGHTS
+from nncli.runs.manifest import CONFIG, HELD_OUT, HISTORY, MODEL, WEIGHTS
 
 TOLERANCE = 1e-3
 """The largest relative difference of weights and predictions that count as the same.
@@ -34,7 +34,8 @@ EXIT_CODES = {Verdict.IDENTICAL: 0, Verdict.CLOSE: 6, Verdict.DIFFERENT: 1}
 class Reproduction:
     """The result of training a run again: what it depends on, and how the results compare.
 
-    With `quick` only so many epochs were trained. `seconds` is how long the training took.
+    With `quick` only so many epochs were trained. `seconds` is how long the training took. `divergence` says where the
+    training diverged; None if it did not.
     """
 
     run: Path
@@ -42,6 +43,7 @@ class Reproduction:
     comparisons: tuple[Comparison, ...]
     seconds: float
     quick: int | None = None
+    divergence: str | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -49,7 +51,7 @@ class Reproduction:
 
         A run whose files were changed after the training is different, whatever the training leads to.
         """
-        if self.changed_files:
+        if self.changed_files or self.divergence is not None:
             return Verdict.DIFFERENT
         if all(one.is_identical for one in self.comparisons):
             return Verdict.IDENTICAL
@@ -67,11 +69,11 @@ class Reproduction:
         Losses differ more in the middle of a training than at its end, and metrics may jump.
         """
         differing = [one for one in self.comparisons if not one.is_identical]
-        for names in ((WEIGHTS, MODEL, HELD_OUT), (HISTORY,), (METRICS,)):
+        for names in ((WEIGHTS, MODEL, HELD_OUT), (HISTORY,)):
             sizes = [one.difference for one in differing if Path(one.file).name in names]
             if sizes:
                 return max(sizes)
-        return 0.0
+        return max((one.difference for one in differing), default=0.0)
 
     @property
     def changed_files(self) -> tuple[Check, ...]:
@@ -98,7 +100,8 @@ class Reproduction:
         if self.verdict is Verdict.IDENTICAL:
             return f"{text}, although {joined(self.causes)}" if self.causes else text
         nothing = "nothing that the run records differs"
-        return f"{text}, {f'because {joined(self.causes)}' if self.causes else f'and {nothing}'}"
+        text = f"{text}, {f'because {joined(self.causes)}' if self.causes else f'and {nothing}'}"
+        return text if self.divergence is None else f"{text}. The training diverges now: {self.divergence}"
 
     @property
     def _finding(self) -> str:
@@ -109,12 +112,14 @@ class Reproduction:
             if self.quick > 1
             else "in the first epoch "
         )
-        if all(one.is_identical for one in self.comparisons):
+        if self.divergence is None and all(one.is_identical for one in self.comparisons):
             trained = f"{compared}identical to the bit"
             return f"not the run that was trained: training again is {trained}" if self.changed_files else trained
         if self.verdict is Verdict.CLOSE:
             return f"{compared}the same within 1e-{floor(-log10(self.difference))}"
         first = self.first_difference
+        if first is None and self.divergence is not None:
+            return "does not end"
         if first is None:
             files = ", ".join(one.file for one in self.comparisons if not one.is_identical)
             return f"differs after the last epoch, in {files}"
@@ -136,6 +141,7 @@ class Reproduction:
             "first_epoch": None if first is None else first.first_epoch,
             "causes": list(self.causes),
             "quick": self.quick,
+            "divergence": self.divergence,
             "seconds": round(self.seconds, 3),
             "checks": [check.json() for check in self.checks],
             "comparisons": [one.json() for one in self.comparisons],

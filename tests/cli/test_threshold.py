@@ -50,6 +50,11 @@ def test_a_goal_shows_what_it_achieves(nncli: Cli, spare: Path, columns: str, mo
     assert "--cost fp=1.0,fn=5.0 --positive yes --save" in done.err
 
 
+def test_a_threshold_that_costs_less_is_named_with_its_class(nncli: Cli, spare: Path) -> None:
+    done = nncli("threshold", spare, "--cost", "fp=5,fn=1.5", "--positive", "no").check()
+    assert ": --at 0.769231 --positive no\n" in done.err
+
+
 def test_the_next_command_saves_what_was_shown(nncli: Cli, copy: Path) -> None:
     shown = json.loads(nncli("threshold", copy, "--recall", "0.9", "--json", "-q").check().out)
     done = nncli("threshold", copy, "--recall", "0.9", "--positive", "yes", "--save", "--json").check()

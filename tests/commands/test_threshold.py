@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,16 @@ def test_the_chosen_cost_is_the_lowest_of_all_thresholds(ensemble: Path) -> None
     assert found.calibrated is not None
     assert found.calibrated.threshold == 0.2
     assert found.achieved[-1].value >= found.achieved[-1].apparent - 0.01
+
+
+def test_a_calibrated_threshold_costs_less_only_if_it_predicts_other_rows(network: Path) -> None:
+    found = threshold(network, cost=(1, 4))
+    assert found.chosen is not None
+    alike = replace(found.chosen, threshold=0.2)
+    assert not replace(found, calibrated=alike).costs_less_calibrated
+    assert replace(found, calibrated=replace(alike, rate=0.0, cost=0.0)).costs_less_calibrated
+    assert not replace(found, calibrated=replace(alike, rate=0.0, cost=9.0)).costs_less_calibrated
+    assert not threshold(network, f1=True).costs_less_calibrated
 
 
 @pytest.mark.parametrize("positive", ["sick", "well"])
@@ -322,6 +333,7 @@ def test_a_goal_out_of_reach_names_the_nearest_threshold(network: Path) -> None:
     with pytest.raises(UsageError) as caught:
         threshold(network, rate=1e-9, save=True)
     assert "--at 0." in str(caught.value.hint)
+    assert "--positive sick" in str(caught.value.hint)
     assert read_decision(Run.open(network)) is None
 
 

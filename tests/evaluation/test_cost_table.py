@@ -32,7 +32,7 @@ def test_a_decimal_comma_is_read(here: Path) -> None:
         ("actual,a,b\na,0,1\nb,1,0\nc,1,1\n", None, None),
         ("actual,a,b,c,d\na,0,1,1,1\nb,1,0,1,1\nc,1,1,0,1\n", None, None),
         ("actual,a,b,c\na,0,1,1\nb,1,0,1\n", None, None),
-        ("actual,a,b,c\na,0,1,1\nb,1,0,1\nb,1,1,0\n", 2, None),
+        ("actual,a,b,c\na,0,1,1\nb,1,0,1\nb,1,1,0\n", 3, None),
         ("actual,a,b,c\na,0,1,1\nx,1,0,1\nc,1,1,0\n", 2, None),
         ("actual,a,b,c\na,0,1,1\nb,1,0,-2\nc,1,1,0\n", 2, "c"),
         ("actual,a,b,c\na,0,much,1\nb,1,0,2\nc,1,1,0\n", 1, "b"),

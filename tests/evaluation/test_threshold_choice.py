@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nncli.decision import CostMatrix, Given, HighestF1, LeastPrecision, LeastRecall, LowestCost
+from nncli.decision import CostMatrix, FixedThreshold, HighestF1, LowestCost, MinPrecision, MinRecall
 from nncli.evaluation.threshold_choice import TwoClassRows, expected_costs
 from nncli.metrics.thresholds import ErrorCosts
 
@@ -46,12 +46,12 @@ def test_figures_of_a_chosen_threshold_are_lower_than_they_seem_and_near_those_o
 
 def test_a_given_threshold_is_as_good_as_it_seems() -> None:
     rows = drawn(200, 3)
-    for figure in rows.achieved(Given(threshold=0.3), 0.3):
+    for figure in rows.achieved(FixedThreshold(threshold=0.3), 0.3):
         assert figure.value == figure.apparent
         assert figure.interval is not None
         assert figure.interval.low < figure.value < figure.interval.high
     assert [one.value for one in rows.of_most_probable(None)] == pytest.approx(
-        [one.value for one in rows.achieved(Given(threshold=0.5), 0.5)]
+        [one.value for one in rows.achieved(FixedThreshold(threshold=0.5), 0.5)]
     )
 
 
@@ -59,8 +59,8 @@ def test_intervals_hold_the_recall_of_new_rows() -> None:
     hits = 0
     for seed in range(30):
         rows = drawn(200, seed)
-        value, _ = rows.choose(LeastRecall(value=0.8))
-        (figure,) = [one for one in rows.achieved(LeastRecall(value=0.8), value) if one.name == "recall"]
+        value, _ = rows.choose(MinRecall(value=0.8))
+        (figure,) = [one for one in rows.achieved(MinRecall(value=0.8), value) if one.name == "recall"]
         assert figure.interval is not None
         hits += figure.interval.low <= drawn(20_000, 500 + seed).point(value, None).recall <= figure.interval.high
     assert hits >= 27
@@ -74,7 +74,7 @@ def test_whole_groups_give_wider_intervals() -> None:
     alone, whole = (TwoClassRows(p, positive, p > 0.5, None, groups, 0) for groups in (None, group))
 
     def width(rows: TwoClassRows) -> float:
-        interval = rows.achieved(Given(threshold=0.2), 0.2)[2].interval
+        interval = rows.achieved(FixedThreshold(threshold=0.2), 0.2)[2].interval
         assert interval is not None
         return interval.high - interval.low
 
@@ -95,7 +95,7 @@ def test_of_many_rows_a_sample_is_drawn_from_and_the_figures_are_of_all() -> Non
 
 def test_a_precision_that_is_not_reached_is_told_with_the_nearest() -> None:
     p, positive = np.array([0.9, 0.7, 0.4, 0.2]), np.array([False, True, True, False])
-    rows, goal = TwoClassRows(p, positive, p > 0.5, None, None, 0), LeastPrecision(value=0.9)
+    rows, goal = TwoClassRows(p, positive, p > 0.5, None, None, 0), MinPrecision(value=0.9)
     value, counts = rows.choose(goal)
     assert not goal.is_reached(counts)
     assert counts.precision[0, 0] == pytest.approx(2 / 3)

@@ -9,7 +9,7 @@ import pytest
 from nncli import train
 from nncli.decision import CostMatrix
 from nncli.errors import DataError
-from nncli.reproduction.recorded import RecordedRun
+from nncli.reproduction.run_record import RunRecord
 from nncli.reproduction.verdict import Verdict
 from nncli.runs.manifest import CONFIG, HISTORY, MODEL, WEIGHTS
 from nncli.runs.run import Run
@@ -95,6 +95,21 @@ def test_an_edited_configuration_is_named_and_the_first_epoch_that_differs(pengu
     assert reproduced(run, quick=1).exit_code == 1
 
 
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_training_that_diverges_now_is_different(tmp_path: Path, members: int) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\nepochs: 3\nmembers: {members}")
+    run = train(config, output=tmp_path / "run").run
+    edited(run, "learning_rate=1e30")
+    for quick in (None, 2) if members == 1 else (None,):  # members have their own configurations, which are as before
+        result = reproduced(run, quick=quick)
+        assert (result.verdict, result.exit_code) == (Verdict.DIFFERENT, 1), quick
+        assert "configuration" in differing(result)
+        assert result.divergence is not None
+        assert "diverges" in result.sentence
+        assert result.json()["divergence"] == result.divergence
+
+
 def test_an_edit_that_means_the_same_is_named_though_the_training_is_the_same(penguins: Path, tmp_path: Path) -> None:
     run = copied(penguins, tmp_path)
     (run / CONFIG).write_text("# checked\n" + (run / CONFIG).read_text())
@@ -154,7 +169,7 @@ def test_a_compiled_training_records_the_versions_of_its_compiler(penguins: Path
     change_manifest(run, changed(backend="numba", versions={**manifest.versions, "numba": "0.1", "scipy": "1.0"}))
     result = reproduced(run, quick=1)
     assert {"numba", "scipy"} <= differing(result)
-    assert RecordedRun.open(run).networks[0].manifest.backend == "numba"
+    assert RunRecord.open(run).networks[0].manifest.backend == "numba"
 
 
 def test_a_decision_that_was_saved_after_the_training_is_no_difference(penguins: Path, tmp_path: Path) -> None:

@@ -48,8 +48,15 @@ def test_arrays_of_other_shapes_types_or_values_that_are_not_finite_cannot_be_co
     assert of_arrays(array, np.ones(4)) == inf
     assert of_arrays(array, np.ones(3, np.float32)) == inf
     assert of_arrays(array, np.array([1.0, nan, 1.0])) == inf
+    assert of_arrays(np.array([1.0, inf]), np.array([1.0, -inf])) == inf
     assert 0.0 < of_arrays(np.array([0.0]), np.array([-0.0])) < 1e-300
     assert of_arrays(np.array([1.0, -8.0]), np.array([2.0, -8.0])) == 0.125
+
+
+def test_values_that_are_not_finite_are_the_same_where_both_have_them() -> None:
+    recorded = np.array([nan, inf, -inf, 4.0])
+    assert of_arrays(recorded, np.array([nan, inf, -inf, 5.0])) == pytest.approx(0.2)
+    assert of_arrays(np.array([nan]), -np.array([nan])) < 1e-300  # NaNs of other bits
 
 
 def test_files_of_arrays_name_the_array_that_differs_most() -> None:

@@ -89,6 +89,16 @@ def test_losses_and_metrics_do_not_decide_where_weights_differ_little() -> None:
     assert result(*SAME, Comparison("metrics.json", inf)).verdict is Verdict.DIFFERENT
 
 
+@pytest.mark.parametrize(
+    ("difference", "verdict"), [(3e-6, Verdict.CLOSE), (0.5, Verdict.DIFFERENT), (inf, Verdict.DIFFERENT)]
+)
+@pytest.mark.parametrize("file", ["reference.safetensors", "metrics.json", "another.file"])
+def test_a_file_that_alone_differs_decides(file: str, difference: float, verdict: Verdict) -> None:
+    one = result(*SAME, Comparison(file, difference))
+    assert (one.verdict, one.difference) == (verdict, difference)
+    assert one.json()["sentence"] == one.sentence
+
+
 def test_numbers_that_agree_in_many_digits_are_told_apart() -> None:
     one = result(Comparison("history.csv", 1.0, "loss", 2, 1, 0.14075103, 0.14075111))
     assert "(loss 0.140751 then, 0.1407511 now)" in one.sentence

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.decision import CostMatrix, Decision, Given, LowestCost, Threshold
+from nncli.decision import CostMatrix, Decision, FixedThreshold, LowestCost, Threshold
 from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.predictions import Predictions
 from nncli.reporting.page import Figure, Table
@@ -58,7 +58,9 @@ def test_a_threshold_shows_what_it_achieves_and_the_curve_of_its_costs(two_class
 
 
 def test_a_given_threshold_is_not_corrected(two_classes: HeldOutPredictions) -> None:
-    section = decision(decided(two_classes, Threshold(positive="no", threshold=0.8, goal=Given(threshold=0.8))))
+    section = decision(
+        decided(two_classes, Threshold(positive="no", threshold=0.8, goal=FixedThreshold(threshold=0.8)))
+    )
     assert section is not None
     assert "chosen again" not in str(section.parts)
     (figures,) = (part for part in flat(section.parts) if isinstance(part, Table))
@@ -75,7 +77,7 @@ def test_costs_of_classes_show_the_mean_cost(two_classes: HeldOutPredictions) ->
 
 def test_rows_of_one_class_say_nothing_about_a_threshold(two_classes: HeldOutPredictions) -> None:
     held_out = replace(two_classes, y=np.zeros(10, np.int64))
-    section = decision(decided(held_out, Threshold(positive="yes", threshold=0.4, goal=Given(threshold=0.4))))
+    section = decision(decided(held_out, Threshold(positive="yes", threshold=0.4, goal=FixedThreshold(threshold=0.4))))
     assert section is not None
     assert "one class" in str(section.parts[-1])
 

@@ -36,7 +36,7 @@ class Network:
 
 
 @dataclass(frozen=True)
-class RecordedRun:
+class RunRecord:
     """A trained run with the manifests of its networks."""
 
     path: Path
@@ -44,7 +44,7 @@ class RecordedRun:
     networks: tuple[Network, ...]
 
     @classmethod
-    def open(cls, path: Path) -> RecordedRun:
+    def open(cls, path: Path) -> RunRecord:
         """Open a run that was trained, or stopped.
 
         Raises:
