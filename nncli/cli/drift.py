@@ -42,18 +42,22 @@ NewRows: TypeAlias = Annotated[
 ]
 Every: TypeAlias = Annotated[
     int | None,
-    typer.Option("--every", metavar="N", min=1, help="Compare batches of N rows.", rich_help_panel=INPUT),
+    typer.Option("--every", metavar="N", help="Compare batches of N rows.", rich_help_panel=INPUT),
 ]
 By: TypeAlias = Annotated[
     str | None,
-    typer.Option("--by", metavar="COLUMN", help="Compare the rows of each value of a column.", rich_help_panel=INPUT),
+    typer.Option(
+        "--by",
+        metavar="COLUMN",
+        help="Compare the rows of each value of a column, which itself is not compared.",
+        rich_help_panel=INPUT,
+    ),
 ]
 Limit: TypeAlias = Annotated[
     float,
     typer.Option(
         "--limit",
         metavar="PSI",
-        min=0.0,
         help="The population stability index, beyond what is expected by chance, from which a difference is drift.",
         rich_help_panel=OUTPUT,
     ),
@@ -166,7 +170,7 @@ def _batch_line(batch: Batch, *, estimated: bool) -> list[str]:
     from nncli.text import escape_unprintable
 
     comparison = batch.comparison
-    names = [escape_unprintable(column.name) for column in comparison.drifted]
+    names = [escape_unprintable(column.title) for column in comparison.drifted]
     more = f" and {len(names) - MAX_NAMED:,} more" if len(names) > MAX_NAMED else ""
     line = [escape_unprintable(batch.name), f"{comparison.rows:,}", ", ".join(names[:MAX_NAMED]) + more or "-"]
     if estimated:
@@ -184,44 +188,39 @@ def _one_batch(found: Drift, batch: Batch) -> Iterator[str]:
     yield f"{name}{rows(comparison.rows)}, compared with {found.reference.total:,} training rows"
     titles = ["column", "drift", "PSI", "distance", "adjusted p", "missing", "in training", "unseen"]
     shown = comparison.columns[:MAX_COLUMNS]
-    yield one_line_table([titles, *map(_column_line, shown)], droppable=(6, 4, 3))
+    yield one_line_table([titles, *(line for column in shown for line in _lines_of(column))], droppable=(6, 4, 3))
     if len(comparison.columns) > MAX_COLUMNS:
         yield f"{MAX_COLUMNS} of {len(comparison.columns):,} columns; --json has all"
     if comparison.predictions:
-        predictions = [_column_line(column, _title(column)) for column in comparison.predictions]
-        yield "\n" + one_line_table([["prediction", *titles[1:5]], *(line[:5] for line in predictions)])
+        predictions = [line[:5] for column in comparison.predictions for line in _lines_of(column)]
+        yield "\n" + one_line_table([["prediction", *titles[1:5]], *predictions])
     if comparison.performance is not None:
         yield from _performance(comparison.performance)
     n = len(comparison.drifted)
     yield f"\n{n:,} of {len(comparison.columns) + len(comparison.predictions):,} have drifted" if n else "\nno drift"
 
 
-def _title(column: ColumnDrift) -> str:
-    """The name of a prediction."""
-    from nncli.monitoring.bins import CategoryBins
-
-    if isinstance(column.bins, CategoryBins):
-        return f"class of {column.name}"
-    if column.bins.measure == "probability":
-        return f"probability of {column.name}" if column.name else "largest probability"
-    return column.name
-
-
-def _column_line(column: ColumnDrift, title: str | None = None) -> list[str]:
+def _lines_of(column: ColumnDrift) -> list[list[str]]:
+    """A line for each kind of drift of a column or a prediction, or one line without drift."""
     from nncli.cli.console import format_number
     from nncli.text import escape_unprintable, format_percent
 
-    values, missing, unseen = (column.test(what) for what in ("values", "missing", "unseen"))
-    return [
-        escape_unprintable(column.name if title is None else title),
-        ", ".join(column.drifted) or "-",
-        format_number(None if values is None else values.psi),
-        format_number(None if values is None else values.distance),
-        format_number(None if values is None else values.adjusted_p),
+    missing, unseen = column.test("missing"), column.test("unseen")
+    shares = [
         "-" if missing is None or missing.new is None else format_percent(missing.new),
         "-" if missing is None or missing.reference is None else format_percent(missing.reference),
         "-" if unseen is None or unseen.new is None else format_percent(unseen.new),
     ]
+    title = escape_unprintable(column.title)
+    return [
+        [
+            title,
+            test.what if column.drifted else "-",
+            *map(format_number, (test.psi, test.distance, test.adjusted_p)),
+            *shares,
+        ]
+        for test in column.shown
+    ] or [[title, *["-"] * 4, *shares]]
 
 
 def _performance(performance: Performance) -> Iterator[str]:

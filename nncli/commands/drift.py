@@ -21,7 +21,7 @@ from nncli.prediction.profile_file import is_profile_file, profiler_of, read_pro
 from nncli.prediction.profiles import WHOLE, Batches, BatchKey, profile_table, profile_tables
 from nncli.prediction.summary import OnNote
 from nncli.runs.run import Run
-from nncli.text import json_safe
+from nncli.text import json_safe, quote
 from nncli.utils.logs import log_duration
 
 if TYPE_CHECKING:
@@ -38,20 +38,38 @@ class Batch:
 
 @dataclass(frozen=True)
 class Drift:
-    """The drift of new rows, in batches; the `reference` is the profile of the run's training rows."""
+    """The drift of new rows, in batches; the `reference` is the profile of the training rows of `run`.
+
+    `data` is the name of the table or profile. The column `by`, whose values divide the rows, is not compared.
+    """
 
     reference: Reference
     batches: tuple[Batch, ...]
     limit: float
+    run: str
+    data: str
+    by: str | None = None
 
     @property
     def has_drift(self) -> bool:
         """Whether a column or a prediction has drifted in any batch."""
         return any(batch.comparison.drifted for batch in self.batches)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not compared, and why."""
+        notes = []
+        if self.by in [bins.name for bins in self.reference.columns]:
+            notes.append(f"{quote(self.by or '')} is not compared: each batch holds one value of it")
+        if not self.reference.predictions:
+            notes.append("predictions and scores are not compared: the run has no held-out rows (validation: 0)")
+        return tuple(notes)
+
     def json(self) -> dict[str, Any]:
-        """{"reference_rows": …, "limit": …, "drift": …, "batches": [{"batch": …, "rows": …, "columns": …, …}]}."""
+        """{"run": …, "data": …, "reference_rows": …, "limit": …, "drift": …, "batches": [{"batch": …, …}]}."""
         document = {
+            "run": self.run,
+            "data": self.data,
             "reference_rows": self.reference.total,
             "limit": self.limit,
             "drift": self.has_drift,
@@ -77,10 +95,10 @@ def drift(
         run: a run directory.
         data: the new rows; they need the feature columns. With the target's column, true scores stand beside estimates.
         every: compare batches of so many rows, in the order of the table.
-        by: compare the rows of each value of this column.
+        by: compare the rows of each value of this column, which itself is not compared.
         limit: the population stability index beyond its expectation from which a difference is drift.
         on_error: what to do with cells that cannot be read, as in `nncli.predict`.
-        on_note: called with notes on how the table was read and on unexpected values.
+        on_note: called with notes on how the table was read, on unexpected values, and on what is not compared.
 
     Raises:
         UsageError: `every` and `by` are both given, or with a profile; or there are too many batches.
@@ -103,13 +121,17 @@ def drift(
         profiles = _profiles(model, profiler_of(opened, model), data, Batches(every, by), on_error, on_note)
     with log_duration("comparing"):
         batches = [
-            Batch(_name(key, every, by), compare(reference, profile, limit))
+            Batch(_name(key, every, by), compare(reference, profile, limit, without=by))
             for key, profile in sorted(profiles.items(), key=lambda item: item[0])
             if profile.rows
         ]
     if not batches:
         raise DataError("there are no rows to compare", location=Location(source=_source_name(data)))
-    return Drift(reference, tuple(batches), limit)
+    found = Drift(reference, tuple(batches), limit, str(run), _source_name(data), by)
+    if on_note is not None:
+        for note in found.notes:
+            on_note(note)
+    return found
 
 
 def _profiles(

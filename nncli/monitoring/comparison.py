@@ -67,18 +67,38 @@ class DriftTest:
 class ColumnDrift:
     """The tests of a column, or of a prediction; `drifted` is what has drifted.
 
-    `bins` are those of the reference, `counts` the new rows in them.
+    `bins` are those of the reference, `counts` the new rows in them. A column that is not compared has no tests.
     """
 
     bins: Bins
     counts: Counts
     tests: tuple[DriftTest, ...]
     drifted: tuple[What, ...] = ()
+    is_prediction: bool = False
 
     @property
     def name(self) -> str:
-        """The name of the column."""
+        """The name of the column; of predictions that of the target, or of the positive class."""
         return self.bins.name
+
+    @property
+    def title(self) -> str:
+        """What the column holds, such as `probability of yes`: the name alone could be that of a column."""
+        if not self.is_prediction:
+            return self.name
+        if isinstance(self.bins, CategoryBins):
+            return f"class of {self.name}"
+        if self.bins.measure == "probability":
+            return f"probability of {self.name}" if self.name else "largest probability"
+        return f"prediction of {self.name}"
+
+    @property
+    def shown(self) -> tuple[DriftTest, ...]:
+        """The tests that found drift; without drift that of the values, or of missing cells if there are no values."""
+        if self.drifted:
+            return tuple(test for test in self.tests if test.what in self.drifted)
+        values = self.test("values")
+        return self.tests[:1] if values is None else (values,)
 
     @property
     def psi(self) -> float:
@@ -114,20 +134,20 @@ class Comparison:
         return tuple(one for one in (*self.columns, *self.predictions) if one.drifted)
 
 
-def compare(reference: Reference, profile: Profile, limit: float = LIMIT) -> Comparison:
-    """Compare the profile of at least one row with its reference."""
+def compare(reference: Reference, profile: Profile, limit: float = LIMIT, *, without: str | None = None) -> Comparison:
+    """Compare the profile of at least one row with its reference; `without` is a column that is not compared."""
+    n = len(reference.columns)
     tests = [
-        [*_tests(bins, counts)]
-        for bins, counts in zip(reference.bins, (*profile.columns, *profile.predictions), strict=True)
+        [] if i < n and bins.name == without else [*_tests(bins, counts)]
+        for i, (bins, counts) in enumerate(zip(reference.bins, (*profile.columns, *profile.predictions), strict=True))
     ]
     every = [test for of_bins in tests for test in of_bins]
     adjusted = iter(holm_correction([test.p for test in every], len(every)))
-    found = []
+    found: list[ColumnDrift] = []
     for bins, counts, of_bins in zip(reference.bins, (*profile.columns, *profile.predictions), tests, strict=True):
         own = tuple(replace(test, adjusted_p=next(adjusted)) for test in of_bins)
         drifted = tuple(test.what for test in own if test.is_drift(limit))
-        found.append(ColumnDrift(bins, counts, own, drifted))
-    n = len(reference.columns)
+        found.append(ColumnDrift(bins, counts, own, drifted, is_prediction=len(found) >= n))
     columns = sorted(found[:n], key=lambda column: (not column.drifted, -column.psi))
     return Comparison(profile.rows, tuple(columns), tuple(found[n:]), _performance(profile))
 

@@ -12,13 +12,15 @@ from nncli.monitoring.bins import CategoryBins, Counts, NumberBins
 from nncli.monitoring.comparison import ColumnDrift
 from nncli.reporting.charts import Axis, Line, lines
 from nncli.reporting.html import check_html_suffix, render
-from nncli.reporting.page import Figure, Gallery, Page, Paragraph, Part, Section, Table, display
+from nncli.reporting.page import Figure, Gallery, Notice, Page, Paragraph, Part, Section, Table, display
 from nncli.text import format_number, format_percent
 from nncli.utils.atomic_files import check_overwrite, write_text
 from nncli.version import __version__
 
 MAX_BATCHES, MAX_CHARTS = 100, 30
 """Batches that are shown, and charts of each."""
+MAX_PATH = 200
+"""Characters of a path."""
 MAX_CATEGORIES = 12
 """Categories of a chart."""
 METHOD = (
@@ -48,8 +50,9 @@ def page_of(found: Drift) -> Page:
     verdict = "There is no drift." if not n else f"{what} drifted.{more}"
     return Page(
         title="Drift",
-        summary=f"{verdict} {METHOD}",
-        notices=(),
+        summary=f"{verdict} {display(found.data, MAX_PATH)} is compared with the training rows of the run "
+        f"{display(found.run, MAX_PATH)}. {METHOD}",
+        notices=tuple(Notice("note", f"{note}.") for note in found.notes),
         sections=tuple(_section(i, batch) for i, batch in enumerate(shown)),
         footer=f"Written by nncli {__version__}.",
     )
@@ -60,8 +63,8 @@ def _section(i: int, batch: Batch) -> Section:
     every = (*comparison.columns, *comparison.predictions)
     table = Table(
         "Columns and predictions",
-        ("column", "drift", "PSI", "expected PSI", "distance", "adjusted p"),
-        tuple(_row(column) for column in every),
+        ("column", "drift", "PSI", "expected PSI", "distance", "adjusted p", "missing", "in training", "unseen"),
+        tuple(row for column in every for row in _rows(column)),
         prose=(0, 1),
     )
     parts: list[Part] = [table]
@@ -78,14 +81,23 @@ def _section(i: int, batch: Batch) -> Section:
     return Section(f"batch-{i + 1}", f"{title}: {comparison.rows:,} rows", tuple(parts), wide=True)
 
 
-def _name(column: ColumnDrift) -> str:
-    return display(column.name) if column.name else "largest probability"
-
-
-def _row(column: ColumnDrift) -> tuple[str, ...]:
-    test = column.test("values")
-    values = (None,) * 4 if test is None else (test.psi, test.expected, test.distance, test.adjusted_p)
-    return (_name(column), ", ".join(column.drifted) or "none", *map(format_number, values))
+def _rows(column: ColumnDrift) -> list[tuple[str, ...]]:
+    """A row for each kind of drift of a column, or one row without drift."""
+    missing, unseen = column.test("missing"), column.test("unseen")
+    shares = (None if missing is None else missing.new, None if missing is None else missing.reference)
+    percents = [
+        "–" if share is None else format_percent(share) for share in (*shares, None if unseen is None else unseen.new)
+    ]
+    name = display(column.title)
+    return [
+        (
+            name,
+            test.what if column.drifted else "none",
+            *map(format_number, (test.psi, test.expected, test.distance, test.adjusted_p)),
+            *percents,
+        )
+        for test in column.shown
+    ] or [(name, "none", *["–"] * 4, *percents)]
 
 
 def _chart(column: ColumnDrift) -> Figure:
@@ -98,11 +110,11 @@ def _chart(column: ColumnDrift) -> Figure:
     places = np.arange(len(names), dtype=np.float64)
     ticks = tuple((float(place), name) for place, name in zip(places, names, strict=True))
     return lines(
-        _name(column),
-        f"Share of the training rows and of the new rows by {_name(column)}.",
-        Axis(_name(column), "share of rows", ticks=ticks),
+        display(column.title),
+        f"Share of the training rows and of the new rows by {display(column.title)}.",
+        Axis(display(column.title), "share of rows", ticks=ticks),
         [Line("training rows", places, p, dashed=True), Line("new rows", places, q, color="second")],
-        Table(_name(column), ("group", "training rows", "new rows"), rows),
+        Table(display(column.title), ("group", "training rows", "new rows"), rows),
         dots=True,
     )
 
