@@ -14,174 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from nncli.metrics.thresholds import ErrorCosts, Positions, ThresholdCounts
-from nncli.spec import NonNegativeFloat, PositiveFloat, Spec, StrictStr
+from nncli.spec import NonNegativeFloat, Spec, StrictStr
 from nncli.text import quote
+from nncli.threshold_goals import AnyGoal, Probability
 
 CHUNK_CELLS = 1 << 20
 """Expected costs that are in memory at a time."""
-ROUNDING = 1e-12
-"""What a ratio may fall short of a goal by, from rounding."""
 
-Share = Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)]
 Codes = NDArray[np.int64]
 Probabilities = NDArray[np.float64]
-
-
-class Goal(Spec):
-    """What a threshold is chosen for. Of several thresholds that are equally good, the highest is chosen."""
-
-    @property
-    def costs(self) -> ErrorCosts | None:
-        """The costs of the two errors, if the goal has them."""
-        return None
-
-    @property
-    def text(self) -> str:
-        """The goal in words."""
-        raise NotImplementedError
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """The options of `nncli threshold` for this goal."""
-        raise NotImplementedError
-
-    def choose(self, counts: ThresholdCounts) -> Positions:
-        """The position of the best threshold for each weighting, or of the nearest to one."""
-        raise NotImplementedError
-
-    def is_reached(self, counts: ThresholdCounts) -> bool:
-        """Whether the first threshold of the first weighting, which was chosen, reaches the goal."""
-        return True
-
-
-class LowestCost(Goal):
-    """The lowest mean cost, with the cost of a false positive and that of a false negative."""
-
-    type: Literal["cost"] = "cost"
-    false_positive: PositiveFloat
-    false_negative: PositiveFloat
-
-    @property
-    def costs(self) -> ErrorCosts:
-        return ErrorCosts(self.false_positive, self.false_negative)
-
-    @property
-    def text(self) -> str:
-        return f"lowest cost, fp={self.false_positive:g} and fn={self.false_negative:g}"
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        return ("--cost", f"fp={self.false_positive!r},fn={self.false_negative!r}")
-
-    @property
-    def calibrated_threshold(self) -> float:
-        """The best threshold of probabilities that are calibrated, which no row chooses (Elkan, 2001)."""
-        return self.false_positive / (self.false_positive + self.false_negative)
-
-    def choose(self, counts: ThresholdCounts) -> Positions:
-        return np.asarray(counts.cost(self.costs).argmin(axis=1))
-
-
-class HighestF1(Goal):
-    """The highest F1, the harmonic mean of precision and recall."""
-
-    type: Literal["f1"] = "f1"
-
-    @property
-    def text(self) -> str:
-        return "highest f1"
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        return ("--f1",)
-
-    def choose(self, counts: ThresholdCounts) -> Positions:
-        return np.asarray(counts.f1.argmax(axis=1))
-
-
-class MinRecall(Goal):
-    """The highest threshold that finds at least this share of the positive rows."""
-
-    type: Literal["recall"] = "recall"
-    value: Share
-
-    @property
-    def text(self) -> str:
-        return f"recall of at least {self.value:g}"
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        return ("--recall", repr(self.value))
-
-    def choose(self, counts: ThresholdCounts) -> Positions:
-        return np.asarray((counts.recall >= self.value - ROUNDING).argmax(axis=1))
-
-
-class MinPrecision(Goal):
-    """The lowest threshold, so the highest recall, at which at least this share of the predicted rows is positive."""
-
-    type: Literal["precision"] = "precision"
-    value: Share
-
-    @property
-    def text(self) -> str:
-        return f"precision of at least {self.value:g}"
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        return ("--precision", repr(self.value))
-
-    def choose(self, counts: ThresholdCounts) -> Positions:
-        precision = counts.precision
-        reached = (precision >= self.value - ROUNDING) & (counts.hits > 0)
-        return np.where(reached.any(axis=1), _last(reached), precision.argmax(axis=1))
-
-    def is_reached(self, counts: ThresholdCounts) -> bool:
-        return bool(counts.precision[0, 0] >= self.value - ROUNDING)
-
-
-class MaxPositiveRate(Goal):
-    """The lowest threshold that predicts at most this share of all rows as positive."""
-
-    type: Literal["rate"] = "rate"
-    value: Share
-
-    @property
-    def text(self) -> str:
-        return f"at most {100 * self.value:g} % of the rows predicted as positive"
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        return ("--rate", repr(self.value))
-
-    def choose(self, counts: ThresholdCounts) -> Positions:
-        some = counts.predicted > 0
-        reached = (counts.rate <= self.value + ROUNDING) & some
-        return np.where(reached.any(axis=1), _last(reached), some.argmax(axis=1))
-
-    def is_reached(self, counts: ThresholdCounts) -> bool:
-        return bool(counts.rate[0, 0] <= self.value + ROUNDING)
-
-
-class FixedThreshold(Goal):
-    """A threshold that the user names; it is not chosen."""
-
-    type: Literal["given"] = "given"
-    threshold: Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
-
-    @property
-    def text(self) -> str:
-        return "as given"
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        return ("--at", repr(self.threshold))
-
-
-AnyGoal: TypeAlias = Annotated[
-    LowestCost | HighestF1 | MinRecall | MinPrecision | MaxPositiveRate | FixedThreshold, Field(discriminator="type")
-]
 
 
 class Threshold(Spec):
@@ -189,18 +30,13 @@ class Threshold(Spec):
 
     type: Literal["threshold"] = "threshold"
     positive: StrictStr
-    threshold: Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
+    threshold: Probability
     goal: AnyGoal
 
     @property
     def text(self) -> str:
         """The rule in words."""
         return f"{quote(self.positive)} from a probability of {self.threshold!r} on ({self.goal.text})"
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """The options of `nncli threshold` that choose it again."""
-        return (*self.goal.options, "--positive", self.positive)
 
     def fits(self, labels: Sequence[str]) -> bool:
         """Whether the decision is about these classes."""
@@ -236,11 +72,6 @@ class CostMatrix(Spec):
     def text(self) -> str:
         """The rule in words."""
         return "the class of the lowest expected cost"
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """The options of `nncli threshold` that choose it again."""
-        return ("--costs", "COSTS.csv")
 
     def fits(self, labels: Sequence[str]) -> bool:
         """Whether the decision is about these classes."""
@@ -279,8 +110,3 @@ def decide(P: Probabilities, labels: Sequence[str], decision: Threshold | CostMa
 def decision_note(decision: Threshold | CostMatrix) -> str:
     """A note that says how classes are decided."""
     return f"classes by the saved decision: {decision.text}"
-
-
-def _last(mask: NDArray[np.bool_]) -> Positions:
-    """The position of the last True of each row, or the last position."""
-    return np.asarray(mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1))

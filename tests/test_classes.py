@@ -12,10 +12,11 @@ from nncli import classes as classes_module
 from nncli.classes import predict_classes
 from nncli.data.encoders.target import ClassificationTarget
 from nncli.data.table import Table
-from nncli.decision import CostMatrix, Decision, FixedThreshold, Threshold
+from nncli.decision import CostMatrix, Decision, Threshold
 from nncli.ensemble import AnyModel
 from nncli.model import Model
 from nncli.nn.arrays import Array, Codes
+from nncli.threshold_goals import FixedThreshold
 from tests.commands.explained import CITY, CLASSES, DATE, WORDS, X1, X2, ensemble_of, model_of, table_of
 
 TABLE = table_of(300)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
-from nncli.decision import FixedThreshold, Threshold
+from nncli.decision import Threshold
 from nncli.nn.losses import MSE, CrossEntropy
 from nncli.predictions import Predictions
 from nncli.scoring import ScoredRows, baseline_predictions, headlines, score, scores_json, single_metric
+from nncli.threshold_goals import FixedThreshold
 
 NUMBER = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
 TWO = RegressionTarget(names=("y", "z"), centers=(0.0, 0.0), scales=(1.0, 1.0))

@@ -267,6 +267,8 @@ def _messages(found: ThresholdAnalysis, costs: Path | None, *, saved: bool) -> S
     """What was saved, what else the run has saved, and the next command."""
     import shlex
 
+    from nncli.commands.threshold_options import threshold_options
+
     run = shlex.quote(str(found.run))
     if saved:
         return [f"saved in {found.run}: nncli predict and evaluate follow it", f"next: nncli predict {run} NEW_TABLE"]
@@ -279,7 +281,7 @@ def _messages(found: ThresholdAnalysis, costs: Path | None, *, saved: bool) -> S
         cost = f"{found.calibrated.cost:.4g} a row"
         messages.append(f"note: fp/(fp+fn), which no row chose, is expected to cost less, {cost}: {at}")
     if found.decision is not None:
-        words = shlex.join(found.decision.options if costs is None else ("--costs", str(costs)))
+        words = shlex.join(threshold_options(found.decision) if costs is None else ("--costs", str(costs)))
         if found.saved != found.decision:
             messages.append(f"next: nncli threshold {run} {words} --save")
     else:

@@ -27,6 +27,7 @@ from nncli.utils.logs import format_duration
 
 if TYPE_CHECKING:
     from nncli.model import ModelSpec
+    from nncli.nn.losses.base import LossBase
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,9 @@ class RunDescription:
     """What a run is. Times are ISO 8601 in UTC, durations seconds; None and empty tuples are not known yet.
 
     The `columns`, `layers` and `loss` of an ensemble are those of its first member, `parameters` those of all members,
-    `best_epoch` is the largest of the `best_epochs` of its members. Its validation rows are of the `held_out_kind`. The
-    `scores` are of the most probable class, also if there is a saved `decision`.
+    `best_epoch` is the largest of the `best_epochs` of its members. A loss of quantiles has `quantile_levels`. The
+    validation rows are of the `held_out_kind`. The `scores` are of the most probable class, also if there is a saved
+    `decision`.
     """
 
     path: Path
@@ -80,6 +82,7 @@ class RunDescription:
     columns: tuple[FeatureColumn, ...]
     layers: tuple[LayerSize, ...]
     loss: str | None
+    quantile_levels: tuple[float, ...]
     members: int
     parameters: int
     epochs: int
@@ -130,11 +133,17 @@ class RunDescription:
             ("target", self._target_text()),
             *self._columns_text(),
             ("network", f"{members}{self.parameters:,} parameters" if self.parameters else ""),
-            ("loss", self.loss or ""),
+            ("loss", self._loss_text()),
             ("epochs", f"{self.epochs:,}{best and f', {best}'}"),
             ("cycles", self._cycles_text()),
             ("decision", self._decision_text()),
         ]
+
+    def _loss_text(self) -> str:
+        """The loss, and the levels of the quantiles that it predicts."""
+        levels = ", ".join(f"{level:g}" for level in self.quantile_levels)
+        name = "levels" if len(self.quantile_levels) > 1 else "level"
+        return f"{self.loss}, {name} {levels}" if levels else self.loss or ""
 
     def _decision_text(self) -> str:
         """How classes are decided, and that the recorded scores are of another decision."""
@@ -206,6 +215,7 @@ def show(run: str | Path) -> RunDescription:
         columns=() if spec is None else tuple(FeatureColumn(c.name, c.type) for c in spec.encoder.columns),
         layers=() if spec is None else layer_sizes(spec.network),
         loss=None if spec is None else spec.loss.type,
+        quantile_levels=() if spec is None else _quantile_levels(spec.loss),
         members=manifest.members,
         parameters=manifest.parameters,
         epochs=manifest.epochs,
@@ -243,6 +253,11 @@ def _spec(path: Path, manifest: Manifest) -> ModelSpec | None:
     if not (folder / MODEL).is_file():
         return None
     return read_spec(folder, manifest if manifest.members == 1 else read_manifest(folder))
+
+
+def _quantile_levels(loss: LossBase) -> tuple[float, ...]:
+    """The levels of the quantiles that a loss of one or several predicts."""
+    return loss.quantile_levels if loss.quantile is None else (loss.quantile,)
 
 
 def _command(words: tuple[str, ...]) -> tuple[str, ...]:

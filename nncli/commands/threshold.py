@@ -10,20 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from nncli.commands.threshold_options import threshold_options
 from nncli.data.encoders.target import ClassificationTarget
 from nncli.data.sources.table_source import TableLocation
-from nncli.decision import (
-    CostMatrix,
-    Decision,
-    FixedThreshold,
-    Goal,
-    HighestF1,
-    LowestCost,
-    MaxPositiveRate,
-    MinPrecision,
-    MinRecall,
-    Threshold,
-)
+from nncli.decision import CostMatrix, Decision, Threshold
 from nncli.errors import DataError, Location, RunError, UsageError
 from nncli.evaluation.cost_table import read_costs
 from nncli.evaluation.threshold_choice import CurvePoint, Figure, TwoClassRows, expected_costs
@@ -32,6 +22,7 @@ from nncli.runs.manifest import Manifest
 from nncli.runs.run import Run
 from nncli.runs.saved_decision import read_decision, save_decision
 from nncli.text import closest_match, format_number, format_percent, join_quoted, json_safe, quote
+from nncli.threshold_goals import FixedThreshold, Goal, HighestF1, LowestCost, MaxPositiveRate, MinPrecision, MinRecall
 from nncli.utils.logs import log_duration
 
 
@@ -284,7 +275,8 @@ def _unreachable(goal: Goal, nearest: CurvePoint, positive: str) -> UsageError:
         message = f"no threshold reaches a {goal.text}"
         precision, recall = format_number(nearest.precision), format_number(nearest.recall)
         fact = f"the highest precision is {precision}, with a recall of {recall}"
-    options = shlex.join(["--at", repr(nearest.threshold), "--positive", positive])
+    fixed = FixedThreshold(threshold=nearest.threshold)
+    options = shlex.join(threshold_options(Threshold(positive=positive, threshold=nearest.threshold, goal=fixed)))
     return UsageError(message, hint=f"The nearest threshold is {nearest.threshold!r}: {fact}. To use it: {options}")
 
 

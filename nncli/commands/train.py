@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
+from nncli.commands.threshold_options import threshold_options
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.config.schema.training import seconds_of
@@ -137,7 +138,7 @@ def resume_events(
         findings.append(note(FindingCode.ALREADY_FINISHED, "this training had finished; it is scored again", hint=hint))
     decision = read_decision(run)
     if decision is not None:
-        command_words = ["nncli", "threshold", str(path), *decision.options, "--save"]
+        command_words = ["nncli", "threshold", str(path), *threshold_options(decision), "--save"]
         message = "the saved decision is removed: it was chosen for the probabilities before"
         hint = f"Choose it again after the training: {shlex.join(command_words)}"
         findings.append(warning(FindingCode.DECISION_REMOVED, message, hint=hint))

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.decision import CostMatrix, FixedThreshold, Goal
+from nncli.decision import CostMatrix
 from nncli.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, Samples
 from nncli.metrics.intervals import loss_interval, rate_interval
 from nncli.metrics.thresholds import FIGURES, ErrorCosts, ThresholdCounts, Thresholds
+from nncli.threshold_goals import FixedThreshold, Goal
 
 Floats = NDArray[np.float64]
 RECALLS = (1.0, 0.99, 0.975, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05)

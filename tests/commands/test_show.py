@@ -55,6 +55,23 @@ def test_an_ensemble_has_the_layers_of_one_member_and_the_parameters_of_all(tmp_
 
 
 @pytest.mark.parametrize(
+    ("loss", "levels", "text"),
+    [
+        ("{type: quantiles, levels: [0.05, 0.5, 0.9]}", (0.05, 0.5, 0.9), "quantiles, levels 0.05, 0.5, 0.9"),
+        ("{type: quantile, q: 0.9}", (0.9,), "quantile, level 0.9"),
+        ("mse", (), "mse"),
+    ],
+)
+def test_a_loss_of_quantiles_has_its_levels(tmp_path: Path, loss: str, levels: tuple[float, ...], text: str) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: []\nepochs: 1\nloss: {loss}\n")
+    description = show(train(config, output=tmp_path / "run").run)
+    assert description.quantile_levels == levels
+    assert dict(description.facts())["loss"] == text
+    assert description.json()["quantile_levels"] == levels
+
+
+@pytest.mark.parametrize(
     ("best_epochs", "text"), [((), ""), ((0, 0), ""), ((7, 0, 7), "best epoch 7"), ((3, 12), "best epochs 3 to 12")]
 )
 def test_the_best_epochs_of_members_are_a_range(best_epochs: tuple[int, ...], text: str) -> None:

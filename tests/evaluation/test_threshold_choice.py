@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nncli.decision import CostMatrix, FixedThreshold, HighestF1, LowestCost, MinPrecision, MinRecall
+from nncli.decision import CostMatrix
 from nncli.evaluation.threshold_choice import TwoClassRows, expected_costs
 from nncli.metrics.thresholds import ErrorCosts
+from nncli.threshold_goals import FixedThreshold, HighestF1, LowestCost, MinPrecision, MinRecall
 
 COSTS = ErrorCosts(1.0, 4.0)
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.decision import CostMatrix, Decision, FixedThreshold, LowestCost, Threshold
+from nncli.decision import CostMatrix, Decision, Threshold
 from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.predictions import Predictions
 from nncli.reporting.page import Figure, Table
@@ -17,6 +17,7 @@ from nncli.reporting.sections.decision import decision
 from nncli.reporting.sections.overview import overview_facts
 from nncli.reporting.sections.thresholds import thresholds
 from nncli.reporting.statistics import row_errors
+from nncli.threshold_goals import FixedThreshold, LowestCost
 from tests.reporting.support import flat, trained_on
 
 
