@@ -178,5 +178,7 @@ def _comparison(one: Comparison) -> list[str]:
     if one.is_identical:
         return [name, "none"]
     since = "" if one.first_epoch is None else f"from epoch {one.first_epoch:,} on, "
+    if one.is_changed:
+        return [name, "none from the recorded file, but the file was changed or removed since"]
     size = "not comparable" if one.difference == float("inf") else f"up to {one.difference:.1e}"
     return [name, f"{since}{size}{f' ({one.where})' if one.where else ''}"]

@@ -21,7 +21,7 @@ from nncli.pipeline.train.provenance import (
 )
 from nncli.reproduction.run_record import RunRecord
 from nncli.runs.config import read_config
-from nncli.runs.manifest import DataRecord, Machine, Manifest
+from nncli.runs.manifest import CONFIG, DataRecord, Machine, Manifest
 from nncli.text import join_quoted
 from nncli.version import __version__
 
@@ -112,10 +112,15 @@ def moved_tables(option: str) -> Iterator[None]:
 
 
 def _configuration(recorded: RunRecord) -> Check:
-    """Whether config.yaml says what it said when the training began; that of a member follows from the ensemble's."""
+    """Whether config.yaml says what it said when the training began; that of a member follows from the ensemble's.
+
+    The recorded digest leaves out `epochs`, so these are the same only if the file is.
+    """
     manifest = recorded.manifest
     same = is_config_recorded(read_config(recorded.path), manifest)
-    return Check("configuration", "configuration", manifest.fingerprint, manifest.fingerprint if same else "changed")
+    is_file_recorded = manifest.files.get(CONFIG) == _sha256(recorded.path / CONFIG)
+    name = "configuration without epochs" if same and not is_file_recorded else "configuration"
+    return Check("configuration", name, manifest.fingerprint, manifest.fingerprint if same else "changed")
 
 
 def _files(recorded: RunRecord) -> list[Check]:

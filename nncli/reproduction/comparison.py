@@ -31,8 +31,9 @@ Findings name the table where it is; a decision threshold was chosen after the t
 class Comparison:
     """A file of a run beside that of the same training again: the largest relative difference.
 
-    It is 0 for the same bits, and infinite if the files cannot be compared. Of history.csv, `epochs` were compared,
-    and `first_epoch` is the first one that differs, with the values `then` and `now`.
+    It is 0 for the same bits, and infinite if the files cannot be compared. `is_changed` says that the file was changed
+    or removed after the training, which leads to the recorded one again. Of history.csv, `epochs` were compared, and
+    `first_epoch` is the first one that differs, with the values `then` and `now`.
     """
 
     file: str
@@ -42,14 +43,20 @@ class Comparison:
     first_epoch: int | None = None
     then: float | None = None
     now: float | None = None
+    is_changed: bool = False
 
     @property
     def is_identical(self) -> bool:
-        """Whether the bits are the same."""
-        return self.difference == 0.0
+        """Whether the file has the same bits as that of the training again."""
+        return self.difference == 0.0 and not self.is_changed
+
+    @property
+    def is_reproduced(self) -> bool:
+        """Whether the training again leads to the bits that the run recorded."""
+        return self.is_identical or self.is_changed
 
     def json(self) -> dict[str, Any]:
-        """{"file": …, "identical": …, "difference": …, "where": …, "epochs": …, "first_epoch": …}.
+        """{"file": …, "identical": …, "difference": …, "changed": …, "where": …, "epochs": …, "first_epoch": …}.
 
         The difference is null if it is infinite.
         """
@@ -58,6 +65,7 @@ class Comparison:
                 "file": self.file,
                 "identical": self.is_identical,
                 "difference": self.difference,
+                "changed": self.is_changed,
                 "where": self.where or None,
                 "epochs": self.epochs,
                 "first_epoch": self.first_epoch,
@@ -86,12 +94,11 @@ def compare_file(recorded: RunRecord, network: Network, again: Path, name: str) 
     file = network.file(name)
     content, new = _content(recorded.path / file), _content(again / file)
     # The checksum tells whether the training led to the same bits, also if the file was changed since.
-    if new is not None and hashlib.sha256(new).hexdigest() == expected:
-        return Comparison(file, 0.0)
+    is_reproduced = new is not None and hashlib.sha256(new).hexdigest() == expected
     if content is None or new is None:
-        return Comparison(file, inf, "the file is missing")
+        return Comparison(file, inf, "the file is missing", is_changed=is_reproduced)
     difference = of_json(content, new, IGNORED) if name in (METRICS, MODEL) else of_safetensors(content, new)
-    return Comparison(file, difference.size, difference.where)
+    return Comparison(file, difference.size, difference.where, is_changed=is_reproduced and content != new)
 
 
 def compare_histories(recorded: RunRecord, again: Path, quick: int | None = None) -> list[Comparison]:

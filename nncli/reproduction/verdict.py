@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import floor, log10
@@ -83,7 +83,10 @@ class Reproduction:
     @property
     def causes(self) -> tuple[str, ...]:
         """All that is not as it was, in words; a changed configuration is named once."""
-        differing = [check for check in self.checks if check.differs]
+        return self._in_words(check for check in self.checks if check.differs)
+
+    def _in_words(self, checks: Iterable[Check]) -> tuple[str, ...]:
+        differing = list(checks)
         is_config_changed = any(check.kind == "configuration" for check in differing)
         return tuple(check.cause for check in differing if not (is_config_changed and check.name == CONFIG))
 
@@ -96,6 +99,8 @@ class Reproduction:
     @property
     def sentence(self) -> str:
         """The verdict in words, with its causes."""
+        if self.changed_files and self._is_reproduced:
+            return self._changed
         text = self._finding
         if self.verdict is Verdict.IDENTICAL:
             return f"{text}, although {joined(self.causes)}" if self.causes else text
@@ -104,24 +109,39 @@ class Reproduction:
         return text if self.divergence is None else f"{text}. The training diverges now: {self.divergence}"
 
     @property
+    def _is_reproduced(self) -> bool:
+        """Whether the training again leads to all bits that the run recorded."""
+        return self.divergence is None and all(one.is_reproduced for one in self.comparisons)
+
+    @property
+    def _compared(self) -> str:
+        """The epochs that were compared; empty for all of them."""
+        if self.quick is None:
+            return ""
+        return f"in the first {self.quick:,} epochs" if self.quick > 1 else "in the first epoch"
+
+    @property
+    def _changed(self) -> str:
+        """What was changed after a training that leads to the recorded result again."""
+        changed = self.changed_files
+        others = self._in_words(check for check in self.checks if check.differs and check not in changed)
+        epochs = f" {self._compared}" if self._compared else ""
+        again = f"training again is identical to the bit with what the run recorded{epochs}"
+        although = f", although {joined(others)}" if others else ""
+        return f"not the run that was trained: {joined(self._in_words(changed))}; {again}{although}"
+
+    @property
     def _finding(self) -> str:
-        compared = (
-            ""
-            if self.quick is None
-            else f"in the first {self.quick:,} epochs "
-            if self.quick > 1
-            else "in the first epoch "
-        )
-        if self.divergence is None and all(one.is_identical for one in self.comparisons):
-            trained = f"{compared}identical to the bit"
-            return f"not the run that was trained: training again is {trained}" if self.changed_files else trained
+        compared = f"{self._compared} " if self._compared else ""
+        if self._is_reproduced:
+            return f"{compared}identical to the bit"
         if self.verdict is Verdict.CLOSE:
             return f"{compared}the same within 1e-{floor(-log10(self.difference))}"
         first = self.first_difference
         if first is None and self.divergence is not None:
             return "does not end"
         if first is None:
-            files = ", ".join(one.file for one in self.comparisons if not one.is_identical)
+            files = ", ".join(one.file for one in self.comparisons if not one.is_reproduced)
             return f"differs after the last epoch, in {files}"
         values = ""
         if first.then is not None and first.now is not None:

@@ -54,6 +54,7 @@ def test_the_json_is_one_object_and_quiet_says_nothing_else(nncli: Cli, penguins
             "file": "history.csv",
             "identical": True,
             "difference": 0.0,
+            "changed": False,
             "where": None,
             "epochs": 2,
             "first_epoch": None,

@@ -11,10 +11,10 @@ from nncli.decision import CostMatrix
 from nncli.errors import DataError
 from nncli.reproduction.run_record import RunRecord
 from nncli.reproduction.verdict import Verdict
-from nncli.runs.manifest import CONFIG, HISTORY, MODEL, WEIGHTS
+from nncli.runs.manifest import CONFIG, HISTORY, METRICS, MODEL, WEIGHTS
 from nncli.runs.run import Run
 from nncli.runs.saved_decision import save_decision
-from tests.cli.support import DATA
+from tests.cli.support import DATA, Cli
 from tests.commands.ensembles import written
 from tests.reproduction.support import checksum_of, copied, differing, edited, reproduced
 from tests.runs.support import change_manifest, changed
@@ -128,7 +128,32 @@ def test_a_changed_file_is_named_though_the_training_leads_to_the_recorded_one(
     result = reproduced(run)
     assert differing(result) == {name}
     assert (result.verdict, result.exit_code) == (Verdict.DIFFERENT, 1)
-    assert all(one.is_identical for one in result.comparisons)  # with the checksum of what was written
+    assert all(one.is_reproduced for one in result.comparisons)  # with the checksum of what was written
+    assert [one.file for one in result.comparisons if not one.is_identical] == [name]
+    (said,) = (one for one in result.json()["comparisons"] if one["changed"])
+    assert (said["file"], said["identical"]) == (name, False)
+    assert said["difference"] != 0.0
+
+
+def test_files_of_members_that_were_changed_or_removed_are_not_called_identical(nncli: Cli, tmp_path: Path) -> None:
+    run = train(written(tmp_path, "members=2", "epochs=1"), output=tmp_path / "run").run
+    flipped(run / "members" / "2" / WEIGHTS)
+    (run / METRICS).unlink()
+    lines = nncli("reproduce", run, "-q").check(1).out.splitlines()
+    rows = {line.split("  ")[0]: line for line in lines}
+    assert f"{WEIGHTS} of 2 members" not in rows
+    for name in (f"members/2/{WEIGHTS}", METRICS):
+        assert any(line.startswith(name) and "changed or removed since" in line for line in lines)
+
+
+def test_epochs_that_were_edited_are_not_called_the_same(penguins: Path, tmp_path: Path) -> None:
+    run = copied(penguins, tmp_path)
+    edited(run, "epochs=7")
+    result = reproduced(run)
+    assert differing(result) == {CONFIG}
+    assert result.exit_code == 1
+    assert "configuration" not in {check.name for check in result.checks}
+    assert "configuration without epochs" in {check.name for check in result.checks}
 
 
 def test_a_missing_file_is_named(penguins: Path, tmp_path: Path) -> None:
