@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ INSTALLATION = ("make train", "pip install")
 """Examples that create an environment or install into it; no test runs them."""
 SHORT = {"NNCLI_EPOCHS": "2", "NNCLI_WORKERS": "1"}
 """Environment for examples whose accuracy does not matter."""
+PORT = "18765"
+"""The port of the pages' servers, which something else may have."""
 
 
 def blocks(language: str, text: str = README) -> Iterator[str]:
@@ -109,7 +112,11 @@ def test_every_command_of_a_page_runs_in_order(copy: Path, page: Path) -> None:
     script = "\n".join(blocks("sh", page.read_text("utf-8")))
     if "['accuracy']" not in script:
         script = re.sub(r"--set epochs=\d+", f"--set epochs={SHORT['NNCLI_EPOCHS']}", script)
-    run(["bash", "-euo", "pipefail", "-c", script], copy, **SHORT)
+    if PORT in script:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            script = script.replace(PORT, str(free.getsockname()[1]))
+    end_servers = "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n"
+    run(["bash", "-euo", "pipefail", "-c", end_servers + script], copy, **SHORT)
 
 
 def test_the_tree_of_the_architecture_page_lists_the_folders_there_are() -> None:

@@ -36,7 +36,18 @@ def test_verbose_of_a_training_tells_how_it_is_computed(nncli: Cli, here: Path) 
     Path("c.yaml").write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\nepochs: 2\n")
     told = nncli("train", "c.yaml", "-q", "-v").check().err
     assert [line.split(":")[0].split(" ")[0] for line in told.splitlines() if not line.startswith("warning")] == [
-        *("reading", "splitting", "checking", "fitting", "encoding", "recording", "computing", "training", "scoring")
+        *(
+            "reading",
+            "splitting",
+            "checking",
+            "fitting",
+            "encoding",
+            "recording",
+            "profiling",
+            "computing",
+            "training",
+            "scoring",
+        )
     ]
     assert "backend numpy, threads 1" in told
     assert "2 epochs" in told
