@@ -147,7 +147,7 @@ AnyModel: TypeAlias = Model | Ensemble
 
 
 def predict_members(model: AnyModel, table: Table) -> list[Predictions]:
-    """The predictions of each member before temperature scaling; a single model is its only member.
+    """The predictions of each member, before temperature scaling by an ensemble; a single model is its only member.
 
     Raises:
         DataError: see `Model.predict`.

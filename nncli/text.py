@@ -150,5 +150,5 @@ def json_safe(value: Any) -> Any:
 
 def percent_digits(level: float) -> str:
     """A level in (0, 1) in percent, with two digits or more before the point: 05 for 0.05, 97.5 for 0.975."""
-    digits = f"{100.0 * level:.10g}"
-    return digits if level >= 0.1 else f"0{digits}"
+    whole, point, decimals = f"{100.0 * level:.10f}".rstrip("0").rstrip(".").partition(".")
+    return f"{whole:0>2}{point}{decimals}"

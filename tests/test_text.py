@@ -38,8 +38,18 @@ def test_a_fraction_is_never_rounded_to_0_or_100_percent() -> None:
 
 
 def test_a_level_in_percent_has_two_digits_before_the_point() -> None:
-    levels = (0.05, 0.07, 0.5, 0.025, 0.975, 0.1, 0.0005)
-    assert [percent_digits(level) for level in levels] == ["05", "07", "50", "02.5", "97.5", "10", "00.05"]
+    levels = (0.05, 0.07, 0.5, 0.025, 0.975, 0.1, 0.0005, 1e-7, 0.1 - 1e-14)
+    assert [percent_digits(level) for level in levels] == [
+        "05",
+        "07",
+        "50",
+        "02.5",
+        "97.5",
+        "10",
+        "00.05",
+        "00.00001",
+        "10",
+    ]
 
 
 def test_json_has_null_for_what_is_not_finite() -> None:

@@ -21,13 +21,19 @@ PARTS, MAX_FOLDS = 5, 20
 def calibration_folds(oof_mask: npt.NDArray[np.bool_] | None, n: int, groups: Integers | None = None) -> Integers:
     """The fold (n,) of each held-out row: the rows that the same members held out.
 
-    Rows of one network, and of very many folds, are dealt into five parts; those of a group (n,) into the same one.
+    Rows of one network, and of very many folds, are dealt into five parts at random, the same for the same number of
+    rows. The rows of a group (n,) are in the same part: the groups are dealt one by one, those of the most rows first.
     """
     if oof_mask is not None:
         members = MemberGroups.of_mask(oof_mask)
         if 1 < len(members) <= MAX_FOLDS:
             return members.group
-    return (np.arange(n) if groups is None else groups) % PARTS
+    if groups is None:
+        return np.random.default_rng(0).permutation(n) % PARTS
+    _, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    part = np.empty(len(sizes), np.int64)
+    part[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes)) % PARTS
+    return part[number]
 
 
 def possible_levels(levels: Sequence[float], folds: Integers) -> tuple[float, ...]:

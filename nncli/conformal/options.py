@@ -1,13 +1,16 @@
-"""What is asked of a calibrated model: levels of intervals or sets, and whose coverage they promise."""
+"""What is asked of a calibrated model: levels of intervals or sets, and the rows for which coverage holds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
 
 from nncli.data.encoders.target import Target
 from nncli.errors import UsageError
+from nncli.text import percent_digits
 
 SetScore: TypeAlias = Literal["lac", "aps"]
 """The score of a class: 1 - its probability, or the total probability of the classes that are more probable."""
@@ -37,13 +40,12 @@ class UncertaintyOptions:
         score: SetScore = "lac",
     ) -> UncertaintyOptions:
         """The options of one or several levels."""
-        each = [(float(one),) if isinstance(one, int | float) else tuple(map(float, one)) for one in (intervals, sets)]
-        return cls(each[0], each[1], by, per_class, score)
+        return cls(_levels(intervals), _levels(sets), by, per_class, score)
 
     @property
     def levels(self) -> tuple[float, ...]:
         """The levels whose columns have distinct names, in the order given; a target has intervals or sets."""
-        return tuple({level_suffix(level): level for level in self.intervals or self.sets}.values())
+        return tuple({percent_digits(level): level for level in self.intervals or self.sets}.values())
 
     def check(self, target: Target) -> None:
         """Raise a UsageError if the options do not fit each other or the target."""
@@ -73,11 +75,11 @@ class UncertaintyOptions:
             raise UsageError("--by is for prediction intervals and sets", hint=f"Add {option} 0.9.")
 
 
-def level_suffix(level: float) -> str:
-    """A level in percent, for the name of a column: 90 for 0.9, 95.5 for 0.955."""
-    return f"{100 * level:.10f}".rstrip("0").rstrip(".")
-
-
 def set_column(level: float) -> str:
     """The name of the column of the sets of a level."""
-    return f"set_{level_suffix(level)}"
+    return f"set_{percent_digits(level)}"
+
+
+def _levels(levels: Any) -> tuple[float, ...]:
+    """One or several levels, also of NumPy, as the numbers that they are printed as: 0.9 for np.float32(0.9)."""
+    return tuple(float(str(one)) for one in ((levels,) if np.ndim(levels) == 0 else levels))

@@ -8,11 +8,12 @@ import numpy as np
 import polars as pl
 
 from nncli.conformal.intervals import Interval
-from nncli.conformal.options import level_suffix, set_column
+from nncli.conformal.options import set_column
 from nncli.conformal.sets import PredictionSets
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.metrics.sorted_scores import Integers
 from nncli.predictions import Predictions
+from nncli.text import percent_digits
 
 SEPARATOR = "|"
 
@@ -40,7 +41,7 @@ class ConformalPredictions:
         columns: dict[str, pl.Series] = {}
         for interval in self.intervals:
             for j, name in enumerate(target.names):
-                suffix = level_suffix(interval.level) + ("" if len(target.names) == 1 else f"_{name}")
+                suffix = percent_digits(interval.level) + ("" if len(target.names) == 1 else f"_{name}")
                 columns[f"lower_{suffix}"] = pl.Series(interval.lower[:, j])
                 columns[f"upper_{suffix}"] = pl.Series(interval.upper[:, j])
         if target.task == "classification":

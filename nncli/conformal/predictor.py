@@ -55,12 +55,12 @@ class ConformalPredictor:
         """
         target = model.spec.target
         options.check(target)
-        for level in options.levels:
-            _check_enough(level, len(rows))
-        sample = calibration_sample(rows)
+        held_out, sample = len(rows), calibration_sample(rows)
         if sample is not None:
             rows = rows.take(sample)
             row_groups = None if row_groups is None else row_groups.take(sample)
+        for level in options.levels:
+            _check_enough(level, len(rows), held_out)
         groups = MemberGroups.of(rows)
 
         def partition(level: float) -> Partition:
@@ -98,20 +98,16 @@ class ConformalPredictor:
         """A line for each level on the groups or classes that are calibrated together, since they have few rows."""
         notes = []
         for one in self.calibrations:
-            small = [self._title(code) for code in one.partition.small.tolist() if self._occurs(code)]
+            small = [self._title(code) for code in one.partition.small.tolist()]
             if small:
                 what = "classes" if self.row_groups is None else f"groups of {quote(self.row_groups.name)}"
                 others = "" if self.row_groups is None else ", and unknown groups,"
                 how = "like all rows" if one.partition.others_are_all else "together"
                 notes.append(
-                    f"level {one.level:g}: {what} of fewer than {min_rows(one.level):,} held-out rows{others} are "
+                    f"level {one.level:g}: {what} of fewer than {min_rows(one.level):,} calibration rows{others} are "
                     f"calibrated {how}: {join_quoted(small, max_words=10)}"
                 )
         return notes
-
-    def _occurs(self, code: int) -> bool:
-        """Whether a code is one of a calibration row, or of a class."""
-        return self.row_groups is None or bool((self.row_groups.codes == code).any())
 
     def _title(self, code: int) -> str:
         target = self.model.spec.target
@@ -141,12 +137,21 @@ class ConformalPredictor:
         return ConformalPredictions(predictions, sets=sets, unknown_groups=unknown)
 
 
-def _check_enough(level: float, n: int) -> None:
-    """Raise a UsageError if n calibration rows are too few for a level: the bounds would be infinite."""
+def _check_enough(level: float, n: int, held_out: int) -> None:
+    """Raise a UsageError if n calibration rows are too few for a level: the bounds would be infinite.
+
+    They may be a sample of the `held_out` rows of the run.
+    """
     if n >= min_rows(level):
         return
     largest = np.floor(1000 * n / (n + 1)) / 1000
+    lower = [f"use a level of at most {largest:g}"] if largest else []
+    has, more = f"the run has {n:,}", "train on more rows"
+    if n < held_out:
+        has = f"{n:,} of the {held_out:,} of the run are used, since its members draw rows in very many ways"
+        more = "train with `bagging: folds`, where all are used"
+    hint = ", or ".join([*lower, more])
     raise UsageError(
-        f"the level {level:g} needs {min_rows(level):,} rows that the model did not train on; the run has {n:,}",
-        hint=f"Use a level of at most {largest:g}, or train on more rows." if largest else "Train on more rows.",
+        f"the level {level:g} needs {min_rows(level):,} rows that the model did not train on; {has}",
+        hint=f"{hint[0].upper()}{hint[1:]}.",
     )

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from nncli.conformal.member_groups import MemberGroups
 from nncli.conformal.options import SetScore
 from nncli.conformal.partition import Partition
-from nncli.metrics.conformal import aps_scores, lac_scores, not_excluded
+from nncli.metrics.conformal import aps_scores, is_in_set, lac_scores
 from nncli.metrics.sorted_scores import Floats, Integers, SortedScores
 
 SCORES: dict[SetScore, Callable[[Floats], Floats]] = {"lac": lac_scores, "aps": aps_scores}
@@ -54,11 +54,11 @@ class SetCalibration:
         included = np.empty((n, classes), np.bool_)
         if self.per_class:
             for c, p in enumerate(self.partition.part):
-                included[:, c] = not_excluded(self.scores[p], scores[:, :, c], self.level)
+                included[:, c] = is_in_set(self.scores[p], scores[:, :, c], self.level)
             return PredictionSets(self.level, included)
         parts = self.partition.parts(codes)
         for p in np.unique(parts):
             rows = np.flatnonzero(parts == p)
             for c in range(classes):
-                included[rows, c] = not_excluded(self.scores[p], scores[:, rows, c], self.level)
+                included[rows, c] = is_in_set(self.scores[p], scores[:, rows, c], self.level)
         return PredictionSets(self.level, included)

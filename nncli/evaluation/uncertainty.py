@@ -12,7 +12,7 @@ from nncli.conformal.guarantee import Guarantee, Part, guarantee
 from nncli.conformal.options import UncertaintyOptions
 from nncli.conformal.predictions import ConformalPredictions
 from nncli.conformal.predictor import ConformalPredictor
-from nncli.conformal.row_groups import MISSING
+from nncli.conformal.row_groups import MISSING, UNKNOWN, RowGroups
 from nncli.data.columns.parsing import read_text
 from nncli.data.sample_weights import Weights
 from nncli.data.splitting.group_time import group_numbers
@@ -123,9 +123,9 @@ class Uncertainty:
         self, predicted: ConformalPredictions, table: Table, y: Truth, weights: Weights | None
     ) -> UncertaintyScores:
         """Compare the intervals or sets of the rows of a table with their targets `y`."""
-        target, by = self.predictor.model.spec.target, self.predictor.options.by
+        target = self.predictor.model.spec.target
         cluster = group_numbers(table, None if self.config is None else self.config.data.group)
-        groups = None if by is None else _groups(table, by)
+        groups = None if self.predictor.row_groups is None else _groups(table, self.predictor.row_groups)
         if target.task == "classification":
             return UncertaintyScores(
                 sets=tuple(
@@ -168,10 +168,13 @@ def recorded_config(run: Run) -> Config | None:
         return None
 
 
-def _groups(table: Table, name: str) -> Groups:
-    """The rows by the cells of a column, in ascending order."""
-    cells = read_text(table, name).fill_null(MISSING).to_numpy()
-    names, numbers = np.unique(cells, return_inverse=True)
+def _groups(table: Table, known: RowGroups) -> Groups:
+    """The rows by the groups that they are calibrated in, and by the cells of unknown ones, in ascending order."""
+    codes = known.read(table)
+    titles = np.array([known.title(code) for code in range(known.count)], object)
+    cells = read_text(table, known.name).fill_null(MISSING).to_numpy().astype(object)
+    cells[codes != UNKNOWN] = titles[codes[codes != UNKNOWN]]
+    names, numbers = np.unique(cells.astype(str), return_inverse=True)
     return Groups(numbers.astype(np.int64), tuple(map(str, names)))
 
 

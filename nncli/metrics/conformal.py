@@ -1,4 +1,4 @@
-"""Conformal prediction: bounds and p-values from the scores of calibration rows, which the model was not trained on.
+"""Conformal prediction: bounds and sets from the scores of calibration rows, which the model was not trained on.
 
 The calibration rows are in groups; the rows of a group are predicted by the same members. With one group, this is split
 conformal prediction (Vovk, Gammerman and Shafer, "Algorithmic learning in a random world", 2005); with the folds of a
@@ -46,18 +46,16 @@ def upper_bounds(scores: SortedScores, upper: Floats, level: float) -> Floats:
     return scores.smallest(upper, rank(level, scores.n))
 
 
-def p_values(scores: SortedScores, thresholds: Floats) -> Floats:
-    """Cross-conformal p-values (rows,) of one class for its scores `thresholds` (K, rows) by each group.
+def is_in_set(scores: SortedScores, thresholds: Floats, level: float) -> NDArray[np.bool_]:
+    """Whether a class belongs to the sets of rows (rows,), for its scores `thresholds` (K, rows) by each group.
 
-    (1 + the number of calibration rows with a score that is at least as large) / (n + 1); Vovk, "Cross-conformal
-    predictors", 2015; Romano, Sesia and Candès, "Classification with valid and adaptive coverage", 2020.
+    Its cross-conformal p-value must be above alpha = 1 - level: (1 + the number of calibration rows with a score that
+    is at least as large) / (n + 1). This is computed with whole numbers. A score that is NaN excludes no class. Vovk,
+    "Cross-conformal predictors", 2015; Romano, Sesia and Candès, "Classification with valid and adaptive coverage",
+    2020.
     """
-    return np.asarray((1.0 + scores.at_least(thresholds)) / (scores.n + 1.0))
-
-
-def not_excluded(scores: SortedScores, thresholds: Floats, level: float) -> NDArray[np.bool_]:
-    """Whether the p-value (rows,) of a class is above alpha = 1 - level, computed with whole numbers."""
-    return scores.n - scores.at_least(thresholds) < rank(level, scores.n)
+    known = np.where(np.isnan(thresholds), -np.inf, thresholds)
+    return scores.n - scores.at_least(known) < rank(level, scores.n)
 
 
 def lac_scores(P: Floats) -> Floats:

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.metrics.intervals import MIN_ROWS, Z, student_t, wilson_interval
+from nncli.metrics.quantiles import weighted_quantiles
+from nncli.utils.median import weighted_median
 
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.float64]
@@ -105,17 +107,18 @@ def interval_scores(
     cluster: Codes | None = None,
     groups: Groups | None = None,
 ) -> IntervalScores:
-    """Compare intervals with targets. A target that equals a bound is covered."""
+    """Compare intervals with targets. A target on a bound is covered; a bound that is NaN counts as infinite."""
+    lower, upper = np.where(np.isnan(lower), -np.inf, lower), np.where(np.isnan(upper), np.inf, upper)
     width = upper - lower
     rows = _Rows((lower <= y) & (y <= upper), width, weight, cluster)
     return IntervalScores(
         level=level,
         coverage=rows.coverage("all"),
-        median_width=float(np.median(width)),
+        median_width=weighted_median(width, weight),
         score=rows.mean(interval_score(y, lower, upper, level)),
         below=rows.mean(y < lower),
         above=rows.mean(y > upper),
-        by_width=rows.by(thirds(width)),
+        by_width=rows.by(thirds(width, weight)),
         by_group=() if groups is None else rows.by(groups),
     )
 
@@ -143,12 +146,15 @@ def set_scores(
     )
 
 
-def thirds(width: Numbers) -> Groups | None:
-    """The rows with the narrowest, the middle and the widest intervals; None if all are equally wide."""
+def thirds(width: Numbers, weight: Numbers | None = None) -> Groups | None:
+    """The rows with the narrowest, the middle and the widest intervals, each a third of the weight.
+
+    None if all are equally wide.
+    """
     low, high = float(width.min()), float(width.max())
     if not high - low > EQUAL_WIDTHS * abs(high):
         return None
-    limits = np.quantile(width, [1 / 3, 2 / 3])
+    (limits,) = weighted_quantiles(width[:, None], [1 / 3, 2 / 3], weight)
     return Groups(np.searchsorted(limits, width, side="left").astype(np.int64), THIRDS)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nncli.metrics.bootstrap import Samples
 from nncli.metrics.metric import Metric, ScoreValues
 from nncli.nn.arrays import Array
-from nncli.utils.median import median
+from nncli.utils.median import weighted_median
 
 
 @dataclass(frozen=True)
@@ -53,22 +53,8 @@ def mae(y: Array, prediction: Array, sample_weight: Array | None = None) -> floa
 
 
 def median_absolute_error(y: Array, prediction: Array, sample_weight: Array | None = None) -> float:
-    """Median of the absolute errors.
-
-    With weights, the point with half of the weight on either side; if every point between two errors has, the middle of
-    the two, as for the median of an even count.
-    """
-    error = np.abs(_error(y, prediction))
-    if sample_weight is None:
-        return median(error)
-    error, w = error[sample_weight > 0], sample_weight[sample_weight > 0].astype(np.float64)
-    order = np.argsort(error)
-    below = np.cumsum(w[order])
-    # sums of weights such as 0.1 are rounded: half must still be met when it is missed by that much
-    half, slack = below[-1] / 2, below[-1] * len(w) * np.finfo(np.float64).eps
-    lower = np.searchsorted(below, half - slack, side="left")
-    upper = np.searchsorted(below, half + slack, side="right")
-    return float((error[order[lower]] + error[order[min(upper, len(w) - 1)]]) / 2)
+    """Median of the absolute errors."""
+    return weighted_median(np.abs(_error(y, prediction)), sample_weight)
 
 
 def r2(y: Array, prediction: Array, sample_weight: Array | None = None) -> float | None:

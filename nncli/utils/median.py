@@ -30,6 +30,23 @@ def median(values: npt.NDArray[np.floating[Any]]) -> float:
     return float("nan") if np.isnan(partitioned[last]) else float(partitioned[low : high + 1].mean())
 
 
+def weighted_median(values: npt.NDArray[np.float64], weight: npt.NDArray[np.floating[Any]] | None = None) -> float:
+    """The point with half of the weight on either side, for `values` (n,) of row weights or None for ones.
+
+    If every point between two values has, it is the middle of the two, as for the median of an even count.
+    """
+    if weight is None:
+        return median(values)
+    values, w = values[weight > 0], weight[weight > 0].astype(np.float64)
+    order = np.argsort(values)
+    below = np.cumsum(w[order])
+    # sums of weights such as 0.1 are rounded: half must still be met when it is missed by that much
+    half, slack = below[-1] / 2, below[-1] * len(w) * np.finfo(np.float64).eps
+    lower = np.searchsorted(below, half - slack, side="left")
+    upper = np.searchsorted(below, half + slack, side="right")
+    return float((values[order[lower]] + values[order[min(upper, len(w) - 1)]]) / 2)
+
+
 def fast_median(x: npt.NDArray[np.float64]) -> float:
     """The median of x (n,) without NaN, the same bits as `median`.
 

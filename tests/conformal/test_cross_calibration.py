@@ -36,10 +36,24 @@ def test_folds_are_the_rows_that_the_same_members_held_out() -> None:
 
 
 def test_rows_of_one_network_are_dealt_and_groups_stay_together() -> None:
-    assert calibration_folds(None, 7).tolist() == [0, 1, 2, 3, 4, 0, 1]
-    assert calibration_folds(np.ones((3, 7), bool), 7).tolist() == [0, 1, 2, 3, 4, 0, 1]
+    folds = calibration_folds(None, 7)
+    assert sorted(folds) == [0, 0, 1, 1, 2, 3, 4]
+    assert calibration_folds(np.ones((3, 7), bool), 7).tolist() == folds.tolist()
     groups = np.array([0, 0, 8, 8, 3])
-    assert calibration_folds(None, 5, groups).tolist() == [0, 0, 3, 3, 3]
+    assert calibration_folds(None, 5, groups).tolist() == [0, 0, 1, 1, 2]
+
+
+def test_groups_are_dealt_by_their_rows_and_not_by_their_numbers() -> None:
+    assert len(np.unique(calibration_folds(None, 40, np.repeat([0, 5], 20)))) == 2
+    groups = np.repeat(np.arange(0, 50, 5), [50, 1, 1, 1, 1, 49, 1, 1, 1, 1])
+    assert np.bincount(calibration_folds(None, len(groups), groups)).max() == 51
+
+
+def test_rows_in_a_periodic_order_are_dealt_at_random() -> None:
+    hour = np.arange(1_000) % 5
+    folds = calibration_folds(None, 1_000)
+    assert np.bincount(folds).tolist() == [200] * 5
+    assert np.bincount(hour[folds == 0]).max() < 60
 
 
 @given(st.integers(40, 200), st.integers(0, 99), st.sampled_from([0.5, 0.8, 0.9]))

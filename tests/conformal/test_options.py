@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 
-from nncli.conformal.options import UncertaintyOptions, level_suffix
+from nncli.conformal.options import UncertaintyOptions
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
 from nncli.errors import UsageError
 
@@ -55,7 +58,13 @@ def test_levels_are_distinct_and_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "expected"), [(0.9, "90"), (0.955, "95.5"), (0.29, "29"), (0.999, "99.9"), (0.05, "5")]
+    ("levels", "expected"),
+    [
+        (np.float32(0.9), (0.9,)),
+        ([np.float32(0.9), 0.5], (0.9, 0.5)),
+        (np.array([0.9, 0.5], np.float32), (0.9, 0.5)),
+        (np.array(0.95), (0.95,)),
+    ],
 )
-def test_a_column_is_named_by_the_level_in_percent(level: float, expected: str) -> None:
-    assert level_suffix(level) == expected
+def test_levels_may_be_numbers_of_numpy(levels: Any, expected: tuple[float, ...]) -> None:
+    assert UncertaintyOptions.of(levels).levels == UncertaintyOptions.of(sets=levels).levels == expected

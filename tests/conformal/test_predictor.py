@@ -12,7 +12,7 @@ import pytest
 from nncli.conformal.calibration_rows import calibration_rows
 from nncli.conformal.interval_scores import Endpoints
 from nncli.conformal.intervals import IntervalCalibration
-from nncli.conformal.member_groups import MemberGroups
+from nncli.conformal.member_groups import MemberGroups, calibration_sample
 from nncli.conformal.options import UncertaintyOptions
 from nncli.conformal.partition import Partition
 from nncli.conformal.predictor import ConformalPredictor
@@ -133,6 +133,29 @@ def test_a_level_that_needs_more_rows_is_refused_with_their_number() -> None:
     with pytest.raises(UsageError, match=r"needs 199 rows.* has 120") as caught:
         predictor_of(UncertaintyOptions.of(0.995))
     assert "at most 0.991" in str(caught.value.hint)
+
+
+def test_a_level_that_needs_more_rows_than_are_sampled_is_refused() -> None:
+    mask = np.random.default_rng(0).random((9, 5_000)) < 0.4
+    model, rows = ensemble_of(*(model_of(target=NUMBER, seed=i) for i in range(9))), held_out(mask)
+    ConformalPredictor.of(model, rows, UncertaintyOptions.of(0.999))
+    with pytest.raises(UsageError, match=r"2,499 .* 2,000") as caught:
+        ConformalPredictor.of(model, rows, UncertaintyOptions.of(0.9996))
+    assert "0.999" in str(caught.value.hint)
+    assert "more rows" not in str(caught.value.hint)
+
+
+def test_small_groups_of_which_no_row_is_sampled_are_named() -> None:
+    mask = np.random.default_rng(0).random((9, 5_000)) < 0.4
+    model, rows = ensemble_of(*(model_of(target=NUMBER, seed=i) for i in range(9))), held_out(mask)
+    sample = calibration_sample(rows)
+    assert sample is not None
+    cells = np.full(5_000, "a")
+    cells[np.setdiff1d(np.arange(5_000), sample)[:10]] = "b"
+    groups = RowGroups.of(Table(pl.DataFrame({"shop": cells}), "t.csv"), "shop")
+    (note,) = ConformalPredictor.of(model, rows, UncertaintyOptions.of(0.9, by="shop"), groups).notes()
+    assert "'b'" in note
+    assert "'a'" not in note
 
 
 def test_bounds_that_cross_at_a_low_level_become_a_point() -> None:

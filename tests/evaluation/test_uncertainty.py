@@ -93,6 +93,17 @@ def test_each_group_has_its_coverage(honest: Path) -> None:
     ]
 
 
+def test_rows_that_are_calibrated_together_are_evaluated_together(honest: Path) -> None:
+    table = noisy_line(60, 2).with_columns(shop=pl.Series(["a", " a", "b ", "x", "x", None] * 10))
+    (found,) = intervals(evaluate(honest, table, intervals=[0.9], by="shop"))
+    assert [(part.name, part.rows) for part in found.scores.by_group] == [
+        ("(missing)", 10),
+        ("a", 20),
+        ("b", 10),
+        ("x", 20),
+    ]
+
+
 def test_sets_have_their_coverage_by_size_and_class(penguins: Path) -> None:
     (found,) = sets(evaluate(penguins, DATA / "penguins.csv", sets=[0.9]))
     scores = found.scores

@@ -7,11 +7,10 @@ import pytest
 
 from nncli.metrics.conformal import (
     aps_scores,
+    is_in_set,
     lac_scores,
     lower_bounds,
     min_rows,
-    not_excluded,
-    p_values,
     rank,
     upper_bounds,
 )
@@ -54,12 +53,18 @@ def test_too_few_rows_have_infinite_bounds() -> None:
     assert lower_bounds(scores, np.zeros((1, 1)), 0.9).tolist() == [-np.inf]
 
 
-def test_p_values_by_hand() -> None:
+def test_classes_in_the_set_by_hand() -> None:
     scores = SortedScores.of(np.array([0.1, 0.2, 0.2, 0.8]), np.array([0, 0, 1, 1]), 2)
     thresholds = np.array([[0.2, 0.9, 0.0], [0.2, 0.8, 0.0]])
-    assert p_values(scores, thresholds).tolist() == [4 / 5, 2 / 5, 1.0]
-    assert not_excluded(scores, thresholds, 0.6).tolist() == [True, False, True]  # a p-value of alpha is excluded
-    assert not_excluded(scores, thresholds, 0.61).tolist() == [True, True, True]
+    # the p-values are 4 / 5, 2 / 5 and 1
+    assert is_in_set(scores, thresholds, 0.6).tolist() == [True, False, True]  # a p-value of alpha is excluded
+    assert is_in_set(scores, thresholds, 0.61).tolist() == [True, True, True]
+
+
+def test_a_class_without_a_score_cannot_be_excluded() -> None:
+    scores = SortedScores.of(np.linspace(0.1, 0.9, 40), np.arange(40) % 2, 2)
+    thresholds = np.array([[np.nan, np.nan, 0.95], [np.nan, 0.95, 0.95]])
+    assert is_in_set(scores, thresholds, 0.9).tolist() == [True, True, False]
 
 
 def test_the_scores_of_classes_by_hand() -> None:

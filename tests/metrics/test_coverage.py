@@ -96,6 +96,26 @@ def test_a_row_of_weight_two_counts_as_two_rows() -> None:
     assert weighted.score == pytest.approx(repeated.score)
 
 
+@given(st.integers(2, 12), st.integers(0, 999))
+def test_weights_count_as_rows_in_the_median_width_and_the_thirds(rows: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    y, width, weight = rng.normal(size=rows), rng.integers(1, 9, rows).astype(float), rng.integers(1, 4, rows)
+    again = np.repeat(np.arange(rows), weight)
+    weighted = interval_scores(y, -width / 2, width / 2, LEVEL, weight.astype(float))
+    repeated = interval_scores(y[again], -width[again] / 2, width[again] / 2, LEVEL)
+    assert weighted.median_width == repeated.median_width
+    assert [part.name for part in weighted.by_width] == [part.name for part in repeated.by_width]
+    shares = [[(part.share, part.size) for part in one.by_width] for one in (weighted, repeated)]
+    assert np.array(shares[0]) == pytest.approx(np.array(shares[1]))
+
+
+def test_bounds_that_are_no_numbers_exclude_nothing() -> None:
+    y, lower, upper = np.array([0.0, 5.0, 5.0]), np.array([np.nan, np.nan, -1.0]), np.array([np.nan, 1.0, 1.0])
+    scores = interval_scores(y, lower, upper, LEVEL)
+    assert (scores.coverage.share, scores.below, scores.above) == pytest.approx((1 / 3, 0.0, 2 / 3))
+    assert scores.coverage.size == scores.score == scores.median_width == np.inf
+
+
 def test_rows_of_a_group_that_vary_together_widen_the_confidence_interval() -> None:
     rng = np.random.default_rng(0)
     cluster = np.repeat(np.arange(40), 25)
