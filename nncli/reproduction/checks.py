@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from nncli.config.schema import Config, ValidationFile
@@ -19,6 +17,7 @@ from nncli.pipeline.train.provenance import (
     present_versions,
     record_table,
 )
+from nncli.reproduction.changed_keys import changed_keys
 from nncli.reproduction.run_record import RunRecord
 from nncli.runs.config import read_config
 from nncli.runs.manifest import CONFIG, DataRecord, Machine, Manifest
@@ -53,7 +52,7 @@ class Check:
             case "file":
                 return f"{self.name} {'is missing' if self.now is None else 'was changed after the training'}"
             case "configuration":
-                return "the configuration was changed after the training"
+                return f"the configuration was changed after the training{f': {self.detail}' if self.detail else ''}"
             case "table":
                 return f"the {self.name} differs{f': {self.detail}' if self.detail else ''}"
             case "machine":
@@ -62,13 +61,14 @@ class Check:
                 return f"{self.name} differs ({self.recorded} then, {self.now or 'none'} now)"
 
     def json(self) -> dict[str, Any]:
-        """{"kind": …, "name": …, "recorded": …, "now": …, "differs": …}."""
+        """{"kind": …, "name": …, "recorded": …, "now": …, "differs": …, "detail": …}."""
         return {
             "kind": self.kind,
             "name": self.name,
             "recorded": self.recorded,
             "now": self.now,
             "differs": self.differs,
+            "detail": self.detail,
         }
 
 
@@ -116,11 +116,13 @@ def _configuration(recorded: RunRecord) -> Check:
 
     The recorded digest leaves out `epochs`, so these are the same only if the file is.
     """
-    manifest = recorded.manifest
-    same = is_config_recorded(read_config(recorded.path), manifest)
-    is_file_recorded = manifest.files.get(CONFIG) == _sha256(recorded.path / CONFIG)
-    name = "configuration without epochs" if same and not is_file_recorded else "configuration"
-    return Check("configuration", name, manifest.fingerprint, manifest.fingerprint if same else "changed")
+    manifest, config = recorded.manifest, read_config(recorded.path)
+    if not is_config_recorded(config, manifest):
+        keys = ", ".join(changed_keys(recorded, config))
+        return Check("configuration", "configuration", manifest.fingerprint, "changed", keys)
+    is_file_recorded = manifest.files.get(CONFIG) == recorded.checksum(CONFIG)
+    name = "configuration" if is_file_recorded else "configuration without epochs"
+    return Check("configuration", name, manifest.fingerprint, manifest.fingerprint)
 
 
 def _files(recorded: RunRecord) -> list[Check]:
@@ -128,15 +130,7 @@ def _files(recorded: RunRecord) -> list[Check]:
     files = dict(recorded.manifest.files)
     for network in recorded.networks:
         files |= {network.file(name): sha256 for name, sha256 in network.manifest.files.items()}
-    return [Check("file", name, sha256, _sha256(recorded.path / name)) for name, sha256 in files.items()]
-
-
-def _sha256(path: Path) -> str | None:
-    """The SHA-256 of a file; None if it cannot be read."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return None
+    return [Check("file", name, sha256, recorded.checksum(name)) for name, sha256 in files.items()]
 
 
 def _environment(manifests: list[Manifest]) -> list[Check]:

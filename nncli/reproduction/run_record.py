@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 from collections.abc import Mapping
@@ -66,6 +67,13 @@ class RunRecord:
         if not all(os.path.lexists(path / folder / MANIFEST) for folder in folders):
             raise _unfinished(path, "not all members of this run are trained")
         return cls(path, manifest, tuple(Network(one, Run(path / one).load_manifest()) for one in folders))
+
+    def checksum(self, file: str) -> str | None:
+        """The SHA-256 of a file of the run directory as it is now; None if it cannot be read."""
+        try:
+            return hashlib.sha256((self.path / file).read_bytes()).hexdigest()
+        except OSError:
+            return None
 
     @property
     def is_ensemble(self) -> bool:

@@ -9,8 +9,10 @@ import pytest
 from nncli import train
 from nncli.decision import CostMatrix
 from nncli.errors import DataError
+from nncli.reproduction.changed_keys import OTHERS, changed_keys
 from nncli.reproduction.run_record import RunRecord
 from nncli.reproduction.verdict import Verdict
+from nncli.runs.config import read_config
 from nncli.runs.manifest import CONFIG, HISTORY, METRICS, MODEL, WEIGHTS
 from nncli.runs.run import Run
 from nncli.runs.saved_decision import save_decision
@@ -93,6 +95,37 @@ def test_an_edited_configuration_is_named_and_the_first_epoch_that_differs(pengu
     assert result.first_difference is not None
     assert result.first_difference.first_epoch == 1
     assert reproduced(run, quick=1).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("assignments", "detail"),
+    [
+        (["seed=7"], "seed"),
+        (["clip_norm=1.0"], "clip_norm"),
+        (["seed=7", "clip_norm=1.0"], "seed, clip_norm"),
+        (["seed=7", "learning_rate=0.04"], "seed, others"),
+        (["learning_rate=0.04"], ""),
+    ],
+)
+def test_keys_that_were_changed_are_named_where_the_run_tells(
+    penguins: Path, tmp_path: Path, assignments: list[str], detail: str
+) -> None:
+    run = copied(penguins, tmp_path)
+    edited(run, *assignments)
+    (check,) = (one for one in reproduced(run, quick=1).checks if one.kind == "configuration")
+    assert check.detail == detail
+
+
+def test_a_key_of_an_ensemble_is_told_by_its_members(tmp_path: Path) -> None:
+    config = written(tmp_path, "members=2", "epochs=1", "learning_rate=0.01")
+    run = train(config, output=tmp_path / "run").run
+    recorded = RunRecord.open(run)
+    edited(run, "learning_rate=0.04")
+    assert changed_keys(recorded, read_config(run)) == ("learning_rate",)
+    edited(run, "members=3")
+    assert changed_keys(recorded, read_config(run)) == ("members", "learning_rate")
+    (run / "members" / "1" / CONFIG).write_text("data: 1")
+    assert changed_keys(recorded, read_config(run)) == ("members", OTHERS)
 
 
 @pytest.mark.parametrize("members", [1, 2])
