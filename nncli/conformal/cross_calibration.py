@@ -6,13 +6,19 @@ They show the coverage without new rows: a row's own score does not take part in
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from nncli.conformal.interval_scores import conformity_scores, uncalibrated_bounds
+from nncli.conformal.intervals import ordered_bounds
 from nncli.conformal.member_groups import MemberGroups
-from nncli.metrics.conformal import min_rows, rank
+from nncli.metrics.conformal import lac_scores, min_rows, rank
 from nncli.metrics.sorted_scores import Floats, Integers
+from nncli.predictions import Predictions
+
+Bounds: TypeAlias = tuple[Floats, Floats]
 
 PARTS, MAX_FOLDS = 5, 20
 """Parts of rows without folds, and folds from which on rows are dealt into parts instead: each fold costs a sort."""
@@ -43,11 +49,31 @@ def possible_levels(levels: Sequence[float], folds: Integers) -> tuple[float, ..
 
 
 def cross_quantiles(scores: Floats, folds: Integers, levels: Sequence[float]) -> Floats:
-    """For each level and row (levels, n), the bound on its score by the scores (n,) of the rows of other folds."""
-    bounds = np.empty((len(levels), len(scores)))
+    """For each level and row (levels, n), the bound on its score by the scores (n,) of the rows of other folds.
+
+    A score that is NaN counts as infinite.
+    """
+    scores, bounds = np.where(np.isnan(scores), np.inf, scores), np.empty((len(levels), len(scores)))
     for fold in np.unique(folds):
         own = folds == fold
         others = np.sort(scores[~own])
         for bound, level in zip(bounds, levels, strict=True):
             bound[own] = others[rank(level, len(others)) - 1]
     return bounds
+
+
+def cross_intervals(predictions: Predictions, y: Floats, folds: Integers, level: float) -> Bounds:
+    """The bounds (n, targets) of the intervals of rows with the targets y (n, targets)."""
+    lower, upper = uncalibrated_bounds(predictions, level)
+    scores = conformity_scores(predictions, y, level)
+    bounds = np.stack([cross_quantiles(own, folds, [level])[0] for own in scores.T], axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return ordered_bounds(lower - bounds, upper + bounds)
+
+
+def cross_sets(P: Floats, y: Integers, folds: Integers, levels: Sequence[float]) -> list[npt.NDArray[np.bool_]]:
+    """For each level the sets (n, classes) of rows with these probabilities (n, classes) and classes y (n,)."""
+    scores = lac_scores(P)
+    of_truth = scores[np.arange(len(scores)), y]
+    # a score that is NaN is not above the bound: it excludes no class
+    return [~(scores > bound[:, None]) for bound in cross_quantiles(of_truth, folds, levels)]

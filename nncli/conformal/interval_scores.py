@@ -19,7 +19,6 @@ from nncli.conformal.member_groups import MemberGroups
 from nncli.ensemble import AnyModel
 from nncli.metrics.sorted_scores import Floats
 from nncli.predictions import Predictions
-from nncli.runs.held_out_rows import HeldOutRows
 
 
 class QuantilePair(NamedTuple):
@@ -61,19 +60,23 @@ class Endpoints:
         return self.quantiles[:, :, :, lower], self.quantiles[:, :, :, upper]
 
 
-def conformity_scores(rows: HeldOutRows, level: float) -> Floats:
-    """The scores (n, targets) of the scored predictions, for intervals of a level.
+def uncalibrated_bounds(predictions: Predictions, level: float) -> tuple[Floats, Floats]:
+    """The bounds (n, targets) of rows before calibration: the two quantiles for the level, or twice the predictions."""
+    if predictions.quantiles is None:
+        return predictions.values, predictions.values
+    lower, upper = quantile_pair(predictions.levels, level)
+    return predictions.quantiles[:, :, lower], predictions.quantiles[:, :, upper]
+
+
+def conformity_scores(predictions: Predictions, y: Floats, level: float) -> Floats:
+    """The scores (n, targets) of scored predictions and their targets, for intervals of a level.
 
     The members' final predictions are not used: the rows took part in choosing their epoch, so their errors are too
     small. The scored predictions are those of the epoch that other rows chose.
     """
-    predictions = rows.predictions
+    lower, upper = uncalibrated_bounds(predictions, level)
     with np.errstate(over="ignore", invalid="ignore"):
-        if predictions.quantiles is None:
-            return np.asarray(np.abs(rows.y - predictions.values))
-        lower, upper = quantile_pair(predictions.levels, level)
-        quantiles = predictions.quantiles
-        return np.asarray(np.maximum(quantiles[:, :, lower] - rows.y, rows.y - quantiles[:, :, upper]))
+        return np.asarray(np.maximum(lower - y, y - upper))
 
 
 def group_endpoints(groups: MemberGroups, model: AnyModel, members: Sequence[Predictions]) -> Endpoints:

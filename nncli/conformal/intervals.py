@@ -40,11 +40,7 @@ class IntervalCalibration:
         return cls(level, partition, parts)
 
     def interval(self, ends: Endpoints, codes: Integers) -> Interval:
-        """The intervals of rows with these ends; `codes` (rows,) are those of the partition.
-
-        Bounds in the wrong order become their mean: of quantiles that are moved towards each other, and of groups that
-        differ by more than their errors at a low level. An empty interval covers no less with a point in it.
-        """
+        """The intervals of rows with these ends; `codes` (rows,) are those of the partition."""
         below, above = ends.at(self.level)
         _, n, targets = below.shape
         lower, upper = np.empty((n, targets)), np.empty((n, targets))
@@ -54,6 +50,15 @@ class IntervalCalibration:
             for j, scores in enumerate(self.scores[p]):
                 lower[rows, j] = lower_bounds(scores, below[:, rows, j], self.level)
                 upper[rows, j] = upper_bounds(scores, above[:, rows, j], self.level)
-        crossed = lower > upper
-        lower[crossed] = upper[crossed] = (lower[crossed] + upper[crossed]) / 2.0
-        return Interval(self.level, lower, upper)
+        return Interval(self.level, *ordered_bounds(lower, upper))
+
+
+def ordered_bounds(lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
+    """The bounds, where those in the wrong order are their mean.
+
+    They cross where quantiles are moved towards each other, and where groups differ by more than their errors at a low
+    level. An empty interval covers no less with a point in it.
+    """
+    crossed, lower, upper = lower > upper, lower.copy(), upper.copy()
+    lower[crossed] = upper[crossed] = (lower[crossed] + upper[crossed]) / 2.0
+    return lower, upper

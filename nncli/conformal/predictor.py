@@ -72,7 +72,9 @@ class ConformalPredictor:
 
         if target.task == "regression":
             intervals = tuple(
-                IntervalCalibration.of(level, partition(level), conformity_scores(rows, level), groups)
+                IntervalCalibration.of(
+                    level, partition(level), conformity_scores(rows.predictions, rows.y, level), groups
+                )
                 for level in options.levels
             )
             return cls(model, options, groups, row_groups, intervals=intervals)

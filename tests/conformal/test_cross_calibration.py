@@ -6,7 +6,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.conformal.cross_calibration import calibration_folds, cross_quantiles, possible_levels
+from nncli.conformal.cross_calibration import (
+    calibration_folds,
+    cross_intervals,
+    cross_quantiles,
+    cross_sets,
+    possible_levels,
+)
+from nncli.predictions import Predictions
+from tests.conformal.support import TARGET, numbers_of
 
 
 def test_a_bound_is_the_quantile_of_the_other_folds() -> None:
@@ -61,3 +69,24 @@ def test_rows_are_covered_about_as_often_as_the_level_says(n: int, seed: int, le
     scores = np.random.default_rng(seed).exponential(size=n)
     covered = scores <= cross_quantiles(scores, np.arange(n) % 5, [level])[0]
     assert abs(covered.mean() - level) <= 0.12 + 5 / n
+
+
+def test_intervals_of_the_held_out_rows_by_hand() -> None:
+    y, folds = np.array([1.0, -2.0, 3.0, -4.0])[:, None], np.array([0, 0, 1, 1])
+    lower, upper = cross_intervals(numbers_of(np.zeros(4)), y, folds, 0.6)
+    assert upper[:, 0].tolist() == [4.0, 4.0, 2.0, 2.0]  # ceil(0.6 * 3) = 2 of two
+    assert lower.tolist() == (-upper).tolist()
+
+
+def test_quantiles_that_are_moved_past_each_other_become_a_point() -> None:
+    quantiles = np.tile([-5.0, 0.0, 3.0], (20, 1, 1))
+    predictions = Predictions.of_quantiles(TARGET, quantiles, (0.25, 0.5, 0.75), "float64")
+    lower, upper = cross_intervals(predictions, np.full((20, 1), -1.0), np.arange(20) % 2, 0.5)
+    assert (lower.tolist(), upper.tolist()) == ([[-1.0]] * 20, [[-1.0]] * 20)
+
+
+def test_a_row_without_probabilities_has_every_class() -> None:
+    P = np.array([[0.9, 0.1]] * 9 + [[np.nan, np.nan]] + [[0.2, 0.8]] * 10)
+    (sets,) = cross_sets(P, np.zeros(20, np.int64), np.arange(20) % 2, [0.3])
+    assert sets[9].tolist() == [True, True]
+    assert sets[0].tolist() == [True, False]

@@ -109,7 +109,7 @@ def test_new_rows_are_covered_and_the_width_follows_the_spread(folder: Path, nam
 def test_at_the_median_alone_they_are_the_intervals_of_absolute_errors(folder: Path) -> None:
     rows, model = held_out(folder, "folds"), Run(folder / "folds").load_model()
     errors = np.abs(rows.y - rows.predictions.values)
-    np.testing.assert_array_equal(conformity_scores(rows, 0.1), errors)
+    np.testing.assert_array_equal(conformity_scores(rows.predictions, rows.y, 0.1), errors)
     members = predict_members(model, read_table(folder / "new.csv").take(np.arange(9)))
     groups = MemberGroups.of(rows)
     lower, upper = group_endpoints(groups, model, members).at(0.1)

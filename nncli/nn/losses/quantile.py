@@ -18,6 +18,22 @@ MEDIAN = 0.5
 """The level of the median."""
 
 
+def _bind_pinball(Z: Array, y: Array, w: Array | None, batch: int | None, q: float | Array) -> BoundLoss:
+    """Bind the pinball loss, d ([d > 0] - q) for d = z - y, of one level or of those of each output (k,)."""
+    over = np.empty(Z.shape, bool)
+
+    def grad(D: Array, dZ: Array) -> None:
+        np.greater(D, 0.0, out=over)
+        np.copyto(dZ, over)
+        np.subtract(dZ, q, out=dZ)
+
+    def loss(D: Array, V: Array) -> None:
+        grad(D, V)
+        np.multiply(V, D, out=V)
+
+    return bind_residual(Z, y, w, batch, loss, grad)
+
+
 class Quantile(LossBase):
     """The pinball loss: q (y - z) if z < y, else (1 - q) (z - y). The best constant prediction is the q-quantile.
 
@@ -34,18 +50,7 @@ class Quantile(LossBase):
         return self.q
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
-        q, over = self.q, np.empty(Z.shape, bool)
-
-        def grad(D: Array, dZ: Array) -> None:
-            np.greater(D, 0.0, out=over)
-            np.copyto(dZ, over)
-            np.subtract(dZ, q, out=dZ)
-
-        def loss(D: Array, V: Array) -> None:
-            grad(D, V)
-            np.multiply(V, D, out=V)
-
-        return bind_residual(Z, y, w, batch, loss, grad)
+        return _bind_pinball(Z, y, w, batch, self.q)
 
     def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
         D = predictions - y
@@ -82,20 +87,9 @@ class Quantiles(LossBase):
         return count * len(self.levels)
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
-        q, over = np.tile(np.array(self.levels, Z.dtype), y.shape[1]), np.empty(Z.shape, bool)
         T = np.empty_like(Z)
         targets = T.reshape(*y.shape, len(self.levels))
-
-        def grad(D: Array, dZ: Array) -> None:
-            np.greater(D, 0.0, out=over)
-            np.copyto(dZ, over)
-            np.subtract(dZ, q, out=dZ)
-
-        def loss(D: Array, V: Array) -> None:
-            grad(D, V)
-            np.multiply(V, D, out=V)
-
-        residual = bind_residual(Z, T, w, batch, loss, grad)
+        residual = _bind_pinball(Z, T, w, batch, np.tile(np.array(self.levels, Z.dtype), y.shape[1]))
 
         def forward() -> float:
             np.copyto(targets, y[:, :, None])

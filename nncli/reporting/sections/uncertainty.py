@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import numpy as np
 
-from nncli.conformal.cross_calibration import calibration_folds, cross_quantiles, possible_levels
+from nncli.conformal.cross_calibration import (
+    Bounds,
+    calibration_folds,
+    cross_intervals,
+    cross_sets,
+    possible_levels,
+)
 from nncli.conformal.guarantee import guarantee
-from nncli.conformal.interval_scores import quantile_pair
 from nncli.conformal.member_groups import MemberGroups
 from nncli.data.columns.parsing import parse_numbers
 from nncli.data.splitting.group_time import group_numbers
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.metrics.bootstrap import ConfidenceInterval
-from nncli.metrics.conformal import lac_scores
 from nncli.metrics.coverage import Coverage, IntervalScores, SetScores, interval_scores, set_scores
 from nncli.metrics.sorted_scores import Floats, Integers
 from nncli.reporting.charts import Axis, Color, Line, bars, lines
 from nncli.reporting.page import Columns, Figure, Paragraph, Part, Section, Table, display
 from nncli.reporting.sections.scores import format_interval
 from nncli.text import format_number, format_percent
-
-Bounds: TypeAlias = tuple[Floats, Floats]
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 LEVEL = 0.9
@@ -80,9 +81,10 @@ def _intervals(
 ) -> Section | None:
     target = held_out.predictions.target
     curves, parts, over = list[tuple[str, list[float]]](), list[Part](), None
+    of_targets = [cross_intervals(held_out.predictions, held_out.y, folds, level) for level in levels]
     for j, name in enumerate(target.names[:MAX_TARGETS]):
+        bounds = [(lower[:, j], upper[:, j]) for lower, upper in of_targets]
         with np.errstate(over="ignore", invalid="ignore"):
-            bounds = _bounds(held_out, folds, levels, j)
             scores = [
                 interval_scores(held_out.y[:, j], lower, upper, level, held_out.weights, cluster)
                 for level, (lower, upper) in zip(levels, bounds, strict=True)
@@ -105,29 +107,13 @@ def _intervals(
     )
 
 
-def _bounds(held_out: HeldOutPredictions, folds: Integers, levels: Sequence[float], j: int) -> list[Bounds]:
-    """The bounds of the intervals of target `j` for each level, calibrated by the rows of other folds."""
-    predictions, y = held_out.predictions, held_out.y[:, j]
-    if predictions.quantiles is None:
-        center = predictions.values[:, j]
-        bounds = cross_quantiles(np.abs(y - center), folds, levels)
-        return [(center - bound, center + bound) for bound in bounds]
-    found = []
-    for level in levels:
-        lower, upper = (predictions.quantiles[:, j, at] for at in quantile_pair(predictions.levels, level))
-        (bound,) = cross_quantiles(np.maximum(lower - y, y - upper), folds, [level])
-        found.append((lower - bound, upper + bound))
-    return found
-
-
 def _sets(held_out: HeldOutPredictions, folds: Integers, levels: Sequence[float], cluster: Integers | None) -> Section:
     target = held_out.predictions.target
     assert target.task == "classification"
-    S = lac_scores(held_out.predictions.values)
-    of_truth = S[np.arange(len(S)), held_out.y]
+    sets = cross_sets(held_out.predictions.values, held_out.y, folds, levels)
     scores = [
-        set_scores(held_out.y, bound[:, None] >= S, level, target.labels, held_out.weights, cluster)
-        for level, bound in zip(levels, cross_quantiles(of_truth, folds, levels), strict=True)
+        set_scores(held_out.y, S, level, target.labels, held_out.weights, cluster)
+        for level, S in zip(levels, sets, strict=True)
     ]
     shares = [one.coverage.share for one in scores]
     figure = _coverage_figure(levels, [("", shares)], _size_table(scores))
