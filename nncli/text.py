@@ -33,7 +33,7 @@ def quote(value: object) -> str:
     """
     text = str(value)
     shown = text if len(text) <= MAX_QUOTE_LENGTH else text[: MAX_QUOTE_LENGTH - 1] + "…"
-    return repr(shown)
+    return repr(shown).replace(r"\\", "\\")
 
 
 def yaml_quote(text: str) -> str:

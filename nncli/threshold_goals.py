@@ -6,11 +6,11 @@ thresholds that are equally good, it chooses the highest. The goal of a saved th
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from nncli.metrics.thresholds import ErrorCosts, Positions, ThresholdCounts
 from nncli.spec import PositiveFloat, Spec
@@ -134,14 +134,29 @@ class MaxPositiveRate(Goal):
 
 
 class FixedThreshold(Goal):
-    """A threshold that the user names; it is not chosen."""
+    """A threshold that the user names; it is not chosen. With the costs of both errors, it is judged by them."""
 
     type: Literal["given"] = "given"
     threshold: Probability
+    false_positive: PositiveFloat | None = None
+    false_negative: PositiveFloat | None = None
+
+    @property
+    def costs(self) -> ErrorCosts | None:
+        if self.false_positive is None or self.false_negative is None:
+            return None
+        return ErrorCosts(self.false_positive, self.false_negative)
 
     @property
     def text(self) -> str:
-        return "as given"
+        costs = self.costs
+        if costs is None:
+            return "as given"
+        return f"as given, fp={costs.false_positive:g} and fn={costs.false_negative:g}"
+
+    @model_serializer(mode="wrap")
+    def _without_missing_costs(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in serialize(self).items() if value is not None}
 
 
 AnyGoal: TypeAlias = Annotated[

@@ -110,6 +110,8 @@ def test_a_decision_survives_json(goal: Goal) -> None:
         '{"type":"threshold","positive":"yes","threshold":0.3,"goal":{"type":"precision","value":0.8}}',
         '{"type":"threshold","positive":"yes","threshold":0.3,"goal":{"type":"rate","value":0.05}}',
         '{"type":"threshold","positive":"yes","threshold":0.3,"goal":{"type":"given","threshold":0.3}}',
+        '{"type":"threshold","positive":"yes","threshold":0.3,"goal":{"type":"given","threshold":0.3,'
+        '"false_positive":1.0,"false_negative":20.0}}',
         '{"type":"costs","labels":["a","b"],"costs":[[0.0,1.0],[2.0,0.0]]}',
     ],
 )

@@ -52,7 +52,10 @@ Rate: TypeAlias = Annotated[
     ),
 ]
 FixedThreshold: TypeAlias = Annotated[
-    float | None, typer.Option("--at", metavar="T", help="This threshold, as given.", rich_help_panel=GOAL)
+    float | None,
+    typer.Option(
+        "--at", metavar="T", help="This threshold, as given; with costs, judged by them.", rich_help_panel=GOAL
+    ),
 ]
 Positive: TypeAlias = Annotated[
     str | None,
@@ -268,20 +271,28 @@ def _messages(found: ThresholdAnalysis, costs: Path | None, *, saved: bool) -> S
     import shlex
 
     from nncli.commands.threshold_options import threshold_options
+    from nncli.decision import CostMatrix
 
     run = shlex.quote(str(found.run))
+    notes = [f"note: {note}" for note in found.notes]
     if saved:
-        return [f"saved in {found.run}: nncli predict and evaluate follow it", f"next: nncli predict {run} NEW_TABLE"]
-    messages = []
+        return [
+            *notes,
+            f"saved in {found.run}: nncli predict and evaluate follow it",
+            f"next: nncli predict {run} NEW_TABLE",
+        ]
+    messages = notes
     if found.saved is not None and found.saved != found.decision:
         messages.append(f"note: the run has a saved decision: {found.saved.text}")
     if found.costs_less_calibrated:
         assert found.calibrated is not None
-        at = shlex.join(["--at", f"{found.calibrated.threshold:.6g}", "--positive", str(found.positive)])
+        assert found.calibrated_decision is not None
+        at = shlex.join(threshold_options(found.calibrated_decision))
         cost = f"{found.calibrated.cost:.4g} a row"
         messages.append(f"note: fp/(fp+fn), which no row chose, is expected to cost less, {cost}: {at}")
     if found.decision is not None:
-        words = shlex.join(threshold_options(found.decision) if costs is None else ("--costs", str(costs)))
+        is_matrix = isinstance(found.decision, CostMatrix)
+        words = shlex.join(("--costs", str(costs)) if is_matrix else threshold_options(found.decision))
         if found.saved != found.decision:
             messages.append(f"next: nncli threshold {run} {words} --save")
     else:

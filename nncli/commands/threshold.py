@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nncli.commands.threshold_options import threshold_options
+from nncli.commands.threshold_options import fixed_threshold, goal_of, threshold_options, with_costs
 from nncli.data.encoders.target import ClassificationTarget
 from nncli.data.sources.table_source import TableLocation
 from nncli.decision import CostMatrix, Decision, Threshold
 from nncli.errors import DataError, Location, RunError, UsageError
 from nncli.evaluation.cost_table import read_costs
 from nncli.evaluation.threshold_choice import CurvePoint, Figure, TwoClassRows, expected_costs
+from nncli.runs.config import read_config
 from nncli.runs.held_out_rows import HeldOutRows
-from nncli.runs.manifest import Manifest
+from nncli.runs.loader import check_not_removed
+from nncli.runs.manifest import HELD_OUT, Manifest
 from nncli.runs.run import Run
 from nncli.runs.saved_decision import read_decision, save_decision
 from nncli.text import closest_match, format_number, format_percent, join_quoted, json_safe, quote
-from nncli.threshold_goals import FixedThreshold, Goal, HighestF1, LowestCost, MaxPositiveRate, MinPrecision, MinRecall
+from nncli.threshold_goals import FixedThreshold, Goal, LowestCost, MaxPositiveRate
 from nncli.utils.logs import log_duration
 
 
@@ -44,7 +47,8 @@ class ThresholdAnalysis:
     `most_probable` are those of the most probable class. Of two classes `curve` has thresholds of the `positive` one,
     from the lowest up, with `chosen` for the decision; with a cost matrix `classes` counts predictions. `saved` is the
     decision of the run now. The `rows` are a sample of `total` rows where there are too many. `calibrated` is the
-    threshold that costs would give by calibrated probabilities alone, with its figures, which no row chose.
+    threshold that costs would give by calibrated probabilities alone, with its figures, which no row chose. `notes` are
+    about options that are unusual.
     """
 
     run: Path
@@ -63,6 +67,7 @@ class ThresholdAnalysis:
     curve: tuple[CurvePoint, ...] = ()
     classes: tuple[ClassDecisions, ...] = ()
     saved: Decision | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def costs_less_calibrated(self) -> bool:
@@ -71,6 +76,15 @@ class ThresholdAnalysis:
             return False
         is_same = replace(self.calibrated, threshold=self.chosen.threshold) == self.chosen
         return not is_same and self.calibrated.cost < self.achieved[-1].value
+
+    @property
+    def calibrated_decision(self) -> Threshold | None:
+        """The decision by the `calibrated` threshold, in six digits."""
+        costs = self.decision.goal.costs if isinstance(self.decision, Threshold) else None
+        if costs is None or self.calibrated is None or self.positive is None:
+            return None
+        goal = fixed_threshold(float(f"{self.calibrated.threshold:.6g}"), (costs.false_positive, costs.false_negative))
+        return Threshold(positive=self.positive, threshold=goal.threshold, goal=goal)
 
     def json(self) -> dict[str, Any]:
         """The analysis as a JSON object."""
@@ -98,8 +112,8 @@ def threshold(
 ) -> ThresholdAnalysis:
     """Choose a decision threshold on the held-out rows of a run, and say what it achieves on new rows.
 
-    At most one goal is given; without one nothing is chosen. The figures are corrected for the choice by the same rows,
-    see nncli/evaluation/threshold_choice.py.
+    At most one goal is given; without one nothing is chosen. A threshold `at` may have costs, too. The figures are
+    corrected for the choice by the same rows, see nncli/evaluation/threshold_choice.py.
 
     Args:
         run: a run directory of a classification.
@@ -109,7 +123,7 @@ def threshold(
         precision: the least precision; the lowest such threshold is chosen.
         f1: whether to maximize F1.
         rate: the largest share of rows that may be predicted as positive.
-        at: a threshold that is given.
+        at: a threshold that is given; with costs it is judged by them.
         positive: the positive class; default: the second of two.
         save: whether to save the decision in the run, so that predictions and scores follow it.
 
@@ -118,8 +132,8 @@ def threshold(
         RunError: the run directory is damaged or keeps no held-out rows, or cannot be changed.
         DataError: the table of costs cannot be used, or the held-out rows have one class only.
     """
-    opened, goal = Run.open(Path(run)), _goal(cost, recall, precision, rate, at, f1=f1)
-    if goal is not None and costs is not None:
+    opened, goal = Run.open(Path(run)), goal_of(cost, recall, precision, rate, at, f1=f1)
+    if goal is not None and costs is not None and not (isinstance(goal, FixedThreshold) and goal.costs is None):
         raise UsageError("a threshold has one goal, and several are given", hint="Use one of the options.")
     if save and goal is None and costs is None:
         raise UsageError("there is nothing to save", hint="Say what to choose by, for example --f1 or --recall 0.9.")
@@ -129,8 +143,11 @@ def threshold(
     target = rows.predictions.target
     if target.task == "regression":
         raise UsageError("the run predicts numbers, which need no threshold", location=Location(source=str(run)))
-    if costs is None:
-        found = _two_classes(opened.path, manifest, rows, target, positive, goal)
+    if isinstance(goal, FixedThreshold) and costs is not None:
+        goal = with_costs(goal, read_costs(costs, target.labels), positive)
+        found = _two_classes(opened, manifest, rows, target, positive, goal)
+    elif costs is None:
+        found = _two_classes(opened, manifest, rows, target, positive, goal)
     else:
         if positive is not None:
             raise UsageError("--positive is for a threshold, and costs are of every class", hint="Leave one out.")
@@ -153,45 +170,13 @@ def clear_threshold(run: str | Path) -> Decision | None:
     return decision
 
 
-def _goal(
-    cost: tuple[float, float] | None,
-    recall: float | None,
-    precision: float | None,
-    rate: float | None,
-    at: float | None,
-    *,
-    f1: bool,
-) -> Goal | None:
-    """The goal of the options, checked; None without one."""
-    for name, value in (("recall", recall), ("precision", precision), ("rate", rate)):
-        if value is not None and not 0.0 < value <= 1.0:
-            raise UsageError(f"--{name} is {value:g}", hint="It is a share above 0 and up to 1, for example 0.9.")
-    if at is not None and not 0.0 <= at <= 1.0:
-        raise UsageError(f"--at is {at:g}", hint="A threshold is a probability from 0 to 1.")
-    if cost is not None and not all(0.0 < one < float("inf") for one in cost):
-        raise UsageError(
-            "both costs must be above 0", hint="With a cost of 0 one class is always best, whatever the model says."
-        )
-    goals: list[Goal | None] = [
-        None if cost is None else LowestCost(false_positive=float(cost[0]), false_negative=float(cost[1])),
-        None if recall is None else MinRecall(value=float(recall)),
-        None if precision is None else MinPrecision(value=float(precision)),
-        None if rate is None else MaxPositiveRate(value=float(rate)),
-        None if at is None else FixedThreshold(threshold=float(at)),
-        HighestF1() if f1 else None,
-    ]
-    given = [goal for goal in goals if goal is not None]
-    if len(given) > 1:
-        raise UsageError("a threshold has one goal, and several are given", hint="Use one of the options.")
-    return given[0] if given else None
-
-
 def _require_rows(run: Run, manifest: Manifest, rows: HeldOutRows | None) -> HeldOutRows:
     """The held-out rows of a run; a RunError says what to do where there are none."""
     if rows is not None and len(rows):
         return rows
     if run.load_model().spec.target.task == "regression":
         raise UsageError("the run predicts numbers, which need no threshold", location=Location(source=str(run.path)))
+    check_not_removed(run.path, manifest, HELD_OUT)
     is_old = manifest.validation_rows > 0
     raise RunError(
         "the run keeps no held-out rows, on which a threshold could be chosen"
@@ -204,7 +189,7 @@ def _require_rows(run: Run, manifest: Manifest, rows: HeldOutRows | None) -> Hel
 
 
 def _two_classes(
-    path: Path,
+    run: Run,
     manifest: Manifest,
     rows: HeldOutRows,
     target: ClassificationTarget,
@@ -216,10 +201,11 @@ def _two_classes(
     costs = None if goal is None else goal.costs
     label = target.labels[1] if positive is None else positive
     found = ThresholdAnalysis(
-        **_about(path, manifest, rows, target.labels),
+        **_about(run.path, manifest, rows, target.labels),
         most_probable=scored.of_most_probable(costs),
         positive=label,
         curve=scored.curve(costs),
+        notes=() if positive is not None else _frequent_positive(run, scored, target.labels),
     )
     if goal is None:
         return found
@@ -231,6 +217,33 @@ def _two_classes(
     calibrated = scored.point(goal.calibrated_threshold, costs) if isinstance(goal, LowestCost) else None
     achieved = scored.achieved(goal, value)
     return replace(found, decision=decision, achieved=achieved, chosen=point, calibrated=calibrated)
+
+
+def _frequent_positive(run: Run, rows: TwoClassRows, labels: Sequence[str]) -> tuple[str, ...]:
+    """A note if the positive class is the more frequent one, and nobody said so."""
+    share = float(np.average(rows.positive, weights=rows.weights))
+    if share <= 0.5:
+        return ()
+    with suppress(RunError):  # a run predicts without its configuration, too
+        if read_config(run.path).positive_class is not None:
+            return ()
+    positive = " ".join(["--positive", shlex.quote(labels[0])])
+    return (
+        f"the positive class is the second of two by default, {quote(labels[1])}, and {format_percent(share)} of the "
+        f"rows are of it. For the rarer one: {positive}",
+    )
+
+
+def _expensive_right_predictions(decision: CostMatrix) -> tuple[str, ...]:
+    """A note on classes that are always predicted as another one, since that costs less."""
+    found = [
+        label
+        for i, label in enumerate(decision.labels)
+        if decision.costs[i][i] > max(cost for j, cost in enumerate(decision.costs[i]) if j != i)
+    ]
+    if not found:
+        return ()
+    return (f"a row of class {join_quoted(found)} costs more if it is predicted right than by any wrong prediction",)
 
 
 def two_class_rows(rows: HeldOutRows, target: ClassificationTarget, positive: str | None, seed: int) -> TwoClassRows:
@@ -295,6 +308,7 @@ def _cost_matrix(path: Path, manifest: Manifest, rows: HeldOutRows, decision: Co
         decision=decision,
         achieved=(costs[1],),
         classes=tuple(ClassDecisions(label, *one) for label, *one in zip(labels, *counts, strict=True)),
+        notes=_expensive_right_predictions(decision),
     )
 
 

@@ -64,9 +64,10 @@ def _check_classes(table: Table, found: Sequence[str], labels: Sequence[str], wh
         (missing, f"no {what} for {join_quoted(missing)}"),
     ):
         if names:
+            more = f", and no {what} for {join_quoted(missing)}" if missing and names is not missing else ""
             positions = [i for i, name in enumerate(found) if name == names[0]]
             row = positions[-1 if names is unknown else 1] if what == "row" and names is not missing else None
-            raise DataError(text, location=table.location(row=row), hint=_format_of(labels))
+            raise DataError(f"{text}{more}", location=table.location(row=row), hint=_format_of(labels))
 
 
 def _format_of(labels: Sequence[str]) -> str:

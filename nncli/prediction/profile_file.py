@@ -14,6 +14,7 @@ from nncli.monitoring.profile import LARGEST_FILE, OtherReferenceError, Profile
 from nncli.monitoring.profiler import Profiler
 from nncli.monitoring.reference import Reference
 from nncli.runs.filenames import REFERENCE
+from nncli.runs.loader import check_not_removed
 from nncli.runs.run import Run
 from nncli.utils.atomic_files import write_text
 
@@ -32,6 +33,7 @@ def reference_of_run(run: Run) -> Reference:
     reference = run.load_reference()
     if reference is None:
         run.load_model()  # a run that is not trained says so
+        check_not_removed(run.path, run.load_manifest(), REFERENCE)
         raise RunError(
             f"the run has no {REFERENCE}, with which new rows are compared: it is a member of an ensemble or a fold, "
             "or was trained by an older version",

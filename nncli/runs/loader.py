@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -130,6 +131,16 @@ def read_training_rows(folder: Path, manifest: Manifest) -> TrainingRows | None:
         return TrainingRows.from_bytes(content)
     except ValueError as error:
         raise damaged(folder, TRAINING_ROWS, "the file is damaged: it does not hold training rows") from error
+
+
+def check_not_removed(folder: Path, manifest: Manifest, name: str) -> None:
+    """Raise a RunError if the run had this file, and has it no longer."""
+    if name in manifest.files and not os.path.lexists(folder / name):
+        raise RunError(
+            f"{name}, which the manifest of the run lists, was removed",
+            location=Location(source=str(folder)),
+            hint=f"Restore the file, or train again: nncli train {shlex.quote(str(folder / CONFIG))}",
+        )
 
 
 def read_held_out(folder: Path, manifest: Manifest) -> HeldOutRows | None:

@@ -11,8 +11,10 @@ import pytest
 from nncli import drift
 from nncli.errors import DataError, RunError, UsageError
 from nncli.runs.filenames import REFERENCE
+from nncli.runs.loader import read_manifest
 from nncli.runs.run import Run
 from tests.cli.support import DATA, Cli
+from tests.runs.support import change_manifest, changed
 
 TABLE = DATA / "penguins.csv"
 
@@ -131,7 +133,12 @@ def test_a_run_without_a_reference_is_refused(penguins: Path, tmp_path: Path) ->
 
     shutil.copytree(penguins, tmp_path / "run")
     (tmp_path / "run" / REFERENCE).unlink()
-    with pytest.raises(RunError, match=REFERENCE) as caught:
+    with pytest.raises(RunError, match=f"{REFERENCE}.*was removed") as caught:
+        drift(tmp_path / "run", TABLE)
+    assert "train again" in str(caught.value.hint)
+    files = {name: sha256 for name, sha256 in read_manifest(tmp_path / "run").files.items() if name != REFERENCE}
+    change_manifest(tmp_path / "run", changed(files=files))
+    with pytest.raises(RunError, match="older version") as caught:
         drift(tmp_path / "run", TABLE)
     assert "train again" in str(caught.value.hint)
 

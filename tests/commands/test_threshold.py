@@ -16,13 +16,15 @@ from nncli import clear_threshold, compare, evaluate, explain, load, predict, re
 from nncli.decision import CostMatrix, Threshold
 from nncli.errors import DataError, NncliError, RunError, RunLockedError, UsageError
 from nncli.evaluation.run_summary import summarize_run
+from nncli.metrics.thresholds import ErrorCosts
 from nncli.runs import saved_decision
 from nncli.runs.loader import read_manifest
-from nncli.runs.manifest import MANIFEST, MODEL
+from nncli.runs.manifest import HELD_OUT, MANIFEST, MODEL
 from nncli.runs.run import Run
 from nncli.runs.saved_decision import read_decision, save_decision
 from nncli.scoring import headlines
 from tests.cli.support import DATA
+from tests.runs.support import change_manifest, changed
 
 NETWORK = "layers: []\nepochs: 3\nlearning_rate: 0.05\n"
 
@@ -356,10 +358,58 @@ def test_a_run_without_held_out_rows_says_what_to_do(tables: Path) -> None:
 
 
 def test_a_run_of_an_older_version_says_what_to_do(copy: Path) -> None:
-    (copy / "held_out.safetensors").unlink()
-    with pytest.raises(RunError) as caught:
+    (copy / HELD_OUT).unlink()
+    files = {name: sha256 for name, sha256 in read_manifest(copy).files.items() if name != HELD_OUT}
+    change_manifest(copy, changed(files=files))
+    with pytest.raises(RunError, match="older version") as caught:
         threshold(copy, f1=True)
     assert "nncli train" in str(caught.value.hint)
+
+
+def test_a_file_that_was_removed_is_named(copy: Path) -> None:
+    (copy / HELD_OUT).unlink()
+    with pytest.raises(RunError, match=f"{HELD_OUT}.*was removed") as caught:
+        threshold(copy, f1=True)
+    assert "nncli train" in str(caught.value.hint)
+
+
+def test_a_threshold_is_judged_by_costs(copy: Path, tmp_path: Path) -> None:
+    (tmp_path / "costs.csv").write_text("actual,sick,well\nsick,0,4\nwell,1,0\n")
+    fixed = threshold(copy, at=0.3, cost=(1.0, 4.0), save=True)
+    assert fixed.saved == fixed.decision
+    assert fixed.achieved[-1].name == "cost"
+    assert fixed.chosen is not None
+    assert fixed.chosen.cost == pytest.approx(fixed.achieved[-1].value)
+    assert threshold(copy, at=0.3, costs=tmp_path / "costs.csv").decision == fixed.decision
+    well = threshold(copy, at=0.7, costs=tmp_path / "costs.csv", positive="well").decision
+    assert isinstance(well, Threshold)
+    assert well.goal.costs == ErrorCosts(4.0, 1.0)
+    (tmp_path / "costs.csv").write_text("actual,sick,well\nsick,1,4\nwell,1,0\n")
+    with pytest.raises(UsageError):
+        threshold(copy, at=0.3, costs=tmp_path / "costs.csv")
+    with pytest.raises(UsageError, match="finite"):
+        threshold(copy, cost=(1.0, float("inf")))
+
+
+def test_right_predictions_that_cost_more_than_wrong_ones_are_noted(network: Path, tmp_path: Path) -> None:
+    (tmp_path / "costs.csv").write_text("actual,sick,well\nsick,9,4\nwell,1,0\n")
+    (note,) = threshold(network, costs=tmp_path / "costs.csv").notes
+    assert "'sick'" in note
+    (tmp_path / "costs.csv").write_text("actual,sick,well\nsick,1,4\nwell,1,0\n")
+    assert threshold(network, costs=tmp_path / "costs.csv").notes == ()
+
+
+def test_a_frequent_positive_class_is_noted_unless_it_was_named(tables: Path, network: Path) -> None:
+    config = tables / "default.yaml"
+    config.write_text(f"data: {{path: t.csv, target: state, drop: [w]}}\nvalidation: 0.5\n{NETWORK}")
+    run = train(config, output=tables / "default").run
+    (note,) = threshold(run).notes
+    assert "'well'" in note
+    assert "--positive sick" in note
+    assert threshold(run, positive="well").notes == ()
+    assert threshold(network).notes == ()
+    config.write_text(config.read_text() + "positive_class: well\n")
+    assert threshold(train(config, output=tables / "named").run).notes == ()
 
 
 def test_rows_of_one_class_choose_nothing(tables: Path) -> None:

@@ -49,5 +49,14 @@ def test_a_table_that_is_wrong_is_refused_where_it_is(
     path = costs(here, text)
     with pytest.raises(DataError) as caught:
         read_costs(path, LABELS)
+    assert r"\\" not in caught.value.message
     assert caught.value.location == Location(source=str(path), row=row, column=column)
     assert caught.value.hint
+
+
+def test_a_class_that_is_missing_is_named_beside_one_that_is_there_twice(here: Path) -> None:
+    with pytest.raises(DataError, match="more than one row for 'b'") as caught:
+        read_costs(costs(here, "actual,a,b,c|d,e\\f\nb,0,1,1,1\nb,1,0,1,1\n"), ("a", "b", "c|d", r"e\f"))
+    assert caught.value.message.endswith(r"no row for 'a', 'c|d' and 'e\f'")
+    assert caught.value.location is not None
+    assert caught.value.location.row == 2
