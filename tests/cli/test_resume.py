@@ -23,7 +23,7 @@ data: {{path: {DATA}/penguins.csv, target: species}}
 layers: [16, batch_norm, {{type: dropout, rate: 0.2}}]
 learning_rate: {{type: cosine, initial: 0.01}}
 batch_size: 8
-epochs: 300
+epochs: 200
 checkpoint: {{every: 1 s}}
 """
 
@@ -60,7 +60,7 @@ def test_a_signal_ends_a_training_in_time_and_resume_leads_to_the_same_bits(
     assert b"Traceback" not in err
     stopped = Run.open(tmp_path / "run")
     assert stopped.load_manifest().status == "stopped"
-    assert 0 < stopped.load_manifest().epochs < 300
+    assert 0 < stopped.load_manifest().epochs < 200
     assert outcome(stopped.path) != whole
     done = run("train", "--resume", "run", cwd=tmp_path).check()
     assert done.out == "run\n"
@@ -141,7 +141,7 @@ def test_ctrl_c_at_a_terminal_and_a_resume_lead_to_the_same_bits(config: Path, w
     assert "nncli train --resume run" in seen
     code, seen = on_terminal("train", "--resume", "run", cwd=tmp_path)
     assert code == 0
-    assert "300/300" in seen
+    assert "200/200" in seen
     assert outcome(tmp_path / "run") == whole
 
 

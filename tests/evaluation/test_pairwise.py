@@ -14,6 +14,7 @@ from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.metrics.significance import PairedTest
 from nncli.nn.losses import MAE, MSE, CrossEntropy, Loss, Quantile
 from nncli.scoring import Averaging
+from tests.thorough import every, partly
 
 
 def classes(p_yes: list[float], truth: list[str], numbers: list[int], **more: object) -> ComparableRun:
@@ -230,10 +231,11 @@ def epochs(rng: np.random.Generator, hard: np.ndarray, count: int, smoothness: f
     return np.asarray(losses[losses.mean(axis=1).argmin()])
 
 
+@partly
 @pytest.mark.parametrize("smoothness", [0.0, 0.9, 0.99])
 @pytest.mark.parametrize(("of_a", "of_b"), [(1, 1), (40, 40), (1, 5), (1, 100), (30, 300)])
 def test_of_two_equally_good_runs_few_are_called_better(of_a: int, of_b: int, smoothness: float) -> None:
-    rng, found, draws = np.random.default_rng(1), 0, 200
+    rng, found, draws = np.random.default_rng(1), 0, 200 // every(3)
     for _ in range(draws):
         hard = rng.exponential(size=60)
         a, b = (epochs(rng, hard, count, smoothness) for count in (of_a, of_b))
