@@ -28,6 +28,7 @@ from nncli import explain, train
 from nncli.commands.evaluate import read_data
 from nncli.data.arrays import Floats
 from nncli.data.table import Table
+from nncli.ensemble import average_members, predict_members
 from nncli.monitoring.bins import NumberBins
 from nncli.monitoring.comparison import compare
 from nncli.monitoring.profiler import Profiler, labels_of
@@ -50,6 +51,7 @@ class Trained:
     profiler: Profiler
     table: Table
     predictions: Predictions
+    members: list[Predictions]
     important: tuple[str, ...]
 
 
@@ -75,15 +77,17 @@ def prepare(folder: Path, name: str, target: str, work: Path, quality: str, *, c
     table = read_data(model, here / "rest.csv")
     explained = explain(here / "run", table.frame, rows=500, repeats=2, top=0).importances or ()
     important = tuple(one.column for one in explained[:IMPORTANT])
-    return Trained(name, run.path, Profiler.of(reference, model), table, model.predict(table), important)
+    members = predict_members(model, table)
+    predictions = average_members(model, members)
+    return Trained(name, run.path, Profiler.of(reference, model), table, predictions, members, important)
 
 
 def false_alarms(one: Trained, size: int, batches: int) -> float:
     """The share of batches without drift that have a finding."""
     rng = np.random.default_rng(0)
-    placed = one.profiler.place(one.table, one.predictions)
+    bins_of_rows = one.profiler.bin_codes(one.table, one.predictions, one.members)
     drawn = [rng.choice(len(one.table), size, replace=False) for _ in range(batches)]
-    return float(np.mean([bool(compare(one.profiler.reference, placed.profile(rows)).drifted) for rows in drawn]))
+    return float(np.mean([bool(compare(one.profiler.reference, bins_of_rows.profile(rows)).drifted) for rows in drawn]))
 
 
 def found_shifts(one: Trained, size: int, batches: int) -> dict[str, float]:
@@ -97,11 +101,11 @@ def found_shifts(one: Trained, size: int, batches: int) -> dict[str, float]:
         deviation = x.std()
         assert isinstance(deviation, float)
         moved = one.table.frame.with_columns((x + SHIFT * deviation).alias(name))
-        placed = one.profiler.place(Table(moved, "moved"), one.predictions)
+        bins_of_rows = one.profiler.bin_codes(Table(moved, "moved"), one.predictions, one.members)
         hits = 0
         for _ in range(batches):
             rows = rng.choice(len(one.table), size, replace=False)
-            comparison = compare(one.profiler.reference, placed.profile(rows))
+            comparison = compare(one.profiler.reference, bins_of_rows.profile(rows))
             hits += any(column.name == name for column in comparison.drifted)
         found[name] = hits / batches
     return found

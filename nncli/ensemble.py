@@ -110,13 +110,17 @@ class Ensemble:
 
     def average(self, predictions: Sequence[Predictions]) -> Predictions:
         """The mean of the members' predictions for the same rows."""
-        spec, total = self.spec, np.zeros((len(predictions[0].values), self.outputs))
+        total = np.zeros((len(predictions[0].values), self.outputs))
         for item in predictions:
-            total += align_classes(spec.target, item.with_temperature(spec.temperature))
+            total += self.member_values(item)
         quantiles = [item.quantiles for item in predictions if item.quantiles is not None]
         total_quantiles = reduce(np.add, quantiles) if quantiles else None
         anomalies = reduce(and_, (item.anomalies for item in predictions))
         return self.mean(total, len(predictions), anomalies, quantiles=total_quantiles)
+
+    def member_values(self, predictions: Predictions) -> npt.NDArray[np.float64]:
+        """What a member adds to the mean (rows, outputs): its predictions at the temperature, with all classes."""
+        return align_classes(self.spec.target, predictions.with_temperature(self.spec.temperature))
 
     def mean(
         self,

@@ -13,6 +13,7 @@ from nncli.cli.extras import requires_extra
 from nncli.cli.help import INPUT, OUTPUT
 from nncli.cli.options import AsJson, Force, NoColor, OnError, OnInvalidCell, Quiet, RunDirectory, Verbose
 from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
+from nncli.monitoring.limits import LIMIT, VALIDITY
 
 if TYPE_CHECKING:
     from nncli.commands.drift import Batch, Drift
@@ -85,7 +86,7 @@ def drift(
     every: Every = None,
     by: By = None,
     on_error: OnInvalidCell = OnError.FAIL,
-    limit: Limit = 0.05,
+    limit: Limit = LIMIT,
     html: HtmlFile = None,
     force: Force = False,
     as_json: AsJson = False,
@@ -99,8 +100,8 @@ def drift(
     A column has drifted if its distribution, its share of missing cells or of unseen categories differs by more than
     --limit, and the difference is significant at 5 % over all tests of the same rows. So at most about one of 20
     batches without drift has a finding. For classes, accuracy, log loss and the area under the ROC curve are estimated
-    from the probabilities, without labels; that is valid while only the features move. If INPUT has the target's
-    column, the true scores stand beside.
+    from the probabilities, without labels; that is valid under covariate shift: P(class | features) unchanged. If
+    INPUT has the target's column, the true scores stand beside.
 
     \b
     nncli drift runs/penguins new.csv
@@ -215,7 +216,7 @@ def _lines_of(column: ColumnDrift) -> list[list[str]]:
     return [
         [
             title,
-            test.what if column.drifted else "-",
+            test.kind if column.drifted else "-",
             *map(format_number, (test.psi, test.distance, test.adjusted_p)),
             *shares,
         ]
@@ -235,4 +236,6 @@ def _performance(performance: Performance) -> Iterator[str]:
             values = [getattr(estimated, name)] + [getattr(actual, name)] * bool(performance.labeled)
             lines.append([name, *map(format_number, values)])
     yield f"\n{table(lines)}"
-    yield "estimated without labels: valid while only the features move, and not what they say about the class"
+    if performance.unknown:
+        yield f"the true scores are without {rows(performance.unknown)} whose class the model does not know"
+    yield f"estimated without labels: valid {VALIDITY}"

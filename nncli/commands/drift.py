@@ -12,13 +12,13 @@ from nncli.data.sources.table_source import TableLocation, TableSource, as_sourc
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location, UsageError
 from nncli.monitoring.bins import CategoryBins
-from nncli.monitoring.comparison import LIMIT, ColumnDrift, Comparison, Performance, compare
-from nncli.monitoring.profile import Profile
+from nncli.monitoring.comparison import ColumnDrift, Comparison, Performance, compare
+from nncli.monitoring.limits import LIMIT, VALIDITY
 from nncli.monitoring.profiler import Profiler
 from nncli.monitoring.reference import Reference
 from nncli.prediction.frame import table_of
 from nncli.prediction.profile_file import is_profile_file, profiler_of, read_profile, reference_of_run
-from nncli.prediction.profiles import WHOLE, Batches, BatchKey, profile_table, profile_tables
+from nncli.prediction.profiles import WHOLE, Batches, BatchKey, TableProfile, profile_table, profile_tables
 from nncli.prediction.summary import OnNote
 from nncli.runs.run import Run
 from nncli.text import json_safe, quote
@@ -115,14 +115,18 @@ def drift(
             raise UsageError(
                 "a profile cannot be divided into batches", location=Location(source=str(path)), hint="Name a table."
             )
-        profiles: dict[BatchKey, Profile] = {WHOLE: read_profile(path, reference)}
+        profile = read_profile(path, reference)
+        profiled, decision = TableProfile({WHOLE: profile}), profile.decision
     else:
         model = opened.load_model()
-        profiles = _profiles(model, profiler_of(opened, model), data, Batches(every, by), on_error, on_note)
+        profiler = profiler_of(opened, model)
+        profiled, decision = _profile(model, profiler, data, Batches(every, by), on_error, on_note), profiler.decision
+    if decision and on_note is not None:
+        on_note(f"accuracy is that of the classes by the saved decision: {decision}")
     with log_duration("comparing"):
         batches = [
-            Batch(_name(key, every, by), compare(reference, profile, limit, without=by))
-            for key, profile in sorted(profiles.items(), key=lambda item: item[0])
+            Batch(_name(key, every, by, profiled.last_row), compare(reference, profile, limit, without=by))
+            for key, profile in sorted(profiled.batches.items(), key=lambda item: item[0])
             if profile.rows
         ]
     if not batches:
@@ -134,14 +138,14 @@ def drift(
     return found
 
 
-def _profiles(
+def _profile(
     model: AnyModel,
     profiler: Profiler,
     data: TableLocation | Frame,
     batches: Batches,
     on_error: OnError,
     on_note: OnNote | None,
-) -> dict[BatchKey, Profile]:
+) -> TableProfile:
     """The profile of each batch of a table or a frame."""
     with log_duration("reading, predicting and profiling") as stage:
         if isinstance(data, TableSource | str | os.PathLike):
@@ -153,7 +157,7 @@ def _profiles(
     if on_note is not None:
         for note in found.summary.notes(on_error):
             on_note(note)
-    return found.batches
+    return found
 
 
 def _check_options(every: int | None, by: str | None, limit: float) -> None:
@@ -170,10 +174,10 @@ def _source_name(data: object) -> str:
     return str(as_source(data).path) if isinstance(data, TableSource | str | os.PathLike) else "the frame"
 
 
-def _name(key: BatchKey, every: int | None, by: str | None) -> str:
+def _name(key: BatchKey, every: int | None, by: str | None, last_row: int) -> str:
     if by is not None:
         return str(key)
-    return "all" if every is None else f"{int(key) * every + 1}-{(int(key) + 1) * every}"
+    return "all" if every is None else f"{int(key) * every + 1}-{min((int(key) + 1) * every, last_row)}"
 
 
 def _batch_json(batch: Batch) -> dict[str, Any]:
@@ -201,8 +205,9 @@ def _column_json(column: ColumnDrift) -> dict[str, Any]:
 
 def _performance_json(performance: Performance) -> dict[str, Any]:
     return {
-        "valid": "while only the features move",
+        "valid": VALIDITY,
         "estimated": asdict(performance.estimated),
         "labeled_rows": performance.labeled,
+        "unknown_classes": performance.unknown,
         "actual": asdict(performance.actual) if performance.labeled else None,
     }

@@ -123,8 +123,11 @@ class ConformalPredictor:
         Raises:
             DataError: see `Model.predict`; or the column of the groups is missing.
         """
-        codes = np.zeros(len(table), np.int64) if self.row_groups is None else self.row_groups.read(table)
-        return self.of_members(predict_members(self.model, table), codes)
+        return self.of_members(predict_members(self.model, table), self.group_codes(table))
+
+    def group_codes(self, table: Table) -> Integers:
+        """The codes (rows,) of the groups of the rows of a table; 0 without groups."""
+        return np.zeros(len(table), np.int64) if self.row_groups is None else self.row_groups.read(table)
 
     def of_members(self, members: Sequence[Predictions], codes: Integers) -> ConformalPredictions:
         """The same from the predictions of each member; `codes` (rows,) are those of the groups of the rows."""

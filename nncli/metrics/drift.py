@@ -108,14 +108,14 @@ def proportion_p(reference: int, m: int, new: int, n: int) -> float:
 
 def _tail(k: int, highest: int, total: int, m: int, n: int) -> float:
     """The probability that at least k of the n rows are among `total` rows of m + n, drawn at random."""
-    at = log_hypergeometric(k, total, m, n)
+    at = _log_hypergeometric(k, total, m, n)
     i = np.arange(k, highest, dtype=np.float64)
     ratios = (total - i) * (n - i) / ((i + 1.0) * (m - total + i + 1.0))
     with np.errstate(under="ignore", over="ignore"):
         return min(1.0, exp(at) * (1.0 + float(np.cumprod(ratios).sum())))
 
 
-def log_hypergeometric(k: int, total: int, m: int, n: int) -> float:
+def _log_hypergeometric(k: int, total: int, m: int, n: int) -> float:
     """The logarithm of the probability that exactly k of the n rows are among `total` rows of m + n."""
     return _log_choose(n, k) + _log_choose(m, total - k) - _log_choose(m + n, total)
 

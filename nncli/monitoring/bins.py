@@ -60,7 +60,7 @@ class NumberBins:
         """The number of bins, with that of missing cells."""
         return len(self.edges) + 2
 
-    def place(self, x: Floats) -> Codes:
+    def bin_codes(self, x: Floats) -> Codes:
         """The bin of each number (rows,)."""
         codes = np.searchsorted(self.edges, x, side="left") + 1
         codes[np.isnan(x)] = 0
@@ -121,7 +121,7 @@ class CategoryBins:
         """Whether all categories of the reference are listed."""
         return self.n_others == 0
 
-    def place(self, cells: pl.Series) -> Codes:
+    def bin_codes(self, cells: pl.Series) -> Codes:
         """The bin of each cell of text (rows,); other spellings of a category are read as the model reads them."""
         known = list(self.categories)
         kinds = pl.Enum(known)

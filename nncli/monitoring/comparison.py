@@ -23,19 +23,12 @@ from nncli.metrics.drift import (
 )
 from nncli.metrics.significance import holm_correction
 from nncli.monitoring.bins import Bins, CategoryBins, Counts, NumberBins
-from nncli.monitoring.class_sums import ScoreEstimate
+from nncli.monitoring.limits import LIMIT, SIGNIFICANCE
+from nncli.monitoring.performance_estimation import ScoreEstimate
 from nncli.monitoring.profile import Profile
 from nncli.monitoring.reference import Reference
 
-LIMIT = 0.05
-"""The population stability index beyond its expectation from which a difference is drift.
-
-A normal variable that moves by 0.3 standard deviations has 0.09; 0.1 is often called moderate, and 0.25 large.
-"""
-SIGNIFICANCE = 0.05
-"""The probability that any of the tests of the same rows finds drift where there is none, at most."""
-
-What: TypeAlias = Literal["values", "missing", "unseen"]
+TestKind: TypeAlias = Literal["values", "missing", "unseen"]
 """What is compared: the distribution of the values, the share of missing cells, or that of unseen categories."""
 
 
@@ -49,7 +42,7 @@ class DriftTest:
     the same rows.
     """
 
-    what: What
+    kind: TestKind
     psi: float
     expected: float
     p: float
@@ -73,7 +66,7 @@ class ColumnDrift:
     bins: Bins
     counts: Counts
     tests: tuple[DriftTest, ...]
-    drifted: tuple[What, ...] = ()
+    drifted: tuple[TestKind, ...] = ()
     is_prediction: bool = False
 
     @property
@@ -87,7 +80,7 @@ class ColumnDrift:
         if not self.is_prediction:
             return self.name
         if isinstance(self.bins, CategoryBins):
-            return f"class of {self.name}"
+            return f"most probable class of {self.name}"
         if self.bins.measure == "probability":
             return f"probability of {self.name}" if self.name else "largest probability"
         return f"prediction of {self.name}"
@@ -96,7 +89,7 @@ class ColumnDrift:
     def shown(self) -> tuple[DriftTest, ...]:
         """The tests that found drift; without drift that of the values, or of missing cells if there are no values."""
         if self.drifted:
-            return tuple(test for test in self.tests if test.what in self.drifted)
+            return tuple(test for test in self.tests if test.kind in self.drifted)
         values = self.test("values")
         return self.tests[:1] if values is None else (values,)
 
@@ -105,18 +98,22 @@ class ColumnDrift:
         """The largest excess of the population stability index over its expectation."""
         return max((test.psi - test.expected for test in self.tests), default=0.0)
 
-    def test(self, what: What) -> DriftTest | None:
+    def test(self, kind: TestKind) -> DriftTest | None:
         """The test of this kind, if there is one."""
-        return next((test for test in self.tests if test.what == what), None)
+        return next((test for test in self.tests if test.kind == kind), None)
 
 
 @dataclass(frozen=True)
 class Performance:
-    """The scores that are estimated for a classification, and the true ones of the rows with a label."""
+    """The scores that are estimated for a classification, and the true ones of the `labeled` rows.
+
+    `unknown` is the number of rows that are left out of the true scores, since the model does not know their class.
+    """
 
     estimated: ScoreEstimate
     labeled: int
     actual: ScoreEstimate
+    unknown: int
 
 
 @dataclass(frozen=True)
@@ -137,16 +134,17 @@ class Comparison:
 def compare(reference: Reference, profile: Profile, limit: float = LIMIT, *, without: str | None = None) -> Comparison:
     """Compare the profile of at least one row with its reference; `without` is a column that is not compared."""
     n = len(reference.columns)
+    new = (*profile.columns, *(rows_by_bin(counts, reference.held_out) for counts in profile.predictions))
     tests = [
         [] if i < n and bins.name == without else [*_tests(bins, counts)]
-        for i, (bins, counts) in enumerate(zip(reference.bins, (*profile.columns, *profile.predictions), strict=True))
+        for i, (bins, counts) in enumerate(zip(reference.bins, new, strict=True))
     ]
     every = [test for of_bins in tests for test in of_bins]
     adjusted = iter(holm_correction([test.p for test in every], len(every)))
     found: list[ColumnDrift] = []
-    for bins, counts, of_bins in zip(reference.bins, (*profile.columns, *profile.predictions), tests, strict=True):
+    for bins, counts, of_bins in zip(reference.bins, new, tests, strict=True):
         own = tuple(replace(test, adjusted_p=next(adjusted)) for test in of_bins)
-        drifted = tuple(test.what for test in own if test.is_drift(limit))
+        drifted = tuple(test.kind for test in own if test.is_drift(limit))
         found.append(ColumnDrift(bins, counts, own, drifted, is_prediction=len(found) >= n))
     columns = sorted(found[:n], key=lambda column: (not column.drifted, -column.psi))
     return Comparison(profile.rows, tuple(columns), tuple(found[n:]), _performance(profile))
@@ -156,8 +154,15 @@ def _performance(profile: Profile) -> Performance | None:
     sums = profile.classes
     if sums is None:
         return None
-    estimated = replace(sums.estimated, roc_auc=sums.estimated_auc(profile.predictions[-1]))
-    return Performance(estimated, sums.labeled, sums.actual)
+    return Performance(sums.estimated, sums.labeled, sums.actual, sums.unknown)
+
+
+def rows_by_bin(weighted: Counts, weight: int) -> Counts:
+    """Whole rows (bins,) from counts (bins,) that have the weight for each row; the sums over the first bins are round.
+
+    So a distribution function is off by at most half a row.
+    """
+    return np.diff((2 * np.cumsum(weighted) + weight) // (2 * weight), prepend=0)
 
 
 def _tests(bins: Bins, counts: Counts) -> Iterator[DriftTest]:
@@ -179,10 +184,10 @@ def _tests(bins: Bins, counts: Counts) -> Iterator[DriftTest]:
         yield _share("unseen", bins.singles, m, unseen, n)
 
 
-def _share(what: What, reference: int, m: int, new: int, n: int) -> DriftTest:
+def _share(kind: TestKind, reference: int, m: int, new: int, n: int) -> DriftTest:
     a, b = np.array([reference, m - reference]), np.array([new, n - new])
     return DriftTest(
-        what,
+        kind,
         population_stability_index(a, b),
         expected_index(2, m, n),
         proportion_p(reference, m, new, n),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nncli.monitoring.bins import Counts
-from nncli.monitoring.class_sums import ClassSums
+from nncli.monitoring.performance_estimation import ClassSums
 from nncli.monitoring.reference import Reference
 
 FORMAT = 1
@@ -23,8 +23,9 @@ LARGEST_FILE = 1 << 28
 class Profile:
     """The numbers of rows in each bin of the reference with the checksum `reference`.
 
-    `columns` and `predictions` are counts, in the order of the reference; `classes` are the sums that estimate the
-    scores of a classification, None for a regression.
+    `columns` are counts, in the order of the reference; `predictions` are those of all members, each of whose rows
+    counts as often as the member predicted rows of the reference. `classes` are the sums that estimate the scores of a
+    classification, None for a regression; its classes are those of `decision` in words, "" for the most probable ones.
     """
 
     reference: str
@@ -32,9 +33,10 @@ class Profile:
     columns: tuple[Counts, ...]
     predictions: tuple[Counts, ...]
     classes: ClassSums | None = None
+    decision: str = ""
 
     @classmethod
-    def empty(cls, reference: Reference) -> Profile:
+    def empty(cls, reference: Reference, decision: str = "") -> Profile:
         """The profile of no row."""
 
         def zeros(bins: int) -> Counts:
@@ -42,18 +44,20 @@ class Profile:
 
         predictions = tuple(zeros(bins.n_bins) for bins in reference.predictions)
         classes = ClassSums.empty(len(predictions[-1])) if reference.is_classification else None
-        return cls(reference.checksum, 0, tuple(zeros(b.n_bins) for b in reference.columns), predictions, classes)
+        columns = tuple(zeros(bins.n_bins) for bins in reference.columns)
+        return cls(reference.checksum, 0, columns, predictions, classes, decision)
 
     def __add__(self, other: Profile) -> Profile:
-        """The profile of the rows of both; a ValueError if they are profiles of different runs."""
-        if self.reference != other.reference:
-            raise ValueError("profiles of different runs cannot be added")
+        """The profile of the rows of both; a ValueError if they are profiles of different runs or decisions."""
+        if (self.reference, self.decision) != (other.reference, other.decision):
+            raise ValueError("profiles of different runs or decisions cannot be added")
         return Profile(
             self.reference,
             self.rows + other.rows,
             _add(self.columns, other.columns),
             _add(self.predictions, other.predictions),
             None if self.classes is None or other.classes is None else self.classes + other.classes,
+            self.decision,
         )
 
     def to_json(self) -> str:
@@ -62,6 +66,7 @@ class Profile:
             "nncli_profile": FORMAT,
             "reference": self.reference,
             "rows": self.rows,
+            "decision": self.decision,
             "columns": [counts.tolist() for counts in self.columns],
             "predictions": [counts.tolist() for counts in self.predictions],
             "classes": None if self.classes is None else self.classes.json(),
@@ -82,15 +87,16 @@ class Profile:
                 raise ValueError("unknown format")
             if document["reference"] != reference.checksum:
                 raise OtherReferenceError
-            rows, sums = document["rows"], document["classes"]
+            rows, sums, decision = document["rows"], document["classes"], str(document["decision"])
             columns = _read(document["columns"], [bins.n_bins for bins in reference.columns], rows)
-            predictions = _read(document["predictions"], [bins.n_bins for bins in reference.predictions], rows)
+            sizes = [bins.n_bins for bins in reference.predictions]
+            predictions = _read(document["predictions"], sizes, rows * reference.held_out)
             classes = None
             if reference.is_classification:
                 classes = ClassSums.of_json(sums, len(predictions[-1]))
         except (KeyError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError("not a profile") from error
-        return cls(reference.checksum, rows, columns, predictions, classes)
+        return cls(reference.checksum, rows, columns, predictions, classes, decision)
 
 
 class OtherReferenceError(Exception):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from nncli.data.arrays import Codes
+from nncli.data.columns.parsing import read_text
 from nncli.data.encoders.kinds import Column
 from nncli.data.table import Table
-from nncli.ensemble import AnyModel
+from nncli.ensemble import AnyModel, Ensemble, average_members, predict_members
 from nncli.monitoring.bins import Bins, CategoryBins, Counts, NumberBins
-from nncli.monitoring.build import columns_of, probability_of
-from nncli.monitoring.class_sums import ClassRows
+from nncli.monitoring.fit_reference import columns_of, probability_of
+from nncli.monitoring.performance_estimation import UNKNOWN, ClassRows
 from nncli.monitoring.profile import Profile
 from nncli.monitoring.reference import Reference
 from nncli.predictions import Predictions
@@ -21,10 +23,11 @@ from nncli.predictions import Predictions
 
 @dataclass(frozen=True)
 class Profiler:
-    """Profiles predicted rows by a reference and the columns of its model, in the order of the reference."""
+    """Profiles the rows that a model predicts, by its reference and its columns, in the order of the reference."""
 
     reference: Reference
     columns: tuple[Column, ...]
+    model: AnyModel
 
     @classmethod
     def of(cls, reference: Reference, model: AnyModel) -> Profiler:
@@ -32,53 +35,79 @@ class Profiler:
         columns = {column.name: column for column in columns_of(model)}
         if set(columns) != {bins.name for bins in reference.columns}:
             raise ValueError("the reference has other columns than the model")
-        return cls(reference, tuple(columns[bins.name] for bins in reference.columns))
+        if len(reference.members) not in (0, len(model.members) if isinstance(model, Ensemble) else 1):
+            raise ValueError("the reference has other members than the model")
+        return cls(reference, tuple(columns[bins.name] for bins in reference.columns), model)
 
-    def place(self, table: Table, predictions: Predictions) -> PlacedRows:
-        """The bins of the rows of a table, and of their predictions.
+    @property
+    def decision(self) -> str:
+        """The saved decision of the model in words; "" without one."""
+        decision = self.model.spec.decision
+        return "" if decision is None else decision.text
+
+    def predict(self, table: Table) -> tuple[Predictions, BinCodes]:
+        """The predictions of a table, and the bins of its rows.
 
         Raises:
             DataError: a cell cannot be read.
         """
-        reference, values = self.reference, predictions.values
-        columns = [_place(bins, column, table) for bins, column in zip(reference.columns, self.columns, strict=True)]
-        placed: list[Codes] = []
+        members = predict_members(self.model, table)
+        predictions = average_members(self.model, members)
+        return predictions, self.bin_codes(table, predictions, members)
+
+    def bin_codes(self, table: Table, predictions: Predictions, members: Sequence[Predictions]) -> BinCodes:
+        """The bins of the rows of a table, and of the predictions of each member, whose mean are the `predictions`.
+
+        Raises:
+            DataError: a cell cannot be read.
+        """
+        reference = self.reference
+        columns = [_codes(bins, column, table) for bins, column in zip(reference.columns, self.columns, strict=True)]
         classes = None
         if reference.is_classification:
-            probability = reference.predictions[1]
+            values, probability = predictions.values, reference.predictions[1]
             assert isinstance(probability, NumberBins)
-            placed = [values.argmax(axis=1) + 1, probability.place(probability_of(values))]
-            classes = ClassRows.of(
-                values, predictions.classes, placed[1], probability.n_bins, labels_of(predictions, table)
-            )
-        elif reference.predictions:
-            bins = reference.predictions
-            placed = [one.place(y) for one, y in zip(bins, values.T, strict=True) if isinstance(one, NumberBins)]
-        return PlacedRows(reference, len(table), tuple(columns), tuple(placed), classes)
+            bins = probability.bin_codes(probability_of(values))
+            classes = ClassRows.of(values, predictions.classes, bins, probability.n_bins, labels_of(predictions, table))
+        by_member = tuple(self._prediction_codes(one) for one in members) if reference.predictions else ()
+        return BinCodes(reference, len(table), tuple(columns), by_member, classes, self.decision)
 
-    def profile(self, table: Table, predictions: Predictions) -> Profile:
-        """The profile of all rows of a table."""
-        return self.place(table, predictions).profile(slice(None))
+    def _prediction_codes(self, member: Predictions) -> tuple[Codes, ...]:
+        """The bins (rows,) of the predictions of a member, in the order of the reference."""
+        bins = self.reference.predictions
+        values = self.model.member_values(member) if isinstance(self.model, Ensemble) else member.values
+        if not self.reference.is_classification:
+            return tuple(one.bin_codes(y) for one, y in zip(bins, values.T, strict=True) if isinstance(one, NumberBins))
+        probability, p = bins[1], probability_of(values)
+        assert isinstance(probability, NumberBins)
+        return np.where(np.isnan(p), 0, values.argmax(axis=1) + 1), probability.bin_codes(p)
 
 
 @dataclass(frozen=True)
-class PlacedRows:
-    """The bins (rows,) of each column and of the predictions of some rows."""
+class BinCodes:
+    """The bins (rows,) of each column of some rows, and of the predictions of each member."""
 
     reference: Reference
     rows: int
     columns: tuple[Codes, ...]
-    predictions: tuple[Codes, ...]
+    members: tuple[tuple[Codes, ...], ...]
     classes: ClassRows | None
+    decision: str = ""
 
-    def profile(self, rows: slice | Codes) -> Profile:
-        """The profile of the rows at these positions."""
+    def profile(self, rows: slice | Codes = slice(None)) -> Profile:
+        """The profile of the rows at these positions, by default all."""
+        reference = self.reference
+        predictions = tuple(np.zeros(bins.n_bins, np.int64) for bins in reference.predictions)
+        for weight, codes in zip(reference.members, self.members, strict=bool(self.members)):
+            for total, counts in zip(predictions, _counts(codes, reference.predictions, rows), strict=True):
+                total += weight * counts
         return Profile(
-            reference=self.reference.checksum,
+            reference=reference.checksum,
             rows=len(range(self.rows)[rows]) if isinstance(rows, slice) else len(rows),
-            columns=_counts(self.columns, self.reference.columns, rows),
-            predictions=_counts(self.predictions, self.reference.predictions, rows),
+            columns=_counts(self.columns, reference.columns, rows),
+            predictions=predictions,
             classes=None if self.classes is None else self.classes.sums(rows),
+            decision=self.decision,
         )
 
 
@@ -89,15 +118,24 @@ def _counts(codes: tuple[Codes, ...], bins: tuple[Bins, ...], rows: slice | Code
     )
 
 
-def _place(bins: Bins, column: Column, table: Table) -> Codes:
+def _codes(bins: Bins, column: Column, table: Table) -> Codes:
     cells = column.comparable_cells(table)
     if isinstance(bins, CategoryBins):
-        return bins.place(cells if isinstance(cells, pl.Series) else pl.Series(cells).cast(pl.String))
+        return bins.bin_codes(cells if isinstance(cells, pl.Series) else pl.Series(cells).cast(pl.String))
     assert not isinstance(cells, pl.Series)
-    return bins.place(cells)
+    return bins.bin_codes(cells)
 
 
 def labels_of(predictions: Predictions, table: Table) -> Codes | None:
-    """The codes of the true classes (rows,) of a table, -1 where there is none; None without their column."""
+    """The codes of the true classes (rows,) of a table; None without their column.
+
+    They are -1 where there is none, and UNKNOWN where the model does not know it.
+    """
     target = predictions.target
-    return target.codes(table) if target.task == "classification" and target.name in table.names else None
+    if target.task == "regression" or target.name not in table.names:
+        return None
+    codes = target.codes(table)
+    unknown = codes < 0
+    if unknown.any():
+        codes = np.where(unknown & read_text(table, target.name).is_not_null().to_numpy(), UNKNOWN, codes)
+    return codes

@@ -50,12 +50,19 @@ class Reference:
     `predictions` are the bins of each target's predictions; of a classification those of the predicted class, then
     those of the positive class's probability, or of the largest probability of three or more classes. They are empty
     for a run without held-out rows. The rows are a random sample of `total` rows where there are too many.
+    Each held-out row was predicted by one member that did not train on it; `members` are the rows of each.
     """
 
     rows: int
     total: int
     columns: tuple[Bins, ...]
     predictions: tuple[Bins, ...]
+    members: tuple[int, ...] = ()
+
+    @property
+    def held_out(self) -> int:
+        """The number of rows that were held out."""
+        return sum(self.members)
 
     @property
     def bins(self) -> tuple[Bins, ...]:
@@ -78,6 +85,7 @@ class Reference:
         document = {
             "rows": self.rows,
             "total": self.total,
+            "members": self.members,
             "columns": [*map(_describe, self.columns)],
             "predictions": [*map(_describe, self.predictions)],
         }
@@ -102,10 +110,12 @@ class Reference:
             reader = _Reader(arrays["edges"], arrays["counts"])
             columns = tuple(map(reader.bins, document["columns"]))
             predictions = tuple(map(reader.bins, document["predictions"]))
-            reference = cls(int(document["rows"]), int(document["total"]), columns, predictions)
+            members = tuple(map(int, document["members"]))
+            reference = cls(int(document["rows"]), int(document["total"]), columns, predictions, members)
         except (safetensors.SafetensorError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError("not a reference profile") from error
-        if any(bins.counts.sum() != reference.rows for bins in columns) or not reader.is_at_end:
+        sums = [(bins, reference.rows) for bins in columns] + [(bins, reference.held_out) for bins in predictions]
+        if any(bins.counts.sum() != rows for bins, rows in sums) or min(members, default=0) < 0 or not reader.is_at_end:
             raise ValueError("the counts do not add up")
         return reference
 

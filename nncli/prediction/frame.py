@@ -17,7 +17,7 @@ from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts, OnError
 from nncli.data.io.dataframes import as_polars
 from nncli.data.table import Table, replace_na_values
-from nncli.ensemble import AnyModel
+from nncli.ensemble import AnyModel, average_members, predict_members
 from nncli.errors import CellError, UsageError
 from nncli.monitoring.profile import Profile
 from nncli.monitoring.profiler import Profiler
@@ -74,9 +74,14 @@ def predict_frame(
         all="ignore"
     ):  # a value far out of the training range may overflow; that is seen in the predictions
         found: ValidPredictions[FramedPredictions]
-        if conformal is not None:
+        profile = None
+        if profiler is not None:
+            profiled = predict_valid(model, table, on_error, partial(_predict_profiled, profiler, conformal))
+            found = ValidPredictions(profiled.predictions[0], profiled.table, profiled.rows, profiled.invalid)
+            profile = profiled.predictions[1]
+        elif conformal is not None:
             found = predict_valid(model, table, on_error, conformal.predict)
-        elif proba or profiler is not None or model.spec.target.task == "regression":
+        elif proba or model.spec.target.task == "regression":
             found = predict_valid(model, table, on_error, model.predict)
         else:
             found = predict_valid(model, table, on_error, partial(predict_classes, model))
@@ -90,12 +95,17 @@ def predict_frame(
     kept = table.frame if found.rows is None else table.frame[found.rows]
     frame = pl.concat([kept[keep], predicted], how="horizontal") if keep else predicted
     unknown = predictions.unknown_groups if isinstance(predictions, ConformalPredictions) else 0
-    profile = None
-    if profiler is not None:
-        whole = predictions.predictions if isinstance(predictions, ConformalPredictions) else predictions
-        assert isinstance(whole, Predictions)
-        profile = profiler.profile(found.table, whole)
     return PredictedFrame(frame, predictions.anomalies, found.invalid, unknown, profile)
+
+
+def _predict_profiled(
+    profiler: Profiler, conformal: ConformalPredictor | None, table: Table
+) -> tuple[Predictions | ConformalPredictions, Profile]:
+    """The predictions of a table and its profile; each member predicts once."""
+    members = predict_members(profiler.model, table)
+    predictions = average_members(profiler.model, members)
+    profile = profiler.bin_codes(table, predictions, members).profile()
+    return predictions if conformal is None else conformal.of_members(members, conformal.group_codes(table)), profile
 
 
 P = TypeVar("P")

@@ -104,20 +104,38 @@ class ProfileFile:
             )
         profiler = profiler_of(run, model)
         if os.path.lexists(path):
-            read_profile(path, profiler.reference)
+            _read_own(path, profiler)
         elif not path.parent.is_dir():
             raise UsageError("there is no such folder", location=Location(source=str(path.parent)), hint="Create it.")
         return cls(path, profiler)
 
     def add(self, profiles: Iterable[Profile | None]) -> None:
-        """Add profiles to the file, or create it; it is replaced at once.
+        """Add profiles to the file, or create it; it is replaced at once. Several processes may add at the same time.
 
         Raises:
             DataError: the file is no longer a profile of this run.
         """
-        total = Profile.empty(self.profiler.reference)
-        if os.path.lexists(self.path):
-            total = read_profile(self.path, self.profiler.reference)
-        for profile in profiles:
-            total = total if profile is None else total + profile
-        write_text(self.path, total.to_json())
+        from filelock import FileLock  # a slow import that predicting without a profile does not need
+
+        lock = self.path.with_name(f".{self.path.name}.lock")
+        with FileLock(lock):
+            if os.path.lexists(self.path):
+                total = _read_own(self.path, self.profiler)
+            else:
+                total = Profile.empty(self.profiler.reference, self.profiler.decision)
+            for profile in profiles:
+                total = total if profile is None else total + profile
+            write_text(self.path, total.to_json())
+
+
+def _read_own(path: Path, profiler: Profiler) -> Profile:
+    """Read a profile to which rows are added; a DataError if it is of rows with classes by another decision."""
+    profile = read_profile(path, profiler.reference)
+    if profile.decision != profiler.decision:
+        raise DataError(
+            f"the profile is of rows with classes by {profile.decision or 'the largest probability'}, "
+            f"now they are by {profiler.decision or 'the largest probability'}",
+            location=Location(source=str(path)),
+            hint="Use another file.",
+        )
+    return profile

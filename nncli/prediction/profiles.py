@@ -10,7 +10,9 @@ from typing import TypeAlias
 import numpy as np
 import polars as pl
 
+from nncli.conformal.row_groups import MISSING
 from nncli.data.arrays import Codes
+from nncli.data.columns.parsing import read_text
 from nncli.data.encoders.invalid_cells import InvalidCounts, OnError
 from nncli.data.io.prefetch import prefetch_map
 from nncli.data.sources.open import open_reader
@@ -20,7 +22,7 @@ from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.errors import Location, UsageError
 from nncli.monitoring.profile import Profile
-from nncli.monitoring.profiler import PlacedRows, Profiler
+from nncli.monitoring.profiler import BinCodes, Profiler
 from nncli.prediction.chunks import PREDICTORS, block_bytes
 from nncli.prediction.frame import predict_valid
 from nncli.prediction.options import check_on_error
@@ -45,7 +47,7 @@ class Batches:
     def keys(self, table: Table) -> tuple[list[BatchKey], Codes]:
         """The keys of the batches in a table, and the position of each row's key (rows,) among them."""
         if self.by is not None:
-            cells = table.column(self.by).cast(pl.String).fill_null("")
+            cells = read_text(table, self.by).fill_null(MISSING)
             values = cells.unique().sort()
             codes: Codes = cells.cast(pl.Enum(values)).to_physical().cast(pl.Int64).to_numpy()
             return [*values.to_list()], codes
@@ -56,10 +58,11 @@ class Batches:
 
 
 @dataclass
-class ProfiledTable:
-    """The profile of each batch of a table, and counts of its rows."""
+class TableProfile:
+    """The profile of each batch of a table, the number of its last row, and counts of its rows."""
 
     batches: dict[BatchKey, Profile] = field(default_factory=dict)
+    last_row: int = 0
     summary: PredictionSummary = field(default_factory=PredictionSummary)
 
 
@@ -71,7 +74,7 @@ def profile_table(
     *,
     on_error: OnError = "fail",
     on_note: OnNote | None = None,
-) -> ProfiledTable:
+) -> TableProfile:
     """Profile the rows of the table at `location`, None for standard input; for the rest see `predict_chunks`.
 
     Raises:
@@ -100,25 +103,31 @@ def profile_tables(
     on_error: OnError = "fail",
     on_note: OnNote | None = None,
     workers: int = 0,
-) -> ProfiledTable:
+) -> TableProfile:
     """Profile the chunks of a table; see `profile_table`."""
     check_on_error(on_error)
-    found = ProfiledTable()
+    found = TableProfile()
     work = partial(_profile, model, profiler, batches, on_error)
     for table, (profiles, summary) in prefetch_map(tables, work, workers):
         if on_note is not None:
             for note in table.notes:
                 on_note(note)
         found.summary += summary
+        found.last_row = int(table.row_numbers[-1]) if len(table) else found.last_row
         for key, profile in profiles:
             found.batches[key] = found.batches[key] + profile if key in found.batches else profile
-        if len(found.batches) > MAX_BATCHES:
-            raise UsageError(
-                f"there are more than {MAX_BATCHES:,} batches",
-                location=Location(source=table.source, column=batches.by),
-                hint="Use a larger --every, or a column with fewer values.",
-            )
+        _check_number(len(found.batches), batches, table)
     return found
+
+
+def _check_number(n: int, batches: Batches, table: Table) -> None:
+    """Raise a UsageError if there are too many batches."""
+    if n > MAX_BATCHES:
+        raise UsageError(
+            f"there are more than {MAX_BATCHES:,} batches",
+            location=Location(source=table.source, column=batches.by),
+            hint="Use a larger --every, or a column with fewer values.",
+        )
 
 
 def _profile(
@@ -128,17 +137,19 @@ def _profile(
     if batches.by is not None:
         table.require([batches.by])
     with np.errstate(all="ignore"):
-        found = predict_valid(model, table, on_error, model.predict)
-    placed = profiler.place(found.table, found.predictions)
-    summary = PredictionSummary(len(found.table), found.predictions.anomalies, InvalidCounts.of(found.invalid))
-    return [*_by_batch(placed, *batches.keys(found.table))], summary
+        found = predict_valid(model, table, on_error, profiler.predict)
+    predictions, bins = found.predictions
+    keys, codes = batches.keys(found.table)
+    _check_number(len(keys), batches, table)
+    summary = PredictionSummary(len(found.table), predictions.anomalies, InvalidCounts.of(found.invalid))
+    return [*_by_batch(bins, keys, codes)], summary
 
 
-def _by_batch(placed: PlacedRows, keys: list[BatchKey], codes: Codes) -> Iterator[tuple[BatchKey, Profile]]:
+def _by_batch(bins: BinCodes, keys: list[BatchKey], codes: Codes) -> Iterator[tuple[BatchKey, Profile]]:
     if len(keys) == 1:
-        yield keys[0], placed.profile(slice(None))
+        yield keys[0], bins.profile()
         return
     order = np.argsort(codes, kind="stable")
     ends = np.cumsum(np.bincount(codes, minlength=len(keys)))
     for key, rows in zip(keys, np.split(order, ends[:-1]), strict=True):
-        yield key, placed.profile(rows)
+        yield key, bins.profile(rows)

@@ -10,6 +10,7 @@ import numpy as np
 from nncli.commands.drift import Batch, Drift
 from nncli.monitoring.bins import CategoryBins, Counts, NumberBins
 from nncli.monitoring.comparison import ColumnDrift
+from nncli.monitoring.limits import VALIDITY
 from nncli.reporting.charts import Axis, Line, lines
 from nncli.reporting.html import check_html_suffix, render
 from nncli.reporting.page import Figure, Gallery, Notice, Page, Paragraph, Part, Section, Table, display
@@ -26,7 +27,7 @@ MAX_CATEGORIES = 12
 METHOD = (
     "A difference is drift if its population stability index (PSI) exceeds what is expected by chance by the limit, "
     "and it is significant at 5 % over all tests of the same rows. Scores are estimated from the probabilities, "
-    "without labels; that is valid while only the features move, and not what they say about the class."
+    f"without labels; that is valid {VALIDITY}."
 )
 
 
@@ -92,7 +93,7 @@ def _rows(column: ColumnDrift) -> list[tuple[str, ...]]:
     return [
         (
             name,
-            test.what if column.drifted else "none",
+            test.kind if column.drifted else "none",
             *map(format_number, (test.psi, test.expected, test.distance, test.adjusted_p)),
             *percents,
         )

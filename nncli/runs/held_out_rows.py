@@ -110,6 +110,26 @@ class HeldOutRows:
         alone = MemberPredictions(np.arange(len(rows)), predictions)
         return replace(replace(self, members=()).take(rows), predictions=predictions, members=(alone,), total=len(rows))
 
+    def one_member_a_row(self, temperature: float, seed: int) -> tuple[Predictions, tuple[int, ...]]:
+        """For each row the prediction of one member that did not train on it, drawn at random, at the temperature.
+
+        They come with the number of rows of each member. New rows that each member predicts have the same distribution
+        if the members have these weights; the means of several members have less spread.
+        """
+        random, n = np.random.default_rng([seed, 5]), len(self)
+        largest, member = np.full(n, -1.0, np.float32), np.zeros(n, np.int64)
+        for i, one in enumerate(self.members):
+            draws = random.random(len(one.rows), np.float32)
+            is_larger = draws > largest[one.rows]
+            chosen = one.rows[is_larger]
+            largest[chosen], member[chosen] = draws[is_larger], i
+        values = np.empty_like(self.predictions.values)
+        for i, one in enumerate(self.members):
+            own = member[one.rows] == i
+            values[one.rows[own]] = one.predictions.take(own).with_temperature(temperature).values
+        counts = np.bincount(member, minlength=len(self.members))
+        return replace(self.predictions, values=values, quantiles=None), tuple(counts.tolist())
+
     def with_target(self, target: Target) -> HeldOutRows:
         """The rows for a target that lacks some classes, none of which these rows have."""
         own = self.predictions.target

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 
 from nncli import drift
 from nncli.errors import DataError, RunError, UsageError
+from nncli.monitoring.profile import Profile
+from nncli.prediction.frame import table_of
+from nncli.prediction.profile_file import ProfileFile, read_profile
 from nncli.runs.filenames import REFERENCE
 from nncli.runs.loader import read_manifest
 from nncli.runs.run import Run
@@ -50,7 +54,7 @@ def test_predictions_of_numbers_are_compared(line: Path) -> None:
 
 def test_batches_of_so_many_rows(penguins: Path) -> None:
     found = drift(penguins, TABLE, every=100)
-    assert [batch.name for batch in found.batches] == ["1-100", "101-200", "201-300", "301-400"]
+    assert [batch.name for batch in found.batches] == ["1-100", "101-200", "201-300", "301-344"]
     assert [batch.comparison.rows for batch in found.batches] == [100, 100, 100, 44]
     assert found.has_drift  # the table is sorted by species
 
@@ -185,6 +189,47 @@ def test_the_reference_of_an_ensemble_counts_its_rows(penguins: Path) -> None:
     assert all(int(bins.counts.sum()) == reference.rows for bins in reference.columns)
     held_out = Run.open(penguins).load_held_out()
     assert held_out is not None
-    np.testing.assert_array_equal(
-        reference.predictions[0].counts[1:-1], np.bincount(held_out.predictions.values.argmax(axis=1), minlength=3)
-    )
+    assert reference.held_out == len(held_out)
+    assert all(bins.counts.sum() == len(held_out) for bins in reference.predictions)
+
+
+def test_rows_of_unknown_classes_are_counted(penguins: Path) -> None:
+    frame = pl.read_csv(TABLE, null_values=["NA", ""])
+    emu = pl.when(pl.int_range(pl.len()) < 5).then(pl.lit("Emu")).otherwise("species")
+    others = frame.with_columns(emu.alias("species"))
+    performance = drift(penguins, others).batches[0].comparison.performance
+    assert performance is not None
+    assert (performance.labeled, performance.unknown) == (339, 5)
+
+
+def test_batches_by_numbers_and_missing_cells_have_their_names(penguins: Path) -> None:
+    frame = pl.read_csv(TABLE, null_values=["NA", ""]).with_columns(pl.Series("store", [1.0, 2.5, None, 1.0] * 86))
+    assert [batch.name for batch in drift(penguins, frame, by="store").batches] == ["(missing)", "1", "2.5"]
+    lists = frame.with_columns(pl.concat_list("store").alias("store"))
+    with pytest.raises(DataError, match="store"):
+        drift(penguins, lists, by="store")
+
+
+def test_two_writers_of_a_profile_lose_no_row(penguins: Path, tmp_path: Path) -> None:
+    run = Run.open(penguins)
+    model = run.load_model()
+    file = ProfileFile.open(tmp_path / "seen.json", run, model)
+    _, bins = file.profiler.predict(table_of(model, pl.read_csv(TABLE, null_values=["NA", ""])))
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(file.add, [bins.profile()]) for _ in range(12)]:
+            done.result()
+    assert read_profile(file.path, file.profiler.reference).rows == 12 * 344
+
+
+def test_rows_by_another_decision_are_not_added(penguins: Path, tmp_path: Path) -> None:
+    run = Run.open(penguins)
+    model = run.load_model()
+    file = ProfileFile.open(tmp_path / "seen.json", run, model)
+    profile = replace(Profile.empty(file.profiler.reference), decision="'yes' from a probability of 0.2 on")
+    file.path.write_text(profile.to_json())
+    with pytest.raises(DataError, match=r"0\.2"):
+        ProfileFile.open(file.path, run, model)
+    notes: list[str] = []
+    with pytest.raises(DataError, match="no rows"):
+        drift(penguins, file.path, on_note=notes.append)
+    assert any("0.2" in note for note in notes)

@@ -14,10 +14,10 @@ NUMBERS = st.lists(st.one_of(st.just(float("nan")), st.floats(-1e300, 1e300)), m
 
 
 @given(NUMBERS, st.integers(2, 30))
-def test_the_counts_are_those_of_the_placed_numbers(x: list[float], n_quantiles: int) -> None:
+def test_the_counts_are_those_of_the_numbers_in_them(x: list[float], n_quantiles: int) -> None:
     cells = np.array(x, np.float64)
     bins = NumberBins.fit("x", "number", cells, n_quantiles)
-    np.testing.assert_array_equal(np.bincount(bins.place(cells), minlength=bins.n_bins), bins.counts)
+    np.testing.assert_array_equal(np.bincount(bins.bin_codes(cells), minlength=bins.n_bins), bins.counts)
     assert len(bins.counts) == bins.n_bins
     assert len(bins.edges) <= n_quantiles + 1
     assert len(bins.groups) == bins.n_bins - 1
@@ -27,8 +27,8 @@ def test_a_number_equal_to_an_edge_lies_below_it() -> None:
     bins = NumberBins.fit("x", "number", np.array([0.0, 1.0, 1.0, 2.0]), 201)
     assert bins.edges[1:].tolist() == [0.0, 1.0, 2.0]
     assert bins.counts.tolist() == [0, 0, 1, 2, 1, 0]
-    placed = bins.place(np.array([-5.0, 0.0, 0.5, 1.0, 2.0, 2.5, np.nan]))
-    assert placed.tolist() == [1, 2, 3, 3, 4, 5, 0]
+    codes = bins.bin_codes(np.array([-5.0, 0.0, 0.5, 1.0, 2.0, 2.5, np.nan]))
+    assert codes.tolist() == [1, 2, 3, 3, 4, 5, 0]
 
 
 def test_groups_have_about_equal_counts() -> None:
@@ -52,7 +52,7 @@ def test_categories_are_listed_by_their_frequency() -> None:
     assert bins.categories == ("a", "b")
     assert bins.counts.tolist() == [1, 2, 1, 2]
     assert (bins.n_others, bins.singles, bins.is_complete) == (2, 3, False)
-    assert bins.place(pl.Series(["a", "b", "z", None])).tolist() == [1, 2, 3, 0]
+    assert bins.bin_codes(pl.Series(["a", "b", "z", None])).tolist() == [1, 2, 3, 0]
 
 
 def test_long_categories_are_left_out() -> None:
@@ -63,14 +63,14 @@ def test_long_categories_are_left_out() -> None:
 
 def test_other_spellings_are_the_same_category() -> None:
     bins = CategoryBins.fit("c", pl.Series(["Yes", "No", "No"]), 9, 100)
-    assert bins.place(pl.Series(["yes ", "NO", "maybe"])).tolist() == [2, 1, 3]
+    assert bins.bin_codes(pl.Series(["yes ", "NO", "maybe"])).tolist() == [2, 1, 3]
 
 
 @pytest.mark.parametrize("cells", [pl.Series([], dtype=pl.String), pl.Series([None, None], dtype=pl.String)])
 def test_a_column_without_values_has_bins(cells: pl.Series) -> None:
     bins = CategoryBins.fit("c", cells, 9, 100)
     assert bins.counts.tolist() == [len(cells), 0]
-    assert bins.place(pl.Series(["a", None])).tolist() == [1, 0]
+    assert bins.bin_codes(pl.Series(["a", None])).tolist() == [1, 0]
     assert len(bins.groups(10)) == 1
 
 

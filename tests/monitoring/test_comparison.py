@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.metrics import log_loss, roc_auc_score
 
 from nncli.data.arrays import Codes, Floats
 from nncli.monitoring.bins import CategoryBins
-from nncli.monitoring.comparison import Comparison, What, compare
+from nncli.monitoring.comparison import Comparison, TestKind, compare, rows_by_bin
 from nncli.monitoring.profile import Profile
 from nncli.monitoring.reference import Reference
 from tests.monitoring.tables import profile_of, some_reference
@@ -28,7 +30,7 @@ def rows(n: int, seed: int) -> Rows:
     return x, rng.integers(0, 3, n), rng.uniform(size=n)
 
 
-def drift_of(x: Floats, c: Codes, p: Floats) -> dict[str, tuple[What, ...]]:
+def drift_of(x: Floats, c: Codes, p: Floats) -> dict[str, tuple[TestKind, ...]]:
     found = compare(REFERENCE, profile_of(REFERENCE, x, c, p))
     return {column.name: column.drifted for column in found.drifted}
 
@@ -52,7 +54,7 @@ def test_few_batches_without_drift_have_a_finding(n: int) -> None:
     ],
 )
 def test_drift_is_found_and_nothing_else(
-    name: str, expected: tuple[What, ...], change: Callable[[Floats, Codes, Floats], Rows]
+    name: str, expected: tuple[TestKind, ...], change: Callable[[Floats, Codes, Floats], Rows]
 ) -> None:
     assert drift_of(*change(*rows(1_500, 1))) == {name: expected}
 
@@ -85,7 +87,7 @@ def test_a_number_below_a_constant_is_seen() -> None:
 
     bins = NumberBins.fit("k", "number", np.full(500, 7.0), 201)
     reference = Reference(500, 500, (bins,), ())
-    counts = np.bincount(bins.place(np.full(100, 3.0)), minlength=bins.n_bins)
+    counts = np.bincount(bins.bin_codes(np.full(100, 3.0)), minlength=bins.n_bins)
     found = compare(reference, Profile(reference.checksum, 100, (counts,), ()))
     assert found.columns[0].drifted == ("values",)
 
@@ -126,8 +128,30 @@ def test_scores_without_labels_have_no_true_ones() -> None:
 
 
 def test_the_area_under_the_curve_by_hand() -> None:
-    from nncli.monitoring.class_sums import area_under_curve
+    from nncli.monitoring.performance_estimation import area_under_curve
 
     # Bins with 1 positive and 2 negative rows, and 3 and 1: (1·1 + 3·2 + 3·0.5) / (4·3).
     assert area_under_curve(np.array([1, 3]), np.array([2, 1])) == pytest.approx(8.5 / 12)
     assert area_under_curve(np.array([0, 0]), np.array([2, 1])) is None
+
+
+def test_probabilities_that_are_not_numbers_are_no_summands() -> None:
+    p = np.array([0.9, np.nan, 0.2])
+    profile = profile_of(REFERENCE, np.zeros(3), np.zeros(3, np.int64), p, np.array([1, 1, 1]))
+    again = Profile.from_json(profile.to_json(), REFERENCE)
+    found = compare(REFERENCE, again).performance
+    assert found is not None
+    assert (found.labeled, found.actual.accuracy) == (2, 0.5)
+    assert found.estimated.accuracy == pytest.approx(0.85, abs=1e-6)
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=20), st.integers(1, 9))
+def test_weighted_counts_become_whole_rows(rows: list[int], weight: int) -> None:
+    counts = np.array(rows)
+    np.testing.assert_array_equal(rows_by_bin(weight * counts, weight), counts)
+    partly = counts * 3
+    partly[-1] += -partly.sum() % weight
+    found = rows_by_bin(partly, weight)
+    assert found.min() >= 0
+    assert found.sum() * weight == partly.sum()
+    assert np.abs(np.cumsum(found) - np.cumsum(partly) / weight).max() <= 0.5

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.monitoring.profile import OtherReferenceError, Profile
-from tests.monitoring.tables import placed, profile_of, some_reference
+from tests.monitoring.tables import bin_codes, profile_of, some_reference
 
 REFERENCE = some_reference()
 
@@ -20,7 +20,7 @@ def test_any_partition_of_the_rows_gives_the_same_profile(n: int, parts: list[in
     rng = np.random.default_rng(seed)
     x, c, p = rng.normal(size=n), rng.integers(-1, 4, n), rng.uniform(size=n)
     x[rng.uniform(size=n) < 0.2] = np.nan
-    rows = placed(REFERENCE, x, c, p, rng.integers(-1, 2, n))
+    rows = bin_codes(REFERENCE, x, c, p, rng.integers(-1, 2, n))
     part = np.array(parts[:n])
     total = Profile.empty(REFERENCE)
     for k in rng.permutation(5):

@@ -16,14 +16,17 @@ def some_reference() -> Reference:
     x[:7] = np.nan
     cells = pl.Series(rng.choice(["red", "green", "blue"], 500))
     columns = (NumberBins.fit("x", "number", x, 21), CategoryBins.fit("ü", cells, 2, 100))
-    classes = CategoryBins.of_classes("y", ("no", "yes"), np.array([0, 1, 1]))
-    return Reference(500, 9_000, columns, (classes, NumberBins.fit("yes", "probability", np.array([0.2, 0.7]), 3)))
+    classes = CategoryBins.of_classes("y", ("no", "yes"), np.array([0, 1]))
+    return Reference(
+        500, 9_000, columns, (classes, NumberBins.fit("yes", "probability", np.array([0.2, 0.7]), 3)), (0, 2)
+    )
 
 
 def test_a_reference_is_the_same_when_it_is_read_again() -> None:
     reference = some_reference()
     again = Reference.from_bytes(reference.to_bytes())
     assert (again.rows, again.total, again.checksum) == (500, 9_000, reference.checksum)
+    assert (again.members, again.held_out) == ((0, 2), 2)
     for a, b in zip(reference.bins, again.bins, strict=True):
         assert type(a) is type(b)
         np.testing.assert_array_equal(a.counts, b.counts)

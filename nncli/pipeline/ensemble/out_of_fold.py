@@ -23,7 +23,7 @@ from nncli.ensemble import AnyModel, Ensemble, align_classes, n_outputs
 from nncli.findings import Finding, ordered
 from nncli.metrics.averaging import classification_factor, regression_factor
 from nncli.metrics.calibration import fit_temperature, smoothed_log_loss
-from nncli.monitoring.build import columns_of, fit_columns, reference_of
+from nncli.monitoring.fit_reference import columns_of, fit_columns, reference_of
 from nncli.monitoring.reference import Reference
 from nncli.nn.losses import MIN_PROBABILITY, Loss
 from nncli.pipeline.ensemble.member_config import member_config, number_of_folds, recorded_folds
@@ -175,7 +175,10 @@ class EnsembleData:
         """The profile of the rows that any member is trained or validated on, and of the held-out predictions."""
         rows = self.table.take(self.used_rows)
         bins = fit_columns(rows, columns_of(ensemble), self.config.seed)
-        return reference_of(bins, len(rows), None if held_out is None else held_out.predictions)
+        if held_out is None:
+            return reference_of(bins, len(rows), None)
+        seed = self.config.seed
+        return reference_of(bins, len(rows), *held_out.bounded(seed).one_member_a_row(ensemble.spec.temperature, seed))
 
     def out_of_fold(
         self, ensemble: Ensemble, recorded: Sequence[Predictions] | None = None

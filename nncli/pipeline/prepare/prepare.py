@@ -33,7 +33,7 @@ from nncli.errors import Location
 from nncli.findings import Finding, ordered
 from nncli.model import ModelSpec
 from nncli.monitoring.bins import Bins
-from nncli.monitoring.build import fit_columns
+from nncli.monitoring.fit_reference import fit_columns
 from nncli.nn.losses import Loss
 from nncli.nn.network import Network
 from nncli.pipeline.prepare.auto_values import (

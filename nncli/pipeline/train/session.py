@@ -17,7 +17,7 @@ from nncli.config.schema import Checkpoint
 from nncli.errors import Location, NncliError
 from nncli.findings import Finding, warnings_json
 from nncli.model import Model
-from nncli.monitoring.build import reference_of
+from nncli.monitoring.fit_reference import reference_of
 from nncli.pipeline.prepare.encode import PreparedRows
 from nncli.pipeline.prepare.prepare import PreparedTraining
 from nncli.pipeline.train.cross_fitted import CrossFittedPredictions, cross_fit_predictions
@@ -161,15 +161,16 @@ class TrainingSession:
             predictions = self._predict(training)
             if not _is_finite(predictions):
                 raise _non_finite_output(self._state.epoch)
-            cross_fitted = None
+            cross_fitted = held_out = None
             if validation is not None:
                 at_best_epoch = self._predict(validation)
                 cross_fitted = cross_fit_predictions(self._prepared, validation, at_best_epoch, self._state.cross_fit)
                 self._temperature = cross_fitted.temperature
                 predictions = predictions.with_temperature(self._temperature)
                 held_out = self._held_out_rows(validation, at_best_epoch, cross_fitted)
-                self._directory.save_held_out(held_out.bounded(self._prepared.config.seed))
-            self._save_reference(None if cross_fitted is None else cross_fitted.predictions)
+                held_out = held_out.bounded(self._prepared.config.seed)
+                self._directory.save_held_out(held_out)
+            self._save_reference(held_out)
             scores = TrainingScores(
                 self._scored_rows(training, predictions).card(),
                 None if validation is None or cross_fitted is None else self._validation_card(validation, cross_fitted),
@@ -184,11 +185,16 @@ class TrainingSession:
         self._directory.save_metrics({**metrics, "calibration": asdict(calibration)} if calibration else metrics)
         return scores
 
-    def _save_reference(self, held_out: Predictions | None) -> None:
-        """Write the profile of the training rows, with the predictions of the rows that were held out, if any."""
+    def _save_reference(self, held_out: HeldOutRows | None) -> None:
+        """Write the profile of the training rows, with the model's predictions of the rows held out, if any."""
         bins, rows = self._prepared.column_bins, len(self._prepared.training)
-        if bins is not None:
-            self._directory.save_reference(reference_of(bins, rows, held_out))
+        if bins is None:
+            return
+        if held_out is None:
+            self._directory.save_reference(reference_of(bins, rows, None))
+            return
+        predictions, members = held_out.one_member_a_row(self._temperature, self._prepared.config.seed)
+        self._directory.save_reference(reference_of(bins, rows, predictions, members))
 
     def close(self, status: Status, *, keep_weights: bool) -> None:
         """Write the model, the history and the manifest."""

@@ -77,7 +77,12 @@ def probability_of(values: Floats) -> Floats:
     return values[:, POSITIVE] if values.shape[1] == 2 else values.max(axis=1)
 
 
-def reference_of(bins: tuple[Bins, ...], total: int, held_out: Predictions | None) -> Reference:
-    """The reference of a run from the bins of its `total` training rows; None without held-out predictions."""
+def reference_of(
+    bins: tuple[Bins, ...], total: int, held_out: Predictions | None, members: tuple[int, ...] = ()
+) -> Reference:
+    """The reference of a run from the bins of its `total` training rows, and of predictions for rows held out, if any.
+
+    `members` are the numbers of rows that each member predicted, see `HeldOutRows.one_member_a_row`.
+    """
     predictions = () if held_out is None else fit_predictions(held_out)
-    return Reference(min(total, MAX_ROWS), total, bins, predictions)
+    return Reference(min(total, MAX_ROWS), total, bins, predictions, members)

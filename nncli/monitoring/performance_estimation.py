@@ -3,7 +3,7 @@
 Confidence-based performance estimation: if a probability p of a class is calibrated, the class is the true one with
 probability p. So the expected accuracy is the mean probability of the predicted class, the expected log loss the
 mean entropy, and a row counts as p of a positive and 1 - p of a negative row for the area under the ROC curve. That
-holds as long as only the features move, and not what they say about the class.
+is valid under covariate shift: the features may have another distribution, but P(class | features) is unchanged.
 Source: Garg, Balakrishnan, Lipton, Neyshabur, Sedghi, "Leveraging unlabeled data to predict out-of-distribution
 performance", 2022; NannyML's confidence-based performance estimation.
 """
@@ -23,6 +23,8 @@ from nncli.nn.losses import MIN_PROBABILITY
 
 UNIT = 1 << 30
 """Sums are in units of 1 / UNIT, whole numbers, so that they are the same in any order."""
+UNKNOWN = -2
+"""The code of a true class that the model does not know."""
 
 
 @dataclass(frozen=True)
@@ -36,28 +38,31 @@ class ScoreEstimate:
 
 @dataclass(frozen=True)
 class ClassSums:
-    """Sums over rows, of those with a label also the true ones.
+    """Sums over the `rows` that have a prediction, of those with a label also the true ones.
 
     `confidence` is the sum of the probabilities of the predicted classes, `entropy` that of the entropies and
-    `log_loss` that of the log losses, in units. For two classes `positive` (bins,) are the sums of the positive class's
-    probability by its bin, `labels` (bins,) the rows with a label, `positive_labels` (bins,) the positive ones of them.
+    `log_loss` that of the log losses, in units. For two classes `counts` (bins,) are the rows by the bin of the
+    positive class's probability, and `positive` (bins,) its sums, `labels` (bins,) the rows with a label,
+    `positive_labels` (bins,) the positive ones of them. `unknown` is the number of labels that the model does not know.
     """
 
     rows: int
     confidence: int
     entropy: int
+    counts: Counts
     positive: Counts
     labeled: int
     correct: int
     log_loss: int
     labels: Counts
     positive_labels: Counts
+    unknown: int
 
     @classmethod
     def empty(cls, bins: int) -> ClassSums:
         """The sums of no row."""
         none = np.zeros(bins, np.int64)
-        return cls(0, 0, 0, none, 0, 0, 0, none, none)
+        return cls(0, 0, 0, none, none, 0, 0, 0, none, none, 0)
 
     def __add__(self, other: ClassSums) -> ClassSums:
         return ClassSums(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
@@ -76,7 +81,7 @@ class ClassSums:
                 values[name] = np.array(value, np.int64)
             elif not isinstance(value, int) or value < 0:
                 raise ValueError(f"{name} is not a sum")
-        if any(len(values[name]) != bins for name in ("positive", "labels", "positive_labels")):
+        if any(len(values[name]) != bins for name in ("counts", "positive", "labels", "positive_labels")):
             raise ValueError("other bins")
         return cls(**values)
 
@@ -86,7 +91,8 @@ class ClassSums:
         if not self.rows:
             return ScoreEstimate(None, None, None)
         mean = 1.0 / (UNIT * self.rows)
-        return ScoreEstimate(self.confidence * mean, self.entropy * mean, None)
+        p = self.positive / UNIT
+        return ScoreEstimate(self.confidence * mean, self.entropy * mean, area_under_curve(p, self.counts - p))
 
     @property
     def actual(self) -> ScoreEstimate:
@@ -95,11 +101,6 @@ class ClassSums:
             return ScoreEstimate(None, None, None)
         auc = area_under_curve(self.positive_labels, self.labels - self.positive_labels)
         return ScoreEstimate(self.correct / self.labeled, self.log_loss / (UNIT * self.labeled), auc)
-
-    def estimated_auc(self, counts: Counts) -> float | None:
-        """The expected area under the ROC curve of two classes, from the rows (bins,) by their probability."""
-        p = self.positive / UNIT
-        return area_under_curve(p, counts - p)
 
 
 def area_under_curve(positive: npt.NDArray[Any], negative: npt.NDArray[Any]) -> float | None:
@@ -111,14 +112,16 @@ def area_under_curve(positive: npt.NDArray[Any], negative: npt.NDArray[Any]) -> 
 
 @dataclass(frozen=True)
 class ClassRows:
-    """The summands of `ClassSums` for each row (rows,); codes of labels are -1 where there is none."""
+    """The summands of `ClassSums` for each row (rows,), 0 without a prediction."""
 
+    is_predicted: npt.NDArray[np.bool_]
     confidence: Counts
     entropy: Counts
     positive: Counts | None
     is_labeled: npt.NDArray[np.bool_]
     is_correct: npt.NDArray[np.bool_]
     is_positive: npt.NDArray[np.bool_]
+    is_unknown: npt.NDArray[np.bool_]
     log_loss: Counts
     bins: Codes
     n_bins: int
@@ -127,18 +130,23 @@ class ClassRows:
     def of(cls, values: Floats, classes: Codes, bins: Codes, n_bins: int, labels: Codes | None) -> ClassRows:
         """The summands of probabilities (rows, classes), of which the `classes` (rows,) are predicted.
 
-        The `bins` (rows,) are those of the positive or the largest probability.
+        The `bins` (rows,) are those of the positive or the largest probability; `labels` (rows,) are codes, -1 where
+        there is none, and UNKNOWN. Rows whose probabilities are not finite have no prediction.
         """
+        is_predicted = np.asarray(np.isfinite(values).all(axis=1))
+        values = np.where(is_predicted[:, None], values, 0.0)
         P = np.maximum(values, MIN_PROBABILITY)
-        labels = np.full(len(values), -1) if labels is None else labels
+        labels = np.full(len(values), -1) if labels is None else np.where(is_predicted, labels, -1)
         own = np.take_along_axis(P, labels.clip(0)[:, None], axis=1)[:, 0]
         return cls(
+            is_predicted=is_predicted,
             confidence=_units(np.take_along_axis(values, classes[:, None], axis=1)[:, 0]),
             entropy=_units(-(values * np.log(P)).sum(axis=1)),
             positive=_units(values[:, 1]) if values.shape[1] == 2 else None,
             is_labeled=labels >= 0,
             is_correct=labels == classes,
             is_positive=labels == 1,
+            is_unknown=labels == UNKNOWN,
             log_loss=_units(-np.log(own)),
             bins=bins,
             n_bins=n_bins,
@@ -147,23 +155,27 @@ class ClassRows:
     def sums(self, rows: slice | Codes) -> ClassSums:
         """The sums over the rows at these positions."""
         labeled, bins, none = self.is_labeled[rows], self.bins[rows], np.zeros(self.n_bins, np.int64)
-        positive = labels = positive_labels = none
+        predicted = self.is_predicted[rows]
+        counts = positive = labels = positive_labels = none
         if self.positive is not None:
+            counts = np.bincount(bins[predicted], minlength=self.n_bins).astype(np.int64)
             positive = none.copy()
             np.add.at(positive, bins, self.positive[rows])  # whole numbers: bincount would add in floating point
             labels = np.bincount(bins[labeled], minlength=self.n_bins).astype(np.int64)
             is_positive = self.is_positive[rows]
             positive_labels = np.bincount(bins[is_positive], minlength=self.n_bins).astype(np.int64)
         return ClassSums(
-            rows=len(bins),
+            rows=int(predicted.sum()),
             confidence=int(self.confidence[rows].sum()),
             entropy=int(self.entropy[rows].sum()),
+            counts=counts,
             positive=positive,
             labeled=int(labeled.sum()),
             correct=int(self.is_correct[rows].sum()),
             log_loss=int(self.log_loss[rows][labeled].sum()),
             labels=labels,
             positive_labels=positive_labels,
+            unknown=int(self.is_unknown[rows].sum()),
         )
 
 
