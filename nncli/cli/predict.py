@@ -277,7 +277,7 @@ def _predict_into_one(
     from nncli.cli.console import announce_input, echo_err, rows
     from nncli.data.sources.output import is_database
     from nncli.pipeline.calibration import conformal_predictor
-    from nncli.prediction.profile_file import ProfileFile
+    from nncli.prediction.profile_file import ProfileFile, read_profile
     from nncli.prediction.to_file import predict_to_file
     from nncli.runs.run import Run
     from nncli.utils.logs import log_duration
@@ -310,6 +310,11 @@ def _predict_into_one(
     )
     if profile is not None:
         profile.add([summary.profile for summary in summaries])
+        if not quiet:
+            held = read_profile(profile.path, profile.profiler.reference).rows
+            echo_err(
+                f"{rows(sum(summary.rows for summary in summaries))} added to {profile.path}, which has {held:,} now"
+            )
     for note in (note for summary in summaries for note in summary.notes(options.on_error)):
         print_note(note)
     if is_database(target) and not quiet:  # a file can be looked at, a table not as easily

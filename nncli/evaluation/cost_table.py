@@ -59,7 +59,7 @@ def _check_classes(table: Table, found: Sequence[str], labels: Sequence[str], wh
     missing = [label for label in labels if label not in found]
     twice = [label for label in labels if list(found).count(label) > 1]
     for names, text in (
-        (unknown, f"{join_quoted(unknown)} is no class of the target"),
+        (unknown, f"{join_quoted(unknown)} {'is no class' if len(unknown) == 1 else 'are no classes'} of the target"),
         (twice, f"more than one {what} for {join_quoted(twice)}"),
         (missing, f"no {what} for {join_quoted(missing)}"),
     ):

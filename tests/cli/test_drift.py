@@ -113,6 +113,13 @@ def test_rows_come_from_a_pipe(nncli: Cli, penguins: Path) -> None:
     assert nncli("drift", penguins, "-", stdin=TABLE.read_bytes()).check().out.startswith("344 rows")
 
 
+def test_predict_says_how_many_rows_the_profile_has_now(nncli: Cli, here: Path, penguins: Path) -> None:
+    words = ("predict", penguins, TABLE, "-o", "out.csv", "--force", "--profile", "seen.json")
+    assert "344 rows added to seen.json, which has 344 now" in nncli(*words).check().err
+    assert "344 rows added to seen.json, which has 688 now" in nncli(*words).check().err
+    assert nncli(*words, "-q").check().err == ""
+
+
 def test_a_profile_needs_one_output_and_its_name(nncli: Cli, here: Path, penguins: Path) -> None:
     assert nncli("predict", penguins, TABLE, "-o", "out/", "--profile", "seen.json").code == 2
     assert nncli("predict", penguins, TABLE, "-o", "out.csv", "--profile", "seen.csv").code == 2
