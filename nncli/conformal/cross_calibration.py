@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.conformal.interval_scores import conformity_scores, uncalibrated_bounds
+from nncli.conformal.interval_scores import IntervalScore
 from nncli.conformal.intervals import ordered_bounds
 from nncli.conformal.member_groups import MemberGroups
 from nncli.metrics.conformal import lac_scores, min_rows, rank
@@ -64,10 +64,12 @@ def cross_quantiles(scores: Floats, folds: Integers, levels: Sequence[float]) ->
 
 def cross_intervals(predictions: Predictions, y: Floats, folds: Integers, level: float) -> Bounds:
     """The bounds (n, targets) of the intervals of rows with the targets y (n, targets)."""
-    lower, upper = uncalibrated_bounds(predictions, level)
-    scores = conformity_scores(predictions, y, level)
+    score = IntervalScore.of(predictions, level)
+    lower, upper, scale = score.bounds(predictions.values, predictions.quantiles)
+    scores = score.scores(predictions, y)
     bounds = np.stack([cross_quantiles(own, folds, [level])[0] for own in scores.T], axis=1)
     with np.errstate(over="ignore", invalid="ignore"):
+        bounds = bounds if scale is None else bounds * scale
         return ordered_bounds(lower - bounds, upper + bounds)
 
 

@@ -1,10 +1,19 @@
-"""Conformity scores of calibration rows, and the ends of intervals before calibration, for regression.
+"""Conformity scores of calibration rows, and the bounds of intervals before calibration, for regression.
 
-A model that predicts several quantiles is calibrated by conformalized quantile regression: Romano, Patterson and
-Candès, "Conformalized quantile regression", 2019. The score of a row is max(q_lower - y, y - q_upper), negative within
-the two quantiles, and the calibrated bounds move both of them. So the widths follow the spread of the rows. Any other
-model has the score |y - prediction|, that is both quantiles are the prediction. For the form of CV+ see Gupta,
-Kuchibhotla and Ramdas, "Nested conformal prediction and quantile out-of-bag ensemble methods", 2022.
+The score of a row is max(lower - y, y - upper) / scale, and the calibrated bounds are lower - scale * score and
+upper + scale * score. A model of one number has lower = upper = prediction and the scale 1: the score is
+|y - prediction|.
+
+A model that predicts several quantiles has one of two scores. Where the pair of quantiles that is nearest to the level
+is at most as wide, such as that of 0.05 and 0.95 at 0.9, lower and upper are this pair, and the scale is 1
+(conformalized quantile regression: Romano, Patterson and Candès, "Conformalized quantile regression", 2019). A wider
+pair, such as that at 0.5, would have to be moved towards each other by an amount that is the same for all rows: the
+bounds of narrow rows cross, and any error of the quantiles counts in full. There the median is both, and the width of
+the pair is the scale (normalized conformal prediction: Papadopoulos, Gammerman and Vovk, "Normalized nonconformity
+measures for regression conformal prediction", 2008; Lei, G'Sell, Rinaldo, Tibshirani and Wasserman,
+"Distribution-free predictive inference for regression", 2018). So the widths follow the spread of the rows at every
+level. For the form of CV+ see Gupta, Kuchibhotla and Ramdas, "Nested conformal prediction and quantile out-of-bag
+ensemble methods", 2022.
 """
 
 from __future__ import annotations
@@ -15,10 +24,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nncli.conformal.member_groups import MemberGroups
-from nncli.ensemble import AnyModel
 from nncli.metrics.sorted_scores import Floats
+from nncli.nn.losses.quantile import MEDIAN
 from nncli.predictions import Predictions
+
+MIN_WIDTH = 0.01
+"""The least width that is a scale, as a share of the mean width: clipped quantiles may be equal."""
+ROUNDING = 1e-9
 
 
 class QuantilePair(NamedTuple):
@@ -29,58 +41,72 @@ class QuantilePair(NamedTuple):
 
 
 def quantile_pair(levels: Sequence[float], level: float) -> QuantilePair:
-    """The positions of the quantile levels that are nearest to alpha / 2 and 1 - alpha / 2, for alpha = 1 - level.
+    """The positions of the quantile levels nearest to alpha / 2 and 1 - alpha / 2, for alpha = 1 - level.
+
+    One is below 0.5 and one above, where there are such; else it is that of 0.5.
 
     >>> quantile_pair((0.05, 0.25, 0.5, 0.75, 0.95), 0.8)
     QuantilePair(lower=0, upper=4)
     """
-    half = (1.0 - level) / 2.0
-    below, above = np.abs(np.array(levels) - half), np.abs(np.array(levels)[::-1] - (1.0 - half))
-    # of two levels as near as each other, up to rounding, the outer one
-    lower, upper = int((below < below.min() + 1e-12).argmax()), int((above < above.min() + 1e-12).argmax())
+    half, median = (1.0 - level) / 2.0, levels.index(MEDIAN)
+    lower = _nearest([half - one for one in levels[:median]], default=0)
+    upper = _nearest([1.0 - half - one for one in levels[:median:-1]], default=0)
     return QuantilePair(lower, len(levels) - 1 - upper)
 
 
+def _nearest(distances: Sequence[float], default: int) -> int:
+    """The position of the smallest distance; of those that are as small, up to rounding, the first."""
+    sizes = np.abs(distances)
+    return int((sizes < sizes.min() + ROUNDING).argmax()) if len(sizes) else default
+
+
+class UncalibratedBounds(NamedTuple):
+    """The bounds (…, rows, targets) to which scores times the `scale` are added; None: 1."""
+
+    lower: Floats
+    upper: Floats
+    scale: Floats | None
+
+
 @dataclass(frozen=True)
-class Endpoints:
-    """The mean predictions `values` (groups, rows, targets) of each group for new rows.
+class IntervalScore:
+    """How rows are scored for intervals of a level; see the module.
 
-    `quantiles` (groups, rows, targets, levels) are those of a model that predicts several.
+    `pair` are the positions of two quantiles, None for a model of one number. The scale is their width, and at least
+    `min_width` (targets,); None: the scale is 1.
     """
 
-    values: Floats
-    quantiles: Floats | None = None
-    levels: tuple[float, ...] = ()
+    pair: QuantilePair | None = None
+    median: int = 0
+    min_width: Floats | None = None
 
-    def at(self, level: float) -> tuple[Floats, Floats]:
-        """The ends (groups, rows, targets) to which the scores of a group's rows are added, below and above."""
-        if self.quantiles is None:
-            return self.values, self.values
-        lower, upper = quantile_pair(self.levels, level)
-        return self.quantiles[:, :, :, lower], self.quantiles[:, :, :, upper]
+    @classmethod
+    def of(cls, predictions: Predictions, level: float) -> IntervalScore:
+        """The score for a level, from the predictions (n,) of calibration rows."""
+        levels, quantiles = predictions.levels, predictions.quantiles
+        if quantiles is None:
+            return cls()
+        pair = quantile_pair(levels, level)
+        if levels[pair.upper] - levels[pair.lower] <= level + ROUNDING:
+            return cls(pair)
+        with np.errstate(over="ignore", invalid="ignore"):
+            widths = (quantiles[:, :, pair.upper] - quantiles[:, :, pair.lower]).T
+            means = np.array([own[np.isfinite(own)].mean() if np.isfinite(own).any() else 0.0 for own in widths])
+        return cls(pair, levels.index(MEDIAN), np.where(np.isfinite(means) & (means > 0.0), MIN_WIDTH * means, 1.0))
 
+    def bounds(self, values: Floats, quantiles: Floats | None) -> UncalibratedBounds:
+        """The bounds from predictions (…, rows, targets) or quantiles (…, rows, targets, levels)."""
+        if self.pair is None or quantiles is None:
+            return UncalibratedBounds(values, values, None)
+        lower, upper = quantiles[..., self.pair.lower], quantiles[..., self.pair.upper]
+        if self.min_width is None:
+            return UncalibratedBounds(lower, upper, None)
+        median = quantiles[..., self.median]
+        return UncalibratedBounds(median, median, np.maximum(upper - lower, self.min_width))
 
-def uncalibrated_bounds(predictions: Predictions, level: float) -> tuple[Floats, Floats]:
-    """The bounds (n, targets) of rows before calibration: the two quantiles for the level, or twice the predictions."""
-    if predictions.quantiles is None:
-        return predictions.values, predictions.values
-    lower, upper = quantile_pair(predictions.levels, level)
-    return predictions.quantiles[:, :, lower], predictions.quantiles[:, :, upper]
-
-
-def conformity_scores(predictions: Predictions, y: Floats, level: float) -> Floats:
-    """The scores (n, targets) of scored predictions and their targets, for intervals of a level.
-
-    The members' final predictions are not used: the rows took part in choosing their epoch, so their errors are too
-    small. The scored predictions are those of the epoch that other rows chose.
-    """
-    lower, upper = uncalibrated_bounds(predictions, level)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(np.maximum(lower - y, y - upper))
-
-
-def group_endpoints(groups: MemberGroups, model: AnyModel, members: Sequence[Predictions]) -> Endpoints:
-    """The mean predictions of each group for new rows, and their quantiles."""
-    levels = model.spec.loss.quantile_levels
-    quantiles = groups.predict_quantiles(members) if levels else None
-    return Endpoints(groups.predict(model, members), quantiles, levels)
+    def scores(self, predictions: Predictions, y: Floats) -> Floats:
+        """The scores (n, targets) of rows with targets `y` (n, targets)."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            lower, upper, scale = self.bounds(predictions.values, predictions.quantiles)
+            scores = np.maximum(lower - y, y - upper)
+            return np.asarray(scores if scale is None else scores / scale)

@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 import numpy as np
 
-from nncli.conformal.interval_scores import conformity_scores, group_endpoints
 from nncli.conformal.intervals import IntervalCalibration
 from nncli.conformal.member_groups import MemberGroups, calibration_sample
 from nncli.conformal.options import UncertaintyOptions, set_column
@@ -71,12 +70,7 @@ class ConformalPredictor:
             return Partition.whole(len(rows))
 
         if target.task == "regression":
-            intervals = tuple(
-                IntervalCalibration.of(
-                    level, partition(level), conformity_scores(rows.predictions, rows.y, level), groups
-                )
-                for level in options.levels
-            )
+            intervals = tuple(IntervalCalibration.of(level, partition(level), rows, groups) for level in options.levels)
             return cls(model, options, groups, row_groups, intervals=intervals)
         P = SCORES[options.score](rows.predictions.values)
         of_truth = np.take_along_axis(P, rows.y[:, None], axis=1)[:, 0]
@@ -133,8 +127,9 @@ class ConformalPredictor:
         """The same from the predictions of each member; `codes` (rows,) are those of the groups of the rows."""
         predictions, unknown = average_members(self.model, members), int((codes == UNKNOWN).sum())
         if self.intervals:
-            ends = group_endpoints(self.groups, self.model, members)
-            intervals = tuple(one.interval(ends, codes) for one in self.intervals)
+            values = self.groups.predict(self.model, members)
+            quantiles = self.groups.predict_quantiles(members) if self.model.spec.loss.quantile_levels else None
+            intervals = tuple(one.interval(values, quantiles, codes) for one in self.intervals)
             return ConformalPredictions(predictions, intervals, unknown_groups=unknown)
         P = self.groups.predict(self.model, members)
         scores = np.stack([SCORES[self.options.score](of_group) for of_group in P])

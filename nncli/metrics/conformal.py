@@ -36,14 +36,17 @@ def _decimal(level: float) -> Fraction:
     return Fraction(repr(float(level)))
 
 
-def lower_bounds(scores: SortedScores, lower: Floats, level: float) -> Floats:
-    """The floor(alpha (n + 1))-th smallest (rows,) of lower[g] - score, for predictions `lower` (K, rows)."""
-    return -scores.smallest(-lower, rank(level, scores.n))
+def lower_bounds(scores: SortedScores, lower: Floats, level: float, scales: Floats | None = None) -> Floats:
+    """The floor(alpha (n + 1))-th smallest (rows,) of lower[g] - scales[g] score, for predictions `lower` (K, rows).
+
+    `scales` (K, rows) are 1 unless they are given.
+    """
+    return -scores.smallest(-lower, rank(level, scores.n), scales)
 
 
-def upper_bounds(scores: SortedScores, upper: Floats, level: float) -> Floats:
-    """The ceil((1 - alpha)(n + 1))-th smallest (rows,) of upper[g] + score, for predictions `upper` (K, rows)."""
-    return scores.smallest(upper, rank(level, scores.n))
+def upper_bounds(scores: SortedScores, upper: Floats, level: float, scales: Floats | None = None) -> Floats:
+    """The ceil((1 - alpha)(n + 1))-th smallest (rows,) of upper[g] + scales[g] score; see `lower_bounds`."""
+    return scores.smallest(upper, rank(level, scores.n), scales)
 
 
 def is_in_set(scores: SortedScores, thresholds: Floats, level: float) -> NDArray[np.bool_]:

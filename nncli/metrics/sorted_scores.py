@@ -1,8 +1,8 @@
 """Scores of calibration rows, sorted in groups, and the k-th smallest of prediction + score for many predictions.
 
-The k-th smallest of `shifts[g] + score` is taken over all scores of all groups g, for each column of `shifts`. The
-matrix of all sums is never built: the scores of a group are sorted once, and the value is found by a few binary
-searches in each group.
+The k-th smallest of `shifts[g] + scales[g] * score` is taken over all scores of all groups g, for each column of
+`shifts` and `scales`, which are 1 unless they are given. The matrix of all sums is never built: the scores of a group
+are sorted once, and the value is found by a few binary searches in each group.
 """
 
 from __future__ import annotations
@@ -91,37 +91,40 @@ class SortedScores:
         below: Integers = self.counts[self.positions(thresholds, right=False)].sum(axis=0)
         return self.n - below
 
-    def smallest(self, shifts: Floats, k: int) -> Floats:
-        """The k-th smallest value (rows,) of shifts[g] + score over all scores, k from 1; `shifts` is (K, rows).
+    def smallest(self, shifts: Floats, k: int, scales: Floats | None = None) -> Floats:
+        """The k-th smallest value (rows,) of shifts[g] + scales[g] * score over all scores, k from 1.
 
-        It is the sum of a shift and a score to the last bit. It is infinite if fewer than k scores are finite, and NaN
-        where a shift is not finite. Memory grows with the number of scores, and not with its product with the rows.
+        `shifts` and `scales`, which are above 0, are (K, rows). The value is the sum of a shift and a scaled score to
+        the last bit. It is infinite if fewer than k scores are finite, and NaN where a shift or scale is not finite.
+        Memory grows with the number of scores, and not with its product with the rows.
         """
         rows = shifts.shape[1]
         if k > self.finite:
             return np.full(rows, np.inf)
         result = np.full(rows, np.nan)
-        finite = np.flatnonzero(np.isfinite(shifts).all(axis=0))
+        scales = np.ones((self.groups, 1)) if scales is None else scales
+        scales = np.broadcast_to(scales, shifts.shape)
+        finite = np.flatnonzero((np.isfinite(shifts) & np.isfinite(scales)).all(axis=0))
         step = max(1, BLOCK_VALUES // self.groups)
         for start in range(0, len(finite), step):
             block = finite[start : start + step]
-            result[block] = _search(self, shifts[:, block], k)
+            result[block] = _search(self, shifts[:, block], scales[:, block], k)
         return result
 
 
-def _search(scores: SortedScores, shifts: Floats, k: int) -> Floats:
-    """The k-th smallest (rows,) of shifts[g] + score, for finite `shifts` (K, rows) and at least k finite scores.
+def _search(scores: SortedScores, shifts: Floats, scales: Floats, k: int) -> Floats:
+    """The k-th smallest (rows,) of shifts[g] + scales[g] * score, for finite shifts and at least k finite scores.
 
     For every row a position in each group is kept: the scores up to it are those up to some value t. The number of
     scores up to the positions tells on which side of t the result is. Steps of the secant method and bisection lead
     near it. Then the positions move by one distinct score at a time, in the order of the sums.
     """
     if scores.finite <= max(FEW, FEW_PER_GROUP * scores.groups):
-        return _sort_all(scores, shifts, k)
+        return _sort_all(scores, shifts, scales, k)
     result, active = np.empty(shifts.shape[1]), np.arange(shifts.shape[1])
-    state = _State.of(scores, shifts, k)
+    state = _State.of(scores, shifts, scales, k)
     for step in range(MAX_SEARCHES + MAX_VISITS):
-        ends = _Ends.of(scores, state.shifts, state.positions)
+        ends = _Ends.of(scores, state.shifts, state.scales, state.positions)
         found = (ends.total >= k) & (ends.total - ends.last_count < k) & (ends.last <= ends.next)
         result[active[found]] = ends.last[found]
         if found.all():
@@ -132,19 +135,20 @@ def _search(scores: SortedScores, shifts: Floats, k: int) -> Floats:
             near[:] = True
         ends.visit(state.positions, k, near)
         state.search(scores, k, ends.total, np.flatnonzero(~near), bisect=step % 3 == 2)
-    result[active] = _sort_all(scores, state.shifts, k)
+    result[active] = _sort_all(scores, state.shifts, state.scales, k)
     return result
 
 
-def _sort_all(scores: SortedScores, shifts: Floats, k: int) -> Floats:
+def _sort_all(scores: SortedScores, shifts: Floats, scales: Floats, k: int) -> Floats:
     """The same from all sums, a few rows at a time."""
     spans = [slice(a, a + size + 1) for a, size in zip(scores.starts, scores.sizes, strict=True)]
     repeats = np.concatenate([np.diff(scores.counts[span]) for span in spans])
     values = np.repeat(np.concatenate([scores.distinct(g) for g in range(scores.groups)]), repeats)
     group = np.repeat(np.repeat(np.arange(scores.groups), scores.sizes), repeats)
-    rows, result, step = shifts.T, np.empty(shifts.shape[1]), max(1, BLOCK_VALUES // len(values))
+    rows, factors = shifts.T, scales.T
+    result, step = np.empty(shifts.shape[1]), max(1, BLOCK_VALUES // len(values))
     for start in range(0, len(result), step):
-        sums = rows[start : start + step, group] + values
+        sums = rows[start : start + step, group] + factors[start : start + step, group] * values
         sums.partition(k - 1, axis=1)
         result[start : start + step] = sums[:, k - 1]
     return result
@@ -159,6 +163,7 @@ class _State:
     """
 
     shifts: Floats
+    scales: Floats
     positions: Integers
     t: Floats
     low: Floats
@@ -166,11 +171,11 @@ class _State:
     density: Floats
 
     @classmethod
-    def of(cls, scores: SortedScores, shifts: Floats, k: int) -> _State:
+    def of(cls, scores: SortedScores, shifts: Floats, scales: Floats, k: int) -> _State:
         """Begin at the mean of the groups' own quantiles; the result lies between the smallest and the largest."""
         used = np.flatnonzero(scores.sizes)
         totals, share = scores.counts[scores.starts + scores.sizes], Fraction(k, scores.finite)
-        quantiles, density = np.zeros(scores.groups), 0.0
+        quantiles, density = np.zeros(scores.groups), np.zeros(shifts.shape[1])
         for g in used.tolist():
             values, counts = scores.distinct(g), scores.counts[scores.starts[g] + 1 :][: scores.sizes[g]]
             at = int(np.searchsorted(counts, ceil(share * int(totals[g]))))
@@ -178,16 +183,17 @@ class _State:
             around = max(1, len(values) // 50)
             left, right = max(at - around, 0), min(at + around, len(values) - 1)
             if right > left:
-                density += (counts[right] - counts[left]) / (values[right] - values[left])
-        guesses = (shifts + quantiles[:, None])[used]
+                density += (counts[right] - counts[left]) / (values[right] - values[left]) / scales[g]
+        guesses = (shifts + scales * quantiles[:, None])[used]
         t = (totals[used] / scores.finite) @ guesses
-        positions = scores.positions(t - shifts, right=True)
-        return cls(shifts, positions, t, guesses.min(axis=0), guesses.max(axis=0), np.full(len(t), density))
+        positions = scores.positions((t - shifts) / scales, right=True)
+        return cls(shifts, scales, positions, t, guesses.min(axis=0), guesses.max(axis=0), density)
 
     def take(self, rows: NDArray[np.bool_]) -> _State:
         """The state of some rows."""
         return _State(
             self.shifts[:, rows],
+            self.scales[:, rows],
             self.positions[:, rows],
             self.t[rows],
             self.low[rows],
@@ -205,8 +211,7 @@ class _State:
             new = t + missing / self.density[rows]
             outside = ~((new > low) & (new < high)) | bisect
             new[outside] = low[outside] / 2 + high[outside] / 2
-        shifts = self.shifts[:, rows]
-        positions = scores.positions(new - shifts, right=True)
+        positions = scores.positions((new - self.shifts[:, rows]) / self.scales[:, rows], right=True)
         with np.errstate(all="ignore"):
             density = (scores.counts[positions].sum(axis=0) - total[rows]) / (new - t)
         usable = np.isfinite(density) & (density > 0)
@@ -230,10 +235,10 @@ class _Ends:
     next_count: Integers
 
     @classmethod
-    def of(cls, scores: SortedScores, shifts: Floats, positions: Integers) -> _Ends:
+    def of(cls, scores: SortedScores, shifts: Floats, scales: Floats, positions: Integers) -> _Ends:
         """The ends at the positions (K, rows)."""
         rows, counts = np.arange(shifts.shape[1]), scores.counts
-        last, following = shifts + scores.values[positions], shifts + scores.values[positions + 1]
+        last, following = (shifts + scales * scores.values[at] for at in (positions, positions + 1))
         last_group, next_group = last.argmax(axis=0), following.argmin(axis=0)
         at_last, at_next = positions[last_group, rows], positions[next_group, rows]
         return cls(

@@ -90,3 +90,16 @@ def test_a_row_without_probabilities_has_every_class() -> None:
     (sets,) = cross_sets(P, np.zeros(20, np.int64), np.arange(20) % 2, [0.3])
     assert sets[9].tolist() == [True, True]
     assert sets[0].tolist() == [True, False]
+
+
+def test_a_held_out_row_is_scaled_by_its_own_width() -> None:
+    y, folds = np.array([[1.0], [2.0], [-4.0], [8.0]]), np.array([0, 0, 1, 1])
+    quantiles = np.array([2.0, 4.0, 8.0, 4.0])[:, None, None] * np.array([-0.5, 0.0, 0.5])
+    predictions = Predictions.of_quantiles(TARGET, quantiles, (0.05, 0.5, 0.95), "float64")
+    lower, upper = cross_intervals(predictions, y, folds, 0.6)
+    # the errors by the width are 0.5, 0.5, 0.5 and 2
+    assert upper[:, 0].tolist() == [4.0, 8.0, 4.0, 2.0]
+    assert lower.tolist() == (-upper).tolist()
+    of_pair = Predictions.of_quantiles(TARGET, quantiles, (0.25, 0.5, 0.75), "float64")
+    # the distances from the pair are 0 of fold 0, and 0 and 6 of fold 1
+    assert cross_intervals(of_pair, y, folds, 0.6)[1][:, 0].tolist() == [7.0, 8.0, 4.0, 2.0]

@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 
 from nncli.conformal.calibration_rows import calibration_rows
-from nncli.conformal.interval_scores import Endpoints
 from nncli.conformal.intervals import IntervalCalibration
 from nncli.conformal.member_groups import MemberGroups, calibration_sample
 from nncli.conformal.options import UncertaintyOptions
@@ -24,7 +23,7 @@ from nncli.metrics.conformal import aps_scores
 from nncli.runs.run import Run
 from tests.cli.support import DATA
 from tests.commands.explained import CLASSES, NUMBER, ensemble_of, model_of, table_of
-from tests.conformal.support import held_out, predicted_rows
+from tests.conformal.support import held_out, numbers_of, predicted_rows
 
 N, FOLDS = 120, 4
 FOLD = np.arange(N) % FOLDS
@@ -160,10 +159,11 @@ def test_small_groups_of_which_no_row_is_sampled_are_named() -> None:
 
 def test_bounds_that_cross_at_a_low_level_become_a_point() -> None:
     mask = np.eye(2, dtype=bool)[:, np.arange(20) % 2]
-    groups, far = MemberGroups.of(held_out(mask)), np.array([0.0, 10.0]).reshape(2, 1, 1)
-    calibration = IntervalCalibration.of(0.1, Partition.whole(20), np.full((20, 1), 0.5), groups)
-    interval = calibration.interval(Endpoints(far), np.zeros(1, np.int64))
+    rows = replace(held_out(mask), predictions=numbers_of(np.full(20, 0.5)))
+    groups, far = MemberGroups.of(rows), np.array([0.0, 10.0]).reshape(2, 1, 1)
+    calibration = IntervalCalibration.of(0.1, Partition.whole(20), rows, groups)
+    interval = calibration.interval(far, None, np.zeros(1, np.int64))
     assert interval.lower.item() == interval.upper.item() == 5.0  # instead of 9.5 and 0.5
-    wide = IntervalCalibration.of(0.9, Partition.whole(20), np.full((20, 1), 0.5), groups)
-    found = wide.interval(Endpoints(far), np.zeros(1, np.int64))
+    wide = IntervalCalibration.of(0.9, Partition.whole(20), rows, groups)
+    found = wide.interval(far, None, np.zeros(1, np.int64))
     assert (found.lower.item(), found.upper.item()) == (-0.5, 10.5)

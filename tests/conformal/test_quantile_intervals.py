@@ -11,8 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from nncli import train
-from nncli.conformal.interval_scores import conformity_scores, group_endpoints, quantile_pair
-from nncli.conformal.member_groups import MemberGroups
+from nncli.conformal.interval_scores import IntervalScore, quantile_pair
 from nncli.conformal.options import UncertaintyOptions
 from nncli.conformal.predictor import ConformalPredictor
 from nncli.data.sources.read_table import read_table
@@ -36,6 +35,7 @@ workers: 1
 BAGGING = {"folds": ["members=3", "bagging=folds"], "bootstrap": ["members=4", "bagging=bootstrap"]}
 BAGGING["seeds"] = ["members=2", "bagging=seeds", "validation=0.3"]
 BAGGING["one"] = ["members=1", "validation=0.3"]
+THREE_LEVELS = [*BAGGING["folds"], "loss.levels=[0.05, 0.5, 0.95]"]
 
 
 def write_made(path: Path, rows: int, seed: int) -> Path:
@@ -53,6 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "c.yaml").write_text(CONFIG.replace("PATH", str(write_made(folder / "table.csv", 600, 0))))
     for name, assignments in BAGGING.items():
         train(folder / "c.yaml", output=folder / name, assignments=assignments)
+    train(folder / "c.yaml", output=folder / "three", assignments=THREE_LEVELS)
     return folder
 
 
@@ -63,33 +64,61 @@ def held_out(folder: Path, name: str) -> HeldOutRows:
 
 
 @pytest.mark.parametrize(
-    ("level", "pair"), [(0.9, (0, 4)), (0.5, (1, 3)), (0.99, (0, 4)), (0.1, (2, 2)), (0.7, (0, 4)), (0.6, (1, 3))]
+    ("level", "pair"), [(0.9, (0, 4)), (0.5, (1, 3)), (0.99, (0, 4)), (0.1, (1, 3)), (0.7, (0, 4)), (0.6, (1, 3))]
 )
-def test_the_nearest_levels_are_used_and_of_two_the_outer_one(level: float, pair: tuple[int, int]) -> None:
+def test_the_nearest_levels_beside_the_median_are_used_and_of_two_the_outer_one(
+    level: float, pair: tuple[int, int]
+) -> None:
     assert quantile_pair(LEVELS, level) == pair
     assert quantile_pair((0.5, 0.9), 0.8) == (0, 1)
+    assert quantile_pair((0.5,), 0.8) == (0, 0)
 
 
 @pytest.mark.parametrize("name", BAGGING)
-@pytest.mark.parametrize("level", [0.9, 0.5])
-def test_bounds_are_those_of_the_definition(folder: Path, name: str, level: float) -> None:
+@pytest.mark.parametrize(("level", "is_scaled"), [(0.9, False), (0.5, False), (0.8, True), (0.2, True)])
+def test_bounds_are_those_of_the_definition(folder: Path, name: str, level: float, is_scaled: bool) -> None:
     rows, model = held_out(folder, name), Run(folder / name).load_model()
     table = read_table(folder / "new.csv").take(np.arange(20))
     interval = ConformalPredictor.of(model, rows, UncertaintyOptions(intervals=(level,))).predict(table).intervals[0]
     members = [one.quantiles for one in predict_members(model, table)]
     low, high = quantile_pair(LEVELS, level)
-    assert rows.predictions.quantiles is not None
+    known = rows.predictions.quantiles
+    assert known is not None
     n, k = len(rows), rank(level, len(rows))
+    least = 0.01 * (known[:, 0, high] - known[:, 0, low]).mean()
+
+    def bounds(quantiles: Floats) -> tuple[float, float, float]:
+        if not is_scaled:
+            return quantiles[low], quantiles[high], 1.0
+        return quantiles[2], quantiles[2], max(quantiles[high] - quantiles[low], least)
+
+    scores = []
+    for row in range(n):
+        own_low, own_high, own_scale = bounds(known[row, 0])
+        scores.append(max(own_low - rows.y[row, 0], rows.y[row, 0] - own_high) / own_scale)
     for i in range(len(table)):
         lower, upper = [], []
         for row in range(n):
             own = [q for q, out in zip(members, rows.oof_mask[:, row], strict=True) if out and q is not None]
-            y, known = rows.y[row, 0], rows.predictions.quantiles[row, 0]
-            score = max(known[low] - y, y - known[high])
-            lower.append(np.mean([q[i, 0, low] for q in own]) - score)
-            upper.append(np.mean([q[i, 0, high] for q in own]) + score)
-        assert interval.lower[i, 0] == pytest.approx(sorted(lower)[n - k], rel=1e-9)
-        assert interval.upper[i, 0] == pytest.approx(sorted(upper)[k - 1], rel=1e-9)
+            below, above, scale = bounds(np.mean([q[i, 0] for q in own], axis=0))
+            lower.append(below - scale * scores[row])
+            upper.append(above + scale * scores[row])
+        ends = [sorted(lower)[n - k], sorted(upper)[k - 1]]
+        ends = ends if ends[0] <= ends[1] else [np.mean(ends)] * 2
+        assert interval.lower[i, 0] == pytest.approx(ends[0], rel=1e-9)
+        assert interval.upper[i, 0] == pytest.approx(ends[1], rel=1e-9)
+
+
+@pytest.mark.parametrize("level", [0.3, 0.5, 0.7, 0.8])
+def test_levels_below_that_of_the_quantiles_are_covered_without_empty_intervals(folder: Path, level: float) -> None:
+    model, table = Run(folder / "three").load_model(), read_table(folder / "new.csv")
+    predictor = ConformalPredictor.of(model, held_out(folder, "three"), UncertaintyOptions(intervals=(level,)))
+    interval = predictor.predict(table).intervals[0]
+    x, y = (table.frame[name].cast(pl.Float64).to_numpy() for name in "xy")
+    width = (interval.upper - interval.lower)[:, 0]
+    assert (width > 0.0).all()
+    assert level - 0.04 < ((interval.lower[:, 0] <= y) & (y <= interval.upper[:, 0])).mean() < level + 0.1
+    assert width[x > 0.8].mean() > 2.0 * width[x < 0.2].mean()
 
 
 @pytest.mark.parametrize("name", BAGGING)
@@ -106,15 +135,26 @@ def test_new_rows_are_covered_and_the_width_follows_the_spread(folder: Path, nam
     assert covered[x < 0.2].mean() > 0.8
 
 
-def test_at_the_median_alone_they_are_the_intervals_of_absolute_errors(folder: Path) -> None:
-    rows, model = held_out(folder, "folds"), Run(folder / "folds").load_model()
-    errors = np.abs(rows.y - rows.predictions.values)
-    np.testing.assert_array_equal(conformity_scores(rows.predictions, rows.y, 0.1), errors)
-    members = predict_members(model, read_table(folder / "new.csv").take(np.arange(9)))
-    groups = MemberGroups.of(rows)
-    lower, upper = group_endpoints(groups, model, members).at(0.1)
-    np.testing.assert_array_equal(lower, upper)
-    np.testing.assert_allclose(lower, groups.predict(model, members), rtol=1e-12)
+def test_the_median_alone_has_the_intervals_of_absolute_errors(folder: Path) -> None:
+    rows = held_out(folder, "folds")
+    assert rows.predictions.quantiles is not None
+    median = Predictions.of_quantiles(rows.predictions.target, rows.predictions.quantiles[:, :, 2:3], (0.5,), "float64")
+    score = IntervalScore.of(median, 0.9)
+    np.testing.assert_array_equal(score.scores(median, rows.y), np.abs(rows.y - median.values))
+    assert score.bounds(median.values, median.quantiles).scale is None
+
+
+def test_equal_quantiles_have_a_least_width(folder: Path) -> None:
+    target, levels = held_out(folder, "folds").predictions.target, (0.05, 0.5, 0.95)
+    quantiles = np.array([[[0.0, 0.0, 0.0]], [[-100.0, 0.0, 100.0]]])
+    predictions = Predictions.of_quantiles(target, quantiles, levels, "float64")
+    scores = IntervalScore.of(predictions, 0.5).scores(predictions, np.array([[0.0], [100.0]]))
+    assert scores.tolist() == [[0.0], [0.5]]
+    scale = IntervalScore.of(predictions, 0.5).bounds(predictions.values, quantiles).scale
+    assert scale is not None
+    assert scale[:, 0].tolist() == pytest.approx([1.0, 200.0])
+    flat = Predictions.of_quantiles(target, quantiles[:1], levels, "float64")
+    assert IntervalScore.of(flat, 0.5).scores(flat, np.array([[3.0]])).tolist() == [[3.0]]
 
 
 def test_bounds_that_cross_become_their_mean(folder: Path) -> None:

@@ -33,6 +33,16 @@ def test_the_value_is_that_of_the_matrix_to_the_bit(
     assert own.at_least(shifts).tolist() == np.sum(counted, axis=0).tolist()
 
 
+@given(seed=st.integers(0, 10_000), groups=st.integers(1, 5), n=st.integers(1, 400), decimals=st.integers(0, 4))
+def test_scaled_scores_are_those_of_the_matrix_to_the_bit(seed: int, groups: int, n: int, decimals: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores, group = np.abs(rng.normal(size=n)).round(decimals), rng.integers(0, groups, n)
+    shifts, scales = rng.normal(size=(groups, 9)).round(decimals), np.exp(3.0 * rng.normal(size=(groups, 9)))
+    sums, own = np.sort(shifts[group].T + scales[group].T * scores, axis=1), SortedScores.of(scores, group, groups)
+    for k in {1, n // 2 + 1, int(rng.integers(1, n + 1)), n}:
+        assert own.smallest(shifts, k, scales).tolist() == sums[:, k - 1].tolist()
+
+
 def test_sums_that_are_equal_by_rounding_are_found() -> None:
     scores, shifts = np.linspace(0.0, 1.0, 500), np.array([[1e16, 0.0], [1e16 + 2.0, 1e-300]])
     group = np.arange(500) % 2
