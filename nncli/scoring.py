@@ -20,7 +20,7 @@ from nncli.metrics.classification import (
     shown_metrics,
 )
 from nncli.metrics.classification_resamples import ClassificationResamples
-from nncli.metrics.intervals import difference_interval, score_interval
+from nncli.metrics.intervals import MEANS_OF_CLASSES, OF_POSITIVE_CLASS, difference_interval, score_interval
 from nncli.metrics.metric import Metric, resampled_scores
 from nncli.metrics.quantiles import mean_pinball_metric, weighted_quantiles
 from nncli.metrics.registry import METRICS, BoundMetric, has_baseline, higher_is_better, metric_function
@@ -237,10 +237,7 @@ class ScoredRows:
         model, baseline = (self._samples(predictions, resampling) for predictions in (self.predictions, self.baseline))
         names = self.predictions.target.names
         per_target = len(values) if self.predictions.target.task == "classification" else len(values) // len(names)
-        rarest = None
-        if self.predictions.target.task == "classification":
-            counts = np.bincount(self.y)
-            rarest = int(counts[counts > 0].min())
+        class_rows = self._class_rows()
         scores = []
         for j, ((title, value), (_, baseline_value)) in enumerate(zip(values, baselines, strict=True)):
             target = names[j // per_target] if len(names) > 1 else None
@@ -251,13 +248,22 @@ class ScoredRows:
             if not has_baseline(name):
                 baseline_value = None
             elif value is not None:
-                interval = score_interval(METRICS[name], value, samples, resampling, rarest)
+                interval = score_interval(METRICS[name], value, samples, resampling, class_rows.get(name))
             if value is not None and baseline_value is not None:
                 improvement = difference_interval(
                     sign * (value - baseline_value), sign * (samples - baseline[:, j]), resampling
                 )
             scores.append(ScoreWithInterval(target, name, value, interval, baseline_value, improvement))
         return ScoresWithIntervals(resampling, tuple(scores))
+
+    def _class_rows(self) -> dict[str, int]:
+        """The rows of the class that a rate of classes depends on: the positive class, or the rarest there is."""
+        if self.predictions.target.task != "classification":
+            return {}
+        counts = np.bincount(self.y, minlength=2)
+        rarest = int(counts[counts > 0].min())
+        positive = int(counts[1]) or rarest
+        return dict.fromkeys(MEANS_OF_CLASSES, rarest) | dict.fromkeys(OF_POSITIVE_CLASS, positive)
 
     def _corrected(self, name: str, samples: Samples, target: int) -> Samples:
         """The samples of a score with the gain by averaging."""

@@ -79,3 +79,17 @@ def test_predicted_classes_follow_the_decision_and_probabilities_do_not() -> Non
     assert interval is not None
     assert interval.low < 2 / 3 < interval.high
     assert usual.with_intervals(0).find("recall").value == pytest.approx(1 / 3)
+
+
+def test_the_rates_of_a_frequent_positive_class_do_not_count_the_rows_of_the_other_one() -> None:
+    target = ClassificationTarget(name="t", labels=("no", "yes"))
+    y = np.repeat([0, 1], [100, 1900])
+    predicted = np.concatenate([np.repeat([0, 1], [30, 70]), np.repeat([0, 1], [20, 1880])])
+    predictions = Predictions(target, np.eye(2)[predicted])
+    rows = ScoredRows(predictions, baseline_predictions(target, y, None, len(y)), y, None, CrossEntropy())
+    intervals = {one.name: one.interval for one in rows.with_intervals(0).scores}
+    for name, n, hits in (("precision", 1950, 1880), ("recall", 1900, 1880)):
+        interval, half = intervals[name], 1.96 * (hits / n * (1 - hits / n) / n) ** 0.5
+        assert interval is not None
+        assert interval.high - interval.low == pytest.approx(2 * half, rel=0.15)
+    assert intervals["balanced_accuracy"] is not None

@@ -4,7 +4,7 @@ The standard error comes from bootstrap resamples, the interval from Student's t
 logarithm of a loss, and by Wilson's formula for a rate between 0 and 1 ("Probable inference, the law of succession, and
 statistical inference", 1927), with the number of rows at which a share has that standard error. Percentiles of
 resamples are too narrow for few rows, and are a point where all rows are right. A rate of one class that is 0 or 1 has
-no standard error: the rows of the rarest class count then.
+no standard error: the rows of that class count then, and those of the rarest class for a mean over classes.
 
 The standard error is widened by sqrt(1 + 40 / n): scores of cross-validation vary more than their rows do, since the
 predictions depend on the rows that were drawn for training (Bates, Hastie and Tibshirani, "Cross-validation: what does
@@ -30,8 +30,10 @@ MIN_ROWS = 5
 """Rows, or groups, from which an interval is given."""
 
 
-BY_CLASS = ("balanced_accuracy", "macro_f1", "f1", "precision", "recall")
-"""Rates of predicted classes, in which a rare class counts as much as a frequent one, or alone."""
+MEANS_OF_CLASSES = ("balanced_accuracy", "macro_f1")
+"""Rates of predicted classes in which the rarest class counts as much as the most frequent one."""
+OF_POSITIVE_CLASS = ("f1", "precision", "recall")
+"""Rates of predicted classes of the positive class alone."""
 UPPER_BOUNDS = {"brier": 2.0}
 
 
@@ -40,16 +42,17 @@ def score_interval(
     value: float,
     samples: NDArray[np.float64],
     resampling: BootstrapResampler,
-    rarest_class: int | None = None,
+    class_rows: int | None = None,
 ) -> ConfidenceInterval | None:
     """The interval of a score with this `value` on all rows and `samples` (resamples,) on the resamples.
 
-    `rarest_class` is the number of rows of the rarest class there is.
+    `class_rows` is the number of rows of the class that a rate of predicted classes depends on: the positive class, or
+    the rarest for a mean over classes.
 
     None for fewer than five rows or groups, and if the score is undefined in more than half of the resamples.
     """
     if metric.is_rate:
-        return rate_interval(value, samples, resampling, rarest_class if metric.name in BY_CLASS else None)
+        return rate_interval(value, samples, resampling, class_rows)
     spread = _Spread.of(samples, resampling)
     if spread is None:
         return None
@@ -66,16 +69,16 @@ def rate_interval(
     value: float,
     samples: NDArray[np.float64],
     resampling: BootstrapResampler,
-    rarest_class: int | None = None,
+    class_rows: int | None = None,
 ) -> ConfidenceInterval | None:
-    """The interval of a share of rows; with `rarest_class` as for `score_interval`, of a rate of classes."""
+    """The interval of a share of rows; with `class_rows` as for `score_interval`, of a rate of classes."""
     spread = _Spread.of(samples, resampling)
     if spread is None:
         return None
     standard_error, n = float(np.std(spread.samples)), resampling.groups
-    if rarest_class is not None:
+    if class_rows is not None:
         # the variance of a mean of two recalls is at least a quarter of that of one
-        return wilson_interval(value, standard_error, min(n, rarest_class), spread.quantile, 4.0 * rarest_class)
+        return wilson_interval(value, standard_error, min(n, class_rows), spread.quantile, 4.0 * class_rows)
     return wilson_interval(value, standard_error, n, spread.quantile)
 
 
