@@ -29,7 +29,7 @@ def _intervals(scores: UncertaintyScores) -> Iterator[str]:
     if not scores.intervals:
         return
     several = len({one.target for one in scores.intervals}) > 1
-    titles = ["coverage", "95% interval", "mean width", "median width", "interval score", "below", "above"]
+    titles = ["coverage", "95% interval", "mean width", "median width", "interval score", "truth below", "truth above"]
     lines = [["level", *titles]]
     for one in scores.intervals:
         all_rows = one.scores.coverage

@@ -20,8 +20,8 @@ def calibration_rows(run: Run) -> HeldOutRows:
     place = Location(source=str(run.path))
     if run.load_manifest().validation_rows:
         raise RunError(
-            "intervals and sets are calibrated by the predictions of the validation rows, and this run keeps none. It "
-            "was written by an older version, or the file was removed",
+            "intervals and sets are calibrated by the predictions of held-out rows, and this run keeps none. It was "
+            "written by an older version, or the file was removed",
             location=place,
             hint=f"Train again: nncli train {run.path / CONFIG}",
         )

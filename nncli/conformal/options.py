@@ -10,7 +10,7 @@ import numpy as np
 
 from nncli.data.encoders.target import Target
 from nncli.errors import UsageError
-from nncli.text import percent_digits
+from nncli.text import percent_digits, quote
 
 SetScore: TypeAlias = Literal["lac", "aps"]
 """The score of a class: 1 - its probability, or the total probability of the classes that are more probable."""
@@ -70,6 +70,11 @@ class UncertaintyOptions:
             option = "--per-class" if self.per_class else "--score"
             hint = f"Remove {option}." if target.task == "regression" else "Add --set 0.9."
             raise UsageError(f"{option} is for prediction sets of classes", hint=hint)
+        if self.by in target.names:
+            raise UsageError(
+                f"--by {quote(self.by)} is the target, which new rows do not have",
+                hint="Use --per-class." if target.task == "classification" else "Name another column.",
+            )
         if not self.levels and self.by is not None:
             option = "--interval" if target.task == "regression" else "--set"
             raise UsageError("--by is for prediction intervals and sets", hint=f"Add {option} 0.9.")

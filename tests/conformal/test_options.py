@@ -26,6 +26,7 @@ CLASSES = ClassificationTarget(name="y", labels=("a", "b"))
         UncertaintyOptions.of(0.9, per_class=True),
         UncertaintyOptions.of(0.9, score="aps"),
         UncertaintyOptions.of(by="g"),
+        UncertaintyOptions.of(0.9, by="y"),
     ],
 )
 def test_what_does_not_fit_a_regression_is_refused(options: UncertaintyOptions) -> None:
@@ -39,6 +40,7 @@ def test_what_does_not_fit_a_regression_is_refused(options: UncertaintyOptions) 
     [
         UncertaintyOptions.of(0.9),
         UncertaintyOptions.of(sets=1.5),
+        UncertaintyOptions.of(sets=0.9, by="y"),
         UncertaintyOptions.of(sets=0.9, by="g", per_class=True),
         UncertaintyOptions.of(sets=0.9, score="raps"),  # type: ignore[arg-type]
         UncertaintyOptions.of(per_class=True),
