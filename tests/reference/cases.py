@@ -15,7 +15,7 @@ from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
 from nncli.nn.layers.parametric import ParametricActivation, Scale
 from nncli.nn.layers.residual import Layer, Residual
-from nncli.nn.losses import MAE, MSE, ClassificationLoss, CrossEntropy, Hinge, Huber, Loss, Poisson, Quantile
+from nncli.nn.losses import MAE, MSE, ClassificationLoss, CrossEntropy, Hinge, Huber, Loss, Poisson, Quantile, Quantiles
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import NumericEmbedding, Periodic, PiecewiseLinear
 from nncli.optim.optimizers import Adagrad, Adam, AdamW, Lion, Optimizer, RmsProp, Sgd
@@ -86,7 +86,8 @@ def _targets(loss: Loss, outputs: int, rng: np.random.Generator) -> list[list[fl
         return [int(code) for code in rng.integers(max(2, outputs), size=ROWS)]
     if isinstance(loss, Poisson):
         return [[float(count) for count in row] for row in rng.poisson(2.0, (ROWS, outputs))]
-    return [[float(number) for number in row] for row in np.round(rng.normal(size=(ROWS, outputs)), 3)]
+    targets = outputs // loss.outputs(1)
+    return [[float(number) for number in row] for row in np.round(rng.normal(size=(ROWS, targets)), 3)]
 
 
 def hidden_activations() -> list[Activation]:
@@ -151,6 +152,7 @@ def loss_cases() -> Iterator[Case]:
         "logistic, smoothed": (CrossEntropy(label_smoothing=0.15), 1),
         "hinge": (Hinge(), 3),
         "hinge, two classes": (Hinge(), 1),
+        "quantiles": (Quantiles(levels=(0.1, 0.5, 0.8)), 6),
     }
     for seed, (name, (loss, outputs)) in enumerate(losses.items(), start=300):
         for weighted in (False, True):

@@ -44,7 +44,7 @@ from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
 from nncli.nn.layers.parametric import ParametricActivation, Scale
 from nncli.nn.layers.residual import Layer, Residual
-from nncli.nn.losses import MAE, MSE, ClassificationLoss, CrossEntropy, Hinge, Huber, Loss, Poisson, Quantile
+from nncli.nn.losses import MAE, MSE, ClassificationLoss, CrossEntropy, Hinge, Huber, Loss, Poisson, Quantile, Quantiles
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import NumericEmbedding, Periodic, PiecewiseLinear
 from nncli.nn.parameters import DECAYED, ParamGroup
@@ -193,6 +193,9 @@ def row_losses(loss: Loss, z: Tensor, y: Tensor) -> Tensor:
             return F.huber_loss(z, y, reduction="none", delta=delta).mean(1)
         case Quantile(q=q):  # Koenker and Bassett, 1978
             return torch.maximum(q * (y - z), (q - 1.0) * (y - z)).mean(1)
+        case Quantiles(levels=levels):
+            d, q = y[:, :, None] - z.reshape(len(z), -1, len(levels)), torch.tensor(levels, dtype=z.dtype)
+            return torch.maximum(q * d, (q - 1.0) * d).mean((1, 2))
         case Poisson():
             return F.poisson_nll_loss(z, y, log_input=True, full=False, reduction="none").mean(1)
         case CrossEntropy(label_smoothing=s) if z.shape[1] > 1:
@@ -201,7 +204,7 @@ def row_losses(loss: Loss, z: Tensor, y: Tensor) -> Tensor:
             t = y.to(z.dtype) * (1.0 - s) + s / 2.0
             return F.binary_cross_entropy_with_logits(z[:, 0], t, reduction="none")
         case Hinge():
-            t = F.max_one_hot(y, z.shape[1]) if z.shape[1] > 1 else y[:, None]
+            t = F.one_hot(y, z.shape[1]) if z.shape[1] > 1 else y[:, None]
             return F.relu(1.0 - (2.0 * t - 1.0) * z).mean(1)
 
 
@@ -209,6 +212,9 @@ def predict(loss: Loss, z: Tensor) -> Tensor:
     """What the raw output means."""
     if isinstance(loss, Poisson):
         return torch.exp(z)
+    if isinstance(loss, Quantiles):
+        quantiles = z.reshape(len(z), -1, len(loss.levels)).sort(dim=2).values
+        return quantiles[:, :, loss.levels.index(0.5)]
     if isinstance(loss, ClassificationLoss):
         p = torch.sigmoid(z)
         return F.softmax(z, dim=1) if z.shape[1] > 1 else torch.cat([1.0 - p, p], dim=1)
