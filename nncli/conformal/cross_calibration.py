@@ -11,9 +11,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.conformal.interval_scores import IntervalScore
+from nncli.conformal.conformity_scores import IntervalScore
 from nncli.conformal.intervals import ordered_bounds
-from nncli.conformal.member_groups import MemberGroups
+from nncli.conformal.out_of_fold_groups import OutOfFoldGroups
 from nncli.metrics.conformal import lac_scores, min_rows, rank
 from nncli.metrics.sorted_scores import Floats, Integers
 from nncli.predictions import Predictions
@@ -31,7 +31,7 @@ def calibration_folds(oof_mask: npt.NDArray[np.bool_] | None, n: int, groups: In
     rows. The rows of a group (n,) are in the same part: the groups are dealt one by one, those of the most rows first.
     """
     if oof_mask is not None:
-        members = MemberGroups.of_mask(oof_mask)
+        members = OutOfFoldGroups.of_mask(oof_mask)
         if 1 < len(members) <= MAX_FOLDS:
             return members.group
     if groups is None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nncli.config.schema import Config
-from nncli.conformal.member_groups import Method
+from nncli.conformal.out_of_fold_groups import Method
 from nncli.spec import Task
 from nncli.text import format_percent, quote
 

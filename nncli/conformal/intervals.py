@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nncli.conformal.interval_scores import IntervalScore
-from nncli.conformal.member_groups import MemberGroups
+from nncli.conformal.conformity_scores import IntervalScore
+from nncli.conformal.out_of_fold_groups import OutOfFoldGroups
 from nncli.conformal.partition import Partition
 from nncli.metrics.conformal import lower_bounds, upper_bounds
 from nncli.metrics.sorted_scores import Floats, Integers, SortedScores
@@ -33,7 +33,7 @@ class IntervalCalibration:
     scores: tuple[tuple[SortedScores, ...], ...]
 
     @classmethod
-    def of(cls, level: float, partition: Partition, rows: HeldOutRows, groups: MemberGroups) -> IntervalCalibration:
+    def of(cls, level: float, partition: Partition, rows: HeldOutRows, groups: OutOfFoldGroups) -> IntervalCalibration:
         """Calibrate by the scored predictions of calibration rows.
 
         The members' final predictions are not used: the rows took part in choosing their epoch, so their errors are too

@@ -9,8 +9,8 @@ from typing import TypeAlias
 import numpy as np
 
 from nncli.conformal.intervals import IntervalCalibration
-from nncli.conformal.member_groups import MemberGroups, calibration_sample
 from nncli.conformal.options import UncertaintyOptions, set_column
+from nncli.conformal.out_of_fold_groups import OutOfFoldGroups, calibration_sample
 from nncli.conformal.partition import Partition
 from nncli.conformal.predictions import ConformalPredictions
 from nncli.conformal.row_groups import UNKNOWN, RowGroups
@@ -36,7 +36,7 @@ class ConformalPredictor:
 
     model: AnyModel
     options: UncertaintyOptions
-    groups: MemberGroups
+    groups: OutOfFoldGroups
     row_groups: RowGroups | None = None
     intervals: tuple[IntervalCalibration, ...] = ()
     sets: tuple[SetCalibration, ...] = ()
@@ -60,7 +60,7 @@ class ConformalPredictor:
             row_groups = None if row_groups is None else row_groups.take(sample)
         for level in options.levels:
             _check_enough(level, len(rows), held_out)
-        groups = MemberGroups.of(rows)
+        groups = OutOfFoldGroups.of(rows)
 
         def partition(level: float) -> Partition:
             if row_groups is not None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nncli.conformal.member_groups import MemberGroups
 from nncli.conformal.options import SetScore
+from nncli.conformal.out_of_fold_groups import OutOfFoldGroups
 from nncli.conformal.partition import Partition
 from nncli.metrics.conformal import aps_scores, is_in_set, lac_scores
 from nncli.metrics.sorted_scores import Floats, Integers, SortedScores
@@ -39,7 +39,7 @@ class SetCalibration:
 
     @classmethod
     def of(
-        cls, level: float, partition: Partition, scores: Floats, groups: MemberGroups, *, per_class: bool
+        cls, level: float, partition: Partition, scores: Floats, groups: OutOfFoldGroups, *, per_class: bool
     ) -> SetCalibration:
         """Calibrate by the scores (n,) of the true classes of calibration rows."""
         parts = tuple(SortedScores.of(scores[rows], groups.group[rows], len(groups)) for rows in partition.rows)

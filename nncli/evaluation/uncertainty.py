@@ -29,7 +29,7 @@ from nncli.text import json_safe
 
 
 @dataclass(frozen=True)
-class EvaluatedIntervals:
+class IntervalEvaluation:
     """The scores of the prediction intervals of a level for a target, and the coverage that is guaranteed."""
 
     target: str
@@ -56,7 +56,7 @@ class EvaluatedIntervals:
 
 
 @dataclass(frozen=True)
-class EvaluatedSets:
+class SetEvaluation:
     """The scores of the prediction sets of a level, and the coverage that is guaranteed."""
 
     scores: SetScores
@@ -83,8 +83,8 @@ class EvaluatedSets:
 class UncertaintyScores:
     """The scores of the intervals or the sets of each level, of several targets one after the other."""
 
-    intervals: tuple[EvaluatedIntervals, ...] = ()
-    sets: tuple[EvaluatedSets, ...] = ()
+    intervals: tuple[IntervalEvaluation, ...] = ()
+    sets: tuple[SetEvaluation, ...] = ()
 
     def json(self) -> dict[str, Any]:
         """{"intervals": […]} or {"sets": […]}."""
@@ -129,7 +129,7 @@ class Uncertainty:
         if target.task == "classification":
             return UncertaintyScores(
                 sets=tuple(
-                    EvaluatedSets(
+                    SetEvaluation(
                         set_scores(y, one.included, one.level, target.labels, weights, cluster, groups),
                         self.guarantee(one.level),
                     )
@@ -139,7 +139,7 @@ class Uncertainty:
         with np.errstate(over="ignore", invalid="ignore"):  # numbers beyond measure have infinite widths
             return UncertaintyScores(
                 tuple(
-                    EvaluatedIntervals(
+                    IntervalEvaluation(
                         name,
                         interval_scores(y[:, j], one.lower[:, j], one.upper[:, j], one.level, weights, cluster, groups),
                         self.guarantee(one.level),

@@ -9,7 +9,7 @@ import pytest
 
 from nncli.config.schema import Config
 from nncli.conformal.guarantee import coverage_bound, guarantee
-from nncli.conformal.member_groups import Method
+from nncli.conformal.out_of_fold_groups import Method
 from nncli.spec import Task
 
 

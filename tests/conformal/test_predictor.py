@@ -11,8 +11,8 @@ import pytest
 
 from nncli.conformal.calibration_rows import calibration_rows
 from nncli.conformal.intervals import IntervalCalibration
-from nncli.conformal.member_groups import MemberGroups, calibration_sample
 from nncli.conformal.options import UncertaintyOptions
+from nncli.conformal.out_of_fold_groups import OutOfFoldGroups, calibration_sample
 from nncli.conformal.partition import Partition
 from nncli.conformal.predictor import ConformalPredictor
 from nncli.conformal.row_groups import RowGroups
@@ -160,7 +160,7 @@ def test_small_groups_of_which_no_row_is_sampled_are_named() -> None:
 def test_bounds_that_cross_at_a_low_level_become_a_point() -> None:
     mask = np.eye(2, dtype=bool)[:, np.arange(20) % 2]
     rows = replace(held_out(mask), predictions=numbers_of(np.full(20, 0.5)))
-    groups, far = MemberGroups.of(rows), np.array([0.0, 10.0]).reshape(2, 1, 1)
+    groups, far = OutOfFoldGroups.of(rows), np.array([0.0, 10.0]).reshape(2, 1, 1)
     calibration = IntervalCalibration.of(0.1, Partition.whole(20), rows, groups)
     interval = calibration.interval(far, None, np.zeros(1, np.int64))
     assert interval.lower.item() == interval.upper.item() == 5.0  # instead of 9.5 and 0.5

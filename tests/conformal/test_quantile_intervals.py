@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from nncli import train
-from nncli.conformal.interval_scores import IntervalScore, quantile_pair
+from nncli.conformal.conformity_scores import IntervalScore, quantile_pair
 from nncli.conformal.options import UncertaintyOptions
 from nncli.conformal.predictor import ConformalPredictor
 from nncli.data.sources.read_table import read_table

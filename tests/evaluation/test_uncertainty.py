@@ -12,7 +12,7 @@ import pytest
 from nncli import evaluate, load, train
 from nncli.commands.evaluate import Evaluation
 from nncli.errors import DataError, RunError, UsageError
-from nncli.evaluation.uncertainty import EvaluatedIntervals, EvaluatedSets
+from nncli.evaluation.uncertainty import IntervalEvaluation, SetEvaluation
 from nncli.runs.manifest import CONFIG
 from tests.assertions import raises
 from tests.cli.support import DATA
@@ -46,12 +46,12 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(folder / "config.yaml", output=folder / "run").run
 
 
-def intervals(evaluation: Evaluation) -> tuple[EvaluatedIntervals, ...]:
+def intervals(evaluation: Evaluation) -> tuple[IntervalEvaluation, ...]:
     assert evaluation.uncertainty is not None
     return evaluation.uncertainty.intervals
 
 
-def sets(evaluation: Evaluation) -> tuple[EvaluatedSets, ...]:
+def sets(evaluation: Evaluation) -> tuple[SetEvaluation, ...]:
     assert evaluation.uncertainty is not None
     return evaluation.uncertainty.sets
 

@@ -14,7 +14,7 @@ from nncli.conformal.cross_calibration import (
     possible_levels,
 )
 from nncli.conformal.guarantee import guarantee
-from nncli.conformal.member_groups import MemberGroups
+from nncli.conformal.out_of_fold_groups import OutOfFoldGroups
 from nncli.data.columns.parsing import parse_numbers
 from nncli.data.splitting.group_time import group_numbers
 from nncli.evaluation.held_out import HeldOutPredictions
@@ -56,7 +56,7 @@ def uncertainty(held_out: HeldOutPredictions, columns: Sequence[str]) -> Section
 
 def _introduction(held_out: HeldOutPredictions, option: str, what: str) -> Paragraph:
     """How the coverage is measured, and what is guaranteed."""
-    groups = None if held_out.oof_mask is None else MemberGroups.of_mask(held_out.oof_mask)
+    groups = None if held_out.oof_mask is None else OutOfFoldGroups.of_mask(held_out.oof_mask)
     found = guarantee(
         held_out.config,
         held_out.predictions.target.task,

@@ -21,7 +21,7 @@ Method: TypeAlias = Literal["split conformal", "CV+", "jackknife+-after-bootstra
 
 
 @dataclass(frozen=True)
-class MemberGroups:
+class OutOfFoldGroups:
     """The group (n,) of each calibration row, and the `members` of each group, which did not train on its rows.
 
     With members by folds a group is a fold; with bootstrap samples it is the rows that the same members did not draw; a
@@ -32,12 +32,12 @@ class MemberGroups:
     group: Integers
 
     @classmethod
-    def of(cls, rows: HeldOutRows) -> MemberGroups:
+    def of(cls, rows: HeldOutRows) -> OutOfFoldGroups:
         """The groups of held-out rows."""
         return cls.of_mask(rows.oof_mask)
 
     @classmethod
-    def of_mask(cls, oof_mask: npt.NDArray[np.bool_]) -> MemberGroups:
+    def of_mask(cls, oof_mask: npt.NDArray[np.bool_]) -> OutOfFoldGroups:
         """The groups of rows, from a mask (members, n) of the members that did not train on each."""
         patterns, group = np.unique(oof_mask, axis=1, return_inverse=True)
         return cls(tuple(tuple(np.flatnonzero(column).tolist()) for column in patterns.T), group.reshape(-1))
@@ -74,6 +74,6 @@ class MemberGroups:
 
 def calibration_sample(rows: HeldOutRows) -> Integers | None:
     """The positions of a random sample of calibration rows, the same for the same rows; None: all are used."""
-    if len(rows) <= MAX_ROWS or len(MemberGroups.of(rows)) <= MAX_GROUPS:
+    if len(rows) <= MAX_ROWS or len(OutOfFoldGroups.of(rows)) <= MAX_GROUPS:
         return None
     return np.sort(np.random.default_rng(0).choice(len(rows), MAX_ROWS, replace=False))
