@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-units test-thorough test-browser test-sources check lint types docs docs-serve parity bench bench-default bench-drift bench-intervals coverage lock audit reliability mutation clean
+.PHONY: train test test-units test-system test-thorough test-browser test-sources check lint types docs docs-serve parity bench bench-default bench-drift bench-intervals coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -14,8 +14,15 @@ train: .venv/installed
 test: lint
 	@$(MAKE) --no-print-directory --jobs 2 types test-units
 
+# Whole programs, which take as long as all other tests together: examples of the documentation, processes that are killed,
+# small versions of the benchmarks and of the reliability scripts.
+SYSTEM_TESTS := tests/test_docs.py tests/benchmarks tests/cli tests/end_to_end tests/packaging tests/pipeline/parallel tests/reliability
+
 test-units: .venv/dev
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto $(SYSTEM_TESTS:%=--ignore=%)
+
+test-system: .venv/dev
+	$(BIN)/python -m pytest -n auto $(SYSTEM_TESTS)
 
 # Properties with many random examples, and soaks of which `make test` runs a part: ten minutes.
 test-thorough: .venv/dev
