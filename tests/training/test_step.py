@@ -181,7 +181,8 @@ def test_a_step_through_any_output_activation_allocates_nothing(activation: Any)
 @pytest.mark.parametrize("outputs", [1, 3, 20])
 @pytest.mark.parametrize("loss", [pytest.param(cls(), id=tag(cls)) for cls in members(Loss)])
 def test_a_step_on_any_loss_allocates_nothing(loss: LossBase, outputs: int, weighted: bool) -> None:
-    assert peak_of(bound_step(build((8,), outputs=outputs), loss, Sgd(), weighted=weighted)) < LARGEST
+    network = build((8,), outputs=loss.outputs(outputs))
+    assert peak_of(bound_step(network, loss, Sgd(), weighted=weighted)) < LARGEST
 
 
 def test_the_meter_sees_an_array_of_one_number_a_row() -> None:

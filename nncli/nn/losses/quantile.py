@@ -21,6 +21,8 @@ MEDIAN = 0.5
 def _bind_pinball(Z: Array, y: Array, w: Array | None, batch: int | None, q: float | Array) -> BoundLoss:
     """Bind the pinball loss, d ([d > 0] - q) for d = z - y, of one level or of those of each output (k,)."""
     over = np.empty(Z.shape, bool)
+    if isinstance(q, np.ndarray):
+        q = np.ascontiguousarray(np.broadcast_to(q, Z.shape))  # a step would allocate a buffer to broadcast a row
 
     def grad(D: Array, dZ: Array) -> None:
         np.greater(D, 0.0, out=over)
