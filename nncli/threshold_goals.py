@@ -6,6 +6,7 @@ thresholds that are equally good, it chooses the highest. The goal of a saved th
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
@@ -31,20 +32,24 @@ class Goal(Spec):
         return None
 
     @property
+    @abstractmethod
     def text(self) -> str:
         """The goal in words."""
-        raise NotImplementedError
-
-    def choose(self, counts: ThresholdCounts) -> Positions:
-        """The position of the best threshold for each weighting, or of the nearest to one."""
-        raise NotImplementedError
 
     def is_reached(self, counts: ThresholdCounts) -> bool:
         """Whether the first threshold of the first weighting, which was chosen, reaches the goal."""
         return True
 
 
-class LowestCost(Goal):
+class Criterion(Goal):
+    """A goal by which labeled rows choose a threshold."""
+
+    @abstractmethod
+    def choose(self, counts: ThresholdCounts) -> Positions:
+        """The position of the best threshold for each weighting, or of the nearest to one."""
+
+
+class LowestCost(Criterion):
     """The lowest mean cost, with the cost of a false positive and that of a false negative."""
 
     type: Literal["cost"] = "cost"
@@ -68,7 +73,7 @@ class LowestCost(Goal):
         return np.asarray(counts.cost(self.costs).argmin(axis=1))
 
 
-class HighestF1(Goal):
+class HighestF1(Criterion):
     """The highest F1, the harmonic mean of precision and recall."""
 
     type: Literal["f1"] = "f1"
@@ -81,7 +86,7 @@ class HighestF1(Goal):
         return np.asarray(counts.f1.argmax(axis=1))
 
 
-class MinRecall(Goal):
+class MinRecall(Criterion):
     """The highest threshold that finds at least this share of the positive rows."""
 
     type: Literal["recall"] = "recall"
@@ -95,7 +100,7 @@ class MinRecall(Goal):
         return np.asarray((counts.recall >= self.value - ROUNDING).argmax(axis=1))
 
 
-class MinPrecision(Goal):
+class MinPrecision(Criterion):
     """The lowest threshold, so the highest recall, at which at least this share of the predicted rows is positive."""
 
     type: Literal["precision"] = "precision"
@@ -114,7 +119,7 @@ class MinPrecision(Goal):
         return bool(counts.precision[0, 0] >= self.value - ROUNDING)
 
 
-class MaxPositiveRate(Goal):
+class MaxPositiveRate(Criterion):
     """The lowest threshold that predicts at most this share of all rows as positive."""
 
     type: Literal["rate"] = "rate"
@@ -134,7 +139,7 @@ class MaxPositiveRate(Goal):
 
 
 class FixedThreshold(Goal):
-    """A threshold that the user names; it is not chosen. With the costs of both errors, it is judged by them."""
+    """A threshold that the user names; it is not chosen. It may have the costs of both errors."""
 
     type: Literal["given"] = "given"
     threshold: Probability

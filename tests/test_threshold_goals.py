@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.metrics.thresholds import Thresholds
-from nncli.threshold_goals import Goal, HighestF1, LowestCost, MaxPositiveRate, MinPrecision, MinRecall
+from nncli.threshold_goals import Criterion, HighestF1, LowestCost, MaxPositiveRate, MinPrecision, MinRecall
 
-GOALS: list[Goal] = [
+GOALS: list[Criterion] = [
     LowestCost(false_positive=1.0, false_negative=3.0),
     HighestF1(),
     MinRecall(value=0.7),
@@ -21,7 +21,7 @@ GOALS: list[Goal] = [
 
 @pytest.mark.parametrize("goal", GOALS, ids=lambda goal: goal.type)
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.integers(0, 3)), min_size=2, max_size=10))
-def test_the_chosen_threshold_is_the_best_of_all(goal: Goal, given: list[tuple[int, bool, int]]) -> None:
+def test_the_chosen_threshold_is_the_best_of_all(goal: Criterion, given: list[tuple[int, bool, int]]) -> None:
     levels, positive, w = (np.array(column) for column in zip(*given, strict=True))
     p, w = levels / 7, w.astype(float)
     thresholds = Thresholds.of(p, positive)

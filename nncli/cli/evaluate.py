@@ -9,7 +9,15 @@ import typer
 
 from nncli.cli.options import AsJson, ErrorsFile, Force, NoColor, OnError, OnInvalidCell, Quiet, RunDirectory, Verbose
 from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
-from nncli.cli.uncertainty_options import ByColumn, ClassScore, IntervalLevels, PerClass, ScoreOfClass, SetLevels
+from nncli.cli.uncertainty_options import (
+    ByColumn,
+    ClassScore,
+    IntervalLevels,
+    PerClass,
+    ScoreOfClass,
+    SetLevels,
+    uncertainty,
+)
 
 if TYPE_CHECKING:
     from nncli.commands.evaluate import Evaluation
@@ -70,16 +78,17 @@ def evaluate(
         announce_input("a table")
     if errors is not None:
         check_errors_file(errors, source, None, force=force)
+    asked = uncertainty(interval, set_, by, per_class=per_class, score=score)
     evaluation = run_evaluation(
         run,
         source,
         on_error=on_error.value,
         errors=errors,
-        intervals=interval or (),
-        sets=set_ or (),
-        by=by,
-        per_class=per_class,
-        score=score.value,
+        intervals=asked.intervals,
+        sets=asked.sets,
+        by=asked.by,
+        per_class=asked.per_class,
+        score=asked.score,
     )
     _print_notes(evaluation, as_json=as_json, quiet=quiet)
     _show(evaluation, as_json=as_json)

@@ -96,7 +96,10 @@ WithProbabilities: TypeAlias = Annotated[
 KeptColumns: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        "--keep", metavar="COLUMN", help="Copy a column of INPUT to the output. Repeatable.", rich_help_panel=OUTPUT
+        "--keep",
+        metavar="COLUMN",
+        help="Copy a column of INPUT to the output; that of a CSV file is copied as text. Repeatable.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 OutputFormat: TypeAlias = Annotated[

@@ -12,7 +12,7 @@ from nncli.cli.help import GOAL, OUTPUT
 from nncli.cli.options import AsJson, NoColor, Quiet, RunDirectory, Verbose
 
 if TYPE_CHECKING:
-    from nncli.commands.threshold import ThresholdAnalysis
+    from nncli.evaluation.threshold_analysis import ThresholdAnalysis
     from nncli.evaluation.threshold_choice import CurvePoint, Figure
 
 MAX_CLASSES = 40
@@ -53,9 +53,7 @@ Rate: TypeAlias = Annotated[
 ]
 FixedThreshold: TypeAlias = Annotated[
     float | None,
-    typer.Option(
-        "--at", metavar="T", help="This threshold, as given; with costs, judged by them.", rich_help_panel=GOAL
-    ),
+    typer.Option("--at", metavar="T", help="This threshold; it may have --cost or --costs.", rich_help_panel=GOAL),
 ]
 Positive: TypeAlias = Annotated[
     str | None,
@@ -270,8 +268,8 @@ def _messages(found: ThresholdAnalysis, costs: Path | None, *, saved: bool) -> S
     """What was saved, what else the run has saved, and the next command."""
     import shlex
 
-    from nncli.commands.threshold_options import threshold_options
     from nncli.decision import CostMatrix
+    from nncli.evaluation.threshold_options import threshold_options
 
     run = shlex.quote(str(found.run))
     notes = [f"note: {note}" for note in found.notes]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -22,7 +23,7 @@ class ClassScore(StrEnum):
 
 
 IntervalLevels: TypeAlias = Annotated[
-    list[float] | None,
+    list[str] | None,
     typer.Option(
         "--interval",
         metavar="LEVEL",
@@ -31,7 +32,7 @@ IntervalLevels: TypeAlias = Annotated[
     ),
 ]
 SetLevels: TypeAlias = Annotated[
-    list[float] | None,
+    list[str] | None,
     typer.Option(
         "--set",
         metavar="LEVEL",
@@ -62,14 +63,37 @@ ScoreOfClass: TypeAlias = Annotated[
 
 
 def uncertainty(
-    intervals: Sequence[float] | None,
-    sets: Sequence[float] | None,
+    intervals: Sequence[str] | None,
+    sets: Sequence[str] | None,
     by: str | None,
     *,
     per_class: bool,
     score: ClassScore,
 ) -> UncertaintyOptions:
-    """The options as the commands take them."""
+    """The options as the commands take them.
+
+    Raises:
+        UsageError: a level is not a number.
+    """
     from nncli.conformal.options import UncertaintyOptions
 
-    return UncertaintyOptions.of(intervals or (), sets or (), by, per_class=per_class, score=score.value)
+    of_intervals, of_sets = (
+        [_level(option, text) for text in texts or ()] for option, texts in (("--interval", intervals), ("--set", sets))
+    )
+    return UncertaintyOptions.of(of_intervals, of_sets, by, per_class=per_class, score=score.value)
+
+
+def _level(option: str, text: str) -> float:
+    """The number that a level is; a percentage or a decimal comma is refused with what to write."""
+    from nncli.errors import UsageError
+    from nncli.text import quote
+
+    with suppress(ValueError):
+        return float(text)
+    hint = f"For 90 % write {option} 0.9."
+    with suppress(ValueError):
+        number = float(text.strip().removesuffix("%").replace(",", "."))
+        number = number / 100 if "%" in text else number
+        if 0.0 < number < 1.0:
+            hint = f"Write {option} {number:g}."
+    raise UsageError(f"{option} {quote(text)} is not a number", hint=hint)

@@ -39,7 +39,9 @@ class Loaded:
     training_rows: TrainingRows | None = None
     sample_weight: str | None = None
     run: Run | None = None
-    _last: dict[str, ConformalPredictor] = field(default_factory=dict, compare=False, repr=False)
+    _calibrated_models: dict[UncertaintyOptions, ConformalPredictor] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -98,12 +100,11 @@ class Loaded:
         if self.run is None or not options.levels:
             options.check(self.model.spec.target)
             return None
-        last = self._last.get("calibration")
-        if last is None or last.options != options:
-            last = conformal_predictor(self.run, self.model, options)
-            if last is not None:
-                self._last["calibration"] = last
-        return last
+        calibrated = self._calibrated_models.get(options) or conformal_predictor(self.run, self.model, options)
+        if calibrated is not None:
+            self._calibrated_models.clear()
+            self._calibrated_models[options] = calibrated
+        return calibrated
 
     def evaluate(
         self,

@@ -7,12 +7,12 @@ import shlex
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
-from nncli.commands.threshold_options import threshold_options
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.config.schema.training import seconds_of
 from nncli.data.store.scratch import existing_parent
 from nncli.errors import UsageError
+from nncli.evaluation.threshold_options import threshold_options
 from nncli.findings import Finding, FindingCode, note, warning
 from nncli.pipeline.prepare.load import table_copies
 from nncli.pipeline.timing.clock import TimeLimit

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from nncli.errors import Location, RunError
-from nncli.runs.filenames import CONFIG
+from nncli.runs.filenames import CONFIG, HELD_OUT
 from nncli.runs.held_out_rows import HeldOutRows
+from nncli.runs.loader import check_not_removed
 from nncli.runs.run import Run
 
 
@@ -18,10 +19,12 @@ def calibration_rows(run: Run) -> HeldOutRows:
     if rows is not None and len(rows):
         return rows
     place = Location(source=str(run.path))
-    if run.load_manifest().validation_rows:
+    manifest = run.load_manifest()
+    check_not_removed(run.path, manifest, HELD_OUT)
+    if manifest.validation_rows:
         raise RunError(
-            "intervals and sets are calibrated by the predictions of held-out rows, and this run keeps none. It was "
-            "written by an older version, or the file was removed",
+            "intervals and sets are calibrated by the predictions of held-out rows, which this run of an older version "
+            "does not keep",
             location=place,
             hint=f"Train again: nncli train {run.path / CONFIG}",
         )

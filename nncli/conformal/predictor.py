@@ -95,7 +95,12 @@ class ConformalPredictor:
         notes = []
         for one in self.calibrations:
             small = [self._title(code) for code in one.partition.small.tolist()]
-            if small:
+            if self.row_groups is not None and len(one.partition.rows) == 1:
+                notes.append(
+                    f"level {one.level:g}: no group of {quote(self.row_groups.name)} has {min_rows(one.level):,} "
+                    "calibration rows, so all rows are calibrated together, as without --by"
+                )
+            elif small:
                 what = "classes" if self.row_groups is None else f"groups of {quote(self.row_groups.name)}"
                 others = "" if self.row_groups is None else ", and unknown groups,"
                 how = "like all rows" if one.partition.others_are_all else "together"

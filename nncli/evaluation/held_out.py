@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.config.loading import load_config
-from nncli.config.schema import Config, ValidationFile
+from nncli.config.schema import Config
 from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.splitting.group_time import group_numbers
 from nncli.data.store.column_store import ColumnStore
@@ -23,7 +23,7 @@ from nncli.errors import DataError, NncliError
 from nncli.model import Model
 from nncli.nn.losses import Loss
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData, LabeledRows, predict_table, truth_of
-from nncli.pipeline.prepare.load import load_labeled_rows, table_copies
+from nncli.pipeline.prepare.load import load_labeled_rows, load_numbered_rows, table_copies
 from nncli.pipeline.prepare.split import split_table
 from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged
 from nncli.predictions import Predictions
@@ -162,11 +162,7 @@ class _PredictedRows:
 
 def _recorded(config: Config, model: AnyModel, kept: HeldOutRows, scratch: Scratch) -> _PredictedRows:
     """The rows that the run keeps, read again from their table."""
-    if isinstance(config.validation, ValidationFile):
-        table = load_labeled_rows(config, config.validation, scratch, model.spec.dialect, all_columns=True)
-    else:
-        table = load_labeled_rows(config, config.data, scratch, all_columns=True)
-    rows = replace(table, row_numbers=kept.numbers)
+    rows = load_numbered_rows(config, kept.numbers, model.spec.dialect, scratch)
     mask = kept.oof_mask if isinstance(model, Ensemble) else None
     return _PredictedRows(rows, kept.predictions, kept.baseline_predictions, "validation", mask)
 
@@ -215,7 +211,7 @@ def _require_tables(config: Config, manifest: Manifest) -> None:
         check_tables_unchanged(config, manifest)
     except DataError as error:
         raise DataError(
-            f"the predictions for the validation rows cannot be recomputed: {error.message}",
+            f"the validation rows cannot be read again: {error.message}",
             location=error.location,
             hint="Restore the training table, or score the run on another one: nncli evaluate RUN TABLE",
         ) from error

@@ -17,7 +17,7 @@ from nncli.decision import CostMatrix
 from nncli.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, Samples
 from nncli.metrics.intervals import loss_interval, rate_interval
 from nncli.metrics.thresholds import FIGURES, ErrorCosts, ThresholdCounts, Thresholds
-from nncli.threshold_goals import FixedThreshold, Goal
+from nncli.threshold_goals import AnyGoal, FixedThreshold
 
 Floats = NDArray[np.float64]
 RECALLS = (1.0, 0.99, 0.975, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05)
@@ -71,7 +71,7 @@ class TwoClassRows:
         w = np.ones(len(self.p)) if self.weights is None else self.weights
         return thresholds.counts(w[None, :])
 
-    def choose(self, goal: Goal) -> tuple[float, ThresholdCounts]:
+    def choose(self, goal: AnyGoal) -> tuple[float, ThresholdCounts]:
         """The threshold for a goal, or the nearest to it, and the sums there (1, 1)."""
         thresholds = self.thresholds
         counts = self.counts(thresholds)
@@ -80,7 +80,7 @@ class TwoClassRows:
         position = goal.choose(counts)
         return thresholds.value(int(position[0])), counts.at(position)
 
-    def achieved(self, goal: Goal, threshold: float) -> tuple[Figure, ...]:
+    def achieved(self, goal: AnyGoal, threshold: float) -> tuple[Figure, ...]:
         """The figures that are expected of the threshold, which was chosen for the goal, on new rows."""
         return self._achieved(goal, goal.costs, self.p, threshold)
 
@@ -88,7 +88,7 @@ class TwoClassRows:
         """The figures of the most probable class on new rows."""
         return self._achieved(FixedThreshold(threshold=0.5), costs, self.most_probable.astype(np.float64), 0.5)
 
-    def _achieved(self, goal: Goal, costs: ErrorCosts | None, p: Floats, threshold: float) -> tuple[Figure, ...]:
+    def _achieved(self, goal: AnyGoal, costs: ErrorCosts | None, p: Floats, threshold: float) -> tuple[Figure, ...]:
         resampling = BootstrapResampler.of(len(p), self.seed, self.groups)
         rows = resampling.rows
         w = np.ones(len(rows)) if self.weights is None else self.weights[rows]

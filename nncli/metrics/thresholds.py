@@ -20,7 +20,7 @@ Positions = NDArray[np.int64]
 FIGURES = ("rate", "precision", "recall", "f1", "specificity", "cost")
 """The figures at a threshold, in the order of `ThresholdCounts.figures`; the cost is a mean over rows."""
 MAX_DIGITS = 17
-"""Decimal places after which two different numbers of float64 between 0 and 1 are told apart."""
+"""Decimal places after which two different numbers of float64 between 0 and 1 are distinguished."""
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from nncli.config.schema import ValidationFile
 from nncli.conformal.calibration_rows import calibration_rows
 from nncli.conformal.options import UncertaintyOptions
 from nncli.conformal.predictor import ConformalPredictor
@@ -13,7 +10,7 @@ from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError
-from nncli.pipeline.prepare.load import load_labeled_rows, table_copies
+from nncli.pipeline.prepare.load import load_numbered_rows, table_copies
 from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged
 from nncli.runs.held_out_rows import HeldOutRows
 from nncli.runs.run import Run
@@ -54,9 +51,5 @@ def held_out_column(run: Run, rows: HeldOutRows, name: str) -> Table:
                 location=error.location,
                 hint="Restore the table, or leave out --by.",
             ) from error
-        if isinstance(config.validation, ValidationFile):
-            dialect = run.load_model().spec.dialect
-            table = load_labeled_rows(config, config.validation, scratch, dialect, all_columns=True)
-        else:
-            table = load_labeled_rows(config, config.data, scratch, all_columns=True)
-        return replace(table, row_numbers=rows.numbers).columns([name])
+        dialect = run.load_model().spec.dialect
+        return load_numbered_rows(config, rows.numbers, dialect, scratch).columns([name])

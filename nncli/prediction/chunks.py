@@ -61,18 +61,9 @@ def predict_chunks(
         DataError: a column is missing.
         CellError: a cell cannot be read, and `on_error` is fail.
     """
-    spec = model.spec
-    tables = read_chunks(
-        location,
-        format=format,
-        missing_values=spec.missing_values,
-        training_dialect=spec.dialect,
-        numbers=model.numeric.difference(keep, conformal_columns(conformal)),
-        keys=[*model.names, *conformal_columns(conformal)],
-        block_bytes=block_bytes(model),
-    )
-    if open_reader(as_source(location), format).is_read_once:
-        predictors = 0
+    as_text = conformal_columns(conformal)
+    tables = read_to_predict(model, location, format=format, keys=as_text, as_text=[*keep, *as_text])
+    workers = predictor_threads(location, format) if predictors is None else predictors
     yield from predict_tables(
         model,
         tables,
@@ -84,8 +75,36 @@ def predict_chunks(
         on_summary=on_summary,
         conformal=conformal,
         profiler=profiler,
-        workers=PREDICTORS if predictors is None else predictors,
+        workers=workers,
     )
+
+
+def read_to_predict(
+    model: AnyModel,
+    location: TableLocation | None,
+    *,
+    format: Format | None = None,  # noqa: A002 - the option's name
+    keys: Sequence[str] = (),
+    as_text: Sequence[str] = (),
+) -> Iterator[Table]:
+    """Read a table chunk by chunk, as the training table was read, None for standard input.
+
+    `keys` are columns that must be there besides the features; those of `as_text` keep their spelling.
+    """
+    return read_chunks(
+        location,
+        format=format,
+        missing_values=model.spec.missing_values,
+        training_dialect=model.spec.dialect,
+        numbers=model.numeric.difference(as_text),
+        keys=[*model.names, *keys],
+        block_bytes=block_bytes(model),
+    )
+
+
+def predictor_threads(location: TableLocation | None, format: Format | None = None) -> int:  # noqa: A002
+    """The number of threads that predict the chunks of a table: none for a pipe, whose rows are answered at once."""
+    return 0 if open_reader(as_source(location), format).is_read_once else PREDICTORS
 
 
 def conformal_columns(conformal: ConformalPredictor | None) -> tuple[str, ...]:

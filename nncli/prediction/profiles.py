@@ -15,15 +15,13 @@ from nncli.data.arrays import Codes
 from nncli.data.columns.parsing import read_text
 from nncli.data.encoders.invalid_cells import InvalidCounts, OnError
 from nncli.data.io.prefetch import prefetch_map
-from nncli.data.sources.open import open_reader
-from nncli.data.sources.read_table import read_chunks
-from nncli.data.sources.table_source import TableLocation, as_source
+from nncli.data.sources.table_source import TableLocation
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.errors import Location, UsageError
 from nncli.monitoring.profile import Profile
 from nncli.monitoring.profiler import BinCodes, Profiler
-from nncli.prediction.chunks import PREDICTORS, block_bytes
+from nncli.prediction.chunks import predictor_threads, read_to_predict
 from nncli.prediction.frame import predict_valid
 from nncli.prediction.options import check_on_error
 from nncli.prediction.summary import OnNote, PredictionSummary
@@ -81,16 +79,8 @@ def profile_table(
         UsageError: there are too many batches.
         DataError: a column is missing, or a cell cannot be read.
     """
-    keys = [*model.names, *([] if batches.by is None else [batches.by])]
-    tables = read_chunks(
-        location,
-        missing_values=model.spec.missing_values,
-        training_dialect=model.spec.dialect,
-        numbers=model.numeric.difference([batches.by]),
-        keys=keys,
-        block_bytes=block_bytes(model),
-    )
-    workers = 0 if open_reader(as_source(location), None).is_read_once else PREDICTORS
+    by = [] if batches.by is None else [batches.by]
+    tables, workers = read_to_predict(model, location, keys=by, as_text=by), predictor_threads(location)
     return profile_tables(model, profiler, tables, batches, on_error=on_error, on_note=on_note, workers=workers)
 
 

@@ -116,6 +116,13 @@ def read_spec(folder: Path, manifest: Manifest) -> ModelSpec:
     return spec
 
 
+def _read_optional(folder: Path, name: str, manifest: Manifest, largest: int) -> bytes | None:
+    """Read and verify a file that older versions do not write; None if there is none, or if it was removed."""
+    if name not in manifest.files or not os.path.lexists(folder / name):
+        return None
+    return read_verified(folder, name, manifest, largest)
+
+
 def read_training_rows(folder: Path, manifest: Manifest) -> TrainingRows | None:
     """Read the hashes of the training and validation rows.
 
@@ -124,9 +131,9 @@ def read_training_rows(folder: Path, manifest: Manifest) -> TrainingRows | None:
     Raises:
         RunError: the file is damaged.
     """
-    if TRAINING_ROWS not in manifest.files or not os.path.lexists(folder / TRAINING_ROWS):
+    content = _read_optional(folder, TRAINING_ROWS, manifest, training_rows.LARGEST_FILE)
+    if content is None:
         return None
-    content = read_verified(folder, TRAINING_ROWS, manifest, training_rows.LARGEST_FILE)
     try:
         return TrainingRows.from_bytes(content)
     except ValueError as error:
@@ -149,9 +156,9 @@ def read_held_out(folder: Path, manifest: Manifest) -> HeldOutRows | None:
     Raises:
         RunError: the file, or the specification of the model, is damaged.
     """
-    if HELD_OUT not in manifest.files or not os.path.lexists(folder / HELD_OUT):
+    content = _read_optional(folder, HELD_OUT, manifest, held_out_rows.LARGEST_FILE)
+    if content is None:
         return None
-    content = read_verified(folder, HELD_OUT, manifest, held_out_rows.LARGEST_FILE)
     spec = read_spec(folder, manifest) if manifest.members == 1 else read_ensemble_spec(folder, manifest)
     try:
         return HeldOutRows.from_bytes(content, spec.target, manifest.members, spec.loss.quantile_levels)
@@ -165,9 +172,9 @@ def read_reference(folder: Path, manifest: Manifest) -> Reference | None:
     Raises:
         RunError: the file is damaged.
     """
-    if REFERENCE not in manifest.files or not os.path.lexists(folder / REFERENCE):
+    content = _read_optional(folder, REFERENCE, manifest, reference.LARGEST_FILE)
+    if content is None:
         return None
-    content = read_verified(folder, REFERENCE, manifest, reference.LARGEST_FILE)
     try:
         return Reference.from_bytes(content)
     except ValueError as error:

@@ -80,7 +80,7 @@ def test_the_column_of_the_batches_is_not_compared(penguins: Path) -> None:
 
 def test_many_small_chunks_give_the_same(penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = drift(penguins, TABLE, every=150).json()
-    monkeypatch.setattr("nncli.prediction.profiles.block_bytes", lambda _: 2_000)
+    monkeypatch.setattr("nncli.prediction.chunks.block_bytes", lambda _: 2_000)
     assert drift(penguins, TABLE, every=150).json() == whole
 
 

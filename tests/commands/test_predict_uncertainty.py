@@ -156,7 +156,7 @@ def test_ensembles_are_calibrated_by_what_their_members_held_out(
     run = train(written(tmp_path, *assignments, "epochs=1"), output=tmp_path / "run").run
     loaded = load(run)
     frame = loaded.predict(PENGUINS, sets=[0.9, 0.5])
-    (predictor,) = loaded._last.values()
+    (predictor,) = loaded._calibrated_models.values()
     assert predictor.groups.method == method
     assert frame["prediction"].equals(loaded.predict(PENGUINS)["prediction"])
     assert (frame["set_90"].list.len() >= frame["set_50"].list.len()).all()

@@ -100,6 +100,17 @@ def test_groups_that_are_small_or_unknown_are_counted_and_named() -> None:
     assert predictor.predict(new).unknown_groups == 20
 
 
+def test_a_column_of_which_no_group_has_enough_rows_has_no_effect_and_a_note_says_so() -> None:
+    frame = LABELED.frame.with_columns(pl.Series("id", [f"r{i}" for i in range(N)]))
+    rows, options = predicted_rows(REGRESSION, LABELED, MASK), UncertaintyOptions.of(0.9, by="id")
+    predictor = ConformalPredictor.of(REGRESSION, rows, options, RowGroups.of(replace(LABELED, frame=frame), "id"))
+    (note,) = predictor.notes()
+    assert "--by" in note
+    new = replace(NEW, frame=NEW.frame.with_columns(pl.Series("id", ["r1", "x", None] * 10)))
+    whole = predictor_of(UncertaintyOptions.of(0.9)).predict(NEW).intervals[0]
+    assert predictor.predict(new).intervals[0].lower.tolist() == whole.lower.tolist()
+
+
 def test_a_row_has_the_same_bounds_and_set_in_any_chunk() -> None:
     for predictor in (
         predictor_of(UncertaintyOptions.of([0.9, 0.5], by="city"), by="city"),

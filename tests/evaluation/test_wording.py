@@ -33,7 +33,7 @@ CASES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a changed table": (
         add_a_row,
         (
-            "FOLDER/t.csv: the predictions for the validation rows cannot be recomputed: the table has "
+            "FOLDER/t.csv: the validation rows cannot be read again: the table has "
             "changed since the training began\n"
             "  Restore the training table, or score the run on another one: nncli evaluate RUN TABLE"
         ),
@@ -41,7 +41,7 @@ CASES: dict[str, tuple[Callable[[Path], None], str]] = {
     "no table": (
         delete_table,
         (
-            "FOLDER/t.csv: the predictions for the validation rows cannot be recomputed: there is no such "
+            "FOLDER/t.csv: the validation rows cannot be read again: there is no such "
             "file\n"
             "  Restore the training table, or score the run on another one: nncli evaluate RUN TABLE"
         ),

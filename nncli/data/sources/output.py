@@ -67,12 +67,13 @@ def check_output(
     _check_no_append(append=append)
     if isinstance(target, TableSource):
         _check_url(target)
+    check_input_kept(source, target)  # first: --force would not help
+    if isinstance(target, TableSource):
         from nncli.data.sources.remote.upload import check_object
 
         check_object(target.path, format, force=force)
     elif target is not None:
         check_overwrite(target, force=force)
-    check_input_kept(source, target)
 
 
 @contextmanager

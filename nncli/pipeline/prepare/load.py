@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nncli.config.schema import Config, ValidationFile
+from nncli.data.arrays import RowIndices
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.target import rows_with_target
 from nncli.data.io.read_options import NumericColumns, ReadOptions
@@ -55,6 +56,18 @@ def load_labeled_rows(
     """Load the rows of a table that have a target; of a training table, those of the sample. See `load_table`."""
     table = load_table(config, source, scratch, training_dialect, all_columns=all_columns)
     return select_rows(config, table) if training_dialect is None else drop_missing_targets(table, config.data.target)
+
+
+def load_numbered_rows(config: Config, numbers: RowIndices, dialect: CsvDialect, scratch: Scratch) -> ColumnStore:
+    """Load rows by their numbers, from 1, with all columns: of the validation file if there is one, else of the table.
+
+    `dialect` is that of the training table.
+    """
+    if isinstance(config.validation, ValidationFile):
+        table = load_labeled_rows(config, config.validation, scratch, dialect, all_columns=True)
+    else:
+        table = load_labeled_rows(config, config.data, scratch, all_columns=True)
+    return replace(table, row_numbers=numbers)
 
 
 def select_rows(config: Config, table: ColumnStore) -> ColumnStore:

@@ -101,3 +101,9 @@ def test_an_object_that_the_source_names_is_not_replaced(source: str, monkeypatc
 def test_objects_are_not_listed_where_the_output_cannot_be_one(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(ObjectUrl, "open_store")
     check_input_kept(TableSource(path=f"{STORE}*.csv"), TableSource(path=target))
+
+
+def test_an_output_that_is_the_input_is_refused_without_advice_to_force_it(home: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_output(home / "p/a.csv", TableSource(path=str(home / "p/a.csv")), force=False)
+    assert "--force" not in str(caught.value)

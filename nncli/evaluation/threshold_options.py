@@ -10,7 +10,6 @@ from nncli.metrics.thresholds import ErrorCosts
 from nncli.threshold_goals import (
     AnyGoal,
     FixedThreshold,
-    Goal,
     HighestF1,
     LowestCost,
     MaxPositiveRate,
@@ -27,7 +26,7 @@ def goal_of(
     at: float | None,
     *,
     f1: bool,
-) -> Goal | None:
+) -> AnyGoal | None:
     """The goal of the options, checked; None without one."""
     for name, value in (("recall", recall), ("precision", precision), ("rate", rate)):
         if value is not None and not 0.0 < value <= 1.0:
@@ -43,7 +42,7 @@ def goal_of(
         raise UsageError(
             "both costs must be above 0", hint="With a cost of 0 one class is always best, whatever the model says."
         )
-    goals: list[Goal | None] = [
+    goals: list[AnyGoal | None] = [
         None
         if cost is None or at is not None
         else LowestCost(false_positive=float(cost[0]), false_negative=float(cost[1])),
