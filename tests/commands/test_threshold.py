@@ -373,7 +373,7 @@ def test_a_file_that_was_removed_is_named(copy: Path) -> None:
     assert "nncli train" in str(caught.value.hint)
 
 
-def test_a_threshold_is_judged_by_costs(copy: Path, tmp_path: Path) -> None:
+def test_a_fixed_threshold_may_have_costs(copy: Path, tmp_path: Path) -> None:
     (tmp_path / "costs.csv").write_text("actual,sick,well\nsick,0,4\nwell,1,0\n")
     fixed = threshold(copy, at=0.3, cost=(1.0, 4.0), save=True)
     assert fixed.saved == fixed.decision

@@ -39,10 +39,10 @@ def pinball(Z: Floats, y: Floats, T: Floats, w: Floats, dZ: Floats, batch: int) 
     for i in range(B):
         weight = w[i] if len(w) else np.float32(1.0)
         for j in range(y.shape[1]):
-            for l in range(levels):  # noqa: E741
-                at = j * levels + l
+            for q in range(levels):
+                at = j * levels + q
                 D = Z[i, at] - y[i, j]
-                slope = (np.float32(1.0) if np.float32(0.0) < D else np.float32(0.0)) - T[0, l]
+                slope = (np.float32(1.0) if np.float32(0.0) < D else np.float32(0.0)) - T[0, q]
                 total += D * slope * weight
                 dZ[i, at] = slope * weight * share
     value: float = total / (batch * k)
