@@ -90,8 +90,7 @@ def evaluate(
         per_class=asked.per_class,
         score=asked.score,
     )
-    _print_notes(evaluation, as_json=as_json, quiet=quiet)
-    _show(evaluation, as_json=as_json)
+    _show(evaluation, as_json=as_json, quiet=quiet)
 
 
 def _print_notes(evaluation: Evaluation, *, as_json: bool, quiet: bool) -> None:
@@ -112,8 +111,8 @@ def _print_notes(evaluation: Evaluation, *, as_json: bool, quiet: bool) -> None:
         echo_err(f"warning: {evaluation.training_rows.warning}")
 
 
-def _show(evaluation: Evaluation, *, as_json: bool) -> None:
-    """Print the scores, per class and with the confusion matrix for classification, and those of intervals or sets."""
+def _show(evaluation: Evaluation, *, as_json: bool, quiet: bool) -> None:
+    """Print notes, then the scores, for classes also of each and their confusion matrix, and of intervals or sets."""
     import json
 
     from nncli.cli.console import format_number, rows
@@ -124,6 +123,7 @@ def _show(evaluation: Evaluation, *, as_json: bool) -> None:
     from nncli.scoring import headlines
     from nncli.text import escape_unprintable
 
+    _print_notes(evaluation, as_json=as_json, quiet=quiet)
     if as_json:
         typer.echo(json.dumps(evaluation.json(), ensure_ascii=False).encode())
         return

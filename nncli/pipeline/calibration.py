@@ -6,6 +6,7 @@ from nncli.conformal.calibration_rows import calibration_rows
 from nncli.conformal.options import UncertaintyOptions
 from nncli.conformal.predictor import ConformalPredictor
 from nncli.conformal.row_groups import RowGroups
+from nncli.data.dialect import CsvDialect
 from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
@@ -29,12 +30,14 @@ def conformal_predictor(run: Run, model: AnyModel, options: UncertaintyOptions) 
     if not options.levels:
         return None
     rows = calibration_rows(run)
-    groups = None if options.by is None else RowGroups.of(held_out_column(run, rows, options.by), options.by)
-    return ConformalPredictor.of(model, rows, options, groups)
+    if options.by is None:
+        return ConformalPredictor.of(model, rows, options)
+    column = held_out_column(run, rows, options.by, model.spec.dialect)
+    return ConformalPredictor.of(model, rows, options, RowGroups.of(column, options.by))
 
 
-def held_out_column(run: Run, rows: HeldOutRows, name: str) -> Table:
-    """A column of the held-out rows, from the table that the run was trained on.
+def held_out_column(run: Run, rows: HeldOutRows, name: str, dialect: CsvDialect) -> Table:
+    """A column of the held-out rows, from the table that the run was trained on, which has this dialect.
 
     Raises:
         RunError: the configuration of the run was changed.
@@ -51,5 +54,4 @@ def held_out_column(run: Run, rows: HeldOutRows, name: str) -> Table:
                 location=error.location,
                 hint="Restore the table, or leave out --by.",
             ) from error
-        dialect = run.load_model().spec.dialect
         return load_numbered_rows(config, rows.numbers, dialect, scratch).columns([name])

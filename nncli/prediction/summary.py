@@ -45,5 +45,5 @@ class PredictionSummary:
         notes = [self.invalid.note(on_error), self.anomalies.note]
         if self.unknown_groups:
             rows = f"{self.unknown_groups:,} row{'s' * (self.unknown_groups > 1)}"
-            notes.append(f"{rows} of groups without held-out rows: they have the calibration of small groups")
+            notes.append(f"{rows} of groups without held-out rows, which are calibrated like groups of few rows")
         return [note for note in notes if note is not None]

@@ -7,7 +7,7 @@ chose.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from nncli.data.sample_weights import Weights
 from nncli.ensemble import n_outputs
 from nncli.nn.arrays import Precision
 from nncli.predictions import Predictions
-from nncli.scoring import Truth
+from nncli.scoring import ScoredRows, Truth
 
 MAX_ROWS = 1_000_000
 """Of more rows a random sample is kept."""
@@ -66,6 +66,22 @@ class HeldOutRows:
     baseline: npt.NDArray[np.float64]
     total: int
     baseline_quantiles: npt.NDArray[np.float64] | None = None
+
+    @classmethod
+    def of(cls, scored: ScoredRows, numbers: RowIndices | None, members: Iterable[MemberPredictions]) -> HeldOutRows:
+        """The rows that are scored, with their row numbers, None for 1, 2 and so on."""
+        baseline, n = scored.baseline, len(scored.y)
+        return cls(
+            numbers=np.arange(1, n + 1) if numbers is None else numbers,
+            y=scored.y,
+            weights=scored.weights,
+            groups=scored.groups,
+            predictions=scored.predictions,
+            members=tuple(members),
+            baseline=np.array(baseline.values[0]),
+            baseline_quantiles=None if baseline.quantiles is None else np.array(baseline.quantiles[0]),
+            total=n,
+        )
 
     def __len__(self) -> int:
         return len(self.numbers)

@@ -116,6 +116,11 @@ def read_spec(folder: Path, manifest: Manifest) -> ModelSpec:
     return spec
 
 
+def read_any_spec(folder: Path, manifest: Manifest) -> ModelSpec | EnsembleSpec:
+    """Read a model or an ensemble without its weights; RunError as for `read_model`."""
+    return read_spec(folder, manifest) if manifest.members == 1 else read_ensemble_spec(folder, manifest)
+
+
 def _read_optional(folder: Path, name: str, manifest: Manifest, largest: int) -> bytes | None:
     """Read and verify a file that older versions do not write; None if there is none, or if it was removed."""
     if name not in manifest.files or not os.path.lexists(folder / name):
@@ -159,7 +164,7 @@ def read_held_out(folder: Path, manifest: Manifest) -> HeldOutRows | None:
     content = _read_optional(folder, HELD_OUT, manifest, held_out_rows.LARGEST_FILE)
     if content is None:
         return None
-    spec = read_spec(folder, manifest) if manifest.members == 1 else read_ensemble_spec(folder, manifest)
+    spec = read_any_spec(folder, manifest)
     try:
         return HeldOutRows.from_bytes(content, spec.target, manifest.members, spec.loss.quantile_levels)
     except ValueError as error:

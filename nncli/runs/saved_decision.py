@@ -8,7 +8,7 @@ from nncli.decision import Decision
 from nncli.ensemble import EnsembleSpec, spec_json
 from nncli.errors import Location, RunError
 from nncli.model import ModelSpec
-from nncli.runs.loader import read_ensemble_spec, read_spec
+from nncli.runs.loader import read_any_spec
 from nncli.runs.manifest import MANIFEST, MEMBERS, MODEL, Manifest
 from nncli.runs.run import Run
 from nncli.utils.atomic_files import write_bytes
@@ -21,7 +21,7 @@ def read_decision(run: Run) -> Decision | None:
         RunError: a file is damaged.
     """
     manifest = run.load_manifest()
-    return _spec(run, manifest).decision if MODEL in manifest.files else None
+    return read_any_spec(run.path, manifest).decision if MODEL in manifest.files else None
 
 
 def save_decision(run: Run, decision: Decision | None) -> None:
@@ -47,7 +47,7 @@ def save_decision(run: Run, decision: Decision | None) -> None:
                 hint=f"To resume: nncli train --resume {run.path}",
             )
         locked.load_model()  # a damaged run is not given new checksums
-        spec = _spec(locked, manifest)
+        spec = read_any_spec(locked.path, manifest)
         if spec.decision is not None:
             _write(locked, manifest, spec, None)
         if decision is not None:
@@ -67,8 +67,3 @@ def _write(run: Run, manifest: Manifest, spec: ModelSpec | EnsembleSpec, decisio
     for name, text in written if decision is not None else reversed(written):
         run.check_in_place()
         write_bytes(run.path / name, text)
-
-
-def _spec(run: Run, manifest: Manifest) -> ModelSpec | EnsembleSpec:
-    """The specification of a network or an ensemble."""
-    return read_spec(run.path, manifest) if manifest.members == 1 else read_ensemble_spec(run.path, manifest)

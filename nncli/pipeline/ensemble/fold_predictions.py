@@ -74,19 +74,9 @@ class FoldPredictions:
         """The rows that are in a fold, with the `mean` of their predictions, each training being a member."""
         rows = np.unique(np.concatenate(self.rows))
         truth, numbers = data.truth(data.table), data.table.row_numbers
-        baseline = data.scored_rows(truth.take(rows), truth, mean).baseline
+        scored = data.scored_rows(truth.take(rows), truth, mean)
         members = map(MemberPredictions, (np.searchsorted(rows, own) for own in self.rows), self.predictions)
-        return HeldOutRows(
-            numbers=rows + 1 if numbers is None else numbers[rows],
-            y=truth.y[rows],
-            weights=None if truth.weights is None else truth.weights[rows],
-            groups=None if truth.groups is None else truth.groups[rows],
-            predictions=mean,
-            members=tuple(members),
-            baseline=np.array(baseline.values[0]),
-            baseline_quantiles=None if baseline.quantiles is None else np.array(baseline.quantiles[0]),
-            total=len(rows),
-        )
+        return HeldOutRows.of(scored, rows + 1 if numbers is None else numbers[rows], members)
 
 
 def models_of(paths: Sequence[Path]) -> tuple[str, ...]:

@@ -279,19 +279,8 @@ class OutOfFoldPredictions:
 
     def held_out_rows(self, scored: ScoredRows) -> HeldOutRows:
         """These rows with the predictions that are scored, as a run keeps them."""
-        numbers = self.table.row_numbers
-        assert numbers is not None  # the rows are a selection
-        return HeldOutRows(
-            numbers=numbers,
-            y=self.rows.y,
-            weights=self.rows.weights,
-            groups=self.rows.groups,
-            predictions=scored.predictions,
-            members=tuple(map(MemberPredictions, self.positions, self.member_predictions)),
-            baseline=np.array(scored.baseline.values[0]),
-            baseline_quantiles=None if scored.baseline.quantiles is None else np.array(scored.baseline.quantiles[0]),
-            total=len(numbers),
-        )
+        members = map(MemberPredictions, self.positions, self.member_predictions)
+        return HeldOutRows.of(scored, self.table.row_numbers, members)
 
     def temperature(self, rows: npt.NDArray[np.bool_]) -> float:
         """The temperature that fits the members' predictions of some rows; 1 unless it improves their mean's loss."""

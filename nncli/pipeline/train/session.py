@@ -315,18 +315,8 @@ class TrainingSession:
         self, rows: PreparedRows, at_best_epoch: Predictions, cross_fitted: CrossFittedPredictions
     ) -> HeldOutRows:
         """The validation rows, with the predictions that are scored and those of the best epoch."""
-        scored, every = self._scored_rows(rows, cross_fitted.predictions), np.arange(len(rows))
-        return HeldOutRows(
-            numbers=every + 1 if rows.row_numbers is None else rows.row_numbers,
-            y=rows.y,
-            weights=rows.weights,
-            groups=rows.groups,
-            predictions=scored.predictions,
-            members=(MemberPredictions(every, at_best_epoch),),
-            baseline=np.array(scored.baseline.values[0]),
-            baseline_quantiles=None if scored.baseline.quantiles is None else np.array(scored.baseline.quantiles[0]),
-            total=len(rows),
-        )
+        scored = self._scored_rows(rows, cross_fitted.predictions)
+        return HeldOutRows.of(scored, rows.row_numbers, [MemberPredictions(np.arange(len(rows)), at_best_epoch)])
 
     def _validation_card(self, rows: PreparedRows, cross_fitted: CrossFittedPredictions) -> ScoreCard:
         scored = self._scored_rows(rows, cross_fitted.predictions)
