@@ -1,0 +1,1 @@
+"""A model as a short list of operations, which other runtimes can compute."""

@@ -1,0 +1,145 @@
+"""A program: inputs, operations and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from nncli.program.inputs import ProgramInput
+from nncli.program.nodes import (
+    ArgMax,
+    Binary,
+    Columns,
+    Constant,
+    CountUpTo,
+    GroupedMatMul,
+    Input,
+    Join,
+    LookUp,
+    MatMul,
+    Node,
+    RowReduction,
+    Select,
+    SmallestSum,
+    Sort,
+    Unary,
+    operands,
+)
+from nncli.program.values import Builder, Value
+
+LabelType: TypeAlias = Literal["text", "integer", "float", "boolean"]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The nodes of the bounds (rows, targets) of prediction intervals of a level."""
+
+    level: float
+    lower: int
+    upper: int
+
+
+@dataclass(frozen=True)
+class NumberOutputs:
+    """The node of the predictions (rows, targets), in the units of the targets.
+
+    `quantiles`, if there are any, is the node of (rows, targets · levels).
+    """
+
+    names: tuple[str, ...]
+    values: int
+    quantiles: int | None = None
+    levels: tuple[float, ...] = ()
+    bounds: tuple[Bounds, ...] = ()
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """The nodes that are computed."""
+        of_bounds = [node for bounds in self.bounds for node in (bounds.lower, bounds.upper)]
+        return (self.values, *([] if self.quantiles is None else [self.quantiles]), *of_bounds)
+
+
+@dataclass(frozen=True)
+class ClassOutputs:
+    """The nodes of the code of the predicted class (rows, 1), and of the probabilities (rows, classes).
+
+    The code is the position in `labels`, or -1 if an input is infinite. Labels are of `label_type` in predictions.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    label_type: LabelType
+    codes: int
+    probabilities: int
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """The nodes that are computed."""
+        return self.codes, self.probabilities
+
+
+Outputs: TypeAlias = NumberOutputs | ClassOutputs
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a model computes, as operations in an order in which each follows its operands.
+
+    `widths` are the numbers of columns of the nodes; of a constant, its last axis. `missing_values` are the spellings
+    of missing cells, `decimal` and `thousands` the marks of numbers in text. Predictions are rounded to `precision`.
+    """
+
+    inputs: tuple[ProgramInput, ...]
+    nodes: tuple[Node, ...]
+    widths: tuple[int, ...]
+    outputs: Outputs
+    precision: Literal["float32", "float64"]
+    missing_values: tuple[str, ...] = ()
+    decimal: str = "."
+    thousands: str | None = None
+
+    @property
+    def constants(self) -> tuple[tuple[int, Constant], ...]:
+        """The constants with their positions."""
+        return tuple((i, node) for i, node in enumerate(self.nodes) if isinstance(node, Constant))
+
+    @property
+    def constant_bytes(self) -> int:
+        """The size of the constants."""
+        return sum(node.values.nbytes for _, node in self.constants)
+
+
+def needed(builder: Builder, outputs: Sequence[Value]) -> list[int]:
+    """The positions, ascending, of the nodes that the outputs need."""
+    found, waiting = set[int](), [value.position for value in outputs]
+    while waiting:
+        position = waiting.pop()
+        if position not in found:
+            found.add(position)
+            waiting.extend(operands(builder.nodes[position]))
+    return sorted(found)
+
+
+def renumbered(node: Node, new: Mapping[int, int]) -> Node:
+    """A node with the new positions of its operands."""
+    match node:
+        case Input() | Constant():
+            return node
+        case Unary() | Columns() | RowReduction() | Sort() | ArgMax():
+            return replace(node, x=new[node.x])
+        case Binary():
+            return replace(node, x=new[node.x], y=new[node.y])
+        case Select():
+            return Select(new[node.condition], new[node.x], new[node.y])
+        case Join():
+            return Join(tuple(new[part] for part in node.parts))
+        case MatMul() | GroupedMatMul():
+            return replace(node, x=new[node.x], weights=new[node.weights])
+        case LookUp():
+            return LookUp(new[node.x], new[node.table])
+        case CountUpTo():
+            return CountUpTo(new[node.x], new[node.edges])
+        case SmallestSum():
+            scales = None if node.scales is None else new[node.scales]
+            return replace(node, shifts=new[node.shifts], scales=scales, scores=new[node.scores])
