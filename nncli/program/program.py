@@ -65,18 +65,19 @@ class ClassOutputs:
     """The nodes of the code of the predicted class (rows, 1), and of the probabilities (rows, classes).
 
     The code is the position in `labels`, or -1 if an input is infinite. Labels are of `label_type` in predictions.
+    One of the two is None if only the other is asked for.
     """
 
     name: str
     labels: tuple[str, ...]
     label_type: LabelType
-    codes: int
-    probabilities: int
+    codes: int | None
+    probabilities: int | None
 
     @property
     def nodes(self) -> tuple[int, ...]:
         """The nodes that are computed."""
-        return self.codes, self.probabilities
+        return tuple(node for node in (self.codes, self.probabilities) if node is not None)
 
 
 Outputs: TypeAlias = NumberOutputs | ClassOutputs

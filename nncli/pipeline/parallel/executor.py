@@ -1,7 +1,8 @@
 """Executors for parallel training: worker processes on this machine, or a Dask cluster.
 
-Nothing else in nncli starts a process. The executor of this machine is a pool of spawned processes, each of which
-leaves Ctrl-C to its parent, has one BLAS thread, and never outlives the parent; that of a cluster is Dask's.
+Nothing else in nncli starts a process, except nncli/export/runtimes/process.py, which runs exported files. The executor
+of this machine is a pool of spawned processes, each of which leaves Ctrl-C to its parent, has one BLAS thread, and
+never outlives the parent; that of a cluster is Dask's.
 """
 
 from __future__ import annotations

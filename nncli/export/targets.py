@@ -1,0 +1,76 @@
+"""The targets of `nncli export`: what prints a program for each, and what runs the file.
+
+A new target is one entry here, a printer (nncli/export/NAME.py) and a runner (nncli/export/runtimes/RUNTIME.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+import polars as pl
+
+from nncli.export.model_info import ModelInfo
+from nncli.program.program import Program
+
+
+class Runner(Protocol):
+    """A module that runs an exported file in the runtime that it is for."""
+
+    def missing(self) -> str | None:
+        """What has to be installed before a file can be run, such as `install nodejs`; None if nothing."""
+
+    def run(self, file: Path, rows: pl.DataFrame) -> pl.DataFrame:
+        """The outputs of a file for rows, with the columns that `nncli predict` prints.
+
+        `rows` are the feature columns as predict reads them: numbers, text or dates, null where a cell is missing.
+
+        Raises:
+            ExportedFileError: the runtime refused the file, or a row.
+        """
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target: its name, the suffix of its files, and the name of the `runtime` that checks them.
+
+    `printer` is the path of a function of a program and the information about its model, which returns the content of
+    the file, as bytes or text; `runner` is the path of a Runner. Numbers of the runtime may differ from those of
+    `nncli predict` by up to `max_ulp` units in the last place of float32.
+    """
+
+    name: str
+    suffix: str
+    runtime: str
+    max_ulp: int
+    printer: str
+    runner: str
+
+    def content(self, program: Program, info: ModelInfo) -> bytes:
+        """The content of the file.
+
+        Raises:
+            UsageError: the target cannot express the program.
+        """
+        module, _, function = self.printer.rpartition(".")
+        # A printer may need a package that is not installed, so it is imported only when it prints.
+        print_program = cast("Callable[[Program, ModelInfo], str | bytes]", getattr(import_module(module), function))
+        content = print_program(program, info)
+        return content.encode() if isinstance(content, str) else content
+
+    def load_runner(self) -> Runner:
+        """What runs the files of the target."""
+        return cast("Runner", import_module(self.runner))
+
+
+TARGETS = (
+    Target("onnx", ".onnx", "ONNX Runtime", 1, "nncli.export.onnx.to_onnx", "nncli.export.runtimes.onnxruntime"),
+    Target("js", ".js", "Node", 2, "nncli.export.javascript.to_javascript", "nncli.export.runtimes.node"),
+    Target("html", ".html", "Chromium", 2, "nncli.export.html.to_html", "nncli.export.runtimes.chromium"),
+    Target("c", ".c", "a C compiler", 2, "nncli.export.c.to_c", "nncli.export.runtimes.c_compiler"),
+    Target("python", ".py", "Python", 2, "nncli.export.python.to_python", "nncli.export.runtimes.python"),
+)
+"""All targets, in the order of the help."""
