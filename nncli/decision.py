@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from nncli.program.values import Value, select
 from nncli.spec import NonNegativeFloat, Spec, StrictStr
 from nncli.text import quote
 from nncli.threshold_goals import AnyGoal, Probability
@@ -46,6 +47,11 @@ class Threshold(Spec):
         """The codes (rows,) of the predicted classes, from probabilities (rows, classes)."""
         j = labels.index(self.positive)
         return np.where(P[:, j] >= self.threshold, j, 1 - j)
+
+    def lower(self, P: Value, labels: Sequence[str]) -> Value:
+        """The operations of `classes`."""
+        j = labels.index(self.positive)
+        return select(P.columns([j]) >= self.threshold, j, 1 - j)
 
     def cost_of(self, labels: Sequence[str]) -> NDArray[np.float64] | None:
         """The cost (actual, predicted) of each prediction; None without costs."""
@@ -94,6 +100,10 @@ class CostMatrix(Spec):
             codes[start : start + step] = expected.argmin(axis=1)
         return codes
 
+    def lower(self, P: Value, labels: Sequence[str]) -> Value:
+        """The operations of `classes`."""
+        return ((P @ self.costs) * -1.0).argmax()
+
     def cost_of(self, labels: Sequence[str]) -> NDArray[np.float64]:
         """The cost (actual, predicted) of each prediction."""
         return self._matrix
@@ -105,6 +115,11 @@ Decision: TypeAlias = Annotated[Threshold | CostMatrix, Field(discriminator="typ
 def decide(P: Probabilities, labels: Sequence[str], decision: Threshold | CostMatrix | None) -> Codes:
     """The codes (rows,) of the predicted classes; those of the largest probabilities (rows, classes) by default."""
     return np.asarray(P.argmax(axis=1) if decision is None else decision.classes(P, labels))
+
+
+def lower_decision(P: Value, labels: Sequence[str], decision: Threshold | CostMatrix | None) -> Value:
+    """The operations of `decide`: the codes (rows, 1)."""
+    return P.argmax() if decision is None else decision.lower(P, labels)
 
 
 def decision_note(decision: Threshold | CostMatrix) -> str:

@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from nncli.metrics.classification import calibration_error, log_loss
 from nncli.metrics.classification_resamples import ClassificationResamples
 from nncli.metrics.metric import Metric
+from nncli.nn.activations import Softmax
 from nncli.nn.arrays import Array, Codes
 from nncli.nn.losses import MIN_PROBABILITY
+from nncli.program.values import Value, log, maximum
 
 MAX_TEMPERATURE = 20.0
 """Temperatures are between 1/20 and 20: beyond, probabilities are all equal, or all 0 and 1."""
@@ -59,6 +61,11 @@ def apply_temperature(P: Array, T: float) -> NDArray[np.float64]:
     np.exp(Q, out=Q)
     Q /= Q.sum(axis=1, keepdims=True)
     return Q
+
+
+def lower_temperature(P: Value, T: float) -> Value:
+    """The operations of `apply_temperature` for T other than 1."""
+    return Softmax().lower(log(maximum(P, MIN_PROBABILITY)) / T)
 
 
 def fit_temperature(P: Array, y: Codes, sample_weight: Array | None = None) -> float:

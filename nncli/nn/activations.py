@@ -16,6 +16,7 @@ from pydantic import Field
 
 from nncli.nn.arrays import Array, BoundLayer, scalar
 from nncli.nn.initializers import Glorot, He, InitializerBase, Lecun
+from nncli.program.values import Value, absolute, exp, log, maximum, minimum, select, tanh
 from nncli.spec import NameShorthand, NonNegativeFloat, PositiveFloat, Spec
 
 
@@ -30,6 +31,10 @@ class ActivationBase(Spec):
     @abstractmethod
     def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
         """Bind the function to its input buffer Z; with `in_place` Z may be overwritten."""
+
+    @abstractmethod
+    def lower(self, z: Value) -> Value:
+        """The operations that compute f(z)."""
 
     def bind_delta(self, Z: Array) -> BoundLayer:
         """Bind D = f(Z) - Z, the difference from the identity, to its input buffer Z.
@@ -63,6 +68,9 @@ class Identity(ActivationBase):
     def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
         return BoundLayer(Z, lambda: None, lambda dY: dY)
 
+    def lower(self, z: Value) -> Value:
+        return z
+
 
 class Sigmoid(ActivationBase):
     """f(z) = 1 / (1 + e⁻ᶻ), computed as (1 + tanh(z/2)) / 2, which cannot overflow. f' = y (1 - y)."""
@@ -88,6 +96,9 @@ class Sigmoid(ActivationBase):
 
         return BoundLayer(Y, forward, backward)
 
+    def lower(self, z: Value) -> Value:
+        return (tanh(z * 0.5) + 1.0) * 0.5
+
 
 class Tanh(ActivationBase):
     """f(z) = tanh z. f' = 1 - y²."""
@@ -109,6 +120,9 @@ class Tanh(ActivationBase):
 
         return BoundLayer(Y, forward, backward)
 
+    def lower(self, z: Value) -> Value:
+        return tanh(z)
+
 
 class Relu(ActivationBase):
     """f(z) = z where z > 0, else 0. f' = [z > 0]."""
@@ -129,6 +143,9 @@ class Relu(ActivationBase):
             return np.multiply(dY, D, out=dY)
 
         return BoundLayer(Y, forward, backward)
+
+    def lower(self, z: Value) -> Value:
+        return maximum(z, 0.0)
 
 
 class LeakyRelu(ActivationBase):
@@ -152,6 +169,9 @@ class LeakyRelu(ActivationBase):
             return np.multiply(dY, D, out=dY)
 
         return BoundLayer(Y, forward, backward)
+
+    def lower(self, z: Value) -> Value:
+        return select(z > 0.0, z, z * self.slope)
 
 
 def _exponential_tail(Z: Array, Y: Array, alpha: float, scale: float, *, delta: bool = False) -> BoundLayer:
@@ -183,6 +203,10 @@ def _exponential_tail(Z: Array, Y: Array, alpha: float, scale: float, *, delta: 
     return BoundLayer(Y, forward, backward)
 
 
+def _lower_exponential_tail(z: Value, alpha: float, scale: float) -> Value:
+    return maximum(z, 0.0) * scale + (exp(minimum(z, 0.0)) - 1.0) * (alpha * scale)
+
+
 class Elu(ActivationBase):
     """f(z) = z where z > 0, else alpha (eᶻ - 1). Clevert, Unterthiner and Hochreiter, 2016."""
 
@@ -191,6 +215,9 @@ class Elu(ActivationBase):
 
     def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
         return _exponential_tail(Z, _output(Z, in_place), self.alpha, 1.0)
+
+    def lower(self, z: Value) -> Value:
+        return _lower_exponential_tail(z, self.alpha, 1.0)
 
 
 class Selu(ActivationBase):
@@ -203,6 +230,9 @@ class Selu(ActivationBase):
 
     def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
         return _exponential_tail(Z, _output(Z, in_place), self.ALPHA, self.SCALE)
+
+    def lower(self, z: Value) -> Value:
+        return _lower_exponential_tail(z, self.ALPHA, self.SCALE)
 
     def bind_delta(self, Z: Array) -> BoundLayer:
         return _exponential_tail(Z, np.empty_like(Z), self.ALPHA, self.SCALE, delta=True)
@@ -245,6 +275,10 @@ class Gelu(ActivationBase):
 
         return BoundLayer(Y, forward, backward)
 
+    def lower(self, z: Value) -> Value:
+        c, k = sqrt(2.0 / pi), 0.044715
+        return (tanh(z * (z * z * (c * k) + c)) + 1.0) * 0.5 * z
+
 
 class Silu(ActivationBase):
     """f(z) = z s with s = sigmoid(z). f' = s + y (1 - s). Elfwing, Uchibe and Doya, 2018."""
@@ -266,6 +300,9 @@ class Silu(ActivationBase):
             return np.multiply(dY, D, out=dY)
 
         return BoundLayer(Y, forward, backward)
+
+    def lower(self, z: Value) -> Value:
+        return z * Sigmoid().lower(z)
 
 
 class Mish(ActivationBase):
@@ -290,6 +327,10 @@ class Mish(ActivationBase):
             return np.add(df(dY), S, out=dY)
 
         return BoundLayer(Y, forward, backward)
+
+    def lower(self, z: Value) -> Value:
+        e = exp(minimum(z, 20.0))
+        return z + z * (-2.0 / (e * (e + 2.0) + 2.0))
 
     def bind_delta(self, Z: Array) -> BoundLayer:
         D, R, E, H = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
@@ -339,6 +380,9 @@ class Softplus(ActivationBase):
 
         return BoundLayer(Y, forward, backward)
 
+    def lower(self, z: Value) -> Value:
+        return maximum(z, 0.0) + log(exp(absolute(z) * -1.0) + 1.0)
+
 
 class Softmax(ActivationBase):
     """y_j = e^{z_j} / Σ e^{z_k}, row by row. dz_j = y_j (dy_j - Σ_k y_k dy_k)."""
@@ -367,6 +411,10 @@ class Softmax(ActivationBase):
             return np.multiply(dY, Y, out=dY)
 
         return BoundLayer(Y, forward, backward)
+
+    def lower(self, z: Value) -> Value:
+        e = exp(z - z.max())
+        return e / e.sum()
 
 
 Elementwise: TypeAlias = Identity | Sigmoid | Tanh | Relu | LeakyRelu | Elu | Selu | Gelu | Silu | Mish | Softplus

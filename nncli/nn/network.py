@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,6 +19,7 @@ from nncli.nn.layers.residual import Layer
 from nncli.nn.layers.sequential import Sequential
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.parameters import Parameters, ParamGroup, ParamLayout, ParamSpec, ParamViews, with_prefix
+from nncli.program.values import Value, join
 from nncli.spec import NonNegativeInt, PositiveInt, Spec
 
 
@@ -170,6 +171,20 @@ class Network(Spec):
             return first.backward(dense.backward(last.backward(dZ)))
 
         return BoundNetwork(X, codes, last.Y, forward, backward)
+
+    def lower(self, parameters: Parameters, X: Value | None, vectors: Sequence[Value]) -> Value:
+        """The operations from X (rows, features) and the vectors of the embedded categories to the output.
+
+        X is None if there are no features but those. Where X is not finite, the output is NaN.
+        """
+        p, parts = parameters.by_name, [] if X is None else [X]
+        if X is not None and self.numeric_embedding and self.embedded_numeric:
+            rest = sorted(set(range(self.n_features)) - set(self.embedded_numeric))
+            embedded = self.numeric_embedding.lower(with_prefix(p, "numeric"), X.columns(self.embedded_numeric))
+            parts = [embedded, X.columns(rest)] if rest else [embedded]
+        z = self.sequential.lower(p, join([*parts, *vectors]))
+        z = z if X is None else z + (X - X).sum()
+        return (self.output_activation or Identity()).lower(z)
 
     def bind_inputs(
         self,

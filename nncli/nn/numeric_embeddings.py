@@ -17,6 +17,7 @@ from pydantic import Field
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.initializers import InitializerBase, Normal, Uniform, Zeros
 from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
+from nncli.program.values import Value, cos, join, maximum, minimum
 from nncli.spec import NameShorthand, PositiveFloat, PositiveInt, Spec
 
 
@@ -60,6 +61,10 @@ class NumericEmbeddingBase(Spec):
 
         Y and dY are (columns, units, rows); `backward` returns dx (columns, rows) if `needs_dx`.
         """
+
+    @abstractmethod
+    def lower(self, p: ParamViews, x: Value) -> Value:
+        """The operations that make Y (rows, columns · units) of x (rows, columns)."""
 
 
 class Periodic(NumericEmbeddingBase):
@@ -128,6 +133,15 @@ class Periodic(NumericEmbeddingBase):
 
         return BoundLayer(Y, forward, backward)
 
+    def lower(self, p: ParamViews, x: Value) -> Value:
+        columns, f, k = p["weight"].shape
+        w, b, V, c = p["frequency"].astype(np.float64), p["phase"], p["weight"], p["bias"]
+        waves = cos(x.columns(np.repeat(range(columns), f)) * (2.0 * pi * w).reshape(-1) + b.reshape(-1))
+        mixed = waves.grouped_matmul(V) + c.reshape(-1)
+        both, units = join([mixed, x]), np.arange(columns * k).reshape(columns, k)
+        order = np.concatenate([units, columns * k + np.arange(columns)[:, None]], axis=1)
+        return both.columns(order.reshape(-1).tolist())
+
 
 class _Even(InitializerBase):
     """Evenly spaced edges between -3 and 3, until `init_from_data` places them."""
@@ -155,8 +169,6 @@ def _edges_of(column: Array, count: int) -> Array:
 class PiecewiseLinear(NumericEmbeddingBase):
     """y = a x + c + Vᵀ v: a line, and another slope for each bin between quantiles of the training rows.
 
-    v_j runs from 0 to 1 as x crosses bin j; it is not cut off below the first bin, nor above the last, which with four
-    bins or more begin outside the training rows. a and c start from U(-1/sqrt(width), 1/sqrt(width)), V at 0.
     v_j runs from 0 to 1 as x crosses bin j; it is not cut off below the first bin, nor above the last, which with four
     bins or more begin outside the training rows. a and c start from U(-1/sqrt(width), 1/sqrt(width)), V at 0.
     `width: auto` depends on the number of columns; more than 500 are not embedded. Gorishniy, Kotelnikov and Babenko,
@@ -260,6 +272,18 @@ class PiecewiseLinear(NumericEmbeddingBase):
             return dx[:, 0]
 
         return BoundLayer(Y, forward, backward)
+
+    def lower(self, p: ParamViews, x: Value) -> Value:
+        columns, bins, units = p["weight"].shape
+        a, c, V, edges = p["slope"], p["bias"], p["weight"], p["edges"].astype(np.float64)
+        low, widths = edges[:, :-1], np.diff(edges)
+        rate = np.divide(1.0, widths, out=np.zeros_like(widths), where=widths > 0.0)
+        least, most = np.zeros((columns, bins)), np.ones((columns, bins))
+        least[:, 0], most[:, -1] = -np.inf, np.inf
+        across = (x.columns(np.repeat(range(columns), bins)) - low.reshape(-1)) * rate.reshape(-1)
+        v = maximum(minimum(across, most.reshape(-1)), least.reshape(-1))
+        lines = x.columns(np.repeat(range(columns), units)) * a.reshape(-1) + c.reshape(-1)
+        return lines + v.grouped_matmul(V)
 
 
 NumericEmbedding = Annotated[

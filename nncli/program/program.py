@@ -26,8 +26,9 @@ from nncli.program.nodes import (
     Unary,
     operands,
 )
-from nncli.program.values import Builder, Value
+from nncli.program.values import Builder
 
+Precision: TypeAlias = Literal["float32", "float64"]
 LabelType: TypeAlias = Literal["text", "integer", "float", "boolean"]
 
 
@@ -59,6 +60,12 @@ class NumberOutputs:
         of_bounds = [node for bounds in self.bounds for node in (bounds.lower, bounds.upper)]
         return (self.values, *([] if self.quantiles is None else [self.quantiles]), *of_bounds)
 
+    def renumbered(self, new: Mapping[int, int]) -> NumberOutputs:
+        """The outputs with the new positions of their nodes."""
+        bounds = tuple(Bounds(one.level, new[one.lower], new[one.upper]) for one in self.bounds)
+        quantiles = None if self.quantiles is None else new[self.quantiles]
+        return replace(self, values=new[self.values], quantiles=quantiles, bounds=bounds)
+
 
 @dataclass(frozen=True)
 class ClassOutputs:
@@ -79,6 +86,10 @@ class ClassOutputs:
         """The nodes that are computed."""
         return tuple(node for node in (self.codes, self.probabilities) if node is not None)
 
+    def renumbered(self, new: Mapping[int, int]) -> ClassOutputs:
+        """The outputs with the new positions of their nodes."""
+        return replace(self, codes=new[self.codes], probabilities=new[self.probabilities])
+
 
 Outputs: TypeAlias = NumberOutputs | ClassOutputs
 
@@ -95,7 +106,7 @@ class Program:
     nodes: tuple[Node, ...]
     widths: tuple[int, ...]
     outputs: Outputs
-    precision: Literal["float32", "float64"]
+    precision: Precision
     missing_values: tuple[str, ...] = ()
     decimal: str = "."
     thousands: str | None = None
@@ -111,18 +122,41 @@ class Program:
         return sum(node.values.nbytes for _, node in self.constants)
 
 
-def needed(builder: Builder, outputs: Sequence[Value]) -> list[int]:
+def build(
+    builder: Builder,
+    outputs: Outputs,
+    precision: Precision,
+    missing_values: tuple[str, ...] = (),
+    decimal: str = ".",
+    thousands: str | None = None,
+) -> Program:
+    """The program of a builder, without the nodes that its outputs do not need."""
+    kept = _needed(builder.nodes, outputs.nodes)
+    new = {old: position for position, old in enumerate(kept)}
+    return Program(
+        inputs=tuple(builder.inputs),
+        nodes=tuple(_renumbered(builder.nodes[old], new) for old in kept),
+        widths=tuple(builder.widths[old] for old in kept),
+        outputs=outputs.renumbered(new),
+        precision=precision,
+        missing_values=missing_values,
+        decimal=decimal,
+        thousands=thousands,
+    )
+
+
+def _needed(nodes: Sequence[Node], outputs: Sequence[int]) -> list[int]:
     """The positions, ascending, of the nodes that the outputs need."""
-    found, waiting = set[int](), [value.position for value in outputs]
+    found, waiting = set[int](), [*outputs]
     while waiting:
         position = waiting.pop()
         if position not in found:
             found.add(position)
-            waiting.extend(operands(builder.nodes[position]))
+            waiting.extend(operands(nodes[position]))
     return sorted(found)
 
 
-def renumbered(node: Node, new: Mapping[int, int]) -> Node:
+def _renumbered(node: Node, new: Mapping[int, int]) -> Node:
     """A node with the new positions of its operands."""
     match node:
         case Input() | Constant():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -111,12 +111,18 @@ class Value:
     def __ge__(self, other: Operand) -> Value:
         return _binary("greater_equal", self, other)
 
+    def __lt__(self, other: Operand) -> Value:
+        return _binary("greater", self.builder.operand(other), self)
+
+    def __le__(self, other: Operand) -> Value:
+        return _binary("greater_equal", self.builder.operand(other), self)
+
     def __matmul__(self, W: npt.ArrayLike) -> Value:
         """X W, for weights (inputs, outputs)."""
         weights = self.builder.constant(W)
         return self.builder.add(MatMul(self.position, weights.position), weights.width)
 
-    def columns(self, positions: Sequence[int]) -> Value:
+    def columns(self, positions: Iterable[int]) -> Value:
         """The columns at positions, which may repeat; at -1 a column of zeros."""
         places = tuple(int(i) for i in positions)
         if places == tuple(range(self.width)):

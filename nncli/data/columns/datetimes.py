@@ -86,7 +86,7 @@ def parse_any_date(cells: pl.Series, formats: Sequence[str]) -> pl.Series:
     for form in dict.fromkeys((*formats[1:], *YEAR_FIRST_OR_NAMED)):
         moments = _fill_from(moments, cells, lambda rest, form=form: parse_dates(rest, form))  # type: ignore[misc]
     moments = _fill_from(moments, cells, _parse_compact)
-    orders = _orders_of(formats)
+    orders = orders_of(formats)
     return _fill_from(moments, cells, lambda rest: _parse_year_last(rest, orders))
 
 
@@ -103,7 +103,7 @@ def _parse_compact(cells: pl.Series) -> pl.Series:
     return parse_dates(cells.set(~cells.str.contains(EIGHT_DIGITS), None), "%Y%m%d")
 
 
-def _orders_of(formats: Sequence[str]) -> dict[str, str]:
+def orders_of(formats: Sequence[str]) -> dict[str, str]:
     """The format with the year last that has the order of day and month of the `formats`, by separator."""
     orders = {}
     for form in formats:
@@ -150,7 +150,7 @@ def infer_date_formats(cells: pl.Series, configured: str = AUTO) -> InferredForm
         return InferredFormats(() if form is None else (form,))
     chosen = [] if configured == AUTO or not _count_parsed(present, configured) else [configured]
     counts = {f: _count_parsed(present, f) for f in dict.fromkeys((*chosen, ISO, *DATE_FORMATS))}
-    orders, is_ambiguous = _infer_orders(present, _orders_of(chosen))
+    orders, is_ambiguous = _infer_orders(present, orders_of(chosen))
     rejected = {f for separator, forms in ORDERS.items() for f in forms if f != orders.get(separator)}
     forms = [f for f, count in counts.items() if count and (f in chosen or f not in rejected)]
     forms.sort(key=lambda f: (f not in chosen, -counts[f]))

@@ -62,15 +62,20 @@ def alternative_categories(words: pl.Series, known: Sequence[str]) -> pl.Series:
     Spaces around a cell do not count, nor the zeros of a whole number (3.0 for 3), nor the case of true and false or
     yes and no, if these are all categories.
     """
-    folds_case = frozenset(text.strip().lower() for text in known) in BOOLEAN_PAIRS
+    folds = folds_case(known)
     names = pl.Series("known", list(known), dtype=pl.String)
-    keys = _key(names, folds_case)
+    keys = category_keys(names, folds_case=folds)
     unique = keys.is_unique()
     keys, names = keys.filter(unique), names.filter(unique)
-    return _key(words, folds_case).replace_strict(keys, names, default=None, return_dtype=pl.String)
+    return category_keys(words, folds_case=folds).replace_strict(keys, names, default=None, return_dtype=pl.String)
 
 
-def _key(words: pl.Series, folds_case: bool) -> pl.Series:
+def folds_case(known: Sequence[str]) -> bool:
+    """Whether categories are the two words of a boolean column, which are read in any case."""
+    return frozenset(text.strip().lower() for text in known) in BOOLEAN_PAIRS
+
+
+def category_keys(words: pl.Series, *, folds_case: bool) -> pl.Series:
     """The words in a form that is the same for all spellings of a category."""
     keys = words.str.strip_chars()
     keys = keys.str.to_lowercase() if folds_case else keys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, Self
 
 import polars as pl
@@ -16,8 +17,11 @@ from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.dependence_grid import Grid
 from nncli.data.encoders.options import EncodingOptions
 from nncli.data.table import Table
+from nncli.errors import UsageError
+from nncli.program.inputs import ProgramInput
+from nncli.program.values import Value
 from nncli.spec import Spec, StrictStr
-from nncli.text import quote
+from nncli.text import join_quoted, quote
 
 
 class ColumnEncoder(Spec):
@@ -95,6 +99,19 @@ class ColumnEncoder(Spec):
             DataError: a cell cannot be read as this kind.
         """
 
+    @classmethod
+    @abstractmethod
+    def program_input(cls, columns: Sequence[Self]) -> ProgramInput:
+        """The input of a program that gives a column to every member of a model, from the encoders of the members.
+
+        Raises:
+            UsageError: the members read cells differently.
+        """
+
+    @abstractmethod
+    def lower(self, x: Value, column: ProgramInput) -> Value:
+        """The operations that make columns of the matrix (rows, width) of the value x of the input `column`."""
+
     def hash_cells(self, table: Table) -> Hashes:
         """A hash of the value of each cell (rows,), by which rows of different files are compared.
 
@@ -136,3 +153,15 @@ class ColumnEncoder(Spec):
     def uninformative_note(cls, name: str) -> tuple[str, str]:
         """What makes a column of this kind uninformative, and what else than dropping it may help."""
         return f"{quote(name)} carries no information in the training rows", ""
+
+
+def check_read_alike(columns: Sequence[ColumnEncoder], *fields: str) -> None:
+    """Raise a UsageError if the members of a model read a column differently: with other values of some fields."""
+    for field in fields:
+        values = {getattr(column, field) for column in columns}
+        if len(values) > 1:
+            found = join_quoted(sorted(str(value) for value in values))
+            raise UsageError(
+                f"the members read {quote(columns[0].name)} differently: {field} is {found}",
+                hint="Train again with the kind or the format of the column set under data.",
+            )

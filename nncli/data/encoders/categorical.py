@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import polars as pl
@@ -15,9 +15,12 @@ from nncli.data.columns.raw_column import RawColumn
 from nncli.data.columns.spellings import alternative_categories
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder
+from nncli.data.encoders.category_codes import category_input
 from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions
 from nncli.data.encoders.scaling import QUARTILES, clip_smoothly, robust_scale
 from nncli.data.table import Table
+from nncli.program.inputs import CategoryInput, ProgramInput
+from nncli.program.values import Value
 from nncli.spec import FiniteFloat, NonNegativeFloat, PositiveInt, StrictBool, StrictStr
 from nncli.text import quote, yaml_quote
 
@@ -163,10 +166,33 @@ class CategoricalColumn(ColumnEncoder):
             clip_smoothly(z)
         return z
 
+    @property
+    def known(self) -> list[str]:
+        """The categories, then the rare ones."""
+        return [*self.categories, *(self.rare_categories or ())]
+
+    @classmethod
+    def program_input(cls, columns: Sequence[Self]) -> CategoryInput:
+        return category_input(columns)
+
+    def lower(self, x: Value, column: ProgramInput) -> Value:
+        return x.look_up(self.code_table[self.input_codes(column)])
+
+    def input_codes(self, column: ProgramInput) -> Codes:
+        """The own code of each code of the input (codes,)."""
+        assert isinstance(column, CategoryInput)
+        return self.codes_of(pl.Series(self.name, column.representatives, dtype=pl.String))
+
+    def codes_of(self, cells: pl.Series) -> Codes:
+        """The code of each cell of text (rows,)."""
+        return self._codes(cells)[0]
+
     def codes(self, table: Table) -> tuple[Codes, ColumnAnomalies]:
         """The code of each row (rows,), and the anomalies among the cells."""
-        cells = read_text(table, self.name)
-        known = [*self.categories, *(self.rare_categories or ())]
+        return self._codes(read_text(table, self.name))
+
+    def _codes(self, cells: pl.Series) -> tuple[Codes, ColumnAnomalies]:
+        known = self.known
         n_rare = len(known) - len(self.categories)
         code_of = np.array([*range(FIRST_CATEGORY, self.n_codes), *[OTHER] * n_rare, UNSEEN])
         index = self._with_alternatives(cells, known).to_physical()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from nncli.data.columns.datetimes import (
     LAST_DAY,
     MICROSECONDS_PER_DAY,
     infer_date_formats,
+    orders_of,
     parse_any_date,
 )
 from nncli.data.columns.hashing import Hashes, hash_exact_numbers
@@ -28,12 +29,15 @@ from nncli.data.columns.parsing import DATE_TYPES, read_text
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.dialect import AUTO, validate_date_format
 from nncli.data.encoders.anomalies import ColumnAnomalies
-from nncli.data.encoders.base import ColumnEncoder
+from nncli.data.encoders.base import ColumnEncoder, check_read_alike
 from nncli.data.encoders.dependence_grid import Grid
+from nncli.data.encoders.lowered_dates import Cycle, lower_calendar, lower_cycle, lower_shift_into_range
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
 from nncli.data.table import Table
 from nncli.errors import DataError
+from nncli.program.inputs import DateInput, ProgramInput
+from nncli.program.values import Value, cos, is_nan, join, select, sin
 from nncli.spec import FiniteFloat, StrictBool, StrictStr
 from nncli.text import quote
 
@@ -41,7 +45,6 @@ DATE_HINT = f'{EMPTY_CELL_HINT} To train with another format, set it under data:
 DATE_MODEL_HINT = f"The model also reads dates such as 2024-05-31. {EMPTY_CELL_HINT}"
 UNITS_PER_DAY = {"ms": MICROSECONDS_PER_DAY // 1_000, "us": MICROSECONDS_PER_DAY, "ns": MICROSECONDS_PER_DAY * 1_000}
 DAYS_PER_YEAR = 365.2425
-Cycle = Literal["month", "weekday", "hour"]
 CYCLES: dict[Cycle, Callable[[Floats], Floats]] = {
     "month": lambda days: (_whole(days, "M").astype(np.int64) % 12) / 12,
     "weekday": lambda days: (np.floor(days) + 3) % 7 / 7,
@@ -179,6 +182,37 @@ class DateColumn(ColumnEncoder):
         found = self.days.count_anomalies(days - self.origin, 0 if self.days.missing_indicator else int(missing.sum()))
         ends = (found.lowest + self.origin, found.highest + self.origin)
         return replace(found, lowest=ends[0], highest=ends[1], is_date=True)
+
+    @classmethod
+    def program_input(cls, columns: Sequence[Self]) -> DateInput:
+        check_read_alike(columns, "date_orders")
+        ranges = [(column.origin, *column.days.range) for column in columns if column.days.lowest is not None]
+        return DateInput(
+            columns[0].name,
+            tuple(dict.fromkeys(form for column in columns for form in column.formats)),
+            min((origin + low for origin, low, _ in ranges), default=None),
+            max((origin + high for origin, _, high in ranges), default=None),
+            float(np.median([column.origin + column.days.fill_value for column in columns])) if ranges else None,
+        )
+
+    @property
+    def date_orders(self) -> tuple[tuple[str, str], ...]:
+        """The order of day and month for each separator that the formats decide."""
+        return tuple(sorted(orders_of(self.formats).items()))
+
+    def lower(self, x: Value, column: ProgramInput) -> Value:
+        missing = is_nan(x)
+        days = select(missing, self.origin + self.days.fill_value, x)
+        days = days + select(days >= LAST_DAY + 1.0, np.nan, select(days >= FIRST_DAY, 0.0, np.nan))
+        low, high = (self.origin + end for end in self.days.range)
+        in_range = lower_shift_into_range(days, low, high, DAYS_PER_YEAR) if self.nearest_year else days
+        parts = [self.days.lower_scale(in_range - self.origin)]
+        if self.year is not None:
+            parts.append(self.year.lower_scale(lower_calendar(in_range).year))
+        for cycle in self.cycles:
+            angle = lower_cycle(cycle, days) * (2.0 * np.pi)
+            parts += [sin(angle), cos(angle)]
+        return join([*parts, missing] if self.days.missing_indicator else parts)
 
     def comparable_cells(self, table: Table) -> Floats:
         """The days since 1970 (rows,)."""

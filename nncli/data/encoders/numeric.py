@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from math import inf, isfinite
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +20,14 @@ from nncli.data.columns.hints import EMPTY_CELL_HINT
 from nncli.data.columns.parsing import check_finite_scale, numbers_and_errors, read_numbers, safe_scale, unit_of
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.anomalies import ColumnAnomalies
-from nncli.data.encoders.base import ColumnEncoder
+from nncli.data.encoders.base import ColumnEncoder, check_read_alike
 from nncli.data.encoders.dependence_grid import Grid
+from nncli.data.encoders.lowered_scaling import lower_quantile_transform, lower_smooth_clip
 from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions, NumericScaling
 from nncli.data.encoders.scaling import QUARTILES, clip_smoothly, quantile_transform, quantiles_of, robust_scale, std
 from nncli.data.table import Table
+from nncli.program.inputs import NumberInput, ProgramInput
+from nncli.program.values import Value, is_nan, join, maximum, minimum, select
 from nncli.spec import FiniteFloat, NonNegativeFloat, StrictBool, StrictStr
 from nncli.utils.median import fast_median
 
@@ -148,8 +152,7 @@ class NumericColumn(ColumnEncoder):
 
     def _read_all(self, table: Table) -> tuple[Floats, list[CellErrors]]:
         """The numbers (rows,), NaN where a cell is missing or not a number, and the errors of the cells."""
-        is_boolean = (self.lowest, self.highest) == (0.0, 1.0)
-        return numbers_and_errors(table, self.name, self.unit, alternatives=True, booleans=is_boolean)
+        return numbers_and_errors(table, self.name, self.unit, alternatives=True, booleans=self.reads_booleans)
 
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
         """Fill `out` (rows, width), and count the anomalies among the cells.
@@ -219,6 +222,48 @@ class NumericColumn(ColumnEncoder):
         if self.clip == "smooth":
             clip_smoothly(z)
         return z
+
+    @classmethod
+    def program_input(cls, columns: Sequence[Self]) -> NumberInput:
+        first = columns[0]
+        check_read_alike(columns, "unit")
+        typical = [column.fill_value for column in columns if column.lowest is not None]
+        lowest, highest = (
+            [end for end in ends if end is not None]
+            for ends in ([c.lowest for c in columns], [c.highest for c in columns])
+        )
+        return NumberInput(
+            first.name,
+            first.unit,
+            any(column.reads_booleans for column in columns),
+            min(lowest, default=None),
+            max(highest, default=None),
+            float(np.median(typical)) if typical else None,
+        )
+
+    def lower(self, x: Value, column: ProgramInput) -> Value:
+        missing = is_nan(x)
+        z = self.lower_scale(select(missing, self.fill_value, x))
+        return join([z, missing]) if self.missing_indicator else z
+
+    def lower_scale(self, x: Value) -> Value:
+        """The operations of `scale_values`; NaN where x is not finite."""
+        z = x
+        if self.clip_range:
+            low, high = self.range
+            z = minimum(maximum(z, low), high)
+        if self.quantiles is not None:
+            z = lower_quantile_transform(z, np.array(self.quantiles))
+        else:
+            z = (z - self.center) / self.scale if self.scale else z * 0.0
+        if self.clip == "smooth":
+            z = lower_smooth_clip(z)
+        return z + (x - x)
+
+    @property
+    def reads_booleans(self) -> bool:
+        """Whether true is read as 1 and false as 0."""
+        return (self.lowest, self.highest) == (0.0, 1.0)
 
     @property
     def range(self) -> tuple[float, float]:

@@ -13,11 +13,13 @@ import numpy as np
 from nncli.data.arrays import Floats, Matrix
 from nncli.data.columns.parsing import safe_scale
 from nncli.data.encoders.anomalies import ColumnAnomalies
+from nncli.data.encoders.lowered_scaling import lower_smooth_clip
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import Clip, NumericScaling
 from nncli.data.encoders.scaling import QUARTILES, clip_smoothly, quantiles_of, robust_scale
 from nncli.data.store.dense_columns import DenseColumns
 from nncli.data.table import Table
+from nncli.program.values import Value, is_nan, select
 from nncli.utils.median import MIN_SAMPLED_SIZE
 
 CACHED_CELLS = 1 << 16
@@ -127,3 +129,21 @@ def encode_many(columns: Sequence[NumericColumn], x: Floats, out: Matrix) -> lis
         NO_ANOMALIES if column.covers(low, high) else column.count_anomalies(values, 0)
         for column, values, low, high in ends_of
     ]
+
+
+def lower_many(columns: Sequence[NumericColumn], x: Value) -> tuple[Value, Value]:
+    """The operations that scale x (rows, columns) of several columns of the same clip, and where x is missing.
+
+    Only for columns of which `is_lowered_jointly` holds.
+    """
+    missing = is_nan(x)
+    filled = select(missing, [column.fill_value for column in columns], x)
+    z = (filled - [column.center for column in columns]) / [column.scale for column in columns]
+    if columns[0].clip == "smooth":
+        z = lower_smooth_clip(z) + (filled - filled)
+    return z, missing
+
+
+def is_lowered_jointly(column: NumericColumn) -> bool:
+    """Whether a column is scaled by its center and its scale alone, as `lower_many` does."""
+    return column.quantiles is None and column.scale > 0.0 and not column.clip_range

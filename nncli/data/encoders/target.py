@@ -23,6 +23,7 @@ from nncli.data.columns.parsing import (
 from nncli.data.columns.spellings import alternative_categories
 from nncli.data.table import Table
 from nncli.errors import DataError
+from nncli.program.values import Value, maximum, minimum
 from nncli.spec import FiniteFloat, PositiveFloat, Spec, StrictStr
 from nncli.text import join_quoted, quote
 
@@ -104,6 +105,13 @@ class RegressionTarget(Spec):
         """Scale the network's output back to the original units, and clip it to the training range if that is kept."""
         own = np.asarray(y * np.array(self.scales) + np.array(self.centers))
         return own if self.lowest is None or self.highest is None else own.clip(self.lowest, self.highest)
+
+    def lower_decode(self, y: Value, repeats: int = 1) -> Value:
+        """The operations of `decode` for y (rows, targets · repeats), with adjacent columns of each target."""
+        own = y * np.repeat(self.scales, repeats) + np.repeat(self.centers, repeats)
+        if self.lowest is None or self.highest is None:
+            return own
+        return minimum(maximum(own, np.repeat(self.lowest, repeats)), np.repeat(self.highest, repeats))
 
 
 class ClassificationTarget(Spec):

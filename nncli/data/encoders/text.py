@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import Annotated, Literal
+from collections.abc import Collection, Iterator, Sequence
+from typing import Annotated, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from pydantic import AfterValidator
 
@@ -16,6 +17,8 @@ from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
 from nncli.data.table import Table
+from nncli.program.inputs import ProgramInput, TextInput
+from nncli.program.values import Value, join, log
 from nncli.spec import StrictBool, StrictStr
 from nncli.text import quote
 
@@ -92,6 +95,17 @@ class TextColumn(ColumnEncoder):
         """A note about a column of text without a common word."""
         return f"no word of {quote(name)} is in {MIN_ROWS} or more training rows, so it gives no feature", ""
 
+    @classmethod
+    def program_input(cls, columns: Sequence[Self]) -> TextInput:
+        terms = dict.fromkeys(term for column in columns for term in column.vocabulary)
+        return TextInput(columns[0].name, tuple(terms))
+
+    def lower(self, x: Value, column: ProgramInput) -> Value:
+        assert isinstance(column, TextInput)
+        counts = x.columns([column.terms.index(term) for term in self.vocabulary])
+        z = log(counts + 1.0) / np.log(2.0)
+        return join([z, x.columns([len(column.terms)])]) if self.has_missing else z
+
     @property
     def width(self) -> int:
         """Number of columns of the matrix."""
@@ -114,20 +128,22 @@ class TextColumn(ColumnEncoder):
         """Fill `out` (rows, width), and count the anomalies among the cells."""
         cells = read_text(table, self.name)
         k, start = len(self.vocabulary), 0
-        known = {word for term in self.vocabulary for word in term.split(" ")}
         for piece in pieces(cells, PIECE_BYTES // max(1, k)):
-            words = unigrams(piece)
-            found = pl.concat([words, bigrams(words, known)])
-            place = (
-                found["term"].replace_strict(self.vocabulary, range(k), default=-1, return_dtype=pl.Int64).to_numpy()
-            )
-            at = found["row"].to_numpy() * k + place
-            counts = np.bincount(at[place >= 0], minlength=len(piece) * k).reshape(len(piece), k)
-            out[start : start + len(piece), :k] = np.log2(1.0 + counts)
+            out[start : start + len(piece), :k] = np.log2(1.0 + count_terms(piece, self.vocabulary))
             start += len(piece)
         if self.has_missing:
             out[:, -1] = cells.is_null().to_numpy()
         return ColumnAnomalies(missing=0 if self.has_missing else cells.null_count())
+
+
+def count_terms(cells: pl.Series, vocabulary: Sequence[str]) -> npt.NDArray[np.int64]:
+    """How often each term of a vocabulary occurs in each cell (rows, terms)."""
+    k, known = len(vocabulary), {word for term in vocabulary for word in term.split(" ")}
+    words = unigrams(cells)
+    found = pl.concat([words, bigrams(words, known)])
+    place = found["term"].replace_strict(vocabulary, range(k), default=-1, return_dtype=pl.Int64).to_numpy()
+    at = found["row"].to_numpy() * k + place
+    return np.bincount(at[place >= 0], minlength=len(cells) * k).reshape(len(cells), k)
 
 
 def pieces(cells: pl.Series, most_rows: int = PIECE_BYTES) -> Iterator[pl.Series]:

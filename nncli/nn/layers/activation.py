@@ -8,6 +8,7 @@ from nncli.nn.activations import ElementwiseActivation
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.parameters import ParamViews
+from nncli.program.values import Value
 
 
 class ActivationLayer(LayerBase):
@@ -23,3 +24,6 @@ class ActivationLayer(LayerBase):
         self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool
     ) -> BoundLayer:
         return self.activation.bind(X)
+
+    def lower(self, p: ParamViews, x: Value) -> Value:
+        return self.activation.lower(x)

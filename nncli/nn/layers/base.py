@@ -11,6 +11,7 @@ import numpy as np
 
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.parameters import ParamSpec, ParamViews
+from nncli.program.values import Value
 from nncli.spec import Spec
 
 
@@ -65,6 +66,10 @@ class LayerBase(Spec):
         as in the first layer of a network, `backward` does not compute the gradient of the input and returns a buffer
         of arbitrary values.
         """
+
+    @abstractmethod
+    def lower(self, p: ParamViews, x: Value) -> Value:
+        """The operations of the layer in prediction, for its parameters p and its input x (rows, in_features)."""
 
     def init_from_data(self, p: ParamViews, X: Array, rng: np.random.Generator) -> Array:
         """Initialize the data-dependent part of p from X (rows, in_features), and return the layer's output."""

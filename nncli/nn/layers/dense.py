@@ -13,6 +13,7 @@ from nncli.nn.arrays import Array, BoundLayer, scalar
 from nncli.nn.initializers import DataDependent, Initializer, InitializerBase, Normal, Zeros, init_dense_from_data
 from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
+from nncli.program.values import Value
 from nncli.spec import PositiveInt, StrictBool
 
 Parametrization: TypeAlias = Literal["standard", "ntk"]
@@ -97,3 +98,11 @@ class Dense(LayerBase):
             return dX
 
         return BoundLayer(Y, forward, backward)
+
+    def lower(self, p: ParamViews, x: Value) -> Value:
+        z = x @ p["weight"]
+        if self.parametrization == "ntk":
+            z = z * self.factor(x.width)
+        if self.bias:
+            z = z + p["bias"]
+        return (self.activation or Identity()).lower(z)

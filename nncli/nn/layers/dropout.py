@@ -12,6 +12,7 @@ from nncli.nn.annealing import Annealing, annealing_factor
 from nncli.nn.arrays import Array, BoundLayer, scalar
 from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.parameters import ParamViews
+from nncli.program.values import Value
 from nncli.spec import Fraction
 
 
@@ -48,6 +49,9 @@ class Dropout(LayerBase):
             return np.multiply(dY, M, out=dY)
 
         return BoundLayer(Y, forward, backward)
+
+    def lower(self, p: ParamViews, x: Value) -> Value:
+        return x
 
 
 DrawMask: TypeAlias = Callable[[float], float]

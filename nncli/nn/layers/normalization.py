@@ -11,6 +11,7 @@ from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.initializers import Constant, Zeros
 from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
+from nncli.program.values import Value, sqrt
 from nncli.spec import PositiveFloat
 
 
@@ -99,6 +100,10 @@ class BatchNorm(LayerBase):
 
         return BoundLayer(Y, forward, backward)
 
+    def lower(self, p: ParamViews, x: Value) -> Value:
+        inverse = 1.0 / np.sqrt(p["running_variance"].astype(np.float64) + self.epsilon)
+        return (x - p["running_mean"]) * inverse * p["gamma"] + p["beta"]
+
 
 class LayerNorm(LayerBase):
     """Y = gamma · (x - mean(x)) / sqrt(var(x) + epsilon) + beta, within each row. Ba, Kiros and Hinton, 2016."""
@@ -158,6 +163,11 @@ class LayerNorm(LayerBase):
             return np.multiply(dY, D, out=dY)
 
         return BoundLayer(Y, forward, backward)
+
+    def lower(self, p: ParamViews, x: Value) -> Value:
+        d = x.width
+        g = x - x.sum() / d
+        return g * (1.0 / sqrt((g * g).sum() / d + self.epsilon)) * p["gamma"] + p["beta"]
 
 
 Normalization: TypeAlias = BatchNorm | LayerNorm

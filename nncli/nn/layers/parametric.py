@@ -11,6 +11,7 @@ from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.initializers import Constant
 from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
+from nncli.program.values import Value
 
 ONE = Constant(value=1.0)
 
@@ -46,6 +47,9 @@ class Scale(LayerBase):
             return np.multiply(dY, S, out=dY) if needs_dX else dY
 
         return BoundLayer(Y, forward, backward)
+
+    def lower(self, p: ParamViews, x: Value) -> Value:
+        return x * p["scale"]
 
 
 class ParametricActivation(LayerBase):
@@ -85,6 +89,9 @@ class ParametricActivation(LayerBase):
             return np.add(dY, df(Y), out=dY)
 
         return BoundLayer(Y, forward, backward)
+
+    def lower(self, p: ParamViews, x: Value) -> Value:
+        return x + (self.activation.lower(x) - x) * p["alpha"]
 
 
 ParametricLayer: TypeAlias = Scale | ParametricActivation

@@ -17,6 +17,7 @@ from nncli.nn.layers.normalization import Normalization
 from nncli.nn.layers.parametric import ParametricLayer
 from nncli.nn.layers.sequential import Sequential
 from nncli.nn.parameters import ParamSpec, ParamViews
+from nncli.program.values import Value
 from nncli.spec import PositiveInt, Shorthand, expand_name
 
 
@@ -74,6 +75,9 @@ class Residual(LayerBase):
             return np.add(skip, dF, out=skip) if needs_dX else dF
 
         return BoundLayer(Y, forward, backward)
+
+    def lower(self, p: ParamViews, x: Value) -> Value:
+        return x + Sequential.of(self.layers).lower(p, x)
 
 
 def _expand(value: Any) -> Any:

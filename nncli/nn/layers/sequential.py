@@ -10,6 +10,7 @@ import numpy as np
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.parameters import ParamSpec, ParamViews, with_prefix
+from nncli.program.values import Value
 
 
 @dataclass(frozen=True)
@@ -79,3 +80,9 @@ class Sequential:
             return dY
 
         return BoundLayer(Y, forward, backward)
+
+    def lower(self, p: ParamViews, x: Value) -> Value:
+        """The operations of the layers in turn."""
+        for name, layer in self.named_layers:
+            x = layer.lower(with_prefix(p, name), x)
+        return x

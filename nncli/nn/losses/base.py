@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.nn.arrays import Array, Floats, scalar
+from nncli.program.values import Value
 from nncli.spec import Spec, Task
 
 
@@ -81,6 +82,10 @@ class LossBase(Spec):
     def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
         """Predictions from the raw output: numbers in the units of training (B, k), or probabilities (B, classes)."""
         return Z.astype(np.float64)
+
+    def lower_inverse_link(self, z: Value) -> Value:
+        """The operations of `inverse_link`."""
+        return z
 
     def quantiles(self, Z: Array) -> npt.NDArray[np.float64] | None:
         """The quantiles (B, targets, levels), ascending, from the raw output; None but for a loss of several."""

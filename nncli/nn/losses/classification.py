@@ -12,9 +12,10 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.nn.activations import Sigmoid, Softplus
+from nncli.nn.activations import Sigmoid, Softmax, Softplus
 from nncli.nn.arrays import Array, Floats, scalar
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, mean_count
+from nncli.program.values import Value
 from nncli.spec import Fraction, Task
 
 
@@ -44,6 +45,10 @@ class ClassificationLoss(LossBase):
         few = S.shape[1] < 8
         S /= np.ascontiguousarray(S.T).sum(axis=0)[:, None] if few else S.sum(axis=1, keepdims=True)
         return S
+
+    def lower_inverse_link(self, z: Value) -> Value:
+        scores = z.columns([-1, 0]) if z.width == 1 else z
+        return Softmax().lower(scores)
 
     def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """dS_k = p_k (dP_k - Σ_j p_j dP_j); the first of two classes has no output."""

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from nncli.nn.arrays import Array, Floats
 from nncli.nn.losses.base import BoundLoss, LossBase, bind_residual
+from nncli.program.values import Value
 
 Level = Annotated[float, Field(strict=True, gt=0, lt=1)]
 """The level of a quantile: the share of the values that is below it."""
@@ -108,6 +109,14 @@ class Quantiles(LossBase):
 
     def quantiles(self, Z: Array) -> npt.NDArray[np.float64]:
         return np.sort(Z.reshape(len(Z), -1, len(self.levels)).astype(np.float64), axis=2)
+
+    def lower_quantiles(self, z: Value) -> Value:
+        """The operations of `quantiles` (rows, targets · levels)."""
+        return z.sort(len(self.levels))
+
+    def lower_inverse_link(self, z: Value) -> Value:
+        quantiles, count = self.lower_quantiles(z), len(self.levels)
+        return quantiles.columns(range(self._median, z.width, count))
 
     def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
         """The medians (B, targets)."""

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from nncli.nn.arrays import Array, Floats
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_residual, mean_count
 from nncli.nn.losses.quantile import Quantile, Quantiles
+from nncli.program.values import Value, exp
 from nncli.spec import PositiveFloat
 
 
@@ -120,6 +121,9 @@ class Poisson(LossBase):
 
     def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
         return np.exp(Z.astype(np.float64))
+
+    def lower_inverse_link(self, z: Value) -> Value:
+        return exp(z)
 
     def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.asarray(dP * self.inverse_link(Z))

@@ -1,0 +1,123 @@
+"""A trained model as a program: what `predict` computes, from the columns of a table to its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+
+from nncli.conformal.lowering import lower_intervals
+from nncli.conformal.predictor import ConformalPredictor
+from nncli.data.encoders.lowered_features import lower_encoder, program_inputs
+from nncli.data.encoders.target import RegressionTarget
+from nncli.decision import lower_decision
+from nncli.ensemble import AnyModel, Ensemble
+from nncli.metrics.calibration import lower_temperature
+from nncli.model import Model
+from nncli.nn.arrays import Precision
+from nncli.nn.losses import Quantiles
+from nncli.program.inputs import ProgramInput
+from nncli.program.program import ClassOutputs, NumberOutputs, Outputs, Program, build
+from nncli.program.values import Builder, Value, is_nan, round_to, select
+
+
+@dataclass(frozen=True)
+class LoweredPredictions:
+    """The values of predictions: numbers or probabilities (rows, outputs), and quantiles (rows, targets · levels)."""
+
+    values: Value
+    quantiles: Value | None = None
+
+
+def lower_model(model: AnyModel, conformal: ConformalPredictor | None = None) -> Program:
+    """The program that computes what `predict` answers, with the intervals of `conformal`.
+
+    A row with an infinite number has NaN as its prediction, or the class code -1.
+
+    Raises:
+        UsageError: the members of an ensemble read a column differently.
+    """
+    members = model.members if isinstance(model, Ensemble) else (model,)
+    builder, inputs = Builder(), program_inputs([member.spec.encoder for member in members])
+    for column in inputs.values():
+        builder.input(column)
+    precision = members[0].spec.network.precision
+    lowered = [_lower_member(member, builder, inputs) for member in members]
+    mean = _lower_mean(model, lowered, precision)
+    is_regression = isinstance(model.spec.target, RegressionTarget)
+    outputs = _number_outputs(model, lowered, mean, conformal) if is_regression else _class_outputs(model, mean)
+    spec = model.spec
+    marks = spec.dialect.decimal_mark, spec.dialect.thousands
+    return build(builder, outputs, precision, spec.missing_values, *marks)
+
+
+def _lower_member(model: Model, builder: Builder, inputs: Mapping[str, ProgramInput]) -> LoweredPredictions:
+    """The operations of `Model.predict`; see `nncli.model.decode`."""
+    spec, p = model.spec, model.parameters.by_name
+    features = lower_encoder(spec.encoder, builder, inputs, spec.network.precision)
+    embedded = zip(spec.network.embeddings, features.embedded, strict=True)
+    vectors = [column.codes.look_up(p[e.param_spec.name][column.own]) for e, column in embedded]
+    z = spec.network.lower(model.parameters, features.X, vectors)
+    precision, target = spec.network.precision, spec.target
+    values = round_to(precision, spec.loss.lower_inverse_link(z))
+    if not isinstance(target, RegressionTarget):
+        return LoweredPredictions(_at_temperature(values, spec.temperature, precision))
+    if not isinstance(spec.loss, Quantiles):
+        return LoweredPredictions(target.lower_decode(values))
+    quantiles, count = round_to(precision, spec.loss.lower_quantiles(z)), len(spec.loss.levels)
+    return LoweredPredictions(target.lower_decode(values), target.lower_decode(quantiles, count))
+
+
+def _at_temperature(P: Value, T: float, precision: Precision) -> Value:
+    """The operations of `Predictions.with_temperature`."""
+    return P if T == 1.0 else round_to(precision, lower_temperature(P, T))
+
+
+def _lower_mean(model: AnyModel, members: Sequence[LoweredPredictions], precision: Precision) -> LoweredPredictions:
+    """The operations of `Ensemble.average`."""
+    if not isinstance(model, Ensemble):
+        return members[0]
+    values = mean_of(model, [member.values for member in members], precision)
+    quantiles = [member.quantiles for member in members if member.quantiles is not None]
+    return LoweredPredictions(values, reduce(add, quantiles) / len(members) if quantiles else None)
+
+
+def mean_of(model: Ensemble, values: Sequence[Value], precision: Precision) -> Value:
+    """The mean of the members' values, which are given in the order of the members, in the classes of all."""
+    target = model.spec.target
+    if isinstance(target, RegressionTarget):
+        return reduce(add, values) / len(values)
+    aligned = []
+    for member, P in zip(model.members, values, strict=True):
+        own = member.spec.target
+        assert not isinstance(own, RegressionTarget)
+        at = {label: j for j, label in enumerate(own.labels)}
+        scaled = _at_temperature(P, model.spec.temperature, precision)
+        aligned.append(scaled.columns([at.get(label, -1) for label in target.labels]))
+    return round_to(precision, reduce(add, aligned) / len(aligned))
+
+
+def _number_outputs(
+    model: AnyModel,
+    members: Sequence[LoweredPredictions],
+    mean: LoweredPredictions,
+    conformal: ConformalPredictor | None,
+) -> NumberOutputs:
+    values = [member.values for member in members]
+    quantiles = [member.quantiles for member in members if member.quantiles is not None]
+    return NumberOutputs(
+        model.spec.target.names,
+        mean.values.position,
+        None if mean.quantiles is None else mean.quantiles.position,
+        model.spec.loss.quantile_levels,
+        () if conformal is None else lower_intervals(conformal, values, quantiles),
+    )
+
+
+def _class_outputs(model: AnyModel, mean: LoweredPredictions) -> Outputs:
+    target, P = model.spec.target, mean.values
+    assert not isinstance(target, RegressionTarget)
+    codes = lower_decision(P, target.labels, model.spec.decision)
+    known = select(is_nan(P.columns([0])), -1.0, codes)
+    return ClassOutputs(target.name, target.labels, target.label_type, known.position, P.position)
