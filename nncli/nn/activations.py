@@ -7,56 +7,19 @@ several times slower in NumPy than a comparison and a product.
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from math import inf, pi, sqrt
+from math import inf
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from pydantic import Field
 
+from nncli.nn.activation_base import ActivationBase, output_buffer
 from nncli.nn.arrays import Array, BoundLayer, scalar
-from nncli.nn.initializers import Glorot, He, InitializerBase, Lecun
+from nncli.nn.initializers import Glorot, InitializerBase, Lecun
+from nncli.nn.smooth_activations import Gelu as Gelu
+from nncli.nn.smooth_activations import Mish as Mish
 from nncli.program.values import Value, absolute, exp, log, maximum, minimum, select, tanh
-from nncli.spec import NameShorthand, NonNegativeFloat, PositiveFloat, Spec
-
-
-class ActivationBase(Spec):
-    """An element-wise function (softmax: row-wise) of a buffer Z (rows, units)."""
-
-    default_init: ClassVar[InitializerBase] = He()
-    """The default initializer of the weights before this activation."""
-    output_range: ClassVar[tuple[float, float]] = (-inf, inf)
-    """Bounds of the output: a target beyond them cannot be reached."""
-
-    @abstractmethod
-    def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
-        """Bind the function to its input buffer Z; with `in_place` Z may be overwritten."""
-
-    @abstractmethod
-    def lower(self, z: Value) -> Value:
-        """The operations that compute f(z)."""
-
-    def bind_delta(self, Z: Array) -> BoundLayer:
-        """Bind D = f(Z) - Z, the difference from the identity, to its input buffer Z.
-
-        `backward(dD)` overwrites dD with dD · (f'(Z) - 1). It may read D, which must still hold `forward`'s result.
-        """
-        Y, f, df = self.bind(Z)
-        D, S = np.empty_like(Z), np.empty_like(Z)
-
-        def forward() -> None:
-            f()
-            np.subtract(Y, Z, out=D)
-
-        def backward(dD: Array) -> Array:
-            np.copyto(S, dD)
-            return np.subtract(df(dD), S, out=dD)
-
-        return BoundLayer(D, forward, backward)
-
-
-def _output(Z: Array, in_place: bool) -> Array:
-    return Z if in_place else np.empty_like(Z)
+from nncli.spec import NameShorthand, NonNegativeFloat, PositiveFloat
 
 
 class Identity(ActivationBase):
@@ -80,7 +43,7 @@ class Sigmoid(ActivationBase):
     default_init: ClassVar[InitializerBase] = Glorot()
 
     def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
-        Y, D = _output(Z, in_place), np.empty_like(Z)
+        Y, D = output_buffer(Z, in_place=in_place), np.empty_like(Z)
         half, one = scalar(0.5, Z), scalar(1.0, Z)
 
         def forward() -> None:
@@ -108,7 +71,7 @@ class Tanh(ActivationBase):
     default_init: ClassVar[InitializerBase] = Glorot()
 
     def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
-        Y, D, one = _output(Z, in_place), np.empty_like(Z), scalar(1.0, Z)
+        Y, D, one = output_buffer(Z, in_place=in_place), np.empty_like(Z), scalar(1.0, Z)
 
         def forward() -> None:
             np.tanh(Z, out=Y)
@@ -131,7 +94,7 @@ class Relu(ActivationBase):
     output_range: ClassVar[tuple[float, float]] = (0.0, inf)
 
     def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
-        Y, D, on = _output(Z, in_place), np.empty_like(Z), np.empty(Z.shape, bool)
+        Y, D, on = output_buffer(Z, in_place=in_place), np.empty_like(Z), np.empty(Z.shape, bool)
         zeros, zero = np.zeros_like(Z), scalar(0.0, Z)
 
         def forward() -> None:
@@ -155,7 +118,7 @@ class LeakyRelu(ActivationBase):
     slope: NonNegativeFloat = 0.01
 
     def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
-        Y, D = _output(Z, in_place), np.empty_like(Z)
+        Y, D = output_buffer(Z, in_place=in_place), np.empty_like(Z)
         on, slope = np.empty(Z.shape, bool), self.slope
 
         def forward() -> None:  # D = f'(z) = slope + (1 - slope) [z > 0]
@@ -214,7 +177,7 @@ class Elu(ActivationBase):
     alpha: PositiveFloat = 1.0
 
     def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
-        return _exponential_tail(Z, _output(Z, in_place), self.alpha, 1.0)
+        return _exponential_tail(Z, output_buffer(Z, in_place=in_place), self.alpha, 1.0)
 
     def lower(self, z: Value) -> Value:
         return _lower_exponential_tail(z, self.alpha, 1.0)
@@ -229,55 +192,13 @@ class Selu(ActivationBase):
     SCALE: ClassVar[float] = 1.0507009873554804934193349852946
 
     def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
-        return _exponential_tail(Z, _output(Z, in_place), self.ALPHA, self.SCALE)
+        return _exponential_tail(Z, output_buffer(Z, in_place=in_place), self.ALPHA, self.SCALE)
 
     def lower(self, z: Value) -> Value:
         return _lower_exponential_tail(z, self.ALPHA, self.SCALE)
 
     def bind_delta(self, Z: Array) -> BoundLayer:
         return _exponential_tail(Z, np.empty_like(Z), self.ALPHA, self.SCALE, delta=True)
-
-
-class Gelu(ActivationBase):
-    """f(z) = z (1 + t) / 2 with t = tanh u, u = sqrt(2/π) (z + 0.044715 z³).
-
-    The tanh form of Hendrycks and Gimpel, "Gaussian error linear units", 2016, within 5e-4 of z Φ(z).
-    f' = (1 + t) / 2 + z (1 - t²) u' / 2 with u' = sqrt(2/π) (1 + 3 · 0.044715 z²).
-    """
-
-    type: Literal["gelu"] = "gelu"
-
-    def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
-        Y, T, D, c, k = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z), sqrt(2.0 / pi), 0.044715
-
-        def forward() -> None:
-            np.multiply(Z, Z, out=T)
-            np.multiply(T, c * k, out=T)
-            np.add(T, c, out=T)
-            np.multiply(T, Z, out=T)  # T = u
-            np.tanh(T, out=T)
-            np.add(T, 1.0, out=Y)
-            np.multiply(Y, 0.5, out=Y)
-            np.multiply(Y, Z, out=Y)
-
-        def backward(dY: Array) -> Array:
-            np.multiply(Z, Z, out=D)
-            np.multiply(D, 3.0 * c * k, out=D)
-            np.add(D, c, out=D)
-            np.multiply(D, Z, out=D)  # D = z u'
-            np.multiply(dY, 0.5, out=dY)
-            np.add(T, 1.0, out=Y)  # Y is free now: the layer above has used it
-            np.subtract(1.0, T, out=T)
-            np.multiply(T, Y, out=T)  # T = 1 - t²
-            np.multiply(D, T, out=D)
-            np.add(D, Y, out=D)
-            return np.multiply(dY, D, out=dY)
-
-        return BoundLayer(Y, forward, backward)
-
-    def lower(self, z: Value) -> Value:
-        c, k = sqrt(2.0 / pi), 0.044715
-        return (tanh(z * (z * z * (c * k) + c)) + 1.0) * 0.5 * z
 
 
 class Silu(ActivationBase):
@@ -303,56 +224,6 @@ class Silu(ActivationBase):
 
     def lower(self, z: Value) -> Value:
         return z * Sigmoid().lower(z)
-
-
-class Mish(ActivationBase):
-    """f(z) = z tanh(softplus z) = z + z r with r = -2 / (n + 2), n = e (e + 2), e = eᶻ. Misra, 2020.
-
-    e is computed from min(z, 20), beyond which r vanishes beside 1, so that nothing overflows.
-    f' = 1 + r - z r (2 + r (e + 2)).
-    """
-
-    type: Literal["mish"] = "mish"
-
-    def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
-        D, delta, df = self.bind_delta(Z)
-        Y, S = np.empty_like(Z), np.empty_like(Z)
-
-        def forward() -> None:
-            delta()
-            np.add(Z, D, out=Y)
-
-        def backward(dY: Array) -> Array:
-            np.copyto(S, dY)
-            return np.add(df(dY), S, out=dY)
-
-        return BoundLayer(Y, forward, backward)
-
-    def lower(self, z: Value) -> Value:
-        e = exp(minimum(z, 20.0))
-        return z + z * (-2.0 / (e * (e + 2.0) + 2.0))
-
-    def bind_delta(self, Z: Array) -> BoundLayer:
-        D, R, E, H = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
-        max_z, two, minus_two = np.full_like(Z, 20.0), scalar(2.0, Z), scalar(-2.0, Z)
-
-        def forward() -> None:
-            np.minimum(Z, max_z, out=E)
-            np.exp(E, out=E)
-            np.add(E, two, out=H)
-            np.multiply(E, H, out=E)  # E = n
-            np.add(E, two, out=E)
-            np.divide(minus_two, E, out=R)
-            np.multiply(Z, R, out=D)
-
-        def backward(dD: Array) -> Array:
-            np.multiply(R, H, out=E)
-            np.add(E, two, out=E)
-            np.multiply(E, D, out=E)
-            np.subtract(R, E, out=E)
-            return np.multiply(dD, E, out=dD)
-
-        return BoundLayer(D, forward, backward)
 
 
 class Softplus(ActivationBase):
@@ -392,7 +263,7 @@ class Softmax(ActivationBase):
     default_init: ClassVar[InitializerBase] = Glorot()
 
     def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
-        Y, D, r = _output(Z, in_place), np.empty_like(Z), np.empty((len(Z), 1), Z.dtype)
+        Y, D, r = output_buffer(Z, in_place=in_place), np.empty_like(Z), np.empty((len(Z), 1), Z.dtype)
 
         def forward() -> None:
             np.maximum.reduce(Z, 1, keepdims=True, out=r)

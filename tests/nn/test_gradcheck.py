@@ -7,7 +7,8 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from nncli.nn.activations import ActivationBase, Tanh
+from nncli.nn.activation_base import ActivationBase
+from nncli.nn.activations import Tanh
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.embeddings import Embedding
 from nncli.nn.gradcheck import GradientCheck, gradcheck
@@ -17,6 +18,7 @@ from nncli.nn.layers.normalization import BatchNorm, LayerNorm
 from nncli.nn.losses import MAE, MSE, BoundLoss, LossBase
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
+from nncli.program.values import Value, tanh
 
 RIGHT = 1e-7
 WRONG = 1e-3
@@ -38,6 +40,9 @@ class WrongTanh(ActivationBase):
             return np.multiply(dY, 1.0 - (1.0 - self.missing) * Y * Y, out=dY)
 
         return BoundLayer(Y, forward, backward)
+
+    def lower(self, z: Value) -> Value:
+        return tanh(z)
 
 
 class WrongWeights(Dense):
