@@ -88,7 +88,8 @@ class ClassOutputs:
 
     def renumbered(self, new: Mapping[int, int]) -> ClassOutputs:
         """The outputs with the new positions of their nodes."""
-        return replace(self, codes=new[self.codes], probabilities=new[self.probabilities])
+        codes = None if self.codes is None else new[self.codes]
+        return replace(self, codes=codes, probabilities=None if self.probabilities is None else new[self.probabilities])
 
 
 Outputs: TypeAlias = NumberOutputs | ClassOutputs
@@ -131,17 +132,28 @@ def build(
     thousands: str | None = None,
 ) -> Program:
     """The program of a builder, without the nodes that its outputs do not need."""
-    kept = _needed(builder.nodes, outputs.nodes)
-    new = {old: position for position, old in enumerate(kept)}
-    return Program(
+    program = Program(
         inputs=tuple(builder.inputs),
-        nodes=tuple(_renumbered(builder.nodes[old], new) for old in kept),
-        widths=tuple(builder.widths[old] for old in kept),
-        outputs=outputs.renumbered(new),
+        nodes=tuple(builder.nodes),
+        widths=tuple(builder.widths),
+        outputs=outputs,
         precision=precision,
         missing_values=missing_values,
         decimal=decimal,
         thousands=thousands,
+    )
+    return without_unused_nodes(program)
+
+
+def without_unused_nodes(program: Program) -> Program:
+    """The program without the operations that no output needs. Its inputs are the same."""
+    kept = _needed(program.nodes, program.outputs.nodes)
+    new = {old: position for position, old in enumerate(kept)}
+    return replace(
+        program,
+        nodes=tuple(_renumbered(program.nodes[old], new) for old in kept),
+        widths=tuple(program.widths[old] for old in kept),
+        outputs=program.outputs.renumbered(new),
     )
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from nncli.program.inputs import NumberInput
 from nncli.program.interpreter import run
-from nncli.program.program import Bounds, ClassOutputs, NumberOutputs, Program
-from nncli.program.selection import select_class_outputs, without_unused_nodes
+from nncli.program.program import Bounds, ClassOutputs, NumberOutputs, Program, without_unused_nodes
+from nncli.program.selection import select_class_outputs
 from nncli.program.values import Builder, exp, join
 
 
