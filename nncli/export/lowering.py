@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 
@@ -47,9 +47,9 @@ def lower_model(model: AnyModel, conformal: ConformalPredictor | None = None) ->
     mean = _lower_mean(model, lowered, precision)
     is_regression = isinstance(model.spec.target, RegressionTarget)
     outputs = _number_outputs(model, lowered, mean, conformal) if is_regression else _class_outputs(model, mean)
-    spec = model.spec
-    marks = spec.dialect.decimal_mark, spec.dialect.thousands
-    return build(builder, outputs, precision, spec.missing_values, *marks)
+    program = build(builder, outputs, precision, model.spec.missing_values)
+    decimal = "," if model.spec.dialect.decimal == "," else "."
+    return replace(program, decimal=decimal, thousands=model.spec.dialect.thousands)
 
 
 def _lower_member(model: Model, builder: Builder, inputs: Mapping[str, ProgramInput]) -> LoweredPredictions:

@@ -30,6 +30,10 @@ class ActivationBase(Spec):
     def lower(self, z: Value) -> Value:
         """The operations that compute f(z)."""
 
+    def lower_delta(self, z: Value) -> Value:
+        """The operations that compute f(z) - z."""
+        return self.lower(z) - z
+
     def bind_delta(self, Z: Array) -> BoundLayer:
         """Bind D = f(Z) - Z, the difference from the identity, to its input buffer Z.
 

@@ -78,8 +78,11 @@ class Mish(ActivationBase):
         return BoundLayer(Y, forward, backward)
 
     def lower(self, z: Value) -> Value:
+        return z + self.lower_delta(z)
+
+    def lower_delta(self, z: Value) -> Value:
         e = exp(minimum(z, 20.0))
-        return z + z * (-2.0 / (e * (e + 2.0) + 2.0))
+        return z * (-2.0 / (e * (e + 2.0) + 2.0))
 
     def bind_delta(self, Z: Array) -> BoundLayer:
         D, R, E, H = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)

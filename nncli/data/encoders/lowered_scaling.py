@@ -19,9 +19,11 @@ def lower_smooth_clip(z: Value) -> Value:
 def lower_quantile_transform(x: Value, quantiles: Floats) -> Value:
     """The operations of `quantile_transform` for x (rows, 1)."""
     points, shares = quantile_cdf(quantiles)
-    rises, runs = np.diff(shares), np.diff(points)
+    with np.errstate(over="ignore"):
+        slopes = np.diff(shares) / np.diff(points)
+    slopes[np.isinf(slopes)] = 0.0  # of points so near that no number is between them
     # The line of each segment: its slope, its left end and the share there. Outside of the points it is level.
-    slope, left = np.concatenate([[0.0], rises / runs, [0.0]]), np.concatenate([points[:1], points])
+    slope, left = np.concatenate([[0.0], slopes, [0.0]]), np.concatenate([points[:1], points])
     line = x.count_up_to(points).look_up(np.stack([slope, left, np.concatenate([shares[:1], shares])], axis=1))
     within = minimum(maximum(x, points[0]), points[-1])  # infinite distances would make NaN of level segments
     p = line.columns([0]) * (within - line.columns([1])) + line.columns([2])

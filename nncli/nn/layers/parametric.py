@@ -91,7 +91,7 @@ class ParametricActivation(LayerBase):
         return BoundLayer(Y, forward, backward)
 
     def lower(self, p: ParamViews, x: Value) -> Value:
-        return x + (self.activation.lower(x) - x) * p["alpha"]
+        return x + self.activation.lower_delta(x) * p["alpha"]
 
 
 ParametricLayer: TypeAlias = Scale | ParametricActivation
