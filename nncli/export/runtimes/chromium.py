@@ -1,0 +1,94 @@
+"""An exported page in a headless Chromium, which Playwright drives."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from nncli.errors import Location
+from nncli.export.runtimes.process import ExportedFileError
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    *("--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+BLOCK_ROWS = 500
+"""Rows that are given to the page at a time."""
+PREDICT = """([names, rows]) => {
+  const answers = nncli.answersOf(rows.map((cells) => Object.fromEntries(cells.map((cell, i) => [names[i], cell]))));
+  return [[...answers[0].keys()], answers.map((answer) => [...answer.values()])];
+}"""
+
+
+def missing() -> str | None:
+    """What has to be installed before a page can be opened; None if nothing."""
+    if find_spec("playwright") is None:
+        return "install nncli-train[browser]"
+    if not any(map(shutil.which, NAMES)):
+        return "install chromium"
+    return None
+
+
+def run(file: Path, rows: pl.DataFrame) -> pl.DataFrame:
+    """The predictions of a page for rows, with the columns that `nncli predict` prints.
+
+    Raises:
+        ExportedFileError: the page failed, asked for another file or the network, or refused a row.
+    """
+    names = rows.columns
+    cells = rows.select(_as_text_or_number(column) for column in rows)
+    titles, found = list[str](), list[list[object]]()
+    with opened(file) as page:
+        for start in range(0, len(cells), BLOCK_ROWS):
+            titles, answers = page.evaluate(PREDICT, [names, cells[start : start + BLOCK_ROWS].rows()])
+            found += answers
+    return pl.DataFrame(found, schema=titles, orient="row", infer_schema_length=None)
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[Page]:
+    """The page in a browser without a network.
+
+    Raises:
+        ExportedFileError: the page failed, or asked for anything but itself.
+    """
+    from playwright.sync_api import Error, sync_playwright
+
+    problems, address = list[str](), file.absolute().as_uri()
+
+    def see(url: str) -> None:
+        if url != address:
+            problems.append(f"it asks for {url}")
+
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+            page = browser.new_context(offline=True).new_page()
+            page.on("pageerror", lambda error: problems.append(error.message))
+            page.on("request", lambda request: see(request.url))
+            page.goto(address)
+            if not problems:
+                yield page
+            browser.close()
+    except Error as error:
+        raise ExportedFileError(f"Chromium: {error.message.partition(chr(10))[0]}") from error
+    if problems:
+        raise ExportedFileError(f"the page does not work: {problems[0]}", location=Location(source=str(file)))
+
+
+def _as_text_or_number(column: pl.Series) -> pl.Series:
+    """Cells as a page can have them: dates and times as text, in UTC."""
+    if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone is not None:
+        column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    return column.cast(pl.String) if column.dtype.is_temporal() else column
