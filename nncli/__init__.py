@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nncli.commands.check import check
     from nncli.commands.compare import compare
     from nncli.commands.cross_validate import cross_validate, resume_cross_validation
+    from nncli.commands.distill import distill
     from nncli.commands.drift import drift
     from nncli.commands.evaluate import evaluate
     from nncli.commands.explain import explain
@@ -33,6 +34,7 @@ __all__ = [
     "clear_threshold",
     "compare",
     "cross_validate",
+    "distill",
     "drift",
     "evaluate",
     "explain",
@@ -61,6 +63,7 @@ def __getattr__(name: str) -> object:
         "init": "init",
         "predict": "predict",
         "predict_files": "predict_files",
+        "distill": "distill",
         "drift": "drift",
         "evaluate": "evaluate",
         "load": "load",

@@ -169,6 +169,10 @@ def _meaning(finished: Finished) -> Iterator[str]:
         yield "optimistic: scores of the training rows; set validation: 0.2 to measure scores on new rows"
     elif card.optimistic:
         yield "optimistic: the validation rows chose the epoch"
+    elif finished.taught == "refit":
+        yield "validation: of a network trained without these rows, by members that did not train on them either"
+    elif finished.taught == "once":
+        yield "validation: rows that neither the network nor its teacher was trained on"
     elif card.averaging is not None:
         yield "out-of-fold: each row at the epoch that other rows choose, with the gain of averaging all members"
     elif card.intervals is not None:

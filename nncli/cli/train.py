@@ -117,7 +117,7 @@ def train(
     if report:  # fail before the training rather than after it
         with requires_extra("report"):
             import nncli.reporting.report  # noqa: F401
-    printer = _TrainingPrinter(quiet, as_json=as_json, requested=output)
+    printer = TrainingPrinter(quiet, as_json=as_json, requested=output)
     with copied_table(config, target, options, output):
         if config is None:
             events = _resume(str(resume), assignments, scheduler, printer)
@@ -127,7 +127,7 @@ def train(
         if report:
             _report(finished.run, quiet=quiet)
     if not (quiet or as_json):
-        _print_next(finished.run, has_report=report)
+        print_next(finished.run, has_report=report)
 
 
 def _check_arguments(
@@ -165,7 +165,7 @@ def _check_arguments(
 
 
 def _resume(
-    run: str, assignments: Sequence[str] | None, scheduler: str | None, printer: _TrainingPrinter
+    run: str, assignments: Sequence[str] | None, scheduler: str | None, printer: TrainingPrinter
 ) -> Generator[Event, None, None]:
     import sys
 
@@ -184,7 +184,7 @@ def _start(
     options: SourceOptions,
     output: Path | None,
     scheduler: str | None,
-    printer: _TrainingPrinter,
+    printer: TrainingPrinter,
     limit: TimeLimit | None,
 ) -> Generator[Event, None, None]:
     import sys
@@ -228,7 +228,7 @@ def _report(run: Path, *, quiet: bool) -> None:
         echo_err(f"report: {written.html}")
 
 
-def _print_next(run: Path, *, has_report: bool) -> None:
+def print_next(run: Path, *, has_report: bool) -> None:
     """Print the commands that use the run."""
     from nncli.cli.console import echo_err
 
@@ -251,15 +251,16 @@ def rounded_duration(seconds: float) -> str:
     return f"{float(f'{amount:.2g}'):g} {unit}"
 
 
-class _TrainingPrinter(EventPrinter):
+class TrainingPrinter(EventPrinter):
     """Prints the events of a training: findings, progress, summary on stderr, the run directory's path on stdout.
 
     With `as_json`, events are printed as JSON lines on stdout, and only findings on stderr. `requested` is the
-    directory named with -o.
+    directory named with -o. `with_limit` says that the command has the option --time-limit.
     """
 
-    def __init__(self, quiet: bool, *, as_json: bool, requested: Path | None) -> None:
+    def __init__(self, quiet: bool, *, as_json: bool, requested: Path | None, with_limit: bool = True) -> None:
         super().__init__(quiet)
+        self._with_limit = with_limit
         self._as_json = as_json
         self.findings = FindingPrinter(quiet)
         self._requested = requested
@@ -294,7 +295,8 @@ class _TrainingPrinter(EventPrinter):
         from nncli.cli.console import echo_err
 
         if seconds is not None and seconds >= MIN_ESTIMATE and not (self.quiet or self._as_json):
-            echo_err(f"about {rounded_duration(seconds)}; --time-limit to change that")
+            how = "; --time-limit to change that" if self._with_limit else ""
+            echo_err(f"about {rounded_duration(seconds)}{how}")
 
     def _follow(
         self, events: Generator[Event, None, None], write: Callable[[Event], None] | None

@@ -129,12 +129,19 @@ def _loaded(document: Document, assignments: Sequence[Assignment], folder: Path,
         raise ConfigError(*_in_order([*_unrelated(issues, error.issues), *issues], assignments)) from None
     if issues:
         raise ConfigError(*_in_order(issues, assignments))
-    data, validation = config.data, config.validation
+    data, validation, teacher = config.data, config.validation, config.teacher
     data = data.model_copy(update=data.relative_to(folder))
     if isinstance(validation, ValidationFile):
         validation = validation.model_copy(update=validation.relative_to(folder))
-    output = config.output or str(Path("runs") / name)
-    return LoadedConfig(config.model_copy(update={"data": data, "validation": validation, "output": output}), document)
+    if teacher is not None:
+        teacher = teacher.model_copy(update={"path": str(folder / teacher.path)})
+    update = {
+        "data": data,
+        "validation": validation,
+        "teacher": teacher,
+        "output": config.output or str(Path("runs") / name),
+    }
+    return LoadedConfig(config.model_copy(update=update), document)
 
 
 def _unrelated(earlier: Iterable[ConfigIssue], issues: Iterable[ConfigIssue]) -> Iterable[ConfigIssue]:

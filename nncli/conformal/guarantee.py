@@ -106,6 +106,10 @@ def _reason(config: Config | None, task: Task, method: Method) -> tuple[str | No
         return f"rows of a group in {quote(config.data.group)} are alike, and new groups may differ from all", None
     if method == "jackknife+-after-bootstrap":
         return "members that each hold out other rows have no guarantee", "A run with `bagging: folds` can have one."
+    if config.teacher is not None and config.teacher.refit:
+        return "another network predicted the calibration rows, taught by fewer members and on fewer rows", None
+    if config.teacher is not None:
+        return "the network learned from a run that may have chosen its epoch by the calibration rows", None
     calibrates = task == "classification" and config.calibration != "none"
     if config.metric == "loss" and not calibrates:
         return None, None

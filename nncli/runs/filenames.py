@@ -21,6 +21,8 @@ CHECKPOINTS = "checkpoints"
 SNAPSHOTS = "snapshots"
 MANIFEST = "manifest.json"
 MEMBERS = "members"
+SCORED = "scored"
+"""The folder of a network that is trained for the scores alone, without the rows that another one is trained on."""
 LOCK = ".lock"
 
 CROSS_VALIDATION = "cross-validation.json"

@@ -11,6 +11,7 @@
     manifest.json      provenance, and the checksums of the other files
     checkpoints/       training states for `nncli train --resume`
     snapshots/         the weights after some epochs, if the members of an ensemble choose one epoch together
+    scored/            of a distillation, the run of the network that predicted the held-out rows
 
 The directory of an ensemble holds config.yaml, model.json, metrics.json, training_rows.safetensors,
 held_out.safetensors, reference.safetensors and manifest.json, and in members/1, members/2 … a complete run directory
@@ -36,6 +37,7 @@ from nncli.runs.filenames import (
     METRICS,
     MODEL,
     REFERENCE,
+    SCORED,
     SNAPSHOTS,
     TRAINING_ROWS,
     VALIDATION,
@@ -57,6 +59,7 @@ __all__ = [
     "METRICS",
     "MODEL",
     "REFERENCE",
+    "SCORED",
     "SNAPSHOTS",
     "TRAINING_ROWS",
     "WEIGHTS",

@@ -45,6 +45,7 @@ from nncli.runs.manifest import (
     METRICS,
     MODEL,
     REFERENCE,
+    SCORED,
     SNAPSHOTS,
     TRAINING_ROWS,
     WEIGHTS,
@@ -162,7 +163,7 @@ class Run:
         """
         from filelock import FileLock, Timeout  # a slow import that predicting does not need
 
-        files = [self.path / name for name in (*CHECKSUMMED, MANIFEST, CHECKPOINTS, SNAPSHOTS, MEMBERS, LOCK)]
+        files = [self.path / name for name in (*CHECKSUMMED, MANIFEST, CHECKPOINTS, SNAPSHOTS, MEMBERS, SCORED, LOCK)]
         for path in [*files, *(self.path / CHECKPOINTS).glob("*"), *(self.path / MEMBERS).glob("*")]:
             if path.is_symlink():
                 raise RunError(

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from nncli.config.schema.data import DataSection, EncodingSection
+from nncli.config.schema.teacher import Teacher
 from nncli.config.schema.training import AMOUNT, Checkpoint, Duration, EarlyStopping, MemoryAmount
 from nncli.config.schema.validation import Bagging, Validation
 from nncli.data.splitting.folds import Bootstrap
@@ -154,6 +155,9 @@ class Config(Spec):
     workers: Literal["auto"] | PositiveInt = Field(
         "auto", description="Processes that train members in parallel. auto: one per core."
     )
+    teacher: Teacher | None = Field(
+        None, description="Run whose predictions the network learns instead of the targets, for `nncli distill`."
+    )
     time_limit: Duration | None = Field(
         None,
         description="Time for `train`, such as 60s, 5m or 1h, or a number of seconds: fewer epochs, members and rows "
@@ -175,6 +179,10 @@ class Config(Spec):
             raise ValueError("several targets must be numeric; a classification loss has one target")
         if isinstance(self.validation, Bootstrap) and self.data.time is not None:
             raise ValueError("a bootstrap ignores time; validate on a fold or a fraction, or remove data.time")
+        if self.teacher is not None and self.is_ensemble:
+            raise ValueError("a teacher teaches one network; set members: 1, or remove the teacher")
+        if self.teacher is not None and self.class_weight is not None:
+            raise ValueError("class_weight is the teacher's: its predictions have it already; remove class_weight")
         return self
 
     @property

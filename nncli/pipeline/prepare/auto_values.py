@@ -41,6 +41,8 @@ MIN_MEMBERS, HELD_OUT_ROWS = 3, 20_000
 """Members beyond, and the rows that each then holds out; a fold would be more than choosing the epoch needs."""
 PEAKS: dict[Task, float] = {"regression": 0.12, "classification": 0.04}
 """Peak learning rates. Holzmüller, Grinsztajn and Steinwart, 2024, use 0.2 and 0.04; see docs/accuracy.md."""
+TAUGHT_ROWS, MAX_SWAPPED_ROWS = 50_000, 40
+"""Rows, about, that a network is taught on, and rows at most that are made of each by swapping cells; at least one."""
 
 
 def resolve_members(config: Config, rows: int) -> Config:
@@ -120,6 +122,11 @@ def resolve_optimizer(optimizer: Optimizer, rows: int, width: int) -> Optimizer:
     """The optimizer, with its weight decay resolved for training rows and for the width of the input."""
     is_wide = width > max(MAX_EMBEDDED, rows)
     return optimizer.with_auto_weight_decay(WEIGHT_DECAY_OF_WIDE_TABLES if is_wide else WEIGHT_DECAY)
+
+
+def swapped_rows(rows: int) -> int:
+    """The rows with swapped cells that are made of each of a number of training rows, for a teacher to predict."""
+    return int(max(1, min(MAX_SWAPPED_ROWS, TAUGHT_ROWS // rows)))
 
 
 def max_features_of(config: Config) -> int | None:

@@ -80,7 +80,7 @@ def _choose_backend(prepared: PreparedTraining) -> tuple[Backend, Finding | None
     unknown = unsupported_reason(arguments.network, arguments.loss, arguments.optimizer)
     if configured == "auto":
         epochs = likely_epochs(arguments.schedule, arguments.epochs)
-        steps = epochs * -(-len(prepared.training) // arguments.batch_size)
+        steps = epochs * -(-len(prepared.fitted) // arguments.batch_size)
         if epochs > arguments.epochs:  # a member that is trained cycle by cycle
             steps *= MEMBERS_OF_A_PROCESS
         if unknown or not installed() or not is_worthwhile(arguments.network, arguments.batch_size, steps):

@@ -24,6 +24,8 @@ from nncli.checks.notes import (
 from nncli.checks.rows import training_warnings
 from nncli.checks.time_split import random_split, time_feature
 from nncli.config.schema import Config, ValidationFile
+from nncli.config.schema.teacher import Teacher
+from nncli.data.batches.dataset import Dataset
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.target import Target, TargetScaling
@@ -46,6 +48,7 @@ from nncli.pipeline.prepare.auto_values import (
     schedule_of,
 )
 from nncli.pipeline.prepare.build import build_arguments, build_network
+from nncli.pipeline.prepare.distillation import DistillationRows, distillation_rows
 from nncli.pipeline.prepare.encode import PreparedRows, encode
 from nncli.pipeline.prepare.fit import fit_features, fit_target, infer_loss
 from nncli.pipeline.prepare.load import load_table, select_rows
@@ -53,6 +56,7 @@ from nncli.pipeline.prepare.memory_limit import memory_limit
 from nncli.pipeline.prepare.record_rows import record_rows
 from nncli.pipeline.prepare.select import of_selection, select_features
 from nncli.pipeline.prepare.split import split_table
+from nncli.pipeline.prepare.teacher import LoadedTeacher, copies_of
 from nncli.pipeline.prepare.validation import monitored_metric, should_calibrate, validation_set
 from nncli.runs.training_rows import TrainingRows
 from nncli.training.arguments import TrainingArguments, ValidationSet
@@ -64,7 +68,8 @@ from nncli.utils.logs import log_duration
 class PreparedTraining:
     """A training that is ready to start; `config` has every choice resolved.
 
-    `column_bins` are those of the training rows; None for a member of an ensemble, which has them itself.
+    `column_bins` are those of the training rows; None for a member of an ensemble, which has them itself. `distilled`
+    are the rows with the predictions of a teacher that the network is fitted to instead of the training rows.
     """
 
     config: Config
@@ -78,6 +83,12 @@ class PreparedTraining:
     table_rows: int
     findings: tuple[Finding, ...]
     column_bins: tuple[Bins, ...] | None = None
+    distilled: DistillationRows | None = None
+
+    @property
+    def fitted(self) -> Dataset:
+        """The rows that the network is fitted to."""
+        return self.training.dataset if self.distilled is None else self.distilled.dataset
 
 
 def prepare(
@@ -101,30 +112,32 @@ def prepare(
         DataError: a table cannot be read or does not fit.
         NncliError: there is no room for the table in the scratch's folder.
     """
+    if config.teacher is not None and config.teacher.refit:
+        return _prepare_refit(config, config.teacher, scratch, table=table, with_checks=with_checks)
     streams = RandomStreams.of(config.seed)
+    teacher = None if config.teacher is None else LoadedTeacher.of(config.teacher, config)
+    config = config if teacher is None else teacher.restrict(config)
     with Scratch(scratch.folder if scratch else None) as table_scratch:
         loaded = load_table(config, config.data, table_scratch) if table is None else table
         rows = _split(config, loaded, streams, table_scratch, with_checks=with_checks)
         fitted = _fit(config, rows)
         training, validation = _encode(fitted, rows, scratch)
+        distilled = None if teacher is None else _teach(teacher, fitted, rows, training)
         recorded_rows = record_rows([rows.training, rows.validation], fitted.encoder, fitted.target)
         bins = fit_columns(rows.training, fitted.encoder.columns, config.seed) if with_checks else None
-    config = _resolve_config(fitted, rows, training, has_validation=validation is not None)
-    spec = ModelSpec(
-        encoder=fitted.encoder,
-        target=fitted.target,
-        network=fitted.network,
-        loss=rows.loss,
-        missing_values=config.data.missing_values,
-        dialect=rows.training.header.dialect,
-    )
+    fitted_rows = len(training) if distilled is None else len(distilled.dataset)
+    config = _resolve_config(fitted, rows, fitted_rows, has_validation=validation is not None)
+    config = config if teacher is None else teacher.record(config, len(training))
+    spec = _model_spec(fitted, rows)
     monitored = validation_set(config, spec, validation)
     monitor = monitored_metric(config, fitted.target.task, has_validation=validation is not None)
     of_target = (unreachable_targets(config, training.dataset.y), two_valued_target(fitted.target, training.y))
+    numbers = training.row_numbers if distilled is None else distilled.row_numbers
+    arguments = build_arguments(config, spec, fitted_rows, monitor, numbers, snapshots=snapshots)
     return PreparedTraining(
         config=config,
         spec=spec,
-        arguments=build_arguments(config, spec, len(training), monitor, training.row_numbers, snapshots=snapshots),
+        arguments=arguments if distilled is None else replace(arguments, loss=distilled.loss),
         streams=streams,
         training=training,
         validation=validation,
@@ -133,7 +146,27 @@ def prepare(
         table_rows=rows.table_rows,
         findings=ordered([*rows.findings, *fitted.findings, *filter(None, of_target)]),
         column_bins=bins,
+        distilled=distilled,
     )
+
+
+def _prepare_refit(
+    config: Config,
+    teacher: Teacher,
+    scratch: Scratch | None,
+    *,
+    table: ColumnStore | None,
+    with_checks: bool,
+) -> PreparedTraining:
+    """Prepare the training of the other network of `refit`, which all members teach on all rows."""
+    of_all = teacher.model_copy(update={"members": None, "refit": False})
+    update = {"validation": 0.0, "teacher": of_all}
+    prepared = prepare(config.model_copy(update=update), scratch, table=table, with_checks=with_checks)
+    resolved = prepared.config.teacher
+    assert resolved is not None
+    own = teacher.model_copy(update={"sha256": resolved.sha256, "swapped_rows": resolved.swapped_rows})
+    restored = prepared.config.model_copy(update={"validation": config.validation, "teacher": own})
+    return replace(prepared, config=restored)
 
 
 @dataclass(frozen=True)
@@ -207,11 +240,37 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
     return _Fitted(config, kinds, encoder, target, scaling, network, findings)
 
 
+def _teach(teacher: LoadedTeacher, fitted: _Fitted, rows: _SplitRows, training: PreparedRows) -> DistillationRows:
+    """The rows with the teacher's predictions.
+
+    Raises:
+        ConfigError: the teacher was trained on validation rows.
+    """
+    if rows.validation is not None and not isinstance(fitted.config.validation, ValidationFile):
+        teacher.check_validation(rows.validation.row_ids.row_numbers)
+    parts = (fitted.encoder, fitted.target, fitted.network, rows.loss)
+    return distillation_rows(fitted.config, teacher, rows.training, *parts, training)
+
+
+def _model_spec(fitted: _Fitted, rows: _SplitRows) -> ModelSpec:
+    """The model without its weights."""
+    return ModelSpec(
+        encoder=fitted.encoder,
+        target=fitted.target,
+        network=fitted.network,
+        loss=rows.loss,
+        missing_values=fitted.config.data.missing_values,
+        dialect=rows.training.header.dialect,
+    )
+
+
 def _encode(fitted: _Fitted, rows: _SplitRows, scratch: Scratch | None) -> tuple[PreparedRows, PreparedRows | None]:
     """Encode the training and the validation rows, into files of the scratch where they exceed the memory limit."""
     config, encoder = fitted.config, fitted.encoder
     with log_duration("encoding") as stage:
-        files = scratch if _exceeds_memory(config, len(rows), encoder, fitted.network) else None
+        copies = 0 if config.teacher is None else copies_of(config.teacher, len(rows.training))
+        n = len(rows) + copies * len(rows.training)
+        files = scratch if _exceeds_memory(config, n, encoder, fitted.network) else None
         training = encode(config, rows.training, encoder, fitted.target, fitted.network, None, files)
         validation = None
         if rows.validation is not None:
@@ -227,8 +286,8 @@ def _exceeds_memory(config: Config, rows: int, encoder: Encoder, network: Networ
     return config.batch_size != "full" and rows * row_bytes > memory_limit(config)
 
 
-def _resolve_config(fitted: _Fitted, rows: _SplitRows, training: PreparedRows, *, has_validation: bool) -> Config:
-    """The configuration with every inferred and `auto` value written out.
+def _resolve_config(fitted: _Fitted, rows: _SplitRows, fitted_rows: int, *, has_validation: bool) -> Config:
+    """The configuration with every inferred and `auto` value written out, for a number of rows to fit.
 
     Raises:
         ConfigError: calibration is asked for, and there are no probabilities or no validation rows.
@@ -246,10 +305,10 @@ def _resolve_config(fitted: _Fitted, rows: _SplitRows, training: PreparedRows, *
             ),
             "layers": config.hidden_layers,
             "loss": rows.loss,
-            "optimizer": resolve_optimizer(config.optimizer, len(training), fitted.encoder.width),
-            "learning_rate": schedule_of(config, rows.loss, len(training)),
-            "batch_size": config.batch_size if config.batch_size == "full" else batch_rows(config, len(training)),
-            "epochs": epochs_of(config, len(training)),
+            "optimizer": resolve_optimizer(config.optimizer, fitted_rows, fitted.encoder.width),
+            "learning_rate": schedule_of(config, rows.loss, fitted_rows),
+            "batch_size": config.batch_size if config.batch_size == "full" else batch_rows(config, fitted_rows),
+            "epochs": epochs_of(config, fitted_rows),
             "calibration": "temperature" if calibrates else "none",
         }
     )

@@ -82,7 +82,7 @@ def measure(
 
 def measure_prepared(prepared: PreparedTraining, steps: int, min_seconds: float) -> Measurement:
     """Measure a prepared training of so many `steps`; its reading and preparing count nothing."""
-    arguments, dataset = prepared.arguments, prepared.training.dataset
+    arguments, dataset = prepared.arguments, prepared.fitted
     per_epoch = -(-len(dataset) // arguments.batch_size)
     of_all = replace(prepared, arguments=replace(arguments, epochs=max(1, steps // per_epoch)))
     execution, _ = choose_execution(of_all)

@@ -13,7 +13,7 @@ MIN_PARAMETER_ROWS = 200_000_000
 
 def estimate_of(prepared: PreparedTraining) -> float | None:
     """The estimated seconds of a training that is about to start, with its execution; None for a very short one."""
-    arguments, dataset = prepared.arguments, prepared.training.dataset
+    arguments, dataset = prepared.arguments, prepared.fitted
     n, held_out = len(dataset), 0 if prepared.validation is None else len(prepared.validation)
     if arguments.epochs * n * max(1, arguments.network.layout.size) < MIN_PARAMETER_ROWS:
         return None

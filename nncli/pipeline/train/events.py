@@ -102,6 +102,7 @@ class Finished:
     For an ensemble `epochs` and `best_epoch` are the maximum over the members; a stopped one has no scores. The
     `validation` scores are `out_of_fold` if each row is predicted by the members that were not trained on it, and
     `findings` are the warnings about the scores. With a `joint_epoch` the best epoch is the same for all members.
+    A network is `taught` by a run; of a `refit`, another network, without the validation rows, predicted these.
     """
 
     run: Path
@@ -114,6 +115,7 @@ class Finished:
     out_of_fold: bool = False
     findings: tuple[Finding, ...] = ()
     joint_epoch: bool = False
+    taught: Literal["once", "refit"] | None = None
 
 
 Event: TypeAlias = Started | EpochReport | LearningRateHalved | MembersStarted | MembersProgress | Finished

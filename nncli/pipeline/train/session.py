@@ -73,7 +73,8 @@ class TrainingSession:
     """One training, from its first or its latest checkpoint to its end, in a run directory.
 
     The manifest is written last; until then the run's status is "running", and it can be resumed from its latest
-    checkpoint. `stop` is called after every batch; once it returns True, the training ends and is saved.
+    checkpoint. `stop` is called after every batch; once it returns True, the training ends and is saved. The rows
+    `held_out` are those that another network predicted, for the scores of a training on all rows.
     """
 
     def __init__(
@@ -85,9 +86,12 @@ class TrainingSession:
         manifest: Manifest,
         stop: Callable[[], bool],
         estimate: float | None = None,
+        held_out: HeldOutRows | None = None,
     ) -> None:
-        self._estimate = estimate
+        self._estimate, self._held_out = estimate, held_out
         self._prepared, self._state, self._reports = prepared, state, reports
+        if held_out is not None:
+            manifest = manifest.model_copy(update={"validation_rows": held_out.total})
         self._directory, self._manifest = run_directory, manifest
         self._timer = CheckpointTimer(prepared.config.checkpoint, run_directory.watched(stop))
         self._model = Model(prepared.spec, state.best)
@@ -123,6 +127,7 @@ class TrainingSession:
             training=scores.training,
             validation=scores.validation,
             findings=scores.warnings if status == "done" else (),
+            taught=self._taught,
         )
 
     def checkpoint(self) -> None:
@@ -161,7 +166,10 @@ class TrainingSession:
             predictions = self._predict(training)
             if not _is_finite(predictions):
                 raise _non_finite_output(self._state.epoch)
-            cross_fitted = held_out = None
+            cross_fitted, held_out = None, self._held_out
+            card = None if held_out is None else self._card_of_held_out(held_out)
+            if held_out is not None:
+                self._directory.save_held_out(held_out)
             if validation is not None:
                 at_best_epoch = self._predict(validation)
                 cross_fitted = cross_fit_predictions(self._prepared, validation, at_best_epoch, self._state.cross_fit)
@@ -170,11 +178,9 @@ class TrainingSession:
                 held_out = self._held_out_rows(validation, at_best_epoch, cross_fitted)
                 held_out = held_out.bounded(self._prepared.config.seed)
                 self._directory.save_held_out(held_out)
+                card = self._validation_card(validation, cross_fitted)
             self._save_reference(held_out)
-            scores = TrainingScores(
-                self._scored_rows(training, predictions).card(),
-                None if validation is None or cross_fitted is None else self._validation_card(validation, cross_fitted),
-            )
+            scores = TrainingScores(self._scored_rows(training, predictions).card(), card)
         warnings = scores.warnings if self._end_status() == "done" else ()
         metrics = {
             "training": scores_json(scores.training),
@@ -219,6 +225,11 @@ class TrainingSession:
         self._directory.save_manifest(self._manifest.model_copy(update=update))
 
     @property
+    def _taught(self) -> Literal["once", "refit"] | None:
+        teacher = self._prepared.config.teacher
+        return None if teacher is None else "refit" if teacher.refit else "once"
+
+    @property
     def _metric(self) -> str | None:
         """The name of the validation metric in the reports of epochs."""
         return self._prepared.validation_set.metric if self._prepared.validation_set else None
@@ -258,7 +269,7 @@ class TrainingSession:
         training = fit(
             self._prepared.arguments,
             state,
-            self._prepared.training.dataset,
+            self._prepared.fitted,
             self._prepared.validation_set,
             after_batch=self._timer.after_batch,
             max_batches=self._timer.batches_to_checkpoint,
@@ -321,6 +332,12 @@ class TrainingSession:
     def _validation_card(self, rows: PreparedRows, cross_fitted: CrossFittedPredictions) -> ScoreCard:
         scored = self._scored_rows(rows, cross_fitted.predictions)
         return validation_card(scored, self._prepared.config.seed, optimistic=cross_fitted.optimistic)
+
+    def _card_of_held_out(self, rows: HeldOutRows) -> ScoreCard:
+        """The scores of rows that another network predicted, which they were kept from."""
+        baseline, loss = rows.baseline_predictions, self._prepared.spec.loss
+        scored = ScoredRows(rows.predictions, baseline, rows.y, rows.weights, loss, rows.groups)
+        return validation_card(scored, self._prepared.config.seed, optimistic=False)
 
     def _close_diverged(self, error: DivergedError) -> DivergedError:
         """Close the run directory after divergence, and return the error that says what was kept."""

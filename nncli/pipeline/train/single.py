@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from nncli.data.store.scratch import Scratch, existing_parent
 from nncli.errors import Location, RunError
 from nncli.findings import Finding
 from nncli.pipeline.prepare.execution import Execution, choose_execution
-from nncli.pipeline.prepare.prepare import prepare
+from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
 from nncli.pipeline.timing.network import estimate_of
 from nncli.pipeline.timing.plan import TrainingPlan
 from nncli.pipeline.train.events import Event
@@ -27,8 +28,9 @@ from nncli.pipeline.train.provenance import (
 )
 from nncli.pipeline.train.session import TrainingSession
 from nncli.runs.checkpoints import load_checkpoint
+from nncli.runs.held_out_rows import HeldOutRows
 from nncli.runs.loader import read_spec
-from nncli.runs.manifest import MODEL
+from nncli.runs.manifest import MANIFEST, MODEL, SCORED
 from nncli.runs.run import Run
 from nncli.training.state import TrainState
 from nncli.utils.threads import blas_kernel
@@ -70,7 +72,7 @@ def train_network(
                 config.optimizer,
                 prepared.streams,
                 execution.n_shards,
-                prepared.training.dataset,
+                prepared.fitted,
             )
             manifest = new_manifest(
                 prepared.config,
@@ -85,9 +87,12 @@ def train_network(
                 time_limit=plan.decision,
             )
             seconds = None if snapshots or not with_checks else estimate_of(prepared)
+            if seconds is not None and prepared.config.teacher is not None and prepared.config.teacher.refit:
+                seconds *= 2.0
             with Run.create(path, prepared.config, prepared.spec, manifest) as run:
                 run.save_training_rows(prepared.recorded_rows)
-                yield from TrainingSession(prepared, run, state, [], manifest, stop, seconds).run()
+                held_out, stop = _train_for_scores(prepared, run, execution, (), stop)
+                yield from TrainingSession(prepared, run, state, [], manifest, stop, seconds, held_out).run()
 
 
 def resume_network(
@@ -137,4 +142,29 @@ def resume_network(
             run.save_spec(saved_spec)  # the old temperature and decision do not fit the weights to come
             run.save_config(config)
             run.save_training_rows(prepared.recorded_rows)
-            yield from TrainingSession(prepared, run, state, reports, manifest, stop).run()
+            held_out, stop = _train_for_scores(prepared, run, execution, assignments, stop)
+            yield from TrainingSession(prepared, run, state, reports, manifest, stop, held_out=held_out).run()
+
+
+def _train_for_scores(
+    prepared: PreparedTraining, run: Run, execution: Execution, assignments: Sequence[str], stop: Callable[[], bool]
+) -> tuple[HeldOutRows | None, Callable[[], bool]]:
+    """Of a refit, train the network that the validation rows are kept from, in a folder of the run.
+
+    Returns these rows with its predictions, and `stop`; if this training was stopped, that of the run is stopped too.
+    What is done of it is not done again.
+    """
+    teacher, path = prepared.config.teacher, run.path / SCORED
+    if teacher is None or not teacher.refit:
+        return None, stop
+    if (path / MANIFEST).exists():
+        if Run(path).load_manifest().status != "done" or assignments:
+            events = resume_network(Run(path), assignments, stop=stop, with_checks=False)
+            deque(events, maxlen=0)
+    else:
+        alone = teacher.model_copy(update={"refit": False})
+        config = prepared.config.model_copy(update={"teacher": alone})
+        deque(train_network(config, path, stop=stop, with_checks=False, execution=execution), maxlen=0)
+    if Run(path).load_manifest().status != "done":
+        return None, lambda: True
+    return Run(path).load_held_out(), stop

@@ -1,0 +1,1 @@
+"""A small network that learns the predictions of a run."""

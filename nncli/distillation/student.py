@@ -1,0 +1,105 @@
+"""The configuration of a student: a small network that a run teaches on the table of its training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+import nncli.config.presets
+from nncli.config.loading import build_config
+from nncli.config.schema import Config
+from nncli.config.schema.teacher import Teacher
+from nncli.config.schema.validation import Validation
+from nncli.config.yaml.parser import parse
+from nncli.config.yaml.writer import dump
+from nncli.errors import DataError, Location, RunError, UsageError
+from nncli.nn.losses import CrossEntropy
+from nncli.runs.config import read_config
+from nncli.runs.held_out_rows import HeldOutRows
+from nncli.runs.manifest import Manifest, member_folder
+from nncli.runs.run import Run
+
+STUDENT = "student.yaml"
+"""The preset of the network."""
+KEPT = ("data", "encoding", "output_activation", "positive_class", "precision", "memory_limit", "backend", "seed")
+"""The keys of the teacher's configuration that are the student's too; data.sample and such belong to `data`."""
+
+
+def student_config(path: Path, units: int, output: Path, assignments: Sequence[str] = ()) -> Config:
+    """The configuration of a student with `units` in each layer, in the run directory `output`.
+
+    The assignments `key=value` take precedence over all else.
+
+    Raises:
+        ConfigError: an assignment is not valid.
+        RunError: the run is missing, damaged or not trained.
+        UsageError: its predictions are not what a student can learn.
+        DataError: its table cannot be read again.
+    """
+    run = Run.open(path)
+    manifest, model = run.load_manifest(), run.load_model()
+    _check(path, manifest, levels=len(model.spec.loss.quantile_levels))
+    config, held_out = read_config(path), run.load_held_out()
+    preset = parse(Path(nncli.config.presets.__file__).with_name(STUDENT).read_text(encoding="utf-8"), STUDENT).value
+    validation, teacher = _validation(run, manifest, config, held_out)
+    own = {
+        "loss": CrossEntropy() if model.spec.loss.task == "classification" else model.spec.loss,
+        "validation": validation,
+        "teacher": teacher,
+        "output": str(output),
+    }
+    student = Config.model_validate({**{key: getattr(config, key) for key in KEPT}, **preset, **own})
+    layers = tuple(layer.with_auto_units(units) for layer in student.layers)
+    student = student.model_copy(update={"layers": layers})
+    document = parse(dump(student.model_dump(mode="json")), "the student's configuration")
+    return build_config(document, assignments, folder=Path.cwd(), name=output.name)
+
+
+def _check(path: Path, manifest: Manifest, levels: int) -> None:
+    """Raise an error if a student cannot learn from a run."""
+    place = Location(source=str(path))
+    if manifest.status == "running":
+        raise RunError("the training of this run is not finished", location=place, hint="Resume it, or wait for it.")
+    if manifest.data.sha256 is None:
+        raise DataError(
+            "the table of this run came from a pipe, and a student learns on it",
+            location=place,
+            hint="Train the run from a file.",
+        )
+    if levels:
+        raise UsageError(
+            f"this run predicts {levels} quantiles, and a student learns one number or the probabilities of classes",
+            location=place,
+            hint="Train a run with another loss, such as mse, and distill that.",
+        )
+
+
+def _validation(
+    run: Run, manifest: Manifest, config: Config, held_out: HeldOutRows | None
+) -> tuple[Validation, Teacher]:
+    """The validation rows of the student, and who teaches it: no member may have trained on them.
+
+    They are those of the first member. Where other members trained on them, these teach a refit only.
+
+    Raises:
+        RunError: the run does not tell on which rows its members were trained.
+    """
+    teacher = Teacher(path=str(run.path.resolve()))
+    if manifest.members == 1:
+        return config.validation, teacher
+    if held_out is None:
+        if not manifest.validation_rows:
+            return 0.0, teacher
+        raise RunError(
+            "this run of an older version does not keep its out-of-fold predictions, from which a student learns",
+            location=Location(source=str(run.path)),
+            hint="Train it again.",
+        )
+    rows = held_out.members[0].rows
+    members = tuple(i + 1 for i, one in enumerate(held_out.members) if np.isin(rows, one.rows).all())
+    validation = read_config(run.path / member_folder(0)).validation
+    if len(members) == manifest.members:
+        return validation, teacher
+    return validation, teacher.model_copy(update={"members": members, "refit": True})
