@@ -1,0 +1,55 @@
+"""Compare the program of a model with its predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.conformal.predictor import ConformalPredictor
+from nncli.data.table import Table
+from nncli.ensemble import AnyModel
+from nncli.export.lowering import lower_model
+from nncli.export.read_inputs import read_inputs
+from nncli.program.interpreter import run
+from nncli.program.program import ClassOutputs, NumberOutputs
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What a program computes: numbers or probabilities, codes of classes, quantiles, and bounds of each level."""
+
+    values: Floats
+    codes: Floats | None = None
+    quantiles: Floats | None = None
+    bounds: tuple[tuple[Floats, Floats], ...] = ()
+
+
+def compute(model: AnyModel, table: Table, conformal: ConformalPredictor | None = None) -> Computed:
+    """The outputs of the program of a model for a table."""
+    program = lower_model(model, conformal)
+    values = run(program, read_inputs(program, table))
+    match program.outputs:
+        case NumberOutputs() as numbers:
+            quantiles = None if numbers.quantiles is None else values[numbers.quantiles]
+            bounds = tuple((values[one.lower], values[one.upper]) for one in numbers.bounds)
+            return Computed(values[numbers.values], None, quantiles, bounds)
+        case ClassOutputs() as classes:
+            assert classes.probabilities is not None
+            assert classes.codes is not None
+            return Computed(values[classes.probabilities], values[classes.codes][:, 0])
+
+
+def assert_equal_predictions(model: AnyModel, table: Table) -> None:
+    """Assert that the program of a model, in float64 like the model, gives its predictions but for rounding."""
+    computed, predicted = compute(model, table), model.predict(table)
+    np.testing.assert_allclose(computed.values, predicted.values, rtol=1e-12, atol=1e-14)
+    if computed.codes is not None:
+        assert computed.codes.tolist() == predicted.classes.tolist()
+    if predicted.quantiles is not None:
+        assert computed.quantiles is not None
+        wanted = predicted.quantiles.reshape(len(table), -1)
+        np.testing.assert_allclose(computed.quantiles, wanted, rtol=1e-12)
