@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-units test-system test-thorough test-browser test-sources check lint types docs docs-serve parity bench bench-default bench-drift bench-intervals coverage lock audit reliability mutation clean
+.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-default bench-drift bench-intervals coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -36,6 +36,12 @@ test-browser: .venv/dev
 # S3 server, a Dask cluster.
 test-sources: .venv/dev
 	$(BIN)/python -m pytest tests/services
+
+# Exported models in the runtimes that they are for: Node, gcc, clang and Chromium from the system's packages, and ONNX
+# Runtime from the package index. What is missing is said before the first test.
+test-export: .venv/dev
+	$(BIN)/python -m tests.runtimes.requirements
+	$(BIN)/python -m pytest -n auto tests/runtimes
 
 check: lint types
 

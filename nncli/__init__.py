@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nncli.commands.drift import drift
     from nncli.commands.evaluate import evaluate
     from nncli.commands.explain import explain
+    from nncli.commands.export import export_run
     from nncli.commands.head import head
     from nncli.commands.init import init
     from nncli.commands.load import load
@@ -38,6 +39,7 @@ __all__ = [
     "drift",
     "evaluate",
     "explain",
+    "export_run",
     "head",
     "init",
     "list_runs",
@@ -74,6 +76,7 @@ def __getattr__(name: str) -> object:
         "clear_threshold": "threshold",
         "compare": "compare",
         "explain": "explain",
+        "export_run": "export",
         "cross_validate": "cross_validate",
         "resume_cross_validation": "cross_validate",
     }

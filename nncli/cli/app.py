@@ -35,6 +35,7 @@ COMMANDS = (
     "drift",
     "explain",
     "report",
+    "export",
     "runs",
     "show",
     "compare",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-EXTRAS = {"report": ("jinja2", "markupsafe", "matplotlib")}
+EXTRAS = {"export": ("onnx",), "report": ("jinja2", "markupsafe", "matplotlib")}
 """The packages of each extra that a command imports."""
 
 

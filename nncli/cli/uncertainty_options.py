@@ -77,10 +77,17 @@ def uncertainty(
     """
     from nncli.conformal.options import UncertaintyOptions
 
-    of_intervals, of_sets = (
-        [_level(option, text) for text in texts or ()] for option, texts in (("--interval", intervals), ("--set", sets))
-    )
+    of_intervals, of_sets = levels_of("--interval", intervals), levels_of("--set", sets)
     return UncertaintyOptions.of(of_intervals, of_sets, by, per_class=per_class, score=score.value)
+
+
+def levels_of(option: str, texts: Sequence[str] | None) -> list[float]:
+    """The levels that an option names.
+
+    Raises:
+        UsageError: one is not a number.
+    """
+    return [_level(option, text) for text in texts or ()]
 
 
 def _level(option: str, text: str) -> float:
