@@ -201,17 +201,18 @@ class DateColumn(ColumnEncoder):
         return tuple(sorted(orders_of(self.formats).items()))
 
     def lower(self, x: Value, column: ProgramInput) -> Value:
-        missing = is_nan(x)
-        days = select(missing, self.origin + self.days.fill_value, x)
-        days = days + select(days >= LAST_DAY + 1.0, np.nan, select(days >= FIRST_DAY, 0.0, np.nan))
+        # What does not depend on the member comes first, so that a program computes it once.
+        missing, fill = is_nan(x), self.origin + self.days.fill_value
+        known = x + select(x >= LAST_DAY + 1.0, np.nan, select(x < FIRST_DAY, np.nan, 0.0))
+        days = select(missing, fill, known)
         low, high = (self.origin + end for end in self.days.range)
         in_range = lower_shift_into_range(days, low, high, DAYS_PER_YEAR) if self.nearest_year else days
         parts = [self.days.lower_scale(in_range - self.origin)]
         if self.year is not None:
             parts.append(self.year.lower_scale(lower_calendar(in_range).year))
         for cycle in self.cycles:
-            angle = lower_cycle(cycle, days) * (2.0 * np.pi)
-            parts += [sin(angle), cos(angle)]
+            angle, of_fill = lower_cycle(cycle, known) * (2.0 * np.pi), 2.0 * np.pi * CYCLES[cycle](np.array([fill]))
+            parts += [select(missing, np.sin(of_fill), sin(angle)), select(missing, np.cos(of_fill), cos(angle))]
         return join([*parts, missing] if self.days.missing_indicator else parts)
 
     def comparable_cells(self, table: Table) -> Floats:
