@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -27,6 +27,7 @@ from nncli.program.nodes import (
     Sort,
     Unary,
     UnaryFunction,
+    operands,
 )
 from nncli.program.program import Program
 
@@ -58,14 +59,27 @@ BINARY: dict[BinaryFunction, Callable[[Floats, Floats], npt.NDArray[np.generic]]
 
 def run(program: Program, inputs: Sequence[Floats]) -> list[Floats]:
     """The values (rows, width) of all nodes, from those of the inputs; a constant has its own shape."""
-    values: list[Floats] = []
+    return list(_run(program, inputs, range(len(program.nodes))).values())
+
+
+def run_outputs(program: Program, inputs: Sequence[Floats]) -> dict[int, Floats]:
+    """The values (rows, width) of the nodes of the outputs; the others are freed once no operation needs them."""
+    return _run(program, inputs, program.outputs.nodes)
+
+
+def _run(program: Program, inputs: Sequence[Floats], wanted: Container[int]) -> dict[int, Floats]:
+    last_use = {operand: i for i, node in enumerate(program.nodes) for operand in operands(node)}
+    values: dict[int, Floats] = {}
     with np.errstate(all="ignore"):
-        for node in program.nodes:
-            values.append(_value(node, inputs, values))
+        for i, node in enumerate(program.nodes):
+            values[i] = _value(node, inputs, values)
+            for operand in operands(node):
+                if last_use[operand] == i and operand not in wanted:
+                    values.pop(operand, None)
     return values
 
 
-def _value(node: Node, inputs: Sequence[Floats], values: Sequence[Floats]) -> Floats:
+def _value(node: Node, inputs: Sequence[Floats], values: Mapping[int, Floats]) -> Floats:
     match node:
         case Input():
             value: npt.NDArray[np.generic] = inputs[node.position]
@@ -100,7 +114,7 @@ def _value(node: Node, inputs: Sequence[Floats], values: Sequence[Floats]) -> Fl
             value = values[node.x].argmax(axis=1)[:, None]
         case SmallestSum():
             value = _smallest_sum(node, values)
-    return value.astype(np.float64)
+    return value.astype(np.float64, copy=False)
 
 
 def _grouped_matmul(X: Floats, W: Floats) -> Floats:
@@ -109,7 +123,7 @@ def _grouped_matmul(X: Floats, W: Floats) -> Floats:
     return by_group.transpose(1, 0, 2).reshape(len(X), groups * outputs)
 
 
-def _smallest_sum(node: SmallestSum, values: Sequence[Floats]) -> Floats:
+def _smallest_sum(node: SmallestSum, values: Mapping[int, Floats]) -> Floats:
     group = np.repeat(np.arange(len(node.sizes)), node.sizes)
     scores = values[node.scores]
     if node.scales is not None:

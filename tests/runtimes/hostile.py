@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from nncli.data.columns.spellings import WHOLE_NUMBER
 from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
 from nncli.program.program import ClassOutputs, LabelType, NumberOutputs, Program
-from nncli.program.values import Builder, Value, exp, is_nan, join, select, tanh
+from nncli.program.values import Builder, Value, exp, is_nan, join, round_to, select, tanh
 
 KEYWORDS = (
     *("class", "constructor", "__proto__", "prototype", "toString", "default", "await", "null", "undefined", "NaN"),
@@ -144,14 +144,16 @@ def program_of(
     targets: Sequence[str] = ("y",),
     *,
     label_type: LabelType = "text",
+    overflow: bool = False,
 ) -> Program:
     """A small network of the inputs for classification, or without `labels` for regression.
 
-    An infinite number makes its outputs NaN, and the code of its class -1, as in a program of a trained model.
+    A number that is infinite, or with `overflow` one beyond float32, makes its outputs NaN, and the code of its class
+    -1, as in a program of a trained model.
     """
     builder, generator = Builder(), np.random.default_rng(5)
     features = join([_feature(builder.input(column), column, generator) for column in inputs])
-    bad = is_nan(features.sum() * 0.0)
+    bad = is_nan((round_to("float32", features) if overflow else features).sum() * 0.0)
     hidden = tanh(_layer(features, 4, generator))
     if labels:
         logits = _layer(hidden, len(labels), generator)
