@@ -1,0 +1,15 @@
+"""A program as an ONNX model, which ONNX Runtime computes in Python, C, C++, Java, C# and browsers."""
+
+from nncli.export.model_info import ModelInfo
+from nncli.program.program import Program
+
+
+def to_onnx(program: Program, info: ModelInfo) -> bytes:
+    """The file of an ONNX model that ONNX Runtime reads from 1.13 on; the same bytes for the same program.
+
+    Raises:
+        ModuleNotFoundError: the package onnx is not installed.
+    """
+    from nncli.export.onnx.model import model_bytes
+
+    return model_bytes(program, info)

@@ -1,0 +1,78 @@
+"""The outputs of an ONNX model: one for each column that `nncli predict` prints, and the probabilities together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from onnx import ValueInfoProto, helper
+
+from nncli.export.onnx.graph import DOUBLE, FLOAT, INT64, STRING, Graph, Tensor
+from nncli.export.onnx.input_nodes import ROWS
+from nncli.export.onnx.names import PROBABILITIES, free_name, number_columns, probability_columns
+from nncli.program.program import ClassOutputs, NumberOutputs, Program
+
+LEAST = -(2**63)
+"""The label of a row with an infinite number, where labels are whole numbers."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output: its name, its declaration, and the columns of `nncli predict` that it holds."""
+
+    name: str
+    declaration: ValueInfoProto
+    columns: tuple[str, ...]
+
+
+def write_outputs(graph: Graph, program: Program, values: Mapping[int, Tensor], taken: Collection[str]) -> list[Output]:
+    """The outputs, computed from the tensors of their nodes; their names differ from those `taken`."""
+    outputs = program.outputs
+    writer = _Writer(graph, list(taken))
+    if isinstance(outputs, NumberOutputs):
+        for node, columns in number_columns(outputs):
+            names = _columns_of(graph, graph.cast(values[node], DOUBLE), len(columns))
+            for name, column in zip(names, columns, strict=True):
+                writer.write(column, name, DOUBLE, [ROWS], (column,))
+        return writer.outputs
+    if outputs.codes is not None:
+        label, kind = _labels(graph, outputs, values[outputs.codes])
+        writer.write("prediction", label, kind, [ROWS], ("prediction",))
+    if outputs.probabilities is not None:
+        kind = FLOAT if program.precision == "float32" else DOUBLE
+        found = graph.cast(Tensor(graph.cast(values[outputs.probabilities], DOUBLE), DOUBLE), kind)
+        columns = probability_columns(outputs)
+        writer.write(PROBABILITIES, found, kind, [ROWS, len(columns)], columns)
+    return writer.outputs
+
+
+class _Writer:
+    def __init__(self, graph: Graph, taken: list[str]) -> None:
+        self.graph, self.taken, self.outputs = graph, taken, list[Output]()
+
+    def write(self, title: str, tensor: str, kind: int, shape: Sequence[str | int], columns: tuple[str, ...]) -> None:
+        name = free_name(title.replace("\0", r"\0"), self.taken)
+        self.taken.append(name)
+        self.graph.name_output(tensor, name)
+        self.outputs.append(Output(name, helper.make_tensor_value_info(name, kind, shape), columns))
+
+
+def _columns_of(graph: Graph, values: str, count: int) -> list[str]:
+    """The columns (rows,) of values (rows, count)."""
+    if count == 1:
+        return [graph.add("Squeeze", values, graph.integers((1,)))]
+    return [graph.add("Gather", values, graph.integers(j), axis=1) for j in range(count)]
+
+
+def _labels(graph: Graph, outputs: ClassOutputs, codes: Tensor) -> tuple[str, int]:
+    """The labels (rows,) of codes (rows, 1) from -1, as texts or numbers."""
+    labels: Sequence[str] = outputs.labels
+    places = graph.add("Add", graph.cast(codes, INT64), graph.integers((1,)))
+    places = graph.add("Squeeze", places, graph.integers((1,)))
+    if outputs.label_type == "integer" and all(LEAST < int(label) < -LEAST for label in labels):
+        return graph.add("Gather", graph.integers([LEAST, *map(int, labels)]), places, axis=0), INT64
+    if outputs.label_type == "float":
+        table = graph.constant(np.array([np.nan, *map(float, labels)]))
+        return graph.add("Gather", table, places, axis=0), DOUBLE
+    return graph.add("Gather", graph.strings(["", *labels]), places, axis=0), STRING

@@ -1,0 +1,132 @@
+"""ONNX models in ONNX Runtime, with cells converted as docs/howto/export-onnx.md says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from nncli.data.columns.parsing import read_text
+from nncli.data.dialect import CsvDialect
+from nncli.data.encoders.target import ClassificationTarget
+from nncli.data.encoders.text import unigrams
+from nncli.data.table import Table
+from nncli.export.onnx.names import INPUTS, OUTPUTS, READING
+from nncli.export.read_inputs import read_input
+from nncli.export.runtimes.process import ExportedFileError
+from nncli.program.inputs import DateInput, NumberInput
+
+Tensors: TypeAlias = dict[str, npt.NDArray[Any]]
+BATCH = 512
+"""Rows that are computed at a time."""
+
+
+def missing() -> str | None:
+    """What has to be installed before a file can be run, None if nothing."""
+    return None if find_spec("onnxruntime") else "pip install onnxruntime"
+
+
+def run(file: Path, rows: pl.DataFrame) -> pl.DataFrame:
+    """The outputs of a file for rows, with the columns that `nncli predict` prints.
+
+    Raises:
+        ExportedFileError: ONNX Runtime refused the file, or a row.
+        CellError: a cell cannot be read.
+    """
+    session = _Session(file)
+    reading = session.metadata[READING]
+    dialect = CsvDialect(decimal=reading["decimal"], thousands=reading["thousands"])
+    table = Table(rows, file.name, dialect=dialect)
+    table.require_features([one["column"] for one in session.metadata[INPUTS]])
+    parts = list[Tensors]()
+    for start in range(0, max(1, len(table)), BATCH):
+        batch = table.part(start, start + BATCH)
+        described = session.metadata[INPUTS]
+        parts.append(session.run({one["name"]: _tensor(one, batch, reading["missing_values"]) for one in described}))
+    return _frame(session.metadata[OUTPUTS], {name: np.concatenate([p[name] for p in parts]) for name in parts[0]})
+
+
+class _Session:
+    """A model in ONNX Runtime."""
+
+    def __init__(self, file: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        try:
+            self.session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise ExportedFileError(f"ONNX Runtime refused {file.name}: {error}") from error
+        properties = self.session.get_modelmeta().custom_metadata_map
+        self.metadata: Mapping[str, Any] = {key: json.loads(properties[key]) for key in (INPUTS, OUTPUTS, READING)}
+
+    def run(self, inputs: Tensors) -> Tensors:
+        """The outputs by their names."""
+        names = [output.name for output in self.session.get_outputs()]
+        try:
+            return dict(zip(names, self.session.run(names, inputs), strict=True))
+        except Exception as error:
+            raise ExportedFileError(f"ONNX Runtime refused the rows: {error}") from error
+
+
+def _tensor(described: Mapping[str, Any], table: Table, missing: Sequence[str]) -> npt.NDArray[Any]:
+    """The tensor of an input that the metadata describes."""
+    name = described["column"]
+    if described["kind"] == "number":
+        return read_input(NumberInput(name, described["unit"], described["booleans"]), table)
+    if described["kind"] == "date":
+        return read_input(DateInput(name, tuple(described["formats"])), table)
+    cells = read_text(table, name)
+    if described["kind"] == "category":
+        return _categories(described, cells, missing)
+    return _words(described, cells)
+
+
+def _categories(described: Mapping[str, Any], cells: pl.Series, missing: Sequence[str]) -> npt.NDArray[np.object_]:
+    """The texts (rows, 1) of categories, those of unknown ones without white space around them."""
+    bare = cells.str.strip_chars()
+    stays = cells.is_in(described["categories"]) | bare.is_in(list(missing))
+    texts = cells.zip_with(stays.fill_null(False), bare).fill_null(described["missing"])
+    return texts.to_numpy().astype(object)[:, None]
+
+
+def _words(described: Mapping[str, Any], cells: pl.Series) -> npt.NDArray[np.object_]:
+    """The words (rows, words) of texts, with empty texts after the last one."""
+    found = unigrams(cells)
+    by_row: list[list[str]] = [[described["missing"]] if cell is None else [] for cell in cells]
+    for row, word in found.iter_rows():
+        by_row[row].append(word)
+    words = np.full((len(by_row), max(1, *map(len, by_row))), "", object)
+    for i, own in enumerate(by_row):
+        words[i, : len(own)] = own
+    return words
+
+
+def _frame(described: Mapping[str, Any], tensors: Tensors) -> pl.DataFrame:
+    """The columns of `nncli predict`."""
+    columns = dict[str, pl.Series]()
+    for one in described["tensors"]:
+        values, names = tensors[one["name"]], one["columns"]
+        if names == ["prediction"] and "labels" in described:
+            columns["prediction"] = _labels(described, values.tolist())
+        else:
+            by_column = values.T if values.ndim > 1 else values[None]
+            columns |= {name: pl.Series(own) for name, own in zip(names, by_column, strict=True)}
+    return pl.DataFrame(columns)
+
+
+def _labels(described: Mapping[str, Any], found: Sequence[Any]) -> pl.Series:
+    """Labels in the type that `nncli predict` gives them; null where a number of the row is infinite."""
+    labels = described["labels"]
+    target = ClassificationTarget(name=described["target"], labels=tuple(labels), label_type=described["label_type"])
+    kind = type(found[0]) if found else str
+    codes = {kind(label): code for code, label in enumerate(labels)}
+    decoded = target.decode(np.array([codes.get(label, 0) for label in found], np.int64), "prediction")
+    return decoded.set(pl.Series([label not in codes for label in found], dtype=pl.Boolean), None)

@@ -1,0 +1,120 @@
+"""ONNX models in ONNX Runtime: pip install onnxruntime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from nncli.data.dialect import CsvDialect
+from nncli.data.table import Table
+from nncli.errors import DataError
+from nncli.export.model_info import ModelInfo
+from nncli.export.onnx import to_onnx
+from nncli.export.read_inputs import read_inputs
+from nncli.export.runtimes import onnxruntime as runner
+from nncli.export.runtimes.process import ExportedFileError
+from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
+from nncli.program.interpreter import run
+from nncli.program.program import ClassOutputs, Program
+from tests.runtimes.hostile import category_input, frames, key_of, program_of, programs, texts
+
+INFO = ModelInfo("penguins", "ab" * 32, "1.2.3")
+
+
+def check(program: Program, rows: pl.DataFrame, folder: Path) -> pl.DataFrame:
+    """The answers of ONNX Runtime, after comparing them with those of the interpreter."""
+    file = folder / "model.onnx"
+    file.write_bytes(to_onnx(program, INFO))
+    found = runner.run(file, rows)
+    table = Table(rows, "rows", dialect=CsvDialect(decimal=program.decimal, thousands=program.thousands))
+    values, outputs = run(program, read_inputs(program, table)), program.outputs
+    if not isinstance(outputs, ClassOutputs):
+        assert_allclose(found.to_numpy(), values[outputs.values], rtol=1e-12, atol=1e-13)
+        return found
+    assert outputs.codes is not None
+    assert outputs.probabilities is not None
+    codes = values[outputs.codes][:, 0].astype(int).tolist()
+    assert found["prediction"].to_list() == [None if code < 0 else outputs.labels[code] for code in codes]
+    assert_allclose(found.to_numpy()[:, 1:].astype(float), values[outputs.probabilities], rtol=1e-12, atol=1e-300)
+    return found
+
+
+def knows_missing(program: Program) -> bool:
+    """Whether a missing value is a category too, as in no table."""
+    known = [c for c in program.inputs if isinstance(c, CategoryInput)]
+    return any(text in program.missing_values for c in known for text, _ in (*c.texts, *c.keys, *c.folded_keys))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_hostile_programs_and_tables_are_computed_as_by_the_interpreter(data: st.DataObject, tmp_path: Path) -> None:
+    program = data.draw(programs())
+    assume(not knows_missing(program))
+    check(program, data.draw(frames(program)), tmp_path)
+
+
+def test_every_hostile_text_is_read_as_a_category(tmp_path: Path) -> None:
+    words = list({key_of(word): word for word in (*texts(2000), "a\0b", "a\0c") if key_of(word)}.values())
+    program = program_of([category_input("c", words[::2])], words[:3])
+    found = check(program, pl.DataFrame({"c": [*words, None, *(f" {word}\t" for word in words)]}), tmp_path)
+    assert len(set(found["proba_" + words[0]].to_list())) > len(words) // 2
+
+
+def test_hostile_names_are_those_of_inputs(tmp_path: Path) -> None:
+    words = texts(400)
+    rows = pl.DataFrame({word: [float(i), None] for i, word in enumerate(words)})
+    check(program_of([NumberInput(word) for word in words], (), ["a", "b"]), rows, tmp_path)
+
+
+def test_columns_of_all_kinds_and_batches_of_rows(tmp_path: Path) -> None:
+    columns: list[ProgramInput] = [
+        *(NumberInput("x", "EUR"), category_input("c", ["True", "False"]), category_input("n", ["1", "20"])),
+        *(DateInput("d", ("%d.%m.%Y",)), TextInput("t", ("good", "not good"))),
+    ]
+    rows = pl.DataFrame(
+        {
+            "x": ["1,5 EUR", "EUR 2", None, "-3"],
+            "c": ["true", " FALSE", None, "neither"],
+            "n": [1.0, 20.0, None, 3.0],
+            "d": ["31.12.1969", "2024-02-29", None, "1. 1. 2000".replace(" ", "")],
+            "t": ["Not good, not GOOD!", "", None, "good " * 50],
+        }
+    )
+    program = program_of(columns, ["u", "v"])
+    many = pl.concat([rows] * 300)
+    found = check(Program(**{**vars(program), "decimal": ","}), many, tmp_path)
+    assert found.height == 1200
+    assert found["prediction"].dtype == pl.String
+
+
+def test_no_row_gives_no_prediction(tmp_path: Path) -> None:
+    program = program_of([NumberInput("x"), category_input("c", ["a"])], ["u", "v"])
+    rows = pl.DataFrame({"x": [], "c": []}, schema={"x": pl.Float64, "c": pl.String})
+    assert check(program, rows, tmp_path).columns == ["prediction", "proba_u", "proba_v"]
+
+
+def test_an_infinite_number_has_no_label() -> None:
+    import onnxruntime
+
+    program = program_of([NumberInput("x")], ["u", "v"])
+    session = onnxruntime.InferenceSession(to_onnx(program, INFO), providers=["CPUExecutionProvider"])
+    labels, probabilities = session.run(None, {"x": np.array([[np.inf], [1.0]])})
+    assert labels[0] == ""
+    assert labels[1] in ("u", "v")
+    assert np.isnan(probabilities).tolist() == [[True, True], [False, False]]
+
+
+def test_what_onnx_runtime_refuses_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "model.onnx"
+    file.write_bytes(b"no model")
+    with pytest.raises(ExportedFileError, match=r"refused model\.onnx"):
+        runner.run(file, pl.DataFrame({"x": [1.0]}))
+    file.write_bytes(to_onnx(program_of([NumberInput("x")]), INFO))
+    with pytest.raises(DataError, match="no such column"):
+        runner.run(file, pl.DataFrame({"y": [1.0]}))
