@@ -127,11 +127,11 @@ def export(
 
 def _sizes(exported: Export) -> str:
     """The size of the file, and of the weights in it."""
-    from nncli.utils.memory import format_bytes
-
-    return (
-        f"{format_bytes(exported.bytes)} for {exported.runtime}, of {format_bytes(exported.constant_bytes)} of weights"
+    size, weights = (
+        f"{size / 1e3:,.3g} kB" if size < 1e6 else f"{size / 1e6:,.3g} MB"
+        for size in (exported.bytes, exported.constant_bytes)
     )
+    return f"{size} for {exported.runtime}, with {weights} of weights"
 
 
 def _show_check(exported: Export) -> None:
