@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-default bench-drift bench-intervals coverage lock audit reliability mutation clean
+.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-default bench-distill bench-drift bench-intervals coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -88,6 +88,10 @@ bench-intervals: .venv/dev
 # False alarms, found shifts, estimated accuracy and time of `nncli drift`: make bench-drift TABLES=folder, some minutes.
 bench-drift: .venv/dev
 	$(BIN)/python benchmarks/drift.py $(TABLES)
+
+# What `nncli distill` keeps of an ensemble's gain, and how much faster its student is, on a folder of tables: an hour.
+bench-distill: .venv/dev
+	$(BIN)/python benchmarks/distill.py $(TABLES)
 
 # How much of nncli/ the tests run, branches included (the tracer itself allocates, so without the tests that forbid it;
 # it does not see into compiled loops, so their tests run once more as plain Python).

@@ -57,7 +57,8 @@ class RunDescription:
     """What a run is. Times are ISO 8601 in UTC, durations seconds; None and empty tuples are not known yet.
 
     The `columns`, `layers` and `loss` of an ensemble are those of its first member, `parameters` those of all members,
-    `best_epoch` is the largest of the `best_epochs` of its members. A loss of quantiles has `quantile_levels`. The
+    `best_epoch` is the largest of the `best_epochs` of its members. A `teacher` is the path of the run whose
+    predictions the network learned. A loss of quantiles has `quantile_levels`. The
     validation rows are of the `held_out_kind`. The `scores` are of the most probable class, also if there is a saved
     `decision`.
     """
@@ -93,6 +94,7 @@ class RunDescription:
     findings: tuple[Finding, ...] = ()
     cycles: tuple[RecordedCycle, ...] = ()
     time_limit: str | None = None
+    teacher: str | None = None
     decision: Decision | None = None
 
     def json(self) -> dict[str, Any]:
@@ -126,6 +128,7 @@ class RunDescription:
             ("started", f"{started} UTC{seconds}"),
             ("command", shlex.join(self.command)),
             ("time limit", self.time_limit or ""),
+            ("teacher", self.teacher or ""),
             ("nncli", f"{self.nncli_version}, seed {self.seed}"),
             ("data", f"{self.data}, {self.data_rows:,} rows"),
             ("validation data", self.validation_data or ""),
@@ -226,6 +229,7 @@ def show(run: str | Path) -> RunDescription:
         findings=() if metrics is None else metrics.findings,
         cycles=() if metrics is None else metrics.cycles,
         time_limit=manifest.time_limit,
+        teacher=None if manifest.teacher is None else manifest.teacher.path,
         decision=read_decision(run_directory),
     )
 

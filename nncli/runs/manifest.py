@@ -69,6 +69,7 @@ __all__ = [
     "Machine",
     "Manifest",
     "Status",
+    "TeacherRecord",
     "checksum",
     "files_of_member",
     "member_folder",
@@ -112,6 +113,13 @@ class DataRecord(TableSource):
     files: tuple[FileRecord, ...] = ()
 
 
+class TeacherRecord(Spec):
+    """A run that taught a network: its path, and the SHA-256 of its weights and held-out predictions."""
+
+    path: str
+    sha256: str
+
+
 class Machine(Spec):
     """The machine of a training; `blas` is None in runs of version 0.2.0."""
 
@@ -134,8 +142,9 @@ class Manifest(Spec):
     Times are ISO 8601 in UTC, durations seconds. `backend`, `n_shards` of a batch and `blas_threads` say how it was
     computed. `fingerprint` is a digest of everything that a resumed training may not change. `time_is_feature` says
     that the column `data.time` is a feature unless it is dropped; to older versions, which do not write it, it was not.
-    `time_limit` says in a line what a time limit changed, and is None without one. `lengthened` lists the changes of
-    `epochs`, on which the learning rates of the epochs before depend.
+    A `teacher` is the run whose predictions the network learned. `time_limit` says in a line what a time limit changed,
+    and is None without one. `lengthened` lists the changes of `epochs`, on which the learning rates of the epochs
+    before depend.
     `files` holds the SHA-256 of every other file of the directory. It is empty while the run is being written: the
     manifest is the last file that a finished run writes, so an interrupted run never looks damaged. `format` is also
     that of model.json. `checksum` is the SHA-256 of all other fields.
@@ -170,6 +179,7 @@ class Manifest(Spec):
     versions: dict[str, str]
     machine: Machine
     time_limit: str | None = None
+    teacher: TeacherRecord | None = None
     lengthened: tuple[Lengthening, ...] = ()
     files: dict[str, str]
     checksum: str = ""

@@ -10,10 +10,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli import drift, evaluate, explain, load, predict, reproduce, resume, threshold
+from nncli import drift, evaluate, explain, load, predict, reproduce, resume, show, threshold
 from nncli.commands.distill import distill_events
 from nncli.errors import NncliError, RunError
+from nncli.evaluation.run_summary import summarize_run
+from nncli.pipeline.prepare.teacher import weights_checksum
 from nncli.pipeline.train.events import Finished, Started
+from nncli.reporting.sections.overview import overview_facts, scored_predictions
+from nncli.reporting.sections.provenance import provenance
 from nncli.reproduction.verdict import Verdict
 from nncli.runs.filenames import SCORED
 from nncli.runs.manifest import METRICS
@@ -73,6 +77,18 @@ def test_everything_else_works_on_it(taught: Path, of_numbers: Path, tmp_path: P
     assert evaluate(taught, PENGUINS) is not None
     assert explain(taught) is not None
     assert drift(taught, PENGUINS) is not None
+
+
+def test_it_says_who_taught_it_and_whose_scores_these_are(taught: Path) -> None:
+    teacher_run, manifest = taught.parent / "teacher", Run.open(taught).load_manifest()
+    assert manifest.teacher is not None
+    assert manifest.teacher.sha256 == weights_checksum(Run.open(teacher_run).load_manifest())
+    assert show(taught).teacher == manifest.teacher.path == str(teacher_run)
+    summary = summarize_run(taught)
+    assert summary.held_out is not None
+    assert "without these rows" in scored_predictions(summary.held_out)
+    assert "without these rows" in dict(overview_facts(summary))["scored on"]
+    assert manifest.teacher.sha256 in str(provenance(summary))
 
 
 def test_a_threshold_is_chosen_by_the_held_out_rows(tmp_path: Path) -> None:

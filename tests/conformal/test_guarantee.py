@@ -45,6 +45,13 @@ def test_for_folds_of_one_size_it_is_theorem_4_of_barber_et_al() -> None:
         ({"metric": "loss", "data": {"group": "who"}}, "regression", "CV+", "'who'"),
         ({"metric": "loss", "data": {"time": "when"}}, "regression", "split conformal", "'when'"),
         ({"metric": "loss"}, "regression", "jackknife+-after-bootstrap", "members"),
+        (
+            {"metric": "loss", "teacher": {"path": "r", "refit": True}},
+            "regression",
+            "split conformal",
+            "another network",
+        ),
+        ({"metric": "loss", "teacher": {"path": "r"}}, "regression", "split conformal", "learned from a run"),
     ],
 )
 def test_rows_that_chose_or_depend_have_no_guarantee(

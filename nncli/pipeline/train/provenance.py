@@ -24,7 +24,7 @@ from nncli.findings import Finding, FindingCode, warning
 from nncli.nn.arrays import Backend
 from nncli.pipeline.prepare.execution import Execution
 from nncli.runs.config import read_config
-from nncli.runs.manifest import CONFIG, DataRecord, FileRecord, Lengthening, Machine, Manifest
+from nncli.runs.manifest import CONFIG, DataRecord, FileRecord, Lengthening, Machine, Manifest, TeacherRecord
 from nncli.runs.run import Run
 from nncli.spec import non_defaults
 from nncli.text import join_quoted
@@ -208,6 +208,14 @@ def command_line(command: Sequence[str]) -> tuple[str, ...]:
     return tuple(redacted(os.fsencode(word).decode("utf-8", "backslashreplace")) for word in command)
 
 
+def _teacher_record(config: Config) -> TeacherRecord | None:
+    """The record of the run that teaches the network, if one does."""
+    teacher = config.teacher
+    if teacher is None or teacher.sha256 is None:
+        return None
+    return TeacherRecord(path=teacher.path, sha256=teacher.sha256)
+
+
 def new_manifest(
     config: Config,
     began: datetime,
@@ -250,5 +258,6 @@ def new_manifest(
         versions=present_versions(execution.backend),
         machine=present_machine(),
         time_limit=time_limit,
+        teacher=_teacher_record(config),
         files={},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from nncli.config.schema.teacher import Teacher
 from nncli.ensemble import Ensemble
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.run_summary import RunSummary
@@ -62,7 +63,19 @@ def scored_predictions(held_out: HeldOutPredictions) -> str:
         text = "Out-of-fold predictions: each row is predicted by the networks that were not trained on it"
     if held_out.optimistic:
         return f"{text}. They are optimistic: these rows chose the epoch."
+    if held_out.config.teacher is not None:
+        return f"{text}, {_by_student(held_out.config.teacher)}."
     return f"{text}, at the epoch that other rows chose."
+
+
+def _by_student(teacher: Teacher) -> str:
+    """Which network predicted the validation rows of a distillation."""
+    if teacher.refit:
+        return (
+            "predicted by another network of the same kind, without these rows and taught by members that were not "
+            "trained on them"
+        )
+    return "which neither the network nor its teacher was trained on"
 
 
 def summary_sentence(summary: RunSummary, scores: ScoresWithIntervals | None) -> str:
@@ -155,6 +168,8 @@ def _rows(held_out: HeldOutPredictions) -> str:
         return f"{rows}, each predicted by the networks that were not trained on it"
     if held_out.optimistic:
         return f"{rows}, which also chose the best epoch: the scores are optimistic"
+    if held_out.config.teacher is not None:
+        return f"{rows}, {_by_student(held_out.config.teacher)}"
     return f"{rows}, each predicted at the epoch that the other rows choose"
 
 

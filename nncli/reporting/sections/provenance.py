@@ -31,6 +31,9 @@ def provenance(summary: RunSummary) -> Section:
         ("machine", f"{manifest.machine.system}, {manifest.machine.processor}, {manifest.machine.cores} cores"),
         *([("BLAS", manifest.machine.blas)] if manifest.machine.blas else []),
     ]
+    if manifest.teacher is not None:
+        pairs.insert(8, ("teacher", display(manifest.teacher.path, 400)))
+        pairs.insert(9, ("SHA-256 of the teacher's weights", manifest.teacher.sha256))
     if manifest.validation_data is not None:
         pairs.insert(8, ("validation table", display(manifest.validation_data.title, 400)))
     sums = tuple((display(name), digest) for name, digest in sorted(manifest.files.items()))
