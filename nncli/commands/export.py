@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from nncli.conformal.options import UncertaintyOptions
@@ -27,6 +28,8 @@ from nncli.text import closest_match, join_quoted, quote
 from nncli.utils.atomic_files import check_overwrite, write_bytes
 from nncli.utils.logs import log_duration
 from nncli.version import __version__
+
+NOT_WRITTEN = "The file was not written. Please report this; --no-check (in Python check=False) writes it all the same."
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class MismatchError(ExportedFileError):
         super().__init__(
             f"the answers of the file in {export.runtime} are not those of `nncli predict`",
             location=Location(source=str(export.path)),
-            hint="Do not use the file. Please report this, with the file and the rows.",
+            hint=NOT_WRITTEN,
         )
         self.export = export
 
@@ -80,7 +83,7 @@ def export_run(
     intervals: float | Sequence[float] = (),
     force: bool = False,
 ) -> Export:
-    """Write a run as one file for another runtime, and compare its answers with those of predict.
+    """Write a run as one file for another runtime, once its answers were compared with those of predict.
 
     Args:
         run: a run directory.
@@ -118,18 +121,20 @@ def export_run(
     info = ModelInfo(_name(opened.path), opened.load_manifest().checksum, __version__)
     with log_duration(f"writing the program for {target.runtime}"):
         content = target.content(program, info)
-        write_bytes(path, content)
     exported = Export(path, target.name, target.runtime, len(content), program.constant_bytes)
     if check is False:
-        return replace(exported, unchecked="--no-check is given")
-    if missing is not None:
-        return replace(exported, unchecked=f"{target.runtime} cannot be used: {missing}")
-    rows = None if isinstance(check, bool) else check
-    return _checked(exported, Check(model, conformal, program, target), opened, rows)
+        exported = replace(exported, unchecked="--no-check is given")
+    elif missing is not None:
+        exported = replace(exported, unchecked=f"{target.runtime} cannot be used: {missing}")
+    else:
+        rows = None if isinstance(check, bool) else check
+        exported = _checked(exported, content, Check(model, conformal, program, target), opened, rows)
+    write_bytes(path, content)
+    return exported
 
 
-def _checked(exported: Export, check: Check, run: Run, rows: TableLocation | None) -> Export:
-    """The export with the comparison of its file, for the rows of a table or some of the training table."""
+def _checked(exported: Export, content: bytes, check: Check, run: Run, rows: TableLocation | None) -> Export:
+    """The export with the comparison of its content, for the rows of a table or some of the training table."""
     tables: Iterable[Table]
     if rows is None:
         try:
@@ -138,9 +143,18 @@ def _checked(exported: Export, check: Check, run: Run, rows: TableLocation | Non
             return replace(exported, unchecked=reason_of(error))
     else:
         tables = read_to_predict(check.model, rows)
-    with log_duration(f"comparing the file's answers in {exported.runtime} with predictions"):
-        exported = replace(exported, comparison=check.run(exported.path.resolve(), tables))
-    if exported.comparison is not None and not exported.comparison.is_match:
+    with (
+        log_duration(f"comparing the file's answers in {exported.runtime} with predictions"),
+        TemporaryDirectory(prefix="nncli-export-") as folder,
+    ):
+        file = Path(folder, exported.path.name)
+        file.write_bytes(content)
+        try:
+            comparison = check.run(file, tables)
+        except ExportedFileError as error:
+            raise ExportedFileError(error.message, location=error.location, hint=error.hint or NOT_WRITTEN) from error
+    exported = replace(exported, comparison=comparison)
+    if not comparison.is_match:
         raise MismatchError(exported)
     return exported
 
@@ -151,6 +165,8 @@ def _target_and_path(run: Path, to: str | None, output: Path | None) -> tuple[Ta
     Raises:
         UsageError: there is no such target, or no suffix that tells it.
     """
+    if output is not None and str(output) == "-":
+        raise UsageError("an exported file is not written to standard output", hint="Name a file.")
     by_name, by_suffix = ({getattr(target, key): target for target in TARGETS} for key in ("name", "suffix"))
     names = join_quoted(by_name)
     if to is None and output is None:

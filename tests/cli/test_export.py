@@ -37,7 +37,7 @@ def test_answers_that_differ_end_with_an_error_that_names_rows(
     assert "row 3" in done.err
     assert "p.ref" in done.err
     with referee(monkeypatch, fault="class"):
-        done = nncli("export", penguins, "-o", "p.ref", "--check", DATA / "penguins.csv", "--force").check(1)
+        done = nncli("export", penguins, "-o", "p.ref", "--check", DATA / "penguins.csv").check(1)
     assert "the class differs in 1 row: row 4" in done.err
 
 

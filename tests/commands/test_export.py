@@ -43,6 +43,7 @@ def test_the_suffix_of_the_file_tells_the_target(penguins: Path, here: Path, mon
         ("model.txt", None, "suffix of the file is that of no target"),
         (None, "ONNX", "no target"),
         ("model.js", "c", "suffix of the file is that of another one"),
+        ("-", "c", "not written to standard output"),
         ("folder", "c", "folder, not a file"),
     ],
 )
@@ -120,11 +121,14 @@ def test_answers_that_differ_are_an_error_that_keeps_the_comparison(
     assert found is not None
     assert (found.largest_rows, found.class_rows) == ((("row 3",), ()) if fault == "number" else ((), ("row 4",)))
     assert caught.value.exit_code == 1
+    assert list(here.iterdir()) == []
 
 
 def test_a_file_with_other_columns_is_an_error(penguins: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with referee(monkeypatch, fault="column"), pytest.raises(ExportedFileError, match="'other'"):
+    with referee(monkeypatch, fault="column"), pytest.raises(ExportedFileError, match="'other'") as caught:
         nncli.export_run(penguins, "p.ref")
+    assert caught.value.hint
+    assert list(here.iterdir()) == []
 
 
 def test_without_the_runtime_the_file_is_written_unchecked_unless_a_table_is_given(
@@ -161,6 +165,7 @@ def test_a_cell_that_predict_refuses_is_its_error(penguins: Path, here: Path, mo
         nncli.export_run(penguins, "p.ref", check="new.csv")
     assert caught.value.location is not None
     assert (caught.value.location.row, caught.value.location.column) == (1, name)
+    assert [path.name for path in here.iterdir()] == ["new.csv"]
 
 
 def test_a_run_that_is_not_there_leaves_no_file(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
