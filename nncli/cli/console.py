@@ -188,8 +188,11 @@ def _sizes(started: Started | MembersStarted, finished: Finished) -> str:
         if finished.best_epoch:
             monitor = started.monitor if started.monitor.endswith("loss") else started.monitor.removeprefix("val_")
             best = f"best epoch {finished.best_epoch} of {finished.epochs} by {monitor}"
+        # The validation rows of a refit are those of another network, which is trained at the end.
+        refit_rows = finished.validation.rows if finished.taught == "refit" and finished.validation else 0
+        validation_rows = started.validation_rows or refit_rows
         return (
-            f"{started.training_rows:,} training rows, {started.validation_rows:,} validation rows, "
+            f"{started.training_rows:,} training rows, {validation_rows:,} validation rows, "
             f"{started.features:,} feature{'' if started.features == 1 else 's'}, "
             f"{started.parameters:,} parameters, {best}"
         )

@@ -20,7 +20,7 @@ from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.data.splitting.folds import Fold
 from nncli.data.store.scratch import Scratch, existing_parent
-from nncli.errors import UsageError
+from nncli.errors import UsageError, config_error
 from nncli.findings import Finding, FindingCode, note
 from nncli.pipeline.ensemble.cross_validation import (
     MAX_TRAININGS,
@@ -141,6 +141,9 @@ def cross_validation_events(
     if config.data.time is not None and repeats > 1:
         raise UsageError("with data.time the folds are the same every time", hint="Leave --repeats out.")
     check_table(config)
+    if config.teacher is not None:
+        message = "the teacher was trained on rows of every fold, so that the scores would be too good"
+        raise config_error("teacher", message, "Cross-validate the configuration of the teacher, or remove the key.")
     if config.is_ensemble:
         check_members(config)
     parent = existing_parent(wanted)

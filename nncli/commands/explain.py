@@ -25,7 +25,7 @@ from nncli.evaluation.explanation import (
     explain_rows,
     sample_positions,
 )
-from nncli.evaluation.held_out import predict_held_out, run_copies
+from nncli.evaluation.held_out import predict_held_out, run_copies, scored_model
 from nncli.evaluation.labeled_table import weights_of
 from nncli.inspection.attribution import Attributions, attribute, select_output
 from nncli.inspection.encoded_rows import EncodedRows, ProgressCallback, Rows, no_progress
@@ -163,6 +163,7 @@ def explain(
     output = _output(model.spec.target, class_label, target)
     config = check_config_unchanged(opened, manifest, ())
     options = _Options(rows, repeats, top, attributions, output, on_progress)
+    model = scored_model(opened, config, model) if data is None else model
     with run_copies(opened.path):
         return _explain(opened, config, model, _load_data(run, data, model, config.data.sample_weight), options)
 

@@ -99,6 +99,9 @@ def train_events(
     check_run_name(path)
     limit = limit_of(config.time_limit if time_limit is None else time_limit)
     config = config.model_copy(update={"time_limit": None})
+    if limit is not None and config.teacher is not None:
+        message = "a time limit chooses rows and members, and those of a teacher are given"
+        raise UsageError(message, hint="Set fewer epochs: --set epochs=15")
     if not config.is_ensemble:
         _refuse_scheduler(scheduler)
     with table_copies(config, existing_parent(path)):

@@ -30,7 +30,7 @@ from nncli.predictions import Predictions
 from nncli.runs.filenames import CONFIG
 from nncli.runs.held_out_rows import HeldOutRows
 from nncli.runs.history import read_metrics
-from nncli.runs.manifest import METRICS, Manifest
+from nncli.runs.manifest import METRICS, SCORED, Manifest
 from nncli.runs.run import Run
 from nncli.runs.training_rows import RowMatches
 from nncli.scoring import Averaging, ScoredRows, Scores, ScoresWithIntervals, Truth, baseline_predictions
@@ -44,8 +44,9 @@ ScoredSplit: TypeAlias = Literal["validation", "training", "table"]
 class HeldOutPredictions:
     """The rows that a run is scored on, with targets and predictions.
 
-    `table` has all columns of the source, including dropped ones, and `numbers` (rows,) the row numbers there, from 1.
-    `y` holds class codes (rows,) or numbers (rows, targets) in their own units, `weights` (rows,) sample weights.
+    The `model` is the one that is scored and explained, see `scored_model`. `table` has all columns of the source,
+    including dropped ones, and `numbers` (rows,) the row numbers there, from 1. `y` holds class codes (rows,), or
+    numbers (rows, targets) in their own units, `weights` (rows,) sample weights.
     An ensemble's predictions for a row are the mean of the members that were not trained on it, see `oof_mask`
     (members, rows). Without validation rows these are the training rows (`split`), and scores are too good. `baseline`
     are the predictions of the baseline, which uses no features. `training_rows` says how many rows of another table the
@@ -117,10 +118,24 @@ def predict_held_out(path: str | Path) -> HeldOutPredictions:
         return _held_out(run, manifest, model, config)
 
 
+def scored_model(run: Run, config: Config, model: AnyModel) -> AnyModel:
+    """The model of a run that is scored: of a refit, the network that the held-out rows were kept from.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    if config.teacher is None or not config.teacher.refit:
+        return model
+    scored = Run.open(run.path / SCORED).load_model()
+    assert isinstance(scored, Model)  # a teacher teaches one network
+    return replace(scored, spec=scored.spec.model_copy(update={"decision": model.spec.decision}))
+
+
 def _held_out(run: Run, manifest: Manifest, model: AnyModel, config: Config) -> HeldOutPredictions:
     _require_tables(config, manifest)
     recorded = read_metrics(run.path, manifest).validation if METRICS in manifest.files else None
     kept = run.load_held_out()
+    decision, model = model.spec.decision, scored_model(run, config, model)
     with Scratch() as scratch:
         if kept is not None:
             predicted = _recorded(config, model, kept, scratch)
@@ -138,7 +153,7 @@ def _held_out(run: Run, manifest: Manifest, model: AnyModel, config: Config) -> 
         numbers=table.row_numbers,
         y=target.read(table),
         weights=read_weights(table, weight) if weight else None,
-        predictions=replace(predicted.predictions, decision=model.spec.decision),
+        predictions=replace(predicted.predictions, decision=decision),
         loss=model.spec.loss,
         split=predicted.split,
         baseline=predicted.baseline,

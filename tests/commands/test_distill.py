@@ -10,16 +10,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli import drift, evaluate, explain, load, predict, reproduce, resume, show, threshold
+from nncli import cross_validate, drift, evaluate, explain, load, predict, reproduce, resume, show, threshold, train
 from nncli.commands.distill import distill_events
-from nncli.errors import NncliError, RunError
+from nncli.errors import ConfigError, NncliError, RunError, UsageError
 from nncli.evaluation.run_summary import summarize_run
 from nncli.pipeline.prepare.teacher import weights_checksum
 from nncli.pipeline.train.events import Finished, Started
 from nncli.reporting.sections.overview import overview_facts, scored_predictions
 from nncli.reporting.sections.provenance import provenance
 from nncli.reproduction.verdict import Verdict
-from nncli.runs.filenames import SCORED
+from nncli.runs.filenames import CONFIG, SCORED
 from nncli.runs.manifest import METRICS
 from nncli.runs.run import Run
 from tests.cli.support import DATA
@@ -104,7 +104,7 @@ def test_it_is_reproduced_to_the_bit(taught: Path) -> None:
     assert result.verdict is Verdict.IDENTICAL
 
 
-@pytest.mark.parametrize("steps", [(1,), (30,), (12, 20)])
+@pytest.mark.parametrize("steps", [(1,), (30,), (40,), (50,)])  # the last two in the network for the scores
 def test_a_stopped_distillation_is_resumed_to_the_same_bits(
     taught: Path, tmp_path: Path, steps: tuple[int, ...]
 ) -> None:
@@ -128,6 +128,20 @@ def test_the_teacher_is_needed_to_resume_and_not_to_predict(taught: Path, tmp_pa
         resume(finished.run)
     assert caught.value.location is not None
     assert caught.value.location.source == str(tmp_path / "teacher")
+
+
+def test_what_explains_it_is_the_network_that_the_rows_were_kept_from(taught: Path) -> None:
+    metrics = json.loads((taught / METRICS).read_text())["validation"]["metrics"]
+    explained = explain(taught, top=0, repeats=1)
+    assert explained.loss == pytest.approx(metrics["log_loss"], rel=1e-4)
+
+
+def test_what_would_be_scored_too_well_or_chooses_rows_is_refused(taught: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        cross_validate(taught / CONFIG, folds=3, output=taught.with_name("cv"))
+    assert caught.value.issues[0].location.key == "teacher"
+    with pytest.raises(UsageError):
+        train(taught / CONFIG, output=taught.with_name("limited"), time_limit="5s")
 
 
 def test_a_student_can_teach_too(taught: Path, tmp_path: Path) -> None:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
 
 from nncli.checks.scores import check_scores
-from nncli.config.schema import Checkpoint
 from nncli.errors import Location, NncliError
 from nncli.findings import Finding, warnings_json
 from nncli.model import Model
 from nncli.monitoring.fit_reference import reference_of
 from nncli.pipeline.prepare.encode import PreparedRows
 from nncli.pipeline.prepare.prepare import PreparedTraining
+from nncli.pipeline.train.checkpoint_timer import CheckpointTimer
 from nncli.pipeline.train.cross_fitted import CrossFittedPredictions, cross_fit_predictions
 from nncli.pipeline.train.events import Event, Finished, Started
 from nncli.predictions import Predictions, stack_predictions
@@ -28,53 +27,20 @@ from nncli.runs.held_out_rows import HeldOutRows, MemberPredictions
 from nncli.runs.manifest import Manifest, Status
 from nncli.runs.run import Run
 from nncli.scoring import ScoreCard, ScoredRows, baseline_predictions, scores_json, validation_card
-from nncli.training.epoch import DivergedError, LoopSignal
+from nncli.training.epoch import DivergedError
 from nncli.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
 from nncli.training.state import TrainState
 from nncli.utils.atomic_files import batched_fsync
 from nncli.utils.logs import log_duration, log_info
 
 
-@dataclass
-class CheckpointTimer:
-    """Decides after every batch and every epoch whether a checkpoint is due."""
-
-    checkpoint: Checkpoint
-    stop: Callable[[], bool]
-    saved: float = field(default_factory=time.monotonic)
-
-    def __post_init__(self) -> None:
-        self._steps, self._seconds = self.checkpoint.interval("step"), self.checkpoint.interval("s")
-        self._epochs = self.checkpoint.interval("epoch")
-
-    def after_batch(self, step: int) -> LoopSignal:
-        """STOP when asked to, CHECKPOINT when one is due, else CONTINUE."""
-        if self.stop():
-            return LoopSignal.STOP
-        if self._steps is not None:
-            return LoopSignal.CHECKPOINT if step % self._steps == 0 else LoopSignal.CONTINUE
-        return LoopSignal.CHECKPOINT if self._overdue() else LoopSignal.CONTINUE
-
-    def batches_to_checkpoint(self, step: int) -> int:
-        """The number of batches to the next checkpoint that is due at a step."""
-        return sys.maxsize if self._steps is None else int(self._steps - step % self._steps)
-
-    def after_epoch(self, epoch: int, step: int) -> bool:
-        """Whether a checkpoint is due at the end of an epoch."""
-        if self._epochs is not None:
-            return epoch % self._epochs == 0
-        return step % self._steps == 0 if self._steps is not None else self._overdue()
-
-    def _overdue(self) -> bool:
-        return self._seconds is not None and time.monotonic() - self.saved >= self._seconds
-
-
 class TrainingSession:
     """One training, from its first or its latest checkpoint to its end, in a run directory.
 
     The manifest is written last; until then the run's status is "running", and it can be resumed from its latest
-    checkpoint. `stop` is called after every batch; once it returns True, the training ends and is saved. The rows
-    `held_out` are those that another network predicted, for the scores of a training on all rows.
+    checkpoint. `stop` is called after every batch; once it returns True, the training ends and is saved. Of a training
+    on all rows, `predict_held_out` trains another network without some of them, and returns these with its predictions,
+    or None if that was stopped.
     """
 
     def __init__(
@@ -86,12 +52,11 @@ class TrainingSession:
         manifest: Manifest,
         stop: Callable[[], bool],
         estimate: float | None = None,
-        held_out: HeldOutRows | None = None,
+        predict_held_out: Callable[[], HeldOutRows | None] | None = None,
     ) -> None:
-        self._estimate, self._held_out = estimate, held_out
+        self._estimate, self._predict_held_out = estimate, predict_held_out
+        self._held_out: HeldOutRows | None = None
         self._prepared, self._state, self._reports = prepared, state, reports
-        if held_out is not None:
-            manifest = manifest.model_copy(update={"validation_rows": held_out.total})
         self._directory, self._manifest = run_directory, manifest
         self._timer = CheckpointTimer(prepared.config.checkpoint, run_directory.watched(stop))
         self._model = Model(prepared.spec, state.best)
@@ -110,6 +75,8 @@ class TrainingSession:
             yield self._started()
             yield from self._train()
             self.checkpoint()
+            if self._predict_held_out is not None and self._has_all_epochs:
+                self._held_out = self._predict_held_out()
             scores = self.score() if self._chooses_epoch else self._leave_unscored()
             status = self._end_status()
             self.close(status, keep_weights=True)
@@ -140,7 +107,7 @@ class TrainingSession:
             owner=self._manifest.checkpoint_owner,
             keep=self._prepared.config.checkpoint.keep,
         )
-        self._timer.saved = time.monotonic()
+        self._timer.restart()
 
     @property
     def _chooses_epoch(self) -> bool:
@@ -221,6 +188,7 @@ class TrainingSession:
             "seconds": round(seconds, 3),
             "epochs": self._state.epoch,
             "best_epoch": self._best_epoch,
+            **({} if self._held_out is None else {"validation_rows": self._held_out.total}),
         }
         self._directory.save_manifest(self._manifest.model_copy(update=update))
 
@@ -296,11 +264,16 @@ class TrainingSession:
         if self._best_epoch:
             self._directory.save_weights(self._model.parameters)
 
-    def _end_status(self) -> Literal["done", "stopped"]:
-        """Whether all epochs are done, or early stopping has ended them, or the training was stopped."""
+    @property
+    def _has_all_epochs(self) -> bool:
+        """Whether all epochs are done, or early stopping has ended them."""
         arguments, state = self._prepared.arguments, self._state
-        unfinished = state.epoch < arguments.epochs and not state.early_stopping.should_stop(arguments.patience)
-        return "stopped" if unfinished else "done"
+        return state.epoch >= arguments.epochs or state.early_stopping.should_stop(arguments.patience)
+
+    def _end_status(self) -> Literal["done", "stopped"]:
+        """Whether the training is complete, or was stopped."""
+        is_scored = self._predict_held_out is None or self._held_out is not None
+        return "done" if self._has_all_epochs and is_scored else "stopped"
 
     def _choose_weights(self) -> None:
         """Before the first complete epoch there is no best one: use the current weights if their output is finite.

@@ -91,8 +91,8 @@ def train_network(
                 seconds *= 2.0
             with Run.create(path, prepared.config, prepared.spec, manifest) as run:
                 run.save_training_rows(prepared.recorded_rows)
-                held_out, stop = _train_for_scores(prepared, run, execution, (), stop)
-                yield from TrainingSession(prepared, run, state, [], manifest, stop, seconds, held_out).run()
+                scored = _scored_network(prepared, run, execution, (), stop)
+                yield from TrainingSession(prepared, run, state, [], manifest, stop, seconds, scored).run()
 
 
 def resume_network(
@@ -142,29 +142,30 @@ def resume_network(
             run.save_spec(saved_spec)  # the old temperature and decision do not fit the weights to come
             run.save_config(config)
             run.save_training_rows(prepared.recorded_rows)
-            held_out, stop = _train_for_scores(prepared, run, execution, assignments, stop)
-            yield from TrainingSession(prepared, run, state, reports, manifest, stop, held_out=held_out).run()
+            scored = _scored_network(prepared, run, execution, assignments, stop)
+            yield from TrainingSession(prepared, run, state, reports, manifest, stop, None, scored).run()
 
 
-def _train_for_scores(
+def _scored_network(
     prepared: PreparedTraining, run: Run, execution: Execution, assignments: Sequence[str], stop: Callable[[], bool]
-) -> tuple[HeldOutRows | None, Callable[[], bool]]:
-    """Of a refit, train the network that the validation rows are kept from, in a folder of the run.
+) -> Callable[[], HeldOutRows | None] | None:
+    """Of a refit, a function that trains the network which the validation rows are kept from; else None.
 
-    Returns these rows with its predictions, and `stop`; if this training was stopped, that of the run is stopped too.
-    What is done of it is not done again.
+    The function trains it in a folder of the run, from where that was stopped, and returns the validation rows with its
+    predictions; None if it was stopped.
     """
     teacher, path = prepared.config.teacher, run.path / SCORED
     if teacher is None or not teacher.refit:
-        return None, stop
-    if (path / MANIFEST).exists():
-        if Run(path).load_manifest().status != "done" or assignments:
+        return None
+    alone = prepared.config.model_copy(update={"teacher": teacher.model_copy(update={"refit": False})})
+
+    def train() -> HeldOutRows | None:
+        if not (path / MANIFEST).exists():
+            events = train_network(alone, path, stop=stop, with_checks=False, execution=execution)
+        else:
             events = resume_network(Run(path), assignments, stop=stop, with_checks=False)
-            deque(events, maxlen=0)
-    else:
-        alone = teacher.model_copy(update={"refit": False})
-        config = prepared.config.model_copy(update={"teacher": alone})
-        deque(train_network(config, path, stop=stop, with_checks=False, execution=execution), maxlen=0)
-    if Run(path).load_manifest().status != "done":
-        return None, lambda: True
-    return Run(path).load_held_out(), stop
+        deque(events, maxlen=0)
+        trained = Run(path)
+        return trained.load_held_out() if trained.load_manifest().status == "done" else None
+
+    return train
