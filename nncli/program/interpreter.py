@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -27,7 +27,6 @@ from nncli.program.nodes import (
     Sort,
     Unary,
     UnaryFunction,
-    operands,
 )
 from nncli.program.program import Program
 
@@ -59,24 +58,22 @@ BINARY: dict[BinaryFunction, Callable[[Floats, Floats], npt.NDArray[np.generic]]
 
 def run(program: Program, inputs: Sequence[Floats]) -> list[Floats]:
     """The values (rows, width) of all nodes, from those of the inputs; a constant has its own shape."""
-    return list(_run(program, inputs, range(len(program.nodes))).values())
-
-
-def run_outputs(program: Program, inputs: Sequence[Floats]) -> dict[int, Floats]:
-    """The values (rows, width) of the nodes of the outputs; the others are freed once no operation needs them."""
-    return _run(program, inputs, program.outputs.nodes)
-
-
-def _run(program: Program, inputs: Sequence[Floats], wanted: Container[int]) -> dict[int, Floats]:
-    last_use = {operand: i for i, node in enumerate(program.nodes) for operand in operands(node)}
     values: dict[int, Floats] = {}
     with np.errstate(all="ignore"):
         for i, node in enumerate(program.nodes):
             values[i] = _value(node, inputs, values)
-            for operand in operands(node):
-                if last_use[operand] == i and operand not in wanted:
-                    values.pop(operand, None)
-    return values
+    return [*values.values()]
+
+
+def run_outputs(program: Program, inputs: Sequence[Floats]) -> dict[int, Floats]:
+    """The values (rows, width) of the nodes of the outputs; the others are freed once no operation needs them."""
+    values: dict[int, Floats] = {}
+    with np.errstate(all="ignore"):
+        for i, (node, last) in enumerate(zip(program.nodes, program.last_operands, strict=True)):
+            values[i] = _value(node, inputs, values)
+            for operand in last:
+                del values[operand]
+    return {position: values[position] for position in program.outputs.nodes}
 
 
 def _value(node: Node, inputs: Sequence[Floats], values: Mapping[int, Floats]) -> Floats:

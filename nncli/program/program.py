@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 from nncli.program.inputs import ProgramInput
@@ -116,6 +117,16 @@ class Program:
     def constants(self) -> tuple[tuple[int, Constant], ...]:
         """The constants with their positions."""
         return tuple((i, node) for i, node in enumerate(self.nodes) if isinstance(node, Constant))
+
+    @cached_property
+    def last_operands(self) -> tuple[tuple[int, ...], ...]:
+        """The operands of each node that no later node needs, and no output."""
+        last_use = {operand: i for i, node in enumerate(self.nodes) for operand in operands(node)}
+        wanted = {*self.outputs.nodes}
+        return tuple(
+            tuple({operand for operand in operands(node) if last_use[operand] == i} - wanted)
+            for i, node in enumerate(self.nodes)
+        )
 
     @property
     def constant_bytes(self) -> int:

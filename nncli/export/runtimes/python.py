@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 folder, file = sys.argv[1:]
 sys.tracebacklimit = 0
-sys.path.append(folder)
+sys.path += [folder] if folder else []
 allowed = {"numpy", *sys.stdlib_module_names}
 
 
@@ -46,15 +46,18 @@ def missing() -> str | None:
     return None
 
 
-def run(file: Path, rows: pl.DataFrame, python: str = sys.executable) -> pl.DataFrame:
-    """The outputs of a file for rows, by an interpreter, with the columns that `nncli predict` prints.
+def run(file: Path, rows: pl.DataFrame, python: str | None = None) -> pl.DataFrame:
+    """The outputs of a file for rows, with the columns that `nncli predict` prints.
+
+    The interpreter is the running one without its other packages, or `python`, which has a NumPy of its own.
 
     Raises:
         ExportedFileError: it refused the file, or a row.
     """
     columns = [(cells.name, cells.dtype.is_temporal(), _plain(cells)) for cells in rows]
-    folder = Path(np.__file__).parent.parent
-    command: list[str | Path] = [python, "-I", "-S", "-c", DRIVER, folder, file]
+    own: list[str | Path] = [sys.executable, "-S"] if python is None else [python]
+    folder = "" if python else Path(np.__file__).parent.parent
+    command = [*own, "-I", "-c", DRIVER, folder, file]
     answers = json.loads(run_program(command, stdin=json.dumps(columns).encode()))
     return pl.DataFrame([_series(*answer) for answer in answers])
 

@@ -1,0 +1,86 @@
+"""Exported Python files as scripts and modules of other interpreters, some with an old NumPy."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nncli.data.table import Table
+from nncli.export.python import to_python
+from nncli.export.read_inputs import read_inputs
+from nncli.export.runtimes import python
+from nncli.program.inputs import NumberInput
+from nncli.program.interpreter import run
+from nncli.program.program import ClassOutputs, Program
+from tests.export.python_support import INFO
+from tests.runtimes.hostile import frames, program_of, programs
+
+OTHERS = filter(None, os.environ.get("TEST_PYTHONS", "").split(os.pathsep))
+"""Other interpreters that have NumPy, which a variable names."""
+
+
+@pytest.mark.parametrize("interpreter", [None, *OTHERS])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_hostile_programs_and_tables_have_the_answers_of_the_interpreter(
+    tmp_path: Path, interpreter: str | None, data: st.DataObject
+) -> None:
+    program: Program = data.draw(programs())
+    table = data.draw(frames(program))
+    file = tmp_path / "model.py"
+    file.write_text(to_python(program, INFO), "utf-8")
+    found = python.run(file, table, interpreter)
+    values = run(program, read_inputs(program, Table(table, "t")))
+    wanted = [values[node] for node in program.outputs.nodes]
+    if isinstance(program.outputs, ClassOutputs):
+        labels = [program.outputs.labels[int(code)] for code in wanted.pop(0)[:, 0]]
+        assert found["prediction"].to_list() == labels
+        found = found[found.columns[1:]]
+    np.testing.assert_array_max_ulp(found.to_numpy().astype(np.float32), wanted[0].astype(np.float32), maxulp=1)
+
+
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_script_reads_and_writes_csv(tmp_path: Path, data: st.DataObject) -> None:
+    program = data.draw(programs())
+    plain = [replace(one, unit=None) if isinstance(one, NumberInput) else one for one in program.inputs]
+    program = replace(program, inputs=tuple(plain), decimal=".", thousands=None)
+    table = data.draw(frames(program))
+    file = tmp_path / "model.py"
+    file.write_text(to_python(program, INFO), "utf-8")
+    found = script(file, table.write_csv().encode())
+    assert found.returncode == 0, found.stderr
+    answers = pl.read_csv(found.stdout, infer_schema=False)
+    assert answers.height == table.height
+
+
+def script(file: Path, table: bytes) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([sys.executable, "-I", file, "-"], input=table, capture_output=True, check=False)
+
+
+def simple(tmp_path: Path) -> Path:
+    file = tmp_path / "model.py"
+    file.write_text(to_python(program_of([NumberInput("x")]), INFO), "utf-8")
+    return file
+
+
+def test_a_script_says_which_row_cannot_be_read(tmp_path: Path) -> None:
+    found = script(simple(tmp_path), b"x\n1\n\xc3\xa9\n")
+    assert found.returncode == 4
+    assert "error: row 2, column 'x': 'é' is not a number" in found.stderr.decode()
+
+
+def test_a_script_ends_quietly_when_its_reader_does(tmp_path: Path) -> None:
+    (tmp_path / "big.csv").write_text("x\n" + "1\n" * 50_000)
+    command = f'"{sys.executable}" -I "{simple(tmp_path)}" "{tmp_path / "big.csv"}" | head -n 1'
+    found = subprocess.run(["bash", "-c", command], capture_output=True, check=True)
+    assert (found.stdout, found.stderr) == (b"prediction\n", b"")
