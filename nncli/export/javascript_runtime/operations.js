@@ -1,0 +1,162 @@
+// Operations: each takes a function from distances to the values of earlier nodes, and further arguments, and returns
+// the width of its value z and the function that computes it.
+const wide = (x) => (x instanceof Float32Array ? Float64Array.from(x) : x);
+const fill = (z, f) => {
+  for (let i = 0; i < z.length; i++) z[i] = f(i);
+};
+const unary = (f) => (of, a) => {
+  const x = wide(of(a));
+  return [x.length, (z) => fill(z, (i) => f(x[i]))];
+};
+// The steps p and q are 0 for an operand of one column. A loop of its own for each function is several times as fast.
+const binary = (loop) => (of, a, b) => {
+  const x = wide(of(a)), y = wide(of(b)), p = Math.min(x.length - 1, 1), q = Math.min(y.length - 1, 1);
+  return [Math.max(x.length, y.length), (z) => loop(z, x, y, p, q)];
+};
+
+const OPERATIONS = [
+  ...[Math.exp, Math.log, Math.sqrt, Math.tanh, Math.sin, Math.cos, Math.floor, Math.abs].map(unary),
+  unary((x) => (x !== x ? 1 : 0)),
+  unary(Math.fround),
+  ...[
+    (z, x, y, p, q) => { for (let i = 0; i < z.length; i++) z[i] = x[i * p] + y[i * q]; },
+    (z, x, y, p, q) => { for (let i = 0; i < z.length; i++) z[i] = x[i * p] - y[i * q]; },
+    (z, x, y, p, q) => { for (let i = 0; i < z.length; i++) z[i] = x[i * p] * y[i * q]; },
+    (z, x, y, p, q) => { for (let i = 0; i < z.length; i++) z[i] = x[i * p] / y[i * q]; },
+    (z, x, y, p, q) => { for (let i = 0; i < z.length; i++) z[i] = Math.min(x[i * p], y[i * q]); },
+    (z, x, y, p, q) => { for (let i = 0; i < z.length; i++) z[i] = Math.max(x[i * p], y[i * q]); },
+    (z, x, y, p, q) => { for (let i = 0; i < z.length; i++) z[i] = x[i * p] > y[i * q] ? 1 : 0; },
+    (z, x, y, p, q) => { for (let i = 0; i < z.length; i++) z[i] = x[i * p] >= y[i * q] ? 1 : 0; },
+  ].map(binary),
+  function select(of, a, b, c) {
+    const [condition, x, y] = [a, b, c].map((distance) => wide(of(distance)));
+    const [o, p, q] = [condition, x, y].map((value) => Math.min(value.length - 1, 1));
+    const width = Math.max(condition.length, x.length, y.length);
+    return [width, (z) => fill(z, (i) => (condition[i * o] !== 0 ? x[i * p] : y[i * q]))];
+  },
+  function join(of, ...parts) {
+    const all = parts.map(of);
+    const compute = (z) => all.reduce((start, x) => (z.set(x, start), start + x.length), 0);
+    return [all.reduce((width, x) => width + x.length, 0), compute];
+  },
+  function columns(of, a, list) {
+    const x = of(a), positions = Int32Array.from(ranges(program.lists[list]));
+    return [positions.length, (z) => fill(z, (i) => (positions[i] < 0 ? 0 : x[positions[i]]))];
+  },
+  function product(of, a, b, groups = 1) {
+    const x = of(a), W = of(b), inputs = x.length / groups, outputs = W.length / x.length;
+    return [groups * outputs, (z) => multiply(z, x, W, groups, inputs, outputs)];
+  },
+  function look_up(of, a, b, width) {
+    const x = of(a), table = of(b);
+    return [width, (z) => fill(z, (i) => table[x[0] * width + i])];
+  },
+  function count_up_to(of, a, b) {
+    const x = of(a), edges = of(b);
+    return [1, (z) => (z[0] = edges.reduce((count, edge) => count + (edge > x[0] ? 0 : 1), 0))];
+  },
+  function sum(of, a) {
+    const x = of(a);
+    return [1, (z) => (z[0] = x.reduce((total, value) => total + value, 0))];
+  },
+  function max(of, a) {
+    const x = of(a);
+    return [1, (z) => (z[0] = x.reduce((most, value) => Math.max(most, value), -Infinity))];
+  },
+  function sort(of, a, size) {
+    const x = of(a);
+    return [x.length, (z) => {
+      z.set(x);
+      for (let i = 0; i < z.length; i += size) z.subarray(i, i + size).sort();
+    }];
+  },
+  function arg_max(of, a) {
+    const x = of(a);
+    const isMore = (value, most) => value > most || (value !== value && most === most);
+    return [1, (z) => (z[0] = x.reduce((best, value, i) => (isMore(value, x[best]) ? i : best), 0))];
+  },
+  function smallest_sum(of, a, b, c, rank, ...sizes) {
+    const shifts = of(a), scales = b && of(b), scores = of(c), sums = new Float64Array(scores.length);
+    return [1, (z) => {
+      let i = 0;
+      sizes.forEach((size, g) => {
+        for (const end = i + size; i < end; i++) sums[i] = shifts[g] + (scales ? scales[g] * scores[i] : scores[i]);
+      });
+      z[0] = smallest(sums, rank - 1);
+    }];
+  },
+];
+
+// Runs [start, step, count, ...] of numbers.
+function ranges(runs) {
+  const numbers = [];
+  for (let i = 0; i < runs.length; i += 3) for (let k = 0; k < runs[i + 2]; k++) numbers.push(runs[i] + k * runs[i + 1]);
+  return numbers;
+}
+
+function multiply(z, x, W, groups, inputs, outputs) {
+  z.fill(0);
+  for (let i = 0, k = 0; i < x.length; i++, k += outputs) {
+    const own = x[i], start = Math.floor(i / inputs) * outputs;
+    if (own !== 0) for (let j = 0; j < outputs; j++) z[start + j] += own * W[k + j];
+  }
+}
+
+// Hoare's selection: the number at `rank`, from 0, of the numbers in ascending order.
+function smallest(x, rank) {
+  for (let low = 0, high = x.length - 1; low < high; ) {
+    const pivot = x[(low + high) >> 1];
+    let i = low, j = high;
+    while (i <= j) {
+      while (x[i] < pivot) i++;
+      while (x[j] > pivot) j--;
+      if (i <= j) {
+        const other = x[i];
+        x[i++] = x[j];
+        x[j--] = other;
+      }
+    }
+    if (rank <= j) high = j;
+    else if (rank >= i) low = i;
+    else break;
+  }
+  return x[rank];
+}
+
+// The model: the value of each node, and the steps that compute them.
+const constants = [
+  floats(/*FLOAT32*/, Float32Array, "getFloat32"),
+  floats(/*FLOAT64*/, Float64Array, "getFloat64"),
+];
+const taken = [0, 0];
+const values = [];
+const inputValues = inputs.map((input, i) => new Float64Array(input.kind === "text" ? cells[i].size + 1 : 1));
+const steps = program.nodes.map(step).filter(Boolean);
+
+function run() {
+  for (const compute of steps) compute();
+}
+
+function floats(base64, Type, get) {
+  const bytes = atob(base64), view = new DataView(new ArrayBuffer(bytes.length));
+  for (let i = 0; i < bytes.length; i++) view.setUint8(i, bytes.charCodeAt(i));
+  return Type.from({ length: bytes.length / Type.BYTES_PER_ELEMENT }, (_, i) => view[get](i * Type.BYTES_PER_ELEMENT, true));
+}
+
+function constant(type, size) {
+  const own = constants[type].subarray(taken[type], (taken[type] += size));
+  values.push(own);
+}
+
+// Adds the value of a node, and returns the function that computes it: node[0] is the operation, as in javascript.py.
+function step(node) {
+  const [operation, ...rest] = node;
+  if (operation < 2) return constant(operation, rest[0]);
+  const at = values.length;
+  const of = (distance) => values[at - distance];
+  if (operation === 2) return void values.push(inputValues[rest[0]]);
+  const [width, compute] = OPERATIONS[operation - 3](of, ...rest);
+  const z = new Float64Array(width);
+  values.push(z);
+  return () => compute(z);
+}

@@ -1,0 +1,99 @@
+"""The module that is printed: its size, its types, and names that cannot end what they stand in."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from nncli.export.javascript import as_literal, number_columns, to_javascript
+from nncli.export.model_info import ModelInfo
+from nncli.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
+from nncli.program.program import Bounds, LabelType, NumberOutputs
+from tests.runtimes import hostile
+
+INFO = ModelInfo("penguins", "0" * 64, "1.0")
+COLUMNS = (
+    NumberInput("age", "$", False, 0.0, 90.0, 41.5),
+    CategoryInput("city", ("Oslo", "Bergen"), (("Oslo", 2), ("Bergen", 3)), (("Oslo", 2), ("Bergen", 3)), (), 4, ()),
+    DateInput("day", ("%d.%m.%Y",), 0.0, 19_000.0, 100.5),
+    TextInput("note", ("good", "not good")),
+)
+
+
+def constant(module: str, name: str) -> object:
+    """The data of a constant of a module."""
+    (found,) = re.findall(rf"^(?:export )?const {name} = (.*?);\n(?=\n|const)", module, re.MULTILINE | re.DOTALL)
+    return json.loads(found.replace(",\n]", "]"))
+
+
+def test_inputs_tell_kind_unit_range_categories_and_a_typical_cell() -> None:
+    assert constant(to_javascript(hostile.program_of(COLUMNS), INFO), "inputs") == [
+        {"name": "age", "kind": "number", "unit": "$", "lowest": 0, "highest": 90, "typical": 41.5},
+        {"name": "city", "kind": "category", "categories": ["Oslo", "Bergen"]},
+        {
+            **{"name": "day", "kind": "date", "formats": ["%d.%m.%Y"]},
+            **{"lowest": "1970-01-01", "highest": "2022-01-08", "typical": "1970-04-11 12:00:00"},
+        },
+        {"name": "note", "kind": "text"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("label_type", "labels", "classes"),
+    [
+        ("text", ["A", "1"], ["A", "1"]),
+        ("integer", ["0", "9007199254740993"], [0, "9007199254740993"]),
+        ("float", ["0", "1"], [0.0, 1.0]),
+        ("boolean", ["false", "true"], [False, True]),
+    ],
+)
+def test_the_model_tells_its_name_and_classes_in_their_type(
+    label_type: LabelType, labels: list[str], classes: list[object]
+) -> None:
+    module = to_javascript(hostile.program_of(COLUMNS, labels, label_type=label_type), INFO)
+    model = constant(module, "model")
+    assert isinstance(model, dict)
+    assert (model["name"], model["checksum"], model["labels"]) == ("penguins", "0" * 64, labels)
+    assert (model["classes"], model["labelType"]) == (classes, label_type)
+
+
+def test_columns_of_predictions_have_the_names_of_predict() -> None:
+    program = hostile.program_of(COLUMNS, (), ["a", "b"])
+    outputs = NumberOutputs(("a", "b"), 1, 2, (0.05, 0.5), (Bounds(0.9, 3, 4),))
+    assert [*number_columns(replace(program, outputs=outputs))] == [
+        *(("prediction_a", 1, 0), ("prediction_b", 1, 1)),
+        *(("quantile_05_a", 2, 0), ("quantile_50_a", 2, 1), ("quantile_05_b", 2, 2), ("quantile_50_b", 2, 3)),
+        *(("lower_90_a", 3, 0), ("upper_90_a", 4, 0), ("lower_90_b", 3, 1), ("upper_90_b", 4, 1)),
+    ]
+
+
+def test_no_text_can_end_a_string_a_comment_or_a_script() -> None:
+    texts = hostile.texts(2000)
+    columns = [NumberInput(name, unit=name) for name in texts]
+    module = to_javascript(hostile.program_of(columns, texts), replace(INFO, name="*/\n</script>"))
+    assert "<" + "/script" not in module.lower()
+    assert "<" + "!--" not in module
+    assert not re.search("[\u2028\u2029\ufeff\u202e\x00-\x09\x0b-\x1f\x7f]", module)
+    head, _, rest = module.partition("/**\n * The columns")
+    assert head.count("*/") == 4  # the first one is the name, in a comment of one line
+    assert all(line.startswith((" ", "/", "}")) or not line for line in head.splitlines())
+    assert constant("/**\n" + rest, "inputs") == [{"name": name, "kind": "number", "unit": name} for name in texts]
+
+
+@pytest.mark.parametrize("text", ["</script><!--", "\u2028\ufeff\u202e\x7f", "\ud800", "\U000e0001", "é日😀"])
+def test_a_literal_is_json_and_can_be_printed(text: str) -> None:
+    literal = as_literal(text)
+    assert json.loads(literal) == text
+    assert literal.isprintable()
+    assert "<" not in literal
+
+
+def test_parts_of_the_runtime_that_no_column_needs_are_left_out() -> None:
+    numbers = to_javascript(hostile.program_of(COLUMNS[:1]), INFO)
+    dates = to_javascript(hostile.program_of(COLUMNS[2:3]), INFO)
+    assert ("read.number" in numbers, "read.date" in numbers) == (True, False)
+    assert ("read.number" in dates, "read.date" in dates) == (False, True)
+    assert not re.search(r"^ *//", numbers.partition("export")[2], re.MULTILINE)

@@ -1,0 +1,210 @@
+"""The exported module in Node: cells, predictions, errors, and hostile names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nncli.data.columns.parsing import read_text
+from nncli.data.dialect import CsvDialect
+from nncli.data.table import Table
+from nncli.export.javascript import number_columns, to_javascript
+from nncli.export.read_inputs import read_inputs
+from nncli.export.runtimes.node import run as run_in_node
+from nncli.export.runtimes.process import ExportedFileError
+from nncli.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
+from nncli.program.interpreter import run
+from nncli.program.program import ClassOutputs, Program
+from tests.runtimes import hostile
+from tests.runtimes.javascript_readers import INFO, Reading, date_texts, number_texts, read_in_node, run_script
+
+UNITS = (None, "$", "%", "EUR", "()")
+MARKS = ((".", None), (",", None), (",", "."), (".", ","), (".", " "), (".", "'"), (",", "\xa0"))
+FORMATS = (
+    *(("iso",), ("%d.%m.%Y",), ("%m/%d/%Y",), ("%d/%m/%Y", "iso"), ("%d-%m-%Y", "%d/%m/%Y"), ("%d %B %Y",)),
+    *(("%B %d, %Y", "%m-%d-%Y"), ("%d.%m.%Y %H:%M",), ("%m/%d/%y %I:%M:%S %p",), ("%Y%m%d",), ("%d%b%Y",)),
+    *(("%y-%b-%d %H:%M:%S%.f%z",), ("%d/%m/%Y  %H:%M",), ("%Y.%m.%d", "%Y/%m/%d")),
+)
+
+
+def test_numbers_in_text_are_read_as_by_predict(tmp_path: Path) -> None:
+    readings = [
+        Reading(NumberInput("x", unit, booleans), number_texts(150, f"{unit} {marks} {booleans}"), *marks)
+        for unit, marks, booleans in product(UNITS, MARKS, (False, True))
+    ]
+    for reading, found in zip(readings, read_in_node(tmp_path, readings), strict=True):
+        assert [*zip(reading.cells, found, strict=True)] == [*zip(reading.cells, reading.expected, strict=True)]
+
+
+def test_dates_are_read_as_by_predict(tmp_path: Path) -> None:
+    every = sorted({form for own in FORMATS for form in own})
+    readings = [
+        Reading(DateInput("x", own), date_texts(400, own, str(own)) + date_texts(400, every, f"{own} or others"))
+        for own in FORMATS
+    ]
+    for reading, found in zip(readings, read_in_node(tmp_path, readings), strict=True):
+        assert [*zip(reading.cells, found, strict=True)] == [*zip(reading.cells, reading.expected, strict=True)]
+
+
+FLOATS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**20), 10**20).map(float)
+
+
+@settings(max_examples=10)
+@given(st.lists(FLOATS, min_size=20))
+def test_a_number_is_the_category_that_predict_makes_of_it(
+    tmp_path_factory: pytest.TempPathFactory, numbers: list[float]
+) -> None:
+    texts = read_text(Table(pl.DataFrame({"x": pl.Series(numbers, dtype=pl.Float64)}), "numbers"), "x").to_list()
+    codes = {text: i + 2 for i, text in enumerate(dict.fromkeys(texts))}
+    column = CategoryInput("x", tuple(codes), tuple(codes.items()), (), (), len(codes) + 2, ())
+    (found,) = read_in_node(tmp_path_factory.mktemp("texts"), [Reading(column, numbers)])
+    assert found == [[codes[text]] for text in texts]
+
+
+@settings(max_examples=10)
+@given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=20))
+def test_terms_are_counted_as_by_predict(tmp_path_factory: pytest.TempPathFactory, phrases: list[str]) -> None:
+    column = TextInput("x", ("not", "good", "not good", "ς", "ß", "été", "undefined not"))
+    cells = [*phrases, *("NOT   good, not-good; Été", "ΌΣΟΣ Σ ΑΣ ς", "not undefined not", "good " * 3)]
+    reading = Reading(column, cells)
+    assert read_in_node(tmp_path_factory.mktemp("terms"), [reading]) == [reading.expected]
+
+
+def predictions(program: Program, rows: pl.DataFrame) -> pl.DataFrame:
+    """The predictions of the interpreter, in the columns of `predict`."""
+    dialect = CsvDialect(decimal=program.decimal, thousands=program.thousands)
+    values = run(program, read_inputs(program, Table(rows, "rows", dialect=dialect)))
+    outputs = program.outputs
+    if not isinstance(outputs, ClassOutputs):
+        return pl.DataFrame({name: values[node][:, j] for name, node, j in number_columns(program)})
+    assert outputs.codes is not None
+    assert outputs.probabilities is not None
+    labels = [outputs.labels[int(code)] for code in values[outputs.codes][:, 0]]
+    P = values[outputs.probabilities]
+    return pl.DataFrame({"prediction": labels} | {f"proba_{name}": P[:, j] for j, name in enumerate(outputs.labels)})
+
+
+@settings(max_examples=25)
+@given(st.data())
+def test_hostile_programs_predict_as_the_interpreter(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    program = data.draw(hostile.programs())
+    rows = data.draw(hostile.frames(program))
+    file = tmp_path_factory.mktemp("hostile") / "model.js"
+    file.write_text(to_javascript(program, INFO), "utf-8")
+    wanted = predictions(program, rows)
+    if wanted.select(pl.any_horizontal(pl.col(pl.Float64).is_nan().any())).item():
+        with pytest.raises(ExportedFileError):
+            run_in_node(file, rows)
+        return
+    found = run_in_node(file, rows)
+    assert found.columns == wanted.columns
+    for name, cells in zip(found.columns, wanted.get_columns(), strict=True):
+        if cells.dtype == pl.String:
+            assert found[name].to_list() == cells.to_list()
+        else:
+            np.testing.assert_array_max_ulp(found[name].to_numpy().astype("f4"), cells.to_numpy().astype("f4"), 2)
+
+
+COLUMNS = (
+    NumberInput("age", None, False, 0.0, 90.0, 41.0),
+    hostile.category_input("city", ["Oslo", "Bergen", "3"], ["Voss"]),
+    DateInput("day", ("%d.%m.%Y",), 0.0, 20000.0, 100.5),
+    TextInput("note", ("good", "not good")),
+)
+REFUSALS = """
+import { CellError, predict } from "./model.mjs";
+const good = { age: 41, city: "Oslo", day: new Date("2024-05-31"), note: "not good" };
+const { age, ...withoutAge } = good;
+const rows = [
+  { ...good, age: "abc" }, { ...good, age: Infinity }, { ...good, age: {} }, { ...good, age: Symbol("x") },
+  { ...good, age: 1e300 }, { ...good, day: new Date(NaN) }, { ...good, day: "31.31.2024" }, { ...good, city: [] },
+  { ...good, note: new Date() }, { ...good, Age: 1 }, withoutAge, null, 3, [good],
+];
+const message = (row) => {
+  try {
+    return predict([good, row]);
+  } catch (error) {
+    if (!(error instanceof CellError)) throw error;
+    return [error.row, error.column ?? null, error.message];
+  }
+};
+console.log(JSON.stringify(rows.map(message)));
+"""
+
+
+def test_what_cannot_be_read_is_refused_with_row_column_value_and_what_is_expected(tmp_path: Path) -> None:
+    program = hostile.program_of(COLUMNS, ["A", "B"])
+    (tmp_path / "model.mjs").write_text(to_javascript(program, INFO), "utf-8")
+    found = run_script(tmp_path, REFUSALS)
+    columns = [*["age"] * 4, None, "day", "day", "city", "note", "Age", "age", None, None, None]
+    assert [(row, column) for row, column, _ in found[:4] + found[5:]] == [(2, c) for c in columns[:4] + columns[5:]]
+    assert found[0][2].startswith('row 2, column "age": "abc" is not a finite number')
+    assert '"age"' in found[9][2]
+
+
+EQUAL_SPELLINGS = """
+import { predict } from "./model.mjs";
+const rows = [
+  { age: 41, city: "3", day: new Date("2024-05-31T12:00:00Z"), note: "not good" },
+  { age: "41.0", city: 3, day: "31.05.2024 12:00", note: "Not GOOD!" },
+  { age: 41n, city: " 3.0 ", day: "2024-05-31T14:00+02:00", note: "not  good" },
+  { note: "not good", day: "20240531 12:00", city: 3n, age: " 41 " },
+];
+const missing = [null, undefined, NaN, "", "NA"].map((cell) => ({ age: cell, city: cell, day: cell, note: cell }));
+console.log(JSON.stringify([predict(rows), rows.map((row) => predict(row)), predict(missing)]));
+"""
+
+
+def test_equal_cells_have_equal_predictions_in_any_spelling_alone_or_in_an_array(tmp_path: Path) -> None:
+    (tmp_path / "model.mjs").write_text(to_javascript(hostile.program_of(COLUMNS, ["A", "B"]), INFO), "utf-8")
+    together, alone, missing = run_script(tmp_path, EQUAL_SPELLINGS)
+    assert together == alone == [together[0]] * 4
+    assert missing == [missing[0]] * 5
+    assert missing[0] != together[0]
+
+
+FUZZ = """
+import { readFileSync } from "node:fs";
+const { modules, names } = JSON.parse(readFileSync(0, "utf8"));
+const answers = [];
+for (const [i, own] of names.entries()) {
+  const { predict, inputs, model, ...others } = await import(`./${modules[i]}`);
+  const row = Object.create(null);
+  own.forEach((name, j) => (row[name] = own[(j * 7) % own.length]));
+  const { prediction, probabilities } = predict(row);
+  const told = JSON.stringify([inputs.map(({ name }) => name), inputs[0].categories, model.classes, model.name]);
+  const isTold = told === JSON.stringify([own, own, own, own[0]]) && Object.keys(others).join() === "CellError";
+  answers.push(isTold ? [prediction, own.map((label) => probabilities[label])] : told);
+}
+console.log(JSON.stringify(answers));
+"""
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_no_name_category_label_or_missing_value_breaks_out_of_the_module(tmp_path: Path, part: int) -> None:
+    texts = hostile.texts(20_000)[part::4]
+    groups = [texts[i : i + 20] for i in range(0, len(texts), 20)]
+    programs, modules = [], []
+    for i, own in enumerate(groups):
+        columns = [hostile.category_input(name, own) for name in own]
+        program = replace(
+            hostile.program_of(columns, own, [own[-1]]), missing_values=("", *(f"{own[3]}{j}" for j in range(3)))
+        )
+        modules.append(f"{i}.mjs")
+        (tmp_path / modules[-1]).write_text(to_javascript(program, replace(INFO, name=own[0])), "utf-8")
+        programs.append(program)
+    found = run_script(tmp_path, FUZZ, {"modules": modules, "names": groups})
+    for own, program, answer in zip(groups, programs, found, strict=True):
+        row = {name: [own[j * 7 % len(own)]] for j, name in enumerate(own)}
+        wanted = predictions(program, pl.DataFrame(row))
+        assert answer[0] == wanted["prediction"][0]
+        np.testing.assert_allclose(answer[1], wanted.row(0)[1:], rtol=1e-12)
