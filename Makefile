@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-default bench-distill bench-drift bench-intervals coverage lock audit reliability mutation clean
+.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-default bench-distill bench-drift bench-intervals bench-export coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -92,6 +92,12 @@ bench-drift: .venv/dev
 # What `nncli distill` keeps of an ensemble's gain, and how much faster its student is, on a folder of tables: an hour.
 bench-distill: .venv/dev
 	$(BIN)/python benchmarks/distill.py $(TABLES)
+
+# Agreement, sizes and speed of exported models, on a folder of tables and a made one, beside CatBoost and sklearn-onnx:
+# make bench-export TABLES=folder PEERS_PYTHON=a-python-with-catboost-and-skl2onnx RUNS=folder-that-keeps-the-runs
+RUNS ?=
+bench-export: .venv/dev
+	$(BIN)/python benchmarks/export.py $(TABLES) $(if $(RUNS),--runs $(RUNS)) --peers-python $(PEERS_PYTHON)
 
 # How much of nncli/ the tests run, branches included (the tracer itself allocates, so without the tests that forbid it;
 # it does not see into compiled loops, so their tests run once more as plain Python).

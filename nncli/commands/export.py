@@ -147,7 +147,7 @@ def _checked(exported: Export, content: bytes, check: Check, run: Run, rows: Tab
         log_duration(f"comparing the file's answers in {exported.runtime} with predictions"),
         TemporaryDirectory(prefix="nncli-export-") as folder,
     ):
-        file = Path(folder, exported.path.name)
+        file = Path(folder, "model" + check.target.suffix)  # a runtime may refuse another suffix, or odd names
         file.write_bytes(content)
         try:
             comparison = check.run(file, tables)
