@@ -15,6 +15,7 @@ from tests.cli.support import DATA, Cli
 from tests.tables import CLASSES, NUMBERS, TWO
 
 # What is set where the tests are run is not what they are about.
+SCREENSHOTS = os.environ.get("NNCLI_SCREENSHOTS")
 for variable in [name for name in os.environ if name.startswith("NNCLI_") or name in ("COLUMNS", "LINES")]:
     del os.environ[variable]
 # Without it every command that a test starts would compile all modules again, and every worker all tests.
@@ -41,6 +42,15 @@ settings.load_profile("ordinary")
 settings.register_profile(
     "mutation", max_examples=8, derandomize=True, deadline=None, database=None, phases=[Phase.explicit, Phase.generate]
 )
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where screenshots of pages go: NNCLI_SCREENSHOTS, or a temporary folder."""
+    if SCREENSHOTS is None:
+        return tmp_path_factory.mktemp("pictures")
+    Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
+    return Path(SCREENSHOTS)
 
 
 @pytest.fixture

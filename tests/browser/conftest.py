@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,13 +66,3 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     written["comparison"] = written["classes"].with_name("comparison.html")
     write_comparison(compare([written[name].parent for name in (*CONFIGS, "hostile")]), written["comparison"])
     return written
-
-
-@pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where screenshots go: NNCLI_SCREENSHOTS, or a temporary folder."""
-    wanted = os.environ.get("NNCLI_SCREENSHOTS")
-    if wanted is None:
-        return tmp_path_factory.mktemp("pictures")
-    Path(wanted).mkdir(parents=True, exist_ok=True)
-    return Path(wanted)

@@ -25,7 +25,7 @@ class Elements(HTMLParser):
         self.elements.append((tag, dict(attributes)))
 
     def handle_data(self, data: str) -> None:
-        self.texts.append((self.elements[-1][0], data))
+        self.texts.append((self.elements[-1][0] if self.elements else "", data))
 
     def attributes(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]

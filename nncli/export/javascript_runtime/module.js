@@ -21,11 +21,14 @@ export function predict(rows) {
   return Array.isArray(rows) ? rows.map((row, i) => predictRow(row, i + 1)) : predictRow(rows, 1);
 }
 
-/** A row that cannot be read: `row` is its number, from 1; `column` and `value` are of the cell, if it is one. */
+/**
+ * A row that cannot be read: `row` is its number, from 1; `column` and `value` are of the cell, if it is one. The
+ * `reason` is the message without them.
+ */
 export class CellError extends Error {
   constructor(message, row, column, value) {
     super(`row ${row}${column === undefined ? "" : `, column ${show(column)}`}: ${message}`);
-    Object.assign(this, { name: "CellError", row, column, value });
+    Object.assign(this, { name: "CellError", reason: message, row, column, value });
   }
 }
 

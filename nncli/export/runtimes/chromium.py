@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from nncli.errors import Location
+from nncli.export.runtimes.node import LABEL_TYPES
 from nncli.export.runtimes.process import ExportedFileError
 
 if TYPE_CHECKING:
@@ -26,15 +27,20 @@ BLOCK_ROWS = 500
 """Rows that are given to the page at a time."""
 PREDICT = """([names, rows]) => {
   const answers = nncli.answersOf(rows.map((cells) => Object.fromEntries(cells.map((cell, i) => [names[i], cell]))));
-  return [[...answers[0].keys()], answers.map((answer) => [...answer.values()])];
+  return [nncli.model.labelType ?? null, [...answers[0].keys()], answers.map((answer) => [...answer.values()])];
 }"""
+
+
+def chromium_path() -> str | None:
+    """The system's Chromium."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def missing() -> str | None:
     """What has to be installed before a page can be opened; None if nothing."""
     if find_spec("playwright") is None:
         return "install nncli-train[browser]"
-    if not any(map(shutil.which, NAMES)):
+    if chromium_path() is None:
         return "install chromium"
     return None
 
@@ -47,12 +53,13 @@ def run(file: Path, rows: pl.DataFrame) -> pl.DataFrame:
     """
     names = rows.columns
     cells = rows.select(_as_text_or_number(column) for column in rows)
-    titles, found = list[str](), list[list[object]]()
+    label_type, titles, found = None, list[str](), list[list[Any]]()
     with opened(file) as page:
         for start in range(0, len(cells), BLOCK_ROWS):
-            titles, answers = page.evaluate(PREDICT, [names, cells[start : start + BLOCK_ROWS].rows()])
+            label_type, titles, answers = page.evaluate(PREDICT, [names, cells[start : start + BLOCK_ROWS].rows()])
             found += answers
-    return pl.DataFrame(found, schema=titles, orient="row", infer_schema_length=None)
+    columns = [[answer[j] for answer in found] for j in range(len(titles))]
+    return pl.DataFrame([_column(title, own, label_type) for title, own in zip(titles, columns, strict=True)])
 
 
 @contextmanager
@@ -70,10 +77,9 @@ def opened(file: Path) -> Iterator[Page]:
         if url != address:
             problems.append(f"it asks for {url}")
 
-    path = next(filter(None, map(shutil.which, NAMES)), None)
     try:
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+            browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
             page = browser.new_context(offline=True).new_page()
             page.on("pageerror", lambda error: problems.append(error.message))
             page.on("request", lambda request: see(request.url))
@@ -85,6 +91,14 @@ def opened(file: Path) -> Iterator[Page]:
         raise ExportedFileError(f"Chromium: {error.message.partition(chr(10))[0]}") from error
     if problems:
         raise ExportedFileError(f"the page does not work: {problems[0]}", location=Location(source=str(file)))
+
+
+def _column(title: str, cells: Sequence[Any], label_type: str | None) -> pl.Series:
+    """A column of predictions in its own type; an integer that JavaScript cannot hold is text there."""
+    if title == "prediction" and label_type == "integer":
+        return pl.Series(title, [int(cell) for cell in cells], dtype=LABEL_TYPES[label_type])
+    is_label = title == "prediction" and label_type is not None
+    return pl.Series(title, cells, dtype=LABEL_TYPES[str(label_type)] if is_label else pl.Float64, strict=False)
 
 
 def _as_text_or_number(column: pl.Series) -> pl.Series:

@@ -1,0 +1,73 @@
+/** Predict whenever a value changes. */
+const form = document.getElementById("form");
+const failure = document.getElementById("failure");
+const quickView = document.getElementById("bar");
+const status = document.getElementById("status");
+let version = 0, files = 0, announcement = 0;
+
+/** Predict the row of the form. */
+function update() {
+  const own = ++version;
+  const cells = fields.map((_, i) => cellOf(i));
+  fields.forEach((_, i) => showRemark(i, remarkOf(i), false));
+  let answer, message = "";
+  try {
+    [answer] = answersOf([rowOf(cells)]);
+  } catch (error) {
+    message = showErrors(cells) || reasonOf(error);
+  }
+  failure.hidden = message === "";
+  failure.textContent = message;
+  document.getElementById("results").hidden = document.getElementById("exact").hidden = message !== "";
+  if (message) document.getElementById("explanation").hidden = true;
+  else {
+    show(answer);
+    explain(cells, answer, () => own === version);
+  }
+  quickView.textContent = message || sentence(answer);
+  clearTimeout(announcement);
+  announcement = setTimeout(() => { status.textContent = quickView.textContent; }, 600);
+}
+
+/** What an error says, without the row and the column. */
+const reasonOf = (error) => error.reason ?? error.message;
+
+/** Show the errors of cells beside their fields, one after the other; what to say of them, or an empty text without one. */
+function showErrors(cells) {
+  let rest = cells;
+  const wrong = [];
+  while (wrong.length < fields.length) {
+    try {
+      predict(rowOf(rest));
+      break;
+    } catch (error) {
+      const i = fields.findIndex(({ name }) => name === error.column);
+      if (i < 0 || rest[i] === typical[i]) break;
+      showRemark(i, `${reasonOf(error)}.`, true);
+      wrong.push(document.getElementById(`i${i}-label`).textContent);
+      rest = replaced(rest, i, typical[i]);
+    }
+  }
+  return wrong.length ? `No prediction: correct ${wrong.join(", ")}.` : "";
+}
+
+fields.forEach((field, i) => { if (field.kind === "number") addSlider(i); });
+const typical = fields.map((_, i) => cellOf(i));
+form.addEventListener("input", update);
+form.addEventListener("reset", () => setTimeout(update));
+form.addEventListener("submit", (event) => event.preventDefault());
+
+const drop = document.getElementById("drop");
+const open = (file) => { const own = ++files; if (file) predictFile(file, () => own === files); };
+document.getElementById("file").addEventListener("change", (event) => open(event.target.files[0]));
+for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
+  drop.addEventListener(kind, (event) => {
+    event.preventDefault();
+    drop.classList.toggle("over", kind === "dragenter" || kind === "dragover");
+  });
+}
+drop.addEventListener("drop", (event) => open(event.dataTransfer.files[0]));
+
+new IntersectionObserver(([entry]) => { quickView.hidden = entry.isIntersecting; }).observe(document.getElementById("answer"));
+globalThis.nncli = { predict, inputs, model, answersOf };
+update();
