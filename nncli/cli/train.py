@@ -303,7 +303,7 @@ class TrainingPrinter(EventPrinter):
     ) -> tuple[Started | MembersStarted, Finished]:
         """Print each event with `write`, or as progress without it; return the first and the last event."""
         from nncli.cli.progress.training_display import progress_for
-        from nncli.pipeline.train.events import Finished, MembersStarted, Started
+        from nncli.pipeline.train.events import Finished, MembersStarted, ScoredTraining, Started
         from nncli.training.loop import LearningRateHalved
 
         show: Callable[[Event], None] = write or (lambda event: None)
@@ -324,6 +324,8 @@ class TrainingPrinter(EventPrinter):
                     if write is None and not self.quiet:
                         show = progress_for(event, stack)
                         continue
+                elif isinstance(event, ScoredTraining):
+                    self._print_notes(["training another network without the validation rows, for the scores"])
                 elif isinstance(event, LearningRateHalved):
                     self._print_notes(
                         [f"{event.reason}; back to epoch {event.epoch} with {event.factor:g} of the learning rate"]

@@ -87,16 +87,16 @@ def _validation(
         RunError: the run does not tell on which rows its members were trained.
     """
     teacher = Teacher(path=str(run.path.resolve()))
+    if held_out is None and manifest.validation_rows:
+        raise RunError(
+            "this run does not keep its predictions of the validation rows, as members and older runs do not",
+            location=Location(source=str(run.path)),
+            hint="Train it again, or distill the ensemble that it is a member of.",
+        )
+    if held_out is None:
+        return 0.0, teacher
     if manifest.members == 1:
         return config.validation, teacher
-    if held_out is None:
-        if not manifest.validation_rows:
-            return 0.0, teacher
-        raise RunError(
-            "this run of an older version does not keep its out-of-fold predictions, from which a student learns",
-            location=Location(source=str(run.path)),
-            hint="Train it again.",
-        )
     rows = held_out.members[0].rows
     members = tuple(i + 1 for i, one in enumerate(held_out.members) if np.isin(rows, one.rows).all())
     validation = read_config(run.path / member_folder(0)).validation

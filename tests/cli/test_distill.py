@@ -24,6 +24,7 @@ def test_it_prints_the_path_of_the_new_run_and_whose_scores_these_are(nncli: Cli
     assert outcome.path == tmp_path / "small"
     assert "344 training rows, 115 validation rows" in outcome.err
     assert "trained without these rows" in outcome.err
+    assert "note: training another network without the validation rows, for the scores" in outcome.err
     assert "--time-limit" not in outcome.err
 
 
@@ -32,6 +33,7 @@ def test_json_lines_are_those_of_a_training(nncli: Cli, run: Path, tmp_path: Pat
     events = [json.loads(line)["event"] for line in outcome.out.splitlines()]
     assert (events[0], events[-1]) == ("started", "finished")
     assert events.count("epoch") == 3
+    assert events[-2] == "scored_training"
 
 
 @pytest.mark.parametrize(("words", "code"), [(["--units", "0"], 2), (["--set", "members=3"], 3), (["--set", "x=1"], 3)])

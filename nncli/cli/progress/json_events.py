@@ -10,7 +10,15 @@ import typer
 
 from nncli.cli.progress.training import TrainingProgress, shown_name
 from nncli.findings import Finding
-from nncli.pipeline.train.events import Event, Finished, MembersProgress, MembersStarted, Progress, Started
+from nncli.pipeline.train.events import (
+    Event,
+    Finished,
+    MembersProgress,
+    MembersStarted,
+    Progress,
+    ScoredTraining,
+    Started,
+)
 from nncli.scoring import scores_json
 from nncli.text import json_safe
 from nncli.training.loop import EpochReport, LearningRateHalved
@@ -55,6 +63,8 @@ class JsonLines:
                     "factor": event.factor,
                     "reason": event.reason,
                 }
+            case ScoredTraining():
+                return {"event": "scored_training", "run": str(event.run)}
             case MembersStarted():
                 return {
                     "event": "started",

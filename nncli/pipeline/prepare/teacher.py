@@ -49,7 +49,9 @@ class LoadedTeacher:
         place = Location(source=teacher.path)
         if not Path(teacher.path).is_dir():
             message = "the run that teaches this network is not there"
-            raise RunError(message, location=place, hint="Put it back, or name the place where it is: teacher.path.")
+            raise RunError(
+                message, location=place, hint="Put it back there, or train again with its place as teacher.path."
+            )
         run = Run.open(Path(teacher.path))
         manifest, model = run.load_manifest(), run.load_model()
         sha256 = weights_checksum(manifest)
@@ -96,7 +98,7 @@ class LoadedTeacher:
             trained = np.intersect1d(trained, kept.numbers) if kept.is_sample else trained
         if len(trained):
             message = f"the teacher was trained on {len(trained):,} of the {len(numbers):,} validation rows"
-            raise config_error("validation", message, "Use `nncli distill`, which chooses others, or validation: 0.")
+            raise config_error("validation", message, "Leave validation and seed as `nncli distill` sets them.")
 
     def restrict(self, config: Config) -> Config:
         """The configuration with those features alone that the members use which teach."""

@@ -96,6 +96,13 @@ class Started:
 
 
 @dataclass(frozen=True)
+class ScoredTraining:
+    """All epochs are done, and the other network of a refit is trained, without the validation rows, for the scores."""
+
+    run: Path
+
+
+@dataclass(frozen=True)
 class Finished:
     """The run directory is complete. `best_epoch` 0 means that no epoch was completed.
 
@@ -118,4 +125,6 @@ class Finished:
     taught: Literal["once", "refit"] | None = None
 
 
-Event: TypeAlias = Started | EpochReport | LearningRateHalved | MembersStarted | MembersProgress | Finished
+Event: TypeAlias = (
+    Started | EpochReport | LearningRateHalved | ScoredTraining | MembersStarted | MembersProgress | Finished
+)

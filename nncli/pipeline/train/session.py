@@ -20,11 +20,11 @@ from nncli.pipeline.prepare.encode import PreparedRows
 from nncli.pipeline.prepare.prepare import PreparedTraining
 from nncli.pipeline.train.checkpoint_timer import CheckpointTimer
 from nncli.pipeline.train.cross_fitted import CrossFittedPredictions, cross_fit_predictions
-from nncli.pipeline.train.events import Event, Finished, Started
+from nncli.pipeline.train.events import Event, Finished, ScoredTraining, Started
 from nncli.predictions import Predictions, stack_predictions
 from nncli.runs.checkpoints import save_checkpoint
 from nncli.runs.held_out_rows import HeldOutRows, MemberPredictions
-from nncli.runs.manifest import Manifest, Status
+from nncli.runs.manifest import SCORED, Manifest, Status
 from nncli.runs.run import Run
 from nncli.scoring import ScoreCard, ScoredRows, baseline_predictions, scores_json, validation_card
 from nncli.training.epoch import DivergedError
@@ -76,6 +76,7 @@ class TrainingSession:
             yield from self._train()
             self.checkpoint()
             if self._predict_held_out is not None and self._has_all_epochs:
+                yield ScoredTraining(self._directory.path / SCORED)
                 self._held_out = self._predict_held_out()
             scores = self.score() if self._chooses_epoch else self._leave_unscored()
             status = self._end_status()
