@@ -11,14 +11,15 @@ from nncli.export.onnx.graph import DOUBLE, FLOAT, INT64, ML, STRING, Graph, Ten
 from nncli.export.onnx.spellings import missing_word, spelling_codes
 from nncli.program.inputs import OTHER_CODE, CategoryInput, ProgramInput, TextInput
 
-ROWS, WORDS = "rows", "words"
-"""Names of the axes whose length may vary."""
+ANY = None
+"""An axis of any length. It has no name: ONNX Runtime 1.16 and 1.17 share memory between tensors whose axes have the
+same names, and compute wrong numbers from the second call on."""
 
 
 def declare_input(name: str, column: ProgramInput) -> ValueInfoProto:
     """The declaration of an input: (rows, 1) of numbers or texts, (rows, words) for a column of text."""
     kind = STRING if isinstance(column, CategoryInput | TextInput) else DOUBLE
-    return helper.make_tensor_value_info(name, kind, [ROWS, WORDS if isinstance(column, TextInput) else 1])
+    return helper.make_tensor_value_info(name, kind, [ANY, ANY if isinstance(column, TextInput) else 1])
 
 
 def write_input(graph: Graph, name: str, column: ProgramInput, missing_values: Sequence[str]) -> Tensor:

@@ -168,9 +168,15 @@ def _grouped_matmul(graph: Graph, names: Sequence[str], operands: Sequence[Opera
     groups, inputs, outputs = operands[1].shape[-3:]
     x = operands[0]
     split = graph.add("Reshape", names[0], _rows_of(graph, Size(0, x.members), groups, inputs))
-    product = graph.add("MatMul", graph.add("Transpose", split, perm=_swapped(x.members)), names[1])
+    by_group = transposed(graph, split, _swapped(x.members), (*([x.members] if x.members else []), groups, 0, inputs))
+    product = graph.add("MatMul", by_group, names[1])
     whole = graph.add("Transpose", product, perm=_swapped(size.members))
     return graph.add("Reshape", whole, _rows_of(graph, size, groups * outputs))
+
+
+def transposed(graph: Graph, x: str, perm: Sequence[int], shape: Sequence[int]) -> str:
+    """A Transpose, with a Reshape to the same shape after it: up to ONNX Runtime 1.19 no MatMul of float64 may follow."""
+    return graph.add("Reshape", graph.add("Transpose", x, perm=perm), graph.integers(shape))
 
 
 def _swapped(members: int) -> list[int]:

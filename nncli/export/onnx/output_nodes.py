@@ -9,7 +9,7 @@ import numpy as np
 from onnx import ValueInfoProto, helper
 
 from nncli.export.onnx.graph import DOUBLE, FLOAT, INT64, STRING, Graph, Tensor
-from nncli.export.onnx.input_nodes import ROWS
+from nncli.export.onnx.input_nodes import ANY
 from nncli.export.onnx.names import PROBABILITIES, free_name, number_columns, probability_columns
 from nncli.program.program import ClassOutputs, NumberOutputs, Program
 
@@ -34,16 +34,16 @@ def write_outputs(graph: Graph, program: Program, values: Mapping[int, Tensor], 
         for node, columns in number_columns(outputs):
             names = _columns_of(graph, graph.cast(values[node], DOUBLE), len(columns))
             for name, column in zip(names, columns, strict=True):
-                writer.write(column, name, DOUBLE, [ROWS], (column,))
+                writer.write(column, name, DOUBLE, [ANY], (column,))
         return writer.outputs
     if outputs.codes is not None:
         label, kind = _labels(graph, outputs, values[outputs.codes])
-        writer.write("prediction", label, kind, [ROWS], ("prediction",))
+        writer.write("prediction", label, kind, [ANY], ("prediction",))
     if outputs.probabilities is not None:
         kind = FLOAT if program.precision == "float32" else DOUBLE
         found = graph.cast(Tensor(graph.cast(values[outputs.probabilities], DOUBLE), DOUBLE), kind)
         columns = probability_columns(outputs)
-        writer.write(PROBABILITIES, found, kind, [ROWS, len(columns)], columns)
+        writer.write(PROBABILITIES, found, kind, [ANY, len(columns)], columns)
     return writer.outputs
 
 
@@ -51,7 +51,7 @@ class _Writer:
     def __init__(self, graph: Graph, taken: list[str]) -> None:
         self.graph, self.taken, self.outputs = graph, taken, list[Output]()
 
-    def write(self, title: str, tensor: str, kind: int, shape: Sequence[str | int], columns: tuple[str, ...]) -> None:
+    def write(self, title: str, tensor: str, kind: int, shape: Sequence[int | None], columns: tuple[str, ...]) -> None:
         name = free_name(title.replace("\0", r"\0"), self.taken)
         self.taken.append(name)
         self.graph.name_output(tensor, name)

@@ -8,7 +8,7 @@ import numpy as np
 
 from nncli.export.onnx.graph import DOUBLE, Graph, Tensor
 from nncli.export.onnx.grouping import Members, Step, are_constants, steps_of
-from nncli.export.onnx.operations import Operand, Size, write_node
+from nncli.export.onnx.operations import Operand, Size, transposed, write_node
 from nncli.export.onnx.smallest_sum import write_smallest_sum
 from nncli.program.nodes import Constant, Input, Join, Node, SmallestSum
 from nncli.program.program import Program
@@ -75,4 +75,4 @@ def _beside_each_other(graph: Graph, operands: Sequence[Operand], width: int) ->
     names = [graph.cast(operand.tensor, DOUBLE) for operand in operands]
     joined = graph.add("Concat", *names, axis=1)
     split = graph.add("Reshape", joined, graph.integers((0, len(names), width)))
-    return Operand(Tensor(graph.add("Transpose", split, perm=[1, 0, 2]), DOUBLE), len(names))
+    return Operand(Tensor(transposed(graph, split, [1, 0, 2], (len(names), 0, width)), DOUBLE), len(names))
