@@ -45,19 +45,17 @@ class Graph:
         return f"{self._prefix}{self._count}"
 
     def add(self, operation: str, *inputs: str, outputs: int = 1, domain: str = "", **attributes: Any) -> str:
-        """The name of the first output of a new node."""
-        names = [self.name() for _ in range(outputs)]
-        self.nodes.append(helper.make_node(operation, inputs, names, domain=domain, **attributes))
-        return names[0]
+        """The name of the first output of a node. Equal nodes are one."""
+        key = (operation, inputs, domain, repr(sorted(attributes.items())))
+        if key not in self._made:
+            names = [self.name() for _ in range(outputs)]
+            self.nodes.append(helper.make_node(operation, inputs, names, domain=domain, **attributes))
+            self._made[key] = names[0]
+        return self._made[key]
 
     def cast(self, tensor: Tensor, kind: int) -> str:
-        """The name of a tensor with elements of another type; it is converted once."""
-        if tensor.kind == kind:
-            return tensor.name
-        key = ("cast", tensor.name, kind)
-        if key not in self._made:
-            self._made[key] = self.add("Cast", tensor.name, to=kind)
-        return self._made[key]
+        """The name of a tensor with elements of another type."""
+        return tensor.name if tensor.kind == kind else self.add("Cast", tensor.name, to=kind)
 
     def constant(self, values: npt.NDArray[np.floating[Any]]) -> str:
         """The name of float64 numbers. They are kept in float32 if they are given so and that is shorter."""
@@ -81,7 +79,7 @@ class Graph:
         return name
 
     def _initializer(self, values: npt.NDArray[Any]) -> str:
-        key = (values.dtype.str, values.shape, values.tobytes())
+        key = ("constant", values.dtype.str, values.shape, values.tobytes())
         if key not in self._made:
             self._made[key] = self.name()
             self.initializers.append(numpy_helper.from_array(values, self._made[key]))

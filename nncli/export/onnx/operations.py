@@ -175,7 +175,7 @@ def _grouped_matmul(graph: Graph, names: Sequence[str], operands: Sequence[Opera
 
 
 def transposed(graph: Graph, x: str, perm: Sequence[int], shape: Sequence[int]) -> str:
-    """A Transpose, with a Reshape to the same shape after it: up to ONNX Runtime 1.19 no MatMul of float64 may follow."""
+    """A Transpose, with a Reshape to the same shape after it: ONNX Runtime 1.17 takes no MatMul of float64 there."""
     return graph.add("Reshape", graph.add("Transpose", x, perm=perm), graph.integers(shape))
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nncli.export.onnx.graph import DOUBLE, Graph, Tensor
-from nncli.export.onnx.grouping import Members, Step, are_constants, steps_of
+from nncli.export.onnx.grouping import Members, are_constants
 from nncli.export.onnx.operations import Operand, Size, transposed, write_node
 from nncli.export.onnx.smallest_sum import write_smallest_sum
+from nncli.export.onnx.steps import Step, steps_of
 from nncli.program.nodes import Constant, Input, Join, Node, SmallestSum
 from nncli.program.program import Program
 
@@ -33,18 +34,14 @@ def _write_step(
         return Operand(inputs[node.position])
     if len(members) == 1 and any(len(one) > 1 for one in step.operands):
         return _of_group(graph, node, step, operands[0], program.widths[members[0]])
-    if len(members) > 1 and all(len(one) == 1 for one in step.operands) and step.operands == _each(members):
-        return _beside_each_other(graph, operands, program.widths[members[0]])
+    if step.is_stack:
+        return _stack(graph, step, operands, program.widths[members[0]])
     if isinstance(node, SmallestSum):
         scores = program.nodes[node.scores]
         assert isinstance(scores, Constant)
         return Operand(write_smallest_sum(graph, node, scores.values.astype(np.float64), operands))
     size = Size(program.widths[members[0]], len(members) if len(members) > 1 else 0)
     return write_node(graph, node, size, operands)
-
-
-def _each(members: Members) -> tuple[Members, ...]:
-    return tuple((i,) for i in members)
 
 
 def _constant(graph: Graph, program: Program, members: Members) -> Operand:
@@ -70,9 +67,24 @@ def _of_group(graph: Graph, node: Node, step: Step, group: Operand, width: int) 
     return Operand(Tensor(total, DOUBLE))
 
 
-def _beside_each_other(graph: Graph, operands: Sequence[Operand], width: int) -> Operand:
-    """The values (members, rows, width) of members that are computed one by one."""
-    names = [graph.cast(operand.tensor, DOUBLE) for operand in operands]
+def _stack(graph: Graph, step: Step, operands: Sequence[Operand], width: int) -> Operand:
+    """The values (members, rows, width) of groups, and of members that are computed one by one."""
+    singles = [i for i, one in enumerate(operands) if not one.members]
+    parts = [graph.cast(one.tensor, DOUBLE) for one in operands if one.members]
+    order = [i for group in step.operands if len(group) > 1 for i in group]
+    if singles:
+        parts.append(_singles(graph, [graph.cast(operands[i].tensor, DOUBLE) for i in singles], width))
+        order += [step.operands[i][0] for i in singles]
+    whole = graph.add("Concat", *parts, axis=0) if len(parts) > 1 else parts[0]
+    if order != list(step.members):
+        whole = graph.add("Gather", whole, graph.integers([order.index(i) for i in step.members]), axis=0)
+    return Operand(Tensor(whole, DOUBLE), len(step.members))
+
+
+def _singles(graph: Graph, names: Sequence[str], width: int) -> str:
+    """Values (rows, width) as one (values, rows, width)."""
+    if len(names) == 1:
+        return graph.add("Unsqueeze", names[0], graph.integers((0,)))
     joined = graph.add("Concat", *names, axis=1)
     split = graph.add("Reshape", joined, graph.integers((0, len(names), width)))
-    return Operand(Tensor(transposed(graph, split, [1, 0, 2], (len(names), 0, width)), DOUBLE), len(names))
+    return transposed(graph, split, [1, 0, 2], (len(names), 0, width))

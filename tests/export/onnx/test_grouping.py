@@ -1,74 +1,57 @@
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
-from numpy.testing import assert_allclose
 
-from nncli.export.onnx.grouping import steps_of
-from nncli.program.inputs import NumberInput
-from nncli.program.interpreter import run
-from nncli.program.program import NumberOutputs, Program
-from nncli.program.values import Builder, Value, join, select, tanh
-from tests.export.onnx.support import evaluate, model_of, number_program
+from nncli.export.onnx.grouping import Grouping
+from nncli.program.inputs import CategoryInput, NumberInput
+from nncli.program.values import Builder, Value, exp, join, sin, tanh
+from tests.export.onnx.support import number_program
 
-X = np.array([0.3, -1.25, 2.0])
+X, Y = NumberInput("x"), NumberInput("y")
 
 
-def member(x: Value, seed: int, units: int = 4) -> Value:
-    rng = np.random.default_rng(seed)
-    z = (x - rng.normal()) / rng.uniform(1.0, 2.0)
-    wide = join([z, select(x > 0.0, z, x)]).columns([0, 0, 1, 1]).grouped_matmul(rng.normal(size=(2, 2, units)))
-    table = rng.normal(size=(2, 3))
-    hidden = tanh(join([wide, x.count_up_to([0.0]).look_up(table)]) @ rng.normal(size=(2 * units + 3, 5)))
-    return hidden @ rng.normal(size=(5, 2)) + rng.normal(size=2)
+def grouping_of(builder: Builder, *values: Value) -> Grouping:
+    return Grouping(number_program(builder, *values))
 
 
-def check(program: Program) -> Counter[str]:
-    """The number of nodes of each operator, after comparing the model with the interpreter."""
-    assert isinstance(program.outputs, NumberOutputs)
-    found = np.stack(list(evaluate(program, x=X).values()), axis=1)
-    assert_allclose(found, run(program, [X[:, None]])[program.outputs.values], rtol=1e-13)
-    return Counter(node.op_type for node in model_of(program).graph.node)
+def deep(x: Value, seed: float) -> Value:
+    return tanh(exp(sin(x * seed) + seed) - seed) * (seed + 1.0)
 
 
-def test_the_operations_of_members_are_one_node_for_all() -> None:
+def test_parts_of_a_sum_are_a_group_and_so_are_their_operands() -> None:
     builder = Builder()
-    x = builder.input(NumberInput("x"))
-    members = [member(x, seed) for seed in range(8)]
-    kinds = check(number_program(builder, sum(members[1:], members[0]) / 8.0))
-    assert (kinds["MatMul"], kinds["Tanh"], kinds["Add"], kinds["ReduceSum"]) == (3, 1, 1, 2)
+    x = builder.input(X)
+    found = grouping_of(builder, sum((deep(x, seed) for seed in (2.0, 3.0, 4.0)), deep(x, 1.5)))
+    assert {len(group) for group in found.group_of.values()} == {4}
+    assert len(set(found.group_of.values())) == 7
 
 
-def test_members_that_differ_in_a_part_share_what_follows() -> None:
+def test_members_that_differ_are_groups_of_those_that_do_not() -> None:
     builder = Builder()
-    x = builder.input(NumberInput("x"))
-    members = [member(x, seed, units=3 + seed % 2) for seed in range(8)]
-    kinds = check(number_program(builder, sum(members[1:], members[0]) / 8.0))
-    assert (kinds["MatMul"], kinds["Tanh"]) == (8 + 8 + 1, 1)
+    x = builder.input(X)
+    wide = join([x, deep(x, 9.0)])
+    seeds = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0)
+    values = [
+        tanh(exp(deep(x, seed) if seed % 2.0 else deep(wide, seed)).sum() - seed) / (seed + 8.0) for seed in seeds
+    ]
+    found = grouping_of(builder, sum(values[1:], values[0]))
+    sizes = {len(group) for group in found.group_of.values()}
+    assert sizes == {7, 4, 3}
+    sums = tuple(i for i, node in enumerate(builder.nodes) if type(node).__name__ == "RowReduction")
+    assert [len(part) for part in found.parts(sums)] == [4, 3]
 
 
-def test_members_that_are_joined_and_members_that_are_used_twice_are_right() -> None:
+def test_look_ups_by_other_codes_are_no_group() -> None:
+    builder, tables = Builder(), np.random.default_rng(0).normal(size=(8, 3, 2))
+    columns = [CategoryInput(name, (), (), (), (), 3, ()) for name in "abcdefgh"]
+    values = [builder.input(column).look_up(table) for column, table in zip(columns, tables, strict=True)]
+    assert not grouping_of(builder, sum(values[1:], values[0])).group_of
+    same = builder.input(columns[0])
+    values = [same.look_up(table) for table in tables]
+    assert grouping_of(builder, sum(values[1:], values[0])).group_of
+
+
+def test_groups_that_save_no_node_are_left() -> None:
     builder = Builder()
-    x = builder.input(NumberInput("x"))
-    members = [member(x, seed) for seed in range(6)]
-    joined = join([one.columns([0]) for one in members])
-    first, second = members[0] + members[2] + members[4], members[1] + members[3] + members[5]
-    kinds = check(number_program(builder, joined, sum(members[1:], members[0]), first, second, members[3] * 2.0))
-    assert kinds["Tanh"] == 1
-
-
-def test_members_that_need_the_value_of_another_are_computed_one_by_one() -> None:
-    builder = Builder()
-    values = [builder.input(NumberInput("x"))]
-    for seed in range(8):
-        values.append(member(values[-1].columns([0]), seed))
-    program = number_program(builder, sum(values[2:], values[1]))
-    assert all(len(step.members) == 1 for step in steps_of(program))
-    assert check(program)["Tanh"] == 8
-
-
-def test_few_operations_are_not_grouped() -> None:
-    builder = Builder()
-    x, y = builder.input(NumberInput("x")), builder.input(NumberInput("y"))
-    assert all(len(step.members) == 1 for step in steps_of(number_program(builder, join([tanh(x), tanh(y)]))))
+    x, y = builder.input(X), builder.input(Y)
+    assert not grouping_of(builder, join([exp(x), exp(y)])).group_of

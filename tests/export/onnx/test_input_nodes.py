@@ -35,6 +35,13 @@ def test_inputs_are_declared_by_their_columns() -> None:
     columns = (NumberInput("x"), NUMBERS, DateInput("d", ("iso",)), TextInput("t", ("good",)))
     model = model_of(number_program(builder, *(builder.input(column) for column in columns)))
     declared = [(i.name, i.type.tensor_type.elem_type, i.type.tensor_type.shape.dim[1]) for i in model.graph.input]
-    assert [(name, kind, axis.dim_param or axis.dim_value) for name, kind, axis in declared] == [
-        *(("x", 11, 1), ("n", 8, 1), ("d", 11, 1), ("t", 8, "words"))
+    assert [(name, kind, axis.dim_value) for name, kind, axis in declared] == [
+        *(("x", 11, 1), ("n", 8, 1), ("d", 11, 1), ("t", 8, 0))
     ]
+
+
+def test_no_axis_has_a_name() -> None:
+    builder = Builder()
+    model = model_of(number_program(builder, builder.input(NumberInput("x")), builder.input(NUMBERS)))
+    tensors = (*model.graph.input, *model.graph.output)
+    assert not any(axis.dim_param for one in tensors for axis in one.type.tensor_type.shape.dim)
