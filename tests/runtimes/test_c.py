@@ -1,0 +1,175 @@
+"""Exported C files, compiled with gcc and clang, with their sanitizers, and beside other C files."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nncli.data.dialect import CsvDialect
+from nncli.data.table import Table
+from nncli.export.c import to_c
+from nncli.export.model_info import ModelInfo
+from nncli.export.read_inputs import read_inputs
+from nncli.export.runtimes import c_compiler
+from nncli.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
+from nncli.program.interpreter import run
+from nncli.program.program import ClassOutputs, Program
+from tests.runtimes.hostile import category_input, frames, program_of, programs, texts
+
+INFO = ModelInfo('run */ "??/\n', "0123abcd", "1.0")
+STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
+CHECKED = (*STRICT, "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+COMPILERS = ("gcc", "clang")
+INPUTS: list[ProgramInput] = [
+    NumberInput("age"),
+    category_input("city", ["Oslo", "Rome", "3"]),
+    DateInput("born", ("%d.%m.%Y",)),
+    TextInput("notes", ("good", "not good", "όχις")),
+]
+
+
+def written(tmp_path: Path, program: Program, name: str = "model.c") -> Path:
+    file = tmp_path / name
+    file.write_text(to_c(program, INFO), "utf-8")
+    return file
+
+
+def compiled(tmp_path: Path, program: Program, compiler: str = "gcc", *, flags: Sequence[str] = CHECKED) -> Path:
+    target = tmp_path / "program"
+    command = [compiler, *flags, "-DMAIN", str(written(tmp_path, program)), "-o", str(target), "-lm"]
+    subprocess.run(command, check=True)
+    return target
+
+
+def ran(program: Path, table: str | bytes) -> subprocess.CompletedProcess[bytes]:
+    data = table.encode() if isinstance(table, str) else table
+    return subprocess.run([program], input=data, capture_output=True, check=False)
+
+
+def assert_same_answers(program: Program, rows: pl.DataFrame, found: pl.DataFrame) -> None:
+    dialect = CsvDialect(decimal=program.decimal, thousands=program.thousands)
+    values = run(program, read_inputs(program, Table(rows, "t", dialect=dialect)))
+    wanted = [values[node] for node in program.outputs.nodes]
+    if isinstance(program.outputs, ClassOutputs):
+        labels = [program.outputs.labels[int(code)] for code in wanted.pop(0)[:, 0]]
+        assert found["prediction"].cast(pl.String).to_list() == labels
+        found = found[:, 1:]
+    np.testing.assert_array_max_ulp(found.to_numpy().astype(np.float32), wanted[0].astype(np.float32), maxulp=1)
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_both_compilers_accept_a_file_without_a_warning(tmp_path: Path, compiler: str, level: str) -> None:
+    for program in (program_of(INPUTS), program_of(INPUTS, ["a", "b"]), program_of(INPUTS[:1], targets=["y", "z"])):
+        file = written(tmp_path, program)
+        for defined in ([], ["-DMAIN"], ["-DMAIN", "-DCHECK"]):
+            command = [compiler, *STRICT, level, *defined, "-c", str(file), "-o", str(tmp_path / "model.o")]
+            subprocess.run(command, check=True)
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_hostile_programs_and_tables_have_the_answers_of_the_interpreter(
+    tmp_path: Path, compiler: str, data: st.DataObject
+) -> None:
+    program = data.draw(programs())
+    rows = data.draw(frames(program))
+    target = c_compiler.compile_program(written(tmp_path, program), tmp_path, compiler, CHECKED)
+    assert_same_answers(program, rows, c_compiler.run_rows(target, rows))
+
+
+def test_a_program_reads_csv_with_any_separator_order_and_line_end(tmp_path: Path) -> None:
+    target = compiled(tmp_path, program_of(INPUTS))
+    plain = "age,city,born,notes\n1.5,Rome,1.2.2024 13:45,not GOOD ΌΧΙΣ\nNA,3,,\n,Oslo,2024-05-31,\n"
+    wanted = ran(target, plain)
+    assert (wanted.returncode, wanted.stderr) == (0, b"")
+    assert wanted.stdout.decode().splitlines()[0] == "prediction"
+    assert len(wanted.stdout.splitlines()) == 4
+    other = (
+        '\ufeffnotes;"born";more;city;age\r\n"not ""GOOD"" ΌΧΙΣ";1.2.2024 13:45;;Rome;1.5\r\n'
+        "\r\n;;x; 3.0;NA\r\n;2024-05-31;;Oslo;"
+    )
+    assert ran(target, other).stdout == wanted.stdout
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("age\nx\n", 'error: row 1, column "age": "x" is not a finite number'),
+        ("age\n1\n1e999\n", 'error: row 2, column "age": "1e999" is not a finite number'),
+        ('age\n"a\x1b[0m"\n', 'error: row 1, column "age": "a\\x1b[0m" is not a finite number'),
+        ("b\n1\n", 'error: header, column "age": there is no such column'),
+        ("age,age\n1,2\n", 'error: header, column "age": there are two columns of that name'),
+        ("age,b\n1\n", "error: row 1: the line has fewer cells than the header"),
+        ("age,b\n1,2,3\n", "error: row 1: the line has more cells than the header"),
+        ('age,b\n1,"2\n', "error: row 1: a quoted cell is never closed"),
+        ('age,b\n1,"2"x\n', "error: row 1: a quoted cell continues after its closing quote"),
+        ("age\n1\0\n", "error: row 1: there is a NUL byte"),
+        ("age,b\n1," + "x" * (1 << 20) + "\n", "error: row 1: the line is too long"),
+        ("", 'error: header, column "age": there is no such column'),
+    ],
+)
+def test_what_cannot_be_read_is_named_and_ends_the_program(tmp_path: Path, table: str, message: str) -> None:
+    found = ran(compiled(tmp_path, program_of([NumberInput("age")])), table)
+    assert found.returncode == 4
+    assert found.stderr.decode().startswith(message)
+
+
+def test_text_that_is_not_utf_8_is_an_error(tmp_path: Path) -> None:
+    found = ran(compiled(tmp_path, program_of([NumberInput("x"), TextInput("t", ("a",))])), b"x,t\n1,\xe9\n")
+    assert found.returncode == 4
+    assert found.stderr.startswith(b'error: row 1, column "t": "\xe9" is not text in UTF-8')
+
+
+def test_a_number_without_a_prediction_is_an_error(tmp_path: Path) -> None:
+    found = ran(compiled(tmp_path, program_of([NumberInput("x"), NumberInput("y")])), "x,y\n1e308,1.8e308\n")
+    assert found.returncode == 4
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_another_file_uses_the_declarations(tmp_path: Path, compiler: str) -> None:
+    written(tmp_path, program_of(INPUTS, ["low", "high"]))
+    (tmp_path / "use.c").write_text(
+        "#define DECLARATIONS_ONLY\n"
+        '#include "model.c"\n'
+        "#include <stdio.h>\n"
+        "int main(void)\n{\n"
+        "    double probabilities[2];\n"
+        '    struct row row = {41.0, city_rome, 19000.5, "not good"};\n'
+        '    if (!read_born("1.2.2024", &row.born) || row.born != 19754.0)\n        return 1;\n'
+        "    if (predict(&row, probabilities) != predict(&row, NULL))\n        return 2;\n"
+        '    printf("%d\\n", probabilities[0] + probabilities[1] > 0.999999);\n'
+        "    row.city = (enum city)99;\n"
+        "    return predict(&row, NULL) == y_unknown;\n}\n"
+    )
+    sources = [tmp_path / "use.c", tmp_path / "model.c"]
+    subprocess.run([compiler, *CHECKED, *sources, "-o", tmp_path / "use", "-lm"], check=True)
+    assert subprocess.run([tmp_path / "use"], capture_output=True, check=True).stdout == b"1\n"
+
+
+def fuzz_count(request: pytest.FixtureRequest) -> int:
+    """A few hundred names, or in the thorough tests 20,000."""
+    return 20_000 if "thorough" in str(request.config.option.markexpr) else 400
+
+
+def test_hostile_names_and_labels_compile(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    names = texts(fuzz_count(request))
+    for start in range(0, len(names), 200):
+        some = names[start : start + 200]
+        kinds = [
+            NumberInput(name) if i % 2 else category_input(name, some[i : i + 3]) for i, name in enumerate(some[:100])
+        ]
+        for program in (program_of([*kinds, category_input("last", some)], some), program_of(kinds[:3], targets=some)):
+            file = written(tmp_path, program)
+            for compiler in COMPILERS:
+                command = [compiler, *STRICT, "-DMAIN", "-c", str(file), "-o", str(tmp_path / "model.o")]
+                found = subprocess.run(command, capture_output=True, text=True, check=False)
+                assert (found.returncode, found.stderr) == (0, ""), found.stderr[:2000]
