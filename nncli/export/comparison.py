@@ -90,7 +90,8 @@ def compare(
     Raises:
         ExportedFileError: the columns or the numbers of rows differ.
     """
-    if exported.columns != predicted.columns or exported.height != predicted.height:
+    # A file whose outputs have names may have them in another order.
+    if sorted(exported.columns) != sorted(predicted.columns) or exported.height != predicted.height:
         raise ExportedFileError(
             f"the file answers {exported.height:,} rows of {join_quoted(exported.columns)}, "
             f"not {predicted.height:,} rows of {join_quoted(predicted.columns)}"

@@ -1,0 +1,148 @@
+"""Models of every kind, exported to every target and run there, beside their own predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, get_args
+
+import polars as pl
+import pytest
+
+from nncli import export_run, threshold, train
+from nncli.data.encoders.target import ClassificationTarget
+from nncli.data.table import Table
+from nncli.decision import CostMatrix
+from nncli.ensemble import AnyModel
+from nncli.export.check import Check
+from nncli.export.comparison import Comparison
+from nncli.export.lowering import lower_model
+from nncli.export.model_info import ModelInfo
+from nncli.export.targets import TARGETS, Target
+from nncli.nn.activations import ElementwiseActivation
+from nncli.nn.layers import Layer
+from nncli.nn.layers.base import LayerBase
+from nncli.nn.layers.dense import Dense
+from nncli.nn.losses import Quantiles
+from nncli.nn.losses.classification import ClassLoss
+from nncli.nn.losses.regression import RegressionLoss
+from tests.cli.support import DATA
+from tests.commands.explained import CITY, CLASSES, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
+from tests.export.test_lowering import CLIPPED, THREE, TWO_OF_THREE, with_decision
+from tests.nn.test_lowering import REQUIRED
+from tests.unions import members, tag
+
+
+def layer_of(cls: type[Any]) -> LayerBase:
+    """A layer of four inputs."""
+    layer: LayerBase = cls.model_validate(REQUIRED.get(tag(cls), {}))
+    return layer
+
+
+HIDDEN = Dense(units=6, activation="tanh")
+TABLE = table_of(150)
+COSTS = CostMatrix(labels=THREE.labels, costs=((0.0, 1.0, 9.0), (4.0, 0.0, 1.0), (1.0, 2.0, 0.0)))
+MODELS: dict[str, Callable[[], AnyModel]] = {
+    "columns": lambda: model_of(HIDDEN, columns=[X1, X2, COLOR, CITY, DATE, WORDS]),
+    "activations": lambda: model_of(*(Dense(units=5, activation=cls()) for cls in members(ElementwiseActivation))),
+    "layers": lambda: model_of(*(layer for cls in members(Layer) for layer in (Dense(units=4), layer_of(cls)))),
+    "temperature": lambda: model_of(HIDDEN, target=THREE, temperature=1.7),
+    "quantiles": lambda: model_of(HIDDEN, target=CLIPPED, loss=Quantiles()),
+    "members": lambda: ensemble_of(
+        model_of(HIDDEN, target=THREE), model_of(target=TWO_OF_THREE, columns=[X2, CITY], seed=2), target=THREE
+    ),
+    "costs": lambda: with_decision(model_of(HIDDEN, target=THREE), COSTS),
+}
+LOSSES: list[tuple[type[Any], Any]] = [
+    *((cls, NUMBER) for cls in get_args(RegressionLoss)),
+    *((cls, CLASSES) for cls in get_args(ClassLoss)),
+]
+
+
+@pytest.fixture(params=TARGETS, ids=lambda target: target.name)
+def target(request: pytest.FixtureRequest) -> Target:
+    """A target whose runtime is there."""
+    found: Target = request.param
+    if find_spec(found.printer.rpartition(".")[0]) is None:
+        pytest.skip(f"there is no printer for {found.name} yet")
+    missing = found.load_runner().missing()
+    if missing is not None:
+        pytest.skip(f"{found.runtime}: {missing}")
+    return found
+
+
+def compared(model: AnyModel, target: Target, folder: Path, table: Table = TABLE) -> Comparison:
+    """The comparison of a model's file with its predictions."""
+    program, file = lower_model(model), folder / f"model{target.suffix}"
+    file.write_bytes(target.content(program, ModelInfo("a model", "0" * 64, "1")))
+    return Check(model, None, program, target).run(file, [table])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_has_its_predictions_in_the_runtime(name: str, target: Target, tmp_path: Path) -> None:
+    found = compared(MODELS[name](), target, tmp_path)
+    assert found.is_match, found
+    assert found.rows == len(TABLE)
+
+
+@pytest.mark.parametrize(("loss", "predicted"), LOSSES, ids=lambda value: tag(value) if isinstance(value, type) else "")
+def test_the_link_of_a_loss_is_computed_in_the_runtime(
+    loss: type[Any], predicted: Any, target: Target, tmp_path: Path
+) -> None:
+    found = compared(model_of(HIDDEN, target=predicted, loss=loss()), target, tmp_path)
+    assert found.is_match, found
+
+
+@pytest.mark.parametrize(
+    ("label_type", "labels"),
+    [("integer", ("-1", "0", "12")), ("float", ("0.5", "1.0", "2.0")), ("boolean", ("false", "true"))],
+)
+def test_labels_have_the_type_of_the_training_table(
+    label_type: Any, labels: tuple[str, ...], target: Target, tmp_path: Path
+) -> None:
+    classes = ClassificationTarget(name="t", labels=labels, label_type=label_type)
+    found = compared(model_of(HIDDEN, target=classes), target, tmp_path)
+    assert (found.n_classes, found.is_match) == (0, True), found
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Trained runs: ensembles of the default in float32, and a network with periodic embeddings and a threshold."""
+    folder = tmp_path_factory.mktemp("runs")
+    penguins = DATA / "penguins-train.csv"
+    frame = pl.read_csv(penguins, infer_schema=False)
+    adelie = frame.with_columns(is_adelie=frame["species"] == "Adelie")
+    adelie.drop("species").write_parquet(folder / "adelie.parquet")
+    (folder / "periodic.yaml").write_text(
+        f"data: {{path: {folder}/adelie.parquet, target: is_adelie}}\nlayers: [8]\nnumeric_embedding: periodic\n"
+        "epochs: 3\nvalidation: 0.2\n"
+    )
+    found = dict[str, Path]()
+    for name, column in (("classes", "species"), ("numbers", "body_mass_g")):
+        text = f"data: {{path: {penguins}, target: {column}}}\npreset: tabular\nquality: fast\nepochs: 2\n"
+        (folder / f"{name}.yaml").write_text(text)
+        found[name] = train(folder / f"{name}.yaml", output=folder / name).run
+    found["periodic"] = train(folder / "periodic.yaml", output=folder / "periodic").run
+    threshold(found["periodic"], at=0.3, save=True)
+    return found
+
+
+@pytest.mark.parametrize("name", ["classes", "numbers", "periodic"])
+def test_a_run_is_exported_and_checked_in_the_runtime(
+    name: str, target: Target, runs: dict[str, Path], tmp_path: Path
+) -> None:
+    levels = [0.9, 0.5] if name == "numbers" else []
+    done = export_run(runs[name], tmp_path / f"model{target.suffix}", intervals=levels)
+    assert done.unchecked is None
+    assert done.comparison is not None
+    assert done.comparison.rows > 250
+    assert done.comparison.numbers == done.comparison.rows * {"classes": 3, "numbers": 5, "periodic": 2}[name]
+
+
+def test_chosen_outputs_are_all_that_the_file_has(target: Target, runs: dict[str, Path], tmp_path: Path) -> None:
+    labels = export_run(runs["classes"], tmp_path / f"labels{target.suffix}", labels=True)
+    proba = export_run(runs["classes"], tmp_path / f"proba{target.suffix}", proba=True)
+    assert labels.comparison is not None
+    assert proba.comparison is not None
+    assert (labels.comparison.numbers, proba.comparison.numbers) == (0, 3 * proba.comparison.rows)
