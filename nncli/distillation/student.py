@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -67,6 +68,12 @@ def _check(path: Path, manifest: Manifest, levels: int) -> None:
             "the table of this run came from a pipe, and a student learns on it",
             location=place,
             hint="Train the run from a file.",
+        )
+    if manifest.teacher is not None:
+        raise UsageError(
+            "this run is a student itself, and knows no more than its teacher",
+            location=place,
+            hint=f"Distill that one: nncli distill {shlex.quote(manifest.teacher.path)}",
         )
     if levels:
         raise UsageError(

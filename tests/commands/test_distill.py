@@ -15,7 +15,7 @@ from nncli.commands.distill import distill_events
 from nncli.errors import ConfigError, NncliError, RunError, UsageError
 from nncli.evaluation.run_summary import summarize_run
 from nncli.pipeline.prepare.teacher import weights_checksum
-from nncli.pipeline.train.events import Finished, Started
+from nncli.pipeline.train.events import Finished
 from nncli.reporting.sections.overview import overview_facts, scored_predictions
 from nncli.reporting.sections.provenance import provenance
 from nncli.reproduction.verdict import Verdict
@@ -144,9 +144,17 @@ def test_what_would_be_scored_too_well_or_chooses_rows_is_refused(taught: Path) 
         train(taught / CONFIG, output=taught.with_name("limited"), time_limit="5s")
 
 
-def test_a_student_can_teach_too(taught: Path, tmp_path: Path) -> None:
-    started, *_ = distill_events(taught, output=tmp_path / "second", units=4, assignments=QUICK, stop=stop_at(1))
-    assert isinstance(started, Started)
+def test_a_student_does_not_teach(taught: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        next(distill_events(taught, output=tmp_path / "second"))
+    assert str(taught.parent / "teacher") in str(caught.value.hint)
+
+
+def test_other_validation_rows_than_those_that_the_members_held_out_are_refused_at_once(taught: Path) -> None:
+    assignments = (*QUICK, "validation=0.3")
+    with pytest.raises(ConfigError):
+        next(distill_events(taught.parent / "teacher", output=taught.with_name("other"), assignments=assignments))
+    assert not taught.with_name("other").exists()
 
 
 def test_a_run_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -24,7 +24,6 @@ from nncli.checks.notes import (
 from nncli.checks.rows import training_warnings
 from nncli.checks.time_split import random_split, time_feature
 from nncli.config.schema import Config, ValidationFile
-from nncli.config.schema.teacher import Teacher
 from nncli.data.batches.dataset import Dataset
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Kind
@@ -55,7 +54,7 @@ from nncli.pipeline.prepare.load import load_table, select_rows
 from nncli.pipeline.prepare.memory_limit import memory_limit
 from nncli.pipeline.prepare.record_rows import record_rows
 from nncli.pipeline.prepare.select import of_selection, select_features
-from nncli.pipeline.prepare.split import split_table
+from nncli.pipeline.prepare.split import split_indices, split_table
 from nncli.pipeline.prepare.teacher import LoadedTeacher, copies_of
 from nncli.pipeline.prepare.validation import monitored_metric, should_calibrate, validation_set
 from nncli.runs.training_rows import TrainingRows
@@ -112,8 +111,7 @@ def prepare(
         DataError: a table cannot be read or does not fit.
         NncliError: there is no room for the table in the scratch's folder.
     """
-    if config.teacher is not None and config.teacher.refit:
-        return _prepare_refit(config, config.teacher, scratch, table=table, with_checks=with_checks)
+    configured, config = config, _of_refit(config)
     streams = RandomStreams.of(config.seed)
     teacher = None if config.teacher is None else LoadedTeacher.of(config.teacher, config)
     config = config if teacher is None else teacher.restrict(config)
@@ -122,7 +120,7 @@ def prepare(
         rows = _split(config, loaded, streams, table_scratch, with_checks=with_checks)
         fitted = _fit(config, rows)
         training, validation = _encode(fitted, rows, scratch)
-        distilled = None if teacher is None else _teach(teacher, fitted, rows, training)
+        distilled = None if teacher is None else _teach(teacher, configured, loaded, fitted, rows, training)
         recorded_rows = record_rows([rows.training, rows.validation], fitted.encoder, fitted.target)
         bins = fit_columns(rows.training, fitted.encoder.columns, config.seed) if with_checks else None
     fitted_rows = len(training) if distilled is None else len(distilled.dataset)
@@ -135,7 +133,7 @@ def prepare(
     numbers = training.row_numbers if distilled is None else distilled.row_numbers
     arguments = build_arguments(config, spec, fitted_rows, monitor, numbers, snapshots=snapshots)
     return PreparedTraining(
-        config=config,
+        config=_as_configured(config, configured),
         spec=spec,
         arguments=arguments if distilled is None else replace(arguments, loss=distilled.loss),
         streams=streams,
@@ -150,23 +148,20 @@ def prepare(
     )
 
 
-def _prepare_refit(
-    config: Config,
-    teacher: Teacher,
-    scratch: Scratch | None,
-    *,
-    table: ColumnStore | None,
-    with_checks: bool,
-) -> PreparedTraining:
-    """Prepare the training of the other network of `refit`, which all members teach on all rows."""
-    of_all = teacher.model_copy(update={"members": None, "refit": False})
-    update = {"validation": 0.0, "teacher": of_all}
-    prepared = prepare(config.model_copy(update=update), scratch, table=table, with_checks=with_checks)
-    resolved = prepared.config.teacher
-    assert resolved is not None
-    own = teacher.model_copy(update={"sha256": resolved.sha256, "swapped_rows": resolved.swapped_rows})
-    restored = prepared.config.model_copy(update={"validation": config.validation, "teacher": own})
-    return replace(prepared, config=restored)
+def _of_refit(config: Config) -> Config:
+    """The configuration of the other network of a `refit`, which all members teach on all rows; else as it is."""
+    if config.teacher is None or not config.teacher.refit:
+        return config
+    teacher = config.teacher.model_copy(update={"members": None, "refit": False})
+    return config.model_copy(update={"validation": 0.0, "teacher": teacher})
+
+
+def _as_configured(resolved: Config, config: Config) -> Config:
+    """The resolved configuration of a refit with the validation rows and the members of the scored network."""
+    if config.teacher is None or not config.teacher.refit or resolved.teacher is None:
+        return resolved
+    teacher = resolved.teacher.model_copy(update={"members": config.teacher.members, "refit": True})
+    return resolved.model_copy(update={"validation": config.validation, "teacher": teacher})
 
 
 @dataclass(frozen=True)
@@ -240,14 +235,23 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
     return _Fitted(config, kinds, encoder, target, scaling, network, findings)
 
 
-def _teach(teacher: LoadedTeacher, fitted: _Fitted, rows: _SplitRows, training: PreparedRows) -> DistillationRows:
+def _teach(
+    teacher: LoadedTeacher,
+    configured: Config,
+    table: ColumnStore,
+    fitted: _Fitted,
+    rows: _SplitRows,
+    training: PreparedRows,
+) -> DistillationRows:
     """The rows with the teacher's predictions.
 
     Raises:
-        ConfigError: the teacher was trained on validation rows.
+        ConfigError: a member that teaches the scored network, `configured`, was trained on validation rows.
     """
-    if rows.validation is not None and not isinstance(fitted.config.validation, ValidationFile):
-        teacher.check_validation(rows.validation.row_ids.row_numbers)
+    if configured.teacher is not None and not isinstance(configured.validation, ValidationFile):
+        table, rng = select_rows(configured, table), RandomStreams.of(configured.seed).split
+        validation = table.take(split_indices(configured, table, rows.loss.task, rng).validation)
+        teacher.check_validation(validation.row_ids.row_numbers, configured.teacher.members)
     parts = (fitted.encoder, fitted.target, fitted.network, rows.loss)
     return distillation_rows(fitted.config, teacher, rows.training, *parts, training)
 

@@ -54,6 +54,9 @@ class LoadedTeacher:
             )
         run = Run.open(Path(teacher.path))
         manifest, model = run.load_manifest(), run.load_model()
+        if manifest.teacher is not None:
+            message = "this run is taught by another one, whose training rows it does not tell"
+            raise config_error("teacher.path", message, f"Name that run: {manifest.teacher.path}")
         sha256 = weights_checksum(manifest)
         if teacher.sha256 not in (None, sha256):
             message = "this run has other weights than the one that taught the network"
@@ -81,8 +84,8 @@ class LoadedTeacher:
         """The names of its features."""
         return self.model.names
 
-    def check_validation(self, numbers: RowIndices) -> None:
-        """Check that no member which teaches was trained on the validation rows with these numbers.
+    def check_validation(self, numbers: RowIndices, members: tuple[int, ...] | None) -> None:
+        """Check that none of the `members`, None for all, was trained on the validation rows with these numbers.
 
         Where the run keeps a sample of its held-out rows only, the check is of the rows in it.
 
@@ -92,7 +95,7 @@ class LoadedTeacher:
         trained = numbers
         if self.held_out is not None:
             kept, of_members = self.held_out, self.held_out.members
-            teaching = of_members if self.members is None else [of_members[i - 1] for i in self.members]
+            teaching = of_members if members is None else [of_members[i - 1] for i in members]
             seen = [np.setdiff1d(numbers, kept.numbers[member.rows]) for member in teaching]
             trained = np.unique(np.concatenate(seen))
             trained = np.intersect1d(trained, kept.numbers) if kept.is_sample else trained

@@ -70,10 +70,10 @@ def test_validation_rows_that_a_teaching_member_was_trained_on_are_refused(tmp_p
     everyone, first = loaded(tmp_path, run), loaded(tmp_path, run, "teacher.members=[1]")
     assert first.held_out is not None
     own = first.held_out.numbers[first.held_out.members[0].rows]
-    first.check_validation(own)
-    for one, numbers in ((everyone, own), (first, own + 1), (first, np.append(own, 10**6))):
+    first.check_validation(own, (1,))
+    for members, numbers in ((None, own), ((1, 2), own), ((1,), own + 1), ((1,), np.append(own, 10**6))):
         with pytest.raises(ConfigError) as caught:
-            one.check_validation(numbers)
+            everyone.check_validation(numbers, members)
         assert caught.value.issues[0].location.key == "validation"
 
 
@@ -82,7 +82,7 @@ def test_a_teacher_without_held_out_rows_saw_every_row(tmp_path: Path) -> None:
     one = loaded(tmp_path, run)
     assert one.held_out is None
     with pytest.raises(ConfigError):
-        one.check_validation(np.array([1]))
+        one.check_validation(np.array([1]), None)
 
 
 def test_only_the_features_of_the_teaching_members_are_used(tmp_path: Path, run: Path) -> None:
