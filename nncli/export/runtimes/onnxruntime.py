@@ -23,8 +23,8 @@ from nncli.export.runtimes.process import ExportedFileError
 from nncli.program.inputs import DateInput, NumberInput
 
 Tensors: TypeAlias = dict[str, npt.NDArray[Any]]
-BATCH = 512
-"""Rows that are computed at a time."""
+BATCH = 64
+"""Rows that are computed at a time: more of them need more memory than the caches of a processor have."""
 
 
 def missing() -> str | None:
