@@ -19,7 +19,7 @@ from nncli.export.lowering import lower_model
 from nncli.export.model_info import ModelInfo
 from nncli.export.runtimes.process import ExportedFileError
 from nncli.export.targets import TARGETS, Target
-from nncli.export.typical import with_typical_categories
+from nncli.export.typical import with_typical_values
 from nncli.pipeline.calibration import conformal_predictor
 from nncli.prediction.chunks import read_to_predict
 from nncli.program.program import ClassOutputs, Program
@@ -119,7 +119,7 @@ def export_run(
     conformal = conformal_predictor(opened, model, UncertaintyOptions.of(intervals))
     with log_duration("describing the model as a program"):
         program = _select_outputs(lower_model(model, conformal), labels=labels, proba=proba)
-        program = with_typical_categories(program, opened.load_reference())
+        program = with_typical_values(program, opened.load_reference())
     info = ModelInfo(_name(opened.path), opened.load_manifest().checksum, __version__)
     with log_duration(f"writing the program for {target.runtime}"):
         content = target.content(program, info)

@@ -40,7 +40,7 @@ def date_text(days: float, *, has_time: bool) -> str:
 
 def has_time(column: DateInput) -> bool:
     """Whether the dates of a column have a time of day."""
-    days = [x for x in (column.lowest, column.highest, column.typical) if x is not None]
+    days = [x for x in (column.lowest, column.highest) if x is not None]
     return any(x % 1.0 for x in days) or any("%H" in form or "%I" in form for form in column.formats)
 
 

@@ -95,6 +95,7 @@ def test_many_categories_are_suggestions_of_a_text_field() -> None:
     [
         (DateInput("d", ("iso",), 0.0, 2.0, 1.0), "date", "1970-01-02"),
         (DateInput("d", ("iso",), -719162.0, 2932896.0, -719162.0), "date", "0001-01-01"),
+        (DateInput("d", ("iso",), 0.0, 2.0, 1.75), "date", "1970-01-02"),
         (DateInput("d", ("iso",), 0.0, 2.5, 1.0), "datetime-local", "1970-01-02T00:00"),
         (DateInput("d", ("%d.%m.%Y %H:%M",), 0.0, 2.0, 1.75), "datetime-local", "1970-01-02T18:00"),
     ],
