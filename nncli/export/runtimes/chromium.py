@@ -103,6 +103,6 @@ def _column(title: str, cells: Sequence[Any], label_type: str | None) -> pl.Seri
 
 def _as_text_or_number(column: pl.Series) -> pl.Series:
     """Cells as a page can have them: dates and times as text, in UTC."""
-    if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone is not None:
-        column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    if isinstance(column.dtype, pl.Datetime):
+        column = column.cast(pl.Datetime("us"))
     return column.cast(pl.String) if column.dtype.is_temporal() else column

@@ -68,8 +68,9 @@ def json_rows(rows: pl.DataFrame) -> str:
 
 
 def _plain(cells: pl.Series) -> pl.Series:
+    """Cells as values of JSON: dates and times as text, in UTC."""
     if isinstance(cells.dtype, pl.Datetime):
-        return cells.dt.replace_time_zone(None).dt.to_string("%Y-%m-%dT%H:%M:%S%.f")
+        return cells.cast(pl.Datetime("us")).dt.to_string("%Y-%m-%dT%H:%M:%S%.f")
     return cells.cast(pl.String) if cells.dtype == pl.Date else cells
 
 

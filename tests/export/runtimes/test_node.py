@@ -30,6 +30,11 @@ def test_rows_keep_missing_cells_dates_and_infinite_numbers() -> None:
     }
 
 
+def test_times_are_those_of_utc() -> None:
+    moments = pl.Series("t", [datetime(2024, 7, 1, 12, 30)]).dt.replace_time_zone("Europe/Berlin")
+    assert json.loads(json_rows(moments.to_frame()))["rows"] == [["2024-07-01T10:30:00"]]
+
+
 def test_without_node_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert "nodejs" in (missing() or "")
