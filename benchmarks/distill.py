@@ -9,8 +9,8 @@ and plain networks are trained, and their scores on the test rows are compared: 
 numbers. A plain network has the layers of the student, and learns the true targets of all rows but the validation rows,
 for as many steps; of one with and one without dropout, the one with the better validation score counts. The share of
 the gain is (plain - student) / (plain - ensemble); it says nothing where the ensemble has no gain. `said` is what the
-students say of themselves. The time is that of `predict` for rows in memory, on one thread. `make bench-distill` runs
-it.
+students say of themselves. The time is that of the processor for `predict` of rows in memory, which a busy machine
+hardly lengthens. `make bench-distill` runs it.
 """
 
 from __future__ import annotations
@@ -159,15 +159,15 @@ def score(run: Path, test: Path, metric: str) -> float:
 
 
 def seconds_of(run: Path, test: Path) -> float:
-    """The shortest time that a run takes to predict TIMED_ROWS rows in memory, on one thread."""
+    """The shortest time of the processor in which a run predicts TIMED_ROWS rows in memory."""
     model, rows = load(run), pl.read_csv(test, infer_schema_length=None)
     frame = pl.concat([rows] * -(-TIMED_ROWS // len(rows)))[:TIMED_ROWS]
     times = []
     with limit_blas_threads(1):
         for _ in range(TIMINGS):
-            start = time.perf_counter()
+            start = time.process_time()
             model.predict(frame)
-            times.append(time.perf_counter() - start)
+            times.append(time.process_time() - start)
     return min(times)
 
 

@@ -15,8 +15,11 @@ from nncli.config.schema.teacher import Teacher
 from nncli.config.schema.validation import Validation
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump
+from nncli.ensemble import Ensemble
 from nncli.errors import DataError, Location, RunError, UsageError
 from nncli.nn.losses import CrossEntropy
+from nncli.nn.numeric_embeddings import NumericEmbedding
+from nncli.pipeline.prepare.auto_values import MAX_EMBEDDING, MIN_EMBEDDING
 from nncli.runs.config import read_config
 from nncli.runs.held_out_rows import HeldOutRows
 from nncli.runs.manifest import Manifest, member_folder
@@ -24,6 +27,8 @@ from nncli.runs.run import Run
 
 STUDENT = "student.yaml"
 """The preset of the network."""
+MAX_EMBEDDED, UNITS_OF_EMBEDDINGS = 32, 64
+"""Numeric columns that a student embeds, since more take longer than all layers, and about the units of them all."""
 KEPT = ("data", "encoding", "output_activation", "positive_class", "precision", "memory_limit", "backend", "seed")
 """The keys of the teacher's configuration that are the student's too; data.sample and such belong to `data`."""
 
@@ -45,17 +50,26 @@ def student_config(path: Path, units: int, output: Path, assignments: Sequence[s
     config, held_out = read_config(path), run.load_held_out()
     preset = parse(Path(nncli.config.presets.__file__).with_name(STUDENT).read_text(encoding="utf-8"), STUDENT).value
     validation, teacher = _validation(run, manifest, config, held_out)
-    own = {
+    own: dict[str, object] = {
         "loss": CrossEntropy() if model.spec.loss.task == "classification" else model.spec.loss,
         "validation": validation,
         "teacher": teacher,
         "output": str(output),
     }
+    member = model.members[0] if isinstance(model, Ensemble) else model
     student = Config.model_validate({**{key: getattr(config, key) for key in KEPT}, **preset, **own})
     layers = tuple(layer.with_auto_units(units) for layer in student.layers)
-    student = student.model_copy(update={"layers": layers})
+    embedding = embedding_of(student.numeric_embedding, len(member.spec.encoder.numeric))
+    student = student.model_copy(update={"layers": layers, "numeric_embedding": embedding})
     document = parse(dump(student.model_dump(mode="json")), "the student's configuration")
     return build_config(document, assignments, folder=Path.cwd(), name=output.name)
+
+
+def embedding_of(embedding: NumericEmbedding | None, columns: int) -> NumericEmbedding | None:
+    """The embedding of a number of numeric columns, whose width is `auto` in the preset; None for many columns."""
+    if embedding is None or columns > MAX_EMBEDDED:
+        return None
+    return embedding.with_auto_width(min(MAX_EMBEDDING, max(MIN_EMBEDDING, UNITS_OF_EMBEDDINGS // max(1, columns))))
 
 
 def _check(path: Path, manifest: Manifest, levels: int) -> None:

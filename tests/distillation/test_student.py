@@ -9,10 +9,11 @@ import pytest
 from nncli import distill, train
 from nncli.config.schema.validation import ValidationFile
 from nncli.data.splitting.folds import Bootstrap, Fold
-from nncli.distillation.student import student_config
+from nncli.distillation.student import embedding_of, student_config
 from nncli.errors import ConfigError, DataError, NncliError, RunError, UsageError
 from nncli.nn.layers.dense import Dense
 from nncli.nn.losses import CrossEntropy, Poisson
+from nncli.nn.numeric_embeddings import PiecewiseLinear
 from tests.cli.support import DATA
 from tests.commands.ensembles import written
 from tests.distillation.support import number_teacher, teacher
@@ -81,6 +82,13 @@ def test_the_loss_of_classes_is_the_cross_entropy_and_a_link_is_kept(tmp_path: P
     counts.write_text("x,y\n" + "".join(f"{i % 7},{i % 5}\n" for i in range(60)))
     run = number_teacher(tmp_path / "a", "loss=poisson", f"data.path={counts}")
     assert student_config(run, 8, tmp_path / "s").loss == Poisson()
+
+
+@pytest.mark.parametrize(("columns", "width"), [(0, 16), (5, 12), (8, 8), (32, 4), (33, None)])
+def test_few_columns_have_wide_embeddings_and_many_none(columns: int, width: int | None) -> None:
+    embedding = embedding_of(PiecewiseLinear(bins=8, width="auto"), columns)
+    assert (None if embedding is None else embedding.width) == width
+    assert embedding_of(None, columns) is None
 
 
 def refusal(run: Path, *assignments: str) -> NncliError:

@@ -43,6 +43,8 @@ PEAKS: dict[Task, float] = {"regression": 0.12, "classification": 0.04}
 """Peak learning rates. Holzmüller, Grinsztajn and Steinwart, 2024, use 0.2 and 0.04; see docs/accuracy.md."""
 TAUGHT_ROWS, MAX_SWAPPED_ROWS = 50_000, 40
 """Rows, about, that a network is taught on, and rows at most that are made of each by swapping cells; at least one."""
+MAX_TAUGHT_VISITS = 2_500_000
+"""Rows that a network is taught on times epochs."""
 
 
 def resolve_members(config: Config, rows: int) -> Config:
@@ -71,12 +73,20 @@ def epochs_of(config: Config, rows: int) -> int:
     """The number of epochs for a number of training rows."""
     if config.epochs != "auto":
         return config.epochs
+    if config.teacher is not None:
+        return _taught_epochs(rows)
     return epochs_of_cycles(rows, min(DEFAULT_CYCLES, max_cycles(config, rows)))
 
 
 def epochs_of_cycles(rows: int, cycles: int) -> int:
     """The number of epochs of a number of cycles."""
     return int(first_cycle(rows) * (2**cycles - 1))
+
+
+def _taught_epochs(rows: int) -> int:
+    """The number of epochs of as many cycles as are practical: targets without noise are not overfitted."""
+    fitting = [n for n in range(MIN_CYCLES, MAX_CYCLES + 1) if epochs_of_cycles(rows, n) * rows <= MAX_TAUGHT_VISITS]
+    return epochs_of_cycles(rows, max(fitting, default=MIN_CYCLES))
 
 
 def likely_epochs(schedule: ScheduleBase, epochs: int) -> int:

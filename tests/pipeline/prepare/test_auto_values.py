@@ -50,6 +50,11 @@ def config(**keys: Any) -> Config:
     )
 
 
+@pytest.mark.parametrize(("rows", "epochs"), [(10_000, 126), (50_000, 31), (75_000, 31), (1_000_000, 3)])
+def test_a_taught_network_has_as_many_cycles_as_are_practical(rows: int, epochs: int) -> None:
+    assert epochs_of(config(teacher={"path": "run"}), rows) == epochs
+
+
 def test_batches_grow_with_the_table() -> None:
     at_the_edges = [batch_rows(config(), rows) for most, _ in BATCHES for rows in (most, most + 1)]
     assert at_the_edges == sorted(at_the_edges)
