@@ -45,11 +45,14 @@ class Graph:
         return f"{self._prefix}{self._count}"
 
     def add(self, operation: str, *inputs: str, outputs: int = 1, domain: str = "", **attributes: Any) -> str:
-        """The name of the first output of a node. Equal nodes are one."""
+        """The name of the first output of a node, which is its own name too. Equal nodes are one.
+
+        ONNX Runtime 1.20 refuses graphs in which it has merged several nodes without names.
+        """
         key = (operation, inputs, domain, repr(sorted(attributes.items())))
         if key not in self._made:
             names = [self.name() for _ in range(outputs)]
-            self.nodes.append(helper.make_node(operation, inputs, names, domain=domain, **attributes))
+            self.nodes.append(helper.make_node(operation, inputs, names, names[0], domain=domain, **attributes))
             self._made[key] = names[0]
         return self._made[key]
 
@@ -87,4 +90,4 @@ class Graph:
 
     def name_output(self, old: str, new: str) -> None:
         """Give a tensor the name of an output of the graph, too."""
-        self.nodes.append(helper.make_node("Identity", [old], [new]))
+        self.nodes.append(helper.make_node("Identity", [old], [new], self.name()))

@@ -61,6 +61,11 @@ def _metadata(model: object) -> dict[str, str]:
     return {one.key: one.value for one in model.metadata_props}  # type: ignore[attr-defined] # has no types
 
 
+def test_every_node_has_a_name_of_its_own() -> None:
+    nodes = model_of(program_of([NumberInput("x"), NumberInput("y")], ["u", "v"])).graph.node
+    assert len({node.name for node in nodes} - {""}) == len(nodes) > 10
+
+
 def test_the_metadata_say_what_the_inputs_are_and_where_the_model_is_from() -> None:
     program = program_of([NumberInput("x", "EUR", False, -1.0, 9.0, 2.5), category_input("c", ["a", "b"])], ["u", "v"])
     found = _metadata(model_of(program))
