@@ -45,7 +45,8 @@ class Builder:
     _positions: dict[Node, int] = field(default_factory=dict)
 
     def add(self, node: Node, width: int) -> Value:
-        """The value of a node of `width` columns."""
+        """The value of a node of `width` columns, at least one."""
+        assert width > 0
         position = self._positions.get(node)
         if position is None:
             position = self._positions[node] = len(self.nodes)

@@ -102,9 +102,11 @@ class TextColumn(ColumnEncoder):
 
     def lower(self, x: Value, column: ProgramInput) -> Value:
         assert isinstance(column, TextInput)
+        missing = [x.columns([len(column.terms)])] if self.has_missing else []
+        if not self.vocabulary:
+            return join(missing)
         counts = x.columns([column.terms.index(term) for term in self.vocabulary])
-        z = log(counts + 1.0) / np.log(2.0)
-        return join([z, x.columns([len(column.terms)])]) if self.has_missing else z
+        return join([log(counts + 1.0) / np.log(2.0), *missing])
 
     @property
     def width(self) -> int:

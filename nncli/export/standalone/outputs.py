@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nncli.program.program import LabelType, NumberOutputs, Outputs, Precision
+from nncli.program.program import ClassOutputs, LabelType, NumberOutputs, Outputs, Precision
 from nncli.text import percent_digits
 
 
@@ -34,12 +34,19 @@ def output_columns(
                 columns[f"upper_{percent_digits(bounds.level)}{suffix}"] = values[bounds.upper][:, j]
         return columns
     if outputs.codes is not None:
-        labels = [*(_label(text, outputs.label_type) for text in outputs.labels), None]  # None at the code -1
-        columns["prediction"] = np.array(labels, object)[values[outputs.codes][:, 0].astype(np.int64)]
+        columns["prediction"] = _labels_of(values[outputs.codes][:, 0].astype(np.int64), outputs)
     if outputs.probabilities is not None:
         for j, label in enumerate(outputs.labels):
             columns[f"proba_{label}"] = values[outputs.probabilities][:, j].astype(precision)
     return columns
+
+
+def _labels_of(codes: npt.NDArray[np.int64], outputs: ClassOutputs) -> npt.NDArray[Any]:
+    """The labels (rows,) of codes, None for -1. Text is in an array of objects, which keeps it as it is."""
+    labels: list[Any] = [_label(text, outputs.label_type) for text in outputs.labels]
+    if outputs.label_type == "text" or (codes < 0).any():
+        return np.array([*labels, None], object)[codes]
+    return np.array(labels)[codes]
 
 
 def _label(text: str, label_type: LabelType) -> str | int | float:

@@ -130,7 +130,7 @@ def lines(columns: Mapping[str, npt.NDArray[Any]]) -> Iterator[str]:
 
 def _cell_text(cell: object) -> str:
     """A prediction as a cell of CSV."""
-    if isinstance(cell, bool):
+    if isinstance(cell, bool | np.bool_):
         return "true" if cell else "false"
     if isinstance(cell, float | np.floating):
         return number_text(cell)

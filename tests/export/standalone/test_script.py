@@ -92,11 +92,16 @@ def test_lines_are_those_of_predict(labels: list[str], numbers: list[float], nam
     height = min(len(labels), len(numbers))
     x = np.array(numbers[:height], np.float64)
     with np.errstate(over="ignore"):
-        columns = {"a": np.array(labels[:height], object), "b": x, "c": x.astype(np.float32), "d": x > 0.0}
-    columns["d"] = columns["d"].astype(object)
+        columns = {
+            "a": np.array(labels[:height], object),
+            "b": x,
+            "c": x.astype(np.float32),
+            "d": x > 0.0,
+            "e": (x > 0.0).astype(object),
+        }
     frame = pl.DataFrame(
         [pl.Series("a", labels[:height], dtype=pl.String), pl.Series("b", x), pl.Series("c", columns["c"])]
-    ).with_columns(d=pl.Series(x > 0.0))
+    ).with_columns(d=pl.Series(x > 0.0), e=pl.Series(x > 0.0))
     assert "".join(lines(columns)) == frame.write_csv(include_header=False)
     assert header_line(names).encode() == header(names, ",")
 
