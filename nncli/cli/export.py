@@ -86,7 +86,7 @@ def export(
 
     \b
     nncli export runs/penguins --to onnx
-    nncli export runs/penguins -o penguins.js --check new.csv
+    nncli export runs/penguins -o penguins.mjs --check new.csv
     nncli export runs/prices --to c --interval 0.9
     """
     import json

@@ -169,7 +169,8 @@ def _target_and_path(run: Path, to: str | None, output: Path | None) -> tuple[Ta
     """
     if output is not None and str(output) == "-":
         raise UsageError("an exported file is not written to standard output", hint="Name a file.")
-    by_name, by_suffix = ({getattr(target, key): target for target in TARGETS} for key in ("name", "suffix"))
+    by_name = {target.name: target for target in TARGETS}
+    by_suffix = {suffix: target for target in TARGETS for suffix in target.suffixes}
     names = join_quoted(by_name)
     if to is None and output is None:
         raise UsageError("neither the target nor a file is named", hint=f"Add --to (in Python to): {names}.")

@@ -158,4 +158,6 @@ def _main(columns: Sequence[Column], prediction: NumberPrediction | ClassPredict
             "static int write_row(const struct row *row);\n",
         ]
     )
-    return f"{table}\n{template('main')}\n{prediction.writer(is_float)}"
+    writer = prediction.writer(is_float)
+    numbers = f"{template('write_number')}\n" if "write_number(" in writer else ""
+    return f"{table}\n{template('main')}\n{numbers}{writer}"

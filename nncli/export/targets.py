@@ -35,7 +35,7 @@ class Runner(Protocol):
 
 @dataclass(frozen=True)
 class Target:
-    """A target: its name, the suffix of its files, and the name of the `runtime` that checks them.
+    """A target: its name, the suffixes of its files, the usual one first, and the `runtime` that checks them.
 
     `printer` is the path of a function of a program and the information about its model, which returns the content of
     the file, as bytes or text; `runner` is the path of a Runner. Numbers of the runtime may differ from those of
@@ -43,11 +43,16 @@ class Target:
     """
 
     name: str
-    suffix: str
+    suffixes: tuple[str, ...]
     runtime: str
     max_ulp: int
     printer: str
     runner: str
+
+    @property
+    def suffix(self) -> str:
+        """The usual suffix of its files."""
+        return self.suffixes[0]
 
     def content(self, program: Program, info: ModelInfo) -> bytes:
         """The content of the file.
@@ -67,10 +72,10 @@ class Target:
 
 
 TARGETS = (
-    Target("onnx", ".onnx", "ONNX Runtime", 1, "nncli.export.onnx.to_onnx", "nncli.export.runtimes.onnxruntime"),
-    Target("js", ".mjs", "Node", 2, "nncli.export.javascript.to_javascript", "nncli.export.runtimes.node"),
-    Target("html", ".html", "Chromium", 2, "nncli.export.html.to_html", "nncli.export.runtimes.chromium"),
-    Target("c", ".c", "a C compiler", 2, "nncli.export.c.to_c", "nncli.export.runtimes.c_compiler"),
-    Target("python", ".py", "Python", 2, "nncli.export.python.to_python", "nncli.export.runtimes.python"),
+    Target("onnx", (".onnx",), "ONNX Runtime", 1, "nncli.export.onnx.to_onnx", "nncli.export.runtimes.onnxruntime"),
+    Target("js", (".mjs", ".js"), "Node", 2, "nncli.export.javascript.to_javascript", "nncli.export.runtimes.node"),
+    Target("html", (".html", ".htm"), "Chromium", 2, "nncli.export.html.to_html", "nncli.export.runtimes.chromium"),
+    Target("c", (".c",), "a C compiler", 2, "nncli.export.c.to_c", "nncli.export.runtimes.c_compiler"),
+    Target("python", (".py",), "Python", 2, "nncli.export.python.to_python", "nncli.export.runtimes.python"),
 )
 """All targets, in the order of the help."""

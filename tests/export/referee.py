@@ -18,7 +18,7 @@ from nncli.program.interpreter import run as interpret
 from nncli.program.program import ClassOutputs, NumberOutputs, Program
 from nncli.text import percent_digits
 
-TARGET = Target("referee", ".ref", "the interpreter", 2, f"{__name__}.print_program", __name__)
+TARGET = Target("referee", (".ref",), "the interpreter", 2, f"{__name__}.print_program", __name__)
 
 printed: dict[str, Program] = {}
 """The programs by the names of their runs."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
@@ -64,8 +63,6 @@ LOSSES: list[tuple[type[Any], Any]] = [
 def target(request: pytest.FixtureRequest) -> Target:
     """A target whose runtime is there."""
     found: Target = request.param
-    if find_spec(found.printer.rpartition(".")[0]) is None:
-        pytest.skip(f"there is no printer for {found.name} yet")
     missing = found.load_runner().missing()
     if missing is not None:
         pytest.skip(f"{found.runtime}: {missing}")

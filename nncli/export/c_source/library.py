@@ -53,7 +53,8 @@ def parts() -> tuple[Part, ...]:
 @cache
 def reserved_words() -> frozenset[str]:
     """All identifiers of the files."""
-    return frozenset().union(*(part.check_words for part in parts()), words_of(template("main")))
+    programs = [words_of(template(name)) for name in ("main", "write_number")]
+    return frozenset().union(*(part.check_words for part in parts()), *programs)
 
 
 def used_parts(source: str, *, without: Sequence[Part] = ()) -> list[Part]:
