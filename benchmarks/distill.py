@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,7 @@ from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.parametric import ParametricActivation
 from nncli.nn.layers.residual import Layer
 from nncli.optim.schedules import CoslogRate
+from nncli.pipeline.prepare.auto_values import batch_rows
 from nncli.pipeline.train.events import Finished
 from nncli.runs.config import read_config
 from nncli.runs.run import Run
@@ -108,9 +110,11 @@ def plain_network(student: Path, output: Path) -> Path:
     assert config.teacher is not None
     assert isinstance(config.teacher.swapped_rows, int)
     assert isinstance(config.epochs, int)
-    visits = config.epochs * manifest.training_rows * (1 + config.teacher.swapped_rows)
+    assert isinstance(config.batch_size, int)
+    steps = config.epochs * manifest.training_rows * (1 + config.teacher.swapped_rows) / config.batch_size
     rows = manifest.training_rows - manifest.validation_rows
-    epochs = min(EPOCHS_OF_CYCLES, key=lambda epochs: abs(epochs * rows - visits))
+    of_epoch = rows / batch_rows(config.model_copy(update={"batch_size": "auto"}), rows)
+    epochs = min(EPOCHS_OF_CYCLES, key=lambda epochs: abs(epochs * of_epoch - steps))
     update = {
         "teacher": None,
         "metric": "calibrated_loss",
@@ -216,6 +220,7 @@ def main() -> None:
         for folder in tables(options.folder.resolve(), options.only):
             measured.append(measure(folder, work, options.quality, options.rounds, options.settings))
             show([report(measured[-1:])])
+            sys.stdout.flush()
         show([report(measured)])
 
 

@@ -168,7 +168,7 @@ def _meaning(finished: Finished) -> Iterator[str]:
     if card is None:
         yield "optimistic: scores of the training rows; set validation: 0.2 to measure scores on new rows"
     elif card.optimistic:
-        yield "optimistic: the validation rows chose the epoch"
+        yield f"optimistic: the validation rows chose the epoch{' of the teacher' if finished.taught else ''}"
     elif finished.taught == "refit":
         yield "validation: of a network trained without these rows, by members that did not train on them either"
     elif finished.taught == "once":

@@ -144,6 +144,14 @@ def test_what_would_be_scored_too_well_or_chooses_rows_is_refused(taught: Path) 
         train(taught / CONFIG, output=taught.with_name("limited"), time_limit="5s")
 
 
+@pytest.mark.parametrize(("settings", "optimistic"), [(("members=1",), True), (("members=1", "metric=loss"), False)])
+def test_rows_that_chose_the_epoch_of_the_teacher_make_the_scores_optimistic(
+    tmp_path: Path, settings: tuple[str, ...], optimistic: bool
+) -> None:
+    run = student(teacher(tmp_path, *settings))
+    assert json.loads((run / METRICS).read_text())["validation"]["optimistic"] is optimistic
+
+
 def test_a_student_does_not_teach(taught: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         next(distill_events(taught, output=tmp_path / "second"))

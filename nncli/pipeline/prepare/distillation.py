@@ -33,11 +33,15 @@ from nncli.utils.logs import log_duration
 
 @dataclass(frozen=True)
 class DistillationRows:
-    """The rows that the network is fitted to, their row numbers in the table, and the loss of their targets."""
+    """The rows that the network is fitted to, their row numbers in the table, and the loss of their targets.
+
+    Scores are `optimistic` if the validation rows chose the epoch of the teacher.
+    """
 
     dataset: Dataset
     row_numbers: RowIndices
     loss: LossBase
+    optimistic: bool
 
 
 def distillation_rows(
@@ -68,7 +72,7 @@ def distillation_rows(
     of_row = np.where(rows >= 0, rows, -1 - rows)
     weights = None if training.dataset.weights is None else training.dataset.weights[of_row]
     loss, y = _targets(loss, target, values, network)
-    return DistillationRows(Dataset(X, codes, y, weights, storage), numbers[of_row], loss)
+    return DistillationRows(Dataset(X, codes, y, weights, storage), numbers[of_row], loss, teacher.choosing)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from nncli.ensemble import AnyModel, Ensemble
 from nncli.errors import DataError, Location, RunError, config_error
 from nncli.pipeline.prepare.auto_values import swapped_rows
 from nncli.predictions import Predictions
+from nncli.runs.config import read_config
 from nncli.runs.held_out_rows import HeldOutRows
 from nncli.runs.manifest import HELD_OUT, WEIGHTS, Manifest
 from nncli.runs.run import Run
@@ -29,13 +30,15 @@ from nncli.text import join_quoted
 class LoadedTeacher:
     """A run that teaches: the model of the `members` that do, None for all, and its held-out rows.
 
-    `held_out` is None without validation rows, or if these are in a file of their own, and so never training rows.
+    `held_out` is None without validation rows, or if these are in a file of their own, and so never training rows. The
+    validation rows are `choosing` if they alone chose the epoch of a network that teaches.
     """
 
     model: AnyModel
     members: tuple[int, ...] | None
     held_out: HeldOutRows | None
     sha256: str
+    choosing: bool
 
     @classmethod
     def of(cls, teacher: Teacher, config: Config) -> LoadedTeacher:
@@ -71,7 +74,8 @@ class LoadedTeacher:
             message = f"the teacher predicts {join_quoted(model.spec.target.names)}"
             raise config_error("teacher.path", message, "Name a run with the same target.")
         held_out = run.load_held_out() if manifest.validation_data is None else None
-        return cls(_of_members(model, teacher.members), teacher.members, held_out, sha256)
+        choosing = chose_epoch(read_config(run.path))
+        return cls(_of_members(model, teacher.members), teacher.members, held_out, sha256, choosing)
 
     def record(self, config: Config, rows: int) -> Config:
         """The configuration with the checksum of its teacher, and the rows with swapped cells of a number of rows."""
@@ -132,6 +136,16 @@ class LoadedTeacher:
 def copies_of(teacher: Teacher, rows: int) -> int:
     """The rows with swapped cells that are made of each of a number of training rows."""
     return swapped_rows(rows) if teacher.swapped_rows == "auto" else teacher.swapped_rows
+
+
+def chose_epoch(config: Config) -> bool:
+    """Whether the validation rows of a network of such a run chose its epoch by themselves.
+
+    One epoch for all members, which hold out folds, is chosen by the rows of all, among the ends of a few cycles.
+    """
+    if config.metric == "loss" or (isinstance(config.validation, float) and config.validation == 0.0):
+        return False
+    return not config.is_ensemble or config.bagging_mode != "folds" or config.early_stopping is not None
 
 
 def weights_checksum(manifest: Manifest) -> str:

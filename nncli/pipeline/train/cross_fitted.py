@@ -20,7 +20,8 @@ class CrossFittedPredictions:
     """Predictions for scoring, and the `temperature` of the model, fitted to all validation rows at its best epoch.
 
     `calibration` is None without temperature scaling. The predictions are `optimistic` if the rows themselves chose the
-    epoch or the temperature: there is one row, or the training began with an older version.
+    epoch or the temperature: there is one row, the training began with an older version, or they chose the epoch of a
+    teacher.
     """
 
     predictions: Predictions
@@ -36,9 +37,10 @@ def cross_fit_predictions(
 
     The temperature is 1 unless the temperatures that fit the other rows lower the log loss.
     """
-    optimistic, uncalibrated = prepared.arguments.monitor != "loss", at_best_epoch
+    taught = prepared.distilled is not None and prepared.distilled.optimistic
+    optimistic, uncalibrated = taught or prepared.arguments.monitor != "loss", at_best_epoch
     if cross_fit is not None and all(cross_fit.epochs):
-        optimistic = False
+        optimistic = taught
         with np.errstate(all="ignore"):
             uncalibrated = decode(prepared.spec, cross_fit.Z)
     if prepared.config.calibration == "none":

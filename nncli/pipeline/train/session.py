@@ -309,9 +309,10 @@ class TrainingSession:
 
     def _card_of_held_out(self, rows: HeldOutRows) -> ScoreCard:
         """The scores of rows that another network predicted, which they were kept from."""
-        baseline, loss = rows.baseline_predictions, self._prepared.spec.loss
+        baseline, loss, distilled = rows.baseline_predictions, self._prepared.spec.loss, self._prepared.distilled
         scored = ScoredRows(rows.predictions, baseline, rows.y, rows.weights, loss, rows.groups)
-        return validation_card(scored, self._prepared.config.seed, optimistic=False)
+        optimistic = distilled is not None and distilled.optimistic
+        return validation_card(scored, self._prepared.config.seed, optimistic=optimistic)
 
     def _close_diverged(self, error: DivergedError) -> DivergedError:
         """Close the run directory after divergence, and return the error that says what was kept."""

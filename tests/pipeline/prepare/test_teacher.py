@@ -12,7 +12,7 @@ from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.data.encoders.target import ClassificationTarget
 from nncli.errors import ConfigError, DataError, NncliError, RunError
-from nncli.pipeline.prepare.teacher import LoadedTeacher, in_classes_of
+from nncli.pipeline.prepare.teacher import LoadedTeacher, chose_epoch, in_classes_of
 from nncli.predictions import Predictions
 from nncli.runs.config import read_config
 from tests.commands.ensembles import CONFIG
@@ -75,6 +75,26 @@ def test_validation_rows_that_a_teaching_member_was_trained_on_are_refused(tmp_p
         with pytest.raises(ConfigError) as caught:
             everyone.check_validation(numbers, members)
         assert caught.value.issues[0].location.key == "validation"
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (["members=3"], False),
+        (["members=1"], True),
+        (["members=1", "metric=loss"], False),
+        (["members=1", "validation=0.0"], False),
+        (["members=3", "bagging=bootstrap"], True),
+        (["members=3", "early_stopping={patience: 3}"], True),
+        (["members=3", "bagging=bootstrap", "metric=loss"], False),
+    ],
+)
+def test_validation_rows_that_alone_chose_an_epoch_make_scores_optimistic(
+    tmp_path: Path, settings: list[str], expected: bool
+) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(CONFIG)
+    assert chose_epoch(load_config(path, settings)) is expected
 
 
 def test_a_teacher_without_held_out_rows_saw_every_row(tmp_path: Path) -> None:
