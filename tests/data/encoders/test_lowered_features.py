@@ -87,9 +87,8 @@ def test_the_operations_make_the_matrix_of_the_encoder(options: dict[str, Any], 
         assert_array_equal(np.stack(own, axis=1) if own else codes, codes)
 
 
-@pytest.mark.parametrize("rarely", ["a rare word", None])
-def test_a_text_column_without_a_common_word_moves_no_other_column(rarely: str | None) -> None:
-    texts = [rarely if i == 3 else None if i % 9 == 0 else f"w{i} v{i} u{i}" for i in range(60)]
+def test_a_text_column_without_a_common_word_moves_no_other_column() -> None:
+    texts = [None if i % 9 == 0 else f"w{i} v{i} u{i}" for i in range(60)]
     rows = Table(pl.DataFrame({"x": np.arange(60.0), "words": texts}), "t")
     encoder = Encoder.fit(rows, [("x", Kind.NUMERIC), ("words", Kind.TEXT)])
     values, _ = lowered(encoder, [encoder], rows, "float32")
