@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +24,7 @@ from nncli.export.runtimes import c_compiler
 from nncli.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
 from nncli.program.interpreter import run
 from nncli.program.program import ClassOutputs, Program
+from tests.cli.support import ROOT
 from tests.runtimes.hostile import category_input, frames, program_of, programs, texts
 
 INFO = ModelInfo('run */ "??/\n', "0123abcd", "1.0")
@@ -59,7 +63,7 @@ def assert_same_answers(program: Program, rows: pl.DataFrame, found: pl.DataFram
     wanted = [values[node] for node in program.outputs.nodes]
     if isinstance(program.outputs, ClassOutputs):
         labels = [program.outputs.labels[int(code)] for code in wanted.pop(0)[:, 0]]
-        assert found["prediction"].cast(pl.String).to_list() == labels
+        assert found["prediction"].to_list() == labels
         found = found[:, 1:]
     np.testing.assert_array_max_ulp(found.to_numpy().astype(np.float32), wanted[0].astype(np.float32), maxulp=1)
 
@@ -82,8 +86,9 @@ def test_hostile_programs_and_tables_have_the_answers_of_the_interpreter(
 ) -> None:
     program = data.draw(programs())
     rows = data.draw(frames(program))
-    target = c_compiler.compile_program(written(tmp_path, program), tmp_path, compiler, CHECKED)
-    assert_same_answers(program, rows, c_compiler.run_rows(target, rows))
+    file = written(tmp_path, program)
+    target = c_compiler.compile_program(file, tmp_path, compiler, CHECKED)
+    assert_same_answers(program, rows, c_compiler.run_rows(target, rows, c_compiler.label_type(file)))
 
 
 def test_a_program_reads_csv_with_any_separator_order_and_line_end(tmp_path: Path) -> None:
@@ -173,3 +178,20 @@ def test_hostile_names_and_labels_compile(tmp_path: Path, request: pytest.Fixtur
                 command = [compiler, *STRICT, "-DMAIN", "-c", str(file), "-o", str(tmp_path / "model.o")]
                 found = subprocess.run(command, capture_output=True, text=True, check=False)
                 assert (found.returncode, found.stderr) == (0, ""), found.stderr[:2000]
+
+
+def test_every_command_of_the_how_to_page_runs(tmp_path: Path) -> None:
+    page = (ROOT / "docs/howto/export-c.md").read_text("utf-8")
+    script = "\n".join(re.findall(r"^```(?:sh|shell)\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    found = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script.replace("epochs=20", "epochs=5")],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert found.stdout.splitlines()[-1] in ("0", "1")

@@ -167,6 +167,7 @@ class ClassPrediction:
         if self._has_code:
             texts = ",\n    ".join(string(cell(label)) for label in self._outputs.labels)
             table = f"static const char *const classes[] = {{\n    {texts}\n}};\n\n"
+            table = f"/* Classes: {self._outputs.label_type} */\n{table}"
             lines += [f"int code = (int)predict(row{argument});", "if (code < 0)", "    return 0;"]
             lines.append("fputs(classes[code], stdout);")
         else:

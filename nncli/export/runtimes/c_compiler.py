@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ FLAGS = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
 CHECKED = "\x1a"
 """Before a number or a date, so that it is read as it is, whatever the spelling of the training table was."""
 
+CLASSES = re.compile(rb"\n/\* Classes: (\w+) \*/\nstatic const char \*const classes\[\]")
+
 
 def missing() -> str | None:
     """What has to be installed before a file can be run; None if nothing."""
@@ -33,8 +36,7 @@ def run(file: Path, rows: pl.DataFrame) -> pl.DataFrame:
         ExportedFileError: the compiler refused the file, or the program a row.
     """
     with tempfile.TemporaryDirectory() as folder:
-        program = compile_program(file, Path(folder))
-        return run_rows(program, rows)
+        return run_rows(compile_program(file, Path(folder)), rows, label_type(file))
 
 
 def compile_program(file: Path, folder: Path, compiler: str | None = None, flags: Sequence[str] = FLAGS) -> Path:
@@ -54,9 +56,30 @@ def compile_program(file: Path, folder: Path, compiler: str | None = None, flags
     return program
 
 
-def run_rows(program: Path, rows: pl.DataFrame) -> pl.DataFrame:
-    """The outputs of a compiled program for rows."""
-    return pl.read_csv(io.BytesIO(run_program([program], stdin=written(rows))), infer_schema_length=None)
+def label_type(file: Path) -> str | None:
+    """The type of the classes that a file predicts; None if it predicts numbers, or probabilities alone."""
+    found = CLASSES.search(file.read_bytes())
+    return found and found[1].decode()
+
+
+def run_rows(program: Path, rows: pl.DataFrame, label_type: str | None) -> pl.DataFrame:
+    """The outputs of a compiled program for rows; `label_type` is that of its classes."""
+    answers = pl.read_csv(io.BytesIO(run_program([program], stdin=written(rows))), infer_schema=False)
+    return pl.DataFrame([_typed(answers[name], label_type) for name in answers.columns])
+
+
+def _typed(answers: pl.Series, label_type: str | None) -> pl.Series:
+    """A column of answers with its type."""
+    if answers.name != "prediction" or label_type is None:
+        return answers.cast(pl.Float64)
+    match label_type:
+        case "boolean":
+            return answers == "true"
+        case "integer":
+            return answers.cast(pl.Int64)
+        case "float":
+            return answers.cast(pl.Float64)
+    return answers.fill_null("")
 
 
 def written(rows: pl.DataFrame) -> bytes:
