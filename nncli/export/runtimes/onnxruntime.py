@@ -39,20 +39,16 @@ def run(file: Path, rows: pl.DataFrame) -> pl.DataFrame:
         ExportedFileError: ONNX Runtime refused the file, or a row.
         CellError: a cell cannot be read.
     """
-    session = _Session(file)
-    reading = session.metadata[READING]
-    dialect = CsvDialect(decimal=reading["decimal"], thousands=reading["thousands"])
-    table = Table(rows, file.name, dialect=dialect)
+    session = Session(file)
+    reading, parts = session.metadata[READING], list[Tensors]()
+    table = Table(rows, file.name, dialect=CsvDialect(decimal=reading["decimal"], thousands=reading["thousands"]))
     table.require_features([one["column"] for one in session.metadata[INPUTS]])
-    parts = list[Tensors]()
     for start in range(0, max(1, len(table)), BATCH):
-        batch = table.part(start, start + BATCH)
-        described = session.metadata[INPUTS]
-        parts.append(session.run({one["name"]: _tensor(one, batch, reading["missing_values"]) for one in described}))
+        parts.append(session.run(session.tensors(table.part(start, start + BATCH))))
     return _frame(session.metadata[OUTPUTS], {name: np.concatenate([p[name] for p in parts]) for name in parts[0]})
 
 
-class _Session:
+class Session:
     """A model in ONNX Runtime."""
 
     def __init__(self, file: Path) -> None:
@@ -66,6 +62,11 @@ class _Session:
             raise ExportedFileError(f"ONNX Runtime refused {file.name}: {error}") from error
         properties = self.session.get_modelmeta().custom_metadata_map
         self.metadata: Mapping[str, Any] = {key: json.loads(properties[key]) for key in (INPUTS, OUTPUTS, READING)}
+
+    def tensors(self, table: Table) -> Tensors:
+        """The inputs by their names, from the columns of a table; raises CellError where a cell cannot be read."""
+        missing = self.metadata[READING]["missing_values"]
+        return {one["name"]: _tensor(one, table, missing) for one in self.metadata[INPUTS]}
 
     def run(self, inputs: Tensors) -> Tensors:
         """The outputs by their names."""
