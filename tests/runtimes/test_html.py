@@ -168,7 +168,7 @@ def test_a_changed_cell_changes_the_prediction_and_reset_restores_it(browser: Br
         row = {**TYPICAL, **CHANGES, "price": 9.0, "mass": 7000.0, "discount": 60.0, "visit": "2009-01-01 10:30"}
         assert float(exact(page)["prediction"]) == pytest.approx(predicted(NUMBERS, row)["weight"], rel=1e-12)
         assert exact(page)["lower_90"] == exact(page)["upper_90"] == exact(page)["prediction"]
-        page.get_by_role("button", name="Typical values").click()
+        page.get_by_role("button", name="Reset to typical values").click()
         page.wait_for_timeout(100)
         assert exact(page) == start
 
@@ -331,6 +331,24 @@ def test_a_csv_file_is_answered_by_a_csv_file(browser: Browser, tmp_path: Path) 
     assert answer.select(frame.columns).equals(pl.read_csv(tmp_path / "rows.csv"))
     wanted = [predicted(NUMBERS, row)["weight"] for row in rows]
     assert np.allclose(answer["prediction"].to_numpy(), wanted, rtol=1e-12)
+
+
+def test_a_csv_file_with_decimal_commas_is_answered_in_the_same_way(browser: Browser, tmp_path: Path) -> None:
+    program = replace(program_of([NumberInput("x"), NumberInput("y", "€")], (), ["z"]), decimal=",", thousands=".")
+    with opened(browser, program, tmp_path) as page:
+        content = 'x;y;"a ""b"" c"\r\n-1,5;1.234,56 €;\r\n\r\n;"";"d;e"'
+        page.set_input_files("#file", {"name": "t.csv", "mimeType": "text/csv", "buffer": content.encode("utf-16")})
+        expect(page.locator("#progress")).to_have_text("2 rows are predicted.")
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download the predictions").click()
+        download.value.save_as(tmp_path / "answer.csv")
+    lines = (tmp_path / "answer.csv").read_bytes().decode("utf-8-sig").split("\r\n")
+    assert [line.rpartition(";")[0] for line in lines[:3]] == [*('x;y;"a ""b"" c"', "-1,5;1.234,56 €;", ';"";"d;e"')]
+    rows: list[dict[str, object]] = [{"x": -1.5, "y": 1234.56}, {"x": None, "y": None}]
+    for line, row in zip(lines[1:], rows, strict=False):
+        assert float(line.rpartition(";")[2].replace(",", ".")) == pytest.approx(
+            predicted(program, row)["z"], rel=1e-12
+        )
 
 
 @pytest.mark.parametrize(

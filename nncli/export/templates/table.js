@@ -55,12 +55,12 @@ function tableOf(text) {
   return { separator, header, rows, places: fields.map(({ name }) => names.indexOf(name)) };
 }
 
-/** A record as a line of CSV. */
+/** A record as a line of CSV; numbers have the decimal mark of the model. */
 function lineOf(cells, separator) {
   const quoted = cells.map((cell) => {
-    const text = cell === null || cell === undefined ? "" : String(cell);
-    const isSpecial = text.includes(separator) || /["\r\n]|^$/.test(text) && cell !== null && cell !== undefined;
-    return isSpecial ? `"${text.replaceAll('"', '""')}"` : text;
+    if (cell === null || cell === undefined) return "";
+    const text = typeof cell === "number" ? written(cell) : String(cell);
+    return text.includes(separator) || /["\r\n]|^$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   });
   return `${quoted.join(separator)}\r\n`;
 }
