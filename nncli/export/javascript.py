@@ -9,10 +9,10 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from importlib.resources import files
 from typing import Any
 
 from nncli.export.javascript_program import ProgramData
+from nncli.export.javascript_source import runtime_source
 from nncli.export.model_info import ModelInfo
 from nncli.program.inputs import OTHER_CODE, CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
 from nncli.program.program import ClassOutputs, NumberOutputs, Program
@@ -20,12 +20,7 @@ from nncli.text import percent_digits
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """Beyond it a number of JavaScript does not hold every integer."""
-CELL_TYPES = {
-    "number": "number | string | boolean | null",
-    "category": "string | number | boolean | null",
-    "date": "Date | string | null",
-    "text": "string | null",
-}
+CELL_TYPES = {"number": "Cell", "category": "Cell", "date": "Date | Cell", "text": "Cell"}
 LABEL_TYPES = {"text": "string", "integer": "number", "float": "number", "boolean": "boolean"}
 INPUT_TYPE = """{{
   name: string, kind: "number" | "category" | "date" | "text", unit?: string, lowest?: number | string,
@@ -44,7 +39,8 @@ def to_javascript(program: Program, info: ModelInfo) -> str:
         "FLOAT32": f'"{data.float32}"',
         "FLOAT64": f'"{data.float64}"',
     }
-    pieces = re.split(r"/\*([A-Z0-9]+)\*/", _runtime(program))
+    source = runtime_source({_kind(column) for column in program.inputs})
+    pieces = re.split(r"/\*([A-Z0-9]+)\*/", source)
     return "".join(parts[piece] if i % 2 else piece for i, piece in enumerate(pieces))
 
 
@@ -67,15 +63,6 @@ def _escape(character: str) -> str:
     return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
 
 
-def _runtime(program: Program) -> str:
-    """The parts of the runtime that the program needs, without comments within functions and without indentation."""
-    kinds = {_kind(column) for column in program.inputs}
-    names = ["module", *(["numbers"] * ("number" in kinds)), *(["dates"] * ("date" in kinds)), "operations"]
-    folder = files("nncli.export") / "javascript_runtime"
-    text = "\n".join((folder / f"{name}.js").read_text("utf-8") for name in names)
-    return re.sub(r"^(?: *//.*\n)+|^ +(?=[^ *])", "", text, flags=re.MULTILINE)
-
-
 def _header(program: Program, info: ModelInfo) -> str:
     """The comment with the types of rows and predictions."""
     row = [(column.name, CELL_TYPES[_kind(column)]) for column in program.inputs]
@@ -87,6 +74,7 @@ def _header(program: Program, info: ModelInfo) -> str:
     return (
         f"// The model {as_literal(info.name)}, exported by nncli {as_literal(info.nncli_version)[1:-1]}. "
         "For Node 18 and browsers of 2022 or newer.\n\n"
+        "/** @typedef {number | string | boolean | null} Cell */\n"
         f"/** A row: a cell for each column, null if it is missing. Text is read as by nncli, a Date in UTC.\n"
         f" * @typedef {_object_type(row)} Row\n */\n"
         f"/** @typedef {_object_type(prediction)} Prediction */\n"
@@ -96,7 +84,7 @@ def _header(program: Program, info: ModelInfo) -> str:
 
 def _object_type(fields: list[tuple[str, str]]) -> str:
     """The type of an object, for a comment: no name can end the comment."""
-    lines = "".join(f"\n *   {as_literal(name)}: {kind}," for name, kind in fields)
+    lines = "".join(f"\n * {as_literal(name)}: {kind}," for name, kind in fields)
     return "{{" + lines.replace("*/", "*\\/") + "\n * }}"
 
 

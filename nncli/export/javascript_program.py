@@ -1,7 +1,8 @@
 """The operations and constants of a program as data for the JavaScript runtime.
 
-A node is a list: the number of its operation, then its operands as distances to earlier nodes, so that members of an
-ensemble have equal lists. The numbers are those of `step` and OPERATIONS in javascript_runtime/operations.js.
+A node is a list: the number of its operation, its operands, and further numbers. An operand is the distance to an
+earlier node, or -1 - p for the node at position p. Equal parts, such as the members of an ensemble, are repeats: see
+javascript_repeats.py. Numbers of operations are those of `step` and OPERATIONS in javascript_runtime/operations.js.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from nncli.export.javascript_repeats import EncodedNode, encode_repeats
 from nncli.program.nodes import (
     ArgMax,
     Binary,
@@ -40,7 +42,7 @@ OPERATIONS = (
     *get_args(UnaryFunction),
     *get_args(BinaryFunction),
     *("select", "join", "columns", "product", "look_up", "count_up_to", "sum", "max", "sort", "arg_max"),
-    "smallest_sum",
+    *("smallest_sum", "repeat"),
 )
 NUMBERS = {name: number for number, name in enumerate(OPERATIONS)}
 
@@ -58,49 +60,46 @@ class ProgramData:
     def of(cls, program: Program) -> ProgramData:
         """The data of a program."""
         data = cls()
-        data.nodes = [data._encoded(node, i, program) for i, node in enumerate(program.nodes)]
+        nodes = [EncodedNode(*data._parts(node, program)) for node in program.nodes]
+        data.nodes = encode_repeats(nodes, NUMBERS["repeat"])
         values = [constant.values for _, constant in program.constants]
         data.float32 = _base64(array for array in values if array.dtype == np.float32)
         data.float64 = _base64(array for array in values if array.dtype != np.float32)
         return data
 
-    def _encoded(self, node: Node, at: int, program: Program) -> list[int]:
-        name, operands, rest = self._parts(node, program)
-        return [NUMBERS[name], *(0 if operand is None else at - operand for operand in operands), *rest]
-
-    def _parts(self, node: Node, program: Program) -> tuple[str, Sequence[int | None], Sequence[int]]:
-        """The operation of a node, the positions of its operands, and further numbers."""
+    def _parts(self, node: Node, program: Program) -> tuple[int, tuple[int | None, ...], tuple[int, ...]]:
+        """The number of the operation of a node, the positions of its operands, and further numbers."""
         match node:
             case Input():
-                return "input", (), (node.position,)
+                return NUMBERS["input"], (), (node.position,)
             case Constant():
-                return node.values.dtype.name, (), (node.values.size,)
+                return NUMBERS[node.values.dtype.name], (), (node.values.size,)
             case Unary():
-                return node.function, (node.x,), ()
+                return NUMBERS[node.function], (node.x,), ()
             case Binary():
-                return node.function, (node.x, node.y), ()
+                return NUMBERS[node.function], (node.x, node.y), ()
             case Select():
-                return "select", (node.condition, node.x, node.y), ()
+                return NUMBERS["select"], (node.condition, node.x, node.y), ()
             case Join():
-                return "join", node.parts, ()
+                return NUMBERS["join"], node.parts, ()
             case Columns():
-                return "columns", (node.x,), (self._list(node.positions),)
+                return NUMBERS["columns"], (node.x,), (self._list(node.positions),)
             case MatMul():
-                return "product", (node.x, node.weights), ()
+                return NUMBERS["product"], (node.x, node.weights), ()
             case GroupedMatMul():
-                return "product", (node.x, node.weights), (_constant(program, node.weights).values.shape[0],)
+                return NUMBERS["product"], (node.x, node.weights), (_constant(program, node.weights).values.shape[0],)
             case LookUp():
-                return "look_up", (node.x, node.table), (program.widths[node.table],)
+                return NUMBERS["look_up"], (node.x, node.table), (program.widths[node.table],)
             case CountUpTo():
-                return "count_up_to", (node.x, node.edges), ()
+                return NUMBERS["count_up_to"], (node.x, node.edges), ()
             case RowReduction():
-                return node.function, (node.x,), ()
+                return NUMBERS[node.function], (node.x,), ()
             case Sort():
-                return "sort", (node.x,), (node.size,)
+                return NUMBERS["sort"], (node.x,), (node.size,)
             case ArgMax():
-                return "arg_max", (node.x,), ()
+                return NUMBERS["arg_max"], (node.x,), ()
             case SmallestSum():
-                return "smallest_sum", (node.shifts, node.scales, node.scores), (node.rank, *node.sizes)
+                return NUMBERS["smallest_sum"], (node.shifts, node.scales, node.scores), (node.rank, *node.sizes)
 
     def _list(self, positions: Sequence[int]) -> int:
         """The number of a list of columns, which is stored once."""

@@ -27,7 +27,7 @@ export function predict(rows) {
  */
 export class CellError extends Error {
   constructor(message, row, column, value) {
-    super(`row ${row}${column === undefined ? "" : `, column ${show(column)}`}: ${message}`);
+    super(`row ${row}${column === undefined ? "" : ", column " + show(column)}: ${message}`);
     Object.assign(this, { name: "CellError", reason: message, row, column, value });
   }
 }
@@ -95,7 +95,7 @@ function columnsLike(name) {
   const key = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
   const near = [...names].filter((other) => key(other) === key(name));
   const all = [...names].slice(0, 20).map(show).join(", ");
-  return near.length ? `the column is ${show(near[0])}` : `the columns are ${all}${names.size > 20 ? " …" : ""}`;
+  return near.length ? `is it ${show(near[0])}?` : `the columns are ${all}${names.size > 20 ? " …" : ""}`;
 }
 
 function show(cell) {
@@ -105,9 +105,9 @@ function show(cell) {
 }
 
 const expected = {
-  number: ({ unit }) => `a finite number such as ${unit === "()" ? "12 or (12)" : `12${decimal}5${unit ?? ""}`}`,
+  number: ({ unit }) => `a finite number such as 12${decimal}5${unit === "()" ? ", or (12)" : unit ?? ""}`,
   category: () => "a text, a number, true or false",
-  date: ({ formats }) => `a date of the years 1 to 9999 such as 2024-05-31${formats[0] === "iso" ? "" : ` or ${formats[0]}`}`,
+  date: ({ formats: [format] }) => `a date such as 2024-05-31${format === "iso" ? "" : ", or " + format}`,
   text: () => "a text",
 };
 

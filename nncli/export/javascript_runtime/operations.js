@@ -94,11 +94,16 @@ function ranges(runs) {
   return numbers;
 }
 
+// Four rows of the weights at a time: then z is read and written a quarter as often.
 function multiply(z, x, W, groups, inputs, outputs) {
   z.fill(0);
-  for (let i = 0, k = 0; i < x.length; i++, k += outputs) {
-    const own = x[i], start = Math.floor(i / inputs) * outputs;
-    if (own !== 0) for (let j = 0; j < outputs; j++) z[start + j] += own * W[k + j];
+  for (let g = 0, i = 0, k = 0; g < groups; g++) {
+    const start = g * outputs, end = start + outputs, stop = i + inputs;
+    for (; i + 3 < stop; i += 4, k += 3 * outputs) {
+      const a = x[i], b = x[i + 1], c = x[i + 2], d = x[i + 3], l = k + outputs, m = l + outputs, n = m + outputs;
+      for (let j = start, o = 0; j < end; j++, k++, o++) z[j] += a * W[k] + b * W[l + o] + c * W[m + o] + d * W[n + o];
+    }
+    for (; i < stop; i++) for (let j = start; j < end; j++, k++) z[j] += x[i] * W[k];
   }
 }
 
@@ -129,9 +134,15 @@ const constants = [
   floats(/*FLOAT64*/, Float64Array, "getFloat64"),
 ];
 const taken = [0, 0];
+const REPEAT = 32;
 const values = [];
 const inputValues = inputs.map((input, i) => new Float64Array(input.kind === "text" ? cells[i].size + 1 : 1));
-const steps = program.nodes.map(step).filter(Boolean);
+const nodes = [];
+for (const node of program.nodes) {
+  if (node[0] !== REPEAT) nodes.push(node);
+  else for (let k = 0; k < node[2]; k++) nodes.push(nodes[nodes.length - node[1]]);
+}
+const steps = nodes.map(step).filter(Boolean);
 
 function run() {
   for (const compute of steps) compute();
@@ -153,7 +164,7 @@ function step(node) {
   const [operation, ...rest] = node;
   if (operation < 2) return constant(operation, rest[0]);
   const at = values.length;
-  const of = (distance) => values[at - distance];
+  const of = (operand) => values[operand < 0 ? -1 - operand : at - operand];
   if (operation === 2) return void values.push(inputValues[rest[0]]);
   const [width, compute] = OPERATIONS[operation - 3](of, ...rest);
   const z = new Float64Array(width);
