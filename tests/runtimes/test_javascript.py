@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 from pathlib import Path
 
@@ -24,6 +28,10 @@ from nncli.program.interpreter import run
 from nncli.program.program import ClassOutputs, Program
 from tests.runtimes import hostile
 from tests.runtimes.javascript_readers import INFO, Reading, date_texts, number_texts, read_in_node, run_script
+from tests.test_docs import ROOT, SHORT, blocks, copy
+from tests.test_docs import run as run_command
+
+__all__ = ["copy"]
 
 UNITS = (None, "$", "%", "EUR", "()")
 MARKS = ((".", None), (",", None), (",", "."), (".", ","), (".", " "), (".", "'"), (",", "\xa0"))
@@ -208,3 +216,29 @@ def test_no_name_category_label_or_missing_value_breaks_out_of_the_module(tmp_pa
         wanted = predictions(program, pl.DataFrame(row))
         assert answer[0] == wanted["prediction"][0]
         np.testing.assert_allclose(answer[1], wanted.row(0)[1:], rtol=1e-12)
+
+
+PAGE = (ROOT / "docs" / "howto" / "export-javascript.md").read_text("utf-8")
+
+
+def test_the_examples_of_the_documentation_run_in_node_and_in_a_browser(copy: Path) -> None:
+    (export,), (script,), (page,), (printed,) = (list(blocks(kind, PAGE)) for kind in ("sh", "js", "html", "text"))
+    run_command(["bash", "-euo", "pipefail", "-c", export], copy, **SHORT)
+    (copy / "example.mjs").write_text(script, "utf-8")
+    wanted = re.sub(r"^\w+ true", "CLASS true", printed)
+    assert re.sub(r"^\w+ true", "CLASS true", run_command(["node", "example.mjs"], copy)) == wanted
+    (copy / "page.html").write_text(page, "utf-8")
+    handler = partial(SilentHandler, directory=str(copy))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=10000", "--dump-dom"]
+        found = run_command(["chromium", *options, f"http://127.0.0.1:{server.server_port}/page.html"], copy)
+        server.shutdown()
+    assert re.search(r">(Adelie|Chinstrap|Gentoo), \d+ %</output>", found)
+
+
+class SilentHandler(SimpleHTTPRequestHandler):
+    """Files, without a line for each request."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Nothing."""
