@@ -28,7 +28,7 @@ from timing import COMMAND, run
 
 ROWS, NUMBERS, CATEGORIES = 4_000, 14, 6
 """The made table: its rows, and its columns of numbers and of categories."""
-WEIGHTS = re.compile(r"[A-Za-z0-9+/]{64,}={0,2}")
+WEIGHTS = re.compile(r"[A-Za-z0-9+/]{200,}={0,2}")
 """Weights as base64, in JavaScript and HTML."""
 
 
@@ -137,8 +137,9 @@ def print_sizes(run_path: Path, targets: Sequence[str], work: Path) -> None:
 def print_speeds(folder: Path, run_path: Path, targets: Sequence[str], work: Path, peers: Path | None) -> None:
     """Print the time of one row, and the rows a second of many, on one core."""
     speeds: list[Speed] = []
+    target = json.loads((folder / "meta.json").read_text())["target"]
     if "js" in targets:
-        speeds += node_speed(work / "sizes.js", folder / "test.csv", work)
+        speeds += node_speed(work / "sizes.js", folder / "test.csv", target, work)
     if "c" in targets:
         speeds += c_speeds(work / "sizes.c", folder / "test.csv", work)
     if "onnx" in targets:
@@ -146,7 +147,7 @@ def print_speeds(folder: Path, run_path: Path, targets: Sequence[str], work: Pat
     speeds += predict_speed(run_path, folder / "test.csv")
     if peers is not None:
         speeds += peer_speeds(folder, peers)
-    print("\n| on one core | one row, ms | many rows, a second |\n|---|---:|---:|")
+    print("\n| on one core, processor time | one row, ms | many rows, a second |\n|---|---:|---:|")
     for speed in speeds:
         print(f"| {speed.title} | {speed.milliseconds:.3f} | {speed.rows_a_second:,.0f} |")
 
@@ -170,9 +171,9 @@ def main() -> None:
         wanted = [folder for folder in folders if options.only is None or folder.name in options.only]
         if "agreement" in options.parts:
             _print_agreements(wanted, runs, options, work)
-        make_table(work / "made")
-        run_path = trained(work / "made", runs / "made", options.settings)
         if "sizes" in options.parts or "speed" in options.parts:
+            make_table(work / "made")
+            run_path = trained(work / "made", runs / "made", options.settings)
             print_sizes(run_path, options.targets, work)
         if "speed" in options.parts:
             print_speeds(work / "made", run_path, options.targets, work, options.peers_python)
