@@ -9,6 +9,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import polars as pl
@@ -25,7 +26,26 @@ from nncli.export.runtimes.node import run as run_in_node
 from nncli.export.runtimes.process import ExportedFileError
 from nncli.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
 from nncli.program.interpreter import run
-from nncli.program.program import ClassOutputs, Program
+from nncli.program.nodes import NODE_TYPES, Binary, BinaryFunction, Unary, UnaryFunction
+from nncli.program.program import ClassOutputs, NumberOutputs, Program, build
+from nncli.program.values import (
+    Builder,
+    absolute,
+    cos,
+    exp,
+    floor,
+    is_nan,
+    join,
+    log,
+    maximum,
+    minimum,
+    round_to,
+    select,
+    sin,
+    smallest_sum,
+    sqrt,
+    tanh,
+)
 from tests.runtimes import hostile
 from tests.runtimes.javascript_readers import INFO, Reading, date_texts, number_texts, read_in_node, run_script
 from tests.test_docs import ROOT, SHORT, blocks, copy
@@ -242,3 +262,44 @@ class SilentHandler(SimpleHTTPRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Nothing."""
+
+
+def every_operation() -> Program:
+    """A program with every operation and function, also of one number, and of NaN and infinite numbers."""
+    builder, generator = Builder(), np.random.default_rng(3)
+    x, y = builder.input(NumberInput("x")), builder.input(NumberInput("y"))
+    row = join([x, y, x * y, x - 3.0, 1.0 / y, y * 0.1])
+    unary = [exp(row), log(row), sqrt(row), tanh(row), sin(row), cos(row), floor(row), absolute(row), is_nan(row)]
+    rounded = round_to("float32", row)
+    binary = [row + x, 2.0 - row, row * row, row / y, minimum(row, x), maximum(row, 0.5), row > y, row >= rounded]
+    chosen = [select(row > 0.0, x, row), select(x > y, row, 1.0), select(x > 0.0, 1.0, 2.0)]
+    products = [row @ generator.normal(size=(6, 5)), row @ generator.normal(size=(6, 1)).astype("f4")]
+    products += [row.grouped_matmul(generator.normal(size=(2, 3, 4))), x @ generator.normal(size=(1, 3))]
+    places = [x.count_up_to([-1.0, 0.5, 0.5, 9.0]), row.columns([5, 5, -1, 0, 1, 2]), row.columns([0, 2, 4])]
+    places += [x.count_up_to([0.0]).look_up(generator.normal(size=(2, 3)))]
+    reduced = [row.sum(), row.max(), row.argmax(), row.sort(3), row.sort(2), x.sum(), x.argmax()]
+    scores = [np.sort(generator.normal(size=n)) for n in (1, 40, 7)]
+    there = select(is_nan(x), 0.0, x)  # a row without shifts has no prediction, and is refused
+    shifts = join([there, select(is_nan(y), 1.0, y), there + 0.5])
+    reduced += [smallest_sum(shifts, None, scores, rank) for rank in (1, 24, 48)]
+    reduced += [smallest_sum(shifts, absolute(shifts), scores, rank) for rank in (2, 30)]
+    value = join([*unary, rounded, *binary, *chosen, *products, *places, *reduced])
+    known = select(is_nan(value), -12345.0, value)
+    return build(builder, NumberOutputs(tuple(map(str, range(known.width))), known.position), "float64")
+
+
+def test_every_operation_and_function_is_that_of_the_interpreter(tmp_path: Path) -> None:
+    program = every_operation()
+    assert {type(node) for node in program.nodes} == {*NODE_TYPES}
+    assert {node.function for node in program.nodes if isinstance(node, Unary)} == {*get_args(UnaryFunction)}
+    assert {node.function for node in program.nodes if isinstance(node, Binary)} == {*get_args(BinaryFunction)}
+    numbers = [0.0, -0.0, 1.0, -1.0, 0.5, 2.5, -3.25, 700.0, -750.0, 1e-300, 1e300, -1e17, 3.0, None]
+    pairs = [*product(numbers, numbers)]
+    rows = pl.DataFrame(
+        {"x": [x for x, _ in pairs], "y": [y for _, y in pairs]}, schema={"x": pl.Float64, "y": pl.Float64}
+    )
+    file = tmp_path / "model.mjs"
+    file.write_text(to_javascript(program, INFO), "utf-8")
+    found, wanted = run_in_node(file, rows), predictions(program, rows)
+    assert found.columns == wanted.columns
+    np.testing.assert_allclose(found.to_numpy(), wanted.to_numpy(), rtol=1e-13, atol=1e-300)
