@@ -29,8 +29,8 @@ import polars as pl
 
 from nncli import distill, evaluate, load, train
 from nncli.config.schema import Config
+from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.dropout import Dropout
-from nncli.nn.layers.parametric import ParametricActivation
 from nncli.nn.layers.residual import Layer
 from nncli.optim.schedules import CoslogRate
 from nncli.pipeline.prepare.auto_values import batch_rows
@@ -129,11 +129,11 @@ def plain_network(student: Path, output: Path) -> Path:
 
 
 def with_dropout(config: Config) -> Config:
-    """The configuration with dropout after each activation, as that of the default has it."""
+    """The configuration with dropout after each dense layer, as that of the default has it."""
     layers: list[Layer] = []
     for layer in config.layers:
         layers.append(layer)
-        if isinstance(layer, ParametricActivation):
+        if isinstance(layer, Dense):
             layers.append(Dropout(rate=RATE, schedule="flat_cosine"))
     return config.model_copy(update={"layers": tuple(layers)})
 
@@ -163,14 +163,15 @@ def score(run: Path, test: Path, metric: str) -> float:
 
 
 def seconds_of(run: Path, test: Path) -> float:
-    """The shortest time of the processor in which a run predicts TIMED_ROWS rows in memory."""
+    """The shortest time of the processor in which a run predicts TIMED_ROWS rows in memory, with probabilities."""
     model, rows = load(run), pl.read_csv(test, infer_schema_length=None)
+    proba = model.classes is not None
     frame = pl.concat([rows] * -(-TIMED_ROWS // len(rows)))[:TIMED_ROWS]
     times = []
     with limit_blas_threads(1):
         for _ in range(TIMINGS):
             start = time.process_time()
-            model.predict(frame)
+            model.predict(frame, proba=proba)
             times.append(time.process_time() - start)
     return min(times)
 

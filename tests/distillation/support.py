@@ -8,7 +8,7 @@ from nncli import distill, train
 from tests.cli.support import DATA
 from tests.commands.ensembles import written
 
-QUICK = ("epochs=3", "teacher.swapped_rows=1", "numeric_embedding=null", "learning_rate=0.01")
+QUICK = ("epochs=3", "teacher.swapped_rows=1", "numeric_embedding=null", "learning_rate=0.01", "batch_size=64")
 """Assignments for a student that need not be good."""
 
 
