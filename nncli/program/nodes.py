@@ -156,7 +156,7 @@ class SmallestSum:
     """The `rank`-th smallest (rows, 1), from 1, of shift_g + scale_g · score over the scores of all groups g.
 
     Shifts and scales are (rows, groups); `scores` is a constant (n,), ascending in each group, which has as many of
-    them as `sizes` says. `scales` is None if all are 1.
+    them as `sizes` says. `scales` is None if all are 1; no scale is negative.
     """
 
     shifts: int

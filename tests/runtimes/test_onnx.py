@@ -66,10 +66,16 @@ def test_every_hostile_text_is_read_as_a_category(tmp_path: Path) -> None:
     assert len(set(found["proba_" + words[0]].to_list())) > len(words) // 2
 
 
-def test_hostile_names_are_those_of_inputs(tmp_path: Path) -> None:
-    words = texts(400)
-    rows = pl.DataFrame({word: [float(i), None] for i, word in enumerate(words)})
-    check(program_of([NumberInput(word) for word in words], (), ["a", "b"]), rows, tmp_path)
+def test_hostile_names_are_those_of_inputs_and_labels(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    count = 20_000 if "thorough" in str(request.config.option.markexpr) else 500
+    words = texts(count)
+    for start in range(0, count, 250):
+        some = words[start : start + 250]
+        columns = [NumberInput(word) if i % 2 else category_input(word, some[:4]) for i, word in enumerate(some)]
+        cells = ([float(i), None] if i % 2 else [some[i % 4], "?"] for i in range(len(some)))
+        rows = pl.DataFrame(dict(zip(some, cells, strict=True)))
+        check(program_of(columns, some, some[:1]), rows, tmp_path)
+        check(program_of(columns[:9], targets=some), rows, tmp_path)
 
 
 def test_columns_of_all_kinds_and_batches_of_rows(tmp_path: Path) -> None:
