@@ -7,6 +7,7 @@ declarations, the functions of c_source/*.c that it uses, the constants, `predic
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from nncli.export.c_source.buffers import is_array
@@ -101,13 +102,20 @@ def _declarations(columns: Sequence[Column], prediction: NumberPrediction | Clas
     readers = "\n".join(f"{column.prototype};" for column in columns)
     return "\n".join(
         [
+            '#ifdef __cplusplus\nextern "C" {\n#endif\n',
             *enumerations,
             row,
             *[prediction.types] * bool(prediction.types),
-            f"/* {prediction.note} */\n{prediction.prototype};\n",
+            f"{_wrapped(prediction.note)}\n{prediction.prototype};\n",
             f"/* Read a cell of text as nncli does: 0 if it cannot be read. NULL is a missing cell. */\n{readers}\n",
+            "#ifdef __cplusplus\n}\n#endif\n",
         ]
     )
+
+
+def _wrapped(text: str) -> str:
+    """A comment on lines of at most 118 columns."""
+    return textwrap.fill(f"{text} */", 118, initial_indent="/* ", subsequent_indent=" * ", break_on_hyphens=False)
 
 
 def _tables(program: Program) -> str:
@@ -152,7 +160,7 @@ def _main(columns: Sequence[Column], prediction: NumberPrediction | ClassPredict
             *rows,
             "    {NULL, NULL}};",
             f"static const char *const output_header = {string(header_line(prediction.titles))};\n",
-            "static int read_cell(struct row *row, int column, const char *cell)\n{\n    switch (column) {",
+            "static int parse_cell(struct row *row, int column, const char *cell)\n{\n    switch (column) {",
             *cases,
             "    default:\n        return 0;\n    }\n}\n",
             "static int write_row(const struct row *row);\n",

@@ -38,7 +38,7 @@ def test_no_library_but_that_of_mathematics_is_included_outside_of_main() -> Non
 def test_only_the_functions_that_a_model_needs_are_in_its_file() -> None:
     source = to_c(program_of([category_input("city", ["Oslo", "Rome"])]), INFO)
     assert "category_of" in source
-    assert "read_date" not in source
+    assert "parse_date" not in source
     assert "count_terms" not in source
     assert len(source) < 30_000
 

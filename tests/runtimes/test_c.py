@@ -160,6 +160,16 @@ def test_another_file_uses_the_declarations(tmp_path: Path, compiler: str) -> No
     assert subprocess.run([tmp_path / "use"], capture_output=True, check=True).stdout == b"1\n"
 
 
+def test_cpp_includes_the_declarations(tmp_path: Path) -> None:
+    written(tmp_path, program_of(INPUTS, ["low", "high"]))
+    file = tmp_path / "use.cpp"
+    file.write_text(
+        '#define DECLARATIONS_ONLY\n#include "model.c"\n'
+        "class_y of(const row &one) { return one.city == city_oslo ? y_low : predict(&one, 0); }\n"
+    )
+    subprocess.run(["clang", "-std=c++11", *STRICT[1:], "-fsyntax-only", str(file)], check=True)
+
+
 PARTS = 10
 
 

@@ -38,7 +38,7 @@ int main(void)
     while ((column = getchar()) != EOF) {{
         for (n = 0; (cell[n] = (char)getchar()) != '\\0'; n++)
             ;
-        if (!read_cell(&row, column, cell)) {{
+        if (!parse_cell(&row, column, cell)) {{
             puts("refused");
             continue;
         }}

@@ -27,7 +27,7 @@ static const char *zone_after_minutes(struct span text)
 }
 
 /* 2024-03-01, and 2024-03-01 13:45, with T or a space, seconds and their fraction, Z or an offset. */
-static int read_iso(struct span text, long long *value)
+static int parse_iso(struct span text, long long *value)
 {
     static const char *const formats[] = {"%Y-%m-%d", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M",
                                           "%Y-%m-%d %I:%M:%S %p", "%Y-%m-%d %I:%M %p"};
@@ -50,7 +50,7 @@ static int read_iso(struct span text, long long *value)
         word.text[i] = ' ';
     text = span_of_word(&word);
     for (i = 0; i < sizeof formats / sizeof *formats; i++) {
-        if (read_format(text, formats[i], value))
+        if (parse_format(text, formats[i], value))
             return 1;
     }
     if (text.end[-1] == 'Z') { /* in words of MAX_NUMBER bytes there is room, as a date has at most MAX_DATE */
@@ -72,7 +72,7 @@ static int read_iso(struct span text, long long *value)
             text = span_of_word(&zoned);
         }
     }
-    return read_format(text, "%Y-%m-%d %H:%M:%S%.f%z", value);
+    return parse_format(text, "%Y-%m-%d %H:%M:%S%.f%z", value);
 }
 
 /* The place of a time of day, with the T or the spaces before it; the end of the text if there is none. */
@@ -117,7 +117,7 @@ static int has_four_digits(struct span text)
 }
 
 /* A date in one format, after which a time of day may follow if the format has none. */
-static int read_date_in(struct span text, const char *format, long long *value)
+static int parse_date_in(struct span text, const char *format, long long *value)
 {
     struct span clock, at;
     struct word word;
@@ -127,13 +127,13 @@ static int read_date_in(struct span text, const char *format, long long *value)
     if (has_directive(format, "%Y") && !has_four_digits(text))
         return 0;
     if (format[0] == '\0')
-        is_read = read_iso(text, value);
+        is_read = parse_iso(text, value);
     else if (has_directive(format, "%M"))
-        is_read = read_format(text, format, value);
+        is_read = parse_format(text, format, value);
     else {
         clock = time_of_day(text);
         text.end = clock.start;
-        if (!read_format(text, format, value))
+        if (!parse_format(text, format, value))
             return 0;
         days = *value;
         at = clock;
@@ -143,7 +143,7 @@ static int read_date_in(struct span text, const char *format, long long *value)
         if (at.start == at.end)
             return is_in_range(*value);
         append(&word, span_of("1970-01-01 ")); /* the time of day as in ISO 8601 */
-        if (!append(&word, at) || !read_iso(span_of_word(&word), &n))
+        if (!append(&word, at) || !parse_iso(span_of_word(&word), &n))
             return 0;
         *value = days + n;
         is_read = 1;
@@ -152,7 +152,7 @@ static int read_date_in(struct span text, const char *format, long long *value)
 }
 
 /* Eight digits, such as 20240531. */
-static int read_compact_date(struct span text, long long *value)
+static int parse_compact_date(struct span text, long long *value)
 {
     struct span rest = without_space_before(text);
     if (count_digits(rest) != 8 || (*rest.start != '1' && *rest.start != '2'))
@@ -160,12 +160,12 @@ static int read_compact_date(struct span text, long long *value)
     rest.start += 8;
     if (rest.start < rest.end && !is_time_mark(*rest.start) && !consists_of_space_and(rest, ""))
         return 0;
-    return read_date_in(text, "%Y%m%d", value);
+    return parse_date_in(text, "%Y%m%d", value);
 }
 
 /* Days since 1970, NAN for a missing cell. 0 if the cell is not a date, or day and month could be in either order.
  * `formats` are tried in order, "" is ISO 8601; then eight digits, then pairs of formats that must not contradict. */
-static int read_date(const char *cell, const char *const *formats, int n_formats, const char *const (*pairs)[2],
+static int parse_date(const char *cell, const char *const *formats, int n_formats, const char *const (*pairs)[2],
                      int n_pairs, double *value)
 {
     struct span text;
@@ -176,17 +176,17 @@ static int read_date(const char *cell, const char *const *formats, int n_formats
         return 1;
 #ifdef CHECK
     if (cell[0] == CHECKED && cell[1] == 'd')
-        return read_plain_number(span_of(cell + 2), value);
+        return parse_plain_number(span_of(cell + 2), value);
 #endif
     text = stripped(text_of(cell));
     if (text.end - text.start > MAX_DATE)
         return 0;
     for (i = 0; i < n_formats && !is_read; i++)
-        is_read = read_date_in(text, formats[i], &moment);
+        is_read = parse_date_in(text, formats[i], &moment);
     if (!is_read)
-        is_read = read_compact_date(text, &moment);
+        is_read = parse_compact_date(text, &moment);
     for (i = 0; i < n_pairs && !is_read; i++) {
-        int is_first = read_date_in(text, pairs[i][0], &moment), is_last = read_date_in(text, pairs[i][1], &other);
+        int is_first = parse_date_in(text, pairs[i][0], &moment), is_last = parse_date_in(text, pairs[i][1], &other);
         is_read = is_first || is_last;
         if (is_first && is_last && moment != other)
             is_read = 0;

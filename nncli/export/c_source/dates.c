@@ -12,7 +12,7 @@ struct moment {
 };
 
 /* A number of at most `width` digits, with white space before it. */
-static int read_digits(struct span *text, int width, long long *value)
+static int parse_digits(struct span *text, int width, long long *value)
 {
     const char *from;
     *text = without_space_before(*text);
@@ -22,32 +22,32 @@ static int read_digits(struct span *text, int width, long long *value)
     return text->start > from;
 }
 
-static int read_part(struct span *text, int *value)
+static int parse_part(struct span *text, int *value)
 {
     long long number;
-    int is_read = read_digits(text, 2, &number);
+    int is_read = parse_digits(text, 2, &number);
     *value = (int)number;
     return is_read;
 }
 
-static int read_year(struct span *text, struct moment *moment)
+static int parse_year(struct span *text, struct moment *moment)
 {
     int sign = 1;
     *text = without_space_before(*text);
     if (text->start == text->end || (*text->start != '+' && *text->start != '-'))
-        return read_digits(text, 4, &moment->year);
+        return parse_digits(text, 4, &moment->year);
     if (*text->start++ == '-')
         sign = -1;
     if (text->start == text->end || !is_digit(*text->start))
         return 0;
-    if (!read_digits(text, MAX_DATE, &moment->year))
+    if (!parse_digits(text, MAX_DATE, &moment->year))
         return 0;
     moment->year *= sign;
     return 1;
 }
 
 /* A word in any case, of which the first `n` bytes are there. */
-static int read_word(struct span *text, const char *word, int n)
+static int parse_word(struct span *text, const char *word, int n)
 {
     struct span found = *text;
     if (text->end - text->start < n)
@@ -59,17 +59,17 @@ static int read_word(struct span *text, const char *word, int n)
     return 1;
 }
 
-static int read_month(struct span *text, int may_be_long, int *month)
+static int parse_month(struct span *text, int may_be_long, int *month)
 {
     static const char *const names[][2] = {
         {"jan", "uary"},  {"feb", "ruary"}, {"mar", "ch"},       {"apr", "il"},    {"may", ""},       {"jun", "e"},
         {"jul", "y"},     {"aug", "ust"},   {"sep", "tember"},   {"oct", "ober"},  {"nov", "ember"},  {"dec", "ember"},
     };
     for (*month = 1; *month <= 12; ++*month) {
-        if (read_word(text, names[*month - 1][0], 3)) {
+        if (parse_word(text, names[*month - 1][0], 3)) {
             struct span rest = span_of(names[*month - 1][1]);
             if (may_be_long)
-                read_word(text, rest.start, (int)(rest.end - rest.start));
+                parse_word(text, rest.start, (int)(rest.end - rest.start));
             return 1;
         }
     }
@@ -77,7 +77,7 @@ static int read_month(struct span *text, int may_be_long, int *month)
 }
 
 /* A point and digits, if there is a point. */
-static int read_fraction(struct span *text, int *nanosecond)
+static int parse_fraction(struct span *text, int *nanosecond)
 {
     int digits = 0;
     *nanosecond = 0;
@@ -93,7 +93,7 @@ static int read_fraction(struct span *text, int *nanosecond)
 }
 
 /* +02:00, +0200 */
-static int read_offset(struct span *text, struct moment *moment)
+static int parse_offset(struct span *text, struct moment *moment)
 {
     int sign = 1, i, parts[2];
     *text = without_space_before(*text);
@@ -123,38 +123,38 @@ static int read_offset(struct span *text, struct moment *moment)
 }
 
 /* One directive of a format: %d and its like. */
-static int read_directive(struct span *text, char directive, struct moment *moment)
+static int parse_directive(struct span *text, char directive, struct moment *moment)
 {
     int part;
     switch (directive) {
     case 'Y':
-        return read_year(text, moment);
+        return parse_year(text, moment);
     case 'y':
-            if (!read_part(text, &part))
+            if (!parse_part(text, &part))
             return 0;
         moment->year = part + (part < 70 ? 2000 : 1900);
         return 1;
     case 'm':
-        return read_part(text, &moment->month);
+        return parse_part(text, &moment->month);
     case 'b':
     case 'B':
-        return read_month(text, directive == 'B', &moment->month);
+        return parse_month(text, directive == 'B', &moment->month);
     case 'd':
-        return read_part(text, &moment->day);
+        return parse_part(text, &moment->day);
     case 'H':
     case 'I':
-        return read_part(text, &moment->hour);
+        return parse_part(text, &moment->hour);
     case 'M':
-        return read_part(text, &moment->minute);
+        return parse_part(text, &moment->minute);
     case 'S':
-        return read_part(text, &moment->second);
+        return parse_part(text, &moment->second);
     case 'f':
-        return read_fraction(text, &moment->nanosecond);
+        return parse_fraction(text, &moment->nanosecond);
     case 'p':
-        moment->half = read_word(text, "am", 2) ? 0 : read_word(text, "pm", 2) ? 1 : -1;
+        moment->half = parse_word(text, "am", 2) ? 0 : parse_word(text, "pm", 2) ? 1 : -1;
         return moment->half >= 0;
     default:
-        return read_offset(text, moment);
+        return parse_offset(text, moment);
     }
 }
 
@@ -194,7 +194,7 @@ static int microseconds_of(struct moment moment, long long *value)
 }
 
 /* Read a whole text in a format of %Y, %m, %d and their like. */
-static int read_format(struct span text, const char *format, long long *value)
+static int parse_format(struct span text, const char *format, long long *value)
 {
     struct moment moment = {0, 1, 1, 0, -1, 0, 0, 0, 0};
     struct span rest = span_of(format);
@@ -205,7 +205,7 @@ static int read_format(struct span text, const char *format, long long *value)
             rest.start = next;
         } else if (*rest.start == '%') {
             rest.start += rest.start[1] == '.' ? 2 : 1;
-            if (!read_directive(&text, *rest.start++, &moment))
+            if (!parse_directive(&text, *rest.start++, &moment))
                 return 0;
         } else if (text.start == text.end || *text.start++ != *rest.start++)
             return 0;

@@ -82,7 +82,7 @@ static int refuse(const char *reason)
 }
 
 /* The number of cells of the next line; -1 after the last line, -2 if the line cannot be read. */
-static int read_record(char separator)
+static int parse_record(char separator)
 {
     enum { BEFORE, PLAIN, QUOTED, CLOSED } state = BEFORE;
     size_t n = 0, start = 0;
@@ -160,13 +160,13 @@ static void keep_header(void)
 }
 
 /* Read the header: the number of its cells, and the position of each column; -1 if it is not there, -2 if it is twice. */
-static int read_header(char separator, int *positions)
+static int parse_header(char separator, int *positions)
 {
     size_t start = header_position;
     int count, i, j, next = waiting_byte;
     reads_header = 1;
     waiting_byte = EOF;
-    count = read_record(separator);
+    count = parse_record(separator);
     waiting_byte = next;
     reads_header = 0;
     header_position = start;
@@ -201,7 +201,7 @@ int main(void)
     keep_header();
     for (i = 0; i < 4; i++) {
         int known = 0;
-        read_header(separators[i], positions);
+        parse_header(separators[i], positions);
         for (j = 0; j < N_COLUMNS; j++)
             known += positions[j] != -1;
         if (known > most) {
@@ -209,7 +209,7 @@ int main(void)
             best = i;
         }
     }
-    count = read_header(separators[best], positions);
+    count = parse_header(separators[best], positions);
     if (count == -2)
         fail(refusal);
     for (j = 0; j < N_COLUMNS; j++) {
@@ -220,7 +220,7 @@ int main(void)
     }
     puts(output_header);
     for (;;) {
-        int n = read_record(separators[best]);
+        int n = parse_record(separators[best]);
         if (n == -1)
             break;
         if (n == 1 && count > 1 && cells[0][0] == '\0')
@@ -237,7 +237,7 @@ int main(void)
         for (j = 0; j < N_COLUMNS; j++) {
             if (!is_utf8(cells[positions[j]]))
                 fail_at(j, cells[positions[j]], "is not text in UTF-8");
-            if (!read_cell(&row, j, cells[positions[j]]))
+            if (!parse_cell(&row, j, cells[positions[j]]))
                 fail_at(j, cells[positions[j]], columns[j].message);
         }
         if (!write_row(&row))

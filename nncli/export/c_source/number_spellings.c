@@ -206,7 +206,7 @@ static void use_point(struct word *word, char decimal)
 }
 
 /* A number in the spelling of the training table. */
-static int read_number_as_trained(struct word word, const struct number_format *format, double *value)
+static int parse_number_as_trained(struct word word, const struct number_format *format, double *value)
 {
     struct span text;
     const char *at;
@@ -214,7 +214,7 @@ static int read_number_as_trained(struct word word, const struct number_format *
     if (format->unit[0] != '\0' && !strip_unit(&word, format->unit))
         return 0;
     if (format->decimal == '.' && format->thousands[0] == '\0')
-        return read_plain_number(span_of_word(&word), value);
+        return parse_plain_number(span_of_word(&word), value);
     text = without_space_before(span_of_word(&word));
     if (has_digit(text)) {
         at = text.start + (text.start < text.end && (*text.start == '+' || *text.start == '-'));
@@ -224,7 +224,7 @@ static int read_number_as_trained(struct word word, const struct number_format *
     }
     remove_mark(&word, format->thousands);
     use_point(&word, format->decimal);
-    return read_plain_number(span_of_word(&word), value);
+    return parse_plain_number(span_of_word(&word), value);
 }
 
 /* Whether a text without a sign is a fraction, such as .5, with or without an exponent. */
@@ -250,7 +250,7 @@ static int has_thousands(struct span text, const char *between, char decimal)
 }
 
 /* A number in another spelling, if it can mean one number only. */
-static int read_number_otherwise(struct word word, const struct number_format *format, double *value)
+static int parse_number_otherwise(struct word word, const struct number_format *format, double *value)
 {
     static const char *const separators[] = {",", ".", "'", "\342\200\231", "_", " "};
     struct word bare = word;
@@ -279,20 +279,20 @@ static int read_number_otherwise(struct word word, const struct number_format *f
     if (rest.start == text.start ? is_fraction(text, format->decimal)
                                  : ends_as_number(rest.start, rest.end, format->decimal)) {
         use_point(&bare, format->decimal);
-        return read_plain_number(span_of_word(&bare), value);
+        return parse_plain_number(span_of_word(&bare), value);
     }
     for (i = 0; i < sizeof separators / sizeof *separators; i++) {
         if (has_thousands(text, separators[i], format->decimal)) {
             remove_mark(&bare, separators[i]);
             use_point(&bare, format->decimal);
-            return read_plain_number(span_of_word(&bare), value);
+            return parse_plain_number(span_of_word(&bare), value);
         }
     }
     return 0;
 }
 
 /* NAN for a missing cell. 0 if the cell is not a finite number. */
-static int read_number(const char *cell, const struct number_format *format, double *value)
+static int parse_number(const char *cell, const struct number_format *format, double *value)
 {
     struct word word;
     struct span text;
@@ -300,14 +300,14 @@ static int read_number(const char *cell, const struct number_format *format, dou
     if (is_missing(cell))
         return 1;
 #ifdef CHECK
-    if (cell[0] == CHECKED && read_plain_number(text_of(cell), value))
+    if (cell[0] == CHECKED && parse_plain_number(text_of(cell), value))
         return !isinf(*value);
 #endif
     text = stripped(text_of(cell));
     word.n = 0;
     if (!append(&word, text))
         return 0;
-    if (!read_number_as_trained(word, format, value) && !read_number_otherwise(word, format, value)) {
+    if (!parse_number_as_trained(word, format, value) && !parse_number_otherwise(word, format, value)) {
         if (!format->reads_booleans)
             return 0;
         if (!equals_in_lower_case(text, "true") && !equals_in_lower_case(text, "false"))

@@ -146,7 +146,7 @@ static int equals_in_lower_case(struct span text, const char *word)
 }
 
 /* Digits with a point, and an exponent; nan, inf and infinity in any case. */
-static int read_plain_number(struct span text, double *value)
+static int parse_plain_number(struct span text, double *value)
 {
     char digits[MAX_DIGITS];
     int n = 0, seen = 0, exponent = 0, after_point = 0, is_negative = 0;

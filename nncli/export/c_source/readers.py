@@ -58,7 +58,7 @@ def _number_reader(program: Program, column: Column, number: NumberInput, positi
     marks = f"{int(number.unit in PERCENT)}, {int(number.reads_booleans)}"
     return (
         f"static const struct number_format f{position} = {{{unit}, {thousands}, {decimal}, {marks}}};\n\n"
-        f"{column.prototype}\n{{\n    return read_number(cell, &f{position}, value);\n}}\n"
+        f"{column.prototype}\n{{\n    return parse_number(cell, &f{position}, value);\n}}\n"
     )
 
 
@@ -82,7 +82,7 @@ def _date_reader(column: Column, date: DateInput, position: int) -> str:
         f"static const char *const d{position}[] = {{{texts}}};\n"
         f"static const char *const e{position}[][2] = {{{twos}}};\n\n"
         f"{column.prototype}\n{{\n"
-        f"    return read_date(cell, d{position}, {len(forms)}, e{position}, {len(pairs)}, value);\n}}\n"
+        f"    return parse_date(cell, d{position}, {len(forms)}, e{position}, {len(pairs)}, value);\n}}\n"
     )
 
 

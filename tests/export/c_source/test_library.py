@@ -18,17 +18,17 @@ def test_only_what_is_used_is_in_the_source() -> None:
 
 
 def test_what_a_part_uses_is_there_before_it() -> None:
-    source = source_of(check_parts("read_date(cell); read_number(cell); category_of(cell);"))
-    order = [source.index(f"{name}(") for name in ("next_character", "stripped", "read_plain_number", "read_number")]
+    source = source_of(check_parts("parse_date(cell); parse_number(cell); category_of(cell);"))
+    order = [source.index(f"{name}(") for name in ("next_character", "stripped", "parse_plain_number", "parse_number")]
     assert order == sorted(order)
 
 
 def test_what_a_check_alone_uses_is_compiled_for_it_alone() -> None:
-    used = used_parts("read_date(cell);")
-    of_check = check_parts("read_date(cell);", without=used)
-    assert "read_plain_number" in {name for part in of_check for name in part.defined}
-    assert re.search(r"#ifdef CHECK\n/\* Digits with a point[^#]*read_plain_number", source_of(used, of_check))
+    used = used_parts("parse_date(cell);")
+    of_check = check_parts("parse_date(cell);", without=used)
+    assert "parse_plain_number" in {name for part in of_check for name in part.defined}
+    assert re.search(r"#ifdef CHECK\n/\* Digits with a point[^#]*parse_plain_number", source_of(used, of_check))
 
 
 def test_the_words_of_the_files_are_reserved() -> None:
-    assert {"read_number", "write_row", "output_header", "N_COLUMNS", "missing_values"} <= reserved_words()
+    assert {"parse_number", "write_row", "output_header", "N_COLUMNS", "missing_values"} <= reserved_words()
