@@ -18,7 +18,7 @@ from nncli.nn.arrays import Array, BoundLayer, scalar
 from nncli.nn.initializers import Glorot, InitializerBase, Lecun
 from nncli.nn.smooth_activations import Gelu as Gelu
 from nncli.nn.smooth_activations import Mish as Mish
-from nncli.program.values import Value, absolute, exp, log, maximum, minimum, select, tanh
+from nncli.program.values import Value, absolute, exp, expm1, log1p, maximum, minimum, select, tanh
 from nncli.spec import NameShorthand, NonNegativeFloat, PositiveFloat
 
 
@@ -167,7 +167,7 @@ def _exponential_tail(Z: Array, Y: Array, alpha: float, scale: float, *, delta: 
 
 
 def _lower_exponential_tail(z: Value, alpha: float, scale: float) -> Value:
-    return maximum(z, 0.0) * scale + (exp(minimum(z, 0.0)) - 1.0) * (alpha * scale)
+    return maximum(z, 0.0) * scale + expm1(minimum(z, 0.0)) * (alpha * scale)
 
 
 class Elu(ActivationBase):
@@ -252,7 +252,7 @@ class Softplus(ActivationBase):
         return BoundLayer(Y, forward, backward)
 
     def lower(self, z: Value) -> Value:
-        return maximum(z, 0.0) + log(exp(absolute(z) * -1.0) + 1.0)
+        return maximum(z, 0.0) + log1p(exp(absolute(z) * -1.0))
 
 
 class Softmax(ActivationBase):

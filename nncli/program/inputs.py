@@ -65,7 +65,8 @@ class DateInput:
     """A column of dates: days since 1970-01-01 (rows, 1), with the time of day as a fraction; NaN where one is missing.
 
     A cell is read in the first of the `formats` that fits, or in another one without ambiguity: see
-    nncli/data/columns/datetimes.py. `lowest` and `highest` are the days of the training range, `typical` the median.
+    nncli/data/columns/datetimes.py. `lowest` and `highest` are the days of the training range, `typical` is a day near
+    the median.
     """
 
     name: str

@@ -176,6 +176,25 @@ def exp(x: Value) -> Value:
     return _unary("exp", x)
 
 
+def expm1(x: Value) -> Value:
+    """eˣ - 1 without cancellation near 0. Kahan's formula, in Higham, "Accuracy and stability of numerical algorithms".
+
+    For u = eˣ it is (u - 1) x / log u; the errors of u - 1 and of log u cancel. It is x where u is 1, and -1 where u
+    is so small that u - 1 is -1.
+    """
+    u = exp(x)
+    return select(absolute(u - 1.0) > 0.5, u - 1.0, select(absolute(u - 1.0) > 0.0, (u - 1.0) * x / log(u), x))
+
+
+def log1p(x: Value) -> Value:
+    """log(1 + x) without cancellation near 0, for x above -1. Kahan's formula, as `expm1`.
+
+    For u = 1 + x it is log(u) x / (u - 1), and x where u is 1.
+    """
+    u = x + 1.0
+    return select(absolute(u - 1.0) > 0.0, log(u) * x / (u - 1.0), x)
+
+
 def log(x: Value) -> Value:
     """The natural logarithm of each number."""
     return _unary("log", x)

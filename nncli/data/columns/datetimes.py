@@ -31,6 +31,8 @@ MICROSECONDS_PER_DAY = 86_400_000_000
 """Microseconds."""
 FIRST_DAY, LAST_DAY = -719_162, 2_932_896
 """Days since 1970 of the first of January of year 1 and the last of December of year 9999."""
+LAST_MOMENT = 2_932_897 - 2.0**-31
+"""The last moment of year 9999 in days since 1970; the last 20 µs round to the next day."""
 
 
 def parse_dates(cells: pl.Series, date_format: str = ISO) -> pl.Series:

@@ -18,6 +18,7 @@ from nncli.data.columns.datetimes import (
     FIRST_DAY,
     ISO,
     LAST_DAY,
+    LAST_MOMENT,
     MICROSECONDS_PER_DAY,
     infer_date_formats,
     orders_of,
@@ -192,7 +193,7 @@ class DateColumn(ColumnEncoder):
             tuple(dict.fromkeys(form for column in columns for form in column.formats)),
             min((origin + low for origin, low, _ in ranges), default=None),
             max((origin + high for origin, _, high in ranges), default=None),
-            float(np.median([column.origin + column.days.fill_value for column in columns])) if ranges else None,
+            _typical(columns) if ranges else None,
         )
 
     @property
@@ -237,6 +238,12 @@ class DateColumn(ColumnEncoder):
                 is_far = (moved < low) if sign < 0.0 else (moved > high)
                 shifted[outside] = np.where(is_far, end, moved.clip(low, high))
         return shifted
+
+
+def _typical(columns: Sequence[DateColumn]) -> float:
+    """The median of the members' median dates; of columns without times of day it is a whole day."""
+    median = float(np.median([column.origin + column.days.fill_value for column in columns]))
+    return median if any("hour" in column.cycles for column in columns) else float(np.floor(median))
 
 
 def _years(days: Floats) -> Floats:
@@ -286,7 +293,7 @@ def _days_and_errors(table: Table, name: str, formats: Sequence[str]) -> tuple[F
         cells = read_text(table, name)
         stamps, a_day = parse_any_date(cells, formats), MICROSECONDS_PER_DAY
     whole, rest = np.divmod(stamps.fill_null(0).to_numpy(), a_day)
-    days: Floats = whole + rest / a_day
+    days: Floats = np.minimum(whole + rest / a_day, LAST_MOMENT)
     unread = stamps.is_null().to_numpy()
     errors = CellErrors.of(unread & cells.is_not_null().to_numpy(), _expected(formats), DATE_HINT, DATE_MODEL_HINT)
     out_of_range = (whole < FIRST_DAY) | (whole > LAST_DAY)

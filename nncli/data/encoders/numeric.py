@@ -235,7 +235,7 @@ class NumericColumn(ColumnEncoder):
         return NumberInput(
             first.name,
             first.unit,
-            any(column.reads_booleans for column in columns),
+            all(column.reads_booleans for column in columns),
             min(lowest, default=None),
             max(highest, default=None),
             float(np.median(typical)) if typical else None,

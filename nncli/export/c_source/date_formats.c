@@ -197,5 +197,7 @@ static int parse_date(const char *cell, const char *const *formats, int n_format
         return 0;
     days = moment / A_DAY - (moment % A_DAY < 0);
     *value = (double)days + (double)(moment - days * A_DAY) / (double)A_DAY;
+    if (*value > LAST_MOMENT)
+        *value = LAST_MOMENT;
     return 1;
 }

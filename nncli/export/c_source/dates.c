@@ -3,6 +3,7 @@
 #define A_DAY 86400000000LL /* in microseconds */
 #define FIRST_DAY (-719162LL) /* of year 1, in days since 1970 */
 #define LAST_DAY 2932896LL /* of year 9999 */
+#define LAST_MOMENT (2932897.0 - 1.0 / 2147483648.0) /* its last 20 microseconds would round to the next day */
 #define MAX_DATE 200 /* the most bytes of a date */
 
 /* The parts of a date. `half` of the day is -1 if there is none, `offset` is that of the time zone, in minutes. */

@@ -54,7 +54,7 @@ function match(text, format) {
 function dayOf(milliseconds, microseconds) {
   const date = Math.floor(milliseconds / 864e5), rest = (milliseconds - date * 864e5) * 1000 + microseconds;
   const carry = Math.floor(rest / 864e8), days = date + carry;
-  return days >= -719162 && days <= 2932896 ? days + (rest - carry * 864e8) / 864e8 : null;
+  return days >= -719162 && days <= 2932896 ? Math.min(days + (rest - carry * 864e8) / 864e8, 2932897 - 2 ** -31) : null;
 }
 
 function parse(text, format) {

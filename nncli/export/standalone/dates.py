@@ -34,6 +34,8 @@ MICROSECONDS_PER_DAY = 86_400_000_000
 EPOCH = date(1970, 1, 1).toordinal()
 FIRST_DAY, LAST_DAY = -719_162, 2_932_896
 """Days since 1970 of the first of January of year 1 and the last of December of year 9999."""
+LAST_MOMENT = 2_932_897 - 2.0**-31
+"""The last moment of year 9999 in days since 1970; the last 20 µs round to the next day."""
 
 
 def days_of(moment: date) -> float:
@@ -44,7 +46,7 @@ def days_of(moment: date) -> float:
     time_of_day = ((moment.hour * 60 + moment.minute) * 60 + moment.second) * 1_000_000 + moment.microsecond
     offset = (moment.utcoffset() or timedelta()) // timedelta(microseconds=1)
     whole, rest = divmod(days * MICROSECONDS_PER_DAY + time_of_day - offset, MICROSECONDS_PER_DAY)
-    return whole + rest / MICROSECONDS_PER_DAY
+    return min(whole + rest / MICROSECONDS_PER_DAY, LAST_MOMENT)
 
 
 def read_date(text: str, formats: tuple[str, ...]) -> float | None:
@@ -60,7 +62,7 @@ def read_date(text: str, formats: tuple[str, ...]) -> float | None:
     if moment is None:
         return None
     whole, rest = divmod(moment, MICROSECONDS_PER_DAY)
-    return whole + rest / MICROSECONDS_PER_DAY
+    return min(whole + rest / MICROSECONDS_PER_DAY, LAST_MOMENT)
 
 
 @lru_cache(maxsize=64)

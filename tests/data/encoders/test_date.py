@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from nncli.data.columns.datetimes import ISO
+from nncli.data.columns.datetimes import ISO, LAST_DAY
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.date import DateColumn, read_days
 from nncli.data.encoders.encoder import Encoder
@@ -248,3 +248,17 @@ def test_dates_out_of_range_are_shifted_into_it(training: list[date], others: li
     column = DateColumn.fit(table(training), "when", options)
     lowest, highest = column.days.range
     assert all(lowest <= numbers[0] <= highest for numbers in numbers_of(column, others))
+
+
+def test_the_last_moment_of_year_9999_is_of_that_year() -> None:
+    column = fitted(["2023-05-01", "9999-12-31"])
+    last = table(["9999-12-31 23:59:59.999999"])
+    assert np.floor(read_days(last, "when", column.formats)).tolist() == [LAST_DAY]
+    assert column.encode(last, np.empty((1, column.width))).out_of_range == 1
+    assert encoded(column, ["9999-12-31 23:59:59.999999"])[0][1] == encoded(column, ["9999-12-31"])[0][1]
+
+
+def test_the_typical_date_of_an_export_is_a_whole_day_if_no_date_has_a_time() -> None:
+    input_of = DateColumn.program_input
+    assert input_of([fitted(["2023-05-01", "2023-05-02"])]).typical == 19_478.0
+    assert input_of([fitted(["2023-05-01 06:00", "2023-05-01 18:00"])]).typical == 19_478.5

@@ -16,6 +16,7 @@ from nncli.data.encoders.options import CategoricalOptions, EncodingOptions
 from nncli.data.table import Table
 from nncli.errors import UsageError
 from nncli.export.read_inputs import read_inputs
+from nncli.program.inputs import NumberInput
 from nncli.program.interpreter import run
 from nncli.program.program import NumberOutputs, build
 from nncli.program.values import Builder
@@ -127,3 +128,12 @@ def test_a_column_of_another_kind_or_unit_in_a_member_is_refused() -> None:
     without_unit = Table(rows.frame.with_columns(money=pl.lit("7")), "t")
     with raises(UsageError):
         program_inputs([Encoder.fit(t, [("money", Kind.NUMERIC)]) for t in (rows, without_unit)])
+
+
+def test_true_and_false_are_read_only_if_all_members_read_them() -> None:
+    with_two = Table(pl.DataFrame({"x": [0.0, 1.0, 2.0]}), "t")
+    members = [Encoder.fit(t, [("x", Kind.NUMERIC)]) for t in (with_two, with_two.part(0, 2))]
+    for encoders, is_read in ((members, False), (members[1:], True)):
+        column = program_inputs(encoders)["x"]
+        assert isinstance(column, NumberInput)
+        assert column.reads_booleans is is_read
