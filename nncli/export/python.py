@@ -144,10 +144,8 @@ def _print_nodes(nodes: tuple[Node, ...]) -> tuple[bytes, list[str]]:
 def _describe(program: Program, info: ModelInfo) -> str:
     """The first comment of a file: the model, what it needs, and examples."""
     target = program.outputs.names if isinstance(program.outputs, NumberOutputs) else (program.outputs.name,)
-    example = "{" + ", ".join(f"{column.name!a}: {_example(column)}" for column in program.inputs) + "}"
-    title = (
-        f"Predicts {', '.join(map(ascii, target))}: the model {info.name!a}, exported by nncli {info.nncli_version}."
-    )
+    example = "{" + ", ".join(f"{column.name!r}: {_example(column)}" for column in program.inputs) + "}"
+    title = f"Predicts {', '.join(map(repr, target))}: the model {info.name!r}, exported by nncli {info.nncli_version}."
     return f"""{title}
 
     python THIS_FILE.py new.csv > predictions.csv
@@ -164,7 +162,7 @@ def _example(column: ProgramInput) -> str:
             return repr(0.0 if column.typical is None else column.typical)
         case CategoryInput():
             typical = column.categories[0] if column.typical is None and column.categories else column.typical
-            return ascii(typical)
+            return repr(typical)
         case DateInput():
             days = 0.0 if column.typical is None else column.typical
             return repr((date(1970, 1, 1) + timedelta(int(days // 1))).isoformat())
@@ -172,5 +170,5 @@ def _example(column: ProgramInput) -> str:
 
 
 def _escaped(text: str) -> str:
-    """ASCII text for a literal in three double quotes."""
+    """Text for a literal in three double quotes."""
     return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -120,14 +120,14 @@ def program_with(builder: Builder, position: int) -> Program:
 def test_the_beginning_of_a_file_says_what_it_is_and_how_it_is_used() -> None:
     columns: list[ProgramInput] = [
         NumberInput("age", typical=41.0),
-        category_input("city", ["Oslo", "Rome"]),
+        category_input("città", ["Oslo", "Rome"]),
         DateInput("since", ("iso",), typical=15000.5),
         TextInput("review", ("good",)),
     ]
     exported = imported(program_of(columns, targets=["wage"]))
-    for words in ("'wage'", "'penguins'", "0123abcd", "nncli 1.0", "THIS_FILE.py new.csv", "NumPy"):
+    for words in ("'wage'", "'città'", "'penguins'", "0123abcd", "nncli 1.0", "THIS_FILE.py new.csv", "NumPy"):
         assert words in exported.__doc__
     (example,) = [line for line in exported.__doc__.splitlines() if line.startswith("    predict(")]
     row = ast.literal_eval(example.strip()[len("predict(") : -1])
-    assert row == {"age": 41.0, "city": "Oslo", "since": "2011-01-26", "review": "some words"}
+    assert row == {"age": 41.0, "città": "Oslo", "since": "2011-01-26", "review": "some words"}
     assert list(exported.predict(row)) == ["prediction"]

@@ -45,7 +45,11 @@ def main(predictor: Predictor, arguments: Sequence[str], description: str) -> in
         return CLOSED_PIPE
     except (OSError, ValueError, csv.Error) as error:
         sys.stdout.flush()
-        reason = "the table is not encoded as UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+        reason = str(error)
+        if isinstance(error, UnicodeDecodeError):
+            reason = "the table is not encoded as UTF-8"
+        elif isinstance(error, OSError):
+            reason = f"{error.filename}: {error.strerror}"
         sys.stderr.write(f"error: {reason}\n")
         return DATA_ERROR
     return 0
