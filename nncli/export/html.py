@@ -81,8 +81,9 @@ def _method(program: Program) -> str:
         measure, points = "probability of the predicted class", ", in percentage points"
     return (
         f"The difference between this {measure} and the one with that column alone at its typical value, and the "
-        f"others as entered. Typical is, in the training rows, {typical}. The three largest differences are shown"
-        f"{points}. They describe the model, not causes, and do not add up to the whole."
+        f"others as entered. Typical is, in the training rows, {typical}; of a column that is mostly missing, a "
+        f"missing value. The three largest differences are shown{points}. They describe the model, not causes, and do "
+        "not add up to the whole."
     )
 
 

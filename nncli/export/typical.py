@@ -1,6 +1,7 @@
 """Typical values of columns: the median or the most frequent category of the training rows, by the reference profile.
 
-Encoders do not know how often a category occurs, and the median of an ensemble's member is that of its own rows.
+Encoders do not know how often a category or a missing cell occurs, and the median of a member is that of its own rows.
+A column that is mostly missing has no typical value: what most rows have is a missing cell.
 """
 
 from __future__ import annotations
@@ -24,12 +25,19 @@ def with_typical_values(program: Program, reference: Reference | None) -> Progra
 def _with_typical(column: ProgramInput, bins: Bins | None) -> ProgramInput:
     match column, bins:
         case CategoryInput(), CategoryBins():
-            known = {*column.categories}
-            return replace(column, typical=next((text for text in bins.categories if text in known), None))
-        case ((NumberInput() | DateInput()), NumberBins()) if bins.counts[1:].any():
-            return replace(column, typical=_median(bins))
+            return replace(column, typical=_most_frequent(column, bins))
+        case (NumberInput() | DateInput(), NumberBins()):
+            missing, present = bins.counts[0], bins.counts[1:].sum()
+            return replace(column, typical=None if missing > present or not present else _median(bins))
         case _:
             return column
+
+
+def _most_frequent(column: CategoryInput, bins: CategoryBins) -> str | None:
+    """The most frequent of the categories that the model knows; None if more rows are missing."""
+    known = {*column.categories}
+    counts = zip(bins.categories, bins.counts[1:].tolist(), strict=False)
+    return next((text for text, count in counts if text in known and count >= bins.counts[0]), None)
 
 
 def _median(bins: NumberBins) -> float:

@@ -18,7 +18,7 @@ class NumberInput:
     """A column of numbers: x (rows, 1), NaN where a cell is missing.
 
     The `unit` is removed from cells of text (nncli/data/columns/units.py). With `reads_booleans`, true is 1 and false
-    is 0. `lowest` and `highest` are the training range and `typical` is the median, None for a column without a value.
+    is 0. `lowest` and `highest` are the training range and `typical` is the median, None if most cells are missing.
     """
 
     name: str
@@ -41,7 +41,7 @@ class CategoryInput:
     A cell has the code of its text in `texts`; else that of its key in `keys`; else that of its key in lower case in
     `folded_keys`; else OTHER_CODE. The key is the text without white space around it, and without the zeros of a whole
     number (3 for 3.0): see nncli/data/columns/spellings.py. A number is the text that predict makes of it (3 for 3.0).
-    `categories` are those of the training rows, `typical` the most frequent one if it is known.
+    `categories` are those of the training rows; `typical` is the most frequent one, None if more rows are missing.
     """
 
     name: str

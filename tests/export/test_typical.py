@@ -37,12 +37,18 @@ def test_the_median_of_numbers_and_dates_is_typical() -> None:
     assert typical_of(x, day) == [2.0, None, None, 11.0, None]
 
 
-def test_a_column_of_another_kind_or_without_values_in_the_profile_keeps_its_typical_value() -> None:
-    none = NumberBins.fit("x", "number", np.full(7, np.nan), 201)
+def test_a_column_that_is_mostly_missing_has_no_typical_value() -> None:
+    x = NumberBins.fit("x", "number", np.array([1.0, np.nan, np.nan]), 201)
+    day = NumberBins.fit("day", "date", np.full(3, np.nan), 201)
+    color = CategoryBins.fit("color", pl.Series(["red", "red", "blue", None, None, None]), 10, 100)
+    assert typical_of(x, color, day) == [None] * 5
+    assert typical_of(CategoryBins.fit("color", pl.Series(["red", "red", None, None]), 10, 100))[1] == "red"
+
+
+def test_a_column_of_another_kind_in_the_profile_keeps_its_typical_value() -> None:
     length = NumberBins.fit("note", "length", np.arange(7.0), 11)
-    assert typical_of(none, length, NumberBins.fit("color", "number", np.arange(7.0), 11)) == [
-        *(0.25, None, None, 0.5, None)
-    ]
+    color = NumberBins.fit("color", "number", np.arange(7.0), 11)
+    assert typical_of(length, color) == [0.25, None, None, 0.5, None]
 
 
 def test_without_a_profile_typical_values_are_those_of_the_encoders() -> None:
