@@ -23,6 +23,7 @@ from nncli.export.runtimes.chromium import FLAGS, chromium_path
 from nncli.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
 from nncli.program.interpreter import run
 from nncli.program.program import Bounds, ClassOutputs, NumberOutputs, Program
+from nncli.program.selection import select_class_outputs
 from tests.runtimes.hostile import category_input, program_of, texts
 
 INFO = ModelInfo("penguins", "ab12" * 16, "1.0")
@@ -207,6 +208,18 @@ def test_the_three_largest_effects_are_differences_to_typical_values(
     for name, number in zip(largest, numbers, strict=True):
         size = float(number.removesuffix(" points").replace("−", "-")) / (100.0 if " points" in number else 1.0)
         assert size == pytest.approx(effects[name], rel=0.06)
+
+
+@pytest.mark.parametrize("labels", [True, False], ids=["labels", "probabilities"])
+def test_labels_or_probabilities_alone_are_shown(browser: Browser, tmp_path: Path, labels: bool) -> None:
+    program = select_class_outputs(CLASSES, labels=labels, probabilities=not labels)
+    wanted = predicted(CLASSES, TYPICAL)["prediction"]
+    with opened(browser, program, tmp_path) as page:
+        enter(page, "temperature", "9.5")
+        assert list(exact(page)) == (["prediction"] if labels else ["proba_Adelie", "proba_Chinstrap", "proba_Gentoo"])
+        assert page.inner_text(".value") == wanted
+        assert page.locator("#results .bars li").count() == (0 if labels else 3)
+        assert page.locator("#explanation").is_visible() == (not labels)
 
 
 def test_a_bad_cell_has_its_error_beside_it_and_there_is_no_prediction(browser: Browser, tmp_path: Path) -> None:
