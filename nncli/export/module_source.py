@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 from types import ModuleType
 
@@ -25,7 +26,7 @@ class ModulePart:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_text", inspect.getsource(self.module))
 
-    @property
+    @cached_property
     def code(self) -> str:
         """The code without the imports. The docstring becomes a comment."""
         lines, tree = self._text.splitlines(), ast.parse(self._text)

@@ -43,6 +43,7 @@ class Builder:
     nodes: list[Node] = field(default_factory=list)
     widths: list[int] = field(default_factory=list)
     _positions: dict[Node, int] = field(default_factory=dict)
+    _input_positions: dict[ProgramInput, int] = field(default_factory=dict)
 
     def add(self, node: Node, width: int) -> Value:
         """The value of a node of `width` columns, at least one."""
@@ -56,9 +57,11 @@ class Builder:
 
     def input(self, column: ProgramInput) -> Value:
         """The value of an input (rows, width)."""
-        if column not in self.inputs:
+        position = self._input_positions.get(column)
+        if position is None:
+            position = self._input_positions[column] = len(self.inputs)
             self.inputs.append(column)
-        return self.add(Input(self.inputs.index(column)), column.width)
+        return self.add(Input(position), column.width)
 
     def constant(self, values: npt.ArrayLike) -> Value:
         """Numbers that are known beforehand; the last axis is the columns."""

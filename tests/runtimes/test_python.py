@@ -22,7 +22,8 @@ from nncli.program.inputs import NumberInput
 from nncli.program.interpreter import run
 from nncli.program.program import ClassOutputs, Program
 from tests.export.python_support import INFO
-from tests.runtimes.hostile import frames, program_of, programs
+from tests.export.test_python import check_hostile_texts
+from tests.runtimes.hostile import frames, program_of, programs, texts
 
 OTHERS = filter(None, os.environ.get("TEST_PYTHONS", "").split(os.pathsep))
 """Other interpreters that have NumPy, which a variable names."""
@@ -84,3 +85,7 @@ def test_a_script_ends_quietly_when_its_reader_does(tmp_path: Path) -> None:
     command = f'"{sys.executable}" -I "{simple(tmp_path)}" "{tmp_path / "big.csv"}" | head -n 1'
     found = subprocess.run(["bash", "-c", command], capture_output=True, check=True)
     assert (found.stdout, found.stderr) == (b"prediction\n", b"")
+
+
+def test_twenty_thousand_hostile_texts_stay_names_labels_and_categories() -> None:
+    check_hostile_texts(texts(20_000))
