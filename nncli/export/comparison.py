@@ -14,7 +14,7 @@ import polars as pl
 from nncli.decision import decide
 from nncli.export.runtimes.process import ExportedFileError
 from nncli.predictions import Predictions
-from nncli.text import join_quoted
+from nncli.text import quote
 
 MAX_ROWS = 5
 """Rows of each kind that are listed."""
@@ -92,10 +92,7 @@ def compare(
     """
     # A file whose outputs have names may have them in another order.
     if sorted(exported.columns) != sorted(predicted.columns) or exported.height != predicted.height:
-        raise ExportedFileError(
-            f"the file answers {exported.height:,} rows of {join_quoted(exported.columns)}, "
-            f"not {predicted.height:,} rows of {join_quoted(predicted.columns)}"
-        )
+        raise ExportedFileError(_difference(predicted, exported))
     is_class = predictions.target.task == "classification"
     names = [name for name in predicted.columns if not (is_class and name == "prediction")]
     numbers = [_compare_numbers(predicted[name], exported[name], max_ulp, row_name) for name in names]
@@ -103,6 +100,17 @@ def compare(
     if is_class and "prediction" in predicted.columns:
         return _compare_classes(found, predictions, exported["prediction"], row_name)
     return found
+
+
+def _difference(predicted: pl.DataFrame, exported: pl.DataFrame) -> str:
+    """How the columns or the numbers of rows differ."""
+    if exported.height != predicted.height:
+        return f"the file predicts {exported.height:,} rows, not {predicted.height:,}"
+    lacking = [name for name in predicted.columns if name not in exported.columns]
+    unknown = [name for name in exported.columns if name not in predicted.columns]
+    parts = [f"lacks the column {quote(lacking[0])}"] if lacking else []
+    parts += [f"has the column {quote(unknown[0])}, which the model does not predict"] if unknown else []
+    return f"the predictions of the file differ: it {' and '.join(parts)}"
 
 
 def _beside(one: Comparison, other: Comparison) -> Comparison:

@@ -8,6 +8,7 @@ from nncli.data.columns.units import PERCENT
 from nncli.export.html_fields import MAX_OPTIONS, start_text, visible
 from nncli.export.javascript import as_literal
 from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
+from nncli.program.output_columns import number_columns
 from nncli.program.program import ClassOutputs, NumberOutputs, Program
 from nncli.text import percent_digits
 
@@ -56,20 +57,23 @@ def unseen_category(program: Program, column: CategoryInput) -> str:
 def _output(outputs: NumberOutputs | ClassOutputs) -> dict[str, Any]:
     if isinstance(outputs, ClassOutputs):
         return {"kind": "class", "labels": [visible(label) for label in outputs.labels]}
-    return {"kind": "number", "targets": [_target(outputs, name) for name in outputs.names]}
+    return {"kind": "number", "targets": [_target(outputs, j) for j in range(len(outputs.names))]}
 
 
-def _target(outputs: NumberOutputs, name: str) -> dict[str, Any]:
-    suffix = f"_{name}" if len(outputs.names) > 1 else ""
+def _target(outputs: NumberOutputs, j: int) -> dict[str, Any]:
+    title = {(column.node, column.place): column.title for column in reversed(number_columns(outputs))}
     ranges = []
     for bounds in outputs.bounds:
-        digits = percent_digits(bounds.level)
-        ranges.append([f"{digits} % interval", f"lower_{digits}{suffix}", f"upper_{digits}{suffix}"])
-    levels = sorted(outputs.levels)
-    for low, high in zip(levels[: len(levels) // 2], reversed(levels), strict=False):
-        title = f"{_percent(low)} % to {_percent(high)} % quantile"
-        ranges.append([title, *(f"quantile_{percent_digits(level)}{suffix}" for level in (low, high))])
-    return {"column": f"prediction{suffix}", "shown": visible(name) if suffix else None, "ranges": ranges}
+        name = f"{percent_digits(bounds.level)} % interval"
+        ranges.append([name, title[bounds.lower, j], title[bounds.upper, j]])
+    if outputs.quantiles is not None:
+        n = len(outputs.levels)
+        places = sorted(range(n), key=lambda k: outputs.levels[k])
+        for low, high in zip(places[: n // 2], reversed(places), strict=False):
+            name = f"{_percent(outputs.levels[low])} % to {_percent(outputs.levels[high])} % quantile"
+            ranges.append([name, *(title[outputs.quantiles, j * n + k] for k in (low, high))])
+    target = visible(outputs.names[j]) if len(outputs.names) > 1 else None
+    return {"column": title[outputs.values, j], "shown": target, "ranges": ranges}
 
 
 def _percent(level: float) -> str:

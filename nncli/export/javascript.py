@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,8 +14,8 @@ from nncli.export.javascript_program import ProgramData
 from nncli.export.javascript_source import runtime_source
 from nncli.export.model_info import ModelInfo
 from nncli.program.inputs import OTHER_CODE, CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
+from nncli.program.output_columns import number_columns
 from nncli.program.program import ClassOutputs, NumberOutputs, Program
-from nncli.text import percent_digits
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """Beyond it a number of JavaScript does not hold every integer."""
@@ -66,8 +65,9 @@ def _escape(character: str) -> str:
 def _header(program: Program, info: ModelInfo) -> str:
     """The comment with the types of rows and predictions."""
     row = [(column.name, CELL_TYPES[_kind(column)]) for column in program.inputs]
-    prediction = [(name, "number") for name, _, _ in number_columns(program)]
-    if isinstance(program.outputs, ClassOutputs):
+    if isinstance(program.outputs, NumberOutputs):
+        prediction = [(column.title, "number") for column in number_columns(program.outputs)]
+    else:
         label = ("prediction", LABEL_TYPES[program.outputs.label_type])
         prediction = [*[label] * (program.outputs.codes is not None)]
         prediction += [("probabilities", "Object<string, number>")] * (program.outputs.probabilities is not None)
@@ -86,26 +86,6 @@ def _object_type(fields: list[tuple[str, str]]) -> str:
     """The type of an object, for a comment: no name can end the comment."""
     lines = "".join(f"\n * {as_literal(name)}: {kind}," for name, kind in fields)
     return "{{" + lines.replace("*/", "*\\/") + "\n * }}"
-
-
-def number_columns(program: Program) -> Iterator[tuple[str, int, int]]:
-    """The columns of predictions that are numbers: the name as of `nncli predict`, the node, and its column."""
-    outputs = program.outputs
-    if not isinstance(outputs, NumberOutputs):
-        return
-    several = len(outputs.names) > 1
-    for j, name in enumerate(outputs.names):
-        yield f"prediction_{name}" if several else "prediction", outputs.values, j
-    endings = [f"_{name}" if several else "" for name in outputs.names]
-    if outputs.quantiles is not None:
-        for j, ending in enumerate(endings):
-            for k, level in enumerate(outputs.levels):
-                place = j * len(outputs.levels) + k
-                yield f"quantile_{percent_digits(level)}{ending}", outputs.quantiles, place
-    for bounds in outputs.bounds:
-        for j, ending in enumerate(endings):
-            yield f"lower_{percent_digits(bounds.level)}{ending}", bounds.lower, j
-            yield f"upper_{percent_digits(bounds.level)}{ending}", bounds.upper, j
 
 
 def _kind(column: ProgramInput) -> str:
@@ -175,7 +155,7 @@ def _program_data(program: Program) -> dict[str, Any]:
         "decimal": program.decimal,
         "thousands": program.thousands,
         "cells": [_cell_data(column) for column in program.inputs],
-        "numbers": list(number_columns(program)),
+        "numbers": number_columns(outputs) if isinstance(outputs, NumberOutputs) else [],
         "codes": outputs.codes if isinstance(outputs, ClassOutputs) else None,
         "probabilities": outputs.probabilities if isinstance(outputs, ClassOutputs) else None,
     }

@@ -26,7 +26,7 @@ from nncli.export.standalone import (
     texts,
     words,
 )
-from nncli.program import inputs, interpreter, nodes, program
+from nncli.program import inputs, interpreter, nodes, output_columns, program
 from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
 from nncli.program.nodes import Constant, Node
 from nncli.program.program import NumberOutputs, Program
@@ -38,6 +38,7 @@ PARTS = (
         ModulePart(inputs),
         ModulePart(nodes),
         ModulePart(program, without=UNUSED),
+        ModulePart(output_columns),
         ModulePart(interpreter, without=("run",)),
     ),
     *map(ModulePart, (texts, numbers, categories, words, dates, columns, outputs, predictions, script)),

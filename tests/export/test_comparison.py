@@ -71,6 +71,18 @@ def test_other_columns_or_rows_are_an_error(theirs: pl.DataFrame) -> None:
         compare(*regression([1.0, 2.0]), theirs, 2, str)
 
 
+@pytest.mark.parametrize(("lacks", "has"), [("proba_39", None), (None, "proba_40"), ("proba_39", "proba_40")])
+def test_the_first_column_that_differs_is_named(lacks: str | None, has: str | None) -> None:
+    predictions = classification(ClassificationTarget(name="c", labels=tuple(map(str, range(40)))), [[0.025] * 40])
+    frame = predictions.frame(proba=True)
+    theirs = frame.drop([lacks] if lacks else []).with_columns([pl.lit(0.0).alias(has)] if has else [])
+    with pytest.raises(ExportedFileError) as error:
+        compare(predictions, frame, theirs, 1, str)
+    assert [name for name in [*frame.columns, "proba_40"] if f"'{name}'" in str(error.value)] == [
+        name for name in (lacks, has) if name
+    ]
+
+
 def classification(
     target: ClassificationTarget, P: list[list[float]], decision: Threshold | None = None
 ) -> Predictions:

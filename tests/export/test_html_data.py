@@ -24,7 +24,7 @@ def test_intervals_and_pairs_of_quantiles_are_ranges_of_each_target() -> None:
     program = program_of([NumberInput("x")], (), ["a", "b"])
     outputs = program.outputs
     assert isinstance(outputs, NumberOutputs)
-    outputs = replace(outputs, bounds=(Bounds(0.9, 0, 0),), quantiles=0, levels=(0.05, 0.25, 0.5, 0.75, 0.95))
+    outputs = replace(outputs, bounds=(Bounds(0.9, 1, 2),), quantiles=3, levels=(0.05, 0.25, 0.5, 0.75, 0.95))
     first, second = data_of(replace(program, outputs=outputs))["output"]["targets"]
     assert first == {
         "column": "prediction_a",

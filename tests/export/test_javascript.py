@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from nncli.export.javascript import as_literal, number_columns, to_javascript
+from nncli.export.javascript import as_literal, to_javascript
 from nncli.export.model_info import ModelInfo
 from nncli.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
-from nncli.program.program import Bounds, LabelType, NumberOutputs
+from nncli.program.program import LabelType
 from tests.runtimes import hostile
 
 INFO = ModelInfo("penguins", "0" * 64, "1.0")
@@ -58,16 +58,6 @@ def test_the_model_tells_its_name_and_classes_in_their_type(
     assert isinstance(model, dict)
     assert (model["name"], model["checksum"], model["labels"]) == ("penguins", "0" * 64, labels)
     assert (model["classes"], model["labelType"]) == (classes, label_type)
-
-
-def test_columns_of_predictions_have_the_names_of_predict() -> None:
-    program = hostile.program_of(COLUMNS, (), ["a", "b"])
-    outputs = NumberOutputs(("a", "b"), 1, 2, (0.05, 0.5), (Bounds(0.9, 3, 4),))
-    assert [*number_columns(replace(program, outputs=outputs))] == [
-        *(("prediction_a", 1, 0), ("prediction_b", 1, 1)),
-        *(("quantile_05_a", 2, 0), ("quantile_50_a", 2, 1), ("quantile_05_b", 2, 2), ("quantile_50_b", 2, 3)),
-        *(("lower_90_a", 3, 0), ("upper_90_a", 4, 0), ("lower_90_b", 3, 1), ("upper_90_b", 4, 1)),
-    ]
 
 
 def test_no_text_can_end_a_string_a_comment_or_a_script() -> None:

@@ -20,13 +20,14 @@ from hypothesis import strategies as st
 from nncli.data.columns.parsing import read_text
 from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
-from nncli.export.javascript import number_columns, to_javascript
+from nncli.export.javascript import to_javascript
 from nncli.export.read_inputs import read_inputs
 from nncli.export.runtimes.node import run as run_in_node
 from nncli.export.runtimes.process import ExportedFileError
 from nncli.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
 from nncli.program.interpreter import run
 from nncli.program.nodes import NODE_TYPES, Binary, BinaryFunction, Unary, UnaryFunction
+from nncli.program.output_columns import number_columns
 from nncli.program.program import ClassOutputs, NumberOutputs, Program, build
 from nncli.program.values import (
     Builder,
@@ -111,7 +112,7 @@ def predictions(program: Program, rows: pl.DataFrame) -> pl.DataFrame:
     values = run(program, read_inputs(program, Table(rows, "rows", dialect=dialect)))
     outputs = program.outputs
     if not isinstance(outputs, ClassOutputs):
-        return pl.DataFrame({name: values[node][:, j] for name, node, j in number_columns(program)})
+        return pl.DataFrame({name: values[node][:, j] for name, node, j in number_columns(outputs)})
     assert outputs.codes is not None
     assert outputs.probabilities is not None
     labels = [outputs.labels[int(code)] for code in values[outputs.codes][:, 0]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import polars as pl
@@ -13,23 +12,15 @@ from nncli.errors import UsageError
 from nncli.export.c_source.columns import enumeration
 from nncli.export.c_source.identifiers import LONGEST_FIELD, Identifiers
 from nncli.export.c_source.literals import comment, string
+from nncli.program.output_columns import number_columns, probability_columns
 from nncli.program.program import ClassOutputs, NumberOutputs, Outputs
-from nncli.text import percent_digits, quote
+from nncli.text import quote
 
 
 class Element(Protocol):
     """The number j of the value of a node, as an expression."""
 
     def __call__(self, position: int, j: int) -> str: ...
-
-
-@dataclass(frozen=True)
-class Titled:
-    """An output: the title of its column, and its node and the position there."""
-
-    title: str
-    node: int
-    j: int
 
 
 class Prediction(Protocol):
@@ -45,24 +36,6 @@ class Prediction(Protocol):
 
     def writer(self, is_float: bool) -> str:
         """The function that writes a row, 0 if the row has no prediction."""
-
-
-def number_columns(outputs: NumberOutputs) -> list[Titled]:
-    """The columns of `nncli predict`, in order."""
-    names = outputs.names
-    suffixes = [f"_{name}" if len(names) > 1 else "" for name in names]
-    found = [Titled(f"prediction{suffix}", outputs.values, j) for j, suffix in enumerate(suffixes)]
-    if outputs.quantiles is not None:
-        for j, suffix in enumerate(suffixes):
-            for k, level in enumerate(outputs.levels):
-                title = f"quantile_{percent_digits(level)}{suffix}"
-                found.append(Titled(title, outputs.quantiles, j * len(outputs.levels) + k))
-    for bounds in outputs.bounds:
-        for j, suffix in enumerate(suffixes):
-            digits = percent_digits(bounds.level)
-            found.append(Titled(f"lower_{digits}{suffix}", bounds.lower, j))
-            found.append(Titled(f"upper_{digits}{suffix}", bounds.upper, j))
-    return found
 
 
 class NumberPrediction:
@@ -91,7 +64,7 @@ class NumberPrediction:
 
     def statements(self, element: Element) -> list[str]:
         """The end of `predict`."""
-        values = [element(column.node, column.j) for column in self._columns]
+        values = [element(column.node, column.place) for column in self._columns]
         if self._is_alone:
             return [f"return {values[0]};"]
         lines = [f"all->{field} = {value};" for field, value in zip(self._fields, values, strict=True)]
@@ -137,7 +110,7 @@ class ClassPrediction:
             self.note += f" The probabilities are in the order {order}."
             self.note += " `probabilities` may be NULL." if self._has_code else ""
         self.titles = ["prediction"] * self._has_code
-        self.titles += [f"proba_{label}" for label in outputs.labels if self._has_probabilities]
+        self.titles += [column.title for column in probability_columns(outputs)]
 
     def _enumeration(self) -> str:
         last = len(self._names) - 1

@@ -10,7 +10,8 @@ from onnx import ValueInfoProto, helper
 
 from nncli.export.onnx.graph import DOUBLE, FLOAT, INT64, STRING, Graph, Tensor
 from nncli.export.onnx.input_nodes import ANY
-from nncli.export.onnx.names import PROBABILITIES, free_name, number_columns, probability_columns
+from nncli.export.onnx.names import PROBABILITIES, free_name
+from nncli.program.output_columns import number_columns, probability_columns
 from nncli.program.program import ClassOutputs, NumberOutputs, Program
 
 LEAST = -(2**63)
@@ -31,10 +32,9 @@ def write_outputs(graph: Graph, program: Program, values: Mapping[int, Tensor], 
     outputs = program.outputs
     writer = _Writer(graph, list(taken))
     if isinstance(outputs, NumberOutputs):
-        for node, columns in number_columns(outputs):
-            names = _columns_of(graph, graph.cast(values[node], DOUBLE), len(columns))
-            for name, column in zip(names, columns, strict=True):
-                writer.write(column, name, DOUBLE, [ANY], (column,))
+        for title, node, place in number_columns(outputs):
+            cells = _column_of(graph, graph.cast(values[node], DOUBLE), place, program.widths[node])
+            writer.write(title, cells, DOUBLE, [ANY], (title,))
         return writer.outputs
     if outputs.codes is not None:
         label, kind = _labels(graph, outputs, values[outputs.codes])
@@ -42,7 +42,7 @@ def write_outputs(graph: Graph, program: Program, values: Mapping[int, Tensor], 
     if outputs.probabilities is not None:
         kind = FLOAT if program.precision == "float32" else DOUBLE
         found = graph.cast(Tensor(graph.cast(values[outputs.probabilities], DOUBLE), DOUBLE), kind)
-        columns = probability_columns(outputs)
+        columns = tuple(column.title for column in probability_columns(outputs))
         writer.write(PROBABILITIES, found, kind, [ANY, len(columns)], columns)
     return writer.outputs
 
@@ -58,11 +58,11 @@ class _Writer:
         self.outputs.append(Output(name, helper.make_tensor_value_info(name, kind, shape), columns))
 
 
-def _columns_of(graph: Graph, values: str, count: int) -> list[str]:
-    """The columns (rows,) of values (rows, count)."""
-    if count == 1:
-        return [graph.add("Squeeze", values, graph.integers((1,)))]
-    return [graph.add("Gather", values, graph.integers(j), axis=1) for j in range(count)]
+def _column_of(graph: Graph, values: str, place: int, width: int) -> str:
+    """A column (rows,) of values (rows, width)."""
+    if width == 1:
+        return graph.add("Squeeze", values, graph.integers((1,)))
+    return graph.add("Gather", values, graph.integers(place), axis=1)
 
 
 def _labels(graph: Graph, outputs: ClassOutputs, codes: Tensor) -> tuple[str, int]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nncli.program.output_columns import number_columns, probability_columns
 from nncli.program.program import ClassOutputs, LabelType, NumberOutputs, Outputs, Precision
-from nncli.text import percent_digits
 
 
 def output_columns(
@@ -19,25 +19,13 @@ def output_columns(
 
     Predicted classes are text, whole numbers, numbers or truth values, as in the training table.
     """
-    columns: dict[str, npt.NDArray[Any]] = {}
     if isinstance(outputs, NumberOutputs):
-        suffixes = [""] if len(outputs.names) == 1 else [f"_{name}" for name in outputs.names]
-        for j, suffix in enumerate(suffixes):
-            columns[f"prediction{suffix}"] = values[outputs.values][:, j]
-        for j, suffix in enumerate(suffixes):
-            for k, level in enumerate(outputs.levels if outputs.quantiles is not None else ()):
-                quantiles = values[outputs.quantiles]  # type: ignore[index]
-                columns[f"quantile_{percent_digits(level)}{suffix}"] = quantiles[:, j * len(outputs.levels) + k]
-        for bounds in outputs.bounds:
-            for j, suffix in enumerate(suffixes):
-                columns[f"lower_{percent_digits(bounds.level)}{suffix}"] = values[bounds.lower][:, j]
-                columns[f"upper_{percent_digits(bounds.level)}{suffix}"] = values[bounds.upper][:, j]
-        return columns
+        return {title: values[node][:, place] for title, node, place in number_columns(outputs)}
+    columns: dict[str, npt.NDArray[Any]] = {}
     if outputs.codes is not None:
         columns["prediction"] = _labels_of(values[outputs.codes][:, 0].astype(np.int64), outputs)
-    if outputs.probabilities is not None:
-        for j, label in enumerate(outputs.labels):
-            columns[f"proba_{label}"] = values[outputs.probabilities][:, j].astype(precision)
+    for title, node, place in probability_columns(outputs):
+        columns[title] = values[node][:, place].astype(precision)
     return columns
 
 

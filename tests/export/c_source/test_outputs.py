@@ -4,25 +4,10 @@ import pytest
 
 from nncli.errors import UsageError
 from nncli.export.c_source.identifiers import Identifiers
-from nncli.export.c_source.outputs import cell, header_line, number_columns, prediction_of
+from nncli.export.c_source.outputs import cell, header_line, prediction_of
 from nncli.program.program import Bounds, ClassOutputs, NumberOutputs
 
 SEVERAL = NumberOutputs(("y", "z"), 3, 4, (0.05, 0.5), (Bounds(0.9, 5, 6),))
-
-
-def test_the_columns_are_those_of_predict() -> None:
-    assert [(column.title, column.node, column.j) for column in number_columns(SEVERAL)] == [
-        ("prediction_y", 3, 0),
-        ("prediction_z", 3, 1),
-        ("quantile_05_y", 4, 0),
-        ("quantile_50_y", 4, 1),
-        ("quantile_05_z", 4, 2),
-        ("quantile_50_z", 4, 3),
-        ("lower_90_y", 5, 0),
-        ("upper_90_y", 6, 0),
-        ("lower_90_z", 5, 1),
-        ("upper_90_z", 6, 1),
-    ]
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_labels_or_probabilities_may_be_left_out() -> None:
     assert list(evaluate(replace(program, outputs=shares), x=[0.5])) == ["probabilities"]
 
 
-def test_numbers_have_the_names_of_predict() -> None:
+def test_numbers_have_the_names_and_the_order_of_predict() -> None:
     builder = Builder()
     x = builder.input(NumberInput("x"))
     values, quantiles = join([x, x + 1.0]), join([x - 2.0, x, x - 1.0, x + 1.0])
@@ -63,8 +63,8 @@ def test_numbers_have_the_names_of_predict() -> None:
     bounds = (Bounds(0.9, lower.position, upper.position),)
     outputs = NumberOutputs(("a", "b"), values.position, quantiles.position, (0.05, 0.5), bounds)
     found = evaluate(build(builder, outputs, "float64"), x=[10.0])
-    assert {name: column.tolist() for name, column in found.items()} == {
-        **{"prediction_a": [10.0], "prediction_b": [11.0]},
-        **{"quantile_05_a": [8.0], "quantile_50_a": [10.0], "quantile_05_b": [9.0], "quantile_50_b": [11.0]},
-        **{"lower_90_a": [7.0], "lower_90_b": [8.0], "upper_90_a": [13.0], "upper_90_b": [14.0]},
-    }
+    assert [(name, *column) for name, column in found.items()] == [
+        *(("prediction_a", 10.0), ("prediction_b", 11.0)),
+        *(("quantile_05_a", 8.0), ("quantile_50_a", 10.0), ("quantile_05_b", 9.0), ("quantile_50_b", 11.0)),
+        *(("lower_90_a", 7.0), ("upper_90_a", 13.0), ("lower_90_b", 8.0), ("upper_90_b", 14.0)),
+    ]
