@@ -44,7 +44,7 @@ GUARD = """\
 #if defined(__FAST_MATH__)
 #error "-ffast-math ignores missing numbers: compile without it"
 #endif
-#if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD != 0
+#if FLT_EVAL_METHOD == 2 || FLT_EVAL_METHOD == -1
 #error "numbers must not have more than 53 bits: compile with -msse2 -mfpmath=sse"
 #endif
 #if defined(__clang__)

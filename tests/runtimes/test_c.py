@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -158,6 +159,30 @@ def test_another_file_uses_the_declarations(tmp_path: Path, compiler: str) -> No
     sources = [tmp_path / "use.c", tmp_path / "model.c"]
     subprocess.run([compiler, *CHECKED, *sources, "-o", tmp_path / "use", "-lm"], check=True)
     assert subprocess.run([tmp_path / "use"], capture_output=True, check=True).stdout == b"1\n"
+
+
+@pytest.mark.parametrize(
+    "flags", [["-std=gnu99", "-O3", "-march=native"], ["-std=c99", "-Os"], ["-std=gnu17", "-flto"]]
+)
+def test_other_options_of_the_compiler_give_the_same_answers(tmp_path: Path, flags: list[str]) -> None:
+    program = program_of(INPUTS, ["low", "high"])
+    table = "age,city,born,notes\n1.5,Rome,1.2.2024 13:45,not GOOD\n,,,\n"
+    wanted = ran(compiled(tmp_path, program), table)
+    found = ran(compiled(tmp_path, program, flags=flags), table)
+    numbers = [pl.read_csv(one.stdout)[:, 1:].to_numpy() for one in (wanted, found)]
+    np.testing.assert_allclose(numbers[1], numbers[0], rtol=1e-13)
+
+
+@pytest.mark.parametrize("flag", ["-ffast-math", "-mfpmath=387"])
+def test_options_that_change_the_arithmetic_are_refused(tmp_path: Path, flag: str) -> None:
+    if flag == "-mfpmath=387" and platform.machine() != "x86_64":
+        pytest.skip("only x86 has an x87")
+    file = written(tmp_path, program_of(INPUTS))
+    found = subprocess.run(
+        ["gcc", "-std=c99", flag, "-fsyntax-only", str(file)], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 1
+    assert "#error" in found.stderr
 
 
 def test_cpp_includes_the_declarations(tmp_path: Path) -> None:
