@@ -127,11 +127,8 @@ def export(
 
 def _sizes(exported: Export) -> str:
     """The size of the file, and of the weights in it."""
-    size, weights = (
-        f"{size / 1e3:,.3g} kB" if size < 1e6 else f"{size / 1e6:,.3g} MB"
-        for size in (exported.bytes, exported.constant_bytes)
-    )
-    return f"{size} for {exported.runtime}, with {weights} of weights"
+    size, weights = (f"{size / 1e3:,.1f} kB" for size in (exported.bytes, exported.constant_bytes))
+    return f"{size}, of which the weights are {weights}"
 
 
 def _show_check(exported: Export) -> None:

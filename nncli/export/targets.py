@@ -75,7 +75,7 @@ TARGETS = (
     Target("onnx", (".onnx",), "ONNX Runtime", 1, "nncli.export.onnx.to_onnx", "nncli.export.runtimes.onnxruntime"),
     Target("js", (".mjs", ".js"), "Node", 2, "nncli.export.javascript.to_javascript", "nncli.export.runtimes.node"),
     Target("html", (".html", ".htm"), "Chromium", 2, "nncli.export.html.to_html", "nncli.export.runtimes.chromium"),
-    Target("c", (".c",), "a C compiler", 2, "nncli.export.c.to_c", "nncli.export.runtimes.c_compiler"),
+    Target("c", (".c",), "C", 2, "nncli.export.c.to_c", "nncli.export.runtimes.c_compiler"),
     Target("python", (".py",), "Python", 2, "nncli.export.python.to_python", "nncli.export.runtimes.python"),
 )
 """All targets, in the order of the help."""
