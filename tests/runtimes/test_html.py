@@ -364,6 +364,12 @@ def test_a_csv_file_with_decimal_commas_is_answered_in_the_same_way(browser: Bro
         )
 
 
+def test_an_empty_line_is_a_row_of_a_table_of_one_column(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, program_of([NumberInput("a")], (), ["z"]), tmp_path) as page:
+        page.set_input_files("#file", {"name": "t.csv", "mimeType": "text/csv", "buffer": b"a\n1\n\n3"})
+        expect(page.locator("#progress")).to_have_text("3 rows are predicted.")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -180,6 +180,22 @@ def test_what_cannot_be_read_is_refused_with_row_column_value_and_what_is_expect
     assert '"age"' in found[9][2]
 
 
+TOO_FAR = """
+import { predict } from "./model.mjs";
+const column = (row) => { try { return predict(row); } catch (error) { return error.column ?? null; } };
+console.log(JSON.stringify([{ x: 1, d: "2024-05-31" }, { x: 1e300, d: "1970-01-01" }].map(column)));
+"""
+
+
+def test_a_number_is_not_blamed_for_a_row_without_a_prediction_whatever_its_numbers_are(tmp_path: Path) -> None:
+    builder = Builder()
+    x, day = builder.input(NumberInput("x")), builder.input(DateInput("d", ("iso",)))
+    far = select(is_nan(x), 0.0, x * 1e300) * 0.0 + day * 1e306 * 0.0
+    program = build(builder, NumberOutputs(("y",), far.position), "float64")
+    (tmp_path / "model.mjs").write_text(to_javascript(program, INFO), "utf-8")
+    assert run_script(tmp_path, TOO_FAR) == [None, "x"]
+
+
 EQUAL_SPELLINGS = """
 import { predict } from "./model.mjs";
 const rows = [

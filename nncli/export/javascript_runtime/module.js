@@ -82,11 +82,15 @@ function isUndefined() {
 function overflowOf(row, number) {
   const places = inputs.flatMap(({ kind }, i) => (kind === "number" ? [i] : []));
   const numbers = places.map((i) => inputValues[i][0]);
-  for (const i of places) {
+  const isUndefinedWith = (i) => {
     places.forEach((j, k) => (inputValues[j][0] = j === i ? numbers[k] : NaN));
     run();
+    return isUndefined();
+  };
+  // Without its numbers the row has a prediction, or none of them alone is the reason.
+  for (const i of isUndefinedWith(-1) ? [] : places) {
     const { name } = inputs[i];
-    if (isUndefined()) return new CellError(`${show(row[name])} is too far from the training values`, number, name, row[name]);
+    if (isUndefinedWith(i)) return new CellError(`${show(row[name])} is too far from the training values`, number, name, row[name]);
   }
   return new CellError("a number is too far from the training values", number);
 }

@@ -1,12 +1,16 @@
 /** A CSV file, answered by a CSV file. */
 const SEPARATORS = [",", ";", "\t", "|"];
 
-/** The records of a CSV text, each a list of cells. */
+/** The records of a CSV text, each a list of cells. An empty line is no record, but an empty cell of a single column. */
 function records(text, separator) {
   const found = [];
   let record = [], cell = "", isQuoted = false, wasQuoted = false;
   const endCell = () => { record.push(wasQuoted || cell !== "" ? cell : null); cell = ""; wasQuoted = false; };
-  const endRecord = () => { endCell(); if (record.length > 1 || record[0] !== null) found.push(record); record = []; };
+  const endRecord = () => {
+    endCell();
+    if (record.length > 1 || record[0] !== null || found[0]?.length === 1) found.push(record);
+    record = [];
+  };
   for (let k = 0; k < text.length; k++) {
     const c = text[k];
     if (isQuoted) {
