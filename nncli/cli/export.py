@@ -39,7 +39,10 @@ CheckTable: TypeAlias = Annotated[
     typer.Option(
         "--check",
         metavar="TABLE",
-        help="Compare the answers for all rows of a table. Default: 1,000 rows of the training table.",
+        help=(
+            "Compare the predictions for all rows of a table. "
+            "Default: up to 1,000 rows of the training table, and some with unusual cells."
+        ),
         rich_help_panel=INPUT,
     ),
 ]

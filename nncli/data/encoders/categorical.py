@@ -19,7 +19,7 @@ from nncli.data.encoders.category_codes import category_input
 from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions
 from nncli.data.encoders.scaling import QUARTILES, clip_smoothly, robust_scale
 from nncli.data.table import Table
-from nncli.program.inputs import CategoryInput, ProgramInput
+from nncli.program.inputs import MISSING_CODE, OTHER_CODE, CategoryInput, ProgramInput
 from nncli.program.values import Value
 from nncli.spec import FiniteFloat, NonNegativeFloat, PositiveInt, StrictBool, StrictStr
 from nncli.text import quote, yaml_quote
@@ -28,8 +28,8 @@ MIN_COUNT = 2
 """Training rows that a category needs for a code of its own. Rarer ones share the code of unseen categories."""
 MAX_RARE_TEXT = 1 << 14
 """Characters of rare categories that a column keeps, to tell rare from unseen; if there are more, it keeps none."""
-MISSING, OTHER, FIRST_CATEGORY = 0, 1, 2
-"""The codes of a missing cell, of a rare or unseen category, and of the first known category."""
+FIRST_CATEGORY = 2
+"""The code of the first known category. Those of a missing cell, and of a rare or unseen category, precede it."""
 UNSEEN = -1
 """A temporary code of unseen categories, until they are counted."""
 
@@ -152,9 +152,9 @@ class CategoricalColumn(ColumnEncoder):
             return self._scaled(rows)
         rows[FIRST_CATEGORY:, :c] = np.eye(c)
         if self.has_other:
-            rows[OTHER, c] = 1.0
+            rows[OTHER_CODE, c] = 1.0
         if self.has_missing:
-            rows[MISSING, c + self.has_other] = 1.0
+            rows[MISSING_CODE, c + self.has_other] = 1.0
         return self._scaled(rows)
 
     def _scaled(self, rows: Floats) -> Floats:
@@ -194,15 +194,15 @@ class CategoricalColumn(ColumnEncoder):
     def _codes(self, cells: pl.Series) -> tuple[Codes, ColumnAnomalies]:
         known = self.known
         n_rare = len(known) - len(self.categories)
-        code_of = np.array([*range(FIRST_CATEGORY, self.n_codes), *[OTHER] * n_rare, UNSEEN])
+        code_of = np.array([*range(FIRST_CATEGORY, self.n_codes), *[OTHER_CODE] * n_rare, UNSEEN])
         index = self._with_alternatives(cells, known).to_physical()
         codes: Codes = code_of[index.cast(pl.UInt32).fill_null(len(known)).to_numpy()]
         if cells.has_nulls():
-            codes[cells.is_null().to_numpy()] = MISSING
+            codes[cells.is_null().to_numpy()] = MISSING_CODE
         unseen = codes == UNSEEN
         count = int(np.count_nonzero(unseen))
         if count:
-            codes[unseen] = OTHER
+            codes[unseen] = OTHER_CODE
         missing = 0 if self.has_missing else cells.null_count()
         if self.rare_categories is None and self.has_other:  # the cells may hold rare or unseen categories
             return codes, ColumnAnomalies(rare=count, missing=missing)

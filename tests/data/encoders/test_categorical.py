@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from nncli.data.encoders.categorical import FIRST_CATEGORY, MISSING, OTHER, CategoricalColumn
+from nncli.data.encoders.categorical import FIRST_CATEGORY, CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.options import CategoricalOptions, Clip
 from nncli.data.table import Table
+from nncli.program.inputs import MISSING_CODE, OTHER_CODE
 from tests.data.encoders.support import CLIPS, RECIPE, categorical, encoded, first, numeric, one
 
 NAMES = ["x", "a.b", "n", "rows", "category", "🐧", "a\nb", "\x1b[31m", " ", "", "literal", "count"]
@@ -38,7 +39,11 @@ def test_rare_and_missing_cells_have_a_column_where_training_had_them() -> None:
 def test_unseen_and_missing_cells_are_zeros_where_training_had_none() -> None:
     encoder = categorical(["a", "a", "b", "b"])
     assert encoded(encoder, ["never seen", None, "b"]) == [[0.0, 0.0], [0.0, 0.0], [0.0, 1.0]]
-    assert first(encoder).codes(one(["never seen", None, "b"]))[0].tolist() == [OTHER, MISSING, FIRST_CATEGORY + 1]
+    assert first(encoder).codes(one(["never seen", None, "b"]))[0].tolist() == [
+        OTHER_CODE,
+        MISSING_CODE,
+        FIRST_CATEGORY + 1,
+    ]
 
 
 @pytest.mark.parametrize("cells", [["a", "b"], [None, None], ["a", None], []])
@@ -46,7 +51,7 @@ def test_a_column_without_a_common_category_is_encoded(cells: list[str | None]) 
     encoder = categorical(pl.Series(cells, dtype=pl.String))
     X, *_ = encoder.encode(one(pl.Series(["a", None, "z"], dtype=pl.String)), "float32")
     assert X.shape == (3, ("a" in cells) + (None in cells))
-    assert first(encoder).codes(one(["a", None]))[0].tolist() == [OTHER, MISSING]
+    assert first(encoder).codes(one(["a", None]))[0].tolist() == [OTHER_CODE, MISSING_CODE]
 
 
 @pytest.mark.parametrize("word", ["NA", "", "null", "None", "nan", "rare", "missing", "007", " a", "a ", "A", "a\x00"])
@@ -56,7 +61,7 @@ def test_a_word_that_looks_special_is_a_category_like_any_other(word: str) -> No
     assert column.codes(one([word, "a", None]))[0].tolist() == [
         FIRST_CATEGORY + column.categories.index(word),
         FIRST_CATEGORY + column.categories.index("a"),
-        MISSING,
+        MISSING_CODE,
     ]
 
 
@@ -173,5 +178,5 @@ def test_a_category_is_told_from_the_unseen_however_many_there_are(known: int) -
     )
     cells = pl.DataFrame({"c": [names[0], names[-1], rare, "new", None]})
     codes, strange = column.codes(Table(cells, "t"))
-    assert codes.tolist() == [FIRST_CATEGORY, FIRST_CATEGORY + known - 2, OTHER, OTHER, MISSING]
+    assert codes.tolist() == [FIRST_CATEGORY, FIRST_CATEGORY + known - 2, OTHER_CODE, OTHER_CODE, MISSING_CODE]
     assert strange.unseen == 1
