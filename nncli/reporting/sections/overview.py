@@ -64,18 +64,18 @@ def scored_predictions(held_out: HeldOutPredictions) -> str:
     if held_out.optimistic:
         return f"{text}. They are optimistic: these rows chose the epoch."
     if held_out.config.teacher is not None:
-        return f"{text}, {_by_student(held_out.config.teacher)}."
+        return f"{text} by {_scored_network(held_out.config.teacher)}."
     return f"{text}, at the epoch that other rows chose."
 
 
-def _by_student(teacher: Teacher) -> str:
+def _scored_network(teacher: Teacher) -> str:
     """Which network predicted the validation rows of a distillation."""
     if teacher.refit:
         return (
-            "predicted by another network of the same kind, without these rows and taught by members that were not "
-            "trained on them"
+            "another network of the same kind, trained without these rows and taught by members that were not trained "
+            "on them"
         )
-    return "which neither the network nor its teacher was trained on"
+    return "the network, which was trained without these rows, as its teacher was"
 
 
 def summary_sentence(summary: RunSummary, scores: ScoresWithIntervals | None) -> str:
@@ -169,7 +169,7 @@ def _rows(held_out: HeldOutPredictions) -> str:
     if held_out.optimistic:
         return f"{rows}, which also chose the best epoch: the scores are optimistic"
     if held_out.config.teacher is not None:
-        return f"{rows}, {_by_student(held_out.config.teacher)}"
+        return f"{rows}, predicted by {_scored_network(held_out.config.teacher)}"
     return f"{rows}, each predicted at the epoch that the other rows choose"
 
 
