@@ -43,7 +43,7 @@ from results import Goal, Report, show
 
 GAIN, SPEED = 0.95, 20.0
 """The goals: the share of the gain that is kept, and how many times as fast a row is predicted."""
-NO_GAIN = 0.005
+NO_GAIN = 0.02
 """An ensemble whose score is better than a plain network's by less than this share of it has no gain to keep."""
 TIMED_ROWS, TIMINGS = 20_000, 5
 RATE, EPOCHS_OF_CYCLES = 0.15, tuple(2**cycles - 1 for cycles in range(2, 11))
