@@ -165,7 +165,9 @@ def _interval(card: ScoreCard, i: int) -> str:
 def _meaning(finished: Finished) -> Iterator[str]:
     """What the scores are of, in one line each."""
     card = finished.validation
-    if card is None:
+    if card is None and finished.taught == "refit":
+        yield "optimistic: scores of the training rows; the network for the validation scores is not trained yet"
+    elif card is None:
         yield "optimistic: scores of the training rows; set validation: 0.2 to measure scores on new rows"
     elif card.optimistic:
         yield f"optimistic: the validation rows chose the epoch{' of the teacher' if finished.taught else ''}"

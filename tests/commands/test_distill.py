@@ -11,11 +11,12 @@ import polars as pl
 import pytest
 
 from nncli import cross_validate, drift, evaluate, explain, load, predict, reproduce, resume, show, threshold, train
+from nncli.cli.console import summary
 from nncli.commands.distill import distill_events
 from nncli.errors import ConfigError, NncliError, RunError, UsageError
 from nncli.evaluation.run_summary import summarize_run
 from nncli.pipeline.prepare.teacher import weights_checksum
-from nncli.pipeline.train.events import Finished
+from nncli.pipeline.train.events import Finished, Started
 from nncli.reporting.sections.overview import overview_facts, scored_predictions
 from nncli.reporting.sections.provenance import provenance
 from nncli.reproduction.verdict import Verdict
@@ -116,6 +117,17 @@ def test_a_stopped_distillation_is_resumed_to_the_same_bits(
     assert finished.status == "stopped"
     assert resume(finished.run).status == "done"
     assert outcome(finished.run) == outcome(taught)
+
+
+def test_a_run_that_is_stopped_before_its_scores_says_that_they_are_missing(taught: Path, tmp_path: Path) -> None:
+    events = [
+        *distill_events(taught.parent / "teacher", output=tmp_path / "s", units=8, assignments=QUICK, stop=stop_at(40))
+    ]
+    started, finished = events[0], events[-1]
+    assert isinstance(started, Started)
+    assert isinstance(finished, Finished)
+    assert "is not trained yet" in summary(started, finished)
+    assert finished.validation is None
 
 
 def test_the_teacher_is_needed_to_resume_and_not_to_predict(taught: Path, tmp_path: Path) -> None:
