@@ -13,7 +13,7 @@ from nncli.data.sources.table_source import TableLocation
 from nncli.data.table import Table
 from nncli.errors import Location, NncliError, UsageError
 from nncli.export.check import Check
-from nncli.export.check_rows import reason_of, training_sample, with_made_rows
+from nncli.export.check_rows import reason_of, training_sample, with_unusual_rows
 from nncli.export.comparison import Comparison
 from nncli.export.lowering import lower_model
 from nncli.export.model_info import ModelInfo
@@ -22,8 +22,7 @@ from nncli.export.targets import TARGETS, Target
 from nncli.export.typical import with_typical_values
 from nncli.pipeline.calibration import conformal_predictor
 from nncli.prediction.chunks import read_to_predict
-from nncli.program.program import ClassOutputs, Program
-from nncli.program.selection import select_class_outputs
+from nncli.program.program import ClassOutputs, Program, select_class_outputs
 from nncli.runs.run import Run
 from nncli.text import closest_match, join_quoted, quote
 from nncli.utils.atomic_files import check_overwrite, write_bytes
@@ -140,7 +139,7 @@ def _checked(exported: Export, content: bytes, check: Check, run: Run, rows: Tab
     tables: Iterable[Table]
     if rows is None:
         try:
-            tables = with_made_rows(check.model, check.program, training_sample(run, check.model))
+            tables = with_unusual_rows(check.model, check.program, training_sample(run, check.model))
         except NncliError as error:
             return replace(exported, unchecked=reason_of(error))
     else:

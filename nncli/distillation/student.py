@@ -29,7 +29,16 @@ STUDENT = "student.yaml"
 """The preset of the network."""
 MAX_EMBEDDED, UNITS_OF_EMBEDDINGS = 32, 64
 """Numeric columns that a student embeds, since more take longer than all layers, and about the units of them all."""
-KEPT = ("data", "encoding", "output_activation", "positive_class", "precision", "memory_limit", "backend", "seed")
+TEACHER_KEYS = (
+    "data",
+    "encoding",
+    "output_activation",
+    "positive_class",
+    "precision",
+    "memory_limit",
+    "backend",
+    "seed",
+)
 """The keys of the teacher's configuration that are the student's too; data.sample and such belong to `data`."""
 
 
@@ -57,7 +66,7 @@ def student_config(path: Path, units: int, output: Path, assignments: Sequence[s
         "output": str(output),
     }
     member = model.members[0] if isinstance(model, Ensemble) else model
-    student = Config.model_validate({**{key: getattr(config, key) for key in KEPT}, **preset, **own})
+    student = Config.model_validate({**{key: getattr(config, key) for key in TEACHER_KEYS}, **preset, **own})
     layers = tuple(layer.with_auto_units(units) for layer in student.layers)
     embedding = embedding_of(student.numeric_embedding, len(member.spec.encoder.numeric))
     student = student.model_copy(update={"layers": layers, "numeric_embedding": embedding})

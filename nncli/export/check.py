@@ -13,7 +13,7 @@ from nncli.conformal.predictor import ConformalPredictor
 from nncli.data.row_origins import RowOrigins
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
-from nncli.export.check_rows import MADE
+from nncli.export.check_rows import UNUSUAL_ROW
 from nncli.export.comparison import Comparison, compare
 from nncli.export.targets import Target
 from nncli.predictions import Predictions
@@ -105,4 +105,4 @@ class RowNames:
 
     def __call__(self, row: int) -> str:
         number = int(self.table.row_numbers[row])
-        return MADE if number < 1 else f"row {self.table.row_name(number)}"
+        return UNUSUAL_ROW if number < 1 else f"row {self.table.row_name(number)}"

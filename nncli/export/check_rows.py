@@ -22,7 +22,7 @@ ROWS = 1_000
 """Rows of the training table."""
 MAX_COLUMNS = 100
 """Columns of which rows with unusual cells are made."""
-MADE = "a row with made cells"
+UNUSUAL_ROW = "a row with an unusual cell"
 UNSEEN = "a category that is not in the training table \N{SNOWMAN}"
 
 
@@ -47,12 +47,12 @@ def training_sample(run: Run, model: AnyModel) -> list[Table]:
     return [table for table in tables if len(table)]
 
 
-def with_made_rows(model: AnyModel, program: Program, tables: list[Table]) -> list[Table]:
+def with_unusual_rows(model: AnyModel, program: Program, tables: list[Table]) -> list[Table]:
     """The tables, and rows that equal one of them but for a cell: missing, unseen, or far from the training values."""
     if not tables:
         return []
     first = tables[0]
-    frames = list(_made_frames(program, replace(first, frame=first.frame[model.names])))[: 3 * MAX_COLUMNS]
+    frames = list(_unusual_frames(program, replace(first, frame=first.frame[model.names])))[: 3 * MAX_COLUMNS]
     if not frames:
         return tables
     frame = pl.concat(frames)
@@ -61,7 +61,7 @@ def with_made_rows(model: AnyModel, program: Program, tables: list[Table]) -> li
     return [replace(table, frame=table.frame[model.names]) for table in tables] + [valid]
 
 
-def _made_frames(program: Program, table: Table) -> Iterator[pl.DataFrame]:
+def _unusual_frames(program: Program, table: Table) -> Iterator[pl.DataFrame]:
     """A frame of one row for each unusual cell."""
     for i, column in enumerate(program.inputs[:MAX_COLUMNS]):
         row = table.frame[i % len(table)]

@@ -26,7 +26,7 @@ def shown(text: str) -> str:
     return escape(escape_unprintable(text, keep="\u200c\u200d"))
 
 
-def number_text(program: Program, x: float) -> str:
+def field_text(program: Program, x: float) -> str:
     """A number with at most 12 significant digits, and the decimal mark of the model."""
     return f"{x:.12g}".replace(".", program.decimal)
 
@@ -53,7 +53,7 @@ def start_text(program: Program, column: ProgramInput) -> str:
     """The typical value of a column as the page shows it."""
     match column:
         case NumberInput():
-            return "missing" if column.typical is None else number_text(program, column.typical)
+            return "missing" if column.typical is None else field_text(program, column.typical)
         case DateInput():
             return "missing" if column.typical is None else date_text(column.typical, has_time=has_time(column))
         case CategoryInput():
@@ -70,7 +70,7 @@ def range_text(program: Program, column: NumberInput | DateInput) -> str:
     if isinstance(column, DateInput):
         ends = [date_text(x, has_time=has_time(column)) for x in (column.lowest, column.highest)]
     else:
-        ends = [number_text(program, x) for x in (column.lowest, column.highest)]
+        ends = [field_text(program, x) for x in (column.lowest, column.highest)]
     return " to ".join(ends)
 
 
@@ -109,7 +109,7 @@ def _hint(program: Program, column: ProgramInput, i: int) -> str:
 
 
 def _number(program: Program, column: NumberInput, i: int) -> str:
-    value = "" if column.typical is None else number_text(program, column.typical)
+    value = "" if column.typical is None else field_text(program, column.typical)
     # The numeric keyboard of some phones has no minus sign.
     keyboard = "decimal" if column.lowest is not None and column.lowest >= 0.0 else "text"
     unit = "" if column.unit in (None, "()") else f'<span class="unit">{shown(str(column.unit))}</span>'

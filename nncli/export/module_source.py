@@ -51,7 +51,7 @@ class ModulePart:
                     yield from ((module, ast.unparse(alias)) for alias in node.names)
 
 
-def joined(parts: Sequence[ModulePart], *imports: tuple[str, str]) -> str:
+def join_parts(parts: Sequence[ModulePart], *imports: tuple[str, str]) -> str:
     """The imports of all parts and these, and the code of the parts."""
     found = sorted({*imports, *(pair for part in parts for pair in part.imports())})
     lines = [f"import {module}" for module, name in found if not name]

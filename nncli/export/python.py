@@ -14,7 +14,7 @@ from textwrap import wrap
 
 import nncli.text
 from nncli.export.model_info import ModelInfo
-from nncli.export.module_source import ModulePart, joined
+from nncli.export.module_source import ModulePart, join_parts
 from nncli.export.standalone import (
     categories,
     columns,
@@ -31,7 +31,7 @@ from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramI
 from nncli.program.nodes import Constant, Node
 from nncli.program.program import NumberOutputs, Program
 
-UNUSED = ("build", "without_unused_nodes", "_needed", "_renumbered")
+UNUSED = ("build", "without_unused_nodes", "select_class_outputs", "_needed", "_renumbered")
 PARTS = (
     ModulePart(nncli.text, only=("percent_digits",)),
     *(
@@ -103,7 +103,7 @@ if __name__ == "__main__":
 def to_python(program: Program, info: ModelInfo) -> str:
     """The text of a Python file that predicts as a function and as a script."""
     weights, lines = _print_nodes(program.nodes)
-    code = joined(PARTS, ("base64", ""), ("math", "inf"), ("math", "nan"))
+    code = join_parts(PARTS, ("base64", ""), ("math", "inf"), ("math", "nan"))
     head = BEGINNING.format(description=_escaped(_describe(program, info)), code=code)
     end = END.format(
         weights="\n".join(wrap(b64encode(weights).decode(), LINE)),

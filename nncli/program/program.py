@@ -168,6 +168,18 @@ def without_unused_nodes(program: Program) -> Program:
     )
 
 
+def select_class_outputs(program: Program, *, labels: bool, probabilities: bool) -> Program:
+    """The program of a classification with its labels, its probabilities, or both."""
+    outputs = program.outputs
+    assert isinstance(outputs, ClassOutputs)
+    selected = replace(
+        outputs,
+        codes=outputs.codes if labels else None,
+        probabilities=outputs.probabilities if probabilities else None,
+    )
+    return without_unused_nodes(replace(program, outputs=selected))
+
+
 def _needed(nodes: Sequence[Node], outputs: Sequence[int]) -> list[int]:
     """The positions, ascending, of the nodes that the outputs need."""
     found, waiting = set[int](), [*outputs]

@@ -9,7 +9,7 @@ import pytest
 from nncli import train
 from nncli.errors import DataError, RunError
 from nncli.export import check_rows
-from nncli.export.check_rows import reason_of, training_sample, with_made_rows
+from nncli.export.check_rows import reason_of, training_sample, with_unusual_rows
 from nncli.export.lowering import lower_model
 from nncli.prediction.chunks import read_to_predict
 from nncli.program.inputs import CategoryInput, NumberInput
@@ -69,7 +69,7 @@ def test_made_rows_have_missing_and_unseen_cells(penguins: Path) -> None:
     model = Run.open(penguins).load_model()
     program = lower_model(model)
     tables = training_sample(Run.open(penguins), model)
-    *same, made = with_made_rows(model, program, tables)
+    *same, made = with_unusual_rows(model, program, tables)
     assert [table.frame.columns for table in same] == [model.names]
     assert made.row_numbers.max() < 0
     for column in program.inputs:
@@ -79,4 +79,4 @@ def test_made_rows_have_missing_and_unseen_cells(penguins: Path) -> None:
             assert check_rows.UNSEEN in cells.to_list()
         if isinstance(column, NumberInput) and column.highest is not None and cells.dtype.is_float():
             assert cells.max() > column.highest  # type: ignore[operator]
-    assert with_made_rows(model, program, []) == []
+    assert with_unusual_rows(model, program, []) == []

@@ -3,7 +3,7 @@ from __future__ import annotations
 import ast
 
 from nncli.export import module_source, standalone
-from nncli.export.module_source import ModulePart, joined
+from nncli.export.module_source import ModulePart, join_parts
 from nncli.export.standalone import dates, texts
 
 
@@ -27,7 +27,7 @@ def test_definitions_are_selected_by_name_with_their_decorators() -> None:
 
 
 def test_imports_are_those_of_other_libraries_once() -> None:
-    code = joined([ModulePart(texts), ModulePart(dates)], ("json", ""))
+    code = join_parts([ModulePart(texts), ModulePart(dates)], ("json", ""))
     lines = code.splitlines()
     assert lines.count("from datetime import date, datetime, timedelta") == 1
     assert "import json" in lines

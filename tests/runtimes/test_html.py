@@ -22,8 +22,7 @@ from nncli.export.read_inputs import read_inputs
 from nncli.export.runtimes.chromium import FLAGS, chromium_path
 from nncli.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
 from nncli.program.interpreter import run
-from nncli.program.program import Bounds, ClassOutputs, NumberOutputs, Program
-from nncli.program.selection import select_class_outputs
+from nncli.program.program import Bounds, ClassOutputs, NumberOutputs, Program, select_class_outputs
 from tests.runtimes.hostile import category_input, program_of, texts
 
 INFO = ModelInfo("penguins", "ab12" * 16, "1.0")

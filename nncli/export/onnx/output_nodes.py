@@ -14,7 +14,7 @@ from nncli.export.onnx.names import PROBABILITIES, free_name
 from nncli.program.output_columns import number_columns, probability_columns
 from nncli.program.program import ClassOutputs, NumberOutputs, Program
 
-LEAST = -(2**63)
+NO_LABEL = -(2**63)
 """The label of a row with an infinite number, where labels are whole numbers."""
 
 
@@ -70,8 +70,8 @@ def _labels(graph: Graph, outputs: ClassOutputs, codes: Tensor) -> tuple[str, in
     labels: Sequence[str] = outputs.labels
     places = graph.add("Add", graph.cast(codes, INT64), graph.integers((1,)))
     places = graph.add("Squeeze", places, graph.integers((1,)))
-    if outputs.label_type == "integer" and all(LEAST < int(label) < -LEAST for label in labels):
-        return graph.add("Gather", graph.integers([LEAST, *map(int, labels)]), places, axis=0), INT64
+    if outputs.label_type == "integer" and all(NO_LABEL < int(label) < -NO_LABEL for label in labels):
+        return graph.add("Gather", graph.integers([NO_LABEL, *map(int, labels)]), places, axis=0), INT64
     if outputs.label_type == "float":
         table = graph.constant(np.array([np.nan, *map(float, labels)]))
         return graph.add("Gather", table, places, axis=0), DOUBLE

@@ -19,7 +19,8 @@ def write_smallest_sum(
     """The `rank`-th smallest sum of each row (rows, 1).
 
     The scores ascend in each group, and scales are not negative: so the sums that are among the `rank` smallest are of
-    the first scores of each group. Where it is nearer to the largest, these are searched, from the other end.
+    the first scores of each group. Where the rank is nearer to that of the
+    largest sum, the largest are searched, from the other end.
     """
     from_end = len(scores) - node.rank + 1
     is_low, k = node.rank <= from_end, min(node.rank, from_end)

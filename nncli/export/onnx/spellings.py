@@ -27,7 +27,7 @@ def missing_word(column: TextInput) -> str:
 
 
 def spelling_codes(column: CategoryInput, missing_values: Sequence[str]) -> dict[str, int]:
-    """The code of each text that is not OTHER_CODE, or that is a known rare category.
+    """The code of each known text. The code of a rare category is OTHER_CODE.
 
     These are the missing values, the texts, their keys, and `3.0` for 3; of true and false all mixtures of upper and
     lower case. White space around a cell is not removed.

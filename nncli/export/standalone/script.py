@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.export.standalone.predictions import BLOCK_ROWS, Predictor
-from nncli.export.standalone.texts import number_text
+from nncli.export.standalone.texts import shortest_text
 
 USAGE_ERROR, DATA_ERROR, CLOSED_PIPE = 2, 4, 141
 COLUMN_SEPARATORS = (",", ";", "\t", "|")
@@ -137,7 +137,7 @@ def _cell_text(cell: object) -> str:
     if isinstance(cell, bool | np.bool_):
         return "true" if cell else "false"
     if isinstance(cell, float | np.floating):
-        return number_text(cell)
+        return shortest_text(cell)
     text = str(cell)
     is_plain = text and not any(c in text for c in ',"\r\n')
     return text if is_plain else '"' + text.replace('"', '""') + '"'

@@ -35,11 +35,11 @@ def text_of(cell: object) -> str | None:
         return digits.rstrip("0").rstrip(".") if "." in digits else digits
     if isinstance(cell, float | np.floating):
         whole = np.abs(cell) < INT64 and cell == np.floor(cell)
-        return str(int(cell)) if whole else number_text(cell)
+        return str(int(cell)) if whole else shortest_text(cell)
     return None
 
 
-def number_text(x: float | np.floating[Any]) -> str:
+def shortest_text(x: float | np.floating[Any]) -> str:
     """The shortest decimal number that is read as x again: 0.1, 2.0, 1e-7, 1e+16."""
     if not np.isfinite(x):
         return "NaN" if np.isnan(x) else "-inf" if np.signbit(x) else "inf"

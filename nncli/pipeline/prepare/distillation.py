@@ -27,7 +27,7 @@ from nncli.nn.losses import MSE, LossBase
 from nncli.nn.losses.soft_targets import SoftCrossEntropy
 from nncli.nn.network import Network
 from nncli.pipeline.prepare.encode import PreparedRows
-from nncli.pipeline.prepare.teacher import LoadedTeacher, copies_of
+from nncli.pipeline.prepare.teacher import LoadedTeacher, count_copies
 from nncli.utils.logs import log_duration
 
 
@@ -57,7 +57,7 @@ def distillation_rows(
     """The rows of a training on the predictions of a teacher, in files if the `training` rows, in `store`, are."""
     assert config.teacher is not None
     n = len(store)
-    copies = copies_of(config.teacher, n)
+    copies = count_copies(config.teacher, n)
     with log_duration("predictions of the teacher") as stage:
         files = training.dataset.storage.scratch if training.dataset.storage else None
         blocks = _blocks(store, encoder, teacher, target, copies, np.random.default_rng([config.seed, 6]), network)

@@ -55,7 +55,7 @@ from nncli.pipeline.prepare.memory_limit import memory_limit
 from nncli.pipeline.prepare.record_rows import record_rows
 from nncli.pipeline.prepare.select import of_selection, select_features
 from nncli.pipeline.prepare.split import split_indices, split_table
-from nncli.pipeline.prepare.teacher import LoadedTeacher, copies_of
+from nncli.pipeline.prepare.teacher import LoadedTeacher, count_copies
 from nncli.pipeline.prepare.validation import monitored_metric, should_calibrate, validation_set
 from nncli.runs.training_rows import TrainingRows
 from nncli.training.arguments import TrainingArguments, ValidationSet
@@ -272,7 +272,7 @@ def _encode(fitted: _Fitted, rows: _SplitRows, scratch: Scratch | None) -> tuple
     """Encode the training and the validation rows, into files of the scratch where they exceed the memory limit."""
     config, encoder = fitted.config, fitted.encoder
     with log_duration("encoding") as stage:
-        copies = 0 if config.teacher is None else copies_of(config.teacher, len(rows.training))
+        copies = 0 if config.teacher is None else count_copies(config.teacher, len(rows.training))
         n = len(rows) + copies * len(rows.training)
         files = scratch if _exceeds_memory(config, n, encoder, fitted.network) else None
         training = encode(config, rows.training, encoder, fitted.target, fitted.network, None, files)

@@ -80,7 +80,7 @@ class LoadedTeacher:
     def record(self, config: Config, rows: int) -> Config:
         """The configuration with the checksum of its teacher, and the rows with swapped cells of a number of rows."""
         assert config.teacher is not None
-        update = {"sha256": self.sha256, "swapped_rows": copies_of(config.teacher, rows)}
+        update = {"sha256": self.sha256, "swapped_rows": count_copies(config.teacher, rows)}
         return config.model_copy(update={"teacher": config.teacher.model_copy(update=update)})
 
     @property
@@ -108,7 +108,7 @@ class LoadedTeacher:
             raise config_error("validation", message, "Leave validation and seed as `nncli distill` sets them.")
 
     def restrict(self, config: Config) -> Config:
-        """The configuration with those features alone that the members use which teach."""
+        """The configuration with only the features that the teaching members use."""
         own = set(self.names)
         names = self.names if config.data.features is None else config.data.features
         data = config.data.model_copy(update={"features": tuple(name for name in names if name in own)})
@@ -133,7 +133,7 @@ class LoadedTeacher:
         return in_classes_of(kept.predictions.take(order[at[found]]), target), np.flatnonzero(found)
 
 
-def copies_of(teacher: Teacher, rows: int) -> int:
+def count_copies(teacher: Teacher, rows: int) -> int:
     """The rows with swapped cells that are made of each of a number of training rows."""
     return swapped_rows(rows) if teacher.swapped_rows == "auto" else teacher.swapped_rows
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from nncli.data.columns.parsing import read_text
 from nncli.data.table import Table
-from nncli.export.standalone.texts import SPACE, SPACES, is_missing, number_text, text_of
+from nncli.export.standalone.texts import SPACE, SPACES, is_missing, shortest_text, text_of
 
 NO_TEXTS: tuple[object, ...] = (date(2024, 1, 1), b"x", [1], {})
 
@@ -26,7 +26,7 @@ def texts_of_polars(cells: pl.Series) -> list[str | None]:
 
 @given(st.lists(st.floats(allow_nan=False), min_size=1))
 def test_the_text_of_a_number_is_that_of_polars(x: list[float]) -> None:
-    assert [number_text(value) for value in x] == pl.Series(x).cast(pl.String).to_list()
+    assert [shortest_text(value) for value in x] == pl.Series(x).cast(pl.String).to_list()
     assert [text_of(value) for value in x] == texts_of_polars(pl.Series(x))
     assert [text_of(np.float64(value)) for value in x] == [text_of(value) for value in x]
 
@@ -34,7 +34,7 @@ def test_the_text_of_a_number_is_that_of_polars(x: list[float]) -> None:
 @given(st.lists(st.floats(allow_nan=False, width=32), min_size=1))
 def test_the_text_of_a_float32_is_that_of_polars(x: list[float]) -> None:
     narrow = np.array(x, np.float32)
-    assert [number_text(value) for value in narrow] == pl.Series(narrow).cast(pl.String).to_list()
+    assert [shortest_text(value) for value in narrow] == pl.Series(narrow).cast(pl.String).to_list()
     assert [text_of(value) for value in narrow] == texts_of_polars(pl.Series(narrow))
 
 

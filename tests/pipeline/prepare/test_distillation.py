@@ -17,7 +17,7 @@ from nncli.nn.losses import MSE, Poisson
 from nncli.nn.losses.soft_targets import SoftCrossEntropy
 from nncli.pipeline.prepare.auto_values import MAX_SWAPPED_ROWS, swapped_rows
 from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
-from nncli.pipeline.prepare.teacher import copies_of
+from nncli.pipeline.prepare.teacher import count_copies
 from nncli.runs.config import read_config
 from nncli.runs.run import Run
 from tests.distillation.support import QUICK, number_teacher, teacher
@@ -121,5 +121,5 @@ def test_numbers_are_learned_in_least_squares_unless_the_loss_has_a_link(tmp_pat
 
 @pytest.mark.parametrize(("rows", "copies"), [(1, MAX_SWAPPED_ROWS), (10_000, 5), (10_000_000, 1)])
 def test_a_small_table_has_more_rows_with_swapped_cells(rows: int, copies: int) -> None:
-    assert swapped_rows(rows) == copies_of(Teacher(path="run"), rows) == copies
-    assert copies_of(Teacher(path="run", swapped_rows=0), rows) == 0
+    assert swapped_rows(rows) == count_copies(Teacher(path="run"), rows) == copies
+    assert count_copies(Teacher(path="run", swapped_rows=0), rows) == 0
