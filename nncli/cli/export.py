@@ -84,8 +84,8 @@ def export(
     """Write a run as one file for another program: the preprocessing, all members and the decision are inside.
 
     onnx is for ONNX Runtime, js a module for Node and browsers, html a page with a form, c a C99 source file, and
-    python needs NumPy alone. First the file is run, and its answers are compared with those of `nncli predict`; if they
-    differ, it is not written, and the exit code is 1. See docs/howto/export.md.
+    python needs NumPy alone. First the file is run, and its predictions are compared with those of `nncli predict`; if
+    they differ, it is not written, and the exit code is 1. See docs/howto/export.md.
 
     \b
     nncli export runs/penguins --to onnx
@@ -166,9 +166,9 @@ def _lines(found: Comparison, runtime: str) -> list[str]:
 
 
 def _verdict(found: Comparison) -> str:
-    """Whether the answers are those of predict."""
+    """Whether the predictions are those of nncli predict."""
     if not found.is_match:
-        return "the answers differ from those of predict"
+        return "the predictions differ from those of predict"
     if found.differing or found.n_ties:
-        return "the answers are those of predict, but for rounding"
-    return "the answers are those of predict, to the last bit of float32"
+        return "the predictions are those of nncli predict, but for rounding"
+    return "the predictions are those of nncli predict, to the last bit of float32"

@@ -65,7 +65,7 @@ class MismatchError(ExportedFileError):
 
     def __init__(self, export: Export) -> None:
         super().__init__(
-            f"the answers of the file in {export.runtime} are not those of `nncli predict`",
+            f"the predictions of the file in {export.runtime} are not those of `nncli predict`",
             location=Location(source=str(export.path)),
             hint=NOT_WRITTEN,
         )
@@ -83,7 +83,7 @@ def export_run(
     intervals: float | Sequence[float] = (),
     force: bool = False,
 ) -> Export:
-    """Write a run as one file for another runtime, once its answers were compared with those of predict.
+    """Write a run as one file for another runtime, once its predictions were compared with those of nncli predict.
 
     Args:
         run: a run directory.
@@ -100,8 +100,8 @@ def export_run(
         UsageError: the options do not fit each other or the model, the target cannot express it, or the file exists.
         RunError: the run directory is missing or damaged, or has no held-out rows for intervals.
         DataError: the table of the check cannot be read.
-        ExportedFileError: the file's answers differ (MismatchError), its runtime refuses it, or is not installed
-            although a table is given for the check.
+        ExportedFileError: the predictions of the file differ (MismatchError), its runtime refuses it, or is not
+            installed although a table is given for the check.
     """
     target, path = _target_and_path(Path(run), to, None if output is None else Path(output))
     check_overwrite(path, force=force)
@@ -145,7 +145,7 @@ def _checked(exported: Export, content: bytes, check: Check, run: Run, rows: Tab
     else:
         tables = read_to_predict(check.model, rows)
     with (
-        log_duration(f"comparing the file's answers in {exported.runtime} with predictions"),
+        log_duration(f"comparing the predictions of the file in {exported.runtime}"),
         TemporaryDirectory(prefix="nncli-export-") as folder,
     ):
         file = Path(folder, "model" + check.target.suffix)  # a runtime may refuse another suffix, or odd names
