@@ -19,7 +19,7 @@ from nncli.export.lowering import lower_model
 from nncli.export.model_info import ModelInfo
 from nncli.export.runtimes.process import ExportedFileError
 from nncli.export.targets import TARGETS, Target
-from nncli.export.typical import with_typical_values
+from nncli.export.typical_values import with_typical_values
 from nncli.pipeline.calibration import conformal_predictor
 from nncli.prediction.chunks import read_to_predict
 from nncli.program.program import ClassOutputs, Program, select_class_outputs

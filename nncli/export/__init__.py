@@ -1,1 +1,1 @@
-"""A trained model as a file for other runtimes: one module per target."""
+"""A trained model as a file for other runtimes: one folder per target."""

@@ -9,7 +9,7 @@ from operator import add
 
 from nncli.conformal.lowering import lower_intervals
 from nncli.conformal.predictor import ConformalPredictor
-from nncli.data.encoders.lowered_features import lower_encoder, program_inputs
+from nncli.data.encoders.encoder_lowering import lower_encoder, program_inputs
 from nncli.data.encoders.target import RegressionTarget
 from nncli.decision import lower_decision
 from nncli.ensemble import AnyModel, Ensemble

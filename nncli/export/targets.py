@@ -1,6 +1,7 @@
 """The targets of `nncli export`: what prints a program for each, and what runs the file.
 
-A new target is one entry here, a printer (nncli/export/NAME.py) and a runner (nncli/export/runtimes/RUNTIME.py).
+A new target is one entry here, a printer (a file or a folder of nncli/export) and a runner
+(nncli/export/runtimes/RUNTIME.py).
 """
 
 from __future__ import annotations
@@ -72,10 +73,45 @@ class Target:
 
 
 TARGETS = (
-    Target("onnx", (".onnx",), "ONNX Runtime", 1, "nncli.export.onnx.to_onnx", "nncli.export.runtimes.onnxruntime"),
-    Target("js", (".mjs", ".js"), "Node", 2, "nncli.export.javascript.to_javascript", "nncli.export.runtimes.node"),
-    Target("html", (".html", ".htm"), "Chromium", 2, "nncli.export.html.to_html", "nncli.export.runtimes.chromium"),
-    Target("c", (".c",), "C", 2, "nncli.export.c.to_c", "nncli.export.runtimes.c_compiler"),
-    Target("python", (".py",), "Python", 2, "nncli.export.python.to_python", "nncli.export.runtimes.python"),
+    Target(
+        "onnx",
+        (".onnx",),
+        "ONNX Runtime",
+        1,
+        "nncli.export.onnx.to_onnx",
+        "nncli.export.runtimes.onnxruntime",
+    ),
+    Target(
+        "js",
+        (".mjs", ".js"),
+        "Node",
+        2,
+        "nncli.export.javascript.module.to_javascript",
+        "nncli.export.runtimes.node",
+    ),
+    Target(
+        "html",
+        (".html", ".htm"),
+        "Chromium",
+        2,
+        "nncli.export.html.page.to_html",
+        "nncli.export.runtimes.chromium",
+    ),
+    Target(
+        "c",
+        (".c",),
+        "C",
+        2,
+        "nncli.export.c.source_file.to_c",
+        "nncli.export.runtimes.c_compiler",
+    ),
+    Target(
+        "python",
+        (".py",),
+        "Python",
+        2,
+        "nncli.export.python.source_file.to_python",
+        "nncli.export.runtimes.python",
+    ),
 )
 """All targets, in the order of the help."""

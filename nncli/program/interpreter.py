@@ -56,16 +56,7 @@ BINARY: dict[BinaryFunction, Callable[[Floats, Floats], npt.NDArray[np.generic]]
 }
 
 
-def run(program: Program, inputs: Sequence[Floats]) -> list[Floats]:
-    """The values (rows, width) of all nodes, from those of the inputs; a constant has its own shape."""
-    values: dict[int, Floats] = {}
-    with np.errstate(all="ignore"):
-        for i, node in enumerate(program.nodes):
-            values[i] = _value(node, inputs, values)
-    return [*values.values()]
-
-
-def run_outputs(program: Program, inputs: Sequence[Floats]) -> dict[int, Floats]:
+def run(program: Program, inputs: Sequence[Floats]) -> dict[int, Floats]:
     """The values (rows, width) of the nodes of the outputs; the others are freed once no operation needs them."""
     values: dict[int, Floats] = {}
     with np.errstate(all="ignore"):

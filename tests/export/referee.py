@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,7 +82,7 @@ def answers(program: Program, rows: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def _numbers(outputs: NumberOutputs, values: list[np.ndarray]) -> dict[str, np.ndarray]:
+def _numbers(outputs: NumberOutputs, values: Mapping[int, np.ndarray]) -> dict[str, np.ndarray]:
     several = len(outputs.names) > 1
 
     def titled(title: str, name: str) -> str:

@@ -16,7 +16,7 @@ from nncli.ensemble import AnyModel, Ensemble
 from nncli.errors import CellError, Location
 from nncli.export.comparison import compare
 from nncli.export.lowering import lower_model
-from nncli.export.standalone.predictions import Predictor
+from nncli.export.python.standalone.predictions import Predictor
 from nncli.nn.activations import ElementwiseActivation
 from nncli.nn.losses import Loss
 from nncli.prediction.frame import table_of as table_to_predict

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.testing import assert_array_equal
 
 from nncli.program.inputs import NumberInput
-from nncli.program.interpreter import run, run_outputs
+from nncli.program.interpreter import run
 from nncli.program.program import NumberOutputs, Program
 from nncli.program.values import Builder, Value, exp, join, maximum, minimum, select, smallest_sum
 
@@ -72,6 +72,6 @@ def test_the_outputs_alone_have_the_same_values() -> None:
     builder = Builder()
     x = builder.input(NumberInput("x"))
     program = program_of(builder, exp(x + 1.0) * x)
-    (value,) = run_outputs(program, [np.array([[2.0], [3.0]])]).items()
+    (value,) = run(program, [np.array([[2.0], [3.0]])]).items()
     assert value[0] == program.outputs.nodes[0]
     assert_array_equal(value[1], run(program, [np.array([[2.0], [3.0]])])[value[0]])

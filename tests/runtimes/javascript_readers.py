@@ -18,7 +18,7 @@ from nncli.data.columns.datetimes import MICROSECONDS_PER_DAY, parse_any_date
 from nncli.data.columns.parsing import numbers_and_errors
 from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
-from nncli.export.javascript import to_javascript
+from nncli.export.javascript.module import to_javascript
 from nncli.export.model_info import ModelInfo
 from nncli.export.read_inputs import read_input
 from nncli.program.inputs import DateInput, NumberInput, ProgramInput

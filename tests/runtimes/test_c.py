@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
-from nncli.export.c import to_c
+from nncli.export.c.source_file import to_c
 from nncli.export.model_info import ModelInfo
 from nncli.export.read_inputs import read_inputs
 from nncli.export.runtimes import c_compiler

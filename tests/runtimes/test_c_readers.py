@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.export.c import to_c
+from nncli.export.c.source_file import to_c
 from nncli.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
 from nncli.program.program import NumberOutputs, Program, build
 from nncli.program.values import Builder, is_nan, join, select

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from nncli.export.html import to_html
+from nncli.export.html.page import to_html
 from nncli.export.model_info import ModelInfo
 from nncli.export.runtimes import chromium
 from nncli.export.runtimes.process import ExportedFileError

@@ -15,8 +15,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from nncli.data.table import Table
-from nncli.export.html import to_html
-from nncli.export.html_fields import visible
+from nncli.export.html.fields import readable_text
+from nncli.export.html.page import to_html
 from nncli.export.model_info import ModelInfo
 from nncli.export.read_inputs import read_inputs
 from nncli.export.runtimes.chromium import FLAGS, chromium_path
@@ -409,18 +409,18 @@ def test_twenty_thousand_hostile_names_and_labels_are_text_and_nothing_else(brow
             assert page.evaluate("nncli.inputs.at(-1).categories") == listed
             assert page.evaluate("nncli.model.labels") == labels
             shown = "list => list.map((one) => one.textContent)"
-            assert page.locator("label bdi").evaluate_all(shown) == [visible(column.name) for column in columns]
-            assert page.locator("select option").evaluate_all(shown)[:-2] == [*map(visible, menu)]
+            assert page.locator("label bdi").evaluate_all(shown) == [readable_text(column.name) for column in columns]
+            assert page.locator("select option").evaluate_all(shown)[:-2] == [*map(readable_text, menu)]
             assert page.locator("datalist option").evaluate_all("list => list.map((one) => one.value)") == [
-                *map(visible, listed)
+                *map(readable_text, listed)
             ]
-            assert sorted(page.locator("#results .bars bdi").evaluate_all(shown)) == sorted(map(visible, labels))
+            assert sorted(page.locator("#results .bars bdi").evaluate_all(shown)) == sorted(map(readable_text, labels))
             count = "(name) => document.querySelectorAll(name).length"
             tags = ("script", "style", "img", "iframe", "form", "main")
             assert [page.evaluate(count, tag) for tag in tags] == [1, 1, 0, 0, 1, 1]
-            assert page.evaluate("document.title") == f"Prediction of {visible(names[2])}".strip()
-            page.locator("select").select_option(label=visible(menu[5]))
-            page.locator("input[list]").fill(visible(listed[7]))
+            assert page.evaluate("document.title") == f"Prediction of {readable_text(names[2])}".strip()
+            page.locator("select").select_option(label=readable_text(menu[5]))
+            page.locator("input[list]").fill(readable_text(listed[7]))
             row = {column.name: 1.0 for column in columns} | {columns[-2].name: menu[5], columns[-1].name: listed[7]}
             wanted = predicted(program, row)
-            assert page.locator(".value bdi").evaluate("one => one.textContent") == visible(wanted["prediction"])
+            assert page.locator(".value bdi").evaluate("one => one.textContent") == readable_text(wanted["prediction"])

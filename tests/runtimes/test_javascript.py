@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from nncli.data.columns.parsing import read_text
 from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
-from nncli.export.javascript import to_javascript
+from nncli.export.javascript.module import to_javascript
 from nncli.export.read_inputs import read_inputs
 from nncli.export.runtimes.node import run as run_in_node
 from nncli.export.runtimes.process import ExportedFileError

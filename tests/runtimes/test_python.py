@@ -15,14 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nncli.data.table import Table
-from nncli.export.python import to_python
+from nncli.export.python.source_file import to_python
 from nncli.export.read_inputs import read_inputs
 from nncli.export.runtimes import python
 from nncli.program.inputs import NumberInput
 from nncli.program.interpreter import run
 from nncli.program.program import ClassOutputs, Program
-from tests.export.python_support import INFO
-from tests.export.test_python import check_hostile_texts
+from tests.export.python.support import INFO
+from tests.export.python.test_source_file import check_hostile_texts
 from tests.runtimes.hostile import frames, program_of, programs, texts
 
 OTHERS = filter(None, os.environ.get("TEST_PYTHONS", "").split(os.pathsep))

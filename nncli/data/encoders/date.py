@@ -31,8 +31,8 @@ from nncli.data.columns.raw_column import RawColumn
 from nncli.data.dialect import AUTO, validate_date_format
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder, check_read_alike
+from nncli.data.encoders.date_lowering import Cycle, lower_calendar, lower_cycle, lower_shift_into_range
 from nncli.data.encoders.dependence_grid import Grid
-from nncli.data.encoders.lowered_dates import Cycle, lower_calendar, lower_cycle, lower_shift_into_range
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
 from nncli.data.table import Table

@@ -22,9 +22,9 @@ from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder, check_read_alike
 from nncli.data.encoders.dependence_grid import Grid
-from nncli.data.encoders.lowered_scaling import lower_quantile_transform, lower_smooth_clip
 from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions, NumericScaling
 from nncli.data.encoders.scaling import QUARTILES, clip_smoothly, quantile_transform, quantiles_of, robust_scale, std
+from nncli.data.encoders.scaling_lowering import lower_quantile_transform, lower_smooth_clip
 from nncli.data.table import Table
 from nncli.program.inputs import NumberInput, ProgramInput
 from nncli.program.values import Value, is_nan, join, maximum, minimum, select

@@ -13,10 +13,10 @@ import numpy as np
 from nncli.data.arrays import Floats, Matrix
 from nncli.data.columns.parsing import safe_scale
 from nncli.data.encoders.anomalies import ColumnAnomalies
-from nncli.data.encoders.lowered_scaling import lower_smooth_clip
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import Clip, NumericScaling
 from nncli.data.encoders.scaling import QUARTILES, clip_smoothly, quantiles_of, robust_scale
+from nncli.data.encoders.scaling_lowering import lower_smooth_clip
 from nncli.data.store.dense_columns import DenseColumns
 from nncli.data.table import Table
 from nncli.program.values import Value, is_nan, select
@@ -131,10 +131,10 @@ def encode_many(columns: Sequence[NumericColumn], x: Floats, out: Matrix) -> lis
     ]
 
 
-def lower_many(columns: Sequence[NumericColumn], x: Value) -> tuple[Value, Value]:
+def lower_columns(columns: Sequence[NumericColumn], x: Value) -> tuple[Value, Value]:
     """The operations that scale x (rows, columns) of several columns of the same clip, and where x is missing.
 
-    Only for columns of which `is_lowered_jointly` holds.
+    Only for columns of which `has_plain_scaling` holds.
     """
     missing = is_nan(x)
     filled = select(missing, [column.fill_value for column in columns], x)
@@ -144,6 +144,6 @@ def lower_many(columns: Sequence[NumericColumn], x: Value) -> tuple[Value, Value
     return z, missing
 
 
-def is_lowered_jointly(column: NumericColumn) -> bool:
-    """Whether a column is scaled by its center and its scale alone, as `lower_many` does."""
+def has_plain_scaling(column: NumericColumn) -> bool:
+    """Whether a column is scaled by its center and its scale alone, as `lower_columns` does."""
     return column.quantiles is None and column.scale > 0.0 and not column.clip_range

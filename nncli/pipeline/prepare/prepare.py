@@ -47,7 +47,7 @@ from nncli.pipeline.prepare.auto_values import (
     schedule_of,
 )
 from nncli.pipeline.prepare.build import build_arguments, build_network
-from nncli.pipeline.prepare.distillation import DistillationRows, distillation_rows
+from nncli.pipeline.prepare.distillation_rows import DistillationRows, distillation_rows
 from nncli.pipeline.prepare.encode import PreparedRows, encode
 from nncli.pipeline.prepare.fit import fit_features, fit_target, infer_loss
 from nncli.pipeline.prepare.load import load_table, select_rows

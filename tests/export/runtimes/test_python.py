@@ -6,11 +6,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nncli.export.python import to_python
+from nncli.export.python.source_file import to_python
 from nncli.export.runtimes import python
 from nncli.export.runtimes.process import ExportedFileError
 from nncli.program.inputs import DateInput, NumberInput, ProgramInput
-from tests.export.python_support import INFO, imported
+from tests.export.python.support import INFO, imported
 from tests.runtimes.hostile import category_input, program_of
 
 COLUMNS: list[ProgramInput] = [NumberInput("age"), category_input("city", ["Oslo"]), DateInput("since", ("iso",))]

@@ -1,0 +1,171 @@
+"""Print a program as one file of C99, which needs no library but that of mathematics.
+
+The file declares `struct row` and `predict`, and a function for each column that reads its cells as nncli does. It
+allocates nothing and has no variables that change, so threads may share it. The tree of the file: its head, the
+declarations, the functions of c_source/*.c that it uses, the constants, `predict`, and `main`.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from nncli.export.c.buffers import is_array
+from nncli.export.c.columns import Column, name_columns
+from nncli.export.c.identifiers import Identifiers
+from nncli.export.c.library import check_parts, reserved_words, source_of, template, used_parts
+from nncli.export.c.literals import comment, string
+from nncli.export.c.outputs import ClassPrediction, NumberPrediction, header_line, prediction_of
+from nncli.export.c.readers import longest_folded_key, missing_values, reader
+from nncli.export.c.statements import Statements
+from nncli.export.c.vocabulary import character_tables, vocabulary
+from nncli.export.model_info import ModelInfo
+from nncli.program.inputs import CategoryInput, TextInput
+from nncli.program.program import Program
+
+HEAD = """\
+/* {name}: a model that nncli {version} exported.
+ * The SHA-256 checksum of its run is {checksum}.
+ *
+ * A program that predicts the rows of a CSV file:
+ *     cc -std=c99 -O2 -DMAIN model.c -o model -lm && ./model < rows.csv
+ * A function of your own program: compile model.c with it, and in your file
+ *     #define DECLARATIONS_ONLY
+ *     #include "model.c"
+ * The functions of this file change nothing but what they are given, so several threads may call them.
+ */
+"""
+GUARD = """\
+#include <float.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__FAST_MATH__)
+#error "-ffast-math ignores missing numbers: compile without it"
+#endif
+#if FLT_EVAL_METHOD == 2 || FLT_EVAL_METHOD == -1
+#error "numbers must not have more than 53 bits: compile with -msse2 -mfpmath=sse"
+#endif
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF /* as gcc with -std=c99 does */
+#endif
+"""
+
+
+def to_c(program: Program, info: ModelInfo) -> str:
+    """The C file of a program.
+
+    Raises:
+        UsageError: a class has a NUL character.
+    """
+    ordinary = Identifiers(reserved_words())
+    columns = name_columns(program.inputs, ordinary)
+    prediction = prediction_of(program.outputs, ordinary)
+    texts = {i: column for i, column in enumerate(program.inputs) if isinstance(column, TextInput)}
+    vocabularies = {i: f"u{i}" for i in texts}
+    statements = Statements(program, tuple(column.field for column in columns), vocabularies)
+    predict = _predict(prediction, statements)
+    readers = "\n".join(reader(program, column, i) for i, column in enumerate(columns))
+    main = _main(columns, prediction, is_float=program.precision == "float32")
+    code = f"{predict}\n{readers}"
+    used = used_parts(code)
+    of_check = check_parts(code, without=used)
+    of_main = check_parts(main, without=[*used, *of_check])
+    return "\n".join(
+        [
+            HEAD.format(name=comment(info.name), version=comment(info.nncli_version), checksum=comment(info.checksum)),
+            _declarations(columns, prediction),
+            "#ifndef DECLARATIONS_ONLY\n",
+            GUARD,
+            _tables(program),
+            source_of(used, of_check),
+            "/* ---- Cells of each column --- */\n",
+            readers,
+            *[vocabulary(vocabularies[i], column, i) for i, column in texts.items()],
+            "/* ---- The network --- */\n",
+            statements.constants,
+            *statements.products.values(),
+            predict,
+            f"#ifdef MAIN\n\n{source_of(of_main)}\n{main}\n#endif /* MAIN */\n",
+            "#endif /* DECLARATIONS_ONLY */",
+            "",
+        ]
+    )
+
+
+def _declarations(columns: Sequence[Column], prediction: NumberPrediction | ClassPrediction) -> str:
+    """The types, and the functions that other files may call."""
+    enumerations = [column.enumeration for column in columns if isinstance(column.input, CategoryInput)]
+    members = [column.member for column in columns] or ["    char unused;"]
+    row = "struct row {\n" + "\n".join(members) + "\n};\n"
+    readers = "\n".join(f"{column.prototype};" for column in columns)
+    return "\n".join(
+        [
+            '#ifdef __cplusplus\nextern "C" {\n#endif\n',
+            *enumerations,
+            row,
+            *[prediction.types] * bool(prediction.types),
+            f"{_wrapped(prediction.note)}\n{prediction.prototype};\n",
+            f"/* Read a cell of text as nncli does: 0 if it cannot be read. NULL is a missing cell. */\n{readers}\n",
+            "#ifdef __cplusplus\n}\n#endif\n",
+        ]
+    )
+
+
+def _wrapped(text: str) -> str:
+    """A comment on lines of at most 118 columns."""
+    return textwrap.fill(f"{text} */", 118, initial_indent="/* ", subsequent_indent=" * ", break_on_hyphens=False)
+
+
+def _tables(program: Program) -> str:
+    """The tables that the functions of cells use."""
+    has_text = any(isinstance(column, TextInput) for column in program.inputs)
+    return "\n".join(
+        [
+            "struct entry {\n    const char *text;\n    int value;\n};\n",
+            missing_values(program),
+            f"#define LONGEST_FOLDED_KEY {longest_folded_key(program.inputs)}\n",
+            *([character_tables(program.inputs)] if has_text else []),
+        ]
+    )
+
+
+def _predict(prediction: NumberPrediction | ClassPrediction, statements: Statements) -> str:
+    """The function `predict`."""
+
+    def element(position: int, j: int) -> str:
+        if is_array(statements.program, position):
+            return f"v{position}[{j}]"
+        return statements.scalar(position).replace("[j]", f"[{j}]")
+
+    memory = [f"double memory[{statements.memory}];"] * (statements.memory > 0)
+    unused = ["(void)row;"] * ("row->" not in "".join(statements.lines))
+    lines = [*memory, *unused, *statements.lines, *prediction.statements(element)]
+    body = "\n".join(f"    {line}" for line in lines)
+    return f"{prediction.prototype}\n{{\n{body}\n}}\n"
+
+
+def _main(columns: Sequence[Column], prediction: NumberPrediction | ClassPrediction, *, is_float: bool) -> str:
+    """What is compiled with -DMAIN alone."""
+    rows = [f"    {{{string(column.input.name)}, {string(column.expected)}}}," for column in columns]
+    cases = [
+        f"    case {i}:\n        return {column.reader}(cell, &row->{column.field});"
+        for i, column in enumerate(columns)
+    ]
+    table = "\n".join(
+        [
+            f"#define N_COLUMNS {len(columns)}",
+            "static const struct {\n    const char *name, *message;\n} columns[N_COLUMNS + 1] = {",
+            *rows,
+            "    {NULL, NULL}};",
+            f"static const char *const output_header = {string(header_line(prediction.titles))};\n",
+            "static int parse_cell(struct row *row, int column, const char *cell)\n{\n    switch (column) {",
+            *cases,
+            "    default:\n        return 0;\n    }\n}\n",
+            "static int write_row(const struct row *row);\n",
+        ]
+    )
+    writer = prediction.writer(is_float)
+    numbers = f"{template('write_number')}\n" if "write_number(" in writer else ""
+    return f"{table}\n{template('main')}\n{numbers}{writer}"

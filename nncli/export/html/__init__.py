@@ -1,0 +1,1 @@
+"""A program as a page with a form."""

@@ -1,0 +1,145 @@
+"""The fields of the page: one for each input of a program, with its typical value to start from."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from html import escape
+
+from nncli.data.columns.datetimes import LAST_DAY
+from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
+from nncli.program.program import Program
+from nncli.text import escape_unprintable
+
+MAX_OPTIONS = 40
+"""Categories of a menu; of more, the field is one to type into, with suggestions."""
+EPOCH, MINUTES_PER_DAY = datetime(1970, 1, 1), 1440
+
+
+def readable_text(text: str) -> str:
+    """A name or label with what cannot be seen escaped; quotes around one of spaces alone."""
+    seen = escape_unprintable(text, keep="\u200c\u200d")
+    return seen if seen.strip() else f"“{seen}”"
+
+
+def html_text(text: str) -> str:
+    """A text as HTML, in elements and in attributes."""
+    return escape(escape_unprintable(text, keep="\u200c\u200d"))
+
+
+def field_text(program: Program, x: float) -> str:
+    """A number with at most 12 significant digits, and the decimal mark of the model."""
+    return f"{x:.12g}".replace(".", program.decimal)
+
+
+def date_text(days: float, *, has_time: bool) -> str:
+    """Days since 1970 as a date in ISO 8601, with the time of day to the minute."""
+    minutes = min(round(days * MINUTES_PER_DAY), (LAST_DAY + 1) * MINUTES_PER_DAY - 1)
+    moment = EPOCH + timedelta(minutes=minutes)
+    return moment.isoformat(" ", "minutes") if has_time else moment.date().isoformat()
+
+
+def has_time(column: DateInput) -> bool:
+    """Whether the dates of a column have a time of day."""
+    days = [x for x in (column.lowest, column.highest) if x is not None]
+    return any(x % 1.0 for x in days) or any("%H" in form or "%I" in form for form in column.formats)
+
+
+def category_start(column: CategoryInput) -> int | None:
+    """The position of the typical category; None if it is unknown."""
+    return column.categories.index(column.typical) if column.typical in column.categories else None
+
+
+def start_text(program: Program, column: ProgramInput) -> str:
+    """The typical value of a column as the page shows it."""
+    match column:
+        case NumberInput():
+            return "missing" if column.typical is None else field_text(program, column.typical)
+        case DateInput():
+            return "missing" if column.typical is None else date_text(column.typical, has_time=has_time(column))
+        case CategoryInput():
+            start = category_start(column)
+            return "missing" if start is None else readable_text(column.categories[start])
+        case TextInput():
+            return "no text"
+
+
+def range_text(program: Program, column: NumberInput | DateInput) -> str:
+    """The training range of a column."""
+    assert column.lowest is not None
+    assert column.highest is not None
+    if isinstance(column, DateInput):
+        ends = [date_text(x, has_time=has_time(column)) for x in (column.lowest, column.highest)]
+    else:
+        ends = [field_text(program, x) for x in (column.lowest, column.highest)]
+    return " to ".join(ends)
+
+
+def field(program: Program, i: int) -> str:
+    """The field of an input: a label, a control, the training range, and a place for a remark."""
+    column = program.inputs[i]
+    match column:
+        case NumberInput():
+            kind, control = "number", _number(program, column, i)
+        case DateInput():
+            kind, control = "date", _date(program, column, i)
+        case CategoryInput():
+            kind, control = "category", _category(column, i)
+        case TextInput():
+            kind, control = "text", f'<textarea id="i{i}" rows="3" dir="auto"{_described(i)}></textarea>'
+    name = escape(readable_text(column.name))
+    return (
+        f'<div class="field {kind}"><label for="i{i}"><bdi class="long" id="i{i}-label">{name}'
+        f'</bdi></label><div class="entry">{control}</div>{_hint(program, column, i)}'
+        f'<p class="remark" id="i{i}-remark" hidden></p></div>'
+    )
+
+
+def _described(i: int) -> str:
+    return f' aria-describedby="i{i}-hint i{i}-remark"'
+
+
+def _hint(program: Program, column: ProgramInput, i: int) -> str:
+    text = ""
+    if isinstance(column, NumberInput | DateInput) and column.lowest is not None:
+        text = f"{range_text(program, column)} in training"
+    elif isinstance(column, CategoryInput) and len(column.categories) > MAX_OPTIONS:
+        text = f"one of {len(column.categories):,} categories, or another"
+    elif isinstance(column, TextInput):
+        text = f"free text, of which the model counts {len(column.terms):,} words and pairs of words"
+    return f'<p class="hint" id="i{i}-hint">{escape(text)}</p>'
+
+
+def _number(program: Program, column: NumberInput, i: int) -> str:
+    value = "" if column.typical is None else field_text(program, column.typical)
+    # The numeric keyboard of some phones has no minus sign.
+    keyboard = "decimal" if column.lowest is not None and column.lowest >= 0.0 else "text"
+    unit = "" if column.unit in (None, "()") else f'<span class="unit">{html_text(str(column.unit))}</span>'
+    return (
+        f'<input id="i{i}" type="text" inputmode="{keyboard}" value="{escape(value)}" placeholder="missing" '
+        f'spellcheck="false"{_described(i)}>{unit}'
+    )
+
+
+def _date(program: Program, column: DateInput, i: int) -> str:
+    value = "" if column.typical is None else start_text(program, column).replace(" ", "T")
+    kind, end = ("datetime-local", "9999-12-31T23:59") if has_time(column) else ("date", "9999-12-31")
+    return f'<input id="i{i}" type="{kind}" value="{value}" max="{end}"{_described(i)}>'
+
+
+def _category(column: CategoryInput, i: int) -> str:
+    start = category_start(column)
+    names = [escape(readable_text(text)) for text in column.categories]
+    if len(names) > MAX_OPTIONS:
+        value = "" if start is None else names[start]
+        options = "".join(f'<option value="{name}">' for name in names)
+        return (
+            f'<input id="i{i}" type="text" list="i{i}-list" value="{value}" placeholder="missing" dir="auto" '
+            f'spellcheck="false"{_described(i)}><datalist id="i{i}-list">{options}</datalist>'
+        )
+    options = "".join(
+        f'<option value="{k}"{" selected" if k == start else ""}>{name}</option>' for k, name in enumerate(names)
+    )
+    missing = f'<option value="missing"{" selected" if start is None else ""}>missing</option>'
+    return (
+        f'<select id="i{i}"{_described(i)}>{options}{missing}<option value="other">another category</option></select>'
+    )

@@ -1,0 +1,175 @@
+"""Print a program as one Python file that needs NumPy alone.
+
+The file consists of the modules that run a program here: the operations, their interpreter, and the readers of cells in
+nncli/export/python/standalone/. The program follows as the expressions that build it, its weights in base64.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date, timedelta
+from textwrap import wrap
+
+import nncli.text
+from nncli.export.model_info import ModelInfo
+from nncli.export.python.module_source import ModulePart, join_parts
+from nncli.export.python.standalone import (
+    categories,
+    columns,
+    dates,
+    numbers,
+    outputs,
+    predictions,
+    script,
+    texts,
+    words,
+)
+from nncli.program import inputs, interpreter, nodes, output_columns, program
+from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
+from nncli.program.nodes import Constant, Node
+from nncli.program.program import NumberOutputs, Program
+
+UNUSED = ("build", "without_unused_nodes", "select_class_outputs", "_needed", "_renumbered")
+PARTS = (
+    ModulePart(nncli.text, only=("percent_digits",)),
+    *(
+        ModulePart(inputs),
+        ModulePart(nodes),
+        ModulePart(program, without=UNUSED),
+        ModulePart(output_columns),
+        ModulePart(interpreter),
+    ),
+    *map(ModulePart, (texts, numbers, categories, words, dates, columns, outputs, predictions, script)),
+)
+"""The parts of a file in their order."""
+MAX_LITERAL = 16
+"""Numbers of a constant up to which they are written as they are."""
+LINE = 120
+"""Characters of a line of base64."""
+
+BEGINNING = '''#!/usr/bin/env python3
+"""{description}"""
+
+from __future__ import annotations
+
+{code}
+'''
+END = '''
+# The weights, in base64.
+WEIGHTS = base64.b64decode("""
+{weights}
+""")
+
+
+def _constant(dtype, start, *shape):
+    """The constant of this type and shape at a position of the weights."""
+    count = int(np.prod(shape))
+    return Constant(np.frombuffer(WEIGHTS, dtype, count, start).astype(np.float64).reshape(shape))
+
+
+PREDICTOR = Predictor(
+    Program(
+        inputs=(
+{inputs}        ),
+        nodes=(
+{nodes}        ),
+        widths={widths},
+        outputs={outputs},
+        precision={precision},
+        missing_values={missing_values},
+        decimal={decimal},
+        thousands={thousands},
+    )
+)
+
+
+def predict(rows):
+    """The predictions of rows, under the names that `nncli predict` prints.
+
+    A row is a dict of its cells by column, and its predictions are a dict. A list of rows becomes a list of dicts;
+    columns, in a dict of lists or arrays or as a frame of pandas or Polars, become a dict of arrays. None is a missing
+    cell. A ValueError names the row, the column and the cell that cannot be read.
+    """
+    return PREDICTOR.predict(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main(PREDICTOR, sys.argv[1:], __doc__))
+'''
+
+
+def to_python(program: Program, info: ModelInfo) -> str:
+    """The text of a Python file that predicts as a function and as a script."""
+    weights, lines = _print_nodes(program.nodes)
+    code = join_parts(PARTS, ("base64", ""), ("math", "inf"), ("math", "nan"))
+    head = BEGINNING.format(description=_escaped(_describe(program, info)), code=code)
+    end = END.format(
+        weights="\n".join(wrap(b64encode(weights).decode(), LINE)),
+        inputs=_indented(ascii(_for_file(column)) for column in program.inputs),
+        nodes=_indented(lines),
+        **{
+            name: ascii(getattr(program, name))
+            for name in ("widths", "outputs", "precision", "missing_values", "decimal", "thousands")
+        },
+    )
+    return f"{head}\n{end}"
+
+
+def _for_file(column: ProgramInput) -> ProgramInput:
+    """The input without what a Python file does not need."""
+    return replace(column, representatives=()) if isinstance(column, CategoryInput) else column
+
+
+def _indented(lines: Iterable[str]) -> str:
+    return "".join(f"            {line},\n" for line in lines)
+
+
+def _print_nodes(nodes: tuple[Node, ...]) -> tuple[bytes, list[str]]:
+    """The bytes of the large constants, and the expression of each node."""
+    weights, lines = bytearray(), []
+    for node in nodes:
+        if not isinstance(node, Constant):
+            lines.append(ascii(node))
+        elif node.values.size <= MAX_LITERAL:
+            lines.append(f"Constant(np.array({node.values.tolist()!r}, np.float64))")
+        else:
+            values = node.values.astype(node.values.dtype.newbyteorder("<"))
+            shape = ", ".join(map(str, values.shape))
+            lines.append(f'_constant("{values.dtype.str}", {len(weights)}, {shape})')
+            weights += values.tobytes()
+    return bytes(weights), lines
+
+
+def _describe(program: Program, info: ModelInfo) -> str:
+    """The first comment of a file: the model, what it needs, and examples."""
+    target = program.outputs.names if isinstance(program.outputs, NumberOutputs) else (program.outputs.name,)
+    example = "{" + ", ".join(f"{column.name!r}: {_example(column)}" for column in program.inputs) + "}"
+    title = f"Predicts {', '.join(map(repr, target))}: the model {info.name!r}, exported by nncli {info.nncli_version}."
+    return f"""{title}
+
+    python THIS_FILE.py new.csv > predictions.csv
+    predict({example})
+
+It needs Python 3.10 and NumPy 1.22, or newer. The checksum of the run's manifest is {info.checksum}.
+"""
+
+
+def _example(column: ProgramInput) -> str:
+    """A cell of a column, as an expression."""
+    match column:
+        case NumberInput():
+            return repr(0.0 if column.typical is None else column.typical)
+        case CategoryInput():
+            typical = column.categories[0] if column.typical is None and column.categories else column.typical
+            return repr(typical)
+        case DateInput():
+            days = 0.0 if column.typical is None else column.typical
+            return repr((date(1970, 1, 1) + timedelta(int(days // 1))).isoformat())
+    return repr("some words")
+
+
+def _escaped(text: str) -> str:
+    """Text for a literal in three double quotes."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,0 +1,116 @@
+"""Cells of text as numbers: as nncli/data/columns/parsing.py, units.py and spellings.py read them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from nncli.export.python.standalone.texts import SPACE, SPACES
+
+NUMBER = re.compile(
+    r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity|nan)", re.ASCII | re.IGNORECASE
+)
+PARENTHESES = "()"
+"""The unit of numbers of which negative ones are in parentheses: (1,234)."""
+IN_PARENTHESES = re.compile(rf"[{SPACE}]*\(([^()+-]*[0-9][^()+-]*)\)[{SPACE}]*")
+PERCENT = ("%", "‰")
+SPACES_BETWEEN = "[ \xa0\u202f]"
+"""Spaces that may separate thousands."""
+SEPARATORS = (",", r"\.", "'", "’", "_", SPACES_BETWEEN)
+"""Regular expressions of thousands separators."""
+BOOLEANS = {"true": 1.0, "false": 0.0}
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """How numbers are written: the marks of the training table, the unit of a column, and whether it reads booleans."""
+
+    decimal: str = "."
+    thousands: str | None = None
+    unit: str | None = None
+    reads_booleans: bool = False
+
+    def read(self, text: str) -> float | None:
+        """The number of a cell, NaN for `nan`; None if it has no single meaning."""
+        number = self._in_training_spelling(text)
+        if number is None:
+            number = self._in_another_spelling(text)
+        if number is None and self.reads_booleans:
+            number = BOOLEANS.get(text.strip(SPACES).lower())
+        return number
+
+    def _in_training_spelling(self, text: str) -> float | None:
+        bare = text if self.unit is None else without_unit(text, self.unit)
+        if bare is None:
+            return None
+        if self.decimal == "," or self.thousands is not None:
+            if not self._training_form.search(bare):
+                return None
+            bare = re.sub(self._between, "", bare) if self._between else bare
+            bare = bare.replace(self.decimal, ".", 1)
+        return parse(bare)
+
+    @cached_property
+    def _between(self) -> str:
+        """A regular expression of the thousands separator, empty if there is none."""
+        if self.thousands is None:
+            return ""
+        return SPACES_BETWEEN if self.thousands == " " else re.escape(self.thousands)
+
+    @cached_property
+    def _training_form(self) -> re.Pattern[str]:
+        """Matches numbers with the marks of the training table, and texts without a digit, such as nan."""
+        whole = f"(?:[0-9]{{1,3}}(?:{self._between}[0-9]{{3}})+|[0-9]*)" if self._between else "[0-9]*"
+        number = rf"[+-]?{whole}(?:{re.escape(self.decimal)}[0-9]*)?(?:[eE][+-]?[0-9]+)?"
+        return re.compile(rf"\A[{SPACE}]*{number}[{SPACE}]*\Z|\A[^0-9]*\Z")
+
+    @cached_property
+    def _other_forms(self) -> list[tuple[str, re.Pattern[str]]]:
+        """Regular expressions of thousands separators, and of the numbers with each that have one meaning."""
+        mark = re.escape(self.decimal)
+        forms = [("", rf"[0-9]+(?:{mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?|{mark}[0-9]+(?:[eE][+-]?[0-9]+)?")]
+        for between in SEPARATORS:
+            if between not in (mark, self.decimal):
+                groups = rf"[1-9][0-9]{{0,2}}(?:{between}[0-9]{{3}})"
+                form = rf"{groups}{{2,}}(?:{mark}[0-9]+)?|{groups}{mark}[0-9]+"
+                forms.append((between, form if between in (",", r"\.") else rf"{form}|{groups}"))
+        return [(between, re.compile(rf"[+-]?(?:{form})")) for between, form in forms]
+
+    def _in_another_spelling(self, text: str) -> float | None:
+        bare: str | None = re.sub("[−–]", "-", text.strip(SPACES), count=1)
+        if self.unit is not None and bare is not None:
+            stripped = without_unit(bare, self.unit)
+            if stripped is None and self.unit not in PERCENT:
+                stripped = without_unit(bare, PARENTHESES)
+            bare = stripped
+        if bare is None:
+            return None
+        for between, form in self._other_forms:
+            if form.fullmatch(bare):
+                plain = re.sub(between, "", bare) if between else bare
+                number = parse(plain.replace(self.decimal, ".", 1), strips=False)
+                if number is not None:
+                    return number
+        return None
+
+
+def parse(text: str, *, strips: bool = True) -> float | None:
+    """A number with a decimal point, an infinity or NaN; None for other texts."""
+    bare = text.strip(SPACES) if strips else text
+    return float(bare) if NUMBER.fullmatch(bare) else None
+
+
+def without_unit(text: str, unit: str) -> str | None:
+    """The text without the unit, None if it lacks it; a text without a digit, such as nan, as it is."""
+    if not re.search("[0-9]", text):
+        return text
+    if unit != PARENTHESES:
+        sign = re.escape(unit)
+        place = rf"\A[{SPACE}(+-]*{sign}|{sign}[{SPACE})]*\Z"
+        if text.count(unit) != 1 or not re.search(place, text):
+            return None
+        text = text.replace(unit, "", 1)
+    enclosed = IN_PARENTHESES.fullmatch(text)
+    text = f"-{enclosed[1]}" if enclosed else text
+    return re.sub(rf"\A[{SPACE}]*([+-])[{SPACE}]+", r"\1", text).strip(SPACES)

@@ -1,0 +1,157 @@
+"""Predictions of a program for rows, columns and data frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.export.python.standalone.columns import CellReader, cell_error, cell_reader, read_column
+from nncli.export.python.standalone.outputs import output_columns
+from nncli.program.inputs import NumberInput
+from nncli.program.interpreter import run
+from nncli.program.program import ClassOutputs, Program
+
+BLOCK_ROWS = 256
+"""Rows that are predicted at a time, so that memory does not grow with the table."""
+TOO_FAR = "is too far from the training values: its scaled value overflows"
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """Predicts with a program."""
+
+    program: Program
+
+    def predict(self, rows: Any) -> Any:
+        """The predictions of rows: see `predict` of an exported file."""
+        if isinstance(rows, Mapping):
+            is_column = [_is_column(cells) for cells in rows.values()]
+            if any(is_column) and not all(is_column):
+                raise ValueError(
+                    "some values are cells and some are columns; expected a row, or columns of equal length"
+                )
+            self._check_names(rows, "")
+            if not any(is_column):
+                return _rows(self.predict_columns({name: [rows[name]] for name in self.names}))[0]
+            return self.predict_columns({name: _cells(rows[name]) for name in self.names})
+        if hasattr(rows, "columns"):
+            self._check_there([str(name) for name in rows.columns], "")
+            return self.predict_columns({name: _cells(rows[name]) for name in self.names})
+        rows = list(rows)
+        for number, row in enumerate(rows, 1):
+            if not isinstance(row, Mapping):
+                raise ValueError(f"row {number:,}: expected a dict such as {self._example}, found {row!r:.80}")
+            self._check_names(row, f"row {number:,}: ")
+        return _rows(self.predict_columns({name: [row[name] for row in rows] for name in self.names}))
+
+    def predict_columns(
+        self, columns: Mapping[str, Sequence[object]], first_row: int = 1
+    ) -> dict[str, npt.NDArray[Any]]:
+        """The predictions of columns of cells; `first_row` is the number of the first row in messages."""
+        lengths = {name: len(columns[name]) for name in self.names}
+        rows = next(iter(lengths.values()), 0)
+        for name, length in lengths.items():
+            if length != rows:
+                raise ValueError(f"column {name!r} has {length:,} cells; expected {rows:,}, as in {self.names[0]!r}")
+        blocks = [
+            self._predict_block(
+                {name: columns[name][start : start + BLOCK_ROWS] for name in self.names}, first_row + start
+            )
+            for start in range(0, max(1, rows), BLOCK_ROWS)
+        ]
+        return {title: np.concatenate([block[title] for block in blocks]) for title in blocks[0]}
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The columns that the program reads."""
+        return tuple(column.name for column in self.program.inputs)
+
+    @cached_property
+    def _readers(self) -> list[CellReader]:
+        return [cell_reader(column, self.program) for column in self.program.inputs]
+
+    @property
+    def _example(self) -> str:
+        return repr(dict.fromkeys(self.names[:3], "…"))
+
+    def _predict_block(self, columns: Mapping[str, Sequence[object]], first_row: int) -> dict[str, npt.NDArray[Any]]:
+        values = [
+            read_column(read, column.name, column.width, columns[column.name], first_row)
+            for read, column in zip(self._readers, self.program.inputs, strict=True)
+        ]
+        found = run(self.program, values)
+        self._check_finite(columns, values, found, first_row)
+        return output_columns(self.program.outputs, self.program.precision, found)
+
+    def _check_finite(
+        self,
+        columns: Mapping[str, Sequence[object]],
+        values: Sequence[npt.NDArray[np.float64]],
+        found: Mapping[int, npt.NDArray[np.float64]],
+        first_row: int,
+    ) -> None:
+        """Raise a ValueError that names a number so large that the prediction of its row is not a number."""
+        for row in np.flatnonzero(_without_answer(self.program, found)).tolist():
+            for j, column in enumerate(self.program.inputs):
+                if isinstance(column, NumberInput) and self._overflows([value[[row]] for value in values], j):
+                    ends = "" if column.lowest is None else f"; they are from {column.lowest:g} to {column.highest:g}"
+                    raise cell_error(first_row + row, column.name, columns[column.name][row], f"{TOO_FAR}{ends}")
+
+    def _overflows(self, values: Sequence[npt.NDArray[np.float64]], position: int) -> bool:
+        """Whether one row has no answer with the number at `position`, and one if this is missing, too."""
+        numbers = [j for j, column in enumerate(self.program.inputs) if isinstance(column, NumberInput)]
+        without = [np.full((1, 1), np.nan) if j in numbers else value for j, value in enumerate(values)]
+        alone = [*without[:position], values[position], *without[position + 1 :]]
+        has_answer = [not _without_answer(self.program, run(self.program, row)).any() for row in (without, alone)]
+        return has_answer == [True, False]
+
+    def _check_names(self, names: Iterable[object], where: str) -> None:
+        """Raise a ValueError if a column is missing or unknown."""
+        there = list(names)
+        unknown = [name for name in there if name not in self.names]
+        if unknown:
+            raise ValueError(f"{where}unknown column {unknown[0]!r}; expected {', '.join(map(repr, self.names))}")
+        self._check_there(there, where)
+
+    def _check_there(self, names: Sequence[object], where: str) -> None:
+        """Raise a ValueError if a column is missing."""
+        for name in self.names:
+            if name not in names:
+                found = ", ".join(map(repr, names)) or "none"
+                raise ValueError(f"{where}column {name!r} is missing; found {found}. A missing cell is None")
+
+
+def _without_answer(program: Program, found: Mapping[int, npt.NDArray[np.float64]]) -> npt.NDArray[np.bool_]:
+    """Where an output of a row is NaN, or its code is -1 (rows,)."""
+    is_nan: npt.NDArray[np.bool_] = np.any([np.isnan(value).any(axis=1) for value in found.values()], axis=0)
+    outputs = program.outputs
+    if isinstance(outputs, ClassOutputs) and outputs.codes is not None:
+        is_nan |= found[outputs.codes][:, 0] < 0.0
+    return is_nan
+
+
+def _is_column(cells: object) -> bool:
+    return hasattr(cells, "__len__") and not isinstance(cells, str | bytes)
+
+
+def _cells(column: Any) -> list[object]:
+    """The cells of a list, an array, or a column of a data frame."""
+    dtype = str(getattr(column, "dtype", ""))
+    if dtype.startswith("datetime64") and isinstance(column, np.ndarray):
+        return list(column)
+    to_list = getattr(column, "tolist", None) or getattr(column, "to_list", None)
+    cells = to_list() if to_list else list(column)
+    if "float32" in dtype.lower():  # its text is shorter than that of the same number in float64
+        return [None if cell is None else np.float32(cell) for cell in cells]
+    return cells
+
+
+def _rows(columns: Mapping[str, npt.NDArray[Any]]) -> list[dict[str, Any]]:
+    """The rows of columns."""
+    rows = zip(*(values.tolist() for values in columns.values()), strict=True)
+    return [dict(zip(columns, row, strict=True)) for row in rows]

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from nncli.errors import UsageError
+from nncli.export.c.identifiers import Identifiers
+from nncli.export.c.outputs import cell, header_line, prediction_of
+from nncli.program.program import Bounds, ClassOutputs, NumberOutputs
+
+SEVERAL = NumberOutputs(("y", "z"), 3, 4, (0.05, 0.5), (Bounds(0.9, 5, 6),))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "prototype"),
+    [
+        (NumberOutputs(("y",), 0), "double predict(const struct row *row)"),
+        (SEVERAL, "void predict(const struct row *row, struct prediction *all)"),
+        (
+            NumberOutputs(("y",), 0, bounds=(Bounds(0.9, 1, 2),)),
+            "double predict(const struct row *row, struct prediction *all)",
+        ),
+        (
+            ClassOutputs("kind", ("a", "b"), "text", 0, 1),
+            "enum class_kind predict(const struct row *row, double probabilities[2])",
+        ),
+        (ClassOutputs("kind", ("a", "b"), "text", 0, None), "enum class_kind predict(const struct row *row)"),
+        (
+            ClassOutputs("kind", ("a", "b"), "text", None, 0),
+            "void predict(const struct row *row, double probabilities[2])",
+        ),
+    ],
+)
+def test_predict_returns_the_prediction_and_fills_the_rest(
+    outputs: NumberOutputs | ClassOutputs, prototype: str
+) -> None:
+    assert prediction_of(outputs, Identifiers()).prototype == prototype
+
+
+def test_a_class_with_a_nul_is_refused() -> None:
+    with pytest.raises(UsageError, match="NUL"):
+        prediction_of(ClassOutputs("kind", ("a\0", "b"), "text", 0, 1), Identifiers())
+
+
+def test_texts_are_cells_as_predict_writes_them() -> None:
+    assert [cell(text) for text in ("a", "a,b", 'a"b', "")] == ["a", '"a,b"', '"a""b"', '""']
+    assert header_line(["prediction", "proba_a,b"]) == '"prediction","proba_a,b"'
