@@ -20,6 +20,8 @@ from nncli.runs.run import Run
 
 ROWS = 1_000
 """Rows of the training table."""
+SPELLED_ROWS = 20
+"""Rows whose numbers are spelled as text."""
 MAX_COLUMNS = 100
 """Columns of which rows with unusual cells are made."""
 UNUSUAL_ROW = "a row with an unusual cell"
@@ -48,17 +50,32 @@ def training_sample(run: Run, model: AnyModel) -> list[Table]:
 
 
 def with_unusual_rows(model: AnyModel, program: Program, tables: list[Table]) -> list[Table]:
-    """The tables, and rows that equal one of them but for a cell: missing, unseen, or far from the training values."""
+    """The tables, and rows that equal one of them but for a cell: missing, unseen, or far from the training values.
+
+    Then a row for each of the first rows, with its numbers as text: so what reads text in the file is checked, too.
+    """
     if not tables:
         return []
     first = tables[0]
     frames = list(_unusual_frames(program, replace(first, frame=first.frame[model.names])))[: 3 * MAX_COLUMNS]
     if not frames:
         return tables
-    frame = pl.concat(frames)
-    made = replace(first, frame=frame, numbers=-np.arange(1, frame.height + 1), origins=None)
-    valid = made.take(model.invalid_cells(made).valid_rows(len(made)))
-    return [replace(table, frame=table.frame[model.names]) for table in tables] + [valid]
+    own = [replace(table, frame=table.frame[model.names]) for table in tables]
+    spelled = _numbers_as_text(program, first.frame[model.names][:SPELLED_ROWS])
+    return [*own, _valid(model, first, pl.concat(frames)), _valid(model, first, spelled)]
+
+
+def _valid(model: AnyModel, like: Table, frame: pl.DataFrame) -> Table:
+    """The rows of a frame that predict does not refuse, read like a table; their numbers are below 0."""
+    made = replace(like, frame=frame, numbers=-np.arange(1, frame.height + 1), origins=None)
+    return made.take(model.invalid_cells(made).valid_rows(len(made)))
+
+
+def _numbers_as_text(program: Program, frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a frame with the numbers of its columns as text, with the decimal mark of the training table."""
+    names = [c.name for c in program.inputs if isinstance(c, NumberInput) and frame[c.name].dtype == pl.Float64]
+    texts = [frame[name].cast(pl.String).str.replace(".", program.decimal, literal=True) for name in names]
+    return frame.with_columns(texts)
 
 
 def _unusual_frames(program: Program, table: Table) -> Iterator[pl.DataFrame]:
