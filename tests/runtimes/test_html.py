@@ -1,126 +1,32 @@
-"""The exported page in a real Chromium: its form, its answers, accessibility, and hostile names."""
+"""The form of an exported page in a real Chromium: its predictions, accessibility, and hostile names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
 
-import numpy as np
-import polars as pl
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from nncli.data.table import Table
 from nncli.export.html.fields import readable_text
 from nncli.export.html.page import to_html
-from nncli.export.model_info import ModelInfo
-from nncli.export.read_inputs import read_inputs
-from nncli.export.runtimes.chromium import FLAGS, chromium_path
-from nncli.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
-from nncli.program.interpreter import run
-from nncli.program.program import Bounds, ClassOutputs, NumberOutputs, Program, select_class_outputs
+from nncli.program.inputs import NumberInput, ProgramInput
+from nncli.program.program import Program, select_class_outputs
 from tests.runtimes.hostile import category_input, program_of, texts
-
-INFO = ModelInfo("penguins", "ab12" * 16, "1.0")
-Scheme = Literal["light", "dark"]
-SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-WIDTHS = (360, 768, 1280)
-COLUMNS: tuple[ProgramInput, ...] = (
-    NumberInput("mass", None, False, 2700.0, 6300.0, 4050.0),
-    NumberInput("price", "$", False, 0.5, 900.0, 20.5),
-    NumberInput("discount", "%", False, 0.0, 80.0, 12.0),
-    NumberInput("temperature", None, False, -20.0, 41.0, 9.25),
-    replace(category_input("island", ["Biscoe", "Dream", "Torgersen"]), typical="Dream"),
-    replace(category_input("shop", [f"S{i:03}" for i in range(300)]), typical="S003"),
-    DateInput("day", ("iso",), 13000.0, 14500.0, 13900.0),
-    DateInput("visit", ("iso",), 13000.0, 14500.25, 13900.5),
-    TextInput("comment", ("good", "not good", "bad")),
+from tests.runtimes.pages import (
+    CLASSES,
+    INFO,
+    NUMBERS,
+    PROGRAMS,
+    SCHEMES,
+    TYPICAL,
+    WIDTHS,
+    Scheme,
+    enter,
+    exact,
+    opened,
+    predicted,
 )
-TYPICAL = {
-    **{"mass": 4050.0, "price": 20.5, "discount": 12.0, "temperature": 9.25, "island": "Dream", "shop": "S003"},
-    **{"day": "2008-01-22", "visit": "2008-01-22 12:00", "comment": None},
-}
-CLASSES = program_of(COLUMNS, ["Adelie", "Chinstrap", "Gentoo"], ["species"])
-
-
-def with_interval(program: Program) -> Program:
-    """The program with its own predictions as bounds, and a second target as a wider one."""
-    outputs = program.outputs
-    assert isinstance(outputs, NumberOutputs)
-    return replace(program, outputs=replace(outputs, bounds=(Bounds(0.9, outputs.values, outputs.values),)))
-
-
-NUMBERS = with_interval(program_of(COLUMNS, (), ["weight"]))
-TARGETS = program_of(COLUMNS[:4], (), ["x", "y"])
-MANY_CLASSES = program_of(COLUMNS[:4], [f"class {i}" for i in range(30)], ["kind"])
-HOSTILE = program_of(
-    [
-        *(NumberInput("x" * 200), NumberInput("ab " * 70), NumberInput("</script><script>alert(1)</script>", "€")),
-        category_input("עברית مرحبا", ["</option></select>", "\u202eabc", "a\nb", "👩\u200d👧", "w" * 200]),
-    ],
-    ["</script>", "é" * 200, "שלום"],
-    ["</title>"],
-)
-PROGRAMS = {"classes": CLASSES, "numbers": NUMBERS, "targets": TARGETS, "many": MANY_CLASSES, "hostile": HOSTILE}
-
-
-def predicted(program: Program, row: Mapping[str, object]) -> dict[str, Any]:
-    """The prediction of a row by NumPy, and its probabilities."""
-    frame = pl.DataFrame({name: [cell] for name, cell in row.items()})
-    values = run(program, read_inputs(program, Table(frame, "rows")))
-    outputs = program.outputs
-    if isinstance(outputs, ClassOutputs):
-        assert outputs.codes is not None
-        assert outputs.probabilities is not None
-        shares = dict(zip(outputs.labels, values[outputs.probabilities][0].tolist(), strict=True))
-        return {"prediction": outputs.labels[int(values[outputs.codes][0, 0])], **shares}
-    return dict(zip(outputs.names, values[outputs.values][0].tolist(), strict=True))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-@contextmanager
-def opened(
-    browser: Browser, program: Program, folder: Path, *, width: int = 1280, scheme: Scheme = "light"
-) -> Iterator[Page]:
-    """The page of a program, whose console must stay empty and which must ask for nothing but itself."""
-    file = folder / "page.html"
-    file.write_bytes(to_html(program, INFO).encode())
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, locale="en-US")
-    page, said, asked = context.new_page(), list[str](), list[str]()
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(file.as_uri())
-    yield page
-    context.close()
-    assert said == []
-    assert [url for url in asked if not url.startswith("blob:")] == [file.as_uri()]
-
-
-def exact(page: Page) -> dict[str, str]:
-    """The columns of the prediction that is shown."""
-    texts = page.locator("#outputs").evaluate("list => [...list.children].map((one) => one.textContent)")
-    return dict(zip(texts[::2], texts[1::2], strict=True))
-
-
-def enter(page: Page, column: str, cell: str) -> None:
-    field = page.get_by_label(column, exact=True)
-    if field.evaluate("one => one.tagName") == "SELECT":
-        field.select_option(label=cell)
-    else:
-        field.fill(cell)
-
 
 CHANGES = {"mass": "7000", "price": "$9", "discount": "60", "island": "Torgersen", "shop": "S999"}
 CHANGES |= {"day": "2001-01-01", "visit": "2009-01-01T10:30", "comment": "not good, really not good"}
@@ -323,76 +229,6 @@ def test_no_other_script_runs_and_nothing_is_loaded(browser: Browser, tmp_path: 
     assert page.evaluate("window.ran") is None
     assert asked == [file.as_uri()]
     context.close()
-
-
-def test_a_csv_file_is_answered_by_a_csv_file(browser: Browser, tmp_path: Path) -> None:
-    rows = [
-        TYPICAL | {"mass": 2700.0 + 30.0 * i, "comment": f'not good, "{i}"\nbad', "island": None} for i in range(150)
-    ]
-    frame = pl.DataFrame(rows).with_columns(discount=pl.lit("12 %"), id=pl.Series([f"r{i}" for i in range(150)]))
-    frame.write_csv(tmp_path / "rows.csv")
-    with opened(browser, NUMBERS, tmp_path) as page:
-        page.set_input_files("#file", tmp_path / "rows.csv")
-        expect(page.locator("#progress")).to_have_text("150 rows are predicted.")
-        with page.expect_download() as download:
-            page.get_by_role("link", name="Download the predictions").click()
-        assert download.value.suggested_filename == "rows-predictions.csv"
-        download.value.save_as(tmp_path / "answer.csv")
-    answer = pl.read_csv(tmp_path / "answer.csv")
-    assert answer.columns == [*frame.columns, "prediction", "lower_90", "upper_90"]
-    assert answer.select(frame.columns).equals(pl.read_csv(tmp_path / "rows.csv"))
-    wanted = [predicted(NUMBERS, row)["weight"] for row in rows]
-    assert np.allclose(answer["prediction"].to_numpy(), wanted, rtol=1e-12)
-
-
-def test_a_csv_file_with_decimal_commas_is_answered_in_the_same_way(browser: Browser, tmp_path: Path) -> None:
-    program = replace(program_of([NumberInput("x"), NumberInput("y", "€")], (), ["z"]), decimal=",", thousands=".")
-    with opened(browser, program, tmp_path) as page:
-        content = 'x;y;"a ""b"" c"\r\n-1,5;1.234,56 €;\r\n\r\n;"";"d;e"'
-        page.set_input_files("#file", {"name": "t.csv", "mimeType": "text/csv", "buffer": content.encode("utf-16")})
-        expect(page.locator("#progress")).to_have_text("2 rows are predicted.")
-        with page.expect_download() as download:
-            page.get_by_role("link", name="Download the predictions").click()
-        download.value.save_as(tmp_path / "answer.csv")
-    lines = (tmp_path / "answer.csv").read_bytes().decode("utf-8-sig").split("\r\n")
-    assert [line.rpartition(";")[0] for line in lines[:3]] == [*('x;y;"a ""b"" c"', "-1,5;1.234,56 €;", ';"";"d;e"')]
-    rows: list[dict[str, object]] = [{"x": -1.5, "y": 1234.56}, {"x": None, "y": None}]
-    for line, row in zip(lines[1:], rows, strict=False):
-        assert float(line.rpartition(";")[2].replace(",", ".")) == pytest.approx(
-            predicted(program, row)["z"], rel=1e-12
-        )
-
-
-def test_an_empty_line_is_a_row_of_a_table_of_one_column(browser: Browser, tmp_path: Path) -> None:
-    with opened(browser, program_of([NumberInput("a")], (), ["z"]), tmp_path) as page:
-        page.set_input_files("#file", {"name": "t.csv", "mimeType": "text/csv", "buffer": b"a\n1\n\n3"})
-        expect(page.locator("#progress")).to_have_text("3 rows are predicted.")
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("x;y\n1;2\n", 'row 2, column “y”: "four" is not'),
-        ("x\n1\n", "lacks the column “y”"),
-        ("", "has no rows"),
-        ("x,y\n", "has no rows"),
-        ("x,y\n1,2,3\n", "row 1 has 3 cells"),
-        ("x,y,x\n1,2,3\n", "“x” occurs twice"),
-        ('x,y\n1,"2\n', "does not end"),
-        (b"x,y\n\xff,1\n", "not in UTF-8"),
-    ],
-)
-def test_a_csv_file_that_cannot_be_predicted_says_why(
-    browser: Browser, tmp_path: Path, text: str | bytes, said: str
-) -> None:
-    program = program_of([NumberInput("x"), NumberInput("y")], (), ["z"])
-    content = text.encode() if isinstance(text, str) else text
-    content = content.replace(b"1;2\n", b"1;2\n3;four\n")
-    with opened(browser, program, tmp_path) as page:
-        page.set_input_files("#file", {"name": "t.csv", "mimeType": "text/csv", "buffer": content})
-        expect(page.locator("#progress")).to_contain_text("cannot")
-        assert said in page.inner_text("#progress")
-        assert not page.locator("#download").is_visible()
 
 
 def test_twenty_thousand_hostile_names_and_labels_are_text_and_nothing_else(browser: Browser, tmp_path: Path) -> None:

@@ -1,0 +1,109 @@
+"""Programs as pages in a real Chromium, and their predictions by the interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+from playwright.sync_api import Browser, Page
+
+from nncli.data.table import Table
+from nncli.export.html.page import to_html
+from nncli.export.model_info import ModelInfo
+from nncli.export.read_inputs import read_inputs
+from nncli.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
+from nncli.program.interpreter import run
+from nncli.program.program import Bounds, ClassOutputs, NumberOutputs, Program
+from tests.runtimes.hostile import category_input, program_of
+
+INFO = ModelInfo("penguins", "ab12" * 16, "1.0")
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+WIDTHS = (360, 768, 1280)
+COLUMNS: tuple[ProgramInput, ...] = (
+    NumberInput("mass", None, False, 2700.0, 6300.0, 4050.0),
+    NumberInput("price", "$", False, 0.5, 900.0, 20.5),
+    NumberInput("discount", "%", False, 0.0, 80.0, 12.0),
+    NumberInput("temperature", None, False, -20.0, 41.0, 9.25),
+    replace(category_input("island", ["Biscoe", "Dream", "Torgersen"]), typical="Dream"),
+    replace(category_input("shop", [f"S{i:03}" for i in range(300)]), typical="S003"),
+    DateInput("day", ("iso",), 13000.0, 14500.0, 13900.0),
+    DateInput("visit", ("iso",), 13000.0, 14500.25, 13900.5),
+    TextInput("comment", ("good", "not good", "bad")),
+)
+TYPICAL = {
+    **{"mass": 4050.0, "price": 20.5, "discount": 12.0, "temperature": 9.25, "island": "Dream", "shop": "S003"},
+    **{"day": "2008-01-22", "visit": "2008-01-22 12:00", "comment": None},
+}
+CLASSES = program_of(COLUMNS, ["Adelie", "Chinstrap", "Gentoo"], ["species"])
+
+
+def with_interval(program: Program) -> Program:
+    """The program with its own predictions as bounds, and a second target as a wider one."""
+    outputs = program.outputs
+    assert isinstance(outputs, NumberOutputs)
+    return replace(program, outputs=replace(outputs, bounds=(Bounds(0.9, outputs.values, outputs.values),)))
+
+
+NUMBERS = with_interval(program_of(COLUMNS, (), ["weight"]))
+TARGETS = program_of(COLUMNS[:4], (), ["x", "y"])
+MANY_CLASSES = program_of(COLUMNS[:4], [f"class {i}" for i in range(30)], ["kind"])
+HOSTILE = program_of(
+    [
+        *(NumberInput("x" * 200), NumberInput("ab " * 70), NumberInput("</script><script>alert(1)</script>", "€")),
+        category_input("עברית مرحبا", ["</option></select>", "\u202eabc", "a\nb", "👩\u200d👧", "w" * 200]),
+    ],
+    ["</script>", "é" * 200, "שלום"],
+    ["</title>"],
+)
+PROGRAMS = {"classes": CLASSES, "numbers": NUMBERS, "targets": TARGETS, "many": MANY_CLASSES, "hostile": HOSTILE}
+
+
+def predicted(program: Program, row: Mapping[str, object]) -> dict[str, Any]:
+    """The prediction of a row by NumPy, and its probabilities."""
+    frame = pl.DataFrame({name: [cell] for name, cell in row.items()})
+    values = run(program, read_inputs(program, Table(frame, "rows")))
+    outputs = program.outputs
+    if isinstance(outputs, ClassOutputs):
+        assert outputs.codes is not None
+        assert outputs.probabilities is not None
+        shares = dict(zip(outputs.labels, values[outputs.probabilities][0].tolist(), strict=True))
+        return {"prediction": outputs.labels[int(values[outputs.codes][0, 0])], **shares}
+    return dict(zip(outputs.names, values[outputs.values][0].tolist(), strict=True))
+
+
+@contextmanager
+def opened(
+    browser: Browser, program: Program, folder: Path, *, width: int = 1280, scheme: Scheme = "light"
+) -> Iterator[Page]:
+    """The page of a program, whose console must stay empty and which must ask for nothing but itself."""
+    file = folder / "page.html"
+    file.write_bytes(to_html(program, INFO).encode())
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, locale="en-US")
+    page, said, asked = context.new_page(), list[str](), list[str]()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    yield page
+    context.close()
+    assert said == []
+    assert [url for url in asked if not url.startswith("blob:")] == [file.as_uri()]
+
+
+def exact(page: Page) -> dict[str, str]:
+    """The columns of the prediction that is shown."""
+    texts = page.locator("#outputs").evaluate("list => [...list.children].map((one) => one.textContent)")
+    return dict(zip(texts[::2], texts[1::2], strict=True))
+
+
+def enter(page: Page, column: str, cell: str) -> None:
+    field = page.get_by_label(column, exact=True)
+    if field.evaluate("one => one.tagName") == "SELECT":
+        field.select_option(label=cell)
+    else:
+        field.fill(cell)
