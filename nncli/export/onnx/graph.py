@@ -88,6 +88,16 @@ class Graph:
             self.initializers.append(numpy_helper.from_array(values, self._made[key]))
         return self._made[key]
 
+    def remove_unused(self, outputs: Iterable[str]) -> None:
+        """Remove the nodes and constants that no output needs."""
+        needed, kept = {*outputs}, list[NodeProto]()
+        for node in reversed(self.nodes):  # each comes after its operands
+            if not needed.isdisjoint(node.output):
+                kept.append(node)
+                needed.update(node.input)
+        self.nodes = kept[::-1]
+        self.initializers = [constant for constant in self.initializers if constant.name in needed]
+
     def name_output(self, old: str, new: str) -> None:
         """Give a tensor the name of an output of the graph, too."""
         self.nodes.append(helper.make_node("Identity", [old], [new], self.name()))

@@ -20,6 +20,7 @@ def model_bytes(program: Program, info: ModelInfo) -> bytes:
     graph = Graph(reserved=names)
     inputs = [write_input(graph, n, c, program.missing_values) for n, c in zip(names, program.inputs, strict=True)]
     outputs = write_outputs(graph, program, write_program(graph, program, inputs), names)
+    graph.remove_unused(one.declaration.name for one in outputs)
     declared = [declare_input(name, column) for name, column in zip(names, program.inputs, strict=True)]
     model = helper.make_model(
         helper.make_graph(graph.nodes, "nncli", declared, [one.declaration for one in outputs], graph.initializers),

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.export.onnx import to_onnx
+from nncli.export.onnx.graph import Graph
 from nncli.program.inputs import CategoryInput, NumberInput
 from nncli.program.values import Builder, join
 from tests.export.onnx.support import INFO, evaluate, model_of, number_program
@@ -83,3 +84,13 @@ def test_weights_are_kept_in_float32() -> None:
     W = np.random.default_rng(0).normal(size=(1, 4000)).astype(np.float32)
     size = len(model_of(number_program(builder, (x @ W).sum())).SerializeToString())
     assert W.nbytes < size < 1.1 * W.nbytes
+
+
+def test_what_no_output_needs_is_left_out() -> None:
+    graph = Graph(reserved=())
+    used, unused = graph.integers([1]), graph.integers([2])
+    graph.add("Neg", unused)
+    graph.name_output(graph.add("Neg", used), "y")
+    graph.remove_unused(["y"])
+    assert [node.op_type for node in graph.nodes] == ["Neg", "Identity"]
+    assert [constant.name for constant in graph.initializers] == [used]
