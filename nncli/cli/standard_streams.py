@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from nncli.errors import NncliError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 DESCRIPTORS = (0, 1, 2)
 
@@ -29,8 +33,41 @@ class _ClosedOutput(io.TextIOBase):
         )
 
 
+class _WholeWrites(io.BufferedIOBase):
+    """Writes everything at once, however often a signal interrupts it.
+
+    With PYTHONUNBUFFERED, Python writes to the descriptor directly, and drops what an interrupted write left over.
+    """
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        self.raw = raw
+
+    def write(self, data: Buffer) -> int:
+        """Write all bytes of `data`."""
+        rest = memoryview(data).cast("B")
+        length = len(rest)
+        while rest:
+            written = self.raw.write(rest)
+            if written is None:
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), length - len(rest))
+            rest = rest[written:]
+        return length
+
+    def writable(self) -> bool:
+        """Whether the stream can be written to."""
+        return self.raw.writable()
+
+    def isatty(self) -> bool:
+        """Whether the stream is a terminal."""
+        return self.raw.isatty()
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self.raw.fileno()
+
+
 def prepare_standard_streams() -> None:
-    """Replace closed standard streams, and let unencodable characters be written as escapes.
+    """Replace closed and unbuffered standard streams, and let unencodable characters be written as escapes.
 
     A closed descriptor is opened on the null device: otherwise the next file to be opened would get its number, and a
     library that prints to stderr would write into that file.
@@ -44,9 +81,17 @@ def prepare_standard_streams() -> None:
         sys.stdout = _ClosedOutput()
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - open until the process ends
+    sys.stdout, sys.stderr = _with_whole_writes(sys.stdout), _with_whole_writes(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # instead of UnicodeEncodeError
             stream.reconfigure(errors="backslashreplace")
+
+
+def _with_whole_writes(stream: Any) -> Any:
+    raw = getattr(stream, "buffer", None)
+    if not isinstance(raw, io.RawIOBase):
+        return stream
+    return io.TextIOWrapper(_WholeWrites(raw), stream.encoding, stream.errors, write_through=True)
 
 
 def check_standard_output() -> None:

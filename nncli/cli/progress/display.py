@@ -115,7 +115,10 @@ def wrapped_height(widths: Sequence[int], columns: int) -> int:
 
 
 def hide_typed_signals() -> Callable[[], None]:
-    """Keep the terminal from showing `^C` amid the display; returns a function that restores the terminal."""
+    """Keep the terminal from showing `^C` amid the display, and from discarding what is being drawn when it is typed.
+
+    Returns a function that restores the terminal.
+    """
     try:
         import termios
 
@@ -124,7 +127,7 @@ def hide_typed_signals() -> Callable[[], None]:
             return _nothing
         before = termios.tcgetattr(fd)
         changed = [*before]
-        changed[3] &= ~termios.ECHOCTL
+        changed[3] = changed[3] & ~termios.ECHOCTL | termios.NOFLSH
         termios.tcsetattr(fd, termios.TCSANOW, changed)
     except (ImportError, OSError, ValueError, AttributeError):  # Windows, or no terminal
         return _nothing
