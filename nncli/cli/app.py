@@ -36,6 +36,7 @@ COMMANDS = (
     "explain",
     "report",
     "export",
+    "serve",
     "runs",
     "show",
     "compare",

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-EXTRAS = {"export": ("onnx",), "report": ("jinja2", "markupsafe", "matplotlib")}
+EXTRAS = {
+    "export": ("onnx",),
+    "report": ("jinja2", "markupsafe", "matplotlib"),
+    "serve": ("httptools", "prometheus_client", "starlette", "uvicorn"),
+}
 """The packages of each extra that a command imports."""
 
 

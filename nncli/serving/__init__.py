@@ -1,0 +1,1 @@
+"""Trained runs over HTTP; everything that knows Starlette, uvicorn and the Prometheus client."""

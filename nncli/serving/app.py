@@ -1,0 +1,40 @@
+"""The application: all addresses, and the answers to errors."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from nncli.serving.problem import Problem, ProblemError
+from nncli.serving.routes import health, predict
+from nncli.serving.state import ServerState
+
+ROUTES = [*predict.ROUTES, *health.ROUTES]
+
+
+def build_app(state: ServerState) -> Starlette:
+    """The ASGI application of a server."""
+    app = Starlette(
+        routes=ROUTES, exception_handlers={ProblemError: _answer_problem, HTTPException: _answer_http_exception}
+    )
+    app.state.server = state
+    return app
+
+
+async def _answer_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)
+    return error.problem.response()
+
+
+async def _answer_http_exception(request: Request, error: Exception) -> Response:
+    """No such address, or not this method."""
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    hint = "GET /docs lists the addresses." if status is HTTPStatus.NOT_FOUND else None
+    return Problem(
+        status, f"{request.method} {request.url.path}: {status.phrase}", hint, headers=dict(error.headers or {})
+    ).response()

@@ -1,0 +1,28 @@
+"""`GET /health/live` and `GET /health/ready`."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from nncli.serving.problem import Problem
+from nncli.serving.state import ServerState
+
+
+async def live(request: Request) -> Response:
+    """Whether the process answers."""
+    return JSONResponse({"live": True})
+
+
+async def ready(request: Request) -> Response:
+    """Whether requests should be sent here: not before the models are loaded, nor once the server stops."""
+    state: ServerState = request.app.state.server
+    if not state.is_ready:
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "the server is stopping", retry_after=1).response()
+    return JSONResponse({"ready": True})
+
+
+ROUTES = [Route("/health/live", live), Route("/health/ready", ready)]

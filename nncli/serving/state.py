@@ -1,0 +1,19 @@
+"""What all addresses of a server share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nncli.serving.batcher import Batcher
+from nncli.serving.options import ServerOptions
+from nncli.serving.served_model import ModelSlots
+
+
+@dataclass
+class ServerState:
+    """The models, the batcher and the options of a server. It `is_ready` from the first model to the first SIGTERM."""
+
+    slots: ModelSlots
+    batcher: Batcher
+    options: ServerOptions = field(default_factory=ServerOptions)
+    is_ready: bool = True
