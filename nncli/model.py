@@ -95,8 +95,7 @@ class Model:
         """
         with _CALLS.begin() as others:
             X, codes, anomalies = self.encode(table)
-            with limit_blas_threads(1):
-                Z = self._run(X, codes, 1 if others else 2)
+            Z = self._run(X, codes, 1 if others else 2)
         return replace(self.decode(Z), anomalies=anomalies)
 
     def encode(self, table: Table) -> Encoded:
@@ -129,13 +128,15 @@ class Model:
         """The raw outputs (rows, outputs); half of the rows on a second thread if there is much to compute.
 
         While another call predicts, there is no second thread: it would gain nothing, and needs buffers of its own.
-        The BLAS must be limited to one thread: its threads would synchronize, spinning, at every small product.
+        The BLAS is limited to one thread: its threads would synchronize, spinning, at every small product, and they
+        give other bits.
         """
         half = len(X) // (2 * BLOCK_ROWS) * BLOCK_ROWS
         if threads == 1 or half * self.spec.network.layout.n_decayed < WORTH_A_SECOND_THREAD:
-            return self._inference.run(X, codes)
+            with limit_blas_threads(1):
+                return self._inference.run(X, codes)
         Z = np.empty((len(X), self.spec.network.n_outputs))
-        with ThreadPoolExecutor(1, "nncli half") as thread:
+        with limit_blas_threads(1), ThreadPoolExecutor(1, "nncli half") as thread:
             second = thread.submit(copy_context().run, self._inference.run, X[half:], codes[half:], Z[half:])
             self._inference.run(X[:half], codes[:half], Z[:half])
             second.result()

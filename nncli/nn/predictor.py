@@ -4,7 +4,8 @@ The algorithm of a matrix product depends on its shape, and some BLAS kernels tr
 (OpenBLAS's for Haswell in float32: any row of more than eight). So prediction runs in float64, in blocks of one fixed
 shape, the last one padded: measured on OpenBLAS's Haswell, Zen and SkylakeX kernels, on one thread and on two, a row
 then has the same bits at any position. If a kernel still differs in the last place of a float64, rounding the result
-to the network's own precision (nncli/model.py) removes it.
+to the network's own precision (nncli/model.py) removes it. Few rows are computed in smaller blocks if these give the
+same bits, which is tried once for each network (nncli/nn/inference/small_blocks.py).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from nncli.nn.inference.folding import FoldedNetwork, Stage, stages_of
 from nncli.nn.inference.forward_pass import ForwardPass
 from nncli.nn.inference.rounded_pass import RoundedPass
 from nncli.nn.inference.rounding import RoundedStage, has_bound, rounded_stages
+from nncli.nn.inference.small_blocks import MAX_ROWS, BlockPlan, VerifiedSizes, plan_blocks
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 
@@ -124,6 +126,7 @@ class _FreeBlocks:
 
 
 _FREE = _FreeBlocks()
+_VERIFIED = VerifiedSizes()
 
 
 class Predictor:
@@ -136,7 +139,8 @@ class Predictor:
     Blocks have `block_rows` rows, and only the default gives that guarantee; see `block_rows_for`.
 
     With `final`, the parameters do not change any more: if its layers allow it, the network is folded (see
-    nncli/nn/inference/), in float64, which gives the same predictions in fewer operations.
+    nncli/nn/inference/), in float64, which gives the same predictions in fewer operations. Then few rows are computed
+    in small blocks, and the guarantee holds for runs with one BLAS thread.
     """
 
     def __init__(
@@ -193,29 +197,40 @@ class Predictor:
             Z[span], error[span] = block.Z[:rows], block.error[:rows]
         return Z, error
 
-    def _block(self) -> _BoundBlock | _FoldedBlock:
+    def _block(self, rows: int) -> _BoundBlock | _FoldedBlock:
         if self._stages:
-            return _FoldedBlock(self._network, self._stages, self._rows)
-        return _BoundBlock(self._network, self._rows)
+            return _FoldedBlock(self._network, self._stages, rows)
+        return _BoundBlock(self._network, rows)
 
-    def _rounded_block(self) -> _RoundedBlock:
-        return _RoundedBlock(self._network, self._stages or (), self._rows)
+    def _rounded_block(self, rows: int) -> _RoundedBlock:
+        return _RoundedBlock(self._network, self._stages or (), rows)
 
-    def _run(self, kind: str, new_block: Callable[[], B], X: Array, codes: Codes) -> Iterator[tuple[slice, B]]:
+    def _plan(self, kind: str, rows: int) -> BlockPlan:
+        """The sizes of the blocks for a number of rows."""
+        if kind == "folded" and self._stages and self._rows == BLOCK_ROWS and rows <= MAX_ROWS:
+            small = plan_blocks(rows)
+            if _VERIFIED.allow(self._specification, self._network, self._stages, self.folded(), small, BLOCK_ROWS):
+                return small
+        return [(self._rows, -(-rows // self._rows))]
+
+    def _run(self, kind: str, new_block: Callable[[int], B], X: Array, codes: Codes) -> Iterator[tuple[slice, B]]:
         """Yield slices of the rows, each with the block that has just computed them."""
-        key = (kind, self._rows, self._specification)
-        block = cast("B", _FREE.take(key) or new_block())
-        block.load(self)
-        for start in range(0, len(X), self._rows):
-            stop = min(start + self._rows, len(X))
-            rows = stop - start
-            block.X[:rows] = X[start:stop]
-            block.codes[:rows] = codes[start:stop]
-            block.X[rows:] = 0.0
-            block.codes[rows:] = 0
-            block.forward()
-            yield slice(start, stop), block
-        _FREE.put(key, block)
+        start = 0
+        for size, count in self._plan(kind, len(X)):
+            key = (kind, size, self._specification)
+            block = cast("B", _FREE.take(key) or new_block(size))
+            block.load(self)
+            for _ in range(count):
+                stop = min(start + size, len(X))
+                rows = stop - start
+                block.X[:rows] = X[start:stop]
+                block.codes[:rows] = codes[start:stop]
+                block.X[rows:] = 0.0
+                block.codes[rows:] = 0
+                block.forward()
+                yield slice(start, stop), block
+                start = stop
+            _FREE.put(key, block)
 
 
 def block_rows_for(rows: int) -> int:

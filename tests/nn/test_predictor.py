@@ -255,7 +255,7 @@ def test_prediction_changes_neither_parameters_nor_input() -> None:
 
 def test_a_network_is_folded_only_if_it_is_final_and_its_layers_allow_it() -> None:
     def blocks(name: str, *, final: bool) -> str:
-        return type(Predictor(NETWORKS[name], trained(NETWORKS[name]), final=final)._block()).__name__
+        return type(Predictor(NETWORKS[name], trained(NETWORKS[name]), final=final)._block(BLOCK_ROWS)).__name__
 
     assert blocks("piecewise linear", final=True) == "_FoldedBlock"
     assert blocks("piecewise linear", final=False) == "_BoundBlock"
@@ -328,7 +328,7 @@ def test_the_bytes_of_the_buffers_are_estimated_to_a_factor_of_two(final: bool) 
     for name in ("wide", "piecewise linear", "periodic") if final else ("wide", "piecewise linear", "every layer"):
         predictor = Predictor(NETWORKS[name], trained(NETWORKS[name]), final=final)
         tracemalloc.start()
-        block = predictor._block()
+        block = predictor._block(BLOCK_ROWS)
         used = tracemalloc.get_traced_memory()[0]
         tracemalloc.stop()
         assert used / 2.5 < block.nbytes < 2.5 * used, (name, used, block.nbytes)

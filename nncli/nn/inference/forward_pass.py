@@ -19,7 +19,7 @@ class ForwardPass:
     """A network for a number of rows: fill `X` and `codes`, call `run` with its folded arrays, read `Z`.
 
     X (rows, features) has the precision of the network, codes are (rows, embeddings), Z is (rows, outputs). `nbytes` is
-    the approximate size of all buffers. Networks that are equal may share one.
+    the approximate size of all buffers, and `outputs` are those of each layer. Networks that are equal may share one.
     """
 
     def __init__(self, network: Network, stages: tuple[Stage, ...], rows: int, precision: Precision) -> None:
@@ -32,6 +32,7 @@ class ForwardPass:
             else bind_activation(stage.activation, Z[:-1], parametric=stage.alpha is not None)
             for stage, Z in zip(stages, self._outputs, strict=True)
         ]
+        self.outputs = [Z[:-1] for Z in self._outputs]
         self.Z = self._outputs[-1][:-1].T
         self.nbytes = self._inputs.nbytes + 2 * sum(Z.nbytes for Z in self._outputs)
 
