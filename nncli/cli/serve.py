@@ -187,7 +187,8 @@ def run_and_name(word: str) -> tuple[str, Path]:
     if not NAME.fullmatch(name):
         raise UsageError(
             f"{quote(name)} cannot be the name of a model",
-            hint=f"A name has letters, digits, and after the first also . _ or -, for example: {shlex.quote(f'{path}=model')}",
+            hint="A name has letters, digits, and after the first also . _ or -, for example: "
+            + shlex.quote(f"{path}=model"),
         )
     return name, Path(path)
 
