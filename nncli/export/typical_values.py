@@ -6,6 +6,7 @@ A column that is mostly missing has no typical value: what most rows have is a m
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -25,22 +26,24 @@ def with_typical_values(program: Program, reference: Reference | None) -> Progra
 def _with_typical(column: ProgramInput, bins: Bins | None) -> ProgramInput:
     match column, bins:
         case CategoryInput(), CategoryBins():
-            return replace(column, typical=_most_frequent(column, bins))
+            return replace(column, typical=most_frequent(column.categories, bins))
         case (NumberInput() | DateInput(), NumberBins()):
-            missing, present = bins.counts[0], bins.counts[1:].sum()
-            return replace(column, typical=None if missing > present or not present else _median(bins))
+            return replace(column, typical=median(bins))
         case _:
             return column
 
 
-def _most_frequent(column: CategoryInput, bins: CategoryBins) -> str | None:
-    """The most frequent of the categories that the model knows; None if more rows are missing."""
-    known = {*column.categories}
+def most_frequent(categories: Iterable[str], bins: CategoryBins) -> str | None:
+    """The most frequent of the categories that a model knows; None if more rows are missing."""
+    known = {*categories}
     counts = zip(bins.categories, bins.counts[1:].tolist(), strict=False)
     return next((text for text, count in counts if text in known and count >= bins.counts[0]), None)
 
 
-def _median(bins: NumberBins) -> float:
-    """The end of the interval that the median of the reference is in, which is a value of it."""
+def median(bins: NumberBins) -> float | None:
+    """The end of the interval that the median is in, which is a value of the reference; None if most are missing."""
+    missing, present = bins.counts[0], bins.counts[1:].sum()
+    if missing > present or not present:
+        return None
     below = np.cumsum(bins.counts[1:])
     return float(bins.edges[np.searchsorted(below, below[-1] / 2.0)])

@@ -16,6 +16,7 @@ from nncli.ensemble import AnyModel
 from nncli.pipeline.calibration import conformal_predictor
 from nncli.prediction.frame import predict_frame
 from nncli.runs.run import Run
+from nncli.serving.input_schema import InputSchema
 
 MAX_CALIBRATIONS = 16
 """Calibrations for different levels that are kept."""
@@ -36,6 +37,7 @@ class ServedModel:
     name: str
     run: Run
     model: AnyModel
+    schema: InputSchema
     _calibrations: dict[UncertaintyOptions, ConformalPredictor | None] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -49,7 +51,8 @@ class ServedModel:
             RunError: the run directory is missing, damaged, or not trained yet.
         """
         run = Run.open(path)
-        return cls(name, run, run.load_model())
+        model = run.load_model()
+        return cls(name, run, model, InputSchema.of(model, run.load_reference()))
 
     def predict(self, table: Table, options: PredictionOptions) -> pl.DataFrame:
         """The predictions of every row, as `nncli predict` writes them.
