@@ -34,12 +34,12 @@ MAX_EXAMPLE_WORDS = 5
 class Feature:
     """A column that a model reads.
 
-    With `is_optional`, training rows had missing cells, so the column may be left out of a row. The `unit` is a currency
-    or percent sign that texts have beside their number; with `reads_booleans` true is 1 and false is 0. `lowest` and
-    `highest` are the training range of numbers, or of dates in ISO 8601, `categories` the known categories, sorted.
-    Dates in texts are read in `date_formats`, or any other that is unambiguous; with `has_times` they have a time of
-    day. The `example` is the median, the most frequent category, or some common words; None if nothing is known, or
-    most training rows have no value.
+    With `is_optional`, training rows had missing cells, so the column may be left out of a row. The `unit` is a
+    currency or percent sign that texts have beside their number; with `reads_booleans` true is 1 and false is 0.
+    `lowest` and `highest` are the training range of numbers, or of dates in ISO 8601, `categories` the known
+    categories, sorted. Dates in texts are read in `date_formats`, or any other that is unambiguous; with `has_times`
+    they have a time of day. The `example` is the median, the most frequent category, or some common words; None if
+    nothing is known, or most training rows have no value.
     """
 
     name: str
