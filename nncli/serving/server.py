@@ -24,7 +24,7 @@ def serve(runs: Sequence[tuple[str, Path]], options: ServerOptions) -> None:
         UsageError: the address is taken.
     """
     slots = ModelSlots([ModelSlot(path, ServedModel.load(name, path)) for name, path in runs])
-    batcher = Batcher(options.queue, options.max_rows)
+    batcher = Batcher(options.queue)
     state = ServerState(slots, batcher, options)
     listener = socket.create_server((options.host, options.port))
     config = uvicorn.Config(build_app(state), http="httptools", log_config=None, access_log=False, lifespan="off")

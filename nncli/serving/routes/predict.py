@@ -38,6 +38,11 @@ class BodyRequest:
     options: PredictionOptions = field(default_factory=PredictionOptions)
     rows: JsonRows | None = None
 
+    @property
+    def size(self) -> int:
+        """The bytes of the body."""
+        return len(self.body)
+
     def read(self, model: ServedModel) -> Table:
         """The rows of the body."""
         if self.format is not None:

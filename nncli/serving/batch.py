@@ -1,0 +1,127 @@
+"""Jobs of one model: their bodies read, their rows predicted together, their answers written.
+
+A prediction depends on its row alone, so batching changes no bit, and neither does predicting a table in parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from nncli.data.table import Table
+from nncli.errors import NncliError
+from nncli.serving.job import Job, Result, as_problem, deliver
+from nncli.serving.problem import ProblemError
+from nncli.serving.served_model import ServedModel
+
+PART_ROWS = 1536
+"""Rows that are predicted at once: a multiple of the blocks of 384 rows, a few dozens of milliseconds."""
+MAX_FAULTS = 8
+"""Faults of the server after which a batch is no longer divided to find the request that causes them."""
+
+
+@dataclass(frozen=True)
+class ReadJob:
+    """A job with the rows of its body."""
+
+    job: Job
+    table: Table
+
+
+def answer_jobs(jobs: Sequence[Job], model: ServedModel, between_parts: Callable[[], None]) -> None:
+    """Answer every job. A table of many rows is predicted in parts, and `between_parts` is called between them."""
+    read: list[ReadJob] = []
+    failed: list[tuple[Job, Result]] = []
+    for job in jobs:
+        if job.is_over:
+            continue
+        try:
+            read.append(ReadJob(job, job.request.read(model)))
+        except Exception as error:  # every request gets an answer
+            failed.append((job, ProblemError(as_problem(error))))
+    if failed:
+        deliver(failed)
+    for group in _groups(read):
+        if len(group) == 1 and len(group[0].table) > PART_ROWS:
+            _answer_in_parts(group[0], model, between_parts)
+        else:
+            deliver(list(_results(group, model)))
+
+
+def _groups(jobs: Sequence[ReadJob]) -> Iterator[list[ReadJob]]:
+    """Jobs whose rows can be predicted as one table, of at most `PART_ROWS` rows together."""
+    if len(jobs) == 1:
+        yield list(jobs)
+        return
+    alike: dict[Hashable, list[ReadJob]] = {}
+    for one in jobs:
+        frame = one.table.frame
+        key = (*frame.columns, *frame.dtypes, one.table.dialect, one.job.request.options)
+        alike.setdefault(key, []).append(one)
+    for group in alike.values():
+        start, rows = 0, 0
+        for i, one in enumerate(group):
+            if i > start and rows + len(one.table) > PART_ROWS:
+                yield group[start:i]
+                start, rows = i, 0
+            rows += len(one.table)
+        yield group[start:]
+
+
+def _results(jobs: list[ReadJob], model: ServedModel) -> Iterator[tuple[Job, Result]]:
+    """The result of each job. Jobs that fail together are divided in halves, until those that do not fail are found.
+
+    Faults of the server are logged, and jobs are not divided any more after `MAX_FAULTS` of them.
+    """
+    groups, faults = [jobs], 0
+    while groups:
+        group = groups.pop()
+        try:
+            predictions = model.predict(_joined(group), group[0].job.request.options)
+        except Exception as error:  # every request gets an answer
+            is_fault = not isinstance(error, NncliError | ProblemError)
+            faults += is_fault
+            if len(group) > 1 and not (is_fault and faults > MAX_FAULTS):
+                middle = len(group) // 2
+                groups += [group[middle:], group[:middle]]
+                continue
+            problem = as_problem(error)
+            yield from ((one.job, ProblemError(problem)) for one in group)
+            continue
+        start = 0
+        for one in group:
+            part = predictions if len(group) == 1 else predictions[start : start + len(one.table)]
+            start += len(one.table)
+            yield one.job, _written(one, part, model)
+
+
+def _joined(jobs: Sequence[ReadJob]) -> Table:
+    first = jobs[0].table
+    if len(jobs) == 1:
+        return first
+    return replace(first, frame=pl.concat([one.table.frame for one in jobs]), notes=(), details=())
+
+
+def _answer_in_parts(one: ReadJob, model: ServedModel, between_parts: Callable[[], None]) -> None:
+    """Answer a job of many rows, unless its client leaves."""
+    parts: list[pl.DataFrame] = []
+    for start in range(0, len(one.table), PART_ROWS):
+        if start:
+            between_parts()
+        if one.job.is_over:
+            return
+        try:
+            parts.append(model.predict(one.table.part(start, start + PART_ROWS), one.job.request.options))
+        except Exception as error:  # every request gets an answer
+            deliver([(one.job, ProblemError(as_problem(error)))])
+            return
+    deliver([(one.job, _written(one, pl.concat(parts), model))])
+
+
+def _written(one: ReadJob, predictions: pl.DataFrame, model: ServedModel) -> Result:
+    try:
+        return one.job.request.write(model, one.table, predictions)
+    except Exception as error:  # every request gets an answer
+        return ProblemError(as_problem(error))

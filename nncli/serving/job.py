@@ -1,0 +1,91 @@
+"""A request that waits for its predictions, and its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Protocol, TypeAlias
+
+import polars as pl
+
+from nncli.data.table import Table
+from nncli.errors import NncliError
+from nncli.serving.problem import Problem, ProblemError, problem_of
+from nncli.serving.served_model import PredictionOptions, ServedModel
+
+Result: TypeAlias = bytes | ProblemError
+"""The body of an answer, or why there is none."""
+
+
+class PredictionRequest(Protocol):
+    """What a batcher is asked: which rows, what of them, and how the answer is written."""
+
+    @property
+    def options(self) -> PredictionOptions:
+        """What is predicted."""
+
+    @property
+    def size(self) -> int:
+        """The bytes of the body, by which small requests are told from large ones."""
+
+    def read(self, model: ServedModel) -> Table:
+        """The rows of the body.
+
+        Raises:
+            ProblemError, NncliError: the body is no table, or not one of this model.
+        """
+
+    def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame) -> bytes:
+        """The body of the answer."""
+
+
+@dataclass(eq=False)
+class Job:
+    """A request that waits; made in the event loop that waits for it."""
+
+    request: PredictionRequest
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    future: asyncio.Future[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.future = self.loop.create_future()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody waits any more: it is answered, its client has left, or its time is over."""
+        return self.future.done()
+
+
+Answers: TypeAlias = Sequence[tuple[Job, Result]]
+
+
+def deliver(answers: Answers) -> None:
+    """Give jobs their answers, from any thread. An event loop is woken once for all of its jobs."""
+    for loop in dict.fromkeys(job.loop for job, _ in answers):
+        try:
+            loop.call_soon_threadsafe(_settle, [(job, result) for job, result in answers if job.loop is loop])
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            continue
+
+
+def _settle(answers: Answers) -> None:
+    for job, result in answers:
+        if job.is_over:
+            continue
+        if isinstance(result, ProblemError):
+            job.future.set_exception(result)
+        else:
+            job.future.set_result(result)
+
+
+def as_problem(error: Exception) -> Problem:
+    """The error as a problem; what is no error of the request is a fault of the server, which the log shows."""
+    if isinstance(error, ProblemError):
+        return error.problem
+    if isinstance(error, NncliError):
+        return problem_of(error)
+    logging.getLogger(__name__).error("a request failed", exc_info=error)
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the server has failed; see its log")

@@ -1,0 +1,82 @@
+"""A model that needs no training: its prediction is the double of the column x, and words in it are faults."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import cast
+
+import polars as pl
+
+from nncli.data.table import Table
+from nncli.errors import DataError
+from nncli.serving.served_model import ModelSlot, PredictionOptions, ServedModel
+
+BAD_ROW, FAULT = -1.0, -2.0
+"""Values of x that are an error of the row, and a fault of the server."""
+
+
+@dataclass
+class FakeModel:
+    """Doubles x. `rows` are those of each call; calls wait for `gate`, and the first sets `is_reached`."""
+
+    name: str = "fake"
+    rows: list[int] = field(default_factory=list)
+    gate: Event = field(default_factory=Event)
+    is_reached: Event = field(default_factory=Event)
+
+    def predict(self, table: Table, options: PredictionOptions) -> pl.DataFrame:
+        self.rows.append(len(table))
+        self.is_reached.set()
+        assert self.gate.wait(20)
+        x = table.column("x")
+        if (x == BAD_ROW).any():
+            raise DataError("a row is bad", location=table.location(row=x.to_list().index(BAD_ROW), column="x"))
+        if (x == FAULT).any():
+            raise ZeroDivisionError
+        return pl.DataFrame({"probability" if options.proba else "prediction": 2 * x})
+
+
+def fake_slot(model: FakeModel | None = None, *, is_open: bool = True) -> tuple[ModelSlot, FakeModel]:
+    """A slot with a fake model, whose gate is open or not."""
+    model = model or FakeModel()
+    if is_open:
+        model.gate.set()
+    return ModelSlot(Path("fake"), cast("ServedModel", model)), model
+
+
+@dataclass(frozen=True)
+class FakeRequest:
+    """The rows of x, with columns that make tables differ."""
+
+    x: Sequence[float]
+    extra: tuple[str, ...] = ()
+    options: PredictionOptions = field(default_factory=PredictionOptions)
+    size: int = 10
+    fails_to_read: bool = False
+    fails_to_write: bool = False
+
+    def read(self, model: ServedModel) -> Table:
+        if self.fails_to_read:
+            raise DataError("no table")
+        columns = {"x": pl.Series(self.x, dtype=pl.Float64)}
+        extra = {name: pl.Series([name] * len(self.x), dtype=pl.String) for name in self.extra}
+        return Table(pl.DataFrame(columns | extra), "the request")
+
+    def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame) -> bytes:
+        if self.fails_to_write:
+            raise ZeroDivisionError
+        assert len(table) == len(predictions)
+        return repr(predictions.to_dict(as_series=False)).encode()
+
+    @property
+    def expected(self) -> bytes | int:
+        """The answer to this request alone, or the status of its problem."""
+        if self.fails_to_read or BAD_ROW in self.x:
+            return 422
+        if FAULT in self.x or self.fails_to_write:
+            return 500
+        name = "probability" if self.options.proba else "prediction"
+        return repr({name: [2 * x for x in self.x]}).encode()

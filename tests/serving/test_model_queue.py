@@ -1,0 +1,54 @@
+"""Small requests do not wait for large ones, nor large ones for ever."""
+
+from __future__ import annotations
+
+import asyncio
+
+from nncli.serving.batch import PART_ROWS
+from nncli.serving.job import Job
+from nncli.serving.model_queue import MAX_BATCH, SMALL, ModelQueue
+from tests.serving.fake_models import FakeModel, FakeRequest, fake_slot
+
+LARGE = FakeRequest([1.0] * 3 * PART_ROWS, size=SMALL + 1)
+
+
+def rows_of(*requests: FakeRequest) -> list[int]:
+    """The rows of the calls of the model by one thread, which begins when all requests wait."""
+
+    async def run() -> FakeModel:
+        slot, model = fake_slot(is_open=False)
+        queue = ModelQueue(slot, 100, threads=1)
+        jobs = [Job(request) for request in (FakeRequest([1.0]), *requests)]
+        queue.add(jobs[0])
+        while not model.is_reached.is_set():
+            await asyncio.sleep(0.001)
+        for job in jobs[1:]:
+            queue.add(job)
+        model.gate.set()
+        async with asyncio.timeout(20):
+            await asyncio.gather(*(job.future for job in jobs))
+        queue.close()
+        queue.join()
+        return model
+
+    return asyncio.run(run()).rows[1:]
+
+
+def test_small_requests_are_answered_between_the_parts_of_a_large_one() -> None:
+    assert rows_of(LARGE, FakeRequest([2.0]))[:2] == [PART_ROWS, 1]
+
+
+def test_large_requests_take_turns_with_small_ones() -> None:
+    half = FakeRequest([1.0], size=SMALL)
+    rows = rows_of(*[half] * 8, LARGE, *[half] * 8)
+    assert rows.index(PART_ROWS) == 0
+    assert sum(rows) == 16 + 3 * PART_ROWS
+
+
+def test_a_batch_of_small_requests_is_bounded_in_bytes() -> None:
+    assert rows_of(*[FakeRequest([1.0], size=SMALL)] * 10) == [MAX_BATCH // SMALL, MAX_BATCH // SMALL, 2]
+
+
+def test_a_batch_of_small_requests_is_bounded_in_rows() -> None:
+    rows = PART_ROWS // 2 + 1
+    assert rows_of(*[FakeRequest([1.0] * rows)] * 3) == [rows] * 3
