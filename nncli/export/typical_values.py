@@ -19,8 +19,13 @@ from nncli.program.program import Program
 
 def with_typical_values(program: Program, reference: Reference | None) -> Program:
     """The program whose inputs know the typical value of the training rows, as far as the reference profile does."""
+    return replace(program, inputs=typical_inputs(program.inputs, reference))
+
+
+def typical_inputs(inputs: Iterable[ProgramInput], reference: Reference | None) -> tuple[ProgramInput, ...]:
+    """The inputs with the typical values of the training rows, as far as the reference profile knows them."""
     bins = {} if reference is None else {one.name: one for one in reference.columns}
-    return replace(program, inputs=tuple(_with_typical(column, bins.get(column.name)) for column in program.inputs))
+    return tuple(_with_typical(column, bins.get(column.name)) for column in inputs)
 
 
 def _with_typical(column: ProgramInput, bins: Bins | None) -> ProgramInput:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
@@ -13,10 +14,13 @@ from nncli.conformal.options import UncertaintyOptions
 from nncli.conformal.predictor import ConformalPredictor
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
+from nncli.monitoring.reference import Reference
 from nncli.pipeline.calibration import conformal_predictor
 from nncli.prediction.frame import predict_frame
 from nncli.runs.run import Run
+from nncli.serving.effects import EffectColumn, effect_columns, effects_of
 from nncli.serving.input_schema import InputSchema
+from nncli.serving.model_inputs import ModelInputs
 
 MAX_CALIBRATIONS = 16
 """Calibrations for different levels that are kept."""
@@ -27,6 +31,7 @@ class PredictionOptions:
     """What a request asks for; requests with equal options are predicted together."""
 
     proba: bool = False
+    explain: bool = False
     uncertainty: UncertaintyOptions = field(default_factory=UncertaintyOptions)
 
 
@@ -38,6 +43,7 @@ class ServedModel:
     run: Run
     model: AnyModel
     schema: InputSchema
+    reference: Reference | None = None
     _calibrations: dict[UncertaintyOptions, ConformalPredictor | None] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -51,18 +57,32 @@ class ServedModel:
             RunError: the run directory is missing, damaged, or not trained yet.
         """
         run = Run.open(path)
-        model = run.load_model()
-        return cls(name, run, model, InputSchema.of(model, run.load_reference()))
+        model, reference = run.load_model(), run.load_reference()
+        return cls(name, run, model, InputSchema.of(model, reference), reference)
+
+    @cached_property
+    def inputs(self) -> ModelInputs:
+        """The columns that the model reads, with their typical values."""
+        return ModelInputs.of(self.model, self.reference)
 
     def predict(self, table: Table, options: PredictionOptions) -> pl.DataFrame:
-        """The predictions of every row, as `nncli predict` writes them.
+        """The predictions of every row, as `nncli predict` writes them; with `explain` followed by the effects.
 
         Raises:
             UsageError: the options do not fit the model.
             DataError: a column is missing, or a cell cannot be read.
         """
         conformal = self._calibrated(options.uncertainty)
-        return predict_frame(self.model, table, proba=options.proba, keep=(), conformal=conformal).frame
+        frame = predict_frame(self.model, table, proba=options.proba, keep=(), conformal=conformal).frame
+        if not options.explain:
+            return frame
+        effects = effects_of(self.model, self.inputs.inputs, table)
+        return pl.concat([frame, effects], how="horizontal")
+
+    @property
+    def effect_columns(self) -> tuple[EffectColumn, ...]:
+        """The columns that `explain` adds."""
+        return effect_columns(self.inputs.inputs, self.model)
 
     def _calibrated(self, options: UncertaintyOptions) -> ConformalPredictor | None:
         options.check(self.model.spec.target)

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from html import escape
+from typing import Protocol
 
 from nncli.data.columns.datetimes import LAST_DAY
 from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
-from nncli.program.program import Program
 from nncli.text import escape_unprintable
 
 MAX_OPTIONS = 40
 """Categories of a menu; of more, the field is one to type into, with suggestions."""
 EPOCH, MINUTES_PER_DAY = datetime(1970, 1, 1), 1440
+
+
+class FormInputs(Protocol):
+    """What a form is made of: the columns of a model, its decimal mark and its spellings of missing cells."""
+
+    @property
+    def inputs(self) -> tuple[ProgramInput, ...]:
+        """The columns, one for each field."""
+
+    @property
+    def decimal(self) -> str:
+        """The decimal mark of numbers in text."""
+
+    @property
+    def missing_values(self) -> tuple[str, ...]:
+        """The spellings of missing cells."""
 
 
 def readable_text(text: str) -> str:
@@ -26,9 +42,9 @@ def html_text(text: str) -> str:
     return escape(escape_unprintable(text, keep="\u200c\u200d"))
 
 
-def field_text(program: Program, x: float) -> str:
+def field_text(form: FormInputs, x: float) -> str:
     """A number with at most 12 significant digits, and the decimal mark of the model."""
-    return f"{x:.12g}".replace(".", program.decimal)
+    return f"{x:.12g}".replace(".", form.decimal)
 
 
 def date_text(days: float, *, has_time: bool) -> str:
@@ -49,11 +65,11 @@ def category_start(column: CategoryInput) -> int | None:
     return column.categories.index(column.typical) if column.typical in column.categories else None
 
 
-def start_text(program: Program, column: ProgramInput) -> str:
+def start_text(form: FormInputs, column: ProgramInput) -> str:
     """The typical value of a column as the page shows it."""
     match column:
         case NumberInput():
-            return "missing" if column.typical is None else field_text(program, column.typical)
+            return "missing" if column.typical is None else field_text(form, column.typical)
         case DateInput():
             return "missing" if column.typical is None else date_text(column.typical, has_time=has_time(column))
         case CategoryInput():
@@ -63,25 +79,25 @@ def start_text(program: Program, column: ProgramInput) -> str:
             return "no text"
 
 
-def range_text(program: Program, column: NumberInput | DateInput) -> str:
+def range_text(form: FormInputs, column: NumberInput | DateInput) -> str:
     """The training range of a column."""
     assert column.lowest is not None
     assert column.highest is not None
     if isinstance(column, DateInput):
         ends = [date_text(x, has_time=has_time(column)) for x in (column.lowest, column.highest)]
     else:
-        ends = [field_text(program, x) for x in (column.lowest, column.highest)]
+        ends = [field_text(form, x) for x in (column.lowest, column.highest)]
     return " to ".join(ends)
 
 
-def field(program: Program, i: int) -> str:
+def field(form: FormInputs, i: int) -> str:
     """The field of an input: a label, a control, the training range, and a place for a remark."""
-    column = program.inputs[i]
+    column = form.inputs[i]
     match column:
         case NumberInput():
-            kind, control = "number", _number(program, column, i)
+            kind, control = "number", _number(form, column, i)
         case DateInput():
-            kind, control = "date", _date(program, column, i)
+            kind, control = "date", _date(form, column, i)
         case CategoryInput():
             kind, control = "category", _category(column, i)
         case TextInput():
@@ -89,7 +105,7 @@ def field(program: Program, i: int) -> str:
     name = escape(readable_text(column.name))
     return (
         f'<div class="field {kind}"><label for="i{i}"><bdi class="long" id="i{i}-label">{name}'
-        f'</bdi></label><div class="entry">{control}</div>{_hint(program, column, i)}'
+        f'</bdi></label><div class="entry">{control}</div>{_hint(form, column, i)}'
         f'<p class="remark" id="i{i}-remark" hidden></p></div>'
     )
 
@@ -98,10 +114,10 @@ def _described(i: int) -> str:
     return f' aria-describedby="i{i}-hint i{i}-remark"'
 
 
-def _hint(program: Program, column: ProgramInput, i: int) -> str:
+def _hint(form: FormInputs, column: ProgramInput, i: int) -> str:
     text = ""
     if isinstance(column, NumberInput | DateInput) and column.lowest is not None:
-        text = f"{range_text(program, column)} in training"
+        text = f"{range_text(form, column)} in training"
     elif isinstance(column, CategoryInput) and len(column.categories) > MAX_OPTIONS:
         text = f"one of {len(column.categories):,} categories, or another"
     elif isinstance(column, TextInput):
@@ -109,8 +125,8 @@ def _hint(program: Program, column: ProgramInput, i: int) -> str:
     return f'<p class="hint" id="i{i}-hint">{escape(text)}</p>'
 
 
-def _number(program: Program, column: NumberInput, i: int) -> str:
-    value = "" if column.typical is None else field_text(program, column.typical)
+def _number(form: FormInputs, column: NumberInput, i: int) -> str:
+    value = "" if column.typical is None else field_text(form, column.typical)
     # The numeric keyboard of some phones has no minus sign.
     keyboard = "decimal" if column.lowest is not None and column.lowest >= 0.0 else "text"
     unit = "" if column.unit in (None, "()") else f'<span class="unit">{html_text(str(column.unit))}</span>'
@@ -120,8 +136,8 @@ def _number(program: Program, column: NumberInput, i: int) -> str:
     )
 
 
-def _date(program: Program, column: DateInput, i: int) -> str:
-    value = "" if column.typical is None else start_text(program, column).replace(" ", "T")
+def _date(form: FormInputs, column: DateInput, i: int) -> str:
+    value = "" if column.typical is None else start_text(form, column).replace(" ", "T")
     kind, end = ("datetime-local", "9999-12-31T23:59") if has_time(column) else ("date", "9999-12-31")
     return f'<input id="i{i}" type="{kind}" value="{value}" max="{end}"{_described(i)}>'
 
