@@ -27,7 +27,7 @@ def serve(runs: Sequence[tuple[str, Path]], options: ServerOptions) -> None:
     batcher = Batcher(options.queue)
     state = ServerState(slots, batcher, options)
     listener = socket.create_server((options.host, options.port))
-    # asyncio does so for sockets of loop.create_server alone; without, an answer waits 40 ms for the client's delayed ACK
+    # asyncio does so for its own sockets alone; without, an answer waits 40 ms for the client's delayed ACK.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(build_app(state), http="httptools", log_config=None, access_log=False, lifespan="off")
     asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
