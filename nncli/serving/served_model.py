@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -14,16 +16,24 @@ from nncli.conformal.options import UncertaintyOptions
 from nncli.conformal.predictor import ConformalPredictor
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
+from nncli.errors import DataError, Location, RunError, UsageError
 from nncli.monitoring.reference import Reference
-from nncli.pipeline.calibration import conformal_predictor
 from nncli.prediction.frame import predict_frame
+from nncli.runs.held_out_rows import HeldOutRows
+from nncli.runs.loader import read_held_out
+from nncli.runs.manifest import HELD_OUT, Manifest
 from nncli.runs.run import Run
 from nncli.serving.effects import EffectColumn, effect_columns, effects_of
 from nncli.serving.input_schema import InputSchema
 from nncli.serving.model_inputs import ModelInputs
+from nncli.serving.run_files import FileStates, file_states
 
 MAX_CALIBRATIONS = 16
 """Calibrations for different levels that are kept."""
+MAX_HELD_OUT = 32_000_000
+"""Bytes of held-out rows that are kept in memory, since the run directory may be replaced later. A larger file is read
+when it is needed, and refused if it belongs to another model."""
+VERSION_LETTERS = 12
 
 
 @dataclass(frozen=True)
@@ -37,16 +47,21 @@ class PredictionOptions:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """The model of a run in memory. Threads may share it."""
+    """The model of a run in memory. Threads may share it.
+
+    The directory may be replaced while it is served, so nothing is read from there later without the checksums of the
+    `manifest` that it had.
+    """
 
     name: str
     run: Run
+    manifest: Manifest
     model: AnyModel
     schema: InputSchema
     reference: Reference | None = None
-    _calibrations: dict[UncertaintyOptions, ConformalPredictor | None] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    held_out: HeldOutRows | None = None
+    loaded: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _calibrations: dict[UncertaintyOptions, ConformalPredictor] = field(default_factory=dict, compare=False, repr=False)
     _lock: Lock = field(default_factory=Lock, compare=False, repr=False)
 
     @classmethod
@@ -57,8 +72,28 @@ class ServedModel:
             RunError: the run directory is missing, damaged, or not trained yet.
         """
         run = Run.open(path)
+        manifest = run.load_manifest()
         model, reference = run.load_model(), run.load_reference()
-        return cls(name, run, model, InputSchema.of(model, reference), reference)
+        held_out = run.load_held_out() if _has_few_held_out_rows(path) else None
+        if run.load_manifest() != manifest:
+            raise RunError(
+                "the run was replaced while it was read",
+                location=Location(source=str(path)),
+                hint="Load it again once it is complete.",
+            )
+        return cls(name, run, manifest, model, InputSchema.of(model, reference), reference, held_out)
+
+    @property
+    def version(self) -> str:
+        """The beginning of the checksum of the manifest, which depends on every file that the model was read from."""
+        return self.manifest.checksum[:VERSION_LETTERS]
+
+    def warm_up(self) -> None:
+        """Predict a typical row, so that the first request finds everything computed that is computed once."""
+        row = {feature.name: [feature.example] for feature in self.schema.features}
+        table = Table(pl.DataFrame(row), "a typical row", dialect=self.model.spec.dialect)
+        with suppress(UsageError, DataError):  # no typical value may be known of a column that must have one
+            self.predict(table, PredictionOptions())
 
     @cached_property
     def inputs(self) -> ModelInputs:
@@ -88,19 +123,57 @@ class ServedModel:
         options.check(self.model.spec.target)
         if not options.levels:
             return None
+        if options.by is not None:
+            raise UsageError("intervals by groups need the training table, which a server does not read")
         with self._lock:
             if options not in self._calibrations:
                 while len(self._calibrations) >= MAX_CALIBRATIONS:
                     del self._calibrations[next(iter(self._calibrations))]
-                self._calibrations[options] = conformal_predictor(self.run, self.model, options)
+                self._calibrations[options] = ConformalPredictor.of(self.model, self._held_out_rows(), options)
             return self._calibrations[options]
+
+    def _held_out_rows(self) -> HeldOutRows:
+        """The rows that intervals and sets are calibrated with."""
+        rows = read_held_out(self.run.path, self.manifest) if self.held_out is None else self.held_out
+        if rows is None or not len(rows):
+            raise UsageError(
+                "this model has no intervals or sets: its run keeps no held-out rows to calibrate them with",
+                hint="Train it again, with validation rows.",
+            )
+        return rows
+
+
+def _has_few_held_out_rows(path: Path) -> bool:
+    """Whether the held-out rows of a run may be kept in memory."""
+    try:
+        return (path / HELD_OUT).stat().st_size <= MAX_HELD_OUT
+    except OSError:  # there are none
+        return False
 
 
 class ModelSlot:
-    """The place of a model in a server: `current` may be replaced at any time, and is read once for each batch."""
+    """The place of a model in a server: `current` may be replaced at any time, and is read once for each batch.
 
-    def __init__(self, path: Path, current: ServedModel) -> None:
+    `files` are the states of the files that it was read from. The `problem` says why the run that is at the path now is
+    not the one that is served; it is None if it is.
+    """
+
+    def __init__(self, path: Path, current: ServedModel, files: FileStates | None = None) -> None:
         self.path, self.current = path, current
+        self.files = file_states(path) if files is None else files
+        self.problem: str | None = None
+
+    @classmethod
+    def load(cls, name: str, path: Path) -> ModelSlot:
+        """Load and verify a run, and predict a row.
+
+        Raises:
+            RunError: the run directory is missing, damaged, or not trained yet.
+        """
+        files = file_states(path)
+        model = ServedModel.load(name, path)
+        model.warm_up()
+        return cls(path, model, files)
 
     @property
     def name(self) -> str:

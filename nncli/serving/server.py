@@ -1,34 +1,159 @@
-"""The server process: sockets, signals, and the end."""
+"""The server process: from the sockets to the last answer."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
+from nncli.errors import NncliError
 from nncli.serving.app import build_app
 from nncli.serving.batcher import Batcher
+from nncli.serving.draining import ConnectionState, DrainingProtocol
+from nncli.serving.listeners import BACKLOG, bind_listeners, close_all, listen, stop_listening, url_of
+from nncli.serving.log import LOG, log_to_stderr
 from nncli.serving.options import ServerOptions
-from nncli.serving.served_model import ModelSlot, ModelSlots, ServedModel
+from nncli.serving.reload import Reloader
+from nncli.serving.served_model import ModelSlot, ModelSlots
 from nncli.serving.state import ServerState
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SECONDS_BETWEEN_LOOKS = 0.02
+"""Seconds between two looks whether all connections have ended."""
 
-def serve(runs: Sequence[tuple[str, Path]], options: ServerOptions) -> None:
-    """Serve runs, each with its name, until a signal ends the process.
+
+def serve(runs: Sequence[tuple[str, Path]], options: ServerOptions, *, quiet: bool = False) -> None:
+    """Serve runs, each with its name, until SIGINT or SIGTERM; then answer what has arrived.
+
+    The port is taken first, and connections are accepted once all models are loaded. SIGHUP loads the models again.
 
     Raises:
         RunError: a run directory is missing or damaged.
-        UsageError: the address is taken.
+        UsageError: the address is taken, unknown, or not this user's.
+        NncliError: requests were not answered within the limit of time when the server stopped.
     """
-    slots = ModelSlots([ModelSlot(path, ServedModel.load(name, path)) for name, path in runs])
-    batcher = Batcher(options.queue)
-    state = ServerState(slots, batcher, options)
-    listener = socket.create_server((options.host, options.port))
-    # asyncio does so for its own sockets alone; without, an answer waits 40 ms for the client's delayed ACK.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    config = uvicorn.Config(build_app(state), http="httptools", log_config=None, access_log=False, lifespan="off")
-    asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
-    batcher.close()
+    log_to_stderr(quiet=quiet)
+    with _ignored_hangup():
+        sockets = bind_listeners(options)
+        try:
+            slots = ModelSlots([ModelSlot.load(name, path) for name, path in runs])
+            server = PredictionServer(ServerState(slots, Batcher(options.queue), options))
+            asyncio.run(server.serve(sockets))
+        finally:
+            close_all(sockets)
+    server.finish()
+
+
+class PredictionServer(uvicorn.Server):
+    """uvicorn's server, which stops without losing a request, and loads models again on SIGHUP."""
+
+    def __init__(self, state: ServerState) -> None:
+        super().__init__(
+            uvicorn.Config(
+                build_app(state),
+                http=DrainingProtocol,
+                ws="none",
+                lifespan="off",
+                backlog=BACKLOG,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+            )
+        )
+        self.server_state = ConnectionState()
+        self._state = state
+        self._reloader = Reloader(state.slots)
+        self._unanswered = 0
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept connections."""
+        assert sockets is not None
+        listen(sockets, self._state.options)
+        await super().startup(sockets)
+        self._reloader.start()
+        for one in sockets:
+            LOG.info("listening on %s", url_of(one))
+
+    async def main_loop(self) -> None:
+        """Wait until a signal stops the server; the clock of the header Date moves meanwhile."""
+        while not self.should_exit:
+            await self.on_tick(0)
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), 1.0)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle signals while the server runs: the first SIGINT or SIGTERM stops it, the second ends the process."""
+        loop = asyncio.get_running_loop()
+        self._stopped = asyncio.Event()
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            if self.should_exit:
+                with suppress(OSError):  # the log may be in the midst of a line
+                    os.write(2, b"nncli: stopped at once\n")
+                os._exit(128 + number)
+            self.should_exit = True
+            loop.call_soon_threadsafe(self._stopped.set)
+
+        def reload(number: int, frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(self._reloader.request)
+
+        handlers = dict.fromkeys(STOP_SIGNALS, stop)
+        if hasattr(signal, "SIGHUP"):
+            handlers[signal.SIGHUP] = reload
+        previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                if number not in STOP_SIGNALS:
+                    signal.signal(number, handler)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer every request that has arrived, within the limit of time."""
+        assert isinstance(self.server_state, ConnectionState)
+        self._state.is_ready = False
+        self._reloader.close()
+        LOG.info("stopping: open connections: %d", len(self.server_state.connections))
+        await stop_listening(self.servers)
+        self.server_state.drain()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._state.options.timeout
+        while (self.server_state.connections or self.server_state.tasks) and loop.time() < end:
+            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+        self._unanswered = self.server_state.abort()
+
+    def finish(self) -> None:
+        """End the threads of the models.
+
+        Raises:
+            NncliError: requests were not answered.
+        """
+        if self._unanswered:
+            raise NncliError(
+                f"stopped, but requests were not answered within {self._state.options.timeout:g} s: "
+                f"{self._unanswered:,} of them",
+                hint="A larger --timeout gives slow requests more time.",
+            )
+        self._state.batcher.close()
+        LOG.info("stopped: every request is answered")
+
+
+@contextmanager
+def _ignored_hangup() -> Iterator[None]:
+    """Ignore SIGHUP, which would end a process that is still loading its models."""
+    if not hasattr(signal, "SIGHUP"):
+        yield
+        return
+    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, previous)

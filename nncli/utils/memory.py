@@ -25,6 +25,16 @@ def peak_rss_bytes() -> int | None:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def release_unused_memory() -> None:
+    """Return memory that is no longer used to the system, which the C library of Linux keeps otherwise."""
+    if sys.platform == "linux":
+        import ctypes
+
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not in every C library
+        if trim is not None:
+            trim(0)
+
+
 def format_bytes(size: int) -> str:
     """Format a size as 196 B, 12 kB, 213 MB or 1.4 GB."""
     if 0 < size < 1e6:

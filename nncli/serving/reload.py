@@ -1,0 +1,124 @@
+"""Loading models again: when a run directory is replaced, or when SIGHUP asks for it."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+
+from nncli.errors import Location, NncliError, RunError
+from nncli.serving.compatibility import incompatibilities
+from nncli.serving.log import LOG
+from nncli.serving.run_files import FileStates, file_states
+from nncli.serving.served_model import ModelSlot, ModelSlots, ServedModel
+from nncli.utils.memory import release_unused_memory
+
+SECONDS_BETWEEN_CHECKS = 1.0
+
+Load = Callable[[str, Path], ServedModel]
+
+
+@dataclass
+class _Watched:
+    """A slot with the states of its files: when they were last read, and when they were last looked at."""
+
+    slot: ModelSlot
+    read: FileStates
+    seen: FileStates
+
+
+class Reloader:
+    """A thread that replaces models by those that are at their paths now.
+
+    A run is loaded once its files have not changed between two checks, so that one that is being copied is left alone.
+    It is verified and predicts a row before it takes its place. If it cannot be loaded, or clients of the served model
+    could not use it, the served one stays, and the log says why, once for every change of the files. A `request` loads
+    all models at once, and replaces them also if clients must change.
+    """
+
+    def __init__(self, slots: ModelSlots, load: Load = ServedModel.load) -> None:
+        self._watched = [_Watched(slot, slot.files, slot.files) for slot in slots.all]
+        self._load = load
+        self._is_requested, self._is_closed = False, False
+        self._wake = Event()
+        self._thread = Thread(target=self._work, name="nncli reload", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch the run directories."""
+        self._thread.start()
+
+    def request(self) -> None:
+        """Load all models again, soon."""
+        self._is_requested = True
+        self._wake.set()
+
+    def close(self) -> None:
+        """End the thread; a model that is being loaded is not waited for."""
+        self._is_closed = True
+        self._wake.set()
+
+    def check(self, *, is_requested: bool = False) -> None:
+        """Look at every run directory, and load the models that are to be replaced."""
+        for one in self._watched:
+            if self._is_closed:
+                return
+            states = file_states(one.slot.path)
+            if not is_requested and states != one.seen:
+                one.seen = states  # it may be in the midst of being copied
+            elif is_requested or states != one.read:
+                one.read = one.seen = states
+                self._reload(one.slot, is_requested=is_requested)
+
+    def _work(self) -> None:
+        while not self._is_closed:
+            self._wake.wait(SECONDS_BETWEEN_CHECKS)
+            self._wake.clear()
+            is_requested, self._is_requested = self._is_requested, False
+            self.check(is_requested=is_requested)
+
+    def _reload(self, slot: ModelSlot, *, is_requested: bool) -> None:
+        served = slot.current
+        try:
+            new = self._load(slot.name, slot.path)
+            _check_finished(new)
+            new.warm_up()
+            changes = incompatibilities(served, new)
+            if changes and not is_requested:
+                raise RunError(
+                    f"clients could not go on: {'; '.join(changes)}",
+                    location=Location(source=str(slot.path)),
+                    hint="SIGHUP replaces the model all the same.",
+                )
+        except NncliError as error:
+            self._keep(slot, f"{error.location or slot.path}: {error.message}. {error.hint or ''}".rstrip())
+            return
+        except Exception as error:  # the server goes on, whatever a directory holds
+            self._keep(slot, f"{slot.path}: {type(error).__name__}: {error}")
+            return
+        if self._is_closed:
+            return
+        slot.current, slot.problem = new, None
+        for change in changes:
+            LOG.warning("model %s: clients must change: %s", slot.name, change)
+        if new.version == served.version:
+            LOG.info("model %s: loaded again, version %s", slot.name, new.version)
+        else:
+            LOG.info("model %s: version %s replaces %s", slot.name, new.version, served.version)
+        del served
+        gc.collect()
+        release_unused_memory()
+
+    def _keep(self, slot: ModelSlot, problem: str) -> None:
+        slot.problem = problem
+        LOG.error("model %s: version %s stays: %s", slot.name, slot.current.version, problem)
+
+
+def _check_finished(model: ServedModel) -> None:
+    if model.manifest.status == "running":
+        raise RunError(
+            "the training of this run has not finished",
+            location=Location(source=str(model.run.path)),
+            hint="It is loaded once it has.",
+        )
