@@ -85,9 +85,11 @@ def test_two_servers_do_not_share_a_port_unless_both_have_the_option(reuse_port:
 
 @needs_reuse_port
 def test_two_servers_with_the_option_share_a_port() -> None:
-    with listening(ServerOptions(port=0, reuse_port=True)) as first:
-        with listening(ServerOptions(port=port_of(first), reuse_port=True)) as second:
-            assert port_of(second) == port_of(first)
+    with (
+        listening(ServerOptions(port=0, reuse_port=True)) as first,
+        listening(ServerOptions(port=port_of(first), reuse_port=True)) as second,
+    ):
+        assert port_of(second) == port_of(first)
 
 
 def test_the_second_of_two_that_start_at_once_is_refused_when_it_begins_to_listen() -> None:
@@ -137,7 +139,7 @@ def test_connections_that_wait_are_accepted_before_the_socket_is_closed(waiting:
             server = await asyncio.get_running_loop().create_server(Accept, sock=sockets[0])
             await stop_listening([server])
             assert len(accepted) == waiting
-            with pytest.raises(OSError):
+            with pytest.raises(ConnectionRefusedError):
                 socket.create_connection(address, 0.2)
             close_all(clients)
             await asyncio.sleep(0.05)
