@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nncli.data.columns.units import PERCENT
-from nncli.export.html.fields import MAX_OPTIONS, readable_text, start_text
+from nncli.export.html.fields import MAX_OPTIONS, FormInputs, readable_text, start_text
 from nncli.export.javascript.module import as_literal
 from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
 from nncli.program.output_columns import number_columns
@@ -22,21 +22,22 @@ def data_script(program: Program) -> str:
     """
     data = {
         "decimal": program.decimal,
-        "inputs": [_input(program, column) for column in program.inputs],
-        "output": _output(program.outputs),
+        "inputs": [field_data(program, column) for column in program.inputs],
+        "output": output_data(program.outputs),
     }
     return f"const page = {as_literal(data)};"
 
 
-def _input(program: Program, column: ProgramInput) -> dict[str, Any]:
-    data: dict[str, Any] = {"start": start_text(program, column)}
+def field_data(form: FormInputs, column: ProgramInput) -> dict[str, Any]:
+    """What the scripts know of a field besides the column."""
+    data: dict[str, Any] = {"start": start_text(form, column)}
     match column:
         case NumberInput():
             data["percent"] = column.unit if column.unit in PERCENT else None
         case DateInput():
             data |= {"lowest": column.lowest, "highest": column.highest}
         case CategoryInput():
-            data["other"] = unseen_category(program, column)
+            data["other"] = unseen_category(form, column)
             if len(column.categories) > MAX_OPTIONS:
                 data["listed"] = [readable_text(text) for text in column.categories]
         case _:
@@ -44,17 +45,18 @@ def _input(program: Program, column: ProgramInput) -> dict[str, Any]:
     return {key: value for key, value in data.items() if value is not None}
 
 
-def unseen_category(program: Program, column: CategoryInput) -> str:
+def unseen_category(form: FormInputs, column: CategoryInput) -> str:
     """A text that is no category of a column, in no spelling, and no missing value."""
     taken = {text.strip().lower() for pairs in (column.texts, column.keys, column.folded_keys) for text, _ in pairs}
-    taken |= {text.strip().lower() for text in program.missing_values}
+    taken |= {text.strip().lower() for text in form.missing_values}
     text = UNSEEN
     while text in taken:
         text += " x"
     return text
 
 
-def _output(outputs: NumberOutputs | ClassOutputs) -> dict[str, Any]:
+def output_data(outputs: NumberOutputs | ClassOutputs) -> dict[str, Any]:
+    """The columns of predictions, and what they are called."""
     if isinstance(outputs, ClassOutputs):
         return {"kind": "class", "labels": [readable_text(label) for label in outputs.labels]}
     return {"kind": "number", "targets": [_target(outputs, j) for j in range(len(outputs.names))]}

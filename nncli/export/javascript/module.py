@@ -32,7 +32,7 @@ def to_javascript(program: Program, info: ModelInfo) -> str:
     data = ProgramData.of(program)
     parts = {
         "HEADER": _header(program, info),
-        "INPUTS": "[\n" + "".join(f"  {as_literal(_input_data(column))},\n" for column in program.inputs) + "]",
+        "INPUTS": "[\n" + "".join(f"  {as_literal(input_data(column))},\n" for column in program.inputs) + "]",
         "MODEL": as_literal(_model_data(program, info)),
         "PROGRAM": as_literal(_program_data(program) | {"lists": data.lists, "nodes": data.nodes}),
         "FLOAT32": f'"{data.float32}"',
@@ -100,7 +100,7 @@ def _kind(column: ProgramInput) -> str:
             return "text"
 
 
-def _input_data(column: ProgramInput) -> dict[str, Any]:
+def input_data(column: ProgramInput) -> dict[str, Any]:
     """What `inputs` tells of a column; what is not known is left out."""
     found: dict[str, Any] = {"name": column.name, "kind": _kind(column)}
     match column:
@@ -130,11 +130,11 @@ def _model_data(program: Program, info: ModelInfo) -> dict[str, Any]:
     found = {"name": info.name, "checksum": info.checksum, "nncli": info.nncli_version}
     if isinstance(outputs, NumberOutputs):
         return found | {"targets": list(outputs.names)}
-    labels = {"labels": list(outputs.labels), "labelType": outputs.label_type, "classes": _classes(outputs)}
+    labels = {"labels": list(outputs.labels), "labelType": outputs.label_type, "classes": classes_of(outputs)}
     return found | {"targets": [outputs.name]} | labels
 
 
-def _classes(outputs: ClassOutputs) -> list[str | int | float | bool]:
+def classes_of(outputs: ClassOutputs) -> list[str | int | float | bool]:
     """The classes in the type of predictions; an integer too long for a number is text."""
     match outputs.label_type:
         case "text":
@@ -162,7 +162,7 @@ def _program_data(program: Program) -> dict[str, Any]:
 
 
 def _cell_data(column: ProgramInput) -> Any:
-    """What a reader of cells needs besides `_input_data`."""
+    """What a reader of cells needs besides `input_data`."""
     match column:
         case NumberInput():
             return column.reads_booleans

@@ -35,16 +35,6 @@ function bar(left, width, className = "") {
   return part;
 }
 
-/** The columns that `nncli predict` prints, by their titles. */
-function columnsOf(answer) {
-  const { probabilities, ...others } = answer;
-  const shares = probabilities ? model.labels.map((label) => [`proba_${label}`, probabilities[label]]) : [];
-  return new Map([...Object.entries(others), ...shares]);
-}
-
-/** The answers of rows, as columns by their titles. */
-const answersOf = (rows) => predict(rows).map(columnsOf);
-
 /** Whether an answer has probabilities. */
 const hasShares = (answer) => answer.has(`proba_${model.labels?.[0]}`);
 

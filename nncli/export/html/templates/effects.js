@@ -18,28 +18,18 @@ function shownCell(i) {
   return text.length > 60 ? `${text.slice(0, 59)}\u2026` : text;
 }
 
-/** Compute the effects of all columns that are not typical, a few at a time, then show the largest; a newer row ends it. */
-async function explain(cells, answer, isCurrent) {
-  const measures = measuresOf(answer);
-  const changed = cells.flatMap((cell, i) => cell === typical[i] ? [] : [i]);
-  const others = [];
-  for (let k = 0; k < changed.length; k += 8) {
-    if (k) await new Promise((resolve) => setTimeout(resolve));
-    if (!isCurrent()) return;
-    others.push(...answersOf(changed.slice(k, k + 8).map((i) => rowOf(replaced(cells, i, typical[i])))));
-  }
-  const shown = measures.flatMap((measure) => showEffects(measure, changed, answer, others));
-  document.getElementById("effects").replaceChildren(...shown);
+/** Show the largest effects on each measure; `effectsOf(measure)` are those of the changed columns. */
+function showExplanation(measures, effectsOf) {
+  document.getElementById("effects").replaceChildren(...measures.flatMap((measure) => showEffects(measure, effectsOf(measure))));
   document.getElementById("explanation").hidden = !measures.length;
 }
 
 /** The three largest effects as bars to either side. */
-function showEffects(measure, changed, answer, others) {
-  const effects = changed.map((i, k) => ({ i, size: measure.of(answer) - measure.of(others[k]) }));
+function showEffects(measure, effects) {
   const largest = effects.filter(({ size }) => size !== 0).sort((a, b) => Math.abs(b.size) - Math.abs(a.size)).slice(0, LARGEST);
   const title = measure.title === null ? [] : [element("p", element("bdi", measure.title), { className: "target" })];
   if (!largest.length) {
-    const why = changed.length ? "No changed value moves the prediction." : "Every column has its typical value. Change one to see what it does.";
+    const why = effects.length ? "No changed value moves the prediction." : "Every column has its typical value. Change one to see what it does.";
     return [...title, element("p", why, { className: "about" })];
   }
   const most = Math.abs(largest[0].size);

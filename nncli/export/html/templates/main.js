@@ -57,17 +57,7 @@ form.addEventListener("input", update);
 form.addEventListener("reset", () => setTimeout(update));
 form.addEventListener("submit", (event) => event.preventDefault());
 
-const drop = document.getElementById("drop");
-const open = (file) => { const own = ++files; if (file) predictFile(file, () => own === files); };
-document.getElementById("file").addEventListener("change", (event) => open(event.target.files[0]));
-for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
-  drop.addEventListener(kind, (event) => {
-    event.preventDefault();
-    drop.classList.toggle("over", kind === "dragenter" || kind === "dragover");
-  });
-}
-drop.addEventListener("drop", (event) => open(event.dataTransfer.files[0]));
-
+onFile((file) => { const own = ++files; predictFile(file, () => own === files); });
 new IntersectionObserver(([entry]) => { quickView.hidden = entry.isIntersecting; }).observe(document.getElementById("answer"));
 globalThis.nncli = { predict, inputs, model, answersOf };
 update();

@@ -1,0 +1,57 @@
+"""What pages with a form share: their templates, the hashes of a content security policy, and texts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+
+from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
+
+TYPICAL = (
+    (NumberInput, "the median of a column of numbers"),
+    (CategoryInput, "the most frequent category"),
+    (DateInput, "the median date"),
+    (TextInput, "no text"),
+)
+"""What the typical value of each kind of input is."""
+
+
+def template(name: str, package: str = "nncli.export.html") -> str:
+    """The text of a file in the folder of templates of a package."""
+    return (files(package) / "templates" / name).read_text("utf-8")
+
+
+def safe_script(text: str) -> str:
+    """A script that does not end, or become a comment of, the element around it: `<` is escaped where it would.
+
+    It can only be part of such a word in a string, where `\\x3c` is the same character.
+    """
+    return re.sub(r"<(?=!--|/?script)", r"\\x3c", text.replace("\r", ""), flags=re.IGNORECASE)
+
+
+def source_hash(text: str) -> str:
+    """The source expression of an inline text for a content security policy."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def title_of(targets: Sequence[str]) -> str:
+    """The title of a page that predicts these targets."""
+    return f"Prediction of {', '.join(targets[:3])}" + (f" and {len(targets) - 3} more" if len(targets) > 3 else "")
+
+
+def effects_text(inputs: Sequence[ProgramInput], *, are_classes: bool) -> str:
+    """How the effects of columns are computed."""
+    kinds = [text for kind, text in TYPICAL if any(isinstance(column, kind) for column in inputs)]
+    typical = " and ".join(filter(None, [", ".join(kinds[:-1]), kinds[-1]])) if kinds else ""
+    measure, points = "prediction", ""
+    if are_classes:
+        measure, points = "probability of the predicted class", ", in percentage points"
+    return (
+        f"The difference between this {measure} and the one with that column alone at its typical value, and the "
+        f"others as entered. Typical is, in the training rows, {typical}; of a column that is mostly missing, a "
+        f"missing value. The three largest differences are shown{points}. They describe the model, not causes, and do "
+        "not add up to the whole."
+    )
