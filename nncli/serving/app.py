@@ -6,20 +6,24 @@ from http import HTTPStatus
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
 from nncli.serving.problem import Problem, ProblemError
-from nncli.serving.routes import health, predict
+from nncli.serving.request_metrics import RequestMetrics
+from nncli.serving.routes import health, metrics, predict
 from nncli.serving.state import ServerState
 
-ROUTES = [*predict.ROUTES, *health.ROUTES]
+ROUTES = [*predict.ROUTES, *health.ROUTES, *metrics.ROUTES]
 
 
 def build_app(state: ServerState) -> Starlette:
     """The ASGI application of a server."""
     app = Starlette(
-        routes=ROUTES, exception_handlers={ProblemError: _answer_problem, HTTPException: _answer_http_exception}
+        routes=ROUTES,
+        middleware=[Middleware(RequestMetrics, metrics=state.metrics, routes=ROUTES)],
+        exception_handlers={ProblemError: _answer_problem, HTTPException: _answer_http_exception},
     )
     app.state.server = state
     return app

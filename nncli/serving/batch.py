@@ -14,7 +14,7 @@ from nncli.data.table import Table
 from nncli.errors import NncliError
 from nncli.serving.job import Job, Result, as_problem, deliver
 from nncli.serving.problem import ProblemError
-from nncli.serving.served_model import ServedModel
+from nncli.serving.served_model import Observer, ServedModel
 
 PART_ROWS = 1536
 """Rows that are predicted at once: a multiple of the blocks of 384 rows, a few dozens of milliseconds."""
@@ -30,8 +30,13 @@ class ReadJob:
     table: Table
 
 
-def answer_jobs(jobs: Sequence[Job], model: ServedModel, between_parts: Callable[[], None]) -> None:
-    """Answer every job. A table of many rows is predicted in parts, and `between_parts` is called between them."""
+def answer_jobs(
+    jobs: Sequence[Job], model: ServedModel, between_parts: Callable[[], None], observe: Observer | None = None
+) -> None:
+    """Answer every job. A table of many rows is predicted in parts, and `between_parts` is called between them.
+
+    `observe` is called with all rows that are predicted together.
+    """
     read: list[ReadJob] = []
     failed: list[tuple[Job, Result]] = []
     for job in jobs:
@@ -45,9 +50,9 @@ def answer_jobs(jobs: Sequence[Job], model: ServedModel, between_parts: Callable
         deliver(failed)
     for group in _groups(read):
         if len(group) == 1 and len(group[0].table) > PART_ROWS:
-            _answer_in_parts(group[0], model, between_parts)
+            _answer_in_parts(group[0], model, between_parts, observe)
         else:
-            deliver(list(_results(group, model)))
+            deliver(list(_results(group, model, observe)))
 
 
 def _groups(jobs: Sequence[ReadJob]) -> Iterator[list[ReadJob]]:
@@ -70,7 +75,7 @@ def _groups(jobs: Sequence[ReadJob]) -> Iterator[list[ReadJob]]:
         yield group[start:]
 
 
-def _results(jobs: list[ReadJob], model: ServedModel) -> Iterator[tuple[Job, Result]]:
+def _results(jobs: list[ReadJob], model: ServedModel, observe: Observer | None) -> Iterator[tuple[Job, Result]]:
     """The result of each job. Jobs that fail together are divided in halves, until those that do not fail are found.
 
     Faults of the server are logged, and jobs are not divided any more after `MAX_FAULTS` of them.
@@ -79,7 +84,7 @@ def _results(jobs: list[ReadJob], model: ServedModel) -> Iterator[tuple[Job, Res
     while groups:
         group = groups.pop()
         try:
-            predictions = model.predict(_joined(group), group[0].job.request.options)
+            predictions = model.predict(_joined(group), group[0].job.request.options, observe)
         except Exception as error:  # every request gets an answer
             is_fault = not isinstance(error, NncliError | ProblemError)
             faults += is_fault
@@ -104,7 +109,9 @@ def _joined(jobs: Sequence[ReadJob]) -> Table:
     return replace(first, frame=pl.concat([one.table.frame for one in jobs]), notes=(), details=())
 
 
-def _answer_in_parts(one: ReadJob, model: ServedModel, between_parts: Callable[[], None]) -> None:
+def _answer_in_parts(
+    one: ReadJob, model: ServedModel, between_parts: Callable[[], None], observe: Observer | None
+) -> None:
     """Answer a job of many rows, unless its client leaves."""
     parts: list[pl.DataFrame] = []
     for start in range(0, len(one.table), PART_ROWS):
@@ -113,7 +120,8 @@ def _answer_in_parts(one: ReadJob, model: ServedModel, between_parts: Callable[[
         if one.job.is_over:
             return
         try:
-            parts.append(model.predict(one.table.part(start, start + PART_ROWS), one.job.request.options))
+            part = one.table.part(start, start + PART_ROWS)
+            parts.append(model.predict(part, one.job.request.options, observe))
         except Exception as error:  # every request gets an answer
             deliver([(one.job, ProblemError(as_problem(error)))])
             return

@@ -13,17 +13,21 @@ from http import HTTPStatus
 from nncli.serving.job import Job, PredictionRequest
 from nncli.serving.model_queue import ModelQueue
 from nncli.serving.problem import Problem, ProblemError
-from nncli.serving.served_model import ModelSlot
+from nncli.serving.served_model import ModelSlot, Observer
 
 THREADS = 2
 """One computes with the BLAS, which needs no interpreter lock, while the other reads or writes."""
 
 
 class Batcher:
-    """Threads that answer the requests that wait; at most `limit` may wait for each model."""
+    """Threads that answer the requests that wait; at most `limit` may wait for each model.
+
+    `observe`, which is set before the first request, is called with all rows that are predicted together.
+    """
 
     def __init__(self, limit: int, threads: int = THREADS) -> None:
-        self._limit, self._threads = limit, threads
+        self.limit, self._threads = limit, threads
+        self.observe: Observer | None = None
         self._queues: dict[ModelSlot, ModelQueue] = {}
         self._is_closed = False
 
@@ -41,7 +45,7 @@ class Batcher:
         if slot not in self._queues:
             if self._is_closed:
                 raise ProblemError(Problem(HTTPStatus.SERVICE_UNAVAILABLE, "the server is stopping", retry_after=1))
-            self._queues[slot] = ModelQueue(slot, self._limit, self._threads)
+            self._queues[slot] = ModelQueue(slot, self.limit, self._threads, self.observe)
         queue = self._queues[slot]
         job = Job(request)
         queue.add(job)

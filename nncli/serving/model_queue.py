@@ -9,7 +9,7 @@ from threading import Condition, Thread
 from nncli.serving.batch import answer_jobs
 from nncli.serving.job import Job
 from nncli.serving.problem import Problem, ProblemError
-from nncli.serving.served_model import ModelSlot
+from nncli.serving.served_model import ModelSlot, Observer
 
 SMALL = 1 << 16
 """The largest body, in bytes, of a request that is read and predicted with others."""
@@ -24,8 +24,8 @@ class ModelQueue:
     answers waiting small requests between two parts of a large one, so neither kind waits for long.
     """
 
-    def __init__(self, slot: ModelSlot, limit: int, threads: int) -> None:
-        self._slot, self._limit = slot, limit
+    def __init__(self, slot: ModelSlot, limit: int, threads: int, observe: Observer | None = None) -> None:
+        self._slot, self._limit, self._observe = slot, limit, observe
         self._small, self._large = deque[Job](), deque[Job]()
         self._changed = Condition()
         self._is_large_next = False
@@ -75,7 +75,7 @@ class ModelQueue:
 
     def _work(self) -> None:
         while jobs := self._take():
-            answer_jobs(jobs, self._slot.current, self._answer_small)
+            answer_jobs(jobs, self._slot.current, self._answer_small, self._observe)
 
     def _take(self) -> list[Job]:
         """The next requests to answer together, or an empty list once the queue is closed."""
@@ -104,7 +104,7 @@ class ModelQueue:
         with self._changed:
             jobs = self._take_small()
         if jobs:
-            answer_jobs(jobs, self._slot.current, lambda: None)
+            answer_jobs(jobs, self._slot.current, lambda: None, self._observe)
 
 
 def _unavailable(detail: str) -> ProblemError:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
+from typing import TypeAlias
 
 import polars as pl
 
@@ -17,8 +18,9 @@ from nncli.conformal.predictor import ConformalPredictor
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location, RunError, UsageError
+from nncli.monitoring.profiler import Profiler
 from nncli.monitoring.reference import Reference
-from nncli.prediction.frame import predict_frame
+from nncli.prediction.frame import PredictedFrame, predict_frame
 from nncli.runs.held_out_rows import HeldOutRows
 from nncli.runs.loader import read_held_out
 from nncli.runs.manifest import HELD_OUT, Manifest
@@ -96,23 +98,34 @@ class ServedModel:
             self.predict(table, PredictionOptions())
 
     @cached_property
+    def profiler(self) -> Profiler | None:
+        """What profiles the rows that are predicted; None for a run without a reference profile."""
+        with suppress(ValueError):  # the reference is that of another model
+            return None if self.reference is None else Profiler.of(self.reference, self.model)
+        return None
+
+    @cached_property
     def inputs(self) -> ModelInputs:
         """The columns that the model reads, with their typical values."""
         return ModelInputs.of(self.model, self.reference)
 
-    def predict(self, table: Table, options: PredictionOptions) -> pl.DataFrame:
+    def predict(self, table: Table, options: PredictionOptions, observe: Observer | None = None) -> pl.DataFrame:
         """The predictions of every row, as `nncli predict` writes them; with `explain` followed by the effects.
+
+        `observe` is called with the model, the table and its predictions.
 
         Raises:
             UsageError: the options do not fit the model.
             DataError: a column is missing, or a cell cannot be read.
         """
         conformal = self._calibrated(options.uncertainty)
-        frame = predict_frame(self.model, table, proba=options.proba, keep=(), conformal=conformal).frame
+        predicted = predict_frame(self.model, table, proba=options.proba, keep=(), conformal=conformal)
+        if observe is not None:
+            observe(self, table, predicted)
         if not options.explain:
-            return frame
+            return predicted.frame
         effects = effects_of(self.model, self.inputs.inputs, table)
-        return pl.concat([frame, effects], how="horizontal")
+        return pl.concat([predicted.frame, effects], how="horizontal")
 
     @property
     def effect_columns(self) -> tuple[EffectColumn, ...]:
@@ -149,6 +162,10 @@ def _has_few_held_out_rows(path: Path) -> bool:
         return (path / HELD_OUT).stat().st_size <= MAX_HELD_OUT
     except OSError:  # there are none
         return False
+
+
+Observer: TypeAlias = Callable[[ServedModel, Table, PredictedFrame], object]
+"""What is called with the rows that a model predicted, by several threads; it must be quick and raise nothing."""
 
 
 class ModelSlot:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from nncli.serving.batcher import Batcher
+from nncli.serving.metrics import Metrics
 from nncli.serving.options import ServerOptions
 from nncli.serving.served_model import ModelSlots
 
@@ -17,3 +18,7 @@ class ServerState:
     batcher: Batcher
     options: ServerOptions = field(default_factory=ServerOptions)
     is_ready: bool = True
+    metrics: Metrics = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.metrics = Metrics(self.slots, self.batcher)

@@ -33,6 +33,6 @@ def client(models: Mapping[str, ServedModel], runs: Mapping[str, Path]) -> Itera
     """A client of an application that serves all runs, the first of them also without its name."""
     slots = ModelSlots([ModelSlot(runs[name], model) for name, model in models.items()])
     options = ServerOptions(max_body=200_000, max_rows=50)
-    batcher = Batcher(options.queue, options.max_rows)
+    batcher = Batcher(options.queue)
     yield AsgiClient(build_app(ServerState(slots, batcher, options)))
     batcher.close()

@@ -27,7 +27,7 @@ class FakeModel:
     gate: Event = field(default_factory=Event)
     is_reached: Event = field(default_factory=Event)
 
-    def predict(self, table: Table, options: PredictionOptions) -> pl.DataFrame:
+    def predict(self, table: Table, options: PredictionOptions, observe: object = None) -> pl.DataFrame:
         self.rows.append(len(table))
         self.is_reached.set()
         assert self.gate.wait(20)
