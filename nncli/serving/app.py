@@ -10,12 +10,19 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
+from nncli.serving.error_members import error_members
 from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.request_metrics import RequestMetrics
-from nncli.serving.routes import health, metrics, predict
+from nncli.serving.routes import health, metrics, mlflow, open_inference, predict
 from nncli.serving.state import ServerState
 
-ROUTES = [*predict.ROUTES, *health.ROUTES, *metrics.ROUTES]
+ROUTES = [
+    *predict.ROUTES,
+    *health.ROUTES,
+    *metrics.ROUTES,
+    *mlflow.ROUTES,
+    *open_inference.ROUTES,
+]
 
 
 def build_app(state: ServerState) -> Starlette:
@@ -31,7 +38,7 @@ def build_app(state: ServerState) -> Starlette:
 
 async def _answer_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)
-    return error.problem.response()
+    return error.problem.response(error_members(request.url.path, error.problem))
 
 
 async def _answer_http_exception(request: Request, error: Exception) -> Response:
@@ -39,6 +46,7 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     hint = "GET /docs lists the addresses." if status is HTTPStatus.NOT_FOUND else None
-    return Problem(
+    problem = Problem(
         status, f"{request.method} {request.url.path}: {status.phrase}", hint, headers=dict(error.headers or {})
-    ).response()
+    )
+    return problem.response(error_members(request.url.path, problem))

@@ -61,6 +61,19 @@ def table_of_rows(rows: Sequence[Mapping[str, Any]], model: ServedModel) -> Tabl
     return Table(replace_na_values(frame, spec.missing_values), SOURCE, dialect=spec.dialect)
 
 
+def table_of_columns(columns: Mapping[str, pl.Series], rows: int, model: ServedModel) -> Table:
+    """Columns of `rows` cells as a table; those that may be missing are added.
+
+    Raises:
+        DataError: there is no column that the model needs.
+    """
+    absent = [one.name for one in model.schema.features if one.is_optional and one.name not in columns]
+    nulls = {name: pl.Series([None], dtype=pl.String).new_from_index(0, rows) for name in absent}
+    frame = pl.DataFrame({**columns, **nulls})
+    spec = model.model.spec
+    return Table(replace_na_values(frame, spec.missing_values), SOURCE, dialect=spec.dialect)
+
+
 def table_of_file(body: bytes, format: Format, model: ServedModel) -> Table:  # noqa: A002 - the option's name
     """A body in a file format as a table, read as `nncli predict` reads a file.
 

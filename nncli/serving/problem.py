@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -40,11 +41,11 @@ class Problem:
             **{name: value for name, value in known.items() if value is not None},
         }
 
-    def response(self) -> Response:
-        """The answer."""
+    def response(self, members: Mapping[str, str] = {}) -> Response:
+        """The answer, with more members that clients of other protocols read."""
         retry = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         return Response(
-            json.dumps(self.json(), ensure_ascii=False),
+            json.dumps({**self.json(), **members}, ensure_ascii=False),
             self.status.value,
             {**self.headers, **retry},
             media_type=PROBLEM_JSON,

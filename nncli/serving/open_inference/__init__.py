@@ -1,0 +1,1 @@
+"""The Open Inference Protocol V2: tensors, requests, answers and metadata."""

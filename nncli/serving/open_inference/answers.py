@@ -1,0 +1,64 @@
+"""Predictions as the answer to `infer`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from nncli.conformal.predictions import sets_as_text
+from nncli.serving.bodies import bad_request
+from nncli.serving.open_inference.infer_request import InferRequest
+from nncli.serving.open_inference.tensors import bytes_of_series, datatype_of, json_of_series
+from nncli.serving.served_model import ServedModel
+from nncli.text import join_quoted
+
+
+@dataclass(frozen=True)
+class InferAnswer:
+    """The body of an answer; the first `json_length` bytes are JSON, None if all are."""
+
+    body: bytes
+    json_length: int | None = None
+
+
+def infer_answer(model: ServedModel, request: InferRequest, predictions: pl.DataFrame) -> InferAnswer:
+    """The answer to a request: its outputs as JSON, and those that are binary behind it.
+
+    Raises:
+        ProblemError: an output that is asked for is none of the predictions.
+    """
+    columns = output_columns(predictions)
+    names = columns.columns if request.outputs is None else list(request.outputs)
+    unknown = [name for name in names if name not in columns.columns]
+    if unknown:
+        raise bad_request(
+            f"there is no output {join_quoted(unknown)}",
+            f"The outputs are {join_quoted(columns.columns)}; the parameters proba, interval and set add others.",
+        )
+    outputs: list[dict[str, Any]] = []
+    parts: list[bytes] = []
+    for name in names:
+        column = columns.get_column(name)
+        output: dict[str, Any] = {"name": name, "datatype": datatype_of(column.dtype), "shape": [len(column)]}
+        if request.binary if request.outputs is None else request.outputs[name]:
+            parts.append(bytes_of_series(column))
+            output["parameters"] = {"binary_data_size": len(parts[-1])}
+        else:
+            output["data"] = json_of_series(column)
+        outputs.append(output)
+    document = {
+        "model_name": model.name,
+        "model_version": model.version,
+        **({} if request.id is None else {"id": request.id}),
+        "outputs": outputs,
+    }
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+    return InferAnswer(b"".join([text, *parts]), len(text) if parts else None)
+
+
+def output_columns(predictions: pl.DataFrame) -> pl.DataFrame:
+    """The predictions with sets as text, for a tensor has as many elements in each row."""
+    return sets_as_text(predictions, [name for name, dtype in predictions.schema.items() if isinstance(dtype, pl.List)])

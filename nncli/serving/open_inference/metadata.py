@@ -1,0 +1,54 @@
+"""What the protocol tells of a server and its models: names, versions, inputs and outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from nncli.data.table import Table
+from nncli.serving.bodies import SOURCE
+from nncli.serving.input_schema import Feature
+from nncli.serving.open_inference.answers import output_columns
+from nncli.serving.open_inference.tensors import BYTES, datatype_of
+from nncli.serving.served_model import PredictionOptions, ServedModel
+from nncli.version import __version__
+
+
+def server_metadata() -> dict[str, Any]:
+    """The name and the version of the server, and the extensions of the protocol that it has."""
+    return {"name": "nncli", "version": __version__, "extensions": ["binary_tensor_data"]}
+
+
+def model_metadata(model: ServedModel) -> dict[str, Any]:
+    """The versions, inputs and outputs of a model; a shape of -1 is any number of rows."""
+    return {
+        "name": model.name,
+        "versions": [model.version],
+        "platform": "nncli",
+        "inputs": [
+            {"name": feature.name, "datatype": input_datatype(feature), "shape": [-1]}
+            for feature in model.schema.features
+        ],
+        "outputs": [
+            {"name": name, "datatype": datatype_of(dtype), "shape": [-1]}
+            for name, dtype in output_columns(_no_predictions(model)).schema.items()
+        ],
+    }
+
+
+def input_datatype(feature: Feature) -> str:
+    """FP64 for numbers; categories, dates and texts are BYTES."""
+    return "FP64" if feature.kind == "number" else BYTES
+
+
+def default_options(model: ServedModel) -> PredictionOptions:
+    """What is predicted if a request does not say it: also the probabilities of classes."""
+    return PredictionOptions(proba=model.model.spec.target.task == "classification")
+
+
+def _no_predictions(model: ServedModel) -> pl.DataFrame:
+    """The predictions of no rows."""
+    names = [feature.name for feature in model.schema.features]
+    frame = pl.DataFrame({name: pl.Series([], dtype=pl.String) for name in names})
+    return model.predict(Table(frame, SOURCE), default_options(model))

@@ -1,0 +1,103 @@
+"""The addresses of MLflow's scoring server: `/invocations`, `/ping`, `/health` and `/version`.
+
+`/models/NAME/invocations` is that of one of several models.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+import polars as pl
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from nncli.data.io.formats import Format
+from nncli.data.table import Table
+from nncli.serving.bodies import table_of_file, table_of_rows
+from nncli.serving.invocation import parse_invocation
+from nncli.serving.json_document import parse_document
+from nncli.serving.json_parameters import prediction_options
+from nncli.serving.problem import Problem, ProblemError
+from nncli.serving.routes.health import ready
+from nncli.serving.routes.predict import find_slot
+from nncli.serving.served_model import PredictionOptions, ServedModel
+from nncli.serving.state import ServerState
+from nncli.text import join_quoted, json_safe, quote
+from nncli.version import __version__
+
+FORMATS = {"application/json": None, "text/csv": Format.CSV, "application/vnd.apache.parquet": Format.PARQUET}
+"""The formats of MLflow; None is JSON."""
+
+
+@dataclass
+class InvocationRequest:
+    """A request to `/invocations`; a `format` of None is JSON."""
+
+    body: bytes
+    format: Format | None
+    options: PredictionOptions = field(default_factory=PredictionOptions)
+
+    @property
+    def size(self) -> int:
+        """The bytes of the body."""
+        return len(self.body)
+
+    def read(self, model: ServedModel) -> Table:
+        """The rows of the body."""
+        if self.format is not None:
+            return table_of_file(self.body, self.format, model)
+        invocation = parse_invocation(parse_document(self.body), model.model.names)
+        self.options = prediction_options(invocation.params)
+        return table_of_rows(invocation.rows, model)
+
+    def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame) -> bytes:
+        """`{"predictions": […]}`: numbers or classes if there is one column, else an object for each row."""
+        rows = predictions.to_dicts() if predictions.width > 1 else predictions.to_series().to_list()
+        return json.dumps({"predictions": json_safe(rows)}, ensure_ascii=False).encode()
+
+
+async def invocations(request: Request) -> Response:
+    """Predict the rows of the body."""
+    state: ServerState = request.app.state.server
+    slot = find_slot(state, request.path_params.get("model"))
+    format = _format(request.headers.get("content-type", "application/json"))  # noqa: A001 - the option's name
+    answer = await state.batcher.answer(slot, InvocationRequest(await request.body(), format))
+    return Response(answer, media_type="application/json")
+
+
+def _format(content_type: str) -> Format | None:
+    """The format of a body by its Content-Type; a ProblemError if it is another, or not in UTF-8."""
+    media_type, *parameters = [part.strip().lower() for part in content_type.split(";")]
+    charset = next((one for one in parameters if one.startswith("charset=")), "charset=utf-8")
+    if media_type in FORMATS and charset.partition("=")[2].strip('"') in ("utf-8", "utf8", "us-ascii"):
+        return FORMATS[media_type]
+    raise ProblemError(
+        Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            f"the body has the Content-Type {quote(content_type)}",
+            f"Send one of {join_quoted(FORMATS)}, text in UTF-8.",
+        )
+    )
+
+
+async def version(request: Request) -> Response:
+    """The version of nncli, as text."""
+    return Response(__version__, media_type="application/json")
+
+
+async def ping(request: Request) -> Response:
+    """Whether requests should be sent here."""
+    answer = await ready(request)
+    return Response("\n", media_type="application/json") if answer.status_code == 200 else answer
+
+
+ROUTES = [
+    Route("/invocations", invocations, methods=["POST"]),
+    Route("/models/{model}/invocations", invocations, methods=["POST"]),
+    Route("/ping", ping),
+    Route("/health", ping),
+    Route("/version", version),
+]

@@ -1,0 +1,121 @@
+"""The addresses of the Open Inference Protocol V2, as KServe and Triton have them, below `/v2`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+
+import polars as pl
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from nncli.data.table import Table
+from nncli.serving.bodies import table_of_columns
+from nncli.serving.json_document import parse_document
+from nncli.serving.json_parameters import prediction_options
+from nncli.serving.open_inference.answers import infer_answer
+from nncli.serving.open_inference.infer_request import InferRequest, parse_infer_request, split_body
+from nncli.serving.open_inference.metadata import default_options, model_metadata, server_metadata
+from nncli.serving.problem import Problem, ProblemError
+from nncli.serving.routes import health
+from nncli.serving.routes.predict import find_slot
+from nncli.serving.served_model import ModelSlot, PredictionOptions, ServedModel
+from nncli.serving.state import ServerState
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+
+
+@dataclass
+class TensorsRequest:
+    """A request to `infer`; once it is answered, `json_length` is how much of the answer is JSON, None if all is."""
+
+    body: bytes
+    header_length: str | None
+    options: PredictionOptions = field(default_factory=PredictionOptions)
+    request: InferRequest | None = None
+    json_length: int | None = None
+
+    @property
+    def size(self) -> int:
+        """The bytes of the body."""
+        return len(self.body)
+
+    def read(self, model: ServedModel) -> Table:
+        """The tensors of the body as a table."""
+        text, binary = split_body(self.body, self.header_length)
+        request = parse_infer_request(parse_document(text), binary, frozenset(model.schema.by_name))
+        self.request, self.options = request, _options(model, request)
+        return table_of_columns(request.columns, request.rows, model)
+
+    def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame) -> bytes:
+        """The body of the answer."""
+        assert self.request is not None
+        answer = infer_answer(model, self.request, predictions)
+        self.json_length = answer.json_length
+        return answer.body
+
+
+def _options(model: ServedModel, request: InferRequest) -> PredictionOptions:
+    """What a request asks for: probabilities if an output is one, or if nothing is said."""
+    options = prediction_options(request.parameters)
+    if "proba" in request.parameters:
+        return options
+    default = default_options(model).proba
+    asked = request.outputs is None or any(name.startswith("proba_") for name in request.outputs)
+    return replace(options, proba=default and asked)
+
+
+async def infer(request: Request) -> Response:
+    """Predict the rows of the tensors."""
+    slot = _slot(request)
+    state: ServerState = request.app.state.server
+    asked = TensorsRequest(await request.body(), request.headers.get(HEADER_LENGTH))
+    answer = await state.batcher.answer(slot, asked)
+    if asked.json_length is None:
+        return Response(answer, media_type="application/json")
+    headers = {HEADER_LENGTH: str(asked.json_length)}
+    return Response(answer, headers=headers, media_type="application/octet-stream")
+
+
+async def server(request: Request) -> Response:
+    """The name, the version and the extensions of the server."""
+    return JSONResponse(server_metadata())
+
+
+async def model_of(request: Request) -> Response:
+    """The inputs and outputs of a model."""
+    return JSONResponse(await run_in_threadpool(model_metadata, _slot(request).current))
+
+
+async def model_ready(request: Request) -> Response:
+    """Whether a model predicts."""
+    slot, answer = _slot(request), await health.ready(request)
+    return JSONResponse({"name": slot.name, "ready": True}) if answer.status_code == 200 else answer
+
+
+def _slot(request: Request) -> ModelSlot:
+    """The model of an address; a ProblemError if there is none of this name and version."""
+    state: ServerState = request.app.state.server
+    slot = find_slot(state, request.path_params["model"])
+    version, own = request.path_params.get("version"), slot.current.version
+    if version not in (None, own):
+        detail = f"the model {slot.name} has no version {version}"
+        raise ProblemError(Problem(HTTPStatus.NOT_FOUND, detail, f"It has the version {own}."))
+    return slot
+
+
+def _of_model(end: str) -> list[str]:
+    """The addresses of a model, with a version and without."""
+    return [f"/v2/models/{{model}}{end}", f"/v2/models/{{model}}/versions/{{version}}{end}"]
+
+
+ROUTES = [
+    Route("/v2", server),
+    Route("/v2/health/live", health.live),
+    Route("/v2/health/ready", health.ready),
+    *[Route(path, model_of) for path in _of_model("")],
+    *[Route(path, model_ready) for path in _of_model("/ready")],
+    *[Route(path, infer, methods=["POST"]) for path in _of_model("/infer")],
+]
