@@ -1,0 +1,209 @@
+"""A request and its answer, between a connection and the application."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Iterable, MutableMapping
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from starlette.types import ASGIApp
+
+from nncli.serving.http.head import body_too_large
+from nncli.serving.http.limits import HttpLimits, MemoryBudget
+from nncli.serving.problem import Problem, ProblemError
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+STATUS_LINES = {status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
+NO_HEADER = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+"""Characters that would end a header, and begin another."""
+BODILESS = (204, 304)
+
+
+class Channel(Protocol):
+    """The connection, as an exchange uses it."""
+
+    @property
+    def default_headers(self) -> Iterable[tuple[bytes, bytes]]:
+        """Headers of every answer."""
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the connection ends after the answer."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes to the client."""
+
+    async def drain(self) -> None:
+        """Wait until the client has read them."""
+
+    def end_answer(self, exchange: Exchange) -> None:
+        """The answer is complete, and the client has read it."""
+
+    def abort(self) -> None:
+        """End the connection at once."""
+
+
+class Exchange:
+    """One request and its answer. `started` is a time of the event loop, `status` that of the answer."""
+
+    def __init__(
+        self, channel: Channel, app: ASGIApp, scope: dict[str, Any], limits: HttpLimits, bodies: MemoryBudget
+    ) -> None:
+        self._channel, self._app, self._limits, self._bodies = channel, app, limits, bodies
+        self.scope = scope
+        self.keep_alive = self.expects_continue = False
+        self.is_received = self.is_lost = self.is_late = False
+        self.started = 0.0
+        self.received = self._held = 0
+        self.status: int | None = None
+        self.task: asyncio.Task[None] | None = None
+        self._parts: list[bytes] = []
+        self._problem: Problem | None = None
+        self._changed = asyncio.Event()
+        self._head: bytes | None = None
+        self._is_chunked = self._has_sent = self._is_read = self.is_answered = False
+
+    # What the connection does
+
+    def add_body(self, part: bytes) -> Problem | None:
+        """Keep a part of the body; the problem if that is too much."""
+        self.received += len(part)
+        if self.is_answered or self._problem is not None:
+            return None
+        if self.received > self._limits.max_body:
+            return body_too_large(self._limits)
+        if self.received > self._limits.small_body:
+            more = self.received - self._held
+            if not self._bodies.take(more):
+                return busy("the bodies of other requests take the memory that there is for them")
+            self._held += more
+        self._parts.append(part)
+        return None
+
+    def finish_body(self) -> None:
+        """The request is complete."""
+        self.is_received = True
+        self._changed.set()
+
+    def fail(self, problem: Problem) -> None:
+        """Answer with a problem instead, if the answer has not begun; the rest of the body never arrives."""
+        self._problem, self.keep_alive = problem, False
+        self._changed.set()
+
+    def expire(self) -> None:
+        """Answer that it takes too long."""
+        self.is_late = True
+        self._problem = busy(f"the answer takes more than {self._limits.timeout:g} seconds")
+        if self.task is not None:
+            self.task.cancel()
+
+    def lose(self) -> None:
+        """The connection is lost: nobody waits for the answer."""
+        self.is_lost = True
+        self._changed.set()
+        if self.task is not None:
+            self.task.cancel()
+
+    def release(self) -> None:
+        """Give back the memory of the body."""
+        self._bodies.give_back(self._held)
+        self._held = 0
+        self._parts.clear()
+
+    # What the application does
+
+    async def run(self) -> None:
+        """Let the application answer; answer a problem if it fails or takes too long."""
+        try:
+            await self._app(self.scope, self._receive, self._send)
+        except asyncio.CancelledError:
+            if self.is_lost:
+                return
+            if not self.is_late:
+                raise
+        except Exception as error:  # every request gets an answer
+            logging.getLogger(__name__).error("a request failed", exc_info=error)
+            self._problem = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the server has failed; see its log")
+        if self.is_answered or self.is_lost:
+            return
+        if self._has_sent:  # too late to say so
+            self._channel.abort()
+            return
+        self._head = None
+        problem = self._problem or Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the application gave no answer")
+        await problem.response()(self.scope, self._receive, self._send)
+
+    async def _receive(self) -> MutableMapping[str, Any]:
+        """The whole body at once, then the end.
+
+        Raises:
+            ProblemError: the body is too large, too slow, or not sent as HTTP has it.
+        """
+        if self.expects_continue and not (self.is_received or self._parts or self._problem or self.is_answered):
+            self.expects_continue = False
+            self._channel.write(CONTINUE)
+        while not (self.is_lost or self.is_answered or self._problem or (self.is_received and not self._is_read)):
+            self._changed.clear()
+            await self._changed.wait()
+        if self.is_lost or self.is_answered:
+            return {"type": "http.disconnect"}
+        if self._problem is not None:
+            raise ProblemError(self._problem)
+        self._is_read = True
+        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._parts.clear()
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def _send(self, message: MutableMapping[str, Any]) -> None:
+        if self.is_lost or self.is_answered:
+            return
+        if message["type"] == "http.response.start":
+            self.status = int(message["status"])
+            self._head = self._answer_head(self.status, message.get("headers", ()))
+            return
+        more = bool(message.get("more_body", False))
+        head, self._head = self._head or b"", None
+        self._channel.write(head + self._encoded(bytes(message.get("body", b"")), more=more))
+        self._has_sent = True
+        await self._channel.drain()
+        if not more and not self.is_lost:
+            self.is_answered = True
+            self._changed.set()
+            self.release()
+            self._channel.end_answer(self)
+
+    def _answer_head(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+        """The status line and headers; the connection ends if the request, or its body, has not arrived."""
+        lines = [STATUS_LINES[status]]
+        self.keep_alive = self.keep_alive and self.is_received and not self._channel.is_stopping
+        has_length = False
+        for name, value in [*self._channel.default_headers, *headers]:
+            if NO_HEADER.search(value) or NO_HEADER.search(name):
+                raise ValueError("a header with a line end")
+            has_length = has_length or name.lower() == b"content-length"
+            lines.append(b"%s: %s\r\n" % (name, value))
+        has_body = self.scope["method"] != "HEAD" and status not in BODILESS
+        self._is_chunked = has_body and not has_length and self.scope["http_version"] == "1.1"
+        if self._is_chunked:
+            lines.append(b"transfer-encoding: chunked\r\n")
+        if not (has_length or self._is_chunked) and has_body:
+            self.keep_alive = False  # the end of the connection is that of the body
+        if not self.keep_alive:
+            lines.append(b"connection: close\r\n")
+        return b"".join([*lines, b"\r\n"])
+
+    def _encoded(self, body: bytes, *, more: bool) -> bytes:
+        """A part of the body as it is sent."""
+        if self.scope["method"] == "HEAD" or self.status in BODILESS:
+            return b""
+        if not self._is_chunked:
+            return body
+        return (b"%x\r\n%s\r\n" % (len(body), body) if body else b"") + (b"" if more else b"0\r\n\r\n")
+
+
+def busy(detail: str) -> Problem:
+    """The answer to a request that may succeed later."""
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, "Try again later.", retry_after=1)

@@ -1,0 +1,37 @@
+"""What all connections of a server share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from nncli.serving.http.limits import HttpLimits, MemoryBudget
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from nncli.serving.http.connection import Connection
+    from nncli.serving.http.exchange import Exchange
+
+READ_SIZE = 64 * 1024
+"""Bytes that are read at once, and that a connection keeps of requests while an earlier one is answered."""
+
+
+@dataclass
+class Shared:
+    """What all connections of a server share. `decorate` gives the headers of the application to other answers."""
+
+    app: ASGIApp
+    limits: HttpLimits
+    connections: set[Any] = field(default_factory=set)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    default_headers: Callable[[], Iterable[tuple[bytes, bytes]]] = tuple
+    decorate: Callable[[ASGIApp], ASGIApp] = lambda app: app
+    on_answer: Callable[[Exchange, float], None] | None = None
+    idle: dict[Connection, None] = field(default_factory=dict)
+    buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_SIZE)))
+
+    def __post_init__(self) -> None:
+        self.bodies, self.answers = MemoryBudget(self.limits.memory), MemoryBudget(self.limits.memory)
