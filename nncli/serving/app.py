@@ -11,13 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from nncli.serving.error_members import error_members
+from nncli.serving.model_version import ModelVersionHeader
 from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.request_metrics import RequestMetrics
-from nncli.serving.routes import health, metrics, mlflow, open_inference, predict
+from nncli.serving.routes import health, metrics, mlflow, models, open_inference, predict
 from nncli.serving.state import ServerState
 
 ROUTES = [
     *predict.ROUTES,
+    *models.ROUTES,
     *health.ROUTES,
     *metrics.ROUTES,
     *mlflow.ROUTES,
@@ -29,7 +31,7 @@ def build_app(state: ServerState) -> Starlette:
     """The ASGI application of a server."""
     app = Starlette(
         routes=ROUTES,
-        middleware=[Middleware(RequestMetrics, metrics=state.metrics, routes=ROUTES)],
+        middleware=[Middleware(RequestMetrics, metrics=state.metrics, routes=ROUTES), Middleware(ModelVersionHeader)],
         exception_handlers={ProblemError: _answer_problem, HTTPException: _answer_http_exception},
     )
     app.state.server = state

@@ -42,6 +42,7 @@ def answer_jobs(
     for job in jobs:
         if job.is_over:
             continue
+        job.model_version = model.version
         try:
             read.append(ReadJob(job, job.request.read(model)))
         except Exception as error:  # every request gets an answer

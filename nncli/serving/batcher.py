@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 from nncli.serving.job import Job, PredictionRequest
 from nncli.serving.model_queue import ModelQueue
+from nncli.serving.model_version import ANSWERED_BY
 from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.served_model import ModelSlot, Observer
 
@@ -54,6 +55,8 @@ class Batcher:
         except asyncio.CancelledError:
             queue.remove(job)
             raise
+        finally:
+            ANSWERED_BY.set(job.model_version)
 
     def close(self) -> None:
         """Refuse further requests, answer what waits, and end the threads."""

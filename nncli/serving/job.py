@@ -44,11 +44,12 @@ class PredictionRequest(Protocol):
 
 @dataclass(eq=False)
 class Job:
-    """A request that waits; made in the event loop that waits for it."""
+    """A request that waits; made in the event loop that waits for it. `model_version` is that of its answer."""
 
     request: PredictionRequest
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     future: asyncio.Future[bytes] = field(init=False)
+    model_version: str = ""
 
     def __post_init__(self) -> None:
         self.future = self.loop.create_future()

@@ -11,6 +11,7 @@ from threading import Event, Thread
 from nncli.errors import Location, NncliError, RunError
 from nncli.serving.compatibility import incompatibilities
 from nncli.serving.log import LOG
+from nncli.serving.notify import notify
 from nncli.serving.run_files import FileStates, file_states
 from nncli.serving.served_model import ModelSlot, ModelSlots, ServedModel
 from nncli.utils.memory import release_unused_memory
@@ -41,8 +42,8 @@ class Reloader:
     def __init__(self, slots: ModelSlots, load: Load = ServedModel.load) -> None:
         self._watched = [_Watched(slot, slot.files, slot.files) for slot in slots.all]
         self._load = load
-        self._is_requested, self._is_closed = False, False
-        self._wake = Event()
+        self._is_closed = False
+        self._requested, self._wake = Event(), Event()
         self._thread = Thread(target=self._work, name="nncli reload", daemon=True)
 
     def start(self) -> None:
@@ -51,7 +52,7 @@ class Reloader:
 
     def request(self) -> None:
         """Load all models again, soon."""
-        self._is_requested = True
+        self._requested.set()
         self._wake.set()
 
     def close(self) -> None:
@@ -75,8 +76,14 @@ class Reloader:
         while not self._is_closed:
             self._wake.wait(SECONDS_BETWEEN_CHECKS)
             self._wake.clear()
-            is_requested, self._is_requested = self._is_requested, False
-            self.check(is_requested=is_requested)
+            if not self._requested.is_set():
+                self.check()
+                continue
+            self._requested.clear()
+            notify("RELOADING=1")
+            self.check(is_requested=True)
+            if not self._is_closed:
+                notify("READY=1")
 
     def _reload(self, slot: ModelSlot, *, is_requested: bool) -> None:
         served = slot.current

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,12 +20,15 @@ from nncli.serving.batcher import Batcher
 from nncli.serving.draining import ConnectionState, DrainingProtocol
 from nncli.serving.listeners import BACKLOG, bind_listeners, close_all, listen, stop_listening, url_of
 from nncli.serving.log import LOG, log_to_stderr
+from nncli.serving.notify import notify
 from nncli.serving.options import ServerOptions
 from nncli.serving.reload import Reloader
 from nncli.serving.served_model import ModelSlot, ModelSlots
 from nncli.serving.state import ServerState
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SECONDS_OF_ONE_STOP = 0.5
+"""Signals that follow the first so soon belong to it: `timeout` sends one to a process, and another to its group."""
 SECONDS_BETWEEN_LOOKS = 0.02
 """Seconds between two looks whether all connections have ended."""
 
@@ -80,6 +84,7 @@ class PredictionServer(uvicorn.Server):
         self._reloader.start()
         for one in sockets:
             LOG.info("listening on %s", url_of(one))
+        notify("READY=1")
 
     async def main_loop(self) -> None:
         """Wait until a signal stops the server; the clock of the header Date moves meanwhile."""
@@ -93,12 +98,15 @@ class PredictionServer(uvicorn.Server):
         """Handle signals while the server runs: the first SIGINT or SIGTERM stops it, the second ends the process."""
         loop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()
+        last = 0.0
 
         def stop(number: int, frame: FrameType | None) -> None:
-            if self.should_exit:
-                with suppress(OSError):  # the log may be in the midst of a line
+            nonlocal last
+            if self.should_exit and time.monotonic() > last + SECONDS_OF_ONE_STOP:
+                with suppress(OSError):  # not by the log, which may be in the midst of a line
                     os.write(2, b"nncli: stopped at once\n")
                 os._exit(128 + number)
+            last = time.monotonic()
             self.should_exit = True
             loop.call_soon_threadsafe(self._stopped.set)
 
@@ -120,6 +128,7 @@ class PredictionServer(uvicorn.Server):
         """Answer every request that has arrived, within the limit of time."""
         assert isinstance(self.server_state, ConnectionState)
         self._state.is_ready = False
+        notify("STOPPING=1")
         self._reloader.close()
         LOG.info("stopping: open connections: %d", len(self.server_state.connections))
         await stop_listening(self.servers)

@@ -23,6 +23,7 @@ class FakeModel:
     """Doubles x. `rows` are those of each call; calls wait for `gate`, and the first sets `is_reached`."""
 
     name: str = "fake"
+    version: str = "1"
     rows: list[int] = field(default_factory=list)
     gate: Event = field(default_factory=Event)
     is_reached: Event = field(default_factory=Event)

@@ -1,0 +1,35 @@
+"""Probes: a server that stops is alive and not ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from nncli.serving.app import build_app
+from nncli.serving.batcher import Batcher
+from nncli.serving.served_model import ModelSlots
+from nncli.serving.state import ServerState
+from tests.serving.asgi_client import AsgiClient
+
+
+@pytest.fixture
+def state() -> Iterator[ServerState]:
+    batcher = Batcher(1)
+    yield ServerState(ModelSlots([]), batcher)
+    batcher.close()
+
+
+def test_a_server_is_alive_and_ready(state: ServerState) -> None:
+    client = AsgiClient(build_app(state))
+    assert client.get("/health/live").status == 200
+    assert client.get("/health/ready").status == 200
+
+
+def test_a_server_that_stops_is_alive_and_not_ready(state: ServerState) -> None:
+    client = AsgiClient(build_app(state))
+    state.is_ready = False
+    assert client.get("/health/live").status == 200
+    answer = client.get("/health/ready")
+    assert answer.problem(503)
+    assert int(answer.headers["retry-after"]) > 0
