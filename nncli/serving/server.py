@@ -17,7 +17,9 @@ import uvicorn
 from nncli.errors import NncliError
 from nncli.serving.app import build_app
 from nncli.serving.batcher import Batcher
-from nncli.serving.draining import ConnectionState, DrainingProtocol
+from nncli.serving.http.limits import HttpLimits
+from nncli.serving.http.protocol import uvicorn_protocol
+from nncli.serving.http.state import ConnectionState
 from nncli.serving.listeners import BACKLOG, bind_listeners, close_all, listen, stop_listening, url_of
 from nncli.serving.log import LOG, log_to_stderr
 from nncli.serving.notify import notify
@@ -62,7 +64,7 @@ class PredictionServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 build_app(state),
-                http=DrainingProtocol,
+                http=uvicorn_protocol(HttpLimits.of(state.options)),
                 ws="none",
                 lifespan="off",
                 backlog=BACKLOG,

@@ -17,7 +17,7 @@ from nncli.serving.http.reader import RequestReader
 from nncli.serving.http.shared import READ_SIZE, Shared
 from nncli.serving.problem import Problem
 
-STOP_GRACE = 0.5
+STOP_GRACE = 1.0
 """How long, in seconds, a connection without a request stays open once the server stops: one may be on its way."""
 UNKNOWN = {"method": "", "path": "", "raw_path": b"", "query_string": b"", "headers": [], "http_version": "1.1"}
 """The scope of what is no request."""
@@ -50,7 +50,7 @@ class Connection(asyncio.BufferedProtocol):
         self._phase: tuple[Phase, int] | None = None
         self._writable: asyncio.Event | None = None
         self._is_reading = True
-        self._is_lingering = self._is_half_closed = self._was_refused = self.is_stopping = False
+        self._is_lingering = self._is_half_closed = self._was_refused = False
 
     # What the event loop calls
 
@@ -120,7 +120,6 @@ class Connection(asyncio.BufferedProtocol):
 
     def shutdown(self) -> None:
         """End the connection after the requests that it has begun."""
-        self.is_stopping = True
         self._update()
 
     # What the reader calls
@@ -167,7 +166,12 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def default_headers(self) -> Iterable[tuple[bytes, bytes]]:
         """Headers of every answer."""
-        return self._shared.default_headers()
+        return self._shared.state.default_headers
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the connection ends after the answer: the server stops, and no other request has arrived."""
+        return self._shared.state.is_draining and len(self._exchanges) == 1 and not self._unparsed
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
@@ -241,7 +245,7 @@ class Connection(asyncio.BufferedProtocol):
             return (Phase.RECEIVING if first is self._incoming else Phase.ANSWERING), number
         if self._reader.has_begun:
             return Phase.RECEIVING, self._count
-        return (Phase.STOPPING if self.is_stopping else Phase.IDLE), self._count
+        return (Phase.STOPPING if self._shared.state.is_draining else Phase.IDLE), self._count
 
     def _seconds(self, phase: Phase) -> float:
         times = {Phase.IDLE: self._limits.idle, Phase.STOPPING: STOP_GRACE, Phase.LINGERING: self._limits.linger}
@@ -286,8 +290,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _start(self, exchange: Exchange) -> None:
         exchange.task = task = self._loop.create_task(exchange.run())
-        self._shared.tasks.add(task)
-        task.add_done_callback(self._shared.tasks.discard)
+        self._shared.state.tasks.add(task)
+        task.add_done_callback(self._shared.state.tasks.discard)
 
     def _set_reading(self, wanted: bool) -> None:
         if wanted is not self._is_reading and not self._transport.is_closing():

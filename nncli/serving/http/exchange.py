@@ -30,7 +30,7 @@ class Channel(Protocol):
         """Headers of every answer."""
 
     @property
-    def is_stopping(self) -> bool:
+    def is_ending(self) -> bool:
         """Whether the connection ends after the answer."""
 
     def write(self, data: bytes) -> None:
@@ -178,7 +178,7 @@ class Exchange:
     def _answer_head(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         """The status line and headers; the connection ends if the request, or its body, has not arrived."""
         lines = [STATUS_LINES[status]]
-        self.keep_alive = self.keep_alive and self.is_received and not self._channel.is_stopping
+        self.keep_alive = self.keep_alive and self.is_received and not self._channel.is_ending
         has_length = False
         for name, value in [*self._channel.default_headers, *headers]:
             if NO_HEADER.search(value) or NO_HEADER.search(name):

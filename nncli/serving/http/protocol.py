@@ -13,9 +13,9 @@ from nncli.serving.http.shared import Shared
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
     from uvicorn.config import Config
-    from uvicorn.server import ServerState
 
     from nncli.serving.http.exchange import Exchange
+    from nncli.serving.http.state import ConnectionState
 
 
 def uvicorn_protocol(
@@ -30,15 +30,13 @@ def uvicorn_protocol(
     """
     shared: list[Shared] = []
 
-    def connection(config: Config, server_state: ServerState, app_state: Any, _loop: Any = None) -> Connection:
+    def connection(config: Config, server_state: ConnectionState, app_state: Any, _loop: Any = None) -> Connection:
         if not shared:
             shared.append(
                 Shared(
                     app=config.loaded_app,
                     limits=limits,
-                    connections=server_state.connections,
-                    tasks=server_state.tasks,
-                    default_headers=lambda: server_state.default_headers,
+                    state=server_state,
                     decorate=decorate,
                     on_answer=on_answer,
                 )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nncli.serving.http.limits import HttpLimits, MemoryBudget
+from nncli.serving.http.state import ConnectionState
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -25,13 +25,12 @@ class Shared:
 
     app: ASGIApp
     limits: HttpLimits
-    connections: set[Any] = field(default_factory=set)
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    default_headers: Callable[[], Iterable[tuple[bytes, bytes]]] = tuple
+    state: ConnectionState = field(default_factory=ConnectionState)
     decorate: Callable[[ASGIApp], ASGIApp] = lambda app: app
     on_answer: Callable[[Exchange, float], None] | None = None
     idle: dict[Connection, None] = field(default_factory=dict)
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_SIZE)))
 
     def __post_init__(self) -> None:
+        self.connections: set[Any] = self.state.connections
         self.bodies, self.answers = MemoryBudget(self.limits.memory), MemoryBudget(self.limits.memory)

@@ -238,7 +238,7 @@ def test_a_server_that_stops_answers_what_it_has_begun() -> None:
         idle.send(GET).answer()
         half.send(GET[:9])
         assert eventually(lambda: len(server.shared.connections) == 3)
-        server.call(lambda: [connection.shutdown() for connection in server.shared.connections])
+        server.call(server.shared.state.drain)
         answer = next_one.send(GET).answer()
         assert (answer.status, answer.headers["connection"]) == (200, "close")
         assert idle.is_closed()

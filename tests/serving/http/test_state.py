@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from nncli.serving import draining
-from nncli.serving.draining import ConnectionState, DrainingProtocol
+from nncli.serving.http import connection as connections
+from nncli.serving.http.connection import Connection as ServerConnection
+from nncli.serving.http.limits import HttpLimits
+from nncli.serving.http.shared import Shared
+from nncli.serving.http.state import ConnectionState
 
 REQUEST = b"POST /%s HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"
 
@@ -65,10 +67,9 @@ async def connection() -> AsyncIterator[Connection]:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
         await send({"type": "http.response.body", "body": scope["raw_path"][1:3] + message["body"]})
 
-    config = uvicorn.Config(app, http=DrainingProtocol, lifespan="off", log_config=None)
-    config.load()
+    shared = Shared(app, HttpLimits(), state)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: DrainingProtocol(config, state, {}), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: ServerConnection(shared), "127.0.0.1", 0)
     async with server:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         client = Connection(reader, writer, state)
@@ -104,7 +105,7 @@ def test_a_request_that_was_on_its_way_on_an_idle_connection_is_answered() -> No
 
 @pytest.mark.parametrize("requests", [0, 1])
 def test_an_idle_connection_is_closed_after_a_grace_time(requests: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(draining, "IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(connections, "STOP_GRACE", 0.1)
 
     async def test(client: Connection) -> None:
         client.may_answer.set()
@@ -138,7 +139,7 @@ def test_all_pipelined_requests_are_answered_and_only_the_last_answer_closes() -
 @pytest.mark.parametrize("sent", [5, len(REQUEST % b"p1") - 1])
 def test_a_request_that_has_half_arrived_is_answered(sent: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also if its other half comes after the time at which idle connections are closed."""
-    monkeypatch.setattr(draining, "IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(connections, "STOP_GRACE", 0.05)
 
     async def test(client: Connection) -> None:
         client.may_answer.set()
@@ -154,7 +155,7 @@ def test_a_request_that_has_half_arrived_is_answered(sent: int, monkeypatch: pyt
 
 
 def test_a_connection_that_is_accepted_late_is_served_or_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(draining, "IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(connections, "STOP_GRACE", 0.1)
 
     async def test(client: Connection) -> None:
         client.may_answer.set()
