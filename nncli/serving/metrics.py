@@ -77,7 +77,10 @@ class Metrics:
         self._received = Counter("nncli_request_body_bytes", "Bytes of bodies of requests.", registry=self.registry)
         self._sent = Counter("nncli_answer_body_bytes", "Bytes of bodies of answers.", registry=self.registry)
         self._reloads = Counter(
-            "nncli_model_reloads", "Runs that were loaded again.", ["model", "result"], registry=self.registry
+            "nncli_model_reloads",
+            "Runs that were loaded again, or could not be.",
+            ["model", "result"],
+            registry=self.registry,
         )
         self.in_progress = Gauge(
             "nncli_requests_in_progress", "Requests that are being answered.", registry=self.registry
@@ -99,15 +102,14 @@ class Metrics:
         self._received.inc(received)
         self._sent.inc(sent)
 
-    def count_reload(self, model: str, *, succeeded: bool) -> None:
-        """Count that the run of a model was loaded again, or was damaged."""
-        self._reloads.labels(model, "success" if succeeded else "failure").inc()
+    def count_reload(self, model: str, is_replaced: bool) -> None:
+        """Count that a model was loaded again, or could not be."""
+        self._reloads.labels(model, "success" if is_replaced else "failure").inc()
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """All metrics and their media type: OpenMetrics if `accept` names it, else the text format of Prometheus."""
         for slot in self._slots.all:
-            self.rows.start(slot.current)
-        self.rows.count()
+            self.rows.start(slot.current)  # it may have been replaced
         accepted = {one.partition(";")[0].strip().lower() for one in accept.split(",")}
         if "application/openmetrics-text" in accepted:
             encode: Callable[[Collector], bytes] = openmetrics.generate_latest
@@ -127,16 +129,19 @@ class ModelCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The metrics as they are now."""
-        models = [slot.current for slot in self._slots.all]
+        info = InfoMetricFamily("nncli_model", "The models that are served.", labels=["model"])
         loaded = GaugeMetricFamily(
             "nncli_model_loaded_timestamp_seconds", "When the model was loaded.", labels=["model"]
         )
-        info = InfoMetricFamily("nncli_model", "The models that are served.", labels=["model"])
-        for model in models:
-            loaded.add_metric([model.name], model.loaded.timestamp())
-            info.add_metric([model.name], {"version": model.version, "nncli_version": __version__})
-        yield info
-        yield loaded
+        failed = GaugeMetricFamily(
+            "nncli_model_reload_failed", "1 if what is at the path of the run could not be loaded.", labels=["model"]
+        )
+        for slot in self._slots.all:
+            model = slot.current
+            info.add_metric([slot.name], {"version": model.version, "nncli_version": __version__})
+            loaded.add_metric([slot.name], model.loaded.timestamp())
+            failed.add_metric([slot.name], slot.problem is not None)
+        yield from (info, loaded, failed)
         yield from self._histograms()
 
     def _histograms(self) -> Iterator[Metric]:

@@ -19,6 +19,8 @@ from nncli.utils.memory import release_unused_memory
 SECONDS_BETWEEN_CHECKS = 1.0
 
 Load = Callable[[str, Path], ServedModel]
+OnResult = Callable[[str, bool], object]
+"""What is called with the name of a model, and whether it was replaced."""
 
 
 @dataclass
@@ -36,12 +38,12 @@ class Reloader:
     A run is loaded once its files have not changed between two checks, so that one that is being copied is left alone.
     It is verified and predicts a row before it takes its place. If it cannot be loaded, or clients of the served model
     could not use it, the served one stays, and the log says why, once for every change of the files. A `request` loads
-    all models at once, and replaces them also if clients must change.
+    all models at once, and replaces them also if clients must change. `on_result` is called after each attempt.
     """
 
-    def __init__(self, slots: ModelSlots, load: Load = ServedModel.load) -> None:
+    def __init__(self, slots: ModelSlots, load: Load = ServedModel.load, on_result: OnResult | None = None) -> None:
         self._watched = [_Watched(slot, slot.files, slot.files) for slot in slots.all]
-        self._load = load
+        self._load, self._on_result = load, on_result
         self._is_closed = False
         self._requested, self._wake = Event(), Event()
         self._thread = Thread(target=self._work, name="nncli reload", daemon=True)
@@ -107,6 +109,7 @@ class Reloader:
         if self._is_closed:
             return
         slot.current, slot.problem = new, None
+        self._report(slot, is_replaced=True)
         for change in changes:
             LOG.warning("model %s: clients must change: %s", slot.name, change)
         if new.version == served.version:
@@ -117,8 +120,13 @@ class Reloader:
         gc.collect()
         release_unused_memory()
 
+    def _report(self, slot: ModelSlot, *, is_replaced: bool) -> None:
+        if self._on_result is not None:
+            self._on_result(slot.name, is_replaced)
+
     def _keep(self, slot: ModelSlot, problem: str) -> None:
         slot.problem = problem
+        self._report(slot, is_replaced=False)
         LOG.error("model %s: version %s stays: %s", slot.name, slot.current.version, problem)
 
 

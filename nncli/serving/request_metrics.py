@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from time import perf_counter
 
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -50,6 +51,8 @@ class RequestMetrics:
         self._metrics.in_progress.inc()
         try:
             await self._app(scope, counting_receive, counting_send)
+        except ClientDisconnect:
+            raise
         except Exception:
             status = INTERNAL_SERVER_ERROR if status == CLIENT_CLOSED_REQUEST else status
             raise

@@ -75,7 +75,7 @@ class PredictionServer(uvicorn.Server):
         )
         self.server_state = ConnectionState()
         self._state = state
-        self._reloader = Reloader(state.slots)
+        self._reloader = Reloader(state.slots, on_result=state.metrics.count_reload)
         self._unanswered = 0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -154,6 +154,7 @@ class PredictionServer(uvicorn.Server):
                 hint="A larger --timeout gives slow requests more time.",
             )
         self._state.batcher.close()
+        self._state.metrics.close()
         LOG.info("stopped: every request is answered")
 
 
