@@ -156,7 +156,10 @@ def predict_members(model: AnyModel, table: Table) -> list[Predictions]:
     Raises:
         DataError: see `Model.predict`.
     """
-    return [member.predict(table) for member in (model.members if isinstance(model, Ensemble) else (model,))]
+    if not isinstance(model, Ensemble):
+        return [model.predict(table)]
+    table = table.keeping_results()
+    return [member.predict(table) for member in model.members]
 
 
 def average_members(model: AnyModel, members: Sequence[Predictions]) -> Predictions:

@@ -18,6 +18,7 @@ from nncli.data.columns.cell_errors import CellErrors
 from nncli.data.columns.hashing import Hashes
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.data.encoders.encoder import Encoded, Encoder
+from nncli.data.encoders.few_rows import MAX_ROWS, FewRowsEncoder
 from nncli.data.encoders.invalid_cells import InvalidCells
 from nncli.data.encoders.target import Target
 from nncli.data.table import Table
@@ -84,6 +85,10 @@ class Model:
     def _inference(self) -> Predictor:
         return Predictor(self.spec.network, self.parameters, final=True)
 
+    @cached_property
+    def _few_rows_encoder(self) -> FewRowsEncoder:
+        return FewRowsEncoder(self.spec.encoder, self.spec.network.precision)
+
     def predict(self, table: Table) -> Predictions:
         """Predict every row of a table, in order. The target column is not needed; other columns are ignored.
 
@@ -107,6 +112,8 @@ class Model:
         """
         table.require_features(self.names)
         try:
+            if len(table) <= MAX_ROWS:
+                return self._few_rows_encoder.encode(table)
             return self.spec.encoder.encode(table, self.spec.network.precision)
         except CellError as error:
             raise error.for_model() from None

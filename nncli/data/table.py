@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,8 @@ from nncli.data.row_origins import RowOrigins
 from nncli.data.stacked import MANY_COLUMNS, names_of_columns_with
 from nncli.errors import DataError, Location
 from nncli.text import closest_match, join_quoted, name_difference, name_key, quote
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Table:
     notes: tuple[str, ...] = ()
     details: tuple[tuple[str, str | int], ...] = ()
     origins: RowOrigins | None = None
+    _kept: dict[Hashable, Any] | None = field(default=None, init=False, compare=False, repr=False)
 
     def __len__(self) -> int:
         return self.frame.height
@@ -49,6 +53,21 @@ class Table:
         """The names of the columns, in order."""
         return self.frame.columns
 
+    def keeping_results(self) -> Table:
+        """The same table, which keeps the results of `once`: for several models that read the same cells."""
+        table = replace(self)
+        object.__setattr__(table, "_kept", {})
+        return table
+
+    def once(self, key: Hashable, read: Callable[[], T]) -> T:
+        """The result of `read`, which is kept by `key` if the table keeps results. It must not be changed."""
+        if self._kept is None:
+            return read()
+        if key not in self._kept:
+            self._kept[key] = read()
+        found: T = self._kept[key]
+        return found
+
     def take(self, rows: RowIndices) -> Table:
         """The rows at these positions (from 0), which keep their numbers."""
         numbers = self.first_row + rows if self.numbers is None else self.numbers[rows]
@@ -56,6 +75,8 @@ class Table:
 
     def part(self, start: int, stop: int) -> Table:
         """The rows from position `start` up to `stop`, which keep their numbers."""
+        if start <= 0 and stop >= len(self):
+            return self
         numbers = None if self.numbers is None else self.numbers[start:stop]
         return replace(self, frame=self.frame[start:stop], first_row=self.first_row + start, numbers=numbers)
 

@@ -63,11 +63,16 @@ def alternative_categories(words: pl.Series, known: Sequence[str]) -> pl.Series:
     yes and no, if these are all categories.
     """
     folds = folds_case(known)
-    names = pl.Series("known", list(known), dtype=pl.String)
-    keys = category_keys(names, folds_case=folds)
-    unique = keys.is_unique()
-    keys, names = keys.filter(unique), names.filter(unique)
+    keys, names = unique_keys(known, folds_case=folds)
     return category_keys(words, folds_case=folds).replace_strict(keys, names, default=None, return_dtype=pl.String)
+
+
+def unique_keys(known: Sequence[str], *, folds_case: bool) -> tuple[pl.Series, pl.Series]:
+    """The keys that one category alone has, and these categories."""
+    names = pl.Series("known", list(known), dtype=pl.String)
+    keys = category_keys(names, folds_case=folds_case)
+    unique = keys.is_unique()
+    return keys.filter(unique), names.filter(unique)
 
 
 def folds_case(known: Sequence[str]) -> bool:

@@ -167,7 +167,7 @@ class DateColumn(ColumnEncoder):
         Raises:
             DataError: a cell is not a date.
         """
-        days = read_days(table, self.name, self.formats)
+        days = read_days(table, self.name, self.formats).copy()
         missing = np.isnan(days)
         days[missing] = self.origin + self.days.fill_value
         in_range = self._shift_into_range(days) if self.nearest_year else days
@@ -284,6 +284,10 @@ def read_days(table: Table, name: str, formats: Sequence[str]) -> Floats:
 
 def _days_and_errors(table: Table, name: str, formats: Sequence[str]) -> tuple[Floats, list[CellErrors]]:
     """Days since 1970 (rows,), NaN where a cell is missing or not a date, and the errors of the cells."""
+    return table.once(("days", name, *formats), lambda: _read_days_and_errors(table, name, formats))
+
+
+def _read_days_and_errors(table: Table, name: str, formats: Sequence[str]) -> tuple[Floats, list[CellErrors]]:
     cells = table.column(name)
     if isinstance(cells.dtype, pl.Datetime):
         stamps, a_day = cells.to_physical(), UNITS_PER_DAY[cells.dtype.time_unit]

@@ -152,7 +152,11 @@ class NumericColumn(ColumnEncoder):
 
     def _read_all(self, table: Table) -> tuple[Floats, list[CellErrors]]:
         """The numbers (rows,), NaN where a cell is missing or not a number, and the errors of the cells."""
-        return numbers_and_errors(table, self.name, self.unit, alternatives=True, booleans=self.reads_booleans)
+        name, unit, booleans = self.name, self.unit, self.reads_booleans
+        return table.once(
+            ("numbers", name, unit, booleans),
+            lambda: numbers_and_errors(table, name, unit, alternatives=True, booleans=booleans),
+        )
 
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
         """Fill `out` (rows, width), and count the anomalies among the cells.
@@ -211,7 +215,7 @@ class NumericColumn(ColumnEncoder):
     def scale_values(self, x: Floats) -> Floats:
         """The scaled values of x (rows,); infinite where they overflow and are not clipped."""
         if self.clip_range:
-            x = x.clip(*self.range)
+            x = x.clip(*self.range) + 0.0  # of 0.0 and -0.0 NumPy returns either, by the position in x
         if self.quantiles is not None:
             z = quantile_transform(x, np.array(self.quantiles))
         elif self.scale == 0.0:

@@ -22,6 +22,10 @@ class DenseColumns(NamedTuple):
     @classmethod
     def of(cls, table: Table, names: Sequence[str]) -> DenseColumns:
         """Those of the columns `names` of a table that are Float64 and finite, none missing."""
+        return table.once(("dense", *names), lambda: cls._of(table, names))
+
+    @classmethod
+    def _of(cls, table: Table, names: Sequence[str]) -> DenseColumns:
         types = table.frame.schema
         numbers = [name for name in names if types.get(name) == pl.Float64]
         if not numbers:  # Polars takes an empty list for no rows

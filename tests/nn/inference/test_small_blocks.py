@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,7 +80,12 @@ def test_few_rows_are_computed_in_small_blocks_only_if_all_sizes_are_allowed(
 
 def test_a_size_is_compared_once_for_all_equal_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[int] = []
-    monkeypatch.setattr(small_blocks, "has_equal_bits", lambda *args: compared.append(args[3]) or True)
+
+    def compare(*args: Any) -> bool:
+        compared.append(args[3])
+        return True
+
+    monkeypatch.setattr(small_blocks, "has_equal_bits", compare)
     monkeypatch.setattr(predictor_module, "_VERIFIED", VerifiedSizes())
     for seed in range(3):
         predictor = Predictor(NETWORK, NETWORK.initialize(np.random.default_rng(seed)), final=True)

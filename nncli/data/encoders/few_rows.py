@@ -1,0 +1,161 @@
+"""Encoding few rows: the bits and the anomalies of `Encoder.encode`, in fewer calls of NumPy and Polars.
+
+The time of a row is what NumPy and Polars need for their calls. So constants are computed once for a fitted encoder,
+all numeric columns are encoded together, categories and words are looked up in dictionaries, and the members of an
+ensemble share the cells that one of them has read (`Table.once`). Whatever is refused is left to `Encoder.encode`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+import numpy as np
+import polars as pl
+
+from nncli.data.arrays import Codes, Matrix
+from nncli.data.columns.parsing import read_text
+from nncli.data.columns.spellings import category_keys, folds_case, unique_keys
+from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
+from nncli.data.encoders.categorical import FIRST_CATEGORY, UNSEEN, CategoricalColumn
+from nncli.data.encoders.encoder import Encoded, Encoder
+from nncli.data.encoders.few_numbers import FewNumbers
+from nncli.data.encoders.numeric import NumericColumn
+from nncli.data.encoders.text import TextColumn, unigrams
+from nncli.data.table import Table
+from nncli.errors import DataError
+from nncli.program.inputs import MISSING_CODE, OTHER_CODE
+
+MAX_ROWS = 192
+"""Rows from which the ordinary calls take less time."""
+
+Found = list[tuple[str, ColumnAnomalies]]
+
+
+class FewRowsEncoder:
+    """A fitted encoder with its constants, for X of `dtype`. Threads may share it."""
+
+    def __init__(self, encoder: Encoder, dtype: str) -> None:
+        self._encoder, self._dtype = encoder, dtype
+        ends = list(accumulate((column.width for column in encoder.columns), initial=0))
+        placed = list(zip(ends, encoder.columns, strict=False))
+        self._numbers = FewNumbers([(at, column) for at, column in placed if isinstance(column, NumericColumn)], dtype)
+        self._embedded = [CategoryCodes(column) for column in encoder.embedded]
+        self._categories = [
+            (slice(at, at + column.width), CategoryCodes(column), column.code_table.astype(dtype))
+            for at, column in placed
+            if isinstance(column, CategoricalColumn) and column.width
+        ]
+        self._rest = [
+            (slice(at, at + column.width), WordCounts(column) if isinstance(column, TextColumn) else column)
+            for at, column in placed
+            if not isinstance(column, NumericColumn | CategoricalColumn) and column.width
+        ]
+
+    def encode(self, table: Table) -> Encoded:
+        """X, codes, and the anomalies among the rows, as of `Encoder.encode`, which raises the errors."""
+        X, codes = self._encoder.empty(len(table), self._dtype)
+        try:
+            found = self._encode(table, X, codes) if len(table) else None
+        except DataError:
+            found = None
+        if found is None:
+            return self._encoder.encode(table, self._dtype)
+        return Encoded(X, codes, Anomalies.from_columns(found) if found else Anomalies())
+
+    def _encode(self, table: Table, X: Matrix, codes: Codes) -> Found | None:
+        """Fill X and codes and return the anomalies; None if a cell is to be refused."""
+        found = self._numbers.encode(table, X)
+        if found is None:
+            return None
+        for place, lookup, rows_of_codes in self._categories:
+            own, anomalies = lookup.read(table)
+            X[:, place] = rows_of_codes[own]
+            found += anomalies
+        for j, lookup in enumerate(self._embedded):
+            codes[:, j], anomalies = lookup.read(table)
+            found += anomalies
+        found += [(column.name, column.encode(table, X[:, place])) for place, column in self._rest]
+        return found
+
+
+class CategoryCodes:
+    """The codes of a categorical column by the texts of cells."""
+
+    def __init__(self, column: CategoricalColumn) -> None:
+        self._column = column
+        self._code: dict[str | None, int] = dict.fromkeys(column.known, OTHER_CODE)
+        self._code.update((text, FIRST_CATEGORY + i) for i, text in enumerate(column.categories))
+        self._code[None] = MISSING_CODE
+        self._folds = folds_case(column.known)
+        self._code_of_key: dict[str, int] | None = None
+
+    def read(self, table: Table) -> tuple[list[int], Found]:
+        """The code of each row, and the anomalies of the column in a list, if there are any."""
+        name = self._column.name
+        texts = table.once(("texts", name), lambda: read_text(table, name).to_list())
+        code = self._code
+        codes = [code.get(text, UNSEEN) for text in texts]
+        unseen = 0
+        if UNSEEN in codes:
+            codes = self._with_other_spellings(table, codes)
+            unseen = codes.count(UNSEEN)
+            codes = [OTHER_CODE if code == UNSEEN else code for code in codes]
+        missing = 0 if self._column.has_missing else texts.count(None)
+        if not unseen and not missing:
+            return codes, []
+        if self._column.rare_categories is None and self._column.has_other:  # see CategoricalColumn
+            return codes, [(name, ColumnAnomalies(rare=unseen, missing=missing))]
+        return codes, [(name, ColumnAnomalies(unseen=unseen, missing=missing))]
+
+    def _with_other_spellings(self, table: Table, codes: list[int]) -> list[int]:
+        """The codes, with those of other spellings of a category; see spellings.py."""
+        name, folds = self._column.name, self._folds
+        if self._code_of_key is None:
+            known_keys, texts = unique_keys(self._column.known, folds_case=folds)
+            self._code_of_key = {key: self._code[text] for key, text in zip(known_keys, texts, strict=True)}
+        of_key = self._code_of_key
+        keys = table.once(
+            ("keys", name, folds), lambda: category_keys(read_text(table, name), folds_case=folds).to_list()
+        )
+        return [of_key.get(key, UNSEEN) if code == UNSEEN else code for code, key in zip(codes, keys, strict=True)]
+
+
+class WordCounts:
+    """A text column, whose terms are counted one by one."""
+
+    def __init__(self, column: TextColumn) -> None:
+        self.name, self._column = column.name, column
+        self._place = {term: j for j, term in enumerate(column.vocabulary)}
+        self._known = {word for term in column.vocabulary for word in term.split(" ")}
+
+    def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
+        """Fill `out` (rows, width) and count the anomalies, as TextColumn does."""
+        cells, name = read_text(table, self.name), self.name
+        rows, words = table.once(("words", name), lambda: _words(cells))
+        counts = np.zeros((len(table), len(self._place)))
+        for row, term in self._terms(rows, words):
+            counts[row, self._place[term]] += 1.0
+        out[:, : counts.shape[1]] = np.log2(1.0 + counts)
+        if self._column.has_missing:
+            out[:, -1] = cells.is_null().to_numpy()
+        return ColumnAnomalies(missing=0 if self._column.has_missing else cells.null_count())
+
+    def _terms(self, rows: Sequence[int], words: Sequence[str]) -> list[tuple[int, str]]:
+        """The terms of the vocabulary that occur, each with its row."""
+        known, found = self._known, list[tuple[int, str]]()
+        last_row, last = -1, ""
+        for row, word in zip(rows, words, strict=True):
+            is_known = word in known
+            if is_known:
+                found.append((row, word))
+                if row == last_row:
+                    found.append((row, f"{last} {word}"))
+            last_row, last = (row, word) if is_known else (-1, "")
+        return [(row, term) for row, term in found if term in self._place]
+
+
+def _words(cells: pl.Series) -> tuple[list[int], list[str]]:
+    """The row and the text of each word of the cells."""
+    found = unigrams(cells)
+    return found["row"].to_list(), found["term"].to_list()
