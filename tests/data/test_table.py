@@ -148,3 +148,21 @@ def test_near_names_are_found_in_a_wide_table_in_a_moment() -> None:
     with raises(DataError, mentions="4,999 more"):
         table.require_features([f"column_{i}" for i in range(5_000)])
     assert time.process_time() - started < 2.0
+
+
+def test_a_table_that_keeps_results_reads_once_and_its_parts_read_for_themselves() -> None:
+    reads: list[int] = []
+
+    def read() -> int:
+        reads.append(1)
+        return len(reads)
+
+    plain = Table(pl.DataFrame({"x": [1, 2, 3]}), "t.csv")
+    assert (plain.once("a", read), plain.once("a", read)) == (1, 2)
+    kept = plain.keeping_results()
+    assert (kept.once("a", read), kept.once("a", read), kept.once("b", read)) == (3, 3, 4)
+    assert kept.part(0, 5).once("a", read) == 3
+    assert kept.part(1, 3).once("a", read) == 5
+    assert kept.take(np.array([0, 1])).once("a", read) == 6
+    assert plain.once("a", read) == 7
+    assert kept.frame is plain.frame
