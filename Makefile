@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-default bench-distill bench-drift bench-intervals bench-export coverage lock audit reliability mutation clean
+.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-default bench-distill bench-drift bench-intervals bench-export bench-serve coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -98,6 +98,12 @@ bench-distill: .venv/dev
 RUNS ?=
 bench-export: .venv/dev
 	$(BIN)/python benchmarks/export.py $(TABLES) $(if $(RUNS),--runs $(RUNS)) --peers-python $(PEERS_PYTHON)
+
+# Latency, throughput, start, memory and overload of `nncli serve`, beside MLflow's server and FastAPI: ten minutes, on a
+# quiet machine with wrk. make bench-serve PEERS_PYTHON=a-python-with-mlflow-fastapi-and-scikit-learn JSON=file
+JSON ?= benchmarks/serve.json
+bench-serve: .venv/dev
+	$(BIN)/python benchmarks/serve.py --peers-python $(PEERS_PYTHON) --json $(JSON)
 
 # How much of nncli/ the tests run, branches included (the tracer itself allocates, so without the tests that forbid it;
 # it does not see into compiled loops, so their tests run once more as plain Python).
