@@ -14,10 +14,11 @@ from nncli.serving.error_members import error_members
 from nncli.serving.model_version import ModelVersionHeader
 from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.request_metrics import RequestMetrics
-from nncli.serving.routes import health, metrics, mlflow, models, open_inference, predict
+from nncli.serving.routes import health, metrics, mlflow, models, open_inference, page, predict
 from nncli.serving.state import ServerState
 
 ROUTES = [
+    *page.ROUTES,
     *predict.ROUTES,
     *models.ROUTES,
     *health.ROUTES,
@@ -34,7 +35,7 @@ def build_app(state: ServerState) -> Starlette:
         middleware=[Middleware(RequestMetrics, metrics=state.metrics, routes=ROUTES), Middleware(ModelVersionHeader)],
         exception_handlers={ProblemError: _answer_problem, HTTPException: _answer_http_exception},
     )
-    app.state.server = state
+    app.state.server, app.state.pages = state, page.PageCache()
     return app
 
 

@@ -17,7 +17,7 @@ from nncli.conformal.options import UncertaintyOptions
 from nncli.conformal.predictor import ConformalPredictor
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
-from nncli.errors import DataError, Location, RunError, UsageError
+from nncli.errors import DataError, Location, NncliError, RunError, UsageError
 from nncli.monitoring.profiler import Profiler
 from nncli.monitoring.reference import Reference
 from nncli.prediction.frame import PredictedFrame, predict_frame
@@ -131,6 +131,14 @@ class ServedModel:
     def effect_columns(self) -> tuple[EffectColumn, ...]:
         """The columns that `explain` adds."""
         return effect_columns(self.inputs.inputs, self.model)
+
+    def has_uncertainty(self, options: UncertaintyOptions) -> bool:
+        """Whether the model has these intervals or sets: it may have too few held-out rows for a level."""
+        try:
+            self._calibrated(options)
+        except NncliError:
+            return False
+        return True
 
     def _calibrated(self, options: UncertaintyOptions) -> ConformalPredictor | None:
         options.check(self.model.spec.target)

@@ -55,9 +55,9 @@ def test_an_effect_is_the_prediction_minus_that_with_the_typical_value_to_the_bi
         other = model.model.predict(with_typical(model, table, feature))
         if base.target.task == "classification":
             at = np.arange(7), base.classes
-            changes = {None: base.values[at] - other.values[at]}
+            changes: dict[str | None, Any] = {None: base.values[at] - other.values[at]}
         else:
-            names = base.target.names if len(base.target.names) > 1 else (None,)
+            names: tuple[str | None, ...] = base.target.names if len(base.target.names) > 1 else (None,)
             changes = {target: base.values[:, j] - other.values[:, j] for j, target in enumerate(names)}
         for target, change in changes.items():
             (title,) = [one.title for one in columns if (one.column.name, one.target) == (feature, target)]

@@ -67,6 +67,7 @@ function showClass(answer, output) {
   const chosen = labelOf(answer, output);
   const shown = [];
   if (chosen >= 0) shown.push(element("p", element("bdi", output.labels[chosen]), { className: "value words" }));
+  shown.push(...showSets(answer, output));
   if (!hasShares(answer)) return shown;
   const order = output.labels.map((_, k) => k);
   const p = sharesOf(answer);
@@ -84,6 +85,12 @@ function showClass(answer, output) {
     shown.push(element("p", "The model chooses this class by its decision rule, not by the largest probability.", { className: "about" }));
   }
   return shown;
+}
+
+/** The prediction sets, if there are any. */
+function showSets(answer, { sets = [], labels }) {
+  const classes = (column) => answer.get(column).flatMap((value, k) => [k ? ", " : "", element("bdi", labels[model.classes.indexOf(value)])]);
+  return sets.map(([title, column]) => element("dl", [element("dt", title), element("dd", answer.get(column).length ? classes(column) : "no class")]));
 }
 
 /** The position of the predicted class; without one of the most probable class. */

@@ -38,7 +38,7 @@ function remarkOf(i) {
   const field = fields[i];
   const cell = cellOf(i);
   if (controls[i].validity.badInput) return "This date is not complete, so it counts as missing.";
-  if (cell === null) return "";
+  if (cell === null) return field.complete ? "No cell of the training rows is missing." : "";
   if (field.listed) return isListed(i, cell) ? "" : "No category of the training rows: the model treats all others alike.";
   if (field.lowest === undefined) return "";
   const x = numberOf(field, cell);

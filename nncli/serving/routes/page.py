@@ -1,0 +1,65 @@
+"""`GET /`: the page to try the model by hand, and `GET /models/NAME/` for one of several models."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from nncli.serving.page import Links, content_security_policy, login_page, model_page
+from nncli.serving.routes.predict import find_slot
+from nncli.serving.served_model import ServedModel
+from nncli.serving.state import ServerState
+
+
+@dataclass
+class PageCache:
+    """The pages of the models that are served now, by their addresses."""
+
+    _pages: dict[str, tuple[ServedModel, str]] = field(default_factory=dict)
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def page_of(self, state: ServerState, name: str | None) -> str:
+        """The page of a model, made on another thread for the first request that asks for it."""
+        slot = find_slot(state, name)
+        links = Links(tuple(one.name for one in state.slots.all), is_first_page=name is None)
+        async with self._lock:
+            model, key = slot.current, name or ""
+            known, page = self._pages.get(key, (None, ""))
+            if known is not model:
+                page = await asyncio.to_thread(model_page, model, state.options, links)
+                self._pages[key] = model, page
+            return page
+
+
+async def page(request: Request) -> Response:
+    """The page of a model, or without the token that the server needs a page that asks for it."""
+    state: ServerState = request.app.state.server
+    headers = {
+        "Content-Security-Policy": content_security_policy(),
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if not _is_allowed(request, state):
+        headers["WWW-Authenticate"] = "Bearer"
+        return Response(login_page(), HTTPStatus.UNAUTHORIZED, headers, media_type="text/html")
+    cache: PageCache = request.app.state.pages
+    content = await cache.page_of(state, request.path_params.get("model"))
+    return Response(content, headers=headers, media_type="text/html")
+
+
+def _is_allowed(request: Request, state: ServerState) -> bool:
+    """Whether the request has the token of the server, if that needs one."""
+    token = state.options.token
+    if token is None:
+        return True
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and token.matches(given.strip().encode("latin-1"))
+
+
+ROUTES = [Route("/", page), Route("/models/{model}/", page)]

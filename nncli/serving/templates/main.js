@@ -1,0 +1,99 @@
+/** Predict the row of the form when it is submitted. */
+const form = document.getElementById("form");
+const answered = document.getElementById("answer");
+const failure = document.getElementById("failure");
+const stale = document.getElementById("stale");
+const quickView = document.getElementById("bar");
+const status = document.getElementById("status");
+let request = new AbortController();
+
+/** Predict the row of the form; a newer row ends it. */
+async function predictRow() {
+  request.abort();
+  const { signal } = request = new AbortController();
+  const cells = fields.map((_, i) => cellOf(i));
+  fields.forEach((_, i) => showRemark(i, remarkOf(i), false));
+  answered.setAttribute("aria-busy", "true");
+  try {
+    const response = await ask(page.query, "application/json", JSON.stringify({ rows: [rowOf(cells)] }), signal);
+    const { rows: [row] } = await response.json();
+    showAnswer(cells, row);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    if (!(error instanceof ProblemError)) throw error;
+    showFailure(error.problem);
+  }
+  answered.setAttribute("aria-busy", "false");
+}
+
+/** Show a prediction, and the columns that moved it. */
+function showAnswer(cells, { effects = [], ...columns }) {
+  const answer = new Map(Object.entries(columns));
+  setShown({ isAnswer: true });
+  show(answer);
+  const measures = measuresOf(answer);
+  const places = new Map(fields.map(({ name }, i) => [name, i]));
+  const sizes = effects.map(({ column, target, change }) => ({ i: places.get(column), target: target ?? model.targets[0], size: change }));
+  const moved = sizes.filter(({ i, size }) => cells[i] !== typical[i] && size !== null);
+  showExplanation(measures, (measure) => moved.filter(({ target }) => target === model.targets[measures.indexOf(measure)]));
+  say(sentence(answer));
+}
+
+/** Show an error beside the field that it names, and where the prediction would be. */
+function showFailure(problem) {
+  const i = fields.findIndex(({ name }) => name === problem.column);
+  setShown({ isAnswer: false });
+  failure.textContent = reasonOf(problem);
+  if (i >= 0) {
+    showRemark(i, reasonOf(problem), true);
+    failure.textContent = `No prediction: correct ${document.getElementById(`i${i}-label`).textContent}.`;
+    controls[i].focus();
+  }
+  say(failure.textContent);
+}
+
+/** Show the parts of an answer, or of a failure. */
+function setShown({ isAnswer }) {
+  for (const id of ["results", "exact", "explanation"]) document.getElementById(id).hidden = !isAnswer;
+  document.getElementById("intro").hidden = true;
+  stale.hidden = true;
+  failure.hidden = isAnswer;
+}
+
+/** Say it to who does not see the answer. */
+function say(text) {
+  quickView.textContent = text;
+  status.textContent = text;
+  follow();
+}
+
+/** Show the bar while there is something to say that cannot be seen. */
+let isInSight = true;
+const follow = () => { quickView.hidden = isInSight || quickView.textContent === ""; };
+
+/** Say that the prediction is not that of the values in the form. */
+function becomeStale() {
+  if (document.getElementById("exact").hidden) return;
+  stale.hidden = false;
+  quickView.textContent = stale.textContent;
+}
+
+fields.forEach((field, i) => { if (field.kind === "number") addSlider(i); });
+const typical = fields.map((_, i) => cellOf(i));
+form.addEventListener("input", (event) => {
+  const i = controls.indexOf(event.target);
+  if (i >= 0) showRemark(i, remarkOf(i), false);
+  becomeStale();
+});
+form.addEventListener("reset", () => setTimeout(() => {
+  fields.forEach((_, i) => showRemark(i, remarkOf(i), false));
+  becomeStale();
+}));
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  predictRow();
+});
+new IntersectionObserver(([entry]) => {
+  isInSight = entry.isIntersecting;
+  follow();
+}).observe(answered);
