@@ -108,7 +108,7 @@ class Quantiles(LossBase):
         return np.asarray((D * ((D > 0.0) - np.array(self.levels))).mean(axis=(1, 2)))
 
     def quantiles(self, Z: Array) -> npt.NDArray[np.float64]:
-        return np.sort(Z.reshape(len(Z), -1, len(self.levels)).astype(np.float64), axis=2)
+        return np.sort(Z.reshape(len(Z), Z.shape[1] // len(self.levels), len(self.levels)).astype(np.float64), axis=2)
 
     def lower_quantiles(self, z: Value) -> Value:
         """The operations of `quantiles` (rows, targets · levels)."""
