@@ -54,7 +54,9 @@ def check_datatype(name: str, datatype: Any) -> str:
     """The datatype of a tensor, if there is such a one."""
     if isinstance(datatype, str) and (datatype in NUMBERS or datatype == BYTES):
         return datatype
-    raise tensor_problem(name, f"{quote(datatype)} is no datatype", f"Use one of {join_quoted([*NUMBERS, BYTES], max_words=20)}.")
+    raise tensor_problem(
+        name, f"{quote(datatype)} is no datatype", f"Use one of {join_quoted([*NUMBERS, BYTES], max_words=20)}."
+    )
 
 
 def series_of_json(name: str, datatype: str, data: Any, rows: int) -> pl.Series:

@@ -50,6 +50,10 @@ def test_predicted_quantiles_are_sorted_and_the_prediction_is_the_middle_one() -
     assert loss.inverse_link_vjp(Z, np.array([[7.0, 8.0]])).tolist() == [[0.0, 0.0, 7.0, 0.0, 8.0, 0.0]]
 
 
+def test_no_rows_have_no_quantiles() -> None:
+    assert Quantiles(levels=LEVELS).quantiles(np.empty((0, 6))).shape == (0, 2, 3)
+
+
 def test_sorting_never_increases_the_loss() -> None:
     rng, loss = np.random.default_rng(1), Quantiles(levels=(0.05, 0.25, 0.5, 0.95))
     Z, y = rng.normal(size=(200, 4)), rng.normal(size=(200, 1))

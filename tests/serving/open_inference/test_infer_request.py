@@ -126,8 +126,9 @@ def test_binary_data_that_belongs_to_no_tensor_is_refused() -> None:
 
 
 def test_a_body_is_split_by_the_header() -> None:
-    assert split_body(b"{}xy", None) == (b"{}xy", b"")
-    assert split_body(b"{}xy", "2") == (b"{}", b"xy")
+    for header, document, binary in ((None, b"{}xy", b""), ("2", b"{}", b"xy"), ("4", b"{}xy", b"")):
+        found = split_body(b"{}xy", header)
+        assert (found[0], bytes(found[1])) == (document, binary)
 
 
 @pytest.mark.parametrize("header", ["", "-1", "5", "2.0", "٢", "1e0", "9" * 30])

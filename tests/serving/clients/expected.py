@@ -1,0 +1,17 @@
+"""What a model predicts without a server."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from nncli.conformal.options import UncertaintyOptions
+from nncli.prediction.frame import table_of
+from nncli.serving.served_model import PredictionOptions, ServedModel
+
+
+def predicted(
+    model: ServedModel, table: pl.DataFrame, *, proba: bool = False, interval: float | tuple[()] = ()
+) -> pl.DataFrame:
+    """The predictions of a table."""
+    options = PredictionOptions(proba=proba, uncertainty=UncertaintyOptions.of(interval))
+    return model.predict(table_of(model.model, table), options)
