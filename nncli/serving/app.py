@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
+from nncli.serving.access import AccessControl, Cors
 from nncli.serving.error_members import error_members
 from nncli.serving.model_version import ModelVersionHeader
 from nncli.serving.problem import Problem, ProblemError
@@ -30,9 +31,15 @@ ROUTES = [
 
 def build_app(state: ServerState) -> Starlette:
     """The ASGI application of a server."""
+    cors = [] if state.options.cors is None else [Middleware(Cors, origin=state.options.cors)]
     app = Starlette(
         routes=ROUTES,
-        middleware=[Middleware(RequestMetrics, metrics=state.metrics, routes=ROUTES), Middleware(ModelVersionHeader)],
+        middleware=[
+            Middleware(RequestMetrics, metrics=state.metrics, routes=ROUTES),
+            *cors,
+            Middleware(AccessControl, options=state.options),
+            Middleware(ModelVersionHeader),
+        ],
         exception_handlers={ProblemError: _answer_problem, HTTPException: _answer_http_exception},
     )
     app.state.server, app.state.pages = state, page.PageCache()

@@ -44,7 +44,9 @@ def answer_jobs(
             continue
         job.model_version = model.version
         try:
-            read.append(ReadJob(job, job.request.read(model)))
+            table = job.request.read(model)
+            job.rows = len(table)
+            read.append(ReadJob(job, table))
         except Exception as error:  # every request gets an answer
             failed.append((job, ProblemError(as_problem(error))))
     if failed:

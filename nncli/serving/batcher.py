@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from http import HTTPStatus
 
-from nncli.serving.job import Job, PredictionRequest
+from nncli.serving.job import PREDICTED, Job, Predicted, PredictionRequest
 from nncli.serving.model_queue import ModelQueue
 from nncli.serving.model_version import ANSWERED_BY
 from nncli.serving.problem import Problem, ProblemError
@@ -57,6 +57,7 @@ class Batcher:
             raise
         finally:
             ANSWERED_BY.set(job.model_version)
+            PREDICTED.set(Predicted(slot.name, job.rows))
 
     def close(self) -> None:
         """Refuse further requests, answer what waits, and end the threads."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol, TypeAlias
@@ -42,14 +43,30 @@ class PredictionRequest(Protocol):
         """The body of the answer."""
 
 
+@dataclass(frozen=True)
+class Predicted:
+    """The model that a request asked, and the number of its rows if they could be read."""
+
+    model: str
+    rows: int | None
+
+
+PREDICTED: ContextVar[Predicted] = ContextVar("PREDICTED")
+"""That of the request of this task, for the access log; the batcher sets it."""
+
+
 @dataclass(eq=False)
 class Job:
-    """A request that waits; made in the event loop that waits for it. `model_version` is that of its answer."""
+    """A request that waits; made in the event loop that waits for it.
+
+    `model_version` is that of its answer, `rows` the number of its rows once they are read.
+    """
 
     request: PredictionRequest
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     future: asyncio.Future[bytes] = field(init=False)
     model_version: str = ""
+    rows: int | None = None
 
     def __post_init__(self) -> None:
         self.future = self.loop.create_future()

@@ -17,8 +17,7 @@ import uvicorn
 from nncli.errors import NncliError
 from nncli.serving.app import build_app
 from nncli.serving.batcher import Batcher
-from nncli.serving.http.limits import HttpLimits
-from nncli.serving.http.protocol import uvicorn_protocol
+from nncli.serving.connections import connection_protocol
 from nncli.serving.http.state import ConnectionState
 from nncli.serving.listeners import BACKLOG, bind_listeners, close_all, listen, stop_listening, url_of
 from nncli.serving.log import LOG, log_to_stderr
@@ -64,7 +63,7 @@ class PredictionServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 build_app(state),
-                http=uvicorn_protocol(HttpLimits.of(state.options)),
+                http=connection_protocol(state),
                 ws="none",
                 lifespan="off",
                 backlog=BACKLOG,
@@ -114,6 +113,7 @@ class PredictionServer(uvicorn.Server):
 
         def reload(number: int, frame: FrameType | None) -> None:
             loop.call_soon_threadsafe(self._reloader.request)
+            loop.call_soon_threadsafe(self._reload_token)
 
         handlers = dict.fromkeys(STOP_SIGNALS, stop)
         if hasattr(signal, "SIGHUP"):
@@ -125,6 +125,18 @@ class PredictionServer(uvicorn.Server):
             for number, handler in previous.items():
                 if number not in STOP_SIGNALS:
                     signal.signal(number, handler)
+
+    def _reload_token(self) -> None:
+        """Read the token again; that of before stays if there is none now."""
+        token = self._state.options.token
+        if token is None:
+            return
+        try:
+            token.reload()
+        except NncliError as error:
+            LOG.error("the token stays as it was: %s", str(error).replace("\n", " "))
+        else:
+            LOG.info("the token was read again")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer every request that has arrived, within the limit of time."""

@@ -159,7 +159,9 @@ class Connection(asyncio.BufferedProtocol):
             self._incoming.fail(problem)
             self._incoming = None
         else:
-            self._add(self._exchange(self._shared.decorate(problem.response()), scope or dict(UNKNOWN)))
+            exchange = self._exchange(self._shared.decorate(problem.response()), scope or dict(UNKNOWN))
+            exchange.is_refused = True
+            self._add(exchange)
 
     # What exchanges call
 
@@ -278,7 +280,7 @@ class Connection(asyncio.BufferedProtocol):
             "state": {},
             **self._addresses,
         }
-        exchange = Exchange(self, app, scope, self._limits, self._shared.bodies)
+        exchange = Exchange(self, app, scope, self._shared)
         exchange.started = self._loop.time()
         return exchange
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from starlette.types import ASGIApp
 
 from nncli.serving.http.head import body_too_large
-from nncli.serving.http.limits import HttpLimits, MemoryBudget
+from nncli.serving.http.shared import Shared
 from nncli.serving.problem import Problem, ProblemError
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -47,15 +47,18 @@ class Channel(Protocol):
 
 
 class Exchange:
-    """One request and its answer. `started` is a time of the event loop, `status` that of the answer."""
+    """One request and its answer.
 
-    def __init__(
-        self, channel: Channel, app: ASGIApp, scope: dict[str, Any], limits: HttpLimits, bodies: MemoryBudget
-    ) -> None:
-        self._channel, self._app, self._limits, self._bodies = channel, app, limits, bodies
+    `started` is a time of the event loop, `received` the bytes of the body, and `status` that of the answer. What
+    `is_refused` does not reach the application.
+    """
+
+    def __init__(self, channel: Channel, app: ASGIApp, scope: dict[str, Any], shared: Shared) -> None:
+        self._channel, self._app = channel, app
+        self._limits, self._bodies, self._decorate = shared.limits, shared.bodies, shared.decorate
         self.scope = scope
         self.keep_alive = self.expects_continue = False
-        self.is_received = self.is_lost = self.is_late = False
+        self.is_received = self.is_refused = self.is_lost = self.is_late = False
         self.started = 0.0
         self.received = self._held = 0
         self.status: int | None = None
@@ -134,7 +137,7 @@ class Exchange:
             return
         self._head = None
         problem = self._problem or Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the application gave no answer")
-        await problem.response()(self.scope, self._receive, self._send)
+        await self._decorate(problem.response())(self.scope, self._receive, self._send)
 
     async def _receive(self) -> MutableMapping[str, Any]:
         """The whole body at once, then the end.

@@ -1,0 +1,119 @@
+"""The connections of a server, with its application behind them: what is counted, logged and decorated."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from nncli.serving.app import build_app
+from nncli.serving.batcher import Batcher
+from nncli.serving.connections import connection_protocol
+from nncli.serving.http.state import ConnectionState
+from nncli.serving.options import ServerOptions
+from nncli.serving.served_model import ModelSlot, ModelSlots, ServedModel
+from nncli.serving.state import ServerState
+from nncli.serving.token import Token
+
+SECRET = "0123456789abcdef"
+HOST = b"Host: localhost\r\n"
+ROWS = b"x,color\n1,mauve\n2,teal\n"
+
+
+@dataclass
+class Talk:
+    """What a server answered to bytes, each sent on a connection of its own."""
+
+    answers: list[bytes] = field(default_factory=list)
+    metrics: str = ""
+
+
+@pytest.fixture
+def state(models: Mapping[str, ServedModel], runs: Mapping[str, Path]) -> ServerState:
+    name = next(iter(models))
+    return ServerState(ModelSlots([ModelSlot(runs[name], models[name])]), Batcher(9), ServerOptions(access_log=True))
+
+
+def talk(state: ServerState, options: ServerOptions, *requests: bytes) -> Talk:
+    state.options = options
+
+    async def run() -> Talk:
+        config = uvicorn.Config(build_app(state), http=connection_protocol(state), lifespan="off", log_config=None)
+        config.load()
+        shared, done = ConnectionState(), Talk()
+        make = lambda: config.http_protocol_class(config=config, server_state=shared, app_state={})  # noqa: E731
+        async with asyncio.timeout(20), await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0) as server:
+            for request in requests:
+                reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+                writer.write(request)
+                writer.write_eof()
+                done.answers.append(await reader.read())
+                writer.close()
+        done.metrics = state.metrics.exposition("")[0].decode()
+        return done
+
+    try:
+        return asyncio.run(run())
+    finally:
+        state.batcher.close()
+
+
+def records(err: str) -> list[dict[str, object]]:
+    assert err.isascii()
+    return [json.loads(line) for line in err.splitlines()]
+
+
+def test_each_request_is_a_line_without_its_secrets(
+    state: ServerState, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text(SECRET)
+    options = ServerOptions(access_log=True, token=Token(tmp_path / "token"), max_body=1000)
+    head = b"POST /predict?interval=%22secret%22 HTTP/1.1\r\n" + HOST + b"X-Secret: secret\r\n"
+    authorization = b"Authorization: Bearer " + SECRET.encode() + b"\r\n"
+    body = b"Content-Type: text/csv\r\nContent-Length: %d\r\n\r\n%s" % (len(ROWS), ROWS)
+    done = talk(
+        state,
+        options,
+        head + authorization + body,
+        head + body,
+        b"GET /a%0a%22%1b[31m%e2%80%ae" + b"z" * 2000 + b" HTTP/1.1\r\n" + HOST + authorization + b"\r\n",
+        b"secret\r\n\r\n",
+        head + b"Content-Length: 9999\r\n\r\n",
+    )
+    err = capsys.readouterr().err
+    assert not any(word in err for word in ("secret", SECRET, "mauve", "teal", "interval"))
+    found = records(err)
+    assert [one["status"] for one in found][1:] == [401, 404, 400, 413]
+    assert [one["method"] for one in found] == ["POST", "POST", "GET", "", "POST"]
+    assert (found[0]["path"], found[0]["client"], found[0]["request_bytes"]) == ("/predict", "127.0.0.1", len(ROWS))
+    assert found[0]["model"] == state.slots.all[0].name
+    assert found[1]["rows"] is None
+    assert re.fullmatch(r"/a%0A%22%1B%5B31m%E2%80%AEz*", str(found[2]["path"]))
+    assert len(str(found[2]["path"])) == 500
+    assert all(isinstance(one["milliseconds"], float) for one in found)
+    assert [int(answer.split()[1]) for answer in done.answers] == [one["status"] for one in found]
+
+
+def test_what_the_application_never_sees_is_counted_and_has_the_headers_of_cors(state: ServerState) -> None:
+    origin = b"Origin: https://example.org\r\n"
+    options = ServerOptions(cors="https://example.org", max_body=10)
+    large = b"POST /predict HTTP/1.1\r\n" + HOST + origin + b"Content-Length: 11\r\n\r\n"
+    done = talk(state, options, large, b"\0\r\n\r\n", b"GET /health/live HTTP/1.1\r\n" + HOST + origin + b"\r\n")
+    assert [b"access-control-allow-origin: https://example.org\r\n" in one for one in done.answers] == [
+        True,
+        False,
+        True,
+    ]
+    for method, status in (("POST", 413), ("other", 400)):
+        assert re.search(f'requests_total{{[^}}]*"other"[^}}]*"{method}"[^}}]*"{status}"[^}}]*}} 1.0', done.metrics)
+
+
+def test_without_the_option_nothing_is_logged(state: ServerState, capsys: pytest.CaptureFixture[str]) -> None:
+    talk(state, ServerOptions(), b"GET /health/live HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert capsys.readouterr().err == ""
