@@ -18,6 +18,7 @@ from nncli.errors import NncliError
 from nncli.serving.app import build_app
 from nncli.serving.batcher import Batcher
 from nncli.serving.connections import connection_protocol
+from nncli.serving.http.connection import STOP_GRACE
 from nncli.serving.http.state import ConnectionState
 from nncli.serving.listeners import BACKLOG, bind_listeners, close_all, listen, stop_listening, url_of
 from nncli.serving.log import LOG, log_to_stderr
@@ -148,7 +149,7 @@ class PredictionServer(uvicorn.Server):
         await stop_listening(self.servers)
         self.server_state.drain()
         loop = asyncio.get_running_loop()
-        end = loop.time() + self._state.options.timeout
+        end = loop.time() + self._state.options.timeout + STOP_GRACE
         while (self.server_state.connections or self.server_state.tasks) and loop.time() < end:
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
         self._unanswered = self.server_state.abort()

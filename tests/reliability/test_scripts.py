@@ -28,6 +28,7 @@ def ran(script: str, *words: str) -> subprocess.CompletedProcess[str]:
             ["--stride", "9999", "--commands", "resume", "--actions", "short write", "--no-memory"],
         ),
         ("fuzz.py", ["--inputs", "200", "--command", "3"]),
+        ("serve_restarts.py", ["--requests", "300", "--swaps", "1", "--restarts", "1", "--clients", "4"]),
     ],
 )
 def test_a_small_version_keeps_the_promise(script: str, words: list[str]) -> None:

@@ -19,8 +19,9 @@ class ConnectionState(ServerState):
             connection.shutdown()
 
     def abort(self) -> int:
-        """Close the connections that are left without an answer, and return their number."""
+        """Close the connections that are left, and return the number of those with a request that was not answered."""
         left = list(self.connections)
+        unanswered: int = sum(connection.is_busy for connection in left)  # type: ignore[union-attr]
         for connection in left:
             connection.abort()  # type: ignore[union-attr]
-        return len(left)
+        return unanswered

@@ -1,0 +1,159 @@
+"""The process: it starts, loads and stops by signals, and ends with the right code and without a traceback."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nncli.serving.served_model import ServedModel
+from tests.serving.logged_process import ServerProcess, answer_of, running
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+
+
+@pytest.fixture(scope="session")
+def row(models: Mapping[str, ServedModel]) -> dict[str, Any]:
+    """A row that the run `number` can predict."""
+    return {feature.name: feature.example for feature in models["number"].schema.features}
+
+
+@pytest.fixture
+def run(runs: Mapping[str, Path], tmp_path: Path) -> Path:
+    """A copy of the run `number`."""
+    return shutil.copytree(runs["number"], tmp_path / "run")
+
+
+def prediction(server: ServerProcess, row: dict[str, Any]) -> tuple[float, str]:
+    answer = server.predict(row)
+    version = answer.headers["x-model-version"]
+    return json.loads(answer.body)["prediction"], version
+
+
+def assert_no_traceback(server: ServerProcess) -> None:
+    assert not [line for line in server.lines if "Traceback" in line or "internal error" in line], server.lines
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_server_with_success_once_all_is_answered(
+    runs: Mapping[str, Path], row: dict[str, Any], number: int
+) -> None:
+    with running(runs["number"], "--port", "0") as server:
+        kept, half = server.connection(), socket.create_connection(("127.0.0.1", server.port))
+        assert server.predict(row, kept).status == 200
+        body = json.dumps(row).encode()
+        request = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        half.sendall(request[:-5])
+        time.sleep(0.05)
+        server.signal(number)
+        server.wait_for("stopping")
+        kept.request("GET", "/health/ready")
+        assert answer_of(kept).status == 503
+        kept.close()
+        time.sleep(0.4)
+        half.sendall(request[-5:])
+        with half.makefile("rb") as file:
+            answered = file.read()
+        assert answered.startswith(b"HTTP/1.1 200 ")
+        assert b"connection: close" in answered.lower()
+        half.close()
+        assert server.wait() == 0
+        assert_no_traceback(server)
+
+
+def test_a_second_signal_ends_it_at_once(runs: Mapping[str, Path]) -> None:
+    with running(runs["number"], "--port", "0") as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as waiting:
+            waiting.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\n")
+            time.sleep(0.1)
+            server.signal(signal.SIGTERM)
+            server.signal(signal.SIGTERM)  # as `timeout` does, for the process and for its group
+            time.sleep(0.8)
+            assert server.process.poll() is None
+            server.signal(signal.SIGTERM)
+            assert server.wait() == 128 + signal.SIGTERM
+        assert_no_traceback(server)
+
+
+def test_a_request_that_never_arrives_does_not_keep_it(runs: Mapping[str, Path]) -> None:
+    with running(runs["number"], "--port", "0", "--timeout", "1s") as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as waiting:
+            waiting.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+            time.sleep(0.1)
+            assert server.stop() == 0
+        assert_no_traceback(server)
+
+
+def test_sighup_loads_the_run_that_is_there_now(run: Path, runs: Mapping[str, Path], row: dict[str, Any]) -> None:
+    with running(run, "--port", "0") as server:
+        before = prediction(server, row)
+        shutil.rmtree(run)
+        shutil.copytree(runs["quantiles"], run)
+        server.signal(signal.SIGHUP)
+        server.wait_for("replaces")
+        answer = server.predict(row)
+        assert answer.status == 200
+        assert answer.headers["x-model-version"] != before[1]
+        assert server.stop() == 0
+        assert_no_traceback(server)
+
+
+def test_a_run_that_is_damaged_while_it_is_served_changes_nothing(run: Path, row: dict[str, Any]) -> None:
+    with running(run, "--port", "0") as server:
+        before = prediction(server, row)
+        for file in (run / "members/1/model.safetensors", run / "manifest.json"):
+            file.write_bytes(file.read_bytes()[:50])
+            server.signal(signal.SIGHUP)
+            server.wait_for(f"stays: {file}")
+            assert prediction(server, row) == before
+        shutil.rmtree(run)
+        time.sleep(0.1)
+        assert prediction(server, row) == before
+        assert server.stop() == 0
+        assert_no_traceback(server)
+
+
+def test_after_sigkill_it_starts_again_on_the_same_port_at_once(runs: Mapping[str, Path], row: dict[str, Any]) -> None:
+    with running(runs["number"], "--port", "0") as server:
+        before, port = prediction(server, row), server.port
+        with closing(server.connection()) as kept:
+            assert server.predict(row, kept).status == 200
+            server.signal(signal.SIGKILL)
+            server.wait()
+        with running(runs["number"], "--port", str(port)) as again:
+            assert prediction(again, row) == before
+            assert again.port == port
+
+
+@pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="ports cannot be shared here")
+def test_a_second_server_takes_over_the_port(runs: Mapping[str, Path], row: dict[str, Any]) -> None:
+    with running(runs["number"], "--port", "0", "--reuse-port") as first:
+        before = prediction(first, row)
+        with running(runs["number"], "--port", str(first.port), "--reuse-port") as second:
+            assert second.port == first.port
+            assert first.stop() == 0
+            assert prediction(second, row) == before
+
+
+def test_errors_at_the_start_are_one_message_with_their_code(runs: Mapping[str, Path], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for words, code in (
+            ((runs["number"], "--port", port), 2),
+            ((runs["number"], "--host", "no-such-host.invalid"), 2),
+            ((tmp_path / "missing", "--port", "0"), 5),
+        ):
+            with running(*words) as server:
+                assert server.wait() == code
+                assert [line[:7] for line in server.lines if not line.startswith((" ", "note: "))] == ["nncli: "], (
+                    server.lines
+                )
