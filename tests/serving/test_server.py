@@ -51,7 +51,7 @@ def test_a_signal_ends_the_server_with_success_once_all_is_answered(
         kept, half = server.connection(), socket.create_connection(("127.0.0.1", server.port))
         assert server.predict(row, kept).status == 200
         body = json.dumps(row).encode()
-        request = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        request = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
         half.sendall(request[:-5])
         time.sleep(0.05)
         server.signal(number)
@@ -73,7 +73,7 @@ def test_a_signal_ends_the_server_with_success_once_all_is_answered(
 def test_a_second_signal_ends_it_at_once(runs: Mapping[str, Path]) -> None:
     with running(runs["number"], "--port", "0") as server:
         with socket.create_connection(("127.0.0.1", server.port)) as waiting:
-            waiting.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\n")
+            waiting.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\n")
             time.sleep(0.1)
             server.signal(signal.SIGTERM)
             server.signal(signal.SIGTERM)  # as `timeout` does, for the process and for its group
@@ -87,7 +87,7 @@ def test_a_second_signal_ends_it_at_once(runs: Mapping[str, Path]) -> None:
 def test_a_request_that_never_arrives_does_not_keep_it(runs: Mapping[str, Path]) -> None:
     with running(runs["number"], "--port", "0", "--timeout", "1s") as server:
         with socket.create_connection(("127.0.0.1", server.port)) as waiting:
-            waiting.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+            waiting.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n")
             time.sleep(0.1)
             assert server.stop() == 0
         assert_no_traceback(server)
