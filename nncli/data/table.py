@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -131,23 +131,30 @@ class Table:
         missing = [name for name in names if name not in known]
         if not missing:
             return
-        needed = set(names)
-        unused = [name for name in self.names if name not in needed]
-        if near := _near_columns(missing, unused):
-            name, found = next(iter(near.items()))
-            more = f", and {len(near) - 1:,} more like it" if len(near) > 1 else ""
-            raise DataError(
-                f"the model needs {join_quoted(near)}; this table has {join_quoted(near.values())}",
-                location=Location(source=self.source),
-                hint=f"The names differ {name_difference(name, found)}. Rename the column to {quote(name)}{more}.",
-            )
-        close = closest_match(missing[0], unused)
-        others = f"The other columns of the table are {join_quoted(unused)}." if unused else "It has no other column."
-        raise DataError(
-            f"the model needs {join_quoted(missing)}; this table has no such column{'s' * (len(missing) > 1)}",
-            location=Location(source=self.source),
-            hint=f"If {quote(close)} is the column, rename it to {quote(missing[0])}." if close else others,
+        raise missing_features(missing, names, self.names, Location(source=self.source))
+
+
+def missing_features(
+    missing: Sequence[str], features: Collection[str], found: Sequence[str], place: Location, what: str = "table"
+) -> DataError:
+    """The error that some of the features of a model are missing in a table, or a row, with the columns `found`."""
+    needed = set(features)
+    unused = [name for name in found if name not in needed]
+    if near := _near_columns(missing, unused):
+        name, column = next(iter(near.items()))
+        more = f", and {len(near) - 1:,} more like it" if len(near) > 1 else ""
+        return DataError(
+            f"the model needs {join_quoted(near)}; this {what} has {join_quoted(near.values())}",
+            location=place,
+            hint=f"The names differ {name_difference(name, column)}. Rename the column to {quote(name)}{more}.",
         )
+    close = closest_match(missing[0], unused)
+    others = f"The other columns of the {what} are {join_quoted(unused)}." if unused else "It has no other column."
+    return DataError(
+        f"the model needs {join_quoted(missing)}; this {what} has no such column{'s' * (len(missing) > 1)}",
+        location=place,
+        hint=f"If {quote(close)} is the column, rename it to {quote(missing[0])}." if close else others,
+    )
 
 
 def _near_columns(missing: Sequence[str], unused: Sequence[str]) -> dict[str, str]:

@@ -4,21 +4,65 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterable
+from math import isfinite
+from typing import Any
 
 import polars as pl
 
-from nncli.data.io.formats import Format
+from nncli.conformal.predictions import sets_as_text
+from nncli.data.dialect import COMMA, TAB
+from nncli.data.io.arrow import ArrowParts
+from nncli.data.io.csv.writer import DelimitedSink
+from nncli.data.io.parquet import ParquetParts
+from nncli.data.io.sinks import ColumnCheck
+from nncli.serving.media_types import MediaType
+
+FEW_ROWS = 16
+"""Up to so many rows, Python writes JSON faster than Polars."""
+
+
+def write_answer(predictions: pl.DataFrame, media_type: MediaType) -> bytes:
+    """The predictions in a format other than JSON, as `nncli predict` writes them."""
+    buffer = io.BytesIO()
+    match media_type:
+        case MediaType.PARQUET:
+            ParquetParts().write(predictions, buffer)
+        case MediaType.ARROW_FILE:
+            ArrowParts().write(predictions, buffer)
+        case MediaType.ARROW_STREAM:
+            predictions.write_ipc_stream(buffer, compat_level=pl.CompatLevel.oldest())
+        case MediaType.JSON_LINES:
+            return predictions.write_ndjson().encode()
+        case _:
+            lists = [name for name, dtype in predictions.schema.items() if isinstance(dtype, pl.List)]
+            separator = TAB if media_type is MediaType.TSV else COMMA
+            DelimitedSink(buffer, separator, ColumnCheck.of(None)).write(sets_as_text(predictions, lists))
+    return buffer.getvalue()
 
 
 def json_answer(predictions: pl.DataFrame, *, is_single: bool) -> bytes:
-    """`{"rows": [{…}, …]}`, or one object."""
-    rows = predictions.to_dicts()
+    """`{"rows": [{…}, …]}`, or one object; numbers have the fewest digits that give the same float32 or float64."""
+    if len(predictions) > FEW_ROWS:
+        rows = predictions.write_ndjson().encode().rstrip(b"\n").replace(b"\n", b", ")
+        return b'{"rows": [%b]}' % rows
+    return dump_json(json_rows(predictions), is_single=is_single)
+
+
+def dump_json(rows: list[dict[str, Any]], *, is_single: bool) -> bytes:
+    """The rows of an answer as JSON."""
     return json.dumps(rows[0] if is_single else {"rows": rows}, ensure_ascii=False).encode()
 
 
-def file_answer(predictions: pl.DataFrame, format: Format) -> bytes:  # noqa: A002 - the option's name
-    """The predictions as a file, as `nncli predict` writes it."""
-    buffer = io.BytesIO()
-    with format.load().open_sink(buffer, None) as sink:
-        sink.write(predictions)
-    return buffer.getvalue()
+def json_rows(predictions: pl.DataFrame) -> list[dict[str, Any]]:
+    """The rows of predictions as JSON, which has no NaN: it becomes null."""
+    names = predictions.columns
+    return [dict(zip(names, row, strict=True)) for row in zip(*map(_json_cells, predictions), strict=True)]
+
+
+def _json_cells(cells: pl.Series) -> Iterable[Any]:
+    if cells.dtype == pl.Float64:
+        return [x if isfinite(x) else None for x in cells.to_list()]
+    if cells.dtype == pl.Float32:  # the digits of the float32, not of the float64 next to it
+        return [float(str(x)) if isfinite(x) else None for x in cells.to_numpy()]
+    return cells.to_list()

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from nncli.data.table import Table
-from nncli.errors import NncliError
+from nncli.errors import CellError, NncliError
+from nncli.serving.cell_problems import problem_of_cells
 from nncli.serving.job import Job, Result, as_problem, deliver
-from nncli.serving.problem import ProblemError
+from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.served_model import Observer, ServedModel
 
 PART_ROWS = 1536
@@ -95,7 +96,7 @@ def _results(jobs: list[ReadJob], model: ServedModel, observe: Observer | None) 
                 middle = len(group) // 2
                 groups += [group[middle:], group[:middle]]
                 continue
-            problem = as_problem(error)
+            problem = _problem(error, model, group[0].table)
             yield from ((one.job, ProblemError(problem)) for one in group)
             continue
         start = 0
@@ -126,9 +127,14 @@ def _answer_in_parts(
             part = one.table.part(start, start + PART_ROWS)
             parts.append(model.predict(part, one.job.request.options, observe))
         except Exception as error:  # every request gets an answer
-            deliver([(one.job, ProblemError(as_problem(error)))])
+            deliver([(one.job, ProblemError(_problem(error, model, one.table)))])
             return
     deliver([(one.job, _written(one, pl.concat(parts), model))])
+
+
+def _problem(error: Exception, model: ServedModel, table: Table) -> Problem:
+    """The problem of an error in the rows of one request."""
+    return problem_of_cells(error, model.model, table) if isinstance(error, CellError) else as_problem(error)
 
 
 def _written(one: ReadJob, predictions: pl.DataFrame, model: ServedModel) -> Result:

@@ -1,25 +1,44 @@
-"""The body of a request as a table: JSON, CSV, JSON lines, Arrow or Parquet."""
+"""The body of a request as a table: JSON, JSON lines, CSV, TSV, Arrow or Parquet."""
 
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from http import HTTPStatus
+from threading import Lock
 from typing import Any
 
 import polars as pl
 
+from nncli.data.columns.parsing import TEXT_TYPES
+from nncli.data.dialect import AUTO, TAB, CsvDialect
 from nncli.data.io.formats import Format
 from nncli.data.io.input_file import InputFile
-from nncli.data.io.read_options import ReadOptions
-from nncli.data.table import Table, replace_na_values
-from nncli.serving.problem import Problem, ProblemError
+from nncli.data.io.jsonlines import json_type
+from nncli.data.io.read_options import NumericColumns, ReadOptions
+from nncli.data.io.streams import POLARS_ERRORS
+from nncli.data.table import Table, missing_features, replace_na_values
+from nncli.errors import Location, NncliError
+from nncli.serving.arrow_body import read_arrow
+from nncli.serving.body_size import BodyLimits as BodyLimits
+from nncli.serving.body_size import BodySize, check_rows
+from nncli.serving.media_types import ContentType, MediaType
+from nncli.serving.parquet_body import read_parquet
+from nncli.serving.problem import Problem, ProblemError, problem_of
+from nncli.serving.row_reader import SOURCE as SOURCE
+from nncli.serving.row_reader import unused_names
 from nncli.serving.served_model import ServedModel
+from nncli.serving.strict_json import bad_request as bad_request
+from nncli.serving.strict_json import parse_json_text
+from nncli.text import join_quoted, name_key
 
-SOURCE = "the request"
-"""What messages call the table of a request."""
+EXAMPLE = 'Send {"rows": [{"age": 31}]}, or one row as an object.'
+LARGE_BODY = 1 << 20
+"""Bytes from which bodies of JSON are read one at a time: Python needs some twenty times as much memory for them, and
+reads one at a time anyway."""
+_LARGE = Lock()
 
 
 @dataclass(frozen=True)
@@ -30,33 +49,111 @@ class JsonRows:
     is_single: bool = False
 
 
-def parse_json(body: bytes) -> JsonRows:
+def parse_json(body: bytes, max_rows: int) -> JsonRows:
     """`{"rows": [{…}, …]}`, or one object that is a row.
 
     Raises:
-        ProblemError: the body is neither.
+        ProblemError: the body is neither, or has too many rows.
     """
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise bad_request(f"the body is not JSON: {error}", 'Send {"rows": [{"age": 31}]}.') from None
-    if isinstance(document, dict) and isinstance(rows := document.get("rows"), list):
-        if len(document) == 1 and all(isinstance(row, dict) for row in rows):
-            return JsonRows(rows)
-    elif isinstance(document, dict):
+    document = parse_json_text(body, most=4 * max_rows + 1)
+    if not isinstance(document, dict):
+        raise bad_request(f"the body is {json_type(document)}, not an object", EXAMPLE)
+    rows = document.get("rows")
+    if not isinstance(rows, list):
+        if [*document] == ["rows"] and not isinstance(rows, str | int | float):
+            raise bad_request(f'"rows" is {json_type(rows)}, not a list', EXAMPLE)
         return JsonRows([document], is_single=True)
-    raise bad_request("the body is no table", 'Send {"rows": [{"age": 31}]}, or one row as an object.')
+    if len(document) > 1:
+        others = join_quoted(name for name in document if name != "rows")
+        raise bad_request(f'beside "rows" the body has {others}', "Parameters belong to the address: ?interval=0.9.")
+    check_rows(len(rows), max_rows)
+    return JsonRows(_objects(rows))
+
+
+def parse_json_lines(body: bytes, max_rows: int) -> JsonRows:
+    """One object per line; blank lines are skipped.
+
+    Raises:
+        ProblemError: a line is no object, or there are too many.
+    """
+    lines = [(number, line) for number, line in enumerate(body.split(b"\n"), start=1) if line.strip()]
+    check_rows(len(lines), max_rows)
+    return JsonRows(_objects([parse_json_text(line, what=f"line {number:,}") for number, line in lines]))
+
+
+def _objects(rows: Sequence[Any]) -> Sequence[Mapping[str, Any]]:
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            raise ProblemError(
+                Problem(
+                    HTTPStatus.UNPROCESSABLE_ENTITY, f"the row is {json_type(row)}, not an object", EXAMPLE, row=number
+                )
+            )
+    return rows
+
+
+def read_json(body: bytes, media_type: MediaType, model: ServedModel, max_rows: int) -> tuple[Table, JsonRows]:
+    """A body of JSON or JSON lines as a table, and its rows.
+
+    Raises:
+        ProblemError: the body is neither, or the model cannot read a row.
+    """
+    with _LARGE if len(body) >= LARGE_BODY else nullcontext():
+        rows = parse_json(body, max_rows) if media_type is MediaType.JSON else parse_json_lines(body, max_rows)
+        return table_of_rows(rows.rows, model), rows
 
 
 def table_of_rows(rows: Sequence[Mapping[str, Any]], model: ServedModel) -> Table:
-    """Rows of JSON as a table with the columns of the model.
+    """Rows of JSON, at least one, as a table with the columns of the model.
 
     Raises:
         ProblemError: a row lacks a column, or a value is no number and no text.
     """
-    names = model.model.names
-    columns = {name: [row.get(name) for row in rows] for name in names if any(name in row for row in rows)}
-    frame = pl.DataFrame({name: pl.Series(values, strict=False) for name, values in columns.items()})
+    return model.rows.table(rows)
+
+
+def read_file(body: bytes, content_type: ContentType, model: ServedModel, limits: BodyLimits) -> Table:
+    """A body of CSV, TSV, Arrow or Parquet as a table, read as `nncli predict` reads a file.
+
+    Raises:
+        ProblemError: it has no rows, or too many, or grows too large when it is decompressed.
+        DataError: a column is missing.
+    """
+    names: list[str] | None = None
+    try:
+        if content_type.media_type is MediaType.PARQUET:
+            frame, names = read_parquet(body, model.schema.by_name, BodySize(limits))
+            table = _typed_table(frame, model)
+        elif content_type.media_type in (MediaType.ARROW_FILE, MediaType.ARROW_STREAM):
+            table = _typed_table(read_arrow(body, BodySize(limits)), model)
+        else:
+            table = _read_delimited(body, content_type, model)
+    except POLARS_ERRORS as error:
+        raise bad_request(f"the body cannot be read: {str(error).splitlines()[0]}") from None
+    except NncliError as error:
+        raise _as_bad_request(error) from None
+    check_rows(len(table), limits.max_rows)
+    _check_text_size(table, limits)
+    return with_optional_columns(table, model, names)
+
+
+def _read_delimited(body: bytes, content_type: ContentType, model: ServedModel) -> Table:
+    """CSV or TSV as one table: in blocks, a column might be numbers in one of them and text in another."""
+    spec = model.model.spec
+    options = ReadOptions(
+        dialect=CsvDialect(
+            encoding=content_type.charset, separator=TAB if content_type.media_type is MediaType.TSV else AUTO
+        ),
+        training_dialect=spec.dialect,
+        missing_values=spec.missing_values,
+        numbers=NumericColumns.only(model.model.numeric),
+        block_bytes=len(body) + 1,
+    )
+    tables = list(Format.CSV.load().read_stream(io.BytesIO(body), InputFile(None, SOURCE), options))
+    return next((table for table in tables if len(table)), tables[0])
+
+
+def _typed_table(frame: pl.DataFrame, model: ServedModel) -> Table:
     spec = model.model.spec
     return Table(replace_na_values(frame, spec.missing_values), SOURCE, dialect=spec.dialect)
 
@@ -74,21 +171,42 @@ def table_of_columns(columns: Mapping[str, pl.Series], rows: int, model: ServedM
     return Table(replace_na_values(frame, spec.missing_values), SOURCE, dialect=spec.dialect)
 
 
-def table_of_file(body: bytes, format: Format, model: ServedModel) -> Table:  # noqa: A002 - the option's name
-    """A body in a file format as a table, read as `nncli predict` reads a file.
+def _as_bad_request(error: NncliError) -> ProblemError:
+    """The problem that a body is not of its format; rows that it has are unprocessable."""
+    problem = problem_of(error)
+    has_row = error.location is not None and error.location.row is not None
+    return ProblemError(problem if has_row else replace(problem, status=HTTPStatus.BAD_REQUEST))
+
+
+def _check_text_size(table: Table, limits: BodyLimits) -> None:
+    """Raise a ProblemError if the texts are larger than a body may be: a format may repeat a text many times."""
+    size = BodySize(limits)
+    for cells in table.frame:
+        if cells.dtype == pl.String:
+            size.add_bytes(int(cells.str.len_bytes().sum()))
+        elif cells.dtype in TEXT_TYPES:
+            size.add_bytes(int(cells.cat.len_bytes().sum()))
+
+
+def with_optional_columns(table: Table, model: ServedModel, names: Sequence[str] | None = None) -> Table:
+    """The table, with missing cells in the columns that may be missing and are not there.
+
+    `names` are those of all columns of the body, if it has more than the table.
 
     Raises:
-        DataError: the body is not of this format.
+        ProblemError: a column of nearly the same name is there.
+        DataError: a column that the model needs is missing.
     """
-    spec = model.model.spec
-    options = ReadOptions(training_dialect=spec.dialect, missing_values=spec.missing_values)
-    tables = list(format.load().read_stream(io.BytesIO(body), InputFile(None, SOURCE), options))
-    frame = (
-        tables[0].frame if len(tables) == 1 else pl.concat([table.frame for table in tables], how="vertical_relaxed")
-    )
-    return Table(frame, SOURCE, dialect=tables[0].dialect)
-
-
-def bad_request(detail: str, hint: str | None = None) -> ProblemError:
-    """An error of the body or the parameters of a request."""
-    return ProblemError(Problem(HTTPStatus.BAD_REQUEST, detail, hint))
+    there, features = set(table.names), model.schema.by_name
+    absent = [name for name in features if name not in there]
+    if not absent:
+        return table
+    unused = unused_names(table.names if names is None else names, features)
+    near = {name_key(name) for name in unused}
+    refused = [name for name in absent if not features[name].is_optional or name_key(name) in near]
+    if refused:
+        error = missing_features(refused, features, unused, Location(source=SOURCE), "table")
+        problem = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.message, error.hint, column=refused[0])
+        raise ProblemError(problem)
+    nulls = [pl.Series(name, [None], dtype=pl.String).new_from_index(0, len(table)) for name in absent]
+    return replace(table, frame=table.frame.with_columns(nulls))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from nncli.serving.bodies import bad_request
+from nncli.serving.strict_json import parse_json_text
 
 
 def parse_document(body: bytes) -> Any:
@@ -14,7 +13,4 @@ def parse_document(body: bytes) -> Any:
     Raises:
         ProblemError: it is not JSON.
     """
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise bad_request(f"the body is not JSON: {error}") from None
+    return parse_json_text(body, accepts_nan=True)

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from typing import Any
 
 from starlette.responses import Response
 
 from nncli.errors import DataError, NncliError, UsageError
+from nncli.serving.hints import as_parameters, client_hint
 
 PROBLEM_JSON = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class CellProblem:
+    """A cell that cannot be read, and why; the rows of a request count from 1."""
+
+    row: int
+    column: str
+    value: str
+    detail: str
 
 
 @dataclass(frozen=True)
 class Problem:
     """An error of a request: what is wrong, where, and how to mend it.
 
-    `row` counts the rows of the request from 1. `retry_after` is in seconds.
+    `row` counts the rows of the request from 1. `retry_after` is in seconds. `errors` are the first cells of a request
+    that cannot be read.
     """
 
     status: HTTPStatus
@@ -29,6 +41,7 @@ class Problem:
     column: str | None = None
     value: str | None = None
     retry_after: int | None = None
+    errors: tuple[CellProblem, ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
 
     def json(self) -> dict[str, Any]:
@@ -39,6 +52,7 @@ class Problem:
             "status": self.status.value,
             "detail": self.detail,
             **{name: value for name, value in known.items() if value is not None},
+            **({"errors": [asdict(cell) for cell in self.errors]} if self.errors else {}),
         }
 
     def response(self, members: Mapping[str, str] = {}) -> Response:
@@ -62,11 +76,10 @@ class ProblemError(Exception):
 
 def problem_of(error: NncliError) -> Problem:
     """The problem of an error that a request caused: 400 for its parameters, 422 for its rows, else 500."""
-    status = HTTPStatus.INTERNAL_SERVER_ERROR
-    if isinstance(error, UsageError):
-        status = HTTPStatus.BAD_REQUEST
-    elif isinstance(error, DataError):
-        status = HTTPStatus.UNPROCESSABLE_ENTITY
     place = error.location
     row, column = (None, None) if place is None else (place.row, place.column)
-    return Problem(status, error.message, error.hint, row, column)
+    if isinstance(error, UsageError):
+        return Problem(HTTPStatus.BAD_REQUEST, as_parameters(error.message), as_parameters(error.hint or "") or None)
+    if isinstance(error, DataError):
+        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.message, client_hint(error.hint), row, column)
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, error.message, client_hint(error.hint), row, column)

@@ -28,6 +28,7 @@ from nncli.runs.run import Run
 from nncli.serving.effects import EffectColumn, effect_columns, effects_of
 from nncli.serving.input_schema import InputSchema
 from nncli.serving.model_inputs import ModelInputs
+from nncli.serving.row_reader import RowReader
 from nncli.serving.run_files import FileStates, file_states
 
 MAX_CALIBRATIONS = 16
@@ -109,6 +110,11 @@ class ServedModel:
         """The columns that the model reads, with their typical values."""
         return ModelInputs.of(self.model, self.reference)
 
+    @cached_property
+    def rows(self) -> RowReader:
+        """What reads the rows of JSON bodies."""
+        return RowReader.of(self.model, self.schema)
+
     def predict(self, table: Table, options: PredictionOptions, observe: Observer | None = None) -> pl.DataFrame:
         """The predictions of every row, as `nncli predict` writes them; with `explain` followed by the effects.
 
@@ -146,12 +152,15 @@ class ServedModel:
             return None
         if options.by is not None:
             raise UsageError("intervals by groups need the training table, which a server does not read")
-        with self._lock:
-            if options not in self._calibrations:
+        if (known := self._calibrations.get(options)) is not None:
+            return known
+        with self._lock:  # one calibration at a time
+            if (known := self._calibrations.get(options)) is None:
+                known = ConformalPredictor.of(self.model, self._held_out_rows(), options)
                 while len(self._calibrations) >= MAX_CALIBRATIONS:
                     del self._calibrations[next(iter(self._calibrations))]
-                self._calibrations[options] = ConformalPredictor.of(self.model, self._held_out_rows(), options)
-            return self._calibrations[options]
+                self._calibrations[options] = known
+            return known
 
     def _held_out_rows(self) -> HeldOutRows:
         """The rows that intervals and sets are calibrated with."""

@@ -14,12 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from nncli.data.io.formats import Format
 from nncli.data.table import Table
-from nncli.serving.bodies import table_of_file, table_of_rows
+from nncli.serving.bodies import BodyLimits, read_file, table_of_rows
+from nncli.serving.body_size import check_rows
 from nncli.serving.invocation import parse_invocation
 from nncli.serving.json_document import parse_document
 from nncli.serving.json_parameters import prediction_options
+from nncli.serving.media_types import ContentType, MediaType
 from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.routes.health import ready
 from nncli.serving.routes.predict import find_slot
@@ -28,16 +29,17 @@ from nncli.serving.state import ServerState
 from nncli.text import join_quoted, json_safe, quote
 from nncli.version import __version__
 
-FORMATS = {"application/json": None, "text/csv": Format.CSV, "application/vnd.apache.parquet": Format.PARQUET}
-"""The formats of MLflow; None is JSON."""
+FORMATS = (MediaType.JSON, MediaType.CSV, MediaType.PARQUET)
+"""The formats of MLflow."""
 
 
 @dataclass
 class InvocationRequest:
-    """A request to `/invocations`; a `format` of None is JSON."""
+    """A request to `/invocations`."""
 
     body: bytes
-    format: Format | None
+    media_type: MediaType
+    limits: BodyLimits
     options: PredictionOptions = field(default_factory=PredictionOptions)
 
     @property
@@ -47,10 +49,11 @@ class InvocationRequest:
 
     def read(self, model: ServedModel) -> Table:
         """The rows of the body."""
-        if self.format is not None:
-            return table_of_file(self.body, self.format, model)
+        if self.media_type is not MediaType.JSON:
+            return read_file(self.body, ContentType(self.media_type, self.media_type), model, self.limits)
         invocation = parse_invocation(parse_document(self.body), model.model.names)
         self.options = prediction_options(invocation.params)
+        check_rows(len(invocation.rows), self.limits.max_rows)
         return table_of_rows(invocation.rows, model)
 
     def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame) -> bytes:
@@ -63,17 +66,18 @@ async def invocations(request: Request) -> Response:
     """Predict the rows of the body."""
     state: ServerState = request.app.state.server
     slot = find_slot(state, request.path_params.get("model"))
-    format = _format(request.headers.get("content-type", "application/json"))  # noqa: A001 - the option's name
-    answer = await state.batcher.answer(slot, InvocationRequest(await request.body(), format))
+    media_type = _format(request.headers.get("content-type", "application/json"))
+    limits = BodyLimits(state.options.max_body, state.options.max_rows)
+    answer = await state.batcher.answer(slot, InvocationRequest(await request.body(), media_type, limits))
     return Response(answer, media_type="application/json")
 
 
-def _format(content_type: str) -> Format | None:
+def _format(content_type: str) -> MediaType:
     """The format of a body by its Content-Type; a ProblemError if it is another, or not in UTF-8."""
     media_type, *parameters = [part.strip().lower() for part in content_type.split(";")]
     charset = next((one for one in parameters if one.startswith("charset=")), "charset=utf-8")
     if media_type in FORMATS and charset.partition("=")[2].strip('"') in ("utf-8", "utf8", "us-ascii"):
-        return FORMATS[media_type]
+        return MediaType(media_type)
     raise ProblemError(
         Problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

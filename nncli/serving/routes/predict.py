@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 
 import polars as pl
@@ -10,33 +10,30 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from nncli.data.io.formats import Format
 from nncli.data.table import Table
-from nncli.serving.answers import file_answer, json_answer
-from nncli.serving.bodies import JsonRows, parse_json, table_of_file, table_of_rows
+from nncli.serving.answers import dump_json, json_answer, json_rows, write_answer
+from nncli.serving.bodies import BodyLimits, bad_request, read_file, read_json
+from nncli.serving.content_encoding import check_encoding, gunzip
+from nncli.serving.effects import check_rows as check_effects
+from nncli.serving.effects import json_effects
+from nncli.serving.media_types import ContentType, MediaType, negotiate, parse_content_type
+from nncli.serving.parameters import check_options, parse_parameters
 from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.served_model import ModelSlot, PredictionOptions, ServedModel
 from nncli.serving.state import ServerState
 
-MEDIA_TYPES = {
-    "text/csv": Format.CSV,
-    "application/x-ndjson": Format.JSONL,
-    "application/jsonl": Format.JSONL,
-    "application/vnd.apache.arrow.stream": Format.ARROW,
-    "application/vnd.apache.arrow.file": Format.ARROW,
-    "application/vnd.apache.parquet": Format.PARQUET,
-}
-
 
 @dataclass
 class BodyRequest:
-    """A prediction request whose rows are a body in a format; None is JSON."""
+    """A prediction request whose rows are a body in a format."""
 
     body: bytes
-    format: Format | None
-    answer_format: Format | None
-    options: PredictionOptions = field(default_factory=PredictionOptions)
-    rows: JsonRows | None = None
+    content_type: ContentType
+    answer_type: MediaType
+    options: PredictionOptions
+    limits: BodyLimits
+    is_gzip: bool = False
+    is_single: bool = False
 
     @property
     def size(self) -> int:
@@ -45,27 +42,49 @@ class BodyRequest:
 
     def read(self, model: ServedModel) -> Table:
         """The rows of the body."""
-        if self.format is not None:
-            return table_of_file(self.body, self.format, model)
-        self.rows = parse_json(self.body)
-        return table_of_rows(self.rows.rows, model)
+        check_options(self.options, model.model.spec.target)
+        if self.is_gzip:
+            self.body = gunzip(self.body, self.limits.max_body)
+        if not self.body.strip():
+            raise bad_request("the body is empty", "Send the rows to predict.")
+        if self.content_type.media_type in (MediaType.JSON, MediaType.JSON_LINES):
+            table, rows = read_json(self.body, self.content_type.media_type, model, self.limits.max_rows)
+            self.is_single = rows.is_single
+        else:
+            table = read_file(self.body, self.content_type, model, self.limits)
+        self.body = b""
+        if self.options.explain:
+            check_effects(len(table), len(model.model.names))
+        return table
 
     def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame) -> bytes:
-        """The body of the answer."""
-        if self.answer_format is not None:
-            return file_answer(predictions, self.answer_format)
-        return json_answer(predictions, is_single=self.rows is not None and self.rows.is_single)
+        """The body of the answer; in JSON, the effects of a row are a list, the largest first."""
+        if self.answer_type is not MediaType.JSON:
+            return write_answer(predictions, self.answer_type)
+        if not self.options.explain:
+            return json_answer(predictions, is_single=self.is_single)
+        columns = model.effect_columns
+        titles = [column.title for column in columns]
+        rows = json_rows(predictions[[name for name in predictions.columns if name not in titles]])
+        effects = json_effects(columns, table, predictions[titles])
+        found = [{**row, "effects": of_row} for row, of_row in zip(rows, effects, strict=True)]
+        return dump_json(found, is_single=self.is_single)
 
 
 async def predict(request: Request) -> Response:
     """Predict the rows of the body."""
     state: ServerState = request.app.state.server
     slot = find_slot(state, request.path_params.get("model"))
-    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip()
-    format = MEDIA_TYPES.get(content_type)  # noqa: A001 - the option's name
+    headers = request.headers
+    content_type = parse_content_type(headers.get("content-type"))
+    answer_type = negotiate(headers.get("accept"), content_type)
+    is_gzip = check_encoding(headers.get("content-encoding"))
+    options = parse_parameters(request.query_params.multi_items())
+    limits = BodyLimits(state.options.max_body, state.options.max_rows)
     body = await request.body()
-    answer = await state.batcher.answer(slot, BodyRequest(body, format, format))
-    return Response(answer, media_type="application/json" if format is None else content_type)
+    asked = BodyRequest(body, content_type, answer_type.media_type, options, limits, is_gzip=is_gzip)
+    answer = await state.batcher.answer(slot, asked)
+    return Response(answer, media_type=answer_type.name)
 
 
 def find_slot(state: ServerState, name: str | None) -> ModelSlot:

@@ -1,0 +1,48 @@
+"""Messages and hints of the library as a client of a server needs them: without options of commands.
+
+A client cannot set `data.encoding` or `--on-error`; sentences that tell it to are replaced or left out.
+"""
+
+from __future__ import annotations
+
+import re
+
+SENTENCE_END = re.compile(r"(?<=[.?!])\s+(?=[A-Z`'\"])")
+FOR_COMMANDS = re.compile(
+    r"--[a-z]|\bdata\.[a-z]|`data:|under data|`columns:|`drop:|`date_format|\bnncli \w|set its format|name it \."
+)
+"""What is in sentences about commands and configurations."""
+REPLACEMENTS = (
+    ("data.encoding", "Send UTF-8, or name the encoding in the Content-Type: text/csv; charset=latin-1."),
+    ("data.separator", "Send text/csv with commas, or text/tab-separated-values."),
+)
+"""What replaces a sentence with a setting."""
+OPTION_VALUE = re.compile(r"--([a-z]+) (?=[0-9])")
+OPTION = re.compile(r"--([a-z]+)(?:-([a-z]+))?")
+
+
+def client_hint(hint: str | None) -> str | None:
+    """The sentences of a hint that a client can follow; None if there is none.
+
+    >>> client_hint("Correct the cell. To predict the table all the same: --on-error skip.")
+    'Correct the cell.'
+    """
+    if hint is None:
+        return None
+    kept = []
+    for sentence in SENTENCE_END.split(hint):
+        replacement = next((text for setting, text in REPLACEMENTS if setting in sentence), None)
+        if replacement is not None:
+            kept.append(replacement)
+        elif not FOR_COMMANDS.search(sentence):
+            kept.append(sentence)
+    return " ".join(dict.fromkeys(kept)) or None
+
+
+def as_parameters(text: str) -> str:
+    """A message about options of a command, with the parameters of an address instead.
+
+    >>> as_parameters("For 90 % write --interval 0.9.")
+    'For 90 % write interval=0.9.'
+    """
+    return OPTION.sub(lambda found: "_".join(filter(None, found.groups())), OPTION_VALUE.sub(r"\1=", text))

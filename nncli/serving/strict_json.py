@@ -1,0 +1,78 @@
+"""JSON as RFC 8259 has it, and without what readers of JSON understand differently.
+
+Refused are repeated keys, unpaired surrogates, other encodings than UTF-8, and NaN and Infinity, which Python accepts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from http import HTTPStatus
+from typing import Any
+
+from nncli.data.io.jsonlines import describe_json_error, reject_constant
+from nncli.data.io.streams import UTF8_BOM
+from nncli.serving.problem import Problem, ProblemError
+from nncli.text import quote
+
+TOO_MANY = "the body has too many rows, or lists and objects within rows"
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+"""A string, also one without an end: so every character is looked at once."""
+
+
+def bad_request(detail: str, hint: str | None = None) -> ProblemError:
+    """An error of the body or the parameters of a request."""
+    return ProblemError(Problem(HTTPStatus.BAD_REQUEST, detail, hint))
+
+
+def parse_json_text(body: bytes, *, accepts_nan: bool = False, most: int | None = None, what: str = "the body") -> Any:
+    """The value of a JSON text of at most so many objects and so many lists, NaN where it says so if accepted.
+
+    Raises:
+        ProblemError: it is not valid JSON, or there are more.
+    """
+    try:
+        text = body.removeprefix(UTF8_BOM).decode()
+    except UnicodeDecodeError as error:
+        raise bad_request(f"{what} is not UTF-8, from byte {error.start + 1:,} on", "JSON is UTF-8.") from None
+    try:
+        value = _decoder(text, most, accepts_nan=accepts_nan).decode(text)
+        if "\\u" in text and SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        surrogate = f"\\u{ord(error.object[error.start]):04x}"
+        raise bad_request(f"{what} has {quote(surrogate)}, an unpaired surrogate, which is no character") from None
+    except RecursionError:
+        raise bad_request(f"{what} is nested too deeply", "Send rows of numbers and texts.") from None
+    except json.JSONDecodeError as error:
+        raise bad_request(f"{what} is not JSON: {describe_json_error(error)}") from None
+    except ValueError as error:
+        reason = str(error)
+        if reason.startswith("Exceeds the limit"):
+            reason = "an integer has thousands of digits"
+        raise bad_request(f"{what} is not valid: {reason}") from None
+    return value
+
+
+def _decoder(text: str, most: int | None, *, accepts_nan: bool) -> json.JSONDecoder:
+    """The decoder for a text; a ProblemError if the text has more objects or lists than `most`."""
+    if most is not None and max(text.count("{"), text.count("[")) > most:
+        outside = STRING.sub("", text)
+        if max(outside.count("{"), outside.count("[")) > most:
+            raise ProblemError(Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_MANY, "Send fewer rows."))
+    return _LENIENT if accepts_nan else _STRICT
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of pairs; a ValueError if a key is repeated."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        repeated = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"an object has the key {quote(repeated)} more than once; keep one of the values")
+    return found
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=reject_constant)
+_LENIENT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=float)

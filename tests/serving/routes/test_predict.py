@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nncli.ensemble import AnyModel
+from nncli.errors import CellError, DataError
+from nncli.prediction.chunks import predict_chunks
+from nncli.serving.answers import json_answer
+from nncli.serving.served_model import ServedModel
+from tests.serving.asgi_client import Answer, AsgiClient
+from tests.serving.trained import COLORS, CONFIGS, TARGETS, table_of
+
+ROWS = table_of(1).drop(TARGETS).to_dicts()
+ROW = next(row for row in ROWS if None not in row.values())
+JSON_TYPE, CSV_TYPE, LINES_TYPE = "application/json", "text/csv", "application/jsonl"
+ARROW_TYPES = ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file")
+PARQUET_TYPE = "application/vnd.apache.parquet"
+TYPES = (JSON_TYPE, LINES_TYPE, CSV_TYPE, "text/tab-separated-values", *ARROW_TYPES, PARQUET_TYPE)
+
+
+def lines_of(rows: list[dict[str, Any]]) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def predicted(model: AnyModel, folder: Path, name: str, content: bytes, **options: Any) -> pl.DataFrame:
+    """What `nncli predict` answers for a file."""
+    path = folder / name
+    path.write_bytes(content)
+    return pl.concat(predict_chunks(model, path, **options))
+
+
+def read_answer(answer: Answer) -> pl.DataFrame:
+    """The rows of an answer in any format."""
+    body = io.BytesIO(answer.body)
+    match answer.media_type:
+        case "application/json":
+            document = answer.json
+            return pl.DataFrame(document.get("rows", [document]))
+        case "application/jsonl":
+            return pl.read_ndjson(body)
+        case "application/vnd.apache.parquet":
+            return pl.read_parquet(body)
+        case "application/vnd.apache.arrow.file":
+            return pl.read_ipc(body)
+        case "application/vnd.apache.arrow.stream":
+            return pl.read_ipc_stream(body)
+        case media_type:
+            return pl.read_csv(body, separator="," if media_type == CSV_TYPE else "\t")
+
+
+def body_of(rows: list[dict[str, Any]], media_type: str) -> bytes:
+    """Rows in a format."""
+    if media_type == JSON_TYPE:
+        return json.dumps({"rows": rows}).encode()
+    if media_type == LINES_TYPE:
+        return lines_of(rows)
+    frame, buffer = pl.DataFrame(rows, schema=table_of().drop(TARGETS).schema), io.BytesIO()
+    match media_type:
+        case "application/vnd.apache.parquet":
+            frame.write_parquet(buffer)
+        case "application/vnd.apache.arrow.file":
+            frame.write_ipc(buffer)
+        case "application/vnd.apache.arrow.stream":
+            frame.write_ipc_stream(buffer)
+        case _:
+            frame.write_csv(buffer, separator="," if media_type == CSV_TYPE else "\t")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("media_type", TYPES)
+def test_rows_in_every_format_have_the_predictions_of_a_file(
+    client: AsgiClient, models: Mapping[str, ServedModel], tmp_path: Path, name: str, media_type: str
+) -> None:
+    wanted = predicted(models[name].model, tmp_path, "rows.jsonl", lines_of(ROWS[:40]))
+    answer = client.post(f"/models/{name}/predict", body_of(ROWS[:40], media_type), media_type)
+    assert (answer.status, answer.media_type) == (200, media_type)
+    assert read_answer(answer).equals(wanted)
+
+
+@pytest.mark.parametrize("accept", TYPES)
+@pytest.mark.parametrize("media_type", [JSON_TYPE, CSV_TYPE])
+def test_the_answer_has_the_format_that_is_accepted(
+    client: AsgiClient, models: Mapping[str, ServedModel], tmp_path: Path, media_type: str, accept: str
+) -> None:
+    wanted = predicted(models["many"].model, tmp_path, "rows.jsonl", lines_of(ROWS[:9]), proba=True)
+    body = body_of(ROWS[:9], media_type)
+    answer = client.post("/models/many/predict?proba=true", body, media_type, {"accept": accept})
+    assert (answer.status, answer.media_type) == (200, accept)
+    numbers = dict.fromkeys(wanted.columns[1:], pl.Float32)
+    assert read_answer(answer).cast(numbers).equals(wanted)
+
+
+@pytest.mark.parametrize("n", [1, 3, 30])
+def test_numbers_in_json_have_the_digits_of_their_precision(client: AsgiClient, n: int) -> None:
+    answer = client.post_json("/models/many/predict?proba=true", {"rows": ROWS[:n]})
+    texts = [text for row in answer.json["rows"] for key, x in row.items() if key != "prediction" for text in [repr(x)]]
+    assert texts
+    assert all(len(text.partition("e")[0].replace("0.", "").lstrip("0")) <= 9 for text in texts)
+
+
+def test_one_object_has_one_object_as_its_answer(client: AsgiClient) -> None:
+    several = client.post_json("/predict", {"rows": [ROW]}).json["rows"]
+    assert client.post_json("/predict", ROW).json == several[0]
+    assert client.post("/predict", json.dumps(ROW)).json == several[0]  # without a Content-Type
+
+
+def test_a_compressed_body_is_read(client: AsgiClient) -> None:
+    body = json.dumps(ROW).encode()
+    answer = client.post("/predict", gzip.compress(body), JSON_TYPE, {"content-encoding": "gzip"})
+    assert answer.json == client.post("/predict", body, JSON_TYPE).json
+
+
+def test_a_csv_in_another_charset_is_read(client: AsgiClient) -> None:
+    body = body_of([{**ROW, "note": "não était"}], CSV_TYPE).decode()
+    wanted = client.post("/predict", body, CSV_TYPE)
+    answer = client.post("/predict", body.encode("latin-1"), "text/csv; charset=latin-1")
+    assert (answer.status, answer.body) == (200, wanted.body)
+
+
+def test_predictions_without_a_finite_value_are_null() -> None:
+    frame = pl.DataFrame({"prediction": [1.5, float("nan"), float("inf"), -float("inf")]})
+    for rows in (frame, pl.concat([frame] * 10)):
+        found = [row["prediction"] for row in json.loads(json_answer(rows, is_single=False))["rows"]]
+        assert found[:4] == [1.5, None, None, None]
+
+
+OPTIONAL = ("rate", "color", "day", "note")
+
+
+@pytest.mark.parametrize("media_type", TYPES)
+def test_columns_that_may_be_missing_may_be_left_out(client: AsgiClient, media_type: str) -> None:
+    whole = {**ROW, **dict.fromkeys(OPTIONAL)}
+    frame = pl.DataFrame([whole], schema=table_of().drop(TARGETS).schema).drop(OPTIONAL)
+    wanted = client.post_json("/predict", {"rows": [whole]}).json["rows"]
+    row = frame.to_dicts()[0]
+    body = body_of([row], media_type)
+    if media_type not in (JSON_TYPE, LINES_TYPE):
+        body = io.BytesIO()
+        match media_type:
+            case "application/vnd.apache.parquet":
+                frame.write_parquet(body)
+            case "application/vnd.apache.arrow.file":
+                frame.write_ipc(body)
+            case "application/vnd.apache.arrow.stream":
+                frame.write_ipc_stream(body)
+            case _:
+                frame.write_csv(body, separator="," if media_type == CSV_TYPE else "\t")
+        body = body.getvalue()
+    answer = client.post("/predict", body, media_type, {"accept": JSON_TYPE})
+    assert answer.json == {"rows": wanted}
+
+
+def test_a_column_of_a_near_name_is_not_taken_for_a_missing_one(client: AsgiClient) -> None:
+    row = {("Rate" if name == "rate" else name): cell for name, cell in ROW.items()}
+    for body, media_type in ((json.dumps(row), JSON_TYPE), (pl.DataFrame([row]).write_csv(), CSV_TYPE)):
+        problem = client.post("/predict", body, media_type).problem(422)
+        assert problem["column"] == "rate"
+        assert "Rate" in problem["detail"]
+
+
+def test_a_missing_column_is_named_with_its_row(client: AsgiClient) -> None:
+    row = {("cuont" if name == "count" else name): cell for name, cell in ROW.items()}
+    problem = client.post_json("/predict", {"rows": [ROW, row]}).problem(422)
+    assert (problem["row"], problem["column"]) == (2, "count")
+    assert "cuont" in problem["hint"]
+    problem = client.post("/predict", pl.DataFrame([row]).write_csv(), CSV_TYPE).problem(422)
+    assert problem["column"] == "count"
+    assert "cuont" in problem["hint"]
+
+
+def test_invalid_cells_are_listed(client: AsgiClient) -> None:
+    rows = [ROW, {**ROW, "x": "many"}, {**ROW, "x": 1.0, "day": "tomorrow"}, {**ROW, "count": "?" * 500}]
+    problem = client.post_json("/predict", {"rows": rows}).problem(422)
+    found = [(cell["row"], cell["column"], cell["value"]) for cell in problem["errors"]]
+    assert [cell[:2] for cell in found] == [(2, "x"), (3, "day"), (4, "count")]
+    assert (problem["row"], problem["column"], problem["value"]) in found
+    assert len(found[2][2]) == 200
+    assert "--" not in problem["hint"]
+    many = client.post_json("/predict", {"rows": [{**ROW, "x": "?"}] * 50}).problem(422)
+    assert [cell["row"] for cell in many["errors"]] == [*range(1, 21)]
+
+
+def test_intervals_and_sets_are_those_of_the_run(client: AsgiClient) -> None:
+    row = client.post_json("/models/number/predict?interval=0.8&interval=0.5", ROW).json
+    assert [*row] == ["prediction", "lower_80", "upper_80", "lower_50", "upper_50"]
+    row = client.post_json("/models/many/predict?set=0.8&score=aps", ROW).json
+    assert isinstance(row["set_80"], list)
+    text = client.post("/models/many/predict?set=0.8", body_of([ROW], CSV_TYPE), CSV_TYPE).body.decode()
+    assert text.startswith("prediction,set_80\n")
+
+
+def test_effects_are_a_list_in_json_and_columns_elsewhere(client: AsgiClient) -> None:
+    row = client.post_json("/predict?explain=true", ROW).json
+    assert {effect["column"] for effect in row["effects"]} == {*ROW}
+    table = read_answer(client.post("/predict?explain=true", body_of([ROW], CSV_TYPE), CSV_TYPE))
+    assert table.columns == ["prediction", *(f"effect_{name}" for name in ROW)]
+
+
+numbers = st.one_of(st.floats(-1e6, 1e6), st.integers(-(10**6), 10**6), st.none())
+spelled = st.sampled_from(["3.5", " 4", "1e3", "-7", "NA", "", "1,234.5", "nan", "x", "inf"])
+categories = st.sampled_from([1, 2, 3, 10, 7, 1.0, 2.5, "3", "10.0", "new", None, True, "NA"])
+cells = {
+    "x": st.one_of(numbers, spelled, st.booleans()),
+    "rate": st.one_of(numbers, spelled),
+    "count": numbers,
+    "price": st.one_of(numbers, st.sampled_from(["$4.20", "$1,000", "5", "€3", "($2.00)", "NA"])),
+    "size": categories,
+    "color": st.sampled_from([*COLORS, "RED", " green ", "", "purple", None, 5, False]),
+    "flag": st.sampled_from([True, False, "true", "FALSE", "yes", 1, None]),
+    "day": st.sampled_from(["2020-03-04", "2021-05-06 07:08", "4 March 2020", "1899-01-01", "soon", "", None]),
+    "note": st.one_of(st.none(), st.text("good bad,\"'\\\n\té日", max_size=20), st.sampled_from(["not good", "NA"])),
+}
+rows = st.fixed_dictionaries(cells)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@settings(max_examples=25)
+@given(st.lists(rows, min_size=1, max_size=4))
+def test_a_row_of_json_has_the_prediction_of_its_line_in_a_file(
+    client: AsgiClient,
+    models: Mapping[str, ServedModel],
+    tmp_path_factory: pytest.TempPathFactory,
+    name: str,
+    asked: list[dict[str, Any]],
+) -> None:
+    folder, model = tmp_path_factory.mktemp("rows"), models[name].model
+    answers, refused = [], []
+    for number, row in enumerate(asked, start=1):
+        answer = client.post_json(f"/models/{name}/predict", row)
+        try:
+            wanted = predicted(model, folder, "row.jsonl", lines_of([row]))
+        except (CellError, DataError) as error:
+            problem, place = answer.problem(422), error.location
+            assert place is not None
+            assert (problem["row"], problem["column"]) == (1, place.column)
+            refused.append(number)
+        else:
+            assert pl.DataFrame([answer.json]).equals(wanted)
+            answers.append(answer.json)
+    together = client.post_json(f"/models/{name}/predict", {"rows": asked})
+    if refused:
+        assert {cell["row"] for cell in together.problem(422)["errors"]} == {*refused}
+    else:
+        assert together.json["rows"] == answers
+
+
+@settings(max_examples=25)
+@given(st.lists(rows, min_size=1, max_size=4))
+def test_a_row_of_csv_has_the_prediction_of_its_line_in_a_file(
+    client: AsgiClient,
+    models: Mapping[str, ServedModel],
+    tmp_path_factory: pytest.TempPathFactory,
+    asked: list[dict[str, Any]],
+) -> None:
+    folder, model = tmp_path_factory.mktemp("rows"), models["number"].model
+    text = pl.DataFrame([{key: _text(cell) for key, cell in row.items()} for row in asked]).write_csv(null_value="")
+    answer = client.post("/predict", text, CSV_TYPE, {"accept": JSON_TYPE})
+    try:
+        wanted = predicted(model, folder, "rows.csv", text.encode())
+    except DataError as error:
+        place = error.location
+        assert answer.status in (400, 422)
+        assert place is None or answer.json.get("row") == place.row
+    else:
+        assert pl.DataFrame(answer.json["rows"]).equals(wanted)
+
+
+def _text(cell: Any) -> str | None:
+    return str(cell).lower() if isinstance(cell, bool) else None if cell is None else str(cell)
