@@ -129,6 +129,7 @@ reliability: .venv/dev
 	$(BIN)/python reliability/faults.py
 	$(BIN)/python reliability/fuzz.py
 	$(BIN)/python reliability/serve_restarts.py
+	$(BIN)/python reliability/serve_fuzz.py
 
 # Every mutant of the arithmetic against the tests nearest to it: half an hour. mutmut makes them and finds those tests.
 mutation: .venv/dev

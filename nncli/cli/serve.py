@@ -149,7 +149,7 @@ def serve(
             access_log=access_log,
         )
         _warn_of_access(options, quiet=quiet)
-        serve_runs(named, options)
+        serve_runs(named, options, quiet=quiet)
 
 
 def runs_and_names(words: Sequence[str]) -> list[tuple[str, Path]]:

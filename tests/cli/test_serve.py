@@ -17,7 +17,7 @@ from tests.cli.support import Cli
 def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Sequence[tuple[str, Path]], ServerOptions]]:
     """What a server that does not start was asked for."""
     asked: list[tuple[Sequence[tuple[str, Path]], ServerOptions]] = []
-    monkeypatch.setattr("nncli.serving.server.serve", lambda runs, options: asked.append((runs, options)))
+    monkeypatch.setattr("nncli.serving.server.serve", lambda runs, options, quiet: asked.append((runs, options)))
     return asked
 
 

@@ -7,7 +7,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -46,8 +48,9 @@ def talk(state: ServerState, options: ServerOptions, *requests: bytes) -> Talk:
     async def run() -> Talk:
         config = uvicorn.Config(build_app(state), http=connection_protocol(state), lifespan="off", log_config=None)
         config.load()
-        shared, done = ConnectionState(), Talk()
-        make = lambda: config.http_protocol_class(config=config, server_state=shared, app_state={})  # noqa: E731
+        protocol: Any = config.http_protocol_class
+        make = partial(protocol, config=config, server_state=ConnectionState(), app_state={})
+        done = Talk()
         async with asyncio.timeout(20), await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0) as server:
             for request in requests:
                 reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())

@@ -165,7 +165,12 @@ class Server:
     def call(self, function: Any) -> None:
         """Call a function in the thread of the server."""
         done = Event()
-        self.loop.call_soon_threadsafe(lambda: (function(), done.set()))
+
+        def call() -> None:
+            function()
+            done.set()
+
+        self.loop.call_soon_threadsafe(call)
         assert done.wait(SECONDS)
 
 
