@@ -52,15 +52,20 @@ def answer_jobs(
             failed.append((job, ProblemError(as_problem(error))))
     if failed:
         deliver(failed)
-    for group in _groups(read):
-        if len(group) == 1 and len(group[0].table) > PART_ROWS:
+    for group in _groups(read, model):
+        if len(group) == 1 and len(group[0].table) > _rows_at_once(group[0], model):
             _answer_in_parts(group[0], model, between_parts, observe)
         else:
             deliver(list(_results(group, model, observe)))
 
 
-def _groups(jobs: Sequence[ReadJob]) -> Iterator[list[ReadJob]]:
-    """Jobs whose rows can be predicted as one table, of at most `PART_ROWS` rows together."""
+def _rows_at_once(one: ReadJob, model: ServedModel) -> int:
+    """The rows that are predicted at once for the options of a job; each one with effects is predicted many times."""
+    return PART_ROWS // (len(model.model.names) + 1) or 1 if one.job.request.options.explain else PART_ROWS
+
+
+def _groups(jobs: Sequence[ReadJob], model: ServedModel) -> Iterator[list[ReadJob]]:
+    """Jobs whose rows can be predicted as one table, of at most `_rows_at_once` together."""
     if len(jobs) == 1:
         yield list(jobs)
         return
@@ -70,9 +75,9 @@ def _groups(jobs: Sequence[ReadJob]) -> Iterator[list[ReadJob]]:
         key = (*frame.columns, *frame.dtypes, one.table.dialect, one.job.request.options)
         alike.setdefault(key, []).append(one)
     for group in alike.values():
-        start, rows = 0, 0
+        start, rows, most = 0, 0, _rows_at_once(group[0], model)
         for i, one in enumerate(group):
-            if i > start and rows + len(one.table) > PART_ROWS:
+            if i > start and rows + len(one.table) > most:
                 yield group[start:i]
                 start, rows = i, 0
             rows += len(one.table)
@@ -118,13 +123,14 @@ def _answer_in_parts(
 ) -> None:
     """Answer a job of many rows, unless its client leaves."""
     parts: list[pl.DataFrame] = []
-    for start in range(0, len(one.table), PART_ROWS):
+    most = _rows_at_once(one, model)
+    for start in range(0, len(one.table), most):
         if start:
             between_parts()
         if one.job.is_over:
             return
         try:
-            part = one.table.part(start, start + PART_ROWS)
+            part = one.table.part(start, start + most)
             parts.append(model.predict(part, one.job.request.options, observe))
         except Exception as error:  # every request gets an answer
             deliver([(one.job, ProblemError(_problem(error, model, one.table)))])

@@ -26,8 +26,8 @@ from nncli.program.inputs import DateInput, NumberInput, ProgramInput
 from nncli.serving.model_inputs import typical_cell
 from nncli.serving.problem import Problem, ProblemError
 
-MAX_EFFECTS = 100_000
-"""Rows times columns of a request: so many rows are predicted for it."""
+MAX_EFFECTS = 20_000
+"""Rows times columns of a request: so many rows are predicted for it, which takes some seconds."""
 MAX_PREDICTED_ROWS = 8_192
 """Rows that are predicted at once, so that many columns need little memory."""
 

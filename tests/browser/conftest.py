@@ -12,8 +12,10 @@ from playwright.sync_api import Browser, sync_playwright
 from nncli import compare, train
 from nncli.reporting.comparison import write_comparison
 from nncli.reporting.report import report
+from tests.browser.served import Server, serving
 from tests.cli.support import DATA
 from tests.reporting.support import hostile_run
+from tests.serving.trained import train_run
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
@@ -30,6 +32,7 @@ CONFIGS = {
     "members": "data: {path: DATA/penguins.csv, target: species}\nlayers: [4]\nepochs: 3\nmembers: 3\nworkers: 1\n",
     "numbers": "data: {path: DATA/linear.csv, target: [x2, y]}\nlayers: [4]\nepochs: 3\n",
 }
+SERVED = ("number", "many", "numbers", "quantiles", "hostile")
 REPORTS = (*CONFIGS, "hostile", "gone", "comparison")
 
 
@@ -66,3 +69,17 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     written["comparison"] = written["classes"].with_name("comparison.html")
     write_comparison(compare([written[name].parent for name in (*CONFIGS, "hostile")]), written["comparison"])
     return written
+
+
+@pytest.fixture(scope="session")
+def served_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Runs to be served: a number, classes, two numbers, quantiles, hostile names."""
+    folders = {name: tmp_path_factory.mktemp(name) for name in SERVED}
+    return {name: hostile_run(path) if name == "hostile" else train_run(path, name) for name, path in folders.items()}
+
+
+@pytest.fixture(scope="session")
+def server(served_runs: dict[str, Path]) -> Iterator[Server]:
+    """A server of these runs."""
+    with serving(served_runs) as started:
+        yield started

@@ -28,6 +28,14 @@ class FakeModel:
     gate: Event = field(default_factory=Event)
     is_reached: Event = field(default_factory=Event)
 
+    @property
+    def model(self) -> FakeModel:
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        return ["x"]
+
     def predict(self, table: Table, options: PredictionOptions, observe: object = None) -> pl.DataFrame:
         self.rows.append(len(table))
         self.is_reached.set()

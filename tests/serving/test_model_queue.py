@@ -7,6 +7,7 @@ import asyncio
 from nncli.serving.batch import PART_ROWS
 from nncli.serving.job import Job
 from nncli.serving.model_queue import MAX_BATCH, SMALL, ModelQueue
+from nncli.serving.served_model import PredictionOptions
 from tests.serving.fake_models import FakeModel, FakeRequest, fake_slot
 
 LARGE = FakeRequest([1.0] * 3 * PART_ROWS, size=SMALL + 1)
@@ -52,3 +53,9 @@ def test_a_batch_of_small_requests_is_bounded_in_bytes() -> None:
 def test_a_batch_of_small_requests_is_bounded_in_rows() -> None:
     rows = PART_ROWS // 2 + 1
     assert rows_of(*[FakeRequest([1.0] * rows)] * 3) == [rows] * 3
+
+
+def test_rows_with_effects_are_fewer_at_once() -> None:
+    explain = PredictionOptions(explain=True)
+    large = FakeRequest([1.0] * PART_ROWS, options=explain)
+    assert rows_of(large, FakeRequest([2.0], options=explain)) == [PART_ROWS // 2, PART_ROWS // 2, 1]

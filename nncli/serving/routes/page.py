@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from nncli.serving.access import has_token
 from nncli.serving.page import Links, content_security_policy, login_page, model_page
 from nncli.serving.routes.predict import find_slot
 from nncli.serving.served_model import ServedModel
@@ -45,21 +46,12 @@ async def page(request: Request) -> Response:
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
     }
-    if not _is_allowed(request, state):
+    if state.options.token is not None and not has_token(request.headers.raw, state.options.token):
         headers["WWW-Authenticate"] = "Bearer"
         return Response(login_page(), HTTPStatus.UNAUTHORIZED, headers, media_type="text/html")
     cache: PageCache = request.app.state.pages
     content = await cache.page_of(state, request.path_params.get("model"))
     return Response(content, headers=headers, media_type="text/html")
-
-
-def _is_allowed(request: Request, state: ServerState) -> bool:
-    """Whether the request has the token of the server, if that needs one."""
-    token = state.options.token
-    if token is None:
-        return True
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and token.matches(given.strip().encode("latin-1"))
 
 
 ROUTES = [Route("/", page), Route("/models/{model}/", page)]

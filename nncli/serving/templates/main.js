@@ -22,8 +22,9 @@ async function predictRow() {
     if (error.name === "AbortError") return;
     if (!(error instanceof ProblemError)) throw error;
     showFailure(error.problem);
+  } finally {
+    if (!signal.aborted) answered.setAttribute("aria-busy", "false");
   }
-  answered.setAttribute("aria-busy", "false");
 }
 
 /** Show a prediction, and the columns that moved it. */

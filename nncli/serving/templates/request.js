@@ -18,6 +18,7 @@ async function ask(query, type, body, signal) {
     throw new ProblemError({ detail: "The server does not answer", hint: "Is it running? Then try again." });
   }
   if (response.ok) return response;
+  if (response.status === 401) throw new ProblemError({ detail: "The server does not know this token any more", hint: "Load the page again to enter another" });
   let problem = { detail: `The server answers with the error ${response.status}` };
   if (response.headers.get("Content-Type")?.startsWith("application/problem+json")) problem = await response.json();
   throw new ProblemError(problem);
