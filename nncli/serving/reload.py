@@ -117,7 +117,9 @@ class Reloader:
         else:
             LOG.info("model %s: version %s replaces %s", slot.name, new.version, served.version)
         del served
+        gc.unfreeze()  # see PredictionServer.startup
         gc.collect()
+        gc.freeze()
         release_unused_memory()
 
     def _report(self, slot: ModelSlot, *, is_replaced: bool) -> None:

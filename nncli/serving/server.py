@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -31,6 +32,8 @@ from nncli.serving.state import ServerState
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SECONDS_OF_ONE_STOP = 0.5
 """Signals that follow the first so soon belong to it: `timeout` sends one to a process, and another to its group."""
+ALLOCATIONS_BETWEEN_COLLECTIONS = 10_000
+"""So many objects are searched for garbage in less than a millisecond."""
 SECONDS_BETWEEN_LOOKS = 0.02
 """Seconds between two looks whether all connections have ended."""
 
@@ -84,6 +87,8 @@ class PredictionServer(uvicorn.Server):
         listen(sockets, self._state.options)
         await super().startup(sockets)
         self._reloader.start()
+        gc.freeze()  # a collection of all that was imported and loaded would hold up every answer
+        gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS)
         for one in sockets:
             LOG.info("listening on %s", url_of(one))
         notify("READY=1")
