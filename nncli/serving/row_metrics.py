@@ -111,7 +111,8 @@ def label_text(value: str) -> str:
 
 
 def _rows_by_class(classes: pl.Series) -> Iterable[tuple[str, int]]:
-    classes = classes.cast(pl.String)
+    if classes.dtype != pl.String:
+        classes = classes.cast(pl.String)
     if len(classes) <= FEW_ROWS:
         return Tally(classes.to_list()).items()
     return classes.alias("class").value_counts(name="rows").iter_rows()
