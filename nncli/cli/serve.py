@@ -14,6 +14,7 @@ from nncli.cli.completion import complete_run
 from nncli.cli.extras import requires_extra
 from nncli.cli.help import ACCESS, ADDRESS, LIMITS
 from nncli.cli.options import NoColor, Quiet, Verbose
+from nncli.cli.signals import end_first_process_at_once
 
 if TYPE_CHECKING:
     from nncli.serving.options import ServerOptions
@@ -131,6 +132,7 @@ def serve(
     nncli serve runs/penguins --host 0.0.0.0 --token-file token.txt --access-log
     curl localhost:8000/predict -H 'Content-Type: text/csv' --data-binary @new.csv
     """
+    end_first_process_at_once()  # until the server handles signals itself
     with requires_extra("serve"):
         from nncli.serving.options import ServerOptions
         from nncli.serving.server import serve as serve_runs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -103,6 +104,12 @@ def asked_to_stop(
 def interrupt_at_once() -> None:
     """Restore Python's handler of Ctrl-C: that of Polars does not interrupt a blocking read."""
     signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
+
+
+def end_first_process_at_once() -> None:
+    """End the process at SIGTERM if it is the first one, as that of a container, which ignores signals otherwise."""
+    if os.getpid() == 1:
+        signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
 
 
 class EventPrinter:
