@@ -16,7 +16,7 @@ test: lint
 
 # Whole programs, which take as long as all other tests together: examples of the documentation, processes that are killed,
 # small versions of the benchmarks and of the reliability scripts.
-SYSTEM_TESTS := tests/test_docs.py tests/benchmarks tests/cli tests/end_to_end tests/packaging tests/pipeline/parallel tests/reliability
+SYSTEM_TESTS := tests/test_docs.py tests/benchmarks tests/cli tests/deploy tests/end_to_end tests/packaging tests/pipeline/parallel tests/reliability
 
 test-units: .venv/dev
 	$(BIN)/python -m pytest -n auto $(SYSTEM_TESTS:%=--ignore=%)
