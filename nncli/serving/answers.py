@@ -57,10 +57,11 @@ def dump_json(rows: list[dict[str, Any]], *, is_single: bool) -> bytes:
 def json_rows(predictions: pl.DataFrame) -> list[dict[str, Any]]:
     """The rows of predictions as JSON, which has no NaN: it becomes null."""
     names = predictions.columns
-    return [dict(zip(names, row, strict=True)) for row in zip(*map(_json_cells, predictions), strict=True)]
+    return [dict(zip(names, row, strict=True)) for row in zip(*map(json_cells, predictions), strict=True)]
 
 
-def _json_cells(cells: pl.Series) -> Iterable[Any]:
+def json_cells(cells: pl.Series) -> Iterable[Any]:
+    """The cells of a column as JSON."""
     if cells.dtype == pl.Float64:
         return [x if isfinite(x) else None for x in cells.to_list()]
     if cells.dtype == pl.Float32:  # the digits of the float32, not of the float64 next to it

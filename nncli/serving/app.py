@@ -11,11 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from nncli.serving.access import AccessControl, Cors
+from nncli.serving.descriptions import Descriptions
 from nncli.serving.error_members import error_members
 from nncli.serving.model_version import ModelVersionHeader
 from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.request_metrics import RequestMetrics
-from nncli.serving.routes import health, metrics, mlflow, models, open_inference, page, predict
+from nncli.serving.routes import docs, health, metrics, mlflow, models, open_inference, openapi, page, predict
 from nncli.serving.state import ServerState
 
 ROUTES = [
@@ -26,6 +27,8 @@ ROUTES = [
     *metrics.ROUTES,
     *mlflow.ROUTES,
     *open_inference.ROUTES,
+    *openapi.ROUTES,
+    *docs.ROUTES,
 ]
 
 
@@ -42,7 +45,7 @@ def build_app(state: ServerState) -> Starlette:
         ],
         exception_handlers={ProblemError: _answer_problem, HTTPException: _answer_http_exception},
     )
-    app.state.server, app.state.pages = state, page.PageCache()
+    app.state.server, app.state.pages, app.state.descriptions = state, page.PageCache(), Descriptions()
     return app
 
 

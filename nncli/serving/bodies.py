@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from threading import Lock
@@ -98,9 +98,14 @@ def read_json(body: bytes, media_type: MediaType, model: ServedModel, max_rows: 
     Raises:
         ProblemError: the body is neither, or the model cannot read a row.
     """
-    with _LARGE if len(body) >= LARGE_BODY else nullcontext():
+    with one_at_a_time(body):
         rows = parse_json(body, max_rows) if media_type is MediaType.JSON else parse_json_lines(body, max_rows)
         return table_of_rows(rows.rows, model), rows
+
+
+def one_at_a_time(body: bytes) -> AbstractContextManager[object]:
+    """What is held while a body of JSON is read: a lock, if the body is large."""
+    return _LARGE if len(body) >= LARGE_BODY else nullcontext()
 
 
 def table_of_rows(rows: Sequence[Mapping[str, Any]], model: ServedModel) -> Table:
@@ -158,17 +163,18 @@ def _typed_table(frame: pl.DataFrame, model: ServedModel) -> Table:
     return Table(replace_na_values(frame, spec.missing_values), SOURCE, dialect=spec.dialect)
 
 
-def table_of_columns(columns: Mapping[str, pl.Series], rows: int, model: ServedModel) -> Table:
-    """Columns of `rows` cells as a table; those that may be missing are added.
+def table_of_columns(columns: Mapping[str, pl.Series], rows: int, model: ServedModel, limits: BodyLimits) -> Table:
+    """Columns of `rows` cells as a table.
 
     Raises:
-        DataError: there is no column that the model needs.
+        ProblemError: there are no rows, or too many, or a column is missing.
     """
-    absent = [one.name for one in model.schema.features if one.is_optional and one.name not in columns]
-    nulls = {name: pl.Series([None], dtype=pl.String).new_from_index(0, rows) for name in absent}
-    frame = pl.DataFrame({**columns, **nulls})
-    spec = model.model.spec
-    return Table(replace_na_values(frame, spec.missing_values), SOURCE, dialect=spec.dialect)
+    check_rows(rows, limits.max_rows)
+    # Without any column the frame would have no rows.
+    frame = pl.DataFrame(dict(columns)) if columns else pl.DataFrame({"": [None] * rows})
+    table = _typed_table(frame, model)
+    _check_text_size(table, limits)
+    return with_optional_columns(table, model, [*columns])
 
 
 def _as_bad_request(error: NncliError) -> ProblemError:

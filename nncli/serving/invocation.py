@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nncli.serving.bodies import bad_request
+from nncli.serving.strict_json import bad_request
 from nncli.text import join_quoted, quote
 
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from nncli.serving.body_size import BodyLimits
+from nncli.serving.served_model import ServedModel
 from nncli.serving.strict_json import parse_json_text
 
 
-def parse_document(body: bytes) -> Any:
+def parse_document(body: bytes, model: ServedModel, limits: BodyLimits) -> Any:
     """The document of a body.
 
     Raises:
-        ProblemError: it is not JSON.
+        ProblemError: it is not JSON, or has more lists and objects than the rows and columns of a request need.
     """
-    return parse_json_text(body, accepts_nan=True)
+    return parse_json_text(body, accepts_nan=True, most=4 * (limits.max_rows + len(model.model.names)))

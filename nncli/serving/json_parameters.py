@@ -1,39 +1,40 @@
-"""The parameters of a prediction in a JSON document, as the query of `/predict` has them."""
+"""The parameters of a prediction in a JSON document, as those of an address."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nncli.conformal.options import UncertaintyOptions
-from nncli.serving.bodies import bad_request
-from nncli.serving.served_model import PredictionOptions
-from nncli.text import closest_match, join_quoted, quote
+from nncli.serving.effects import check_rows as check_effects
+from nncli.serving.parameters import check_options, parse_parameters
+from nncli.serving.served_model import PredictionOptions, ServedModel
+from nncli.serving.strict_json import bad_request
+from nncli.text import quote
 
-NAMES = ("proba", "interval", "set")
 
-
-def prediction_options(parameters: Mapping[str, Any]) -> PredictionOptions:
-    """`proba` is true or false; `interval` and `set` are a level, or a list of levels.
+def json_options(parameters: Mapping[str, Any], model: ServedModel) -> PredictionOptions:
+    """What is predicted: `{"interval": [0.9, 0.5]}` is `?interval=0.9&interval=0.5`.
 
     Raises:
-        ProblemError: there are others, or a value is of another type.
+        ProblemError: a parameter is unknown, has a bad value, or is for another kind of model.
     """
-    for name in parameters:
-        if name not in NAMES:
-            close = closest_match(name, NAMES)
-            hint = f"Did you mean {quote(close)}?" if close else f"The parameters are {join_quoted(NAMES)}."
-            raise bad_request(f"there is no parameter {quote(name)}", hint)
-    proba = parameters.get("proba", False)
-    if not isinstance(proba, bool):
-        raise bad_request("the parameter 'proba' is neither true nor false", 'Send "proba": true.')
-    levels = {name: _levels(name, parameters.get(name)) for name in ("interval", "set")}
-    return PredictionOptions(proba, uncertainty=UncertaintyOptions.of(levels["interval"], levels["set"]))
+    options = parse_parameters(_pairs(parameters))
+    check_options(options, model.model.spec.target)
+    return options
 
 
-def _levels(name: str, value: Any) -> tuple[float, ...]:
-    levels = [] if value is None else value if isinstance(value, list) else [value]
-    for level in levels:
-        if isinstance(level, bool) or not isinstance(level, (int, float)):
-            raise bad_request(f"the parameter {quote(name)} is no level", f'Send "{name}": 0.9.')
-    return tuple(levels)
+def check_size(options: PredictionOptions, rows: int, model: ServedModel) -> None:
+    """Raise a ProblemError if the effects of so many rows take too long."""
+    if options.explain:
+        check_effects(rows, len(model.model.names))
+
+
+def _pairs(parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, values in parameters.items():
+        for value in values if isinstance(values, list) else [values]:
+            if isinstance(value, bool):
+                yield name, str(value).lower()
+            elif isinstance(value, (int, float, str)):
+                yield name, str(value)
+            else:
+                raise bad_request(f"the parameter {quote(name)} is no number, no text, and neither true nor false")

@@ -1,17 +1,33 @@
 import math
+from collections.abc import Mapping
 
 import pytest
 
+from nncli.serving.body_size import BodyLimits
 from nncli.serving.json_document import parse_document
 from nncli.serving.problem import ProblemError
+from nncli.serving.served_model import ServedModel
+
+LIMITS = BodyLimits(1_000_000, 10)
 
 
-def test_nan_is_read() -> None:
-    assert math.isnan(parse_document(b'{"a": NaN}')["a"])
+def test_nan_is_read(models: Mapping[str, ServedModel]) -> None:
+    assert math.isnan(parse_document(b'{"a": NaN}', models["two"], LIMITS)["a"])
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000, b'{"a": ' + b"9" * 5_000 + b"}", b"nan"])
-def test_what_is_no_json_is_refused(body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b"\xff", 400),
+        (b"[" * 100_000, 413),
+        (b'{"a": ' + b"9" * 5_000 + b"}", 400),
+        (b"nan", 400),
+        (b'{"a": 1, "a": 2}', 400),
+    ],
+)
+def test_what_is_no_json_is_refused(models: Mapping[str, ServedModel], body: bytes, status: int) -> None:
     with pytest.raises(ProblemError) as error:
-        parse_document(body)
-    assert error.value.problem.status == 400
+        parse_document(body, models["two"], LIMITS)
+    assert error.value.problem.status == status

@@ -1,37 +1,69 @@
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from nncli.conformal.options import UncertaintyOptions
-from nncli.serving.json_parameters import prediction_options
+from nncli.serving.json_parameters import check_size, json_options
 from nncli.serving.problem import ProblemError
-from nncli.serving.served_model import PredictionOptions
+from nncli.serving.served_model import PredictionOptions, ServedModel
 
 
 @pytest.mark.parametrize(
-    ("parameters", "options"),
+    ("model", "parameters", "options"),
     [
-        ({}, PredictionOptions()),
-        ({"proba": True}, PredictionOptions(proba=True)),
-        ({"interval": 0.9}, PredictionOptions(uncertainty=UncertaintyOptions.of(0.9))),
-        ({"set": [0.9, 0.5]}, PredictionOptions(uncertainty=UncertaintyOptions.of((), [0.9, 0.5]))),
+        ("number", {}, PredictionOptions()),
+        ("number", {"explain": True, "interval": []}, PredictionOptions(explain=True)),
+        ("number", {"interval": 0.9}, PredictionOptions(uncertainty=UncertaintyOptions.of(0.9))),
+        ("two", {"proba": True}, PredictionOptions(proba=True)),
+        (
+            "two",
+            {"proba": False, "set": [0.9, 0.5]},
+            PredictionOptions(uncertainty=UncertaintyOptions.of((), [0.9, 0.5])),
+        ),
+        (
+            "two",
+            {"set": "0.9", "score": "aps"},
+            PredictionOptions(uncertainty=UncertaintyOptions.of((), 0.9, score="aps")),
+        ),
     ],
 )
-def test_parameters_are_options(parameters: dict[str, Any], options: PredictionOptions) -> None:
-    assert prediction_options(parameters) == options
+def test_parameters_are_options(
+    models: Mapping[str, ServedModel], model: str, parameters: dict[str, Any], options: PredictionOptions
+) -> None:
+    assert json_options(parameters, models[model]) == options
 
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"proba": 1}, {"proba": None}, {"interval": "0.9"}, {"set": [True]}, {"interval": {}}, {"temperature": 1}],
+    [
+        {"proba": True},
+        {"set": 0.9},
+        {"interval": 90},
+        {"interval": True},
+        {"interval": {}},
+        {"interval": [[0.9]]},
+        {"interval": None},
+        {"explain": "yes"},
+        {"explain": [True, True]},
+        {"temperature": 1},
+        {"interval": [0.1] * 20},
+    ],
 )
-def test_other_parameters_are_refused(parameters: dict[str, Any]) -> None:
+def test_other_parameters_are_refused(models: Mapping[str, ServedModel], parameters: dict[str, Any]) -> None:
     with pytest.raises(ProblemError) as error:
-        prediction_options(parameters)
+        json_options(parameters, models["number"])
     assert error.value.problem.status == 400
 
 
-def test_a_misspelled_parameter_is_named_with_the_one_that_is_meant() -> None:
+def test_a_misspelled_parameter_is_named_with_the_one_that_is_meant(models: Mapping[str, ServedModel]) -> None:
     with pytest.raises(ProblemError) as error:
-        prediction_options({"intervall": 0.9})
+        json_options({"intervall": 0.9}, models["number"])
     assert "'interval'" in str(error.value.problem.hint)
+
+
+def test_the_effects_of_very_many_rows_are_refused(models: Mapping[str, ServedModel]) -> None:
+    check_size(PredictionOptions(), 10**9, models["number"])
+    check_size(PredictionOptions(explain=True), 3, models["number"])
+    with pytest.raises(ProblemError):
+        check_size(PredictionOptions(explain=True), 10**9, models["number"])

@@ -9,10 +9,10 @@ from typing import Any
 import polars as pl
 
 from nncli.conformal.predictions import sets_as_text
-from nncli.serving.bodies import bad_request
 from nncli.serving.open_inference.infer_request import InferRequest
 from nncli.serving.open_inference.tensors import bytes_of_series, datatype_of, json_of_series
 from nncli.serving.served_model import ServedModel
+from nncli.serving.strict_json import bad_request
 from nncli.text import join_quoted
 
 

@@ -32,7 +32,7 @@ def model_metadata(model: ServedModel) -> dict[str, Any]:
         ],
         "outputs": [
             {"name": name, "datatype": datatype_of(dtype), "shape": [-1]}
-            for name, dtype in output_columns(_no_predictions(model)).schema.items()
+            for name, dtype in output_columns(predictions_of_no_rows(model)).schema.items()
         ],
     }
 
@@ -47,8 +47,7 @@ def default_options(model: ServedModel) -> PredictionOptions:
     return PredictionOptions(proba=model.model.spec.target.task == "classification")
 
 
-def _no_predictions(model: ServedModel) -> pl.DataFrame:
-    """The predictions of no rows."""
-    names = [feature.name for feature in model.schema.features]
-    frame = pl.DataFrame({name: pl.Series([], dtype=pl.String) for name in names})
+def predictions_of_no_rows(model: ServedModel) -> pl.DataFrame:
+    """The columns of predictions by default, without rows."""
+    frame = pl.DataFrame({name: pl.Series([], dtype=pl.String) for name in model.model.names})
     return model.predict(Table(frame, SOURCE), default_options(model))

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from nncli.serving.answers import json_cells
 from nncli.serving.problem import Problem, ProblemError
-from nncli.text import join_quoted, json_safe, quote
+from nncli.text import join_quoted, quote
 
 BYTES = "BYTES"
 NUMBERS = {
@@ -168,10 +169,9 @@ def datatype_of(dtype: pl.DataType) -> str:
 
 
 def json_of_series(column: pl.Series) -> list[Any]:
-    """The elements of a column for JSON."""
+    """The elements of a column for JSON, as `/predict` writes them."""
     plain = column if datatype_of(column.dtype) != BYTES else column.cast(pl.String)
-    elements: list[Any] = json_safe(plain.to_list())
-    return elements
+    return [*json_cells(plain)]
 
 
 def bytes_of_series(column: pl.Series) -> bytes:

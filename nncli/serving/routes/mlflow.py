@@ -15,18 +15,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from nncli.data.table import Table
-from nncli.serving.bodies import BodyLimits, read_file, table_of_rows
+from nncli.serving.answers import json_rows
+from nncli.serving.bodies import BodyLimits, one_at_a_time, read_file, table_of_rows
 from nncli.serving.body_size import check_rows
+from nncli.serving.content_encoding import check_encoding, gunzip
 from nncli.serving.invocation import parse_invocation
 from nncli.serving.json_document import parse_document
-from nncli.serving.json_parameters import prediction_options
+from nncli.serving.json_parameters import check_size, json_options
 from nncli.serving.media_types import ContentType, MediaType
 from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.routes.health import ready
 from nncli.serving.routes.predict import find_slot
 from nncli.serving.served_model import PredictionOptions, ServedModel
 from nncli.serving.state import ServerState
-from nncli.text import join_quoted, json_safe, quote
+from nncli.text import join_quoted, quote
 from nncli.version import __version__
 
 FORMATS = (MediaType.JSON, MediaType.CSV, MediaType.PARQUET)
@@ -40,6 +42,7 @@ class InvocationRequest:
     body: bytes
     media_type: MediaType
     limits: BodyLimits
+    is_gzip: bool = False
     options: PredictionOptions = field(default_factory=PredictionOptions)
 
     @property
@@ -49,17 +52,23 @@ class InvocationRequest:
 
     def read(self, model: ServedModel) -> Table:
         """The rows of the body."""
+        body, self.body = self.body, b""
+        if self.is_gzip:
+            body = gunzip(body, self.limits.max_body)
         if self.media_type is not MediaType.JSON:
-            return read_file(self.body, ContentType(self.media_type, self.media_type), model, self.limits)
-        invocation = parse_invocation(parse_document(self.body), model.model.names)
-        self.options = prediction_options(invocation.params)
-        check_rows(len(invocation.rows), self.limits.max_rows)
-        return table_of_rows(invocation.rows, model)
+            return read_file(body, ContentType(self.media_type, self.media_type), model, self.limits)
+        with one_at_a_time(body):
+            invocation = parse_invocation(parse_document(body, model, self.limits), model.model.names)
+            self.options = json_options(invocation.params, model)
+            check_rows(len(invocation.rows), self.limits.max_rows)
+            check_size(self.options, len(invocation.rows), model)
+            return table_of_rows(invocation.rows, model)
 
     def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame) -> bytes:
         """`{"predictions": […]}`: numbers or classes if there is one column, else an object for each row."""
-        rows = predictions.to_dicts() if predictions.width > 1 else predictions.to_series().to_list()
-        return json.dumps({"predictions": json_safe(rows)}, ensure_ascii=False).encode()
+        rows = json_rows(predictions)
+        found = rows if predictions.width > 1 else [value for row in rows for value in row.values()]
+        return json.dumps({"predictions": found}, ensure_ascii=False, allow_nan=False).encode()
 
 
 async def invocations(request: Request) -> Response:
@@ -67,8 +76,10 @@ async def invocations(request: Request) -> Response:
     state: ServerState = request.app.state.server
     slot = find_slot(state, request.path_params.get("model"))
     media_type = _format(request.headers.get("content-type", "application/json"))
+    is_gzip = check_encoding(request.headers.get("content-encoding"))
     limits = BodyLimits(state.options.max_body, state.options.max_rows)
-    answer = await state.batcher.answer(slot, InvocationRequest(await request.body(), media_type, limits))
+    asked = InvocationRequest(await request.body(), media_type, limits, is_gzip=is_gzip)
+    answer = await state.batcher.answer(slot, asked)
     return Response(answer, media_type="application/json")
 
 

@@ -12,9 +12,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from nncli.data.table import Table
-from nncli.serving.bodies import table_of_columns
+from nncli.serving.bodies import one_at_a_time, table_of_columns
+from nncli.serving.body_size import BodyLimits
+from nncli.serving.content_encoding import check_encoding, gunzip
 from nncli.serving.json_document import parse_document
-from nncli.serving.json_parameters import prediction_options
+from nncli.serving.json_parameters import check_size, json_options
 from nncli.serving.open_inference.answers import infer_answer
 from nncli.serving.open_inference.infer_request import InferRequest, parse_infer_request, split_body
 from nncli.serving.open_inference.metadata import default_options, model_metadata, server_metadata
@@ -33,6 +35,8 @@ class TensorsRequest:
 
     body: bytes
     header_length: str | None
+    limits: BodyLimits
+    is_gzip: bool = False
     options: PredictionOptions = field(default_factory=PredictionOptions)
     request: InferRequest | None = None
     json_length: int | None = None
@@ -44,10 +48,16 @@ class TensorsRequest:
 
     def read(self, model: ServedModel) -> Table:
         """The tensors of the body as a table."""
-        text, binary = split_body(self.body, self.header_length)
-        request = parse_infer_request(parse_document(text), binary, frozenset(model.schema.by_name))
-        self.request, self.options = request, _options(model, request)
-        return table_of_columns(request.columns, request.rows, model)
+        body, self.body = self.body, b""
+        if self.is_gzip:
+            body = gunzip(body, self.limits.max_body)
+        text, binary = split_body(body, self.header_length)
+        with one_at_a_time(text):
+            document = parse_document(text, model, self.limits)
+            request = parse_infer_request(document, binary, frozenset(model.schema.by_name))
+            self.request, self.options = request, _options(model, request)
+            check_size(self.options, request.rows, model)
+            return table_of_columns(request.columns, request.rows, model, self.limits)
 
     def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame) -> bytes:
         """The body of the answer."""
@@ -59,7 +69,7 @@ class TensorsRequest:
 
 def _options(model: ServedModel, request: InferRequest) -> PredictionOptions:
     """What a request asks for: probabilities if an output is one, or if nothing is said."""
-    options = prediction_options(request.parameters)
+    options = json_options(request.parameters, model)
     if "proba" in request.parameters:
         return options
     default = default_options(model).proba
@@ -71,7 +81,9 @@ async def infer(request: Request) -> Response:
     """Predict the rows of the tensors."""
     slot = _slot(request)
     state: ServerState = request.app.state.server
-    asked = TensorsRequest(await request.body(), request.headers.get(HEADER_LENGTH))
+    is_gzip = check_encoding(request.headers.get("content-encoding"))
+    limits = BodyLimits(state.options.max_body, state.options.max_rows)
+    asked = TensorsRequest(await request.body(), request.headers.get(HEADER_LENGTH), limits, is_gzip=is_gzip)
     answer = await state.batcher.answer(slot, asked)
     if asked.json_length is None:
         return Response(answer, media_type="application/json")

@@ -1,4 +1,6 @@
+import gzip
 import io
+import json
 from typing import Any
 
 import polars as pl
@@ -108,3 +110,16 @@ def test_missing_values_of_pandas_are_missing_values(client: AsgiClient) -> None
     answer = client.post("/invocations", body % (str(names).replace("'", '"'), f"[{text}]"), "application/json")
     expected = client.post_json("/predict", dict(zip(names, row, strict=True))).json["prediction"]
     assert answer.json == {"predictions": [expected]}
+
+
+def test_a_compressed_request_has_the_same_answer(client: AsgiClient) -> None:
+    body, headers = gzip.compress(json.dumps({"inputs": RECORDS}).encode()), {"content-encoding": "gzip"}
+    assert (
+        client.post("/invocations", body, "application/json", headers).json
+        == client.post_json("/invocations", {"inputs": RECORDS}).json
+    )
+
+
+def test_no_rows_and_too_many_are_refused(client: AsgiClient) -> None:
+    assert client.post_json("/invocations", {"inputs": []}).problem(400)["message"]
+    assert client.post_json("/invocations", {"inputs": RECORDS * 10}).problem(413)["message"]

@@ -1,3 +1,4 @@
+import gzip
 import json
 import struct
 from typing import Any
@@ -75,9 +76,17 @@ def test_optional_columns_may_be_left_out(client: AsgiClient) -> None:
     assert answer == expected
 
 
-def test_no_rows_have_no_predictions(client: AsgiClient) -> None:
-    (output,) = client.post_json("/v2/models/number/infer", {"inputs": _inputs(TABLE[:0])}).json["outputs"]
-    assert (output["shape"], output["data"]) == ([0], [])
+def test_no_rows_and_too_many_are_refused(client: AsgiClient) -> None:
+    assert client.post_json("/v2/models/number/infer", {"inputs": _inputs(TABLE[:0])}).problem(400)["error"]
+    many = pl.concat([TABLE] * 11)
+    assert client.post_json("/v2/models/number/infer", {"inputs": _inputs(many)}).problem(413)["error"]
+
+
+def test_a_compressed_request_has_the_same_answer(client: AsgiClient) -> None:
+    body = json.dumps({"inputs": _inputs()}).encode()
+    encoded = client.post("/v2/models/two/infer", gzip.compress(body), headers={"content-encoding": "gzip"})
+    assert encoded.json == client.post("/v2/models/two/infer", body).json
+    assert client.post("/v2/models/two/infer", body, headers={"content-encoding": "br"}).problem(415)["error"]
 
 
 @pytest.mark.parametrize(

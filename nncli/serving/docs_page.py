@@ -1,0 +1,113 @@
+"""The page about a server: its addresses, the columns of its models, and commands to try. It has no script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from html import escape
+from string import Template
+
+from nncli.export.html.fields import html_text, readable_text
+from nncli.export.html.parts import source_hash, template
+from nncli.serving.curl_examples import ORIGIN, curl_examples, model_path
+from nncli.serving.input_schema import Feature
+from nncli.serving.openapi.document import openapi_document
+from nncli.serving.openapi.schemas import value_text
+from nncli.serving.served_model import ServedModel
+from nncli.version import __version__
+
+MAX_CATEGORIES = 20
+COLUMNS = ("Column", "Kind", "Training rows", "May be left out", "Example")
+PACKAGE = "nncli.serving"
+
+
+def docs_page(models: Sequence[ServedModel], *, has_token: bool) -> str:
+    """The page of a server of these models, in which `ORIGIN` stands for its scheme, host and port."""
+    document = openapi_document(models, has_token=has_token)
+    addresses = [
+        [_code(method.upper()), _code(path), html_text(operation["summary"])]
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    ]
+    about = "" if not has_token else f"<p>Requests need the token: {_code('Authorization: Bearer TOKEN')}.</p>"
+    return Template(template("docs.html", PACKAGE)).substitute(
+        title=html_text("Addresses and models of this server"),
+        version=html_text(__version__),
+        style=_style(),
+        about=about,
+        addresses=_table("All addresses", ("Method", "Path", "What it answers"), addresses),
+        models="\n".join(_model(model, i, has_token=has_token) for i, model in enumerate(models)),
+    )
+
+
+def with_origin(page: str, origin: str) -> str:
+    """The page with the scheme, host and port of the server, as the request has them."""
+    return page.replace(ORIGIN, escape(origin))
+
+
+@cache
+def content_security_policy() -> str:
+    """What the page may load: its own style, and nothing else."""
+    return (
+        f"default-src 'none'; style-src '{source_hash(_style())}'; img-src data:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+
+
+@cache
+def _style() -> str:
+    return template("page.css") + template("page.css", PACKAGE) + template("docs.css", PACKAGE)
+
+
+def _model(model: ServedModel, number: int, *, has_token: bool) -> str:
+    target = model.model.spec.target
+    name, heading = _name(model.name), f"model-{number}"
+    rows = [_row(feature) for feature in model.schema.features]
+    page = "" if has_token else f' <a href="{html_text(model_path(model).lstrip("/"))}/">Try it by hand</a>.'
+    commands = "".join(
+        f'<h4>{html_text(what)}</h4><pre tabindex="0"><code>{escape(command)}</code></pre>'
+        for what, command in curl_examples(model, has_token=has_token)
+    )
+    first = " It also answers the addresses without a name of a model." if number == 0 else ""
+    return (
+        f'<section aria-labelledby="{heading}"><h3 id="{heading}">{name}</h3>'
+        f"<p>It predicts {', '.join(map(_name, target.names))} ({target.task}). Version {_code(model.version)}."
+        f"{first}{page}</p>"
+        f"{_table(f'Columns of a row of the model {readable_text(model.name)}', COLUMNS, rows)}{commands}</section>"
+    )
+
+
+def _row(feature: Feature) -> list[str]:
+    known = ""
+    if feature.lowest is not None and feature.highest is not None:
+        known = html_text(f"{value_text(feature.lowest)} to {value_text(feature.highest)}")
+    if feature.categories:
+        more = len(feature.categories) - MAX_CATEGORIES
+        shown = [_name(one) for one in feature.categories[:MAX_CATEGORIES]]
+        known = ", ".join(shown) + (f" and {more:,} more" if more > 0 else "")
+    kind = feature.kind + (f", in texts with {feature.unit}" if feature.unit else "")
+    example = "" if feature.example is None else _name(value_text(feature.example))
+    return [_name(feature.name), html_text(kind), known, "yes" if feature.is_optional else "no", example]
+
+
+def _name(text: str) -> str:
+    """A name or a value of the table, whose direction of writing does not change what is around it."""
+    return f"<bdi>{html_text(readable_text(text))}</bdi>"
+
+
+def _code(text: str) -> str:
+    return f"<code>{html_text(text)}</code>"
+
+
+def _table(caption: str, titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of HTML cells, which a keyboard can scroll; the first cell of a row is its heading."""
+    head = "".join(f'<th scope="col">{html_text(title)}</th>' for title in titles)
+    body = "".join(
+        f'<tr><th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in rest) + "</tr>"
+        for first, *rest in rows
+    )
+    label = html_text(caption)
+    return (
+        f'<div class="scroll" role="region" aria-label="{label}" tabindex="0"><table><caption>{label}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )

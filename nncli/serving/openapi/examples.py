@@ -1,0 +1,52 @@
+"""Example requests of a model, with a typical value for each column; the server answers each of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import polars as pl
+
+from nncli.serving.input_schema import Feature
+from nncli.serving.open_inference.metadata import input_datatype
+from nncli.serving.served_model import ServedModel
+
+
+def example_row(model: ServedModel) -> dict[str, Any]:
+    """A row of typical values; null where none is known."""
+    return {feature.name: feature.example for feature in model.schema.features}
+
+
+def example_lines(model: ServedModel, separator: str) -> str:
+    """A file of one row, whose values are separated by commas or tabs."""
+    columns = {feature.name: [_cell(feature)] for feature in model.schema.features}
+    return pl.DataFrame(columns).write_csv(separator=separator)
+
+
+def example_json_line(model: ServedModel) -> str:
+    """A file of one row in JSON lines."""
+    return json.dumps(example_row(model), ensure_ascii=False) + "\n"
+
+
+def example_invocation(model: ServedModel) -> dict[str, Any]:
+    """A request to MLflow's address."""
+    row = example_row(model)
+    return {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}}
+
+
+def example_tensors(model: ServedModel) -> dict[str, Any]:
+    """A request of the Open Inference Protocol."""
+    return {
+        "inputs": [
+            {"name": feature.name, "datatype": input_datatype(feature), "shape": [1], "data": [_element(feature)]}
+            for feature in model.schema.features
+        ]
+    }
+
+
+def _cell(feature: Feature) -> str | None:
+    return None if feature.example is None else str(feature.example)
+
+
+def _element(feature: Feature) -> float | str | None:
+    return feature.example if feature.kind == "number" else _cell(feature)

@@ -1,0 +1,150 @@
+"""Operations: what an address answers, one function for each kind of address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import get_args
+
+from nncli.conformal.options import SetScore
+from nncli.serving.openapi.examples import (
+    example_invocation,
+    example_json_line,
+    example_lines,
+    example_row,
+    example_tensors,
+)
+from nncli.serving.openapi.schemas import Json, rows_schema
+from nncli.serving.served_model import ServedModel
+
+REFUSALS = {
+    HTTPStatus.BAD_REQUEST: "The body or a parameter is not what the address reads.",
+    HTTPStatus.NOT_ACCEPTABLE: "The answer cannot have a format that is accepted.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body has too many bytes or rows.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body has a format that is not read.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "The model cannot predict a row, which is named.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Too many requests wait, or the server stops: try again after Retry-After.",
+}
+"""Why a request to predict is not answered."""
+BINARY = ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file", "application/vnd.apache.parquet")
+"""Formats of tables that are not text."""
+FLAG: Json = {"type": "boolean", "default": False}
+LEVEL: Json = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+
+
+def operation(
+    operation_id: str,
+    tag: str,
+    summary: str,
+    answer: Json,
+    *,
+    parameters: Sequence[Json] = (),
+    body: Json | None = None,
+    refusals: Sequence[HTTPStatus] = (),
+) -> Json:
+    """An operation with the answer 200, those of `refusals`, and any other error as a problem."""
+    return {
+        "operationId": operation_id,
+        "tags": [tag],
+        "summary": summary,
+        **({"parameters": list(parameters)} if parameters else {}),
+        **({} if body is None else {"requestBody": {"required": True, "content": body}}),
+        "responses": {
+            "200": {"description": "The answer.", "content": answer},
+            **{str(status.value): {"$ref": f"#/components/responses/{status.name}"} for status in refusals},
+            "default": {"$ref": "#/components/responses/problem"},
+        },
+    }
+
+
+def json_content(schema: Json, example: object = None) -> Json:
+    """A body of JSON."""
+    return {"application/json": {"schema": schema, **({} if example is None else {"example": example})}}
+
+
+def text_content(media_type: str, example: str | None = None) -> Json:
+    """A body of text."""
+    return {media_type: {"schema": {"type": "string"}, **({} if example is None else {"example": example})}}
+
+
+def reference(name: str) -> Json:
+    """A schema of the components."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def predict(model: ServedModel, key: str, operation_id: str) -> Json:
+    """`/predict` of a model whose schemas are named by a key."""
+    body = {
+        **json_content(rows_schema(reference(f"{key}.row")), {"rows": [example_row(model)]}),
+        **text_content("text/csv", example_lines(model, ",")),
+        **text_content("text/tab-separated-values", example_lines(model, "\t")),
+        **text_content("application/jsonl", example_json_line(model)),
+        **{media_type: {} for media_type in BINARY},
+    }
+    prediction = reference(f"{key}.prediction")
+    answer = {
+        **json_content(rows_schema(prediction)),
+        **text_content("text/csv"),
+        **text_content("text/tab-separated-values"),
+        **text_content("application/jsonl"),
+        **{media_type: {} for media_type in BINARY},
+    }
+    summary = f"Predict rows by the model {model.name}"
+    parameters = _parameters(model)
+    return operation(operation_id, "predict", summary, answer, parameters=parameters, body=body, refusals=[*REFUSALS])
+
+
+def _parameters(model: ServedModel) -> list[Json]:
+    """The parameters of `/predict` that fit the target of a model."""
+    if model.model.spec.target.task == "regression":
+        own = [_parameter("interval", LEVEL, "A level such as 0.9: adds lower_90 and upper_90.", is_list=True)]
+    else:
+        own = [
+            _parameter("proba", FLAG, "Adds the probability of each class as proba_CLASS."),
+            _parameter("set", LEVEL, "A level such as 0.9: adds the classes of set_90.", is_list=True),
+            _parameter("per_class", FLAG, "Sets that cover each class alike."),
+            _parameter(
+                "score", {"type": "string", "enum": list(get_args(SetScore)), "default": "lac"}, "The score of sets."
+            ),
+        ]
+    return [*own, _parameter("explain", FLAG, "Adds how much each column moves the prediction.")]
+
+
+def _parameter(name: str, schema: Json, description: str, *, is_list: bool = False) -> Json:
+    schema = {"type": "array", "items": schema} if is_list else schema
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+def invocations(model: ServedModel, key: str, operation_id: str) -> Json:
+    """`/invocations` of a model."""
+    body = {
+        **json_content(reference(f"{key}.invocation"), example_invocation(model)),
+        **text_content("text/csv", example_lines(model, ",")),
+        "application/vnd.apache.parquet": {},
+    }
+    predictions: Json = {
+        "type": "object",
+        "required": ["predictions"],
+        "properties": {"predictions": {"type": "array"}},
+    }
+    summary = f"Predict rows by the model {model.name}, as MLflow's scoring server"
+    return operation(operation_id, "MLflow", summary, json_content(predictions), body=body, refusals=[*REFUSALS])
+
+
+def infer(model: ServedModel, operation_id: str, version: Sequence[Json]) -> Json:
+    """`infer` of the Open Inference Protocol; binary tensors follow the JSON."""
+    length: Json = {
+        "name": "Inference-Header-Content-Length",
+        "in": "header",
+        "description": "The bytes of the JSON, if binary tensors follow it.",
+        "schema": {"type": "integer", "minimum": 0},
+    }
+    return operation(
+        operation_id,
+        "Open Inference Protocol",
+        f"Predict the rows of tensors by the model {model.name}",
+        {**json_content(reference("InferAnswer")), "application/octet-stream": {}},
+        parameters=[*version, length],
+        body={**json_content(reference("InferRequest"), example_tensors(model)), "application/octet-stream": {}},
+        refusals=[*REFUSALS],
+    )

@@ -1,0 +1,75 @@
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema
+import pytest
+
+from nncli.serving.input_schema import Feature
+from nncli.serving.openapi.schemas import feature_schema, feature_text, prediction_schema, row_schema
+from nncli.serving.served_model import ServedModel
+from tests.serving.asgi_client import AsgiClient
+from tests.serving.trained import TARGETS, table_of
+
+CELLS: list[Any] = [
+    *(1, 0, -3, 2.5, 20200101, 1e300, True, False, None),
+    *("", "NA", "1", "1.5", "$3.00", "3.00", "red", "RED", "blue", "2020-05-01", "01.05.2020", "true", "good bad", "ü"),
+    *([], [1], {}, {"a": 1}),
+]
+
+
+@pytest.mark.parametrize("column", table_of().drop(TARGETS).columns)
+def test_a_schema_refuses_nothing_that_the_server_answers(
+    client: AsgiClient, models: Mapping[str, ServedModel], column: str
+) -> None:
+    row = table_of(5).drop(TARGETS).row(0, named=True)
+    schema = jsonschema.Draft202012Validator(row_schema(models["number"]))
+    for cell in CELLS:
+        changed = {**row, column: cell}
+        if client.post_json("/predict", changed).status == 200:
+            assert schema.is_valid(changed), cell
+        elif isinstance(cell, list | dict):
+            assert not schema.is_valid(changed)
+
+
+def test_required_columns_are_those_without_which_the_server_refuses_a_row(
+    client: AsgiClient, models: Mapping[str, ServedModel]
+) -> None:
+    row = table_of(5).drop(TARGETS).row(0, named=True)
+    schema = jsonschema.Draft202012Validator(row_schema(models["number"]))
+    for column in row:
+        less = {name: cell for name, cell in row.items() if name != column}
+        assert schema.is_valid(less) == (client.post_json("/predict", less).status == 200)
+
+
+@pytest.mark.parametrize(
+    ("feature", "words"),
+    [
+        (Feature("a", "number", True, lowest=0.5, highest=12.0, unit="$"), ("0.5 to 12", "$", "May be left out")),
+        (Feature("a", "category", False, categories=("x", "y")), ("'x' and 'y'", "Must be there")),
+        (Feature("a", "date", False, lowest="2020-01-01", highest="2021-01-01"), ("2020-01-01 to 2021-01-01",)),
+    ],
+)
+def test_a_description_tells_what_is_known(feature: Feature, words: tuple[str, ...]) -> None:
+    assert all(word in feature_text(feature) for word in words)
+
+
+def test_examples_are_the_typical_value_and_few_categories() -> None:
+    feature = Feature("a", "category", False, categories=tuple(f"c{i:03}" for i in range(100)), example="c050")
+    examples = feature_schema(feature)["examples"]
+    assert (examples[0], len(examples), len(set(examples))) == ("c050", 20, 20)
+    assert "examples" not in feature_schema(Feature("a", "text", False))
+
+
+@pytest.mark.parametrize(
+    ("model", "required"),
+    [
+        ("number", ["prediction"]),
+        ("quantiles", ["prediction", "quantile_10", "quantile_50", "quantile_90"]),
+        ("numbers", ["prediction_y", "prediction_z"]),
+        ("two", ["prediction"]),
+    ],
+)
+def test_predictions_have_the_columns_of_the_target(
+    models: Mapping[str, ServedModel], model: str, required: list[str]
+) -> None:
+    assert prediction_schema(models[model])["required"] == required
