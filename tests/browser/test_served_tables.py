@@ -120,6 +120,6 @@ def test_a_file_beyond_the_limits_is_refused_with_them(
     ):
         page.set_input_files("#file", tmp_path / "rows.csv")
         expect(page.locator("#progress")).to_contain_text("100")
-        table_of(5).vstack(table_of(6)).vstack(table_of(7)).write_csv(tmp_path / "rows.csv")
-        page.set_input_files("#file", tmp_path / "rows.csv")
+        table_of(5).vstack(table_of(6)).vstack(table_of(7)).write_csv(tmp_path / "more.csv")
+        page.set_input_files("#file", tmp_path / "more.csv")
         expect(page.locator("#progress")).to_contain_text("0.02 MB")

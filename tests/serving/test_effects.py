@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -15,6 +16,7 @@ from nncli.serving.effects import EffectColumn, check_rows, effect_columns, effe
 from nncli.serving.model_inputs import typical_cell
 from nncli.serving.problem import ProblemError
 from nncli.serving.served_model import PredictionOptions, ServedModel
+from tests.serving.asgi_client import AsgiClient, Call
 from tests.serving.trained import CONFIGS, table_of
 
 FEATURES = ("x", "rate", "count", "price", "size", "color", "flag", "day", "note")
@@ -170,3 +172,43 @@ def test_too_many_rows_are_refused_with_the_number_that_is_allowed() -> None:
     assert raised.value.problem.status == 413
     assert "2,000" in str(raised.value.problem.hint)
     check_rows(1, 200_000)
+
+
+def test_json_answers_have_a_list_of_effects(client: AsgiClient, models: Mapping[str, ServedModel]) -> None:
+    rows = rows_of(2).frame.to_dicts()
+    single = client.post_json("/models/number/predict?explain=true", rows[0]).json
+    assert {*single} == {"prediction", "effects"}
+    assert {one["column"] for one in single["effects"]} == {*FEATURES}
+    assert {*single["effects"][0]} == {"column", "value", "typical", "change"}
+    both = client.post_json("/models/number/predict?explain=true", {"rows": rows}).json["rows"]
+    assert both[0] == single
+    wanted = explained(models["number"], rows_of(2))
+    assert {one["column"]: one["change"] for one in both[1]["effects"]} == {
+        name: wanted[f"effect_{name}"][1] for name in FEATURES
+    }
+
+
+def test_other_answers_have_a_column_for_each_effect(client: AsgiClient, models: Mapping[str, ServedModel]) -> None:
+    body = rows_of(3).frame.write_csv()
+    wanted = explained(models["numbers"], rows_of(3))
+    answer = client.post("/models/numbers/predict?explain=true", body, "text/csv")
+    found = pl.read_csv(answer.body)
+    assert found.columns == ["prediction_y", "prediction_z", *wanted.columns]
+    assert found[wanted.columns].equals(wanted)
+    lines = client.post("/models/numbers/predict?explain=true", body, "text/csv", {"accept": "application/jsonl"})
+    assert pl.read_ndjson(lines.body)[wanted.columns].equals(wanted)
+
+
+def test_effects_are_the_same_beside_other_requests(client: AsgiClient) -> None:
+    rows = rows_of(12).frame.to_dicts()
+    target = "/models/many/predict?explain=true&proba=true"
+    alone = [client.post_json(target, row).json for row in rows]
+    calls = [Call("POST", target, (json.dumps(row).encode(),), {"content-type": "application/json"}) for row in rows]
+    assert [answer.json for answer in client.call_all(calls)] == alone
+
+
+def test_a_request_that_is_too_large_to_explain_is_refused(client: AsgiClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(effects, "MAX_EFFECTS", 20)
+    rows = {"rows": rows_of(3).frame.to_dicts()}
+    assert "2 rows" in client.post_json("/models/two/predict?explain=true", rows).problem(413)["hint"]
+    assert client.post_json("/models/two/predict", rows).status == 200

@@ -39,11 +39,10 @@ async function contentOf(file) {
   }
 }
 
-/** The row and the column that a problem names. */
+/** The row that a problem names, and its column; without a row the detail says where. */
 function whereOf({ row, column }) {
-  const places = [row === undefined ? "" : `row ${row.toLocaleString("en-US")}`, column === undefined ? "" : `column \u201c${column}\u201d`];
-  const text = places.filter(Boolean).join(", ");
-  return text && `${asSentence(text).slice(0, -1)}: `;
+  if (row === undefined) return "";
+  return `Row ${row.toLocaleString("en-US")}${column === undefined ? "" : `, column \u201c${column}\u201d`}: `;
 }
 
 /** Offer an answer as a file, and show its first rows. */
