@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from asyncio import CancelledError
+from collections.abc import MutableMapping, Sequence
 from time import perf_counter
+from typing import Any
 
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Route
@@ -16,16 +18,29 @@ CLIENT_CLOSED_REQUEST = 499
 INTERNAL_SERVER_ERROR = 500
 
 
-class RequestMetrics:
-    """Middleware that counts all requests to an application with these routes."""
+class AddressPatterns:
+    """The patterns of addresses, such as `/models/{model}/predict`, by which requests are counted."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Sequence[BaseRoute]) -> None:
-        self._app, self._metrics = app, metrics
+    def __init__(self, routes: Sequence[BaseRoute]) -> None:
         own = [route for route in routes if isinstance(route, Route)]
         self._patterns: dict[object, str] = {
             (route.endpoint, frozenset(route.param_convertors)): route.path for route in own
         }
         self._paths = frozenset(route.path for route in own)
+
+    def of(self, scope: MutableMapping[str, Any]) -> str:
+        """The pattern of the route; of a request that was refused before, the path if there is such an address."""
+        key = (scope.get("endpoint"), frozenset(scope.get("path_params", ())))
+        path: str = scope["path"]
+        return self._patterns.get(key) or (path if path in self._paths else OTHER)
+
+
+class RequestMetrics:
+    """Middleware that counts the requests to an application with these routes; not those that are cancelled."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Sequence[BaseRoute]) -> None:
+        self._app, self._metrics = app, metrics
+        self._patterns = AddressPatterns(routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer and count a request."""
@@ -51,18 +66,17 @@ class RequestMetrics:
         self._metrics.in_progress.inc()
         try:
             await self._app(scope, counting_receive, counting_send)
-        except ClientDisconnect:
+        except CancelledError:  # whoever cancels it knows why
             raise
-        except Exception:
-            status = INTERNAL_SERVER_ERROR if status == CLIENT_CLOSED_REQUEST else status
+        except Exception as error:
+            is_fault = status == CLIENT_CLOSED_REQUEST and not isinstance(error, ClientDisconnect)
+            self._count(scope, INTERNAL_SERVER_ERROR if is_fault else status, start, received, sent)
             raise
+        else:
+            self._count(scope, status, start, received, sent)
         finally:
             self._metrics.in_progress.dec()
-            seconds = perf_counter() - start
-            self._metrics.count_request(self._address(scope), scope["method"], status, seconds, received, sent)
 
-    def _address(self, scope: Scope) -> str:
-        """The pattern of the route; of a request that was refused before, the path if there is such an address."""
-        key = (scope.get("endpoint"), frozenset(scope.get("path_params", ())))
-        path: str = scope["path"]
-        return self._patterns.get(key) or (path if path in self._paths else OTHER)
+    def _count(self, scope: Scope, status: int, start: float, received: int, sent: int) -> None:
+        address = self._patterns.of(scope)
+        self._metrics.count_request(address, scope["method"], status, perf_counter() - start, received, sent)

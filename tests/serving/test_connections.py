@@ -120,3 +120,19 @@ def test_what_the_application_never_sees_is_counted_and_has_the_headers_of_cors(
 def test_without_the_option_nothing_is_logged(state: ServerState, capsys: pytest.CaptureFixture[str]) -> None:
     talk(state, ServerOptions(), b"GET /health/live HTTP/1.1\r\n" + HOST + b"\r\n")
     assert capsys.readouterr().err == ""
+
+
+def test_an_answer_that_takes_too_long_is_counted_as_what_the_client_gets(
+    state: ServerState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer_never(*_: object) -> bytes:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(state.batcher, "answer", answer_never)
+    post = b"POST /predict HTTP/1.1\r\nContent-Type: text/csv\r\nContent-Length: 24\r\n"
+    done = talk(state, ServerOptions(timeout=0.3), post + HOST + b"\r\n" + ROWS)
+    assert done.answers[0].startswith(b"HTTP/1.1 503 ")
+    assert re.findall(r"nncli_requests_total\{(.*)\} 1.0", done.metrics) == [
+        'address="/predict",method="POST",status="503"'
+    ]
