@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -13,17 +12,14 @@ from typing import Any
 import polars as pl
 
 from nncli.data.columns.parsing import TEXT_TYPES
-from nncli.data.dialect import AUTO, TAB, CsvDialect
-from nncli.data.io.formats import Format
-from nncli.data.io.input_file import InputFile
 from nncli.data.io.jsonlines import json_type
-from nncli.data.io.read_options import NumericColumns, ReadOptions
 from nncli.data.io.streams import POLARS_ERRORS
 from nncli.data.table import Table, missing_features, replace_na_values
-from nncli.errors import Location, NncliError
+from nncli.errors import Location, NncliError, reraise_out_of_memory
 from nncli.serving.arrow_body import read_arrow
 from nncli.serving.body_size import BodyLimits as BodyLimits
 from nncli.serving.body_size import BodySize, check_rows
+from nncli.serving.delimited_body import read_delimited_body
 from nncli.serving.media_types import ContentType, MediaType
 from nncli.serving.parquet_body import read_parquet
 from nncli.serving.problem import Problem, ProblemError, problem_of
@@ -132,30 +128,15 @@ def read_file(body: bytes, content_type: ContentType, model: ServedModel, limits
         elif content_type.media_type in (MediaType.ARROW_FILE, MediaType.ARROW_STREAM):
             table = _typed_table(read_arrow(body, BodySize(limits)), model)
         else:
-            table = _read_delimited(body, content_type, model)
-    except POLARS_ERRORS as error:
+            table = read_delimited_body(body, content_type, model.model, limits.max_rows)
+    except (OSError, *POLARS_ERRORS) as error:
+        reraise_out_of_memory(error)
         raise bad_request(f"the body cannot be read: {str(error).splitlines()[0]}") from None
     except NncliError as error:
         raise _as_bad_request(error) from None
     check_rows(len(table), limits.max_rows)
     _check_text_size(table, limits)
     return with_optional_columns(table, model, names)
-
-
-def _read_delimited(body: bytes, content_type: ContentType, model: ServedModel) -> Table:
-    """CSV or TSV as one table: in blocks, a column might be numbers in one of them and text in another."""
-    spec = model.model.spec
-    options = ReadOptions(
-        dialect=CsvDialect(
-            encoding=content_type.charset, separator=TAB if content_type.media_type is MediaType.TSV else AUTO
-        ),
-        training_dialect=spec.dialect,
-        missing_values=spec.missing_values,
-        numbers=NumericColumns.only(model.model.numeric),
-        block_bytes=len(body) + 1,
-    )
-    tables = list(Format.CSV.load().read_stream(io.BytesIO(body), InputFile(None, SOURCE), options))
-    return next((table for table in tables if len(table)), tables[0])
 
 
 def _typed_table(frame: pl.DataFrame, model: ServedModel) -> Table:
@@ -178,10 +159,10 @@ def table_of_columns(columns: Mapping[str, pl.Series], rows: int, model: ServedM
 
 
 def _as_bad_request(error: NncliError) -> ProblemError:
-    """The problem that a body is not of its format; rows that it has are unprocessable."""
+    """The problem that a body is not of its format; a row or a column that it names is unprocessable."""
     problem = problem_of(error)
-    has_row = error.location is not None and error.location.row is not None
-    return ProblemError(problem if has_row else replace(problem, status=HTTPStatus.BAD_REQUEST))
+    is_named = problem.row is not None or problem.column is not None
+    return ProblemError(problem if is_named else replace(problem, status=HTTPStatus.BAD_REQUEST))
 
 
 def _check_text_size(table: Table, limits: BodyLimits) -> None:

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+import pytest
+
+from nncli.conformal.options import UncertaintyOptions
+from nncli.serving.parameters import MAX_LEVELS, parse_parameters
+from nncli.serving.problem import ProblemError
+from nncli.serving.served_model import PredictionOptions, ServedModel
+from tests.serving.asgi_client import AsgiClient
+from tests.serving.test_bodies import ROW
+
+
+def parsed(query: str) -> PredictionOptions:
+    return parse_parameters(parse_qsl(query, keep_blank_values=True))
+
+
+@pytest.mark.parametrize(
+    ("query", "options"),
+    [
+        ("", PredictionOptions()),
+        ("proba=true", PredictionOptions(proba=True)),
+        ("proba=0", PredictionOptions()),
+        ("explain=1", PredictionOptions(explain=True)),
+        ("interval=0.9", PredictionOptions(uncertainty=UncertaintyOptions((0.9,)))),
+        ("interval=.9&interval=0.5", PredictionOptions(uncertainty=UncertaintyOptions((0.9, 0.5)))),
+        (
+            "set=0.8&per_class=true&score=aps",
+            PredictionOptions(uncertainty=UncertaintyOptions((), (0.8,), per_class=True, score="aps")),
+        ),
+    ],
+)
+def test_parameters_are_options(query: str, options: PredictionOptions) -> None:
+    assert parsed(query) == options
+
+
+@pytest.mark.parametrize(
+    ("query", "mentions"),
+    [
+        ("intervall=0.9", "'interval'"),
+        ("nonsense=1", "'proba'"),
+        ("proba=maybe", "true or false"),
+        ("proba=", "true or false"),
+        ("proba=true&proba=true", "Leave out"),
+        ("interval=90", "interval=0.9"),
+        ("interval=0", "interval=0.9"),
+        ("interval=1", "interval=0.9"),
+        ("interval=nan", "interval=0.9"),
+        ("interval=1e-3", "interval=0.9"),
+        ("interval=0.12345678901", "interval=0.9"),
+        ("set=", "set=0.9"),
+        ("score=x", "lac or aps"),
+        ("&".join(["interval=0.9"] * (MAX_LEVELS + 1)), "Leave out"),
+        (f"{'p' * 10_000}=1", "'proba'"),
+    ],
+)
+def test_bad_parameters_are_refused(query: str, mentions: str) -> None:
+    with pytest.raises(ProblemError) as caught:
+        parsed(query)
+    assert caught.value.problem.status == 400
+    assert mentions in str(caught.value.problem.hint)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/models/number/predict?proba=true",
+        "/models/number/predict?set=0.9",
+        "/models/two/predict?interval=0.9",
+        "/models/two/predict?per_class=true",
+        "/models/two/predict?score=aps",
+        "/models/number/predict?interval=0.9999",
+    ],
+)
+def test_what_a_model_does_not_have_is_refused(client: AsgiClient, target: str) -> None:
+    problem = client.post_json(target, ROW).problem(400)
+    assert "--" not in problem["detail"] + problem["hint"]
+
+
+def test_any_number_of_levels_leaves_few_calibrations(client: AsgiClient, models: Mapping[str, ServedModel]) -> None:
+    for k in range(40):
+        assert client.post_json(f"/models/number/predict?interval=0.{50 + k % 40}", ROW).status == 200
+    assert len(models["number"]._calibrations) <= 16
