@@ -130,7 +130,7 @@ def test_an_answer_that_takes_too_long_is_counted_as_what_the_client_gets(
         raise AssertionError
 
     monkeypatch.setattr(state.batcher, "answer", answer_never)
-    post = b"POST /predict HTTP/1.1\r\nContent-Type: text/csv\r\nContent-Length: 24\r\n"
+    post = b"POST /predict HTTP/1.1\r\nContent-Type: text/csv\r\nContent-Length: %d\r\n" % len(ROWS)
     done = talk(state, ServerOptions(timeout=0.3), post + HOST + b"\r\n" + ROWS)
     assert done.answers[0].startswith(b"HTTP/1.1 503 ")
     assert re.findall(r"nncli_requests_total\{(.*)\} 1.0", done.metrics) == [
