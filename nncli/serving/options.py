@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import ip_address
 
 from nncli.serving.token import Token
@@ -29,7 +30,7 @@ class ServerOptions:
     access_log: bool = False
     reuse_port: bool = False
 
-    @property
+    @cached_property
     def is_loopback(self) -> bool:
         """Whether programs of this machine alone can reach the server."""
         if self.host == "localhost":
