@@ -5,7 +5,7 @@ A prediction depends on its row alone, so batching changes no bit, and neither d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -31,10 +31,8 @@ class ReadJob:
     table: Table
 
 
-def answer_jobs(
-    jobs: Sequence[Job], model: ServedModel, between_parts: Callable[[], None], observe: Observer | None = None
-) -> None:
-    """Answer every job. A table of many rows is predicted in parts, and `between_parts` is called between them.
+def answer_jobs(jobs: Sequence[Job], model: ServedModel, observe: Observer | None = None) -> None:
+    """Answer every job. A table of many rows is predicted in parts, until the end or until its client leaves.
 
     `observe` is called with all rows that are predicted together.
     """
@@ -54,7 +52,7 @@ def answer_jobs(
         deliver(failed)
     for group in _groups(read, model):
         if len(group) == 1 and len(group[0].table) > _rows_at_once(group[0], model):
-            _answer_in_parts(group[0], model, between_parts, observe)
+            _answer_in_parts(group[0], model, observe)
         else:
             deliver(list(_results(group, model, observe)))
 
@@ -118,15 +116,11 @@ def _joined(jobs: Sequence[ReadJob]) -> Table:
     return replace(first, frame=pl.concat([one.table.frame for one in jobs]), notes=(), details=())
 
 
-def _answer_in_parts(
-    one: ReadJob, model: ServedModel, between_parts: Callable[[], None], observe: Observer | None
-) -> None:
+def _answer_in_parts(one: ReadJob, model: ServedModel, observe: Observer | None) -> None:
     """Answer a job of many rows, unless its client leaves."""
     parts: list[pl.DataFrame] = []
     most = _rows_at_once(one, model)
     for start in range(0, len(one.table), most):
-        if start:
-            between_parts()
         if one.job.is_over:
             return
         try:

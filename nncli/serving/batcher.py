@@ -17,7 +17,8 @@ from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.served_model import ModelSlot, Observer
 
 THREADS = 2
-"""One computes with the BLAS, which needs no interpreter lock, while the other reads or writes."""
+"""For small requests of a model, and for large ones: one computes with the BLAS, which needs no interpreter lock, while
+another reads or writes."""
 
 
 class Batcher:

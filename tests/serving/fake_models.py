@@ -20,13 +20,17 @@ BAD_ROW, FAULT = -1.0, -2.0
 
 @dataclass
 class FakeModel:
-    """Doubles x. `rows` are those of each call; calls wait for `gate`, and the first sets `is_reached`."""
+    """Doubles x. `rows` are those of each call, and the first sets `is_reached`.
+
+    Calls of at least `held_rows` rows wait for the `gate`.
+    """
 
     name: str = "fake"
     version: str = "1"
     rows: list[int] = field(default_factory=list)
     gate: Event = field(default_factory=Event)
     is_reached: Event = field(default_factory=Event)
+    held_rows: int = 0
 
     @property
     def model(self) -> FakeModel:
@@ -39,7 +43,7 @@ class FakeModel:
     def predict(self, table: Table, options: PredictionOptions, observe: object = None) -> pl.DataFrame:
         self.rows.append(len(table))
         self.is_reached.set()
-        assert self.gate.wait(20)
+        assert len(table) < self.held_rows or self.gate.wait(20)
         x = table.column("x")
         if (x == BAD_ROW).any():
             raise DataError("a row is bad", location=table.location(row=x.to_list().index(BAD_ROW), column="x"))

@@ -35,15 +35,45 @@ def rows_of(*requests: FakeRequest) -> list[int]:
     return asyncio.run(run()).rows[1:]
 
 
-def test_small_requests_are_answered_between_the_parts_of_a_large_one() -> None:
-    assert rows_of(LARGE, FakeRequest([2.0]))[:2] == [PART_ROWS, 1]
+def answers_while_held(held: FakeRequest, other: FakeRequest, model: FakeModel) -> bytes:
+    """The answer to another request while the model is busy with one."""
+
+    async def run() -> bytes:
+        slot, _ = fake_slot(model, is_open=False)
+        queue = ModelQueue(slot, 100, threads=1)
+        first, second = Job(held), Job(other)
+        queue.add(first)
+        while not model.is_reached.is_set():
+            await asyncio.sleep(0.001)
+        queue.add(second)
+        async with asyncio.timeout(20):
+            answer = await second.future
+            model.gate.set()
+            await first.future
+        queue.close()
+        queue.join()
+        return answer
+
+    return asyncio.run(run())
 
 
-def test_large_requests_take_turns_with_small_ones() -> None:
-    half = FakeRequest([1.0], size=SMALL)
-    rows = rows_of(*[half] * 8, LARGE, *[half] * 8)
-    assert rows.index(PART_ROWS) == 0
-    assert sum(rows) == 16 + 3 * PART_ROWS
+def test_a_small_request_does_not_wait_for_large_ones() -> None:
+    small = FakeRequest([2.0])
+    assert answers_while_held(LARGE, small, FakeModel(held_rows=2)) == small.expected
+
+
+def test_a_large_request_does_not_wait_for_small_ones() -> None:
+    large = FakeRequest([3.0] * 5, size=SMALL + 1)
+    assert answers_while_held(FakeRequest([1.0] * 9), large, FakeModel(held_rows=6)) == large.expected
+
+
+def test_a_request_with_effects_is_a_large_one() -> None:
+    explain = FakeRequest([3.0] * 5, options=PredictionOptions(explain=True))
+    assert answers_while_held(FakeRequest([1.0] * 9), explain, FakeModel(held_rows=6)) == explain.expected
+
+
+def test_large_requests_are_answered_one_by_one() -> None:
+    assert rows_of(*[FakeRequest([1.0] * 7, size=SMALL + 1)] * 3) == [7] * 3
 
 
 def test_a_batch_of_small_requests_is_bounded_in_bytes() -> None:
