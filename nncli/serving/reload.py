@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,10 +115,7 @@ class Reloader:
             LOG.info("model %s: loaded again, version %s", slot.name, new.version)
         else:
             LOG.info("model %s: version %s replaces %s", slot.name, new.version, served.version)
-        del served
-        gc.unfreeze()  # see PredictionServer.startup
-        gc.collect()
-        gc.freeze()
+        del served  # no circle of references holds it, so its memory is free when its last batch is answered
         release_unused_memory()
 
     def _report(self, slot: ModelSlot, *, is_replaced: bool) -> None:

@@ -1,0 +1,69 @@
+"""Lines of the log: time, kind and one sentence, and never a failure."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from nncli.serving.log import LOG, LOGGERS, log_to_stderr
+
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ "
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    """The loggers as they were."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [(one.handlers, one.propagate, one.level) for one in loggers]
+    yield
+    for one, (one.handlers, one.propagate, level) in zip(loggers, before, strict=True):
+        one.setLevel(level)
+
+
+def test_a_line_has_the_time_and_the_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_stderr()
+    LOG.info("listening on %s", "here")
+    LOG.warning("careful")
+    LOG.error("broken \x1b[31m")
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert out == ""
+    assert re.fullmatch(TIME + "listening on here", lines[0])
+    assert re.fullmatch(TIME + "warning: careful", lines[1])
+    assert re.fullmatch(TIME + r"error: broken [^\x1b]*", lines[2])
+
+
+def test_quiet_leaves_warnings(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_stderr(quiet=True)
+    LOG.info("listening")
+    LOG.warning("careful")
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_libraries_are_heard_when_something_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_stderr()
+    logging.getLogger("uvicorn.error").info("details")
+    logging.getLogger("asyncio").error("out of files")
+    assert re.fullmatch(TIME + "error: out of files\n", capsys.readouterr().err)
+
+
+class Full(io.StringIO):
+    """A stream of a full disk."""
+
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    log_to_stderr()
+    monkeypatch.setattr(sys, "stderr", Full())
+    LOG.info("lost")
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stderr", closed)
+    LOG.info("lost, too")

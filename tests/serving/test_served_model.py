@@ -1,0 +1,89 @@
+"""A model in memory: its version, its calibration, and its independence of the run directory."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+import nncli
+from nncli.conformal.options import UncertaintyOptions
+from nncli.data.table import Table
+from nncli.errors import NncliError, RunError, UsageError
+from nncli.prediction.frame import table_of as as_table
+from nncli.runs.run import Run
+from nncli.serving import served_model
+from nncli.serving.served_model import ModelSlot, PredictionOptions, ServedModel
+from tests.serving.trained import table_of
+
+INTERVAL = PredictionOptions(uncertainty=UncertaintyOptions.of(intervals=0.5))
+
+
+def rows(model: ServedModel) -> Table:
+    return as_table(model.model, table_of(seed=3)[:5])
+
+
+def test_the_version_is_that_of_the_manifest(models: Mapping[str, ServedModel], runs: Mapping[str, Path]) -> None:
+    for name, model in models.items():
+        assert json.loads((runs[name] / "manifest.json").read_text())["checksum"].startswith(model.version)
+        assert len(model.version) == 12
+
+
+def test_intervals_are_those_of_predict(models: Mapping[str, ServedModel], runs: Mapping[str, Path]) -> None:
+    expected = nncli.predict(runs["number"], table_of(seed=3)[:5], intervals=0.5)
+    found = models["number"].predict(rows(models["number"]), INTERVAL)
+    assert found.equals(expected)
+
+
+@pytest.mark.parametrize("largest", [0, served_model.MAX_HELD_OUT])
+def test_held_out_rows_of_another_run_are_never_used(
+    runs: Mapping[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, largest: int
+) -> None:
+    """Large files are read late, so a model whose run is replaced has no intervals any more, but no wrong ones."""
+    monkeypatch.setattr(served_model, "MAX_HELD_OUT", largest)
+    path = shutil.copytree(runs["number"], tmp_path / "run")
+    model = ServedModel.load("number", path)
+    expected = model.predict(rows(model), INTERVAL)
+    model = ServedModel.load("number", path)
+    shutil.rmtree(path)
+    shutil.copytree(runs["numbers"], path)
+    if largest:
+        assert model.predict(rows(model), INTERVAL).equals(expected)
+    else:
+        with pytest.raises(NncliError):
+            model.predict(rows(model), INTERVAL)
+    assert model.predict(rows(model), PredictionOptions()).height == 5
+
+
+def test_a_run_without_held_out_rows_has_no_intervals(runs: Mapping[str, Path], tmp_path: Path) -> None:
+    path = shutil.copytree(runs["number"], tmp_path / "run")
+    (path / "held_out.safetensors").unlink()
+    model = ServedModel.load("number", path)
+    with pytest.raises(UsageError) as caught:
+        model.predict(rows(model), INTERVAL)
+    assert caught.value.hint
+
+
+def test_groups_are_refused(models: Mapping[str, ServedModel]) -> None:
+    options = PredictionOptions(uncertainty=UncertaintyOptions.of(intervals=0.5, by="color"))
+    with pytest.raises(UsageError):
+        models["number"].predict(rows(models["number"]), options)
+
+
+def test_a_run_that_is_replaced_while_it_is_read_is_refused(
+    runs: Mapping[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = shutil.copytree(runs["number"], tmp_path / "run")
+    load_model = Run.load_model
+
+    def replacing(run: Run) -> object:
+        model = load_model(run)
+        run.save_manifest(run.load_manifest().model_copy(update={"command": ("another",)}))
+        return model
+
+    monkeypatch.setattr(Run, "load_model", replacing)
+    with pytest.raises(RunError):
+        ModelSlot.load("number", path)
