@@ -28,8 +28,10 @@ from nncli.serving.problem import Problem, ProblemError
 
 MAX_EFFECTS = 20_000
 """Rows times columns of a request: so many rows are predicted for it, which takes some seconds."""
-MAX_PREDICTED_ROWS = 8_192
-"""Rows that are predicted at once, so that many columns need little memory."""
+MAX_EFFECT_CELLS = 40_000_000
+"""Cells of the rows that are predicted for a request."""
+ROWS_AT_ONCE, CELLS_AT_ONCE = 8_192, 4_000_000
+"""Rows and cells that are predicted at once, so that they need little memory."""
 
 
 @dataclass(frozen=True)
@@ -60,77 +62,95 @@ def effect_columns(inputs: Sequence[ProgramInput], model: AnyModel) -> tuple[Eff
     return tuple(found)
 
 
+def most_rows(columns: int) -> int:
+    """The most rows of a request that can be explained; 0 if a model has too many columns."""
+    return min(MAX_EFFECTS // columns, MAX_EFFECT_CELLS // columns**2)
+
+
 def check_rows(rows: int, columns: int) -> None:
     """Raise a ProblemError if a request of so many rows is too large to be explained."""
-    most = max(1, MAX_EFFECTS // columns)
+    most = most_rows(columns)
     if rows > most:
-        raise ProblemError(
-            Problem(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"{rows:,} rows of {columns:,} columns are too many for explain",
-                f"Send at most {most:,} rows, or leave out explain.",
-            )
-        )
+        hint = f"Send at most {most:,} rows, or leave out explain." if most else "Leave out explain."
+        detail = f"{rows:,} rows of {columns:,} columns are too many for explain"
+        raise ProblemError(Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, hint))
 
 
 def effects_of(model: AnyModel, inputs: Sequence[ProgramInput], table: Table) -> pl.DataFrame:
     """The effects of every column on each prediction of a table that the model can predict, as `effect_columns`."""
-    per_block = max(1, MAX_PREDICTED_ROWS // (len(inputs) + 1))
-    blocks = [
-        _effects(model, inputs, table.part(start, start + per_block)) for start in range(0, len(table), per_block)
-    ]
-    effects = np.concatenate(blocks) if blocks else np.empty((0, len(inputs)))
+    rows = max(1, ROWS_AT_ONCE // (len(inputs) + 1))
+    blocks = [_effects(model, inputs, table.part(start, start + rows)) for start in range(0, len(table), rows)]
     titles = [one.title for one in effect_columns(inputs, model)]
+    effects = np.concatenate(blocks) if blocks else np.empty((0, len(titles)))
     return pl.DataFrame({title: effects[:, j] for j, title in enumerate(titles)})
 
 
 def _effects(model: AnyModel, inputs: Sequence[ProgramInput], table: Table) -> Floats:
-    """The effects (rows, targets · columns); rows and their variants are predicted as one table."""
+    """The effects (rows, targets · columns)."""
     rows, n = len(table), len(inputs)
+    variants = _Variants(table, [_cells_and_typical(column, table) for column in inputs])
+    at_once = max(1, CELLS_AT_ONCE // (rows * n))
+    values, chosen = [], None
     with np.errstate(all="ignore"):  # a value far out of the training range may overflow
-        predictions = model.predict(_with_variants(inputs, table))
-        values = predictions.values.reshape(n + 1, rows, -1)
-        if predictions.target.task == "classification":
-            chosen = predictions.classes[:rows].clip(0)  # -1 has no probability, so that its effects are NaN
-            values = np.take_along_axis(values, chosen[None, :, None], axis=2)
-        changes: Floats = values[0] - values[1:]
+        for start in range(0, n + 1, at_once):
+            predictions = model.predict(variants.table(range(start, min(start + at_once, n + 1))))
+            found = predictions.values.reshape(-1, rows, predictions.values.shape[1])
+            if predictions.target.task == "classification":
+                if chosen is None:
+                    chosen = predictions.classes[:rows].clip(0)  # -1 has no probability, so that its effects are NaN
+                found = np.take_along_axis(found, chosen[None, :, None], axis=2)
+            values.append(found)
+        stacked = np.concatenate(values)
+        changes: Floats = stacked[0] - stacked[1:]
     return changes.transpose(1, 2, 0).reshape(rows, -1)
 
 
-def _with_variants(inputs: Sequence[ProgramInput], table: Table) -> Table:
-    """The rows of a table, then those with the first column at its typical value, then with the second, and so on."""
-    rows, n = len(table), len(inputs)
-    positions = np.tile(np.arange(rows), n + 1)
-    columns = {}
-    for j, column in enumerate(inputs):
-        cells, typical = _cells_and_typical(column, table)
-        block = slice((j + 1) * rows, (j + 2) * rows)
-        positions[block] = rows
-        columns[column.name] = pl.concat([cells, typical]).gather(positions)
-        positions[block] = np.arange(rows)
-    return replace(table, frame=pl.DataFrame(columns), numbers=None, origins=None)
+@dataclass(frozen=True)
+class _Variants:
+    """The rows of a table in variants: 0 is as they are, k has the column k - 1 at its typical value.
+
+    `cells` are those of the columns, each with its typical value behind them.
+    """
+
+    rows: Table
+    cells: Sequence[pl.Series]
+
+    def table(self, variants: range) -> Table:
+        """The rows of some variants, one after the other."""
+        rows = len(self.rows)
+        positions = np.tile(np.arange(rows), len(variants))
+        columns = {}
+        for variant, cells in enumerate(self.cells, start=1):
+            block = positions[:0]
+            if variant in variants:
+                start = (variant - variants.start) * rows
+                block = positions[start : start + rows]
+            block[:] = rows
+            columns[cells.name] = cells.gather(positions)
+            block[:] = np.arange(len(block))
+        return replace(self.rows, frame=pl.DataFrame(columns), numbers=None, origins=None)
 
 
-def _cells_and_typical(column: ProgramInput, table: Table) -> tuple[pl.Series, pl.Series]:
-    """The cells of a column in a type that its typical value has too, and that value; a model reads both alike."""
+def _cells_and_typical(column: ProgramInput, table: Table) -> pl.Series:
+    """The cells of a column, then its typical value, in a type that both have, and which a model reads as their own."""
     cells, typical = table.column(column.name), typical_cell(column)
     if isinstance(column, NumberInput):
         cells = pl.Series(read_input(column, table)[:, 0], nan_to_null=True)
     elif isinstance(column, DateInput) and cells.dtype in DATE_TYPES:
-        return _moments(cells, typical)
+        return _moments(cells, typical).alias(column.name)
     else:
         cells = read_text(table, column.name)
-    return cells, pl.Series([typical], dtype=cells.dtype)
+    return pl.concat([cells, pl.Series([typical], dtype=cells.dtype)]).alias(column.name)
 
 
-def _moments(cells: pl.Series, typical: float | str | None) -> tuple[pl.Series, pl.Series]:
-    """Dates as moments in UTC."""
+def _moments(cells: pl.Series, typical: float | str | None) -> pl.Series:
+    """Dates as moments in UTC, then the typical one."""
     if cells.dtype == pl.Date:
         cells = cells.cast(pl.Datetime("us"))
     elif isinstance(cells.dtype, pl.Datetime) and cells.dtype.time_zone is not None:
         cells = cells.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     moment = None if typical is None else datetime.fromisoformat(str(typical))
-    return cells, pl.Series([moment], dtype=pl.Datetime("us")).cast(cells.dtype)
+    return pl.concat([cells, pl.Series([moment], dtype=pl.Datetime("us")).cast(cells.dtype)])
 
 
 def json_effects(

@@ -19,6 +19,7 @@ from nncli.export.html.fields import field, html_text, readable_text
 from nncli.export.html.parts import effects_text, safe_script, source_hash, template, title_of
 from nncli.export.javascript.module import as_literal, classes_of, input_data
 from nncli.program.program import Bounds, ClassOutputs, NumberOutputs
+from nncli.serving.effects import most_rows
 from nncli.serving.options import ServerOptions
 from nncli.serving.served_model import ServedModel
 from nncli.version import __version__
@@ -142,7 +143,9 @@ def _table_options(model: ServedModel, *, has_levels: bool) -> list[tuple[str, s
         found.append(
             (f"{'interval' if is_regression else 'set'}={LEVEL}", "90 % interval" if is_regression else "90 % set")
         )
-    return [*found, ("explain=true", "effect of each column")]
+    if most_rows(len(model.inputs.inputs)):
+        found.append(("explain=true", "effect of each column"))
+    return found
 
 
 def _option(value: str, name: str) -> str:

@@ -105,8 +105,10 @@ def test_a_row_of_typical_values_has_no_effects(models: Mapping[str, ServedModel
 def test_blocks_of_rows_change_no_bit(models: Mapping[str, ServedModel], monkeypatch: pytest.MonkeyPatch) -> None:
     model, table = models["many"], rows_of(23)
     wanted = explained(model, table)
-    monkeypatch.setattr(effects, "MAX_PREDICTED_ROWS", 41)
-    assert explained(model, table).equals(wanted)
+    for rows, cells in ((41, 10**6), (41, 60), (10**6, 1)):
+        monkeypatch.setattr(effects, "ROWS_AT_ONCE", rows)
+        monkeypatch.setattr(effects, "CELLS_AT_ONCE", cells)
+        assert explained(model, table).equals(wanted)
     assert explained(model, table.part(0, 0)).columns == wanted.columns
 
 
@@ -171,7 +173,12 @@ def test_too_many_rows_are_refused_with_the_number_that_is_allowed() -> None:
         check_rows(2_001, 10)
     assert raised.value.problem.status == 413
     assert "2,000" in str(raised.value.problem.hint)
-    check_rows(1, 200_000)
+
+
+def test_a_model_of_very_many_columns_has_no_effects() -> None:
+    check_rows(1, 6_000)
+    with pytest.raises(ProblemError):
+        check_rows(1, 7_000)
 
 
 def test_json_answers_have_a_list_of_effects(client: AsgiClient, models: Mapping[str, ServedModel]) -> None:

@@ -28,16 +28,21 @@ async function predictRow() {
 }
 
 /** Show a prediction, and the columns that moved it. */
-function showAnswer(cells, { effects = [], ...columns }) {
+function showAnswer(cells, { effects, ...columns }) {
   const answer = new Map(Object.entries(columns));
   setShown({ isAnswer: true });
   show(answer);
+  if (effects) showEffectsOf(answer, cells, effects);
+  say(sentence(answer));
+}
+
+/** Show the effects of the cells that are not typical; they are of several targets. */
+function showEffectsOf(answer, cells, effects) {
   const measures = measuresOf(answer);
   const places = new Map(fields.map(({ name }, i) => [name, i]));
   const sizes = effects.map(({ column, target, change }) => ({ i: places.get(column), target: target ?? model.targets[0], size: change }));
   const moved = sizes.filter(({ i, size }) => cells[i] !== typical[i] && size !== null);
   showExplanation(measures, (measure) => moved.filter(({ target }) => target === model.targets[measures.indexOf(measure)]));
-  say(sentence(answer));
 }
 
 /** Show an error beside the field that it names, and where the prediction would be. */
@@ -55,8 +60,8 @@ function showFailure(problem) {
 
 /** Show the parts of an answer, or of a failure. */
 function setShown({ isAnswer }) {
-  for (const id of ["results", "exact", "explanation"]) document.getElementById(id).hidden = !isAnswer;
-  document.getElementById("intro").hidden = true;
+  for (const id of ["results", "exact"]) document.getElementById(id).hidden = !isAnswer;
+  for (const id of ["intro", "explanation"]) document.getElementById(id).hidden = true;
   stale.hidden = true;
   failure.hidden = isAnswer;
 }
