@@ -87,7 +87,7 @@ class NumericColumn(ColumnEncoder):
         Raises:
             DataError: a cell is not a number, or is infinite.
         """
-        return pl.Series(name, read_numbers(table, name, unit_of(table, name))).fill_nan(None)
+        return pl.Series(read_numbers(table, name, unit_of(table, name))).fill_nan(None)
 
     @classmethod
     def fit(cls, table: Table, name: str, options: EncodingOptions = DEFAULT_OPTIONS) -> NumericColumn:

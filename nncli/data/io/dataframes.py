@@ -64,7 +64,7 @@ def _from_pandas(name: str, cells: pd.Series) -> pl.Series:
 def _from_vector(name: str, x: npt.NDArray[Any]) -> pl.Series:
     if x.dtype.kind == "f":
         x = x if x.dtype.itemsize in (4, 8) else x.astype(np.float64)
-        return pl.Series(name, x).fill_nan(None)
+        return pl.Series(x).fill_nan(None).alias(name)
     if x.dtype.kind in "iubmM":
         return pl.Series(name, x)
     return _from_objects(name, [None if _is_missing(cell) else cell for cell in x.tolist()])

@@ -160,7 +160,7 @@ def _texts(name: str, elements: Sequence[str | None]) -> pl.Series:
 
 
 def _without_nan(name: str, values: np.ndarray[tuple[int], np.dtype[Any]]) -> pl.Series:
-    return pl.Series(name, values.astype(np.float64)).fill_nan(None)
+    return pl.Series(values.astype(np.float64)).fill_nan(None).alias(name)
 
 
 def datatype_of(dtype: pl.DataType) -> str:

@@ -204,3 +204,8 @@ def test_true_and_false_are_numbers_in_a_column_from_0_to_1_only() -> None:
     counts = NumericColumn.fit(Table(pl.DataFrame({"x": ["0", "1", "2"]}), "t.csv"), "x")
     (errors,) = counts.cell_errors(words, "float32")
     assert errors.rows.tolist() == [0, 1]
+
+
+def test_a_name_that_looks_like_a_pattern_is_a_name() -> None:
+    table = Table(pl.DataFrame({"^a.*$": [1.0, math.nan]}), "t.csv")
+    assert NumericColumn.read_cells(table, "^a.*$").gather([1, 0]).to_list() == [None, 1.0]

@@ -75,3 +75,7 @@ def test_a_column_of_objects_is_of_numbers_if_all_are() -> None:
     wanted = {"a": [1.0, 2.5, None], "b": ["1", "b", None], "c": ["1", "c", None], "d": [None] * 3}
     assert from_array(X, list("abcd")).equals(pl.DataFrame(wanted))
     assert from_array(np.array([["x"], ["y"]]), ["a"]).equals(pl.DataFrame({"a": ["x", "y"]}))
+
+
+def test_a_name_that_looks_like_a_pattern_is_a_name() -> None:
+    assert as_polars(pd.DataFrame({"^a.*$": [1.0, np.nan]})).to_dict(as_series=False) == {"^a.*$": [1.0, None]}

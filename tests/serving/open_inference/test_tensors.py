@@ -55,6 +55,11 @@ def test_nan_and_null_are_missing_values() -> None:
     assert series_of_json("a", "INT8", [None, 3], 2).to_list() == [None, 3]
 
 
+def test_a_name_that_looks_like_a_pattern_is_a_name() -> None:
+    column = series_of_json("^a.*$", "FP64", [1.0, None], 2)
+    assert (column.name, column.to_list()) == ("^a.*$", [1.0, None])
+
+
 def test_texts_and_booleans_are_read_in_both_forms() -> None:
     assert series_of_bytes("a", BYTES, memoryview(_bytes_of(b"", "é".encode())), 2).to_list() == ["", "é"]
     assert series_of_json("a", BYTES, ["", "é"], 2).to_list() == ["", "é"]

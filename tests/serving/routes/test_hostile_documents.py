@@ -1,0 +1,66 @@
+"""Documents of other protocols, changed at random: none is answered by a fault of the server."""
+
+import copy
+import json
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from nncli.serving.openapi.examples import example_invocation, example_row, example_tensors
+from nncli.serving.served_model import ServedModel
+from tests.serving.asgi_client import AsgiClient
+
+VALUES: tuple[Any, ...] = (
+    *(None, True, 0, -1, 2**31, 2**64, 10**400, float("nan"), float("inf"), "", "a", "\0", "x" * 1000),
+    *([], {}, [[]], [None], [1], {"a": 1}, "FP64", "BYTES", "BOOL", [2], [1, 1], [0], "prediction", 0.9),
+    *({"binary_data_size": 8}, {"binary_data_size": -1}, {"binary_data": True}),
+)
+MEMBERS = ("id", "parameters", "outputs", "params", "name", "shape", "datatype", "data", "columns", "x")
+
+
+def _changed(document: Any, rng: random.Random) -> Any:
+    """The document with a value somewhere in it replaced, removed or added."""
+    places = [(document, key) for key in _keys(document)]
+    for parent, key in places:
+        places += [(parent[key], inner) for inner in _keys(parent[key])]
+    if not places:
+        return rng.choice(VALUES)
+    parent, key = rng.choice(places)
+    match rng.randrange(3):
+        case 0:
+            parent[key] = copy.deepcopy(rng.choice(VALUES))
+        case 1:
+            del parent[key]
+        case _ if isinstance(parent, dict):
+            parent[rng.choice(MEMBERS)] = copy.deepcopy(rng.choice(VALUES))
+        case _:
+            parent.append(copy.deepcopy(rng.choice(VALUES)))
+    return document
+
+
+def _keys(value: Any) -> list[Any]:
+    return [*value] if isinstance(value, dict) else [*range(len(value))] if isinstance(value, list) else []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_document_is_answered_by_a_fault(client: AsgiClient, models: Mapping[str, ServedModel], seed: int) -> None:
+    rng, model = random.Random(seed), models["number"]
+    whole = {**example_tensors(model), "parameters": {"binary_data_output": True}, "outputs": [{"name": "prediction"}]}
+    requests = [
+        ("/invocations", example_invocation(model)),
+        ("/invocations", {"inputs": [example_row(model)], "params": {"interval": 0.9}}),
+        ("/v2/models/number/infer", whole),
+    ]
+    for _ in range(60):
+        path, document = copy.deepcopy(rng.choice(requests))
+        for _ in range(rng.randint(1, 3)):
+            document = _changed(document, rng)
+        body = json.dumps(document).encode()
+        length = rng.choice([len(body), 0, -1, len(body) + 5])
+        headers = {"Inference-Header-Content-Length": str(length)} if rng.random() < 0.2 else {}
+        answer = client.post(path, body + rng.randbytes(rng.choice([0, 0, 8])), "application/json", headers)
+        assert answer.status < 500, body
+        if answer.status >= 400:
+            assert {"error", "error_code"} & answer.problem(answer.status).keys()
