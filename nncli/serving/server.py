@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -34,6 +35,9 @@ SECONDS_OF_ONE_STOP = 0.5
 """Signals that follow the first so soon belong to it: `timeout` sends one to a process, and another to its group."""
 ALLOCATIONS_BETWEEN_COLLECTIONS = 10_000
 """So many objects are searched for garbage in less than a millisecond."""
+SECONDS_OF_INTERPRETER = 0.001
+"""How long a thread that reads or writes in Python may hold the interpreter while another waits for it. The event loop
+gives it away at every call of the system: at Python's 5 ms, one answer would wait several times so long."""
 SECONDS_BETWEEN_LOOKS = 0.02
 """Seconds between two looks whether all connections have ended."""
 
@@ -89,6 +93,7 @@ class PredictionServer(uvicorn.Server):
         self._reloader.start()
         gc.freeze()  # a collection of all that was imported and loaded would hold up every answer
         gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS)
+        sys.setswitchinterval(SECONDS_OF_INTERPRETER)
         for one in sockets:
             LOG.info("listening on %s", url_of(one))
         notify("READY=1")
