@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
-import signal
 import socket
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 
 import uvicorn
 
@@ -28,11 +24,9 @@ from nncli.serving.notify import notify
 from nncli.serving.options import ServerOptions
 from nncli.serving.reload import Reloader
 from nncli.serving.served_model import ModelSlot, ModelSlots
+from nncli.serving.signals import signals_while_loading, signals_while_serving
 from nncli.serving.state import ServerState
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-SECONDS_OF_ONE_STOP = 0.5
-"""Signals that follow the first so soon belong to it: `timeout` sends one to a process, and another to its group."""
 ALLOCATIONS_BETWEEN_COLLECTIONS = 10_000
 """So many objects are searched for garbage in less than a millisecond."""
 SECONDS_OF_INTERPRETER = 0.001
@@ -53,7 +47,7 @@ def serve(runs: Sequence[tuple[str, Path]], options: ServerOptions, *, quiet: bo
         NncliError: requests were not answered within the limit of time when the server stopped.
     """
     log_to_stderr(quiet=quiet)
-    with _ignored_hangup():
+    with signals_while_loading():
         sockets = bind_listeners(options)
         try:
             slots = ModelSlots([ModelSlot.load(name, path) for name, path in runs])
@@ -91,6 +85,8 @@ class PredictionServer(uvicorn.Server):
         listen(sockets, self._state.options)
         await super().startup(sockets)
         self._reloader.start()
+        for slot in self._state.slots.all:
+            LOG.info("model %s: version %s of %s", slot.name, slot.current.version, slot.path)
         gc.freeze()  # a collection of all that was imported and loaded would hold up every answer
         gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS)
         sys.setswitchinterval(SECONDS_OF_INTERPRETER)
@@ -107,35 +103,18 @@ class PredictionServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Handle signals while the server runs: the first SIGINT or SIGTERM stops it, the second ends the process."""
-        loop = asyncio.get_running_loop()
+        """Handle signals while the server runs."""
         self._stopped = asyncio.Event()
-        last = 0.0
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            nonlocal last
-            if self.should_exit and time.monotonic() > last + SECONDS_OF_ONE_STOP:
-                with suppress(OSError):  # not by the log, which may be in the midst of a line
-                    os.write(2, b"nncli: stopped at once\n")
-                os._exit(128 + number)
-            last = time.monotonic()
-            self.should_exit = True
-            loop.call_soon_threadsafe(self._stopped.set)
-
-        def reload(number: int, frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(self._reloader.request)
-            loop.call_soon_threadsafe(self._reload_token)
-
-        handlers = dict.fromkeys(STOP_SIGNALS, stop)
-        if hasattr(signal, "SIGHUP"):
-            handlers[signal.SIGHUP] = reload
-        previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-        try:
+        with signals_while_serving(asyncio.get_running_loop(), self._stop, self._reload):
             yield
-        finally:
-            for number, handler in previous.items():
-                if number not in STOP_SIGNALS:
-                    signal.signal(number, handler)
+
+    def _stop(self) -> None:
+        self.should_exit = True
+        self._stopped.set()
+
+    def _reload(self) -> None:
+        self._reloader.request()
+        self._reload_token()
 
     def _reload_token(self) -> None:
         """Read the token again; that of before stays if there is none now."""
@@ -179,16 +158,3 @@ class PredictionServer(uvicorn.Server):
         self._state.batcher.close()
         self._state.metrics.close()
         LOG.info("stopped: every request is answered")
-
-
-@contextmanager
-def _ignored_hangup() -> Iterator[None]:
-    """Ignore SIGHUP, which would end a process that is still loading its models."""
-    if not hasattr(signal, "SIGHUP"):
-        yield
-        return
-    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGHUP, previous)

@@ -39,8 +39,9 @@ def answer_of(connection: HTTPConnection) -> Answer:
 class ServerProcess:
     """A server that runs, with the lines of its log so far."""
 
-    def __init__(self, *words: str | Path) -> None:
-        command = [sys.executable, "-m", "nncli", "serve", *map(str, words)]
+    def __init__(self, *words: str | Path, program: str | None = None) -> None:
+        start = ["-m", "nncli", "serve"] if program is None else ["-c", program]
+        command = [sys.executable, *start, *map(str, words)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
         self.lines: list[str] = []
@@ -97,9 +98,9 @@ class ServerProcess:
 
 
 @contextmanager
-def running(*words: str | Path) -> Iterator[ServerProcess]:
-    """A server that is killed at the end, if it still runs."""
-    server = ServerProcess(*words)
+def running(*words: str | Path, program: str | None = None) -> Iterator[ServerProcess]:
+    """A server that is killed at the end, if it still runs; of a `program` that starts it."""
+    server = ServerProcess(*words, program=program)
     try:
         yield server
     finally:

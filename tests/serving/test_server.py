@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 
 from nncli.serving.served_model import ServedModel
+from tests.cli.support import ROOT
 from tests.serving.logged_process import ServerProcess, answer_of, running
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
@@ -82,6 +85,37 @@ def test_a_second_signal_ends_it_at_once(runs: Mapping[str, Path]) -> None:
             server.signal(signal.SIGTERM)
             assert server.wait() == 128 + signal.SIGTERM
         assert_no_traceback(server)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGHUP, None)])
+def test_a_signal_while_the_models_are_loaded(runs: Mapping[str, Path], number: int, code: int | None) -> None:
+    """SIGTERM ends the process without a traceback, and SIGHUP does nothing."""
+    program = (
+        "import os, sys; import nncli.serving.server as server; load = server.ModelSlot.load\n"
+        f"def signaled(*words): os.kill(os.getpid(), {int(number)}); return load(*words)\n"
+        "server.ModelSlot.load = signaled; sys.argv = ['nncli', 'serve', *sys.argv[1:]]\n"
+        "from nncli.cli.app import main; main()"
+    )
+    with running(runs["number"], "--port", "0", program=program) as server:
+        assert (server.wait() == code) if code else (server.port and server.stop() == 0)
+        assert_no_traceback(server)
+
+
+@pytest.mark.skipif(not hasattr(os, "login_tty"), reason="there are no terminals")
+def test_a_server_whose_terminal_is_closed_stops(runs: Mapping[str, Path]) -> None:
+    outside, inside = os.openpty()
+    command = [sys.executable, "-m", "nncli", "serve", str(runs["number"]), "--port", "0"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, env=environment, preexec_fn=lambda: os.login_tty(inside)) as process:
+        os.close(inside)
+        text = b""
+        while b"listening on" not in text:
+            text += os.read(outside, 1000)
+        process.send_signal(signal.SIGHUP)
+        while b"loaded again" not in text:
+            text += os.read(outside, 1000)
+        os.close(outside)
+        assert process.wait(30) == 0
 
 
 def test_a_request_that_never_arrives_does_not_keep_it(runs: Mapping[str, Path]) -> None:
