@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from operator import and_
 from typing import Annotated, Literal, TypeAlias
 
@@ -20,9 +20,12 @@ from nncli.data.encoders.target import Target
 from nncli.data.table import Table
 from nncli.decision import Decision
 from nncli.model import FORMAT, Model, ModelSpec, Version
+from nncli.nn.inference.small_blocks import MAX_ROWS
 from nncli.nn.losses import Loss
+from nncli.nn.member_predictor import Input, MemberPredictor
 from nncli.predictions import Predictions
 from nncli.spec import Members, PositiveFloat, Spec, StrictStr
+from nncli.utils.threads import limit_blas_threads
 
 
 class EnsembleSpec(Spec):
@@ -104,6 +107,21 @@ class Ensemble:
         """The mean of the members' predictions; see `Model.predict`. An anomaly is one to all members."""
         return self.average(predict_members(self, table))
 
+    @cached_property
+    def _member_predictor(self) -> MemberPredictor:
+        return MemberPredictor([member.predictor for member in self.members])
+
+    def predict_few(self, table: Table) -> list[Predictions]:
+        """The predictions of each member, by the calls of one network if theirs are equal; see `Model.predict`."""
+        encoded = [member.encode(table) for member in self.members]
+        with limit_blas_threads(1):
+            outputs = self._member_predictor.run([Input(X, codes) for X, codes, _ in encoded])
+        found = [member.decode(Z) for member, Z in zip(self.members, outputs, strict=True)]
+        return [
+            replace(one, anomalies=anomalies) if anomalies.columns else one
+            for one, (*_, anomalies) in zip(found, encoded, strict=True)
+        ]
+
     def invalid_cells(self, table: Table) -> InvalidCells:
         """The cells of a table that a member refuses."""
         return InvalidCells.of(table, (errors for member in self.members for errors in member.cell_errors(table)))
@@ -159,7 +177,9 @@ def predict_members(model: AnyModel, table: Table) -> list[Predictions]:
     if not isinstance(model, Ensemble):
         return [model.predict(table)]
     table = table.keeping_results()
-    return [member.predict(table) for member in model.members]
+    if len(table) > MAX_ROWS:
+        return [member.predict(table) for member in model.members]
+    return model.predict_few(table)
 
 
 def average_members(model: AnyModel, members: Sequence[Predictions]) -> Predictions:

@@ -82,7 +82,8 @@ class Model:
         return self.spec.encoder.hash_rows(table, self.spec.target)
 
     @cached_property
-    def _inference(self) -> Predictor:
+    def predictor(self) -> Predictor:
+        """The network in prediction mode."""
         return Predictor(self.spec.network, self.parameters, final=True)
 
     @cached_property
@@ -110,10 +111,12 @@ class Model:
             CellError: a cell cannot be read.
             DataError: a column is missing.
         """
-        table.require_features(self.names)
+        few_rows = self._few_rows_encoder if len(table) <= MAX_ROWS else None
+        if few_rows is None or not few_rows.knows(table):
+            table.require_features(self.names)
         try:
-            if len(table) <= MAX_ROWS:
-                return self._few_rows_encoder.encode(table)
+            if few_rows is not None:
+                return few_rows.encode(table)
             return self.spec.encoder.encode(table, self.spec.network.precision)
         except CellError as error:
             raise error.for_model() from None
@@ -141,11 +144,11 @@ class Model:
         half = len(X) // (2 * BLOCK_ROWS) * BLOCK_ROWS
         if threads == 1 or half * self.spec.network.layout.n_decayed < WORTH_A_SECOND_THREAD:
             with limit_blas_threads(1):
-                return self._inference.run(X, codes)
+                return self.predictor.run(X, codes)
         Z = np.empty((len(X), self.spec.network.n_outputs))
         with limit_blas_threads(1), ThreadPoolExecutor(1, "nncli half") as thread:
-            second = thread.submit(copy_context().run, self._inference.run, X[half:], codes[half:], Z[half:])
-            self._inference.run(X[:half], codes[:half], Z[:half])
+            second = thread.submit(copy_context().run, self.predictor.run, X[half:], codes[half:], Z[half:])
+            self.predictor.run(X[:half], codes[:half], Z[:half])
             second.result()
         return Z
 
@@ -156,11 +159,11 @@ class Model:
     @property
     def can_round(self) -> bool:
         """Whether `run_rounded` is possible."""
-        return self._inference.can_round
+        return self.predictor.can_round
 
     def run_rounded(self, X: Matrix, codes: Codes) -> tuple[Array, Array]:
         """The raw outputs in float32, and bounds of their errors (rows,); see `Predictor.run_rounded`."""
-        return self._inference.run_rounded(X, codes)
+        return self.predictor.run_rounded(X, codes)
 
     def decode(self, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
         """Predictions from raw outputs (rows, outputs)."""

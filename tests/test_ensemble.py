@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
+from operator import and_
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
 from nncli.data.sources.read_table import read_table
 from nncli.data.table import Table
-from nncli.ensemble import Ensemble, EnsembleSpec, align_classes
+from nncli.ensemble import Ensemble, EnsembleSpec, align_classes, predict_members
 from nncli.model import Model
+from nncli.nn.inference.small_blocks import MAX_ROWS
 from nncli.nn.losses import Quantiles
+from nncli.nn.parameters import Parameters
 from nncli.predictions import Predictions
 from nncli.runs.loader import read_model
 from tests.cli.support import DATA
@@ -97,3 +102,30 @@ def test_a_value_is_unexpected_if_it_is_to_all_members() -> None:
     other = Anomalies({"x": ColumnAnomalies(out_of_range=1, highest=9.0), "d": ColumnAnomalies(missing=1)})
     assert one & other == Anomalies({"x": ColumnAnomalies(out_of_range=1, highest=9.0)})
     assert (one & Anomalies()).note is None
+
+
+def test_few_rows_have_the_bits_and_anomalies_that_they_have_among_many(model: Model, table: Table) -> None:
+    other = replace(model, parameters=copy_of(model))
+    ensemble = Ensemble(spec_for(model, model.spec.target.labels), (model, other, model))
+    odd = table.frame.with_columns(
+        island=pl.when(pl.int_range(pl.len()) % 7 == 0).then(pl.lit("Atlantis")).otherwise("island")
+    )
+    table = replace(table, frame=odd)
+    whole = ensemble.predict(table)
+    assert len(table) > MAX_ROWS
+    for rows in ([0], [7, 0, 343], list(range(30)), list(range(100, 100 + MAX_ROWS))):
+        part = table.take(np.array(rows))
+        found = ensemble.predict(part)
+        assert found.values.tobytes() == whole.values[rows].tobytes()
+        expected = reduce(and_, (member.spec.encoder.encode(part, "float32").anomalies for member in ensemble.members))
+        assert found.anomalies == expected
+        alone = [member.predict(part).values.tobytes() for member in ensemble.members]
+        assert [one.values.tobytes() for one in predict_members(ensemble, part)] == alone
+
+
+def copy_of(model: Model) -> Parameters:
+    """The parameters of a model, slightly changed."""
+    parameters = model.spec.network.layout.empty(model.spec.network.precision)
+    parameters.copy_from(model.parameters)
+    parameters.theta[...] *= 1.01
+    return parameters

@@ -22,7 +22,8 @@ from nncli.nn.inference.folding import FoldedNetwork, Stage, stages_of
 from nncli.nn.inference.forward_pass import ForwardPass
 from nncli.nn.inference.rounded_pass import RoundedPass
 from nncli.nn.inference.rounding import RoundedStage, has_bound, rounded_stages
-from nncli.nn.inference.small_blocks import MAX_ROWS, BlockPlan, VerifiedSizes, plan_blocks
+from nncli.nn.inference.small_blocks import MAX_ROWS, SIZES, BlockPlan, VerifiedSizes, plan_blocks
+from nncli.nn.inference.stacked_pass import StackedPass
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 
@@ -66,7 +67,7 @@ class _FoldedBlock:
     """The forward pass of a folded network for one block of rows."""
 
     def __init__(self, network: Network, stages: tuple[Stage, ...], rows: int) -> None:
-        self._pass = ForwardPass(network, stages, rows, "float64")
+        self._pass = ForwardPass(network, stages, rows, "float64", copies=rows in SIZES)
         self.X, self.codes, self.Z = self._pass.X, self._pass.codes, self._pass.Z
         self.nbytes = self._pass.nbytes
 
@@ -96,7 +97,7 @@ class _RoundedBlock:
         self._pass.run(self._folded, self._rounded)
 
 
-_Block: TypeAlias = _BoundBlock | _FoldedBlock | _RoundedBlock
+_Block: TypeAlias = _BoundBlock | _FoldedBlock | _RoundedBlock | StackedPass
 _Key: TypeAlias = tuple[str, int, str]
 """The kind of a block, its rows, and the specification of its network."""
 B = TypeVar("B", _BoundBlock | _FoldedBlock, _RoundedBlock)
@@ -125,7 +126,7 @@ class _FreeBlocks:
                 del self._blocks[0]
 
 
-_FREE = _FreeBlocks()
+FREE_BLOCKS = _FreeBlocks()
 _VERIFIED = VerifiedSizes()
 
 
@@ -153,22 +154,27 @@ class Predictor:
         block_rows: int = BLOCK_ROWS,
     ) -> None:
         self.parameters, self._rows = parameters, block_rows
-        self._stages = stages_of(network) if final and precision == "float64" else None
-        self._network = network if self._stages else network.model_copy(update={"precision": precision})
-        self._specification = self._network.model_dump_json()
+        self.stages = stages_of(network) if final and precision == "float64" else None
+        self.network = network if self.stages else network.model_copy(update={"precision": precision})
+        one = {"embeddings": tuple(e.model_copy(update={"n_embeddings": 1}) for e in network.embeddings)}
+        self.specification = (self.network.model_copy(update=one) if self.stages else self.network).model_dump_json()
         self._folded: FoldedNetwork | None = None
         self._rounded: tuple[RoundedStage, ...] | None = None
 
     def folded(self) -> FoldedNetwork:
         """The folded arrays of the network, kept for later runs unless they are large."""
-        folded = self._folded or FoldedNetwork.of(self._network, self._stages or (), self.parameters, "float64")
+        folded = self._folded or FoldedNetwork.of(self.network, self.stages or (), self.parameters, "float64")
         if folded.nbytes <= MAX_FOLDED_BYTES:
             self._folded = folded
         return folded
 
+    def use_folded(self, folded: FoldedNetwork) -> None:
+        """Use a copy of the folded arrays from now on."""
+        self._folded = folded
+
     def rounded(self) -> tuple[RoundedStage, ...]:
         """The layers in float32, kept for later runs unless they are large."""
-        rounded = self._rounded or rounded_stages(self.folded(), self._stages or ())
+        rounded = self._rounded or rounded_stages(self.folded(), self.stages or ())
         if sum(stage.weights.nbytes for stage in rounded) <= MAX_FOLDED_BYTES:
             self._rounded = rounded
         return rounded
@@ -176,13 +182,13 @@ class Predictor:
     @property
     def can_round(self) -> bool:
         """Whether `run_rounded` is possible: the layers are folded, and their error in float32 can be bounded."""
-        return self._stages is not None and has_bound(self._stages)
+        return self.stages is not None and has_bound(self.stages)
 
     def run(self, X: Array, codes: Codes, out: Array | None = None) -> Array:
         """The raw outputs (rows, outputs) for X (rows, features) and codes (rows, embeddings), into `out` if given."""
-        dtype = "float64" if self._stages else self._network.precision
-        Z = np.empty((len(X), self._network.n_outputs), dtype) if out is None else out
-        for span, block in self._run("folded" if self._stages else "bound", self._block, X, codes):
+        dtype = "float64" if self.stages else self.network.precision
+        Z = np.empty((len(X), self.network.n_outputs), dtype) if out is None else out
+        for span, block in self._run("folded" if self.stages else "bound", self._block, X, codes):
             Z[span] = block.Z[: span.stop - span.start]
         return Z
 
@@ -191,34 +197,34 @@ class Predictor:
 
         It takes half of the time. The outputs may depend on the other rows.
         """
-        Z, error = np.empty((len(X), self._network.n_outputs), np.float32), np.empty(len(X))
+        Z, error = np.empty((len(X), self.network.n_outputs), np.float32), np.empty(len(X))
         for span, block in self._run("rounded", self._rounded_block, X, codes):
             rows = span.stop - span.start
             Z[span], error[span] = block.Z[:rows], block.error[:rows]
         return Z, error
 
     def _block(self, rows: int) -> _BoundBlock | _FoldedBlock:
-        if self._stages:
-            return _FoldedBlock(self._network, self._stages, rows)
-        return _BoundBlock(self._network, rows)
+        if self.stages:
+            return _FoldedBlock(self.network, self.stages, rows)
+        return _BoundBlock(self.network, rows)
 
     def _rounded_block(self, rows: int) -> _RoundedBlock:
-        return _RoundedBlock(self._network, self._stages or (), rows)
+        return _RoundedBlock(self.network, self.stages or (), rows)
 
-    def _plan(self, kind: str, rows: int) -> BlockPlan:
-        """The sizes of the blocks for a number of rows."""
-        if kind == "folded" and self._stages and self._rows == BLOCK_ROWS and rows <= MAX_ROWS:
-            small = plan_blocks(rows)
-            if _VERIFIED.allow(self._specification, self._network, self._stages, self.folded(), small, BLOCK_ROWS):
-                return small
-        return [(self._rows, -(-rows // self._rows))]
+    def small_blocks(self, rows: int, members: int = 1) -> BlockPlan | None:
+        """The sizes of small blocks for a number of rows, for equal networks at once; None without the same bits."""
+        if self.stages is None or self._rows != BLOCK_ROWS or rows > MAX_ROWS:
+            return None
+        plan, key = plan_blocks(rows), f"{members} {self.specification}"
+        is_allowed = _VERIFIED.allow(key, self.network, self.stages, self.folded(), plan, BLOCK_ROWS, members)
+        return plan if is_allowed else None
 
     def _run(self, kind: str, new_block: Callable[[int], B], X: Array, codes: Codes) -> Iterator[tuple[slice, B]]:
         """Yield slices of the rows, each with the block that has just computed them."""
-        start = 0
-        for size, count in self._plan(kind, len(X)):
-            key = (kind, size, self._specification)
-            block = cast("B", _FREE.take(key) or new_block(size))
+        small, start = self.small_blocks(len(X)) if kind == "folded" else None, 0
+        for size, count in small or [(self._rows, -(-len(X) // self._rows))]:
+            key = (kind, size, self.specification)
+            block = cast("B", FREE_BLOCKS.take(key) or new_block(size))
             block.load(self)
             for _ in range(count):
                 stop = min(start + size, len(X))
@@ -230,7 +236,7 @@ class Predictor:
                 block.forward()
                 yield slice(start, stop), block
                 start = stop
-            _FREE.put(key, block)
+            FREE_BLOCKS.put(key, block)
 
 
 def block_rows_for(rows: int) -> int:

@@ -294,18 +294,18 @@ def blocks_of(predictors: list[Predictor], X: NDArray[np.float64]) -> list[tuple
     codes = np.zeros((len(X), 0), np.int64)
     for each in predictors:
         each.run(X, codes)
-    return [key for key, _ in predictor_module._FREE._blocks]
+    return [key for key, _ in predictor_module.FREE_BLOCKS._blocks]
 
 
 def test_equal_networks_share_their_buffers_and_keep_their_own_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predictor_module, "_FREE", predictor_module._FreeBlocks())
+    monkeypatch.setattr(predictor_module, "FREE_BLOCKS", predictor_module._FreeBlocks())
     network, X = NETWORKS["wide"], np.random.default_rng(0).normal(size=(5, 20))
     members = [Predictor(network, network.initialize(np.random.default_rng(seed))) for seed in range(8)]
     assert len(blocks_of(members, X)) == 1
     codes = np.zeros((5, 0), np.int64)
     alone = []
     for member in members:
-        monkeypatch.setattr(predictor_module, "_FREE", predictor_module._FreeBlocks())
+        monkeypatch.setattr(predictor_module, "FREE_BLOCKS", predictor_module._FreeBlocks())
         alone.append(member.run(X, codes).tobytes())
     together = [member.run(X, codes).tobytes() for member in members]
     assert together == alone
@@ -313,7 +313,7 @@ def test_equal_networks_share_their_buffers_and_keep_their_own_weights(monkeypat
 
 
 def test_the_buffers_of_different_networks_are_kept_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predictor_module, "_FREE", predictor_module._FreeBlocks())
+    monkeypatch.setattr(predictor_module, "FREE_BLOCKS", predictor_module._FreeBlocks())
     networks = [Network(n_features=20, layers=(), n_outputs=n) for n in range(1, 9)]
     members = [Predictor(network, network.initialize(np.random.default_rng(0))) for network in networks]
     X = np.zeros((3, 20))

@@ -37,6 +37,7 @@ class FewRowsEncoder:
 
     def __init__(self, encoder: Encoder, dtype: str) -> None:
         self._encoder, self._dtype = encoder, dtype
+        self._names, self._width = frozenset(encoder.names), encoder.width
         ends = list(accumulate((column.width for column in encoder.columns), initial=0))
         placed = list(zip(ends, encoder.columns, strict=False))
         self._numbers = FewNumbers([(at, column) for at, column in placed if isinstance(column, NumericColumn)], dtype)
@@ -52,11 +53,16 @@ class FewRowsEncoder:
             if not isinstance(column, NumericColumn | CategoricalColumn) and column.width
         ]
 
+    def knows(self, table: Table) -> bool:
+        """Whether a table has all columns."""
+        return self._names <= table.once("names", lambda: frozenset(table.names))
+
     def encode(self, table: Table) -> Encoded:
         """X, codes, and the anomalies among the rows, as of `Encoder.encode`, which raises the errors."""
-        X, codes = self._encoder.empty(len(table), self._dtype)
+        rows = len(table)
+        X, codes = np.empty((rows, self._width), self._dtype), np.empty((rows, len(self._embedded)), np.int64)
         try:
-            found = self._encode(table, X, codes) if len(table) else None
+            found = self._encode(table, X, codes) if rows else None
         except DataError:
             found = None
         if found is None:

@@ -20,9 +20,14 @@ class ForwardPass:
 
     X (rows, features) has the precision of the network, codes are (rows, embeddings), Z is (rows, outputs). `nbytes` is
     the approximate size of all buffers, and `outputs` are those of each layer. Networks that are equal may share one.
+
+    With `copies`, the input is transposed in memory: OpenBLAS's kernels for small matrices on AVX-512 add in another
+    order if both matrices are contiguous along the sum, and then give other bits than those for large ones.
     """
 
-    def __init__(self, network: Network, stages: tuple[Stage, ...], rows: int, precision: Precision) -> None:
+    def __init__(
+        self, network: Network, stages: tuple[Stage, ...], rows: int, precision: Precision, *, copies: bool = False
+    ) -> None:
         self._inputs = Inputs(network, rows, precision)
         self.X, self.codes = self._inputs.X, self._inputs.codes
         self._outputs = [np.ones((stage.units + 1, rows), precision) for stage in stages]
@@ -34,12 +39,16 @@ class ForwardPass:
         ]
         self.outputs = [Z[:-1] for Z in self._outputs]
         self.Z = self._outputs[-1][:-1].T
+        self._copied = np.empty(self._inputs.H.T.shape, precision) if copies else None
         self.nbytes = self._inputs.nbytes + 2 * sum(Z.nbytes for Z in self._outputs)
 
     def run(self, folded: FoldedNetwork) -> None:
         """Compute `Z` from `X` and `codes`."""
         self._inputs.fill(folded)
         A = self._inputs.H.T
+        if self._copied is not None:
+            np.copyto(self._copied, A)
+            A = self._copied
         layers = zip(folded.weights, folded.strengths, self._outputs, self._activate, strict=True)
         for W, strengths, Z, activate in layers:
             np.matmul(W, A, out=Z[:-1])

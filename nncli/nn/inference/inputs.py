@@ -19,14 +19,28 @@ class Inputs:
     """The input of the first layer: fill `X` and `codes`, call `fill` with the folded arrays, read `H`.
 
     X (rows, features) has the precision of the network, codes are (rows, embeddings). H (rows, inputs + 1) ends with a
-    column of ones. `nbytes` is the approximate size of all buffers.
+    column of ones. X and H, filled with ones, may be given. Without `embeds`, a piecewise-linear embedding is filled by
+    the caller. `nbytes` is the approximate size of all buffers.
     """
 
-    def __init__(self, network: Network, rows: int, precision: Precision) -> None:
-        self.X = np.zeros((rows, network.n_features), network.precision)
+    def __init__(
+        self,
+        network: Network,
+        rows: int,
+        precision: Precision,
+        given: tuple[Array, Array] | None = None,
+        *,
+        embeds: bool = True,
+    ) -> None:
+        if given is None:
+            X = np.zeros((rows, network.n_features), network.precision)
+            given = X, np.ones((rows, network.input_width + 1), precision)
+        self.X, self.H = given
         self.codes = np.zeros((rows, len(network.embeddings)), np.int64)
-        self.H = np.ones((rows, network.input_width + 1), precision)
-        self._fill = [_bind_numbers(network, self.X, self.H), _bind_categories(network, self.codes, self.H)]
+        self._fill = [
+            _bind_numbers(network, self.X, self.H, embeds=embeds),
+            _bind_categories(network, self.codes, self.H),
+        ]
         self.nbytes = self.X.nbytes + self.H.nbytes + _embedding_bytes(network, rows)
 
     def fill(self, folded: FoldedNetwork) -> None:
@@ -48,7 +62,7 @@ def _embedding_bytes(network: Network, rows: int) -> int:
 Fill = Callable[[FoldedNetwork], None]
 
 
-def _bind_numbers(network: Network, X: Array, H: Array) -> Fill:
+def _bind_numbers(network: Network, X: Array, H: Array, *, embeds: bool) -> Fill:
     """Fill the first columns of H (rows, inputs + 1) with the numeric features, embedded or not."""
     embedding, numeric = network.numeric_embedding, network.embedded_numeric
     if embedding is None or not numeric:
@@ -57,7 +71,7 @@ def _bind_numbers(network: Network, X: Array, H: Array) -> Fill:
     split = len(numeric) * embedding.out_features
     if not isinstance(embedding, PiecewiseLinear):
         return _bind_any_embedding(embedding, numeric, X, H[:, : split + X.shape[1] - len(numeric)])
-    embed = bind_piecewise(embedding, numeric, X, H[:, :split])
+    embed = bind_piecewise(embedding, numeric, X, H[:, :split]) if embeds else None
     runs, end = [], split  # adjacent columns that are not embedded
     for first, last in pairwise((-1, *numeric, X.shape[1])):
         if last > first + 1:
@@ -65,8 +79,8 @@ def _bind_numbers(network: Network, X: Array, H: Array) -> Fill:
             end += last - first - 1
 
     def fill(folded: FoldedNetwork) -> None:
-        assert folded.tables is not None
-        embed(folded.tables)
+        if embed is not None and folded.tables is not None:
+            embed(folded.tables)
         for passed, columns in runs:
             np.copyto(passed, columns)
 

@@ -47,6 +47,12 @@ class PiecewiseTables:
         later = np.ascontiguousarray(edges[:, 1:, None], edges_precision)
         return cls(later, *(values.astype(precision) for values in tables))
 
+    @classmethod
+    def joined(cls, tables: Sequence[PiecewiseTables]) -> PiecewiseTables:
+        """The tables of several embeddings of equal shapes, with the columns of all."""
+        arrays = zip(*((one.edges, one.low, one.rate, one.start, one.rise) for one in tables), strict=True)
+        return cls(*(np.concatenate(parts) for parts in arrays))
+
 
 def _segments(edges: Array, V: Array) -> tuple[Array, Array, Array, Array]:
     """The lower ends (n,), the widths (n,), Vᵀ v gained within each segment and before it (n, units), of one column.
@@ -70,10 +76,11 @@ def bind_piecewise(
 ) -> Callable[[PiecewiseTables], None]:
     """A function that fills Y (rows, columns · units) from the columns `numeric` of X (rows, features) by tables.
 
-    It works in groups of columns, which share buffers of a few MB.
+    It works in groups of columns, which share buffers of a few MB. If `is_one_group`, Y may be divided by members:
+    (rows, members, own columns · units).
     """
     rows, columns, units, bins = len(X), len(numeric), embedding.out_features, embedding.bins
-    most = max(1, GROUP_VALUES // max(1, rows * max(bins, units)))
+    most = _group_columns(embedding, rows)
     size = -(-columns // -(-columns // most))
     starts = [min(start, columns - size) for start in range(0, columns, size)]  # the last two groups may overlap
     groups = [
@@ -81,7 +88,7 @@ def bind_piecewise(
             slice(start, start + size),
             np.array(numeric[start : start + size], np.intp),
             np.arange(start, start + size) * bins,
-            Y[:, start * units : (start + size) * units],
+            Y if Y.ndim == 3 else Y[:, start * units : (start + size) * units],
         )
         for start in starts
     ]
@@ -90,7 +97,8 @@ def bind_piecewise(
     ones, count = above.view(np.uint8), np.empty((size, rows), np.min_scalar_type(bins))
     index, f, rate = np.empty((rows, size), np.intp), np.empty((rows, size), Y.dtype), np.empty((rows, size), Y.dtype)
     start, rise = np.empty((rows, size, units), Y.dtype), np.empty((rows, size, units), Y.dtype)
-    flat_start, flat_rise = start.reshape(rows, size * units), rise.reshape(rows, size * units)
+    shape = Y.shape if Y.ndim == 3 else (rows, size * units)
+    flat_start, flat_rise = start.reshape(shape), rise.reshape(shape)
 
     def fill(tables: PiecewiseTables) -> None:
         for span, positions, first, out in groups:
@@ -109,3 +117,13 @@ def bind_piecewise(
             np.add(flat_start, flat_rise, out=out)
 
     return fill
+
+
+def is_one_group(embedding: PiecewiseLinear, rows: int, columns: int) -> bool:
+    """Whether a number of columns are embedded at once."""
+    return columns <= _group_columns(embedding, rows)
+
+
+def _group_columns(embedding: PiecewiseLinear, rows: int) -> int:
+    """The largest number of columns of a group."""
+    return max(1, GROUP_VALUES // max(1, rows * max(embedding.bins, embedding.out_features)))

@@ -38,7 +38,8 @@ class RoundedPass:
         """Compute `Z` and `error` from `X` and `codes`; `folded` is in float64."""
         self._inputs.fill(folded)
         np.copyto(self._H, self._inputs.H)
-        A, error, size = self._H.T, self.error, _norms(self._H.T[:-1])
+        A: Array = self._H.T
+        error, size = self.error, _norms(A[:-1])
         np.multiply(size, U, out=error)
         for stage, Z, activate in zip(stages, self._outputs, self._activate, strict=True):
             np.matmul(stage.weights, A, out=Z[:-1])

@@ -4,18 +4,22 @@ A block of 8 rows takes a fifteenth of the time of one of 384. But the BLAS choo
 product, and the loops of NumPy may compute the last elements of an array otherwise than the others. So before a size is
 used for a network, a large block of random rows is computed in small blocks as well, by this machine's BLAS, and
 compared to the bit after every layer. Measured on OpenBLAS's kernels from Prescott to Sapphire Rapids, on one BLAS
-thread, sizes of 8 and more pass but for a first layer of few units; sizes of 4 fail on AVX-512.
+thread: blocks of 8, 16 and 64 rows have equal bits for all networks but linear ones of few outputs, whose large block is
+fast enough. Blocks of 4 rows have not on AVX-512, and on two BLAS threads a large block has other bits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from threading import Lock
 
 import numpy as np
 
+from nncli.nn.arrays import Array, Codes
 from nncli.nn.inference.folding import FoldedNetwork, Stage
 from nncli.nn.inference.forward_pass import ForwardPass
+from nncli.nn.inference.stacked_pass import StackedNetworks, StackedPass
 from nncli.nn.network import Network
 from nncli.utils.threads import limit_blas_threads
 
@@ -23,6 +27,9 @@ SIZES = (8, 16, 64)
 """The rows of small blocks: multiples of the vectors of all processors."""
 MAX_ROWS = 192
 """Rows up to which small blocks take less time than a large one."""
+
+COMPARED_BLOCKS = 12
+"""Small blocks that are compared with their part of a large one, evenly spread over it."""
 
 BlockPlan = list[tuple[int, int]]
 """The rows of the blocks that compute some rows in order, and the number of blocks of each size."""
@@ -42,41 +49,84 @@ def plan_blocks(rows: int) -> BlockPlan:
 
 
 class VerifiedSizes:
-    """Which sizes have been compared for which networks, and whether they may be used. Threads may share it."""
+    """Which sizes have been compared for which networks, and whether they may be used. Threads may share it.
+
+    Comparing takes some milliseconds for each size.
+    """
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, int], bool] = {}
         self._lock = Lock()
 
     def allow(
-        self, key: str, network: Network, stages: tuple[Stage, ...], folded: FoldedNetwork, plan: BlockPlan, large: int
+        self,
+        key: str,
+        network: Network,
+        stages: tuple[Stage, ...],
+        folded: FoldedNetwork,
+        plan: BlockPlan,
+        large: int,
+        members: int = 1,
     ) -> bool:
         """Whether all sizes of a plan give the bits of blocks of `large` rows; `key` tells apart unequal networks."""
         with self._lock:
             for size, _ in plan:
                 if (key, size) not in self._found:
-                    self._found[key, size] = has_equal_bits(network, stages, folded, size, large)
+                    self._found[key, size] = has_equal_bits(network, stages, folded, size, large, members)
             return all(self._found[key, size] for size, _ in plan)
 
 
-def has_equal_bits(network: Network, stages: tuple[Stage, ...], folded: FoldedNetwork, small: int, large: int) -> bool:
+def has_equal_bits(
+    network: Network, stages: tuple[Stage, ...], folded: FoldedNetwork, small: int, large: int, members: int = 1
+) -> bool:
     """Whether random rows have the same bits after every layer in blocks of `small` rows as in one of `large` rows.
 
-    The weights are random ones of the shapes of the `folded` network, so that no row is trivial.
+    The weights are random ones of the shapes of the `folded` network, so that no row is trivial. The small blocks are
+    computed by `members` equal networks at once, each with rows of its own.
     """
     rng = np.random.default_rng(0)
     weights = tuple(rng.normal(0.0, W.shape[1] ** -0.5, W.shape) for W in folded.weights)
     arrays = replace(folded, weights=weights)
-    whole, part = (ForwardPass(network, stages, rows, "float64") for rows in (large, small))
+    whole = ForwardPass(network, stages, large, "float64")
     whole.X[...] = rng.normal(size=whole.X.shape)
     whole.codes[...] = rng.integers(0, [e.n_embeddings for e in network.embeddings], whole.codes.shape)
+    every = [slice(start, start + small) for start in range(0, large, small)]
+    compared = every[:: max(1, len(every) // COMPARED_BLOCKS)] + every[-1:]
     with limit_blas_threads(1), np.errstate(all="ignore"):
         whole.run(arrays)
-        for start in range(0, large, small):
-            rows = slice(start, start + small)
-            part.X[...], part.codes[...] = whole.X[rows], whole.codes[rows]
-            part.run(arrays)
-            layers = zip(part.outputs, whole.outputs, strict=True)
-            if not all(np.array_equal(Z, expected[:, rows], equal_nan=True) for Z, expected in layers):
-                return False
+        compute = _bind_small(network, stages, arrays, small, members)
+        for i in range(0, len(compared), members):
+            blocks = [compared[(i + j) % len(compared)] for j in range(members)]
+            for layer, expected in zip(
+                compute([whole.X[rows] for rows in blocks], [whole.codes[rows] for rows in blocks]),
+                whole.outputs,
+                strict=True,
+            ):
+                pairs = zip(layer, blocks, strict=True)
+                if not all(np.array_equal(Z, expected[:, rows], equal_nan=True) for Z, rows in pairs):
+                    return False
     return True
+
+
+def _bind_small(
+    network: Network, stages: tuple[Stage, ...], arrays: FoldedNetwork, rows: int, members: int
+) -> Callable[[Sequence[Array], Sequence[Codes]], Sequence[Array]]:
+    """A function of X and codes of each member that returns the outputs (members, units, rows) of each layer."""
+    if members == 1:
+        alone = ForwardPass(network, stages, rows, "float64", copies=True)
+
+        def compute_alone(X: Sequence[Array], codes: Sequence[Codes]) -> Sequence[Array]:
+            alone.X[...], alone.codes[...] = X[0], codes[0]
+            alone.run(arrays)
+            return [Z[None] for Z in alone.outputs]
+
+        return compute_alone
+    together, stacked = StackedPass(network, stages, rows, members), StackedNetworks.of([arrays] * members)
+
+    def compute(X: Sequence[Array], codes: Sequence[Codes]) -> Sequence[Array]:
+        for j in range(members):
+            together.X[j][...], together.codes[j][...] = X[j], codes[j]
+        together.run(stacked)
+        return together.outputs
+
+    return compute

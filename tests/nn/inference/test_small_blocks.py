@@ -18,6 +18,7 @@ from nncli.nn.inference import small_blocks
 from nncli.nn.inference.folding import FoldedNetwork, stages_of
 from nncli.nn.inference.forward_pass import ForwardPass
 from nncli.nn.inference.small_blocks import MAX_ROWS, SIZES, VerifiedSizes, has_equal_bits, plan_blocks
+from nncli.nn.inference.stacked_pass import StackedNetworks, StackedPass
 from nncli.nn.network import Network
 from nncli.nn.predictor import BLOCK_ROWS, Predictor
 
@@ -50,7 +51,8 @@ def folded(network: Network) -> FoldedNetwork:
 
 def test_a_size_whose_bits_differ_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     stages = stages_of(NETWORK) or ()
-    assert has_equal_bits(NETWORK, stages, folded(NETWORK), BLOCK_ROWS, BLOCK_ROWS)
+    for members in (1, 3):
+        assert has_equal_bits(NETWORK, stages, folded(NETWORK), BLOCK_ROWS, BLOCK_ROWS, members)
 
     class Inexact(ForwardPass):
         def run(self, arrays: FoldedNetwork) -> None:
@@ -59,8 +61,16 @@ def test_a_size_whose_bits_differ_is_refused(monkeypatch: pytest.MonkeyPatch) ->
                 layer = self.outputs[0]
                 layer[-1, -1] = np.nextafter(layer[-1, -1], np.inf)  # one unit in the last row of a block
 
+    class InexactStack(StackedPass):
+        def run(self, stacked: StackedNetworks) -> None:
+            super().run(stacked)
+            layer = self.outputs[0][-1]  # of the last network
+            layer[0, 0] = np.nextafter(layer[0, 0], np.inf)
+
     monkeypatch.setattr(small_blocks, "ForwardPass", Inexact)
+    monkeypatch.setattr(small_blocks, "StackedPass", InexactStack)
     assert not has_equal_bits(NETWORK, stages, folded(NETWORK), SIZES[0], BLOCK_ROWS)
+    assert not has_equal_bits(NETWORK, stages, folded(NETWORK), SIZES[0], BLOCK_ROWS, 3)
 
 
 @pytest.mark.parametrize("refused", [(), (SIZES[0],), SIZES])
@@ -70,12 +80,10 @@ def test_few_rows_are_computed_in_small_blocks_only_if_all_sizes_are_allowed(
     monkeypatch.setattr(small_blocks, "has_equal_bits", lambda *args: args[3] not in refused)
     monkeypatch.setattr(predictor_module, "_VERIFIED", VerifiedSizes())
     predictor = Predictor(NETWORK, NETWORK.initialize(np.random.default_rng(0)), final=True)
-    large = [(BLOCK_ROWS, 1)]
-    assert predictor._plan("folded", 5) == ([(8, 1)] if SIZES[0] not in refused else large)
-    assert predictor._plan("folded", 16) == ([(16, 1)] if 16 not in refused else large)
-    assert predictor._plan("folded", 70) == ([(64, 1), (8, 1)] if not refused else large)
-    assert predictor._plan("folded", MAX_ROWS + 1) == large
-    assert predictor._plan("rounded", 5) == large
+    assert predictor.small_blocks(5) == ([(8, 1)] if SIZES[0] not in refused else None)
+    assert predictor.small_blocks(16) == ([(16, 1)] if 16 not in refused else None)
+    assert predictor.small_blocks(70) == ([(64, 1), (8, 1)] if not refused else None)
+    assert predictor.small_blocks(MAX_ROWS + 1) is None
 
 
 def test_a_size_is_compared_once_for_all_equal_networks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,15 +104,15 @@ def test_a_size_is_compared_once_for_all_equal_networks(monkeypatch: pytest.Monk
 
 def test_blocks_of_another_size_and_networks_that_are_not_folded_have_no_small_blocks() -> None:
     parameters = NETWORK.initialize(np.random.default_rng(0))
-    assert Predictor(NETWORK, parameters, final=True, block_rows=64)._plan("folded", 5) == [(64, 1)]
-    assert Predictor(NETWORK, parameters)._plan("bound", 5) == [(BLOCK_ROWS, 1)]
+    assert Predictor(NETWORK, parameters, final=True, block_rows=64).small_blocks(5) is None
+    assert Predictor(NETWORK, parameters).small_blocks(5) is None
 
 
 PROMISE = """
 import sys
 import numpy as np
+from nncli.nn.member_predictor import Input, MemberPredictor
 from nncli.nn.network import Network
-from nncli.nn.parameters import Parameters
 from nncli.nn.predictor import Predictor
 from nncli.utils.threads import limit_blas_threads
 
@@ -126,21 +134,27 @@ with limit_blas_threads(1):
             ],
             "n_outputs": outputs,
         })
-        parameters = network.initialize(rng)
-        parameters.theta[...] += rng.normal(0.0, 0.1, parameters.theta.shape)
-        for name, edges in parameters.by_name.items():
-            if name == "numeric.edges":
-                edges.sort(axis=1)
-        predictor = Predictor(network, parameters, final=True)
+        members = []
+        for _ in range(3):
+            parameters = network.initialize(rng)
+            parameters.theta[...] += rng.normal(0.0, 0.1, parameters.theta.shape)
+            for name, edges in parameters.by_name.items():
+                if name == "numeric.edges":
+                    edges.sort(axis=1)
+            members.append(Predictor(network, parameters, final=True))
+        predictor, together = members[0], MemberPredictor(members)
         X = rng.normal(0.0, 2.0, size=(400, features)).astype(network.precision)
         codes = rng.integers(0, 5, (400, 1))
-        whole = predictor.run(X, codes)
+        every = [member.run(X, codes) for member in members]
+        whole = every[0]
         for count in (1, 2, 3, 7, 8, 9, 16, 17, 40, 64, 65, 130, 192, 193):
             rows = rng.permutation(400)[:count]
             assert (predictor.run(X[rows], codes[rows]) == whole[rows]).all(), (network, count)
         for start in range(64):  # each place in a block of 8
             rows = slice(start, start + 8)
             assert (predictor.run(X[rows], codes[rows]) == whole[rows]).all(), (network, start)
+            found = together.run([Input(X[rows], codes[rows])] * 3)
+            assert all((Z == expected[rows]).all() for Z, expected in zip(found, every)), (network, start)
 """
 KERNELS = ("Prescott", "Nehalem", "Sandybridge", "Haswell", "Zen", "SkylakeX", "Cooperlake", "Sapphirerapids")
 

@@ -1,0 +1,88 @@
+"""Prediction of few rows by the networks of an ensemble, those of equal shapes at once, with the bits of each alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from threading import Lock
+from typing import NamedTuple
+
+import numpy as np
+
+from nncli.nn.arrays import Array, Codes
+from nncli.nn.inference.small_blocks import MAX_ROWS
+from nncli.nn.inference.stacked_pass import StackedNetworks, StackedPass
+from nncli.nn.predictor import FREE_BLOCKS, MAX_FOLDED_BYTES, Predictor
+
+
+class Input(NamedTuple):
+    """X (rows, features) and codes (rows, embeddings) of one network."""
+
+    X: Array
+    codes: Codes
+
+
+class MemberPredictor:
+    """The predictors of the members of an ensemble. Threads may share it.
+
+    The folded weights of networks of equal shapes are copied once, side by side, and the predictors use the copy.
+    """
+
+    def __init__(self, predictors: Sequence[Predictor]) -> None:
+        self._predictors = tuple(predictors)
+        equal = defaultdict(list)
+        for i, predictor in enumerate(predictors):
+            if predictor.stages:
+                equal[predictor.specification].append(i)
+        self._groups = [members for members in equal.values() if len(members) > 1]
+        self._stacked: dict[int, StackedNetworks | None] = {}
+        self._lock = Lock()
+
+    def run(self, inputs: Sequence[Input]) -> list[Array]:
+        """The raw outputs (rows, outputs) of each member for its input; the BLAS must be limited to one thread."""
+        found: list[Array | None] = [None] * len(inputs)
+        for members in self._groups if 0 < len(inputs[0].X) <= MAX_ROWS else []:
+            Z = self._run_equal(members, [inputs[i] for i in members])
+            for i, own in zip(members, () if Z is None else Z, strict=False):
+                found[i] = own
+        return [
+            predictor.run(*given) if Z is None else Z
+            for predictor, given, Z in zip(self._predictors, inputs, found, strict=True)
+        ]
+
+    def _run_equal(self, members: Sequence[int], inputs: Sequence[Input]) -> Array | None:
+        """The outputs (members, rows, outputs) of equal networks; None if these do not run together."""
+        first, rows = self._predictors[members[0]], len(inputs[0].X)
+        plan = first.small_blocks(rows, len(members))
+        stacked = self._stack(members) if plan else None
+        if stacked is None or plan is None:
+            return None
+        Z, start = np.empty((len(members), rows, first.network.n_outputs)), 0
+        for size, count in plan:
+            key = (f"stacked {len(members)}", size, first.specification)
+            block = FREE_BLOCKS.take(key)
+            if not isinstance(block, StackedPass):
+                block = StackedPass(first.network, first.stages or (), size, len(members))
+            for _ in range(count):
+                stop = min(start + size, rows)
+                n = stop - start
+                for X, codes, given in zip(block.X, block.codes, inputs, strict=True):
+                    X[:n], codes[:n] = given.X[start:stop], given.codes[start:stop]
+                    X[n:], codes[n:] = 0.0, 0
+                block.run(stacked)
+                Z[:, start:stop] = block.Z[:, :n]
+                start = stop
+            FREE_BLOCKS.put(key, block)
+        return Z
+
+    def _stack(self, members: Sequence[int]) -> StackedNetworks | None:
+        """The weights of equal networks side by side; None if they are large."""
+        with self._lock:
+            if members[0] not in self._stacked:
+                folded = [self._predictors[i].folded() for i in members]
+                small = all(one.nbytes <= MAX_FOLDED_BYTES for one in folded)
+                stacked = StackedNetworks.of(folded) if small else None
+                for i, one in zip(members, stacked.networks if stacked else (), strict=False):
+                    self._predictors[i].use_folded(one)
+                self._stacked[members[0]] = stacked
+            return self._stacked[members[0]]

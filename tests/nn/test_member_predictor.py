@@ -1,0 +1,109 @@
+"""Few rows by several networks at once: the bits of each network alone, whatever the networks have in common."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nncli.nn import member_predictor, predictor
+from nncli.nn.inference import small_blocks
+from nncli.nn.inference.small_blocks import MAX_ROWS, VerifiedSizes
+from nncli.nn.member_predictor import Input, MemberPredictor
+from nncli.nn.network import Network
+from nncli.nn.predictor import Predictor
+from nncli.utils.threads import limit_blas_threads
+
+DENSE = {"type": "dense", "units": 24, "activation": "mish"}
+FIELDS: dict[str, Any] = {
+    "n_features": 7,
+    "numeric_features": [0, 2, 3],
+    "numeric_embedding": "piecewise_linear",
+    "embeddings": [{"name": "a", "n_embeddings": 6, "width": 2}],
+    "layers": [DENSE, DENSE],
+    "n_outputs": 2,
+}
+EQUAL = Network.model_validate(FIELDS)
+MORE_CATEGORIES = Network.model_validate({**FIELDS, "embeddings": [{"name": "a", "n_embeddings": 9, "width": 2}]})
+OTHER = Network.model_validate({**FIELDS, "layers": [DENSE]})
+BOUND = Network.model_validate({**FIELDS, "layers": [DENSE, "batch_norm"]})
+
+
+def predictors(networks: list[Network]) -> list[Predictor]:
+    found = []
+    for seed, network in enumerate(networks):
+        rng = np.random.default_rng(seed)
+        parameters = network.initialize(rng)
+        parameters.theta[...] += rng.normal(0.0, 0.2, parameters.theta.shape)
+        for edges in (view for name, view in parameters.by_name.items() if name == "numeric.edges"):
+            edges.sort(axis=1)
+        found.append(Predictor(network, parameters, final=True))
+    return found
+
+
+def inputs(members: int, rows: int) -> list[Input]:
+    rng = np.random.default_rng(rows)
+    return [Input(rng.normal(size=(rows, 7)).astype(np.float32), rng.integers(0, 6, (rows, 1))) for _ in range(members)]
+
+
+def large_blocks(members: list[Predictor], given: list[Input], monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The outputs in blocks of 384 rows alone."""
+    with monkeypatch.context() as patch, limit_blas_threads(1):
+        patch.setattr(predictor, "MAX_ROWS", -1)
+        return [member.run(*one).tobytes() for member, one in zip(members, given, strict=True)]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 8, 9, 25, 64, MAX_ROWS, MAX_ROWS + 1])
+@pytest.mark.parametrize(
+    "networks",
+    [[EQUAL] * 4, [EQUAL, OTHER, EQUAL, BOUND, OTHER, EQUAL], [EQUAL, MORE_CATEGORIES, OTHER], [BOUND] * 2],
+    ids=["equal", "mixed", "categories", "bound"],
+)
+def test_the_bits_are_those_of_each_network_in_large_blocks(
+    networks: list[Network], rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members, given = predictors(networks), inputs(len(networks), rows)
+    expected = large_blocks(members, given, monkeypatch)
+    together = MemberPredictor(members)
+    with limit_blas_threads(1):
+        for _ in range(2):
+            assert [Z.tobytes() for Z in together.run(given)] == expected
+    assert large_blocks(members, given, monkeypatch) == expected  # with the weights side by side
+
+
+@pytest.mark.parametrize("networks", [[EQUAL] * 3, [EQUAL, MORE_CATEGORIES]])
+def test_networks_run_together_whose_layers_have_equal_shapes(
+    networks: list[Network], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = predictors(networks)
+    together = MemberPredictor(members)
+    with limit_blas_threads(1):
+        together.run(inputs(len(networks), 5))
+        monkeypatch.setattr(Predictor, "run", None)
+        assert len(together.run(inputs(len(networks), 5))) == len(networks)
+
+
+@pytest.mark.parametrize("reason", ["bits", "bytes"])
+def test_networks_run_alone_if_bits_differ_or_weights_are_large(reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictor, "_VERIFIED", VerifiedSizes())
+    if reason == "bits":
+        monkeypatch.setattr(small_blocks, "has_equal_bits", lambda *args: False)
+    else:
+        monkeypatch.setattr(member_predictor, "MAX_FOLDED_BYTES", 10)
+    members, given = predictors([EQUAL] * 3), inputs(3, 5)
+    monkeypatch.setattr(member_predictor, "StackedPass", None)
+    with limit_blas_threads(1):
+        found = MemberPredictor(members).run(given)
+    assert [Z.tobytes() for Z in found] == large_blocks(members, given, monkeypatch)
+
+
+def test_threads_may_share_one() -> None:
+    members = predictors([EQUAL] * 4)
+    together, many = MemberPredictor(members), [inputs(4, rows) for rows in range(1, 40)]
+    with limit_blas_threads(1):
+        expected = [[Z.tobytes() for Z in MemberPredictor(members).run(given)] for given in many]
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(together.run, many))
+    assert [[Z.tobytes() for Z in one] for one in found] == expected
