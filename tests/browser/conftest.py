@@ -1,4 +1,4 @@
-"""The system's Chromium, driven by Playwright, and reports to look at."""
+"""The system's Chromium, driven by Playwright, reports to look at, and a server of pages."""
 
 from __future__ import annotations
 
