@@ -13,7 +13,7 @@ import polars as pl
 from nncli.data.table import Table
 from nncli.errors import CellError, NncliError
 from nncli.serving.cell_problems import problem_of_cells
-from nncli.serving.job import Job, Result, as_problem, deliver
+from nncli.serving.job import FAILURES, Job, Result, as_problem, deliver
 from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.served_model import Observer, ServedModel
 
@@ -46,7 +46,7 @@ def answer_jobs(jobs: Sequence[Job], model: ServedModel, observe: Observer | Non
             table = job.request.read(model)
             job.rows = len(table)
             read.append(ReadJob(job, table))
-        except Exception as error:  # every request gets an answer
+        except FAILURES as error:  # every request gets an answer
             failed.append((job, ProblemError(as_problem(error))))
     if failed:
         deliver(failed)
@@ -92,7 +92,7 @@ def _results(jobs: list[ReadJob], model: ServedModel, observe: Observer | None) 
         group = groups.pop()
         try:
             predictions = model.predict(_joined(group), group[0].job.request.options, observe)
-        except Exception as error:  # every request gets an answer
+        except FAILURES as error:  # every request gets an answer
             is_fault = not isinstance(error, NncliError | ProblemError)
             faults += is_fault
             if len(group) > 1 and not (is_fault and faults > MAX_FAULTS):
@@ -126,13 +126,13 @@ def _answer_in_parts(one: ReadJob, model: ServedModel, observe: Observer | None)
         try:
             part = one.table.part(start, start + most)
             parts.append(model.predict(part, one.job.request.options, observe))
-        except Exception as error:  # every request gets an answer
+        except FAILURES as error:  # every request gets an answer
             deliver([(one.job, ProblemError(_problem(error, model, one.table)))])
             return
     deliver([(one.job, _written(one, pl.concat(parts), model))])
 
 
-def _problem(error: Exception, model: ServedModel, table: Table) -> Problem:
+def _problem(error: BaseException, model: ServedModel, table: Table) -> Problem:
     """The problem of an error in the rows of one request."""
     return problem_of_cells(error, model.model, table) if isinstance(error, CellError) else as_problem(error)
 
@@ -140,5 +140,5 @@ def _problem(error: Exception, model: ServedModel, table: Table) -> Problem:
 def _written(one: ReadJob, predictions: pl.DataFrame, model: ServedModel) -> Result:
     try:
         return one.job.request.write(model, one.table, predictions)
-    except Exception as error:  # every request gets an answer
+    except FAILURES as error:  # every request gets an answer
         return ProblemError(as_problem(error))

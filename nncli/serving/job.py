@@ -17,6 +17,8 @@ from nncli.errors import NncliError
 from nncli.serving.problem import Problem, ProblemError, problem_of
 from nncli.serving.served_model import PredictionOptions, ServedModel
 
+FAILURES = (Exception, pl.exceptions.PanicException)
+"""What may be raised while a request is answered; an internal error of Polars is no subclass of Exception."""
 Result: TypeAlias = bytes | ProblemError
 """The body of an answer, or why there is none."""
 
@@ -99,7 +101,7 @@ def _settle(answers: Answers) -> None:
             job.future.set_result(result)
 
 
-def as_problem(error: Exception) -> Problem:
+def as_problem(error: BaseException) -> Problem:
     """The error as a problem; what is no error of the request is a fault of the server, which the log shows."""
     if isinstance(error, ProblemError):
         return error.problem

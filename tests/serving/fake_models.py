@@ -14,8 +14,8 @@ from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.serving.served_model import ModelSlot, PredictionOptions, ServedModel
 
-BAD_ROW, FAULT = -1.0, -2.0
-"""Values of x that are an error of the row, and a fault of the server."""
+BAD_ROW, FAULT, PANIC = -1.0, -2.0, -3.0
+"""Values of x that are an error of the row, a fault of the server, and one of Polars."""
 
 
 @dataclass
@@ -49,6 +49,8 @@ class FakeModel:
             raise DataError("a row is bad", location=table.location(row=x.to_list().index(BAD_ROW), column="x"))
         if (x == FAULT).any():
             raise ZeroDivisionError
+        if (x == PANIC).any():
+            raise pl.exceptions.PanicException("a fault of Polars")
         return pl.DataFrame({"probability" if options.proba else "prediction": 2 * x})
 
 
@@ -89,7 +91,7 @@ class FakeRequest:
         """The answer to this request alone, or the status of its problem."""
         if self.fails_to_read or BAD_ROW in self.x:
             return 422
-        if FAULT in self.x or self.fails_to_write:
+        if FAULT in self.x or PANIC in self.x or self.fails_to_write:
             return 500
         name = "probability" if self.options.proba else "prediction"
         return repr({name: [2 * x for x in self.x]}).encode()

@@ -15,7 +15,7 @@ from nncli.serving.batcher import Batcher
 from nncli.serving.model_queue import SMALL
 from nncli.serving.problem import ProblemError
 from nncli.serving.served_model import ModelSlot, PredictionOptions
-from tests.serving.fake_models import BAD_ROW, FAULT, FakeRequest, fake_slot
+from tests.serving.fake_models import BAD_ROW, FAULT, PANIC, FakeRequest, fake_slot
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -52,7 +52,7 @@ async def until(event: object) -> None:
 requests = st.builds(
     FakeRequest,
     st.one_of(
-        st.lists(st.sampled_from([0.0, 1.5, -0.0, 1e300, BAD_ROW, FAULT]), max_size=3),
+        st.lists(st.sampled_from([0.0, 1.5, -0.0, 1e300, BAD_ROW, FAULT, PANIC]), max_size=3),
         st.lists(st.floats(3, 9), max_size=5),
         st.builds(lambda n, last: [1.0] * n + [last], st.integers(PART_ROWS - 2, 2 * PART_ROWS), st.just(2.0)),
     ),
@@ -101,7 +101,7 @@ def test_what_waits_is_predicted_at_once() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("bad", [BAD_ROW, FAULT])
+@pytest.mark.parametrize("bad", [BAD_ROW, FAULT, PANIC])
 def test_a_row_that_fails_is_found_by_halves_and_fails_its_request_alone(bad: float) -> None:
     async def run() -> None:
         slot, model = fake_slot(is_open=False)
