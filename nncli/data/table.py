@@ -18,6 +18,8 @@ from nncli.errors import DataError, Location
 from nncli.text import closest_match, join_quoted, name_difference, name_key, quote
 
 T = TypeVar("T")
+FEW_ROWS = 64
+"""Rows whose texts are compared with missing values in Python."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,12 @@ def replace_na_values(frame: pl.DataFrame, missing_values: Sequence[str]) -> pl.
     """`frame` with null for every text that equals a missing value. A column of nulls only becomes text."""
     words = list(missing_values)
     texts = [cells for cells in frame if cells.dtype == pl.String]
-    affected = names_of_columns_with(texts, words) if len(texts) >= MANY_COLUMNS else {cells.name for cells in texts}
+    if frame.height <= FEW_ROWS:  # the expression below takes Polars longer than all else that a row needs
+        affected = {cells.name for cells in texts if not set(words).isdisjoint(cells.to_list())}
+    elif len(texts) >= MANY_COLUMNS:
+        affected = names_of_columns_with(texts, words)
+    else:
+        affected = {cells.name for cells in texts}
     changes = []
     for i, (name, dtype) in enumerate(frame.schema.items()):
         column = pl.nth(i)  # by its name, one called * would be all of them

@@ -166,3 +166,18 @@ def test_a_table_that_keeps_results_reads_once_and_its_parts_read_for_themselves
     assert kept.take(np.array([0, 1])).once("a", read) == 6
     assert plain.once("a", read) == 7
     assert kept.frame is plain.frame
+
+
+@pytest.mark.parametrize("words", [("",), ("NA", ""), ()])
+def test_missing_values_are_replaced_in_few_rows_as_in_many(words: tuple[str, ...]) -> None:
+    few = pl.DataFrame(
+        {
+            "a": ["NA", "x", None],
+            "*": ["y", "", "NA "],
+            "^c.*$": pl.Series(["NA", "b", None], dtype=pl.Categorical),
+            "n": [1.0, None, 2.0],
+            "empty": pl.Series([None] * 3, dtype=pl.Null),
+        }
+    )
+    many = pl.concat([few] * table_module.FEW_ROWS)
+    assert replace_na_values(few, words).equals(replace_na_values(many, words)[:3], null_equal=True)

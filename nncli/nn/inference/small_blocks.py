@@ -4,8 +4,8 @@ A block of 8 rows takes a fifteenth of the time of one of 384. But the BLAS choo
 product, and the loops of NumPy may compute the last elements of an array otherwise than the others. So before a size is
 used for a network, a large block of random rows is computed in small blocks as well, by this machine's BLAS, and
 compared to the bit after every layer. Measured on OpenBLAS's kernels from Prescott to Sapphire Rapids, on one BLAS
-thread: blocks of 8, 16 and 64 rows have equal bits for all networks but linear ones of few outputs, whose large block is
-fast enough. Blocks of 4 rows have not on AVX-512, and on two BLAS threads a large block has other bits.
+thread: blocks of 8, 16 and 64 rows have equal bits for all networks but linear ones of few outputs, whose large block
+is fast enough. Blocks of 4 rows have not on AVX-512, and on two BLAS threads a large block has other bits.
 """
 
 from __future__ import annotations
