@@ -1,0 +1,49 @@
+"""The page about a server in a real Chromium: widths, accessibility, hostile names, and its commands in a shell."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from nncli.serving.openapi.examples import example_lines
+from nncli.serving.served_model import ServedModel
+from tests.browser.served import SCHEMES, WIDTHS, Scheme, Server, opened
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_page_fits_every_width_and_axe_finds_no_violation(
+    browser: Browser, server: Server, pictures: Path, scheme: Scheme
+) -> None:
+    with opened(browser, f"{server.url}docs", scheme=scheme) as page:
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_timeout(50)
+            page.screenshot(path=pictures / f"docs-{width}-{scheme}.png", full_page=width > 400)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        results = Axe().run(page).response
+        assert [(one["id"], one["nodes"][0]["html"]) for one in results["violations"]] == []
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_commands_are_answered_as_they_are_shown(
+    browser: Browser, server: Server, served_runs: dict[str, Path], tmp_path: Path
+) -> None:
+    rows = example_lines(ServedModel.load("hostile", served_runs["hostile"]), ",")
+    (tmp_path / "rows.csv").write_text(rows, "utf-8", newline="")  # its names cannot be shown
+    with opened(browser, f"{server.url}docs") as page:
+        commands = page.locator("pre").all_inner_texts()
+    assert commands
+    for command in commands:
+        done = subprocess.run(
+            ["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+        )
+        if "text/csv" in command:
+            assert done.stdout.lstrip('"').startswith("prediction"), (command, done.stdout)
+        else:
+            assert list(json.loads(done.stdout)) == ["rows"], (command, done.stdout)
