@@ -8,12 +8,14 @@ from shlex import quote as shell_quote
 from typing import Any
 from urllib.parse import quote
 
+from nncli.conformal.options import UncertaintyOptions
 from nncli.serving.openapi.examples import example_lines, example_row
 from nncli.serving.served_model import ServedModel
 from nncli.text import escape_unprintable
 
 ORIGIN = "\0"
 """Stands for the scheme, host and port of the server, which a request knows. All other characters can be shown."""
+LEVEL = 0.9
 TOKEN = '-H "Authorization: Bearer $TOKEN"'
 
 
@@ -23,18 +25,21 @@ def model_path(model: ServedModel) -> str:
 
 
 def curl_examples(model: ServedModel, *, has_token: bool) -> list[tuple[str, str]]:
-    """What commands do, and the commands: a row in JSON, and one in CSV with an interval or with probabilities."""
+    """What commands do, and the commands: a row in JSON, and one in CSV with probabilities or an interval."""
     address = f"{ORIGIN}{model_path(model)}/predict"
-    is_regression = model.model.spec.target.task == "regression"
-    parameter, words = ("interval=0.9", "its 90 % interval") if is_regression else ("proba=true", "probabilities")
+    parameter, words = "", ""
+    if model.model.spec.target.task == "classification":
+        parameter, words = "?proba=true", ", with probabilities"
+    elif model.has_uncertainty(UncertaintyOptions.of(LEVEL)):
+        parameter, words = f"?interval={LEVEL}", ", with its 90 % interval"
     document = _json_text({"rows": [example_row(model)]})
     found = [("A row in JSON", _curl(address, "application/json", ["--data-raw", document], has_token=has_token))]
     lines = example_lines(model, ",")
     # What cannot be shown cannot be copied, so such a table is read from a file.
     is_printable = escape_unprintable(lines) == lines
     data = ["--data-raw", lines] if is_printable else ["--data-binary", "@rows.csv"]
-    csv = _curl(f"{address}?{parameter}", "text/csv", data, has_token=has_token)
-    return [*found, (f"A row in CSV, with {words}", csv)]
+    csv = _curl(f"{address}{parameter}", "text/csv", data, has_token=has_token)
+    return [*found, (f"A row in CSV{words}", csv)]
 
 
 def _json_text(document: Any) -> str:

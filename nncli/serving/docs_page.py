@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from html import escape
@@ -23,21 +24,27 @@ PACKAGE = "nncli.serving"
 
 def docs_page(models: Sequence[ServedModel], *, has_token: bool) -> str:
     """The page of a server of these models, in which `ORIGIN` stands for its scheme, host and port."""
-    document = openapi_document(models, has_token=has_token)
-    addresses = [
-        [_code(method.upper()), _code(path), html_text(operation["summary"])]
-        for path, item in document["paths"].items()
-        for method, operation in item.items()
-    ]
     about = "" if not has_token else f"<p>Requests need the token: {_code('Authorization: Bearer TOKEN')}.</p>"
     return Template(template("docs.html", PACKAGE)).substitute(
         title=html_text("Addresses and models of this server"),
         version=html_text(__version__),
         style=_style(),
         about=about,
-        addresses=_table("All addresses", ("Method", "Path", "What it answers"), addresses),
+        addresses=_addresses(models[0], has_token=has_token),
         models="\n".join(_model(model, i, has_token=has_token) for i, model in enumerate(models)),
     )
+
+
+def _addresses(first: ServedModel, *, has_token: bool) -> str:
+    """The addresses of the server; those of each model are those of the first."""
+    document = openapi_document([first], has_token=has_token)
+    rows = [
+        [_code(method.upper()), _code(re.sub("/models/[^/]+", "/models/MODEL", path)), html_text(operation["summary"])]
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    ]
+    table = _table("All addresses; MODEL is the name of a model", ("Method", "Path", "What it answers"), rows)
+    return f"<p>The model of addresses without MODEL is {_name(first.name)}.</p>{table}"
 
 
 def with_origin(page: str, origin: str) -> str:
@@ -68,11 +75,10 @@ def _model(model: ServedModel, number: int, *, has_token: bool) -> str:
         f'<h4>{html_text(what)}</h4><pre tabindex="0"><code>{escape(command)}</code></pre>'
         for what, command in curl_examples(model, has_token=has_token)
     )
-    first = " It also answers the addresses without a name of a model." if number == 0 else ""
     return (
         f'<section aria-labelledby="{heading}"><h3 id="{heading}">{name}</h3>'
         f"<p>It predicts {', '.join(map(_name, target.names))} ({target.task}). Version {_code(model.version)}."
-        f"{first}{page}</p>"
+        f"{page}</p>"
         f"{_table(f'Columns of a row of the model {readable_text(model.name)}', COLUMNS, rows)}{commands}</section>"
     )
 
@@ -83,16 +89,20 @@ def _row(feature: Feature) -> list[str]:
         known = html_text(f"{value_text(feature.lowest)} to {value_text(feature.highest)}")
     if feature.categories:
         more = len(feature.categories) - MAX_CATEGORIES
-        shown = [_name(one) for one in feature.categories[:MAX_CATEGORIES]]
-        known = ", ".join(shown) + (f" and {more:,} more" if more > 0 else "")
+        shown = [_value(one) for one in feature.categories[:MAX_CATEGORIES]]
+        known = " ".join(shown) + (f" and {more:,} more" if more > 0 else "")
     kind = feature.kind + (f", in texts with {feature.unit}" if feature.unit else "")
-    example = "" if feature.example is None else _name(value_text(feature.example))
+    example = "" if feature.example is None else _value(value_text(feature.example))
     return [_name(feature.name), html_text(kind), known, "yes" if feature.is_optional else "no", example]
 
 
 def _name(text: str) -> str:
     """A name or a value of the table, whose direction of writing does not change what is around it."""
     return f"<bdi>{html_text(readable_text(text))}</bdi>"
+
+
+def _value(text: str) -> str:
+    return f"<code>{_name(text)}</code>"
 
 
 def _code(text: str) -> str:

@@ -100,14 +100,17 @@ def _operations(
         for path, end in [*own, (base, f"_{key}")]:
             yield f"{path}/predict", "post", predict(model, key, f"predict{end}")
             yield f"{path}/invocations", "post", invocations(model, key, f"invocations{end}")
-            yield f"{path}/", "get", _public(_page(f"page{end}", f"A page to try the model {model.name}"))
+            yield f"{path}/", "get", _public(_page(f"page{end}", model.name))
         described = json_content(OBJECT)
-        yield f"{base}/profile", "get", operation(f"profile_{key}", "server", "The profile of the rows", described)
-        yield (
-            f"{base}/profile",
-            "delete",
-            operation(f"take_profile_{key}", "server", "The profile of the rows, which begins anew", described),
-        )
+        for method, name, summary in (
+            ("get", "profile", "The profile of the rows"),
+            ("delete", "take_profile", "The profile of the rows, which begins anew"),
+        ):
+            yield (
+                f"{base}/profile",
+                method,
+                operation(f"{name}_{key}", "server", summary, described, model=model.name),
+            )
         yield from _open_inference(model, key)
     yield from _of_server()
     for path, operation_id, summary in (
@@ -126,8 +129,8 @@ def _public(described: Json) -> Json:
     return {**described, "security": []}
 
 
-def _page(operation_id: str, summary: str) -> Json:
-    return operation(operation_id, "server", summary, text_content("text/html"))
+def _page(operation_id: str, model: str) -> Json:
+    return operation(operation_id, "server", "A page to try the model", text_content("text/html"), model=model)
 
 
 def _of_server() -> Iterator[tuple[str, str, Json]]:
@@ -148,9 +151,11 @@ def _open_inference(model: ServedModel, key: str) -> Iterator[tuple[str, str, Js
     tag, parameters = "Open Inference Protocol", list[Json]()
     for path, end in ((base, key), (f"{base}/versions/{{version}}", f"{key}_version")):
         for own, name, summary in (
-            (path, "v2_model", f"The inputs and outputs of the model {model.name}"),
-            (f"{path}/ready", "v2_model_ready", f"Whether the model {model.name} predicts"),
+            (path, "v2_model", "The inputs and outputs of the model"),
+            (f"{path}/ready", "v2_model_ready", "Whether the model predicts"),
         ):
-            yield own, "get", operation(f"{name}_{end}", tag, summary, json_content(OBJECT), parameters=parameters)
+            answer = json_content(OBJECT)
+            described = operation(f"{name}_{end}", tag, summary, answer, model=model.name, parameters=parameters)
+            yield own, "get", described
         yield f"{path}/infer", "post", infer(model, f"infer_{end}", parameters)
         parameters = [VERSION]

@@ -38,15 +38,17 @@ def operation(
     summary: str,
     answer: Json,
     *,
+    model: str | None = None,
     parameters: Sequence[Json] = (),
     body: Json | None = None,
     refusals: Sequence[HTTPStatus] = (),
 ) -> Json:
-    """An operation with the answer 200, those of `refusals`, and any other error as a problem."""
+    """An operation of a model or of the server, with the answer 200, `refusals`, and any other error as a problem."""
     return {
         "operationId": operation_id,
         "tags": [tag],
         "summary": summary,
+        **({} if model is None else {"description": f"The model is {model}."}),
         **({"parameters": list(parameters)} if parameters else {}),
         **({} if body is None else {"requestBody": {"required": True, "content": body}}),
         "responses": {
@@ -89,9 +91,18 @@ def predict(model: ServedModel, key: str, operation_id: str) -> Json:
         **text_content("application/jsonl"),
         **{media_type: {} for media_type in BINARY},
     }
-    summary = f"Predict rows by the model {model.name}"
+    summary = "Predict rows"
     parameters = _parameters(model)
-    return operation(operation_id, "predict", summary, answer, parameters=parameters, body=body, refusals=[*REFUSALS])
+    return operation(
+        operation_id,
+        "predict",
+        summary,
+        answer,
+        model=model.name,
+        parameters=parameters,
+        body=body,
+        refusals=[*REFUSALS],
+    )
 
 
 def _parameters(model: ServedModel) -> list[Json]:
@@ -127,8 +138,10 @@ def invocations(model: ServedModel, key: str, operation_id: str) -> Json:
         "required": ["predictions"],
         "properties": {"predictions": {"type": "array"}},
     }
-    summary = f"Predict rows by the model {model.name}, as MLflow's scoring server"
-    return operation(operation_id, "MLflow", summary, json_content(predictions), body=body, refusals=[*REFUSALS])
+    summary = "Predict rows, as MLflow's scoring server does"
+    return operation(
+        operation_id, "MLflow", summary, json_content(predictions), model=model.name, body=body, refusals=[*REFUSALS]
+    )
 
 
 def infer(model: ServedModel, operation_id: str, version: Sequence[Json]) -> Json:
@@ -142,8 +155,9 @@ def infer(model: ServedModel, operation_id: str, version: Sequence[Json]) -> Jso
     return operation(
         operation_id,
         "Open Inference Protocol",
-        f"Predict the rows of tensors by the model {model.name}",
+        "Predict the rows of tensors",
         {**json_content(reference("InferAnswer")), "application/octet-stream": {}},
+        model=model.name,
         parameters=[*version, length],
         body={**json_content(reference("InferRequest"), example_tensors(model)), "application/octet-stream": {}},
         refusals=[*REFUSALS],

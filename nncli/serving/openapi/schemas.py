@@ -78,8 +78,10 @@ def feature_text(feature: Feature) -> str:
 
 
 def value_text(value: float | str) -> str:
-    """A number with at most 12 significant digits, or a text."""
-    return value if isinstance(value, str) else f"{value:.12g}"
+    """A whole number, one with at most six significant digits, or a text."""
+    if isinstance(value, str):
+        return value
+    return f"{value:.0f}" if value == round(value) and abs(value) < 1e12 else f"{value:.6g}"
 
 
 def prediction_schema(model: ServedModel) -> Json:
