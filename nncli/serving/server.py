@@ -85,13 +85,13 @@ class PredictionServer(uvicorn.Server):
         listen(sockets, self._state.options)
         await super().startup(sockets)
         self._reloader.start()
-        for slot in self._state.slots.all:
-            LOG.info("model %s: version %s of %s", slot.name, slot.current.version, slot.path)
         gc.freeze()  # a collection of all that was imported and loaded would hold up every answer
         gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS)
         sys.setswitchinterval(SECONDS_OF_INTERPRETER)
         for one in sockets:
             LOG.info("listening on %s", url_of(one))
+        for slot in self._state.slots.all:
+            LOG.info("model %s: version %s of %s", slot.name, slot.current.version, slot.path)
         notify("READY=1")
 
     async def main_loop(self) -> None:
