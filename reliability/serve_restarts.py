@@ -36,7 +36,9 @@ import nncli
 from nncli.runs.run import Run
 
 SECONDS = 10.0
-"""Longest time for an answer, and for a server to start or to end after its last request."""
+"""Longest time for an answer."""
+SECONDS_OF_A_SERVER = 60.0
+"""Longest time for a server to start, to load a model, or to end."""
 ROWS = 40
 VERSION_LETTERS = 12
 CONFIG = "data: {path: table.csv, target: y}\nlayers: [16]\nepochs: 2\nmembers: 2\nworkers: 1\n"
@@ -89,7 +91,7 @@ class Server:
         assert process.stderr is not None
         lines: list[str] = []
         while not lines or "listening on http://" not in lines[-1]:
-            line = await asyncio.wait_for(process.stderr.readline(), SECONDS)
+            line = await asyncio.wait_for(process.stderr.readline(), SECONDS_OF_A_SERVER)
             if not line:
                 raise SystemExit(f"the server has ended: {''.join(lines)}")
             lines.append(line.decode())
@@ -98,7 +100,7 @@ class Server:
     async def stop(self) -> int:
         """Send SIGTERM; return the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        _, errors = await asyncio.wait_for(self.process.communicate(), SECONDS)
+        _, errors = await asyncio.wait_for(self.process.communicate(), SECONDS_OF_A_SERVER)
         self.lines += errors.decode().splitlines(keepends=True)
         assert self.process.returncode is not None
         return self.process.returncode
@@ -205,7 +207,7 @@ async def swap(server: Server, trained: Trained, tally: Tally) -> None:
     other = next(run for run in trained.runs if run.resolve() != trained.link.resolve())
     trained.serve(other)
     server.process.send_signal(signal.SIGHUP)
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + SECONDS_OF_A_SERVER
     while tally.version == before:
         if time.monotonic() > end:
             tally.wrong(f"the model was not replaced: {server.lines}")

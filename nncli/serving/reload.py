@@ -107,14 +107,15 @@ class Reloader:
             return
         if self._is_closed:
             return
-        slot.current, slot.problem = new, None
+        slot.problem = None
         self._report(slot, is_replaced=True)
+        if new.version == served.version:
+            LOG.info("model %s: the run has not changed, version %s", slot.name, served.version)
+            return
+        slot.current = new
         for change in changes:
             LOG.warning("model %s: clients must change: %s", slot.name, change)
-        if new.version == served.version:
-            LOG.info("model %s: loaded again, version %s", slot.name, new.version)
-        else:
-            LOG.info("model %s: version %s replaces %s", slot.name, new.version, served.version)
+        LOG.info("model %s: version %s replaces %s", slot.name, new.version, served.version)
         del served  # no circle of references holds it, so its memory is free when its last batch is answered
         release_unused_memory()
 

@@ -85,6 +85,7 @@ class ServedProfiles:
     def __init__(self) -> None:
         self._waiting: list[tuple[ServedModel, Table]] = []
         self._rows = Counter[str]()
+        self._versions: dict[str, str] = {}
         self._bytes = 0
         self._changed = Condition()
         self._closed = False
@@ -98,6 +99,9 @@ class ServedProfiles:
         if model.profiler is None or not len(table):
             return
         with self._changed:
+            if self._versions.setdefault(model.name, model.version) != model.version:
+                self._forget(model.name)
+                self._versions[model.name] = model.version
             free = MAX_ROWS - self._rows[model.name]
             if free <= 0 or self._closed:
                 return
@@ -140,6 +144,12 @@ class ServedProfiles:
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join()
+
+    def _forget(self, name: str) -> None:
+        """Drop the rows of a version that was replaced, which hold its model in memory."""
+        self._waiting = [(model, table) for model, table in self._waiting if model.name != name]
+        self._bytes = sum(int(table.frame.estimated_size()) for _, table in self._waiting)
+        self._rows.pop(name, None)
 
     def _is_full(self) -> bool:
         return max(self._rows.values(), default=0) >= MAX_ROWS

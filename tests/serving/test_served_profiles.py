@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -144,3 +145,17 @@ def test_nothing_is_kept_after_the_end(models: Mapping[str, ServedModel]) -> Non
     profiles.close()
     profiles.add(models["number"], TABLE)
     profiles.close()
+
+
+def test_rows_that_wait_do_not_keep_the_model_of_a_version_that_was_replaced(
+    models: Mapping[str, ServedModel], profiles: ServedProfiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served_profiles, "SECONDS", 60.0)
+    former = replace(models["number"])
+    is_freed = weakref.ref(former)
+    profiles.add(former, TABLE)
+    del former
+    newer = replace(models["number"], manifest=models["numbers"].manifest)
+    profiles.add(newer, TABLE)
+    assert is_freed() is None
+    assert rows_of(profiles, newer) == ROWS

@@ -112,7 +112,7 @@ def test_a_server_whose_terminal_is_closed_stops(runs: Mapping[str, Path]) -> No
         while b"listening on" not in text:
             text += os.read(outside, 1000)
         process.send_signal(signal.SIGHUP)
-        while b"loaded again" not in text:
+        while b"has not changed" not in text:
             text += os.read(outside, 1000)
         os.close(outside)
         assert process.wait(30) == 0
