@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -72,8 +73,13 @@ def parse_json_lines(body: bytes, max_rows: int) -> JsonRows:
     Raises:
         ProblemError: a line is no object, or there are too many.
     """
-    lines = [(number, line) for number, line in enumerate(body.split(b"\n"), start=1) if line.strip()]
-    check_rows(len(lines), max_rows)
+    lines, rows = list[tuple[int, bytes]](), 0
+    for number, line in enumerate(io.BytesIO(body), start=1):
+        if line.strip():
+            rows += 1
+            if rows <= max_rows:
+                lines.append((number, line))
+    check_rows(rows, max_rows)
     return JsonRows(_objects([parse_json_text(line, what=f"line {number:,}") for number, line in lines]))
 
 

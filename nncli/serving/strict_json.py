@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from http import HTTPStatus
 from typing import Any
 
@@ -67,10 +66,13 @@ def _decoder(text: str, most: int | None, *, accepts_nan: bool) -> json.JSONDeco
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object of pairs; a ValueError if a key is repeated."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        repeated = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise ValueError(f"an object has the key {quote(repeated)} more than once; keep one of the values")
+    if len(pairs) == len(found := dict(pairs)):
+        return found
+    found = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"an object has the key {quote(key)} more than once; keep one of the values")
+        found[key] = value
     return found
 
 
