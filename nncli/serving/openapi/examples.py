@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from typing import Any
-
-import polars as pl
 
 from nncli.serving.input_schema import Feature
 from nncli.serving.open_inference.metadata import input_datatype
@@ -19,8 +19,12 @@ def example_row(model: ServedModel) -> dict[str, Any]:
 
 def example_lines(model: ServedModel, separator: str) -> str:
     """A file of one row, whose values are separated by commas or tabs."""
-    columns = {feature.name: [_cell(feature)] for feature in model.schema.features}
-    return pl.DataFrame(columns).write_csv(separator=separator)
+    text = io.StringIO()
+    # Faster than a frame, if there are thousands of columns.
+    writer = csv.writer(text, delimiter=separator, lineterminator="\n")
+    writer.writerow(feature.name for feature in model.schema.features)
+    writer.writerow(_cell(feature) for feature in model.schema.features)
+    return text.getvalue()
 
 
 def example_json_line(model: ServedModel) -> str:

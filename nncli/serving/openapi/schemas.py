@@ -53,7 +53,7 @@ def row_schema(model: ServedModel) -> Json:
 
 def feature_schema(feature: Feature) -> Json:
     """A cell of a column."""
-    known = [feature.example, *feature.categories]
+    known = [feature.example, *feature.categories[:MAX_EXAMPLES]]
     examples = list(dict.fromkeys(one for one in known if one is not None))[:MAX_EXAMPLES]
     return {
         "type": JSON_TYPES[feature.kind],
@@ -68,7 +68,7 @@ def feature_text(feature: Feature) -> str:
     if feature.lowest is not None and feature.highest is not None:
         sentences.append(f"Training rows: {value_text(feature.lowest)} to {value_text(feature.highest)}.")
     if feature.categories:
-        sentences.append(f"Categories of the training rows: {join_quoted(feature.categories, max_words=MAX_EXAMPLES)}.")
+        sentences.append(f"Categories of the training rows: {join_quoted(feature.categories)}.")
     if feature.unit is not None:
         sentences.append(f"A text may have the unit {feature.unit}.")
     if feature.date_formats:
