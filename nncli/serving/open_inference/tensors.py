@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -62,21 +63,22 @@ def check_datatype(name: str, datatype: Any) -> str:
 
 def series_of_json(name: str, datatype: str, data: Any, rows: int) -> pl.Series:
     """The elements of a JSON array as a column; null is a missing value."""
-    elements = list(_flat(data)) if isinstance(data, list) else None
+    elements = _flat(data) if isinstance(data, list) else None
     if elements is None:
         raise tensor_problem(name, "'data' is no array", 'Send {"data": [1, 2]}.')
     if len(elements) != rows:
         raise tensor_problem(name, f"'data' has {len(elements):,} elements; by 'shape' it should have {rows:,}")
+    kind, word = _element_kind(datatype)
+    found = {*map(type, elements)} - {NoneType}
+    if not found <= kind:
+        row = next(row for row, value in enumerate(elements, start=1) if type(value) not in {*kind, NoneType})
+        raise tensor_problem(name, f"the value is no {word}, as {datatype} needs", row=row)
     if datatype == BYTES:
-        _check_elements(name, elements, str, "text", datatype)
         return _texts(name, elements)
-    if datatype == "BOOL":
-        _check_elements(name, elements, bool, "true or false", datatype)
-        return pl.Series(name, elements, dtype=pl.Boolean)
     if datatype.startswith("FP"):
-        _check_elements(name, elements, (int, float), "number", datatype)
         return _floats(name, elements, datatype)
-    _check_elements(name, elements, int, "whole number", datatype)
+    if datatype == "BOOL":
+        return pl.Series(name, elements, dtype=pl.Boolean)
     limits = np.iinfo(NUMBERS[datatype])
     for row, value in enumerate(elements, start=1):
         if value is not None and not limits.min <= value <= limits.max:
@@ -84,23 +86,27 @@ def series_of_json(name: str, datatype: str, data: Any, rows: int) -> pl.Series:
     return pl.Series(name, elements, dtype=pl.UInt64 if datatype == "UINT64" else pl.Int64)
 
 
-def _flat(data: list[Any]) -> Iterator[Any]:
+def _element_kind(datatype: str) -> tuple[set[type], str]:
+    """The types of the elements of a datatype in JSON, and what they are called."""
+    if datatype == BYTES:
+        return {str}, "text"
+    if datatype == "BOOL":
+        return {bool}, "true or false"
+    return ({int, float}, "number") if datatype.startswith("FP") else ({int}, "whole number")
+
+
+def _flat(data: list[Any]) -> list[Any]:
     """The elements of an array, each of which may be an array of one element."""
-    for element in data:
-        yield element[0] if isinstance(element, list) and len(element) == 1 else element
-
-
-def _check_elements(
-    name: str, elements: Sequence[Any], kind: type | tuple[type, ...], what: str, datatype: str
-) -> None:
-    for row, value in enumerate(elements, start=1):
-        if value is None or (isinstance(value, kind) and (kind is bool or not isinstance(value, bool))):
-            continue
-        raise tensor_problem(name, f"the value is no {what}, as {datatype} needs", row=row)
+    if list not in {*map(type, data)}:
+        return data
+    return [element[0] if isinstance(element, list) and len(element) == 1 else element for element in data]
 
 
 def _floats(name: str, elements: Sequence[Any], datatype: str) -> pl.Series:
-    values = np.array([np.nan if value is None else _float(value) for value in elements])
+    try:
+        values = np.array(elements, np.float64)  # null is NaN
+    except OverflowError:
+        values = np.array([np.nan if value is None else _float(value) for value in elements])
     with np.errstate(over="ignore"):  # infinite then, which the model refuses with its row
         return _without_nan(name, values.astype(NUMBERS[datatype]))
 
@@ -150,12 +156,11 @@ def _elements(name: str, data: memoryview, rows: int) -> Iterator[str]:
 
 def _texts(name: str, elements: Sequence[str | None]) -> pl.Series:
     """Texts as a column; Polars has no half of a surrogate pair, which JSON may have."""
-    for row, text in enumerate(elements, start=1):
-        if text is not None and not text.isascii():
-            try:
-                text.encode()
-            except UnicodeEncodeError:
-                raise tensor_problem(name, "the text has a half of a surrogate pair", row=row) from None
+    try:
+        "".join(filter(None, elements)).encode()
+    except UnicodeEncodeError as error:
+        row = next(row for row, text in enumerate(elements, start=1) if text and error.object[error.start] in text)
+        raise tensor_problem(name, "the text has a half of a surrogate pair", row=row) from None
     return pl.Series(name, elements, dtype=pl.String)
 
 
