@@ -141,9 +141,9 @@ def _odd_texts(rng: Random, row: Row) -> list[bytes]:
         ),
     ]
     return [
-        *(text.encode() for text in texts),
-        f"{header}\n{cells}\n".encode("utf-16"),
-        header.encode("utf-32"),
+        *(text.encode("utf-8", "surrogatepass") for text in texts),
+        f"{header}\n{cells}\n".encode("utf-16", "surrogatepass"),
+        header.encode("utf-32", "surrogatepass"),
         b"\xff\xfe",
     ]
 
