@@ -7,14 +7,13 @@ import io
 import pytest
 
 from tests.serving.asgi_client import AsgiClient
-from tests.serving.conftest import client, models, runs  # noqa: F401 - fixtures
+from tests.serving.conftest import client, models, runs
 from tests.serving.trained import table_of
-
 
 LZ4_FRAME = b"\x04\x22\x4d\x18"
 
 
-def test_a_damaged_compressed_block_of_an_arrow_file_is_a_problem_of_the_body(client: AsgiClient) -> None:  # noqa: F811
+def test_a_damaged_compressed_block_of_an_arrow_file_is_a_problem_of_the_body(client: AsgiClient) -> None:
     buffer = io.BytesIO()
     table_of().head(20).drop("y", "z", "two", "many").write_ipc(buffer, compression="lz4")
     data, statuses = bytearray(buffer.getvalue()), set[int]()
