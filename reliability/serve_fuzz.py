@@ -130,6 +130,7 @@ def fuzz(server: Server, seed: int, numbers: range, keep: Path | None) -> Found:
                             b"".join(hostile_request(Random(f"{seed} {number}"), ROW).pieces)
                         )
             found.wrong += _faults(server, base, part)
+            print(f"{part.stop - numbers.start:,} requests, wrong: {len(found.wrong)}", file=sys.stderr)
             if server.process.poll() is not None:
                 break
     return found
@@ -164,6 +165,7 @@ def main() -> int:
             numbers = range(arguments.first, arguments.first + arguments.requests)
             found = fuzz(server, arguments.seed, numbers, arguments.keep)
             peak = server.peak if server.process.poll() is None else 0
+            found.counts["(messages of Polars about errors of its own)"] = server.panics
         found.wrong += [f"the log: {text}" for text in server.new_tracebacks()]
         if arguments.keep is not None:
             (arguments.keep / "server.log").write_bytes(server.log.read_bytes())

@@ -22,6 +22,8 @@ from nncli import train
 COLORS, WORDS = ("red", "green", "Blue, dark", 'say "hi"', "ünï"), ("good", "bad", "warm", "cold", "not")
 ROW = {"x": 1.5, "count": 3, "rate": 0.25, "color": "red", "flag": True, "day": "2024-02-29", "note": "good warm bad"}
 SECONDS = 20.0
+PANIC = re.compile(r"^thread '[^']*' .*panicked at (?:crates|/).*\n(?:(?!\{|2\d\d\d-|thread ).*\n)*", re.MULTILINE)
+"""What Polars prints of an error of its own."""
 
 
 def train_runs(folder: Path) -> list[Path]:
@@ -88,9 +90,14 @@ class Server:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
+    @property
+    def panics(self) -> int:
+        """How often Polars has reported an error of its own, which it prints itself, and which is answered with 400."""
+        return len(PANIC.findall(self.log.read_text(errors="replace")))
+
     def new_tracebacks(self) -> list[str]:
         """What the log holds that a server should not say."""
-        text = self.log.read_text(errors="replace")
+        text = PANIC.sub("", self.log.read_text(errors="replace"))
         return re.findall(r"^.*(?:Traceback|Error|Warning|error:|exception).*(?:\n.*){0,40}", text, re.MULTILINE)
 
 
@@ -101,7 +108,7 @@ def serving(folder: Path, runs: list[Path]) -> Iterator[Server]:
     words = ["--port", "0", "--timeout", "3s", "--max-body", "1MB", "--max-rows", "5000", "--access-log"]
     command = [sys.executable, "-W", "always", "-m", "nncli", "serve", *map(str, runs), *words]
     with log.open("wb") as errors:
-        process = subprocess.Popen(command, stderr=errors, stdout=errors, env={**os.environ, "PYTHONFAULTHANDLER": "1"})
+        process = subprocess.Popen(command, stderr=errors, stdout=errors, env={**os.environ, "RUST_BACKTRACE": "0"})
     try:
         yield Server(process, _port(process, log), log)
     finally:

@@ -37,6 +37,8 @@ def read_parquet(body: bytes, needed: Collection[str], size: BodySize) -> tuple[
     """
     metadata = _metadata(body)
     try:
+        for group in (metadata, *metadata[4]):
+            _check_counts(group, (3,))
         size.add_rows(metadata[3])
         names = _top_level_names(metadata[2])
         chunks = [chunk[3] for group in metadata[4] for chunk in group[1]]
@@ -90,14 +92,17 @@ def _check_chunk(body: bytes, chunk: dict[int, Any], size: BodySize) -> None:
     if len(chunk[3]) > 1:
         raise DataError("the column holds lists or objects", location=Location(source=SOURCE, column=name))
     values = 0
+    _check_counts(chunk, (5, 6, 7))
     for header in _pages(body, chunk):
         size.add_bytes(header[2])
         if header[1] == DICTIONARY_PAGE:
+            _check_counts(header[7], (1,))
             size.check_items(header[7][1])
             continue
         page = header.get(5) or header.get(8)
         if page is None:
             continue
+        _check_counts(page, (1,) if 5 in header else (1, 2, 3, 5, 6))
         values += page[1]
         if page.get(2 if 5 in header else 4) == DELTA_BYTE_ARRAY:
             raise bad_request(
@@ -106,6 +111,12 @@ def _check_chunk(body: bytes, chunk: dict[int, Any], size: BodySize) -> None:
             )
     if values > size.rows:
         raise _damaged(f"the column {quote(name)} has more values than there are rows")
+
+
+def _check_counts(fields: dict[int, Any], numbers: tuple[int, ...]) -> None:
+    """Raise a ThriftError if a size or a number of values is negative: Polars takes it for a huge one, and aborts."""
+    if any(fields.get(number, 0) < 0 for number in numbers):
+        raise ThriftError("a number of values is negative")
 
 
 def _pages(body: bytes, chunk: dict[int, Any]) -> Iterator[dict[int, Any]]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
+from typing import Literal
 
 import pytest
 
+from nncli.data.io.arrow_messages import ArrowError, Kind, batch_size, read_messages
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.conftest import client, models, runs
-from tests.serving.trained import table_of
+from tests.serving.trained import ROWS, table_of
 
 LZ4_FRAME = b"\x04\x22\x4d\x18"
 
@@ -24,6 +27,31 @@ def test_a_damaged_compressed_block_of_an_arrow_file_is_a_problem_of_the_body(cl
             statuses.add(client.post("/predict", bytes(data), "application/vnd.apache.arrow.file").status)
             data[at] ^= bit
     assert statuses <= {200, 400, 422}
+
+
+def test_a_negative_number_of_values_does_not_end_the_process(client: AsgiClient) -> None:
+    """In a page of a Parquet file: Polars takes it for 2^61 bytes, and aborts."""
+    buffer = io.BytesIO()
+    table_of().head(20).drop("y", "z", "two", "many").write_parquet(buffer, compression="uncompressed")
+    data, statuses = bytearray(buffer.getvalue()), set[int]()
+    for at in [at for at, byte in enumerate(data) if byte == 40]:  # 20 values, as the headers of pages write it
+        for negative in (1, 63, 127):
+            data[at] = negative
+            statuses.add(client.post("/predict", bytes(data), "application/vnd.apache.parquet").status)
+            data[at] = 40
+    assert {400} < statuses <= {200, 400, 422}
+
+
+@pytest.mark.parametrize("compression", ["uncompressed", "lz4", "zstd"])
+def test_a_buffer_outside_of_its_message_does_not_reach_polars(compression: Literal["uncompressed", "lz4"]) -> None:
+    """It would report it as an error of its own, on stderr."""
+    buffer = io.BytesIO()
+    table_of().write_ipc_stream(buffer, compression=compression)
+    buffer.seek(0)
+    (batch,) = [message for message in read_messages(buffer) if message.kind == Kind.BATCH]
+    assert batch_size(batch).rows == ROWS
+    with pytest.raises(ArrowError):
+        batch_size(replace(batch, data=batch.data[:-64]))
 
 
 __all__ = ["client", "models", "pytest", "runs"]

@@ -97,10 +97,18 @@ def batch_size(message: Message) -> BatchSize:
         items = max((length for length, _ in batch.items(1, NODE)), default=0)
         buffers = list(batch.items(2, BUFFER))
         sizes = [size for _, size in buffers]
-        if batch.place(3) is not None:  # compressed: the first word of a buffer is its size, or -1
+        is_compressed = batch.place(3) is not None
+        if not all(_is_within(body, at, size, 8 if is_compressed else 0) for at, size in buffers):
+            raise ArrowError("a buffer is outside of its message")
+        if is_compressed:  # the first word of a buffer is its size, or -1
             words = [int.from_bytes(body[at : at + 8], "little", signed=True) for at, _ in buffers]
             sizes = [size if word < 0 else word for size, word in zip(sizes, words, strict=True)]
         return BatchSize(batch.value(0, "<q"), items, sum(sizes))
+
+
+def _is_within(body: bytes, at: int, size: int, least: int) -> bool:
+    """Whether a buffer is a part of a body, and empty or of `least` bytes."""
+    return 0 <= at <= at + size <= len(body) and (size == 0 or size >= least)
 
 
 def schema_depth(message: Message) -> int:
