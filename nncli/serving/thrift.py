@@ -30,8 +30,6 @@ class ThriftReader:
         Raises:
             ThriftError: the bytes are no structure.
         """
-        if depth > MAX_DEPTH:
-            raise ThriftError("it is nested too deeply")
         fields: dict[int, Any] = {}
         number = 0
         while kind := self._byte():
@@ -41,6 +39,8 @@ class ThriftReader:
         return fields
 
     def _value(self, kind: int, depth: int) -> Any:
+        if depth > MAX_DEPTH:
+            raise ThriftError("it is nested too deeply")
         if kind in INTEGERS:
             return self._signed()
         if kind == BINARY:

@@ -54,4 +54,10 @@ def test_a_buffer_outside_of_its_message_does_not_reach_polars(compression: Lite
         batch_size(replace(batch, data=batch.data[:-64]))
 
 
+def test_lists_in_lists_of_the_metadata_of_a_parquet_file_are_bounded(client: AsgiClient) -> None:
+    metadata = b"\x19" * 5000  # a field that is a list of one list of one list …
+    data = b"PAR1" + metadata + len(metadata).to_bytes(4, "little") + b"PAR1"
+    client.post("/predict", data, "application/vnd.apache.parquet").problem(400)
+
+
 __all__ = ["client", "models", "pytest", "runs"]
