@@ -156,7 +156,8 @@ def test_the_site_builds_without_a_broken_link_and_loads_nothing_from_elsewhere(
     for name in ("mkdocs.yml", "CHANGELOG.md"):
         shutil.copy2(ROOT / name, tmp_path)
     shutil.copytree(DOCS, tmp_path / "docs", ignore=shutil.ignore_patterns("report.html"))  # it is made by the build
-    shutil.copytree(ROOT / "data", tmp_path / "data")
+    for name in ("data", "deploy"):
+        shutil.copytree(ROOT / name, tmp_path / name)
     run([sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"], tmp_path, **SHORT)
     assert (tmp_path / "site" / "assets" / "report.html").exists()
     pages = list((tmp_path / "site").rglob("*.html"))
