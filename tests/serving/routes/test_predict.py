@@ -17,7 +17,7 @@ from nncli.errors import CellError, DataError
 from nncli.prediction.chunks import predict_chunks
 from nncli.serving.answers import json_answer
 from nncli.serving.served_model import ServedModel
-from tests.serving.asgi_client import Answer, AsgiClient
+from tests.serving.asgi_client import Answer, AsgiClient, Call
 from tests.serving.trained import COLORS, CONFIGS, TARGETS, table_of
 
 ROWS = table_of(1).drop(TARGETS).to_dicts()
@@ -221,11 +221,18 @@ cells = {
     "day": st.sampled_from(["2020-03-04", "2021-05-06 07:08", "4 March 2020", "1899-01-01", "soon", "", None]),
     "note": st.one_of(st.none(), st.text("good bad,\"'\\\n\té日", max_size=20), st.sampled_from(["not good", "NA"])),
 }
-rows = st.fixed_dictionaries(cells)
+number = st.one_of(numbers, st.sampled_from(["3.5", " 4", "1e3", "-7", "NA", ""]))
+valid = st.fixed_dictionaries(
+    cells
+    | {"x": number, "rate": number, "price": st.one_of(numbers, st.sampled_from(["$4.20", " $ 5", "NA"]))}
+    | {"day": st.sampled_from(["2020-03-04", "2021-05-06 07:08", "4 March 2020", "1899-01-01", None])}
+)
+"""Rows that the models can predict."""
+rows = st.one_of(valid, valid, st.fixed_dictionaries(cells))
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.lists(rows, min_size=1, max_size=4))
 def test_a_row_of_json_has_the_prediction_of_its_line_in_a_file(
     client: AsgiClient,
@@ -255,8 +262,19 @@ def test_a_row_of_json_has_the_prediction_of_its_line_in_a_file(
         assert together.json["rows"] == answers
 
 
-@settings(max_examples=25)
-@given(st.lists(rows, min_size=1, max_size=4))
+@settings(max_examples=10)
+@given(st.lists(st.tuples(st.sampled_from(list(CONFIGS)), st.lists(rows, min_size=1, max_size=3)), max_size=12))
+def test_requests_at_the_same_time_get_the_answers_that_they_get_alone(
+    client: AsgiClient, asked: list[tuple[str, list[dict[str, Any]]]]
+) -> None:
+    headers = {"content-type": LINES_TYPE, "accept": JSON_TYPE}
+    calls = [Call("POST", f"/models/{name}/predict", (lines_of(some),), headers) for name, some in asked]
+    alone = [client.call(call) for call in calls]
+    assert [(one.status, one.body) for one in client.call_all(calls)] == [(one.status, one.body) for one in alone]
+
+
+@settings(max_examples=12)
+@given(st.lists(st.one_of(valid, rows), min_size=1, max_size=4))
 def test_a_row_of_csv_has_the_prediction_of_its_line_in_a_file(
     client: AsgiClient,
     models: Mapping[str, ServedModel],
@@ -274,6 +292,8 @@ def test_a_row_of_csv_has_the_prediction_of_its_line_in_a_file(
         assert place is None or answer.json.get("row") == place.row
     else:
         assert pl.DataFrame(answer.json["rows"]).equals(wanted)
+        as_json = client.post_json("/predict", {"rows": asked}).json["rows"]
+        assert as_json == answer.json["rows"]
 
 
 def _text(cell: Any) -> str | None:
