@@ -16,19 +16,28 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from results import Report, show
 from serve_clients import WRK, Post
-from serve_reports import Peers, report_bulk, report_latency, report_overload, report_rate, report_start
+from serve_reports import (
+    Peers,
+    report_bulk,
+    report_latency,
+    report_overload,
+    report_rate,
+    report_reliability,
+    report_start,
+)
 from serve_servers import NoServerError, Server, echo_server, nncli_server, peer_server
 from timing import COMMAND, HERE, FailedError, cores, make_csv, parser, run
 
 NUMBERS, WORDS, TARGET = 15, 5, "y"
-PARTS = ("latency", "rate", "bulk", "start", "overload")
+PARTS = ("latency", "rate", "bulk", "overload", "start", "reliability")
 SINGLE_ROWS = 200
 """Different rows that are asked in turn."""
 CSV_ROWS = 1000
@@ -81,6 +90,8 @@ def arguments() -> argparse.ArgumentParser:
     made.add_argument("--set", action="append", default=[], help="a setting of the trainings (default epochs=1)")
     made.add_argument("--seconds", type=float, default=5.0, help="of one measurement (default 5)")
     made.add_argument("--overload", type=float, default=60.0, help="seconds of the overload (default 60)")
+    made.add_argument("--restarts", type=int, default=20_000, help="requests across restarts (default 20,000)")
+    made.add_argument("--hostile", type=int, default=20_000, help="hostile requests (default 20,000)")
     made.add_argument("--bulk-rows", type=int, default=200_000, help="that nncli predict predicts (default 200,000)")
     made.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     made.add_argument("--json", type=Path, help="a file for the figures")
@@ -130,34 +141,41 @@ def peers(python: Path | None, work: Work) -> Iterator[Peers]:
         yield Peers(found, versions)
 
 
-def measure(options: argparse.Namespace, folder: Path) -> list[Report]:
-    """All parts, in the order of `PARTS`."""
+def measure(options: argparse.Namespace, folder: Path) -> Iterator[Report]:
+    """All parts, in the order of `PARTS`; one that fails is left out, with a message."""
     work = prepare(options, folder)
-    parts, reports = options.only, list[Report]()
+    seconds, rounds = options.seconds, options.rounds
     with ExitStack() as stack:
         ensemble = stack.enter_context(nncli_server(work.ensemble, work.singles[0]))
         network = stack.enter_context(nncli_server(work.network, work.singles[0]))
-        if "latency" in parts:
+
+        def latency() -> Report:
             with echo_server(work.singles[0]) as echo:
                 servers = {"default ensemble": ensemble, "one network": network, "only the client": echo}
-                reports.append(report_latency(servers, work.singles, options.seconds, options.rounds))
-        if "rate" in parts:
+                return report_latency(servers, work.singles, seconds, rounds)
+
+        def rate() -> Report:
             with peers(options.peers_python, work) as others:
                 asked = {"MLflow": work.mlflow_singles}
-                reports.append(
-                    report_rate(ensemble, network, others, work.singles, asked, options.seconds, options.rounds)
-                )
-        if "bulk" in parts:
-            reports.append(
-                report_bulk(
-                    ensemble, work.tables, work.ensemble, options.bulk_rows, folder, options.seconds, options.rounds
-                )
-            )
-        if "overload" in parts:
-            reports.append(report_overload(ensemble, work.singles, options.overload, options.seconds))
-    if "start" in parts:
-        reports.append(report_start(work.ensemble, work.singles, options.rounds))
-    return reports
+                return report_rate(ensemble, network, others, work.singles, asked, seconds, rounds)
+
+        parts: dict[str, Callable[[], Report]] = {
+            "latency": latency,
+            "rate": rate,
+            "bulk": lambda: report_bulk(
+                ensemble, work.tables, work.ensemble, options.bulk_rows, folder, seconds, rounds
+            ),
+            "overload": lambda: report_overload(ensemble, work.singles, options.overload, seconds),
+            "start": lambda: report_start(work.ensemble, work.singles, rounds),
+            "reliability": lambda: report_reliability(options.restarts, options.hostile),
+        }
+        for title, part in parts.items():
+            if title in options.only:
+                print(f"measuring {title} …", file=sys.stderr)
+                try:
+                    yield part()
+                except Exception:  # the other figures are worth having
+                    print(f"without {title}: {traceback.format_exc()}", file=sys.stderr)
 
 
 def written(reports: Sequence[Report], path: Path) -> None:
@@ -175,7 +193,7 @@ def main() -> None:
     if WRK is None:
         sys.exit("the load is made by wrk: apt-get install wrk")
     with tempfile.TemporaryDirectory() as name:
-        reports = measure(options, Path(name))
+        reports = list(measure(options, Path(name)))
     show(reports)
     print("| figure | goal | measured |\n|---|---:|---:|")
     for goal in (goal for report in reports for goal in report.goals):

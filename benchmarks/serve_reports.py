@@ -12,12 +12,12 @@ from statistics import median
 from results import Cell, Goal, Report
 from serve_clients import Connection, Load, Post, end_wrk, latencies, start_wrk, wrk
 from serve_servers import Server, nncli_server
-from timing import COMMAND, in_rounds, ratio, run
+from timing import COMMAND, HERE, FailedError, in_rounds, ratio, run
 
 CLIENTS = 16
 CSV_CLIENTS = 4
-OVERLOAD = 10.0
-OVERLOAD_CLIENTS = 400
+OVERLOAD = 10
+RELIABILITY = HERE.parent / "reliability"
 
 
 @dataclass(frozen=True)
@@ -154,8 +154,8 @@ def report_start(run_path: Path, posts: Sequence[Post], rounds: int) -> Report:
 def report_overload(server: Server, posts: Sequence[Post], seconds: float, window: float) -> Report:
     """Ten times as many requests as the server answers, and what is refused meanwhile as a client of ours sees it."""
     before = wrk(server.port, posts, CLIENTS, window)
-    wanted = OVERLOAD * before.rate
-    process = start_wrk(server.port, posts, OVERLOAD_CLIENTS, seconds, delay=OVERLOAD_CLIENTS / wanted)
+    clients, wanted = OVERLOAD * CLIENTS, OVERLOAD * max(before.rate, 1.0)
+    process = start_wrk(server.port, posts, clients, seconds, delay=clients / wanted)
     refused, answered, peak = list[float](), list[float](), 0.0
     with Connection(server.port) as connection:
         while process.poll() is None:
@@ -168,7 +168,10 @@ def report_overload(server: Server, posts: Sequence[Post], seconds: float, windo
     after = wrk(server.port, posts, CLIENTS, window)
     rows: list[Sequence[Cell]] = [
         ("rows a second before", before.rate),
-        ("requests a second during the overload, ÷ the rate before", during.requests / during.seconds / before.rate),
+        (
+            "requests a second during the overload, ÷ the rate before",
+            during.requests / during.seconds / max(before.rate, 1.0),
+        ),
         ("answers of 2xx a second during the overload", during.rate),
         ("connections that failed during the overload", float(during.failed)),
         ("refused: p50 ms", percentile(refused, 0.5)),
@@ -182,7 +185,30 @@ def report_overload(server: Server, posts: Sequence[Post], seconds: float, windo
     goals = [
         Goal("overload: highest resident memory", peak, "≤", 300.0, " MiB"),
         Goal("overload: refused requests answered within, p99", percentile(refused, 0.99), "≤", 50.0, " ms"),
-        Goal("overload: rate one second later ÷ before", after.rate / before.rate, "≥", 0.9),
+        Goal("overload: rate one second later ÷ before", after.rate / max(before.rate, 1.0), "≥", 0.9),
     ]
-    note = f"{OVERLOAD_CLIENTS} connections of wrk that pause at random, so that {OVERLOAD:g} times the rate is asked."
+    note = (
+        f"{clients} connections of wrk that pause at random, so that {OVERLOAD} times the rate is asked if answers "
+        "take no time; refused and answered are requests of one further client, ten milliseconds after one another."
+    )
     return Report(f"Overload for {seconds:g} s", note, ("", ""), rows, goals)
+
+
+def report_reliability(restarts: int, hostile: int) -> Report:
+    """The scripts of reliability/, which fail if a request does."""
+    words = {"serve_restarts.py": ("--requests", str(restarts)), "serve_fuzz.py": ("--requests", str(hostile))}
+    titles = {
+        "serve_restarts.py": f"failures among {restarts:,} requests across 5 swaps and 5 restarts",
+        "serve_fuzz.py": f"failures among {hostile:,} hostile requests",
+    }
+    rows, goals = list[Sequence[Cell]](), list[Goal]()
+    for script, title in titles.items():
+        start, failed, said = time.perf_counter(), 0, "none"
+        try:
+            run([RELIABILITY / script, *words[script]])
+        except FailedError as error:
+            failed, said = 1, " ".join(error.words.split())[-300:] or str(error)
+        rows.append((title, said, time.perf_counter() - start))
+        goals.append(Goal(title, failed, "≤", 0, ""))
+    note = "A figure of 0 or 1: whether reliability/serve_restarts.py and reliability/serve_fuzz.py found any."
+    return Report("Restarts and hostile requests", note, ("", "what went wrong", "seconds"), rows, goals)
