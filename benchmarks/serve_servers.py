@@ -92,7 +92,7 @@ def _started(title: str, command: Sequence[str], port: int, probe: Post) -> Iter
     with tempfile.TemporaryFile() as log:
         start = time.perf_counter()
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, process_group=0
         )
         try:
             while (status := _status(port, probe)) != 200:
