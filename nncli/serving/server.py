@@ -26,6 +26,7 @@ from nncli.serving.reload import Reloader
 from nncli.serving.served_model import ModelSlot, ModelSlots
 from nncli.serving.signals import signals_while_loading, signals_while_serving
 from nncli.serving.state import ServerState
+from nncli.utils.threads import limit_blas_threads
 
 ALLOCATIONS_BETWEEN_COLLECTIONS = 10_000
 """So many objects are searched for garbage in less than a millisecond."""
@@ -52,7 +53,8 @@ def serve(runs: Sequence[tuple[str, Path]], options: ServerOptions, *, quiet: bo
         try:
             slots = ModelSlots([ModelSlot.load(name, path) for name, path in runs])
             server = PredictionServer(ServerState(slots, Batcher(options.queue), options))
-            asyncio.run(server.serve(sockets))
+            with limit_blas_threads(1):  # as predictions do, which find it done
+                asyncio.run(server.serve(sockets))
         finally:
             close_all(sockets)
     server.finish()

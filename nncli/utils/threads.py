@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from math import ceil
@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from threadpoolctl import ThreadpoolController
+    from threadpoolctl import LibController, ThreadpoolController
 
 
 def available_cpus(system: Path = Path("/")) -> int:
@@ -44,23 +44,41 @@ class _BlasThreadLimit:
     def __init__(self) -> None:
         self._lock = Lock()
         self._limits: list[int] = []
-        self._restore: Callable[[], None] | None = None
+        self._originals: list[tuple[LibController, int]] = []
 
     def begin(self, threads: int) -> None:
         with self._lock:
+            if not self._limits:
+                self._originals = [(library, library.num_threads) for library in _blas_libraries()]
             if self._limits[-1:] != [threads]:
-                limits = _blas(len(sys.modules)).limit(limits=threads, user_api="blas")
-                self._restore = self._restore or limits.restore_original_limits
+                _set_blas_threads((library, threads) for library in _blas_libraries())
             self._limits.append(threads)
 
     def end(self, threads: int) -> None:
         with self._lock:
+            before = self._limits[-1]
             del self._limits[-1 - self._limits[::-1].index(threads)]
-            if self._limits:
-                _blas(len(sys.modules)).limit(limits=self._limits[-1], user_api="blas")
-            elif self._restore:
-                self._restore()
-                self._restore = None
+            if not self._limits:
+                _set_blas_threads(self._originals)
+            elif self._limits[-1] != before:
+                _set_blas_threads((library, self._limits[-1]) for library in _blas_libraries())
+
+
+def _set_blas_threads(numbers: Iterable[tuple[LibController, int]]) -> None:
+    """Set the number of threads of BLAS libraries, from any thread.
+
+    threadpoolctl lets one thread alone set that of OpenBLAS, and from version 3.7 on ignores all others, for as long as
+    the first one lives. Here a lock orders them, so each may, and so may whoever comes next.
+    """
+    for library, threads in numbers:
+        clear = getattr(library, "clear_controlling_thread", lambda *, force: None)
+        clear(force=True)
+        library.set_num_threads(threads)
+        clear(force=True)
+
+
+def _blas_libraries() -> list[LibController]:
+    return [one for one in _blas(len(sys.modules)).lib_controllers if one.user_api == "blas"]
 
 
 @lru_cache(maxsize=1)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -41,6 +43,30 @@ def test_of_threads_that_hold_it_at_a_time_the_last_to_end_gives_back_what_was_b
         assert threads() == {1}
         second.__exit__(None, None, None)
         assert threads() == {2}
+
+
+def test_every_thread_can_hold_it_and_each_sees_it() -> None:
+    """threadpoolctl itself lets the first thread alone set it while it lives."""
+    seen = set[int]()
+
+    def work() -> None:
+        with limit_blas_threads(1):
+            seen.update(threads())
+
+    with threadpool_limits(2, user_api="blas"):
+        with limit_blas_threads(1):
+            assert threads() == {1}
+        for _ in range(2):
+            worker = Thread(target=work)
+            worker.start()
+            worker.join()
+            assert threads() == {2}
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: work(), range(200)))
+        assert threads() == {2}
+        with threadpool_limits(1, user_api="blas"):  # who uses threadpoolctl itself may go on
+            assert threads() == {1}
+    assert seen == {1}
 
 
 def test_it_is_given_back_after_an_error() -> None:
