@@ -154,8 +154,8 @@ async def client(k: int, port: int, trained: Trained, tally: Tally, is_over: Cal
         if is_last and connection is not None:
             connection[1].close()
             connection = None
-        if rng.random() < 0.02:  # an idle moment, which may fall into the end of a server
-            await asyncio.sleep(rng.uniform(0.0, 0.5))
+        if rng.random() < 0.01:  # an idle moment, which may fall into the end of a server
+            await asyncio.sleep(rng.choice([0.01, 0.1, 0.5, 2.5]))
     if connection is not None:
         connection[1].close()
 
