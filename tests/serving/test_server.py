@@ -141,6 +141,35 @@ def test_sighup_loads_the_run_that_is_there_now(run: Path, runs: Mapping[str, Pa
         assert_no_traceback(server)
 
 
+def test_sighup_reads_the_token_again(runs: Mapping[str, Path], tmp_path: Path) -> None:
+    first, second = "first-token-of-the-server", "second-token-of-the-server"
+    file = tmp_path / "token"
+    file.write_text(first)
+    file.chmod(0o600)
+
+    def statuses(server: ServerProcess) -> list[int]:
+        found = []
+        for token in (first, second):
+            with closing(server.connection()) as connection:
+                connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
+                found.append(answer_of(connection).status)
+        return found
+
+    with running(runs["number"], "--port", "0", "--token-file", file) as server:
+        assert statuses(server) == [200, 401]
+        file.write_text(second)
+        server.signal(signal.SIGHUP)
+        server.wait_for("the token was read again")
+        assert statuses(server) == [401, 200]
+        file.write_text("")
+        server.signal(signal.SIGHUP)
+        server.wait_for("the token stays as it was")
+        assert statuses(server) == [401, 200]
+        assert server.stop() == 0
+        assert_no_traceback(server)
+        assert not any(token in line for line in server.lines for token in (first, second))
+
+
 def test_a_run_that_is_damaged_while_it_is_served_changes_nothing(run: Path, row: dict[str, Any]) -> None:
     with running(run, "--port", "0") as server:
         before = prediction(server, row)
