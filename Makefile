@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-default bench-distill bench-drift bench-intervals bench-export bench-serve coverage lock audit reliability mutation clean
+.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-default bench-distill bench-drift bench-intervals bench-export bench-predict bench-serve coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -98,6 +98,10 @@ bench-distill: .venv/dev
 RUNS ?=
 bench-export: .venv/dev
 	$(BIN)/python benchmarks/export.py $(TABLES) $(if $(RUNS),--runs $(RUNS)) --peers-python $(PEERS_PYTHON)
+
+# Rows a second, memory and latency of predictions by the default ensemble: some minutes.
+bench-predict: .venv/dev
+	$(BIN)/python benchmarks/predict_default.py
 
 # Latency, throughput, start, memory and overload of `nncli serve`, beside MLflow's server and FastAPI: ten minutes, on a
 # quiet machine with wrk. make bench-serve PEERS_PYTHON=a-python-with-mlflow-fastapi-and-scikit-learn JSON=file

@@ -37,6 +37,7 @@ def ran(script: str, *words: str | Path) -> str:
         ("tables.py", "--rows 0.00002", "| Polars, reading |"),
         ("growth.py", "--axes columns --points 1 --scale 0.002", "| columns | 20 |"),
         ("default.py", "--only columns --scale 0.0002", "| 10 × 4 | nncli |"),
+        ("predict_default.py", "--rows 250 --set members=2 --set epochs=2", "| one network | 64 |"),
         ("contention.py", "--sizes 2-4-1/8 --seconds 0.01", "| 2-4-1 / 8 |"),
     ],
     ids=lambda value: value if str(value).endswith(".py") else "",
