@@ -16,7 +16,8 @@ from timing import COMMAND, HERE, FailedError, in_rounds, ratio, run
 
 CLIENTS = 16
 CSV_CLIENTS = 4
-OVERLOAD = 10
+OVERLOAD, OVERLOAD_CLIENTS = 10, 400
+"""How many times the rate is asked, by clients of whom no more than a third find room in the queue."""
 RELIABILITY = HERE.parent / "reliability"
 
 
@@ -154,7 +155,7 @@ def report_start(run_path: Path, posts: Sequence[Post], rounds: int) -> Report:
 def report_overload(server: Server, posts: Sequence[Post], seconds: float, window: float) -> Report:
     """Ten times as many requests as the server answers, and what is refused meanwhile as a client of ours sees it."""
     before = wrk(server.port, posts, CLIENTS, window)
-    clients, wanted = OVERLOAD * CLIENTS, OVERLOAD * max(before.rate, 1.0)
+    clients, wanted = OVERLOAD_CLIENTS, OVERLOAD * max(before.rate, 1.0)
     process = start_wrk(server.port, posts, clients, seconds, delay=clients / wanted)
     refused, answered, peak = list[float](), list[float](), 0.0
     with Connection(server.port) as connection:
