@@ -45,8 +45,8 @@ def proxy(penguins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         port = free.getsockname()[1]
     (folder / "token").write_text(TOKEN)
     (folder / "token").chmod(0o600)
-    command = [sys.executable, "-m", "nncli", "serve", penguins, "--port", "0", "--token-file", folder / "token"]
-    with started(command) as (_, url):
+    serve: list[str | Path] = [sys.executable, "-m", "nncli", "serve", penguins, "--port", "0"]
+    with started([*serve, "--token-file", folder / "token"]) as (_, url):
         text = TEXT.replace("127.0.0.1:8000", url.removeprefix("http://"))
         text = re.sub(r"listen 443 ssl;", f"listen 127.0.0.1:{port};", text)
         text = re.sub(r"ssl_certificate.*", "", text)

@@ -21,7 +21,8 @@ def restored() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in LOGGERS]
     before = [(one.handlers, one.propagate, one.level) for one in loggers]
     yield
-    for one, (one.handlers, one.propagate, level) in zip(loggers, before, strict=True):
+    for one, (handlers, propagate, level) in zip(loggers, before, strict=True):
+        one.handlers, one.propagate = handlers, propagate
         one.setLevel(level)
 
 

@@ -91,8 +91,12 @@ def test_a_client_that_leaves_is_counted_as_499(app: Metered) -> None:
         return
 
     scope = {"type": "http", "method": "POST", "path": "/echo", "headers": [], "query_string": b""}
+
+    async def answered() -> None:
+        await client_of(app).app(scope, receive, send)
+
     with pytest.raises(ClientDisconnect):
-        asyncio.run(client_of(app).app(scope, receive, send))
+        asyncio.run(answered())
     assert counted(app) == {("/echo", "POST", "499"): 1.0}
 
 
