@@ -60,4 +60,9 @@ def test_lists_in_lists_of_the_metadata_of_a_parquet_file_are_bounded(client: As
     client.post("/predict", data, "application/vnd.apache.parquet").problem(400)
 
 
+def test_a_text_without_records_by_one_separator_is_a_problem_of_the_body(client: AsgiClient) -> None:
+    """By the comma it is a quotation that never ends; by two other separators it is a header."""
+    client.post("/predict", b', ";|', "text/csv").problem(400)
+
+
 __all__ = ["client", "models", "pytest", "runs"]

@@ -141,16 +141,15 @@ def sniff_separator(sample: bytes, source: str, default_separator: str | None, t
         records = {mark: Records.of(sample, quotes, mark) for mark in marks}
     if not records:
         return default_separator or COMMA
-    first = next(iter(records.values()))
-    blank = first.blank
     counts = {mark: found.counts[~found.blank][:SAMPLE_RECORDS] for mark, found in records.items()}
     heads = [mark for mark, count in counts.items() if count.size and count[0] > 1]
     agreeing = [mark for mark in heads if (counts[mark] == counts[mark][0]).all()]
     if len(agreeing) > 1 and default_separator != TAB and training_separator not in agreeing:
+        first = records[agreeing[0]]  # has a record, which by another separator may be a quotation that never ends
         called = [SEPARATORS[mark] for mark in agreeing]
         raise DataError(
             f"the separator is ambiguous: {called[0]} or {called[1]}",
-            location=Location(source=source, line=first.line(int(np.argmin(blank)))),
+            location=Location(source=source, line=first.line(int(np.argmin(first.blank)))),
             hint=f"Set one: {' or '.join(f'`data.separator: {as_yaml(mark)}`' for mark in agreeing)}.",
         )
     if default_separator in (TAB, None):  # the suffix .tsv, or none that says anything
