@@ -14,6 +14,7 @@ from nncli.serving.access import AccessControl, Cors
 from nncli.serving.descriptions import Descriptions
 from nncli.serving.error_members import error_members
 from nncli.serving.model_version import ModelVersionHeader
+from nncli.serving.overload import OverloadControl
 from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.request_metrics import RequestMetrics
 from nncli.serving.routes import docs, health, metrics, mlflow, models, open_inference, openapi, page, predict
@@ -30,6 +31,8 @@ ROUTES = [
     *openapi.ROUTES,
     *docs.ROUTES,
 ]
+PREDICTIONS = [route for route in ROUTES if route.methods is not None and "POST" in route.methods]
+"""The addresses of predictions."""
 
 
 def build_app(state: ServerState) -> Starlette:
@@ -41,6 +44,7 @@ def build_app(state: ServerState) -> Starlette:
             Middleware(RequestMetrics, metrics=state.metrics, routes=ROUTES),
             *cors,
             Middleware(AccessControl, options=state.options),
+            Middleware(OverloadControl, routes=PREDICTIONS, slots=state.slots, batcher=state.batcher),
             Middleware(ModelVersionHeader),
         ],
         exception_handlers={ProblemError: _answer_problem, HTTPException: _answer_http_exception},

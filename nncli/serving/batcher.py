@@ -8,12 +8,11 @@ not block another.
 from __future__ import annotations
 
 import asyncio
-from http import HTTPStatus
 
 from nncli.serving.job import PREDICTED, Job, Predicted, PredictionRequest
-from nncli.serving.model_queue import ModelQueue
+from nncli.serving.model_queue import STOPPING, ModelQueue
 from nncli.serving.model_version import ANSWERED_BY
-from nncli.serving.problem import Problem, ProblemError
+from nncli.serving.problem import ProblemError
 from nncli.serving.served_model import ModelSlot, Observer
 
 THREADS = 2
@@ -38,6 +37,11 @@ class Batcher:
         """The number of requests that wait."""
         return sum(queue.waiting for queue in self._queues.values())
 
+    def is_full(self, slot: ModelSlot) -> bool:
+        """Whether no further request may wait for a model."""
+        queue = self._queues.get(slot)
+        return self.limit <= 0 if queue is None else queue.is_full
+
     async def answer(self, slot: ModelSlot, request: PredictionRequest) -> bytes:
         """The body of the answer to a request. If the caller is cancelled, the request no longer waits.
 
@@ -46,7 +50,7 @@ class Batcher:
         """
         if slot not in self._queues:
             if self._is_closed:
-                raise ProblemError(Problem(HTTPStatus.SERVICE_UNAVAILABLE, "the server is stopping", retry_after=1))
+                raise ProblemError(STOPPING)
             self._queues[slot] = ModelQueue(slot, self.limit, self._threads, self.observe)
         queue = self._queues[slot]
         job = Job(request)

@@ -53,7 +53,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 OTHER = "other"
 """The label of addresses and methods that there are not."""
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a time beside every series, which nobody reads
+disable_created_metrics()  # type: ignore[no-untyped-call, unused-ignore]  # a time beside every series, which nobody reads
 
 
 class Metrics:
@@ -74,6 +74,7 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._received = Counter("nncli_request_body_bytes", "Bytes of bodies of requests.", registry=self.registry)
         self._sent = Counter("nncli_answer_body_bytes", "Bytes of bodies of answers.", registry=self.registry)
         self._reloads = Counter(
@@ -97,8 +98,15 @@ class Metrics:
 
     def count_request(self, address: str, method: str, status: int, seconds: float, received: int, sent: int) -> None:
         """Count a request to an address, which is a pattern such as /models/{model}/predict, and its answer."""
-        self._requests.labels(address, method if method in METHODS else OTHER, str(status)).inc()
-        self._seconds.labels(address).observe(seconds)
+        series = self._series.get((address, method, status))
+        if series is None:
+            labels = (address, method if method in METHODS else OTHER, str(status))
+            series = self._requests.labels(*labels), self._seconds.labels(address)
+            if labels[1] == method:  # of others, there may be any number
+                self._series[address, method, status] = series
+        requests, durations = series
+        requests.inc()
+        durations.observe(seconds)
         self._received.inc(received)
         self._sent.inc(sent)
 

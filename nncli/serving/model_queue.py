@@ -17,6 +17,13 @@ MAX_BATCH = 4 * SMALL
 """The bytes of all bodies of a batch."""
 
 
+def _busy(detail: str) -> Problem:
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, "Try again later.", retry_after=1)
+
+
+TOO_MANY, STOPPING = _busy("too many requests wait"), _busy("the server is stopping")
+
+
 class ModelQueue:
     """Requests of one model; at most `limit` may wait.
 
@@ -43,6 +50,11 @@ class ModelQueue:
         """The number of requests that wait."""
         return len(self._small.jobs) + len(self._large.jobs)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no further request may wait."""
+        return self.waiting >= self._limit
+
     def add(self, job: Job) -> None:
         """Let a request wait.
 
@@ -53,9 +65,9 @@ class ModelQueue:
         is_small = request.size <= SMALL and not request.options.explain  # for effects, a row is predicted many times
         with self._lock:
             if self._is_closed:
-                raise _unavailable("the server is stopping")
-            if self.waiting >= self._limit:
-                raise _unavailable("too many requests wait")
+                raise ProblemError(STOPPING)
+            if self.is_full:
+                raise ProblemError(TOO_MANY)
             (self._small if is_small else self._large).add(job)
 
     def remove(self, job: Job) -> None:
@@ -112,7 +124,3 @@ class _Waiting:
                 break
             jobs.append(self.jobs.popleft())
         return jobs
-
-
-def _unavailable(detail: str) -> ProblemError:
-    return ProblemError(Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, "Try again later.", retry_after=1))
