@@ -18,6 +18,8 @@ from nncli.errors import DataError, Location
 from nncli.text import closest_match, join_quoted, name_difference, name_key, quote
 
 T = TypeVar("T")
+MAX_CLOSE = 20
+"""Missing columns that are compared with those of a table."""
 FEW_ROWS = 64
 """Rows whose texts are compared with missing values in Python."""
 
@@ -137,7 +139,12 @@ class Table:
 
 
 def missing_features(
-    missing: Sequence[str], features: Collection[str], found: Sequence[str], place: Location, what: str = "table"
+    missing: Sequence[str],
+    features: Collection[str],
+    found: Sequence[str],
+    place: Location,
+    what: str = "table",
+    model: str = "the model",
 ) -> DataError:
     """The error that some of the features of a model are missing in a table, or a row, with the columns `found`."""
     needed = set(features)
@@ -146,16 +153,21 @@ def missing_features(
         name, column = next(iter(near.items()))
         more = f", and {len(near) - 1:,} more like it" if len(near) > 1 else ""
         return DataError(
-            f"the model needs {join_quoted(near)}; this {what} has {join_quoted(near.values())}",
+            f"{model} needs {join_quoted(near)}; this {what} has {join_quoted(near.values())}",
             location=place,
             hint=f"The names differ {name_difference(name, column)}. Rename the column to {quote(name)}{more}.",
         )
-    close = closest_match(missing[0], unused)
-    others = f"The other columns of the {what} are {join_quoted(unused)}." if unused else "It has no other column."
+    # The first of the missing columns that one of the table may be.
+    name, close = next(
+        ((name, close) for name in missing[:MAX_CLOSE] if (close := closest_match(name, unused))), ("", "")
+    )
+    others = f"Add the column{'s' * (len(missing) > 1)} to the {what}."
+    if unused:
+        others += f" Its columns that the model does not use are {join_quoted(unused)}."
     return DataError(
-        f"the model needs {join_quoted(missing)}; this {what} has no such column{'s' * (len(missing) > 1)}",
+        f"{model} needs {join_quoted(missing)}; this {what} has no such column{'s' * (len(missing) > 1)}",
         location=place,
-        hint=f"If {quote(close)} is the column, rename it to {quote(missing[0])}." if close else others,
+        hint=f"If {quote(close)} is the column, rename it to {quote(name)}." if close else others,
     )
 
 

@@ -15,8 +15,9 @@ import polars as pl
 from nncli.data.columns.parsing import TEXT_TYPES
 from nncli.data.io.jsonlines import json_type
 from nncli.data.io.streams import POLARS_ERRORS
-from nncli.data.table import Table, missing_features, replace_na_values
-from nncli.errors import Location, NncliError, reraise_out_of_memory
+from nncli.data.table import Table, replace_na_values
+from nncli.errors import NncliError, reraise_out_of_memory
+from nncli.serving.absent_columns import AbsentColumns
 from nncli.serving.arrow_body import read_arrow
 from nncli.serving.body_size import BodyLimits as BodyLimits
 from nncli.serving.body_size import BodySize, check_rows
@@ -25,11 +26,10 @@ from nncli.serving.media_types import ContentType, MediaType
 from nncli.serving.parquet_body import read_parquet
 from nncli.serving.problem import Problem, ProblemError, problem_of
 from nncli.serving.row_reader import SOURCE as SOURCE
-from nncli.serving.row_reader import unused_names
 from nncli.serving.served_model import ServedModel
 from nncli.serving.strict_json import bad_request as bad_request
 from nncli.serving.strict_json import parse_json_text
-from nncli.text import join_quoted, name_key
+from nncli.text import join_quoted
 
 EXAMPLE = 'Send {"rows": [{"age": 31}]}, or one row as an object.'
 LARGE_BODY = 1 << 20
@@ -101,8 +101,9 @@ def read_json(body: bytes, media_type: MediaType, model: ServedModel, max_rows: 
         ProblemError: the body is neither, or the model cannot read a row.
     """
     with one_at_a_time(body):
-        rows = parse_json(body, max_rows) if media_type is MediaType.JSON else parse_json_lines(body, max_rows)
-        return table_of_rows(rows.rows, model), rows
+        is_file = media_type is MediaType.JSON_LINES
+        rows = parse_json_lines(body, max_rows) if is_file else parse_json(body, max_rows)
+        return model.rows.table(rows.rows, is_file=is_file), rows
 
 
 def one_at_a_time(body: bytes) -> AbstractContextManager[object]:
@@ -124,7 +125,7 @@ def read_file(body: bytes, content_type: ContentType, model: ServedModel, limits
 
     Raises:
         ProblemError: it has no rows, or too many, or grows too large when it is decompressed.
-        DataError: a column is missing.
+        MissingColumnsError: a column is missing.
     """
     names: list[str] | None = None
     try:
@@ -142,7 +143,8 @@ def read_file(body: bytes, content_type: ContentType, model: ServedModel, limits
         raise _as_bad_request(error) from None
     check_rows(len(table), limits.max_rows)
     _check_text_size(table, limits)
-    return with_optional_columns(table, model, names)
+    AbsentColumns(model.name, model.schema).check_table(table.names if names is None else names)
+    return table
 
 
 def _typed_table(frame: pl.DataFrame, model: ServedModel) -> Table:
@@ -150,8 +152,10 @@ def _typed_table(frame: pl.DataFrame, model: ServedModel) -> Table:
     return Table(replace_na_values(frame, spec.missing_values), SOURCE, dialect=spec.dialect)
 
 
-def table_of_columns(columns: Mapping[str, pl.Series], rows: int, model: ServedModel, limits: BodyLimits) -> Table:
-    """Columns of `rows` cells as a table.
+def table_of_columns(
+    columns: Mapping[str, pl.Series], names: Sequence[str], rows: int, model: ServedModel, limits: BodyLimits
+) -> Table:
+    """Columns of `rows` cells as a table; `names` are those of all columns, also of others.
 
     Raises:
         ProblemError: there are no rows, or too many, or a column is missing.
@@ -161,7 +165,7 @@ def table_of_columns(columns: Mapping[str, pl.Series], rows: int, model: ServedM
     frame = pl.DataFrame(dict(columns)) if columns else pl.DataFrame({"": [None] * rows})
     table = _typed_table(frame, model)
     _check_text_size(table, limits)
-    return with_optional_columns(table, model, [*columns])
+    return with_optional_columns(table, model, names)
 
 
 def _as_bad_request(error: NncliError) -> ProblemError:
@@ -181,25 +185,18 @@ def _check_text_size(table: Table, limits: BodyLimits) -> None:
             size.add_bytes(int(cells.cat.len_bytes().sum()))
 
 
-def with_optional_columns(table: Table, model: ServedModel, names: Sequence[str] | None = None) -> Table:
+def with_optional_columns(table: Table, model: ServedModel, names: Sequence[str]) -> Table:
     """The table, with missing cells in the columns that may be missing and are not there.
 
-    `names` are those of all columns of the body, if it has more than the table.
+    `names` are those of all columns of the request.
 
     Raises:
-        ProblemError: a column of nearly the same name is there.
-        DataError: a column that the model needs is missing.
+        MissingColumnsError: a column that the model needs is missing, or has a similar name.
     """
-    there, features = set(table.names), model.schema.by_name
-    absent = [name for name in features if name not in there]
+    there = set(table.names)
+    absent = [name for name in model.schema.by_name if name not in there]
     if not absent:
         return table
-    unused = unused_names(table.names if names is None else names, features)
-    near = {name_key(name) for name in unused}
-    refused = [name for name in absent if not features[name].is_optional or name_key(name) in near]
-    if refused:
-        error = missing_features(refused, features, unused, Location(source=SOURCE), "table")
-        problem = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.message, error.hint, column=refused[0])
-        raise ProblemError(problem)
+    AbsentColumns(model.name, model.schema).check_row(names, absent)
     nulls = [pl.Series(name, [None], dtype=pl.String).new_from_index(0, len(table)) for name in absent]
     return replace(table, frame=table.frame.with_columns(nulls))

@@ -18,7 +18,7 @@ from nncli.serving.served_model import ServedModel
 from nncli.version import __version__
 
 MAX_CATEGORIES = 20
-COLUMNS = ("Column", "Kind", "Training rows", "May be left out", "Example")
+COLUMNS = ("Column", "Kind", "Training rows", "May be absent in JSON", "Example")
 PACKAGE = "nncli.serving"
 
 

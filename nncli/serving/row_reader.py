@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from itertools import islice
+from itertools import chain
 from math import isinf
 from operator import itemgetter
 from types import NoneType
@@ -21,13 +21,13 @@ import polars as pl
 from nncli.data.columns.parsing import read_text
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.table import Table, missing_features
+from nncli.data.table import Table
 from nncli.ensemble import AnyModel, Ensemble
-from nncli.errors import CellError, Location
+from nncli.errors import CellError
+from nncli.serving.absent_columns import MAX_NAMES, AbsentColumns
 from nncli.serving.input_schema import InputSchema
 from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.strict_json import bad_request
-from nncli.text import name_key
 
 SOURCE = "the request"
 """What messages call the table of a request."""
@@ -36,8 +36,6 @@ FEW_ROWS = 64
 INFINITE = float("inf")
 OVERFLOW = 2**1024 - 2**970
 """The smallest integer that float64 rounds to infinity."""
-MAX_NAMES, MAX_NAME = 100, 200
-"""Names of a row that are compared with the name of a column that it lacks, and the characters of one."""
 ONLY_FLOATS, TEXT_OR_MISSING = {float}, {str, NoneType}
 CELL_TYPES = {float, int, bool, str, NoneType}
 MAX_ITEMS, MAX_SHOWN = 5, 60
@@ -49,11 +47,12 @@ Cells = Sequence[Any]
 
 @dataclass(frozen=True)
 class RowReader:
-    """Reads the rows of requests for one model.
+    """Reads the rows of requests for the `model` of this name.
 
     `numbers` are the encoders of each column that all members read as numbers, one for each way of reading texts.
     """
 
+    model: str
     schema: InputSchema
     names: tuple[str, ...]
     numbers: Mapping[str, tuple[NumericColumn, ...]]
@@ -63,15 +62,17 @@ class RowReader:
     """The cells of a row in the order of the names; raises a KeyError if there is no cell."""
 
     @classmethod
-    def of(cls, model: AnyModel, schema: InputSchema) -> RowReader:
+    def of(cls, name: str, model: AnyModel, schema: InputSchema) -> RowReader:
         """The reader of a model with this schema."""
         names, spec = tuple(feature.name for feature in schema.features), model.spec
         getter = itemgetter(*names)
         cells_of = getter if len(names) != 1 else lambda row: (getter(row),)
-        return cls(schema, names, _numbers(model), frozenset(spec.missing_values), spec.dialect, cells_of)
+        return cls(name, schema, names, _numbers(model), frozenset(spec.missing_values), spec.dialect, cells_of)
 
-    def table(self, rows: Sequence[Row]) -> Table:
+    def table(self, rows: Sequence[Row], *, is_file: bool = False) -> Table:
         """The table of rows of JSON. Keys that are no column of the model are ignored.
+
+        Every column of a file must be in some of its rows.
 
         Raises:
             ProblemError: there is no row, a row lacks a column, or a value is a list, an object or too large a number.
@@ -81,14 +82,17 @@ class RowReader:
         try:
             by_row = list(map(self.cells_of, rows))
         except KeyError:
-            by_row = self._with_absent_cells(rows)
+            by_row = self._with_absent_cells(rows, is_file=is_file)
         columns: dict[str, Cells | pl.Series] = {}
         for name, cells in zip(self.names, zip(*by_row, strict=True), strict=True):
             columns[name] = self._number_cells(name, cells) if name in self.numbers else self._text_cells(name, cells)
         return Table(_frame(columns, len(rows), self.numbers), SOURCE, dialect=self.dialect)
 
-    def _with_absent_cells(self, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+    def _with_absent_cells(self, rows: Sequence[Row], *, is_file: bool) -> list[tuple[Any, ...]]:
         """The cells of rows some of which lack columns that may be missing."""
+        columns = AbsentColumns(self.model, self.schema)
+        if is_file:
+            columns.check_table(list(dict.fromkeys(chain.from_iterable(rows))))
         layouts = set[tuple[str, ...]]()
         for number, row in enumerate(rows, start=1):
             absent = tuple(name for name in self.names if name not in row)
@@ -97,17 +101,9 @@ class RowReader:
                 if layout in layouts:
                     continue
                 layouts.add(layout)
-            self._check_absent(absent, row, number)
+            if absent:
+                columns.check_row(list(row), absent, number)
         return [tuple(map(row.get, self.names)) for row in rows]
-
-    def _check_absent(self, absent: Sequence[str], row: Row, number: int) -> None:
-        """Raise a ProblemError if a column is required, or the row has one of nearly the same name."""
-        unused = unused_names(row, self.schema.by_name)
-        near = {name_key(key) for key in unused}
-        refused = [name for name in absent if not self.schema.by_name[name].is_optional or name_key(name) in near]
-        if refused:
-            error = missing_features(refused, self.names, unused, Location(row=number), "row")
-            raise _unprocessable(error.message, error.hint, row=number, column=refused[0])
 
     def _number_cells(self, name: str, cells: Cells) -> Cells | pl.Series:
         """Cells of a column of numbers as float or None; as text if one of them is text and no number."""
@@ -156,11 +152,6 @@ class RowReader:
             NoneType: lambda cell: None,
         }
         return [spell[type(cell)](cell) for cell in cells]
-
-
-def unused_names(names: Iterable[str], features: Container[str]) -> list[str]:
-    """Names that are no features, to be compared with those that are missing: not too many, nor too long ones."""
-    return list(islice((name for name in names if name not in features and len(name) <= MAX_NAME), MAX_NAMES))
 
 
 def _check_types(name: str, cells: Cells, kinds: set[type]) -> None:

@@ -113,7 +113,7 @@ class ServedModel:
     @cached_property
     def rows(self) -> RowReader:
         """What reads the rows of JSON bodies."""
-        return RowReader.of(self.model, self.schema)
+        return RowReader.of(self.name, self.model, self.schema)
 
     def predict(self, table: Table, options: PredictionOptions, observe: Observer | None = None) -> pl.DataFrame:
         """The predictions of every row, as `nncli predict` writes them; with `explain` followed by the effects.

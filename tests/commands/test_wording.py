@@ -76,7 +76,10 @@ CASES: dict[str, tuple[Command, str]] = {
     ),
     "predict without a column": (
         lambda penguins, line, folder: predict(line, LINEAR.drop("x2")),
-        "the frame: the model needs 'x2'; this table has no such column\n  The other columns of the table are 'y'.",
+        (
+            "the frame: the model needs 'x2'; this table has no such column\n"
+            "  Add the column to the table. Its columns that the model does not use are 'y'."
+        ),
     ),
     "predict with a column in another case": (
         lambda penguins, line, folder: predict(penguins, FRAME.rename({"sex": "Sex"})),

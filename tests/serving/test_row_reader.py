@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nncli.data.columns.parsing import read_text
 from nncli.data.table import Table
 from nncli.serving.problem import ProblemError
-from nncli.serving.row_reader import FEW_ROWS, RowReader, unused_names
+from nncli.serving.row_reader import FEW_ROWS, RowReader
 from nncli.serving.served_model import ServedModel
 from tests.serving.test_bodies import ROW
 
@@ -88,9 +88,3 @@ def test_numbers_beyond_float64_are_refused(reader: RowReader, name: str, number
 
 def test_the_largest_integer_is_read(reader: RowReader) -> None:
     assert column(reader, "x", [2**1024 - 2**970 - 1])[0] == 1.7976931348623157e308
-
-
-def test_many_names_are_not_compared() -> None:
-    names = [f"n{i}" for i in range(100_000)]
-    assert len(unused_names(names, {"n3"})) == 100
-    assert unused_names(["a" * 1_000, "b", "c"], {"c"}) == ["b"]

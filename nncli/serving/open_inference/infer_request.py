@@ -24,7 +24,7 @@ class InferRequest:
     """The columns of a request, with its rows, and what is asked for.
 
     `outputs` are the names of the answer's tensors, each with whether it is written as binary data; None is all of
-    them, binary or not as `binary` says. `parameters` are those of the prediction.
+    them, binary or not as `binary` says. `parameters` are those of the prediction, `names` those of all tensors.
     """
 
     columns: Mapping[str, pl.Series]
@@ -33,6 +33,7 @@ class InferRequest:
     outputs: Mapping[str, bool] | None = None
     binary: bool = False
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
 
 
 def parse_infer_request(document: Any, binary: memoryview, columns: frozenset[str]) -> InferRequest:
@@ -53,7 +54,7 @@ def parse_infer_request(document: Any, binary: memoryview, columns: frozenset[st
     binary_output = parameters.pop("binary_data_output", False)
     if not isinstance(binary_output, bool):
         raise bad_request("'binary_data_output' is neither true nor false")
-    tensors, rows = _tensors(document.get("inputs"), binary, columns)
+    tensors, rows, names = _tensors(document.get("inputs"), binary, columns)
     return InferRequest(
         tensors,
         rows,
@@ -61,6 +62,7 @@ def parse_infer_request(document: Any, binary: memoryview, columns: frozenset[st
         _outputs(document.get("outputs"), binary_output),
         binary_output,
         {name: value for name, value in parameters.items() if name not in IGNORED},
+        names,
     )
 
 
@@ -73,8 +75,10 @@ def _object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value
 
 
-def _tensors(inputs: Any, binary: memoryview, columns: frozenset[str]) -> tuple[dict[str, pl.Series], int]:
-    """The tensors by name, and the number of rows of all of them."""
+def _tensors(
+    inputs: Any, binary: memoryview, columns: frozenset[str]
+) -> tuple[dict[str, pl.Series], int, tuple[str, ...]]:
+    """The tensors by name, the number of rows of all of them, and the names of all tensors."""
     if not isinstance(inputs, list) or not inputs:
         raise bad_request("there is no array 'inputs' of tensors", EXAMPLE)
     found: dict[str, pl.Series] = {}
@@ -99,7 +103,7 @@ def _tensors(inputs: Any, binary: memoryview, columns: frozenset[str]) -> tuple[
                 f"the tensor has {rows:,} rows, and {quote(first)} has {lengths[first]:,}",
                 "Send as many of each.",
             )
-    return found, lengths[first]
+    return found, lengths[first], tuple(lengths)
 
 
 def _rows(name: str, shape: Any, columns: frozenset[str]) -> int:

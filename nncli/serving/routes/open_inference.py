@@ -57,7 +57,7 @@ class TensorsRequest:
             request = parse_infer_request(document, binary, frozenset(model.schema.by_name))
             self.request, self.options = request, _options(model, request)
             check_size(self.options, request.rows, model)
-            return table_of_columns(request.columns, request.rows, model, self.limits)
+            return table_of_columns(request.columns, request.names, request.rows, model, self.limits)
 
     def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame) -> bytes:
         """The body of the answer."""

@@ -44,7 +44,7 @@ def test_required_columns_are_those_without_which_the_server_refuses_a_row(
 @pytest.mark.parametrize(
     ("feature", "words"),
     [
-        (Feature("a", "number", True, lowest=0.5, highest=12.0, unit="$"), ("0.5 to 12", "$", "May be left out")),
+        (Feature("a", "number", True, lowest=0.5, highest=12.0, unit="$"), ("0.5 to 12", "$", "May be absent in JSON")),
         (Feature("a", "category", False, categories=("x", "y")), ("'x' and 'y'", "Must be there")),
         (Feature("a", "date", False, lowest="2020-01-01", highest="2021-01-01"), ("2020-01-01 to 2021-01-01",)),
     ],

@@ -64,7 +64,8 @@ def body_of(rows: list[dict[str, Any]], media_type: str) -> bytes:
         return json.dumps({"rows": rows}).encode()
     if media_type == LINES_TYPE:
         return lines_of(rows)
-    frame, buffer = pl.DataFrame(rows, schema=table_of().drop(TARGETS).schema), io.BytesIO()
+    types = table_of().schema
+    frame, buffer = pl.DataFrame(rows, schema={name: types.get(name) for name in rows[0]}), io.BytesIO()
     match media_type:
         case "application/vnd.apache.parquet":
             frame.write_parquet(buffer)
@@ -138,27 +139,27 @@ def test_predictions_without_a_finite_value_are_null() -> None:
 OPTIONAL = ("rate", "color", "day", "note")
 
 
-@pytest.mark.parametrize("media_type", TYPES)
-def test_columns_that_may_be_missing_may_be_left_out(client: AsgiClient, media_type: str) -> None:
-    whole = {**ROW, **dict.fromkeys(OPTIONAL)}
-    frame = pl.DataFrame([whole], schema=table_of().drop(TARGETS).schema).drop(OPTIONAL)
-    wanted = client.post_json("/predict", {"rows": [whole]}).json["rows"]
-    row = frame.to_dicts()[0]
-    body = body_of([row], media_type)
-    if media_type not in (JSON_TYPE, LINES_TYPE):
-        file = io.BytesIO()
-        match media_type:
-            case "application/vnd.apache.parquet":
-                frame.write_parquet(file)
-            case "application/vnd.apache.arrow.file":
-                frame.write_ipc(file)
-            case "application/vnd.apache.arrow.stream":
-                frame.write_ipc_stream(file)
-            case _:
-                frame.write_csv(file, separator="," if media_type == CSV_TYPE else "\t")
-        body = file.getvalue()
-    answer = client.post("/predict", body, media_type, {"accept": JSON_TYPE})
-    assert answer.json == {"rows": wanted}
+def test_a_row_of_json_may_lack_columns_that_may_be_missing(client: AsgiClient) -> None:
+    wanted = client.post_json("/predict", {**ROW, **dict.fromkeys(OPTIONAL)})
+    row = {name: cell for name, cell in ROW.items() if name not in OPTIONAL}
+    assert client.post_json("/predict", row).json == wanted.json
+    assert client.post_json("/predict", {"rows": [row, ROW]}).json["rows"][0] == wanted.json
+
+
+@pytest.mark.parametrize("media_type", [name for name in TYPES if name != JSON_TYPE])
+def test_a_table_has_all_columns(client: AsgiClient, media_type: str) -> None:
+    row = {("colour" if name == "color" else name): cell for name, cell in ROW.items()}
+    problem = client.post("/predict", body_of([row], media_type), media_type).problem(422)
+    assert problem["column"] == "color"
+    assert "colour" in problem["hint"]
+
+
+def test_a_line_of_json_lines_may_lack_what_another_has(client: AsgiClient) -> None:
+    short = {name: cell for name, cell in ROW.items() if name != "color"}
+    wanted = client.post_json("/predict", {"rows": [ROW, short]}).json["rows"]
+    answer = client.post("/predict", lines_of([ROW, short]), LINES_TYPE, {"accept": JSON_TYPE})
+    assert answer.json["rows"] == wanted
+    assert client.post("/predict", lines_of([short, short]), LINES_TYPE).problem(422)["column"] == "color"
 
 
 def test_a_column_of_a_near_name_is_not_taken_for_a_missing_one(client: AsgiClient) -> None:
