@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 import time
+import traceback
 from contextlib import suppress
+from types import TracebackType
+from typing import TypeAlias
 
 from nncli.text import escape_unprintable
 
@@ -14,13 +17,25 @@ LOGGERS = ("nncli.serving", "uvicorn", "asyncio")
 """Loggers whose lines are shown; of the libraries, warnings alone."""
 PREFIXES = {logging.WARNING: "warning: ", logging.ERROR: "error: ", logging.CRITICAL: "error: "}
 
+ExceptionInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+
+class WithoutMessages(logging.Formatter):
+    """Formats an exception as its type and its traceback: messages of libraries quote cells of requests."""
+
+    def formatException(self, ei: ExceptionInfo) -> str:
+        """The traceback, the type below."""
+        kind, _, trace = ei
+        lines = "".join(traceback.format_tb(trace)).splitlines()
+        return "\n".join([*map(escape_unprintable, lines), "" if kind is None else kind.__qualname__])
+
 
 class StderrLines(logging.Handler):
     """Writes records to stderr. A log that cannot be written is no reason to stop."""
 
     def __init__(self) -> None:
         super().__init__()
-        formatter = logging.Formatter("{asctime}Z {message}", "%Y-%m-%dT%H:%M:%S", style="{")
+        formatter = WithoutMessages("{asctime}Z {message}", "%Y-%m-%dT%H:%M:%S", style="{")
         formatter.converter = time.gmtime
         self.setFormatter(formatter)
 
@@ -28,6 +43,7 @@ class StderrLines(logging.Handler):
         """Write one record, an exception with its traceback below."""
         with suppress(OSError, ValueError):
             line = logging.makeLogRecord(record.__dict__)
+            line.exc_text = None  # another handler may have formatted it, with the message
             line.msg, line.args = PREFIXES.get(record.levelno, "") + escape_unprintable(record.getMessage()), ()
             print(self.format(line), file=sys.stderr, flush=True)  # noqa: T201 - this is the log
 

@@ -53,6 +53,20 @@ def test_libraries_are_heard_when_something_is_wrong(capsys: pytest.CaptureFixtu
     assert re.fullmatch(TIME + "error: out of files\n", capsys.readouterr().err)
 
 
+def test_an_exception_has_its_type_and_traceback_but_not_its_message(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_stderr()
+    try:
+        raise ValueError("the cell secret\x1b[31m")
+    except ValueError as error:
+        LOG.error("a request failed", exc_info=error)
+    lines = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(TIME + "error: a request failed", lines[0])
+    assert "test_log.py" in lines[1]
+    assert lines[-1] == "ValueError"
+    assert not any("\x1b" in line for line in lines)
+    assert "secret" not in "".join(line for line in lines if "raise" not in line)
+
+
 class Full(io.StringIO):
     """A stream of a full disk."""
 
