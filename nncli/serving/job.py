@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias
 import polars as pl
 
 from nncli.data.table import Table
-from nncli.errors import NncliError
+from nncli.errors import NncliError, RunError
 from nncli.serving.problem import Problem, ProblemError, problem_of
 from nncli.serving.served_model import PredictionOptions, ServedModel
 
@@ -105,6 +105,8 @@ def as_problem(error: BaseException) -> Problem:
     """The error as a problem; what is no error of the request is a fault of the server, which the log shows."""
     if isinstance(error, ProblemError):
         return error.problem
+    if isinstance(error, RunError):
+        logging.getLogger(__name__).error("a request failed: %s: %s", error.location, error.message)
     if isinstance(error, NncliError):
         return problem_of(error)
     logging.getLogger(__name__).error("a request failed", exc_info=error)

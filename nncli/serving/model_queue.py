@@ -62,7 +62,12 @@ class ModelQueue:
             ProblemError: too many wait, or the server stops.
         """
         request = job.request
-        is_small = request.size <= SMALL and not request.options.explain  # for effects, a row is predicted many times
+        # For effects, a row is predicted many times; a level that is asked for the first time needs a calibration.
+        is_small = (
+            request.size <= SMALL
+            and not request.options.explain
+            and self._slot.current.is_calibrated(request.options.uncertainty)
+        )
         with self._lock:
             if self._is_closed:
                 raise ProblemError(STOPPING)

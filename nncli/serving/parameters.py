@@ -16,8 +16,8 @@ from nncli.text import closest_match, join_quoted, quote
 NAMES = ("proba", "interval", "set", "per_class", "score", "explain")
 REPEATABLE = ("interval", "set")
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
-LEVEL = re.compile(r"0?\.[0-9]{1,6}")
-"""Few digits, so that two levels that differ have names of columns that differ."""
+LEVEL = re.compile(r"0?\.[0-9]{1,3}")
+"""Few digits: levels that differ have names of columns that differ, and there are few to calibrate for."""
 MAX_LEVELS = 8
 
 
@@ -77,7 +77,7 @@ def _level(name: str, value: str) -> float:
     if not LEVEL.fullmatch(value) or not float(value):
         raise bad_request(
             f"the parameter {quote(name)} is {quote(value)}, not a level between 0 and 1",
-            f"For 90 % use {name}=0.9; a level has at most six digits.",
+            f"For 90 % use {name}=0.9; a level has at most three digits.",
         )
     return float(value)
 

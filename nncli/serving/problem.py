@@ -10,10 +10,13 @@ from typing import Any
 
 from starlette.responses import Response
 
-from nncli.errors import DataError, NncliError, UsageError
+from nncli.errors import DataError, NncliError, RunError, UsageError
 from nncli.serving.hints import as_parameters, client_hint
 
 PROBLEM_JSON = "application/problem+json"
+RUN_HINT = "Leave out interval and set, or try again once the run directory of the model is complete again."
+RUN_SECONDS = 30
+"""When to try again: a run directory that is being replaced may be complete."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,16 @@ class ProblemError(Exception):
 
 
 def problem_of(error: NncliError) -> Problem:
-    """The problem of an error that a request caused: 400 for its parameters, 422 for its rows, else 500."""
+    """The problem of an error that a request caused: 400 for its parameters, 422 for its rows.
+
+    503 if it needs a file of the run that cannot be read any more, else 500.
+    """
     place = error.location
     row, column = (None, None) if place is None else (place.row, place.column)
     if isinstance(error, UsageError):
         return Problem(HTTPStatus.BAD_REQUEST, as_parameters(error.message), as_parameters(error.hint or "") or None)
     if isinstance(error, DataError):
         return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.message, client_hint(error.hint), row, column)
+    if isinstance(error, RunError):
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.message, RUN_HINT, retry_after=RUN_SECONDS)
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, error.message, client_hint(error.hint), row, column)

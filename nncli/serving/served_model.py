@@ -138,6 +138,10 @@ class ServedModel:
         """The columns that `explain` adds."""
         return effect_columns(self.inputs.inputs, self.model)
 
+    def is_calibrated(self, options: UncertaintyOptions) -> bool:
+        """Whether nothing has to be calibrated first, which takes long, to predict with these levels."""
+        return not options.levels or options in self._calibrations
+
     def has_uncertainty(self, options: UncertaintyOptions) -> bool:
         """Whether the model has these intervals or sets: it may have too few held-out rows for a level."""
         try:

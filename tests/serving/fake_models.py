@@ -10,6 +10,7 @@ from typing import cast
 
 import polars as pl
 
+from nncli.conformal.options import UncertaintyOptions
 from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.serving.served_model import ModelSlot, PredictionOptions, ServedModel
@@ -39,6 +40,9 @@ class FakeModel:
     @property
     def names(self) -> list[str]:
         return ["x"]
+
+    def is_calibrated(self, options: UncertaintyOptions) -> bool:
+        return not options.levels
 
     def predict(self, table: Table, options: PredictionOptions, observe: object = None) -> pl.DataFrame:
         self.rows.append(len(table))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from nncli.conformal.options import UncertaintyOptions
 from nncli.serving.batch import PART_ROWS
 from nncli.serving.job import Job
 from nncli.serving.model_queue import MAX_BATCH, SMALL, ModelQueue
@@ -70,6 +71,11 @@ def test_a_large_request_does_not_wait_for_small_ones() -> None:
 def test_a_request_with_effects_is_a_large_one() -> None:
     explain = FakeRequest([3.0] * 5, options=PredictionOptions(explain=True))
     assert answers_while_held(FakeRequest([1.0] * 9), explain, FakeModel(held_rows=6)) == explain.expected
+
+
+def test_a_request_with_a_level_that_is_not_calibrated_yet_is_a_large_one() -> None:
+    level = FakeRequest([3.0] * 5, options=PredictionOptions(uncertainty=UncertaintyOptions((0.9,))))
+    assert answers_while_held(FakeRequest([1.0] * 9), level, FakeModel(held_rows=6)) == level.expected
 
 
 def test_large_requests_are_answered_one_by_one() -> None:

@@ -50,6 +50,7 @@ def test_parameters_are_options(query: str, options: PredictionOptions) -> None:
         ("interval=nan", "interval=0.9"),
         ("interval=1e-3", "interval=0.9"),
         ("interval=0.12345678901", "interval=0.9"),
+        ("interval=0.9001", "three digits"),
         ("set=", "set=0.9"),
         ("score=x", "lac or aps"),
         ("&".join(["interval=0.9"] * (MAX_LEVELS + 1)), "Leave out"),
@@ -71,7 +72,7 @@ def test_bad_parameters_are_refused(query: str, mentions: str) -> None:
         "/models/two/predict?interval=0.9",
         "/models/two/predict?per_class=true",
         "/models/two/predict?score=aps",
-        "/models/number/predict?interval=0.9999",
+        "/models/number/predict?interval=0.999",
     ],
 )
 def test_what_a_model_does_not_have_is_refused(client: AsgiClient, target: str) -> None:

@@ -14,10 +14,16 @@ from nncli.conformal.options import UncertaintyOptions
 from nncli.data.table import Table
 from nncli.errors import NncliError, RunError, UsageError
 from nncli.prediction.frame import table_of as as_table
+from nncli.runs.manifest import HELD_OUT
 from nncli.runs.run import Run
 from nncli.serving import served_model
-from nncli.serving.served_model import ModelSlot, PredictionOptions, ServedModel
-from tests.serving.trained import table_of
+from nncli.serving.app import build_app
+from nncli.serving.batcher import Batcher
+from nncli.serving.options import ServerOptions
+from nncli.serving.served_model import ModelSlot, ModelSlots, PredictionOptions, ServedModel
+from nncli.serving.state import ServerState
+from tests.serving.asgi_client import AsgiClient
+from tests.serving.trained import TARGETS, table_of
 
 INTERVAL = PredictionOptions(uncertainty=UncertaintyOptions.of(intervals=0.5))
 
@@ -36,6 +42,30 @@ def test_intervals_are_those_of_predict(models: Mapping[str, ServedModel], runs:
     expected = nncli.predict(runs["number"], table_of(seed=3)[:5], intervals=0.5)
     found = models["number"].predict(rows(models["number"]), INTERVAL)
     assert found.equals(expected)
+
+
+def test_a_level_is_calibrated_once_it_was_asked_for(models: Mapping[str, ServedModel]) -> None:
+    options = UncertaintyOptions.of(intervals=0.37)
+    assert models["number"].is_calibrated(UncertaintyOptions())
+    assert not models["number"].is_calibrated(options)
+    models["number"].predict(rows(models["number"]), PredictionOptions(uncertainty=options))
+    assert models["number"].is_calibrated(options)
+
+
+def test_a_damaged_run_is_no_fault_of_the_server(
+    runs: Mapping[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Levels need the held-out rows, which are read late if there are many."""
+    monkeypatch.setattr(served_model, "MAX_HELD_OUT", 0)
+    path = shutil.copytree(runs["number"], tmp_path / "run")
+    batcher = Batcher(10)
+    app = build_app(ServerState(ModelSlots([ModelSlot.load("number", path)]), batcher, ServerOptions()))
+    (path / HELD_OUT).write_bytes(b"damaged")
+    row = table_of(seed=3).drop(TARGETS).to_dicts()[0]
+    problem = AsgiClient(app).post_json("/predict?interval=0.5", row).problem(503)
+    batcher.close()
+    assert "interval" in problem["hint"]
+    assert HELD_OUT in caplog.text
 
 
 @pytest.mark.parametrize("largest", [0, served_model.MAX_HELD_OUT])
