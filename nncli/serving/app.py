@@ -19,6 +19,7 @@ from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.request_metrics import RequestMetrics
 from nncli.serving.routes import docs, health, metrics, mlflow, models, open_inference, openapi, page, predict
 from nncli.serving.state import ServerState
+from nncli.serving.trailing_slash import WithoutTrailingSlash
 
 ROUTES = [
     *page.ROUTES,
@@ -41,6 +42,7 @@ def build_app(state: ServerState) -> Starlette:
     app = Starlette(
         routes=ROUTES,
         middleware=[
+            Middleware(WithoutTrailingSlash),
             Middleware(RequestMetrics, metrics=state.metrics, routes=ROUTES),
             *cors,
             Middleware(AccessControl, options=state.options),
@@ -62,8 +64,9 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
     """No such address, or not this method."""
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
-    hint = "GET /docs lists the addresses." if status is HTTPStatus.NOT_FOUND else None
-    problem = Problem(
-        status, f"{request.method} {request.url.path}: {status.phrase}", hint, headers=dict(error.headers or {})
-    )
+    headers = dict(error.headers or {})
+    hint = "GET /docs lists the addresses."
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        hint = f"Use {'POST' if 'POST' in headers.get('Allow', '') else 'GET'}; {hint}"
+    problem = Problem(status, f"{request.method} {request.url.path}: {status.phrase}", hint, headers=headers)
     return problem.response(error_members(request.url.path, problem))

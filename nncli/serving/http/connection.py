@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
+from nncli.serving.error_members import error_members
 from nncli.serving.http.exchange import Exchange, busy
 from nncli.serving.http.head import Head
 from nncli.serving.http.reader import RequestReader
@@ -159,7 +160,9 @@ class Connection(asyncio.BufferedProtocol):
             self._incoming.fail(problem)
             self._incoming = None
         else:
-            exchange = self._exchange(self._shared.decorate(problem.response()), scope or dict(UNKNOWN))
+            scope = scope or dict(UNKNOWN)
+            answer = problem.response(error_members(scope["path"], problem))
+            exchange = self._exchange(self._shared.decorate(answer), scope)
             exchange.is_refused = True
             self._add(exchange)
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from starlette.types import ASGIApp
 
+from nncli.serving.error_members import error_members
 from nncli.serving.http.head import body_too_large
 from nncli.serving.http.shared import Shared
 from nncli.serving.problem import Problem, ProblemError
@@ -99,7 +100,8 @@ class Exchange:
     def expire(self) -> None:
         """Answer that it takes too long."""
         self.is_late = True
-        self._problem = busy(f"the answer takes more than {self._limits.timeout:g} seconds")
+        detail = f"the answer takes more than {self._limits.timeout:g} seconds"
+        self._problem = busy(detail, "Send fewer rows in a request, or start the server with a larger --timeout.")
         if self.task is not None:
             self.task.cancel()
 
@@ -137,7 +139,8 @@ class Exchange:
             return
         self._head = None
         problem = self._problem or Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the application gave no answer")
-        await self._decorate(problem.response())(self.scope, self._receive, self._send)
+        answer = problem.response(error_members(self.scope["path"], problem))
+        await self._decorate(answer)(self.scope, self._receive, self._send)
 
     async def _receive(self) -> MutableMapping[str, Any]:
         """The whole body at once, then the end.
@@ -207,6 +210,6 @@ class Exchange:
         return (b"%x\r\n%s\r\n" % (len(body), body) if body else b"") + (b"" if more else b"0\r\n\r\n")
 
 
-def busy(detail: str) -> Problem:
+def busy(detail: str, hint: str = "Try again later.") -> Problem:
     """The answer to a request that may succeed later."""
-    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, "Try again later.", retry_after=1)
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, hint, retry_after=1)

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from nncli.data.table import Table
+from nncli.serving.absent_columns import MAX_NAME
 from nncli.serving.answers import dump_json, json_answer, json_rows, write_answer
 from nncli.serving.bodies import BodyLimits, bad_request, read_file, read_json
 from nncli.serving.content_encoding import check_encoding, gunzip
@@ -21,6 +22,7 @@ from nncli.serving.parameters import check_options, parse_parameters
 from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.served_model import ModelSlot, PredictionOptions, ServedModel
 from nncli.serving.state import ServerState
+from nncli.text import closest_match, join_quoted, quote
 
 
 @dataclass
@@ -91,8 +93,11 @@ def find_slot(state: ServerState, name: str | None) -> ModelSlot:
     """The slot of a model; a ProblemError if there is none of this name."""
     slot = state.slots.find(name)
     if slot is None:
-        names = ", ".join(one.name for one in state.slots.all)
-        raise ProblemError(Problem(HTTPStatus.NOT_FOUND, f"there is no model {name}", f"The models are {names}."))
+        names = [one.name for one in state.slots.all]
+        close = closest_match(str(name)[:MAX_NAME], names)
+        hint = f"The models are {join_quoted(names)}." if len(names) > 1 else f"The model is {quote(names[0])}."
+        hint = f"Did you mean {quote(close)}? {hint}" if close else hint
+        raise ProblemError(Problem(HTTPStatus.NOT_FOUND, f"there is no model {quote(name)}", hint))
     return slot
 
 
