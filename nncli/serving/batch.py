@@ -32,10 +32,18 @@ class ReadJob:
 
 
 def answer_jobs(jobs: Sequence[Job], model: ServedModel, observe: Observer | None = None) -> None:
-    """Answer every job. A table of many rows is predicted in parts, until the end or until its client leaves.
+    """Answer every job, whatever fails. A table of many rows is predicted in parts, unless its client leaves.
 
     `observe` is called with all rows that are predicted together.
     """
+    try:
+        _answer(jobs, model, observe)
+    except FAILURES as error:  # else the thread would end, and nobody answer what waits
+        problem = as_problem(error)
+        deliver([(job, ProblemError(problem)) for job in jobs])  # those with an answer keep it
+
+
+def _answer(jobs: Sequence[Job], model: ServedModel, observe: Observer | None) -> None:
     read: list[ReadJob] = []
     failed: list[tuple[Job, Result]] = []
     for job in jobs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import polars as pl
@@ -9,6 +10,7 @@ import polars as pl
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.errors import CellError, NncliError
+from nncli.serving.job import FAILURES
 from nncli.serving.problem import CellProblem, Problem, problem_of
 from nncli.text import quote
 
@@ -22,11 +24,14 @@ def problem_of_cells(error: CellError, model: AnyModel, table: Table) -> Problem
     problem = problem_of(error)
     try:
         cells = model.invalid_cells(table).frame
+        first = cells.filter((pl.col("row") == problem.row) & (pl.col("column") == problem.column))
+        value = shown_value(first["value"][0]) if len(first) else None
+        return replace(problem, value=value, errors=tuple(map(_cell_problem, cells[:MAX_CELLS].rows())))
     except NncliError:
         return problem
-    first = cells.filter((pl.col("row") == problem.row) & (pl.col("column") == problem.column))
-    value = shown_value(first["value"][0]) if len(first) else None
-    return replace(problem, value=value, errors=tuple(map(_cell_problem, cells[:MAX_CELLS].rows())))
+    except FAILURES as fault:
+        logging.getLogger(__name__).error("the invalid cells of a request were not found", exc_info=fault)
+        return problem
 
 
 def _cell_problem(cell: tuple[int, str, str, str]) -> CellProblem:

@@ -34,6 +34,10 @@ class PredictionRequest(Protocol):
     def size(self) -> int:
         """The bytes of the body, by which small requests are told from large ones."""
 
+    @property
+    def may_be_large(self) -> bool:
+        """Whether it may take long however small it is: a compressed body, or effects, which predict a row often."""
+
     def read(self, model: ServedModel) -> Table:
         """The rows of the body.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,9 @@ from nncli.serving.parameters import check_options, parse_parameters
 from nncli.serving.served_model import PredictionOptions, ServedModel
 from nncli.serving.strict_json import bad_request
 from nncli.text import quote
+
+ASCII_ESCAPE = re.compile(rb"\\u00[2-7]")
+"""The escape of a character that needs none, which may hide a name."""
 
 
 def json_options(parameters: Mapping[str, Any], model: ServedModel) -> PredictionOptions:
@@ -21,6 +25,11 @@ def json_options(parameters: Mapping[str, Any], model: ServedModel) -> Predictio
     options = parse_parameters(_pairs(parameters))
     check_options(options, model.model.spec.target)
     return options
+
+
+def may_ask_for_effects(body: bytes) -> bool:
+    """Whether a JSON body may ask for effects: known before it is read, and true of some that do not."""
+    return b"explain" in body or ASCII_ESCAPE.search(body) is not None
 
 
 def check_size(options: PredictionOptions, rows: int, model: ServedModel) -> None:

@@ -27,6 +27,11 @@ class MediaType(StrEnum):
         """Whether it is text whose encoding a charset names."""
         return self in (MediaType.CSV, MediaType.TSV)
 
+    @property
+    def may_be_compressed(self) -> bool:
+        """Whether a small body may have many rows."""
+        return self in (MediaType.ARROW_STREAM, MediaType.ARROW_FILE, MediaType.PARQUET)
+
 
 NAMES = {
     **{media_type.value: media_type for media_type in MediaType},

@@ -62,10 +62,10 @@ class ModelQueue:
             ProblemError: too many wait, or the server stops.
         """
         request = job.request
-        # For effects, a row is predicted many times; a level that is asked for the first time needs a calibration.
+        # A level that is asked for the first time needs a calibration.
         is_small = (
             request.size <= SMALL
-            and not request.options.explain
+            and not request.may_be_large
             and self._slot.current.is_calibrated(request.options.uncertainty)
         )
         with self._lock:

@@ -12,11 +12,12 @@ import polars as pl
 
 from nncli.conformal.options import UncertaintyOptions
 from nncli.data.table import Table
-from nncli.errors import DataError
+from nncli.errors import CellError, DataError
 from nncli.serving.served_model import ModelSlot, PredictionOptions, ServedModel
 
-BAD_ROW, FAULT, PANIC = -1.0, -2.0, -3.0
-"""Values of x that are an error of the row, a fault of the server, and one of Polars."""
+BAD_ROW, FAULT, PANIC, BAD_CELL = -1.0, -2.0, -3.0, -4.0
+"""Values of x that are an error of the row, a fault of the server, one of Polars, and an error of the cell whose
+value cannot be found."""
 
 
 @dataclass
@@ -51,11 +52,16 @@ class FakeModel:
         x = table.column("x")
         if (x == BAD_ROW).any():
             raise DataError("a row is bad", location=table.location(row=x.to_list().index(BAD_ROW), column="x"))
+        if (x == BAD_CELL).any():
+            raise CellError("a cell is bad", location=table.location(row=x.to_list().index(BAD_CELL), column="x"))
         if (x == FAULT).any():
             raise ZeroDivisionError
         if (x == PANIC).any():
             raise pl.exceptions.PanicException("a fault of Polars")
         return pl.DataFrame({"probability" if options.proba else "prediction": 2 * x})
+
+    def invalid_cells(self, table: Table) -> None:
+        raise pl.exceptions.PanicException("a fault of Polars")
 
 
 def fake_slot(model: FakeModel | None = None, *, is_open: bool = True) -> tuple[ModelSlot, FakeModel]:
@@ -74,6 +80,7 @@ class FakeRequest:
     extra: tuple[str, ...] = ()
     options: PredictionOptions = field(default_factory=PredictionOptions)
     size: int = 10
+    may_be_large: bool = False
     fails_to_read: bool = False
     fails_to_write: bool = False
 
@@ -93,7 +100,7 @@ class FakeRequest:
     @property
     def expected(self) -> bytes | int:
         """The answer to this request alone, or the status of its problem."""
-        if self.fails_to_read or BAD_ROW in self.x:
+        if self.fails_to_read or BAD_ROW in self.x or BAD_CELL in self.x:
             return 422
         if FAULT in self.x or PANIC in self.x or self.fails_to_write:
             return 500

@@ -6,16 +6,18 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nncli.data.table import Table
 from nncli.serving.batch import PART_ROWS
 from nncli.serving.batcher import Batcher
 from nncli.serving.model_queue import SMALL
 from nncli.serving.problem import ProblemError
 from nncli.serving.served_model import ModelSlot, PredictionOptions
-from tests.serving.fake_models import BAD_ROW, FAULT, PANIC, FakeRequest, fake_slot
+from tests.serving.fake_models import BAD_CELL, BAD_ROW, FAULT, PANIC, FakeModel, FakeRequest, fake_slot
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -101,7 +103,7 @@ def test_what_waits_is_predicted_at_once() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("bad", [BAD_ROW, FAULT, PANIC])
+@pytest.mark.parametrize("bad", [BAD_ROW, BAD_CELL, FAULT, PANIC])
 def test_a_row_that_fails_is_found_by_halves_and_fails_its_request_alone(bad: float) -> None:
     async def run() -> None:
         slot, model = fake_slot(is_open=False)
@@ -117,6 +119,26 @@ def test_a_row_that_fails_is_found_by_halves_and_fails_its_request_alone(bad: fl
         assert len(model.rows) == 1 + 13  # 64, then two for each halving
 
     asyncio.run(run())
+
+
+class UnlikeParts(FakeModel):
+    """A model whose predictions of parts cannot be put together."""
+
+    def predict(self, table: Table, options: PredictionOptions, observe: object = None) -> pl.DataFrame:
+        return super().predict(table, options).rename({"prediction": f"prediction {len(self.rows)}"})
+
+
+@pytest.mark.parametrize("bad", [FakeRequest([1.0] * 2 * PART_ROWS), FakeRequest([BAD_CELL])])
+def test_a_thread_outlives_what_it_does_not_expect(bad: FakeRequest, caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> None:
+        slot, _ = fake_slot(UnlikeParts())
+        with batching(threads=1) as batcher:
+            for _ in range(3):
+                assert await results(batcher, slot, [bad]) == [422 if BAD_CELL in bad.x else 500]
+            assert isinstance((await results(batcher, slot, [FakeRequest([1.0])]))[0], bytes)
+
+    asyncio.run(run())
+    assert len(caplog.records) == 3
 
 
 def test_a_batch_with_many_faults_is_not_predicted_one_by_one(caplog: pytest.LogCaptureFixture) -> None:

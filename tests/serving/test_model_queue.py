@@ -68,8 +68,8 @@ def test_a_large_request_does_not_wait_for_small_ones() -> None:
     assert answers_while_held(FakeRequest([1.0] * 9), large, FakeModel(held_rows=6)) == large.expected
 
 
-def test_a_request_with_effects_is_a_large_one() -> None:
-    explain = FakeRequest([3.0] * 5, options=PredictionOptions(explain=True))
+def test_a_request_that_may_take_long_is_a_large_one() -> None:
+    explain = FakeRequest([3.0] * 5, may_be_large=True)
     assert answers_while_held(FakeRequest([1.0] * 9), explain, FakeModel(held_rows=6)) == explain.expected
 
 

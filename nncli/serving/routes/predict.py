@@ -42,6 +42,11 @@ class BodyRequest:
         """The bytes of the body."""
         return len(self.body)
 
+    @property
+    def may_be_large(self) -> bool:
+        """Whether it may take long however small the body is."""
+        return self.is_gzip or self.options.explain or self.content_type.media_type.may_be_compressed
+
     def read(self, model: ServedModel) -> Table:
         """The rows of the body."""
         check_options(self.options, model.model.spec.target)

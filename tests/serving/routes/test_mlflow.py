@@ -6,6 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from nncli.serving.body_size import BodyLimits
+from nncli.serving.media_types import MediaType
+from nncli.serving.routes.mlflow import InvocationRequest
 from nncli.version import __version__
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.trained import TARGETS, table_of
@@ -123,3 +126,11 @@ def test_a_compressed_request_has_the_same_answer(client: AsgiClient) -> None:
 def test_no_rows_and_too_many_are_refused(client: AsgiClient) -> None:
     assert client.post_json("/invocations", {"inputs": []}).problem(400)["message"]
     assert client.post_json("/invocations", {"inputs": RECORDS * 10}).problem(413)["message"]
+
+
+def test_requests_that_may_take_long_are_known_before_they_are_read() -> None:
+    limits = BodyLimits(1000, 1000)
+    assert not InvocationRequest(b"{}", MediaType.JSON, limits).may_be_large
+    assert InvocationRequest(b"{}", MediaType.JSON, limits, is_gzip=True).may_be_large
+    assert InvocationRequest(b'{"params": {"explain": true}}', MediaType.JSON, limits).may_be_large
+    assert InvocationRequest(b"", MediaType.PARQUET, limits).may_be_large

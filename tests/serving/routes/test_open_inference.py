@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.serving.routes.open_inference import HEADER_LENGTH
+from nncli.serving.body_size import BodyLimits
+from nncli.serving.routes.open_inference import HEADER_LENGTH, TensorsRequest
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.trained import CONFIGS, TARGETS, table_of
 
@@ -132,3 +133,10 @@ def test_a_version_is_part_of_an_address(client: AsgiClient) -> None:
     assert client.post_json(f"{base}/infer", {"inputs": _inputs()}).json["model_version"] == version
     for path in ("/v2/models/two/versions/1", "/v2/models/other", "/v2/models/other/ready"):
         assert client.get(path).problem(404)["error"]
+
+
+def test_requests_that_may_take_long_are_known_before_they_are_read() -> None:
+    limits = BodyLimits(1000, 1000)
+    assert not TensorsRequest(b"{}", None, limits).may_be_large
+    assert TensorsRequest(b"{}", None, limits, is_gzip=True).may_be_large
+    assert TensorsRequest(b'{"parameters": {"explain": true}}', None, limits).may_be_large
