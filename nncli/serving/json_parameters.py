@@ -12,8 +12,8 @@ from nncli.serving.served_model import PredictionOptions, ServedModel
 from nncli.serving.strict_json import bad_request
 from nncli.text import quote
 
-ASCII_ESCAPE = re.compile(rb"\\u00[2-7]")
-"""The escape of a character that needs none, which may hide a name."""
+SLOW = re.compile(rb'"(?:explain|interval|set)"|\\u00[2-7]')
+"""The names of slow parameters, and the escape of a character that needs none, which may hide a name."""
 
 
 def json_options(parameters: Mapping[str, Any], model: ServedModel) -> PredictionOptions:
@@ -27,9 +27,9 @@ def json_options(parameters: Mapping[str, Any], model: ServedModel) -> Predictio
     return options
 
 
-def may_ask_for_effects(body: bytes) -> bool:
-    """Whether a JSON body may ask for effects: known before it is read, and true of some that do not."""
-    return b"explain" in body or ASCII_ESCAPE.search(body) is not None
+def may_take_long(body: bytes) -> bool:
+    """Whether a JSON body may ask for effects or levels: known before it is read, and true of some that do not."""
+    return SLOW.search(body) is not None
 
 
 def check_size(options: PredictionOptions, rows: int, model: ServedModel) -> None:

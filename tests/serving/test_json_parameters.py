@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from nncli.conformal.options import UncertaintyOptions
-from nncli.serving.json_parameters import check_size, json_options, may_ask_for_effects
+from nncli.serving.json_parameters import check_size, json_options, may_take_long
 from nncli.serving.problem import ProblemError
 from nncli.serving.served_model import PredictionOptions, ServedModel
 
@@ -74,8 +74,9 @@ def test_the_effects_of_very_many_rows_are_refused(models: Mapping[str, ServedMo
     [
         (b'{"inputs": [], "params": {"explain": true}}', True),
         (b'{"inputs": [], "params": {"\\u0065xplain": true}}', True),
+        (b'{"inputs": [], "params": {"interval": 0.9}}', True),
         (b'{"inputs": {"gr\\u00f6\\u00dfe": [1]}, "parameters": {"binary_data_output": true}}', False),
     ],
 )
-def test_effects_are_foreseen_before_a_body_is_read(document: bytes, may: bool) -> None:
-    assert may_ask_for_effects(document) is may
+def test_slow_parameters_are_foreseen_before_a_body_is_read(document: bytes, may: bool) -> None:
+    assert may_take_long(document) is may

@@ -21,7 +21,7 @@ from nncli.serving.body_size import check_rows
 from nncli.serving.content_encoding import check_encoding, gunzip
 from nncli.serving.invocation import parse_invocation
 from nncli.serving.json_document import parse_document
-from nncli.serving.json_parameters import check_size, json_options, may_ask_for_effects
+from nncli.serving.json_parameters import check_size, json_options, may_take_long
 from nncli.serving.media_types import ContentType, MediaType
 from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.routes.health import ready
@@ -53,7 +53,7 @@ class InvocationRequest:
     @property
     def may_be_large(self) -> bool:
         """Whether it may take long however small the body is."""
-        return self.is_gzip or self.media_type.may_be_compressed or may_ask_for_effects(self.body)
+        return self.is_gzip or self.media_type.may_be_compressed or may_take_long(self.body)
 
     def read(self, model: ServedModel) -> Table:
         """The rows of the body."""

@@ -16,7 +16,7 @@ from nncli.serving.bodies import one_at_a_time, table_of_columns
 from nncli.serving.body_size import BodyLimits
 from nncli.serving.content_encoding import check_encoding, gunzip
 from nncli.serving.json_document import parse_document
-from nncli.serving.json_parameters import check_size, json_options, may_ask_for_effects
+from nncli.serving.json_parameters import check_size, json_options, may_take_long
 from nncli.serving.open_inference.answers import infer_answer
 from nncli.serving.open_inference.infer_request import InferRequest, parse_infer_request, split_body
 from nncli.serving.open_inference.metadata import default_options, model_metadata, server_metadata
@@ -49,7 +49,7 @@ class TensorsRequest:
     @property
     def may_be_large(self) -> bool:
         """Whether it may take long however small the body is."""
-        return self.is_gzip or may_ask_for_effects(self.body)
+        return self.is_gzip or may_take_long(self.body)
 
     def read(self, model: ServedModel) -> Table:
         """The tensors of the body as a table."""
