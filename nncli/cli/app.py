@@ -47,8 +47,14 @@ COMMANDS = (
 """The commands in the order of the help; each is the object of its name in the module nncli.cli.NAME."""
 GC_THRESHOLD = 200_000
 """Allocations before the first garbage collection: twice as many as the imports of a training make."""
-PYDANTIC_PREFIX = "Value error, "
-"""Prefix of pydantic's messages, which Typer passes on."""
+PYDANTIC_MESSAGES = (
+    ("Value error, ", ""),
+    ("Input should be a valid integer, unable to parse string as an integer", "expected a whole number"),
+    ("Input should be a valid number, unable to parse string as a number", "expected a number"),
+    ("Input should be greater than or equal to", "expected a number of at least"),
+    ("Input should be less than or equal to", "expected a number of at most"),
+)
+"""The beginnings of pydantic's messages, which Typer passes on, and nncli's words for them."""
 INTERRUPTED = 128 + 2
 BROKEN_PIPE = 128 + 13
 OUT_OF_MEMORY = (
@@ -175,7 +181,9 @@ def _fail_usage(error: Any) -> NoReturn:
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
         sys.exit(error.exit_code)
-    message = error.format_message().replace(PYDANTIC_PREFIX, "").rstrip(".")
+    message = error.format_message().rstrip(".")
+    for theirs, ours in PYDANTIC_MESSAGES:
+        message = message.replace(theirs, ours)
     command = error.ctx.command_path if error.ctx else "nncli"
     hint = key_hint(error, sys.argv[1:])
     message = message if hint is None else message.partition(" (Possible")[0]

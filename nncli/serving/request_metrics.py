@@ -30,9 +30,11 @@ class AddressPatterns:
 
     def of(self, scope: MutableMapping[str, Any]) -> str:
         """The pattern of the route; of a request that was refused before, the path if there is such an address."""
-        key = (scope.get("endpoint"), frozenset(scope.get("path_params", ())))
         path: str = scope["path"]
-        return self._patterns.get(key) or (path if path in self._paths else OTHER)
+        if path in self._paths:  # several such addresses may have the same endpoint
+            return path
+        key = (scope.get("endpoint"), frozenset(scope.get("path_params", ())))
+        return self._patterns.get(key, OTHER)
 
 
 class RequestMetrics:

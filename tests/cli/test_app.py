@@ -43,6 +43,9 @@ def test_the_usage_line_has_each_bracket_once(nncli: Cli, command: str) -> None:
     [
         (("init", "t.csv", "--quality", "rubbish"), "invalid value for '--quality': 'rubbish' is not one of 'fast', "),
         (("predict", "run", "--format", "xml"), "invalid value for '--format': 'xml' is not one of 'csv', 'parquet', "),
+        (("serve", "a", "--port", "65536"), "invalid value for '--port': expected a number of at most 65535"),
+        (("serve", "a", "--port", "-1"), "invalid value for '--port': expected a number of at least 0"),
+        (("serve", "a", "--port", "http"), "invalid value for '--port': expected a whole number"),
         (("predict",), "missing argument 'RUN'"),
         (("brew",), "no such command 'brew'"),
     ],

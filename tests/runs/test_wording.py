@@ -28,6 +28,11 @@ def replace_by_file(run: Path) -> None:
     run.write_text("")
 
 
+def replace_by_broken_link(run: Path) -> None:
+    shutil.rmtree(run)
+    run.symlink_to("gone")
+
+
 def delete_manifest(run: Path) -> None:
     (run / MANIFEST).unlink()
 
@@ -75,6 +80,13 @@ CASES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a file": (
         replace_by_file,
         ("RUN: this is a file, not a run directory\n  `nncli runs` lists the runs; `nncli train CONFIG` creates one."),
+    ),
+    "a link to nothing": (
+        replace_by_broken_link,
+        (
+            "RUN: this is a link to 'gone', which does not exist\n"
+            "  `nncli runs` lists the runs; `nncli train CONFIG` creates one."
+        ),
     ),
     "no manifest": (
         delete_manifest,

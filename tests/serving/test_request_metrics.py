@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Message
 
+from nncli.serving.app import ROUTES as ADDRESSES
 from nncli.serving.request_metrics import RequestMetrics
 from nncli.serving.served_model import ServedModel
 from tests.serving.asgi_client import AsgiClient, Call
@@ -116,3 +117,12 @@ def test_a_request_that_is_refused_early_has_its_address(app: Metered) -> None:
         with pytest.raises(RuntimeError):
             AsgiClient(RequestMetrics(refuse_all, app.state.metrics, ROUTES)).get(path)
     assert set(counted(app)) == {("/echo", "GET", "500"), ("other", "GET", "500")}
+
+
+def test_every_address_of_the_server_is_counted_as_its_own(app: Metered) -> None:
+    """Also if it shares its endpoint, as `/health/ready` and `/v2/health/ready` do."""
+    paths = [route.path for route in ADDRESSES]
+    assert {"/health", "/health/live", "/health/ready", "/ping", "/v2/health/live", "/v2/health/ready"} <= set(paths)
+    for path in paths:
+        app.client.get(path.replace("{model}", "number").replace("{version}", "1"))
+        assert {key[0] for key in counted(app)} == set(paths[: paths.index(path) + 1]) - {"/metrics"}

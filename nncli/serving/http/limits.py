@@ -17,14 +17,15 @@ class HttpLimits:
     """The limits of connections; sizes in bytes, times in seconds.
 
     A request must have arrived `timeout` after its first byte, must be answered `timeout` later, and its answer must
-    have been read `timeout` later. A connection without a request is closed after `idle`. A refused client may send
-    for `linger` until the connection ends, since a reset would discard the answer. Bodies above `small_body`, and
-    answers that were not read yet, count for `memory`.
+    have been read `timeout` later. A connection without a request is closed after `idle`: later than the minute
+    after which proxies end it, else one of their requests might meet the end. A refused client may send for `linger`
+    until the connection ends, since a reset would discard the answer. Bodies above `small_body`, and answers that were
+    not read yet, count for `memory`.
     """
 
     max_body: int = 10_000_000
     timeout: float = 30.0
-    idle: float = 10.0
+    idle: float = 75.0
     linger: float = 2.0
     max_head: int = 16 * 1024
     max_target: int = 8 * 1024
