@@ -52,9 +52,8 @@ from nncli.runs.manifest import (
     Manifest,
     snapshot_file,
 )
-from nncli.runs.run_name import check_run_name, runs_in
+from nncli.runs.run_name import check_run_name, runs_in, why_no_directory
 from nncli.runs.training_rows import TrainingRows
-from nncli.text import quote
 from nncli.utils.atomic_files import (
     LEFTOVER_SECONDS,
     TEMPORARY_SUFFIX,
@@ -202,7 +201,7 @@ class Run:
         """
         if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises when the name is too long
             raise RunError(
-                _why_no_directory(path),
+                why_no_directory(path),
                 location=Location(source=str(path)),
                 hint="`nncli runs` lists the runs; `nncli train CONFIG` creates one.",
             )
@@ -380,12 +379,6 @@ def _clear_leftovers(requested: Path) -> None:
                 continue
         with suppress(RunError, NncliError), Run(leftover).locked():
             shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _why_no_directory(path: Path) -> str:
-    if path.is_symlink() and not os.path.exists(path):  # noqa: PTH110 - Path.exists raises when the name is too long
-        return f"this is a link to {quote(str(path.readlink()))}, which does not exist"
-    return "this is a file, not a run directory" if os.path.lexists(path) else "there is no such run directory"
 
 
 def _cannot_make(path: Path, error: OSError) -> NncliError:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nncli.errors import Location, UsageError
 from nncli.runs.filenames import CROSS_VALIDATION, FOLDS, MANIFEST
-from nncli.text import join_quoted
+from nncli.text import join_quoted, quote
 
 
 def check_run_name(requested: Path) -> None:
@@ -32,6 +32,13 @@ def check_run_name(requested: Path) -> None:
             location=Location(source=os.fsencode(requested).decode("utf-8", "backslashreplace")),
             hint="Name another one with -o.",
         ) from None
+
+
+def why_no_directory(path: Path) -> str:
+    """Why a path is no directory: it does not exist, is a file, or a link to nothing."""
+    if os.path.islink(path) and not os.path.exists(path):  # noqa: PTH110, PTH114 - those of Path raise for long names
+        return f"this is a link to {quote(str(path.readlink()))}, which does not exist"
+    return "this is a file, not a run directory" if os.path.lexists(path) else "there is no such run directory"
 
 
 def runs_in(path: Path) -> str:

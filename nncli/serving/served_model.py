@@ -20,6 +20,7 @@ from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location, NncliError, RunError, UsageError
 from nncli.monitoring.profiler import Profiler
 from nncli.monitoring.reference import Reference
+from nncli.nn.inference.small_blocks import SIZES
 from nncli.prediction.frame import PredictedFrame, predict_frame
 from nncli.runs.held_out_rows import HeldOutRows
 from nncli.runs.loader import read_held_out
@@ -92,11 +93,15 @@ class ServedModel:
         return self.manifest.checksum[:VERSION_LETTERS]
 
     def warm_up(self) -> None:
-        """Predict a typical row, so that the first request finds everything computed that is computed once."""
-        row = {feature.name: [feature.example] for feature in self.schema.features}
-        table = Table(pl.DataFrame(row), "a typical row", dialect=self.model.spec.dialect)
-        with suppress(UsageError, DataError):  # no typical value may be known of a column that must have one
-            self.predict(table, PredictionOptions())
+        """Predict typical rows, so that the first requests find everything computed that is computed once.
+
+        That is, for each size of small blocks, whether it gives the bits of a large one.
+        """
+        row = pl.DataFrame({feature.name: [feature.example] for feature in self.schema.features})
+        for size in SIZES:
+            table = Table(pl.concat([row] * size), "typical rows", dialect=self.model.spec.dialect)
+            with suppress(UsageError, DataError):  # no typical value may be known of a column that must have one
+                self.predict(table, PredictionOptions())
 
     @cached_property
     def profiler(self) -> Profiler | None:

@@ -7,12 +7,15 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import nncli
 from nncli.conformal.options import UncertaintyOptions
 from nncli.data.table import Table
 from nncli.errors import NncliError, RunError, UsageError
+from nncli.nn import predictor
+from nncli.nn.inference import small_blocks
 from nncli.prediction.frame import table_of as as_table
 from nncli.runs.manifest import HELD_OUT
 from nncli.runs.run import Run
@@ -117,3 +120,22 @@ def test_a_run_that_is_replaced_while_it_is_read_is_refused(
     monkeypatch.setattr(Run, "load_model", replacing)
     with pytest.raises(RunError):
         ModelSlot.load("number", path)
+
+
+def test_after_the_start_no_size_of_blocks_has_to_be_compared(
+    runs: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, compared = ServedModel.load("number", runs["number"]), list[int]()
+
+    def compare(*words: object) -> bool:
+        compared.append(1)
+        return True
+
+    monkeypatch.setattr(predictor, "_VERIFIED", small_blocks.VerifiedSizes())
+    monkeypatch.setattr(small_blocks, "has_equal_bits", compare)
+    model.warm_up()
+    assert len(compared) >= len(small_blocks.SIZES)
+    compared.clear()
+    for size in (1, 9, 16, 33, 64, 100):
+        model.predict(as_table(model.model, pl.concat([table_of(seed=3)] * 2)[:size]), PredictionOptions())
+    assert compared == []
