@@ -19,19 +19,28 @@ from nncli.data.table import Table, replace_na_values
 from nncli.errors import NncliError, reraise_out_of_memory
 from nncli.serving.absent_columns import AbsentColumns
 from nncli.serving.arrow_body import read_arrow
+from nncli.serving.body_hints import (
+    AS_CSV,
+    ONE_LINE,
+    begins_like_json,
+    document_hint,
+    is_one_line,
+    rows_hint,
+    type_of_json,
+)
 from nncli.serving.body_size import BodyLimits as BodyLimits
 from nncli.serving.body_size import BodySize, check_rows
 from nncli.serving.delimited_body import read_delimited_body
-from nncli.serving.media_types import ContentType, MediaType
+from nncli.serving.input_schema import InputSchema
+from nncli.serving.media_types import SUPPORTED, ContentType, MediaType
 from nncli.serving.parquet_body import read_parquet
 from nncli.serving.problem import Problem, ProblemError, problem_of
 from nncli.serving.row_reader import SOURCE as SOURCE
 from nncli.serving.served_model import ServedModel
 from nncli.serving.strict_json import bad_request as bad_request
 from nncli.serving.strict_json import parse_json_text
-from nncli.text import join_quoted
+from nncli.text import join_quoted, quote
 
-EXAMPLE = 'Send {"rows": [{"age": 31}]}, or one row as an object.'
 LARGE_BODY = 1 << 20
 """Bytes from which bodies of JSON are read one at a time: Python needs some twenty times as much memory for them, and
 reads one at a time anyway."""
@@ -46,28 +55,33 @@ class JsonRows:
     is_single: bool = False
 
 
-def parse_json(body: bytes, max_rows: int) -> JsonRows:
+def parse_json(body: bytes, max_rows: int, schema: InputSchema) -> JsonRows:
     """`{"rows": [{…}, …]}`, or one object that is a row.
 
     Raises:
         ProblemError: the body is neither, or has too many rows.
     """
-    document = parse_json_text(body, most=4 * max_rows + 1)
+    hint = None if begins_like_json(body) else AS_CSV
+    document = parse_json_text(body, most=4 * max_rows + 1, hint=hint)
     if not isinstance(document, dict):
-        raise bad_request(f"the body is {json_type(document)}, not an object", EXAMPLE)
+        raise bad_request(
+            f"the body is {json_type(document)}, not an object", document_hint(document, schema) or rows_hint(schema)
+        )
     rows = document.get("rows")
     if not isinstance(rows, list):
         if [*document] == ["rows"] and not isinstance(rows, str | int | float):
-            raise bad_request(f'"rows" is {json_type(rows)}, not a list', EXAMPLE)
+            raise bad_request(f'"rows" is {json_type(rows)}, not a list', rows_hint(schema))
+        if (hint := document_hint(document, schema)) is not None:
+            raise bad_request(f"the body has only {quote(next(iter(document)))}, which is no column of the model", hint)
         return JsonRows([document], is_single=True)
     if len(document) > 1:
         others = join_quoted(name for name in document if name != "rows")
         raise bad_request(f'beside "rows" the body has {others}', "Parameters belong to the address: ?interval=0.9.")
     check_rows(len(rows), max_rows)
-    return JsonRows(_objects(rows))
+    return JsonRows(_objects(rows, schema))
 
 
-def parse_json_lines(body: bytes, max_rows: int) -> JsonRows:
+def parse_json_lines(body: bytes, max_rows: int, schema: InputSchema) -> JsonRows:
     """One object per line; blank lines are skipped.
 
     Raises:
@@ -80,17 +94,17 @@ def parse_json_lines(body: bytes, max_rows: int) -> JsonRows:
             if rows <= max_rows:
                 lines.append((number, line))
     check_rows(rows, max_rows)
-    return JsonRows(_objects([parse_json_text(line, what=f"line {number:,}") for number, line in lines]))
+    hint = ONE_LINE if rows == 1 else None
+    return JsonRows(
+        _objects([parse_json_text(line, what=f"line {number:,}", hint=hint) for number, line in lines], schema)
+    )
 
 
-def _objects(rows: Sequence[Any]) -> Sequence[Mapping[str, Any]]:
+def _objects(rows: Sequence[Any], schema: InputSchema) -> Sequence[Mapping[str, Any]]:
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
-            raise ProblemError(
-                Problem(
-                    HTTPStatus.UNPROCESSABLE_ENTITY, f"the row is {json_type(row)}, not an object", EXAMPLE, row=number
-                )
-            )
+            detail = f"the row is {json_type(row)}, not an object"
+            raise ProblemError(Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, rows_hint(schema), row=number))
     return rows
 
 
@@ -102,7 +116,8 @@ def read_json(body: bytes, media_type: MediaType, model: ServedModel, max_rows: 
     """
     with one_at_a_time(body):
         is_file = media_type is MediaType.JSON_LINES
-        rows = parse_json_lines(body, max_rows) if is_file else parse_json(body, max_rows)
+        parse = parse_json_lines if is_file else parse_json
+        rows = parse(body, max_rows, model.schema)
         return model.rows.table(rows.rows, is_file=is_file), rows
 
 
@@ -127,6 +142,22 @@ def read_file(body: bytes, content_type: ContentType, model: ServedModel, limits
         ProblemError: it has no rows, or too many, or grows too large when it is decompressed.
         MissingColumnsError: a column is missing.
     """
+    if not content_type.media_type.is_delimited:
+        return _read_table(body, content_type, model, limits)
+    if (media_type := type_of_json(body)) is not None:
+        raise bad_request(
+            f"the body is JSON, and its Content-Type is {content_type.name}",
+            f"Send it with Content-Type: {media_type}.",
+        )
+    try:
+        return _read_table(body, content_type, model, limits)
+    except ProblemError as error:
+        if not is_one_line(body):
+            raise
+        raise ProblemError(replace(error.problem, hint=ONE_LINE)) from None
+
+
+def _read_table(body: bytes, content_type: ContentType, model: ServedModel, limits: BodyLimits) -> Table:
     names: list[str] | None = None
     try:
         if content_type.media_type is MediaType.PARQUET:
@@ -140,7 +171,7 @@ def read_file(body: bytes, content_type: ContentType, model: ServedModel, limits
         reraise_out_of_memory(error)
         raise bad_request(f"the body cannot be read: {str(error).splitlines()[0]}") from None
     except NncliError as error:
-        raise _as_bad_request(error) from None
+        raise _as_bad_request(error, content_type) from None
     check_rows(len(table), limits.max_rows)
     _check_text_size(table, limits)
     AbsentColumns(model.name, model.schema).check_table(table.names if names is None else names)
@@ -168,9 +199,11 @@ def table_of_columns(
     return with_optional_columns(table, model, names)
 
 
-def _as_bad_request(error: NncliError) -> ProblemError:
+def _as_bad_request(error: NncliError, content_type: ContentType) -> ProblemError:
     """The problem that a body is not of its format; a row or a column that it names is unprocessable."""
     problem = problem_of(error)
+    if problem.hint is None:
+        problem = replace(problem, hint=f"Check that the body is {content_type.media_type}. {SUPPORTED}")
     is_named = problem.row is not None or problem.column is not None
     return ProblemError(problem if is_named else replace(problem, status=HTTPStatus.BAD_REQUEST))
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 import re
 
 SENTENCE_END = re.compile(r"(?<=[.?!])\s+(?=[A-Z`'\"])")
-FOR_COMMANDS = re.compile(
-    r"--[a-z]|\bdata\.[a-z]|`data:|under data|`columns:|`drop:|`date_format|\bnncli \w|set its format|name it \."
-)
+FOR_COMMANDS = re.compile(r"--[a-z]|\bdata\.[a-z]|`data:|under data|`columns:|`drop:|`date_format|\bnncli \w")
 """What is in sentences about commands and configurations."""
 REPLACEMENTS = (
     ("data.encoding", "Send UTF-8, or name the encoding in the Content-Type: text/csv; charset=latin-1."),
+    ("name it .", "If it is text, send it as text/csv, text/tab-separated-values or application/jsonl."),
     ("data.separator", "Send text/csv with commas, or text/tab-separated-values."),
 )
 """What replaces a sentence with a setting."""
+FILE = re.compile(r"\b([Tt]he|[Ss]ave the) file\b(?! name)")
+"""What a client has sent as a body."""
 OPTION_VALUE = re.compile(r"--([a-z]+) (?=[0-9])")
 OPTION = re.compile(r"--([a-z]+)(?:-([a-z]+))?")
 
@@ -35,8 +36,17 @@ def client_hint(hint: str | None) -> str | None:
         if replacement is not None:
             kept.append(replacement)
         elif not FOR_COMMANDS.search(sentence):
-            kept.append(sentence)
+            kept.append(client_text(sentence))
     return " ".join(dict.fromkeys(kept)) or None
+
+
+def client_text(text: str) -> str:
+    """A message about a file, about the body of a request instead.
+
+    >>> client_text("Save the file with line ends of Unix.")
+    'Send the body with line ends of Unix.'
+    """
+    return FILE.sub(lambda found: f"{found[1].replace('ave', 'end')} body", text)
 
 
 def as_parameters(text: str) -> str:

@@ -41,7 +41,7 @@ NAMES = {
 }
 """All names of the formats."""
 SUPPORTED = f"Supported are {', '.join(MediaType)}."
-FORM = "application/x-www-form-urlencoded"
+FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 UTF_8 = ("utf-8", "utf8", "us-ascii", "ascii")
 
 
@@ -52,6 +52,11 @@ class ContentType:
     media_type: MediaType
     name: str
     charset: str = AUTO
+
+
+def is_form(header: str | None) -> bool:
+    """Whether a Content-Type is that of a form."""
+    return header is not None and header.partition(";")[0].strip().lower() in (FORM, MULTIPART)
 
 
 def parse_content_type(header: str | None) -> ContentType:
@@ -65,15 +70,10 @@ def parse_content_type(header: str | None) -> ContentType:
     name, *parameters = [part.strip() for part in header.split(";")]
     media_type = NAMES.get(name.lower())
     if media_type is None:
-        raise unsupported(f"the body has the Content-Type {quote(name)}", _type_hint(name.lower()))
+        close = closest_match(name.lower(), NAMES)
+        hint = f"Did you mean {close}? {SUPPORTED}" if close else SUPPORTED
+        raise unsupported(f"the body has the Content-Type {quote(name)}", hint)
     return ContentType(media_type, name.lower(), _charset(media_type, parameters))
-
-
-def _type_hint(name: str) -> str:
-    if name == FORM:
-        return f"curl sends it unless told otherwise: add -H 'Content-Type: {MediaType.JSON}'. {SUPPORTED}"
-    close = closest_match(name, NAMES)
-    return f"Did you mean {close}? {SUPPORTED}" if close else SUPPORTED
 
 
 def _charset(media_type: MediaType, parameters: list[str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.responses import Response
 
 from nncli.errors import DataError, NncliError, RunError, UsageError
-from nncli.serving.hints import as_parameters, client_hint
+from nncli.serving.hints import as_parameters, client_hint, client_text
 
 PROBLEM_JSON = "application/problem+json"
 RUN_HINT = "Leave out interval and set, or try again once the run directory of the model is complete again."
@@ -87,7 +87,9 @@ def problem_of(error: NncliError) -> Problem:
     if isinstance(error, UsageError):
         return Problem(HTTPStatus.BAD_REQUEST, as_parameters(error.message), as_parameters(error.hint or "") or None)
     if isinstance(error, DataError):
-        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.message, client_hint(error.hint), row, column)
+        return Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, client_text(error.message), client_hint(error.hint), row, column
+        )
     if isinstance(error, RunError):
         return Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.message, RUN_HINT, retry_after=RUN_SECONDS)
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, error.message, client_hint(error.hint), row, column)

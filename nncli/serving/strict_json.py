@@ -26,8 +26,12 @@ def bad_request(detail: str, hint: str | None = None) -> ProblemError:
     return ProblemError(Problem(HTTPStatus.BAD_REQUEST, detail, hint))
 
 
-def parse_json_text(body: bytes, *, accepts_nan: bool = False, most: int | None = None, what: str = "the body") -> Any:
+def parse_json_text(
+    body: bytes, *, accepts_nan: bool = False, most: int | None = None, what: str = "the body", hint: str | None = None
+) -> Any:
     """The value of a JSON text of at most so many objects and so many lists, NaN where it says so if accepted.
+
+    The `hint` is that for what is no JSON.
 
     Raises:
         ProblemError: it is not valid JSON, or there are more.
@@ -35,7 +39,7 @@ def parse_json_text(body: bytes, *, accepts_nan: bool = False, most: int | None 
     try:
         text = body.removeprefix(UTF8_BOM).decode()
     except UnicodeDecodeError as error:
-        raise bad_request(f"{what} is not UTF-8, from byte {error.start + 1:,} on", "JSON is UTF-8.") from None
+        raise bad_request(f"{what} is not UTF-8, from byte {error.start + 1:,} on", hint or "JSON is UTF-8.") from None
     try:
         value = _decoder(text, most, accepts_nan=accepts_nan).decode(text)
         if "\\u" in text and SURROGATE.search(text):
@@ -46,7 +50,7 @@ def parse_json_text(body: bytes, *, accepts_nan: bool = False, most: int | None 
     except RecursionError:
         raise bad_request(f"{what} is nested too deeply", "Send rows of numbers and texts.") from None
     except json.JSONDecodeError as error:
-        raise bad_request(f"{what} is not JSON: {describe_json_error(error)}") from None
+        raise bad_request(f"{what} is not JSON: {describe_json_error(error)}", hint) from None
     except ValueError as error:
         reason = str(error)
         if reason.startswith("Exceeds the limit"):

@@ -13,6 +13,7 @@ from nncli.data.io.streams import UTF8_HINT
 from nncli.prediction.frame import ON_ERROR_HINT
 from nncli.serving.hints import as_parameters, client_hint
 
+AS_TEXT = "If it is text, send it as text/csv, text/tab-separated-values or application/jsonl."
 COMMANDS = re.compile(r"--[a-z]|data\.[a-z]|under data|on_error|`")
 
 
@@ -29,7 +30,9 @@ COMMANDS = re.compile(r"--[a-z]|data\.[a-z]|under data|on_error|`")
         (unit_hint("%"), unit_hint("%")),
         (number_hint("n.a.", "x", PLAIN_NUMBERS), "Correct the cell, or empty it."),
         ('Convert it to numbers or text, or leave it out: `drop: ["x"]` under data.', None),
-        ("If it is text, name it .csv, .tsv or .jsonl, or set its format.", None),
+        ("If it is text, name it .csv, .tsv or .jsonl, or set its format.", AS_TEXT),
+        ("Save the file with line ends of Unix.", "Send the body with line ends of Unix."),
+        ("Most likely the file has no line ends.", "Most likely the body has no line ends."),
     ],
 )
 def test_sentences_for_commands_are_left_out(hint: str | None, kept: str | None) -> None:

@@ -14,10 +14,19 @@ from nncli.data.table import Table
 from nncli.serving.absent_columns import MAX_NAME
 from nncli.serving.answers import dump_json, json_answer, json_rows, write_answer
 from nncli.serving.bodies import BodyLimits, bad_request, read_file, read_json
+from nncli.serving.body_hints import form_hint
 from nncli.serving.content_encoding import check_encoding, gunzip
 from nncli.serving.effects import check_rows as check_effects
 from nncli.serving.effects import json_effects
-from nncli.serving.media_types import ContentType, MediaType, negotiate, parse_content_type
+from nncli.serving.media_types import (
+    SUPPORTED,
+    ContentType,
+    MediaType,
+    is_form,
+    negotiate,
+    parse_content_type,
+    unsupported,
+)
 from nncli.serving.parameters import check_options, parse_parameters
 from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.served_model import ModelSlot, PredictionOptions, ServedModel
@@ -83,7 +92,11 @@ async def predict(request: Request) -> Response:
     state: ServerState = request.app.state.server
     slot = find_slot(state, request.path_params.get("model"))
     headers = request.headers
-    content_type = parse_content_type(headers.get("content-type"))
+    name = headers.get("content-type")
+    if is_form(name):
+        hint = form_hint(str(name).lower(), await request.body())
+        raise unsupported(f"the body has the Content-Type {quote(name)}", f"{hint} {SUPPORTED}")
+    content_type = parse_content_type(name)
     answer_type = negotiate(headers.get("accept"), content_type)
     is_gzip = check_encoding(headers.get("content-encoding"))
     options = parse_parameters(request.query_params.multi_items())
