@@ -122,6 +122,10 @@ class Ensemble:
             for one, (*_, anomalies) in zip(found, encoded, strict=True)
         ]
 
+    def anomalies(self, table: Table) -> Anomalies:
+        """The anomalies of a table to all members, without predicting it."""
+        return reduce(and_, (member.anomalies(table) for member in self.members))
+
     def invalid_cells(self, table: Table) -> InvalidCells:
         """The cells of a table that a member refuses."""
         return InvalidCells.of(table, (errors for member in self.members for errors in member.cell_errors(table)))

@@ -17,6 +17,7 @@ from nncli.data.batches.dataset import Dataset
 from nncli.data.columns.cell_errors import CellErrors
 from nncli.data.columns.hashing import Hashes
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
+from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.encoder import Encoded, Encoder
 from nncli.data.encoders.few_rows import MAX_ROWS, FewRowsEncoder
 from nncli.data.encoders.invalid_cells import InvalidCells
@@ -120,6 +121,11 @@ class Model:
             return self.spec.encoder.encode(table, self.spec.network.precision)
         except CellError as error:
             raise error.for_model() from None
+
+    def anomalies(self, table: Table) -> Anomalies:
+        """The anomalies of a table, without predicting it; see `encode` for the errors."""
+        with np.errstate(all="ignore"):  # a value far out of the training range may overflow
+            return self.encode(table)[2]
 
     def invalid_cells(self, table: Table) -> InvalidCells:
         """The cells of a table that `predict` refuses."""

@@ -20,7 +20,7 @@ LOCAL_HOST = re.compile(rb"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]*)?", 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 METHODS = b"GET, HEAD, POST, DELETE"
 ALLOWED_HEADERS = b"Accept, Authorization, Content-Type"
-SHOWN_HEADERS = b"Retry-After, WWW-Authenticate"
+SHOWN_HEADERS = b"Retry-After, WWW-Authenticate, X-Notes"
 PREFLIGHT_SECONDS = b"600"
 
 Headers = Iterable[tuple[bytes, bytes]]

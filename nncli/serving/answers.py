@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Any
 
@@ -18,6 +18,7 @@ from nncli.data.io.parquet import ParquetParts
 from nncli.data.io.sinks import ColumnCheck
 from nncli.serving.media_types import MediaType
 
+NOTES_HEADER = "X-Notes"
 FEW_ROWS = 16
 """Up to so many rows, Python writes JSON faster than Polars."""
 
@@ -41,17 +42,31 @@ def write_answer(predictions: pl.DataFrame, media_type: MediaType) -> bytes:
     return buffer.getvalue()
 
 
-def json_answer(predictions: pl.DataFrame, *, is_single: bool) -> bytes:
-    """`{"rows": [{…}, …]}`, or one object; numbers have the fewest digits that give the same float32 or float64."""
+def notes_header(notes: Sequence[str]) -> dict[str, str]:
+    """The header with the notes of an answer whose format has no place for them; it is ASCII."""
+    return {NOTES_HEADER: json.dumps(notes)} if notes else {}
+
+
+def json_answer(predictions: pl.DataFrame, *, is_single: bool, notes: Sequence[str] = ()) -> bytes:
+    """`{"rows": [{…}, …]}`, or one object, with the notes if there are any.
+
+    Numbers have the fewest digits that give the same float32 or float64.
+    """
     if len(predictions) > FEW_ROWS:
         rows = predictions.write_ndjson().encode().rstrip(b"\n").replace(b"\n", b", ")
-        return b'{"rows": [%b]}' % rows
-    return dump_json(json_rows(predictions), is_single=is_single)
+        return b'{"rows": [%b]%b}' % (rows, b', "notes": %b' % dump(list(notes)) if notes else b"")
+    return dump_json(json_rows(predictions), is_single=is_single, notes=notes)
 
 
-def dump_json(rows: list[dict[str, Any]], *, is_single: bool) -> bytes:
-    """The rows of an answer as JSON."""
-    return json.dumps(rows[0] if is_single else {"rows": rows}, ensure_ascii=False).encode()
+def dump_json(rows: list[dict[str, Any]], *, is_single: bool, notes: Sequence[str] = ()) -> bytes:
+    """The rows of an answer as JSON, with the notes if there are any."""
+    answer: dict[str, Any] = rows[0] if is_single else {"rows": rows}
+    return dump({**answer, "notes": list(notes)} if notes else answer)
+
+
+def dump(document: Any) -> bytes:
+    """A document as JSON in UTF-8."""
+    return json.dumps(document, ensure_ascii=False).encode()
 
 
 def json_rows(predictions: pl.DataFrame) -> list[dict[str, Any]]:

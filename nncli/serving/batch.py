@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.table import Table
 from nncli.errors import CellError, NncliError
 from nncli.serving.cell_problems import problem_of_cells
 from nncli.serving.job import FAILURES, Job, Result, as_problem, deliver
 from nncli.serving.problem import Problem, ProblemError
-from nncli.serving.served_model import Observer, ServedModel
+from nncli.serving.served_model import Observer, PredictedRows, ServedModel
 
 PART_ROWS = 1536
 """Rows that are predicted at once: a multiple of the blocks of 384 rows, a few dozens of milliseconds."""
@@ -112,9 +113,10 @@ def _results(jobs: list[ReadJob], model: ServedModel, observe: Observer | None) 
             continue
         start = 0
         for one in group:
-            part = predictions if len(group) == 1 else predictions[start : start + len(one.table)]
-            start += len(one.table)
-            yield one.job, _written(one, part, model)
+            is_alone, end = len(group) == 1, start + len(one.table)
+            part = predictions if is_alone else PredictedRows(predictions.frame[start:end], predictions.anomalies)
+            start = end
+            yield one.job, _written(one, part, model, is_alone=is_alone)
 
 
 def _joined(jobs: Sequence[ReadJob]) -> Table:
@@ -126,18 +128,21 @@ def _joined(jobs: Sequence[ReadJob]) -> Table:
 
 def _answer_in_parts(one: ReadJob, model: ServedModel, observe: Observer | None) -> None:
     """Answer a job of many rows, unless its client leaves."""
-    parts: list[pl.DataFrame] = []
+    parts: list[PredictedRows] = []
     most = _rows_at_once(one, model)
     for start in range(0, len(one.table), most):
         if one.job.is_over:
             return
         try:
-            part = one.table.part(start, start + most)
-            parts.append(model.predict(part, one.job.request.options, observe))
+            rows = one.table.part(start, start + most)
+            parts.append(model.predict(rows, one.job.request.options, observe))
         except FAILURES as error:  # every request gets an answer
             deliver([(one.job, ProblemError(_problem(error, model, one.table)))])
             return
-    deliver([(one.job, _written(one, pl.concat(parts), model))])
+    together = PredictedRows(
+        pl.concat([part.frame for part in parts]), sum((part.anomalies for part in parts), Anomalies())
+    )
+    deliver([(one.job, _written(one, together, model, is_alone=True))])
 
 
 def _problem(error: BaseException, model: ServedModel, table: Table) -> Problem:
@@ -145,8 +150,13 @@ def _problem(error: BaseException, model: ServedModel, table: Table) -> Problem:
     return problem_of_cells(error, model.model, table) if isinstance(error, CellError) else as_problem(error)
 
 
-def _written(one: ReadJob, predictions: pl.DataFrame, model: ServedModel) -> Result:
+def _written(one: ReadJob, predictions: PredictedRows, model: ServedModel, *, is_alone: bool) -> Result:
+    """The answer. Unless a job `is_alone`, the anomalies are those of a batch, and are counted again for its rows."""
     try:
-        return one.job.request.write(model, one.table, predictions)
+        anomalies = predictions.anomalies
+        if anomalies.columns and not is_alone:
+            anomalies = model.model.anomalies(one.table)
+        note = anomalies.note
+        return one.job.request.write(model, one.table, predictions.frame, () if note is None else (note,))
     except FAILURES as error:  # every request gets an answer
         return ProblemError(as_problem(error))

@@ -45,8 +45,8 @@ class PredictionRequest(Protocol):
             ProblemError, NncliError: the body is no table, or not one of this model.
         """
 
-    def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame) -> bytes:
-        """The body of the answer."""
+    def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame, notes: Sequence[str]) -> bytes:
+        """The body of the answer; `notes` say which cells of the rows differ from all training rows."""
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import polars as pl
 
 from nncli.conformal.options import UncertaintyOptions
 from nncli.conformal.predictor import ConformalPredictor
+from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location, NncliError, RunError, UsageError
@@ -47,6 +48,13 @@ class PredictionOptions:
     proba: bool = False
     explain: bool = False
     uncertainty: UncertaintyOptions = field(default_factory=UncertaintyOptions)
+
+
+class PredictedRows(NamedTuple):
+    """The predictions of rows, and the anomalies among the rows."""
+
+    frame: pl.DataFrame
+    anomalies: Anomalies
 
 
 @dataclass(frozen=True)
@@ -120,7 +128,7 @@ class ServedModel:
         """What reads the rows of JSON bodies."""
         return RowReader.of(self.name, self.model, self.schema)
 
-    def predict(self, table: Table, options: PredictionOptions, observe: Observer | None = None) -> pl.DataFrame:
+    def predict(self, table: Table, options: PredictionOptions, observe: Observer | None = None) -> PredictedRows:
         """The predictions of every row, as `nncli predict` writes them; with `explain` followed by the effects.
 
         `observe` is called with the model, the table and its predictions.
@@ -134,9 +142,10 @@ class ServedModel:
         if observe is not None:
             observe(self, table, predicted)
         if not options.explain:
-            return predicted.frame
+            return PredictedRows(predicted.frame, predicted.anomalies)
         effects = effects_of(self.model, self.inputs.inputs, table)
-        return pl.concat([predicted.frame, effects], how="horizontal")
+        frame = pl.concat([predicted.frame, effects], how="horizontal")
+        return PredictedRows(frame, predicted.anomalies)
 
     @property
     def effect_columns(self) -> tuple[EffectColumn, ...]:

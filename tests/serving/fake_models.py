@@ -11,13 +11,19 @@ from typing import cast
 import polars as pl
 
 from nncli.conformal.options import UncertaintyOptions
+from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.table import Table
 from nncli.errors import CellError, DataError
-from nncli.serving.served_model import ModelSlot, PredictionOptions, ServedModel
+from nncli.serving.served_model import ModelSlot, PredictedRows, PredictionOptions, ServedModel
 
 BAD_ROW, FAULT, PANIC, BAD_CELL = -1.0, -2.0, -3.0, -4.0
 """Values of x that are an error of the row, a fault of the server, one of Polars, and an error of the cell whose
 value cannot be found."""
+
+
+def anomalies_of(x: Sequence[float]) -> Anomalies:
+    """Those of the values above 1000."""
+    return Anomalies.from_columns([("x", ColumnAnomalies(out_of_range=sum(value > 1000.0 for value in x)))])
 
 
 @dataclass
@@ -45,7 +51,7 @@ class FakeModel:
     def is_calibrated(self, options: UncertaintyOptions) -> bool:
         return not options.levels
 
-    def predict(self, table: Table, options: PredictionOptions, observe: object = None) -> pl.DataFrame:
+    def predict(self, table: Table, options: PredictionOptions, observe: object = None) -> PredictedRows:
         self.rows.append(len(table))
         self.is_reached.set()
         assert len(table) < self.held_rows or self.gate.wait(20)
@@ -58,7 +64,12 @@ class FakeModel:
             raise ZeroDivisionError
         if (x == PANIC).any():
             raise pl.exceptions.PanicException("a fault of Polars")
-        return pl.DataFrame({"probability" if options.proba else "prediction": 2 * x})
+        frame = pl.DataFrame({"probability" if options.proba else "prediction": 2 * x})
+        return PredictedRows(frame, self.anomalies(table))
+
+    def anomalies(self, table: Table) -> Anomalies:
+        """Those of the values of x above 1000."""
+        return anomalies_of(table.column("x").to_list())
 
     def invalid_cells(self, table: Table) -> None:
         raise pl.exceptions.PanicException("a fault of Polars")
@@ -91,11 +102,11 @@ class FakeRequest:
         extra = {name: pl.Series([name] * len(self.x), dtype=pl.String) for name in self.extra}
         return Table(pl.DataFrame(columns | extra), "the request")
 
-    def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame) -> bytes:
+    def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame, notes: Sequence[str]) -> bytes:
         if self.fails_to_write:
             raise ZeroDivisionError
         assert len(table) == len(predictions)
-        return repr(predictions.to_dict(as_series=False)).encode()
+        return repr(predictions.to_dict(as_series=False)).encode() + "".join(notes).encode()
 
     @property
     def expected(self) -> bytes | int:
@@ -105,4 +116,5 @@ class FakeRequest:
         if FAULT in self.x or PANIC in self.x or self.fails_to_write:
             return 500
         name = "probability" if self.options.proba else "prediction"
-        return repr({name: [2 * x for x in self.x]}).encode()
+        note = anomalies_of(self.x).note or ""
+        return (repr({name: [2 * x for x in self.x]}) + note).encode()

@@ -114,8 +114,8 @@ def test_blocks_of_rows_change_no_bit(models: Mapping[str, ServedModel], monkeyp
 
 def test_predictions_are_the_same_with_effects_behind_them(models: Mapping[str, ServedModel]) -> None:
     for model in models.values():
-        plain = model.predict(rows_of(4), PredictionOptions())
-        both = model.predict(rows_of(4), EXPLAIN)
+        plain = model.predict(rows_of(4), PredictionOptions()).frame
+        both = model.predict(rows_of(4), EXPLAIN).frame
         assert both[plain.columns].equals(plain)
         assert both.columns[plain.width :] == [one.title for one in model.effect_columns]
 

@@ -81,7 +81,7 @@ def test_without_a_profile_examples_are_those_of_the_encoders(models: Mapping[st
 def test_an_example_row_is_predicted(models: Mapping[str, ServedModel]) -> None:
     for model in models.values():
         row = {feature.name: [feature.example] for feature in model.schema.features}
-        assert len(model.predict(Table(pl.DataFrame(row), "rows"), PredictionOptions())) == 1
+        assert len(model.predict(Table(pl.DataFrame(row), "rows"), PredictionOptions()).frame) == 1
 
 
 def test_a_feature_is_a_value() -> None:

@@ -150,13 +150,15 @@ def test_of_a_damaged_run_the_former_model_stays_and_the_log_says_so_once(
     slot: ModelSlot, damage: Callable[[Path], None], log: Callable[[], list[str]], retrained: Path
 ) -> None:
     reloader, served = reloader_of(slot), slot.current
-    before = served.predict(table_of(served), INTERVAL)
+    before = served.predict(table_of(served), INTERVAL).frame
     damage(slot.path)
     check_until_quiet(reloader)
     assert slot.current is served
     assert slot.problem is not None
     assert [served.version in line for line in log()] == [True]
-    assert served.predict(table_of(served), INTERVAL).equals(before)  # also intervals, which the run is needed for
+    assert served.predict(table_of(served), INTERVAL).frame.equals(
+        before
+    )  # also intervals, which the run is needed for
 
     shutil.rmtree(slot.path, ignore_errors=True)
     shutil.copytree(retrained, slot.path)
@@ -169,8 +171,8 @@ def test_intervals_of_the_former_model_are_not_calibrated_by_the_rows_of_the_new
     slot: ModelSlot, retrained: Path, runs: Mapping[str, Path]
 ) -> None:
     replace_by(retrained, slot.path)
-    expected = ServedModel.load("", runs["number"]).predict(table_of(slot.current), INTERVAL)
-    assert slot.current.predict(table_of(slot.current), INTERVAL).equals(expected)
+    expected = ServedModel.load("", runs["number"]).predict(table_of(slot.current), INTERVAL).frame
+    assert slot.current.predict(table_of(slot.current), INTERVAL).frame.equals(expected)
 
 
 def test_a_run_that_clients_cannot_go_on_with_is_served_only_if_it_is_asked_for(

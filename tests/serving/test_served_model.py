@@ -43,7 +43,7 @@ def test_the_version_is_that_of_the_manifest(models: Mapping[str, ServedModel], 
 
 def test_intervals_are_those_of_predict(models: Mapping[str, ServedModel], runs: Mapping[str, Path]) -> None:
     expected = nncli.predict(runs["number"], table_of(seed=3)[:5], intervals=0.5)
-    found = models["number"].predict(rows(models["number"]), INTERVAL)
+    found = models["number"].predict(rows(models["number"]), INTERVAL).frame
     assert found.equals(expected)
 
 
@@ -79,16 +79,16 @@ def test_held_out_rows_of_another_run_are_never_used(
     monkeypatch.setattr(served_model, "MAX_HELD_OUT", largest)
     path = shutil.copytree(runs["number"], tmp_path / "run")
     model = ServedModel.load("number", path)
-    expected = model.predict(rows(model), INTERVAL)
+    expected = model.predict(rows(model), INTERVAL).frame
     model = ServedModel.load("number", path)
     shutil.rmtree(path)
     shutil.copytree(runs["numbers"], path)
     if largest:
-        assert model.predict(rows(model), INTERVAL).equals(expected)
+        assert model.predict(rows(model), INTERVAL).frame.equals(expected)
     else:
         with pytest.raises(NncliError):
             model.predict(rows(model), INTERVAL)
-    assert model.predict(rows(model), PredictionOptions()).height == 5
+    assert model.predict(rows(model), PredictionOptions()).frame.height == 5
 
 
 def test_a_run_without_held_out_rows_has_no_intervals(runs: Mapping[str, Path], tmp_path: Path) -> None:

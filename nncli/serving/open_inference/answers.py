@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,9 @@ class InferAnswer:
     json_length: int | None = None
 
 
-def infer_answer(model: ServedModel, request: InferRequest, predictions: pl.DataFrame) -> InferAnswer:
+def infer_answer(
+    model: ServedModel, request: InferRequest, predictions: pl.DataFrame, notes: Sequence[str] = ()
+) -> InferAnswer:
     """The answer to a request: its outputs as JSON, and those that are binary behind it.
 
     Raises:
@@ -53,6 +56,7 @@ def infer_answer(model: ServedModel, request: InferRequest, predictions: pl.Data
         "model_name": model.name,
         "model_version": model.version,
         **({} if request.id is None else {"id": request.id}),
+        **({"parameters": {"notes": "\n".join(notes)}} if notes else {}),  # a parameter is a single value
         "outputs": outputs,
     }
     text = json.dumps(document, ensure_ascii=False, allow_nan=False).encode()

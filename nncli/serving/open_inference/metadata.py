@@ -50,4 +50,4 @@ def default_options(model: ServedModel) -> PredictionOptions:
 def predictions_of_no_rows(model: ServedModel) -> pl.DataFrame:
     """The columns of predictions by default, without rows."""
     frame = pl.DataFrame({name: pl.Series([], dtype=pl.String) for name in model.model.names})
-    return model.predict(Table(frame, SOURCE), default_options(model))
+    return model.predict(Table(frame, SOURCE), default_options(model)).frame

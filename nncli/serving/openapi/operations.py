@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import get_args
 
 from nncli.conformal.options import SetScore
+from nncli.serving.answers import NOTES_HEADER
 from nncli.serving.openapi.examples import (
     example_invocation,
     example_json_line,
@@ -14,7 +15,7 @@ from nncli.serving.openapi.examples import (
     example_row,
     example_tensors,
 )
-from nncli.serving.openapi.schemas import Json, rows_schema
+from nncli.serving.openapi.schemas import NOTES, Json, rows_schema
 from nncli.serving.served_model import ServedModel
 
 REFUSALS = {
@@ -28,6 +29,12 @@ REFUSALS = {
 """Why a request to predict is not answered."""
 BINARY = ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file", "application/vnd.apache.parquet")
 """Formats of tables that are not text."""
+NOTES_HEADERS: Json = {
+    NOTES_HEADER: {
+        "description": "For formats other than JSON: the member notes of an answer in JSON, as a JSON list.",
+        "schema": {"type": "string"},
+    }
+}
 FLAG: Json = {"type": "boolean", "default": False}
 LEVEL: Json = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
 
@@ -41,6 +48,7 @@ def operation(
     model: str | None = None,
     parameters: Sequence[Json] = (),
     body: Json | None = None,
+    headers: Json | None = None,
     refusals: Sequence[HTTPStatus] = (),
 ) -> Json:
     """An operation of a model or of the server, with the answer 200, `refusals`, and any other error as a problem."""
@@ -52,7 +60,7 @@ def operation(
         **({"parameters": list(parameters)} if parameters else {}),
         **({} if body is None else {"requestBody": {"required": True, "content": body}}),
         "responses": {
-            "200": {"description": "The answer.", "content": answer},
+            "200": {"description": "The answer.", **({"headers": headers} if headers else {}), "content": answer},
             **{str(status.value): {"$ref": f"#/components/responses/{status.name}"} for status in refusals},
             "default": {"$ref": "#/components/responses/problem"},
         },
@@ -85,7 +93,7 @@ def predict(model: ServedModel, key: str, operation_id: str) -> Json:
     }
     prediction = reference(f"{key}.prediction")
     answer = {
-        **json_content(rows_schema(prediction)),
+        **json_content(rows_schema(prediction, {"notes": NOTES})),
         **text_content("text/csv"),
         **text_content("text/tab-separated-values"),
         **text_content("application/jsonl"),
@@ -101,6 +109,7 @@ def predict(model: ServedModel, key: str, operation_id: str) -> Json:
         model=model.name,
         parameters=parameters,
         body=body,
+        headers=NOTES_HEADERS,
         refusals=[*REFUSALS],
     )
 
@@ -136,7 +145,7 @@ def invocations(model: ServedModel, key: str, operation_id: str) -> Json:
     predictions: Json = {
         "type": "object",
         "required": ["predictions"],
-        "properties": {"predictions": {"type": "array"}},
+        "properties": {"predictions": {"type": "array"}, "notes": NOTES},
     }
     summary = "Predict rows, as MLflow's scoring server does"
     return operation(

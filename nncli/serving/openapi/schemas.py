@@ -6,6 +6,7 @@ predicted too, so they are examples and descriptions here, not limits.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import polars as pl
@@ -24,6 +25,12 @@ JSON_TYPES: dict[FeatureKind, list[str]] = {
 }
 """What a cell of each kind of column may be in JSON; null is a missing value."""
 MAX_EXAMPLES = 20
+NOTES: Json = {
+    "type": "array",
+    "items": {"type": "string"},
+    "description": "Only if cells differ from all training rows: unseen categories, numbers out of the training range, "
+    "and missing cells where training had none. Such predictions are less certain than they look.",
+}
 NUMBER: Json = {"type": ["number", "null"]}
 PROBLEM: Json = {
     "type": "object",
@@ -95,6 +102,7 @@ def prediction_schema(model: ServedModel) -> Json:
         "required": required,
         "properties": {
             **{name: _value_schema(dtype) for name, dtype in columns.schema.items()},
+            "notes": NOTES,
             "effects": {
                 "type": "array",
                 "items": {"type": "object"},
@@ -113,14 +121,14 @@ def _value_schema(dtype: pl.DataType) -> Json:
     return NUMBER if dtype.is_float() else {"type": "string"}
 
 
-def rows_schema(row: Json) -> Json:
-    """`{"rows": […]}`, or one row."""
+def rows_schema(row: Json, others: Mapping[str, Json] = {}) -> Json:
+    """`{"rows": […]}` with other members, or one row."""
     return {
         "anyOf": [
             {
                 "type": "object",
                 "required": ["rows"],
-                "properties": {"rows": {"type": "array", "items": row, "minItems": 1}},
+                "properties": {"rows": {"type": "array", "items": row, "minItems": 1}, **others},
             },
             row,
         ]
@@ -188,6 +196,10 @@ INFER_ANSWER: Json = {
         "model_name": {"type": "string"},
         "model_version": {"type": "string"},
         "id": {"type": "string"},
+        "parameters": {
+            "type": "object",
+            "properties": {"notes": {"type": "string", "description": NOTES["description"]}},
+        },
         "outputs": {"type": "array", "items": {"$ref": "#/components/schemas/Tensor"}},
     },
 }

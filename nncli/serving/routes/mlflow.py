@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from nncli.data.table import Table
-from nncli.serving.answers import json_rows
+from nncli.serving.answers import dump, json_rows
 from nncli.serving.bodies import BodyLimits, one_at_a_time, read_file, table_of_rows
 from nncli.serving.body_size import check_rows
 from nncli.serving.content_encoding import check_encoding, gunzip
@@ -69,11 +69,11 @@ class InvocationRequest:
             check_size(self.options, len(invocation.rows), model)
             return table_of_rows(invocation.rows, model)
 
-    def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame) -> bytes:
+    def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame, notes: Sequence[str]) -> bytes:
         """`{"predictions": […]}`: numbers or classes if there is one column, else an object for each row."""
         rows = json_rows(predictions)
         found = rows if predictions.width > 1 else [value for row in rows for value in row.values()]
-        return json.dumps({"predictions": found}, ensure_ascii=False, allow_nan=False).encode()
+        return dump({"predictions": found, **({"notes": list(notes)} if notes else {})})
 
 
 async def invocations(request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
@@ -64,10 +65,10 @@ class TensorsRequest:
             check_size(self.options, request.rows, model)
             return table_of_columns(request.columns, request.names, request.rows, model, self.limits)
 
-    def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame) -> bytes:
+    def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame, notes: Sequence[str]) -> bytes:
         """The body of the answer."""
         assert self.request is not None
-        answer = infer_answer(model, self.request, predictions)
+        answer = infer_answer(model, self.request, predictions, notes)
         self.json_length = answer.json_length
         return answer.body
 

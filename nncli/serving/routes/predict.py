@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -12,7 +13,7 @@ from starlette.routing import Route
 
 from nncli.data.table import Table
 from nncli.serving.absent_columns import MAX_NAME
-from nncli.serving.answers import dump_json, json_answer, json_rows, write_answer
+from nncli.serving.answers import dump_json, json_answer, json_rows, notes_header, write_answer
 from nncli.serving.bodies import BodyLimits, bad_request, read_file, read_json
 from nncli.serving.body_hints import form_hint
 from nncli.serving.content_encoding import check_encoding, gunzip
@@ -45,6 +46,7 @@ class BodyRequest:
     limits: BodyLimits
     is_gzip: bool = False
     is_single: bool = False
+    header_notes: Sequence[str] = ()
 
     @property
     def size(self) -> int:
@@ -73,18 +75,19 @@ class BodyRequest:
             check_effects(len(table), len(model.model.names))
         return table
 
-    def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame) -> bytes:
+    def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame, notes: Sequence[str]) -> bytes:
         """The body of the answer; in JSON, the effects of a row are a list, the largest first."""
         if self.answer_type is not MediaType.JSON:
+            self.header_notes = notes
             return write_answer(predictions, self.answer_type)
         if not self.options.explain:
-            return json_answer(predictions, is_single=self.is_single)
+            return json_answer(predictions, is_single=self.is_single, notes=notes)
         columns = model.effect_columns
         titles = [column.title for column in columns]
         rows = json_rows(predictions[[name for name in predictions.columns if name not in titles]])
         effects = json_effects(columns, table, predictions[titles])
         found = [{**row, "effects": of_row} for row, of_row in zip(rows, effects, strict=True)]
-        return dump_json(found, is_single=self.is_single)
+        return dump_json(found, is_single=self.is_single, notes=notes)
 
 
 async def predict(request: Request) -> Response:
@@ -104,7 +107,7 @@ async def predict(request: Request) -> Response:
     body = await request.body()
     asked = BodyRequest(body, content_type, answer_type.media_type, options, limits, is_gzip=is_gzip)
     answer = await state.batcher.answer(slot, asked)
-    return Response(answer, media_type=answer_type.name)
+    return Response(answer, headers=notes_header(asked.header_notes), media_type=answer_type.name)
 
 
 def find_slot(state: ServerState, name: str | None) -> ModelSlot:

@@ -16,8 +16,8 @@ async function predictRow() {
   answered.setAttribute("aria-busy", "true");
   try {
     const response = await ask(page.query, "application/json", JSON.stringify({ rows: [rowOf(cells)] }), signal);
-    const { rows: [row] } = await response.json();
-    showAnswer(cells, row);
+    const { rows: [row], notes = [] } = await response.json();
+    showAnswer(cells, row, notes);
   } catch (error) {
     if (error.name === "AbortError") return;
     if (!(error instanceof ProblemError)) throw error;
@@ -28,12 +28,20 @@ async function predictRow() {
 }
 
 /** Show a prediction, and the columns that moved it. */
-function showAnswer(cells, { effects, ...columns }) {
+function showAnswer(cells, { effects, ...columns }, notes) {
   const answer = new Map(Object.entries(columns));
   setShown({ isAnswer: true });
+  showNotes("notes", notes);
   show(answer);
   if (effects) showEffectsOf(answer, cells, effects);
   say(sentence(answer));
+}
+
+/** Show which cells differ from all training rows. */
+function showNotes(id, notes) {
+  const place = document.getElementById(id);
+  place.textContent = notes.map(asSentence).join(" ");
+  place.hidden = notes.length === 0;
 }
 
 /** Show the effects of the cells that are not typical; they are of several targets. */
@@ -61,7 +69,7 @@ function showFailure(problem) {
 /** Show the parts of an answer, or of a failure. */
 function setShown({ isAnswer }) {
   for (const id of ["results", "exact"]) document.getElementById(id).hidden = !isAnswer;
-  for (const id of ["intro", "explanation"]) document.getElementById(id).hidden = true;
+  for (const id of ["intro", "explanation", "notes"]) document.getElementById(id).hidden = true;
   stale.hidden = true;
   failure.hidden = isAnswer;
 }

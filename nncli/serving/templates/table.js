@@ -11,11 +11,14 @@ async function predictFile() {
   upload.abort();
   const { signal } = upload = new AbortController();
   download.hidden = preview.hidden = true;
+  showNotes("table-notes", []);
   progress.textContent = "Predicting\u2026";
   try {
     const response = await ask(queryOf(), "text/csv", await contentOf(chosen), signal);
     const bytes = await response.arrayBuffer();
-    if (!signal.aborted) offer(bytes);
+    if (signal.aborted) return;
+    offer(bytes);
+    showNotes("table-notes", JSON.parse(response.headers.get("X-Notes") ?? "[]"));
   } catch (error) {
     if (error.name === "AbortError") return;
     if (!(error instanceof ProblemError)) throw error;

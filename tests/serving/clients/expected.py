@@ -14,4 +14,4 @@ def predicted(
 ) -> pl.DataFrame:
     """The predictions of a table."""
     options = PredictionOptions(proba=proba, uncertainty=UncertaintyOptions.of(interval))
-    return model.predict(table_of(model.model, table), options)
+    return model.predict(table_of(model.model, table), options).frame

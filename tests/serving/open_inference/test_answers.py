@@ -42,6 +42,11 @@ def test_all_outputs_are_binary_if_the_request_says_so(models: Mapping[str, Serv
     assert all("data" not in one for one in outputs)
 
 
+def test_notes_are_a_parameter_of_one_text(models: Mapping[str, ServedModel]) -> None:
+    answer = infer_answer(models["two"], InferRequest({}, 2, binary=True), PREDICTIONS, ("a", "b"))
+    assert json.loads(answer.body[: answer.json_length])["parameters"] == {"notes": "a\nb"}
+
+
 def test_an_output_that_is_not_there_is_refused(models: Mapping[str, ServedModel]) -> None:
     with pytest.raises(ProblemError) as error:
         infer_answer(models["two"], InferRequest({}, 2, outputs={"lower_90": False}), PREDICTIONS)
