@@ -254,8 +254,9 @@ def test_a_row_of_json_has_the_prediction_of_its_line_in_a_file(
             assert (problem["row"], problem["column"]) == (1, place.column)
             refused.append(number)
         else:
-            assert pl.DataFrame([answer.json]).equals(wanted)
-            answers.append(answer.json)
+            found = {key: cell for key, cell in answer.json.items() if key != "notes"}
+            assert pl.DataFrame([found]).equals(wanted)
+            answers.append(found)
     together = client.post_json(f"/models/{name}/predict", {"rows": asked})
     if refused:
         assert {cell["row"] for cell in together.problem(422)["errors"]} == {*refused}
