@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +15,7 @@ from nncli.serving.batch import PART_ROWS
 from nncli.serving.batcher import Batcher
 from nncli.serving.model_queue import SMALL
 from nncli.serving.problem import ProblemError
-from nncli.serving.served_model import ModelSlot, PredictionOptions
+from nncli.serving.served_model import ModelSlot, PredictedRows, PredictionOptions
 from tests.serving.fake_models import BAD_CELL, BAD_ROW, FAULT, PANIC, FakeModel, FakeRequest, fake_slot
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -124,8 +123,9 @@ def test_a_row_that_fails_is_found_by_halves_and_fails_its_request_alone(bad: fl
 class UnlikeParts(FakeModel):
     """A model whose predictions of parts cannot be put together."""
 
-    def predict(self, table: Table, options: PredictionOptions, observe: object = None) -> pl.DataFrame:
-        return super().predict(table, options).rename({"prediction": f"prediction {len(self.rows)}"})
+    def predict(self, table: Table, options: PredictionOptions, observe: object = None) -> PredictedRows:
+        frame, anomalies = super().predict(table, options)
+        return PredictedRows(frame.rename({"prediction": f"prediction {len(self.rows)}"}), anomalies)
 
 
 @pytest.mark.parametrize("bad", [FakeRequest([1.0] * 2 * PART_ROWS), FakeRequest([BAD_CELL])])
