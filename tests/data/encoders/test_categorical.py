@@ -180,3 +180,20 @@ def test_a_category_is_told_from_the_unseen_however_many_there_are(known: int) -
     codes, strange = column.codes(Table(cells, "t"))
     assert codes.tolist() == [FIRST_CATEGORY, FIRST_CATEGORY + known - 2, OTHER_CODE, OTHER_CODE, MISSING_CODE]
     assert strange.unseen == 1
+
+
+def test_columns_with_the_same_categories_read_a_table_once_and_others_for_themselves() -> None:
+    rare = first(categorical(["a", "a", "b", "b", "rare"]))
+    none = first(categorical(["a", "a", "b", "b"]))
+    missing = first(categorical(["a", "a", "b", "b", None]))
+    assert isinstance(rare, CategoricalColumn)
+    assert isinstance(none, CategoricalColumn)
+    assert isinstance(missing, CategoricalColumn)
+    table = Table(pl.DataFrame({"x": ["b", "rare", "new", None, "a"]}), "t.csv")
+    kept = table.keeping_results()
+    for column in (rare, none, missing):
+        codes, anomalies = column.codes(kept)
+        alone, alone_anomalies = column.codes(table)
+        assert codes.tolist() == alone.tolist()
+        assert anomalies == alone_anomalies
+        assert column.model_copy().codes(kept)[0] is codes
