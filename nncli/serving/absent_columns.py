@@ -79,7 +79,7 @@ class AbsentColumns:
         if name not in self._closest:
             if len(self._closest) * len(self.schema.by_name) > MAX_COMPARISONS:
                 return None
-            self._closest[name] = closest_match(name, self.schema.by_name)
+            self._closest[name] = closest_match(name[:100], self.schema.by_name)
         return self._closest[name]
 
 

@@ -66,7 +66,7 @@ def dump_json(rows: list[dict[str, Any]], *, is_single: bool, notes: Sequence[st
 
 def dump(document: Any) -> bytes:
     """A document as JSON in UTF-8."""
-    return json.dumps(document, ensure_ascii=False).encode()
+    return json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
 
 
 def json_rows(predictions: pl.DataFrame) -> list[dict[str, Any]]:

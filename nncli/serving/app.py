@@ -57,7 +57,7 @@ def build_app(state: ServerState) -> Starlette:
 
 async def _answer_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)
-    return error.problem.response(error_members(request.url.path, error.problem))
+    return error.problem.response(error_members(request.scope["path"], error.problem))
 
 
 async def _answer_http_exception(request: Request, error: Exception) -> Response:
@@ -68,5 +68,5 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
     hint = "GET /docs lists the addresses."
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         hint = f"Use {'POST' if 'POST' in headers.get('Allow', '') else 'GET'}; {hint}"
-    problem = Problem(status, f"{request.method} {request.url.path}: {status.phrase}", hint, headers=headers)
-    return problem.response(error_members(request.url.path, problem))
+    problem = Problem(status, f"{request.method} {request.scope['path']}: {status.phrase}", hint, headers=headers)
+    return problem.response(error_members(request.scope["path"], problem))

@@ -35,7 +35,7 @@ class Batcher:
     @property
     def waiting(self) -> int:
         """The number of requests that wait."""
-        return sum(queue.waiting for queue in self._queues.values())
+        return sum(queue.waiting for queue in list(self._queues.values()))  # other threads ask, too
 
     def is_full(self, slot: ModelSlot) -> bool:
         """Whether no further request may wait for a model."""

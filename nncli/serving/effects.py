@@ -160,7 +160,7 @@ def json_effects(
     cells = {one.column.name: table.column(one.column.name).to_list() for one in columns}
     typical = {one.column.name: typical_cell(one.column) for one in columns}
     order = {target: k for k, target in enumerate(dict.fromkeys(one.target for one in columns))}
-    changes = [effects.get_column(one.title).fill_nan(None).to_list() for one in columns]
+    changes = [[_json_cell(x) for x in effects.get_column(one.title).to_list()] for one in columns]
     for i in range(len(table)):
         found = [(one, changes[j][i]) for j, one in enumerate(columns)]
         found.sort(key=lambda pair: (order[pair[0].target], -abs(pair[1] or 0.0)))

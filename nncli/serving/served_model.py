@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -140,12 +141,18 @@ class ServedModel:
         conformal = self._calibrated(options.uncertainty)
         predicted = predict_frame(self.model, table, proba=options.proba, keep=(), conformal=conformal)
         if observe is not None:
-            observe(self, table, predicted)
+            self._tell(observe, table, predicted)
         if not options.explain:
             return PredictedRows(predicted.frame, predicted.anomalies)
         effects = effects_of(self.model, self.inputs.inputs, table)
         frame = pl.concat([predicted.frame, effects], how="horizontal")
         return PredictedRows(frame, predicted.anomalies)
+
+    def _tell(self, observe: Observer, table: Table, predicted: PredictedFrame) -> None:
+        try:
+            observe(self, table, predicted)
+        except (Exception, pl.exceptions.PanicException):  # metrics are no reason to refuse an answer
+            logging.getLogger(__name__).exception("%d rows are not in the metrics", len(table))
 
     @property
     def effect_columns(self) -> tuple[EffectColumn, ...]:
@@ -200,7 +207,7 @@ def _has_few_held_out_rows(path: Path) -> bool:
 
 
 Observer: TypeAlias = Callable[[ServedModel, Table, PredictedFrame], object]
-"""What is called with the rows that a model predicted, by several threads; it must be quick and raise nothing."""
+"""What is called with the rows that a model predicted, by several threads; it must be quick. Errors are logged."""
 
 
 class ModelSlot:

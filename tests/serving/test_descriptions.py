@@ -1,6 +1,8 @@
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from weakref import ref
 
 from nncli.serving.descriptions import Descriptions, Models
 from nncli.serving.served_model import ModelSlot, ModelSlots, ServedModel
@@ -22,3 +24,12 @@ def test_a_text_is_made_once_and_again_when_a_model_is_replaced(models: Mapping[
 
     assert asyncio.run(texts()) == ["number", "number", "number", "two", "two"]
     assert len(made) == 3
+
+
+def test_a_replaced_model_is_not_held(models: Mapping[str, ServedModel]) -> None:
+    slot = ModelSlot(Path(), replace(models["number"]))
+    model = ref(slot.current)
+    descriptions = Descriptions()
+    asyncio.run(descriptions.text("a", ModelSlots([slot]), lambda known: known[0].name))
+    slot.current = models["two"]
+    assert model() is None

@@ -27,6 +27,13 @@ def rows_of(n: int) -> Table:
     return Table(table_of(3).select(FEATURES).head(n), "rows")
 
 
+def test_an_effect_that_is_not_finite_is_null() -> None:
+    column = NumberInput("x")
+    titles = pl.DataFrame({"effect_x": [float("inf"), float("-inf"), float("nan"), 1.0]})
+    rows = json_effects([EffectColumn("effect_x", column)], Table(pl.DataFrame({"x": [1.0] * 4}), "rows"), titles)
+    assert [row[0]["change"] for row in rows] == [None, None, None, 1.0]
+
+
 def explained(model: ServedModel, table: Table) -> pl.DataFrame:
     return effects_of(model.model, model.inputs.inputs, table)
 

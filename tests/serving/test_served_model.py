@@ -55,6 +55,16 @@ def test_a_level_is_calibrated_once_it_was_asked_for(models: Mapping[str, Served
     assert models["number"].is_calibrated(options)
 
 
+def test_metrics_that_fail_are_logged_and_the_rows_are_answered(
+    models: Mapping[str, ServedModel], caplog: pytest.LogCaptureFixture
+) -> None:
+    def observe(*_: object) -> None:
+        raise ZeroDivisionError
+
+    assert models["number"].predict(rows(models["number"]), PredictionOptions(), observe).height == 5
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
 def test_a_damaged_run_is_no_fault_of_the_server(
     runs: Mapping[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

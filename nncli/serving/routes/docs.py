@@ -36,9 +36,10 @@ async def docs(request: Request) -> Response:
 
 
 def _origin(request: Request) -> str:
-    """The scheme, host and port that the client called."""
+    """The scheme, host and port that the client called; a proxy may have told the scheme."""
     host = request.headers.get("host", "")
-    scheme = "https" if request.url.scheme == "https" else "http"
+    told = request.headers.get("x-forwarded-proto", request.scope["scheme"])
+    scheme = "https" if told == "https" else "http"
     return f"{scheme}://{host}" if HOST.fullmatch(host) else "http://localhost:8000"
 
 

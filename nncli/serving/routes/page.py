@@ -13,15 +13,14 @@ from starlette.routing import Route
 from nncli.serving.access import has_token
 from nncli.serving.page import Links, content_security_policy, login_page, model_page
 from nncli.serving.routes.predict import find_slot
-from nncli.serving.served_model import ServedModel
 from nncli.serving.state import ServerState
 
 
 @dataclass
 class PageCache:
-    """The pages of the models that are served now, by their addresses."""
+    """The pages of the models that are served now, by their addresses; each with the version of its model."""
 
-    _pages: dict[str, tuple[ServedModel, str]] = field(default_factory=dict)
+    _pages: dict[str, tuple[str, str]] = field(default_factory=dict)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def page_of(self, state: ServerState, name: str | None) -> str:
@@ -30,10 +29,10 @@ class PageCache:
         links = Links(tuple(one.name for one in state.slots.all), is_first_page=name is None)
         async with self._lock:
             model, key = slot.current, name or ""
-            known, page = self._pages.get(key, (None, ""))
-            if known is not model:
+            known, page = self._pages.get(key, ("", ""))
+            if known != model.version:
                 page = await asyncio.to_thread(model_page, model, state.options, links)
-                self._pages[key] = model, page
+                self._pages[key] = model.version, page
             return page
 
 

@@ -51,6 +51,7 @@ def server() -> Iterator[Server]:
         b"GET /p HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
         b"GET /p\0q HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET /p\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /p?y=\xff HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET http://[::1/x HTTP/1.1\r\nHost: x\r\n\r\n",
         b"CONNECT a:80 HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET /p HTTP/2.0\r\nHost: x\r\n\r\n",

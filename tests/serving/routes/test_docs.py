@@ -23,6 +23,12 @@ def test_commands_name_the_host_of_the_request(client: AsgiClient, host: str) ->
     assert f"curl http://{host}/models/" in client.get("/docs", {"host": host}).body.decode()
 
 
+@pytest.mark.parametrize(("told", "scheme"), [("https", "https"), ("http", "http"), ("gopher'", "http")])
+def test_commands_have_the_scheme_that_a_proxy_tells(client: AsgiClient, told: str, scheme: str) -> None:
+    page = client.get("/docs", {"host": "localhost:9", "x-forwarded-proto": told}).body.decode()
+    assert f"curl {scheme}://localhost:9/models/" in page
+
+
 def test_the_link_to_the_page_of_a_model_leads_there(client: AsgiClient) -> None:
     links = re.findall(r'href="(models/[^"]+)"', client.get("/docs").body.decode())
     assert links
