@@ -19,8 +19,8 @@ WITHOUT_TOKEN = re.compile(r"/(health(/live|/ready)?|ping|v2/health/(live|ready)
 LOCAL_HOST = re.compile(rb"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]*)?", re.IGNORECASE)
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 METHODS = b"GET, HEAD, POST, DELETE"
-ALLOWED_HEADERS = b"Accept, Authorization, Content-Type"
-SHOWN_HEADERS = b"Retry-After, WWW-Authenticate, X-Notes"
+ALLOWED_HEADERS = b"Accept, Authorization, Content-Encoding, Content-Type, Inference-Header-Content-Length"
+SHOWN_HEADERS = b"Inference-Header-Content-Length, Retry-After, WWW-Authenticate, X-Model-Version, X-Notes"
 PREFLIGHT_SECONDS = b"600"
 
 Headers = Iterable[tuple[bytes, bytes]]

@@ -169,7 +169,8 @@ def _read_table(body: bytes, content_type: ContentType, model: ServedModel, limi
             table = read_delimited_body(body, content_type, model.model, limits.max_rows)
     except (OSError, *POLARS_ERRORS) as error:
         reraise_out_of_memory(error)
-        raise bad_request(f"the body cannot be read: {str(error).splitlines()[0]}") from None
+        reason, *_ = [*str(error).splitlines(), type(error).__name__]
+        raise bad_request(f"the body cannot be read: {reason}") from None
     except NncliError as error:
         raise _as_bad_request(error, content_type) from None
     check_rows(len(table), limits.max_rows)

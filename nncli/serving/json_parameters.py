@@ -40,6 +40,8 @@ def check_size(options: PredictionOptions, rows: int, model: ServedModel) -> Non
 
 def _pairs(parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, values in parameters.items():
+        if values == []:
+            raise bad_request(f"the parameter {quote(name)} is an empty list", "Leave it out, or name a level.")
         for value in values if isinstance(values, list) else [values]:
             if isinstance(value, bool):
                 yield name, str(value).lower()

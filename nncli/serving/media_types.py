@@ -70,7 +70,7 @@ def parse_content_type(header: str | None) -> ContentType:
     name, *parameters = [part.strip() for part in header.split(";")]
     media_type = NAMES.get(name.lower())
     if media_type is None:
-        close = closest_match(name.lower(), NAMES)
+        close = closest_match(name[:100].lower(), NAMES)
         hint = f"Did you mean {close}? {SUPPORTED}" if close else SUPPORTED
         raise unsupported(f"the body has the Content-Type {quote(name)}", hint)
     return ContentType(media_type, name.lower(), _charset(media_type, parameters))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 
+from polars.exceptions import PanicException
+
 from nncli.errors import Location, NncliError, RunError
 from nncli.serving.compatibility import incompatibilities
 from nncli.serving.log import LOG
@@ -102,7 +104,7 @@ class Reloader:
         except NncliError as error:
             self._keep(slot, f"{error.location or slot.path}: {error.message}. {error.hint or ''}".rstrip())
             return
-        except Exception as error:  # the server goes on, whatever a directory holds
+        except (Exception, PanicException) as error:  # the server goes on, whatever a directory holds
             self._keep(slot, f"{slot.path}: {type(error).__name__}: {error}")
             return
         if self._is_closed:

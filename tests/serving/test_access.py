@@ -144,6 +144,8 @@ def test_a_preflight_needs_no_token(token: Token) -> None:
     answer = asked(options, "/predict", "OPTIONS", origin=PAGE, **asks)
     assert (answer.status, answer.body) == (204, b"")
     assert "POST" in answer.headers["access-control-allow-methods"]
-    assert "Authorization" in answer.headers["access-control-allow-headers"]
+    allowed = answer.headers["access-control-allow-headers"]
+    assert {"Authorization", "Content-Encoding", "Inference-Header-Content-Length"} <= set(allowed.split(", "))
+    assert {"X-Model-Version", "X-Notes"} <= set(answer.headers["access-control-expose-headers"].split(", "))
     refused = asked(options, "/predict", "OPTIONS", origin="https://example.com", **asks)
     assert "access-control-allow-methods" not in refused.headers

@@ -13,7 +13,7 @@ from nncli.serving.served_model import PredictionOptions, ServedModel
     ("model", "parameters", "options"),
     [
         ("number", {}, PredictionOptions()),
-        ("number", {"explain": True, "interval": []}, PredictionOptions(explain=True)),
+        ("number", {"explain": True}, PredictionOptions(explain=True)),
         ("number", {"interval": 0.9}, PredictionOptions(uncertainty=UncertaintyOptions.of(0.9))),
         ("two", {"proba": True}, PredictionOptions(proba=True)),
         (
@@ -42,6 +42,7 @@ def test_parameters_are_options(
         {"interval": 90},
         {"interval": True},
         {"interval": {}},
+        {"interval": []},
         {"interval": [[0.9]]},
         {"interval": None},
         {"explain": "yes"},

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from polars.exceptions import PanicException
 
 from nncli import train
 from nncli.conformal.options import UncertaintyOptions
@@ -213,9 +214,12 @@ def test_the_memory_of_the_former_model_is_freed(slot: ModelSlot, retrained: Pat
         gc.enable()
 
 
-def test_a_fault_while_loading_does_not_end_the_thread(slot: ModelSlot, log: Callable[[], list[str]]) -> None:
+@pytest.mark.parametrize("fault", [RuntimeError, PanicException])
+def test_a_fault_while_loading_does_not_end_the_thread(
+    slot: ModelSlot, log: Callable[[], list[str]], fault: type[BaseException]
+) -> None:
     def fail(name: str, path: Path) -> ServedModel:
-        raise RuntimeError("of the library")
+        raise fault("of the library")
 
     served = slot.current
     Reloader(ModelSlots([slot]), load=fail).check(is_requested=True)

@@ -46,6 +46,8 @@ def openapi_document(models: Sequence[ServedModel], *, has_token: bool) -> Json:
     token: Json = {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}} if has_token else {}
     paths: Json = {}
     for path, method, described in _operations(models, keys, has_token=has_token):
+        if has_token and "security" not in described:
+            described["responses"]["401"] = {"$ref": "#/components/responses/UNAUTHORIZED"}
         paths.setdefault(path, {})[method] = described
     return {
         "openapi": "3.1.0",
@@ -86,7 +88,10 @@ def _responses(*, has_token: bool) -> Json:
         headers = {"headers": RETRY} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
         found[status.name] = {"description": description, "content": content, **headers}
     if has_token:
-        found["problem"]["description"] = "An error; 401 if the request does not have the token."
+        found[HTTPStatus.UNAUTHORIZED.name] = {
+            "description": "The request does not have the token of the server.",
+            "content": content,
+        }
     return found
 
 

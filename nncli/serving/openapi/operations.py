@@ -20,9 +20,12 @@ from nncli.serving.served_model import ServedModel
 
 REFUSALS = {
     HTTPStatus.BAD_REQUEST: "The body or a parameter is not what the address reads.",
+    HTTPStatus.FORBIDDEN: "A page of another origin may not call the server.",
     HTTPStatus.NOT_ACCEPTABLE: "The answer cannot have a format that is accepted.",
+    HTTPStatus.REQUEST_TIMEOUT: "The request did not arrive in time.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body has too many bytes or rows.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body has a format that is not read.",
+    HTTPStatus.MISDIRECTED_REQUEST: "The header Host is not an address of the machine that alone can reach the server.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "The model cannot predict a row, which is named.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Too many requests wait, or the server stops: try again after Retry-After.",
 }

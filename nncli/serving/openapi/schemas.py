@@ -7,10 +7,11 @@ predicted too, so they are examples and descriptions here, not limits.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import polars as pl
 
+from nncli.conformal.options import SetScore
 from nncli.serving.input_schema import Feature, FeatureKind
 from nncli.serving.open_inference.metadata import predictions_of_no_rows
 from nncli.serving.served_model import ServedModel
@@ -44,6 +45,23 @@ PROBLEM: Json = {
         "row": {"type": "integer", "minimum": 1, "description": "The row of the request, from 1."},
         "column": {"type": "string", "description": "The column."},
         "value": {"type": "string", "description": "The value that cannot be read."},
+        "errors": {
+            "type": "array",
+            "description": "The first cells of the request that cannot be read.",
+            "items": {
+                "type": "object",
+                "required": ["row", "column", "value", "detail"],
+                "properties": {
+                    "row": {"type": "integer", "minimum": 1},
+                    "column": {"type": "string"},
+                    "value": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+        "error_code": {"type": "string", "description": "At MLflow's addresses: its code of the error."},
+        "message": {"type": "string", "description": "At MLflow's addresses: the whole problem in one line."},
+        "error": {"type": "string", "description": "At addresses of the Open Inference Protocol: the same line."},
     },
 }
 
@@ -162,8 +180,15 @@ def invocation_schema(row: Json) -> Json:
     }
 
 
-LEVELS: Json = {"anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}}]}
-PARAMETERS: Json = {"proba": {"type": "boolean"}, "interval": LEVELS, "set": LEVELS, "explain": {"type": "boolean"}}
+LEVELS: Json = {"anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 1}]}
+PARAMETERS: Json = {
+    "proba": {"type": "boolean"},
+    "interval": LEVELS,
+    "set": LEVELS,
+    "per_class": {"type": "boolean"},
+    "score": {"type": "string", "enum": list(get_args(SetScore))},
+    "explain": {"type": "boolean"},
+}
 TENSOR: Json = {
     "type": "object",
     "required": ["name", "datatype", "shape"],

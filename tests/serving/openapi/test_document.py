@@ -118,3 +118,27 @@ def _validate(document: Any, instance: Any, schema: Any) -> None:
 
 def test_keys_are_unique_and_of_allowed_characters() -> None:
     assert component_keys(["a", "a b", "a_b", "é", "a/b"]) == ["a", "a_b", "a_b.3", "_", "a_b.5"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/predict", {"rows": [{"x": "?"}]}, 422),
+        ("/predict?interval=2", {}, 400),
+        ("/invocations", {"instances": 3}, 400),
+        ("/v2/models/number/infer", {"inputs": []}, 400),
+    ],
+)
+def test_problems_are_described_with_all_of_their_members(
+    document: Any, client: AsgiClient, path: str, body: Any, status: int
+) -> None:
+    problem = client.post_json(path, body).problem(status)
+    _validate(document, problem, {"$ref": "#/components/schemas/Problem", "unevaluatedProperties": False})
+
+
+@pytest.mark.parametrize("has_token", [False, True])
+def test_all_refusals_of_a_prediction_are_described(models: Mapping[str, ServedModel], has_token: bool) -> None:
+    document = openapi_document(list(models.values()), has_token=has_token)
+    expected = {"200", "400", "403", "406", "408", "413", "415", "421", "422", "503", "default"}
+    for path in ("/predict", "/invocations", "/v2/models/number/infer"):
+        assert {*document["paths"][path]["post"]["responses"]} == expected | ({"401"} if has_token else set())
