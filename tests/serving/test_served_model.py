@@ -61,7 +61,7 @@ def test_metrics_that_fail_are_logged_and_the_rows_are_answered(
     def observe(*_: object) -> None:
         raise ZeroDivisionError
 
-    assert models["number"].predict(rows(models["number"]), PredictionOptions(), observe).height == 5
+    assert models["number"].predict(rows(models["number"]), PredictionOptions(), observe).frame.height == 5
     assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
