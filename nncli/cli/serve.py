@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
@@ -138,6 +139,7 @@ def serve(
         from nncli.serving.server import serve as serve_runs
 
         named = runs_and_names(runs)
+        notes = _Notes(quiet=quiet, as_json=access_log)
         options = ServerOptions(
             host=_host(host),
             port=port,
@@ -146,11 +148,11 @@ def serve(
             max_rows=max_rows,
             timeout=_seconds(timeout),
             queue=queue,
-            token=_token(token_file, quiet=quiet),
+            token=_token(token_file, notes),
             cors=_origin(cors),
             access_log=access_log,
         )
-        _warn_of_access(options, quiet=quiet)
+        _warn_of_access(options, notes)
         serve_runs(named, options, quiet=quiet)
 
 
@@ -251,24 +253,34 @@ def _origin(origin: str | None) -> str | None:
     return bare.removesuffix(":443" if bare.startswith("https") else ":80")
 
 
-def _token(path: Path | None, *, quiet: bool) -> Token | None:
+class _Notes:
+    """Notes on stderr, in the form of the lines of the log."""
+
+    def __init__(self, *, quiet: bool, as_json: bool) -> None:
+        self._quiet, self._as_json = quiet, as_json
+
+    def add(self, text: str) -> None:
+        """Write a note."""
+        from nncli.cli.console import echo_err
+        from nncli.serving.log import json_line
+
+        if not self._quiet:
+            echo_err(json_line("info", f"note: {text}", time.time()) if self._as_json else f"note: {text}")
+
+
+def _token(path: Path | None, notes: _Notes) -> Token | None:
     """The token in a file, with a note if others may read it."""
     if path is None:
         return None
-    from nncli.cli.console import echo_err
     from nncli.serving.token import Token
 
     token = Token(path)
-    if token.is_readable_by_others and not quiet:
-        echo_err(
-            f"note: every user of this machine may read the token; to change that: chmod 600 {shlex.quote(str(path))}"
-        )
+    if token.is_readable_by_others:
+        notes.add(f"every user of this machine may read the token; to change that: chmod 600 {shlex.quote(str(path))}")
     return token
 
 
-def _warn_of_access(options: ServerOptions, *, quiet: bool) -> None:
+def _warn_of_access(options: ServerOptions, notes: _Notes) -> None:
     """A note if other machines may use the server without a token."""
-    from nncli.cli.console import echo_err
-
-    if not options.is_loopback and options.token is None and not quiet:
-        echo_err(f"note: everyone who reaches {options.host} may use the models; to change that: --token-file FILE")
+    if not options.is_loopback and options.token is None:
+        notes.add(f"everyone who reaches {options.host} may use the models; to change that: --token-file FILE")

@@ -25,7 +25,7 @@ def connection_protocol(state: ServerState) -> type[asyncio.Protocol]:
             address = OTHER if exchange.is_refused else patterns.of(exchange.scope)
             state.metrics.count_request(address, exchange.scope["method"], not_counted, seconds, exchange.received, 0)
         if state.options.access_log:
-            log_access(exchange, seconds)
+            log_access(exchange, seconds, state.slots)
 
     limits = HttpLimits.of(state.options)
     if cors is None:

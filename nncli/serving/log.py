@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
 import traceback
 from contextlib import suppress
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import TypeAlias
 
@@ -15,6 +17,8 @@ from nncli.text import escape_unprintable
 LOG = logging.getLogger("nncli.serving")
 LOGGERS = ("nncli.serving", "uvicorn", "asyncio")
 """Loggers whose lines are shown; of the libraries, warnings alone."""
+ALWAYS = logging.INFO + 5
+"""The level of what is shown also if the log is to be quiet: the address, whose port nobody else may know."""
 PREFIXES = {logging.WARNING: "warning: ", logging.ERROR: "error: ", logging.CRITICAL: "error: "}
 
 ExceptionInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -33,8 +37,9 @@ class WithoutMessages(logging.Formatter):
 class StderrLines(logging.Handler):
     """Writes records to stderr. A log that cannot be written is no reason to stop."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, as_json: bool = False) -> None:
         super().__init__()
+        self._as_json = as_json
         formatter = WithoutMessages("{asctime}Z {message}", "%Y-%m-%dT%H:%M:%S", style="{")
         formatter.converter = time.gmtime
         self.setFormatter(formatter)
@@ -44,14 +49,30 @@ class StderrLines(logging.Handler):
         with suppress(OSError, ValueError):
             line = logging.makeLogRecord(record.__dict__)
             line.exc_text = None  # another handler may have formatted it, with the message
-            line.msg, line.args = PREFIXES.get(record.levelno, "") + escape_unprintable(record.getMessage()), ()
-            print(self.format(line), file=sys.stderr, flush=True)  # noqa: T201 - this is the log
+            prefix = "" if self._as_json else PREFIXES.get(record.levelno, "")
+            line.msg, line.args = prefix + escape_unprintable(record.getMessage()), ()
+            text = self.format(line)
+            if self._as_json:
+                kind = PREFIXES.get(record.levelno, "info").rstrip(": ")
+                text = json_line(kind, text.partition(" ")[2], record.created)  # without the time
+            print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the log
 
 
-def log_to_stderr(*, quiet: bool = False) -> None:
-    """Show the log of the server, with `quiet` warnings and errors alone."""
-    handler = StderrLines()
+def json_line(level: str, message: str, seconds: float) -> str:
+    """A line of a log of JSON; `seconds` is the time since 1970, `level` is info, warning or error."""
+    return json.dumps({"time": utc_time(seconds), "level": level, "message": message})
+
+
+def utc_time(seconds: float) -> str:
+    """A time since 1970 as text, with milliseconds, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def log_to_stderr(*, quiet: bool = False, as_json: bool = False) -> None:
+    """Show the log of the server, with `quiet` its address, warnings and errors alone; each line `as_json` or text."""
+    handler = StderrLines(as_json=as_json)
     for name in LOGGERS:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
-        logger.setLevel(logging.INFO if name == LOG.name and not quiet else logging.WARNING)
+        own = ALWAYS if quiet else logging.INFO
+        logger.setLevel(own if name == LOG.name else logging.WARNING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +119,7 @@ class Reloader:
         for change in changes:
             LOG.warning("model %s: clients must change: %s", slot.name, change)
         LOG.info("model %s: version %s replaces %s", slot.name, new.version, served.version)
+        warn_of_unfinished(slot)
         del served  # no circle of references holds it, so its memory is free when its last batch is answered
         release_unused_memory()
 
@@ -129,6 +131,13 @@ class Reloader:
         slot.problem = problem
         self._report(slot, is_replaced=False)
         LOG.error("model %s: version %s stays: %s", slot.name, slot.current.version, problem)
+
+
+def warn_of_unfinished(slot: ModelSlot) -> None:
+    """Log that the training of a served run was stopped or failed, and could go on."""
+    if (status := slot.current.manifest.status) != "done":
+        resume = f"nncli train --resume {shlex.quote(str(slot.path))}"
+        LOG.warning("model %s: its training has not ended, but %s; to go on: %s", slot.name, status, resume)
 
 
 def _check_finished(model: ServedModel) -> None:

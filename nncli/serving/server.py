@@ -19,10 +19,10 @@ from nncli.serving.connections import connection_protocol
 from nncli.serving.http.connection import STOP_GRACE
 from nncli.serving.http.state import ConnectionState
 from nncli.serving.listeners import BACKLOG, bind_listeners, close_all, listen, stop_listening, url_of
-from nncli.serving.log import LOG, log_to_stderr
+from nncli.serving.log import ALWAYS, LOG, log_to_stderr
 from nncli.serving.notify import notify
 from nncli.serving.options import ServerOptions
-from nncli.serving.reload import Reloader
+from nncli.serving.reload import Reloader, warn_of_unfinished
 from nncli.serving.served_model import ModelSlot, ModelSlots
 from nncli.serving.signals import signals_while_loading, signals_while_serving
 from nncli.serving.state import ServerState
@@ -47,7 +47,7 @@ def serve(runs: Sequence[tuple[str, Path]], options: ServerOptions, *, quiet: bo
         UsageError: the address is taken, unknown, or not this user's.
         NncliError: requests were not answered within the limit of time when the server stopped.
     """
-    log_to_stderr(quiet=quiet)
+    log_to_stderr(quiet=quiet, as_json=options.access_log)
     with signals_while_loading():
         sockets = bind_listeners(options)
         try:
@@ -91,9 +91,10 @@ class PredictionServer(uvicorn.Server):
         gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS)
         sys.setswitchinterval(SECONDS_OF_INTERPRETER)
         for one in sockets:
-            LOG.info("listening on %s", url_of(one))
+            LOG.log(ALWAYS, "listening on %s", url_of(one))
         for slot in self._state.slots.all:
             LOG.info("model %s: version %s of %s", slot.name, slot.current.version, slot.path)
+            warn_of_unfinished(slot)
         notify("READY=1")
 
     async def main_loop(self) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Mapping
 from contextvars import copy_context
+from http import HTTPStatus
 
 import pytest
 
@@ -13,7 +15,15 @@ from nncli.serving.access_log import access_record, log_access
 from nncli.serving.http.exchange import Exchange
 from nncli.serving.http.limits import HttpLimits
 from nncli.serving.job import PREDICTED, Predicted
+from nncli.serving.problem import Problem
+from nncli.serving.served_model import ModelSlot, ModelSlots, ServedModel
 from tests.serving.http.support import serving
+
+
+@pytest.fixture
+def slots(models: Mapping[str, ServedModel]) -> ModelSlots:
+    """Two models."""
+    return ModelSlots([ModelSlot(models[name].run.path, models[name]) for name in ("number", "two")])
 
 
 def answered() -> Exchange:
@@ -25,12 +35,12 @@ def answered() -> Exchange:
     return found[0]
 
 
-def test_a_record_has_what_is_known() -> None:
+def test_a_record_has_what_is_known(slots: ModelSlots) -> None:
     exchange = answered()
 
     def recorded() -> dict[str, object]:
         PREDICTED.set(Predicted("reg", 7))
-        return access_record(exchange, 0.0123456, 0.0)
+        return access_record(exchange, 0.0123456, 0.0, slots)
 
     known = {
         "time": "1970-01-01T00:00:00.000+00:00",
@@ -40,16 +50,59 @@ def test_a_record_has_what_is_known() -> None:
         "status": 200,
         "milliseconds": 12.346,
         "request_bytes": 3,
+        "parameters": [],
+        "reason": None,
     }
     assert copy_context().run(recorded) == {**known, "model": "reg", "rows": 7}
-    assert access_record(exchange, 0.0123456, 0.0) == {**known, "model": None, "rows": None}
+    assert access_record(exchange, 0.0123456, 0.0, slots) == {**known, "model": None, "rows": None}
 
 
-def test_a_log_that_cannot_be_written_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_cannot_be_written_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch, slots: ModelSlots) -> None:
     exchange = answered()
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
-    log_access(exchange, 1.0)
+    log_access(exchange, 1.0, slots)
     assert json.loads(stream.getvalue())["path"] == "/p"
     stream.close()
-    log_access(exchange, 1.0)
+    log_access(exchange, 1.0, slots)
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [
+        ("/predict", "number"),
+        ("/invocations", "number"),
+        ("/models/two/predict", "two"),
+        ("/v2/models/two/infer", "two"),
+        ("/models/secret/predict", None),
+        ("/metrics", None),
+    ],
+)
+def test_the_model_of_a_refused_request_is_that_of_its_address(slots: ModelSlots, path: str, model: str | None) -> None:
+    exchange = answered()
+    exchange.scope["path"] = path
+    assert access_record(exchange, 1.0, 0.0, slots)["model"] == model
+
+
+def test_of_parameters_the_names_are_written(slots: ModelSlots) -> None:
+    exchange = answered()
+    exchange.scope["query_string"] = b"interval=0.95&proba&secret=1&set=secret&%FF"
+    assert access_record(exchange, 1.0, 0.0, slots)["parameters"] == ["proba", "interval", "set"]
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (HTTPStatus.SERVICE_UNAVAILABLE, "why 'x'"),
+        (HTTPStatus.UNAUTHORIZED, "why 'x'"),
+        (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.UNPROCESSABLE_ENTITY.phrase),
+        (HTTPStatus.BAD_REQUEST, "Bad Request"),
+    ],
+)
+def test_a_reason_quotes_nothing_of_a_body(slots: ModelSlots, status: HTTPStatus, reason: str) -> None:
+    found: list[Exchange] = []
+    with serving(HttpLimits()) as server:
+        server.shared.app = Problem(status, "why 'x'").response()
+        server.shared.on_answer = lambda exchange, _: found.append(exchange)
+        server.answer(b"GET /p HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert access_record(found[0], 1.0, 0.0, slots)["reason"] == reason

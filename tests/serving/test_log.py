@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import re
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from nncli.serving.log import LOG, LOGGERS, log_to_stderr
+from nncli.serving.log import ALWAYS, LOG, LOGGERS, log_to_stderr
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ "
 
@@ -37,6 +38,29 @@ def test_a_line_has_the_time_and_the_kind(capsys: pytest.CaptureFixture[str]) ->
     assert re.fullmatch(TIME + "listening on here", lines[0])
     assert re.fullmatch(TIME + "warning: careful", lines[1])
     assert re.fullmatch(TIME + r"error: broken [^\x1b]*", lines[2])
+
+
+def test_every_line_is_json_if_it_is_to_be(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_stderr(as_json=True)
+    LOG.log(ALWAYS, "listening on %s", "here")
+    LOG.warning("care\x1b[31mful")
+    try:
+        raise ValueError("secret")
+    except ValueError:
+        LOG.exception("failed")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["level"] for line in lines] == ["info", "warning", "error"]
+    assert all(list(line) == ["time", "level", "message"] for line in lines)
+    assert lines[0]["message"] == "listening on here"
+    assert "\x1b" not in lines[1]["message"]
+    assert lines[2]["message"].startswith("failed\n")
+    assert lines[2]["message"].endswith("ValueError")
+
+
+def test_quiet_leaves_the_address(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_stderr(quiet=True)
+    LOG.log(ALWAYS, "listening on %s", "here")
+    assert re.fullmatch(TIME + "listening on here\n", capsys.readouterr().err)
 
 
 def test_quiet_leaves_warnings(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,7 @@ from nncli.data.table import Table
 from nncli.runs.run import Run
 from nncli.serving import reload
 from nncli.serving.log import LOG
-from nncli.serving.reload import Reloader
+from nncli.serving.reload import Reloader, warn_of_unfinished
 from nncli.serving.served_model import ModelSlot, ModelSlots, PredictionOptions, ServedModel
 
 INTERVAL = PredictionOptions(uncertainty=UncertaintyOptions.of(intervals=0.5))
@@ -247,3 +247,14 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_a_run_whose_training_was_stopped_is_served_with_a_warning(
+    slot: ModelSlot, log: Callable[[], list[str]]
+) -> None:
+    run = Run(slot.path)
+    warn_of_unfinished(slot)
+    assert log() == []
+    run.save_manifest(run.load_manifest().model_copy(update={"status": "stopped"}))
+    reloader_of(slot).check(is_requested=True)
+    assert ["--resume" in line for line in log()] == [False, True]
