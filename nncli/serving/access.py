@@ -14,7 +14,7 @@ from nncli.serving.options import ServerOptions
 from nncli.serving.problem import Problem
 from nncli.serving.token import Token
 
-WITHOUT_TOKEN = re.compile(r"/(health(/live|/ready)?|ping|v2/health/(live|ready)|(models/[^/]+/)?)")
+WITHOUT_TOKEN = re.compile(r"/(health(/live|/ready)?|ping|v2/health/(live|ready)|docs|(models/[^/]+/)?)")
 """Addresses that need no token: probes, which tell nothing of the models, and pages, which ask for it themselves."""
 LOCAL_HOST = re.compile(rb"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]*)?", re.IGNORECASE)
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -127,6 +127,7 @@ def _token_problem(headers: Headers, token: Token) -> Problem | None:
     return Problem(
         HTTPStatus.UNAUTHORIZED,
         "the request has no token" if is_missing else "the request does not have the token of the server",
-        "Send the header `Authorization: Bearer TOKEN`, with the token that the server was started with.",
+        "Send the header `Authorization: Bearer TOKEN`, with the token that the server was started with: "
+        "curl -H 'Authorization: Bearer TOKEN' ….",
         headers={"WWW-Authenticate": "Bearer" if is_missing else 'Bearer error="invalid_token"'},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nncli.serving.effects import check_rows as check_effects
@@ -16,13 +16,15 @@ SLOW = re.compile(rb'"(?:explain|interval|set)"|\\u00[2-7]')
 """The names of slow parameters, and the escape of a character that needs none, which may hide a name."""
 
 
-def json_options(parameters: Mapping[str, Any], model: ServedModel) -> PredictionOptions:
-    """What is predicted: `{"interval": [0.9, 0.5]}` is `?interval=0.9&interval=0.5`.
+def json_options(
+    parameters: Mapping[str, Any], model: ServedModel, of_address: Sequence[tuple[str, str]] = ()
+) -> PredictionOptions:
+    """What is predicted: `{"interval": [0.9, 0.5]}` is `?interval=0.9&interval=0.5`; with those of the address.
 
     Raises:
         ProblemError: a parameter is unknown, has a bad value, or is for another kind of model.
     """
-    options = parse_parameters(_pairs(parameters))
+    options = parse_parameters([*of_address, *_pairs(parameters)])
     check_options(options, model.model.spec.target)
     return options
 

@@ -93,7 +93,8 @@ def _script() -> str:
 
 @cache
 def _style() -> str:
-    return template("page.css") + _template("page.css")
+    """That of all pages, since the page that asks for the token becomes one of them."""
+    return template("page.css") + _template("page.css") + _template("docs.css")
 
 
 def _template(name: str) -> str:

@@ -9,9 +9,10 @@ from typing import Any
 
 import polars as pl
 
-from nncli.conformal.predictions import sets_as_text
 from nncli.serving.open_inference.infer_request import InferRequest
+from nncli.serving.open_inference.metadata import output_columns, predictions_of_no_rows
 from nncli.serving.open_inference.tensors import bytes_of_series, datatype_of, json_of_series
+from nncli.serving.problem import ProblemError
 from nncli.serving.served_model import ServedModel
 from nncli.serving.strict_json import bad_request
 from nncli.text import join_quoted
@@ -37,10 +38,7 @@ def infer_answer(
     names = columns.columns if request.outputs is None else list(request.outputs)
     unknown = [name for name in names if name not in columns.columns]
     if unknown:
-        raise bad_request(
-            f"there is no output {join_quoted(unknown)}",
-            f"The outputs are {join_quoted(columns.columns)}; the parameters proba, interval and set add others.",
-        )
+        raise _no_output(unknown, columns.columns, model)
     outputs: list[dict[str, Any]] = []
     parts: list[bytes] = []
     for name in names:
@@ -63,6 +61,10 @@ def infer_answer(
     return InferAnswer(b"".join([text, *parts]), len(text) if parts else None)
 
 
-def output_columns(predictions: pl.DataFrame) -> pl.DataFrame:
-    """The predictions with sets as text, for a tensor has as many elements in each row."""
-    return sets_as_text(predictions, [name for name, dtype in predictions.schema.items() if isinstance(dtype, pl.List)])
+def _no_output(unknown: Sequence[str], asked: Sequence[str], model: ServedModel) -> ProblemError:
+    known = dict.fromkeys([*predictions_of_no_rows(model).columns, *asked])
+    level = "interval" if model.model.spec.target.task == "regression" else "set"
+    return bad_request(
+        f"there is no output {join_quoted(unknown)}",
+        f"The outputs are {join_quoted(known)}; the parameters {level} and explain add others.",
+    )

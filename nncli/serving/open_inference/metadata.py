@@ -6,10 +6,10 @@ from typing import Any
 
 import polars as pl
 
+from nncli.conformal.predictions import sets_as_text
 from nncli.data.table import Table
 from nncli.serving.bodies import SOURCE
 from nncli.serving.input_schema import Feature
-from nncli.serving.open_inference.answers import output_columns
 from nncli.serving.open_inference.tensors import BYTES, datatype_of
 from nncli.serving.served_model import PredictionOptions, ServedModel
 from nncli.version import __version__
@@ -51,3 +51,8 @@ def predictions_of_no_rows(model: ServedModel) -> pl.DataFrame:
     """The columns of predictions by default, without rows."""
     frame = pl.DataFrame({name: pl.Series([], dtype=pl.String) for name in model.model.names})
     return model.predict(Table(frame, SOURCE), default_options(model)).frame
+
+
+def output_columns(predictions: pl.DataFrame) -> pl.DataFrame:
+    """The predictions with sets as text, for a tensor has as many elements in each row."""
+    return sets_as_text(predictions, [name for name, dtype in predictions.schema.items() if isinstance(dtype, pl.List)])

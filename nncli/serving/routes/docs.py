@@ -8,8 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from nncli.serving.access import has_token as is_authorized
 from nncli.serving.descriptions import Descriptions, Models
 from nncli.serving.docs_page import content_security_policy, docs_page, with_origin
+from nncli.serving.routes.page import login
 from nncli.serving.state import ServerState
 
 HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
@@ -20,6 +22,8 @@ async def docs(request: Request) -> Response:
     """The page about the server."""
     state: ServerState = request.app.state.server
     has_token = state.options.token is not None
+    if state.options.token is not None and not is_authorized(request.headers.raw, state.options.token):
+        return login()
 
     def page(models: Models) -> str:
         return docs_page(models, has_token=has_token)

@@ -23,6 +23,7 @@ from nncli.serving.invocation import parse_invocation
 from nncli.serving.json_document import parse_document
 from nncli.serving.json_parameters import check_size, json_options, may_take_long
 from nncli.serving.media_types import ContentType, MediaType
+from nncli.serving.parameters import check_options, parse_parameters
 from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.routes.health import ready
 from nncli.serving.routes.predict import find_slot
@@ -43,7 +44,11 @@ class InvocationRequest:
     media_type: MediaType
     limits: BodyLimits
     is_gzip: bool = False
-    options: PredictionOptions = field(default_factory=PredictionOptions)
+    parameters: Sequence[tuple[str, str]] = ()
+    options: PredictionOptions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.options = parse_parameters(self.parameters)
 
     @property
     def size(self) -> int:
@@ -61,10 +66,13 @@ class InvocationRequest:
         if self.is_gzip:
             body = gunzip(body, self.limits.max_body)
         if self.media_type is not MediaType.JSON:
-            return read_file(body, ContentType(self.media_type, self.media_type), model, self.limits)
+            check_options(self.options, model.model.spec.target)
+            table = read_file(body, ContentType(self.media_type, self.media_type), model, self.limits)
+            check_size(self.options, len(table), model)
+            return table
         with one_at_a_time(body):
             invocation = parse_invocation(parse_document(body, model, self.limits), model.model.names)
-            self.options = json_options(invocation.params, model)
+            self.options = json_options(invocation.params, model, self.parameters)
             check_rows(len(invocation.rows), self.limits.max_rows)
             check_size(self.options, len(invocation.rows), model)
             return table_of_rows(invocation.rows, model)
@@ -83,7 +91,8 @@ async def invocations(request: Request) -> Response:
     media_type = _format(request.headers.get("content-type", "application/json"))
     is_gzip = check_encoding(request.headers.get("content-encoding"))
     limits = BodyLimits(state.options.max_body, state.options.max_rows)
-    asked = InvocationRequest(await request.body(), media_type, limits, is_gzip=is_gzip)
+    parameters = request.query_params.multi_items()
+    asked = InvocationRequest(await request.body(), media_type, limits, is_gzip=is_gzip, parameters=parameters)
     answer = await state.batcher.answer(slot, asked)
     return Response(answer, media_type="application/json")
 

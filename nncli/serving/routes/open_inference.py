@@ -26,6 +26,8 @@ from nncli.serving.routes import health
 from nncli.serving.routes.predict import find_slot
 from nncli.serving.served_model import ModelSlot, PredictionOptions, ServedModel
 from nncli.serving.state import ServerState
+from nncli.serving.strict_json import bad_request
+from nncli.text import join_quoted
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 
@@ -87,6 +89,10 @@ async def infer(request: Request) -> Response:
     """Predict the rows of the tensors."""
     slot = _slot(request)
     state: ServerState = request.app.state.server
+    if request.query_params:
+        names = join_quoted(sorted(request.query_params))
+        hint = 'Put it into the body: {"inputs": […], "parameters": {"explain": true}}.'
+        raise bad_request(f"the address has the parameter {names}, which this protocol does not have", hint)
     is_gzip = check_encoding(request.headers.get("content-encoding"))
     limits = BodyLimits(state.options.max_body, state.options.max_rows)
     asked = TensorsRequest(await request.body(), request.headers.get(HEADER_LENGTH), limits, is_gzip=is_gzip)

@@ -36,21 +36,29 @@ class PageCache:
             return page
 
 
-async def page(request: Request) -> Response:
-    """The page of a model, or without the token that the server needs a page that asks for it."""
-    state: ServerState = request.app.state.server
-    headers = {
+def _headers() -> dict[str, str]:
+    return {
         "Content-Security-Policy": content_security_policy(),
         "Cache-Control": "no-store",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
     }
+
+
+def login() -> Response:
+    """A page that asks for the token, and then shows the page of its address."""
+    headers = {**_headers(), "WWW-Authenticate": "Bearer"}
+    return Response(login_page(), HTTPStatus.UNAUTHORIZED, headers, media_type="text/html")
+
+
+async def page(request: Request) -> Response:
+    """The page of a model, or without the token that the server needs a page that asks for it."""
+    state: ServerState = request.app.state.server
     if state.options.token is not None and not has_token(request.headers.raw, state.options.token):
-        headers["WWW-Authenticate"] = "Bearer"
-        return Response(login_page(), HTTPStatus.UNAUTHORIZED, headers, media_type="text/html")
+        return login()
     cache: PageCache = request.app.state.pages
     content = await cache.page_of(state, request.path_params.get("model"))
-    return Response(content, headers=headers, media_type="text/html")
+    return Response(content, headers=_headers(), media_type="text/html")
 
 
 ROUTES = [Route("/", page), Route("/models/{model}/", page)]

@@ -27,7 +27,7 @@ async function open(token) {
   const { title, body } = new DOMParser().parseFromString(await response.text(), "text/html");
   document.title = title;
   document.body.replaceChildren(...body.childNodes);
-  start(token);
+  if (document.getElementById("data")) start(token);
   document.querySelector("h1").tabIndex = -1;
   document.querySelector("h1").focus();
 }

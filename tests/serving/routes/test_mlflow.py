@@ -134,3 +134,19 @@ def test_requests_that_may_take_long_are_known_before_they_are_read() -> None:
     assert InvocationRequest(b"{}", MediaType.JSON, limits, is_gzip=True).may_be_large
     assert InvocationRequest(b'{"params": {"explain": true}}', MediaType.JSON, limits).may_be_large
     assert InvocationRequest(b"", MediaType.PARQUET, limits).may_be_large
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/csv"])
+def test_parameters_of_the_address_are_those_of_predict(client: AsgiClient, content_type: str) -> None:
+    body = json.dumps({"inputs": RECORDS}) if content_type == "application/json" else TABLE.write_csv()
+    answer = client.post("/models/two/invocations?proba=true", body, content_type)
+    assert list(answer.json["predictions"][0]) == ["prediction", "proba_no", "proba_yes"]
+    for wrong in ("probas=true", "proba=maybe", "interval=0.9"):
+        client.post(f"/models/two/invocations?{wrong}", body, content_type).problem(400)
+
+
+def test_a_parameter_is_given_once_in_the_address_or_in_params(client: AsgiClient) -> None:
+    document = {"inputs": RECORDS, "params": {"proba": True}}
+    client.post_json("/models/two/invocations?proba=true", document).problem(400)
+    both = client.post_json("/models/two/invocations?set=0.9", document).json["predictions"]
+    assert list(both[0]) == ["prediction", "proba_no", "proba_yes", "set_90"]

@@ -140,3 +140,8 @@ def test_requests_that_may_take_long_are_known_before_they_are_read() -> None:
     assert not TensorsRequest(b"{}", None, limits).may_be_large
     assert TensorsRequest(b"{}", None, limits, is_gzip=True).may_be_large
     assert TensorsRequest(b'{"parameters": {"explain": true}}', None, limits).may_be_large
+
+
+def test_parameters_of_the_address_are_refused(client: AsgiClient) -> None:
+    problem = client.post_json("/v2/models/two/infer?proba=true", {"inputs": _inputs()}).problem(400)
+    assert "parameters" in problem["hint"]

@@ -94,3 +94,15 @@ def test_without_the_token_of_the_server_nothing_of_the_model_is_told(
         answer = client.get("/", {"authorization": f"bearer {TOKEN}"})
         assert answer.status == 200
         assert b'id="data"' in answer.body
+
+
+def test_the_description_asks_for_the_token_and_then_shows_itself(
+    models: Mapping[str, ServedModel], tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    with serving(models, ServerOptions(token=Token(tmp_path / "token"))) as (client, _):
+        answer = client.get("/docs")
+        assert (answer.status, answer.headers["www-authenticate"]) == (401, "Bearer")
+        assert 'id="login"' in answer.body.decode()
+        assert not any(model.version in answer.body.decode() for model in models.values())
+        assert client.get("/docs", {"authorization": f"Bearer {TOKEN}"}).status == 200
