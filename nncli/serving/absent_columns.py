@@ -23,14 +23,6 @@ MAX_COMPARISONS = 20_000
 """Pairs of names that are compared for one request: a pair takes some microseconds."""
 
 
-class MissingColumnsError(ProblemError):
-    """A request lacks columns that a model needs; `names` are some of those that it has."""
-
-    def __init__(self, problem: Problem, names: Iterable[str]) -> None:
-        super().__init__(problem)
-        self.names = frozenset(names)
-
-
 @dataclass
 class AbsentColumns:
     """Compares the names of one request with the columns of a model, and remembers the closest column of each."""
@@ -43,7 +35,7 @@ class AbsentColumns:
         """Check the names of a row, or of rows alike, that lack the `absent` columns.
 
         Raises:
-            MissingColumnsError: a column is required, one is spelled in another way, or no column is there.
+            ProblemError: a column is required, one is spelled in another way, or no column is there.
         """
         features = self.schema.by_name
         if len(absent) == len(features):
@@ -56,14 +48,14 @@ class AbsentColumns:
             raise self.error(misspelled, names, row, may_be_null=True)
 
     def check_table(self, names: Sequence[str]) -> None:
-        """Check the names of a table, which must have all columns; a MissingColumnsError if it has not."""
+        """Check the names of a table, which must have all columns; a ProblemError if it has not."""
         there = set(names)
         if absent := [name for name in self.schema.by_name if name not in there]:
             raise self.error(absent, names)
 
     def error(
         self, absent: Sequence[str], names: Sequence[str], row: int | None = None, *, may_be_null: bool = False
-    ) -> MissingColumnsError:
+    ) -> ProblemError:
         """The error that columns are absent, as `nncli predict` words it."""
         features: Mapping[str, object] = self.schema.by_name
         what = "table" if row is None else "row"
@@ -71,8 +63,9 @@ class AbsentColumns:
         unused = unused_names(names, features)
         found = missing_features(absent, features, unused, Location(row=row), what, model)
         hint = f"{found.hint} If its value is missing, send null." if may_be_null else found.hint
-        problem = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, found.message, hint, row=row, column=absent[0])
-        return MissingColumnsError(problem, islice(names, len(features) + MAX_NAMES))
+        some = frozenset(islice(names, len(features) + MAX_NAMES))
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+        return ProblemError(Problem(status, found.message, hint, row=row, column=absent[0], names=some))
 
     def _closest_column(self, name: str) -> str | None:
         """The column that a name is closest to; None if there is none, or too many names were compared before."""

@@ -140,7 +140,7 @@ def read_file(body: bytes, content_type: ContentType, model: ServedModel, limits
 
     Raises:
         ProblemError: it has no rows, or too many, or grows too large when it is decompressed.
-        MissingColumnsError: a column is missing.
+        ProblemError: a column is missing.
     """
     if not content_type.media_type.is_delimited:
         return _read_table(body, content_type, model, limits)
@@ -225,7 +225,7 @@ def with_optional_columns(table: Table, model: ServedModel, names: Sequence[str]
     `names` are those of all columns of the request.
 
     Raises:
-        MissingColumnsError: a column that the model needs is missing, or has a similar name.
+        ProblemError: a column that the model needs is missing, or has a similar name.
     """
     there = set(table.names)
     absent = [name for name in model.schema.by_name if name not in there]

@@ -62,7 +62,7 @@ class Problem:
     """An error of a request: what is wrong, where, and how to mend it.
 
     `row` counts the rows of the request from 1. `retry_after` is in seconds. `errors` are the first cells of a request
-    that cannot be read.
+    that cannot be read, `names` those of the columns of a request that lacks one.
     """
 
     status: HTTPStatus
@@ -74,6 +74,7 @@ class Problem:
     retry_after: int | None = None
     errors: tuple[CellProblem, ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
+    names: frozenset[str] = frozenset()
 
     def json(self) -> dict[str, Any]:
         """The problem as JSON, without what is unknown."""

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from nncli.serving.absent_columns import MAX_NAMES, AbsentColumns, MissingColumnsError, unused_names
+from nncli.serving.absent_columns import MAX_NAMES, AbsentColumns, unused_names
 from nncli.serving.input_schema import Feature, InputSchema
+from nncli.serving.problem import ProblemError
 
 SCHEMA = InputSchema(
     (
@@ -30,7 +31,7 @@ def check(*names: str) -> None:
     ],
 )
 def test_a_name_of_similar_spelling_is_not_ignored(names: tuple[str, ...], column: str, mentions: str) -> None:
-    with pytest.raises(MissingColumnsError) as caught:
+    with pytest.raises(ProblemError) as caught:
         check(*names)
     problem = caught.value.problem
     assert (problem.status, problem.row, problem.column) == (422, 3, column)
@@ -45,14 +46,14 @@ def test_other_names_are_ignored() -> None:
 
 def test_a_row_without_any_column_is_refused() -> None:
     optional = InputSchema((Feature("x", "number", True), Feature("color", "category", True)))
-    with pytest.raises(MissingColumnsError) as caught:
+    with pytest.raises(ProblemError) as caught:
         AbsentColumns("m", optional).check_row(["when"], ["x", "color"], 1)
-    assert caught.value.names == {"when"}
+    assert caught.value.problem.names == {"when"}
 
 
 def test_a_table_has_every_column() -> None:
     PENGUINS.check_table(["bill_depth_mm", "other", "bill_length_mm", "age"])
-    with pytest.raises(MissingColumnsError):
+    with pytest.raises(ProblemError):
         PENGUINS.check_table(["age", "bill_depth_mm"])
 
 

@@ -23,6 +23,7 @@ from nncli.serving.invocation import parse_invocation
 from nncli.serving.json_document import parse_document
 from nncli.serving.json_parameters import check_size, json_options, may_take_long
 from nncli.serving.media_types import ContentType, MediaType
+from nncli.serving.other_models import answer_of
 from nncli.serving.parameters import check_options, parse_parameters
 from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.routes.health import ready
@@ -93,7 +94,7 @@ async def invocations(request: Request) -> Response:
     limits = BodyLimits(state.options.max_body, state.options.max_rows)
     parameters = request.query_params.multi_items()
     asked = InvocationRequest(await request.body(), media_type, limits, is_gzip=is_gzip, parameters=parameters)
-    answer = await state.batcher.answer(slot, asked)
+    answer = await answer_of(state, slot, asked, "/models/{}/invocations")
     return Response(answer, media_type="application/json")
 
 

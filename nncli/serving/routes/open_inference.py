@@ -21,6 +21,7 @@ from nncli.serving.json_parameters import check_size, json_options, may_take_lon
 from nncli.serving.open_inference.answers import infer_answer
 from nncli.serving.open_inference.infer_request import InferRequest, parse_infer_request, split_body
 from nncli.serving.open_inference.metadata import default_options, model_metadata, server_metadata
+from nncli.serving.other_models import answer_of
 from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.routes import health
 from nncli.serving.routes.predict import find_slot
@@ -96,7 +97,7 @@ async def infer(request: Request) -> Response:
     is_gzip = check_encoding(request.headers.get("content-encoding"))
     limits = BodyLimits(state.options.max_body, state.options.max_rows)
     asked = TensorsRequest(await request.body(), request.headers.get(HEADER_LENGTH), limits, is_gzip=is_gzip)
-    answer = await state.batcher.answer(slot, asked)
+    answer = await answer_of(state, slot, asked, "/v2/models/{}/infer")
     if asked.json_length is None:
         return Response(answer, media_type="application/json")
     headers = {HEADER_LENGTH: str(asked.json_length)}

@@ -28,6 +28,7 @@ from nncli.serving.media_types import (
     parse_content_type,
     unsupported,
 )
+from nncli.serving.other_models import answer_of
 from nncli.serving.parameters import check_options, parse_parameters
 from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.served_model import ModelSlot, PredictionOptions, ServedModel
@@ -106,7 +107,7 @@ async def predict(request: Request) -> Response:
     limits = BodyLimits(state.options.max_body, state.options.max_rows)
     body = await request.body()
     asked = BodyRequest(body, content_type, answer_type.media_type, options, limits, is_gzip=is_gzip)
-    answer = await state.batcher.answer(slot, asked)
+    answer = await answer_of(state, slot, asked, "/models/{}/predict")
     return Response(answer, headers=notes_header(asked.header_notes), media_type=answer_type.name)
 
 
