@@ -51,7 +51,7 @@ def build_app(state: ServerState) -> Starlette:
         ],
         exception_handlers={ProblemError: _answer_problem, HTTPException: _answer_http_exception},
     )
-    app.state.server, app.state.pages, app.state.descriptions = state, page.PageCache(), Descriptions()
+    app.state.server, app.state.descriptions = state, Descriptions()
     return app
 
 

@@ -9,11 +9,12 @@ from html import escape
 from string import Template
 
 from nncli.export.html.fields import html_text, readable_text
-from nncli.export.html.parts import source_hash, template
+from nncli.export.html.parts import template
 from nncli.serving.curl_examples import ORIGIN, curl_examples, model_path
 from nncli.serving.input_schema import Feature
 from nncli.serving.openapi.document import openapi_document
 from nncli.serving.openapi.schemas import value_text
+from nncli.serving.page_headers import security_policy
 from nncli.serving.served_model import ServedModel
 from nncli.version import __version__
 
@@ -55,10 +56,7 @@ def with_origin(page: str, origin: str) -> str:
 @cache
 def content_security_policy() -> str:
     """What the page may load: its own style, and nothing else."""
-    return (
-        f"default-src 'none'; style-src '{source_hash(_style())}'; img-src data:; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    )
+    return security_policy(_style())
 
 
 @cache

@@ -10,20 +10,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from nncli.data.columns.datetimes import FIRST_DAY, LAST_DAY
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.date import DateColumn
-from nncli.data.encoders.kinds import ENCODERS, Column
+from nncli.data.encoders.kinds import Column
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.text import TextColumn
-from nncli.ensemble import AnyModel, Ensemble
+from nncli.ensemble import AnyModel
 from nncli.export.typical_values import median, most_frequent
 from nncli.monitoring.bins import Bins, CategoryBins, NumberBins
 from nncli.monitoring.reference import Reference
+from nncli.serving.member_columns import kind_of, member_columns, of_kind
 
 FeatureKind: TypeAlias = Literal["number", "category", "date", "text"]
 EPOCH = datetime(1970, 1, 1)
@@ -64,12 +65,8 @@ class InputSchema:
     @classmethod
     def of(cls, model: AnyModel, reference: Reference | None) -> InputSchema:
         """The columns of a model; the profile of its training rows, if there is one, gives the examples."""
-        columns: dict[str, list[Column]] = {}
-        for member in model.members if isinstance(model, Ensemble) else (model,):
-            for column in member.spec.encoder.columns:
-                columns.setdefault(column.name, []).append(column)
         bins = {} if reference is None else {one.name: one for one in reference.columns}
-        return cls(tuple(_feature(own, bins.get(name)) for name, own in columns.items()))
+        return cls(tuple(_feature(own, bins.get(name)) for name, own in member_columns(model).items()))
 
     @cached_property
     def by_name(self) -> Mapping[str, Feature]:
@@ -82,23 +79,16 @@ class InputSchema:
         return tuple(feature.name for feature in self.features if not feature.is_optional)
 
 
-C = TypeVar("C", bound=Column)
-
-
 def _feature(columns: Sequence[Column], bins: Bins | None) -> Feature:
     """The column of all members; of members that read it as different kinds, those with the first kind of kinds.py."""
-    kind = next(kind for kind in ENCODERS.values() if any(isinstance(column, kind) for column in columns))
+    kind = kind_of(columns)
     if kind is NumericColumn:
-        return _number(_of_kind(NumericColumn, columns), bins)
+        return _number(of_kind(NumericColumn, columns), bins)
     if kind is DateColumn:
-        return _date(_of_kind(DateColumn, columns), bins)
+        return _date(of_kind(DateColumn, columns), bins)
     if kind is TextColumn:
-        return _text(_of_kind(TextColumn, columns))
-    return _category(_of_kind(CategoricalColumn, columns), bins)
-
-
-def _of_kind(kind: type[C], columns: Sequence[Column]) -> list[C]:
-    return [column for column in columns if isinstance(column, kind)]
+        return _text(of_kind(TextColumn, columns))
+    return _category(of_kind(CategoricalColumn, columns), bins)
 
 
 def _number(columns: Sequence[NumericColumn], bins: Bins | None) -> Feature:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from nncli.data.encoders.base import ColumnEncoder
-from nncli.data.encoders.kinds import ENCODERS, Column
-from nncli.ensemble import AnyModel, Ensemble
+from nncli.data.encoders.kinds import Column
+from nncli.ensemble import AnyModel
 from nncli.errors import UsageError
 from nncli.export.html.fields import date_text, has_time
 from nncli.export.typical_values import typical_inputs
 from nncli.monitoring.reference import Reference
 from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
+from nncli.serving.member_columns import kind_of, member_columns, of_kind
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,7 @@ class ModelInputs:
     @classmethod
     def of(cls, model: AnyModel, reference: Reference | None) -> ModelInputs:
         """The columns of all members; the profile of the training rows, if there is one, gives the typical values."""
-        columns: dict[str, list[Column]] = {}
-        for member in model.members if isinstance(model, Ensemble) else (model,):
-            for column in member.spec.encoder.columns:
-                columns.setdefault(column.name, []).append(column)
-        inputs = typical_inputs(map(_input_of, columns.values()), reference)
+        inputs = typical_inputs(map(_input_of, member_columns(model).values()), reference)
         decimal = "," if model.spec.dialect.decimal == "," else "."
         return cls(tuple(map(_with_shown_typical, inputs)), decimal, model.spec.missing_values)
 
@@ -41,12 +38,11 @@ C = TypeVar("C", bound=ColumnEncoder)
 
 def _input_of(columns: Sequence[Column]) -> ProgramInput:
     """The input of a column of all members; of members that read it differently, that of the first kind of kinds.py."""
-    kind = next(kind for kind in ENCODERS.values() if any(isinstance(column, kind) for column in columns))
-    return _input_of_kind(kind, columns)
+    return _input_of_kind(kind_of(columns), columns)
 
 
 def _input_of_kind(kind: type[C], columns: Sequence[ColumnEncoder]) -> ProgramInput:
-    own = [column for column in columns if isinstance(column, kind)]
+    own = of_kind(kind, columns)
     try:
         return kind.program_input(own)
     except UsageError:  # such as another unit

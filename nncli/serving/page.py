@@ -16,11 +16,12 @@ from nncli.conformal.options import UncertaintyOptions, set_column
 from nncli.data.encoders.target import ClassificationTarget
 from nncli.export.html.data import field_data, output_data
 from nncli.export.html.fields import field, html_text, readable_text
-from nncli.export.html.parts import effects_text, safe_script, source_hash, template, title_of
+from nncli.export.html.parts import effects_text, safe_script, template, title_of
 from nncli.export.javascript.module import as_literal, classes_of, input_data
 from nncli.program.program import Bounds, ClassOutputs, NumberOutputs
 from nncli.serving.effects import most_rows
 from nncli.serving.options import ServerOptions
+from nncli.serving.page_headers import security_policy
 from nncli.serving.served_model import ServedModel
 from nncli.version import __version__
 
@@ -74,8 +75,7 @@ def login_page() -> str:
 @cache
 def content_security_policy() -> str:
     """What the page may load: its own script and style, and answers of the server that it is from."""
-    parts = f"default-src 'none'; script-src '{source_hash(_script())}'; style-src '{source_hash(_style())}'"
-    return f"{parts}; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    return security_policy(_style(), _script())
 
 
 def _page(title: str, body: str) -> str:

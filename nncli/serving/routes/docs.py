@@ -11,6 +11,7 @@ from starlette.routing import Route
 from nncli.serving.access import has_token as is_authorized
 from nncli.serving.descriptions import Descriptions, Models
 from nncli.serving.docs_page import content_security_policy, docs_page, with_origin
+from nncli.serving.page_headers import page_headers
 from nncli.serving.routes.page import login
 from nncli.serving.state import ServerState
 
@@ -30,12 +31,7 @@ async def docs(request: Request) -> Response:
 
     descriptions: Descriptions = request.app.state.descriptions
     text = with_origin(await descriptions.text("docs", state.slots, page), _origin(request))
-    headers = {
-        "Content-Security-Policy": content_security_policy(),
-        "Cache-Control": "no-store",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-    }
+    headers = page_headers(content_security_policy())
     return Response(text, headers=headers, media_type="text/html")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from starlette.requests import Request
@@ -11,43 +9,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from nncli.serving.access import has_token
+from nncli.serving.descriptions import Descriptions, Models
 from nncli.serving.page import Links, content_security_policy, login_page, model_page
+from nncli.serving.page_headers import page_headers
 from nncli.serving.routes.predict import find_slot
+from nncli.serving.served_model import ModelSlots
 from nncli.serving.state import ServerState
-
-
-@dataclass
-class PageCache:
-    """The pages of the models that are served now, by their addresses; each with the version of its model."""
-
-    _pages: dict[str, tuple[str, str]] = field(default_factory=dict)
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    async def page_of(self, state: ServerState, name: str | None) -> str:
-        """The page of a model, made on another thread for the first request that asks for it."""
-        slot = find_slot(state, name)
-        links = Links(tuple(one.name for one in state.slots.all), is_first_page=name is None)
-        async with self._lock:
-            model, key = slot.current, name or ""
-            known, page = self._pages.get(key, ("", ""))
-            if known != model.version:
-                page = await asyncio.to_thread(model_page, model, state.options, links)
-                self._pages[key] = model.version, page
-            return page
-
-
-def _headers() -> dict[str, str]:
-    return {
-        "Content-Security-Policy": content_security_policy(),
-        "Cache-Control": "no-store",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-    }
 
 
 def login() -> Response:
     """A page that asks for the token, and then shows the page of its address."""
-    headers = {**_headers(), "WWW-Authenticate": "Bearer"}
+    headers = {**page_headers(content_security_policy()), "WWW-Authenticate": "Bearer"}
     return Response(login_page(), HTTPStatus.UNAUTHORIZED, headers, media_type="text/html")
 
 
@@ -56,9 +28,21 @@ async def page(request: Request) -> Response:
     state: ServerState = request.app.state.server
     if state.options.token is not None and not has_token(request.headers.raw, state.options.token):
         return login()
-    cache: PageCache = request.app.state.pages
-    content = await cache.page_of(state, request.path_params.get("model"))
-    return Response(content, headers=_headers(), media_type="text/html")
+    headers = page_headers(content_security_policy())
+    return Response(await _model_page(request), headers=headers, media_type="text/html")
+
+
+async def _model_page(request: Request) -> str:
+    state: ServerState = request.app.state.server
+    name = request.path_params.get("model")
+    slot = find_slot(state, name)
+    links = Links(tuple(one.name for one in state.slots.all), is_first_page=name is None)
+
+    def make(models: Models) -> str:
+        return model_page(models[0], state.options, links)
+
+    descriptions: Descriptions = request.app.state.descriptions
+    return await descriptions.text(f"page {name or ''}", ModelSlots([slot]), make)
 
 
 ROUTES = [Route("/", page), Route("/models/{model}/", page)]
