@@ -51,6 +51,11 @@ def test_the_hint_fits_the_body(
     assert "file to" not in problem["hint"]
 
 
+def test_a_form_is_refused_at_the_address_of_mlflow_too(client: AsgiClient) -> None:
+    problem = client.post("/invocations", CSV, FORM).problem(415)
+    assert "-H 'Content-Type: text/csv'" in problem["message"]
+
+
 def test_the_example_has_the_columns_of_the_model() -> None:
     assert '{"rows": [{"alter": 39.0, "sex": "f"}]}' in rows_hint(SCHEMA)
     long = InputSchema((Feature("a" * 500, "number", False),))

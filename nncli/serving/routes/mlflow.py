@@ -27,7 +27,7 @@ from nncli.serving.other_models import answer_of
 from nncli.serving.parameters import check_options, parse_parameters
 from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.routes.health import ready
-from nncli.serving.routes.predict import find_slot
+from nncli.serving.routes.predict import find_slot, refuse_form
 from nncli.serving.served_model import PredictionOptions, ServedModel
 from nncli.serving.state import ServerState
 from nncli.text import join_quoted, quote
@@ -35,6 +35,7 @@ from nncli.version import __version__
 
 FORMATS = (MediaType.JSON, MediaType.CSV, MediaType.PARQUET)
 """The formats of MLflow."""
+SUPPORTED = f"Send one of {join_quoted(FORMATS)}, text in UTF-8."
 
 
 @dataclass
@@ -89,6 +90,7 @@ async def invocations(request: Request) -> Response:
     """Predict the rows of the body."""
     state: ServerState = request.app.state.server
     slot = find_slot(state, request.path_params.get("model"))
+    await refuse_form(request, SUPPORTED)
     media_type = _format(request.headers.get("content-type", "application/json"))
     is_gzip = check_encoding(request.headers.get("content-encoding"))
     limits = BodyLimits(state.options.max_body, state.options.max_rows)
@@ -108,7 +110,7 @@ def _format(content_type: str) -> MediaType:
         Problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             f"the body has the Content-Type {quote(content_type)}",
-            f"Send one of {join_quoted(FORMATS)}, text in UTF-8.",
+            SUPPORTED,
         )
     )
 

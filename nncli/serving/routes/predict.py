@@ -97,9 +97,7 @@ async def predict(request: Request) -> Response:
     slot = find_slot(state, request.path_params.get("model"))
     headers = request.headers
     name = headers.get("content-type")
-    if is_form(name):
-        hint = form_hint(str(name).lower(), await request.body())
-        raise unsupported(f"the body has the Content-Type {quote(name)}", f"{hint} {SUPPORTED}")
+    await refuse_form(request, SUPPORTED)
     content_type = parse_content_type(name)
     answer_type = negotiate(headers.get("accept"), content_type)
     is_gzip = check_encoding(headers.get("content-encoding"))
@@ -109,6 +107,14 @@ async def predict(request: Request) -> Response:
     asked = BodyRequest(body, content_type, answer_type.media_type, options, limits, is_gzip=is_gzip)
     answer = await answer_of(state, slot, asked, "/models/{}/predict")
     return Response(answer, headers=notes_header(asked.header_notes), media_type=answer_type.name)
+
+
+async def refuse_form(request: Request, supported: str) -> None:
+    """Raise a ProblemError if the body is sent as a form, whose hint fits what it is."""
+    name = request.headers.get("content-type")
+    if is_form(name):
+        hint = form_hint(str(name).lower(), await request.body())
+        raise unsupported(f"the body has the Content-Type {quote(name)}", f"{hint} {supported}")
 
 
 def find_slot(state: ServerState, name: str | None) -> ModelSlot:
