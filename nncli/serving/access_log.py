@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from nncli.serving.http.exchange import Exchange
-from nncli.serving.job import PREDICTED
+from nncli.serving.job import predicted_of
 from nncli.serving.log import utc_time
 from nncli.serving.parameters import NAMES
 from nncli.serving.problem import REASON
@@ -37,7 +37,7 @@ def access_record(exchange: Exchange, seconds: float, now: float, slots: ModelSl
     of none, and `reason` unless the request was refused. `parameters` are the names of those that are known. The path
     is percent-encoded ASCII. Of what is no HTTP request, the method is empty.
     """
-    scope, predicted = exchange.scope, PREDICTED.get(None)
+    scope, predicted = exchange.scope, predicted_of(exchange.scope)
     client = scope["client"]
     return {
         "time": utc_time(now),

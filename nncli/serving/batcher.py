@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 
-from nncli.serving.job import PREDICTED, Job, Predicted, PredictionRequest
+from starlette.types import Scope
+
+from nncli.serving.job import Job, Predicted, PredictionRequest, set_predicted
 from nncli.serving.model_queue import STOPPING, ModelQueue
-from nncli.serving.model_version import ANSWERED_BY
 from nncli.serving.problem import ProblemError
 from nncli.serving.served_model import ModelSlot, Observer
 
@@ -42,8 +43,10 @@ class Batcher:
         queue = self._queues.get(slot)
         return self.limit <= 0 if queue is None else queue.is_full
 
-    async def answer(self, slot: ModelSlot, request: PredictionRequest) -> bytes:
+    async def answer(self, slot: ModelSlot, request: PredictionRequest, scope: Scope | None = None) -> bytes:
         """The body of the answer to a request. If the caller is cancelled, the request no longer waits.
+
+        What was predicted is noted in the `scope` of the request.
 
         Raises:
             ProblemError: the request cannot be answered, too many wait, or the server stops.
@@ -61,8 +64,8 @@ class Batcher:
             queue.remove(job)
             raise
         finally:
-            ANSWERED_BY.set(job.model_version)
-            PREDICTED.set(Predicted(slot.name, job.rows))
+            if scope is not None:
+                set_predicted(scope, Predicted(slot.name, job.model_version, job.rows))
 
     def close(self) -> None:
         """Refuse further requests, answer what waits, and end the threads."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol, TypeAlias
 
 import polars as pl
+from starlette.types import Scope
 
 from nncli.data.table import Table
 from nncli.errors import NncliError, RunError
@@ -19,6 +19,7 @@ from nncli.serving.served_model import PredictionOptions, ServedModel
 
 FAILURES = (Exception, pl.exceptions.PanicException)
 """What may be raised while a request is answered; an internal error of Polars is no subclass of Exception."""
+PREDICTED = "predicted"
 Result: TypeAlias = bytes | ProblemError
 """The body of an answer, or why there is none."""
 
@@ -51,14 +52,23 @@ class PredictionRequest(Protocol):
 
 @dataclass(frozen=True)
 class Predicted:
-    """The model that a request asked, and the number of its rows if they could be read."""
+    """The model that a request asked, the version that answered, and the number of rows if they could be read."""
 
     model: str
+    version: str
     rows: int | None
 
 
-PREDICTED: ContextVar[Predicted] = ContextVar("PREDICTED")
-"""That of the request of this task, for the access log; the batcher sets it."""
+def predicted_of(scope: Scope) -> Predicted | None:
+    """What was predicted for a request; None if nothing was."""
+    found = scope.get("state", {}).get(PREDICTED)
+    assert found is None or isinstance(found, Predicted)
+    return found
+
+
+def set_predicted(scope: Scope, predicted: Predicted) -> None:
+    """Note what was predicted for a request, for its headers and the access log."""
+    scope.setdefault("state", {})[PREDICTED] = predicted
 
 
 @dataclass(eq=False)

@@ -23,6 +23,8 @@ BACKLOG = 2048
 """Connections that may wait until they are accepted."""
 HANDSHAKE_SECONDS = 0.2
 """How long connections that are being made have until the socket is closed."""
+ACCEPT_SECONDS = 5.0
+"""How long connections that were made have until they are accepted: without free file descriptors, none is."""
 ATTEMPTS_AT_A_FREE_PORT = 20
 LARGEST_PRIVILEGED_PORT = 1023
 
@@ -93,8 +95,10 @@ async def stop_listening(servers: Sequence[asyncio.Server]) -> None:
         with suppress(OSError):
             _drop_new_connections(one)
     await asyncio.sleep(HANDSHAKE_SECONDS)
-    while _wait_to_be_accepted(sockets):
-        await asyncio.sleep(0)  # the event loop accepts them
+    loop = asyncio.get_running_loop()
+    end = loop.time() + ACCEPT_SECONDS
+    while _wait_to_be_accepted(sockets) and loop.time() < end:
+        await asyncio.sleep(0.001)  # the event loop accepts them
     for server in servers:
         server.close()
     await asyncio.sleep(0)  # the connections accepted last reach their protocols
@@ -170,7 +174,8 @@ def _drop_new_connections(listener: socket.socket) -> None:
 
 
 def _wait_to_be_accepted(sockets: Sequence[socket.socket]) -> bool:
-    with selectors.DefaultSelector() as selector:
+    # Unlike epoll and kqueue, these need no file descriptor.
+    with selectors.SelectSelector() if sys.platform == "win32" else selectors.PollSelector() as selector:
         for one in sockets:
             selector.register(one, selectors.EVENT_READ)
         return bool(selector.select(0))

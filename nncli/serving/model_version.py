@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-HEADER = b"x-model-version"
+from nncli.serving.job import predicted_of
 
-ANSWERED_BY: ContextVar[str] = ContextVar("ANSWERED_BY")
-"""The version of the model that has answered the request of this task; the batcher sets it."""
+HEADER = b"x-model-version"
 
 
 class ModelVersionHeader:
@@ -22,8 +19,9 @@ class ModelVersionHeader:
         """Answer a request."""
 
         async def send_with_version(message: Message) -> None:
-            if message["type"] == "http.response.start" and (version := ANSWERED_BY.get("")):
-                message = {**message, "headers": [*message["headers"], (HEADER, version.encode())]}
+            predicted = predicted_of(scope) if message["type"] == "http.response.start" else None
+            if predicted is not None and predicted.version:
+                message = {**message, "headers": [*message["headers"], (HEADER, predicted.version.encode())]}
             await send(message)
 
         await self._app(scope, receive, send_with_version)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import quote as url_quote
 
+from starlette.requests import Request
+
 from nncli.serving.job import PredictionRequest
 from nncli.serving.problem import Problem, ProblemError
 from nncli.serving.served_model import ModelSlot, ServedModel
@@ -12,14 +14,15 @@ from nncli.serving.state import ServerState
 from nncli.text import quote
 
 
-async def answer_of(state: ServerState, slot: ModelSlot, request: PredictionRequest, address: str) -> bytes:
-    """The body of the answer of a model; the `address` is that of a model, with braces in place of its name.
+async def answer_of(request: Request, slot: ModelSlot, asked: PredictionRequest, address: str) -> bytes:
+    """The body of the answer of a model to what is `asked`; the `address` is that of a model, with braces in place of its name.
 
     Raises:
         ProblemError: the request cannot be answered.
     """
+    state: ServerState = request.app.state.server
     try:
-        return await state.batcher.answer(slot, request)
+        return await state.batcher.answer(slot, asked, request.scope)
     except ProblemError as error:
         raise ProblemError(with_other_model(error.problem, state, slot, address)) from None
 

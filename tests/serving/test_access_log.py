@@ -6,7 +6,6 @@ import io
 import json
 import sys
 from collections.abc import Mapping
-from contextvars import copy_context
 from http import HTTPStatus
 
 import pytest
@@ -14,7 +13,7 @@ import pytest
 from nncli.serving.access_log import access_record, log_access
 from nncli.serving.http.exchange import Exchange
 from nncli.serving.http.limits import HttpLimits
-from nncli.serving.job import PREDICTED, Predicted
+from nncli.serving.job import Predicted, set_predicted
 from nncli.serving.problem import Problem
 from nncli.serving.served_model import ModelSlot, ModelSlots, ServedModel
 from tests.serving.http.support import serving
@@ -37,11 +36,6 @@ def answered() -> Exchange:
 
 def test_a_record_has_what_is_known(slots: ModelSlots) -> None:
     exchange = answered()
-
-    def recorded() -> dict[str, object]:
-        PREDICTED.set(Predicted("reg", 7))
-        return access_record(exchange, 0.0123456, 0.0, slots)
-
     known = {
         "time": "1970-01-01T00:00:00.000+00:00",
         "client": "127.0.0.1",
@@ -53,8 +47,9 @@ def test_a_record_has_what_is_known(slots: ModelSlots) -> None:
         "parameters": [],
         "reason": None,
     }
-    assert copy_context().run(recorded) == {**known, "model": "reg", "rows": 7}
     assert access_record(exchange, 0.0123456, 0.0, slots) == {**known, "model": None, "rows": None}
+    set_predicted(exchange.scope, Predicted("reg", "1", 7))
+    assert access_record(exchange, 0.0123456, 0.0, slots) == {**known, "model": "reg", "rows": 7}
 
 
 def test_a_log_that_cannot_be_written_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch, slots: ModelSlots) -> None:

@@ -136,3 +136,12 @@ def test_an_answer_that_takes_too_long_is_counted_as_what_the_client_gets(
     assert re.findall(r"nncli_requests_total\{(.*)\} 1.0", done.metrics) == [
         'address="/predict",method="POST",status="503"'
     ]
+
+
+def test_an_answer_tells_nothing_of_the_one_before_it(state: ServerState, capsys: pytest.CaptureFixture[str]) -> None:
+    head = b"POST /predict HTTP/1.1\r\n" + HOST + b"Content-Type: text/csv\r\nContent-Length: %d\r\n\r\n" % len(ROWS)
+    live = b"GET /health/live HTTP/1.1\r\n" + HOST + b"\r\n"
+    answer = talk(state, ServerOptions(access_log=True), head + ROWS + live).answers[0]
+    assert answer.count(b"HTTP/1.1 200") == 2
+    assert answer.lower().count(b"x-model-version") == 1
+    assert [record["rows"] for record in records(capsys.readouterr().err)] == [2, None]

@@ -147,6 +147,21 @@ def test_connections_that_wait_are_accepted_before_the_socket_is_closed(waiting:
     asyncio.run(test())
 
 
+def test_connections_that_nobody_accepts_do_not_keep_the_server_from_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nncli.serving.listeners.ACCEPT_SECONDS", 0.1)
+
+    async def test() -> None:
+        with listening(ANY) as sockets:
+            client = socket.create_connection(sockets[0].getsockname(), 5)
+            make = asyncio.Protocol
+            server = await asyncio.get_running_loop().create_server(make, sock=sockets[0], start_serving=False)
+            async with asyncio.timeout(5):
+                await stop_listening([server])
+            client.close()
+
+    asyncio.run(test())
+
+
 @needs_reuse_port
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such filter")
 def test_no_connection_is_lost_to_a_socket_that_is_closed_while_another_shares_its_port() -> None:

@@ -15,7 +15,7 @@ from nncli.serving.error_members import error_members
 from nncli.serving.http.exchange import Exchange, busy
 from nncli.serving.http.head import Head
 from nncli.serving.http.reader import RequestReader
-from nncli.serving.http.shared import READ_SIZE, Shared
+from nncli.serving.http.shared import Shared
 from nncli.serving.problem import Problem
 
 STOP_GRACE = 1.0
@@ -98,7 +98,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         data = bytes(self._shared.buffer[:size])
         self._unparsed = self._reader.feed(self._unparsed + data if self._unparsed else data)
-        if len(self._unparsed) >= READ_SIZE:
+        if self._unparsed:  # what waits in the system takes no memory of this process
             self._set_reading(False)
         self._update()
 
@@ -205,7 +205,7 @@ class Connection(asyncio.BufferedProtocol):
             self._start(self._exchanges[0])
         else:
             self._unparsed = self._reader.feed(self._unparsed)
-            self._set_reading(len(self._unparsed) < READ_SIZE)
+            self._set_reading(not self._unparsed)
             if self._is_half_closed and not self.is_busy:
                 self.close()
         self._update()

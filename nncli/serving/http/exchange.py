@@ -64,7 +64,7 @@ class Exchange:
         self.received = self._held = 0
         self.status: int | None = None
         self.task: asyncio.Task[None] | None = None
-        self._parts: list[bytes] = []
+        self._body = bytearray()  # as a list, small parts would take many times their size
         self._problem: Problem | None = None
         self._changed = asyncio.Event()
         self._head: bytes | None = None
@@ -84,7 +84,7 @@ class Exchange:
             if not self._bodies.take(more):
                 return busy("the bodies of other requests take the memory that there is for them")
             self._held += more
-        self._parts.append(part)
+        self._body += part
         return None
 
     def finish_body(self) -> None:
@@ -116,7 +116,7 @@ class Exchange:
         """Give back the memory of the body."""
         self._bodies.give_back(self._held)
         self._held = 0
-        self._parts.clear()
+        self._body = bytearray()
 
     # What the application does
 
@@ -148,7 +148,7 @@ class Exchange:
         Raises:
             ProblemError: the body is too large, too slow, or not sent as HTTP has it.
         """
-        if self.expects_continue and not (self.is_received or self._parts or self._problem or self.is_answered):
+        if self.expects_continue and not (self.is_received or self._body or self._problem or self.is_answered):
             self.expects_continue = False
             self._channel.write(CONTINUE)
         while not (self.is_lost or self.is_answered or self._problem or (self.is_received and not self._is_read)):
@@ -159,8 +159,7 @@ class Exchange:
         if self._problem is not None:
             raise ProblemError(self._problem)
         self._is_read = True
-        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        self._parts.clear()
+        body, self._body = bytes(self._body), bytearray()
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def _send(self, message: MutableMapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -70,6 +71,9 @@ class RequestReader:
             self._parser.feed_data(piece)
         except httptools.HttpParserUpgrade as upgrade:
             return self._go_on_after_upgrade(max(1, int(upgrade.args[0])))
+        except httptools.HttpParserCallbackError as error:
+            logging.getLogger(__name__).error("a request failed", exc_info=error)
+            self._refuse(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the server has failed; see its log"))
         except httptools.HttpParserError as error:
             self._refuse(
                 Problem(

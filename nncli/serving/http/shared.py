@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nncli.serving.http.exchange import Exchange
 
 READ_SIZE = 64 * 1024
-"""Bytes that are read at once, and that a connection keeps of requests while an earlier one is answered."""
+"""Bytes that are read at once: a connection keeps no more of requests while an earlier one is answered."""
 
 
 @dataclass

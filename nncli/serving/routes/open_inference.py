@@ -97,7 +97,7 @@ async def infer(request: Request) -> Response:
     is_gzip = check_encoding(request.headers.get("content-encoding"))
     limits = BodyLimits(state.options.max_body, state.options.max_rows)
     asked = TensorsRequest(await request.body(), request.headers.get(HEADER_LENGTH), limits, is_gzip=is_gzip)
-    answer = await answer_of(state, slot, asked, "/v2/models/{}/infer")
+    answer = await answer_of(request, slot, asked, "/v2/models/{}/infer")
     if asked.json_length is None:
         return Response(answer, media_type="application/json")
     headers = {HEADER_LENGTH: str(asked.json_length)}

@@ -136,6 +136,16 @@ def test_chunks_are_counted(server: Server, size: int) -> None:
     assert eventually(lambda: server.shared.bodies.used == 0)
 
 
+def test_no_more_is_read_than_what_waits_for_the_answer_before(server: Server) -> None:
+    with server.client() as client:
+        client.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" + GET * 400)
+        assert eventually(lambda: server.app.calls == ["/slow"])
+        (connection,) = server.shared.connections
+        assert eventually(lambda: not connection._transport.is_reading())
+        assert [client.answer().status for _ in range(401)] == [503] + [200] * 400
+        assert client.send(GET).answer().status == 200  # and it reads again
+
+
 def test_the_largest_body_is_taken(server: Server) -> None:
     with server.client() as client:
         for _ in range(5):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from nncli.serving.http.connection import Connection
 from nncli.serving.http.limits import HttpLimits
 from tests.serving.http.support import Server, serving
 
@@ -173,6 +174,21 @@ def test_requests_that_were_sent_at_once_are_answered_in_order(server: Server) -
     with server.client() as client:
         client.send(b"".join(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % k for k in range(many)))
         assert [json.loads(client.answer().body)[1] for _ in range(many)] == [f"/{k}" for k in range(many)]
+
+
+def test_a_fault_while_a_request_is_parsed_is_a_500_and_in_the_log(
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("broken")
+
+    for name in ("begin", "add_body"):
+        with monkeypatch.context() as patched, server.client() as client:
+            patched.setattr(Connection, name, broken)
+            answer = client.send(POST + b"Content-Length: 3\r\n\r\nabc").answer()
+            assert (answer.status, answer.headers["connection"]) == (500, "close")
+            assert client.is_closed()
+    assert caplog.text.count("KeyError: 'broken'") == 2
 
 
 def test_what_follows_a_last_request_is_ignored(server: Server) -> None:
