@@ -139,9 +139,11 @@ def test_an_answer_that_takes_too_long_is_counted_as_what_the_client_gets(
 
 
 def test_an_answer_tells_nothing_of_the_one_before_it(state: ServerState, capsys: pytest.CaptureFixture[str]) -> None:
-    head = b"POST /predict HTTP/1.1\r\n" + HOST + b"Content-Type: text/csv\r\nContent-Length: %d\r\n\r\n" % len(ROWS)
+    row = {feature.name: feature.example for feature in state.slots.all[0].current.schema.features}
+    body = json.dumps({"rows": [row, row]}).encode()
+    head = b"POST /predict HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % len(body)
     live = b"GET /health/live HTTP/1.1\r\n" + HOST + b"\r\n"
-    answer = talk(state, ServerOptions(access_log=True), head + ROWS + live).answers[0]
+    answer = talk(state, ServerOptions(access_log=True), head + body + live).answers[0]
     assert answer.count(b"HTTP/1.1 200") == 2
     assert answer.lower().count(b"x-model-version") == 1
     assert [record["rows"] for record in records(capsys.readouterr().err)] == [2, None]
