@@ -25,7 +25,10 @@ from nncli.serving.token import Token
 
 SECRET = "0123456789abcdef"
 HOST = b"Host: localhost\r\n"
-ROWS = b"x,count,price,size,flag,color\n1,5,$2.50,1,true,mauve\n2,6,$3,1,false,teal\n"
+ROWS = (
+    b"x,rate,count,price,size,color,flag,day,note\n"
+    b"1,,5,$2.50,1,mauve,true,2020-02-03,good\n2,,6,$3,1,teal,false,2020-02-04,bad\n"
+)
 
 
 @dataclass
