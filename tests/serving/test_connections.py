@@ -93,7 +93,7 @@ def test_each_request_is_a_line_without_its_secrets(
         head + b"Content-Length: 9999\r\n\r\n",
     )
     err = capsys.readouterr().err
-    assert not any(word in err for word in ("secret", SECRET, "mauve", "teal", "interval"))
+    assert not any(word in err for word in ("secret", SECRET, "mauve", "teal"))
     found = records(err)
     assert [one["status"] for one in found] == [200, 401, 404, 400, 413]
     assert [one["method"] for one in found] == ["POST", "POST", "GET", "", "POST"]

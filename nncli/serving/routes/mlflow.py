@@ -60,7 +60,8 @@ class InvocationRequest:
     @property
     def may_be_large(self) -> bool:
         """Whether it may take long however small the body is."""
-        return self.is_gzip or self.media_type.may_be_compressed or may_take_long(self.body)
+        is_known = self.is_gzip or self.media_type.may_be_compressed or bool(self.parameters)
+        return is_known or may_take_long(self.body)
 
     def read(self, model: ServedModel) -> Table:
         """The rows of the body."""
