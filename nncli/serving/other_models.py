@@ -15,7 +15,7 @@ from nncli.text import quote
 
 
 async def answer_of(request: Request, slot: ModelSlot, asked: PredictionRequest, address: str) -> bytes:
-    """The body of the answer of a model to what is `asked`; the `address` is that of a model, with braces in place of its name.
+    """The body of the answer to what is `asked`; the `address` is that of a model, with braces in place of its name.
 
     Raises:
         ProblemError: the request cannot be answered.
