@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from nncli.conformal.options import UncertaintyOptions
-from nncli.serving.openapi.examples import example_lines, example_row
+from nncli.serving.effects import most_rows
+from nncli.serving.openapi.examples import example_lines, example_row, varied_row
 from nncli.serving.served_model import ServedModel
 from nncli.text import escape_unprintable
 
@@ -25,21 +26,36 @@ def model_path(model: ServedModel) -> str:
 
 
 def curl_examples(model: ServedModel, *, has_token: bool) -> list[tuple[str, str]]:
-    """What commands do, and the commands: a row in JSON, and one in CSV with probabilities or an interval."""
+    """What commands do, and the commands: a row in JSON, several, and one in CSV with probabilities or an interval."""
     address = f"{ORIGIN}{model_path(model)}/predict"
     parameter, words = "", ""
     if model.model.spec.target.task == "classification":
         parameter, words = "?proba=true", ", with probabilities"
     elif model.has_uncertainty(UncertaintyOptions.of(LEVEL)):
         parameter, words = f"?interval={LEVEL}", ", with its 90 % interval"
-    document = _json_text({"rows": [example_row(model)]})
-    found = [("A row in JSON", _curl(address, "application/json", ["--data-raw", document], has_token=has_token))]
+
+    def json_example(parameter: str, document: object) -> str:
+        data = ["--data-raw", _json_text(document)]
+        return _curl(f"{address}{parameter}", "application/json", data, has_token=has_token)
+
+    row, varied = example_row(model), varied_row(model)
+    found = [
+        ("A row in JSON", json_example("", row)),
+        ("Several rows in JSON", json_example("", {"rows": [row, varied]})),
+    ]
+    if most_rows(len(model.model.names)):
+        found.append(("A row in JSON, with the effect of each column", json_example("?explain=true", varied)))
     lines = example_lines(model, ",")
     # What cannot be shown cannot be copied, so such a table is read from a file.
     is_printable = escape_unprintable(lines) == lines
     data = ["--data-raw", lines] if is_printable else ["--data-binary", "@rows.csv"]
     csv = _curl(f"{address}{parameter}", "text/csv", data, has_token=has_token)
     return [*found, (f"A row in CSV{words}", csv)]
+
+
+def file_example(model: ServedModel, *, has_token: bool) -> str:
+    """A command that sends a file."""
+    return _curl(f"{ORIGIN}{model_path(model)}/predict", "text/csv", ["--data-binary", "@new.csv"], has_token=has_token)
 
 
 def _json_text(document: Any) -> str:

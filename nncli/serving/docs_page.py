@@ -10,9 +10,11 @@ from string import Template
 
 from nncli.export.html.fields import html_text, readable_text
 from nncli.export.html.parts import template
-from nncli.serving.curl_examples import ORIGIN, curl_examples, model_path
+from nncli.serving.curl_examples import ORIGIN, curl_examples, file_example, model_path
 from nncli.serving.input_schema import Feature
+from nncli.serving.media_types import MediaType
 from nncli.serving.openapi.document import openapi_document
+from nncli.serving.openapi.operations import prediction_parameters
 from nncli.serving.openapi.schemas import value_text
 from nncli.serving.page_headers import security_policy
 from nncli.serving.served_model import ServedModel
@@ -31,6 +33,7 @@ def docs_page(models: Sequence[ServedModel], *, has_token: bool) -> str:
         version=html_text(__version__),
         style=_style(),
         about=about,
+        formats=", ".join(map(_code, MediaType)),
         addresses=_addresses(models[0], has_token=has_token),
         models="\n".join(_model(model, i, has_token=has_token) for i, model in enumerate(models)),
     )
@@ -71,14 +74,24 @@ def _model(model: ServedModel, number: int, *, has_token: bool) -> str:
     page = "" if has_token else f' <a href="{html_text(model_path(model).lstrip("/"))}/">Try it by hand</a>.'
     commands = "".join(
         f'<h4>{html_text(what)}</h4><pre tabindex="0"><code>{escape(command)}</code></pre>'
-        for what, command in curl_examples(model, has_token=has_token)
+        for what, command in [
+            *curl_examples(model, has_token=has_token),
+            ("A file", file_example(model, has_token=has_token)),
+        ]
     )
     return (
         f'<section aria-labelledby="{heading}"><h3 id="{heading}">{name}</h3>'
         f"<p>It predicts {', '.join(map(_name, target.names))} ({target.task}). Version {_code(model.version)}."
         f"{page}</p>"
-        f"{_table(f'Columns of a row of the model {readable_text(model.name)}', COLUMNS, rows)}{commands}</section>"
+        f"{_table(f'Columns of a row of the model {readable_text(model.name)}', COLUMNS, rows)}"
+        f"{_parameters(model)}{commands}</section>"
     )
+
+
+def _parameters(model: ServedModel) -> str:
+    """The parameters of `/predict` that fit a model."""
+    rows = [[_code(one["name"]), html_text(one["description"])] for one in prediction_parameters(model)]
+    return _table(f"Parameters of /predict for the model {readable_text(model.name)}", ("Parameter", "Meaning"), rows)
 
 
 def _row(feature: Feature) -> list[str]:

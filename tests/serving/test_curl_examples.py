@@ -34,9 +34,9 @@ def test_names_do_not_end_a_word_of_the_shell(models: Mapping[str, ServedModel])
     names = ["@file", "a'b", "$(reboot)", "`x`", "a\nb", "\u202ea\x1b", "; x"]
     schema = InputSchema(tuple(Feature(name, "number", False, example=1.5) for name in names))
     model = replace(models["number"], name="it's; & more", schema=schema)
-    json_command, csv_command = (command for _, command in curl_examples(model, has_token=False))
+    json_command, *_, csv_command = (command for _, command in curl_examples(model, has_token=False))
     words = _words(json_command)
-    assert json.loads(words[-1]) == {"rows": [dict.fromkeys(names, 1.5)]}
+    assert json.loads(words[-1]) == dict.fromkeys(names, 1.5)
     assert words[1] == "http://localhost/models/it%27s%3B%20%26%20more/predict"
     assert all(one.isprintable() for one in json_command.replace(ORIGIN, ""))
     assert _words(csv_command)[-2:] == ["--data-binary", "@rows.csv"]

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from nncli.serving.docs_page import docs_page, with_origin
 from nncli.serving.input_schema import Feature, InputSchema
+from nncli.serving.media_types import MediaType
 from nncli.serving.served_model import ServedModel
 
 HOSTILE = [
@@ -46,6 +47,13 @@ def test_the_page_lists_addresses_models_and_columns(models: Mapping[str, Served
     assert {"red", "Blue, dark", 'say "hi"'} <= set(page.texts)
 
 
+def test_the_page_names_the_parameters_of_each_model_and_all_formats(models: Mapping[str, ServedModel]) -> None:
+    number, two = (set(_Reader(docs_page([models[name]], has_token=False)).texts) for name in ("number", "two"))
+    assert {"interval", "explain", *MediaType} <= number
+    assert {"proba", "set", "score", "per_class", "explain"} <= two
+    assert not {"proba", "set"} & number
+
+
 def test_nothing_is_loaded_from_elsewhere(models: Mapping[str, ServedModel]) -> None:
     page = _Reader(docs_page(list(models.values()), has_token=False))
     assert not {"script", "img", "iframe", "form", "object"} & set(page.elements)
@@ -71,7 +79,7 @@ def test_a_page_has_headings_in_order_and_tables_with_captions(models: Mapping[s
     levels = [int(tag[1]) for tag in page.elements if len(tag) == 2 and tag[0] == "h" and tag[1].isdigit()]
     assert levels[0] == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
-    assert page.elements.count("table") == page.elements.count("caption") == len(models) + 1
+    assert page.elements.count("table") == page.elements.count("caption") == 2 * len(models) + 1
     ids = [value for name, value in page.attributes if name == "id"]
     assert len(set(ids)) == len(ids)
     assert {value for name, value in page.attributes if name == "aria-labelledby"} <= set(ids)

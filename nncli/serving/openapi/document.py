@@ -108,8 +108,12 @@ def _operations(
             yield f"{path}/", "get", _public(_page(f"page{end}", model.name))
         described = json_content(OBJECT)
         for method, name, summary in (
-            ("get", "profile", "The profile of the rows"),
-            ("delete", "take_profile", "The profile of the rows, which begins anew"),
+            (
+                "get",
+                "profile",
+                "Counts of the rows that were predicted, for nncli drift",
+            ),
+            ("delete", "take_profile", "The same profile, which then begins anew"),
         ):
             yield (
                 f"{base}/profile",
@@ -144,10 +148,11 @@ def _of_server() -> Iterator[tuple[str, str, Json]]:
         ("/metrics", "metrics", "Metrics for Prometheus", text_content("text/plain")),
         ("/version", "version", "The version of nncli", json_content({})),
         ("/v2", "v2", "The name and the extensions of the server", json_content(OBJECT)),
-        ("/openapi.json", "openapi", "This document", json_content(OBJECT)),
+        ("/openapi.json", "openapi", "The addresses in OpenAPI 3.1, for programs", json_content(OBJECT)),
         ("/docs", "docs", "A page about the addresses and the columns", text_content("text/html")),
     ):
-        yield path, "get", operation(operation_id, "server", summary, answer)
+        described = operation(operation_id, "server", summary, answer)
+        yield path, "get", _public(described) if path == "/docs" else described  # it asks for the token itself
 
 
 def _open_inference(model: ServedModel, key: str) -> Iterator[tuple[str, str, Json]]:

@@ -17,6 +17,17 @@ def example_row(model: ServedModel) -> dict[str, Any]:
     return {feature.name: feature.example for feature in model.schema.features}
 
 
+def varied_row(model: ServedModel) -> dict[str, Any]:
+    """A row of values of the training rows that are not typical where others are known, so that they have effects."""
+    return {feature.name: _varied(feature) for feature in model.schema.features}
+
+
+def _varied(feature: Feature) -> float | str | None:
+    if feature.kind == "number" and feature.unit is None and feature.highest is not None:
+        return feature.highest
+    return next((one for one in feature.categories if one != str(feature.example)), feature.example)
+
+
 def example_lines(model: ServedModel, separator: str) -> str:
     """A file of one row, whose values are separated by commas or tabs."""
     text = io.StringIO()

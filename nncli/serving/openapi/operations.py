@@ -42,6 +42,43 @@ FLAG: Json = {"type": "boolean", "default": False}
 LEVEL: Json = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
 
 
+def _parameter(name: str, schema: Json, description: str, *, is_list: bool = False) -> Json:
+    schema = {"type": "array", "items": schema} if is_list else schema
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+SCORE: Json = {"type": "string", "enum": list(get_args(SetScore)), "default": "lac"}
+PARAMETERS: dict[str, Json] = {
+    one["name"]: one
+    for one in (
+        _parameter(
+            "interval",
+            LEVEL,
+            "A level such as 0.9: adds an interval that holds so many of the true values, as lower_90 and upper_90. "
+            "May be repeated.",
+            is_list=True,
+        ),
+        _parameter("proba", FLAG, "Adds the probability of each class as proba_CLASS."),
+        _parameter(
+            "set",
+            LEVEL,
+            "A level such as 0.9: adds the classes that cannot be excluded, as set_90. A set may be empty: then no "
+            "class is probable enough, so the prediction is uncertain. May be repeated.",
+            is_list=True,
+        ),
+        _parameter("per_class", FLAG, "With set: the sets cover the rows of each class alike, also of rare ones."),
+        _parameter("score", SCORE, "With set: lac makes small sets; those of aps grow with the uncertainty of a row."),
+        _parameter(
+            "explain",
+            FLAG,
+            "Adds the effect of each column: how the prediction changes if the column has its typical value instead. "
+            "Typical values, such as those of the example, have no effects.",
+        ),
+    )
+}
+"""The parameters of `/predict`, by their names."""
+
+
 def operation(
     operation_id: str,
     tag: str,
@@ -103,7 +140,7 @@ def predict(model: ServedModel, key: str, operation_id: str) -> Json:
         **{media_type: {} for media_type in BINARY},
     }
     summary = "Predict rows"
-    parameters = _parameters(model)
+    parameters = prediction_parameters(model)
     return operation(
         operation_id,
         "predict",
@@ -117,25 +154,10 @@ def predict(model: ServedModel, key: str, operation_id: str) -> Json:
     )
 
 
-def _parameters(model: ServedModel) -> list[Json]:
+def prediction_parameters(model: ServedModel) -> list[Json]:
     """The parameters of `/predict` that fit the target of a model."""
-    if model.model.spec.target.task == "regression":
-        own = [_parameter("interval", LEVEL, "A level such as 0.9: adds lower_90 and upper_90.", is_list=True)]
-    else:
-        own = [
-            _parameter("proba", FLAG, "Adds the probability of each class as proba_CLASS."),
-            _parameter("set", LEVEL, "A level such as 0.9: adds the classes of set_90.", is_list=True),
-            _parameter("per_class", FLAG, "Sets that cover each class alike."),
-            _parameter(
-                "score", {"type": "string", "enum": list(get_args(SetScore)), "default": "lac"}, "The score of sets."
-            ),
-        ]
-    return [*own, _parameter("explain", FLAG, "Adds how much each column moves the prediction.")]
-
-
-def _parameter(name: str, schema: Json, description: str, *, is_list: bool = False) -> Json:
-    schema = {"type": "array", "items": schema} if is_list else schema
-    return {"name": name, "in": "query", "description": description, "schema": schema}
+    names = ("interval",) if model.model.spec.target.task == "regression" else ("proba", "set", "per_class", "score")
+    return [PARAMETERS[name] for name in (*names, "explain")]
 
 
 def invocations(model: ServedModel, key: str, operation_id: str) -> Json:
@@ -152,7 +174,14 @@ def invocations(model: ServedModel, key: str, operation_id: str) -> Json:
     }
     summary = "Predict rows, as MLflow's scoring server does"
     return operation(
-        operation_id, "MLflow", summary, json_content(predictions), model=model.name, body=body, refusals=[*REFUSALS]
+        operation_id,
+        "MLflow",
+        summary,
+        json_content(predictions),
+        model=model.name,
+        parameters=prediction_parameters(model),
+        body=body,
+        refusals=[*REFUSALS],
     )
 
 

@@ -98,6 +98,7 @@ def feature_text(feature: Feature) -> str:
         sentences.append(f"A text may have the unit {feature.unit}.")
     if feature.date_formats:
         sentences.append(f"Read as {' or '.join(feature.date_formats)}, or as any other date without ambiguity.")
+    sentences.append("null is a missing value.")
     sentences.append("May be absent in JSON." if feature.is_optional else "Must be there.")
     return " ".join(sentences)
 
