@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -24,6 +25,12 @@ FILE_SCHEMA = {"file": pl.String, **SCHEMA}
 """The columns where the table is one of several files."""
 
 
+@cache
+def _no_cells(by_file: bool) -> pl.DataFrame:
+    """A frame without rows; to make one takes much of the time of predicting a row, and to clone it none."""
+    return pl.DataFrame(schema=FILE_SCHEMA if by_file else SCHEMA)
+
+
 @dataclass(frozen=True)
 class InvalidCells:
     """The invalid cells of a table.
@@ -39,7 +46,7 @@ class InvalidCells:
     @classmethod
     def none(cls, *, by_file: bool = False) -> InvalidCells:
         """No cells; `by_file` of a table of several files."""
-        return cls(pl.DataFrame(schema=FILE_SCHEMA if by_file else SCHEMA), np.empty(0, np.int64))
+        return cls(_no_cells(by_file).clone(), np.empty(0, np.int64))
 
     @classmethod
     def of(cls, table: Table, columns: Iterable[tuple[str, Sequence[CellErrors]]]) -> InvalidCells:
