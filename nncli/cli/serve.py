@@ -98,7 +98,11 @@ Cors: TypeAlias = Annotated[
 ]
 AccessLog: TypeAlias = Annotated[
     bool,
-    typer.Option("--access-log", help="Write a line of JSON for each request on stderr.", rich_help_panel=ACCESS),
+    typer.Option(
+        "--access-log",
+        help="Write a line of JSON for each request on stderr; those of the log are JSON, too.",
+        rich_help_panel=ACCESS,
+    ),
 ]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -125,13 +129,18 @@ def serve(
 
     POST /predict takes JSON, CSV, JSON lines, Arrow or Parquet, and answers in the same format; GET / is a page to try
     it, and GET /docs lists all addresses. With several runs, that of /predict is the first, and each has its own
-    /models/NAME/predict. SIGTERM ends the server when all requests are answered; SIGHUP loads the runs again.
+    /models/NAME/predict. A run directory that is replaced is loaded within seconds; SIGHUP loads all of them at once, also if clients
+    must change. The log and the address are on stderr, the address also with --quiet.
+
+    Ctrl-C or SIGTERM ends the server with code 0 once all requests are answered, or with 1 if some were not within
+    --timeout; a second one ends it at once, with code 130 or 143.
 
     \b
     nncli serve runs/penguins
     nncli serve runs/penguins runs/houses-2=houses --port 8080
     nncli serve runs/penguins --host 0.0.0.0 --token-file token.txt --access-log
     curl localhost:8000/predict -H 'Content-Type: text/csv' --data-binary @new.csv
+    curl localhost:8000/predict -H 'Content-Type: application/json' -d '{"island": "Dream", "year": 2008}'
     """
     end_first_process_at_once()  # until the server handles signals itself
     with requires_extra("serve"):
