@@ -129,8 +129,8 @@ def serve(
 
     POST /predict takes JSON, CSV, JSON lines, Arrow or Parquet, and answers in the same format; GET / is a page to try
     it, and GET /docs lists all addresses. With several runs, that of /predict is the first, and each has its own
-    /models/NAME/predict. A run directory that is replaced is loaded within seconds; SIGHUP loads all of them at once, also if clients
-    must change. The log and the address are on stderr, the address also with --quiet.
+    /models/NAME/predict. A run directory that is replaced is loaded within seconds; SIGHUP loads all of them at once,
+    also if clients must change. The log and the address are on stderr, the address also with --quiet.
 
     Ctrl-C or SIGTERM ends the server with code 0 once all requests are answered, or with 1 if some were not within
     --timeout; a second one ends it at once, with code 130 or 143.
