@@ -38,7 +38,7 @@ from nncli.serving.problem import Problem, ProblemError, problem_of
 from nncli.serving.row_reader import SOURCE as SOURCE
 from nncli.serving.served_model import ServedModel
 from nncli.serving.strict_json import bad_request as bad_request
-from nncli.serving.strict_json import parse_json_text
+from nncli.serving.strict_json import check_size, parse_json_text
 from nncli.text import join_quoted, quote
 
 LARGE_BODY = 1 << 20
@@ -94,6 +94,9 @@ def parse_json_lines(body: bytes, max_rows: int, schema: InputSchema) -> JsonRow
             if rows <= max_rows:
                 lines.append((number, line))
     check_rows(rows, max_rows)
+    most = 4 * max_rows + 1
+    if max(body.count(b"{"), body.count(b"[")) > most:  # bytes that are no UTF-8 are found when the lines are parsed
+        check_size(body.decode(errors="replace"), most)
     hint = ONE_LINE if rows == 1 else None
     return JsonRows(
         _objects([parse_json_text(line, what=f"line {number:,}", hint=hint) for number, line in lines], schema)

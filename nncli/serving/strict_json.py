@@ -41,7 +41,9 @@ def parse_json_text(
     except UnicodeDecodeError as error:
         raise bad_request(f"{what} is not UTF-8, from byte {error.start + 1:,} on", hint or "JSON is UTF-8.") from None
     try:
-        value = _decoder(text, most, accepts_nan=accepts_nan).decode(text)
+        if most is not None:
+            check_size(text, most)
+        value = (_LENIENT if accepts_nan else _STRICT).decode(text)
         if "\\u" in text and SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
@@ -59,13 +61,12 @@ def parse_json_text(
     return value
 
 
-def _decoder(text: str, most: int | None, *, accepts_nan: bool) -> json.JSONDecoder:
-    """The decoder for a text; a ProblemError if the text has more objects or lists than `most`."""
-    if most is not None and max(text.count("{"), text.count("[")) > most:
+def check_size(text: str, most: int) -> None:
+    """Raise a ProblemError if a text, of one value or of one for each line, has more objects or lists than `most`."""
+    if max(text.count("{"), text.count("[")) > most:
         outside = STRING.sub("", text)
         if max(outside.count("{"), outside.count("[")) > most:
             raise ProblemError(Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_MANY, "Send fewer rows."))
-    return _LENIENT if accepts_nan else _STRICT
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

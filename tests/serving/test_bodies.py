@@ -233,3 +233,11 @@ def test_damaged_columns_are_no_fault_of_the_server(client: AsgiClient, media_ty
 @example(b"PAR1PAR1")
 def test_any_bytes_are_no_fault_of_the_server(client: AsgiClient, media_type: str, body: bytes) -> None:
     assert client.post("/predict", body, media_type).status in (400, 413, 422)
+
+
+@pytest.mark.parametrize("item", [b"{},", b"[],"])
+@pytest.mark.parametrize("lines", [1, 9])
+def test_lists_and_objects_within_lines_are_bounded_together(client: AsgiClient, item: bytes, lines: int) -> None:
+    line = b'{"x": [' + item * (1800 // lines) + b"1]}\n"
+    assert client.post("/predict", line * lines, "application/jsonl").status == 413
+    assert client.post("/predict", b'{"x": "' + item * 1800 + b'"}\n', "application/jsonl").status == 422
