@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import time
-from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from nncli.serving.http.exchange import Exchange
 from nncli.serving.job import predicted_of
 from nncli.serving.log import utc_time
+from nncli.serving.log_writer import write_line
 from nncli.serving.parameters import NAMES
 from nncli.serving.problem import REASON
 from nncli.serving.served_model import ModelSlots
@@ -25,9 +24,7 @@ MODEL_PATH = re.compile(r"(?:/v2)?/models/([^/]+)(?:/.*)?|/(?:predict|invocation
 
 def log_access(exchange: Exchange, seconds: float, slots: ModelSlots) -> None:
     """Write the line of a request that was answered, or whose client has left. A full disk is no reason to stop."""
-    with suppress(OSError, ValueError):
-        sys.stderr.write(json.dumps(access_record(exchange, seconds, time.time(), slots)) + "\n")
-        sys.stderr.flush()
+    write_line(json.dumps(access_record(exchange, seconds, time.time(), slots)))
 
 
 def access_record(exchange: Exchange, seconds: float, now: float, slots: ModelSlots) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 import time
 import traceback
 from contextlib import suppress
@@ -12,6 +11,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TypeAlias
 
+from nncli.serving.log_writer import write_line
 from nncli.text import escape_unprintable
 
 LOG = logging.getLogger("nncli.serving")
@@ -55,12 +55,18 @@ class StderrLines(logging.Handler):
             if self._as_json:
                 kind = PREFIXES.get(record.levelno, "info").rstrip(": ")
                 text = json_line(kind, text.partition(" ")[2], record.created)  # without the time
-            print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the log
+            write_line(text)
 
 
 def json_line(level: str, message: str, seconds: float) -> str:
     """A line of a log of JSON; `seconds` is the time since 1970, `level` is info, warning or error."""
     return json.dumps({"time": utc_time(seconds), "level": level, "message": message})
+
+
+def dropped_line(number: int, *, as_json: bool) -> str:
+    """The line that says how many lines could not be written."""
+    message = f"lines of the log were dropped, since it was not read: {number:,}"
+    return json_line("warning", message, time.time()) if as_json else f"{utc_time(time.time())} warning: {message}"
 
 
 def utc_time(seconds: float) -> str:

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -19,7 +20,8 @@ from nncli.serving.connections import connection_protocol
 from nncli.serving.http.connection import STOP_GRACE
 from nncli.serving.http.state import ConnectionState
 from nncli.serving.listeners import BACKLOG, bind_listeners, close_all, listen, stop_listening, url_of
-from nncli.serving.log import ALWAYS, LOG, log_to_stderr
+from nncli.serving.log import ALWAYS, LOG, dropped_line, log_to_stderr
+from nncli.serving.log_writer import writing_on_a_thread
 from nncli.serving.notify import notify
 from nncli.serving.options import ServerOptions
 from nncli.serving.reload import Reloader, warn_of_unfinished
@@ -48,16 +50,17 @@ def serve(runs: Sequence[tuple[str, Path]], options: ServerOptions, *, quiet: bo
         NncliError: requests were not answered within the limit of time when the server stopped.
     """
     log_to_stderr(quiet=quiet, as_json=options.access_log)
-    with signals_while_loading():
-        sockets = bind_listeners(options)
-        try:
-            slots = ModelSlots([ModelSlot.load(name, path) for name, path in runs])
-            server = PredictionServer(ServerState(slots, Batcher(options.queue), options))
-            with limit_blas_threads(1):  # as predictions do, which find it done
-                asyncio.run(server.serve(sockets))
-        finally:
-            close_all(sockets)
-    server.finish()
+    with writing_on_a_thread(partial(dropped_line, as_json=options.access_log)):
+        with signals_while_loading():
+            sockets = bind_listeners(options)
+            try:
+                slots = ModelSlots([ModelSlot.load(name, path) for name, path in runs])
+                server = PredictionServer(ServerState(slots, Batcher(options.queue), options))
+                with limit_blas_threads(1):  # as predictions do, which find it done
+                    asyncio.run(server.serve(sockets))
+            finally:
+                close_all(sockets)
+        server.finish()
 
 
 class PredictionServer(uvicorn.Server):
