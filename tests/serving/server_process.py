@@ -21,7 +21,9 @@ def serving(arguments: Sequence[str]) -> Iterator[str]:
     deadline = Timer(SECONDS_TO_START, process.kill)
     deadline.start()
     try:
-        yield _address(process)
+        address = _address(process)
+        deadline.cancel()
+        yield address
     finally:
         deadline.cancel()
         process.terminate()
