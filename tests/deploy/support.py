@@ -64,6 +64,7 @@ def started(command: Sequence[str | Path], **variables: str) -> Iterator[tuple[s
                 break
         else:
             pytest.fail("".join(lines))
+        deadline.cancel()
         yield process, lines[-1].rpartition("listening on ")[2].strip()
     finally:
         deadline.cancel()
