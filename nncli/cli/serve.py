@@ -213,13 +213,14 @@ def _host(host: str) -> str:
     host = host.strip().removeprefix("[").removesuffix("]")
     if not host or re.search(r"[\s/@?#]", host):
         raise UsageError(
-            f"--host: {quote(host)} is no address", hint="For example --host 127.0.0.1, or --host 0.0.0.0 for all."
+            f"--host: {quote(host)} is not a valid address",
+            hint="For example --host 127.0.0.1, or --host 0.0.0.0 for all.",
         )
     return host
 
 
 def _size(amount: str) -> int:
-    """The bytes of `10MB`; a UsageError if it is no size."""
+    """The bytes of `10MB`; a UsageError if it is not a size."""
     from nncli.config.schema import bytes_of
     from nncli.errors import UsageError
     from nncli.text import quote
@@ -236,7 +237,7 @@ def _size(amount: str) -> int:
 
 
 def _seconds(duration: str) -> float:
-    """The seconds of `30s`; a UsageError if it is no duration."""
+    """The seconds of `30s`; a UsageError if it is not a duration."""
     from nncli.config.schema.training import seconds_of
     from nncli.errors import UsageError
 

@@ -1,4 +1,4 @@
-"""Who may use the server: the token, pages of other origins, and pages that pretend to be of this machine."""
+"""Who may use the server: the token, pages of other origins, and requests to another host name."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Cors:
 
 
 class AccessControl:
-    """Middleware that refuses requests without the token, and, on a loopback address, those that pages smuggle in."""
+    """Middleware that refuses requests without the token, and, on a loopback address, those of pages of other sites."""
 
     def __init__(self, app: ASGIApp, options: ServerOptions) -> None:
         self._app, self._options = app, options

@@ -32,7 +32,7 @@ def access_record(exchange: Exchange, seconds: float, now: float, slots: ModelSl
 
     `status` is null if the client has left before its answer, `rows` if none were read, `model` if the address is that
     of none, and `reason` unless the request was refused. `parameters` are the names of those that are known. The path
-    is percent-encoded ASCII. Of what is no HTTP request, the method is empty.
+    is percent-encoded ASCII. Of what is not an HTTP request, the method is empty.
     """
     scope, predicted = exchange.scope, predicted_of(exchange.scope)
     client = scope["client"]

@@ -32,7 +32,7 @@ def read_arrow(body: bytes, size: BodySize) -> pl.DataFrame:
 
     Raises:
         ProblemError: it has too many rows, or grows too large.
-        DataError: it is no Arrow file or stream.
+        DataError: it is not an Arrow file or stream.
     """
     is_file = body.startswith(FILE_MAGIC)
     if not is_file and not body.startswith(CONTINUATION):

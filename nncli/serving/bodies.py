@@ -72,7 +72,9 @@ def parse_json(body: bytes, max_rows: int, schema: InputSchema) -> JsonRows:
         if [*document] == ["rows"] and not isinstance(rows, str | int | float):
             raise bad_request(f'"rows" is {json_type(rows)}, not a list', rows_hint(schema))
         if (hint := document_hint(document, schema)) is not None:
-            raise bad_request(f"the body has only {quote(next(iter(document)))}, which is no column of the model", hint)
+            raise bad_request(
+                f"the body has only {quote(next(iter(document)))}, which is not a column of the model", hint
+            )
         return JsonRows([document], is_single=True)
     if len(document) > 1:
         others = join_quoted(name for name in document if name != "rows")
@@ -85,7 +87,7 @@ def parse_json_lines(body: bytes, max_rows: int, schema: InputSchema) -> JsonRow
     """One object per line; blank lines are skipped.
 
     Raises:
-        ProblemError: a line is no object, or there are too many.
+        ProblemError: a line is not an object, or there are too many.
     """
     lines, rows = list[tuple[int, bytes]](), 0
     for number, line in enumerate(io.BytesIO(body), start=1):
@@ -133,7 +135,7 @@ def table_of_rows(rows: Sequence[Mapping[str, Any]], model: ServedModel) -> Tabl
     """Rows of JSON, at least one, as a table with the columns of the model.
 
     Raises:
-        ProblemError: a row lacks a column, or a value is no number and no text.
+        ProblemError: a row lacks a column, or a value is neither a number nor text.
     """
     return model.rows.table(rows)
 

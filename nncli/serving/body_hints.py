@@ -56,7 +56,7 @@ def begins_like_json(body: bytes) -> bool:
 
 
 def type_of_json(body: bytes) -> MediaType | None:
-    """The format of a body that is JSON, whatever its Content-Type says; None if it is no JSON object."""
+    """The format of a body that is JSON, whatever its Content-Type says; None if it is not a JSON object."""
     sample = body[:SAMPLE].removeprefix(UTF8_BOM)
     if not JSON.match(sample):
         return None

@@ -26,14 +26,16 @@ def check_encoding(header: str | None) -> bool:
         return False
     if name in GZIP:
         return True
-    raise unsupported(f"the body has the Content-Encoding {quote(name)}", "Supported is gzip, and none.")
+    raise unsupported(
+        f"the body has the Content-Encoding {quote(name)}", "Send it compressed with gzip, or not compressed."
+    )
 
 
 def gunzip(body: bytes, max_body: int) -> bytes:
     """The decompressed body.
 
     Raises:
-        ProblemError: it is no gzip, or has more than `max_body` bytes when it is decompressed.
+        ProblemError: it is not gzip, or has more than `max_body` bytes when it is decompressed.
     """
     pieces, left = list[bytes](), max_body
     for _ in range(MAX_MEMBERS):

@@ -30,7 +30,7 @@ def read_delimited_body(body: bytes, content_type: ContentType, model: AnyModel,
 
     Raises:
         ProblemError: there are too many lines, or too many columns.
-        DataError: the body is no such table.
+        DataError: the body is not such a table.
     """
     check_shape(body, max_rows, MAX_COLUMNS + 2 * len(model.names))
     spec = model.spec

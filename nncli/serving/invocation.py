@@ -34,7 +34,7 @@ def parse_invocation(document: Any, names: Sequence[str]) -> Invocation:
         ProblemError: it is not of the protocol.
     """
     if not isinstance(document, dict):
-        raise bad_request("the body is no JSON object", EXAMPLE)
+        raise bad_request("the body is not a JSON object", EXAMPLE)
     formats = [name for name in document if name in FORMATS]
     if len(formats) != 1:
         found = f"has {join_quoted(formats)}" if formats else "has none of them"
@@ -44,7 +44,7 @@ def parse_invocation(document: Any, names: Sequence[str]) -> Invocation:
         raise bad_request(f"the body has {join_quoted(others)}, which is unknown", f"Leave it out. {EXAMPLE}")
     params = document.get("params")
     if not (params is None or isinstance(params, dict)):
-        raise bad_request('"params" is no object', 'Send {"params": {"proba": true}} beside the rows.')
+        raise bad_request('"params" is not an object', 'Send {"params": {"proba": true}} beside the rows.')
     return Invocation(_rows(formats[0], document[formats[0]], names), params or {})
 
 
@@ -59,7 +59,7 @@ def _rows(form: str, data: Any, names: Sequence[str]) -> list[dict[str, Any]]:
 def _records(form: str, data: Any, names: Sequence[str]) -> list[dict[str, Any]]:
     """Rows as objects."""
     if not isinstance(data, list):
-        raise bad_request(f"{quote(form)} is no list of rows", f'Send {{"{form}": [{{"age": 31}}]}}.')
+        raise bad_request(f"{quote(form)} is not a list of rows", f'Send {{"{form}": [{{"age": 31}}]}}.')
     for i, row in enumerate(data, start=1):
         if isinstance(row, dict):
             continue
@@ -75,7 +75,7 @@ def _records(form: str, data: Any, names: Sequence[str]) -> list[dict[str, Any]]
 def _split(data: Any) -> list[dict[str, Any]]:
     """Rows as lists beside the names of their columns."""
     if not isinstance(data, dict):
-        raise bad_request("'dataframe_split' is no object", EXAMPLE)
+        raise bad_request("'dataframe_split' is not an object", EXAMPLE)
     others = [name for name in data if name not in SPLIT_MEMBERS]
     if others:
         raise bad_request(f"'dataframe_split' has {join_quoted(others)}, which is unknown", EXAMPLE)
@@ -89,7 +89,7 @@ def _split(data: Any) -> list[dict[str, Any]]:
         raise bad_request(f"'columns' has {join_quoted(twice)} more than once", "Rename one of them.")
     for i, row in enumerate(rows, start=1):
         if not isinstance(row, list):
-            raise bad_request(f"row {i:,} of 'data' is no list", EXAMPLE)
+            raise bad_request(f"row {i:,} of 'data' is not a list", EXAMPLE)
         if len(row) != len(names):
             raise bad_request(f"row {i:,} of 'data' has {len(row):,} values for {len(names):,} columns", EXAMPLE)
     return [_without_nan(dict(zip(names, row, strict=True))) for row in rows]
@@ -101,7 +101,7 @@ def _column_name(name: Any) -> str:
         return name
     if isinstance(name, int) and not isinstance(name, bool):
         return str(name)
-    raise bad_request(f"'columns' has {quote(name)}, which is no name", EXAMPLE)
+    raise bad_request(f"'columns' has {quote(name)}, which is not a name", EXAMPLE)
 
 
 def _columns(form: str, data: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from nncli.serving.problem import Problem, ProblemError, problem_of
 from nncli.serving.served_model import PredictionOptions, ServedModel
 
 FAILURES = (Exception, pl.exceptions.PanicException)
-"""What may be raised while a request is answered; an internal error of Polars is no subclass of Exception."""
+"""What may be raised while a request is answered; an internal error of Polars is not a subclass of Exception."""
 PREDICTED = "predicted"
 Result: TypeAlias = bytes | ProblemError
 """The body of an answer, or why there is none."""
@@ -43,7 +43,7 @@ class PredictionRequest(Protocol):
         """The rows of the body.
 
         Raises:
-            ProblemError, NncliError: the body is no table, or not one of this model.
+            ProblemError, NncliError: the body is not a table, or not one of this model.
         """
 
     def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame, notes: Sequence[str]) -> bytes:
@@ -116,7 +116,7 @@ def _settle(answers: Answers) -> None:
 
 
 def as_problem(error: BaseException) -> Problem:
-    """The error as a problem; what is no error of the request is a fault of the server, which the log shows."""
+    """The error as a problem; what is not an error of the request is a fault of the server, which the log shows."""
     if isinstance(error, ProblemError):
         return error.problem
     if isinstance(error, RunError):

@@ -50,4 +50,4 @@ def _pairs(parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             elif isinstance(value, (int, float, str)):
                 yield name, str(value)
             else:
-                raise bad_request(f"the parameter {quote(name)} is no number, no text, and neither true nor false")
+                raise bad_request(f"the parameter {quote(name)} must be a number, text, true or false")

@@ -111,7 +111,13 @@ def negotiate(accept: str | None, own: ContentType) -> ContentType:
     candidates = [own, *(ContentType(media_type, name) for name, media_type in NAMES.items() if name != own.name)]
     best = max(candidates, key=lambda one: _quality(one.name, ranges))  # the first of equals
     if _quality(best.name, ranges) <= 0.0:
-        raise ProblemError(Problem(HTTPStatus.NOT_ACCEPTABLE, f"the request accepts {quote(accept)}", SUPPORTED))
+        raise ProblemError(
+            Problem(
+                HTTPStatus.NOT_ACCEPTABLE,
+                f"none of the media types in Accept can be written: {quote(accept)}",
+                SUPPORTED,
+            )
+        )
     return best
 
 

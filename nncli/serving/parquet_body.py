@@ -33,7 +33,7 @@ def read_parquet(body: bytes, needed: Collection[str], size: BodySize) -> tuple[
 
     Raises:
         ProblemError: it has too many rows, or grows too large.
-        DataError: it is no Parquet file, or is damaged.
+        DataError: it is not a Parquet file, or is damaged.
     """
     metadata = _metadata(body)
     try:

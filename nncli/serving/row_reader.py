@@ -121,7 +121,7 @@ class RowReader:
         return cells
 
     def _number_texts(self, name: str, cells: Cells) -> Cells | pl.Series:
-        """The numbers of cells some of which are text; if a text is no number, the texts alone, to be refused later."""
+        """The numbers of cells some of which are text; if one is not a number, the texts alone, to be refused later."""
         known = [cell if isinstance(cell, str) and cell not in self.missing_values else None for cell in cells]
         texts = pl.Series(name, known, dtype=pl.String)
         table = Table(texts.to_frame(), SOURCE, dialect=self.dialect)

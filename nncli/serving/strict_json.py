@@ -31,7 +31,7 @@ def parse_json_text(
 ) -> Any:
     """The value of a JSON text of at most so many objects and so many lists, NaN where it says so if accepted.
 
-    The `hint` is that for what is no JSON.
+    The `hint` is that for what is not JSON.
 
     Raises:
         ProblemError: it is not valid JSON, or there are more.
@@ -48,7 +48,7 @@ def parse_json_text(
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         surrogate = f"\\u{ord(error.object[error.start]):04x}"
-        raise bad_request(f"{what} has {quote(surrogate)}, an unpaired surrogate, which is no character") from None
+        raise bad_request(f"{what} has {quote(surrogate)}, an unpaired surrogate, which is not a character") from None
     except RecursionError:
         raise bad_request(f"{what} is nested too deeply", "Send rows of numbers and texts.") from None
     except json.JSONDecodeError as error:

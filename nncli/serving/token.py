@@ -10,7 +10,7 @@ from nncli.errors import Location, UsageError
 
 MIN_LETTERS = 16
 MAX_BYTES = 4096
-"""More is no token."""
+"""More is not a token."""
 
 
 class Token:

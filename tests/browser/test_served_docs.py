@@ -34,16 +34,19 @@ def test_the_page_fits_every_width_and_axe_finds_no_violation(
 def test_the_commands_are_answered_as_they_are_shown(
     browser: Browser, server: Server, served_runs: dict[str, Path], tmp_path: Path
 ) -> None:
-    rows = example_lines(ServedModel.load("hostile", served_runs["hostile"]), ",")
-    (tmp_path / "rows.csv").write_text(rows, "utf-8", newline="")  # its names cannot be shown
+    rows = {name: example_lines(ServedModel.load(name, run), ",") for name, run in served_runs.items()}
     with opened(browser, f"{server.url}docs") as page:
         commands = page.locator("pre").all_inner_texts()
     assert commands
     for command in commands:
+        served = command.partition("/models/")[2].partition("/")[0]
+        for name in ("rows.csv", "new.csv"):  # names of columns that cannot be shown are read from a file, too
+            (tmp_path / name).write_text(rows[served], "utf-8", newline="")
         done = subprocess.run(
             ["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
         )
         if "text/csv" in command:
             assert done.stdout.lstrip('"').startswith("prediction"), (command, done.stdout)
         else:
-            assert list(json.loads(done.stdout)) == ["rows"], (command, done.stdout)
+            wanted = "rows" if '{"rows":' in command else "prediction"
+            assert any(key.startswith(wanted) for key in json.loads(done.stdout)), (command, done.stdout)

@@ -59,6 +59,8 @@ def test_every_command_shows_examples_and_words_for_each_of_its_options() -> Non
         for key, one in getattr(command, "commands", {name: command}).items():
             _, block, examples = one.help.partition("\b\n")
             assert block, name
-            assert all(any(word in line for word in ("nncli", "$schema", "curl")) for line in examples.splitlines()), name
+            assert all(any(word in line for word in ("nncli", "$schema", "curl")) for line in examples.splitlines()), (
+                name
+            )
             assert f"{name} " in examples or f"{name} {key}" in examples
             assert all(parameter.help for parameter in one.params), name

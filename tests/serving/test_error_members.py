@@ -33,8 +33,8 @@ def test_other_errors_have_no_more_members(path: str) -> None:
 
 
 def test_a_message_tells_the_place_and_how_to_mend_it() -> None:
-    problem = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "'a' is no number.", "Send one.", 1200, "x\n")
-    assert message_of(problem) == r"row 1,200, column 'x\n': 'a' is no number. Send one."
+    problem = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "'a' is not a number.", "Send one.", 1200, "x\n")
+    assert message_of(problem) == r"row 1,200, column 'x\n': 'a' is not a number. Send one."
 
 
 def test_an_address_that_is_not_there_answers_in_the_form_of_its_protocol(client: AsgiClient) -> None:

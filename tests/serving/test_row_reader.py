@@ -67,7 +67,7 @@ def test_a_cell_is_read_by_itself(reader: RowReader, name: str, cells: list[Any]
     if all(one.dtype == together.dtype for one in alone):
         assert together.to_list() == [one[0] for one in alone]
         return
-    assert together.dtype == pl.String  # a text is no number: the texts are left, to be refused
+    assert together.dtype == pl.String  # a text is not a number: the texts are left, to be refused
     assert all(cell == one[0] for cell, one in zip(together, alone, strict=True) if one.dtype == pl.String)
 
 

@@ -21,7 +21,7 @@ from nncli.serving.problem import Problem
 STOP_GRACE = 1.0
 """How long, in seconds, a connection without a request stays open once the server stops: one may be on its way."""
 UNKNOWN = {"method": "", "path": "", "raw_path": b"", "query_string": b"", "headers": [], "http_version": "1.1"}
-"""The scope of what is no request."""
+"""The scope of what is not a request."""
 
 
 class Phase(Enum):
@@ -56,7 +56,7 @@ class Connection(asyncio.BufferedProtocol):
     # What the event loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Greet nobody; refuse the connection if there are too many and none is idle."""
+        """Refuse the connection if there are too many and none is idle."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.set_write_buffer_limits(high=0)

@@ -90,7 +90,7 @@ class Head:
         return None
 
     def scope(self) -> dict[str, Any] | None:
-        """The part of an ASGI scope that the head determines; None if its target is no address."""
+        """The part of an ASGI scope that the head determines; None if its target is not a valid address."""
         try:
             url = httptools.parse_url(self.target)
             raw_path = url.path or b"/"

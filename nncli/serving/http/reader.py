@@ -33,7 +33,7 @@ class RequestSink(Protocol):
         """The request is complete."""
 
     def refuse(self, problem: Problem, scope: dict[str, Any] | None) -> None:
-        """What arrives is no request, or none that is answered; nothing more is parsed. `scope` if it is known."""
+        """What arrives is not a request, or none that is answered; nothing more is parsed. `scope` if it is known."""
 
 
 class RequestReader:
@@ -46,8 +46,8 @@ class RequestReader:
         self._limits, self._sink = limits, sink
         self._parser = httptools.HttpRequestParser(self)
         self._head = Head(limits)
-        self._silence = 0
-        self._had_event = self._is_priming = self._is_upgrade_with_body = False
+        self._bytes_without_event = 0
+        self._had_event = self._is_preparing = self._is_upgrade_with_body = False
         self._keep_alive = True
         self.has_begun = self.is_over = False
 
@@ -77,13 +77,15 @@ class RequestReader:
         except httptools.HttpParserError as error:
             self._refuse(
                 Problem(
-                    HTTPStatus.BAD_REQUEST, f"this is no HTTP request: {error}", "Use an HTTP/1.1 client, without TLS."
+                    HTTPStatus.BAD_REQUEST,
+                    f"this is not an HTTP request: {error}",
+                    "Use an HTTP/1.1 client, without TLS.",
                 )
             )
         # Header lines, chunk extensions and the like that never end are kept or parsed without any event.
-        self._silence = 0 if self._had_event else self._silence + len(piece)
-        if self._silence > self._limits.max_head:
-            self._head.size = self._silence
+        self._bytes_without_event = 0 if self._had_event else self._bytes_without_event + len(piece)
+        if self._bytes_without_event > self._limits.max_head:
+            self._head.size = self._bytes_without_event
             self._refuse(self._head.size_problem)
         return len(piece)
 
@@ -95,30 +97,30 @@ class RequestReader:
     # What the parser calls
 
     def on_message_begin(self) -> None:
-        if not self._is_priming:
+        if not self._is_preparing:
             self._had_event = self.has_begun = True
             self._head = Head(self._limits)
 
     def on_url(self, target: bytes) -> None:
-        if not (self.is_over or self._is_priming):
+        if not (self.is_over or self._is_preparing):
             self._had_event = True
             self._head.add_target(target)
             self._refuse(self._head.size_problem)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not (self.is_over or self._is_priming):
+        if not (self.is_over or self._is_preparing):
             self._had_event = True
             self._head.add_header(name, value)
             self._refuse(self._head.size_problem)
 
     def on_headers_complete(self) -> None:
-        if self.is_over or self._is_priming:
+        if self.is_over or self._is_preparing:
             return
         self._had_event = self._head.is_complete = True
         version, method = self._parser.get_http_version(), self._parser.get_method().decode("ascii")
         scope = self._head.scope()
         if scope is None:
-            self._refuse(Problem(HTTPStatus.BAD_REQUEST, "the target of the request is no address"))
+            self._refuse(Problem(HTTPStatus.BAD_REQUEST, "the target of the request is not a valid address"))
             return
         scope |= {"method": method, "http_version": version}
         self._refuse(self._head.problem(version), scope)
@@ -155,7 +157,7 @@ class RequestReader:
             length = b"Transfer-Encoding: chunked" if self._head.is_chunked else b"Content-Length: "
             if not self._head.is_chunked:
                 length += b"%d" % self._head.content_length
-            self._is_priming = True
+            self._is_preparing = True
             self._parser.feed_data(b"POST / HTTP/1.1\r\n" + length + b"\r\n\r\n")
-            self._is_priming = self._is_upgrade_with_body = False
+            self._is_preparing = self._is_upgrade_with_body = False
         return parsed

@@ -43,13 +43,13 @@ def parse_infer_request(document: Any, binary: memoryview, columns: frozenset[st
         ProblemError: it is not of the protocol, or a tensor is not as its shape and datatype say.
     """
     if not isinstance(document, dict):
-        raise bad_request("the body is no JSON object", EXAMPLE)
+        raise bad_request("the body is not a JSON object", EXAMPLE)
     others = [name for name in document if name not in MEMBERS]
     if others:
         raise bad_request(f"the request has {join_quoted(others)}, which is unknown", EXAMPLE)
     request_id = document.get("id")
     if not (request_id is None or isinstance(request_id, str)):
-        raise bad_request("'id' is no text", 'Send {"id": "42"}, or leave it out.')
+        raise bad_request("'id' is not text", 'Send {"id": "42"}, or leave it out.')
     parameters = dict(_object(document, "parameters"))
     binary_output = parameters.pop("binary_data_output", False)
     if not isinstance(binary_output, bool):
@@ -71,7 +71,7 @@ def _object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise bad_request(f"{quote(name)} is no object")
+        raise bad_request(f"{quote(name)} is not an object")
     return value
 
 
@@ -80,13 +80,13 @@ def _tensors(
 ) -> tuple[dict[str, pl.Series], int, tuple[str, ...]]:
     """The tensors by name, the number of rows of all of them, and the names of all tensors."""
     if not isinstance(inputs, list) or not inputs:
-        raise bad_request("there is no array 'inputs' of tensors", EXAMPLE)
+        raise bad_request("the body has no array 'inputs' of tensors", EXAMPLE)
     found: dict[str, pl.Series] = {}
     lengths: dict[str, int] = {}
     for tensor in inputs:
         name = tensor.get("name") if isinstance(tensor, dict) else None
         if not isinstance(name, str):
-            raise bad_request("a tensor of 'inputs' is no object with a 'name'", EXAMPLE)
+            raise bad_request("a tensor of 'inputs' is not an object with a 'name'", EXAMPLE)
         if name in lengths:
             raise tensor_problem(name, "there are two tensors of this name", "Leave one of them out.")
         rows = lengths[name] = _rows(name, tensor.get("shape"), columns)
@@ -101,7 +101,7 @@ def _tensors(
             raise tensor_problem(
                 name,
                 f"the tensor has {rows:,} rows, and {quote(first)} has {lengths[first]:,}",
-                "Send as many of each.",
+                "Send tensors of equal length.",
             )
     return found, lengths[first], tuple(lengths)
 
@@ -147,12 +147,12 @@ def _outputs(outputs: Any, binary_output: bool) -> dict[str, bool] | None:
     if outputs is None or outputs == []:
         return None
     if not isinstance(outputs, list):
-        raise bad_request("'outputs' is no array", 'Send {"outputs": [{"name": "prediction"}]}.')
+        raise bad_request("'outputs' is not an array", 'Send {"outputs": [{"name": "prediction"}]}.')
     found: dict[str, bool] = {}
     for output in outputs:
         name = output.get("name") if isinstance(output, dict) else None
         if not isinstance(name, str) or name in found:
-            raise bad_request("an element of 'outputs' is no object with a 'name' of its own")
+            raise bad_request("an element of 'outputs' is not an object with a 'name' of its own")
         parameters = _object(output, "parameters")
         for unsupported in ("classification", "shared_memory_region"):
             if unsupported in parameters:
@@ -168,7 +168,7 @@ def split_body(body: bytes, header: str | None) -> tuple[bytes, memoryview]:
     """The JSON of a body and the binary data behind it, by the header Inference-Header-Content-Length.
 
     Raises:
-        ProblemError: the header is no length within the body.
+        ProblemError: the header is not a length within the body.
     """
     if header is None:
         return body, memoryview(b"")

@@ -57,7 +57,7 @@ def check_datatype(name: str, datatype: Any) -> str:
     if isinstance(datatype, str) and (datatype in NUMBERS or datatype == BYTES):
         return datatype
     raise tensor_problem(
-        name, f"{quote(datatype)} is no datatype", f"Use one of {join_quoted([*NUMBERS, BYTES], max_words=20)}."
+        name, f"{quote(datatype)} is not a datatype", f"Use one of {join_quoted([*NUMBERS, BYTES], max_words=20)}."
     )
 
 
@@ -65,7 +65,7 @@ def series_of_json(name: str, datatype: str, data: Any, rows: int) -> pl.Series:
     """The elements of a JSON array as a column; null is a missing value."""
     elements = _flat(data) if isinstance(data, list) else None
     if elements is None:
-        raise tensor_problem(name, "'data' is no array", 'Send {"data": [1, 2]}.')
+        raise tensor_problem(name, "'data' is not an array", 'Send {"data": [1, 2]}.')
     if len(elements) != rows:
         raise tensor_problem(name, f"'data' has {len(elements):,} elements; by 'shape' it should have {rows:,}")
     kind, word = _element_kind(datatype)
