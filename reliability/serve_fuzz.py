@@ -33,6 +33,8 @@ from serve_process import ROW, Server, serving, train_runs
 CLIENTS = 6
 HANG = 20.0
 """Seconds; the server has 3 to receive a request, 3 to answer it, and 2 until it ends the connection."""
+QUIET = 10.0
+"""Seconds without a byte, more than the server has for anything but an idle connection."""
 ROOM = 500 * 1024 * 1024
 ANSWER = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9]) [^\r\n]*\r\n((?:[!-~]+:[^\r\n\0]*\r\n)*)\r\n")
 STATUS = re.compile(rb"^HTTP/1\.1 ([1-5][0-9][0-9]) ", re.MULTILINE)
@@ -61,14 +63,27 @@ def exchange(port: int, hostile: Hostile) -> bytes:
         except OSError:  # the server has refused it already
             pass
         end = time.monotonic() + HANG
+        client.settimeout(QUIET)
         try:
-            while part := client.recv(1 << 20):
+            while part := _receive(client, answer):
                 answer += part
                 if time.monotonic() > end:
                     raise TimeoutError
         except ConnectionError:
             pass
         return answer
+
+
+def _receive(client: socket.socket, answer: bytes) -> bytes:
+    """The next bytes; a client that has its answer leaves once the server is quiet, since it keeps the connection."""
+    try:
+        return client.recv(1 << 20)
+    except TimeoutError:
+        if not answer:
+            raise
+        client.settimeout(HANG)
+        client.shutdown(socket.SHUT_WR)
+        return client.recv(1 << 20)
 
 
 def statuses(answer: bytes) -> list[int]:
