@@ -272,7 +272,7 @@ class _Notes:
     def add(self, text: str) -> None:
         """Write a note."""
         from nncli.cli.console import echo_err
-        from nncli.serving.log import json_line
+        from nncli.serving.process.log import json_line
 
         if not self._quiet:
             echo_err(json_line("info", f"note: {text}", time.time()) if self._as_json else f"note: {text}")

@@ -8,13 +8,13 @@ import time
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
+from nncli.serving.batching.job import predicted_of
 from nncli.serving.http.exchange import Exchange
-from nncli.serving.job import predicted_of
-from nncli.serving.log import utc_time
-from nncli.serving.log_writer import write_line
+from nncli.serving.models.served_model import ModelSlots
 from nncli.serving.parameters import NAMES
-from nncli.serving.problem import REASON
-from nncli.serving.served_model import ModelSlots
+from nncli.serving.problems.problem import REASON
+from nncli.serving.process.log import utc_time
+from nncli.serving.process.log_writer import write_line
 
 MAX_PATH = 500
 """Characters of a path that are written."""

@@ -16,7 +16,7 @@ from nncli.data.io.arrow import ArrowParts
 from nncli.data.io.csv.writer import DelimitedSink
 from nncli.data.io.parquet import ParquetParts
 from nncli.data.io.sinks import ColumnCheck
-from nncli.serving.media_types import MediaType
+from nncli.serving.bodies.media_types import MediaType
 
 NOTES_HEADER = "X-Notes"
 FEW_ROWS = 16

@@ -10,16 +10,16 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from nncli.serving.access import AccessControl, Cors
-from nncli.serving.descriptions import Descriptions
-from nncli.serving.error_members import error_members
-from nncli.serving.model_version import ModelVersionHeader
-from nncli.serving.overload import OverloadControl
-from nncli.serving.problem import Problem, ProblemError
-from nncli.serving.request_metrics import RequestMetrics
+from nncli.serving.middleware.access import AccessControl, Cors
+from nncli.serving.middleware.model_version import ModelVersionHeader
+from nncli.serving.middleware.overload import OverloadControl
+from nncli.serving.middleware.request_metrics import RequestMetrics
+from nncli.serving.middleware.trailing_slash import WithoutTrailingSlash
+from nncli.serving.pages.descriptions import Descriptions
+from nncli.serving.problems.error_members import error_members
+from nncli.serving.problems.problem import Problem, ProblemError
 from nncli.serving.routes import docs, health, metrics, mlflow, models, open_inference, openapi, page, predict
 from nncli.serving.state import ServerState
-from nncli.serving.trailing_slash import WithoutTrailingSlash
 
 ROUTES = [
     *page.ROUTES,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from nncli.serving.access import Cors
 from nncli.serving.access_log import log_access
 from nncli.serving.app import ROUTES
 from nncli.serving.http.exchange import Exchange
 from nncli.serving.http.limits import HttpLimits
 from nncli.serving.http.protocol import uvicorn_protocol
-from nncli.serving.metrics import OTHER
-from nncli.serving.request_metrics import CLIENT_CLOSED_REQUEST, AddressPatterns
+from nncli.serving.metrics.registry import OTHER
+from nncli.serving.middleware.access import Cors
+from nncli.serving.middleware.request_metrics import CLIENT_CLOSED_REQUEST, AddressPatterns
 from nncli.serving.state import ServerState
 
 

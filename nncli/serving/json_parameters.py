@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from nncli.serving.effects import check_rows as check_effects
+from nncli.serving.models.effects import check_rows as check_effects
+from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from nncli.serving.parameters import check_options, parse_parameters
-from nncli.serving.served_model import PredictionOptions, ServedModel
-from nncli.serving.strict_json import bad_request
+from nncli.serving.problems.problem import bad_request
 from nncli.text import quote
 
 SLOW = re.compile(rb'"(?:explain|interval|set)"|\\u00[2-7]')

@@ -8,9 +8,8 @@ from typing import get_args
 
 from nncli.conformal.options import SetScore, UncertaintyOptions
 from nncli.data.encoders.target import Target
-from nncli.serving.problem import ProblemError
-from nncli.serving.served_model import PredictionOptions
-from nncli.serving.strict_json import bad_request
+from nncli.serving.models.served_model import PredictionOptions
+from nncli.serving.problems.problem import ProblemError, bad_request
 from nncli.text import closest_match, join_quoted, quote
 
 NAMES = ("proba", "interval", "set", "per_class", "score", "explain")

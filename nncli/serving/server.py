@@ -15,18 +15,18 @@ import uvicorn
 
 from nncli.errors import NncliError
 from nncli.serving.app import build_app
-from nncli.serving.batcher import Batcher
+from nncli.serving.batching.batcher import Batcher
 from nncli.serving.connections import connection_protocol
 from nncli.serving.http.connection import STOP_GRACE
 from nncli.serving.http.state import ConnectionState
-from nncli.serving.listeners import BACKLOG, bind_listeners, close_all, listen, stop_listening, url_of
-from nncli.serving.log import ALWAYS, LOG, dropped_line, log_to_stderr
-from nncli.serving.log_writer import writing_on_a_thread
-from nncli.serving.notify import notify
+from nncli.serving.models.reload import Reloader, warn_of_unfinished
+from nncli.serving.models.served_model import ModelSlot, ModelSlots
 from nncli.serving.options import ServerOptions
-from nncli.serving.reload import Reloader, warn_of_unfinished
-from nncli.serving.served_model import ModelSlot, ModelSlots
-from nncli.serving.signals import signals_while_loading, signals_while_serving
+from nncli.serving.process.listeners import BACKLOG, bind_listeners, close_all, listen, stop_listening, url_of
+from nncli.serving.process.log import ALWAYS, LOG, dropped_line, log_to_stderr
+from nncli.serving.process.log_writer import writing_on_a_thread
+from nncli.serving.process.notify import notify
+from nncli.serving.process.signals import signals_while_loading, signals_while_serving
 from nncli.serving.state import ServerState
 from nncli.utils.threads import limit_blas_threads
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nncli.serving.batcher import Batcher
-from nncli.serving.metrics import Metrics
+from nncli.serving.batching.batcher import Batcher
+from nncli.serving.metrics.registry import Metrics
+from nncli.serving.models.served_model import ModelSlots
 from nncli.serving.options import ServerOptions
-from nncli.serving.served_model import ModelSlots
 
 
 @dataclass

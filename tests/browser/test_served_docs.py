@@ -11,8 +11,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.openapi.examples import example_lines
-from nncli.serving.served_model import ServedModel
 from tests.browser.served import SCHEMES, WIDTHS, Scheme, Server, opened
 
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from nncli.serving.served_model import ServedModel
+from nncli.serving.models.served_model import ServedModel
 from tests.deploy.support import DEPLOY, program, run
 from tests.serving.metered import metered
 from tests.serving.trained import train_run

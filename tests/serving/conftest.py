@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from nncli.serving.app import build_app
-from nncli.serving.batcher import Batcher
+from nncli.serving.batching.batcher import Batcher
+from nncli.serving.models.served_model import ModelSlot, ModelSlots, ServedModel
 from nncli.serving.options import ServerOptions
-from nncli.serving.served_model import ModelSlot, ModelSlots, ServedModel
 from nncli.serving.state import ServerState
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.trained import CONFIGS, train_run

@@ -11,11 +11,11 @@ from http import HTTPStatus
 import pytest
 
 from nncli.serving.access_log import access_record, log_access
+from nncli.serving.batching.job import Predicted, set_predicted
 from nncli.serving.http.exchange import Exchange
 from nncli.serving.http.limits import HttpLimits
-from nncli.serving.job import Predicted, set_predicted
-from nncli.serving.problem import Problem
-from nncli.serving.served_model import ModelSlot, ModelSlots, ServedModel
+from nncli.serving.models.served_model import ModelSlot, ModelSlots, ServedModel
+from nncli.serving.problems.problem import Problem
 from tests.serving.http.support import serving
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from nncli.data.table import Table
-from nncli.serving.bodies import table_of_rows
-from nncli.serving.served_model import PredictionOptions, ServedModel
+from nncli.serving.bodies.body import table_of_rows
+from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from tests.serving.asgi_client import AsgiClient, Call
 from tests.serving.routes.test_predict import LINES_TYPE, TYPES, body_of
 from tests.serving.trained import CONFIGS, TARGETS, table_of

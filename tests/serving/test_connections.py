@@ -15,11 +15,11 @@ import pytest
 import uvicorn
 
 from nncli.serving.app import build_app
-from nncli.serving.batcher import Batcher
+from nncli.serving.batching.batcher import Batcher
 from nncli.serving.connections import connection_protocol
 from nncli.serving.http.state import ConnectionState
+from nncli.serving.models.served_model import ModelSlot, ModelSlots, ServedModel
 from nncli.serving.options import ServerOptions
-from nncli.serving.served_model import ModelSlot, ModelSlots, ServedModel
 from nncli.serving.state import ServerState
 from nncli.serving.token import Token
 

@@ -5,8 +5,8 @@ import pytest
 
 from nncli.conformal.options import UncertaintyOptions
 from nncli.serving.json_parameters import check_size, json_options, may_take_long
-from nncli.serving.problem import ProblemError
-from nncli.serving.served_model import PredictionOptions, ServedModel
+from nncli.serving.models.served_model import PredictionOptions, ServedModel
+from nncli.serving.problems.problem import ProblemError
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from urllib.parse import parse_qsl
 import pytest
 
 from nncli.conformal.options import UncertaintyOptions
+from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from nncli.serving.parameters import MAX_LEVELS, parse_parameters
-from nncli.serving.problem import ProblemError
-from nncli.serving.served_model import PredictionOptions, ServedModel
+from nncli.serving.problems.problem import ProblemError
 from tests.serving.asgi_client import AsgiClient
-from tests.serving.test_bodies import ROW
+from tests.serving.bodies.test_body import ROW
 
 
 def parsed(query: str) -> PredictionOptions:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from nncli.serving.served_model import ServedModel
+from nncli.serving.models.served_model import ServedModel
 from tests.cli.support import ROOT
 from tests.serving.logged_process import ServerProcess, answer_of, running
 

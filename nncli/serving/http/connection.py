@@ -11,12 +11,12 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from nncli.serving.error_members import error_members
-from nncli.serving.http.exchange import Exchange, busy
+from nncli.serving.http.exchange import Exchange
 from nncli.serving.http.head import Head
 from nncli.serving.http.reader import RequestReader
 from nncli.serving.http.shared import Shared
-from nncli.serving.problem import Problem
+from nncli.serving.problems.error_members import error_members
+from nncli.serving.problems.problem import Problem, busy
 
 STOP_GRACE = 1.0
 """How long, in seconds, a connection without a request stays open once the server stops: one may be on its way."""

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 from starlette.types import ASGIApp
 
-from nncli.serving.error_members import error_members
 from nncli.serving.http.head import body_too_large
 from nncli.serving.http.shared import Shared
-from nncli.serving.problem import Problem, ProblemError
+from nncli.serving.problems.error_members import error_members
+from nncli.serving.problems.problem import Problem, ProblemError, busy
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 STATUS_LINES = {status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
@@ -207,8 +207,3 @@ class Exchange:
         if not self._is_chunked:
             return body
         return (b"%x\r\n%s\r\n" % (len(body), body) if body else b"") + (b"" if more else b"0\r\n\r\n")
-
-
-def busy(detail: str, hint: str = "Try again later.") -> Problem:
-    """The answer to a request that may succeed later."""
-    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, hint, retry_after=1)

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import httptools
 
 from nncli.serving.http.limits import HttpLimits
-from nncli.serving.problem import Problem
+from nncli.serving.problems.problem import Problem
 
 FIELD_BYTES = 4
 """What a header takes besides its name and value: a colon, a space and the line end."""

@@ -10,7 +10,7 @@ import httptools
 
 from nncli.serving.http.head import Head
 from nncli.serving.http.limits import HttpLimits
-from nncli.serving.problem import Problem
+from nncli.serving.problems.problem import Problem
 
 PIECE = 4096
 """The parser gets so many bytes at a time, so that few requests are begun before the first of them is answered."""

@@ -9,12 +9,11 @@ from typing import Any
 
 import polars as pl
 
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.open_inference.infer_request import InferRequest
 from nncli.serving.open_inference.metadata import output_columns, predictions_of_no_rows
 from nncli.serving.open_inference.tensors import bytes_of_series, datatype_of, json_of_series
-from nncli.serving.problem import ProblemError
-from nncli.serving.served_model import ServedModel
-from nncli.serving.strict_json import bad_request
+from nncli.serving.problems.problem import ProblemError, bad_request
 from nncli.text import join_quoted
 
 

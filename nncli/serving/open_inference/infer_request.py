@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from nncli.serving.open_inference.tensors import check_datatype, series_of_bytes, series_of_json, tensor_problem
-from nncli.serving.strict_json import bad_request
+from nncli.serving.problems.problem import bad_request
 from nncli.text import join_quoted, quote
 
 EXAMPLE = 'Send {"inputs": [{"name": "age", "shape": [2], "datatype": "FP64", "data": [31, 40]}]}.'

@@ -8,10 +8,10 @@ import polars as pl
 
 from nncli.conformal.predictions import sets_as_text
 from nncli.data.table import Table
-from nncli.serving.bodies import SOURCE
-from nncli.serving.input_schema import Feature
+from nncli.serving.bodies.body import SOURCE
+from nncli.serving.columns.input_schema import Feature
+from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from nncli.serving.open_inference.tensors import BYTES, datatype_of
-from nncli.serving.served_model import PredictionOptions, ServedModel
 from nncli.version import __version__
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from http import HTTPStatus
 from types import NoneType
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from nncli.serving.answers import json_cells
-from nncli.serving.problem import Problem, ProblemError
+from nncli.serving.problems.problem import ProblemError, invalid_row
 from nncli.text import join_quoted, quote
 
 BYTES = "BYTES"
@@ -49,7 +48,7 @@ LENGTH = struct.Struct("<I")
 
 def tensor_problem(name: str, detail: str, hint: str | None = None, row: int | None = None) -> ProblemError:
     """An error of the tensor called `name`."""
-    return ProblemError(Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, hint, row, name))
+    return invalid_row(detail, hint, row, name)
 
 
 def check_datatype(name: str, datatype: Any) -> str:

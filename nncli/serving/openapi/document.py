@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from urllib.parse import quote
 
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.openapi.operations import (
     REFUSALS,
     infer,
@@ -26,7 +27,6 @@ from nncli.serving.openapi.schemas import (
     prediction_schema,
     row_schema,
 )
-from nncli.serving.served_model import ServedModel
 from nncli.version import __version__
 
 OBJECT: Json = {"type": "object"}

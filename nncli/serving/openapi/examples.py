@@ -7,9 +7,9 @@ import io
 import json
 from typing import Any
 
-from nncli.serving.input_schema import Feature
+from nncli.serving.columns.input_schema import Feature
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.open_inference.metadata import input_datatype
-from nncli.serving.served_model import ServedModel
 
 
 def example_row(model: ServedModel) -> dict[str, Any]:

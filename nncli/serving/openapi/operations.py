@@ -8,6 +8,7 @@ from typing import get_args
 
 from nncli.conformal.options import SetScore
 from nncli.serving.answers import NOTES_HEADER
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.openapi.examples import (
     example_invocation,
     example_json_line,
@@ -16,7 +17,6 @@ from nncli.serving.openapi.examples import (
     example_tensors,
 )
 from nncli.serving.openapi.schemas import NOTES, Json, rows_schema
-from nncli.serving.served_model import ServedModel
 
 REFUSALS = {
     HTTPStatus.BAD_REQUEST: "The body or a parameter is not what the address reads.",

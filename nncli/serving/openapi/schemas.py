@@ -12,9 +12,9 @@ from typing import Any, TypeAlias, get_args
 import polars as pl
 
 from nncli.conformal.options import SetScore
-from nncli.serving.input_schema import Feature, FeatureKind
+from nncli.serving.columns.input_schema import Feature, FeatureKind
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.open_inference.metadata import predictions_of_no_rows
-from nncli.serving.served_model import ServedModel
 from nncli.text import join_quoted
 
 Json: TypeAlias = dict[str, Any]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from nncli.serving.problem import Problem
+from nncli.serving.batching.model_queue import STOPPING
 from nncli.serving.state import ServerState
 
 
@@ -21,7 +19,7 @@ async def ready(request: Request) -> Response:
     """Whether requests should be sent here: not before the models are loaded, nor once the server stops."""
     state: ServerState = request.app.state.server
     if not state.is_ready:
-        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "the server is stopping", retry_after=1).response()
+        return STOPPING.response()
     return JSONResponse({"ready": True})
 
 

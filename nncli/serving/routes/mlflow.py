@@ -16,19 +16,19 @@ from starlette.routing import Route
 
 from nncli.data.table import Table
 from nncli.serving.answers import dump, json_rows
-from nncli.serving.bodies import BodyLimits, one_at_a_time, read_file, table_of_rows
-from nncli.serving.body_size import check_rows
-from nncli.serving.content_encoding import check_encoding, gunzip
-from nncli.serving.invocation import parse_invocation
-from nncli.serving.json_document import parse_document
+from nncli.serving.bodies.body import BodyLimits, one_at_a_time, read_file, table_of_rows
+from nncli.serving.bodies.body_size import check_rows
+from nncli.serving.bodies.content_encoding import check_encoding, gunzip
+from nncli.serving.bodies.invocation import parse_invocation
+from nncli.serving.bodies.json_document import parse_document
+from nncli.serving.bodies.media_types import ContentType, MediaType
 from nncli.serving.json_parameters import check_size, json_options, may_take_long
-from nncli.serving.media_types import ContentType, MediaType
-from nncli.serving.other_models import answer_of
+from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from nncli.serving.parameters import check_options, parse_parameters
-from nncli.serving.problem import Problem, ProblemError
+from nncli.serving.problems.problem import Problem, ProblemError
 from nncli.serving.routes.health import ready
+from nncli.serving.routes.other_models import answer_of
 from nncli.serving.routes.predict import find_slot, refuse_form
-from nncli.serving.served_model import PredictionOptions, ServedModel
 from nncli.serving.state import ServerState
 from nncli.text import join_quoted, quote
 from nncli.version import __version__

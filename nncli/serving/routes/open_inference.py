@@ -13,21 +13,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from nncli.data.table import Table
-from nncli.serving.bodies import one_at_a_time, table_of_columns
-from nncli.serving.body_size import BodyLimits
-from nncli.serving.content_encoding import check_encoding, gunzip
-from nncli.serving.json_document import parse_document
+from nncli.serving.bodies.body import one_at_a_time, table_of_columns
+from nncli.serving.bodies.body_size import BodyLimits
+from nncli.serving.bodies.content_encoding import check_encoding, gunzip
+from nncli.serving.bodies.json_document import parse_document
 from nncli.serving.json_parameters import check_size, json_options, may_take_long
+from nncli.serving.models.served_model import ModelSlot, PredictionOptions, ServedModel
 from nncli.serving.open_inference.answers import infer_answer
 from nncli.serving.open_inference.infer_request import InferRequest, parse_infer_request, split_body
 from nncli.serving.open_inference.metadata import default_options, model_metadata, server_metadata
-from nncli.serving.other_models import answer_of
-from nncli.serving.problem import Problem, ProblemError
+from nncli.serving.problems.problem import Problem, ProblemError, bad_request
 from nncli.serving.routes import health
+from nncli.serving.routes.other_models import answer_of
 from nncli.serving.routes.predict import find_slot
-from nncli.serving.served_model import ModelSlot, PredictionOptions, ServedModel
 from nncli.serving.state import ServerState
-from nncli.serving.strict_json import bad_request
 from nncli.text import join_quoted
 
 HEADER_LENGTH = "Inference-Header-Content-Length"

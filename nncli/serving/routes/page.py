@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from nncli.serving.access import has_token
-from nncli.serving.descriptions import Descriptions, Models
-from nncli.serving.page import Links, content_security_policy, login_page, model_page
-from nncli.serving.page_headers import page_headers
+from nncli.serving.middleware.access import has_token
+from nncli.serving.models.served_model import ModelSlots
+from nncli.serving.pages.descriptions import Descriptions, Models
+from nncli.serving.pages.form_page import Links, content_security_policy, login_page, model_page
+from nncli.serving.pages.page_headers import page_headers
 from nncli.serving.routes.predict import find_slot
-from nncli.serving.served_model import ModelSlots
 from nncli.serving.state import ServerState
 
 

@@ -12,14 +12,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from nncli.data.table import Table
-from nncli.serving.absent_columns import MAX_NAME
 from nncli.serving.answers import dump_json, json_answer, json_rows, notes_header, write_answer
-from nncli.serving.bodies import BodyLimits, bad_request, read_file, read_json
-from nncli.serving.body_hints import form_hint
-from nncli.serving.content_encoding import check_encoding, gunzip
-from nncli.serving.effects import check_rows as check_effects
-from nncli.serving.effects import json_effects
-from nncli.serving.media_types import (
+from nncli.serving.bodies.body import BodyLimits, read_file, read_json
+from nncli.serving.bodies.body_hints import form_hint
+from nncli.serving.bodies.content_encoding import check_encoding, gunzip
+from nncli.serving.bodies.media_types import (
     SUPPORTED,
     ContentType,
     MediaType,
@@ -28,10 +25,13 @@ from nncli.serving.media_types import (
     parse_content_type,
     unsupported,
 )
-from nncli.serving.other_models import answer_of
+from nncli.serving.columns.absent_columns import MAX_NAME
+from nncli.serving.models.effects import check_rows as check_effects
+from nncli.serving.models.effects import json_effects
+from nncli.serving.models.served_model import ModelSlot, PredictionOptions, ServedModel
 from nncli.serving.parameters import check_options, parse_parameters
-from nncli.serving.problem import Problem, ProblemError
-from nncli.serving.served_model import ModelSlot, PredictionOptions, ServedModel
+from nncli.serving.problems.problem import Problem, ProblemError, bad_request
+from nncli.serving.routes.other_models import answer_of
 from nncli.serving.state import ServerState
 from nncli.text import closest_match, join_quoted, quote
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from nncli.conformal.options import UncertaintyOptions
 from nncli.prediction.frame import table_of
-from nncli.serving.served_model import PredictionOptions, ServedModel
+from nncli.serving.models.served_model import PredictionOptions, ServedModel
 
 
 def predicted(

@@ -4,7 +4,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from nncli.serving.served_model import ServedModel
+from nncli.serving.models.served_model import ServedModel
 from nncli.version import __version__
 from tests.serving.clients.expected import predicted
 

@@ -4,8 +4,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.open_inference.metadata import model_metadata, server_metadata
-from nncli.serving.served_model import ServedModel
 from tests.serving.clients.expected import predicted
 
 

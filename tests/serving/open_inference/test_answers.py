@@ -4,10 +4,10 @@ from collections.abc import Mapping
 import polars as pl
 import pytest
 
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.open_inference.answers import infer_answer
 from nncli.serving.open_inference.infer_request import InferRequest
-from nncli.serving.problem import ProblemError
-from nncli.serving.served_model import ServedModel
+from nncli.serving.problems.problem import ProblemError
 
 PREDICTIONS = pl.DataFrame({"prediction": ["no", "yes"], "proba_no": [0.75, 0.25], "set_90": [["no", "yes"], []]})
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from nncli.serving.open_inference.infer_request import parse_infer_request, split_body
-from nncli.serving.problem import ProblemError
+from nncli.serving.problems.problem import ProblemError
 
 NAMES = frozenset({"a", "b"})
 DOCUMENT: dict[str, Any] = {

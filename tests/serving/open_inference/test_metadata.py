@@ -2,8 +2,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.open_inference.metadata import default_options, model_metadata, server_metadata
-from nncli.serving.served_model import ServedModel
 from nncli.version import __version__
 
 

@@ -15,7 +15,7 @@ from nncli.serving.open_inference.tensors import (
     series_of_bytes,
     series_of_json,
 )
-from nncli.serving.problem import Problem, ProblemError
+from nncli.serving.problems.problem import Problem, ProblemError
 
 
 def _bytes_of(*texts: bytes) -> bytes:

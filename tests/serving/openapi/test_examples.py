@@ -3,6 +3,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.openapi.examples import (
     example_invocation,
     example_json_line,
@@ -10,7 +11,6 @@ from nncli.serving.openapi.examples import (
     example_row,
     example_tensors,
 )
-from nncli.serving.served_model import ServedModel
 
 
 def test_all_forms_hold_the_same_row(models: Mapping[str, ServedModel]) -> None:

@@ -4,9 +4,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from nncli.serving.input_schema import Feature
+from nncli.serving.columns.input_schema import Feature
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.openapi.schemas import feature_schema, feature_text, prediction_schema, row_schema
-from nncli.serving.served_model import ServedModel
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.trained import TARGETS, table_of
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from nncli.serving.app import build_app
-from nncli.serving.batcher import Batcher
-from nncli.serving.served_model import ModelSlots
+from nncli.serving.batching.batcher import Batcher
+from nncli.serving.models.served_model import ModelSlots
 from nncli.serving.state import ServerState
 from tests.serving.asgi_client import AsgiClient
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.openapi.examples import example_invocation, example_row, example_tensors
-from nncli.serving.served_model import ServedModel
 from tests.serving.asgi_client import AsgiClient
 
 VALUES: tuple[Any, ...] = (

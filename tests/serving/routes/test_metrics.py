@@ -12,7 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from nncli import drift
-from nncli.serving.served_model import ServedModel
+from nncli.serving.models.served_model import ServedModel
 from tests.cli.support import Cli
 from tests.serving.asgi_client import Call
 from tests.serving.metered import Metered, metered

@@ -6,8 +6,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from nncli.serving.body_size import BodyLimits
-from nncli.serving.media_types import MediaType
+from nncli.serving.bodies.body_size import BodyLimits
+from nncli.serving.bodies.media_types import MediaType
 from nncli.serving.routes.mlflow import InvocationRequest
 from nncli.version import __version__
 from tests.serving.asgi_client import AsgiClient

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from nncli.serving.served_model import ServedModel
+from nncli.serving.models.served_model import ServedModel
 from tests.serving.asgi_client import AsgiClient
 
 

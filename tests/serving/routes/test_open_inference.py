@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.serving.body_size import BodyLimits
+from nncli.serving.bodies.body_size import BodyLimits
 from nncli.serving.routes.open_inference import HEADER_LENGTH, TensorsRequest
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.trained import CONFIGS, TARGETS, table_of

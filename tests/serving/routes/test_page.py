@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from nncli.serving.app import build_app
-from nncli.serving.batcher import Batcher
+from nncli.serving.batching.batcher import Batcher
+from nncli.serving.models.served_model import ModelSlot, ModelSlots, ServedModel
 from nncli.serving.options import ServerOptions
-from nncli.serving.page import Links, content_security_policy, model_page
-from nncli.serving.served_model import ModelSlot, ModelSlots, ServedModel
+from nncli.serving.pages.form_page import Links, content_security_policy, model_page
 from nncli.serving.state import ServerState
 from nncli.serving.token import Token
 from tests.serving.asgi_client import AsgiClient, Call

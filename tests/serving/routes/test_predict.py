@@ -16,7 +16,7 @@ from nncli.ensemble import AnyModel
 from nncli.errors import CellError, DataError
 from nncli.prediction.chunks import predict_chunks
 from nncli.serving.answers import json_answer
-from nncli.serving.served_model import ServedModel
+from nncli.serving.models.served_model import ServedModel
 from tests.serving.asgi_client import Answer, AsgiClient, Call
 from tests.serving.trained import COLORS, CONFIGS, TARGETS, table_of
 

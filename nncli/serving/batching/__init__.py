@@ -1,0 +1,1 @@
+"""Requests that wait for predictions, answered in batches on threads."""

@@ -1,0 +1,1 @@
+"""Bodies of requests as tables, within the limits of their size."""

@@ -1,0 +1,71 @@
+"""CSV and TSV bodies, whose lines and columns are counted before they are read."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+
+from nncli.data.dialect import AUTO, TAB, CsvDialect
+from nncli.data.io.csv.titles import MAX_TITLES
+from nncli.data.io.formats import Format
+from nncli.data.io.input_file import InputFile
+from nncli.data.io.read_options import NumericColumns, ReadOptions
+from nncli.data.table import Table
+from nncli.ensemble import AnyModel
+from nncli.serving.bodies.body_size import too_many_rows
+from nncli.serving.bodies.media_types import ContentType, MediaType
+from nncli.serving.columns.row_reader import SOURCE
+from nncli.serving.problems.problem import bad_request
+
+MAX_COLUMNS = 2_000
+"""Columns of a body besides twice those of the model: each takes time, however few rows there are."""
+FIRST_LINES = MAX_TITLES + 10
+"""Lines among which the header is."""
+QUOTE, NEWLINE, CARRIAGE_RETURN = ord('"'), ord("\n"), ord("\r")
+
+
+def read_delimited_body(body: bytes, content_type: ContentType, model: AnyModel, max_rows: int) -> Table:
+    """CSV or TSV as one table: in blocks, a column might be numbers in one of them and text in another.
+
+    Raises:
+        ProblemError: there are too many lines, or too many columns.
+        DataError: the body is not such a table.
+    """
+    check_shape(body, max_rows, MAX_COLUMNS + 2 * len(model.names))
+    spec = model.spec
+    options = ReadOptions(
+        dialect=CsvDialect(
+            encoding=content_type.charset, separator=TAB if content_type.media_type is MediaType.TSV else AUTO
+        ),
+        training_dialect=spec.dialect,
+        missing_values=spec.missing_values,
+        numbers=NumericColumns.only(model.numeric),
+        block_bytes=len(body) + 1,
+    )
+    tables = list(Format.CSV.load().read_stream(io.BytesIO(body), InputFile(None, SOURCE), options))
+    return next((table for table in tables if len(table)), tables[0])
+
+
+def check_shape(body: bytes, max_rows: int, max_columns: int) -> None:
+    """Raise a ProblemError if there are more lines than of so many rows, or more columns."""
+    lines = body.count(b"\n") + body.count(b"\r")
+    if lines <= max_rows + FIRST_LINES and len(body) < max_columns:
+        return
+    text = np.frombuffer(body, np.uint8)
+    outside = ~np.logical_xor.accumulate(text == QUOTE)
+    if lines > max_rows + FIRST_LINES:
+        rows = max(np.count_nonzero(outside & (text == end)) for end in (NEWLINE, CARRIAGE_RETURN)) - FIRST_LINES
+        if rows > max_rows:
+            raise too_many_rows(int(rows), max_rows)
+    ends = [*np.flatnonzero(outside & ((text == NEWLINE) | (text == CARRIAGE_RETURN))).tolist(), len(body)][
+        :FIRST_LINES
+    ]
+    for start, stop in zip([0, *ends], ends, strict=False):
+        line = text[start:stop][outside[start:stop]]
+        columns = max(np.count_nonzero(line == ord(separator)) for separator in ",;\t|") + 1
+        if columns > max_columns:
+            raise bad_request(
+                f"a line has {columns:,} cells, and a body at most {max_columns:,} columns",
+                "Send the columns that the model needs.",
+            )

@@ -1,0 +1,142 @@
+"""The formats of bodies and answers, by Content-Type and Accept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+
+from nncli.data.dialect import AUTO, validate_encoding
+from nncli.serving.problems.problem import Problem, ProblemError
+from nncli.text import closest_match, quote
+
+
+class MediaType(StrEnum):
+    """A format of bodies and answers, by its usual name."""
+
+    JSON = "application/json"
+    JSON_LINES = "application/jsonl"
+    CSV = "text/csv"
+    TSV = "text/tab-separated-values"
+    ARROW_STREAM = "application/vnd.apache.arrow.stream"
+    ARROW_FILE = "application/vnd.apache.arrow.file"
+    PARQUET = "application/vnd.apache.parquet"
+
+    @property
+    def is_delimited(self) -> bool:
+        """Whether it is text whose encoding a charset names."""
+        return self in (MediaType.CSV, MediaType.TSV)
+
+    @property
+    def may_be_compressed(self) -> bool:
+        """Whether a small body may have many rows."""
+        return self in (MediaType.ARROW_STREAM, MediaType.ARROW_FILE, MediaType.PARQUET)
+
+
+NAMES = {
+    **{media_type.value: media_type for media_type in MediaType},
+    **dict.fromkeys(("application/x-ndjson", "application/ndjson", "application/x-jsonlines"), MediaType.JSON_LINES),
+    "application/csv": MediaType.CSV,
+    "application/x-parquet": MediaType.PARQUET,
+}
+"""All names of the formats."""
+SUPPORTED = f"Supported are {', '.join(MediaType)}."
+FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
+UTF_8 = ("utf-8", "utf8", "us-ascii", "ascii")
+
+
+@dataclass(frozen=True)
+class ContentType:
+    """The format of a body: its `name` as the client wrote it, and the charset, auto if there is none."""
+
+    media_type: MediaType
+    name: str
+    charset: str = AUTO
+
+
+def is_form(header: str | None) -> bool:
+    """Whether a Content-Type is that of a form."""
+    return header is not None and header.partition(";")[0].strip().lower() in (FORM, MULTIPART)
+
+
+def parse_content_type(header: str | None) -> ContentType:
+    """The format that a Content-Type names; JSON if there is none.
+
+    Raises:
+        ProblemError: it is not supported, or its charset is unknown.
+    """
+    if header is None or not header.strip():
+        return ContentType(MediaType.JSON, MediaType.JSON)
+    name, *parameters = [part.strip() for part in header.split(";")]
+    media_type = NAMES.get(name.lower())
+    if media_type is None:
+        close = closest_match(name[:100].lower(), NAMES)
+        hint = f"Did you mean {close}? {SUPPORTED}" if close else SUPPORTED
+        raise unsupported(f"the body has the Content-Type {quote(name)}", hint)
+    return ContentType(media_type, name.lower(), _charset(media_type, parameters))
+
+
+def _charset(media_type: MediaType, parameters: list[str]) -> str:
+    """The charset among the parameters of a Content-Type; auto if there is none."""
+    found = dict(parameter.lower().split("=", 1) for parameter in parameters if "=" in parameter)
+    charset = found.get("charset", "").strip("\"' ")
+    if not charset or media_type in (MediaType.PARQUET, MediaType.ARROW_FILE, MediaType.ARROW_STREAM):
+        return AUTO
+    if charset in UTF_8:
+        return AUTO if media_type.is_delimited and charset not in UTF_8[:2] else "utf-8"
+    if not media_type.is_delimited:
+        raise unsupported(f"{media_type} in the charset {quote(charset)}", "JSON is always UTF-8.")
+    try:
+        return validate_encoding(charset)
+    except ValueError:
+        raise unsupported(f"the charset {quote(charset)} is unknown", "Send UTF-8, or latin-1.") from None
+
+
+def unsupported(detail: str, hint: str) -> ProblemError:
+    """The problem that a body is in a form that cannot be read."""
+    return ProblemError(Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, hint))
+
+
+def negotiate(accept: str | None, own: ContentType) -> ContentType:
+    """The format of the answer that an Accept prefers; the own format of the request, if others are not preferred.
+
+    RFC 9110, section 12.5.1.
+
+    Raises:
+        ProblemError: none of the formats is acceptable.
+    """
+    if accept is None or not accept.strip() or accept.strip() == "*/*":
+        return own
+    ranges = _ranges(accept)
+    candidates = [own, *(ContentType(media_type, name) for name, media_type in NAMES.items() if name != own.name)]
+    best = max(candidates, key=lambda one: _quality(one.name, ranges))  # the first of equals
+    if _quality(best.name, ranges) <= 0.0:
+        raise ProblemError(
+            Problem(
+                HTTPStatus.NOT_ACCEPTABLE,
+                f"none of the media types in Accept can be written: {quote(accept)}",
+                SUPPORTED,
+            )
+        )
+    return best
+
+
+def _ranges(accept: str) -> dict[str, float]:
+    """The quality of each media range."""
+    found = {}
+    for part in accept.lower().split(","):
+        name, *parameters = [word.strip() for word in part.split(";")]
+        quality = next((word[2:] for word in parameters if word.startswith("q=")), "1")
+        try:
+            found[name] = min(max(float(quality), 0.0), 1.0)
+        except ValueError:
+            found[name] = 1.0
+    return found
+
+
+def _quality(name: str, ranges: dict[str, float]) -> float:
+    """The quality of a media type by the most specific range that it is in; 0 if it is in none."""
+    for key in (name, f"{name.partition('/')[0]}/*", "*/*"):
+        if key in ranges:
+            return ranges[key]
+    return 0.0

@@ -1,0 +1,1 @@
+"""What is counted: requests, rows, anomalies, and profiles of the rows."""

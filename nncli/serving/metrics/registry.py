@@ -1,0 +1,174 @@
+"""The metrics of a server, in a registry of its own: requests, rows, models, and the process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+
+import numpy as np
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+from nncli import __version__
+from nncli.monitoring.bins import Counts, NumberBins
+from nncli.serving.batching.batcher import Batcher
+from nncli.serving.metrics.row_metrics import RowMetrics, label_text
+from nncli.serving.metrics.served_profiles import numbers_of
+from nncli.serving.models.served_model import ModelSlots
+
+SECONDS = (
+    0.0005,
+    0.001,
+    0.002,
+    0.003,
+    0.005,
+    0.0075,
+    0.01,
+    0.015,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+)
+"""Upper ends of the buckets of durations."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER = "other"
+"""The label of addresses and methods that there are not."""
+
+disable_created_metrics()  # type: ignore[no-untyped-call, unused-ignore]  # a time beside every series, which nobody reads
+
+
+class Metrics:
+    """Counts what a server does."""
+
+    def __init__(self, slots: ModelSlots, batcher: Batcher) -> None:
+        self.registry = CollectorRegistry()
+        self._slots = slots
+        self.rows = RowMetrics(self.registry)
+        batcher.observe = self.rows.observe
+        self._requests = Counter(
+            "nncli_requests", "Requests that were answered.", ["address", "method", "status"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "nncli_request_seconds",
+            "Time from the headers of a request to the end of its answer.",
+            ["address"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._received = Counter("nncli_request_body_bytes", "Bytes of bodies of requests.", registry=self.registry)
+        self._sent = Counter("nncli_answer_body_bytes", "Bytes of bodies of answers.", registry=self.registry)
+        self._reloads = Counter(
+            "nncli_model_reloads",
+            "Runs that were loaded again, or could not be.",
+            ["model", "result"],
+            registry=self.registry,
+        )
+        self.in_progress = Gauge(
+            "nncli_requests_in_progress", "Requests that are being answered.", registry=self.registry
+        )
+        queue = Gauge("nncli_queue_requests", "Requests that wait to be predicted.", registry=self.registry)
+        queue.set_function(lambda: batcher.waiting)
+        Gauge("nncli_queue_limit", "Requests that may wait for each model.", registry=self.registry).set(batcher.limit)
+        for slot in slots.all:
+            for result in ("success", "failure"):
+                self._reloads.labels(slot.name, result)
+        self.registry.register(ModelCollector(slots, self.rows))
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+
+    def count_request(self, address: str, method: str, status: int, seconds: float, received: int, sent: int) -> None:
+        """Count a request to an address, which is a pattern such as /models/{model}/predict, and its answer."""
+        series = self._series.get((address, method, status))
+        if series is None:
+            labels = (address, method if method in METHODS else OTHER, str(status))
+            series = self._requests.labels(*labels), self._seconds.labels(address)
+            if labels[1] == method:  # of others, there may be any number
+                self._series[address, method, status] = series
+        requests, durations = series
+        requests.inc()
+        durations.observe(seconds)
+        self._received.inc(received)
+        self._sent.inc(sent)
+
+    def count_reload(self, model: str, is_replaced: bool) -> None:
+        """Count that a model was loaded again, or could not be."""
+        self._reloads.labels(model, "success" if is_replaced else "failure").inc()
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """All metrics and their media type: OpenMetrics if `accept` names it, else the text format of Prometheus."""
+        for slot in self._slots.all:
+            self.rows.start(slot.current)  # it may have been replaced
+        accepted = {one.partition(";")[0].strip().lower() for one in accept.split(",")}
+        if "application/openmetrics-text" in accepted:
+            encode: Callable[[Collector], bytes] = openmetrics.generate_latest
+            return encode(self.registry), openmetrics.CONTENT_TYPE_LATEST
+        return generate_latest(self.registry), CONTENT_TYPE_PLAIN_0_0_4
+
+    def close(self) -> None:
+        """End the thread of the profiles."""
+        self.rows.profiles.close()
+
+
+class ModelCollector(Collector):
+    """The models that are served, and the histograms of their predictions."""
+
+    def __init__(self, slots: ModelSlots, rows: RowMetrics) -> None:
+        self._slots, self._rows = slots, rows
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics as they are now."""
+        info = InfoMetricFamily("nncli_model", "The models that are served.", labels=["model"])
+        loaded = GaugeMetricFamily(
+            "nncli_model_loaded_timestamp_seconds", "When the model was loaded.", labels=["model"]
+        )
+        failed = GaugeMetricFamily(
+            "nncli_model_reload_failed", "1 if what is at the path of the run could not be loaded.", labels=["model"]
+        )
+        for slot in self._slots.all:
+            model = slot.current
+            info.add_metric([slot.name], {"version": model.version, "nncli_version": __version__})
+            loaded.add_metric([slot.name], model.loaded.timestamp())
+            failed.add_metric([slot.name], slot.problem is not None)
+        yield from (info, loaded, failed)
+        yield from self._histograms()
+
+    def _histograms(self) -> Iterator[Metric]:
+        numbers = HistogramMetricFamily("nncli_prediction", "Predictions.", labels=["model", "target"])
+        probabilities = HistogramMetricFamily(
+            "nncli_probability", "Probabilities of the positive class, or the largest ones.", labels=["model", "class"]
+        )
+        profiled = GaugeMetricFamily("nncli_profile_rows", "Rows in the profile.", labels=["model"])
+        for name, served in self._rows.profiles.current().items():
+            profiled.add_metric([name], served.profile.rows)
+            for bins, counts in zip(numbers_of(served.reference), served.histograms, strict=True):
+                family = probabilities if bins.measure == "probability" else numbers
+                family.add_metric([name, label_text(bins.name)], buckets(bins, counts), None)
+        yield from (numbers, probabilities, profiled)
+
+
+def buckets(bins: NumberBins, counts: Counts) -> list[tuple[str, float]]:
+    """The cumulative buckets of a histogram, without missing values, by the ends of the groups of the reference."""
+    last_of_group = np.flatnonzero(np.diff(bins.groups, append=-1))
+    ends = [*map(floatToGoString, bins.edges[last_of_group[:-1]]), "+Inf"]
+    sums = np.add.reduceat(counts[1:], np.concatenate([[0], last_of_group[:-1] + 1]))
+    return list(zip(ends, map(float, accumulate(sums.tolist())), strict=True))

@@ -1,0 +1,133 @@
+"""Who may use the server: the token, pages of other origins, and requests to another host name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from nncli.serving.options import ServerOptions
+from nncli.serving.problems.error_members import error_members
+from nncli.serving.problems.problem import Problem
+from nncli.serving.token import Token
+
+WITHOUT_TOKEN = re.compile(r"/(health(/live|/ready)?|ping|v2/health/(live|ready)|docs|(models/[^/]+/)?)")
+"""Addresses that need no token: probes, which tell nothing of the models, and pages, which ask for it themselves."""
+LOCAL_HOST = re.compile(rb"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]*)?", re.IGNORECASE)
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+METHODS = b"GET, HEAD, POST, DELETE"
+ALLOWED_HEADERS = b"Accept, Authorization, Content-Encoding, Content-Type, Inference-Header-Content-Length"
+SHOWN_HEADERS = b"Inference-Header-Content-Length, Retry-After, WWW-Authenticate, X-Model-Version, X-Notes"
+PREFLIGHT_SECONDS = b"600"
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+class Cors:
+    """Middleware that tells browsers which origin may read the answers, and answers their preflight requests."""
+
+    def __init__(self, app: ASGIApp, origin: str) -> None:
+        self._app, self._origin = app, origin.encode("ascii")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a preflight request, or add the headers to the answer of the application."""
+        headers = dict(scope["headers"])
+        own = self._headers(headers.get(b"origin"))
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), *own]}
+            await send(message)
+
+        if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            await Response(status_code=HTTPStatus.NO_CONTENT)(scope, receive, send_with_headers)
+        else:
+            await self._app(scope, receive, send_with_headers)
+
+    def _headers(self, origin: bytes | None) -> list[tuple[bytes, bytes]]:
+        """The headers for a page of an origin; without any, the browser refuses it the answer."""
+        vary = [] if self._origin == b"*" else [(b"vary", b"Origin")]
+        if origin is None or not allows(self._origin, origin):
+            return vary
+        return [
+            *vary,
+            (b"access-control-allow-origin", self._origin),
+            (b"access-control-allow-methods", METHODS),
+            (b"access-control-allow-headers", ALLOWED_HEADERS),
+            (b"access-control-expose-headers", SHOWN_HEADERS),
+            (b"access-control-max-age", PREFLIGHT_SECONDS),
+        ]
+
+
+class AccessControl:
+    """Middleware that refuses requests without the token, and, on a loopback address, those of pages of other sites."""
+
+    def __init__(self, app: ASGIApp, options: ServerOptions) -> None:
+        self._app, self._options = app, options
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request if it may be."""
+        problem = None if scope["type"] != "http" else refusal(scope, self._options)
+        if problem is None:
+            await self._app(scope, receive, send)
+        else:
+            await problem.response(error_members(scope["path"], problem))(scope, receive, send)
+
+
+def refusal(scope: Scope, options: ServerOptions) -> Problem | None:
+    """Why a request may not be answered.
+
+    Without a token, a server on a loopback address trusts every program of this machine, browsers included. They also
+    run pages of others: so the name of the host must be one of this machine, which that of a page is not although it
+    may lead here (DNS rebinding), and a browser must not say that a page of another site asks to compute something.
+    """
+    if options.token is not None:
+        needs_none = WITHOUT_TOKEN.fullmatch(scope["path"]) and scope["method"] in SAFE_METHODS
+        return None if needs_none else _token_problem(scope["headers"], options.token)
+    if not options.is_loopback:
+        return None
+    headers = dict(scope["headers"])
+    host = headers.get(b"host", b"localhost")
+    if not LOCAL_HOST.fullmatch(host):
+        return Problem(
+            HTTPStatus.MISDIRECTED_REQUEST,
+            "the header Host is not an address of this machine, where alone the server can be reached",
+            "Call it as localhost, let the proxy send that as Host, or start the server with --token-file.",
+        )
+    is_foreign = headers.get(b"sec-fetch-site") in (b"cross-site", b"same-site")
+    allowed = options.cors is not None and allows(options.cors.encode("ascii"), headers.get(b"origin", b""))
+    if is_foreign and not allowed and scope["method"] not in SAFE_METHODS:
+        return Problem(
+            HTTPStatus.FORBIDDEN,
+            "a page of another origin may not call the server",
+            "Start it with --cors ORIGIN to let the pages of an origin call it.",
+        )
+    return None
+
+
+def allows(allowed: bytes, origin: bytes) -> bool:
+    """Whether an origin is the one that is allowed."""
+    return allowed in (b"*", origin.lower())
+
+
+def has_token(headers: Headers, token: Token) -> bool:
+    """Whether the headers of a request have `Authorization: Bearer TOKEN`, once."""
+    values = [value for name, value in headers if name == b"authorization"]
+    scheme, _, given = values[0].partition(b" ") if len(values) == 1 else (b"", b"", b"")
+    return token.matches(given.strip(b" ")) and scheme.lower() == b"bearer"
+
+
+def _token_problem(headers: Headers, token: Token) -> Problem | None:
+    if has_token(headers, token):
+        return None
+    is_missing = all(name != b"authorization" for name, _ in headers)
+    return Problem(
+        HTTPStatus.UNAUTHORIZED,
+        "the request has no token" if is_missing else "the request does not have the token of the server",
+        "Send the header `Authorization: Bearer TOKEN`, with the token that the server was started with: "
+        "curl -H 'Authorization: Bearer TOKEN' ….",
+        headers={"WWW-Authenticate": "Bearer" if is_missing else 'Bearer error="invalid_token"'},
+    )

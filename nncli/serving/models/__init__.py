@@ -1,0 +1,1 @@
+"""The models that are served: loading, replacing, and what clients must know of their columns."""

@@ -1,0 +1,182 @@
+"""Effects: how a prediction changes if one column has its typical value instead.
+
+The effect of a column is the prediction of a row minus that of the same row with this column alone at its typical
+value: the median, the most frequent category, no text; a missing value of a column that is mostly missing. For classes
+it is the change of the probability of the predicted class. Effects describe the model, not causes, and do not add up to
+the prediction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from nncli.data.arrays import Floats
+from nncli.data.columns.parsing import DATE_TYPES, read_text
+from nncli.data.table import Table
+from nncli.ensemble import AnyModel
+from nncli.export.read_inputs import read_input
+from nncli.program.inputs import DateInput, NumberInput, ProgramInput
+from nncli.serving.columns.model_inputs import typical_cell
+from nncli.serving.problems.problem import too_large
+
+MAX_EFFECTS = 20_000
+"""Rows times columns of a request: so many rows are predicted for it, which takes some seconds."""
+MAX_EFFECT_CELLS = 40_000_000
+"""Cells of the rows that are predicted for a request."""
+ROWS_AT_ONCE, CELLS_AT_ONCE = 8_192, 4_000_000
+"""Rows and cells that are predicted at once, so that they need little memory."""
+
+
+@dataclass(frozen=True)
+class EffectColumn:
+    """The effects of a column on a target, None if there is one or if classes are predicted, under a title."""
+
+    title: str
+    column: ProgramInput
+    target: str | None = None
+
+
+def effect_columns(inputs: Sequence[ProgramInput], model: AnyModel) -> tuple[EffectColumn, ...]:
+    """The columns of effects: `effect_COLUMN`, or `effect_COLUMN_TARGET` for several targets.
+
+    Where names with underscores give two columns the same title, the later one gets a number.
+    """
+    found, taken = list[EffectColumn](), set[str]()
+    several = model.spec.target.task == "regression" and len(model.spec.target.names) > 1
+    for target in model.spec.target.names if several else (None,):
+        for column in inputs:
+            title = own = f"effect_{column.name}" + ("" if target is None else f"_{target}")
+            n = 1
+            while title in taken:
+                n += 1
+                title = f"{own}_{n}"
+            taken.add(title)
+            found.append(EffectColumn(title, column, target))
+    return tuple(found)
+
+
+def most_rows(columns: int) -> int:
+    """The most rows of a request that can be explained; 0 if a model has too many columns."""
+    return min(MAX_EFFECTS // columns, MAX_EFFECT_CELLS // columns**2)
+
+
+def check_rows(rows: int, columns: int) -> None:
+    """Raise a ProblemError if a request of so many rows is too large to be explained."""
+    most = most_rows(columns)
+    if rows > most:
+        hint = f"Send at most {most:,} rows, or leave out explain." if most else "Leave out explain."
+        detail = f"{rows:,} rows of {columns:,} columns are too many for explain"
+        raise too_large(detail, hint)
+
+
+def effects_of(model: AnyModel, inputs: Sequence[ProgramInput], table: Table) -> pl.DataFrame:
+    """The effects of every column on each prediction of a table that the model can predict, as `effect_columns`."""
+    rows = max(1, ROWS_AT_ONCE // (len(inputs) + 1))
+    blocks = [_effects(model, inputs, table.part(start, start + rows)) for start in range(0, len(table), rows)]
+    titles = [one.title for one in effect_columns(inputs, model)]
+    effects = np.concatenate(blocks) if blocks else np.empty((0, len(titles)))
+    return pl.DataFrame({title: effects[:, j] for j, title in enumerate(titles)})
+
+
+def _effects(model: AnyModel, inputs: Sequence[ProgramInput], table: Table) -> Floats:
+    """The effects (rows, targets · columns)."""
+    rows, n = len(table), len(inputs)
+    variants = _Variants(table, [_cells_and_typical(column, table) for column in inputs])
+    at_once = max(1, CELLS_AT_ONCE // (rows * n))
+    values, chosen = [], None
+    with np.errstate(all="ignore"):  # a value far out of the training range may overflow
+        for start in range(0, n + 1, at_once):
+            predictions = model.predict(variants.table(range(start, min(start + at_once, n + 1))))
+            found = predictions.values.reshape(-1, rows, predictions.values.shape[1])
+            if predictions.target.task == "classification":
+                if chosen is None:
+                    chosen = predictions.classes[:rows].clip(0)  # -1 has no probability, so that its effects are NaN
+                found = np.take_along_axis(found, chosen[None, :, None], axis=2)
+            values.append(found)
+        stacked = np.concatenate(values)
+        changes: Floats = stacked[0] - stacked[1:]
+    return changes.transpose(1, 2, 0).reshape(rows, -1)
+
+
+@dataclass(frozen=True)
+class _Variants:
+    """The rows of a table in variants: 0 is as they are, k has the column k - 1 at its typical value.
+
+    `cells` are those of the columns, each with its typical value behind them.
+    """
+
+    rows: Table
+    cells: Sequence[pl.Series]
+
+    def table(self, variants: range) -> Table:
+        """The rows of some variants, one after the other."""
+        rows = len(self.rows)
+        positions = np.tile(np.arange(rows), len(variants))
+        columns = {}
+        for variant, cells in enumerate(self.cells, start=1):
+            block = positions[:0]
+            if variant in variants:
+                start = (variant - variants.start) * rows
+                block = positions[start : start + rows]
+            block[:] = rows
+            columns[cells.name] = cells.gather(positions)
+            block[:] = np.arange(len(block))
+        return replace(self.rows, frame=pl.DataFrame(columns), numbers=None, origins=None)
+
+
+def _cells_and_typical(column: ProgramInput, table: Table) -> pl.Series:
+    """The cells of a column, then its typical value, in a type that both have, and which a model reads as their own."""
+    cells, typical = table.column(column.name), typical_cell(column)
+    if isinstance(column, NumberInput):
+        cells = pl.Series(read_input(column, table)[:, 0], nan_to_null=True)
+    elif isinstance(column, DateInput) and cells.dtype in DATE_TYPES:
+        return _moments(cells, typical).alias(column.name)
+    else:
+        cells = read_text(table, column.name)
+    return pl.concat([cells, pl.Series([typical], dtype=cells.dtype)]).alias(column.name)
+
+
+def _moments(cells: pl.Series, typical: float | str | None) -> pl.Series:
+    """Dates as moments in UTC, then the typical one."""
+    if cells.dtype == pl.Date:
+        cells = cells.cast(pl.Datetime("us"))
+    elif isinstance(cells.dtype, pl.Datetime) and cells.dtype.time_zone is not None:
+        cells = cells.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    moment = None if typical is None else datetime.fromisoformat(str(typical))
+    return pl.concat([cells, pl.Series([moment], dtype=pl.Datetime("us")).cast(cells.dtype)])
+
+
+def json_effects(
+    columns: Sequence[EffectColumn], table: Table, effects: pl.DataFrame
+) -> Iterator[list[dict[str, Any]]]:
+    """The effects on each row of a table, as JSON: for each target, the largest first."""
+    cells = {one.column.name: table.column(one.column.name).to_list() for one in columns}
+    typical = {one.column.name: typical_cell(one.column) for one in columns}
+    order = {target: k for k, target in enumerate(dict.fromkeys(one.target for one in columns))}
+    changes = [[_json_cell(x) for x in effects.get_column(one.title).to_list()] for one in columns]
+    for i in range(len(table)):
+        found = [(one, changes[j][i]) for j, one in enumerate(columns)]
+        found.sort(key=lambda pair: (order[pair[0].target], -abs(pair[1] or 0.0)))
+        yield [
+            {
+                "column": one.column.name,
+                **({} if one.target is None else {"target": one.target}),
+                "value": _json_cell(cells[one.column.name][i]),
+                "typical": typical[one.column.name],
+                "change": change,
+            }
+            for one, change in found
+        ]
+
+
+def _json_cell(cell: Any) -> Any:
+    """A cell as JSON: a number, a text, true, false or null."""
+    if isinstance(cell, float):
+        return cell if np.isfinite(cell) else None
+    return cell if cell is None or isinstance(cell, str | bool | int) else str(cell)

@@ -1,0 +1,149 @@
+"""Loading models again: when a run directory is replaced, or when SIGHUP asks for it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+
+from polars.exceptions import PanicException
+
+from nncli.errors import Location, NncliError, RunError
+from nncli.serving.models.compatibility import incompatibilities
+from nncli.serving.models.run_files import FileStates, file_states
+from nncli.serving.models.served_model import ModelSlot, ModelSlots, ServedModel
+from nncli.serving.process.log import LOG
+from nncli.serving.process.notify import notify
+from nncli.utils.memory import release_unused_memory
+
+SECONDS_BETWEEN_CHECKS = 1.0
+
+Load = Callable[[str, Path], ServedModel]
+OnResult = Callable[[str, bool], object]
+"""What is called with the name of a model, and whether it was replaced."""
+
+
+@dataclass
+class _Watched:
+    """A slot with the states of its files: when they were last read, and when they were last looked at."""
+
+    slot: ModelSlot
+    read: FileStates
+    seen: FileStates
+
+
+class Reloader:
+    """A thread that replaces models by those that are at their paths now.
+
+    A run is loaded once its files have not changed between two checks, so that one that is being copied is left alone.
+    It is verified and predicts a row before it takes its place. If it cannot be loaded, or clients of the served model
+    could not use it, the served one stays, and the log says why, once for every change of the files. A `request` loads
+    all models at once, and replaces them also if clients must change. `on_result` is called after each attempt.
+    """
+
+    def __init__(self, slots: ModelSlots, load: Load = ServedModel.load, on_result: OnResult | None = None) -> None:
+        self._watched = [_Watched(slot, slot.files, slot.files) for slot in slots.all]
+        self._load, self._on_result = load, on_result
+        self._is_closed = False
+        self._requested, self._wake = Event(), Event()
+        self._thread = Thread(target=self._work, name="nncli reload", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch the run directories."""
+        self._thread.start()
+
+    def request(self) -> None:
+        """Load all models again, soon."""
+        self._requested.set()
+        self._wake.set()
+
+    def close(self) -> None:
+        """End the thread; a model that is being loaded is not waited for."""
+        self._is_closed = True
+        self._wake.set()
+
+    def check(self, *, is_requested: bool = False) -> None:
+        """Look at every run directory, and load the models that are to be replaced."""
+        for one in self._watched:
+            if self._is_closed:
+                return
+            states = file_states(one.slot.path)
+            if not is_requested and states != one.seen:
+                one.seen = states  # it may be in the midst of being copied
+            elif is_requested or states != one.read:
+                one.read = one.seen = states
+                self._reload(one.slot, is_requested=is_requested)
+
+    def _work(self) -> None:
+        while not self._is_closed:
+            self._wake.wait(SECONDS_BETWEEN_CHECKS)
+            self._wake.clear()
+            if not self._requested.is_set():
+                self.check()
+                continue
+            self._requested.clear()
+            notify("RELOADING=1")
+            self.check(is_requested=True)
+            if not self._is_closed:
+                notify("READY=1")
+
+    def _reload(self, slot: ModelSlot, *, is_requested: bool) -> None:
+        served = slot.current
+        try:
+            new = self._load(slot.name, slot.path)
+            _check_finished(new)
+            new.warm_up()
+            changes = incompatibilities(served, new)
+            if changes and not is_requested:
+                raise RunError(
+                    f"clients could not go on: {'; '.join(changes)}",
+                    location=Location(source=str(slot.path)),
+                    hint="SIGHUP replaces the model all the same.",
+                )
+        except NncliError as error:
+            self._keep(slot, f"{error.location or slot.path}: {error.message}. {error.hint or ''}".rstrip())
+            return
+        except (Exception, PanicException) as error:  # the server goes on, whatever a directory holds
+            self._keep(slot, f"{slot.path}: {type(error).__name__}: {error}")
+            return
+        if self._is_closed:
+            return
+        slot.problem = None
+        self._report(slot, is_replaced=True)
+        if new.version == served.version:
+            LOG.info("model %s: the run has not changed, version %s", slot.name, served.version)
+            return
+        slot.current = new
+        for change in changes:
+            LOG.warning("model %s: clients must change: %s", slot.name, change)
+        LOG.info("model %s: version %s replaces %s", slot.name, new.version, served.version)
+        warn_of_unfinished(slot)
+        del served  # no circle of references holds it, so its memory is free when its last batch is answered
+        release_unused_memory()
+
+    def _report(self, slot: ModelSlot, *, is_replaced: bool) -> None:
+        if self._on_result is not None:
+            self._on_result(slot.name, is_replaced)
+
+    def _keep(self, slot: ModelSlot, problem: str) -> None:
+        slot.problem = problem
+        self._report(slot, is_replaced=False)
+        LOG.error("model %s: version %s stays: %s", slot.name, slot.current.version, problem)
+
+
+def warn_of_unfinished(slot: ModelSlot) -> None:
+    """Log that the training of a served run was stopped or failed, and could go on."""
+    if (status := slot.current.manifest.status) != "done":
+        resume = f"nncli train --resume {shlex.quote(str(slot.path))}"
+        LOG.warning("model %s: its training has not ended, but %s; to go on: %s", slot.name, status, resume)
+
+
+def _check_finished(model: ServedModel) -> None:
+    if model.manifest.status == "running":
+        raise RunError(
+            "the training of this run has not finished",
+            location=Location(source=str(model.run.path)),
+            hint="It is loaded once it has.",
+        )

@@ -1,0 +1,134 @@
+"""The page about a server: its addresses, the columns of its models, and commands to try. It has no script."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from html import escape
+from string import Template
+
+from nncli.export.html.fields import html_text, readable_text
+from nncli.export.html.parts import template
+from nncli.serving.bodies.media_types import MediaType
+from nncli.serving.columns.input_schema import Feature
+from nncli.serving.models.served_model import ServedModel
+from nncli.serving.openapi.document import openapi_document
+from nncli.serving.openapi.operations import prediction_parameters
+from nncli.serving.openapi.schemas import value_text
+from nncli.serving.pages.curl_examples import ORIGIN, curl_examples, file_example, model_path
+from nncli.serving.pages.page_headers import security_policy
+from nncli.version import __version__
+
+MAX_CATEGORIES = 20
+COLUMNS = ("Column", "Kind", "Training rows", "May be absent in JSON", "Example")
+PACKAGE = "nncli.serving.pages"
+
+
+def docs_page(models: Sequence[ServedModel], *, has_token: bool) -> str:
+    """The page of a server of these models, in which `ORIGIN` stands for its scheme, host and port."""
+    about = "" if not has_token else f"<p>Requests need the token: {_code('Authorization: Bearer TOKEN')}.</p>"
+    return Template(template("docs.html", PACKAGE)).substitute(
+        title=html_text("Addresses and models of this server"),
+        version=html_text(__version__),
+        style=_style(),
+        about=about,
+        formats=", ".join(map(_code, MediaType)),
+        addresses=_addresses(models[0], has_token=has_token),
+        models="\n".join(_model(model, i, has_token=has_token) for i, model in enumerate(models)),
+    )
+
+
+def _addresses(first: ServedModel, *, has_token: bool) -> str:
+    """The addresses of the server; those of each model are those of the first."""
+    document = openapi_document([first], has_token=has_token)
+    rows = [
+        [_code(method.upper()), _code(re.sub("/models/[^/]+", "/models/MODEL", path)), html_text(operation["summary"])]
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    ]
+    table = _table("All addresses; MODEL is the name of a model", ("Method", "Path", "What it answers"), rows)
+    return f"<p>The model of addresses without MODEL is {_name(first.name)}.</p>{table}"
+
+
+def with_origin(page: str, origin: str) -> str:
+    """The page with the scheme, host and port of the server, as the request has them."""
+    return page.replace(ORIGIN, escape(origin))
+
+
+@cache
+def content_security_policy() -> str:
+    """What the page may load: its own style, and nothing else."""
+    return security_policy(_style())
+
+
+@cache
+def _style() -> str:
+    return template("page.css") + template("page.css", PACKAGE) + template("docs.css", PACKAGE)
+
+
+def _model(model: ServedModel, number: int, *, has_token: bool) -> str:
+    target = model.model.spec.target
+    name, heading = _name(model.name), f"model-{number}"
+    rows = [_row(feature) for feature in model.schema.features]
+    page = "" if has_token else f' <a href="{html_text(model_path(model).lstrip("/"))}/">Try it by hand</a>.'
+    commands = "".join(
+        f'<h4>{html_text(what)}</h4><pre tabindex="0"><code>{escape(command)}</code></pre>'
+        for what, command in [
+            *curl_examples(model, has_token=has_token),
+            ("A file", file_example(model, has_token=has_token)),
+        ]
+    )
+    return (
+        f'<section aria-labelledby="{heading}"><h3 id="{heading}">{name}</h3>'
+        f"<p>It predicts {', '.join(map(_name, target.names))} ({target.task}). Version {_code(model.version)}."
+        f"{page}</p>"
+        f"{_table(f'Columns of a row of the model {readable_text(model.name)}', COLUMNS, rows)}"
+        f"{_parameters(model)}{commands}</section>"
+    )
+
+
+def _parameters(model: ServedModel) -> str:
+    """The parameters of `/predict` that fit a model."""
+    rows = [[_code(one["name"]), html_text(one["description"])] for one in prediction_parameters(model)]
+    return _table(f"Parameters of /predict for the model {readable_text(model.name)}", ("Parameter", "Meaning"), rows)
+
+
+def _row(feature: Feature) -> list[str]:
+    known = ""
+    if feature.lowest is not None and feature.highest is not None:
+        known = html_text(f"{value_text(feature.lowest)} to {value_text(feature.highest)}")
+    if feature.categories:
+        more = len(feature.categories) - MAX_CATEGORIES
+        shown = [_value(one) for one in feature.categories[:MAX_CATEGORIES]]
+        known = " ".join(shown) + (f" and {more:,} more" if more > 0 else "")
+    kind = feature.kind + (f", in texts with {feature.unit}" if feature.unit else "")
+    example = "" if feature.example is None else _value(value_text(feature.example))
+    return [_name(feature.name), html_text(kind), known, "yes" if feature.is_optional else "no", example]
+
+
+def _name(text: str) -> str:
+    """A name or a value of the table, whose direction of writing does not change what is around it."""
+    return f"<bdi>{html_text(readable_text(text))}</bdi>"
+
+
+def _value(text: str) -> str:
+    return f"<code>{_name(text)}</code>"
+
+
+def _code(text: str) -> str:
+    return f"<code>{html_text(text)}</code>"
+
+
+def _table(caption: str, titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of HTML cells, which a keyboard can scroll; the first cell of a row is its heading."""
+    head = "".join(f'<th scope="col">{html_text(title)}</th>' for title in titles)
+    body = "".join(
+        f'<tr><th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in rest) + "</tr>"
+        for first, *rest in rows
+    )
+    label = html_text(caption)
+    return (
+        f'<div class="scroll" role="region" aria-label="{label}" tabindex="0"><table><caption>{label}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )

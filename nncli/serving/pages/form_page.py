@@ -1,0 +1,186 @@
+"""The page to try a model by hand: a form of its columns, and a CSV file that is answered by a CSV file.
+
+One HTML page whose script and style are inside it. They are the same for every model, which is data: so the page that
+asks for the token of a server can become that of a model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from string import Template
+from typing import Any
+from urllib.parse import quote
+
+from nncli.conformal.options import UncertaintyOptions, set_column
+from nncli.data.encoders.target import ClassificationTarget
+from nncli.export.html.data import field_data, output_data
+from nncli.export.html.fields import field, html_text, readable_text
+from nncli.export.html.parts import effects_text, safe_script, template, title_of
+from nncli.export.javascript.module import as_literal, classes_of, input_data
+from nncli.program.program import Bounds, ClassOutputs, NumberOutputs
+from nncli.serving.models.effects import most_rows
+from nncli.serving.models.served_model import ServedModel
+from nncli.serving.options import ServerOptions
+from nncli.serving.pages.page_headers import security_policy
+from nncli.version import __version__
+
+LEVEL = 0.9
+"""The level of the intervals or sets that are shown, if the model has them."""
+SHARED_SCRIPTS = ("form.js", "answer.js", "effects.js", "csv.js", "drop.js")
+SCRIPTS = ("request.js", "main.js", "table.js")
+
+
+@dataclass(frozen=True)
+class Links:
+    """The addresses of other pages, from this one: its model's own page, or the first page of the server."""
+
+    names: tuple[str, ...]
+    is_first_page: bool
+
+    def model(self, name: str) -> str:
+        """The address of the page of a model."""
+        return ("models/" if self.is_first_page else "../") + quote(name, safe="") + "/"
+
+    @property
+    def docs(self) -> str:
+        """The address of the description of the server's addresses."""
+        return "docs" if self.is_first_page else "../../docs"
+
+
+def model_page(model: ServedModel, options: ServerOptions, links: Links) -> str:
+    """The page of a model."""
+    form, target = model.inputs, model.model.spec.target
+    has_levels = model.has_uncertainty(_levels(model))
+    title = title_of(target.names)
+    body = Template(_template("form.html")).substitute(
+        models=_models(model, links),
+        title=html_text(title),
+        summary=html_text(_summary(model)),
+        fields="\n".join(field(form, i) for i in range(len(form.inputs))),
+        method=html_text(effects_text(form.inputs, are_classes=target.task == "classification")),
+        table=_about_tables(options),
+        options="\n".join(_option(*one) for one in _table_options(model, has_levels=has_levels)),
+        origin=_origin(model, options, links),
+        data=as_literal(_data(model, options, has_levels=has_levels)),
+    )
+    return _page(title, body)
+
+
+def login_page() -> str:
+    """The page that asks for the token; it tells nothing of the models."""
+    return _page("Predictions", _template("login.html"))
+
+
+@cache
+def content_security_policy() -> str:
+    """What the page may load: its own script and style, and answers of the server that it is from."""
+    return security_policy(_style(), _script())
+
+
+def _page(title: str, body: str) -> str:
+    return Template(_template("page.html")).substitute(
+        title=html_text(title), style=_style(), body=body, script=_script()
+    )
+
+
+@cache
+def _script() -> str:
+    parts = [*map(template, SHARED_SCRIPTS), *map(_template, SCRIPTS)]
+    data = 'const { inputs, model, page } = JSON.parse(document.getElementById("data").textContent);'
+    return safe_script("function start(token) {\n" + "\n".join([data, *parts]) + "}\n\n" + _template("start.js"))
+
+
+@cache
+def _style() -> str:
+    """That of all pages, since the page that asks for the token becomes one of them."""
+    return template("page.css") + _template("page.css") + _template("docs.css")
+
+
+def _template(name: str) -> str:
+    return template(name, "nncli.serving.pages")
+
+
+def _levels(model: ServedModel) -> UncertaintyOptions:
+    """The intervals or sets of the page."""
+    is_regression = model.model.spec.target.task == "regression"
+    return UncertaintyOptions.of(LEVEL) if is_regression else UncertaintyOptions.of(sets=LEVEL)
+
+
+def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> dict[str, Any]:
+    """What the scripts know of a model."""
+    form, target = model.inputs, model.model.spec.target
+    known: dict[str, Any] = {"targets": list(target.names)}
+    query = [value for value, _ in _table_options(model, has_levels=has_levels)]
+    if isinstance(target, ClassificationTarget):
+        outputs = ClassOutputs(target.name, target.labels, target.label_type, 0, 1)
+        known |= {"labels": list(target.labels), "classes": classes_of(outputs)}
+        sets = [["90 % set", set_column(LEVEL)]] if has_levels else []
+        output = output_data(outputs) | {"sets": sets}
+    else:
+        levels = model.model.spec.loss.quantile_levels
+        bounds = (Bounds(LEVEL, 2, 3),) if has_levels else ()
+        output = output_data(NumberOutputs(target.names, 0, 1 if levels else None, levels, bounds))
+    return {
+        "inputs": [input_data(column) for column in form.inputs],
+        "model": known,
+        "page": {
+            "decimal": form.decimal,
+            "inputs": [
+                field_data(form, column) | {"complete": column.name in model.schema.required} for column in form.inputs
+            ],
+            "output": output,
+            "query": "&".join(query),
+            "maxBody": options.max_body,
+        },
+    }
+
+
+def _table_options(model: ServedModel, *, has_levels: bool) -> list[tuple[str, str]]:
+    """The parameters that add columns to the predictions, and what they are called."""
+    is_regression = model.model.spec.target.task == "regression"
+    found = [] if is_regression else [("proba=true", "probabilities")]
+    if has_levels:
+        found.append(
+            (f"{'interval' if is_regression else 'set'}={LEVEL}", "90 % interval" if is_regression else "90 % set")
+        )
+    if most_rows(len(model.inputs.inputs)):
+        found.append(("explain=true", "effect of each column"))
+    return found
+
+
+def _option(value: str, name: str) -> str:
+    return f'<label><input type="checkbox" value="{value}"> {name}</label>'
+
+
+def _models(model: ServedModel, links: Links) -> str:
+    """Links to the pages of all models, if there are several."""
+    if len(links.names) == 1:
+        return ""
+    items = ""
+    for name in links.names:
+        current = ' aria-current="page"' if name == model.name else ""
+        items += f'<li><a href="{links.model(name)}"{current}><bdi>{html_text(readable_text(name))}</bdi></a></li>'
+    return f'<nav class="models" aria-label="Models"><span>Models:</span><ul>{items}</ul></nav>'
+
+
+def _summary(model: ServedModel) -> str:
+    n = len(model.inputs.inputs)
+    return (
+        f"The model {model.name} predicts it from {n} column{'s' if n > 1 else ''}. An empty field is a missing value. "
+        "What you enter is sent to the server of this page, and nowhere else."
+    )
+
+
+def _about_tables(options: ServerOptions) -> str:
+    megabytes = f"{options.max_body / 1e6:,.6g} MB"
+    return (
+        "A CSV file with these columns is answered by a CSV file with the predictions of its rows, in their order, as "
+        f"<code>nncli predict</code> writes them. It may have {options.max_rows:,} rows and {megabytes}."
+    )
+
+
+def _origin(model: ServedModel, options: ServerOptions, links: Links) -> str:
+    version = html_text(f"nncli {__version__}. Checksum of the run: {model.manifest.checksum}")
+    # A link cannot carry a token.
+    return version if options.token is not None else f'<a href="{links.docs}">For programs</a> · {version}'

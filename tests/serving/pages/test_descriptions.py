@@ -1,0 +1,35 @@
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from weakref import ref
+
+from nncli.serving.models.served_model import ModelSlot, ModelSlots, ServedModel
+from nncli.serving.pages.descriptions import Descriptions, Models
+
+
+def test_a_text_is_made_once_and_again_when_a_model_is_replaced(models: Mapping[str, ServedModel]) -> None:
+    slot = ModelSlot(Path(), models["number"])
+    slots, made = ModelSlots([slot]), list[Models]()
+
+    def make(known: Models) -> str:
+        made.append(known)
+        return known[0].name
+
+    async def texts() -> list[str]:
+        descriptions = Descriptions()
+        found = list(await asyncio.gather(*(descriptions.text("a", slots, make) for _ in range(3))))
+        slot.current = models["two"]
+        return [*found, await descriptions.text("a", slots, make), await descriptions.text("b", slots, make)]
+
+    assert asyncio.run(texts()) == ["number", "number", "number", "two", "two"]
+    assert len(made) == 3
+
+
+def test_a_replaced_model_is_not_held(models: Mapping[str, ServedModel]) -> None:
+    slot = ModelSlot(Path(), replace(models["number"]))
+    model = ref(slot.current)
+    descriptions = Descriptions()
+    asyncio.run(descriptions.text("a", ModelSlots([slot]), lambda known: known[0].name))
+    slot.current = models["two"]
+    assert model() is None
