@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import get_args
+from typing import cast, get_args
 
 from nncli.conformal.options import SetScore, UncertaintyOptions
 from nncli.data.encoders.target import Target
@@ -26,47 +26,47 @@ def parse_parameters(pairs: Iterable[tuple[str, str]]) -> PredictionOptions:
     Raises:
         ProblemError: a parameter is unknown, is repeated, or has a bad value.
     """
-    given: dict[str, list[str]] = {}
+    texts: dict[str, list[str]] = {}
     for name, value in pairs:
         if name not in NAMES:
             close = closest_match(name[:100], NAMES)
             hint = f"Did you mean {quote(close)}?" if close else f"The parameters are {join_quoted(NAMES)}."
             raise bad_request(f"there is no parameter {quote(name)}", hint)
-        given.setdefault(name, []).append(value)
-    if not given:
+        texts.setdefault(name, []).append(value)
+    if not texts:
         return PredictionOptions()
-    for name, values in given.items():
+    for name, values in texts.items():
         if len(values) > (MAX_LEVELS if name in REPEATABLE else 1):
             most = f"more than {MAX_LEVELS} times" if name in REPEATABLE else "more than once"
-            raise bad_request(f"the parameter {quote(name)} is given {most}", "Leave out some of them.")
-    levels = {name: [_level(name, value) for value in given.get(name, [])] for name in REPEATABLE}
-    score = given.get("score", ["lac"])[0]
+            raise bad_request(f"the parameter {quote(name)} appears {most}", "Leave out some of them.")
+    levels = {name: [_level(name, value) for value in texts.get(name, [])] for name in REPEATABLE}
+    score = texts.get("score", ["lac"])[0]
     uncertainty = UncertaintyOptions.of(
-        levels["interval"], levels["set"], per_class=_flag("per_class", given), score=_score(score)
+        levels["interval"], levels["set"], per_class=_flag("per_class", texts), score=_score(score)
     )
-    return PredictionOptions(_flag("proba", given), _flag("explain", given), uncertainty)
+    return PredictionOptions(_flag("proba", texts), _flag("explain", texts), uncertainty)
 
 
 def check_options(options: PredictionOptions, target: Target) -> None:
     """Raise a ProblemError if a model with this target does not have what the options ask for."""
-    asked, is_regression = options.uncertainty, target.task == "regression"
+    uncertainty, is_regression = options.uncertainty, target.task == "regression"
     if options.proba and is_regression:
         raise _not_for("proba", "classification", "Leave it out.")
-    if asked.sets and is_regression:
+    if uncertainty.sets and is_regression:
         raise _not_for("set", "classification", "Use interval=0.9.")
-    if asked.intervals and not is_regression:
+    if uncertainty.intervals and not is_regression:
         raise _not_for("interval", "regression", "Use set=0.9.")
-    if not asked.sets and (asked.per_class or asked.score != "lac"):
-        name = "per_class" if asked.per_class else "score"
+    if not uncertainty.sets and (uncertainty.per_class or uncertainty.score != "lac"):
+        name = "per_class" if uncertainty.per_class else "score"
         raise bad_request(f"the parameter {quote(name)} is for prediction sets", "Add set=0.9, or leave it out.")
 
 
 def _not_for(name: str, task: str, hint: str) -> ProblemError:
-    return bad_request(f"the parameter {quote(name)} is for models of {task}, and this is none", hint)
+    return bad_request(f"the parameter {quote(name)} is for models of {task}, and this is not one", hint)
 
 
-def _flag(name: str, given: dict[str, list[str]]) -> bool:
-    value = given.get(name, ["false"])[0]
+def _flag(name: str, texts: dict[str, list[str]]) -> bool:
+    value = texts.get(name, ["false"])[0]
     if value.lower() not in FLAGS:
         raise bad_request(f"the parameter {quote(name)} is {quote(value)}", "Use true or false.")
     return FLAGS[value.lower()]
@@ -84,6 +84,5 @@ def _level(name: str, value: str) -> float:
 def _score(value: str) -> SetScore:
     for score in get_args(SetScore):
         if value == score:
-            known: SetScore = score
-            return known
+            return cast("SetScore", score)
     raise bad_request(f"the parameter 'score' is {quote(value)}", f"Use {' or '.join(get_args(SetScore))}.")

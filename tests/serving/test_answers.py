@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from nncli.data.table import Table
-from nncli.serving.bodies.body import table_of_rows
 from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from tests.serving.asgi_client import AsgiClient, Call
 from tests.serving.routes.test_predict import LINES_TYPE, TYPES, body_of
@@ -21,7 +20,7 @@ ODD = [UNSEEN, FAR, {**PLAIN, "count": None}]
 
 
 def table(model: ServedModel, rows: list[dict[str, Any]]) -> Table:
-    return table_of_rows(rows, model)
+    return model.rows.table(rows)
 
 
 def expected(model: ServedModel, rows: list[dict[str, Any]]) -> list[str]:

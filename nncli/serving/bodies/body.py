@@ -27,15 +27,14 @@ from nncli.serving.bodies.body_hints import (
     rows_hint,
     type_of_json,
 )
-from nncli.serving.bodies.body_size import BodyLimits as BodyLimits
-from nncli.serving.bodies.body_size import BodySize, check_rows
+from nncli.serving.bodies.body_size import BodyLimits, BodySize, check_rows
 from nncli.serving.bodies.delimited_body import read_delimited_body
 from nncli.serving.bodies.media_types import SUPPORTED, ContentType, MediaType
 from nncli.serving.bodies.parquet_body import read_parquet
 from nncli.serving.bodies.strict_json import check_size, parse_json_text
 from nncli.serving.columns.absent_columns import AbsentColumns
 from nncli.serving.columns.input_schema import InputSchema
-from nncli.serving.columns.row_reader import SOURCE as SOURCE
+from nncli.serving.columns.row_reader import SOURCE
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.problems.problem import ProblemError, bad_request, invalid_row, problem_of
 from nncli.text import join_quoted, quote
@@ -96,7 +95,7 @@ def parse_json_lines(body: bytes, max_rows: int, schema: InputSchema) -> JsonRow
                 lines.append((number, line))
     check_rows(rows, max_rows)
     most = 4 * max_rows + 1
-    if max(body.count(b"{"), body.count(b"[")) > most:  # bytes that are no UTF-8 are found when the lines are parsed
+    if max(body.count(b"{"), body.count(b"[")) > most:  # bytes that are not UTF-8 are refused when the lines are parsed
         check_size(body.decode(errors="replace"), most)
     hint = ONE_LINE if rows == 1 else None
     return JsonRows(
@@ -126,17 +125,8 @@ def read_json(body: bytes, media_type: MediaType, model: ServedModel, max_rows: 
 
 
 def one_at_a_time(body: bytes) -> AbstractContextManager[object]:
-    """What is held while a body of JSON is read: a lock, if the body is large."""
+    """A context in which a body of JSON is read: a lock, if the body is large."""
     return _LARGE if len(body) >= LARGE_BODY else nullcontext()
-
-
-def table_of_rows(rows: Sequence[Mapping[str, Any]], model: ServedModel) -> Table:
-    """Rows of JSON, at least one, as a table with the columns of the model.
-
-    Raises:
-        ProblemError: a row lacks a column, or a value is neither a number nor text.
-    """
-    return model.rows.table(rows)
 
 
 def read_file(body: bytes, content_type: ContentType, model: ServedModel, limits: BodyLimits) -> Table:
@@ -201,7 +191,7 @@ def table_of_columns(
     frame = pl.DataFrame(dict(columns)) if columns else pl.DataFrame({"": [None] * rows})
     table = _typed_table(frame, model)
     _check_text_size(table, limits)
-    return with_optional_columns(table, model, names)
+    return _with_optional_columns(table, model, names)
 
 
 def _as_bad_request(error: NncliError, content_type: ContentType) -> ProblemError:
@@ -223,16 +213,16 @@ def _check_text_size(table: Table, limits: BodyLimits) -> None:
             size.add_bytes(int(cells.cat.len_bytes().sum()))
 
 
-def with_optional_columns(table: Table, model: ServedModel, names: Sequence[str]) -> Table:
-    """The table, with missing cells in the columns that may be missing and are not there.
+def _with_optional_columns(table: Table, model: ServedModel, names: Sequence[str]) -> Table:
+    """The table, with missing cells in the optional columns that it lacks.
 
     `names` are those of all columns of the request.
 
     Raises:
         ProblemError: a column that the model needs is missing, or has a similar name.
     """
-    there = set(table.names)
-    absent = [name for name in model.schema.by_name if name not in there]
+    names_of_table = set(table.names)
+    absent = [name for name in model.schema.by_name if name not in names_of_table]
     if not absent:
         return table
     AbsentColumns(model.name, model.schema).check_row(names, absent)

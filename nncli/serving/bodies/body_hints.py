@@ -1,4 +1,4 @@
-"""Hints for bodies that are in another form than the request says, with the columns of the model that was asked."""
+"""Hints for bodies that are in another form than the request says, with the columns of the model."""
 
 from __future__ import annotations
 
@@ -71,10 +71,10 @@ def is_one_line(body: bytes) -> bool:
 
 
 def form_hint(name: str, body: bytes) -> str:
-    """What to do about a body that is sent as a form, which curl does unless it is told otherwise."""
+    """What to do about a body that is sent as a form, which is what curl does without a Content-Type."""
     if name.startswith("multipart/"):
         return f"Send the file itself: --data-binary @FILE -H 'Content-Type: {MediaType.CSV}', without -F."
     if begins_like_json(body):
-        return f"curl sends it unless told otherwise: add -H 'Content-Type: {type_of_json(body) or MediaType.JSON}'."
+        return f"curl sends it by default: add -H 'Content-Type: {type_of_json(body) or MediaType.JSON}'."
     lines = f" {ONE_LINE}" if is_one_line(body) else ""
-    return f"curl sends it unless told otherwise: if it is CSV, add -H 'Content-Type: {MediaType.CSV}'.{lines}"
+    return f"curl sends it by default: if it is CSV, add -H 'Content-Type: {MediaType.CSV}'.{lines}"

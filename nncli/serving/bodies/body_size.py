@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from nncli.serving.problems.problem import ProblemError, bad_request, too_large
 
-HINT = "Send several requests of fewer rows."
-
 
 @dataclass(frozen=True)
 class BodyLimits:
@@ -29,8 +27,7 @@ class BodySize:
         """Raise a ProblemError if there are too many bytes together."""
         self.n_bytes += max(n_bytes, 0)
         if self.n_bytes > self.limits.max_body:
-            detail = f"the body has more than {self.limits.max_body:,} bytes when it is decompressed"
-            raise too_large(detail, HINT)
+            raise too_many_bytes(self.limits.max_body)
 
     def add_rows(self, rows: int) -> None:
         """Raise a ProblemError if there are too many rows together."""
@@ -44,11 +41,16 @@ class BodySize:
             raise bad_request(f"a column has {items:,} items, more than the body can hold")
 
 
+def too_many_bytes(max_body: int) -> ProblemError:
+    """The problem that a body is too large once it is decompressed."""
+    detail = f"the body has more than {max_body:,} bytes when it is decompressed"
+    return too_large(detail, "Send several requests of fewer rows.")
+
+
 def too_many_rows(rows: int, max_rows: int) -> ProblemError:
     """The problem that a request has too many rows."""
     detail = f"the body has {rows:,} rows, and a request at most {max_rows:,}"
-    hint = f"Send several requests of at most {max_rows:,} rows."
-    return too_large(detail, hint)
+    return too_large(detail, f"Send several requests of at most {max_rows:,} rows.")
 
 
 def check_rows(rows: int, max_rows: int) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zlib
 
+from nncli.serving.bodies.body_size import too_many_bytes
 from nncli.serving.bodies.media_types import unsupported
-from nncli.serving.problems.problem import bad_request, too_large
+from nncli.serving.problems.problem import bad_request
 from nncli.text import quote
 
 GZIP = ("gzip", "x-gzip")
@@ -44,9 +45,7 @@ def gunzip(body: bytes, max_body: int) -> bytes:
             raise bad_request(f"the body is not compressed by gzip: {error}") from None
         left -= len(pieces[-1])
         if left < 0:
-            detail = f"the body has more than {max_body:,} bytes when it is decompressed"
-            hint = "Send several requests of fewer rows."
-            raise too_large(detail, hint)
+            raise too_many_bytes(max_body)
         if not decoder.eof:
             raise bad_request("the compressed body ends too early")
         body = decoder.unused_data.lstrip(b"\0")

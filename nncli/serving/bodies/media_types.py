@@ -47,16 +47,23 @@ UTF_8 = ("utf-8", "utf8", "us-ascii", "ascii")
 
 @dataclass(frozen=True)
 class ContentType:
-    """The format of a body: its `name` as the client wrote it, and the charset, auto if there is none."""
+    """The format of a body: its `name` in lower case, and the charset, auto if there is none."""
 
     media_type: MediaType
     name: str
     charset: str = AUTO
 
 
+def split_content_type(header: str) -> tuple[str, str]:
+    """The media type and the charset of a Content-Type in lower case; the charset is empty if there is none."""
+    name, *parameters = [part.strip() for part in header.lower().split(";")]
+    values = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)
+    return name, values.get("charset", "").strip("\"' ")
+
+
 def is_form(header: str | None) -> bool:
     """Whether a Content-Type is that of a form."""
-    return header is not None and header.partition(";")[0].strip().lower() in (FORM, MULTIPART)
+    return header is not None and split_content_type(header)[0] in (FORM, MULTIPART)
 
 
 def parse_content_type(header: str | None) -> ContentType:
@@ -67,19 +74,17 @@ def parse_content_type(header: str | None) -> ContentType:
     """
     if header is None or not header.strip():
         return ContentType(MediaType.JSON, MediaType.JSON)
-    name, *parameters = [part.strip() for part in header.split(";")]
-    media_type = NAMES.get(name.lower())
+    name, charset = split_content_type(header)
+    media_type = NAMES.get(name)
     if media_type is None:
-        close = closest_match(name[:100].lower(), NAMES)
+        close = closest_match(name[:100], NAMES)
         hint = f"Did you mean {close}? {SUPPORTED}" if close else SUPPORTED
         raise unsupported(f"the body has the Content-Type {quote(name)}", hint)
-    return ContentType(media_type, name.lower(), _charset(media_type, parameters))
+    return ContentType(media_type, name, _encoding(media_type, charset))
 
 
-def _charset(media_type: MediaType, parameters: list[str]) -> str:
-    """The charset among the parameters of a Content-Type; auto if there is none."""
-    found = dict(parameter.lower().split("=", 1) for parameter in parameters if "=" in parameter)
-    charset = found.get("charset", "").strip("\"' ")
+def _encoding(media_type: MediaType, charset: str) -> str:
+    """The encoding of a charset; auto if there is none."""
     if not charset or media_type in (MediaType.PARQUET, MediaType.ARROW_FILE, MediaType.ARROW_STREAM):
         return AUTO
     if charset in UTF_8:
@@ -123,15 +128,15 @@ def negotiate(accept: str | None, own: ContentType) -> ContentType:
 
 def _ranges(accept: str) -> dict[str, float]:
     """The quality of each media range."""
-    found = {}
+    qualities = {}
     for part in accept.lower().split(","):
         name, *parameters = [word.strip() for word in part.split(";")]
         quality = next((word[2:] for word in parameters if word.startswith("q=")), "1")
         try:
-            found[name] = min(max(float(quality), 0.0), 1.0)
+            qualities[name] = min(max(float(quality), 0.0), 1.0)
         except ValueError:
-            found[name] = 1.0
-    return found
+            qualities[name] = 1.0
+    return qualities
 
 
 def _quality(name: str, ranges: dict[str, float]) -> float:

@@ -42,9 +42,9 @@ def read_parquet(body: bytes, needed: Collection[str], size: BodySize) -> tuple[
         size.add_rows(metadata[3])
         names = _top_level_names(metadata[2])
         chunks = [chunk[3] for group in metadata[4] for chunk in group[1]]
-        found = [chunk for chunk in chunks if _name_of(chunk) in needed]
-        for chunk in found:
-            _check_chunk(body, chunk, size)
+        for chunk in chunks:
+            if _name_of(chunk) in needed:
+                _check_chunk(body, chunk, size)
     except (ThriftError, KeyError, TypeError, IndexError, AttributeError, UnicodeDecodeError) as error:
         raise _damaged(error) from None
     columns = [name for name in names if name in needed]

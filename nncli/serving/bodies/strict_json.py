@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import Any
 
 from nncli.data.io.jsonlines import describe_json_error, reject_constant
@@ -23,9 +24,9 @@ STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 def parse_json_text(
     body: bytes, *, accepts_nan: bool = False, most: int | None = None, what: str = "the body", hint: str | None = None
 ) -> Any:
-    """The value of a JSON text of at most so many objects and so many lists, NaN where it says so if accepted.
+    """The value of a JSON text of at most so many objects and so many lists, with NaN if `accepts_nan`.
 
-    The `hint` is that for what is not JSON.
+    `what` is the name of the text in messages, `hint` what to do if it is not JSON.
 
     Raises:
         ProblemError: it is not valid JSON, or there are more.
@@ -65,14 +66,11 @@ def check_size(text: str, most: int) -> None:
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object of pairs; a ValueError if a key is repeated."""
-    if len(pairs) == len(found := dict(pairs)):
-        return found
-    found = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"an object has the key {quote(key)} more than once; keep one of the values")
-        found[key] = value
-    return found
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"an object has the key {quote(key)} more than once; keep one of the values")
+    return members
 
 
 _STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=reject_constant)

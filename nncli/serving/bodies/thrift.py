@@ -14,7 +14,7 @@ BYTE, INTEGERS, DOUBLE, BINARY, LISTS, MAP, STRUCT = 3, (4, 5, 6), 7, 8, (9, 10)
 
 
 class ThriftError(Exception):
-    """The bytes are no structure of the compact protocol."""
+    """The bytes are not a structure of the compact protocol."""
 
 
 @dataclass
@@ -28,7 +28,7 @@ class ThriftReader:
         """The fields of a structure by their numbers.
 
         Raises:
-            ThriftError: the bytes are no structure.
+            ThriftError: the bytes are not a structure.
         """
         fields: dict[int, Any] = {}
         number = 0

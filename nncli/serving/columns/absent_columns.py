@@ -1,6 +1,6 @@
 """Columns of a model that a request does not have: which may be absent, and which are spelled in another way.
 
-The columns of a table are all there, as `nncli predict` demands. A row of JSON may lack a column that had missing
+A table must have all columns, as for `nncli predict`. A row of JSON may lack a column that had missing
 cells in training, unless it has a name that looks like a misspelling of it.
 """
 
@@ -34,7 +34,7 @@ class AbsentColumns:
         """Check the names of a row, or of rows alike, that lack the `absent` columns.
 
         Raises:
-            ProblemError: a column is required, one is spelled in another way, or no column is there.
+            ProblemError: a column is required, one is spelled in another way, or all columns are absent.
         """
         features = self.schema.by_name
         if len(absent) == len(features):
@@ -47,9 +47,9 @@ class AbsentColumns:
             raise self.error(misspelled, names, row, may_be_null=True)
 
     def check_table(self, names: Sequence[str]) -> None:
-        """Check the names of a table, which must have all columns; a ProblemError if it has not."""
-        there = set(names)
-        if absent := [name for name in self.schema.by_name if name not in there]:
+        """Check the names of a table, which must have all columns; a ProblemError if one is absent."""
+        names_of_table = set(names)
+        if absent := [name for name in self.schema.by_name if name not in names_of_table]:
             raise self.error(absent, names)
 
     def error(
@@ -60,10 +60,10 @@ class AbsentColumns:
         what = "table" if row is None else "row"
         model = f"the model {quote(self.model)}"
         unused = unused_names(names, features)
-        found = missing_features(absent, features, unused, Location(row=row), what, model)
-        hint = f"{found.hint} If its value is missing, send null." if may_be_null else found.hint
+        error = missing_features(absent, features, unused, Location(row=row), what, model)
+        hint = f"{error.hint} If its value is missing, send null." if may_be_null else error.hint
         some = frozenset(islice(names, len(features) + MAX_NAMES))
-        return invalid_row(found.message, hint, row, absent[0], names=some)
+        return invalid_row(error.message, hint, row, absent[0], names=some)
 
     def _closest_column(self, name: str) -> str | None:
         """The column that a name is closest to; None if there is none, or too many names were compared before."""
@@ -75,5 +75,5 @@ class AbsentColumns:
 
 
 def unused_names(names: Iterable[str], features: Container[str]) -> list[str]:
-    """Names that are no features, to be compared with those that are missing: not too many, nor too long ones."""
+    """Names that are not features, to be compared with those that are missing: not too many, nor too long ones."""
     return list(islice((name for name in names if name not in features and len(name) <= MAX_NAME), MAX_NAMES))

@@ -21,7 +21,7 @@ def member_columns(model: AnyModel) -> dict[str, list[Column]]:
 
 
 def kind_of(columns: Sequence[Column]) -> type[Column]:
-    """The kind as which a column is described: of members that read it differently, the first kind of kinds.py."""
+    """The kind of a column: of members that read it differently, the first kind of kinds.py."""
     return next(kind for kind in ENCODERS.values() if any(isinstance(column, kind) for column in columns))
 
 

@@ -21,10 +21,11 @@ from nncli.data.columns.parsing import read_text
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.table import Table
-from nncli.ensemble import AnyModel, Ensemble
+from nncli.ensemble import AnyModel
 from nncli.errors import CellError
 from nncli.serving.columns.absent_columns import MAX_NAMES, AbsentColumns
 from nncli.serving.columns.input_schema import InputSchema
+from nncli.serving.columns.member_columns import member_columns, of_kind
 from nncli.serving.problems.problem import bad_request, invalid_row
 
 SOURCE = "the request"
@@ -57,7 +58,7 @@ class RowReader:
     missing_values: frozenset[str]
     dialect: CsvDialect
     cells_of: Callable[[Row], tuple[Any, ...]]
-    """The cells of a row in the order of the names; raises a KeyError if there is no cell."""
+    """The cells of a row in the order of the names; raises a KeyError if one is absent."""
 
     @classmethod
     def of(cls, name: str, model: AnyModel, schema: InputSchema) -> RowReader:
@@ -68,7 +69,7 @@ class RowReader:
         return cls(name, schema, names, _numbers(model), frozenset(spec.missing_values), spec.dialect, cells_of)
 
     def table(self, rows: Sequence[Row], *, is_file: bool = False) -> Table:
-        """The table of rows of JSON. Keys that are no column of the model are ignored.
+        """The table of rows of JSON. Keys that are not columns of the model are ignored.
 
         Every column of a file must be in some of its rows.
 
@@ -104,7 +105,7 @@ class RowReader:
         return [tuple(map(row.get, self.names)) for row in rows]
 
     def _number_cells(self, name: str, cells: Cells) -> Cells | pl.Series:
-        """Cells of a column of numbers as float or None; as text if one of them is text and no number."""
+        """Cells of a column of numbers as float or None; as text if one of them is text that is not a number."""
         kinds = {*map(type, cells)}
         if kinds != ONLY_FLOATS:
             _check_types(name, cells, kinds)
@@ -120,17 +121,17 @@ class RowReader:
 
     def _number_texts(self, name: str, cells: Cells) -> Cells | pl.Series:
         """The numbers of cells some of which are text; if one is not a number, the texts alone, to be refused later."""
-        known = [cell if isinstance(cell, str) and cell not in self.missing_values else None for cell in cells]
-        texts = pl.Series(name, known, dtype=pl.String)
-        table = Table(texts.to_frame(), SOURCE, dialect=self.dialect)
+        texts = [cell if isinstance(cell, str) and cell not in self.missing_values else None for cell in cells]
+        series = pl.Series(name, texts, dtype=pl.String)
+        table = Table(series.to_frame(), SOURCE, dialect=self.dialect)
         try:
             read = [column.comparable_cells(table) for column in self.numbers[name]]
         except CellError:
-            return texts
+            return series
         others = [cell if type(cell) is not str else None for cell in cells]
         numbers = self._number_cells(name, others)
         return [
-            x if text is not None else number for text, x, number in zip(known, read[0].tolist(), numbers, strict=True)
+            x if text is not None else number for text, x, number in zip(texts, read[0].tolist(), numbers, strict=True)
         ]
 
     def _text_cells(self, name: str, cells: Cells) -> Cells:
@@ -175,20 +176,19 @@ def _is_too_large(cell: object) -> bool:
 
 def _numbers(model: AnyModel) -> dict[str, tuple[NumericColumn, ...]]:
     """The encoders of the columns that all members read as numbers, one for each way of reading texts."""
-    encoders: dict[str, dict[object, NumericColumn | None]] = {}
-    for member in model.members if isinstance(model, Ensemble) else (model,):
-        for column in member.spec.encoder.columns:
-            own = encoders.setdefault(column.name, {})
-            if isinstance(column, NumericColumn):
-                own.setdefault((column.unit, column.reads_booleans), column)
-            else:
-                own[column.type] = None
-    known = {name: tuple(column for column in own.values() if column is not None) for name, own in encoders.items()}
-    return {name: columns for name, columns in known.items() if len(columns) == len(encoders[name])}
+    numbers = {}
+    for name, columns in member_columns(model).items():
+        numeric = of_kind(NumericColumn, columns)
+        if len(numeric) == len(columns):
+            by_reading: dict[object, NumericColumn] = {}
+            for column in numeric:
+                by_reading.setdefault((column.unit, column.reads_booleans), column)
+            numbers[name] = tuple(by_reading.values())
+    return numbers
 
 
 def _frame(columns: Mapping[str, Cells | pl.Series], rows: int, numbers: Container[str]) -> pl.DataFrame:
-    """The frame of columns of Float64, of text where they are no numbers."""
+    """The frame of columns of Float64, of text where they are not numbers."""
     by_row: list[dict[str, Any]] = []
     if rows <= FEW_ROWS:
         by_row = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]

@@ -28,10 +28,10 @@ class InferAnswer:
 def infer_answer(
     model: ServedModel, request: InferRequest, predictions: pl.DataFrame, notes: Sequence[str] = ()
 ) -> InferAnswer:
-    """The answer to a request: its outputs as JSON, and those that are binary behind it.
+    """The answer to a request: its outputs as JSON, and those that are binary after it.
 
     Raises:
-        ProblemError: an output that is asked for is none of the predictions.
+        ProblemError: an output of the request is not one of the predictions.
     """
     columns = output_columns(predictions)
     names = columns.columns if request.outputs is None else list(request.outputs)
@@ -60,10 +60,10 @@ def infer_answer(
     return InferAnswer(b"".join([text, *parts]), len(text) if parts else None)
 
 
-def _no_output(unknown: Sequence[str], asked: Sequence[str], model: ServedModel) -> ProblemError:
-    known = dict.fromkeys([*predictions_of_no_rows(model).columns, *asked])
+def _no_output(unknown: Sequence[str], columns: Sequence[str], model: ServedModel) -> ProblemError:
+    outputs = dict.fromkeys([*predictions_of_no_rows(model).columns, *columns])
     level = "interval" if model.model.spec.target.task == "regression" else "set"
     return bad_request(
         f"there is no output {join_quoted(unknown)}",
-        f"The outputs are {join_quoted(known)}; the parameters {level} and explain add others.",
+        f"The outputs are {join_quoted(outputs)}; the parameters {level} and explain add others.",
     )

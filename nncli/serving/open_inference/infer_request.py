@@ -37,7 +37,7 @@ class InferRequest:
 
 
 def parse_infer_request(document: Any, binary: memoryview, columns: frozenset[str]) -> InferRequest:
-    """The request of a JSON document and the binary data behind it; tensors that are no `columns` are not read.
+    """The request of a JSON document and the binary data after it; tensors of other columns are not read.
 
     Raises:
         ProblemError: it is not of the protocol, or a tensor is not as its shape and datatype say.
@@ -94,7 +94,9 @@ def _tensors(
         if name in columns:
             found[name] = _column(name, tensor, own, rows)
     if len(binary):
-        raise bad_request(f"{len(binary):,} bytes behind the JSON belong to no tensor", "Check 'binary_data_size'.")
+        raise bad_request(
+            f"{len(binary):,} bytes after the JSON do not belong to a tensor", "Check 'binary_data_size'."
+        )
     first = next(iter(lengths))
     for name, rows in lengths.items():
         if rows != lengths[first]:
@@ -119,7 +121,7 @@ def _rows(name: str, shape: Any, columns: frozenset[str]) -> int:
 
 
 def _own_data(name: str, tensor: Mapping[str, Any], binary: memoryview) -> tuple[memoryview | None, memoryview]:
-    """The binary data of a tensor, None if it is JSON, and what is behind it."""
+    """The binary data of a tensor, None if it is JSON, and what comes after it."""
     parameters = _object(tensor, "parameters")
     if "shared_memory_region" in parameters:
         raise tensor_problem(name, "shared memory is not supported", "Send the data in the body.")
@@ -165,7 +167,7 @@ def _outputs(outputs: Any, binary_output: bool) -> dict[str, bool] | None:
 
 
 def split_body(body: bytes, header: str | None) -> tuple[bytes, memoryview]:
-    """The JSON of a body and the binary data behind it, by the header Inference-Header-Content-Length.
+    """The JSON of a body and the binary data after it, by the header Inference-Header-Content-Length.
 
     Raises:
         ProblemError: the header is not a length within the body.

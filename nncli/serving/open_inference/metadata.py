@@ -1,4 +1,4 @@
-"""What the protocol tells of a server and its models: names, versions, inputs and outputs."""
+"""What the protocol says about a server and its models: names, versions, inputs and outputs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import polars as pl
 
 from nncli.conformal.predictions import sets_as_text
 from nncli.data.table import Table
-from nncli.serving.bodies.body import SOURCE
 from nncli.serving.columns.input_schema import Feature
+from nncli.serving.columns.row_reader import SOURCE
 from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from nncli.serving.open_inference.tensors import BYTES, datatype_of
 from nncli.version import __version__
@@ -43,7 +43,7 @@ def input_datatype(feature: Feature) -> str:
 
 
 def default_options(model: ServedModel) -> PredictionOptions:
-    """What is predicted if a request does not say it: also the probabilities of classes."""
+    """What is predicted by default: also the probabilities of classes."""
     return PredictionOptions(proba=model.model.spec.target.task == "classification")
 
 

@@ -1,4 +1,4 @@
-"""Tensors of the Open Inference Protocol as columns, and back: as JSON, or as binary data behind it.
+"""Tensors of the Open Inference Protocol as columns, and back: as JSON, or as binary data after it.
 
 https://github.com/kserve/open-inference-protocol and its binary tensor data extension. A missing value is null, NaN, or
 a text that is a missing value of the training table.
@@ -68,10 +68,9 @@ def series_of_json(name: str, datatype: str, data: Any, rows: int) -> pl.Series:
     if len(elements) != rows:
         raise tensor_problem(name, f"'data' has {len(elements):,} elements; by 'shape' it should have {rows:,}")
     kind, word = _element_kind(datatype)
-    found = {*map(type, elements)} - {NoneType}
-    if not found <= kind:
+    if not {*map(type, elements)} - {NoneType} <= kind:
         row = next(row for row, value in enumerate(elements, start=1) if type(value) not in {*kind, NoneType})
-        raise tensor_problem(name, f"the value is no {word}, as {datatype} needs", row=row)
+        raise tensor_problem(name, f"the value is not {word}, as {datatype} needs", row=row)
     if datatype == BYTES:
         return _texts(name, elements)
     if datatype.startswith("FP"):
@@ -91,7 +90,7 @@ def _element_kind(datatype: str) -> tuple[set[type], str]:
         return {str}, "text"
     if datatype == "BOOL":
         return {bool}, "true or false"
-    return ({int, float}, "number") if datatype.startswith("FP") else ({int}, "whole number")
+    return ({int, float}, "a number") if datatype.startswith("FP") else ({int}, "a whole number")
 
 
 def _flat(data: list[Any]) -> list[Any]:

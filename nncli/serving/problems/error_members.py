@@ -15,9 +15,7 @@ MLFLOW_CODES = {
     HTTPStatus.UNAUTHORIZED: "UNAUTHENTICATED",
     HTTPStatus.NOT_FOUND: "RESOURCE_DOES_NOT_EXIST",
     HTTPStatus.UNPROCESSABLE_ENTITY: "INVALID_PARAMETER_VALUE",
-    HTTPStatus.TOO_MANY_REQUESTS: "REQUEST_LIMIT_EXCEEDED",
     HTTPStatus.SERVICE_UNAVAILABLE: "TEMPORARILY_UNAVAILABLE",
-    HTTPStatus.GATEWAY_TIMEOUT: "DEADLINE_EXCEEDED",
 }
 """MLflow's codes; any other error of the client is a BAD_REQUEST, and of the server an INTERNAL_ERROR."""
 
@@ -33,7 +31,7 @@ def error_members(path: str, problem: Problem) -> dict[str, str]:
 
 
 def message_of(problem: Problem) -> str:
-    """The whole problem as one line: where, what, and how to mend it."""
+    """The whole problem as one line: where, what, and how to fix it."""
     place = [
         "" if problem.row is None else f"row {problem.row:,}",
         "" if problem.column is None else f"column {quote(problem.column)}",

@@ -1,6 +1,6 @@
 """Messages and hints of the library as a client of a server needs them: without options of commands.
 
-A client cannot set `data.encoding` or `--on-error`; sentences that tell it to are replaced or left out.
+A client cannot set `data.encoding` or `--on-error`; sentences that say so are replaced or left out.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ def client_hint(hint: str | None) -> str | None:
     """
     if hint is None:
         return None
-    kept = []
+    sentences = []
     for sentence in SENTENCE_END.split(hint):
         replacement = next((text for setting, text in REPLACEMENTS if setting in sentence), None)
         if replacement is not None:
-            kept.append(replacement)
+            sentences.append(replacement)
         elif not FOR_COMMANDS.search(sentence):
-            kept.append(client_text(sentence))
-    return " ".join(dict.fromkeys(kept)) or None
+            sentences.append(client_text(sentence))
+    return " ".join(dict.fromkeys(sentences)) or None
 
 
 def client_text(text: str) -> str:
@@ -46,7 +46,7 @@ def client_text(text: str) -> str:
     >>> client_text("Save the file with line ends of Unix.")
     'Send the body with line ends of Unix.'
     """
-    return FILE.sub(lambda found: f"{found[1].replace('ave', 'end')} body", text)
+    return FILE.sub(lambda match: f"{match[1].replace('ave', 'end')} body", text)
 
 
 def as_parameters(text: str) -> str:
@@ -55,4 +55,4 @@ def as_parameters(text: str) -> str:
     >>> as_parameters("For 90 % write --interval 0.9.")
     'For 90 % write interval=0.9.'
     """
-    return OPTION.sub(lambda found: "_".join(filter(None, found.groups())), OPTION_VALUE.sub(r"\1=", text))
+    return OPTION.sub(lambda match: "_".join(filter(None, match.groups())), OPTION_VALUE.sub(r"\1=", text))

@@ -59,7 +59,7 @@ class CellProblem:
 
 @dataclass(frozen=True)
 class Problem:
-    """An error of a request: what is wrong, where, and how to mend it.
+    """An error of a request: what is wrong, where, and how to fix it.
 
     `row` counts the rows of the request from 1. `retry_after` is in seconds. `errors` are the first cells of a request
     that cannot be read, `names` those of the columns of a request that lacks one.
@@ -78,12 +78,12 @@ class Problem:
 
     def json(self) -> dict[str, Any]:
         """The problem as JSON, without what is unknown."""
-        known = {name: getattr(self, name) for name in ("row", "column", "value", "hint")}
+        members = {name: getattr(self, name) for name in ("row", "column", "value", "hint")}
         return {
             "title": self.status.phrase,
             "status": self.status.value,
             "detail": self.detail,
-            **{name: value for name, value in known.items() if value is not None},
+            **{name: value for name, value in members.items() if value is not None},
             **({"errors": [asdict(cell) for cell in self.errors]} if self.errors else {}),
         }
 

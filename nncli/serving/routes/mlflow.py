@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
 
 import polars as pl
 from starlette.requests import Request
@@ -16,16 +15,15 @@ from starlette.routing import Route
 
 from nncli.data.table import Table
 from nncli.serving.answers import dump, json_rows
-from nncli.serving.bodies.body import BodyLimits, one_at_a_time, read_file, table_of_rows
-from nncli.serving.bodies.body_size import check_rows
+from nncli.serving.bodies.body import one_at_a_time, read_file
+from nncli.serving.bodies.body_size import BodyLimits, check_rows
 from nncli.serving.bodies.content_encoding import check_encoding, gunzip
 from nncli.serving.bodies.invocation import parse_invocation
 from nncli.serving.bodies.json_document import parse_document
-from nncli.serving.bodies.media_types import ContentType, MediaType
+from nncli.serving.bodies.media_types import UTF_8, ContentType, MediaType, split_content_type, unsupported
 from nncli.serving.json_parameters import check_size, json_options, may_take_long
 from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from nncli.serving.parameters import check_options, parse_parameters
-from nncli.serving.problems.problem import Problem, ProblemError
 from nncli.serving.routes.health import ready
 from nncli.serving.routes.other_models import answer_of
 from nncli.serving.routes.predict import find_slot, refuse_form
@@ -78,7 +76,7 @@ class InvocationRequest:
             self.options = json_options(invocation.params, model, self.parameters)
             check_rows(len(invocation.rows), self.limits.max_rows)
             check_size(self.options, len(invocation.rows), model)
-            return table_of_rows(invocation.rows, model)
+            return model.rows.table(invocation.rows)
 
     def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame, notes: Sequence[str]) -> bytes:
         """`{"predictions": […]}`: numbers or classes if there is one column, else an object for each row."""
@@ -103,17 +101,10 @@ async def invocations(request: Request) -> Response:
 
 def _format(content_type: str) -> MediaType:
     """The format of a body by its Content-Type; a ProblemError if it is another, or not in UTF-8."""
-    media_type, *parameters = [part.strip().lower() for part in content_type.split(";")]
-    charset = next((one for one in parameters if one.startswith("charset=")), "charset=utf-8")
-    if media_type in FORMATS and charset.partition("=")[2].strip('"') in ("utf-8", "utf8", "us-ascii"):
-        return MediaType(media_type)
-    raise ProblemError(
-        Problem(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"the body has the Content-Type {quote(content_type)}",
-            SUPPORTED,
-        )
-    )
+    name, charset = split_content_type(content_type)
+    if name in FORMATS and charset in ("", *UTF_8):
+        return MediaType(name)
+    raise unsupported(f"the body has the Content-Type {quote(content_type)}", SUPPORTED)
 
 
 async def version(request: Request) -> Response:

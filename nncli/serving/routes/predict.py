@@ -13,8 +13,9 @@ from starlette.routing import Route
 
 from nncli.data.table import Table
 from nncli.serving.answers import dump_json, json_answer, json_rows, notes_header, write_answer
-from nncli.serving.bodies.body import BodyLimits, read_file, read_json
+from nncli.serving.bodies.body import read_file, read_json
 from nncli.serving.bodies.body_hints import form_hint
+from nncli.serving.bodies.body_size import BodyLimits
 from nncli.serving.bodies.content_encoding import check_encoding, gunzip
 from nncli.serving.bodies.media_types import (
     SUPPORTED,

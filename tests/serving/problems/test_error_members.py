@@ -32,12 +32,12 @@ def test_other_errors_have_no_more_members(path: str) -> None:
     assert error_members(path, Problem(HTTPStatus.NOT_FOUND, "it is not here")) == {}
 
 
-def test_a_message_tells_the_place_and_how_to_mend_it() -> None:
+def test_a_message_says_the_place_and_how_to_fix_it() -> None:
     problem = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "'a' is not a number.", "Send one.", 1200, "x\n")
     assert message_of(problem) == r"row 1,200, column 'x\n': 'a' is not a number. Send one."
 
 
 def test_an_address_that_is_not_there_answers_in_the_form_of_its_protocol(client: AsgiClient) -> None:
-    assert "POST" in client.get("/invocations").problem(405)["message"] + "POST"
+    assert client.get("/invocations").problem(405)["message"]
     assert client.get("/v2/nothing").problem(404)["error"]
     assert "error" not in client.get("/nothing").problem(404)
