@@ -9,9 +9,10 @@ from typing import Any
 
 import polars as pl
 
+from nncli.serving.models.empty_predictions import empty_predictions
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.open_inference.infer_request import InferRequest
-from nncli.serving.open_inference.metadata import output_columns, predictions_of_no_rows
+from nncli.serving.open_inference.metadata import output_columns
 from nncli.serving.open_inference.tensors import bytes_of_series, datatype_of, json_of_series
 from nncli.serving.problems.problem import ProblemError, bad_request
 from nncli.text import join_quoted
@@ -61,7 +62,7 @@ def infer_answer(
 
 
 def _no_output(unknown: Sequence[str], columns: Sequence[str], model: ServedModel) -> ProblemError:
-    outputs = dict.fromkeys([*predictions_of_no_rows(model).columns, *columns])
+    outputs = dict.fromkeys([*empty_predictions(model).columns, *columns])
     level = "interval" if model.model.spec.target.task == "regression" else "set"
     return bad_request(
         f"there is no output {join_quoted(unknown)}",

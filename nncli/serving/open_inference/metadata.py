@@ -7,10 +7,9 @@ from typing import Any
 import polars as pl
 
 from nncli.conformal.predictions import sets_as_text
-from nncli.data.table import Table
 from nncli.serving.columns.input_schema import Feature
-from nncli.serving.columns.row_reader import SOURCE
-from nncli.serving.models.served_model import PredictionOptions, ServedModel
+from nncli.serving.models.empty_predictions import empty_predictions
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.open_inference.tensors import BYTES, datatype_of
 from nncli.version import __version__
 
@@ -32,7 +31,7 @@ def model_metadata(model: ServedModel) -> dict[str, Any]:
         ],
         "outputs": [
             {"name": name, "datatype": datatype_of(dtype), "shape": [-1]}
-            for name, dtype in output_columns(predictions_of_no_rows(model)).schema.items()
+            for name, dtype in output_columns(empty_predictions(model)).schema.items()
         ],
     }
 
@@ -40,17 +39,6 @@ def model_metadata(model: ServedModel) -> dict[str, Any]:
 def input_datatype(feature: Feature) -> str:
     """FP64 for numbers; categories, dates and texts are BYTES."""
     return "FP64" if feature.kind == "number" else BYTES
-
-
-def default_options(model: ServedModel) -> PredictionOptions:
-    """What is predicted by default: also the probabilities of classes."""
-    return PredictionOptions(proba=model.model.spec.target.task == "classification")
-
-
-def predictions_of_no_rows(model: ServedModel) -> pl.DataFrame:
-    """The columns of predictions by default, without rows."""
-    frame = pl.DataFrame({name: pl.Series([], dtype=pl.String) for name in model.model.names})
-    return model.predict(Table(frame, SOURCE), default_options(model)).frame
 
 
 def output_columns(predictions: pl.DataFrame) -> pl.DataFrame:

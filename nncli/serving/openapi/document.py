@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
-from urllib.parse import quote
 
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.openapi.operations import (
@@ -17,6 +16,7 @@ from nncli.serving.openapi.operations import (
     predict,
     text_content,
 )
+from nncli.serving.openapi.paths import model_path
 from nncli.serving.openapi.schemas import (
     INFER_ANSWER,
     INFER_REQUEST,
@@ -100,7 +100,7 @@ def _operations(
 ) -> Iterator[tuple[str, str, Json]]:
     """The path and the method of every operation."""
     for i, (model, key) in enumerate(zip(models, keys, strict=True)):
-        base = f"/models/{quote(model.name, safe='')}"
+        base = model_path(model.name)
         own = [("", "")] if i == 0 else []
         for path, end in [*own, (base, f"_{key}")]:
             yield f"{path}/predict", "post", predict(model, key, f"predict{end}")
@@ -157,7 +157,7 @@ def _of_server() -> Iterator[tuple[str, str, Json]]:
 
 def _open_inference(model: ServedModel, key: str) -> Iterator[tuple[str, str, Json]]:
     """The addresses of a model, with a version and without."""
-    base = f"/v2/models/{quote(model.name, safe='')}"
+    base = f"/v2{model_path(model.name)}"
     tag, parameters = "Open Inference Protocol", list[Json]()
     for path, end in ((base, key), (f"{base}/versions/{{version}}", f"{key}_version")):
         for own, name, summary in (

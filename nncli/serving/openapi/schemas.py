@@ -13,8 +13,8 @@ import polars as pl
 
 from nncli.conformal.options import SetScore
 from nncli.serving.columns.input_schema import Feature, FeatureKind
+from nncli.serving.models.empty_predictions import empty_predictions
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.open_inference.metadata import predictions_of_no_rows
 from nncli.text import join_quoted
 
 Json: TypeAlias = dict[str, Any]
@@ -112,7 +112,7 @@ def value_text(value: float | str) -> str:
 
 def prediction_schema(model: ServedModel) -> Json:
     """The prediction of a row."""
-    columns = predictions_of_no_rows(model)
+    columns = empty_predictions(model)
     required = [name for name in columns.columns if not name.startswith("proba_")]
     is_regression = model.model.spec.target.task == "regression"
     return {

@@ -15,8 +15,9 @@ from nncli.serving.columns.input_schema import Feature
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.openapi.document import openapi_document
 from nncli.serving.openapi.operations import prediction_parameters
+from nncli.serving.openapi.paths import model_path
 from nncli.serving.openapi.schemas import value_text
-from nncli.serving.pages.curl_examples import ORIGIN, curl_examples, file_example, model_path
+from nncli.serving.pages.curl_examples import ORIGIN, curl_examples, file_example
 from nncli.serving.pages.page_headers import security_policy
 from nncli.version import __version__
 
@@ -71,7 +72,7 @@ def _model(model: ServedModel, number: int, *, has_token: bool) -> str:
     target = model.model.spec.target
     name, heading = _name(model.name), f"model-{number}"
     rows = [_row(feature) for feature in model.schema.features]
-    page = "" if has_token else f' <a href="{html_text(model_path(model).lstrip("/"))}/">Try it by hand</a>.'
+    page = "" if has_token else f' <a href="{html_text(model_path(model.name).lstrip("/"))}/">Try it by hand</a>.'
     commands = "".join(
         f'<h4>{html_text(what)}</h4><pre tabindex="0"><code>{escape(command)}</code></pre>'
         for what, command in [

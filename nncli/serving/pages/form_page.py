@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cache
 from string import Template
 from typing import Any
-from urllib.parse import quote
 
 from nncli.conformal.options import UncertaintyOptions, set_column
 from nncli.data.encoders.target import ClassificationTarget
@@ -21,6 +20,7 @@ from nncli.export.javascript.module import as_literal, classes_of, input_data
 from nncli.program.program import Bounds, ClassOutputs, NumberOutputs
 from nncli.serving.models.effects import most_rows
 from nncli.serving.models.served_model import ServedModel
+from nncli.serving.openapi.paths import model_path
 from nncli.serving.options import ServerOptions
 from nncli.serving.pages.page_headers import security_policy
 from nncli.version import __version__
@@ -33,19 +33,22 @@ SCRIPTS = ("request.js", "main.js", "table.js")
 
 @dataclass(frozen=True)
 class Links:
-    """The addresses of other pages, from this one: its model's own page, or the first page of the server."""
+    """Links from the page of a model, at `/` or `/models/NAME/`, relative to it: a proxy may add a path."""
 
     names: tuple[str, ...]
     is_first_page: bool
 
     def model(self, name: str) -> str:
-        """The address of the page of a model."""
-        return ("models/" if self.is_first_page else "../") + quote(name, safe="") + "/"
+        """The link to the page of a model."""
+        return self._relative(f"{model_path(name)}/")
 
     @property
     def docs(self) -> str:
-        """The address of the description of the server's addresses."""
-        return "docs" if self.is_first_page else "../../docs"
+        """The link to the documentation of the server."""
+        return self._relative("/docs")
+
+    def _relative(self, path: str) -> str:
+        return path.removeprefix("/") if self.is_first_page else f"../..{path}"
 
 
 def model_page(model: ServedModel, options: ServerOptions, links: Links) -> str:

@@ -95,7 +95,7 @@ async def invocations(request: Request) -> Response:
     limits = BodyLimits(state.options.max_body, state.options.max_rows)
     parameters = request.query_params.multi_items()
     asked = InvocationRequest(await request.body(), media_type, limits, is_gzip=is_gzip, parameters=parameters)
-    answer = await answer_of(request, slot, asked, "/models/{}/invocations")
+    answer = await answer_of(request, slot, asked, "{}/invocations")
     return Response(answer, media_type="application/json")
 
 

@@ -18,10 +18,11 @@ from nncli.serving.bodies.body_size import BodyLimits
 from nncli.serving.bodies.content_encoding import check_encoding, gunzip
 from nncli.serving.bodies.json_document import parse_document
 from nncli.serving.json_parameters import check_size, json_options, may_take_long
+from nncli.serving.models.empty_predictions import default_options
 from nncli.serving.models.served_model import ModelSlot, PredictionOptions, ServedModel
 from nncli.serving.open_inference.answers import infer_answer
 from nncli.serving.open_inference.infer_request import InferRequest, parse_infer_request, split_body
-from nncli.serving.open_inference.metadata import default_options, model_metadata, server_metadata
+from nncli.serving.open_inference.metadata import model_metadata, server_metadata
 from nncli.serving.problems.problem import Problem, ProblemError, bad_request
 from nncli.serving.routes import health
 from nncli.serving.routes.other_models import answer_of
@@ -96,7 +97,7 @@ async def infer(request: Request) -> Response:
     is_gzip = check_encoding(request.headers.get("content-encoding"))
     limits = BodyLimits(state.options.max_body, state.options.max_rows)
     asked = TensorsRequest(await request.body(), request.headers.get(HEADER_LENGTH), limits, is_gzip=is_gzip)
-    answer = await answer_of(request, slot, asked, "/v2/models/{}/infer")
+    answer = await answer_of(request, slot, asked, "/v2{}/infer")
     if asked.json_length is None:
         return Response(answer, media_type="application/json")
     headers = {HEADER_LENGTH: str(asked.json_length)}

@@ -1,21 +1,21 @@
-"""The answer to a request, with the model that was meant if its rows are those of another one."""
+"""Predictions of a request, and a hint if its rows have the columns of another model."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import quote as url_quote
 
 from starlette.requests import Request
 
 from nncli.serving.batching.job import PredictionRequest
 from nncli.serving.models.served_model import ModelSlot, ServedModel
+from nncli.serving.openapi.paths import model_path
 from nncli.serving.problems.problem import Problem, ProblemError
 from nncli.serving.state import ServerState
 from nncli.text import quote
 
 
-async def answer_of(request: Request, slot: ModelSlot, asked: PredictionRequest, address: str) -> bytes:
-    """The body of the answer to what is `asked`; the `address` is that of a model, with braces in place of its name.
+async def answer_of(request: Request, slot: ModelSlot, asked: PredictionRequest, endpoint: str) -> bytes:
+    """The body of the response; the `endpoint` is a path of a model, with braces in place of `/models/NAME`.
 
     Raises:
         ProblemError: the request cannot be answered.
@@ -24,18 +24,17 @@ async def answer_of(request: Request, slot: ModelSlot, asked: PredictionRequest,
     try:
         return await state.batcher.answer(slot, asked, request.scope)
     except ProblemError as error:
-        raise ProblemError(with_other_model(error.problem, state, slot, address)) from None
+        raise ProblemError(with_other_model(error.problem, state, slot, endpoint)) from None
 
 
-def with_other_model(problem: Problem, state: ServerState, slot: ModelSlot, address: str) -> Problem:
-    """The problem, with the address of another model in its hint if that model has the columns of the request."""
+def with_other_model(problem: Problem, state: ServerState, slot: ModelSlot, endpoint: str) -> Problem:
+    """The problem, with the path of another model in its hint if that model has the columns of the request."""
     if not problem.names:
         return problem
     for other in state.slots.all:
         if other is not slot and has_columns(other.current, problem.names):
             found = f"The model {quote(other.name)} has exactly these columns"
-            path = address.format(url_quote(other.name, safe=""))
-            return replace(problem, hint=f"{found}: POST {path}.")
+            return replace(problem, hint=f"{found}: POST {endpoint.format(model_path(other.name))}.")
     return problem
 
 

@@ -106,7 +106,7 @@ async def predict(request: Request) -> Response:
     limits = BodyLimits(state.options.max_body, state.options.max_rows)
     body = await request.body()
     asked = BodyRequest(body, content_type, answer_type.media_type, options, limits, is_gzip=is_gzip)
-    answer = await answer_of(request, slot, asked, "/models/{}/predict")
+    answer = await answer_of(request, slot, asked, "{}/predict")
     return Response(answer, headers=notes_header(asked.header_notes), media_type=answer_type.name)
 
 

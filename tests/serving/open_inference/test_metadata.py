@@ -2,8 +2,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from nncli.serving.models.empty_predictions import default_options
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.open_inference.metadata import default_options, model_metadata, server_metadata
+from nncli.serving.open_inference.metadata import model_metadata, server_metadata
 from nncli.version import __version__
 
 

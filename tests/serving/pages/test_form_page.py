@@ -121,7 +121,7 @@ def test_several_models_have_links_to_each_other(models: Mapping[str, ServedMode
     assert addresses == ["models/number/", "models/a%20b%2F%C3%BC%3C/"]
     other = Elements(page_of(models["number"], Links(names, is_first_page=False)))
     (current,) = [own for own in other.attributes("a") if own.get("aria-current") == "page"]
-    assert current["href"] == "../number/"
+    assert current["href"] == "../../models/number/"
     assert [own["href"] for own in other.attributes("a") if "docs" in str(own.get("href"))] == ["../../docs"]
 
 
