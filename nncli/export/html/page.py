@@ -6,7 +6,7 @@ from string import Template
 
 from nncli.export.html.data import data_script
 from nncli.export.html.fields import field, html_text
-from nncli.export.html.parts import effects_text, safe_script, source_hash, template, title_of
+from nncli.export.html.parts import document, explanation, safe_script, source_hash, template, title_of
 from nncli.export.javascript.module import to_javascript
 from nncli.export.model_info import ModelInfo
 from nncli.program.program import ClassOutputs, NumberOutputs, Program
@@ -27,17 +27,18 @@ def page_of(program: Program, info: ModelInfo, module: str) -> str:
     script = safe_script(f"{module}\n{{\n{data_script(program)}\n{parts}}}\n")
     style = template("page.css")
     policy = f"default-src 'none'; script-src '{source_hash(script)}'; style-src '{source_hash(style)}'; img-src data:"
-    return Template(template("page.html")).substitute(
-        policy=f"{policy}; base-uri 'none'; form-action 'none'",
-        version=html_text(info.nncli_version),
-        title=html_text(title_of(_targets(program))),
+    metadata = Template(template("metadata.html")).substitute(
+        policy=f"{policy}; base-uri 'none'; form-action 'none'", version=html_text(info.nncli_version)
+    )
+    title = title_of(_targets(program))
+    body = Template(template("page.html")).substitute(
+        title=html_text(title),
         summary=html_text(_summary(program, info)),
         fields="\n".join(field(program, i) for i in range(len(program.inputs))),
-        method=html_text(effects_text(program.inputs, are_classes=isinstance(program.outputs, ClassOutputs))),
+        explanation=explanation(program.inputs, are_classes=isinstance(program.outputs, ClassOutputs)),
         origin=html_text(f"Exported by nncli {info.nncli_version}. Checksum of the run: {info.checksum}"),
-        style=style,
-        script=script,
     )
+    return document(title, style, body, script=script, metadata=metadata)
 
 
 def _targets(program: Program) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What pages with a form share: their templates, the hashes of a content security policy, and texts."""
+"""The parts that pages with a form share: the document around them, templates, content security policies, texts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import hashlib
 import re
 from collections.abc import Sequence
 from importlib.resources import files
+from string import Template
 
+from nncli.export.html.fields import html_text
 from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
 
 TYPICAL = (
@@ -22,6 +24,15 @@ TYPICAL = (
 def template(name: str, package: str = "nncli.export.html") -> str:
     """The text of a file in the folder of templates of a package."""
     return (files(package) / "templates" / name).read_text("utf-8")
+
+
+def document(title: str, style: str, body: str, *, script: str | None = None, metadata: str = "") -> str:
+    """The HTML of a page; `body` and `metadata`, the elements of its head, are HTML."""
+    element = "" if script is None else f'\n<script type="module">{script}</script>'
+    body = body.rstrip("\n") + element
+    return Template(template("document.html")).substitute(
+        metadata=metadata, title=html_text(title), style=style, body=body
+    )
 
 
 def safe_script(text: str) -> str:
@@ -40,6 +51,12 @@ def source_hash(text: str) -> str:
 def title_of(targets: Sequence[str]) -> str:
     """The title of a page that predicts these targets."""
     return f"Prediction of {', '.join(targets[:3])}" + (f" and {len(targets) - 3} more" if len(targets) > 3 else "")
+
+
+def explanation(inputs: Sequence[ProgramInput], *, are_classes: bool) -> str:
+    """The HTML of the part that shows effects, and the exact values."""
+    method = html_text(effects_text(inputs, are_classes=are_classes))
+    return Template(template("explanation.html")).substitute(method=method)
 
 
 def effects_text(inputs: Sequence[ProgramInput], *, are_classes: bool) -> str:

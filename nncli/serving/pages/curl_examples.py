@@ -52,9 +52,7 @@ def curl_examples(model: ServedModel, *, has_token: bool) -> list[tuple[str, str
 
 def file_example(model: ServedModel, *, has_token: bool) -> str:
     """A command that sends a file."""
-    return _curl(
-        f"{ORIGIN}{model_path(model.name)}/predict", "text/csv", ["--data-binary", "@new.csv"], has_token=has_token
-    )
+    return _curl(_url(model), "text/csv", ["--data-binary", "@new.csv"], has_token=has_token)
 
 
 def _url(model: ServedModel) -> str:

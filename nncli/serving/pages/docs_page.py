@@ -9,7 +9,7 @@ from html import escape
 from string import Template
 
 from nncli.export.html.fields import html_text, readable_text
-from nncli.export.html.parts import template
+from nncli.export.html.parts import document, template
 from nncli.serving.bodies.media_types import MediaType
 from nncli.serving.columns.input_schema import Feature
 from nncli.serving.models.served_model import ServedModel
@@ -23,21 +23,22 @@ from nncli.version import __version__
 
 MAX_CATEGORIES = 20
 COLUMNS = ("Column", "Kind", "Training rows", "May be absent in JSON", "Example")
+TITLE = "Endpoints and models of this server"
 PACKAGE = "nncli.serving.pages"
 
 
 def docs_page(models: Sequence[ServedModel], *, has_token: bool) -> str:
     """The page of a server of these models, in which `ORIGIN` stands for its scheme, host and port."""
     about = "" if not has_token else f"<p>Requests need the token: {_code('Authorization: Bearer TOKEN')}.</p>"
-    return Template(template("docs.html", PACKAGE)).substitute(
-        title=html_text("Addresses and models of this server"),
+    body = Template(template("docs.html", PACKAGE)).substitute(
+        title=TITLE,
         version=html_text(__version__),
-        style=_style(),
         about=about,
         formats=", ".join(map(_code, MediaType)),
         addresses=_addresses(models[0], has_token=has_token),
         models="\n".join(_model(model, i, has_token=has_token) for i, model in enumerate(models)),
     )
+    return document(TITLE, _style(), body)
 
 
 def _addresses(first: ServedModel, *, has_token: bool) -> str:
@@ -59,7 +60,7 @@ def with_origin(page: str, origin: str) -> str:
 
 @cache
 def content_security_policy() -> str:
-    """What the page may load: its own style, and nothing else."""
+    """The content security policy of the page: its own style, and nothing else."""
     return security_policy(_style())
 
 

@@ -1,7 +1,7 @@
-"""The page to try a model by hand: a form of its columns, and a CSV file that is answered by a CSV file.
+"""The page to try a model by hand: a form of its columns, and predictions of a CSV file as a CSV file.
 
-One HTML page whose script and style are inside it. They are the same for every model, which is data: so the page that
-asks for the token of a server can become that of a model.
+One HTML page with its script and style inside. They are the same for every model, whose columns are data: so the page
+that asks for the token of a server can become the page of a model.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nncli.conformal.options import UncertaintyOptions, set_column
 from nncli.data.encoders.target import ClassificationTarget
 from nncli.export.html.data import field_data, output_data
 from nncli.export.html.fields import field, html_text, readable_text
-from nncli.export.html.parts import effects_text, safe_script, template, title_of
+from nncli.export.html.parts import document, explanation, safe_script, template, title_of
 from nncli.export.javascript.module import as_literal, classes_of, input_data
 from nncli.program.program import Bounds, ClassOutputs, NumberOutputs
 from nncli.serving.models.effects import most_rows
@@ -26,7 +26,7 @@ from nncli.serving.pages.page_headers import security_policy
 from nncli.version import __version__
 
 LEVEL = 0.9
-"""The level of the intervals or sets that are shown, if the model has them."""
+"""The level of the intervals or sets."""
 SHARED_SCRIPTS = ("form.js", "answer.js", "effects.js", "csv.js", "drop.js")
 SCRIPTS = ("request.js", "main.js", "table.js")
 
@@ -61,30 +61,24 @@ def model_page(model: ServedModel, options: ServerOptions, links: Links) -> str:
         title=html_text(title),
         summary=html_text(_summary(model)),
         fields="\n".join(field(form, i) for i in range(len(form.inputs))),
-        method=html_text(effects_text(form.inputs, are_classes=target.task == "classification")),
+        explanation=explanation(form.inputs, are_classes=target.task == "classification"),
         table=_about_tables(options),
         options="\n".join(_option(*one) for one in _table_options(model, has_levels=has_levels)),
         origin=_origin(model, options, links),
         data=as_literal(_data(model, options, has_levels=has_levels)),
     )
-    return _page(title, body)
+    return document(title, _style(), body, script=_script())
 
 
 def login_page() -> str:
-    """The page that asks for the token; it tells nothing of the models."""
-    return _page("Predictions", _template("login.html"))
+    """The page that asks for the token; it does not name the models."""
+    return document("Predictions", _style(), _template("login.html"), script=_script())
 
 
 @cache
 def content_security_policy() -> str:
-    """What the page may load: its own script and style, and answers of the server that it is from."""
+    """The content security policy of pages with a script: their script and style, and requests to their server."""
     return security_policy(_style(), _script())
-
-
-def _page(title: str, body: str) -> str:
-    return Template(_template("page.html")).substitute(
-        title=html_text(title), style=_style(), body=body, script=_script()
-    )
 
 
 @cache
@@ -96,7 +90,7 @@ def _script() -> str:
 
 @cache
 def _style() -> str:
-    """That of all pages, since the page that asks for the token becomes one of them."""
+    """The style of all pages, since the page that asks for the token becomes one of them."""
     return template("page.css") + _template("page.css") + _template("docs.css")
 
 
@@ -111,13 +105,13 @@ def _levels(model: ServedModel) -> UncertaintyOptions:
 
 
 def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> dict[str, Any]:
-    """What the scripts know of a model."""
+    """The data of a model that the scripts read."""
     form, target = model.inputs, model.model.spec.target
-    known: dict[str, Any] = {"targets": list(target.names)}
+    model_data: dict[str, Any] = {"targets": list(target.names)}
     query = [value for value, _ in _table_options(model, has_levels=has_levels)]
     if isinstance(target, ClassificationTarget):
         outputs = ClassOutputs(target.name, target.labels, target.label_type, 0, 1)
-        known |= {"labels": list(target.labels), "classes": classes_of(outputs)}
+        model_data |= {"labels": list(target.labels), "classes": classes_of(outputs)}
         sets = [["90 % set", set_column(LEVEL)]] if has_levels else []
         output = output_data(outputs) | {"sets": sets}
     else:
@@ -126,7 +120,7 @@ def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> di
         output = output_data(NumberOutputs(target.names, 0, 1 if levels else None, levels, bounds))
     return {
         "inputs": [input_data(column) for column in form.inputs],
-        "model": known,
+        "model": model_data,
         "page": {
             "decimal": form.decimal,
             "inputs": [
@@ -140,7 +134,7 @@ def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> di
 
 
 def _table_options(model: ServedModel, *, has_levels: bool) -> list[tuple[str, str]]:
-    """The parameters that add columns to the predictions, and what they are called."""
+    """The parameters that add columns to the predictions, and their names on the page."""
     is_regression = model.model.spec.target.task == "regression"
     found = [] if is_regression else [("proba=true", "probabilities")]
     if has_levels:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nncli.export.html.parts import effects_text, safe_script, source_hash, template, title_of
+from nncli.export.html.parts import document, effects_text, explanation, safe_script, source_hash, template, title_of
 from nncli.program.inputs import NumberInput
 
 
@@ -31,3 +31,15 @@ def test_effects_on_classes_are_in_percentage_points() -> None:
 
 def test_templates_are_files_of_the_package() -> None:
     assert template("form.js").startswith("/**")
+
+
+def test_a_document_escapes_its_title_and_has_a_script_only_if_there_is_one() -> None:
+    page = document("<a> & $b", "p {}", "<p>$c</p>\n", script="1 < 2", metadata='<meta name="x">\n')
+    assert "<title>&lt;a&gt; &amp; $b</title>\n<style>p {}</style>" in page
+    assert page.endswith('<body>\n<p>$c</p>\n<script type="module">1 < 2</script>\n</body>\n</html>\n')
+    assert '<meta charset="utf-8">\n<meta name="x">\n<meta name="viewport"' in page
+    assert "<script" not in document("a", "", "<p>b</p>")
+
+
+def test_the_explanation_says_how_effects_are_computed() -> None:
+    assert "the median of a column of numbers" in explanation([NumberInput("x")], are_classes=False)
