@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from nncli.data.io.csv.sniffer import JSON
@@ -24,30 +25,50 @@ AS_CSV = f"If it is CSV, send it with Content-Type: {MediaType.CSV}."
 
 def rows_hint(schema: InputSchema) -> str:
     """What a JSON body may be, with the first columns of the model and their typical values."""
-    return f'Send {{"rows": [{_row(schema)}]}}, or one row as an object.'
+    return f'Send {{"rows": [{row_example(schema)}]}}, or one row as an object.'
 
 
 def document_hint(document: Any, schema: InputSchema) -> str | None:
     """How a JSON document that is not {"rows": […]} becomes it; None if nothing suggests that it holds rows."""
     if isinstance(document, list) and document and isinstance(document[0], dict):
-        return f'Wrap the list: {{"rows": [{_row(schema)}, …]}}.'
+        return f'Wrap the list: {{"rows": [{row_example(schema)}, …]}}.'
     if isinstance(document, dict) and len(document) == 1:
         ((name, value),) = document.items()
         is_near = name in ROWS_NAMES or closest_match(name[:EXAMPLE_LENGTH].casefold(), ["rows"]) is not None
         if is_near and name not in schema.by_name and isinstance(value, list | dict):
-            return f'Send {{"rows": [{_row(schema)}]}}, or the formats of MLflow to /invocations.'
+            return f'Send {{"rows": [{row_example(schema)}]}}, or the formats of MLflow to /invocations.'
     return None
 
 
-def _row(schema: InputSchema) -> str:
-    """The first columns of a row."""
+def row_example(schema: InputSchema) -> str:
+    """A row as an object."""
+    return f"{{{_listed([f'{name}: {value}' for name, value in example_cells(schema)], schema)}}}"
+
+
+def columns_example(schema: InputSchema) -> str:
+    """Columns as an object of lists."""
+    return f"{{{_listed([f'{name}: [{value}]' for name, value in example_cells(schema)], schema)}}}"
+
+
+def split_hint(schema: InputSchema) -> str:
+    """What a body of dataframe_split may be."""
+    cells = example_cells(schema)
+    names, values = (_listed(texts, schema) for texts in ([name for name, _ in cells], [value for _, value in cells]))
+    return f'Send {{"dataframe_split": {{"columns": [{names}], "data": [[{values}]]}}}}.'
+
+
+def example_cells(schema: InputSchema) -> list[tuple[str, str]]:
+    """The first columns and their typical values as JSON; none if they are long."""
     cells = [
-        f"{json.dumps(feature.name, ensure_ascii=False)}: {json.dumps(feature.example, ensure_ascii=False)}"
+        (json.dumps(feature.name, ensure_ascii=False), json.dumps(feature.example, ensure_ascii=False))
         for feature in schema.features[:EXAMPLE_COLUMNS]
     ]
-    if sum(map(len, cells)) > EXAMPLE_COLUMNS * EXAMPLE_LENGTH:
-        return "{…}"
-    return "{" + ", ".join([*cells, *["…"] * (len(schema.features) > EXAMPLE_COLUMNS)]) + "}"
+    return cells if sum(len(name + value) for name, value in cells) <= EXAMPLE_COLUMNS * EXAMPLE_LENGTH else []
+
+
+def _listed(cells: Sequence[str], schema: InputSchema) -> str:
+    """The first columns, and dots if there are more."""
+    return ", ".join([*cells, *["…"] * (len(schema.features) > len(cells))])
 
 
 def begins_like_json(body: bytes) -> bool:

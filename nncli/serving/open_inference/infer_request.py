@@ -8,11 +8,13 @@ from typing import Any
 
 import polars as pl
 
+from nncli.serving.bodies.body_hints import example_cells
+from nncli.serving.columns.input_schema import InputSchema
+from nncli.serving.open_inference.metadata import input_datatype
 from nncli.serving.open_inference.tensors import check_datatype, series_of_bytes, series_of_json, tensor_problem
 from nncli.serving.problems.problem import bad_request
 from nncli.text import join_quoted, quote
 
-EXAMPLE = 'Send {"inputs": [{"name": "age", "shape": [2], "datatype": "FP64", "data": [31, 40]}]}.'
 IGNORED = ("content_type", "headers", "priority", "timeout")
 """Parameters of clients that change no answer."""
 MEMBERS = ("id", "parameters", "inputs", "outputs")
@@ -36,17 +38,17 @@ class InferRequest:
     names: tuple[str, ...] = ()
 
 
-def parse_infer_request(document: Any, binary: memoryview, columns: frozenset[str]) -> InferRequest:
+def parse_infer_request(document: Any, binary: memoryview, schema: InputSchema) -> InferRequest:
     """The request of a JSON document and the binary data after it; tensors of other columns are not read.
 
     Raises:
         ProblemError: it is not of the protocol, or a tensor is not as its shape and datatype say.
     """
     if not isinstance(document, dict):
-        raise bad_request("the body is not a JSON object", EXAMPLE)
+        raise bad_request("the body is not a JSON object", _hint(schema))
     others = [name for name in document if name not in MEMBERS]
     if others:
-        raise bad_request(f"the request has {join_quoted(others)}, which is unknown", EXAMPLE)
+        raise bad_request(f"the request has {join_quoted(others)}, which is unknown", _hint(schema))
     request_id = document.get("id")
     if not (request_id is None or isinstance(request_id, str)):
         raise bad_request("'id' is not text", 'Send {"id": "42"}, or leave it out.')
@@ -54,7 +56,7 @@ def parse_infer_request(document: Any, binary: memoryview, columns: frozenset[st
     binary_output = parameters.pop("binary_data_output", False)
     if not isinstance(binary_output, bool):
         raise bad_request("'binary_data_output' is neither true nor false")
-    tensors, rows, names = _tensors(document.get("inputs"), binary, columns)
+    tensors, rows, names = _tensors(document.get("inputs"), binary, schema)
     return InferRequest(
         tensors,
         rows,
@@ -66,6 +68,13 @@ def parse_infer_request(document: Any, binary: memoryview, columns: frozenset[st
     )
 
 
+def _hint(schema: InputSchema) -> str:
+    """What a body may be, with the first column of the model."""
+    name, value = next(iter(example_cells(schema)), ("…", "…"))
+    tensor = f'{{"name": {name}, "shape": [1], "datatype": "{input_datatype(schema.features[0])}", "data": [{value}]}}'
+    return f'Send {{"inputs": [{tensor}{", …" * (len(schema.features) > 1)}]}}.'
+
+
 def _object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = parent.get(name)
     if value is None:
@@ -75,24 +84,22 @@ def _object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value
 
 
-def _tensors(
-    inputs: Any, binary: memoryview, columns: frozenset[str]
-) -> tuple[dict[str, pl.Series], int, tuple[str, ...]]:
+def _tensors(inputs: Any, binary: memoryview, schema: InputSchema) -> tuple[dict[str, pl.Series], int, tuple[str, ...]]:
     """The tensors by name, the number of rows of all of them, and the names of all tensors."""
     if not isinstance(inputs, list) or not inputs:
-        raise bad_request("the body has no array 'inputs' of tensors", EXAMPLE)
-    found: dict[str, pl.Series] = {}
+        raise bad_request("the body has no array 'inputs' of tensors", _hint(schema))
+    tensors: dict[str, pl.Series] = {}
     lengths: dict[str, int] = {}
     for tensor in inputs:
         name = tensor.get("name") if isinstance(tensor, dict) else None
         if not isinstance(name, str):
-            raise bad_request("a tensor of 'inputs' is not an object with a 'name'", EXAMPLE)
+            raise bad_request("a tensor of 'inputs' is not an object with a 'name'", _hint(schema))
         if name in lengths:
             raise tensor_problem(name, "there are two tensors of this name", "Leave one of them out.")
-        rows = lengths[name] = _rows(name, tensor.get("shape"), columns)
+        rows = lengths[name] = _rows(name, tensor.get("shape"), schema)
         own, binary = _own_data(name, tensor, binary)
-        if name in columns:
-            found[name] = _column(name, tensor, own, rows)
+        if name in schema.by_name:
+            tensors[name] = _column(name, tensor, own, rows)
     if len(binary):
         raise bad_request(
             f"{len(binary):,} bytes after the JSON do not belong to a tensor", "Check 'binary_data_size'."
@@ -105,18 +112,18 @@ def _tensors(
                 f"the tensor has {rows:,} rows, and {quote(first)} has {lengths[first]:,}",
                 "Send tensors of equal length.",
             )
-    return found, lengths[first], tuple(lengths)
+    return tensors, lengths[first], tuple(lengths)
 
 
-def _rows(name: str, shape: Any, columns: frozenset[str]) -> int:
+def _rows(name: str, shape: Any, schema: InputSchema) -> int:
     """The number of rows of a tensor of one column."""
     is_shape = isinstance(shape, list) and all(type(n) is int and 0 <= n <= MAX_ROWS_IN_SHAPE for n in shape)
     if is_shape and (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)):
         rows: int = shape[0]
         return rows
     hint = "Send one tensor for each column, of the shape [rows] or [rows, 1]."
-    if name not in columns:
-        hint += f" The columns of the model are {join_quoted(sorted(columns))}."
+    if name not in schema.by_name:
+        hint += f" The columns of the model are {join_quoted(schema.by_name)}."
     raise tensor_problem(name, f"the shape {quote(shape)} is not that of one column", hint)
 
 
@@ -145,15 +152,15 @@ def _column(name: str, tensor: Mapping[str, Any], own: memoryview | None, rows: 
 
 
 def _outputs(outputs: Any, binary_output: bool) -> dict[str, bool] | None:
-    """The names of the outputs that are asked for, each with whether it is binary."""
+    """The names of the outputs of a request, each with whether it is binary."""
     if outputs is None or outputs == []:
         return None
     if not isinstance(outputs, list):
         raise bad_request("'outputs' is not an array", 'Send {"outputs": [{"name": "prediction"}]}.')
-    found: dict[str, bool] = {}
+    binary_by_name: dict[str, bool] = {}
     for output in outputs:
         name = output.get("name") if isinstance(output, dict) else None
-        if not isinstance(name, str) or name in found:
+        if not isinstance(name, str) or name in binary_by_name:
             raise bad_request("an element of 'outputs' is not an object with a 'name' of its own")
         parameters = _object(output, "parameters")
         for unsupported in ("classification", "shared_memory_region"):
@@ -162,8 +169,8 @@ def _outputs(outputs: Any, binary_output: bool) -> dict[str, bool] | None:
         binary = parameters.get("binary_data", binary_output)
         if not isinstance(binary, bool):
             raise bad_request(f"'binary_data' of {quote(name)} is neither true nor false")
-        found[name] = binary
-    return found
+        binary_by_name[name] = binary
+    return binary_by_name
 
 
 def split_body(body: bytes, header: str | None) -> tuple[bytes, memoryview]:

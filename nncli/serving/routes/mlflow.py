@@ -72,7 +72,7 @@ class InvocationRequest:
             check_size(self.options, len(table), model)
             return table
         with one_at_a_time(body):
-            invocation = parse_invocation(parse_document(body, model, self.limits), model.model.names)
+            invocation = parse_invocation(parse_document(body, model, self.limits), model.schema)
             self.options = json_options(invocation.params, model, self.parameters)
             check_rows(len(invocation.rows), self.limits.max_rows)
             check_size(self.options, len(invocation.rows), model)

@@ -63,7 +63,7 @@ class TensorsRequest:
         text, binary = split_body(body, self.header_length)
         with one_at_a_time(text):
             document = parse_document(text, model, self.limits)
-            request = parse_infer_request(document, binary, frozenset(model.schema.by_name))
+            request = parse_infer_request(document, binary, model.schema)
             self.request, self.options = request, _options(model, request)
             check_size(self.options, request.rows, model)
             return table_of_columns(request.columns, request.names, request.rows, model, self.limits)

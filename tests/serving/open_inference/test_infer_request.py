@@ -1,13 +1,15 @@
 import copy
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from nncli.serving.columns.input_schema import Feature, InputSchema
 from nncli.serving.open_inference.infer_request import parse_infer_request, split_body
 from nncli.serving.problems.problem import ProblemError
 
-NAMES = frozenset({"a", "b"})
+SCHEMA = InputSchema((Feature("a", "number", False, example=1.5), Feature("b", "text", False)))
 DOCUMENT: dict[str, Any] = {
     "id": "7",
     "inputs": [
@@ -18,7 +20,7 @@ DOCUMENT: dict[str, Any] = {
 
 
 def test_tensors_are_columns() -> None:
-    found = parse_infer_request(DOCUMENT, memoryview(b""), NAMES)
+    found = parse_infer_request(DOCUMENT, memoryview(b""), SCHEMA)
     assert {name: column.to_list() for name, column in found.columns.items()} == {"a": [1.5, 2.5], "b": ["x", "y"]}
     assert (found.rows, found.id, found.outputs, found.binary, found.parameters) == (2, "7", None, False, {})
 
@@ -31,7 +33,7 @@ def test_binary_data_is_divided_among_the_tensors_in_their_order() -> None:
         "parameters": {"binary_data_output": True, "interval": 0.9, "priority": 3},
         "outputs": [{"name": "prediction"}, {"name": "lower_90", "parameters": {"binary_data": False}}],
     }
-    found = parse_infer_request(document, memoryview(b"\x01\x02\x03\x04"), NAMES)
+    found = parse_infer_request(document, memoryview(b"\x01\x02\x03\x04"), SCHEMA)
     assert {name: column.to_list() for name, column in found.columns.items()} == {"b": [1, 2], "a": [3, 4]}
     assert (found.binary, found.outputs) == (True, {"prediction": True, "lower_90": False})
     assert found.parameters == {"interval": 0.9}
@@ -40,7 +42,7 @@ def test_binary_data_is_divided_among_the_tensors_in_their_order() -> None:
 def test_tensors_that_the_model_does_not_read_are_left_out_with_their_data() -> None:
     other = {"name": "c", "datatype": "ANY", "shape": [1], "parameters": {"binary_data_size": 3}}
     own = {"name": "a", "datatype": "INT8", "shape": [1], "parameters": {"binary_data_size": 1}}
-    found = parse_infer_request({"inputs": [other, own]}, memoryview(b"xyz\x05"), NAMES)
+    found = parse_infer_request({"inputs": [other, own]}, memoryview(b"xyz\x05"), SCHEMA)
     assert [column.to_list() for column in found.columns.values()] == [[5]]
 
 
@@ -93,21 +95,24 @@ def test_what_is_not_of_the_protocol_is_refused(change: Callable[[dict[str, Any]
     document = copy.deepcopy(DOCUMENT)
     change(document)
     with pytest.raises(ProblemError) as error:
-        parse_infer_request(document, memoryview(b""), NAMES)
+        parse_infer_request(document, memoryview(b""), SCHEMA)
     assert error.value.problem.status == status
 
 
 @pytest.mark.parametrize("document", [None, [], 3, "inputs"])
-def test_a_body_that_is_no_object_is_refused(document: object) -> None:
-    with pytest.raises(ProblemError):
-        parse_infer_request(document, memoryview(b""), NAMES)
+def test_a_body_that_is_not_an_object_is_refused_with_a_request_that_can_be_sent(document: object) -> None:
+    with pytest.raises(ProblemError) as error:
+        parse_infer_request(document, memoryview(b""), SCHEMA)
+    example = str(error.value.problem.hint).removeprefix("Send ").rstrip(".").replace(", …", "")
+    request = parse_infer_request(json.loads(example), memoryview(b""), SCHEMA)
+    assert {name: column.to_list() for name, column in request.columns.items()} == {"a": [1.5]}
 
 
 def test_columns_of_different_lengths_are_refused_with_their_names() -> None:
     document = copy.deepcopy(DOCUMENT)
     document["inputs"][1] |= {"shape": [3], "data": ["x", "y", "z"]}
     with pytest.raises(ProblemError) as error:
-        parse_infer_request(document, memoryview(b""), NAMES)
+        parse_infer_request(document, memoryview(b""), SCHEMA)
     assert (error.value.problem.status, error.value.problem.column) == (422, "b")
     assert "'a'" in error.value.problem.detail
 
@@ -115,13 +120,13 @@ def test_columns_of_different_lengths_are_refused_with_their_names() -> None:
 def test_one_tensor_of_all_columns_is_refused_with_the_columns() -> None:
     document = {"inputs": [{"name": "input-0", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]}
     with pytest.raises(ProblemError) as error:
-        parse_infer_request(document, memoryview(b""), NAMES)
+        parse_infer_request(document, memoryview(b""), SCHEMA)
     assert "'a' and 'b'" in str(error.value.problem.hint)
 
 
 def test_binary_data_that_belongs_to_no_tensor_is_refused() -> None:
     with pytest.raises(ProblemError) as error:
-        parse_infer_request(DOCUMENT, memoryview(b"x"), NAMES)
+        parse_infer_request(DOCUMENT, memoryview(b"x"), SCHEMA)
     assert error.value.problem.status == 400
 
 
