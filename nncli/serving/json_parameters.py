@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from nncli.serving.models.effects import check_rows as check_effects
 from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from nncli.serving.parameters import check_options, parse_parameters
 from nncli.serving.problems.problem import bad_request
@@ -30,14 +29,8 @@ def json_options(
 
 
 def may_take_long(body: bytes) -> bool:
-    """Whether a JSON body may ask for effects or levels: known before it is read, and true of some that do not."""
+    """Whether a JSON body may ask for effects or levels, which is also true of some that do not: it is not parsed."""
     return SLOW.search(body) is not None
-
-
-def check_size(options: PredictionOptions, rows: int, model: ServedModel) -> None:
-    """Raise a ProblemError if the effects of so many rows take too long."""
-    if options.explain:
-        check_effects(rows, len(model.model.names))
 
 
 def _pairs(parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,8 @@ from typing import cast, get_args
 
 from nncli.conformal.options import SetScore, UncertaintyOptions
 from nncli.data.encoders.target import Target
-from nncli.serving.models.served_model import PredictionOptions
+from nncli.serving.models.effects import check_rows
+from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from nncli.serving.problems.problem import ProblemError, bad_request
 from nncli.text import closest_match, join_quoted, quote
 
@@ -59,6 +60,12 @@ def check_options(options: PredictionOptions, target: Target) -> None:
     if not uncertainty.sets and (uncertainty.per_class or uncertainty.score != "lac"):
         name = "per_class" if uncertainty.per_class else "score"
         raise bad_request(f"the parameter {quote(name)} is for prediction sets", "Add set=0.9, or leave it out.")
+
+
+def check_effects(options: PredictionOptions, rows: int, model: ServedModel) -> None:
+    """Raise a ProblemError if the effects of so many rows take too long."""
+    if options.explain:
+        check_rows(rows, len(model.model.names))
 
 
 def _not_for(name: str, task: str, hint: str) -> ProblemError:

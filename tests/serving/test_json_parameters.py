@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from nncli.conformal.options import UncertaintyOptions
-from nncli.serving.json_parameters import check_size, json_options, may_take_long
+from nncli.serving.json_parameters import json_options, may_take_long
 from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from nncli.serving.problems.problem import ProblemError
 
@@ -61,13 +61,6 @@ def test_a_misspelled_parameter_is_named_with_the_one_that_is_meant(models: Mapp
     with pytest.raises(ProblemError) as error:
         json_options({"intervall": 0.9}, models["number"])
     assert "'interval'" in str(error.value.problem.hint)
-
-
-def test_the_effects_of_very_many_rows_are_refused(models: Mapping[str, ServedModel]) -> None:
-    check_size(PredictionOptions(), 10**9, models["number"])
-    check_size(PredictionOptions(explain=True), 3, models["number"])
-    with pytest.raises(ProblemError):
-        check_size(PredictionOptions(explain=True), 10**9, models["number"])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from nncli.conformal.options import UncertaintyOptions
 from nncli.serving.models.served_model import PredictionOptions, ServedModel
-from nncli.serving.parameters import MAX_LEVELS, parse_parameters
+from nncli.serving.parameters import MAX_LEVELS, check_effects, parse_parameters
 from nncli.serving.problems.problem import ProblemError
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.bodies.test_body import ROW
@@ -84,3 +84,10 @@ def test_any_number_of_levels_leaves_few_calibrations(client: AsgiClient, models
     for k in range(40):
         assert client.post_json(f"/models/number/predict?interval=0.{50 + k % 40}", ROW).status == 200
     assert len(models["number"]._calibrations) <= 16
+
+
+def test_the_effects_of_very_many_rows_are_refused(models: Mapping[str, ServedModel]) -> None:
+    check_effects(PredictionOptions(), 10**9, models["number"])
+    check_effects(PredictionOptions(explain=True), 3, models["number"])
+    with pytest.raises(ProblemError):
+        check_effects(PredictionOptions(explain=True), 10**9, models["number"])

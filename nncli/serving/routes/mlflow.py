@@ -16,17 +16,17 @@ from starlette.routing import Route
 from nncli.data.table import Table
 from nncli.serving.answers import dump, json_rows
 from nncli.serving.bodies.body import one_at_a_time, read_file
-from nncli.serving.bodies.body_size import BodyLimits, check_rows
-from nncli.serving.bodies.content_encoding import check_encoding, gunzip
+from nncli.serving.bodies.body_size import check_rows
 from nncli.serving.bodies.invocation import parse_invocation
 from nncli.serving.bodies.json_document import parse_document
 from nncli.serving.bodies.media_types import UTF_8, ContentType, MediaType, split_content_type, unsupported
-from nncli.serving.json_parameters import check_size, json_options, may_take_long
+from nncli.serving.json_parameters import json_options, may_take_long
 from nncli.serving.models.served_model import PredictionOptions, ServedModel
-from nncli.serving.parameters import check_options, parse_parameters
+from nncli.serving.parameters import check_effects, check_options, parse_parameters
 from nncli.serving.routes.health import ready
 from nncli.serving.routes.other_models import answer_of
 from nncli.serving.routes.predict import find_slot, refuse_form
+from nncli.serving.routes.request_body import RequestBody
 from nncli.serving.state import ServerState
 from nncli.text import join_quoted, quote
 from nncli.version import __version__
@@ -40,10 +40,8 @@ SUPPORTED = f"Send one of {join_quoted(FORMATS)}, text in UTF-8."
 class InvocationRequest:
     """A request to `/invocations`."""
 
-    body: bytes
+    body: RequestBody
     media_type: MediaType
-    limits: BodyLimits
-    is_gzip: bool = False
     parameters: Sequence[tuple[str, str]] = ()
     options: PredictionOptions = field(init=False)
 
@@ -53,36 +51,35 @@ class InvocationRequest:
     @property
     def size(self) -> int:
         """The bytes of the body."""
-        return len(self.body)
+        return self.body.size
 
     @property
     def may_be_large(self) -> bool:
         """Whether it may take long however small the body is."""
-        is_known = self.is_gzip or self.media_type.may_be_compressed or bool(self.parameters)
-        return is_known or may_take_long(self.body)
+        if self.body.is_gzip or self.media_type.may_be_compressed or self.parameters:
+            return True
+        return may_take_long(self.body.content)
 
     def read(self, model: ServedModel) -> Table:
         """The rows of the body."""
-        body, self.body = self.body, b""
-        if self.is_gzip:
-            body = gunzip(body, self.limits.max_body)
+        body, limits = self.body.decompressed(), self.body.limits
         if self.media_type is not MediaType.JSON:
             check_options(self.options, model.model.spec.target)
-            table = read_file(body, ContentType(self.media_type, self.media_type), model, self.limits)
-            check_size(self.options, len(table), model)
+            table = read_file(body, ContentType(self.media_type, self.media_type), model, limits)
+            check_effects(self.options, len(table), model)
             return table
         with one_at_a_time(body):
-            invocation = parse_invocation(parse_document(body, model, self.limits), model.schema)
+            invocation = parse_invocation(parse_document(body, model, limits), model.schema)
             self.options = json_options(invocation.params, model, self.parameters)
-            check_rows(len(invocation.rows), self.limits.max_rows)
-            check_size(self.options, len(invocation.rows), model)
+            check_rows(len(invocation.rows), limits.max_rows)
+            check_effects(self.options, len(invocation.rows), model)
             return model.rows.table(invocation.rows)
 
     def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame, notes: Sequence[str]) -> bytes:
         """`{"predictions": […]}`: numbers or classes if there is one column, else an object for each row."""
         rows = json_rows(predictions)
-        found = rows if predictions.width > 1 else [value for row in rows for value in row.values()]
-        return dump({"predictions": found, **({"notes": list(notes)} if notes else {})})
+        cells = rows if predictions.width > 1 else [value for row in rows for value in row.values()]
+        return dump({"predictions": cells, **({"notes": list(notes)} if notes else {})})
 
 
 async def invocations(request: Request) -> Response:
@@ -91,11 +88,8 @@ async def invocations(request: Request) -> Response:
     slot = find_slot(state, request.path_params.get("model"))
     await refuse_form(request, SUPPORTED)
     media_type = _format(request.headers.get("content-type", "application/json"))
-    is_gzip = check_encoding(request.headers.get("content-encoding"))
-    limits = BodyLimits(state.options.max_body, state.options.max_rows)
-    parameters = request.query_params.multi_items()
-    asked = InvocationRequest(await request.body(), media_type, limits, is_gzip=is_gzip, parameters=parameters)
-    answer = await answer_of(request, slot, asked, "{}/invocations")
+    invocation = InvocationRequest(await RequestBody.of(request), media_type, request.query_params.multi_items())
+    answer = await answer_of(request, slot, invocation, "{}/invocations")
     return Response(answer, media_type="application/json")
 
 

@@ -14,19 +14,19 @@ from starlette.routing import Route
 
 from nncli.data.table import Table
 from nncli.serving.bodies.body import one_at_a_time, table_of_columns
-from nncli.serving.bodies.body_size import BodyLimits
-from nncli.serving.bodies.content_encoding import check_encoding, gunzip
 from nncli.serving.bodies.json_document import parse_document
-from nncli.serving.json_parameters import check_size, json_options, may_take_long
+from nncli.serving.json_parameters import json_options, may_take_long
 from nncli.serving.models.empty_predictions import default_options
 from nncli.serving.models.served_model import ModelSlot, PredictionOptions, ServedModel
 from nncli.serving.open_inference.answers import infer_answer
 from nncli.serving.open_inference.infer_request import InferRequest, parse_infer_request, split_body
 from nncli.serving.open_inference.metadata import model_metadata, server_metadata
+from nncli.serving.parameters import check_effects
 from nncli.serving.problems.problem import Problem, ProblemError, bad_request
 from nncli.serving.routes import health
 from nncli.serving.routes.other_models import answer_of
 from nncli.serving.routes.predict import find_slot
+from nncli.serving.routes.request_body import RequestBody
 from nncli.serving.state import ServerState
 from nncli.text import join_quoted
 
@@ -37,10 +37,8 @@ HEADER_LENGTH = "Inference-Header-Content-Length"
 class TensorsRequest:
     """A request to `infer`; once it is answered, `json_length` is how much of the answer is JSON, None if all is."""
 
-    body: bytes
-    header_length: str | None
-    limits: BodyLimits
-    is_gzip: bool = False
+    body: RequestBody
+    header_length: str | None = None
     options: PredictionOptions = field(default_factory=PredictionOptions)
     request: InferRequest | None = None
     json_length: int | None = None
@@ -48,25 +46,23 @@ class TensorsRequest:
     @property
     def size(self) -> int:
         """The bytes of the body."""
-        return len(self.body)
+        return self.body.size
 
     @property
     def may_be_large(self) -> bool:
         """Whether it may take long however small the body is."""
-        return self.is_gzip or may_take_long(self.body)
+        return self.body.is_gzip or may_take_long(self.body.content)
 
     def read(self, model: ServedModel) -> Table:
         """The tensors of the body as a table."""
-        body, self.body = self.body, b""
-        if self.is_gzip:
-            body = gunzip(body, self.limits.max_body)
-        text, binary = split_body(body, self.header_length)
+        text, binary = split_body(self.body.decompressed(), self.header_length)
+        limits = self.body.limits
         with one_at_a_time(text):
-            document = parse_document(text, model, self.limits)
+            document = parse_document(text, model, limits)
             request = parse_infer_request(document, binary, model.schema)
             self.request, self.options = request, _options(model, request)
-            check_size(self.options, request.rows, model)
-            return table_of_columns(request.columns, request.names, request.rows, model, self.limits)
+            check_effects(self.options, request.rows, model)
+            return table_of_columns(request.columns, request.names, request.rows, model, limits)
 
     def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame, notes: Sequence[str]) -> bytes:
         """The body of the answer."""
@@ -82,25 +78,22 @@ def _options(model: ServedModel, request: InferRequest) -> PredictionOptions:
     if "proba" in request.parameters:
         return options
     default = default_options(model).proba
-    asked = request.outputs is None or any(name.startswith("proba_") for name in request.outputs)
-    return replace(options, proba=default and asked)
+    has_proba = request.outputs is None or any(name.startswith("proba_") for name in request.outputs)
+    return replace(options, proba=default and has_proba)
 
 
 async def infer(request: Request) -> Response:
     """Predict the rows of the tensors."""
     slot = _slot(request)
-    state: ServerState = request.app.state.server
     if request.query_params:
         names = join_quoted(sorted(request.query_params))
         hint = 'Put it into the body: {"inputs": […], "parameters": {"explain": true}}.'
         raise bad_request(f"the address has the parameter {names}, which this protocol does not have", hint)
-    is_gzip = check_encoding(request.headers.get("content-encoding"))
-    limits = BodyLimits(state.options.max_body, state.options.max_rows)
-    asked = TensorsRequest(await request.body(), request.headers.get(HEADER_LENGTH), limits, is_gzip=is_gzip)
-    answer = await answer_of(request, slot, asked, "/v2{}/infer")
-    if asked.json_length is None:
+    tensors = TensorsRequest(await RequestBody.of(request), request.headers.get(HEADER_LENGTH))
+    answer = await answer_of(request, slot, tensors, "/v2{}/infer")
+    if tensors.json_length is None:
         return Response(answer, media_type="application/json")
-    headers = {HEADER_LENGTH: str(asked.json_length)}
+    headers = {HEADER_LENGTH: str(tensors.json_length)}
     return Response(answer, headers=headers, media_type="application/octet-stream")
 
 

@@ -15,8 +15,6 @@ from nncli.data.table import Table
 from nncli.serving.answers import dump_json, json_answer, json_rows, notes_header, write_answer
 from nncli.serving.bodies.body import read_file, read_json
 from nncli.serving.bodies.body_hints import form_hint
-from nncli.serving.bodies.body_size import BodyLimits
-from nncli.serving.bodies.content_encoding import check_encoding, gunzip
 from nncli.serving.bodies.media_types import (
     SUPPORTED,
     ContentType,
@@ -27,54 +25,49 @@ from nncli.serving.bodies.media_types import (
     unsupported,
 )
 from nncli.serving.columns.absent_columns import MAX_NAME
-from nncli.serving.models.effects import check_rows as check_effects
 from nncli.serving.models.effects import json_effects
 from nncli.serving.models.served_model import ModelSlot, PredictionOptions, ServedModel
-from nncli.serving.parameters import check_options, parse_parameters
+from nncli.serving.parameters import check_effects, check_options, parse_parameters
 from nncli.serving.problems.problem import Problem, ProblemError, bad_request
 from nncli.serving.routes.other_models import answer_of
+from nncli.serving.routes.request_body import RequestBody
 from nncli.serving.state import ServerState
 from nncli.text import closest_match, join_quoted, quote
 
 
 @dataclass
-class BodyRequest:
-    """A prediction request whose rows are a body in a format."""
+class PredictRequest:
+    """A request to `/predict`."""
 
-    body: bytes
+    body: RequestBody
     content_type: ContentType
     answer_type: MediaType
     options: PredictionOptions
-    limits: BodyLimits
-    is_gzip: bool = False
     is_single: bool = False
     header_notes: Sequence[str] = ()
 
     @property
     def size(self) -> int:
         """The bytes of the body."""
-        return len(self.body)
+        return self.body.size
 
     @property
     def may_be_large(self) -> bool:
         """Whether it may take long however small the body is."""
-        return self.is_gzip or self.options.explain or self.content_type.media_type.may_be_compressed
+        return self.body.is_gzip or self.options.explain or self.content_type.media_type.may_be_compressed
 
     def read(self, model: ServedModel) -> Table:
         """The rows of the body."""
         check_options(self.options, model.model.spec.target)
-        if self.is_gzip:
-            self.body = gunzip(self.body, self.limits.max_body)
-        if not self.body.strip():
+        body, limits = self.body.decompressed(), self.body.limits
+        if not body.strip():
             raise bad_request("the body is empty", "Send the rows to predict.")
         if self.content_type.media_type in (MediaType.JSON, MediaType.JSON_LINES):
-            table, rows = read_json(self.body, self.content_type.media_type, model, self.limits.max_rows)
+            table, rows = read_json(body, self.content_type.media_type, model, limits.max_rows)
             self.is_single = rows.is_single
         else:
-            table = read_file(self.body, self.content_type, model, self.limits)
-        self.body = b""
-        if self.options.explain:
-            check_effects(len(table), len(model.model.names))
+            table = read_file(body, self.content_type, model, limits)
+        check_effects(self.options, len(table), model)
         return table
 
     def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame, notes: Sequence[str]) -> bytes:
@@ -88,26 +81,21 @@ class BodyRequest:
         titles = [column.title for column in columns]
         rows = json_rows(predictions[[name for name in predictions.columns if name not in titles]])
         effects = json_effects(columns, table, predictions[titles])
-        found = [{**row, "effects": of_row} for row, of_row in zip(rows, effects, strict=True)]
-        return dump_json(found, is_single=self.is_single, notes=notes)
+        rows = [{**row, "effects": of_row} for row, of_row in zip(rows, effects, strict=True)]
+        return dump_json(rows, is_single=self.is_single, notes=notes)
 
 
 async def predict(request: Request) -> Response:
     """Predict the rows of the body."""
     state: ServerState = request.app.state.server
     slot = find_slot(state, request.path_params.get("model"))
-    headers = request.headers
-    name = headers.get("content-type")
     await refuse_form(request, SUPPORTED)
-    content_type = parse_content_type(name)
-    answer_type = negotiate(headers.get("accept"), content_type)
-    is_gzip = check_encoding(headers.get("content-encoding"))
+    content_type = parse_content_type(request.headers.get("content-type"))
+    answer_type = negotiate(request.headers.get("accept"), content_type)
     options = parse_parameters(request.query_params.multi_items())
-    limits = BodyLimits(state.options.max_body, state.options.max_rows)
-    body = await request.body()
-    asked = BodyRequest(body, content_type, answer_type.media_type, options, limits, is_gzip=is_gzip)
-    answer = await answer_of(request, slot, asked, "{}/predict")
-    return Response(answer, headers=notes_header(asked.header_notes), media_type=answer_type.name)
+    predict_request = PredictRequest(await RequestBody.of(request), content_type, answer_type.media_type, options)
+    answer = await answer_of(request, slot, predict_request, "{}/predict")
+    return Response(answer, headers=notes_header(predict_request.header_notes), media_type=answer_type.name)
 
 
 async def refuse_form(request: Request, supported: str) -> None:

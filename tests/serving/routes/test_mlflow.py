@@ -9,6 +9,7 @@ import pytest
 from nncli.serving.bodies.body_size import BodyLimits
 from nncli.serving.bodies.media_types import MediaType
 from nncli.serving.routes.mlflow import InvocationRequest
+from nncli.serving.routes.request_body import RequestBody
 from nncli.version import __version__
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.trained import TARGETS, table_of
@@ -130,10 +131,10 @@ def test_no_rows_and_too_many_are_refused(client: AsgiClient) -> None:
 
 def test_requests_that_may_take_long_are_known_before_they_are_read() -> None:
     limits = BodyLimits(1000, 1000)
-    assert not InvocationRequest(b"{}", MediaType.JSON, limits).may_be_large
-    assert InvocationRequest(b"{}", MediaType.JSON, limits, is_gzip=True).may_be_large
-    assert InvocationRequest(b'{"params": {"explain": true}}', MediaType.JSON, limits).may_be_large
-    assert InvocationRequest(b"", MediaType.PARQUET, limits).may_be_large
+    assert not InvocationRequest(RequestBody(b"{}", limits), MediaType.JSON).may_be_large
+    assert InvocationRequest(RequestBody(b"{}", limits, is_gzip=True), MediaType.JSON).may_be_large
+    assert InvocationRequest(RequestBody(b'{"params": {"explain": true}}', limits), MediaType.JSON).may_be_large
+    assert InvocationRequest(RequestBody(b"", limits), MediaType.PARQUET).may_be_large
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/csv"])

@@ -9,6 +9,7 @@ import pytest
 
 from nncli.serving.bodies.body_size import BodyLimits
 from nncli.serving.routes.open_inference import HEADER_LENGTH, TensorsRequest
+from nncli.serving.routes.request_body import RequestBody
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.trained import CONFIGS, TARGETS, table_of
 
@@ -137,9 +138,9 @@ def test_a_version_is_part_of_an_address(client: AsgiClient) -> None:
 
 def test_requests_that_may_take_long_are_known_before_they_are_read() -> None:
     limits = BodyLimits(1000, 1000)
-    assert not TensorsRequest(b"{}", None, limits).may_be_large
-    assert TensorsRequest(b"{}", None, limits, is_gzip=True).may_be_large
-    assert TensorsRequest(b'{"parameters": {"explain": true}}', None, limits).may_be_large
+    assert not TensorsRequest(RequestBody(b"{}", limits)).may_be_large
+    assert TensorsRequest(RequestBody(b"{}", limits, is_gzip=True)).may_be_large
+    assert TensorsRequest(RequestBody(b'{"parameters": {"explain": true}}', limits)).may_be_large
 
 
 def test_parameters_of_the_address_are_refused(client: AsgiClient) -> None:
