@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote
 
 from nncli.serving.batching.job import predicted_of
 from nncli.serving.http.exchange import Exchange
-from nncli.serving.models.served_model import ModelSlots
+from nncli.serving.models.model_slots import ModelSlots
 from nncli.serving.parameters import NAMES
 from nncli.serving.problems.problem import REASON
 from nncli.serving.process.log import utc_time

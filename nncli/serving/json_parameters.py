@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from nncli.serving.models.served_model import PredictionOptions, ServedModel
+from nncli.serving.models.prediction_options import PredictionOptions
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.parameters import check_options, parse_parameters
 from nncli.serving.problems.problem import bad_request
 from nncli.text import quote

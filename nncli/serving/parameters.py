@@ -9,7 +9,8 @@ from typing import cast, get_args
 from nncli.conformal.options import SetScore, UncertaintyOptions
 from nncli.data.encoders.target import Target
 from nncli.serving.models.effects import check_rows
-from nncli.serving.models.served_model import PredictionOptions, ServedModel
+from nncli.serving.models.prediction_options import PredictionOptions
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.problems.problem import ProblemError, bad_request
 from nncli.text import closest_match, join_quoted, quote
 

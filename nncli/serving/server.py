@@ -19,8 +19,8 @@ from nncli.serving.batching.batcher import Batcher
 from nncli.serving.connections import connection_protocol
 from nncli.serving.http.connection import STOP_GRACE
 from nncli.serving.http.state import ConnectionState
+from nncli.serving.models.model_slots import ModelSlot, ModelSlots
 from nncli.serving.models.reload import Reloader, warn_of_unfinished
-from nncli.serving.models.served_model import ModelSlot, ModelSlots
 from nncli.serving.options import ServerOptions
 from nncli.serving.process.listeners import BACKLOG, bind_listeners, close_all, listen, stop_listening, url_of
 from nncli.serving.process.log import ALWAYS, LOG, dropped_line, log_to_stderr

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from nncli.serving.batching.batcher import Batcher
 from nncli.serving.metrics.registry import Metrics
-from nncli.serving.models.served_model import ModelSlots
+from nncli.serving.models.model_slots import ModelSlots
 from nncli.serving.options import ServerOptions
 
 

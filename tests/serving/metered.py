@@ -10,7 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from nncli.serving.app import build_app
 from nncli.serving.batching.batcher import Batcher
-from nncli.serving.models.served_model import ModelSlot, ModelSlots, ServedModel
+from nncli.serving.models.model_slots import ModelSlot, ModelSlots
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.options import ServerOptions
 from nncli.serving.state import ServerState
 from tests.serving.asgi_client import AsgiClient

@@ -14,7 +14,8 @@ from nncli.serving.access_log import access_record, log_access
 from nncli.serving.batching.job import Predicted, set_predicted
 from nncli.serving.http.exchange import Exchange
 from nncli.serving.http.limits import HttpLimits
-from nncli.serving.models.served_model import ModelSlot, ModelSlots, ServedModel
+from nncli.serving.models.model_slots import ModelSlot, ModelSlots
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.problems.problem import Problem
 from tests.serving.http.support import serving
 

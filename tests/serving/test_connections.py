@@ -18,7 +18,8 @@ from nncli.serving.app import build_app
 from nncli.serving.batching.batcher import Batcher
 from nncli.serving.connections import connection_protocol
 from nncli.serving.http.state import ConnectionState
-from nncli.serving.models.served_model import ModelSlot, ModelSlots, ServedModel
+from nncli.serving.models.model_slots import ModelSlot, ModelSlots
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.options import ServerOptions
 from nncli.serving.state import ServerState
 from nncli.serving.token import Token

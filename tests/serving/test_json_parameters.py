@@ -5,7 +5,8 @@ import pytest
 
 from nncli.conformal.options import UncertaintyOptions
 from nncli.serving.json_parameters import json_options, may_take_long
-from nncli.serving.models.served_model import PredictionOptions, ServedModel
+from nncli.serving.models.prediction_options import PredictionOptions
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.problems.problem import ProblemError
 
 

@@ -13,7 +13,8 @@ from starlette.types import Scope
 
 from nncli.serving.batching.job import Job, Predicted, PredictionRequest, set_predicted
 from nncli.serving.batching.model_queue import STOPPING, ModelQueue
-from nncli.serving.models.served_model import ModelSlot, Observer
+from nncli.serving.models.model_slots import ModelSlot
+from nncli.serving.models.served_model import Observer
 from nncli.serving.problems.problem import ProblemError
 
 THREADS = 2

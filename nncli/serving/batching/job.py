@@ -14,7 +14,8 @@ from starlette.types import Scope
 
 from nncli.data.table import Table
 from nncli.errors import NncliError, RunError
-from nncli.serving.models.served_model import PredictionOptions, ServedModel
+from nncli.serving.models.prediction_options import PredictionOptions
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.problems.problem import Problem, ProblemError, problem_of
 
 FAILURES = (Exception, pl.exceptions.PanicException)

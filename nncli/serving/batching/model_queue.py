@@ -7,7 +7,8 @@ from threading import Condition, Lock, Thread
 
 from nncli.serving.batching.batch import answer_jobs
 from nncli.serving.batching.job import Job
-from nncli.serving.models.served_model import ModelSlot, Observer
+from nncli.serving.models.model_slots import ModelSlot
+from nncli.serving.models.served_model import Observer
 from nncli.serving.problems.problem import ProblemError, busy
 
 SMALL = 1 << 16

@@ -26,7 +26,7 @@ from nncli.monitoring.bins import Counts, NumberBins
 from nncli.serving.batching.batcher import Batcher
 from nncli.serving.metrics.row_metrics import RowMetrics, label_text
 from nncli.serving.metrics.served_profiles import numbers_of
-from nncli.serving.models.served_model import ModelSlots
+from nncli.serving.models.model_slots import ModelSlots
 
 SECONDS = (
     0.0005,

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from nncli.serving.batching.batcher import Batcher
 from nncli.serving.batching.model_queue import TOO_MANY
-from nncli.serving.models.served_model import ModelSlots
+from nncli.serving.models.model_slots import ModelSlots
 from nncli.serving.problems.error_members import error_members
 from nncli.serving.problems.problem import ProblemError
 

@@ -6,7 +6,8 @@ import polars as pl
 
 from nncli.data.table import Table
 from nncli.serving.columns.row_reader import SOURCE
-from nncli.serving.models.served_model import PredictionOptions, ServedModel
+from nncli.serving.models.prediction_options import PredictionOptions
+from nncli.serving.models.served_model import ServedModel
 
 
 def default_options(model: ServedModel) -> PredictionOptions:

@@ -12,8 +12,9 @@ from polars.exceptions import PanicException
 
 from nncli.errors import Location, NncliError, RunError
 from nncli.serving.models.compatibility import incompatibilities
+from nncli.serving.models.model_slots import ModelSlot, ModelSlots
 from nncli.serving.models.run_files import FileStates, file_states
-from nncli.serving.models.served_model import ModelSlot, ModelSlots, ServedModel
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.process.log import LOG
 from nncli.serving.process.notify import notify
 from nncli.utils.memory import release_unused_memory

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ from nncli.serving.columns.input_schema import InputSchema
 from nncli.serving.columns.model_inputs import ModelInputs
 from nncli.serving.columns.row_reader import RowReader
 from nncli.serving.models.effects import EffectColumn, effect_columns, effects_of
-from nncli.serving.models.run_files import FileStates, file_states
+from nncli.serving.models.prediction_options import PredictionOptions
 
 MAX_CALIBRATIONS = 16
 """Calibrations for different levels that are kept."""
@@ -40,15 +40,6 @@ MAX_HELD_OUT = 32_000_000
 """Bytes of held-out rows that are kept in memory, since the run directory may be replaced later. A larger file is read
 when it is needed, and refused if it belongs to another model."""
 VERSION_LETTERS = 12
-
-
-@dataclass(frozen=True)
-class PredictionOptions:
-    """What a request asks for; requests with equal options are predicted together."""
-
-    proba: bool = False
-    explain: bool = False
-    uncertainty: UncertaintyOptions = field(default_factory=UncertaintyOptions)
 
 
 class PredictedRows(NamedTuple):
@@ -208,49 +199,3 @@ def _has_few_held_out_rows(path: Path) -> bool:
 
 Observer: TypeAlias = Callable[[ServedModel, Table, PredictedFrame], object]
 """What is called with the rows that a model predicted, by several threads; it must be quick. Errors are logged."""
-
-
-class ModelSlot:
-    """The place of a model in a server: `current` may be replaced at any time, and is read once for each batch.
-
-    `files` are the states of the files that it was read from. The `problem` says why the run that is at the path now is
-    not the one that is served; it is None if it is.
-    """
-
-    def __init__(self, path: Path, current: ServedModel, files: FileStates | None = None) -> None:
-        self.path, self.current = path, current
-        self.files = file_states(path) if files is None else files
-        self.problem: str | None = None
-
-    @classmethod
-    def load(cls, name: str, path: Path) -> ModelSlot:
-        """Load and verify a run, and predict a row.
-
-        Raises:
-            RunError: the run directory is missing, damaged, or not trained yet.
-        """
-        files = file_states(path)
-        model = ServedModel.load(name, path)
-        model.warm_up()
-        return cls(path, model, files)
-
-    @property
-    def name(self) -> str:
-        """The name of the model in addresses."""
-        return self.current.name
-
-
-class ModelSlots:
-    """All models of a server, by name; the first is that of addresses without a name."""
-
-    def __init__(self, slots: Sequence[ModelSlot]) -> None:
-        self._slots = {slot.name: slot for slot in slots}
-
-    @property
-    def all(self) -> list[ModelSlot]:
-        """The slots in the order of the command line."""
-        return list(self._slots.values())
-
-    def find(self, name: str | None) -> ModelSlot | None:
-        """The slot of a model, of the first if `name` is None; None if there is none."""
-        return self.all[0] if name is None else self._slots.get(name)

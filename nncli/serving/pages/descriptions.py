@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from nncli.serving.models.served_model import ModelSlots, ServedModel
+from nncli.serving.models.model_slots import ModelSlots
+from nncli.serving.models.served_model import ServedModel
 
 Models: TypeAlias = tuple[ServedModel, ...]
 

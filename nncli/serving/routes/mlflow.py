@@ -21,7 +21,8 @@ from nncli.serving.bodies.invocation import parse_invocation
 from nncli.serving.bodies.json_document import parse_document
 from nncli.serving.bodies.media_types import UTF_8, ContentType, MediaType, split_content_type, unsupported
 from nncli.serving.json_parameters import json_options, may_take_long
-from nncli.serving.models.served_model import PredictionOptions, ServedModel
+from nncli.serving.models.prediction_options import PredictionOptions
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.parameters import check_effects, check_options, parse_parameters
 from nncli.serving.routes.health import ready
 from nncli.serving.routes.other_models import answer_of

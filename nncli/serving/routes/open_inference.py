@@ -17,7 +17,9 @@ from nncli.serving.bodies.body import one_at_a_time, table_of_columns
 from nncli.serving.bodies.json_document import parse_document
 from nncli.serving.json_parameters import json_options, may_take_long
 from nncli.serving.models.empty_predictions import default_options
-from nncli.serving.models.served_model import ModelSlot, PredictionOptions, ServedModel
+from nncli.serving.models.model_slots import ModelSlot
+from nncli.serving.models.prediction_options import PredictionOptions
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.open_inference.answers import infer_answer
 from nncli.serving.open_inference.infer_request import InferRequest, parse_infer_request, split_body
 from nncli.serving.open_inference.metadata import model_metadata, server_metadata

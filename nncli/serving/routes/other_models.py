@@ -7,7 +7,8 @@ from dataclasses import replace
 from starlette.requests import Request
 
 from nncli.serving.batching.job import PredictionRequest
-from nncli.serving.models.served_model import ModelSlot, ServedModel
+from nncli.serving.models.model_slots import ModelSlot
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.openapi.paths import model_path
 from nncli.serving.problems.problem import Problem, ProblemError
 from nncli.serving.state import ServerState

@@ -26,7 +26,9 @@ from nncli.serving.bodies.media_types import (
 )
 from nncli.serving.columns.absent_columns import MAX_NAME
 from nncli.serving.models.effects import json_effects
-from nncli.serving.models.served_model import ModelSlot, PredictionOptions, ServedModel
+from nncli.serving.models.model_slots import ModelSlot
+from nncli.serving.models.prediction_options import PredictionOptions
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.parameters import check_effects, check_options, parse_parameters
 from nncli.serving.problems.problem import Problem, ProblemError, bad_request
 from nncli.serving.routes.other_models import answer_of

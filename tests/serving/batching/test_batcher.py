@@ -14,7 +14,9 @@ from nncli.data.table import Table
 from nncli.serving.batching.batch import PART_ROWS
 from nncli.serving.batching.batcher import Batcher
 from nncli.serving.batching.model_queue import SMALL
-from nncli.serving.models.served_model import ModelSlot, PredictedRows, PredictionOptions
+from nncli.serving.models.model_slots import ModelSlot
+from nncli.serving.models.prediction_options import PredictionOptions
+from nncli.serving.models.served_model import PredictedRows
 from nncli.serving.problems.problem import ProblemError
 from tests.serving.fake_models import BAD_CELL, BAD_ROW, FAULT, PANIC, FakeModel, FakeRequest, fake_slot
 

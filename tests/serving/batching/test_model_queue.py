@@ -8,7 +8,7 @@ from nncli.conformal.options import UncertaintyOptions
 from nncli.serving.batching.batch import PART_ROWS
 from nncli.serving.batching.job import Job
 from nncli.serving.batching.model_queue import MAX_BATCH, SMALL, ModelQueue
-from nncli.serving.models.served_model import PredictionOptions
+from nncli.serving.models.prediction_options import PredictionOptions
 from tests.serving.fake_models import FakeModel, FakeRequest, fake_slot
 
 LARGE = FakeRequest([1.0] * 3 * PART_ROWS, size=SMALL + 1)

@@ -6,7 +6,8 @@ import polars as pl
 
 from nncli.conformal.options import UncertaintyOptions
 from nncli.prediction.frame import table_of
-from nncli.serving.models.served_model import PredictionOptions, ServedModel
+from nncli.serving.models.prediction_options import PredictionOptions
+from nncli.serving.models.served_model import ServedModel
 
 
 def predicted(

@@ -16,7 +16,8 @@ from nncli.data.encoders.invalid_cells import InvalidCells
 from nncli.data.table import Table
 from nncli.prediction.frame import PredictedFrame
 from nncli.serving.metrics.row_metrics import MAX_LABELS, RowMetrics
-from nncli.serving.models.served_model import PredictionOptions, ServedModel
+from nncli.serving.models.prediction_options import PredictionOptions
+from nncli.serving.models.served_model import ServedModel
 from tests.serving.metered import metered
 from tests.serving.trained import ROWS, TARGETS, table_of
 

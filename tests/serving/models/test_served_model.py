@@ -22,7 +22,9 @@ from nncli.runs.run import Run
 from nncli.serving.app import build_app
 from nncli.serving.batching.batcher import Batcher
 from nncli.serving.models import served_model
-from nncli.serving.models.served_model import ModelSlot, ModelSlots, PredictionOptions, ServedModel
+from nncli.serving.models.model_slots import ModelSlot, ModelSlots
+from nncli.serving.models.prediction_options import PredictionOptions
+from nncli.serving.models.served_model import ServedModel
 from nncli.serving.options import ServerOptions
 from nncli.serving.state import ServerState
 from tests.serving.asgi_client import AsgiClient

@@ -8,7 +8,7 @@ import pytest
 
 from nncli.serving.app import build_app
 from nncli.serving.batching.batcher import Batcher
-from nncli.serving.models.served_model import ModelSlots
+from nncli.serving.models.model_slots import ModelSlots
 from nncli.serving.state import ServerState
 from tests.serving.asgi_client import AsgiClient
 
