@@ -14,11 +14,11 @@ from nncli.serving.models.served_model import ServedModel
 def test_the_first_model_is_that_of_addresses_without_a_name(
     runs: Mapping[str, Path], models: Mapping[str, ServedModel]
 ) -> None:
-    first, second = (ModelSlot(runs[name], models[name]) for name in ("number", "classes"))
+    first, second = (ModelSlot(runs[name], models[name]) for name in ("number", "numbers"))
     slots = ModelSlots([first, second])
     assert slots.all == [first, second]
     assert slots.find(None) is slots.find("number") is first
-    assert slots.find("classes") is second
+    assert slots.find("numbers") is second
     assert slots.find("other") is None
 
 
