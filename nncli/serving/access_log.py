@@ -12,7 +12,7 @@ from nncli.serving.batching.job import predicted_of
 from nncli.serving.http.exchange import Exchange
 from nncli.serving.models.model_slots import ModelSlots
 from nncli.serving.parameters import NAMES
-from nncli.serving.problems.problem import REASON
+from nncli.serving.problems.response import REASON
 from nncli.serving.process.log import utc_time
 from nncli.serving.process.log_writer import write_line
 

@@ -16,8 +16,8 @@ from nncli.serving.middleware.overload import OverloadControl
 from nncli.serving.middleware.request_metrics import RequestMetrics
 from nncli.serving.middleware.trailing_slash import WithoutTrailingSlash
 from nncli.serving.pages.descriptions import Descriptions
-from nncli.serving.problems.error_members import error_members
 from nncli.serving.problems.problem import Problem, ProblemError
+from nncli.serving.problems.response import problem_response
 from nncli.serving.routes import docs, health, metrics, mlflow, models, open_inference, openapi, page, predict
 from nncli.serving.state import ServerState
 
@@ -57,7 +57,7 @@ def build_app(state: ServerState) -> Starlette:
 
 async def _answer_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)
-    return error.problem.response(error_members(request.scope["path"], error.problem))
+    return problem_response(error.problem, request.scope["path"])
 
 
 async def _answer_http_exception(request: Request, error: Exception) -> Response:
@@ -69,4 +69,4 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         hint = f"Use {'POST' if 'POST' in headers.get('Allow', '') else 'GET'}; {hint}"
     problem = Problem(status, f"{request.method} {request.scope['path']}: {status.phrase}", hint, headers=headers)
-    return problem.response(error_members(request.scope["path"], problem))
+    return problem_response(problem, request.scope["path"])

@@ -17,6 +17,7 @@ from nncli.serving.http.limits import HttpLimits
 from nncli.serving.models.model_slots import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.problems.problem import Problem
+from nncli.serving.problems.response import problem_response
 from tests.serving.http.support import serving
 
 
@@ -98,7 +99,7 @@ def test_of_parameters_the_names_are_written(slots: ModelSlots) -> None:
 def test_a_reason_quotes_nothing_of_a_body(slots: ModelSlots, status: HTTPStatus, reason: str) -> None:
     found: list[Exchange] = []
     with serving(HttpLimits()) as server:
-        server.shared.app = Problem(status, "why 'x'").response()
+        server.shared.app = problem_response(Problem(status, "why 'x'"), "/")
         server.shared.on_answer = lambda exchange, _: found.append(exchange)
         server.answer(b"GET /p HTTP/1.1\r\nHost: x\r\n\r\n")
     assert access_record(found[0], 1.0, 0.0, slots)["reason"] == reason

@@ -15,8 +15,8 @@ from nncli.serving.http.exchange import Exchange
 from nncli.serving.http.head import Head
 from nncli.serving.http.reader import RequestReader
 from nncli.serving.http.shared import Shared
-from nncli.serving.problems.error_members import error_members
 from nncli.serving.problems.problem import Problem, busy
+from nncli.serving.problems.response import problem_response
 
 STOP_GRACE = 1.0
 """How long, in seconds, a connection without a request stays open once the server stops: one may be on its way."""
@@ -161,7 +161,7 @@ class Connection(asyncio.BufferedProtocol):
             self._incoming = None
         else:
             scope = scope or dict(UNKNOWN)
-            answer = problem.response(error_members(scope["path"], problem))
+            answer = problem_response(problem, scope["path"])
             exchange = self._exchange(self._shared.decorate(answer), scope)
             exchange.is_refused = True
             self._add(exchange)

@@ -13,8 +13,8 @@ from starlette.types import ASGIApp
 
 from nncli.serving.http.head import body_too_large
 from nncli.serving.http.shared import Shared
-from nncli.serving.problems.error_members import error_members
 from nncli.serving.problems.problem import Problem, ProblemError, busy
+from nncli.serving.problems.response import problem_response
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 STATUS_LINES = {status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
@@ -139,7 +139,7 @@ class Exchange:
             return
         self._head = None
         problem = self._problem or Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the application gave no answer")
-        answer = problem.response(error_members(self.scope["path"], problem))
+        answer = problem_response(problem, self.scope["path"])
         await self._decorate(answer)(self.scope, self._receive, self._send)
 
     async def _receive(self) -> MutableMapping[str, Any]:

@@ -10,8 +10,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nncli.serving.options import ServerOptions
-from nncli.serving.problems.error_members import error_members
 from nncli.serving.problems.problem import Problem
+from nncli.serving.problems.response import problem_response
 from nncli.serving.token import Token
 
 WITHOUT_TOKEN = re.compile(r"/(health(/live|/ready)?|ping|v2/health/(live|ready)|docs|(models/[^/]+/)?)")
@@ -74,7 +74,7 @@ class AccessControl:
         if problem is None:
             await self._app(scope, receive, send)
         else:
-            await problem.response(error_members(scope["path"], problem))(scope, receive, send)
+            await problem_response(problem, scope["path"])(scope, receive, send)
 
 
 def refusal(scope: Scope, options: ServerOptions) -> Problem | None:

@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from nncli.serving.batching.batcher import Batcher
 from nncli.serving.batching.model_queue import TOO_MANY
 from nncli.serving.models.model_slots import ModelSlots
-from nncli.serving.problems.error_members import error_members
 from nncli.serving.problems.problem import ProblemError
+from nncli.serving.problems.response import problem_response
 
 
 class OverloadControl:
@@ -35,7 +35,7 @@ class OverloadControl:
             while (message := await receive())["type"] == "http.request" and message.get("more_body", False):
                 pass
         except ProblemError as error:  # the body is too large, or too slow
-            response = error.problem.response(error_members(scope["path"], error.problem))
+            response = problem_response(error.problem, scope["path"])
         await response(scope, receive, send)
 
     def _is_refused(self, scope: Scope) -> bool:
@@ -55,4 +55,4 @@ class OverloadControl:
 @lru_cache(256)
 def _refusal(path: str) -> Response:
     """The answer at an address, which has no state of its own."""
-    return TOO_MANY.response(error_members(path, TOO_MANY))
+    return problem_response(TOO_MANY, path)

@@ -1,20 +1,14 @@
-"""Errors as answers: application/problem+json of RFC 9457."""
+"""Errors of requests, by the members of application/problem+json of RFC 9457."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
-
 from nncli.errors import DataError, NncliError, RunError, UsageError
 from nncli.serving.problems.hints import as_parameters, client_hint, client_text
 
-PROBLEM_JSON = "application/problem+json"
 RUN_HINT = "Leave out interval and set, or try again once the run directory of the model is complete again."
 RUN_SECONDS = 30
 """When to try again: a run directory that is being replaced may be complete."""
@@ -30,21 +24,6 @@ OWN_DETAILS = frozenset(
     }
 )
 """Statuses of problems whose detail quotes nothing of a request."""
-REASON = "reason"
-"""The key of the reason in the state of a request."""
-
-
-class ProblemResponse(Response):
-    """The answer of a problem, which leaves its reason in the state of the request, for the access log."""
-
-    def __init__(self, reason: str, *words: Any, **options: Any) -> None:
-        super().__init__(*words, **options)
-        self._reason = reason
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        scope.setdefault("state", {})[REASON] = self._reason
-        await super().__call__(scope, receive, send)
 
 
 @dataclass(frozen=True)
@@ -91,17 +70,6 @@ class Problem:
     def reason(self) -> str:
         """What a log may say of it: not the detail if that may quote the request."""
         return self.detail if self.status in OWN_DETAILS else self.status.phrase
-
-    def response(self, members: Mapping[str, str] = {}) -> Response:
-        """The answer, with more members that clients of other protocols read."""
-        retry = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
-        return ProblemResponse(
-            self.reason,
-            json.dumps({**self.json(), **members}, ensure_ascii=False),
-            self.status.value,
-            {**self.headers, **retry},
-            media_type=PROBLEM_JSON,
-        )
 
 
 class ProblemError(Exception):

@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from nncli.serving.batching.model_queue import STOPPING
+from nncli.serving.problems.problem import ProblemError
 from nncli.serving.state import ServerState
 
 
@@ -19,7 +20,7 @@ async def ready(request: Request) -> Response:
     """Whether requests should be sent here: not before the models are loaded, nor once the server stops."""
     state: ServerState = request.app.state.server
     if not state.is_ready:
-        return STOPPING.response()
+        raise ProblemError(STOPPING)
     return JSONResponse({"ready": True})
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from nncli.serving.problems.problem import Problem
+from nncli.serving.problems.problem import Problem, ProblemError
 from nncli.serving.routes.predict import find_slot
 from nncli.serving.state import ServerState
 
@@ -28,11 +28,9 @@ async def profile(request: Request) -> Response:
     profiles = state.metrics.rows.profiles
     found = await run_in_threadpool(profiles.profile, model, take=request.method == "DELETE")
     if found is None:
-        return Problem(
-            HTTPStatus.NOT_FOUND,
-            f"the run of {model.name} has no reference profile",
-            "Train the run again with this version of nncli: its profile is compared with that of its training rows.",
-        ).response()
+        detail = f"the run of {model.name} has no reference profile"
+        hint = "Train the run again with this version of nncli: its profile is compared with that of its training rows."
+        raise ProblemError(Problem(HTTPStatus.NOT_FOUND, detail, hint))
     return Response(found.to_json(), media_type="application/json")
 
 

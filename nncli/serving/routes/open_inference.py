@@ -111,8 +111,9 @@ async def model_of(request: Request) -> Response:
 
 async def model_ready(request: Request) -> Response:
     """Whether a model predicts."""
-    slot, answer = _slot(request), await health.ready(request)
-    return JSONResponse({"name": slot.name, "ready": True}) if answer.status_code == 200 else answer
+    slot = _slot(request)
+    await health.ready(request)
+    return JSONResponse({"name": slot.name, "ready": True})
 
 
 def _slot(request: Request) -> ModelSlot:

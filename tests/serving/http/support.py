@@ -14,6 +14,7 @@ from typing import Any
 from nncli.serving.http.connection import Connection
 from nncli.serving.http.limits import HttpLimits
 from nncli.serving.http.shared import Shared
+from nncli.serving.problems.response import problem_response
 
 SECONDS = 10.0
 
@@ -111,7 +112,7 @@ class EchoApp:
             return
         except Exception as error:
             problem = error.problem  # type: ignore[attr-defined]
-            await problem.response()(scope, receive, send)
+            await problem_response(problem, scope["path"])(scope, receive, send)
             return
         if scope["path"] == "/large":
             body = bytes(int(body))

@@ -33,3 +33,10 @@ def test_a_server_that_stops_is_alive_and_not_ready(state: ServerState) -> None:
     answer = client.get("/health/ready")
     assert answer.problem(503)
     assert int(answer.headers["retry-after"]) > 0
+
+
+def test_a_server_that_stops_says_so_in_the_form_of_each_protocol(state: ServerState) -> None:
+    client = AsgiClient(build_app(state))
+    state.is_ready = False
+    assert client.get("/ping").problem(503)["error_code"] == "TEMPORARILY_UNAVAILABLE"
+    assert client.get("/v2/health/ready").problem(503)["error"]
