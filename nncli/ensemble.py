@@ -180,7 +180,7 @@ def predict_members(model: AnyModel, table: Table) -> list[Predictions]:
     """
     if not isinstance(model, Ensemble):
         return [model.predict(table)]
-    table = table.keeping_results()
+    table = table.with_cache()
     if len(table) > MAX_ROWS:
         return [member.predict(table) for member in model.members]
     return model.predict_few(table)

@@ -19,13 +19,14 @@ from nncli.data.columns.hashing import Hashes
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.encoder import Encoded, Encoder
-from nncli.data.encoders.few_rows import MAX_ROWS, FewRowsEncoder
+from nncli.data.encoders.few_rows import FewRowsEncoder
 from nncli.data.encoders.invalid_cells import InvalidCells
 from nncli.data.encoders.target import Target
 from nncli.data.table import Table
 from nncli.decision import Decision
 from nncli.errors import CellError
 from nncli.nn.arrays import Array
+from nncli.nn.inference.small_blocks import MAX_ROWS
 from nncli.nn.losses import Loss
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
@@ -112,12 +113,10 @@ class Model:
             CellError: a cell cannot be read.
             DataError: a column is missing.
         """
-        few_rows = self._few_rows_encoder if len(table) <= MAX_ROWS else None
-        if few_rows is None or not few_rows.knows(table):
-            table.require_features(self.names)
+        table.require_features(self.names)
         try:
-            if few_rows is not None:
-                return few_rows.encode(table)
+            if len(table) <= MAX_ROWS:
+                return self._few_rows_encoder.encode(table)
             return self.spec.encoder.encode(table, self.spec.network.precision)
         except CellError as error:
             raise error.for_model() from None

@@ -21,7 +21,7 @@ T = TypeVar("T")
 MAX_CLOSE = 20
 """Missing columns that are compared with those of a table."""
 FEW_ROWS = 64
-"""Rows whose texts are compared with missing values in Python."""
+"""Rows for which a loop of Python takes less time than a call of Polars."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Table:
     notes: tuple[str, ...] = ()
     details: tuple[tuple[str, str | int], ...] = ()
     origins: RowOrigins | None = None
-    _kept: dict[Hashable, Any] | None = field(default=None, init=False, compare=False, repr=False)
+    _cache: dict[Hashable, Any] | None = field(default=None, init=False, compare=False, repr=False)
 
     def __len__(self) -> int:
         return self.frame.height
@@ -57,20 +57,20 @@ class Table:
         """The names of the columns, in order."""
         return self.frame.columns
 
-    def keeping_results(self) -> Table:
-        """The same table, which keeps the results of `once`: for several models that read the same cells."""
+    def with_cache(self) -> Table:
+        """The same table with a cache of the results of `once`: for several models that read the same cells."""
         table = replace(self)
-        object.__setattr__(table, "_kept", {})
+        object.__setattr__(table, "_cache", {})
         return table
 
     def once(self, key: Hashable, read: Callable[[], T]) -> T:
-        """The result of `read`, which is kept by `key` if the table keeps results. It must not be changed."""
-        if self._kept is None:
+        """The result of `read`, from the cache if the table has one. It must not be changed."""
+        if self._cache is None:
             return read()
-        if key not in self._kept:
-            self._kept[key] = read()
-        found: T = self._kept[key]
-        return found
+        if key not in self._cache:
+            self._cache[key] = read()
+        result: T = self._cache[key]
+        return result
 
     def take(self, rows: RowIndices) -> Table:
         """The rows at these positions (from 0), which keep their numbers."""
@@ -131,24 +131,22 @@ class Table:
 
     def require_features(self, names: Sequence[str]) -> None:
         """Raise a DataError that names all of `names`, the features of a model, that are not columns of this table."""
-        known = set(self.names)
-        missing = [name for name in names if name not in known]
-        if not missing:
-            return
-        raise missing_features(missing, names, self.names, Location(source=self.source))
+        known = self.once("names", lambda: frozenset(self.names))
+        if missing := [name for name in names if name not in known]:
+            raise missing_features(missing, names, self.names, Location(source=self.source))
 
 
 def missing_features(
     missing: Sequence[str],
     features: Collection[str],
-    found: Sequence[str],
+    names: Sequence[str],
     place: Location,
     what: str = "table",
     model: str = "the model",
 ) -> DataError:
-    """The error that some of the features of a model are missing in a table, or a row, with the columns `found`."""
+    """The error that some of the features of a model are missing in a table, or a row, with the columns `names`."""
     needed = set(features)
-    unused = [name for name in found if name not in needed]
+    unused = [name for name in names if name not in needed]
     if near := _near_columns(missing, unused):
         name, column = next(iter(near.items()))
         more = f", and {len(near) - 1:,} more like it" if len(near) > 1 else ""
@@ -191,7 +189,7 @@ def replace_na_values(frame: pl.DataFrame, missing_values: Sequence[str]) -> pl.
     """`frame` with null for every text that equals a missing value. A column of nulls only becomes text."""
     words = list(missing_values)
     texts = [cells for cells in frame if cells.dtype == pl.String]
-    if frame.height <= FEW_ROWS:  # the expression below takes Polars longer than all else that a row needs
+    if frame.height <= FEW_ROWS:
         affected = {cells.name for cells in texts if not set(words).isdisjoint(cells.to_list())}
     elif len(texts) >= MANY_COLUMNS:
         affected = names_of_columns_with(texts, words)

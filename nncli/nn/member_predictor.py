@@ -40,14 +40,14 @@ class MemberPredictor:
 
     def run(self, inputs: Sequence[Input]) -> list[Array]:
         """The raw outputs (rows, outputs) of each member for its input; the BLAS must be limited to one thread."""
-        found: list[Array | None] = [None] * len(inputs)
+        outputs: list[Array | None] = [None] * len(inputs)
         for members in self._groups if 0 < len(inputs[0].X) <= MAX_ROWS else []:
             Z = self._run_equal(members, [inputs[i] for i in members])
             for i, own in zip(members, () if Z is None else Z, strict=False):
-                found[i] = own
+                outputs[i] = own
         return [
-            predictor.run(*given) if Z is None else Z
-            for predictor, given, Z in zip(self._predictors, inputs, found, strict=True)
+            predictor.run(*one) if Z is None else Z
+            for predictor, one, Z in zip(self._predictors, inputs, outputs, strict=True)
         ]
 
     def _run_equal(self, members: Sequence[int], inputs: Sequence[Input]) -> Array | None:
@@ -66,8 +66,8 @@ class MemberPredictor:
             for _ in range(count):
                 stop = min(start + size, rows)
                 n = stop - start
-                for X, codes, given in zip(block.X, block.codes, inputs, strict=True):
-                    X[:n], codes[:n] = given.X[start:stop], given.codes[start:stop]
+                for X, codes, one in zip(block.X, block.codes, inputs, strict=True):
+                    X[:n], codes[:n] = one.X[start:stop], one.codes[start:stop]
                     X[n:], codes[n:] = 0.0, 0
                 block.run(stacked)
                 Z[:, start:stop] = block.Z[:, :n]

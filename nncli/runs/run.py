@@ -52,7 +52,7 @@ from nncli.runs.manifest import (
     Manifest,
     snapshot_file,
 )
-from nncli.runs.run_name import check_run_name, runs_in, why_no_directory
+from nncli.runs.run_name import check_run_name, runs_in, why_not_a_directory
 from nncli.runs.training_rows import TrainingRows
 from nncli.utils.atomic_files import (
     LEFTOVER_SECONDS,
@@ -201,7 +201,7 @@ class Run:
         """
         if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises when the name is too long
             raise RunError(
-                why_no_directory(path),
+                why_not_a_directory(path),
                 location=Location(source=str(path)),
                 hint="`nncli runs` lists the runs; `nncli train CONFIG` creates one.",
             )

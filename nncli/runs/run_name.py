@@ -1,4 +1,4 @@
-"""The check of the path of a new run directory, and advice where a folder is none."""
+"""The check of the path of a new run directory, and what to say of a path that is not a run directory."""
 
 from __future__ import annotations
 
@@ -34,11 +34,15 @@ def check_run_name(requested: Path) -> None:
         ) from None
 
 
-def why_no_directory(path: Path) -> str:
-    """Why a path is no directory: it does not exist, is a file, or a link to nothing."""
-    if os.path.islink(path) and not os.path.exists(path):  # noqa: PTH110, PTH114 - those of Path raise for long names
+def why_not_a_directory(path: Path) -> str:
+    """Why a path is not a directory: it does not exist, is a file, or a link to nothing."""
+    if not os.path.lexists(path):
+        return "there is no such run directory"
+    try:
+        path.stat()
+    except OSError:
         return f"this is a link to {quote(str(path.readlink()))}, which does not exist"
-    return "this is a file, not a run directory" if os.path.lexists(path) else "there is no such run directory"
+    return "this is a file, not a run directory"
 
 
 def runs_in(path: Path) -> str:

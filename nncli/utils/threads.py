@@ -68,7 +68,7 @@ def _set_blas_threads(numbers: Iterable[tuple[LibController, int]]) -> None:
     """Set the number of threads of BLAS libraries, from any thread.
 
     threadpoolctl lets one thread alone set that of OpenBLAS, and from version 3.7 on ignores all others, for as long as
-    the first one lives. Here a lock orders them, so each may, and so may whoever comes next.
+    the first one lives. Here a lock orders the calls, so each thread may set it.
     """
     for library, threads in numbers:
         clear = getattr(library, "clear_controlling_thread", lambda *, force: None)

@@ -159,13 +159,13 @@ def test_a_table_that_keeps_results_reads_once_and_its_parts_read_for_themselves
 
     plain = Table(pl.DataFrame({"x": [1, 2, 3]}), "t.csv")
     assert (plain.once("a", read), plain.once("a", read)) == (1, 2)
-    kept = plain.keeping_results()
-    assert (kept.once("a", read), kept.once("a", read), kept.once("b", read)) == (3, 3, 4)
-    assert kept.part(0, 5).once("a", read) == 3
-    assert kept.part(1, 3).once("a", read) == 5
-    assert kept.take(np.array([0, 1])).once("a", read) == 6
+    cached = plain.with_cache()
+    assert (cached.once("a", read), cached.once("a", read), cached.once("b", read)) == (3, 3, 4)
+    assert cached.part(0, 5).once("a", read) == 3
+    assert cached.part(1, 3).once("a", read) == 5
+    assert cached.take(np.array([0, 1])).once("a", read) == 6
     assert plain.once("a", read) == 7
-    assert kept.frame is plain.frame
+    assert cached.frame is plain.frame
 
 
 @pytest.mark.parametrize("words", [("",), ("NA", ""), ()])

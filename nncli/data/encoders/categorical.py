@@ -190,7 +190,7 @@ class CategoricalColumn(ColumnEncoder):
     def codes(self, table: Table) -> tuple[Codes, ColumnAnomalies]:
         """The code of each row (rows,), which must not be changed, and the anomalies among the cells.
 
-        Most members of an ensemble know the same categories, so a table that keeps results is read once for all.
+        Most members of an ensemble know the same categories, so a table with a cache is read once for all.
         """
         key = type(self), self.name, *self.known, len(self.categories), self.rare_categories is None, self.has_missing
         return table.once((*key, self.has_other), lambda: self._codes(read_text(table, self.name)))

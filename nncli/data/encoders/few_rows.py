@@ -2,7 +2,8 @@
 
 The time of a row is what NumPy and Polars need for their calls. So constants are computed once for a fitted encoder,
 all numeric columns are encoded together, categories and words are looked up in dictionaries, and the members of an
-ensemble share the cells that one of them has read (`Table.once`). Whatever is refused is left to `Encoder.encode`.
+ensemble share the cells that one of them has read (`Table.once`). Cells that are refused are left to `Encoder.encode`,
+which raises the error.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.program.inputs import MISSING_CODE, OTHER_CODE
 
-MAX_ROWS = 192
-"""Rows from which the ordinary calls take less time."""
+MAX_TEXT_BYTES = 1 << 18
+"""Bytes of a text column whose words are counted in Python: each word is an object, of many times its bytes."""
 
-Found = list[tuple[str, ColumnAnomalies]]
+AnomaliesByColumn = list[tuple[str, ColumnAnomalies]]
 
 
 class FewRowsEncoder:
@@ -37,7 +38,7 @@ class FewRowsEncoder:
 
     def __init__(self, encoder: Encoder, dtype: str) -> None:
         self._encoder, self._dtype = encoder, dtype
-        self._names, self._width = frozenset(encoder.names), encoder.width
+        self._width = encoder.width
         ends = list(accumulate((column.width for column in encoder.columns), initial=0))
         placed = list(zip(ends, encoder.columns, strict=False))
         self._numbers = FewNumbers([(at, column) for at, column in placed if isinstance(column, NumericColumn)], dtype)
@@ -53,36 +54,32 @@ class FewRowsEncoder:
             if not isinstance(column, NumericColumn | CategoricalColumn) and column.width
         ]
 
-    def knows(self, table: Table) -> bool:
-        """Whether a table has all columns."""
-        return self._names <= table.once("names", lambda: frozenset(table.names))
-
     def encode(self, table: Table) -> Encoded:
         """X, codes, and the anomalies among the rows, as of `Encoder.encode`, which raises the errors."""
         rows = len(table)
         X, codes = np.empty((rows, self._width), self._dtype), np.empty((rows, len(self._embedded)), np.int64)
         try:
-            found = self._encode(table, X, codes) if rows else None
+            anomalies = self._encode(table, X, codes) if rows else None
         except DataError:
-            found = None
-        if found is None:
+            anomalies = None
+        if anomalies is None:
             return self._encoder.encode(table, self._dtype)
-        return Encoded(X, codes, Anomalies.from_columns(found) if found else Anomalies())
+        return Encoded(X, codes, Anomalies.from_columns(anomalies) if anomalies else Anomalies())
 
-    def _encode(self, table: Table, X: Matrix, codes: Codes) -> Found | None:
+    def _encode(self, table: Table, X: Matrix, codes: Codes) -> AnomaliesByColumn | None:
         """Fill X and codes and return the anomalies; None if a cell is to be refused."""
-        found = self._numbers.encode(table, X)
-        if found is None:
+        anomalies = self._numbers.encode(table, X)
+        if anomalies is None:
             return None
         for place, lookup, rows_of_codes in self._categories:
-            own, anomalies = lookup.read(table)
+            own, of_column = lookup.read(table)
             X[:, place] = rows_of_codes[own]
-            found += anomalies
+            anomalies += of_column
         for j, lookup in enumerate(self._embedded):
-            codes[:, j], anomalies = lookup.read(table)
-            found += anomalies
-        found += [(column.name, column.encode(table, X[:, place])) for place, column in self._rest]
-        return found
+            codes[:, j], of_column = lookup.read(table)
+            anomalies += of_column
+        anomalies += [(column.name, column.encode(table, X[:, place])) for place, column in self._rest]
+        return anomalies
 
 
 class CategoryCodes:
@@ -96,7 +93,7 @@ class CategoryCodes:
         self._folds = folds_case(column.known)
         self._code_of_key: dict[str, int] | None = None
 
-    def read(self, table: Table) -> tuple[list[int], Found]:
+    def read(self, table: Table) -> tuple[list[int], AnomaliesByColumn]:
         """The code of each row, and the anomalies of the column in a list, if there are any."""
         name = self._column.name
         texts = table.once(("texts", name), lambda: read_text(table, name).to_list())
@@ -137,8 +134,10 @@ class WordCounts:
 
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
         """Fill `out` (rows, width) and count the anomalies, as TextColumn does."""
-        cells, name = read_text(table, self.name), self.name
-        rows, words = table.once(("words", name), lambda: _words(cells))
+        cells = read_text(table, self.name)
+        if (cells.str.len_bytes().sum() or 0) > MAX_TEXT_BYTES:
+            return self._column.encode(table, out)
+        rows, words = table.once(("words", self.name), lambda: _words(cells))
         counts = np.zeros((len(table), len(self._place)))
         for row, term in self._terms(rows, words):
             counts[row, self._place[term]] += 1.0
@@ -149,19 +148,19 @@ class WordCounts:
 
     def _terms(self, rows: Sequence[int], words: Sequence[str]) -> list[tuple[int, str]]:
         """The terms of the vocabulary that occur, each with its row."""
-        known, found = self._known, list[tuple[int, str]]()
+        known, terms = self._known, list[tuple[int, str]]()
         last_row, last = -1, ""
         for row, word in zip(rows, words, strict=True):
             is_known = word in known
             if is_known:
-                found.append((row, word))
+                terms.append((row, word))
                 if row == last_row:
-                    found.append((row, f"{last} {word}"))
+                    terms.append((row, f"{last} {word}"))
             last_row, last = (row, word) if is_known else (-1, "")
-        return [(row, term) for row, term in found if term in self._place]
+        return [(row, term) for row, term in terms if term in self._place]
 
 
 def _words(cells: pl.Series) -> tuple[list[int], list[str]]:
     """The row and the text of each word of the cells."""
-    found = unigrams(cells)
-    return found["row"].to_list(), found["term"].to_list()
+    words = unigrams(cells)
+    return words["row"].to_list(), words["term"].to_list()

@@ -19,8 +19,8 @@ class Inputs:
     """The input of the first layer: fill `X` and `codes`, call `fill` with the folded arrays, read `H`.
 
     X (rows, features) has the precision of the network, codes are (rows, embeddings). H (rows, inputs + 1) ends with a
-    column of ones. X and H, filled with ones, may be given. Without `embeds`, a piecewise-linear embedding is filled by
-    the caller. `nbytes` is the approximate size of all buffers.
+    column of ones. They may be views, `buffers`, of which H is filled with ones. Without `embeds`, the caller computes
+    the piecewise-linear embedding. `nbytes` is the approximate size of all buffers.
     """
 
     def __init__(
@@ -28,14 +28,14 @@ class Inputs:
         network: Network,
         rows: int,
         precision: Precision,
-        given: tuple[Array, Array] | None = None,
+        buffers: tuple[Array, Array] | None = None,
         *,
         embeds: bool = True,
     ) -> None:
-        if given is None:
+        if buffers is None:
             X = np.zeros((rows, network.n_features), network.precision)
-            given = X, np.ones((rows, network.input_width + 1), precision)
-        self.X, self.H = given
+            buffers = X, np.ones((rows, network.input_width + 1), precision)
+        self.X, self.H = buffers
         self.codes = np.zeros((rows, len(network.embeddings)), np.int64)
         self._fill = [
             _bind_numbers(network, self.X, self.H, embeds=embeds),

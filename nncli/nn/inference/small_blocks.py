@@ -26,7 +26,7 @@ from nncli.utils.threads import limit_blas_threads
 SIZES = (8, 16, 64)
 """The rows of small blocks: multiples of the vectors of all processors."""
 MAX_ROWS = 192
-"""Rows up to which small blocks take less time than a large one."""
+"""Rows up to which small blocks take less time than a large one, and an encoder for few rows less than another."""
 
 COMPARED_BLOCKS = 12
 """Small blocks that are compared with their part of a large one, evenly spread over it."""
@@ -55,7 +55,7 @@ class VerifiedSizes:
     """
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, int], bool] = {}
+        self._has_equal_bits: dict[tuple[str, int], bool] = {}
         self._lock = Lock()
 
     def allow(
@@ -68,12 +68,12 @@ class VerifiedSizes:
         large: int,
         members: int = 1,
     ) -> bool:
-        """Whether all sizes of a plan give the bits of blocks of `large` rows; `key` tells apart unequal networks."""
+        """Whether all sizes of a plan give the bits of blocks of `large` rows; `key` is equal for equal networks."""
         with self._lock:
             for size, _ in plan:
-                if (key, size) not in self._found:
-                    self._found[key, size] = has_equal_bits(network, stages, folded, size, large, members)
-            return all(self._found[key, size] for size, _ in plan)
+                if (key, size) not in self._has_equal_bits:
+                    self._has_equal_bits[key, size] = has_equal_bits(network, stages, folded, size, large, members)
+            return all(self._has_equal_bits[key, size] for size, _ in plan)
 
 
 def has_equal_bits(

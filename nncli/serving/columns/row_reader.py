@@ -20,7 +20,7 @@ import polars as pl
 from nncli.data.columns.parsing import read_text
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.table import Table
+from nncli.data.table import FEW_ROWS, Table
 from nncli.ensemble import AnyModel
 from nncli.errors import CellError
 from nncli.serving.columns.absent_columns import MAX_NAMES, AbsentColumns
@@ -30,8 +30,6 @@ from nncli.serving.problems.problem import bad_request, invalid_row
 
 SOURCE = "the request"
 """What messages call the table of a request."""
-FEW_ROWS = 64
-"""Up to so many rows, Polars makes a frame faster from rows than from columns."""
 INFINITE = float("inf")
 OVERFLOW = 2**1024 - 2**970
 """The smallest integer that float64 rounds to infinity."""
@@ -190,7 +188,7 @@ def _numbers(model: AnyModel) -> dict[str, tuple[NumericColumn, ...]]:
 def _frame(columns: Mapping[str, Cells | pl.Series], rows: int, numbers: Container[str]) -> pl.DataFrame:
     """The frame of columns of Float64, of text where they are not numbers."""
     by_row: list[dict[str, Any]] = []
-    if rows <= FEW_ROWS:
+    if rows <= FEW_ROWS:  # then Polars makes a frame faster from rows than from columns
         by_row = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
         frame = pl.from_dicts(by_row)
         if pl.Null not in frame.dtypes:

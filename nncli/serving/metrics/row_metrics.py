@@ -14,7 +14,7 @@ from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.kinds import Column
 from nncli.data.encoders.text import TextColumn
-from nncli.data.table import Table
+from nncli.data.table import FEW_ROWS, Table
 from nncli.monitoring.fit_reference import columns_of
 from nncli.prediction.frame import PredictedFrame
 from nncli.serving.metrics.served_profiles import ServedProfiles
@@ -24,8 +24,6 @@ BATCH_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048)
 MAX_LABELS = 200
 """Columns or classes of a model with a time series of their own; all others share one whose label is empty."""
 KINDS = ("unseen", "rare", "missing", "out_of_range")
-FEW_ROWS = 64
-"""Rows that Python counts faster than Polars."""
 
 
 class RowMetrics:

@@ -190,7 +190,7 @@ def test_columns_with_the_same_categories_read_a_table_once_and_others_for_thems
     assert isinstance(none, CategoricalColumn)
     assert isinstance(missing, CategoricalColumn)
     table = Table(pl.DataFrame({"x": ["b", "rare", "new", None, "a"]}), "t.csv")
-    kept = table.keeping_results()
+    kept = table.with_cache()
     for column in (rare, none, missing):
         codes, anomalies = column.codes(kept)
         alone, alone_anomalies = column.codes(table)

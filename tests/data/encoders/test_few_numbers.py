@@ -42,8 +42,8 @@ def test_a_cell_that_is_refused_gives_none() -> None:
         assert few.encode(Table(pl.DataFrame({"a": cells}), "new.csv"), np.zeros((1, 1), np.float32)) is None
 
 
-def test_a_table_that_keeps_results_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    column, table = NumericColumn.fit(TRAINING, "a"), NEW.keeping_results()
+def test_a_table_with_a_cache_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    column, table = NumericColumn.fit(TRAINING, "a"), NEW.with_cache()
     reads: list[int] = []
 
     def read(*args: Any) -> Any:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.data.columns.parsing import read_text
-from nncli.data.table import Table
-from nncli.serving.columns.row_reader import FEW_ROWS, RowReader
+from nncli.data.table import FEW_ROWS, Table
+from nncli.serving.columns.row_reader import RowReader
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.problems.problem import ProblemError
 from tests.serving.bodies.test_body import ROW
