@@ -8,12 +8,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.openapi.examples import example_lines
-from tests.browser.served import SCHEMES, WIDTHS, Scheme, Server, opened
+from tests.browser.served import Server, opened
+from tests.web_page import SCHEMES, WIDTHS, Scheme, check_accessibility
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -26,8 +26,7 @@ def test_the_page_fits_every_width_and_axe_finds_no_violation(
             page.wait_for_timeout(50)
             page.screenshot(path=pictures / f"docs-{width}-{scheme}.png", full_page=width > 400)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
-        results = Axe().run(page).response
-        assert [(one["id"], one["nodes"][0]["html"]) for one in results["violations"]] == []
+        check_accessibility(page)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

@@ -8,10 +8,11 @@ import polars as pl
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.served import WIDTHS, Server, opened, serving
+from tests.browser.served import Server, opened, serving
 from tests.cli.support import run
 from tests.reporting.support import hostile_table
 from tests.serving.trained import table_of
+from tests.web_page import WIDTHS
 
 
 def downloaded(page: Page, path: Path) -> bytes:
@@ -45,6 +46,18 @@ def test_a_dropped_file_is_answered_with_the_bytes_of_nncli_predict(
         assert page.locator("#preview td").first.inner_text() == wanted.split(b"\n")[1].decode().strip()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.screenshot(path=pictures / f"served-table-{width}.png", full_page=True)
+
+
+def test_a_file_with_cells_unlike_all_training_rows_has_notes(browser: Browser, server: Server, tmp_path: Path) -> None:
+    rows = table_of(5).head(3)
+    rows.write_csv(tmp_path / "rows.csv")
+    rows.with_columns(color=pl.lit("ultraviolet")).write_csv(tmp_path / "unseen.csv")
+    with opened(browser, server.url) as page:
+        page.set_input_files("#file", tmp_path / "unseen.csv")
+        expect(page.locator("#table-notes")).to_contain_text("'color': 3")
+        expect(page.locator("#progress")).to_have_text("3 rows are predicted.")
+        page.set_input_files("#file", tmp_path / "rows.csv")
+        expect(page.locator("#table-notes")).to_be_hidden()
 
 
 def test_columns_can_be_added_to_the_answer(

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.served import SCHEMES, WIDTHS, Scheme, Server, exact, opened, predict, serving
+from tests.browser.served import Server, opened, predict, serving
 from tests.serving.trained import table_of
+from tests.web_page import SCHEMES, WIDTHS, Scheme, check_accessibility, exact
 
 TOKEN = "a-token-of-32-letters-and-digits"
 
@@ -43,8 +43,7 @@ def test_the_page_that_asks_for_the_token_is_accessible(
                 page.set_viewport_size({"width": width, "height": 700})
                 page.screenshot(path=pictures / f"served-token-{state}-{width}-{scheme}.png")
                 assert page.evaluate("document.documentElement.scrollWidth") <= width
-            results = Axe().run(page).response
-            assert [(one["id"], one["nodes"][0]["html"][:200]) for one in results["violations"]] == []
+            check_accessibility(page)
 
 
 def test_the_token_opens_the_page_and_is_sent_with_every_request(
@@ -64,8 +63,21 @@ def test_the_token_opens_the_page_and_is_sent_with_every_request(
         assert exact(page)["prediction"].startswith("class ")
         page.set_input_files("#file", tmp_path / "rows.csv")
         expect(page.locator("#progress")).to_have_text("3 rows are predicted.")
-        results = Axe().run(page).response
-        assert [(one["id"], one["nodes"][0]["html"][:200]) for one in results["violations"]] == []
+        check_accessibility(page)
+
+
+def test_the_token_opens_the_documentation(browser: Browser, protected: Server, pictures: Path) -> None:
+    with opened(browser, f"{protected.url}docs", refusals=True) as page:
+        assert "/predict" not in page.inner_text("body")
+        give_token(page, "wrong-token-wrong-token")
+        expect(page.locator("#token-remark")).to_be_visible()
+        give_token(page, TOKEN)
+        expect(page).to_have_title("Endpoints and models of this server")
+        assert page.evaluate("document.activeElement.tagName") == "H1"
+        assert "$TOKEN" in page.locator("pre").first.inner_text()
+        assert page.get_by_label("Token").count() == 0
+        page.screenshot(path=pictures / "served-token-docs.png")
+        check_accessibility(page)
 
 
 def test_the_token_is_kept_nowhere(browser: Browser, protected: Server) -> None:

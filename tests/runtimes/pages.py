@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 from playwright.sync_api import Browser, Page
@@ -19,11 +19,9 @@ from nncli.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
 from nncli.program.interpreter import run
 from nncli.program.program import Bounds, ClassOutputs, NumberOutputs, Program
 from tests.runtimes.hostile import category_input, program_of
+from tests.web_page import Scheme, visit
 
 INFO = ModelInfo("penguins", "ab12" * 16, "1.0")
-Scheme = Literal["light", "dark"]
-SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-WIDTHS = (360, 768, 1280)
 COLUMNS: tuple[ProgramInput, ...] = (
     NumberInput("mass", None, False, 2700.0, 6300.0, 4050.0),
     NumberInput("price", "$", False, 0.5, 900.0, 20.5),
@@ -83,27 +81,7 @@ def opened(
     """The page of a program, whose console must stay empty and which must ask for nothing but itself."""
     file = folder / "page.html"
     file.write_bytes(to_html(program, INFO).encode())
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, locale="en-US")
-    page, said, asked = context.new_page(), list[str](), list[str]()
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(file.as_uri())
-    yield page
-    context.close()
-    assert said == []
-    assert [url for url in asked if not url.startswith("blob:")] == [file.as_uri()]
-
-
-def exact(page: Page) -> dict[str, str]:
-    """The columns of the prediction that is shown."""
-    texts = page.locator("#outputs").evaluate("list => [...list.children].map((one) => one.textContent)")
-    return dict(zip(texts[::2], texts[1::2], strict=True))
-
-
-def enter(page: Page, column: str, cell: str) -> None:
-    field = page.get_by_label(column, exact=True)
-    if field.evaluate("one => one.tagName") == "SELECT":
-        field.select_option(label=cell)
-    else:
-        field.fill(cell)
+    with visit(browser, file.as_uri(), width=width, scheme=scheme) as visited:
+        yield visited.page
+    assert visited.messages == []
+    assert [url for url in visited.urls if not url.startswith("blob:")] == [file.as_uri()]

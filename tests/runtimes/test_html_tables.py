@@ -12,12 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from nncli.program.inputs import NumberInput
 from tests.runtimes.hostile import program_of
-from tests.runtimes.pages import (
-    NUMBERS,
-    TYPICAL,
-    opened,
-    predicted,
-)
+from tests.runtimes.pages import NUMBERS, TYPICAL, opened, predicted
 
 
 def test_a_csv_file_is_answered_by_a_csv_file(browser: Browser, tmp_path: Path) -> None:

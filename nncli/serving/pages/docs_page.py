@@ -1,4 +1,4 @@
-"""The page about a server: its addresses, the columns of its models, and commands to try. It has no script."""
+"""The documentation page of a server: its endpoints, the columns of its models, and commands. It has no script."""
 
 from __future__ import annotations
 
@@ -33,24 +33,25 @@ def docs_page(models: Sequence[ServedModel], *, has_token: bool) -> str:
     body = Template(template("docs.html", PACKAGE)).substitute(
         title=TITLE,
         version=html_text(__version__),
+        openapi=_code("openapi.json") if has_token else '<a href="openapi.json">openapi.json</a>',
         about=about,
         formats=", ".join(map(_code, MediaType)),
-        addresses=_addresses(models[0], has_token=has_token),
+        endpoints=_endpoints(models[0], has_token=has_token),
         models="\n".join(_model(model, i, has_token=has_token) for i, model in enumerate(models)),
     )
     return document(TITLE, _style(), body)
 
 
-def _addresses(first: ServedModel, *, has_token: bool) -> str:
-    """The addresses of the server; those of each model are those of the first."""
+def _endpoints(first: ServedModel, *, has_token: bool) -> str:
+    """The endpoints of the server and of its first model; every model has the same ones."""
     document = openapi_document([first], has_token=has_token)
     rows = [
         [_code(method.upper()), _code(re.sub("/models/[^/]+", "/models/MODEL", path)), html_text(operation["summary"])]
         for path, item in document["paths"].items()
         for method, operation in item.items()
     ]
-    table = _table("All addresses; MODEL is the name of a model", ("Method", "Path", "What it answers"), rows)
-    return f"<p>The model of addresses without MODEL is {_name(first.name)}.</p>{table}"
+    table = _table("All endpoints; MODEL is the name of a model", ("Method", "Path", "Response"), rows)
+    return f"<p>The model of paths without MODEL is {_name(first.name)}.</p>{table}"
 
 
 def with_origin(page: str, origin: str) -> str:

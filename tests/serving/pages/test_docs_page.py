@@ -37,7 +37,7 @@ class _Reader(HTMLParser):
         self.texts.append(data)
 
 
-def test_the_page_lists_addresses_models_and_columns(models: Mapping[str, ServedModel]) -> None:
+def test_the_page_lists_endpoints_models_and_columns(models: Mapping[str, ServedModel]) -> None:
     page = _Reader(docs_page(list(models.values()), has_token=False))
     for model in models.values():
         assert {model.name, model.version} <= set(page.texts)
@@ -61,6 +61,13 @@ def test_nothing_is_loaded_from_elsewhere(models: Mapping[str, ServedModel]) -> 
     assert links
     assert not [link for link in links if "//" in link]
     assert not [name for name, _ in page.attributes if name.startswith("on") or name == "style"]
+
+
+def test_a_server_with_a_token_has_no_link_that_would_need_it(models: Mapping[str, ServedModel]) -> None:
+    for has_token, links in ((False, {"#endpoints", "openapi.json", "models/two/"}), (True, {"#endpoints"})):
+        page = _Reader(docs_page([models["two"]], has_token=has_token))
+        assert {value for name, value in page.attributes if name == "href" and value != "data:,"} == links
+        assert "openapi.json" in page.texts
 
 
 def test_hostile_names_stay_text(models: Mapping[str, ServedModel]) -> None:
