@@ -11,7 +11,7 @@ from nncli.serving.models.served_model import ServedModel
 from nncli.serving.parameters import MAX_LEVELS, check_effects, parse_parameters
 from nncli.serving.problems.problem import ProblemError
 from tests.serving.asgi_client import AsgiClient
-from tests.serving.bodies.test_body import ROW
+from tests.serving.bodies.test_table_body import ROW
 
 
 def parsed(query: str) -> PredictionOptions:

@@ -28,8 +28,8 @@ class MediaType(StrEnum):
         return self in (MediaType.CSV, MediaType.TSV)
 
     @property
-    def may_be_compressed(self) -> bool:
-        """Whether a small body may have many rows."""
+    def is_binary(self) -> bool:
+        """Whether it is not text; a small body may be compressed, and have many rows."""
         return self in (MediaType.ARROW_STREAM, MediaType.ARROW_FILE, MediaType.PARQUET)
 
 
@@ -85,7 +85,7 @@ def parse_content_type(header: str | None) -> ContentType:
 
 def _encoding(media_type: MediaType, charset: str) -> str:
     """The encoding of a charset; auto if there is none."""
-    if not charset or media_type in (MediaType.PARQUET, MediaType.ARROW_FILE, MediaType.ARROW_STREAM):
+    if not charset or media_type.is_binary:
         return AUTO
     if charset in UTF_8:
         return AUTO if media_type.is_delimited and charset not in UTF_8[:2] else "utf-8"

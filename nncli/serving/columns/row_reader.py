@@ -26,7 +26,7 @@ from nncli.errors import CellError
 from nncli.serving.columns.absent_columns import MAX_NAMES, AbsentColumns
 from nncli.serving.columns.input_schema import InputSchema
 from nncli.serving.columns.member_columns import member_columns, of_kind
-from nncli.serving.problems.problem import bad_request, invalid_row
+from nncli.serving.problems.problem import invalid_row
 
 SOURCE = "the request"
 """What messages call the table of a request."""
@@ -67,15 +67,13 @@ class RowReader:
         return cls(name, schema, names, _numbers(model), frozenset(spec.missing_values), spec.dialect, cells_of)
 
     def table(self, rows: Sequence[Row], *, is_file: bool = False) -> Table:
-        """The table of rows of JSON. Keys that are not columns of the model are ignored.
+        """The table of rows of JSON, at least one. Keys that are not columns of the model are ignored.
 
         Every column of a file must be in some of its rows.
 
         Raises:
-            ProblemError: there is no row, a row lacks a column, or a value is a list, an object or too large a number.
+            ProblemError: a row lacks a column, or a value is a list, an object or too large a number.
         """
-        if not rows:
-            raise bad_request("there are no rows", "Send at least one row.")
         try:
             by_row = list(map(self.cells_of, rows))
         except KeyError:

@@ -15,11 +15,11 @@ from starlette.routing import Route
 
 from nncli.data.table import Table
 from nncli.serving.answers import dump, json_rows
-from nncli.serving.bodies.body import one_at_a_time, read_file
 from nncli.serving.bodies.body_size import check_rows
 from nncli.serving.bodies.invocation import parse_invocation
-from nncli.serving.bodies.json_document import parse_document
+from nncli.serving.bodies.json_body import one_at_a_time, parse_document
 from nncli.serving.bodies.media_types import UTF_8, ContentType, MediaType, split_content_type, unsupported
+from nncli.serving.bodies.table_body import read_file
 from nncli.serving.json_parameters import json_options, may_take_long
 from nncli.serving.models.prediction_options import PredictionOptions
 from nncli.serving.models.served_model import ServedModel
@@ -57,7 +57,7 @@ class InvocationRequest:
     @property
     def may_be_large(self) -> bool:
         """Whether it may take long however small the body is."""
-        if self.body.is_gzip or self.media_type.may_be_compressed or self.parameters:
+        if self.body.is_gzip or self.media_type.is_binary or self.parameters:
             return True
         return may_take_long(self.body.content)
 

@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from nncli.data.table import Table
-from nncli.serving.bodies.body import one_at_a_time, table_of_columns
-from nncli.serving.bodies.json_document import parse_document
+from nncli.serving.bodies.json_body import one_at_a_time, parse_document
+from nncli.serving.bodies.table_body import table_of_columns
 from nncli.serving.json_parameters import json_options, may_take_long
 from nncli.serving.models.empty_predictions import default_options
 from nncli.serving.models.model_slots import ModelSlot

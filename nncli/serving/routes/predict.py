@@ -13,8 +13,8 @@ from starlette.routing import Route
 
 from nncli.data.table import Table
 from nncli.serving.answers import dump_json, json_answer, json_rows, notes_header, write_answer
-from nncli.serving.bodies.body import read_file, read_json
 from nncli.serving.bodies.body_hints import form_hint
+from nncli.serving.bodies.json_body import read_json
 from nncli.serving.bodies.media_types import (
     SUPPORTED,
     ContentType,
@@ -24,6 +24,7 @@ from nncli.serving.bodies.media_types import (
     parse_content_type,
     unsupported,
 )
+from nncli.serving.bodies.table_body import read_file
 from nncli.serving.columns.absent_columns import MAX_NAME
 from nncli.serving.models.effects import json_effects
 from nncli.serving.models.model_slots import ModelSlot
@@ -56,7 +57,7 @@ class PredictRequest:
     @property
     def may_be_large(self) -> bool:
         """Whether it may take long however small the body is."""
-        return self.body.is_gzip or self.options.explain or self.content_type.media_type.may_be_compressed
+        return self.body.is_gzip or self.options.explain or self.content_type.media_type.is_binary
 
     def read(self, model: ServedModel) -> Table:
         """The rows of the body."""

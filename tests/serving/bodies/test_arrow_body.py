@@ -12,7 +12,7 @@ from nncli.errors import DataError
 from nncli.serving.bodies.arrow_body import MAX_DEPTH, read_arrow
 from nncli.serving.bodies.body_size import BodyLimits, BodySize
 from nncli.serving.problems.problem import ProblemError
-from tests.serving.bodies.test_body import arrow_file_of, arrow_of
+from tests.serving.bodies.test_table_body import arrow_file_of, arrow_of
 
 FRAME = pl.DataFrame({"a": [1, 2, None], "b": ["x", None, "z"]})
 WRITERS = pytest.mark.parametrize("write", [arrow_of, arrow_file_of, partial(arrow_file_of, compression="zstd")])

@@ -11,7 +11,7 @@ import pytest
 from nncli.serving.bodies.body_hints import document_hint, rows_hint, type_of_json
 from nncli.serving.columns.input_schema import Feature, InputSchema
 from tests.serving.asgi_client import AsgiClient
-from tests.serving.bodies.test_body import ROW
+from tests.serving.bodies.test_table_body import ROW
 
 FORM = "application/x-www-form-urlencoded"
 CSV = pl.DataFrame([ROW] * 3).write_csv()

@@ -75,6 +75,6 @@ def test_no_acceptable_format_is_refused_with_those_supported(accept: str) -> No
     assert "application/json" in str(caught.value.problem.hint)
 
 
-def test_only_binary_formats_may_be_compressed() -> None:
-    found = {media_type for media_type in MediaType if media_type.may_be_compressed}
+def test_arrow_and_parquet_are_binary() -> None:
+    found = {media_type for media_type in MediaType if media_type.is_binary}
     assert found == {MediaType.PARQUET, MediaType.ARROW_FILE, MediaType.ARROW_STREAM}

@@ -13,7 +13,7 @@ from nncli.data.table import FEW_ROWS, Table
 from nncli.serving.columns.row_reader import RowReader
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.problems.problem import ProblemError
-from tests.serving.bodies.test_body import ROW
+from tests.serving.bodies.test_table_body import ROW
 
 
 @pytest.fixture(scope="session")

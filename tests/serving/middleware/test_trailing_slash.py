@@ -3,7 +3,7 @@ import json
 import pytest
 
 from tests.serving.asgi_client import AsgiClient
-from tests.serving.bodies.test_body import ROW
+from tests.serving.bodies.test_table_body import ROW
 
 
 @pytest.mark.parametrize("path", ["/predict", "/models/two/predict", "/v2/models/two/infer", "/invocations"])
