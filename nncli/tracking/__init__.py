@@ -1,0 +1,1 @@
+"""Metrics of trainings for TensorBoard and MLflow."""

@@ -1,0 +1,1 @@
+"""Search of hyperparameters: trials that are ordinary cross-validations, proposed by Optuna."""
