@@ -173,16 +173,16 @@ def runs_and_names(words: Sequence[str]) -> list[tuple[str, Path]]:
     """
     from nncli.errors import UsageError
 
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for word in words:
         name, path = run_and_name(word)
-        if name in found:
+        if name in paths:
             raise UsageError(
-                f"two models have the name {name}: {found[name]} and {path}",
+                f"two models have the name {name}: {paths[name]} and {path}",
                 hint=f"Give one of them another name: {shlex.quote(f'{path}={name}-2')}",
             )
-        found[name] = path
-    return list(found.items())
+        paths[name] = path
+    return list(paths.items())
 
 
 def run_and_name(word: str) -> tuple[str, Path]:
@@ -248,7 +248,7 @@ def _seconds(duration: str) -> float:
 
 
 def _origin(origin: str | None) -> str | None:
-    """The origin as browsers send it; a UsageError if it is none."""
+    """The origin as browsers send it; a UsageError if it is not one."""
     from nncli.errors import UsageError
     from nncli.text import quote
 

@@ -1,10 +1,12 @@
-"""The access log: a line of JSON for each request, without anything of its headers or body, or values of its query."""
+"""The access log: a line of JSON for each request, without its headers, its body and the values of its query."""
 
 from __future__ import annotations
 
 import json
 import re
 import time
+from collections.abc import MutableMapping
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
@@ -19,7 +21,7 @@ from nncli.serving.process.log_writer import write_line
 MAX_PATH = 500
 """Characters of a path that are written."""
 MODEL_PATH = re.compile(r"(?:/v2)?/models/([^/]+)(?:/.*)?|/(?:predict|invocations)/?")
-"""Addresses of models; that of the first has no name."""
+"""Paths of models; those of the first have no name."""
 
 
 def log_access(exchange: Exchange, seconds: float, slots: ModelSlots) -> None:
@@ -30,15 +32,15 @@ def log_access(exchange: Exchange, seconds: float, slots: ModelSlots) -> None:
 def access_record(exchange: Exchange, seconds: float, now: float, slots: ModelSlots) -> dict[str, Any]:
     """What is written of a request.
 
-    `status` is null if the client has left before its answer, `rows` if none were read, `model` if the address is that
-    of none, and `reason` unless the request was refused. `parameters` are the names of those that are known. The path
-    is percent-encoded ASCII. Of what is not an HTTP request, the method is empty.
+    `client` is an IP address, that of X-Forwarded-For if a proxy on this machine has sent it. `status` is null if the
+    client has left before its answer, `rows` if none were read, `model` if the path is not that of a model, and
+    `reason` unless the request was refused. `parameters` are the names of parameters of predictions. The path is
+    percent-encoded ASCII. Of what is not an HTTP request, the method is empty.
     """
     scope, predicted = exchange.scope, predicted_of(exchange.scope)
-    client = scope["client"]
     return {
         "time": utc_time(now),
-        "client": None if client is None else client[0],
+        "client": _client_of(scope),
         "method": scope["method"],
         "path": quote(scope["path"], safe="/")[:MAX_PATH],
         "status": exchange.status,
@@ -51,14 +53,23 @@ def access_record(exchange: Exchange, seconds: float, now: float, slots: ModelSl
     }
 
 
+def _client_of(scope: MutableMapping[str, Any]) -> str | None:
+    """The IP address of the client; None if it has none, or if other text is in its header X-Forwarded-For."""
+    text = scope["client"][0].partition("%")[0] if scope["client"] else ""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return None
+
+
 def _model_of(path: str, slots: ModelSlots) -> str | None:
-    """The name of the model of an address; None if it is that of none."""
-    found = MODEL_PATH.fullmatch(path)
-    slot = None if found is None else slots.find(found[1])
+    """The name of the model of a path; None if there is no such model."""
+    match = MODEL_PATH.fullmatch(path)
+    slot = None if match is None else slots.find(match[1])
     return None if slot is None else slot.name
 
 
 def _parameters(query: bytes) -> list[str]:
     """The parameters of predictions that a request asks for."""
-    given = {name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)}
-    return [name for name in NAMES if name in given]
+    names = {name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)}
+    return [name for name in NAMES if name in names]

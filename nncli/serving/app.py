@@ -1,4 +1,4 @@
-"""The application: all addresses, and the answers to errors."""
+"""The application: all routes, the middleware, and the answers to errors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ROUTES = [
     *docs.ROUTES,
 ]
 PREDICTIONS = [route for route in ROUTES if route.methods is not None and "POST" in route.methods]
-"""The addresses of predictions."""
+"""The routes of predictions."""
 
 
 def build_app(state: ServerState) -> Starlette:
@@ -61,7 +61,7 @@ async def _answer_problem(request: Request, error: Exception) -> Response:
 
 
 async def _answer_http_exception(request: Request, error: Exception) -> Response:
-    """No such address, or not this method."""
+    """No route has this path, or not with this method."""
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     headers = dict(error.headers or {})

@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import socket
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-import uvicorn
-
 from nncli.errors import NncliError
-from nncli.serving.app import build_app
 from nncli.serving.batching.batcher import Batcher
-from nncli.serving.connections import connection_protocol
-from nncli.serving.http.connection import STOP_GRACE
-from nncli.serving.http.state import ConnectionState
+from nncli.serving.connections import connections_of
+from nncli.serving.http.connection import STOP_GRACE, Connection
 from nncli.serving.models.model_slots import ModelSlot, ModelSlots
 from nncli.serving.models.reload import Reloader, warn_of_unfinished
 from nncli.serving.options import ServerOptions
+from nncli.serving.process.interpreter import short_pauses
 from nncli.serving.process.listeners import BACKLOG, bind_listeners, close_all, listen, stop_listening, url_of
 from nncli.serving.process.log import ALWAYS, LOG, dropped_line, log_to_stderr
 from nncli.serving.process.log_writer import writing_on_a_thread
 from nncli.serving.process.notify import notify
+from nncli.serving.process.open_files import raise_limit_of_open_files
 from nncli.serving.process.signals import signals_while_loading, signals_while_serving
 from nncli.serving.state import ServerState
 from nncli.utils.threads import limit_blas_threads
 
-ALLOCATIONS_BETWEEN_COLLECTIONS = 10_000
-"""So many objects are searched for garbage in less than a millisecond."""
-SECONDS_OF_INTERPRETER = 0.001
-"""How long a thread that reads or writes in Python may hold the interpreter while another waits for it. The event loop
-gives it away at every call of the system: at Python's 5 ms, one answer would wait several times so long."""
+SECONDS_BETWEEN_DATES = 1.0
+"""The header Date has seconds."""
 SECONDS_BETWEEN_LOOKS = 0.02
 """Seconds between two looks whether all connections have ended."""
 
@@ -42,7 +35,8 @@ SECONDS_BETWEEN_LOOKS = 0.02
 def serve(runs: Sequence[tuple[str, Path]], options: ServerOptions, *, quiet: bool = False) -> None:
     """Serve runs, each with its name, until SIGINT or SIGTERM; then answer what has arrived.
 
-    The port is taken first, and connections are accepted once all models are loaded. SIGHUP loads the models again.
+    The port is taken first, and connections are accepted once all models are loaded. SIGHUP loads the models again. The
+    limit of open files is raised for the whole process, since every connection is one.
 
     Raises:
         RunError: a run directory is missing or damaged.
@@ -53,77 +47,70 @@ def serve(runs: Sequence[tuple[str, Path]], options: ServerOptions, *, quiet: bo
     with writing_on_a_thread(partial(dropped_line, as_json=options.access_log)):
         with signals_while_loading():
             sockets = bind_listeners(options)
+            raise_limit_of_open_files()
             try:
                 slots = ModelSlots([ModelSlot.load(name, path) for name, path in runs])
                 server = PredictionServer(ServerState(slots, Batcher(options.queue), options))
-                with limit_blas_threads(1):  # as predictions do, which find it done
+                with limit_blas_threads(1), short_pauses():  # predictions ask for one BLAS thread each time
                     asyncio.run(server.serve(sockets))
             finally:
                 close_all(sockets)
         server.finish()
 
 
-class PredictionServer(uvicorn.Server):
-    """uvicorn's server, which stops without losing a request, and loads models again on SIGHUP."""
+class PredictionServer:
+    """Accepts connections until a signal stops it, then answers every request that has arrived."""
 
     def __init__(self, state: ServerState) -> None:
-        super().__init__(
-            uvicorn.Config(
-                build_app(state),
-                http=connection_protocol(state),
-                ws="none",
-                lifespan="off",
-                backlog=BACKLOG,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-            )
-        )
-        self.server_state = ConnectionState()
         self._state = state
+        self._connections = connections_of(state)
         self._reloader = Reloader(state.slots, on_result=state.metrics.count_reload)
         self._unanswered = 0
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+    async def serve(self, sockets: Sequence[socket.socket]) -> None:
+        """Answer the connections of bound sockets until a signal stops the server.
+
+        Raises:
+            UsageError: another server has begun to listen at the port.
+        """
+        self._stopped = asyncio.Event()
+        with signals_while_serving(asyncio.get_running_loop(), self._stopped.set, self._reload):
+            servers = await self._start(sockets)
+            await self._wait()
+            await self._shut_down(servers)
+
+    async def _start(self, sockets: Sequence[socket.socket]) -> list[asyncio.Server]:
         """Begin to accept connections."""
-        assert sockets is not None
         listen(sockets, self._state.options)
-        await super().startup(sockets)
+        self._connections.set_date()
+        loop = asyncio.get_running_loop()
+        servers = [
+            await loop.create_server(lambda: Connection(self._connections), sock=one, backlog=BACKLOG)
+            for one in sockets
+        ]
         self._reloader.start()
-        gc.freeze()  # a collection of all that was imported and loaded would hold up every answer
-        gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS)
-        sys.setswitchinterval(SECONDS_OF_INTERPRETER)
         for one in sockets:
             LOG.log(ALWAYS, "listening on %s", url_of(one))
         for slot in self._state.slots.all:
             LOG.info("model %s: version %s of %s", slot.name, slot.current.version, slot.path)
             warn_of_unfinished(slot)
         notify("READY=1")
+        return servers
 
-    async def main_loop(self) -> None:
-        """Wait until a signal stops the server; the clock of the header Date moves meanwhile."""
-        while not self.should_exit:
-            await self.on_tick(0)
+    async def _wait(self) -> None:
+        """Wait until a signal stops the server, and keep the header Date current."""
+        while not self._stopped.is_set():
             with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._stopped.wait(), 1.0)
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Handle signals while the server runs."""
-        self._stopped = asyncio.Event()
-        with signals_while_serving(asyncio.get_running_loop(), self._stop, self._reload):
-            yield
-
-    def _stop(self) -> None:
-        self.should_exit = True
-        self._stopped.set()
+                await asyncio.wait_for(self._stopped.wait(), SECONDS_BETWEEN_DATES)
+            self._connections.set_date()
 
     def _reload(self) -> None:
+        """Load the models and read the token again."""
         self._reloader.request()
         self._reload_token()
 
     def _reload_token(self) -> None:
-        """Read the token again; that of before stays if there is none now."""
+        """Read the token again; on an error the previous token stays."""
         token = self._state.options.token
         if token is None:
             return
@@ -134,20 +121,20 @@ class PredictionServer(uvicorn.Server):
         else:
             LOG.info("the token was read again")
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+    async def _shut_down(self, servers: Sequence[asyncio.Server]) -> None:
         """Answer every request that has arrived, within the limit of time."""
-        assert isinstance(self.server_state, ConnectionState)
+        connections = self._connections
         self._state.is_ready = False
         notify("STOPPING=1")
         self._reloader.close()
-        LOG.info("stopping: open connections: %d", len(self.server_state.connections))
-        await stop_listening(self.servers)
-        self.server_state.drain()
+        LOG.info("stopping: open connections: %d", len(connections.open))
+        await stop_listening(servers)
+        connections.drain()
         loop = asyncio.get_running_loop()
         end = loop.time() + self._state.options.timeout + STOP_GRACE
-        while (self.server_state.connections or self.server_state.tasks) and loop.time() < end:
+        while (connections.open or connections.tasks) and loop.time() < end:
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
-        self._unanswered = self.server_state.abort()
+        self._unanswered = connections.abort()
 
     def finish(self) -> None:
         """End the threads of the models.

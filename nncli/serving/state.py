@@ -1,4 +1,4 @@
-"""What all addresses of a server share."""
+"""What all endpoints of a server share."""
 
 from __future__ import annotations
 

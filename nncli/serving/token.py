@@ -20,9 +20,9 @@ class Token:
         self.path = path
         self._token = read_token(path)
 
-    def matches(self, given: bytes) -> bool:
+    def matches(self, candidate: bytes) -> bool:
         """Whether this is the token; the time does not depend on where they differ."""
-        return hmac.compare_digest(self._token, given)
+        return hmac.compare_digest(self._token, candidate)
 
     def reload(self) -> None:
         """Read the file again; on an error the previous token stays.
@@ -42,7 +42,7 @@ def read_token(path: Path) -> bytes:
     """The token of a file: one line of at least 16 visible ASCII characters.
 
     Raises:
-        UsageError: the file cannot be read, or holds something else. The message does not tell what.
+        UsageError: the file cannot be read, or holds something else. The message does not quote it.
     """
     make = f"Make one: (umask 077; openssl rand -hex 32 > {path.name})"
     try:

@@ -29,11 +29,11 @@ def slots(models: Mapping[str, ServedModel]) -> ModelSlots:
 
 def answered() -> Exchange:
     """An exchange of a client that has left."""
-    found: list[Exchange] = []
+    exchanges: list[Exchange] = []
     with serving(HttpLimits()) as server:
-        server.shared.on_answer = lambda exchange, _: found.append(exchange)
+        server.connections.on_answer = lambda exchange, _: exchanges.append(exchange)
         server.answer(b"POST /p?q=secret HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
-    return found[0]
+    return exchanges[0]
 
 
 def test_a_record_has_what_is_known(slots: ModelSlots) -> None:
@@ -97,9 +97,19 @@ def test_of_parameters_the_names_are_written(slots: ModelSlots) -> None:
     ],
 )
 def test_a_reason_quotes_nothing_of_a_body(slots: ModelSlots, status: HTTPStatus, reason: str) -> None:
-    found: list[Exchange] = []
+    exchanges: list[Exchange] = []
     with serving(HttpLimits()) as server:
-        server.shared.app = problem_response(Problem(status, "why 'x'"), "/")
-        server.shared.on_answer = lambda exchange, _: found.append(exchange)
+        server.connections.app = problem_response(Problem(status, "why 'x'"), "/")
+        server.connections.on_answer = lambda exchange, _: exchanges.append(exchange)
         server.answer(b"GET /p HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert access_record(found[0], 1.0, 0.0, slots)["reason"] == reason
+    assert access_record(exchanges[0], 1.0, 0.0, slots)["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    ("host", "client"),
+    [("203.0.113.9", "203.0.113.9"), ("2001:db8::9", "2001:db8::9"), ("fe80::9%secret", "fe80::9"), ("secret", None)],
+)
+def test_the_client_that_a_proxy_names_is_an_address_or_null(slots: ModelSlots, host: str, client: str | None) -> None:
+    exchange = answered()
+    exchange.scope["client"] = (host, 0)  # of the header X-Forwarded-For
+    assert access_record(exchange, 1.0, 0.0, slots)["client"] == client

@@ -9,15 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-import uvicorn
 
-from nncli.serving.app import build_app
 from nncli.serving.batching.batcher import Batcher
-from nncli.serving.connections import connection_protocol
-from nncli.serving.http.state import ConnectionState
+from nncli.serving.connections import connections_of
+from nncli.serving.http.connection import Connection
 from nncli.serving.models.model_slots import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.options import ServerOptions
@@ -50,11 +47,7 @@ def talk(state: ServerState, options: ServerOptions, *requests: bytes) -> Talk:
     state.options = options
 
     async def run() -> Talk:
-        config = uvicorn.Config(build_app(state), http=connection_protocol(state), lifespan="off", log_config=None)
-        config.load()
-        protocol: Any = config.http_protocol_class
-        make = partial(protocol, config=config, server_state=ConnectionState(), app_state={})
-        done = Talk()
+        make, done = partial(Connection, connections_of(state)), Talk()
         async with asyncio.timeout(20), await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0) as server:
             for request in requests:
                 reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
@@ -151,3 +144,11 @@ def test_an_answer_tells_nothing_of_the_one_before_it(state: ServerState, capsys
     assert answer.count(b"HTTP/1.1 200") == 2
     assert answer.lower().count(b"x-model-version") == 1
     assert [record["rows"] for record in records(capsys.readouterr().err)] == [2, None]
+
+
+def test_the_client_is_the_one_that_a_proxy_on_this_machine_names(
+    state: ServerState, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = b"GET /health/live HTTP/1.1\r\n" + HOST + b"X-Forwarded-For: %s\r\n\r\n"
+    talk(state, ServerOptions(access_log=True), request % b"198.51.100.7, 203.0.113.9", request % b"secret")
+    assert [record["client"] for record in records(capsys.readouterr().err)] == ["203.0.113.9", None]

@@ -1,1 +1,1 @@
-"""HTTP/1.1 connections: parsing, limits of size, time and memory; given to uvicorn instead of its own protocol."""
+"""HTTP/1.1 connections, which call an ASGI application: parsing, and limits of size, time and memory."""

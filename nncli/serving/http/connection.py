@@ -11,10 +11,11 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
+from nncli.serving.http.connections import Connections
 from nncli.serving.http.exchange import Exchange
 from nncli.serving.http.head import Head
+from nncli.serving.http.limits import WITH_REFUSED
 from nncli.serving.http.reader import RequestReader
-from nncli.serving.http.shared import Shared
 from nncli.serving.problems.problem import Problem, busy
 from nncli.serving.problems.response import problem_response
 
@@ -39,8 +40,8 @@ class Phase(Enum):
 class Connection(asyncio.BufferedProtocol):
     """The protocol of one connection."""
 
-    def __init__(self, shared: Shared) -> None:
-        self._shared, self._limits = shared, shared.limits
+    def __init__(self, connections: Connections) -> None:
+        self._connections, self._limits = connections, connections.limits
         self._loop = asyncio.get_running_loop()
         self._reader = RequestReader(self._limits, self)
         self._exchanges: deque[Exchange] = deque()
@@ -51,7 +52,7 @@ class Connection(asyncio.BufferedProtocol):
         self._phase: tuple[Phase, int] | None = None
         self._writable: asyncio.Event | None = None
         self._is_reading = True
-        self._is_lingering = self._is_half_closed = self._was_refused = False
+        self._is_half_closed = self._was_refused = False
 
     # What the event loop calls
 
@@ -61,13 +62,13 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = transport
         transport.set_write_buffer_limits(high=0)
         self._addresses = {"client": _address(transport, "peername"), "server": _address(transport, "sockname")}
-        connections = self._shared.connections
-        connections.add(self)
-        if len(connections) > 2 * self._limits.connections:
+        self._connections.open.add(self)
+        number = len(self._connections.open)
+        if number > WITH_REFUSED * self._limits.connections:
             transport.abort()
-        elif len(connections) > self._limits.connections:
-            if self._shared.idle:
-                next(iter(self._shared.idle)).close()
+        elif number > self._limits.connections:
+            if self._connections.idle:
+                next(iter(self._connections.idle)).close()
             else:
                 self._reader.stop()
                 self.refuse(busy("the server has too many connections"), None)
@@ -75,28 +76,28 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """End what is under way."""
-        self._shared.connections.discard(self)
-        self._shared.idle.pop(self, None)
+        self._connections.open.discard(self)
+        self._connections.idle.pop(self, None)
         if self._timer is not None:
             self._timer.cancel()
         self._reader.stop()
         if self._writable is not None:
             self._writable.set()
         for exchange in self._exchanges:
-            exchange.lose()
+            exchange.disconnect()
             exchange.release()
             self._log(exchange)
         self._exchanges.clear()
 
     def get_buffer(self, size_hint: int) -> memoryview:
         """The buffer that all connections read into: what arrives is parsed at once."""
-        return self._shared.buffer
+        return self._connections.buffer
 
     def buffer_updated(self, size: int) -> None:
         """Bytes have arrived."""
-        if self._is_lingering or self._reader.is_over:
+        if self._reader.is_over:
             return
-        data = bytes(self._shared.buffer[:size])
+        data = bytes(self._connections.buffer[:size])
         self._unparsed = self._reader.feed(self._unparsed + data if self._unparsed else data)
         if self._unparsed:  # what waits in the system takes no memory of this process
             self._set_reading(False)
@@ -117,9 +118,9 @@ class Connection(asyncio.BufferedProtocol):
             self._writable.set()
             self._writable = None
 
-    # What uvicorn calls
+    # What the server calls
 
-    def shutdown(self) -> None:
+    def drain_requests(self) -> None:
         """End the connection after the requests that it has begun."""
         self._update()
 
@@ -132,10 +133,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def begin(self, head: Head, scope: dict[str, Any], *, keep_alive: bool) -> None:
         """Let the application answer a request, whose body may still arrive."""
-        self._incoming = exchange = self._exchange(self._shared.app, scope)
+        self._incoming = exchange = self._exchange(self._connections.app, scope)
         exchange.keep_alive, exchange.expects_continue = keep_alive, head.expects_continue
         self._add(exchange)
-        if self._shared.answers.is_exhausted and (head.content_length or head.is_chunked):
+        if self._connections.answers.is_exhausted and (head.content_length or head.is_chunked):
             self._reader.stop()
             self.refuse(busy("clients do not read their answers"), None)
 
@@ -162,7 +163,7 @@ class Connection(asyncio.BufferedProtocol):
         else:
             scope = scope or dict(UNKNOWN)
             answer = problem_response(problem, scope["path"])
-            exchange = self._exchange(self._shared.decorate(answer), scope)
+            exchange = self._exchange(self._connections.decorate(answer), scope)
             exchange.is_refused = True
             self._add(exchange)
 
@@ -171,12 +172,12 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def default_headers(self) -> Iterable[tuple[bytes, bytes]]:
         """Headers of every answer."""
-        return self._shared.state.default_headers
+        return self._connections.default_headers
 
     @property
     def is_ending(self) -> bool:
         """Whether the connection ends after the answer: the server stops, and no other request has arrived."""
-        return self._shared.state.is_draining and len(self._exchanges) == 1 and not self._unparsed
+        return self._connections.is_draining and len(self._exchanges) == 1 and not self._unparsed
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
@@ -188,12 +189,12 @@ class Connection(asyncio.BufferedProtocol):
         if self._writable is None:
             return
         size = self._transport.get_write_buffer_size()
-        self._shared.answers.hold(size)
+        self._connections.answers.hold(size)
         self._update()
         try:
             await self._writable.wait()
         finally:
-            self._shared.answers.give_back(size)
+            self._connections.answers.give_back(size)
 
     def end_answer(self, exchange: Exchange) -> None:
         """Go on with the next request, or end the connection."""
@@ -216,31 +217,37 @@ class Connection(asyncio.BufferedProtocol):
 
     def close(self) -> None:
         """End the connection after what was written."""
-        self._shared.idle.pop(self, None)
+        self._connections.idle.pop(self, None)
         self._transport.close()
 
     # Deadlines
 
+    @property
+    def _is_lingering(self) -> bool:
+        """Whether the last answer is sent, and the client has time to read it."""
+        return self._phase is not None and self._phase[0] is Phase.LINGERING
+
     def _update(self) -> None:
         """Set the deadline of what the connection waits for, if that has changed."""
-        if self._transport.is_closing() and not self._is_lingering:
+        if self._transport.is_closing() or self._is_lingering:
             return
         phase = self._waits_for()
-        if phase == self._phase:
-            return
+        if phase != self._phase:
+            self._enter(phase)
+
+    def _enter(self, phase: tuple[Phase, int]) -> None:
+        """Wait for something else, with a deadline of its own."""
         self._phase = phase
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(self._seconds(phase[0]), self._expire)
         if phase[0] is Phase.IDLE:
-            self._shared.idle[self] = None
+            self._connections.idle[self] = None
         else:
-            self._shared.idle.pop(self, None)
+            self._connections.idle.pop(self, None)
 
     def _waits_for(self) -> tuple[Phase, int]:
         """What the connection waits for, and for which request."""
-        if self._is_lingering:
-            return Phase.LINGERING, 0
         if self._exchanges:
             first, number = self._exchanges[0], self._count - len(self._exchanges)
             if self._writable is not None:
@@ -250,7 +257,7 @@ class Connection(asyncio.BufferedProtocol):
             return (Phase.RECEIVING if first is self._incoming else Phase.ANSWERING), number
         if self._reader.has_begun:
             return Phase.RECEIVING, self._count
-        return (Phase.STOPPING if self._shared.state.is_draining else Phase.IDLE), self._count
+        return (Phase.STOPPING if self._connections.is_draining else Phase.IDLE), self._count
 
     def _seconds(self, phase: Phase) -> float:
         times = {Phase.IDLE: self._limits.idle, Phase.STOPPING: STOP_GRACE, Phase.LINGERING: self._limits.linger}
@@ -283,7 +290,7 @@ class Connection(asyncio.BufferedProtocol):
             "state": {},
             **self._addresses,
         }
-        exchange = Exchange(self, app, scope, self._shared)
+        exchange = Exchange(self, app, scope, self._connections)
         exchange.started = self._loop.time()
         return exchange
 
@@ -295,8 +302,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _start(self, exchange: Exchange) -> None:
         exchange.task = task = self._loop.create_task(exchange.run())
-        self._shared.state.tasks.add(task)
-        task.add_done_callback(self._shared.state.tasks.discard)
+        self._connections.tasks.add(task)
+        task.add_done_callback(self._connections.tasks.discard)
 
     def _set_reading(self, wanted: bool) -> None:
         if wanted is not self._is_reading and not self._transport.is_closing():
@@ -310,14 +317,13 @@ class Connection(asyncio.BufferedProtocol):
         if self._is_half_closed or is_clean:
             self.close()
             return
-        self._is_lingering = True
+        self._enter((Phase.LINGERING, self._count))
         self._set_reading(True)
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
+        self._transport.write_eof()
 
     def _log(self, exchange: Exchange) -> None:
-        if self._shared.on_answer is not None:
-            self._shared.on_answer(exchange, self._loop.time() - exchange.started)
+        if self._connections.on_answer is not None:
+            self._connections.on_answer(exchange, self._loop.time() - exchange.started)
 
 
 def _address(transport: asyncio.Transport, which: str) -> tuple[str, int] | None:

@@ -6,13 +6,14 @@ import asyncio
 import logging
 import re
 from collections.abc import Iterable, MutableMapping
+from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, Protocol
 
 from starlette.types import ASGIApp
 
+from nncli.serving.http.connections import Connections
 from nncli.serving.http.head import body_too_large
-from nncli.serving.http.shared import Shared
 from nncli.serving.problems.problem import Problem, ProblemError, busy
 from nncli.serving.problems.response import problem_response
 
@@ -47,6 +48,15 @@ class Channel(Protocol):
         """End the connection at once."""
 
 
+class Progress(Enum):
+    """How far an answer is: not sent, begun, read by the client, or impossible since the connection has ended."""
+
+    NOT_SENT = auto()
+    BEGUN = auto()
+    COMPLETE = auto()
+    DISCONNECTED = auto()
+
+
 class Exchange:
     """One request and its answer.
 
@@ -54,12 +64,14 @@ class Exchange:
     `is_refused` does not reach the application.
     """
 
-    def __init__(self, channel: Channel, app: ASGIApp, scope: dict[str, Any], shared: Shared) -> None:
+    def __init__(self, channel: Channel, app: ASGIApp, scope: dict[str, Any], connections: Connections) -> None:
         self._channel, self._app = channel, app
-        self._limits, self._bodies, self._decorate = shared.limits, shared.bodies, shared.decorate
+        self._limits, self._bodies = connections.limits, connections.bodies
+        self._decorate = connections.decorate
         self.scope = scope
         self.keep_alive = self.expects_continue = False
-        self.is_received = self.is_refused = self.is_lost = self.is_late = False
+        self.is_received = self.is_refused = self.is_late = False
+        self.progress = Progress.NOT_SENT
         self.started = 0.0
         self.received = self._held = 0
         self.status: int | None = None
@@ -68,14 +80,14 @@ class Exchange:
         self._problem: Problem | None = None
         self._changed = asyncio.Event()
         self._head: bytes | None = None
-        self._is_chunked = self._has_sent = self._is_read = self.is_answered = False
+        self._is_chunked = self._is_read = False
 
     # What the connection does
 
     def add_body(self, part: bytes) -> Problem | None:
         """Keep a part of the body; the problem if that is too much."""
         self.received += len(part)
-        if self.is_answered or self._problem is not None:
+        if self._is_over or self._problem is not None:
             return None
         if self.received > self._limits.max_body:
             return body_too_large(self._limits)
@@ -105,9 +117,9 @@ class Exchange:
         if self.task is not None:
             self.task.cancel()
 
-    def lose(self) -> None:
-        """The connection is lost: nobody waits for the answer."""
-        self.is_lost = True
+    def disconnect(self) -> None:
+        """The connection has ended: nobody waits for the answer."""
+        self.progress = Progress.DISCONNECTED
         self._changed.set()
         if self.task is not None:
             self.task.cancel()
@@ -120,21 +132,24 @@ class Exchange:
 
     # What the application does
 
+    @property
+    def _is_over(self) -> bool:
+        """Whether nothing more is sent."""
+        return self.progress in (Progress.COMPLETE, Progress.DISCONNECTED)
+
     async def run(self) -> None:
         """Let the application answer; answer a problem if it fails or takes too long."""
         try:
             await self._app(self.scope, self._receive, self._send)
         except asyncio.CancelledError:
-            if self.is_lost:
-                return
-            if not self.is_late:
+            if not (self.is_late or self.progress is Progress.DISCONNECTED):
                 raise
         except Exception as error:  # every request gets an answer
             logging.getLogger(__name__).error("a request failed", exc_info=error)
             self._problem = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the server has failed; see its log")
-        if self.is_answered or self.is_lost:
+        if self._is_over:
             return
-        if self._has_sent:  # too late to say so
+        if self.progress is Progress.BEGUN:  # too late to say so
             self._channel.abort()
             return
         self._head = None
@@ -148,13 +163,13 @@ class Exchange:
         Raises:
             ProblemError: the body is too large, too slow, or not sent as HTTP has it.
         """
-        if self.expects_continue and not (self.is_received or self._body or self._problem or self.is_answered):
+        if self.expects_continue and not (self.is_received or self._body or self._problem or self._is_over):
             self.expects_continue = False
             self._channel.write(CONTINUE)
-        while not (self.is_lost or self.is_answered or self._problem or (self.is_received and not self._is_read)):
+        while not (self._is_over or self._problem or (self.is_received and not self._is_read)):
             self._changed.clear()
             await self._changed.wait()
-        if self.is_lost or self.is_answered:
+        if self._is_over:
             return {"type": "http.disconnect"}
         if self._problem is not None:
             raise ProblemError(self._problem)
@@ -163,7 +178,7 @@ class Exchange:
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def _send(self, message: MutableMapping[str, Any]) -> None:
-        if self.is_lost or self.is_answered:
+        if self._is_over:
             return
         if message["type"] == "http.response.start":
             self.status = int(message["status"])
@@ -172,10 +187,10 @@ class Exchange:
         more = bool(message.get("more_body", False))
         head, self._head = self._head or b"", None
         self._channel.write(head + self._encoded(bytes(message.get("body", b"")), more=more))
-        self._has_sent = True
+        self.progress = Progress.BEGUN
         await self._channel.drain()
-        if not more and not self.is_lost:
-            self.is_answered = True
+        if not more and not self._is_over:
+            self.progress = Progress.COMPLETE
             self._changed.set()
             self.release()
             self._channel.end_answer(self)

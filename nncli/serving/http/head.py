@@ -1,4 +1,4 @@
-"""The head of a request: its target, its headers and what they say about the body."""
+"""The head of a request: its target, its headers, and what they say about the body."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Head:
 
     @property
     def content_length(self) -> int:
-        """The length of the body if the head tells; 0 if it has none, or is sent in chunks."""
+        """The value of Content-Length; 0 without it, as for a body that is sent in chunks."""
         lengths = self.values(b"content-length")
         return int(lengths[0]) if lengths else 0
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nncli.serving.options import ServerOptions
+from nncli.serving.process.open_files import limit_of_open_files
 
 MAX_CONNECTIONS = 1000
-MAX_FILES = 8192
+WITH_REFUSED = 2
+"""Connections above the limit are refused with an answer, up to so many times the limit; more are closed at once, since
+each takes one of the open files of the process."""
 OTHER_FILES = 64
 """Open files of the process besides its connections."""
 
@@ -46,19 +49,9 @@ class HttpLimits:
 
 
 def _connection_limit() -> int:
-    """The most connections for which the process can open files, after its soft limit was raised."""
-    try:
-        import resource
-    except ImportError:  # not on Windows
-        return MAX_CONNECTIONS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(MAX_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        soft = wanted
-    if soft == resource.RLIM_INFINITY:
-        return MAX_CONNECTIONS
-    return max(8, min(MAX_CONNECTIONS, (soft - OTHER_FILES) // 2))
+    """The most connections for which the process can open files."""
+    files = limit_of_open_files()
+    return MAX_CONNECTIONS if files is None else max(8, min(MAX_CONNECTIONS, (files - OTHER_FILES) // WITH_REFUSED))
 
 
 class MemoryBudget:

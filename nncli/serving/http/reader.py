@@ -1,4 +1,4 @@
-"""Requests parsed from the bytes of a connection, strictly, with bounds on what is kept."""
+"""Requests parsed from the bytes of a connection, strictly, with bounds on what is held."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PIECE = 4096
 
 
 class RequestSink(Protocol):
-    """What is told of requests as they arrive."""
+    """What gets requests as they arrive."""
 
     @property
     def is_busy(self) -> bool:
@@ -33,7 +33,7 @@ class RequestSink(Protocol):
         """The request is complete."""
 
     def refuse(self, problem: Problem, scope: dict[str, Any] | None) -> None:
-        """What arrives is not a request, or none that is answered; nothing more is parsed. `scope` if it is known."""
+        """What arrives cannot be answered; nothing more is parsed. `scope` is None if it is not a request."""
 
 
 class RequestReader:
@@ -46,8 +46,8 @@ class RequestReader:
         self._limits, self._sink = limits, sink
         self._parser = httptools.HttpRequestParser(self)
         self._head = Head(limits)
-        self._bytes_without_event = 0
-        self._had_event = self._is_preparing = self._is_upgrade_with_body = False
+        self._bytes_since_callback = 0
+        self._had_callback = self._ignores_callbacks = self._is_upgrade_with_body = False
         self._keep_alive = True
         self.has_begun = self.is_over = False
 
@@ -66,7 +66,7 @@ class RequestReader:
 
     def _feed_piece(self, piece: bytes) -> int:
         """Parse a few bytes; return how many were parsed."""
-        self._had_event = False
+        self._had_callback = False
         try:
             self._parser.feed_data(piece)
         except httptools.HttpParserUpgrade as upgrade:
@@ -82,10 +82,10 @@ class RequestReader:
                     "Use an HTTP/1.1 client, without TLS.",
                 )
             )
-        # Header lines, chunk extensions and the like that never end are kept or parsed without any event.
-        self._bytes_without_event = 0 if self._had_event else self._bytes_without_event + len(piece)
-        if self._bytes_without_event > self._limits.max_head:
-            self._head.size = self._bytes_without_event
+        # Header lines, chunk extensions and the like that never end are buffered or parsed without any callback.
+        self._bytes_since_callback = 0 if self._had_callback else self._bytes_since_callback + len(piece)
+        if self._bytes_since_callback > self._limits.max_head:
+            self._head.size = self._bytes_since_callback
             self._refuse(self._head.size_problem)
         return len(piece)
 
@@ -97,26 +97,26 @@ class RequestReader:
     # What the parser calls
 
     def on_message_begin(self) -> None:
-        if not self._is_preparing:
-            self._had_event = self.has_begun = True
+        if not self._ignores_callbacks:
+            self._had_callback = self.has_begun = True
             self._head = Head(self._limits)
 
     def on_url(self, target: bytes) -> None:
-        if not (self.is_over or self._is_preparing):
-            self._had_event = True
+        if not (self.is_over or self._ignores_callbacks):
+            self._had_callback = True
             self._head.add_target(target)
             self._refuse(self._head.size_problem)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not (self.is_over or self._is_preparing):
-            self._had_event = True
+        if not (self.is_over or self._ignores_callbacks):
+            self._had_callback = True
             self._head.add_header(name, value)
             self._refuse(self._head.size_problem)
 
     def on_headers_complete(self) -> None:
-        if self.is_over or self._is_preparing:
+        if self.is_over or self._ignores_callbacks:
             return
-        self._had_event = self._head.is_complete = True
+        self._had_callback = self._head.is_complete = True
         version, method = self._parser.get_http_version(), self._parser.get_method().decode("ascii")
         scope = self._head.scope()
         if scope is None:
@@ -132,17 +132,17 @@ class RequestReader:
         self._sink.begin(self._head, scope, keep_alive=self._keep_alive)
 
     def on_chunk_header(self) -> None:
-        self._had_event = True
+        self._had_callback = True
 
     def on_body(self, part: bytes) -> None:
         if not self.is_over:
-            self._had_event = True
+            self._had_callback = True
             self._sink.add_body(part)
 
     def on_message_complete(self) -> None:
         if self.is_over or self._is_upgrade_with_body:
             return
-        self._had_event = True
+        self._had_callback = True
         self.has_begun = False
         self.is_over = not self._keep_alive  # before the sink, which may ask for it
         self._sink.end()
@@ -150,14 +150,14 @@ class RequestReader:
     def _go_on_after_upgrade(self, parsed: int) -> int:
         """Go on after a request to change the protocol, which is ignored; return how many bytes were `parsed`.
 
-        The parser has stopped after the head, without the body that the request may have.
+        The parser has stopped after the headers, without the body that the request may have. So a new parser gets
+        headers that announce the same body.
         """
         self._parser = httptools.HttpRequestParser(self)
         if self._is_upgrade_with_body:
-            length = b"Transfer-Encoding: chunked" if self._head.is_chunked else b"Content-Length: "
-            if not self._head.is_chunked:
-                length += b"%d" % self._head.content_length
-            self._is_preparing = True
-            self._parser.feed_data(b"POST / HTTP/1.1\r\n" + length + b"\r\n\r\n")
-            self._is_preparing = self._is_upgrade_with_body = False
+            length = b"Content-Length: %d" % self._head.content_length
+            framing = b"Transfer-Encoding: chunked" if self._head.is_chunked else length
+            self._ignores_callbacks = True
+            self._parser.feed_data(b"POST / HTTP/1.1\r\n" + framing + b"\r\n\r\n")
+            self._ignores_callbacks = self._is_upgrade_with_body = False
         return parsed

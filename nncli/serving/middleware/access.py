@@ -15,7 +15,7 @@ from nncli.serving.problems.response import problem_response
 from nncli.serving.token import Token
 
 WITHOUT_TOKEN = re.compile(r"/(health(/live|/ready)?|ping|v2/health/(live|ready)|docs|(models/[^/]+/)?)")
-"""Addresses that need no token: probes, which tell nothing of the models, and pages, which ask for it themselves."""
+"""Paths that need no token: probes, which say nothing about the models, and pages, which ask for it themselves."""
 LOCAL_HOST = re.compile(rb"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]*)?", re.IGNORECASE)
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 METHODS = b"GET, HEAD, POST, DELETE"
@@ -27,7 +27,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 
 class Cors:
-    """Middleware that tells browsers which origin may read the answers, and answers their preflight requests."""
+    """Middleware that names the origin whose pages may read the answers, and answers preflight requests."""
 
     def __init__(self, app: ASGIApp, origin: str) -> None:
         self._app, self._origin = app, origin.encode("ascii")
@@ -116,8 +116,8 @@ def allows(allowed: bytes, origin: bytes) -> bool:
 def has_token(headers: Headers, token: Token) -> bool:
     """Whether the headers of a request have `Authorization: Bearer TOKEN`, once."""
     values = [value for name, value in headers if name == b"authorization"]
-    scheme, _, given = values[0].partition(b" ") if len(values) == 1 else (b"", b"", b"")
-    return token.matches(given.strip(b" ")) and scheme.lower() == b"bearer"
+    scheme, _, credentials = values[0].partition(b" ") if len(values) == 1 else (b"", b"", b"")
+    return token.matches(credentials.strip(b" ")) and scheme.lower() == b"bearer"
 
 
 def _token_problem(headers: Headers, token: Token) -> Problem | None:

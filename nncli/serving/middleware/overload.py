@@ -54,5 +54,5 @@ class OverloadControl:
 
 @lru_cache(256)
 def _refusal(path: str) -> Response:
-    """The answer at an address, which has no state of its own."""
+    """The answer at a path; a response has no state, so it is sent again."""
     return problem_response(TOO_MANY, path)

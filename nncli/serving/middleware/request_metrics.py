@@ -1,4 +1,4 @@
-"""Counting requests: their addresses, status codes, durations and bodies."""
+"""Counting requests: their paths, status codes, durations and bodies."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ CLIENT_CLOSED_REQUEST = 499
 INTERNAL_SERVER_ERROR = 500
 
 
-class AddressPatterns:
-    """The patterns of addresses, such as `/models/{model}/predict`, by which requests are counted."""
+class PathPatterns:
+    """The patterns of paths, such as `/models/{model}/predict`, by which requests are counted."""
 
     def __init__(self, routes: Sequence[BaseRoute]) -> None:
         own = [route for route in routes if isinstance(route, Route)]
@@ -29,9 +29,9 @@ class AddressPatterns:
         self._paths = frozenset(route.path for route in own)
 
     def of(self, scope: MutableMapping[str, Any]) -> str:
-        """The pattern of the route; of a request that was refused before, the path if there is such an address."""
+        """The pattern of the route; of a request that was refused before, the path if a route has it."""
         path: str = scope["path"]
-        if path in self._paths:  # several such addresses may have the same endpoint
+        if path in self._paths:  # several such routes may have the same endpoint
             return path
         key = (scope.get("endpoint"), frozenset(scope.get("path_params", ())))
         return self._patterns.get(key, OTHER)
@@ -42,7 +42,7 @@ class RequestMetrics:
 
     def __init__(self, app: ASGIApp, metrics: Metrics, routes: Sequence[BaseRoute]) -> None:
         self._app, self._metrics = app, metrics
-        self._patterns = AddressPatterns(routes)
+        self._patterns = PathPatterns(routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer and count a request."""

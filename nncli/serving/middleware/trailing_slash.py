@@ -1,6 +1,6 @@
-"""Addresses of POST with a slash at the end.
+"""Paths of POST with a slash at the end.
 
-A redirect to the address without it has no body, and curl does not follow it unless it is told to. GET is redirected,
+curl does not follow a redirect to the path without it, and other clients leave out the body. GET is redirected,
 so that the relative links of a page lead where they should.
 """
 

@@ -1,4 +1,4 @@
-"""The sockets that a server listens at: opening them, and closing them without losing a connection."""
+"""The sockets that a server listens at: opening them, and closing them once all connections are accepted."""
 
 from __future__ import annotations
 
@@ -86,9 +86,9 @@ def close_all(sockets: Sequence[socket.socket]) -> None:
 async def stop_listening(servers: Sequence[asyncio.Server]) -> None:
     """Close the sockets of servers once they have accepted all connections that were made.
 
-    Closing a socket resets the connections that wait at it. So new ones are kept away first: a client whose SYN is
+    Closing a socket resets the connections that wait at it. So new ones are dropped first: a client whose SYN is
     dropped sends it again after a second, and finds another server that shares the port, if there is one. Where the
-    system has no such filter, a connection that is made in the last microseconds may be lost.
+    system has no such filter, a connection that is made in the last microseconds may be reset.
     """
     sockets = [one for server in servers for one in server.sockets]
     for one in sockets:
@@ -113,14 +113,14 @@ def url_of(listener: socket.socket) -> str:
 def _addresses(options: ServerOptions) -> list[tuple[socket.AddressFamily, SocketAddress]]:
     """The addresses of the host, without repetitions."""
     try:
-        found = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        results = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise UsageError(
             f"--host: the address of {quote(options.host)} is unknown",
             hint="For example --host 127.0.0.1, or --host 0.0.0.0 for all addresses of this machine.",
         ) from error
     families = {socket.AF_INET, socket.AF_INET6} if socket.has_ipv6 else {socket.AF_INET}
-    usable = dict.fromkeys((family, address) for family, _, _, _, address in found if family in families)
+    usable = dict.fromkeys((family, address) for family, _, _, _, address in results if family in families)
     if not usable:
         raise UsageError(f"--host: this machine has no IPv6, which {quote(options.host)} is an address of")
     return list(usable)

@@ -12,8 +12,8 @@ from threading import Event, Thread
 from typing import Any
 
 from nncli.serving.http.connection import Connection
+from nncli.serving.http.connections import Connections
 from nncli.serving.http.limits import HttpLimits
-from nncli.serving.http.shared import Shared
 from nncli.serving.problems.response import problem_response
 
 SECONDS = 10.0
@@ -90,7 +90,7 @@ class EchoApp:
     """Answers with what it got: method, path, query and body; paths name what it does besides."""
 
     def __init__(self) -> None:
-        self.lost = Event()
+        self.cancelled = Event()
         self.calls: list[str] = []
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
@@ -102,7 +102,7 @@ class EchoApp:
             try:
                 await asyncio.sleep(SECONDS)
             except asyncio.CancelledError:
-                self.lost.set()
+                self.cancelled.set()
                 raise
         if scope["path"] == "/broken":
             raise KeyError("broken")
@@ -148,7 +148,7 @@ class Server:
 
     port: int
     app: EchoApp
-    shared: Shared
+    connections: Connections
     loop: asyncio.AbstractEventLoop
     logged: list[tuple[str, int | None]]
     clients: list[Client] = field(default_factory=list)
@@ -183,15 +183,15 @@ def serving(limits: HttpLimits) -> Iterator[Server]:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        shared = Shared(
+        connections = Connections(
             app, limits, on_answer=lambda exchange, _: logged.append((exchange.scope["path"], exchange.status))
         )
-        listener = await loop.create_server(lambda: Connection(shared), "127.0.0.1", 0)
-        found.append(Server(listener.sockets[0].getsockname()[1], app, shared, loop, logged))
+        listener = await loop.create_server(lambda: Connection(connections), "127.0.0.1", 0)
+        found.append(Server(listener.sockets[0].getsockname()[1], app, connections, loop, logged))
         started.set()
         await stop.wait()
         listener.close()
-        for connection in list(shared.connections):
+        for connection in list(connections.open):
             connection.abort()
         await asyncio.sleep(0.05)
 

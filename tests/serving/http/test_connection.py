@@ -81,7 +81,7 @@ def test_an_answer_that_takes_too_long_is_a_503(server: Server) -> None:
     with server.client() as client:
         answer = client.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").answer()
         assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-        assert server.app.lost.wait(5)
+        assert server.app.cancelled.wait(5)
         assert client.send(GET).answer().status == 200  # the connection stays
 
 
@@ -90,20 +90,20 @@ def test_the_work_for_a_client_that_left_ends(server: Server) -> None:
         client.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
         assert eventually(lambda: server.app.calls == ["/slow"])
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # a reset
-    assert server.app.lost.wait(0.3)
+    assert server.app.cancelled.wait(0.3)
     assert eventually(lambda: server.logged == [("/slow", None)])
 
 
 def test_a_client_that_does_not_read_is_dropped() -> None:
     with serving(replace(LIMITS, timeout=1.0)) as server, server.client() as client:
         client.send(post(b"50000000", b"/large"))
-        assert eventually(lambda: server.shared.answers.used > 1_000_000)
+        assert eventually(lambda: server.connections.answers.used > 1_000_000)
         with server.client() as other:  # nothing more is begun while so much is held
             answer = other.send(post(b"x")).answer()
             assert (answer.status, answer.headers["retry-after"]) == (503, "1")
             assert server.answer(GET).status == 200
-        assert eventually(lambda: not server.shared.connections)
-        assert eventually(lambda: server.shared.answers.used == server.shared.bodies.used == 0)
+        assert eventually(lambda: not server.connections.open)
+        assert eventually(lambda: server.connections.answers.used == server.connections.bodies.used == 0)
 
 
 def test_a_client_that_reads_slowly_gets_all() -> None:
@@ -133,14 +133,14 @@ def test_chunks_are_counted(server: Server, size: int) -> None:
         client.send(chunk * (200_000 // size))
         assert client.answer().status == 413
         assert client.is_closed()
-    assert eventually(lambda: server.shared.bodies.used == 0)
+    assert eventually(lambda: server.connections.bodies.used == 0)
 
 
 def test_no_more_is_read_than_what_waits_for_the_answer_before(server: Server) -> None:
     with server.client() as client:
         client.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" + GET * 400)
         assert eventually(lambda: server.app.calls == ["/slow"])
-        (connection,) = server.shared.connections
+        (connection,) = server.connections.open
         assert eventually(lambda: not connection._transport.is_reading())
         assert [client.answer().status for _ in range(401)] == [503] + [200] * 400
         assert client.send(GET).answer().status == 200  # and it reads again
@@ -150,7 +150,7 @@ def test_the_largest_body_is_taken(server: Server) -> None:
     with server.client() as client:
         for _ in range(5):
             assert client.send(post(bytes(100_000))).answer().json[3] == 100_000
-    assert eventually(lambda: server.shared.bodies.used == 0)
+    assert eventually(lambda: server.connections.bodies.used == 0)
 
 
 def test_the_bodies_of_all_connections_are_bounded() -> None:
@@ -158,13 +158,13 @@ def test_the_bodies_of_all_connections_are_bounded() -> None:
         clients = [server.client() for _ in range(5)]
         for client in clients[:4]:
             client.send(post(bytes(100_000))[:-1])
-        assert eventually(lambda: server.shared.bodies.used > 390_000)
+        assert eventually(lambda: server.connections.bodies.used > 390_000)
         assert clients[4].send(post(bytes(100_000))).answer().status == 503
         assert server.answer(post(bytes(1000))).status == 200  # a small one does not count
         for client in clients[:4]:
             assert client.send(b"\0").answer().json[3] == 100_000
         assert server.answer(post(bytes(100_000))).status == 200
-    assert eventually(lambda: server.shared.bodies.used == 0)
+    assert eventually(lambda: server.connections.bodies.used == 0)
 
 
 def test_continue_is_sent_when_the_body_is_wanted(server: Server) -> None:
@@ -234,7 +234,7 @@ def test_a_failure_is_a_500_and_in_the_log(server: Server, caplog: pytest.LogCap
 def test_too_many_connections_are_refused_unless_one_is_idle() -> None:
     with serving(replace(LIMITS, connections=3, timeout=2.0, idle=5.0)) as server:
         clients = [server.client().send(b"G") for _ in range(3)]
-        assert eventually(lambda: len(server.shared.connections) == 3)
+        assert eventually(lambda: len(server.connections.open) == 3)
         answer = server.client().answer()
         assert (answer.status, answer.headers["retry-after"]) == (503, "1")
         assert clients[0].send(GET[1:]).answer().status == 200  # now it is idle
@@ -242,18 +242,28 @@ def test_too_many_connections_are_refused_unless_one_is_idle() -> None:
         assert clients[0].is_closed()
 
 
+def test_connections_are_closed_without_an_answer_if_too_many_wait_for_their_refusal() -> None:
+    with serving(replace(LIMITS, connections=2, timeout=5.0, linger=5.0)) as server:
+        clients = [server.client().send(b"G") for _ in range(2)]
+        assert eventually(lambda: len(server.connections.open) == 2)
+        refused = [server.client() for _ in range(2)]
+        assert [client.answer().status for client in refused] == [503] * 2
+        assert server.client().is_closed()
+        assert [client.send(GET[1:]).answer().status for client in clients] == [200] * 2
+
+
 def test_a_server_that_stops_answers_what_it_has_begun() -> None:
     with serving(replace(LIMITS, timeout=5.0, idle=5.0)) as server:
         idle, next_one, half = (server.client() for _ in range(3))
         idle.send(GET).answer()
         half.send(GET[:9])
-        assert eventually(lambda: len(server.shared.connections) == 3)
-        server.call(server.shared.state.drain)
+        assert eventually(lambda: len(server.connections.open) == 3)
+        server.call(server.connections.drain)
         answer = next_one.send(GET).answer()
         assert (answer.status, answer.headers["connection"]) == (200, "close")
         assert idle.is_closed()
         assert half.send(GET[9:]).answer().headers["connection"] == "close"
-        assert eventually(lambda: not server.shared.connections)
+        assert eventually(lambda: not server.connections.open)
 
 
 @pytest.mark.parametrize(("path", "members"), [(b"/v2/models/a/infer", {"error"}), (b"/invocations", {"message"})])

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from nncli.serving.http import connection as connections
+from nncli.serving.http import connection as connection_module
 from nncli.serving.http.connection import Connection as ServerConnection
+from nncli.serving.http.connections import Connections
 from nncli.serving.http.limits import HttpLimits
-from nncli.serving.http.shared import Shared
-from nncli.serving.http.state import ConnectionState
 
 REQUEST = b"POST /%s HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"
 
@@ -25,7 +24,7 @@ class Connection:
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
-    state: ConnectionState
+    connections: Connections
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -53,7 +52,6 @@ def connected(test: Callable[[Connection], Awaitable[None]]) -> None:
 
 @asynccontextmanager
 async def connection() -> AsyncIterator[Connection]:
-    state = ConnectionState()
     client: Connection
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,12 +65,12 @@ async def connection() -> AsyncIterator[Connection]:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
         await send({"type": "http.response.body", "body": scope["raw_path"][1:3] + message["body"]})
 
-    shared = Shared(app, HttpLimits(), state)
+    connections = Connections(app, HttpLimits())
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: ServerConnection(shared), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: ServerConnection(connections), "127.0.0.1", 0)
     async with server:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-        client = Connection(reader, writer, state)
+        client = Connection(reader, writer, connections)
         yield client
         writer.close()
 
@@ -81,7 +79,7 @@ def test_a_request_in_progress_is_answered_and_the_connection_closed() -> None:
     async def test(client: Connection) -> None:
         client.send(b"p1")
         await client.begun.wait()
-        client.state.drain()
+        client.connections.drain()
         client.may_answer.set()
         assert await client.answer() == (b"p1ab", True)
         assert await client.is_closed()
@@ -94,7 +92,7 @@ def test_a_request_that_was_on_its_way_on_an_idle_connection_is_answered() -> No
         client.may_answer.set()
         client.send(b"p1")
         assert await client.answer() == (b"p1ab", False)
-        client.state.drain()
+        client.connections.drain()
         await asyncio.sleep(0.05)
         client.send(b"p2")
         assert await client.answer() == (b"p2ab", True)
@@ -105,16 +103,16 @@ def test_a_request_that_was_on_its_way_on_an_idle_connection_is_answered() -> No
 
 @pytest.mark.parametrize("requests", [0, 1])
 def test_an_idle_connection_is_closed_after_a_grace_time(requests: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "STOP_GRACE", 0.1)
+    monkeypatch.setattr(connection_module, "STOP_GRACE", 0.1)
 
     async def test(client: Connection) -> None:
         client.may_answer.set()
         for _ in range(requests):
             client.send(b"p1")
             await client.answer()
-        while not client.state.connections:
+        while not client.connections.open:
             await asyncio.sleep(0.001)
-        client.state.drain()
+        client.connections.drain()
         assert await client.is_closed()
 
     connected(test)
@@ -124,7 +122,7 @@ def test_all_pipelined_requests_are_answered_and_only_the_last_answer_closes() -
     async def test(client: Connection) -> None:
         client.send(b"p1", b"p2")
         await client.begun.wait()
-        client.state.drain()
+        client.connections.drain()
         await asyncio.sleep(0.05)
         client.send(b"p3")
         await asyncio.sleep(0.05)
@@ -139,14 +137,14 @@ def test_all_pipelined_requests_are_answered_and_only_the_last_answer_closes() -
 @pytest.mark.parametrize("sent", [5, len(REQUEST % b"p1") - 1])
 def test_a_request_that_has_half_arrived_is_answered(sent: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also if its other half comes after the time at which idle connections are closed."""
-    monkeypatch.setattr(connections, "STOP_GRACE", 0.05)
+    monkeypatch.setattr(connection_module, "STOP_GRACE", 0.05)
 
     async def test(client: Connection) -> None:
         client.may_answer.set()
         request = REQUEST % b"p1"
         client.writer.write(request[:sent])
         await asyncio.sleep(0.1)
-        client.state.drain()
+        client.connections.drain()
         await asyncio.sleep(0.2)
         client.writer.write(request[sent:])
         assert await client.answer() == (b"p1ab", True)
@@ -155,14 +153,14 @@ def test_a_request_that_has_half_arrived_is_answered(sent: int, monkeypatch: pyt
 
 
 def test_a_connection_that_is_accepted_late_is_served_or_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "STOP_GRACE", 0.1)
+    monkeypatch.setattr(connection_module, "STOP_GRACE", 0.1)
 
     async def test(client: Connection) -> None:
         client.may_answer.set()
-        client.state.drain()
+        client.connections.drain()
         host, port = client.writer.get_extra_info("peername")
         reader, writer = await asyncio.open_connection(host, port)
-        late = Connection(reader, writer, client.state)
+        late = Connection(reader, writer, client.connections)
         late.send(b"p1")
         assert await late.answer() == (b"p1ab", True)
         idle, other = await asyncio.open_connection(host, port)
@@ -177,8 +175,8 @@ def test_what_cannot_be_answered_in_time_is_closed_and_counted() -> None:
     async def test(client: Connection) -> None:
         client.send(b"p1")
         await client.begun.wait()
-        client.state.drain()
-        assert client.state.abort() == 1
+        client.connections.drain()
+        assert client.connections.abort() == 1
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await client.answer()
         client.may_answer.set()
