@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 from nncli.errors import NncliError
-from nncli.serving.batching.batcher import Batcher
 from nncli.serving.connections import connections_of
 from nncli.serving.http.connection import STOP_GRACE, Connection
 from nncli.serving.models.model_slots import ModelSlot, ModelSlots
@@ -50,7 +49,7 @@ def serve(runs: Sequence[tuple[str, Path]], options: ServerOptions, *, quiet: bo
             raise_limit_of_open_files()
             try:
                 slots = ModelSlots([ModelSlot.load(name, path) for name, path in runs])
-                server = PredictionServer(ServerState(slots, Batcher(options.queue), options))
+                server = PredictionServer(ServerState(slots, options))
                 with limit_blas_threads(1), short_pauses():  # predictions ask for one BLAS thread each time
                     asyncio.run(server.serve(sockets))
             finally:

@@ -15,10 +15,12 @@ class ServerState:
     """The models, the batcher and the options of a server. It `is_ready` from the first model to the first SIGTERM."""
 
     slots: ModelSlots
-    batcher: Batcher
     options: ServerOptions = field(default_factory=ServerOptions)
     is_ready: bool = True
+    batcher: Batcher = field(init=False)
     metrics: Metrics = field(init=False)
 
     def __post_init__(self) -> None:
-        self.metrics = Metrics(self.slots, self.batcher)
+        limit = self.options.queue
+        self.metrics = Metrics(self.slots, limit, lambda: self.batcher.waiting)
+        self.batcher = Batcher(self.slots.all, limit, self.metrics.rows.observe)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from nncli.serving.app import build_app
-from nncli.serving.batching.batcher import Batcher
 from nncli.serving.models.model_slots import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.options import ServerOptions
@@ -34,6 +33,6 @@ def client(models: Mapping[str, ServedModel], runs: Mapping[str, Path]) -> Itera
     """A client of an application that serves all runs, the first of them also without its name."""
     slots = ModelSlots([ModelSlot(runs[name], model) for name, model in models.items()])
     options = ServerOptions(max_body=200_000, max_rows=50)
-    batcher = Batcher(options.queue)
-    yield AsgiClient(build_app(ServerState(slots, batcher, options)))
-    batcher.close()
+    state = ServerState(slots, options)
+    yield AsgiClient(build_app(state))
+    state.batcher.close()

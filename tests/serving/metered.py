@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from prometheus_client.parser import text_string_to_metric_families
 
 from nncli.serving.app import build_app
-from nncli.serving.batching.batcher import Batcher
 from nncli.serving.models.model_slots import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.options import ServerOptions
 from nncli.serving.state import ServerState
 from tests.serving.asgi_client import AsgiClient
 
@@ -38,11 +36,9 @@ class Metered:
 @contextmanager
 def metered(models: Sequence[ServedModel]) -> Iterator[Metered]:
     """An application that serves models, and nothing has been asked of."""
-    options = ServerOptions()
-    slots, batcher = ModelSlots([ModelSlot(model.run.path, model) for model in models]), Batcher(options.queue)
-    state = ServerState(slots, batcher, options)
+    state = ServerState(ModelSlots([ModelSlot(model.run.path, model) for model in models]))
     try:
         yield Metered(state, AsgiClient(build_app(state)))
     finally:
-        batcher.close()
+        state.batcher.close()
         state.metrics.close()

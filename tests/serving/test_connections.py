@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from nncli.serving.batching.batcher import Batcher
 from nncli.serving.connections import connections_of
 from nncli.serving.http.connection import Connection
 from nncli.serving.models.model_slots import ModelSlot, ModelSlots
@@ -40,7 +39,7 @@ class Talk:
 @pytest.fixture
 def state(models: Mapping[str, ServedModel], runs: Mapping[str, Path]) -> ServerState:
     name = next(iter(models))
-    return ServerState(ModelSlots([ModelSlot(runs[name], models[name])]), Batcher(9), ServerOptions(access_log=True))
+    return ServerState(ModelSlots([ModelSlot(runs[name], models[name])]), ServerOptions(access_log=True))
 
 
 def talk(state: ServerState, options: ServerOptions, *requests: bytes) -> Talk:

@@ -8,14 +8,14 @@ not block another.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from starlette.types import Scope
 
 from nncli.serving.batching.job import Job, Predicted, PredictionRequest, set_predicted
-from nncli.serving.batching.model_queue import STOPPING, ModelQueue
+from nncli.serving.batching.model_queue import ModelQueue
 from nncli.serving.models.model_slots import ModelSlot
 from nncli.serving.models.served_model import Observer
-from nncli.serving.problems.problem import ProblemError
 
 THREADS = 2
 """For small requests of a model, and for large ones: one computes with the BLAS, which needs no interpreter lock, while
@@ -23,26 +23,25 @@ another reads or writes."""
 
 
 class Batcher:
-    """Threads that answer the requests that wait; at most `limit` may wait for each model.
+    """Threads that answer the requests that wait; at most `limit` may wait for each of the models.
 
-    `observe`, which is set before the first request, is called with all rows that are predicted together.
+    `observe` is called with all rows that are predicted together.
     """
 
-    def __init__(self, limit: int, threads: int = THREADS) -> None:
-        self.limit, self._threads = limit, threads
-        self.observe: Observer | None = None
-        self._queues: dict[ModelSlot, ModelQueue] = {}
-        self._is_closed = False
+    def __init__(
+        self, slots: Iterable[ModelSlot], limit: int, observe: Observer | None = None, threads: int = THREADS
+    ) -> None:
+        self.limit = limit
+        self._queues = {slot: ModelQueue(slot, limit, threads, observe) for slot in slots}
 
     @property
     def waiting(self) -> int:
         """The number of requests that wait."""
-        return sum(queue.waiting for queue in list(self._queues.values()))  # other threads ask, too
+        return sum(queue.waiting for queue in self._queues.values())
 
     def is_full(self, slot: ModelSlot) -> bool:
         """Whether no further request may wait for a model."""
-        queue = self._queues.get(slot)
-        return self.limit <= 0 if queue is None else queue.is_full
+        return self._queues[slot].is_full
 
     async def answer(self, slot: ModelSlot, request: PredictionRequest, scope: Scope | None = None) -> bytes:
         """The body of the answer to a request. If the caller is cancelled, the request no longer waits.
@@ -52,10 +51,6 @@ class Batcher:
         Raises:
             ProblemError: the request cannot be answered, too many wait, or the server stops.
         """
-        if slot not in self._queues:
-            if self._is_closed:
-                raise ProblemError(STOPPING)
-            self._queues[slot] = ModelQueue(slot, self.limit, self._threads, self.observe)
         queue = self._queues[slot]
         job = Job(request)
         queue.add(job)
@@ -70,9 +65,7 @@ class Batcher:
 
     def close(self) -> None:
         """Refuse further requests, answer what waits, and end the threads."""
-        self._is_closed = True
-        queues = list(self._queues.values())
-        for queue in queues:
+        for queue in self._queues.values():
             queue.close()
-        for queue in queues:
+        for queue in self._queues.values():
             queue.join()

@@ -26,7 +26,7 @@ Result: TypeAlias = bytes | ProblemError
 
 
 class PredictionRequest(Protocol):
-    """What a batcher is asked: which rows, what of them, and how the answer is written."""
+    """A request of a batcher: its rows, what is predicted for them, and how the answer is written."""
 
     @property
     def options(self) -> PredictionOptions:
@@ -34,7 +34,7 @@ class PredictionRequest(Protocol):
 
     @property
     def size(self) -> int:
-        """The bytes of the body, by which small requests are told from large ones."""
+        """The bytes of the body; a request is small or large by them."""
 
     @property
     def may_be_large(self) -> bool:
@@ -62,9 +62,9 @@ class Predicted:
 
 def predicted_of(scope: Scope) -> Predicted | None:
     """What was predicted for a request; None if nothing was."""
-    found = scope.get("state", {}).get(PREDICTED)
-    assert found is None or isinstance(found, Predicted)
-    return found
+    predicted = scope.get("state", {}).get(PREDICTED)
+    assert predicted is None or isinstance(predicted, Predicted)
+    return predicted
 
 
 def set_predicted(scope: Scope, predicted: Predicted) -> None:
@@ -101,12 +101,12 @@ def deliver(answers: Answers) -> None:
     """Give jobs their answers, from any thread. An event loop is woken once for all of its jobs."""
     for loop in dict.fromkeys(job.loop for job, _ in answers):
         try:
-            loop.call_soon_threadsafe(_settle, [(job, result) for job, result in answers if job.loop is loop])
+            loop.call_soon_threadsafe(_set_results, [(job, result) for job, result in answers if job.loop is loop])
         except RuntimeError:  # the loop is closed: nobody waits any more
             continue
 
 
-def _settle(answers: Answers) -> None:
+def _set_results(answers: Answers) -> None:
     for job, result in answers:
         if job.is_over:
             continue

@@ -14,9 +14,7 @@ from nncli.serving.problems.problem import ProblemError, busy
 SMALL = 1 << 16
 """The largest body, in bytes, of a request that is read and predicted with others."""
 MAX_BATCH = 4 * SMALL
-"""The bytes of all bodies of a batch."""
-
-
+"""The bytes of all bodies of a batch of small requests."""
 TOO_MANY, STOPPING = busy("too many requests wait"), busy("the server is stopping")
 
 
@@ -31,7 +29,7 @@ class ModelQueue:
     def __init__(self, slot: ModelSlot, limit: int, threads: int, observe: Observer | None = None) -> None:
         self._slot, self._limit, self._observe = slot, limit, observe
         self._lock = Lock()
-        self._small, self._large = _Waiting(self._lock, MAX_BATCH), _Waiting(self._lock, 0)
+        self._small, self._large = _Waiting(self._lock, MAX_BATCH), _Waiting(self._lock, None)
         self._is_closed = False
         self._threads = [
             Thread(target=self._work, args=[waiting], name=f"nncli predict {slot.name} {kind} {k}", daemon=True)
@@ -105,9 +103,12 @@ class ModelQueue:
 
 
 class _Waiting:
-    """Requests of one kind, in the order of their arrival; all calls need the lock."""
+    """Requests of one kind, in the order of their arrival; all calls need the lock.
 
-    def __init__(self, lock: Lock, max_batch: int) -> None:
+    A batch has bodies of at most `max_batch` bytes together; if that is None, it is a single request.
+    """
+
+    def __init__(self, lock: Lock, max_batch: int | None) -> None:
         self.jobs = deque[Job]()
         self.changed = Condition(lock)
         self._max_batch = max_batch
@@ -117,11 +118,11 @@ class _Waiting:
         self.changed.notify()
 
     def take(self) -> list[Job]:
-        """The first requests, at least one, whose bodies have at most `max_batch` bytes together."""
-        jobs, size = [self.jobs.popleft()], 0
-        while self.jobs and self._max_batch:
-            size += jobs[-1].request.size
-            if size + self.jobs[0].request.size > self._max_batch:
-                break
+        """The first requests, at least one, as a batch."""
+        jobs = [self.jobs.popleft()]
+        if self._max_batch is None:
+            return jobs
+        size = jobs[0].request.size
+        while self.jobs and (size := size + self.jobs[0].request.size) <= self._max_batch:
             jobs.append(self.jobs.popleft())
         return jobs

@@ -23,7 +23,6 @@ from prometheus_client.utils import floatToGoString
 
 from nncli import __version__
 from nncli.monitoring.bins import Counts, NumberBins
-from nncli.serving.batching.batcher import Batcher
 from nncli.serving.metrics.row_metrics import RowMetrics, label_text
 from nncli.serving.metrics.served_profiles import numbers_of
 from nncli.serving.models.model_slots import ModelSlots
@@ -51,19 +50,23 @@ SECONDS = (
 """Upper ends of the buckets of durations."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER = "other"
-"""The label of addresses and methods that there are not."""
+"""The label of unknown addresses and methods."""
+SAMPLE = " Counted some seconds late, and for a sample of the rows at high load."
+"""What the help of metrics says that come from the profiles of served rows."""
 
 disable_created_metrics()  # type: ignore[no-untyped-call, unused-ignore]  # a time beside every series, which nobody reads
 
 
 class Metrics:
-    """Counts what a server does."""
+    """Counts what a server does.
 
-    def __init__(self, slots: ModelSlots, batcher: Batcher) -> None:
+    `waiting` returns the number of requests that wait; at most `limit` do for each model.
+    """
+
+    def __init__(self, slots: ModelSlots, limit: int, waiting: Callable[[], int]) -> None:
         self.registry = CollectorRegistry()
         self._slots = slots
         self.rows = RowMetrics(self.registry)
-        batcher.observe = self.rows.observe
         self._requests = Counter(
             "nncli_requests", "Requests that were answered.", ["address", "method", "status"], registry=self.registry
         )
@@ -87,8 +90,8 @@ class Metrics:
             "nncli_requests_in_progress", "Requests that are being answered.", registry=self.registry
         )
         queue = Gauge("nncli_queue_requests", "Requests that wait to be predicted.", registry=self.registry)
-        queue.set_function(lambda: batcher.waiting)
-        Gauge("nncli_queue_limit", "Requests that may wait for each model.", registry=self.registry).set(batcher.limit)
+        queue.set_function(waiting)
+        Gauge("nncli_queue_limit", "Requests that may wait for each model.", registry=self.registry).set(limit)
         for slot in slots.all:
             for result in ("success", "failure"):
                 self._reloads.labels(slot.name, result)
@@ -153,11 +156,13 @@ class ModelCollector(Collector):
         yield from self._histograms()
 
     def _histograms(self) -> Iterator[Metric]:
-        numbers = HistogramMetricFamily("nncli_prediction", "Predictions.", labels=["model", "target"])
+        numbers = HistogramMetricFamily("nncli_prediction", f"Predictions.{SAMPLE}", labels=["model", "target"])
         probabilities = HistogramMetricFamily(
-            "nncli_probability", "Probabilities of the positive class, or the largest ones.", labels=["model", "class"]
+            "nncli_probability",
+            f"Probabilities of the positive class, or the largest ones.{SAMPLE}",
+            labels=["model", "class"],
         )
-        profiled = GaugeMetricFamily("nncli_profile_rows", "Rows in the profile.", labels=["model"])
+        profiled = GaugeMetricFamily("nncli_profile_rows", f"Rows in the profile.{SAMPLE}", labels=["model"])
         for name, served in self._rows.profiles.current().items():
             profiled.add_metric([name], served.profile.rows)
             for bins, counts in zip(numbers_of(served.reference), served.histograms, strict=True):

@@ -29,8 +29,8 @@ MAX_EFFECTS = 20_000
 """Rows times columns of a request: so many rows are predicted for it, which takes some seconds."""
 MAX_EFFECT_CELLS = 40_000_000
 """Cells of the rows that are predicted for a request."""
-ROWS_AT_ONCE, CELLS_AT_ONCE = 8_192, 4_000_000
-"""Rows and cells that are predicted at once, so that they need little memory."""
+CELLS_AT_ONCE = 4_000_000
+"""Cells of the rows that are predicted at once, so that they need little memory."""
 
 
 @dataclass(frozen=True)
@@ -77,31 +77,25 @@ def check_rows(rows: int, columns: int) -> None:
 
 def effects_of(model: AnyModel, inputs: Sequence[ProgramInput], table: Table) -> pl.DataFrame:
     """The effects of every column on each prediction of a table that the model can predict, as `effect_columns`."""
-    rows = max(1, ROWS_AT_ONCE // (len(inputs) + 1))
-    blocks = [_effects(model, inputs, table.part(start, start + rows)) for start in range(0, len(table), rows)]
-    titles = [one.title for one in effect_columns(inputs, model)]
-    effects = np.concatenate(blocks) if blocks else np.empty((0, len(titles)))
-    return pl.DataFrame({title: effects[:, j] for j, title in enumerate(titles)})
-
-
-def _effects(model: AnyModel, inputs: Sequence[ProgramInput], table: Table) -> Floats:
-    """The effects (rows, targets · columns)."""
     rows, n = len(table), len(inputs)
     variants = _Variants(table, [_cells_and_typical(column, table) for column in inputs])
-    at_once = max(1, CELLS_AT_ONCE // (rows * n))
-    values, chosen = [], None
+    at_once = max(1, CELLS_AT_ONCE // max(1, rows * n))
+    values, classes = [], None
     with np.errstate(all="ignore"):  # a value far out of the training range may overflow
         for start in range(0, n + 1, at_once):
-            predictions = model.predict(variants.table(range(start, min(start + at_once, n + 1))))
-            found = predictions.values.reshape(-1, rows, predictions.values.shape[1])
+            some = range(start, min(start + at_once, n + 1))
+            predictions = model.predict(variants.table(some))
+            own = predictions.values.reshape(len(some), rows, predictions.values.shape[1])
             if predictions.target.task == "classification":
-                if chosen is None:
-                    chosen = predictions.classes[:rows].clip(0)  # -1 has no probability, so that its effects are NaN
-                found = np.take_along_axis(found, chosen[None, :, None], axis=2)
-            values.append(found)
+                if classes is None:
+                    classes = predictions.classes[:rows].clip(0)  # -1 has no probability, so that its effects are NaN
+                own = np.take_along_axis(own, classes[None, :, None], axis=2)
+            values.append(own)
         stacked = np.concatenate(values)
-        changes: Floats = stacked[0] - stacked[1:]
-    return changes.transpose(1, 2, 0).reshape(rows, -1)
+        changes: Floats = stacked[0] - stacked[1:]  # (columns, rows, targets)
+    titles = [one.title for one in effect_columns(inputs, model)]
+    by_title = changes.transpose(2, 0, 1).reshape(len(titles), rows)
+    return pl.DataFrame(dict(zip(titles, by_title, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -117,16 +111,11 @@ class _Variants:
     def table(self, variants: range) -> Table:
         """The rows of some variants, one after the other."""
         rows = len(self.rows)
-        positions = np.tile(np.arange(rows), len(variants))
-        columns = {}
-        for variant, cells in enumerate(self.cells, start=1):
-            block = positions[:0]
-            if variant in variants:
-                start = (variant - variants.start) * rows
-                block = positions[start : start + rows]
-            block[:] = rows
-            columns[cells.name] = cells.gather(positions)
-            block[:] = np.arange(len(block))
+        positions, variant_of_row = np.tile(np.arange(rows), len(variants)), np.repeat(variants, rows)
+        columns = {
+            cells.name: cells.gather(np.where(variant_of_row == k, rows, positions))
+            for k, cells in enumerate(self.cells, start=1)
+        }
         return replace(self.rows, frame=pl.DataFrame(columns), numbers=None, origins=None)
 
 

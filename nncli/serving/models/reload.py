@@ -121,7 +121,7 @@ class Reloader:
             LOG.warning("model %s: clients must change: %s", slot.name, change)
         LOG.info("model %s: version %s replaces %s", slot.name, new.version, served.version)
         warn_of_unfinished(slot)
-        del served  # no circle of references holds it, so its memory is free when its last batch is answered
+        del served  # freed here, unless a batch or rows that wait for being profiled still use it: then after those
         release_unused_memory()
 
     def _report(self, slot: ModelSlot, *, is_replaced: bool) -> None:

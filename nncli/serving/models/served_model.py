@@ -132,17 +132,17 @@ class ServedModel:
         conformal = self._calibrated(options.uncertainty)
         predicted = predict_frame(self.model, table, proba=options.proba, keep=(), conformal=conformal)
         if observe is not None:
-            self._tell(observe, table, predicted)
+            self._observe(observe, table, predicted)
         if not options.explain:
             return PredictedRows(predicted.frame, predicted.anomalies)
         effects = effects_of(self.model, self.inputs.inputs, table)
         frame = pl.concat([predicted.frame, effects], how="horizontal")
         return PredictedRows(frame, predicted.anomalies)
 
-    def _tell(self, observe: Observer, table: Table, predicted: PredictedFrame) -> None:
+    def _observe(self, observe: Observer, table: Table, predicted: PredictedFrame) -> None:
         try:
             observe(self, table, predicted)
-        except (Exception, pl.exceptions.PanicException):  # metrics are no reason to refuse an answer
+        except (Exception, pl.exceptions.PanicException):  # an answer does not need metrics
             logging.getLogger(__name__).exception("%d rows are not in the metrics", len(table))
 
     @property

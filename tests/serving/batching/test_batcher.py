@@ -24,8 +24,8 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 
 @contextmanager
-def batching(limit: int = 1000, threads: int = 2) -> Iterator[Batcher]:
-    batcher = Batcher(limit, threads)
+def batching(*slots: ModelSlot, limit: int = 1000, threads: int = 2) -> Iterator[Batcher]:
+    batcher = Batcher(slots, limit, threads=threads)
     try:
         yield batcher
     finally:
@@ -76,7 +76,7 @@ def test_any_requests_in_any_order_get_the_answers_that_they_get_alone(
     async def run() -> None:
         slot, _ = fake_slot()
         tasks = []
-        with batching(threads=threads) as batcher:
+        with batching(slot, threads=threads) as batcher:
             for request, pause in waits:
                 tasks.append(asyncio.create_task(result(batcher, slot, request)))
                 await asyncio.sleep(pause)
@@ -89,7 +89,7 @@ def test_any_requests_in_any_order_get_the_answers_that_they_get_alone(
 def test_what_waits_is_predicted_at_once() -> None:
     async def run() -> None:
         slot, model = fake_slot(is_open=False)
-        with batching(threads=1) as batcher:
+        with batching(slot, threads=1) as batcher:
             first = asyncio.create_task(result(batcher, slot, FakeRequest([1.0])))
             await until(model.is_reached)
             others = asyncio.create_task(results(batcher, slot, [FakeRequest([float(i)]) for i in range(9)]))
@@ -109,7 +109,7 @@ def test_a_row_that_fails_is_found_by_halves_and_fails_its_request_alone(bad: fl
     async def run() -> None:
         slot, model = fake_slot(is_open=False)
         wanted = [FakeRequest([1.0])] * 63 + [FakeRequest([2.0, bad])]
-        with batching(threads=1) as batcher:
+        with batching(slot, threads=1) as batcher:
             first = asyncio.create_task(result(batcher, slot, FakeRequest([1.0])))
             await until(model.is_reached)
             others = asyncio.create_task(results(batcher, slot, wanted))
@@ -134,7 +134,7 @@ class UnlikeParts(FakeModel):
 def test_a_thread_outlives_what_it_does_not_expect(bad: FakeRequest, caplog: pytest.LogCaptureFixture) -> None:
     async def run() -> None:
         slot, _ = fake_slot(UnlikeParts())
-        with batching(threads=1) as batcher:
+        with batching(slot, threads=1) as batcher:
             for _ in range(3):
                 assert await results(batcher, slot, [bad]) == [422 if BAD_CELL in bad.x else 500]
             assert isinstance((await results(batcher, slot, [FakeRequest([1.0])]))[0], bytes)
@@ -146,7 +146,7 @@ def test_a_thread_outlives_what_it_does_not_expect(bad: FakeRequest, caplog: pyt
 def test_a_batch_with_many_faults_is_not_predicted_one_by_one(caplog: pytest.LogCaptureFixture) -> None:
     async def run() -> None:
         slot, model = fake_slot(is_open=False)
-        with batching(threads=1) as batcher:
+        with batching(slot, threads=1) as batcher:
             first = asyncio.create_task(result(batcher, slot, FakeRequest([1.0])))
             await until(model.is_reached)
             others = asyncio.create_task(results(batcher, slot, [FakeRequest([FAULT])] * 64))
@@ -163,7 +163,7 @@ def test_a_batch_with_many_faults_is_not_predicted_one_by_one(caplog: pytest.Log
 def test_a_full_queue_refuses_at_once_and_says_when_to_try_again() -> None:
     async def run() -> None:
         slot, model = fake_slot(is_open=False)
-        with batching(limit=2, threads=1) as batcher:
+        with batching(slot, limit=2, threads=1) as batcher:
             first = asyncio.create_task(result(batcher, slot, FakeRequest([1.0])))
             await until(model.is_reached)
             waiting = asyncio.create_task(results(batcher, slot, [FakeRequest([1.0])] * 2))
@@ -181,7 +181,7 @@ def test_a_full_queue_refuses_at_once_and_says_when_to_try_again() -> None:
 def test_a_request_whose_time_is_over_no_longer_waits() -> None:
     async def run() -> None:
         slot, model = fake_slot(is_open=False)
-        with batching(limit=1, threads=1) as batcher:
+        with batching(slot, limit=1, threads=1) as batcher:
             first = asyncio.create_task(result(batcher, slot, FakeRequest([1.0])))
             await until(model.is_reached)
             for _ in range(3):  # each would be refused if the one before still waited
@@ -199,7 +199,7 @@ def test_a_request_whose_time_is_over_no_longer_waits() -> None:
 def test_a_cancelled_request_of_many_rows_is_not_predicted_to_the_end() -> None:
     async def run() -> None:
         slot, model = fake_slot(is_open=False)
-        with batching(threads=1) as batcher:
+        with batching(slot, threads=1) as batcher:
             task = asyncio.create_task(result(batcher, slot, FakeRequest([1.0] * 9 * PART_ROWS, size=SMALL + 1)))
             await until(model.is_reached)
             task.cancel()
@@ -213,13 +213,12 @@ def test_a_cancelled_request_of_many_rows_is_not_predicted_to_the_end() -> None:
 def test_closing_answers_what_waits_and_refuses_what_comes_later() -> None:
     async def run() -> None:
         slot, model = fake_slot(is_open=False)
-        batcher = Batcher(100)
+        batcher = Batcher([slot], 100)
         waiting = asyncio.create_task(results(batcher, slot, [FakeRequest([1.0])] * 20))
         await until(model.is_reached)
         closing = asyncio.get_running_loop().run_in_executor(None, batcher.close)
         await asyncio.sleep(0.01)
-        for other in (slot, fake_slot()[0]):
-            assert await result(batcher, other, FakeRequest([1.0])) == 503
+        assert await result(batcher, slot, FakeRequest([1.0])) == 503
         model.gate.set()
         assert await waiting == [FakeRequest([1.0]).expected] * 20
         await closing
@@ -229,7 +228,7 @@ def test_closing_answers_what_waits_and_refuses_what_comes_later() -> None:
 
 def test_an_answer_for_a_loop_that_has_ended_is_dropped() -> None:
     slot, model = fake_slot(is_open=False)
-    batcher = Batcher(100, threads=1)
+    batcher = Batcher([slot], 100, threads=1)
 
     async def leave() -> None:
         task = asyncio.create_task(result(batcher, slot, FakeRequest([1.0])))
@@ -245,7 +244,7 @@ def test_an_answer_for_a_loop_that_has_ended_is_dropped() -> None:
 def test_a_slow_model_does_not_block_another() -> None:
     async def run() -> None:
         (slow, slow_model), (fast, _) = fake_slot(is_open=False), fake_slot()
-        with batching() as batcher:
+        with batching(slow, fast) as batcher:
             stuck = asyncio.create_task(results(batcher, slow, [FakeRequest([1.0])] * 10))
             await until(slow_model.is_reached)
             assert await result(batcher, fast, FakeRequest([1.0])) == FakeRequest([1.0]).expected

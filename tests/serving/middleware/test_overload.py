@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from nncli.serving.app import build_app
-from nncli.serving.batching.batcher import Batcher
 from nncli.serving.models.model_slots import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.options import ServerOptions
@@ -23,7 +22,7 @@ PATHS = ("/predict", "/models/number/predict", "/invocations", "/v2/models/numbe
 def state(models: Mapping[str, ServedModel], runs: Mapping[str, Path]) -> ServerState:
     """A server in which no request may wait."""
     options = ServerOptions(queue=0)
-    return ServerState(ModelSlots([ModelSlot(runs["number"], models["number"])]), Batcher(0), options)
+    return ServerState(ModelSlots([ModelSlot(runs["number"], models["number"])]), options)
 
 
 @pytest.fixture(scope="module")
@@ -52,5 +51,5 @@ def test_other_requests_are_answered(full: AsgiClient) -> None:
 def test_the_token_is_asked_for_before(state: ServerState, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("a" * 32)
     options = ServerOptions(queue=0, token=Token(tmp_path / "token"))
-    client = AsgiClient(build_app(ServerState(state.slots, Batcher(0), options)))
+    client = AsgiClient(build_app(ServerState(state.slots, options)))
     assert client.post_json("/predict", {}).status == 401

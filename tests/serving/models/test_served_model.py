@@ -20,12 +20,10 @@ from nncli.prediction.frame import table_of as as_table
 from nncli.runs.manifest import HELD_OUT
 from nncli.runs.run import Run
 from nncli.serving.app import build_app
-from nncli.serving.batching.batcher import Batcher
 from nncli.serving.models import served_model
 from nncli.serving.models.model_slots import ModelSlot, ModelSlots
 from nncli.serving.models.prediction_options import PredictionOptions
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.options import ServerOptions
 from nncli.serving.state import ServerState
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.trained import TARGETS, table_of
@@ -73,12 +71,11 @@ def test_a_damaged_run_is_no_fault_of_the_server(
     """Levels need the held-out rows, which are read late if there are many."""
     monkeypatch.setattr(served_model, "MAX_HELD_OUT", 0)
     path = shutil.copytree(runs["number"], tmp_path / "run")
-    batcher = Batcher(10)
-    app = build_app(ServerState(ModelSlots([ModelSlot.load("number", path)]), batcher, ServerOptions()))
+    state = ServerState(ModelSlots([ModelSlot.load("number", path)]))
     (path / HELD_OUT).write_bytes(b"damaged")
     row = table_of(seed=3).drop(TARGETS).to_dicts()[0]
-    problem = AsgiClient(app).post_json("/predict?interval=0.5", row).problem(503)
-    batcher.close()
+    problem = AsgiClient(build_app(state)).post_json("/predict?interval=0.5", row).problem(503)
+    state.batcher.close()
     assert "interval" in problem["hint"]
     assert HELD_OUT in caplog.text
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from nncli.serving.app import build_app
-from nncli.serving.batching.batcher import Batcher
 from nncli.serving.models.model_slots import ModelSlots
 from nncli.serving.state import ServerState
 from tests.serving.asgi_client import AsgiClient
 
 
 @pytest.fixture
-def state() -> Iterator[ServerState]:
-    batcher = Batcher(1)
-    yield ServerState(ModelSlots([]), batcher)
-    batcher.close()
+def state() -> ServerState:
+    return ServerState(ModelSlots([]))
 
 
 def test_a_server_is_alive_and_ready(state: ServerState) -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 
 from nncli.serving.app import build_app
-from nncli.serving.batching.batcher import Batcher
 from nncli.serving.models.model_slots import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.options import ServerOptions
@@ -19,10 +18,10 @@ TOKEN = "0123456789abcdef"
 def guarded(models: Mapping[str, ServedModel], tmp_path: Path) -> Iterator[AsgiClient]:
     (tmp_path / "token").write_text(TOKEN)
     options = ServerOptions(token=Token(tmp_path / "token"))
-    batcher = Batcher(options.queue)
     slots = ModelSlots([ModelSlot(tmp_path, models["two"])])
-    yield AsgiClient(build_app(ServerState(slots, batcher, options)))
-    batcher.close()
+    state = ServerState(slots, options)
+    yield AsgiClient(build_app(state))
+    state.batcher.close()
 
 
 def test_the_document_is_json_of_the_models(client: AsgiClient, models: Mapping[str, ServedModel]) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from nncli.serving.app import build_app
-from nncli.serving.batching.batcher import Batcher
 from nncli.serving.columns.input_schema import InputSchema
 from nncli.serving.models.model_slots import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
@@ -24,9 +23,9 @@ def two(models: Mapping[str, ServedModel], runs: Mapping[str, Path]) -> Iterator
     few = InputSchema(tuple(feature for feature in schema.features if feature.name in ("x", "count")))
     all_models = [models["two"], replace(models["many"], name="few columns", schema=few)]
     slots = ModelSlots([ModelSlot(runs["two"], model) for model in all_models])
-    batcher = Batcher(10)
-    yield AsgiClient(build_app(ServerState(slots, batcher)))
-    batcher.close()
+    state = ServerState(slots)
+    yield AsgiClient(build_app(state))
+    state.batcher.close()
 
 
 def test_the_model_that_has_the_columns_is_named(two: AsgiClient) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from nncli.serving.app import build_app
-from nncli.serving.batching.batcher import Batcher
 from nncli.serving.models.model_slots import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.options import ServerOptions
@@ -23,9 +22,9 @@ TOKEN = "secret-of-the-server"
 @contextmanager
 def serving(models: Mapping[str, ServedModel], options: ServerOptions) -> Iterator[tuple[AsgiClient, ModelSlots]]:
     slots = ModelSlots([ModelSlot(model.run.path, model) for model in models.values()])
-    batcher = Batcher(options.queue)
-    yield AsgiClient(build_app(ServerState(slots, batcher, options))), slots
-    batcher.close()
+    state = ServerState(slots, options)
+    yield AsgiClient(build_app(state)), slots
+    state.batcher.close()
 
 
 def test_the_first_page_is_that_of_the_first_model_and_each_has_its_own(
