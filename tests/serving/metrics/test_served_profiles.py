@@ -63,7 +63,10 @@ def test_rows_added_one_by_one_have_the_profile_of_the_table(
     assert len(histograms) == (2 if name == "numbers" else 1)
 
 
-def test_many_rows_are_sampled(models: Mapping[str, ServedModel], profiles: ServedProfiles) -> None:
+def test_many_rows_are_sampled(
+    models: Mapping[str, ServedModel], profiles: ServedProfiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ServedProfiles, "_work", lambda _: None)  # the thread would make room
     large = Table(pl.concat([FEATURES] * 50), "rows")
     assert len(large) > MAX_ROWS
     profiles.add(models["number"], large)
