@@ -67,7 +67,7 @@ class _BlasThreadLimit:
 def _set_blas_threads(numbers: Iterable[tuple[LibController, int]]) -> None:
     """Set the number of threads of BLAS libraries, from any thread.
 
-    threadpoolctl lets one thread alone set that of OpenBLAS, and from version 3.7 on ignores all others, for as long as
+    threadpoolctl lets one thread alone set that of OpenBLAS, and from version 3.8 on ignores all others, for as long as
     the first one lives. Here a lock orders the calls, so each thread may set it.
     """
     for library, threads in numbers:

@@ -27,7 +27,7 @@ items of an array, and how many of them are null."""
 MAX_DEPTH = 64
 """Depth up to which the nesting of columns is measured."""
 MAX_FIELDS = 100_000
-"""Fields of a depth that are looked into: two may have the same bytes as their children, and so on."""
+"""Fields of a depth that are counted: a damaged schema may name the same children many times."""
 PIECE = 16 << 20
 """Bytes that are read at a time, so that a wrong length does not reserve memory."""
 

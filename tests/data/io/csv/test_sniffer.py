@@ -63,6 +63,13 @@ def test_two_separators_that_fit_are_refused_with_both(data: str) -> None:
     assert found(data, separator=";")[0] == ";"
 
 
+def test_two_separators_fit_a_header_that_by_a_third_is_a_quotation_without_an_end() -> None:
+    with pytest.raises(DataError, match="separator is ambiguous: ") as caught:
+        found(', ";|')
+    assert caught.value.location is not None
+    assert caught.value.location.line == 1
+
+
 def test_what_a_model_was_trained_with_settles_which_separator_fits() -> None:
     for separator in ",;":
         assert found("a,b;c\n1,2;3\n", trained=CsvDialect(separator=separator, decimal="."))[0] == separator
