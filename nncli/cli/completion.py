@@ -13,7 +13,8 @@ from pathlib import Path
 
 BEFORE_VARIABLE = "_NNCLI_BEFORE"
 """The environment variable of the text before the `=` at which bash splits a word."""
-MANIFEST = "manifest.json"
+RECORDS = ("manifest.json", "cross-validation.json")
+"""The files that a run directory, or that of a cross-validation, has one of."""
 RUNS = "runs"
 MAX_DEPTH = 3
 MAX_FOLDERS = 500
@@ -22,7 +23,7 @@ MAX_FOLDERS = 500
 def complete_run(incomplete: str) -> list[str]:
     """Complete a run directory: in ./runs and the working directory, or at the typed path."""
     folders = _folders(incomplete) if incomplete else [*_folders(f"{RUNS}/"), *_folders("", 1)]
-    return [folder for folder in dict.fromkeys(folders) if Path(folder, MANIFEST).is_file()]
+    return [folder for folder in dict.fromkeys(folders) if _is_run(folder)]
 
 
 def complete_config(incomplete: str) -> list[str]:
@@ -73,8 +74,12 @@ def _folders(typed: str, max_depth: int = MAX_DEPTH) -> Iterator[str]:
     level = [folder for folder in _list_folder(base) if Path(folder).name.startswith(name)]
     for depth in range(max_depth):
         yield from level[:MAX_FOLDERS]
-        within = (folder for folder in level[:MAX_FOLDERS] if not Path(folder, MANIFEST).is_file())
+        within = (folder for folder in level[:MAX_FOLDERS] if not _is_run(folder))
         level = [inner for folder in within for inner in _list_folder(folder)] if depth < max_depth - 1 else []
+
+
+def _is_run(folder: str) -> bool:
+    return any(Path(folder, name).is_file() for name in RECORDS)
 
 
 def _list_folder(folder: str, *, of_files: bool = False) -> list[str]:

@@ -24,7 +24,7 @@ from nncli.evaluation.selection import log_choices
 from nncli.metrics.registry import higher_is_better
 from nncli.runs.config import read_config
 from nncli.runs.history import History, RecordedScores
-from nncli.runs.manifest import CONFIG, member_folder
+from nncli.runs.manifest import CONFIG, Manifest
 from nncli.runs.run import Run
 from nncli.runs.training_rows import RowMatches
 from nncli.scoring import ScoreWithInterval
@@ -220,14 +220,9 @@ def _paths(wanted: Sequence[Path]) -> list[Path]:
     for path in wanted:
         if not path.is_dir():
             Run.open(path)  # raises the error
-        runs = [path] if is_run(path) else [run.path for run in list_runs(path) if run.kind != "cross-validation"]
+        runs = [path] if is_run(path) else [run.path for run in list_runs(path)]
         for run in runs:
             found.setdefault(run.resolve(), run)
-    for path in found.values():
-        if info_of(path).kind == "cross-validation":
-            raise UsageError(
-                f"{path} is a cross-validation, not a run", hint=f"Compare its folds: nncli compare {path / 'folds'}"
-            )
     if len(found) < 2:
         count = "only one run" if found else "no run"
         raise UsageError(
@@ -256,7 +251,7 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
         problems.append(f"The training is not finished: {state}")
     if summary.config is not None:
         try:
-            config = ResolvedConfig(read_config(path), _first_member(path, summary.manifest.members))
+            config = ResolvedConfig(read_config(path), _first_member(path, summary.manifest))
         except RunError as error:
             problems.append(f"The configuration cannot be read: {error}")
     split, rows, scores, comparable = _scores(summary, use_recorded=predict is predict_held_out)
@@ -284,10 +279,10 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
     return run, comparable
 
 
-def _first_member(path: Path, members: int) -> Config | None:
+def _first_member(path: Path, manifest: Manifest) -> Config | None:
     """The configuration of an ensemble's first member, in which `auto` values are resolved, if it exists."""
-    file = path / member_folder(0) / CONFIG
-    return read_config(file.parent) if members > 1 and file.is_file() else None
+    file = path / manifest.member_folders[0] / CONFIG
+    return read_config(file.parent) if manifest.members > 1 and file.is_file() else None
 
 
 def _scores(

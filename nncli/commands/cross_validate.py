@@ -23,9 +23,7 @@ from nncli.data.store.scratch import Scratch, existing_parent
 from nncli.errors import UsageError, config_error
 from nncli.findings import Finding, FindingCode, note
 from nncli.pipeline.ensemble.cross_validation import (
-    MAX_TRAININGS,
     CrossValidation,
-    CrossValidationRecord,
     open_record,
     score_folds,
     scores_of,
@@ -43,6 +41,7 @@ from nncli.pipeline.parallel.untrained import removed_if_untrained
 from nncli.pipeline.prepare.load import table_copies
 from nncli.pipeline.train.events import MembersProgress, MembersStarted
 from nncli.runs.config import read_config
+from nncli.runs.cross_validation import MAX_TRAININGS, CrossValidationRecord
 from nncli.runs.filenames import FOLDS, METRICS
 from nncli.runs.manifest import MEMBERS
 from nncli.runs.run import Run

@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from nncli.commands.runs import Kind, RunStatus, info_of
 from nncli.decision import Decision
 from nncli.dry_run.network_size import LayerSize, layer_sizes
-from nncli.evaluation.cross_validation_summary import (
-    CrossValidationSummary,
-    is_cross_validation,
-    summarize_cross_validation,
-)
+from nncli.evaluation.cross_validation_summary import CrossValidationSummary, summarize_cross_validation
 from nncli.findings import Finding
+from nncli.runs.cross_validation import is_cross_validation
 from nncli.runs.history import RecordedCycle, RecordedMetrics, read_metrics
 from nncli.runs.loader import read_manifest, read_spec
-from nncli.runs.manifest import MANIFEST, METRICS, MODEL, Manifest, member_folder
+from nncli.runs.manifest import MANIFEST, METRICS, MODEL, Manifest
 from nncli.runs.run import Run
 from nncli.runs.saved_decision import read_decision
 from nncli.text import join_quoted
@@ -247,13 +244,13 @@ def _best_epochs(path: Path, manifest: Manifest) -> tuple[int, ...]:
     """The best epoch of the network, or of each member that has been started."""
     if manifest.members == 1:
         return (manifest.best_epoch,)
-    folders = [path / member_folder(i) for i in range(manifest.members)]
+    folders = [path / folder for folder in manifest.member_folders]
     return tuple(read_manifest(folder).best_epoch for folder in folders if (folder / MANIFEST).is_file())
 
 
 def _spec(path: Path, manifest: Manifest) -> ModelSpec | None:
     """The model of a network or of an ensemble's first member; None if it is not written yet."""
-    folder = path if manifest.members == 1 else path / member_folder(0)
+    folder = path if manifest.members == 1 else path / manifest.member_folders[0]
     if not (folder / MODEL).is_file():
         return None
     return read_spec(folder, manifest if manifest.members == 1 else read_manifest(folder))

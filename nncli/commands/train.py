@@ -19,6 +19,7 @@ from nncli.pipeline.timing.clock import TimeLimit
 from nncli.pipeline.train.events import Event, Finished
 from nncli.pipeline.train.single import resume_network, train_network
 from nncli.runs.config import read_config
+from nncli.runs.cross_validation import check_is_run, resume_command
 from nncli.runs.run import Run
 from nncli.runs.run_name import check_run_name
 from nncli.runs.saved_decision import read_decision
@@ -133,6 +134,7 @@ def resume_events(
         DataError: a table has changed since the training started.
         RunError: the run is damaged, another training is writing it, or its backend is not installed.
     """
+    check_is_run(Path(path), ", not a run", f"To resume: {resume_command(Path(path))}")
     run = Run.open(Path(path))
     manifest = run.load_manifest()
     findings = []

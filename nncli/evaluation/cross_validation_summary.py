@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from nncli.config.schema import Config
 from nncli.errors import Location, RunError
-from nncli.pipeline.ensemble.cross_validation import CrossValidationRecord
 from nncli.runs.config import read_config
-from nncli.runs.filenames import CROSS_VALIDATION, METRICS
+from nncli.runs.cross_validation import read_record, resume_command
+from nncli.runs.filenames import METRICS
 from nncli.runs.loader import LARGEST_TEXT, read_file
 
 Metrics = dict[str, float | None]
@@ -51,7 +50,7 @@ class CrossValidationSummary:
     @property
     def resume(self) -> str:
         """The command that continues it."""
-        return f"nncli cross-validate --resume {shlex.quote(str(self.path))}"
+        return resume_command(self.path)
 
     def facts(self) -> list[tuple[str, str]]:
         """What it is, as pairs of a name and a text."""
@@ -83,11 +82,6 @@ class CrossValidationSummary:
         }
 
 
-def is_cross_validation(path: Path) -> bool:
-    """Whether the folder holds a cross-validation."""
-    return os.path.lexists(path / CROSS_VALIDATION)
-
-
 def summarize_cross_validation(path: Path) -> CrossValidationSummary:
     """Read the cross-validation at `path`.
 
@@ -95,7 +89,7 @@ def summarize_cross_validation(path: Path) -> CrossValidationSummary:
         RunError: one of its files is damaged.
     """
     try:
-        record = CrossValidationRecord.model_validate_json(read_file(path, CROSS_VALIDATION, LARGEST_TEXT))
+        record = read_record(path)
         document: dict[str, Any] = {}
         if os.path.lexists(path / METRICS):
             document = json.loads(read_file(path, METRICS, LARGEST_TEXT))

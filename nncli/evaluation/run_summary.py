@@ -13,7 +13,7 @@ from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.pipeline.prepare.validation import monitor_name
 from nncli.runs.history import History, RecordedMetrics, read_history, read_metrics
 from nncli.runs.loader import LARGEST_TEXT, read_manifest, read_verified
-from nncli.runs.manifest import CONFIG, HISTORY, METRICS, Manifest, member_folder
+from nncli.runs.manifest import CONFIG, HISTORY, METRICS, Manifest
 from nncli.runs.run import Run
 from nncli.runs.saved_decision import read_decision
 
@@ -76,8 +76,8 @@ def summarize_run(path: Path, predict: Callable[[Path], HeldOutPredictions] = pr
     if decision is not None and metrics is not None:
         reader.problems.append("The recorded scores are of the most probable class, not of the saved decision.")
     single, histories = manifest.members == 1, []
-    for i in range(manifest.members):
-        folder = path if single else path / member_folder(i)
+    for i, member in enumerate([""] if single else manifest.member_folders):
+        folder = path / member
         if not (folder / HISTORY).exists() and not (single and HISTORY in manifest.files):
             continue  # not written yet
         what = "The training history" if single else f"The training history of member {i + 1}"

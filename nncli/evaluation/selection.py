@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.runs.loader import read_manifest
-from nncli.runs.manifest import Manifest, member_folder
+from nncli.runs.manifest import Manifest
 
 
 def log_choices(path: Path, held_out: HeldOutPredictions) -> float:
@@ -34,4 +34,4 @@ def _manifests(path: Path, manifest: Manifest) -> list[Manifest]:
     """The manifest of the network, or of every member."""
     if manifest.members == 1:
         return [manifest]
-    return [read_manifest(path / member_folder(i)) for i in range(manifest.members)]
+    return [read_manifest(path / folder) for folder in manifest.member_folders]

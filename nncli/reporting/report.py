@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nncli.evaluation.cross_validation_summary import is_cross_validation, summarize_cross_validation
+from nncli.evaluation.cross_validation_summary import summarize_cross_validation
 from nncli.evaluation.held_out import HeldOutPredictions, run_copies
 from nncli.evaluation.linear_model import LinearBenchmark, linear_benchmark
 from nncli.evaluation.run_summary import RunSummary, summarize_run
@@ -32,6 +32,7 @@ from nncli.reporting.sections.scores import held_out_scores, recorded_scores
 from nncli.reporting.sections.slices import slices
 from nncli.reporting.sections.thresholds import thresholds
 from nncli.reporting.sections.uncertainty import uncertainty
+from nncli.runs.cross_validation import is_cross_validation
 from nncli.runs.history import RecordedMetrics
 from nncli.scoring import ScoresWithIntervals
 from nncli.utils.atomic_files import batched_fsync, check_overwrite, write_text

@@ -17,7 +17,8 @@ from nncli.pipeline.ensemble.member_config import has_joint_epoch, recorded_fold
 from nncli.pipeline.ensemble.train import RecordedMembers
 from nncli.pipeline.train.provenance import recorded_execution, with_recorded_features
 from nncli.runs.config import read_config
-from nncli.runs.manifest import MANIFEST, MEMBERS, DataRecord, Manifest, member_folder
+from nncli.runs.cross_validation import check_is_run, fold_folder
+from nncli.runs.manifest import MANIFEST, MEMBERS, DataRecord, Manifest
 from nncli.runs.run import Run
 
 SELECTIONS = ("sheet", "range", "table", "query")
@@ -51,6 +52,8 @@ class RunRecord:
         Raises:
             RunError: it is missing or damaged, it is being trained, or it is a member of an ensemble.
         """
+        fold = shlex.quote(str(path / fold_folder(0)))
+        check_is_run(path, ", not a run", f"Reproduce the run of a fold: nncli reproduce {fold}")
         manifest = Run.open(path).load_manifest()
         parent = path.absolute().parent
         if parent.name == MEMBERS and os.path.lexists(parent.parent / MANIFEST):
@@ -63,7 +66,7 @@ class RunRecord:
             raise _unfinished(path, "the training of this run was interrupted, or is not finished yet")
         if manifest.members == 1:
             return cls(path, manifest, (Network("", manifest),))
-        folders = [member_folder(i) for i in range(manifest.members)]
+        folders = manifest.member_folders
         if not all(os.path.lexists(path / folder / MANIFEST) for folder in folders):
             raise _unfinished(path, "not all members of this run are trained")
         return cls(path, manifest, tuple(Network(one, Run(path / one).load_manifest()) for one in folders))

@@ -127,6 +127,8 @@ def read_metrics(folder: Path, manifest: Manifest) -> RecordedMetrics:
     try:
         document = json.loads(text)
         training, validation = (_card(document.get(name), name) for name in ("training", "validation"))
+        if "out_of_fold" in document:  # of a cross-validation, whose folds chose nothing
+            validation = _card({"baseline": {}, "optimistic": False, **document["out_of_fold"]}, "validation")
         cycles = tuple(
             RecordedCycle(one["epochs"], one["decrease"], one["standard_error"], one["continues"])
             for one in document.get("cycles", [])
@@ -162,7 +164,7 @@ def _card(document: dict[str, Any] | None, rows: str) -> RecordedScores | None:
     model, baseline = document["metrics"], document["baseline"]
     pairs = [(None, model, baseline)]
     if "targets" in model:
-        pairs = [(name, scores, baseline["targets"][name]) for name, scores in model["targets"].items()]
+        pairs = [(name, scores, baseline.get("targets", {}).get(name, {})) for name, scores in model["targets"].items()]
     scores = [
         RecordedMetric(target, name, _number(value), _number(of_baseline.get(name)))
         for target, of_model, of_baseline in pairs

@@ -22,7 +22,7 @@ A run directory needs no file outside it to predict, so it can be moved.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from nncli.data.sources.table_source import TableSource
 from nncli.model import FORMAT, Version
@@ -184,9 +184,14 @@ class Manifest(Spec):
     files: dict[str, str]
     checksum: str = ""
 
-    def with_checksum(self) -> Manifest:
+    def with_checksum(self) -> Self:
         """A copy with its checksum computed."""
         return self.model_copy(update={"checksum": checksum(self.model_dump(mode="json"))})
+
+    @property
+    def member_folders(self) -> tuple[str, ...]:
+        """The folder of each member of an ensemble."""
+        return tuple(member_folder(i) for i in range(self.members))
 
     @property
     def held_out_kind(self) -> Literal["validation", "out-of-fold"]:

@@ -23,17 +23,11 @@ from nncli.errors import DataError, Location, NncliError, RunError, RunLockedErr
 from nncli.model import Model, ModelSpec
 from nncli.monitoring.reference import Reference
 from nncli.nn.parameters import Parameters
+from nncli.runs.cross_validation import is_cross_validation
 from nncli.runs.filenames import LOCK
 from nncli.runs.folder_watch import FolderIdentity, watched
 from nncli.runs.held_out_rows import HeldOutRows
-from nncli.runs.loader import (
-    read_ensemble,
-    read_held_out,
-    read_manifest,
-    read_model,
-    read_reference,
-    read_training_rows,
-)
+from nncli.runs.loader import read_reference
 from nncli.runs.manifest import (
     CHECKPOINTS,
     CHECKSUMMED,
@@ -52,6 +46,7 @@ from nncli.runs.manifest import (
     Manifest,
     snapshot_file,
 )
+from nncli.runs.read_run import read_run_held_out, read_run_manifest, read_run_model, read_run_training_rows
 from nncli.runs.run_name import check_run_name, runs_in, why_not_a_directory
 from nncli.runs.training_rows import TrainingRows
 from nncli.utils.atomic_files import (
@@ -205,7 +200,7 @@ class Run:
                 location=Location(source=str(path)),
                 hint="`nncli runs` lists the runs; `nncli train CONFIG` creates one.",
             )
-        if not os.path.lexists(path / MANIFEST):
+        if not os.path.lexists(path / MANIFEST) and not is_cross_validation(path):
             raise RunError(
                 f"not a run directory: it holds no {MANIFEST}", location=Location(source=str(path)), hint=runs_in(path)
             )
@@ -326,12 +321,16 @@ class Run:
             ) from error
 
     def load_manifest(self) -> Manifest:
-        """Read the manifest; RunError if it is damaged."""
-        return read_manifest(self.path)
+        """Read the manifest; that of a finished cross-validation is composed of those of its folds.
+
+        Raises:
+            RunError: it is damaged, or the cross-validation is not finished.
+        """
+        return read_run_manifest(self.path)
 
     def load_training_rows(self) -> TrainingRows | None:
         """Read the hashes of the training and validation rows; None if the run has none; RunError if damaged."""
-        return read_training_rows(self.path, self.load_manifest())
+        return read_run_training_rows(self.path, self.load_manifest())
 
     def load_held_out(self) -> HeldOutRows | None:
         """Read the rows that a network did not train on, with their predictions.
@@ -341,31 +340,19 @@ class Run:
         Raises:
             RunError: the run is not trained yet, or a file is damaged.
         """
-        return read_held_out(self.path, self.load_manifest())
+        return read_run_held_out(self.path, self.load_manifest())
 
     def load_reference(self) -> Reference | None:
         """Read the profile of the training rows; None for older runs and for members; RunError if damaged."""
         return read_reference(self.path, self.load_manifest())
 
     def load_model(self) -> Model | Ensemble:
-        """Read the trained model or ensemble.
+        """Read the trained model or ensemble; of a cross-validation, the mean of the models of its folds.
 
         Raises:
             RunError: it is not trained yet, damaged, or written by a newer nncli.
         """
-        manifest = self.load_manifest()
-        is_ensemble = manifest.members > 1
-        last = MODEL if is_ensemble else WEIGHTS
-        if last not in manifest.files and (is_ensemble or not os.path.lexists(self.path / last)):
-            failed = manifest.status == "failed"
-            raise RunError(
-                "the training of this run has not finished, or failed",
-                location=Location(source=str(self.path)),
-                hint="It diverged or broke off: train a new run, with a lower learning_rate if it diverged."
-                if failed
-                else f"To resume: nncli train --resume {self.path}",
-            )
-        return read_ensemble(self.path, manifest) if is_ensemble else read_model(self.path)
+        return read_run_model(self.path, self.load_manifest())
 
 
 def _clear_leftovers(requested: Path) -> None:

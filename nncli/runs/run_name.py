@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from nncli.errors import Location, UsageError
-from nncli.runs.filenames import CROSS_VALIDATION, FOLDS, MANIFEST
+from nncli.runs.filenames import MANIFEST
 from nncli.text import join_quoted, quote
 
 
@@ -47,12 +47,12 @@ def why_not_a_directory(path: Path) -> str:
 
 def runs_in(path: Path) -> str:
     """The hint for a folder that is not a run directory: the runs in it, if any."""
-    folder, what = path, "Name one of the runs in it"
-    if os.path.lexists(path / CROSS_VALIDATION):
-        folder = path / FOLDS
-        what = f"It is a cross-validation; name one of its runs in {folder}"
     try:
-        runs = sorted(inner.name for inner in folder.iterdir() if os.path.lexists(inner / MANIFEST))
+        runs = sorted(inner.name for inner in path.iterdir() if os.path.lexists(inner / MANIFEST))
     except OSError:
         runs = []
-    return f"{what}: {join_quoted(runs)}." if runs else "Is this the right path? `nncli runs` lists the runs there are."
+    return (
+        f"Name one of the runs in it: {join_quoted(runs)}."
+        if runs
+        else "Is this the right path? `nncli runs` lists the runs there are."
+    )

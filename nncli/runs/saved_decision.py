@@ -8,6 +8,7 @@ from nncli.decision import Decision
 from nncli.ensemble import EnsembleSpec, spec_json
 from nncli.errors import Location, RunError
 from nncli.model import ModelSpec
+from nncli.runs.cross_validation import check_is_run
 from nncli.runs.loader import read_any_spec
 from nncli.runs.manifest import MANIFEST, MEMBERS, MODEL, Manifest
 from nncli.runs.run import Run
@@ -38,6 +39,8 @@ def save_decision(run: Run, decision: Decision | None) -> None:
             location=Location(source=str(run.path)),
             hint=f"Name the ensemble: {ensemble}",
         )
+    hint = "Train a run with the configuration, and choose the decision of that."
+    check_is_run(run.path, ", which keeps no decision", hint)
     with run.locked() as locked:
         manifest = locked.load_manifest()
         if manifest.status == "running":

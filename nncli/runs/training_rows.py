@@ -13,7 +13,7 @@ more than once estimates how many (Good, "The population frequencies of species"
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import log, sqrt
 
@@ -128,6 +128,19 @@ class TrainingRows:
         sample = sample.merge(waiting)
         counts = sample.counts
         return cls(sample.hashes, sample.limit, int(counts.sum()), int(np.count_nonzero(counts == 1)))
+
+    @classmethod
+    def union(cls, parts: Sequence[TrainingRows]) -> TrainingRows:
+        """The rows of any of some parts that share most of their rows, such as those of a cross-validation.
+
+        How many rows are repeated is estimated by the first part.
+        """
+        first, limit = parts[0], min(part.limit for part in parts)
+        hashes = np.unique(np.concatenate([part.hashes for part in parts]))
+        hashes = hashes[hashes <= np.uint64(limit)]
+        rows = max(len(hashes), round(len(hashes) * first.rows / max(1, len(first.hashes))))
+        single = min(len(hashes), round(rows * first.single_rows / max(1, first.rows)))
+        return cls(hashes, limit, rows, single)
 
     def match(self, hashes: Hashes) -> RowMatches:
         """Compare the rows of a table, by their hashes (rows,), with these."""

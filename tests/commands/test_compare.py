@@ -237,10 +237,11 @@ def test_fewer_than_two_runs_are_an_error(trained: Path, tmp_path: Path) -> None
         compare([trained / "runs" / "a", tmp_path / "nothing"])
 
 
-def test_folds_of_a_cross_validation_are_compared_but_not_a_cross_validation(trained: Path, tmp_path: Path) -> None:
+def test_a_cross_validation_and_its_folds_are_compared(trained: Path, tmp_path: Path) -> None:
     cross_validate(trained / "lin.yaml", output=tmp_path / "cv", folds=2, assignments=["epochs=1", "workers=1"])
-    with raises(UsageError):
-        compare([trained / "runs" / "lin", tmp_path / "cv"])
+    found = compare([trained / "runs" / "lin", tmp_path / "cv"])
+    assert [side.out_of_fold for side in found.runs] == [False, True]
+    assert found.pairs[0].rows == found.runs[0].rows_scored < found.runs[1].rows_scored
     assert [side.name for side in compare(tmp_path / "cv" / "folds").runs] == ["1", "2"]
 
 

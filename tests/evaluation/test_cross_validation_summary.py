@@ -9,7 +9,8 @@ import pytest
 
 from nncli import cross_validate
 from nncli.errors import RunError
-from nncli.evaluation.cross_validation_summary import is_cross_validation, summarize_cross_validation
+from nncli.evaluation.cross_validation_summary import summarize_cross_validation
+from nncli.runs.cross_validation import is_cross_validation
 from tests.cli.support import DATA
 
 

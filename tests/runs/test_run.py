@@ -21,7 +21,7 @@ from nncli.commands.train import resume
 from nncli.config.loading import load_config
 from nncli.errors import NncliError, RunError, RunLockedError, UsageError
 from nncli.model import ModelSpec
-from nncli.runs.filenames import CROSS_VALIDATION, LOCK
+from nncli.runs.filenames import LOCK
 from nncli.runs.manifest import (
     CHECKPOINTS,
     CONFIG,
@@ -137,9 +137,6 @@ def test_the_runs_inside_a_folder_are_named(tmp_path: Path, parts: Parts) -> Non
     made(tmp_path / "folds" / "1", parts)
     with raises(RunError, file="folds", mentions="'1'"):
         Run.open(tmp_path / "folds")
-    (tmp_path / CROSS_VALIDATION).write_text("{}")
-    with raises(RunError, file=tmp_path.name, mentions=f"{tmp_path / 'folds'}: '1'"):
-        Run.open(tmp_path)
 
 
 def test_a_run_that_is_not_trained_yet_does_not_predict(tmp_path: Path, parts: Parts) -> None:

@@ -116,3 +116,13 @@ def test_another_file_is_refused() -> None:
     for content in (b"", b"x" * 100, unordered.to_bytes(), too_few.to_bytes()):
         with pytest.raises(ValueError, match="training rows"):
             TrainingRows.from_bytes(content)
+
+
+def test_the_union_of_folds_has_the_rows_of_all_of_them() -> None:
+    rows = hashed(np.arange(90) % 80)
+    folds = [np.delete(rows, np.s_[i::3]) for i in range(3)]
+    whole, union = TrainingRows.of([rows]), TrainingRows.union([TrainingRows.of([fold]) for fold in folds])
+    assert union.hashes.tolist() == whole.hashes.tolist()
+    assert union.match(rows).matched == 90
+    assert union.chance == pytest.approx(whole.chance, abs=0.15)
+    assert TrainingRows.from_bytes(union.to_bytes()).rows == union.rows

@@ -8,69 +8,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any, Literal, Self
+from typing import Any
 
 import numpy as np
 import polars as pl
-from pydantic import ValidationError, model_validator
 
 from nncli.checks.scores import check_scores
 from nncli.config.schema import Config
 from nncli.data.sources.open import open_reader
-from nncli.data.splitting.folds import Fold
 from nncli.ensemble import n_outputs
 from nncli.errors import DataError, Location, NncliError, RunError
 from nncli.findings import Finding, warnings_json
-from nncli.pipeline.ensemble.fold_predictions import FoldPredictions, KeptFolds, models_of
+from nncli.pipeline.ensemble.fold_predictions import FoldPredictions
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData
 from nncli.pipeline.prepare.execution import Execution
 from nncli.pipeline.train.provenance import fingerprint, with_recorded_features
 from nncli.predictions import Predictions
 from nncli.runs.config import read_config
+from nncli.runs.cross_validation import CrossValidationRecord, KeptFolds, digest_of_models, read_record
 from nncli.runs.filenames import CROSS_VALIDATION
-from nncli.runs.loader import LARGEST_TEXT, read_file
 from nncli.runs.manifest import CONFIG, HELD_OUT
 from nncli.runs.run import Run
 from nncli.scoring import Scores, headlines, to_json
-from nncli.spec import PositiveInt, Spec
 from nncli.utils.atomic_files import batched_fsync, write_text
 
 UNSET_EXECUTION = Execution("numpy", 1, 1)
 """For the fingerprint of a configuration, whose trainings each choose their own execution."""
-
-
-MAX_TRAININGS = 10_000
-"""Trainings of a cross-validation: folds times repeats."""
-
-
-class CrossValidationRecord(Spec):
-    """The folds, repeats and epochs of a cross-validation, and digests of its configuration and table.
-
-    `held_out` is about the predictions that a finished one keeps.
-    """
-
-    format: Literal[1] = 1
-    folds: PositiveInt
-    repeats: PositiveInt
-    epochs: PositiveInt | Literal["auto"]
-    fingerprint: str
-    data_sha256: str
-    time_is_feature: bool = False
-    held_out: KeptFolds | None = None
-
-    @model_validator(mode="after")
-    def _check_trainings(self) -> Self:
-        if self.folds * self.repeats > MAX_TRAININGS:
-            raise ValueError(f"at most {MAX_TRAININGS} trainings")
-        return self
-
-    def of(self, seed: int) -> list[Fold]:
-        """All folds, ordered by repeat; each repeat has its own seed."""
-        return [
-            Fold(folds=self.folds, fold=fold, seed=seed + repeat)
-            for repeat in range(self.repeats)
-            for fold in range(self.folds)
-        ]
 
 
 def start_record(requested: Path, config: Config, folds: int, repeats: int) -> tuple[Run, CrossValidationRecord]:
@@ -120,13 +83,7 @@ def open_record(path: Path) -> tuple[Run, CrossValidationRecord, Config]:
             location=Location(source=str(path)),
             hint="`nncli cross-validate CONFIG` begins one and says where.",
         )
-    try:
-        record = CrossValidationRecord.model_validate_json(read_file(path, CROSS_VALIDATION, LARGEST_TEXT))
-    except (ValidationError, ValueError) as error:
-        raise RunError(
-            "the file is damaged, or was written by a newer nncli",
-            location=Location(source=str(path / CROSS_VALIDATION)),
-        ) from error
+    record = read_record(path)
     config = read_config(path)
     if (fingerprint(config, UNSET_EXECUTION), config.epochs) != (record.fingerprint, record.epochs):
         raise RunError(
@@ -208,7 +165,7 @@ def score_folds(
     with batched_fsync():
         run.save_held_out(held_out)
         sha256 = hashlib.sha256((run.path / HELD_OUT).read_bytes()).hexdigest()
-        kept = None if held_out.is_sample else KeptFolds(sha256=sha256, models=models_of(paths))
+        kept = None if held_out.is_sample else KeptFolds(sha256=sha256, models=tuple(map(digest_of_models, paths)))
         record = record.model_copy(update={"held_out": kept})
         write_text(run.path / CROSS_VALIDATION, record.model_dump_json(indent=1) + "\n")
     return scores_of(fold_data, folds, record)

@@ -16,18 +16,11 @@ import numpy.typing as npt
 from nncli.errors import RunError
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData, predict_table
 from nncli.predictions import Predictions
+from nncli.runs.cross_validation import KeptFolds, digest_of_models
 from nncli.runs.held_out_rows import LARGEST_FILE, HeldOutRows, MemberPredictions
 from nncli.runs.loader import read_file
-from nncli.runs.manifest import HELD_OUT, MODEL, WEIGHTS
+from nncli.runs.manifest import HELD_OUT
 from nncli.runs.run import Run
-from nncli.spec import Spec
-
-
-class KeptFolds(Spec):
-    """The SHA-256 of held_out.safetensors, and digests of the models that predicted its rows."""
-
-    sha256: str
-    models: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -60,7 +53,7 @@ class FoldPredictions:
         data = fold_data[0]
         try:
             content = read_file(run.path, HELD_OUT, LARGEST_FILE)
-            if hashlib.sha256(content).hexdigest() != kept.sha256 or models_of(paths) != kept.models:
+            if hashlib.sha256(content).hexdigest() != kept.sha256 or tuple(map(digest_of_models, paths)) != kept.models:
                 return None
             held_out = HeldOutRows.from_bytes(content, data.target, len(paths), data.loss.quantile_levels)
         except (RunError, ValueError):
@@ -77,17 +70,3 @@ class FoldPredictions:
         scored = data.scored_rows(truth.take(rows), truth, mean)
         members = map(MemberPredictions, (np.searchsorted(rows, own) for own in self.rows), self.predictions)
         return HeldOutRows.of(scored, rows + 1 if numbers is None else numbers[rows], members)
-
-
-def models_of(paths: Sequence[Path]) -> tuple[str, ...]:
-    """A digest of the model files of the run at each path.
-
-    Raises:
-        RunError: a run is missing or damaged.
-    """
-    digests = []
-    for path in paths:
-        files = Run.open(path).load_manifest().files
-        lines = [f"{sha256}  {name}\n" for name, sha256 in sorted(files.items()) if Path(name).name in (MODEL, WEIGHTS)]
-        digests.append(hashlib.sha256("".join(lines).encode()).hexdigest())
-    return tuple(digests)

@@ -1,0 +1,223 @@
+"""A finished cross-validation as an ensemble: the mean of the models of its folds, and their out-of-fold predictions.
+
+Its manifest is composed of those of the folds. The networks of folds that are ensembles are the members.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
+from nncli.data.table import Table
+from nncli.ensemble import AnyModel, Ensemble, EnsembleSpec
+from nncli.errors import Location, RunError
+from nncli.model import Model
+from nncli.runs import held_out_rows
+from nncli.runs.config import read_config
+from nncli.runs.cross_validation import (
+    CrossValidationRecord,
+    FoldsManifest,
+    digest_of_models,
+    fold_folder,
+    read_record,
+    resume_command,
+)
+from nncli.runs.filenames import CONFIG, HELD_OUT, METRICS, MODEL, WEIGHTS
+from nncli.runs.held_out_rows import HeldOutRows
+from nncli.runs.loader import (
+    LARGEST_TEXT,
+    damaged,
+    read_any_spec,
+    read_ensemble,
+    read_file,
+    read_manifest,
+    read_model,
+    read_training_rows,
+    read_verified,
+)
+from nncli.runs.manifest import Manifest
+from nncli.runs.training_rows import TrainingRows
+
+
+def read_folds_manifest(folder: Path) -> FoldsManifest:
+    """The manifest of the cross-validation in `folder`.
+
+    Raises:
+        RunError: it is not finished, it is damaged, or a fold was trained again since it was scored.
+    """
+    record = read_record(folder)
+    if not (os.path.lexists(folder / METRICS) and os.path.lexists(folder / HELD_OUT)):
+        raise RunError(
+            "this cross-validation is not finished",
+            location=Location(source=str(folder)),
+            hint=f"To resume: {resume_command(folder)}",
+        )
+    folds = [read_manifest(folder / fold_folder(i)) for i in range(record.trainings)]
+    _check_models(folder, record)
+    files = {name: _sha256(read_file(folder, name, held_out_rows.LARGEST_FILE)) for name in (CONFIG, METRICS, HELD_OUT)}
+    if record.held_out is not None:
+        files[HELD_OUT] = record.held_out.sha256
+    files |= {
+        f"{fold_folder(i)}/{name}": sha256
+        for i, fold in enumerate(folds)
+        for name, sha256 in sorted(fold.files.items())
+        if Path(name).name in (MODEL, WEIGHTS)
+    }
+    scored = _scored_rows(folder)
+    first, finished = folds[0], [one.finished for one in folds if one.finished is not None]
+    return FoldsManifest(
+        status="done",
+        nncli_version=first.nncli_version,
+        command=first.command,
+        started=min(one.started for one in folds),
+        finished=max(finished, default=None),
+        seconds=sum(one.seconds or 0.0 for one in folds),
+        seed=read_config(folder).seed,
+        data=first.data.model_copy(update={"sha256": record.data_sha256}),
+        validation_data=None,
+        training_rows=max(_used_rows(one) + rows for one, rows in zip(folds, scored[1:], strict=True)),
+        validation_rows=scored[0],
+        features=max(one.features for one in folds),
+        parameters=sum(one.parameters for one in folds),
+        members=sum(one.members for one in folds),
+        networks=tuple(one.members for one in folds),
+        epochs=max(one.epochs for one in folds),
+        best_epoch=max(one.best_epoch for one in folds),
+        fingerprint=record.fingerprint,
+        time_is_feature=record.time_is_feature,
+        blas_threads=1,
+        versions=first.versions,
+        machine=first.machine,
+        files=files,
+    ).with_checksum()
+
+
+def read_folds(folder: Path, manifest: FoldsManifest) -> Ensemble:
+    """The mean of the models of the folds.
+
+    Raises:
+        RunError: a file is damaged, or does not fit the others.
+    """
+    folds = read_fold_models(folder, manifest)
+    members = [network for fold in folds for network in networks_of(fold)]
+    config = read_config(folder)
+    target = joint_target([fold.spec.target for fold in folds], config.positive_class)
+    spec = joint_spec(members, target)
+    if not all(spec.accepts(member.spec) for member in members):
+        raise damaged(folder, MODEL, "the models of the folds predict different things")
+    return Ensemble(spec, tuple(members))
+
+
+def read_fold_models(folder: Path, manifest: FoldsManifest) -> list[AnyModel]:
+    """The model of each fold, a network or an ensemble; RunError if one is damaged."""
+    models = list[AnyModel]()
+    for i in range(len(manifest.networks)):
+        path = folder / fold_folder(i)
+        of_fold = read_manifest(path)
+        models.append(read_ensemble(path, of_fold) if of_fold.members > 1 else read_model(path))
+    return models
+
+
+def read_folds_held_out(folder: Path, manifest: FoldsManifest) -> HeldOutRows:
+    """The out-of-fold rows; each network of a fold has the predictions of the model of the fold.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    content = read_verified(folder, HELD_OUT, manifest, held_out_rows.LARGEST_FILE)
+    paths = [folder / fold_folder(i) for i in range(len(manifest.networks))]
+    specs = [read_any_spec(path, read_manifest(path)) for path in paths]
+    target = joint_target([spec.target for spec in specs], read_config(folder).positive_class)
+    try:
+        rows = HeldOutRows.from_bytes(content, target, len(specs), specs[0].loss.quantile_levels)
+    except ValueError as error:
+        message = "the file is damaged: it does not hold the out-of-fold rows of this cross-validation"
+        raise damaged(folder, HELD_OUT, message) from error
+    members = [one for one, n in zip(rows.members, manifest.networks, strict=True) for _ in range(n)]
+    return replace(rows, members=tuple(members))
+
+
+def read_folds_training_rows(folder: Path, manifest: FoldsManifest) -> TrainingRows | None:
+    """The rows that any fold was trained or validated on; None if a fold has no such record.
+
+    Raises:
+        RunError: a file is damaged.
+    """
+    paths = [folder / fold_folder(i) for i in range(len(manifest.networks))]
+    parts = [rows for path in paths if (rows := read_training_rows(path, read_manifest(path))) is not None]
+    return TrainingRows.union(parts) if len(parts) == len(paths) else None
+
+
+def networks_of(model: AnyModel) -> list[Model]:
+    """The networks of a model, each with the temperature of the whole, whose predictions have the mean of `model`."""
+    if not isinstance(model, Ensemble):
+        return [model]
+    temperature = model.spec.temperature
+    return [
+        replace(member, spec=member.spec.model_copy(update={"temperature": temperature, "decision": None}))
+        for member in model.members
+    ]
+
+
+def joint_spec(members: Sequence[Model], target: Target) -> EnsembleSpec:
+    """The specification of an ensemble of networks that were trained on parts of one table."""
+    first = members[0].spec
+    return EnsembleSpec(
+        members=len(members),
+        target=target,
+        loss=first.loss,
+        missing_values=first.missing_values,
+        dialect=first.dialect,
+    )
+
+
+def joint_target(targets: Sequence[Target], positive: str | None) -> Target:
+    """The target with the classes of all; numbers are unscaled. `positive` is the second of two classes."""
+    first = targets[0]
+    if isinstance(first, RegressionTarget):
+        n = len(first.names)
+        return RegressionTarget(names=first.names, centers=(0.0,) * n, scales=(1.0,) * n, units=first.units)
+    labels = list(dict.fromkeys(label for one in targets if one.task == "classification" for label in one.labels))
+    if len(labels) == len(first.labels):
+        return first
+    table = Table(pl.DataFrame({first.name: labels}), "")
+    return ClassificationTarget.fit(table, first.name, positive).model_copy(update={"label_type": first.label_type})
+
+
+def _check_models(folder: Path, record: CrossValidationRecord) -> None:
+    """Raise a RunError if the model of a fold is not the one that predicted its rows."""
+    for i, expected in enumerate(() if record.held_out is None else record.held_out.models):
+        path = folder / fold_folder(i)
+        if digest_of_models(path) != expected:
+            raise RunError(
+                "this model is not the one that the cross-validation scored: it was trained again",
+                location=Location(source=str(path)),
+                hint=f"To score it again: {resume_command(folder)}",
+            )
+
+
+def _scored_rows(folder: Path) -> list[int]:
+    """The number of out-of-fold rows, then that of each fold, as metrics.json records them."""
+    try:
+        document: dict[str, Any] = json.loads(read_file(folder, METRICS, LARGEST_TEXT))
+        return [int(document["out_of_fold"]["rows"]), *(int(fold["rows"]) for fold in document["folds"])]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise damaged(folder, METRICS, "the file is damaged: it does not hold the scores of folds") from error
+
+
+def _used_rows(manifest: Manifest) -> int:
+    """The rows of the table that a run used; the validation rows of an ensemble are training rows of other members."""
+    inside = manifest.members == 1 and manifest.validation_data is None
+    return manifest.training_rows + (manifest.validation_rows if inside else 0)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
