@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nncli.commands.runs import list_runs
     from nncli.commands.show import show
     from nncli.commands.threshold import clear_threshold, threshold
+    from nncli.commands.track import track
     from nncli.commands.train import resume, train
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "resume_cross_validation",
     "show",
     "threshold",
+    "track",
     "train",
 ]
 
@@ -74,6 +76,7 @@ def __getattr__(name: str) -> object:
         "show": "show",
         "threshold": "threshold",
         "clear_threshold": "threshold",
+        "track": "track",
         "compare": "compare",
         "explain": "explain",
         "export_run": "export",

@@ -33,6 +33,7 @@ class FindingCode(StrEnum):
     DECISION_REMOVED = "decision-removed", "A training that is resumed removes the saved decision."
     TIME_LIMIT = "time-limit", "What a time limit changed."
     EXECUTION = "execution", "How a training is computed."
+    TRACKING = "tracking", "The metrics of a training are not written to a tracker any more."
     AMBIGUOUS_NUMBERS = "ambiguous-numbers", "A column of numbers can be read in more than one way."
     AMBIGUOUS_DATES = "ambiguous-dates", "Day and month of a column of dates cannot be told apart."
     UNIT_REMOVED = "unit-removed", "A column is read as numbers without their unit."

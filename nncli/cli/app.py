@@ -37,6 +37,7 @@ COMMANDS = (
     "report",
     "export",
     "serve",
+    "track",
     "runs",
     "show",
     "compare",

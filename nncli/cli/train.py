@@ -68,6 +68,15 @@ WithReport: TypeAlias = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+TrackOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        metavar="TRACKER",
+        help="Also write the metrics to tensorboard[=DIR] or mlflow[=URI]. Repeatable.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 
 
 def train(
@@ -84,6 +93,7 @@ def train(
     scheduler: Scheduler = None,
     output: NewRun = None,
     report: WithReport = False,
+    track: TrackOption = None,
     as_json: JsonLines = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -105,9 +115,10 @@ def train(
     nncli train --resume runs/penguins
     nncli train --resume runs/penguins --set epochs=200
     nncli train config.yaml --set members=8
+    nncli train config.yaml --track tensorboard
     nncli train config.yaml --json | jq -r 'select(.event == "epoch") | .val_loss'
     """
-    limit = _time_limit(time_limit)
+    limit, trackers = _time_limit(time_limit), _trackers(track)
     # Imported deep within the call stack, Polars takes longer: the stack grows and shrinks at thousands of calls.
     import polars  # noqa: F401
 
@@ -120,9 +131,9 @@ def train(
     printer = TrainingPrinter(quiet, as_json=as_json, requested=output)
     with copied_table(config, target, options, output):
         if config is None:
-            events = _resume(str(resume), assignments, scheduler, printer)
+            events = _resume(str(resume), assignments, scheduler, printer, trackers)
         else:
-            events = _start(config, target, assignments, quality, options, output, scheduler, printer, limit)
+            events = _start(config, target, assignments, quality, options, output, scheduler, printer, limit, trackers)
         finished = printer.run(events)
         if report:
             _report(finished.run, quiet=quiet)
@@ -165,14 +176,23 @@ def _check_arguments(
 
 
 def _resume(
-    run: str, assignments: Sequence[str] | None, scheduler: str | None, printer: TrainingPrinter
+    run: str,
+    assignments: Sequence[str] | None,
+    scheduler: str | None,
+    printer: TrainingPrinter,
+    trackers: Sequence[str],
 ) -> Generator[Event, None, None]:
     import sys
 
     from nncli.commands.train import resume_events
 
     return resume_events(
-        run, assignments=assignments or [], command=sys.argv, stop=printer.asked_to_stop, scheduler=scheduler
+        run,
+        assignments=assignments or [],
+        command=sys.argv,
+        stop=printer.asked_to_stop,
+        scheduler=scheduler,
+        track=trackers,
     )
 
 
@@ -186,6 +206,7 @@ def _start(
     scheduler: str | None,
     printer: TrainingPrinter,
     limit: TimeLimit | None,
+    trackers: Sequence[str],
 ) -> Generator[Event, None, None]:
     import sys
 
@@ -202,6 +223,7 @@ def _start(
         scheduler=scheduler,
         findings=resolved.findings,
         time_limit=limit,
+        track=trackers,
     )
 
 
@@ -216,6 +238,19 @@ def _time_limit(duration: str | None) -> TimeLimit | None:
     from nncli.commands.train import limit_of
 
     return limit_of(duration)
+
+
+def _trackers(words: Sequence[str] | None) -> Sequence[str]:
+    """The trackers as they were named.
+
+    Raises:
+        UsageError: there is no such tracker, or its package is not installed.
+    """
+    if not words:
+        return ()
+    from nncli.tracking.choice import parse_trackers
+
+    return [str(choice) for choice in parse_trackers(words)]
 
 
 def _report(run: Path, *, quiet: bool) -> None:
@@ -303,7 +338,7 @@ class TrainingPrinter(EventPrinter):
     ) -> tuple[Started | MembersStarted, Finished]:
         """Print each event with `write`, or as progress without it; return the first and the last event."""
         from nncli.cli.progress.training_display import progress_for
-        from nncli.pipeline.train.events import Finished, MembersStarted, ScoredTraining, Started
+        from nncli.pipeline.train.events import Finished, MembersStarted, ScoredTraining, Started, TrackingStopped
         from nncli.training.loop import LearningRateHalved
 
         show: Callable[[Event], None] = write or (lambda event: None)
@@ -324,6 +359,8 @@ class TrainingPrinter(EventPrinter):
                     if write is None and not self.quiet:
                         show = progress_for(event, stack)
                         continue
+                elif isinstance(event, TrackingStopped):
+                    self.findings.show([event.finding])
                 elif isinstance(event, ScoredTraining):
                     self._print_notes(["training another network without the validation rows, for the scores"])
                 elif isinstance(event, LearningRateHalved):

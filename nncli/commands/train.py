@@ -23,6 +23,8 @@ from nncli.runs.cross_validation import check_is_run, resume_command
 from nncli.runs.run import Run
 from nncli.runs.run_name import check_run_name
 from nncli.runs.saved_decision import read_decision
+from nncli.tracking.choice import parse_trackers
+from nncli.tracking.training import tracked
 
 
 def train(
@@ -33,6 +35,7 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     scheduler: str | None = None,
     time_limit: float | str | TimeLimit | None = None,
+    track: Sequence[str] = (),
 ) -> Finished:
     """Train from a configuration or its path, and return the final event.
 
@@ -47,13 +50,22 @@ def train(
             and the run directory under the same paths.
         time_limit: seconds, or a duration such as `5m`: fewer epochs, members and rows are used as needed. It takes
             precedence over the configuration's.
+        track: where the metrics are also written to while the network is trained: `tensorboard`, `tensorboard=DIR`,
+            `mlflow` or `mlflow=URI`; see the page "Track trainings with TensorBoard and MLflow".
 
     Raises:
         ConfigError, DataError: the training cannot start.
         DivergedError: the loss is not finite; the best epoch before that is saved.
+        UsageError: there is no such tracker, or its package is not installed.
     """
     events = train_events(
-        config, output=output, assignments=assignments, stop=stop, scheduler=scheduler, time_limit=time_limit
+        config,
+        output=output,
+        assignments=assignments,
+        stop=stop,
+        scheduler=scheduler,
+        time_limit=time_limit,
+        track=track,
     )
     return _last(events)
 
@@ -64,9 +76,10 @@ def resume(
     assignments: Sequence[str] = (),
     stop: Callable[[], bool] = lambda: False,
     scheduler: str | None = None,
+    track: Sequence[str] = (),
 ) -> Finished:
     """Resume a training that was stopped or killed, or train a finished one longer; see `resume_events`."""
-    return _last(resume_events(run, assignments=assignments, stop=stop, scheduler=scheduler))
+    return _last(resume_events(run, assignments=assignments, stop=stop, scheduler=scheduler, track=track))
 
 
 def _last(events: Generator[Event, None, None]) -> Finished:
@@ -86,12 +99,27 @@ def train_events(
     scheduler: str | None = None,
     findings: Sequence[Finding] = (),
     time_limit: float | str | TimeLimit | None = None,
+    track: Sequence[str] = (),
 ) -> Generator[Event, None, None]:
     """As `train`, event by event: `Started`, an `EpochReport` for every epoch, `Finished`.
 
     With members: `MembersStarted`, `MembersProgress` a few times a second, `Finished`. `findings` about a drafted
-    configuration precede those of the training.
+    configuration precede those of the training. After the failure of a tracker there is a `TrackingStopped`.
     """
+    trackers = parse_trackers(track)
+    yield from tracked(_train(config, output, assignments, command, stop, scheduler, findings, time_limit), trackers)
+
+
+def _train(
+    config: Config | str | Path,
+    output: str | Path | None,
+    assignments: Sequence[str],
+    command: Sequence[str],
+    stop: Callable[[], bool],
+    scheduler: str | None,
+    findings: Sequence[Finding],
+    time_limit: float | str | TimeLimit | None,
+) -> Generator[Event, None, None]:
     if not isinstance(config, Config):
         config = load_config(config, assignments, os.environ)
     elif assignments:
@@ -125,6 +153,7 @@ def resume_events(
     command: Sequence[str] = (),
     stop: Callable[[], bool] = lambda: False,
     scheduler: str | None = None,
+    track: Sequence[str] = (),
 ) -> Generator[Event, None, None]:
     """Resume from the latest checkpoint of a run; the result has the same bits as an uninterrupted training.
 
@@ -133,7 +162,19 @@ def resume_events(
             `checkpoint`, `memory_limit` and `workers` may change.
         DataError: a table has changed since the training started.
         RunError: the run is damaged, another training is writing it, or its backend is not installed.
+        UsageError: there is no such tracker, or its package is not installed.
     """
+    trackers = parse_trackers(track)
+    yield from tracked(_resume(path, assignments, command, stop, scheduler), trackers)
+
+
+def _resume(
+    path: str | Path,
+    assignments: Sequence[str],
+    command: Sequence[str],
+    stop: Callable[[], bool],
+    scheduler: str | None,
+) -> Generator[Event, None, None]:
     check_is_run(Path(path), ", not a run", f"To resume: {resume_command(Path(path))}")
     run = Run.open(Path(path))
     manifest = run.load_manifest()

@@ -18,6 +18,7 @@ from nncli.pipeline.train.events import (
     Progress,
     ScoredTraining,
     Started,
+    TrackingStopped,
 )
 from nncli.scoring import scores_json
 from nncli.text import json_safe
@@ -81,6 +82,8 @@ class JsonLines:
                     "epochs": event.epochs_of_all,
                     "members": list(map(_member, event.members)),
                 }
+            case TrackingStopped():
+                return {"event": "tracking_stopped", "findings": [event.finding.as_json]}
             case Finished():
                 return {
                     "event": "finished",

@@ -103,6 +103,13 @@ class ScoredTraining:
 
 
 @dataclass(frozen=True)
+class TrackingStopped:
+    """A tracker of metrics has failed or does not answer; the training goes on without it."""
+
+    finding: Finding
+
+
+@dataclass(frozen=True)
 class Finished:
     """The run directory is complete. `best_epoch` 0 means that no epoch was completed.
 
@@ -126,5 +133,12 @@ class Finished:
 
 
 Event: TypeAlias = (
-    Started | EpochReport | LearningRateHalved | ScoredTraining | MembersStarted | MembersProgress | Finished
+    Started
+    | EpochReport
+    | LearningRateHalved
+    | ScoredTraining
+    | MembersStarted
+    | MembersProgress
+    | TrackingStopped
+    | Finished
 )

@@ -1,0 +1,66 @@
+"""`nncli track` on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from nncli.cli.completion import complete_run
+from nncli.cli.help import OUTPUT
+from nncli.cli.options import AsJson, NoColor, Quiet, Verbose
+
+TrackedRuns: TypeAlias = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Run directories, or directories of cross-validations.",
+        metavar="RUN",
+        show_default=False,
+        autocompletion=complete_run,
+    ),
+]
+To: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--to", metavar="TRACKER", help="tensorboard[=DIR] or mlflow[=URI]. Repeatable.", rich_help_panel=OUTPUT
+    ),
+]
+
+
+def track(
+    runs: TrackedRuns,
+    to: To = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+) -> None:
+    """Write the metrics of finished runs to TensorBoard or MLflow.
+
+    The result is that of `nncli train --track`: the metrics of every epoch, parameters and final scores, with a
+    child for every member of an ensemble and every fold of a cross-validation. Nothing is written twice.
+
+    Without DIR, TensorBoard's files go to the folder tensorboard beside the run. Without URI, the server is that of
+    MLFLOW_TRACKING_URI; the experiment is that of MLFLOW_EXPERIMENT_NAME, or nncli.
+
+    \b
+    nncli track runs/penguins --to tensorboard
+    nncli track runs/penguins runs/wide --to tensorboard=logs
+    nncli track runs/penguins --to mlflow=http://127.0.0.1:5000
+    nncli track runs/penguins-cv --to mlflow --json
+    """
+    import json
+
+    from nncli.cli.console import echo_err
+    from nncli.cli.signals import interrupt_at_once
+    from nncli.commands.track import track as track_runs
+
+    interrupt_at_once()
+    written = track_runs(*runs, to=to or [])
+    if as_json:
+        documents = [{"run": str(one.run), "tracker": one.tracker, "name": one.name} for one in written]
+        typer.echo(json.dumps({"tracked": documents}, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+    elif not quiet:
+        for one in written:
+            echo_err(f"{one.run} is written to {one.tracker} as {one.name}")

@@ -1,0 +1,138 @@
+"""A thread that calls a tracker, so that one that fails, hangs or is slow neither ends nor slows the work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty, Full, Queue
+from threading import Event, Thread
+from typing import Generic, Protocol, TypeVar
+
+MAX_WAITING = 10_000
+"""Items that wait for a tracker at most; an epoch is one."""
+MAX_BATCH = 1_000
+"""Items between two flushes at most."""
+PAUSE = 1.0
+"""Seconds between two flushes: what came meanwhile is written together."""
+MAX_REASON = 300
+"""Characters of the message of an error."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds to wait for a tracker at the end of the work.
+
+    `opening` is for the imports of its package, `silence` since its last answer, and `total` for all of it.
+    """
+
+    opening: float = 60.0
+    silence: float = 10.0
+    total: float = 60.0
+
+
+PATIENCE = Patience()
+HURRY = Patience(1.0, 1.0, 1.0)
+"""Of an end by a second signal."""
+
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class Receiver(Protocol[T_contra]):
+    """What is called on the thread; any of it may fail or never return."""
+
+    def receive(self, item: T_contra) -> None:
+        """Handle one item."""
+
+    def flush(self) -> None:
+        """Write what was collected."""
+
+    def close(self) -> None:
+        """Release everything."""
+
+
+class Background(Generic[T]):
+    """Hands items to a receiver that is opened and called on a thread of its own.
+
+    `put` never waits. After the first failure, or once too many items wait, nothing more is handed over, and `failure`
+    says why. The thread does not keep the process from ending.
+    """
+
+    def __init__(self, opened: Callable[[], Receiver[T]], max_waiting: int = MAX_WAITING) -> None:
+        self._open = opened
+        self._queue: Queue[T | None] = Queue(max_waiting)
+        self._is_open, self._is_closing, self._has_ended = Event(), Event(), Event()
+        self._last_answer = time.monotonic()
+        self._failure: str | None = None
+        Thread(target=self._run, name="nncli-tracking", daemon=True).start()
+
+    @property
+    def failure(self) -> str | None:
+        """Why nothing more is handed over; None while all is well."""
+        return self._failure
+
+    def put(self, item: T) -> None:
+        """Hand over an item, unless the tracker has failed."""
+        self._put(item)
+
+    def close(self, patience: Patience = PATIENCE) -> None:
+        """Wait until all items are handled, as long as the patience lasts; `failure` says if that was too long."""
+        self._put(None)
+        self._is_closing.set()
+        start = time.monotonic()
+        while self._failure is None and not self._has_ended.wait(0.02):
+            now = time.monotonic()
+            silence = now - max(start, self._last_answer)
+            if silence > (patience.silence if self._is_open.is_set() else patience.opening):
+                self._fail(f"no answer for {silence:.0f} s")
+            elif now - start > patience.total:
+                self._fail(f"it was not done {patience.total:.0f} s after the end")
+
+    def _put(self, item: T | None) -> None:
+        if self._failure is not None:
+            return
+        try:
+            self._queue.put_nowait(item)
+        except Full:
+            self._fail(f"no answer while {self._queue.maxsize:,} epochs were trained")
+
+    def _run(self) -> None:
+        try:
+            receiver = self._open()
+            self._last_answer = time.monotonic()
+            self._is_open.set()
+            batch: list[T | None] = []
+            while self._failure is None and None not in batch:
+                batch = self._next_batch()
+                for item in batch:
+                    if item is not None and self._failure is None:
+                        receiver.receive(item)
+                        self._last_answer = time.monotonic()
+                receiver.flush()
+                self._last_answer = time.monotonic()
+                self._is_closing.wait(PAUSE)
+            receiver.close()
+        except Exception as error:
+            self._fail(reason_of(error))
+        finally:
+            self._has_ended.set()
+
+    def _next_batch(self) -> list[T | None]:
+        """Wait for an item, and take all that wait with it; None is the end."""
+        batch = [self._queue.get()]
+        try:
+            while len(batch) < MAX_BATCH:
+                batch.append(self._queue.get_nowait())
+        except Empty:
+            pass
+        return batch
+
+    def _fail(self, reason: str) -> None:
+        self._failure = self._failure or reason
+
+
+def reason_of(error: Exception) -> str:
+    """An error on one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1] + "…"

@@ -1,0 +1,169 @@
+"""Runs on an MLflow server, written by MLflow's client.
+
+No run of MLflow's own global state is used, so programs that have one, and parallel trainings, are not affected.
+
+A run is found again by a tag that holds its key. The id of MLflow's run could be kept in a file of the run directory
+instead, but the tag works for every server, for copies of the directory, for directories that cannot be written, and
+after a process that was killed just after it had begun the run.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from nncli.tracking.tracker import Ending, Point, TrackedRun
+
+EXPERIMENT = "nncli"
+"""The experiment, unless MLFLOW_EXPERIMENT_NAME or MLFLOW_EXPERIMENT_ID says another one."""
+KEY_TAG = "nncli.run"
+STATUSES = {"done": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
+MAX_METRICS, MAX_PARAMETERS = 1000, 100
+"""What a server takes in one request at most."""
+CONNECT_SECONDS = 5.0
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+"""Variables that keep the client from reporting its use to its vendors, and from printing between the results."""
+
+T = TypeVar("T")
+
+
+class MLflow:
+    """A `Tracker` that writes to an MLflow server; None is that of MLFLOW_TRACKING_URI, or MLflow's default."""
+
+    def __init__(self, uri: str | None) -> None:
+        for name, value in QUIET.items():
+            os.environ.setdefault(name, value)
+        # Otherwise Python prints what the client says of every retry.
+        logging.getLogger("urllib3").addHandler(logging.NullHandler())
+        from mlflow import MlflowClient
+
+        self._client: Any = MlflowClient(tracking_uri=uri)
+        check_reachable(self._client.tracking_uri)
+        self._experiment: str | None = None
+        self._ids: dict[str, str] = {}
+        self._known: dict[str, _KnownPoints] = {}
+
+    def start(self, run: TrackedRun) -> None:
+        """Begin a run, or continue the one with the tag."""
+        if run.key in self._ids:
+            return
+        client = self._client
+        experiment = self._experiment = self._experiment or _experiment(client)
+        found = client.search_runs([experiment], f"tags.`{KEY_TAG}` = '{run.key}'", max_results=1)
+        if found:
+            self._ids[run.key] = found[0].info.run_id
+            self._known[run.key] = _KnownPoints(client, found[0].info.run_id)
+            client.update_run(found[0].info.run_id, status="RUNNING")
+            self._continue(run, found[0].data.params)
+            return
+        tags = {**dict(run.tags), KEY_TAG: run.key, "mlflow.source.name": "nncli", "mlflow.source.type": "LOCAL"}
+        if run.parent is not None:
+            tags["mlflow.parentRunId"] = self._ids[run.parent.key]
+        created = client.create_run(experiment, round(run.started * 1000), tags, run.name)
+        self._ids[run.key] = created.info.run_id
+        self._log_parameters(created.info.run_id, {key: str(value) for key, value in run.parameters})
+
+    def log(self, run: TrackedRun, points: Sequence[Point]) -> None:
+        """Send points, except for those that the run has from before."""
+        from mlflow.entities import Metric
+
+        known = self._known.get(run.key)
+        new = [point for point in points if known is None or not known.has(point)]
+        for part in _parts(new, MAX_METRICS):
+            metrics = [Metric(point.metric, point.value, round(point.time * 1000), point.step) for point in part]
+            self._client.log_batch(self._ids[run.key], metrics=metrics, synchronous=True)
+
+    def rewind(self, run: TrackedRun, step: int) -> None:
+        """Nothing: MLflow keeps all points, and shows the last one of a step."""
+
+    def end(self, run: TrackedRun, ending: Ending) -> None:
+        """Send the final scores, end the run, and send its files."""
+        run_id = self._ids[run.key]
+        self.log(run, ending.scores)
+        self._client.set_terminated(run_id, STATUSES[ending.outcome], round(ending.time * 1000))
+        for file in ending.files:
+            self._client.log_artifact(run_id, os.fspath(file))
+        self._known.pop(run.key, None)
+
+    def flush(self) -> None:
+        """Nothing: every call has been answered."""
+
+    def close(self) -> None:
+        """Nothing: no connection is kept."""
+
+    def _continue(self, run: TrackedRun, before: dict[str, str]) -> None:
+        """Add parameters that are new. A parameter cannot change: the new value, as of `epochs`, becomes a tag."""
+        now = {key: str(value) for key, value in run.parameters}
+        run_id = self._ids[run.key]
+        self._log_parameters(run_id, {key: value for key, value in now.items() if key not in before})
+        for key, value in now.items():
+            if before.get(key, value) != value:
+                self._client.set_tag(run_id, f"nncli.changed.{key}", value)
+
+    def _log_parameters(self, run_id: str, parameters: dict[str, str]) -> None:
+        from mlflow.entities import Param
+
+        for part in _parts([Param(key, value) for key, value in parameters.items()], MAX_PARAMETERS):
+            self._client.log_batch(run_id, params=part, synchronous=True)
+
+
+class _KnownPoints:
+    """The steps and values that a run had before, read metric by metric as they are needed."""
+
+    def __init__(self, client: Any, run_id: str) -> None:
+        self._client, self._run_id = client, run_id
+        self._steps: dict[str, set[tuple[int, str]]] = {}
+
+    def has(self, point: Point) -> bool:
+        """Whether the run has the value at the step."""
+        if point.metric not in self._steps:
+            history = self._client.get_metric_history(self._run_id, point.metric)
+            self._steps[point.metric] = {(one.step, repr(float(one.value))) for one in history}
+        return (point.step, repr(point.value)) in self._steps[point.metric]
+
+
+def check_reachable(uri: str) -> None:
+    """Connect to a server that is reached without a proxy: the client itself would try again for minutes.
+
+    Raises:
+        OSError: the server is not there.
+    """
+    try:
+        url = urlsplit(uri)
+        host, port = url.hostname, url.port or {"http": 80, "https": 443}[url.scheme]
+    except (KeyError, ValueError):  # a database, a folder
+        return
+    if host is None or (url.scheme in getproxies() and not proxy_bypass(host)):
+        return
+    try:
+        socket.create_connection((host, port), CONNECT_SECONDS).close()
+    except OSError as error:
+        raise OSError(f"cannot connect to {host}, port {port}: {error.strerror or error}") from error
+
+
+def _experiment(client: Any) -> str:
+    """The id of the experiment, which is created if it is new."""
+    given = os.environ.get("MLFLOW_EXPERIMENT_ID")
+    if given:
+        return given
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
+    there = client.get_experiment_by_name(name)
+    if there is None:
+        try:
+            return str(client.create_experiment(name))
+        except Exception:
+            there = client.get_experiment_by_name(name)  # another process was faster
+            if there is None:
+                raise
+    return str(there.experiment_id)
+
+
+def _parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    every = list(items)
+    for start in range(0, len(every), size):
+        yield every[start : start + size]

@@ -1,0 +1,177 @@
+"""What trackers are told of a run directory, an ensemble or a cross-validation, read from its files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from nncli.errors import Location, RunError
+from nncli.runs.config import read_config
+from nncli.runs.filenames import CONFIG, CROSS_VALIDATION, FOLDS, HISTORY, MANIFEST, MEMBERS, METRICS
+from nncli.runs.history import History, read_history, read_metrics
+from nncli.runs.loader import LARGEST_TEXT, damaged, read_file
+from nncli.runs.manifest import Manifest
+from nncli.runs.run import Run
+from nncli.tracking.points import history_points, json_scores, parameters, score_points
+from nncli.tracking.tracker import Ending, Outcome, Point, TrackedRun
+from nncli.version import __version__
+
+KEY_DIGITS = 32
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """A run directory: its manifest, and the run that it is to trackers."""
+
+    path: Path
+    manifest: Manifest
+    run: TrackedRun
+
+    @classmethod
+    def read(cls, path: Path, parent: TrackedRun | None = None) -> RunFiles:
+        """Read the description of a run, which may be in training.
+
+        Raises:
+            RunError: it is no run directory, or damaged.
+        """
+        manifest = Run.open(path).load_manifest()
+        name = path.absolute().name
+        config = read_config(path)
+        tags = {
+            "nncli.version": manifest.nncli_version,
+            "nncli.data.sha256": manifest.data.sha256 or "",
+            "nncli.data.rows": str(manifest.data.rows),
+            "nncli.training_rows": str(manifest.training_rows),
+            "nncli.validation_rows": str(manifest.validation_rows),
+        }
+        identity = (manifest.fingerprint, manifest.data.sha256 or "", manifest.started, name)
+        run = TrackedRun(
+            key=_key(*identity),
+            name=name,
+            started=_timestamp(manifest.started),
+            parameters=parameters(config),
+            tags=tuple((key, value) for key, value in tags.items() if value),
+        )
+        return cls(path, manifest, run if parent is None else child(run, parent, path))
+
+    @property
+    def has_history(self) -> bool:
+        """Whether the epochs of the run are recorded, as they are once a network's training has ended."""
+        return HISTORY in self.manifest.files
+
+    def history(self) -> History:
+        """The epochs; none of an ensemble.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        return read_history(self.path, self.manifest) if self.has_history else History(None, ())
+
+    def points(self) -> tuple[Point, ...]:
+        """The points of all epochs; RunError if the file is damaged."""
+        return history_points(self.history(), self.run.started)
+
+    def children(self) -> Iterator[RunFiles]:
+        """The members of an ensemble whose training has ended, in order; RunError if one is damaged."""
+        if self.manifest.members > 1:
+            yield from _children(self.path / MEMBERS, self.run)
+
+    def ending(self) -> Ending:
+        """The end of the run; RunError if a file is damaged."""
+        manifest = self.manifest
+        scores: tuple[Point, ...] = ()
+        time = _timestamp(manifest.finished) if manifest.finished else self.run.started
+        if METRICS in manifest.files:
+            rows = "out_of_fold" if manifest.held_out_kind == "out-of-fold" else "validation"
+            metrics = read_metrics(self.path, manifest)
+            scores = score_points(metrics, rows, manifest.best_epoch, manifest.epochs, time)
+        outcome: Outcome = "stopped" if manifest.status == "running" else manifest.status
+        return Ending(outcome, time, scores, _files(self.path) if self.run.parent is None else ())
+
+
+def read_cross_validation(path: Path) -> tuple[TrackedRun, list[RunFiles], Ending]:
+    """A cross-validation, its folds whose training has ended, and its end.
+
+    Raises:
+        RunError: a file is missing or damaged.
+    """
+    record = _json(path, CROSS_VALIDATION)
+    name, config = path.absolute().name, read_config(path)
+    folds = [RunFiles.read(folder) for folder in _folders(path / FOLDS)]
+    started = min((fold.manifest.started for fold in folds), default="")
+    if not started:
+        raise RunError("no fold is trained yet", location=Location(source=str(path)), hint=_resume(path, "DIR"))
+    number = {key: str(record.get(key, "")) for key in ("folds", "repeats")}
+    run = TrackedRun(
+        key=_key(str(record.get("fingerprint")), str(record.get("data_sha256")), started, name),
+        name=name,
+        started=_timestamp(started),
+        parameters=(*parameters(config), *((key, float(value)) for key, value in number.items() if value.isdigit())),
+        tags=(("nncli.version", __version__), ("nncli.data.sha256", str(record.get("data_sha256")))),
+    )
+    time = max(_timestamp(fold.manifest.finished or fold.manifest.started) for fold in folds)
+    if not (path / METRICS).is_file():
+        return run, list(_children(path / FOLDS, run)), Ending("stopped", time, (), _files(path))
+    metrics = _json(path, METRICS)
+    values = {
+        **json_scores(metrics.get("out_of_fold", {}).get("metrics", {}), "out_of_fold"),
+        **json_scores(metrics.get("mean", {}), "mean"),
+        **json_scores(metrics.get("std", {}), "std"),
+    }
+    scores = tuple(Point(name, len(folds), value, time) for name, value in values.items())
+    return run, list(_children(path / FOLDS, run)), Ending("done", time, scores, _files(path))
+
+
+def is_cross_validation(path: Path) -> bool:
+    """Whether a folder is that of a cross-validation."""
+    return (path / CROSS_VALIDATION).is_file()
+
+
+def child(run: TrackedRun, parent: TrackedRun, path: Path) -> TrackedRun:
+    """The run of a member or fold, whose name and key are those of its parent with its folder."""
+    inside = f"{path.parent.name}/{path.name}"
+    return replace(run, key=f"{parent.key}/{inside}", name=f"{parent.name}/{inside}", parent=parent)
+
+
+def _children(folder: Path, parent: TrackedRun) -> Iterator[RunFiles]:
+    for path in _folders(folder):
+        files = RunFiles.read(path, parent)
+        if files.manifest.status != "running":
+            yield files
+
+
+def _folders(folder: Path) -> list[Path]:
+    """The run directories 1, 2 … in a folder."""
+    there = [path for path in folder.glob("*") if path.name.isdigit() and (path / MANIFEST).is_file()]
+    return sorted(there, key=lambda path: int(path.name))
+
+
+def _files(path: Path) -> tuple[Path, ...]:
+    return tuple(path / name for name in (CONFIG, METRICS) if (path / name).is_file())
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:KEY_DIGITS]
+
+
+def _timestamp(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _json(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        document = json.loads(read_file(folder, name, LARGEST_TEXT))
+    except (ValueError, RecursionError) as error:
+        raise damaged(folder, name, "the file is damaged: it is not JSON") from error
+    if not isinstance(document, dict):
+        raise damaged(folder, name, "the file is damaged: it is not a JSON object")
+    return document
+
+
+def _resume(path: Path, metavar: str) -> str:
+    return f"To resume: nncli {'cross-validate' if metavar == 'DIR' else 'train'} --resume {path}"

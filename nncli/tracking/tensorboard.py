@@ -1,0 +1,186 @@
+"""Runs as folders of event files that TensorBoard reads, written by tensorboardX.
+
+A run is the folder of its name in the log directory, a child a folder inside. A run that is written again, as when it
+is resumed, gets another file, which begins by voiding the points of the files before, so that no step is there twice.
+
+The events are written by tensorboardX's `EventsWriter` rather than its `SummaryWriter`: that has a thread, a queue
+between processes and an action at the exit of the process, which wait forever once a disk is full. It writes where it
+is called, and raises what goes wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nncli.tracking.tracker import Ending, Outcome, Point, TrackedRun, Value
+
+OWNER = ".nncli-run"
+"""The file in the folder of a run that holds its key: runs of one name in different places must not be mixed."""
+FLUSH_SECONDS = 2.0
+"""Seconds between two flushes, each of which waits for the disk."""
+
+
+class TensorBoard:
+    """A `Tracker` that writes a folder for each run into `log_directory`."""
+
+    def __init__(self, log_directory: Path) -> None:
+        import tensorboardX.summary  # noqa: F401 - it takes a while, and here is the place for it
+
+        self._log_directory = log_directory
+        self._folders: dict[str, Path] = {}
+        self._writers: dict[str, _Writer] = {}
+        self._next_flush = 0.0
+
+    def start(self, run: TrackedRun) -> None:
+        """Open an event file, with the parameters and the tags as text and for the tab HParams."""
+        if run.key in self._writers:
+            return
+        writer = self._writers[run.key] = _Writer.open(self._folder_of(run), run.started)
+        writer.write_text("parameters", _markdown(run.parameters), run.started)
+        writer.write_text("tags", _markdown(run.tags), run.started)
+        writer.write_parameters(run)
+
+    def log(self, run: TrackedRun, points: Sequence[Point]) -> None:
+        """Write points."""
+        writer = self._writers[run.key]
+        for point in points:
+            writer.write_point(point)
+
+    def rewind(self, run: TrackedRun, step: int) -> None:
+        """Void the points after `step`."""
+        self._writers[run.key].void_from(step + 1, time.time())
+
+    def end(self, run: TrackedRun, ending: Ending) -> None:
+        """Write the final scores, which are the metrics of the tab HParams, and close the file."""
+        writer = self._writers.pop(run.key)
+        for point in ending.scores:
+            writer.write_point(point)
+        writer.write_ending(run, ending)
+        writer.close()
+
+    def flush(self) -> None:
+        """Write what is buffered to the disk, every few seconds."""
+        if time.monotonic() >= self._next_flush:
+            for writer in self._writers.values():
+                writer.flush()
+            self._next_flush = time.monotonic() + FLUSH_SECONDS
+
+    def close(self) -> None:
+        """Close all files."""
+        while self._writers:
+            self._writers.popitem()[1].close()
+
+    def _folder_of(self, run: TrackedRun) -> Path:
+        """The folder of a run: its own from before, or the first of NAME, NAME-2 … that is free."""
+        if run.key in self._folders:
+            return self._folders[run.key]
+        if run.parent is not None:
+            folder = self._folder_of(run.parent) / run.name.removeprefix(f"{run.parent.name}/")
+        else:
+            folder, n = self._log_directory / run.name, 1
+            while _owner(folder) not in (None, run.key):
+                n += 1
+                folder = self._log_directory / f"{run.name}-{n}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / OWNER).write_text(run.key)
+        self._folders[run.key] = folder
+        return folder
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """An event file; the points that one step of the loop of a training makes are an event each."""
+
+    events: Any
+
+    @classmethod
+    def open(cls, folder: Path, started: float) -> _Writer:
+        """Open the next event file of a folder; it voids those before."""
+        from tensorboardX.event_file_writer import EventsWriter
+
+        before = len(list(folder.glob("events.out.tfevents.*")))
+        # Readers order the files by their names, of which the time has whole seconds.
+        writer = cls(EventsWriter(os.fspath(folder / "events"), f".{before:04d}"))
+        if before:
+            writer.void_from(0, started)
+        return writer
+
+    def void_from(self, step: int, time: float) -> None:
+        """Write the event by which readers drop all points from `step` on."""
+        from tensorboardX.proto.event_pb2 import SessionLog
+
+        self._write(step, time, session_log=SessionLog(status=SessionLog.START))
+
+    def write_point(self, point: Point) -> None:
+        """Write one value."""
+        from tensorboardX.summary import scalar
+
+        self._write(point.step, point.time, summary=scalar(point.metric, point.value))
+
+    def write_text(self, tag: str, markdown: str, time: float) -> None:
+        """Write a text of the tab Text."""
+        from tensorboardX.summary import text
+
+        self._write(0, time, summary=text(tag, markdown))
+
+    def write_parameters(self, run: TrackedRun) -> None:
+        """Write the beginning of a session of the tab HParams."""
+        from tensorboardX.summary import hparams
+
+        _, start, _ = hparams(dict(run.parameters), {})
+        self._write(0, run.started, summary=start)
+
+    def write_ending(self, run: TrackedRun, ending: Ending) -> None:
+        """Write the end of the session, and which metrics it has."""
+        from tensorboardX.summary import hparams
+
+        experiment, _, _ = hparams(dict(run.parameters), {point.metric: point.value for point in ending.scores})
+        step = max((point.step for point in ending.scores), default=0)
+        self._write(step, ending.time, summary=experiment)
+        self._write(step, ending.time, summary=_session_end(ending.outcome, ending.time))
+
+    def flush(self) -> None:
+        self.events.flush()
+
+    def close(self) -> None:
+        self.events.close()
+
+    def _write(self, step: int, time: float, **content: Any) -> None:
+        from tensorboardX.proto.event_pb2 import Event
+
+        self.events.write_event(Event(wall_time=time, step=step, **content))
+
+
+def _session_end(outcome: Outcome, time: float) -> Any:
+    """The end of a session; a stopped one has the status unknown."""
+    from tensorboardX.proto.api_pb2 import Status
+    from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData, SessionEndInfo
+    from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
+
+    names = {"done": "STATUS_SUCCESS", "failed": "STATUS_FAILURE", "stopped": "STATUS_UNKNOWN"}
+    end = SessionEndInfo(status=Status.Value(names[outcome]), end_time_secs=time)
+    content = HParamsPluginData(session_end_info=end, version=0).SerializeToString()
+    data = SummaryMetadata.PluginData(plugin_name="hparams", content=content)
+    value = Summary.Value(tag="_hparams_/session_end_info", metadata=SummaryMetadata(plugin_data=data))
+    return Summary(value=[value])
+
+
+def _owner(folder: Path) -> str | None:
+    """The key of the run whose folder it is; None if the folder is not there, and "" if it is another one."""
+    if not os.path.lexists(folder):
+        return None
+    try:
+        return (folder / OWNER).read_text()
+    except OSError:
+        return ""
+
+
+def _markdown(pairs: Sequence[tuple[str, Value]]) -> str:
+    """A table of keys and values in Markdown."""
+    lines = [f"| {key} | {str(value).replace('|', '&#124;')} |" for key, value in pairs]
+    return "\n".join(["| key | value |", "|---|---|", *lines])

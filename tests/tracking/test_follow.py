@@ -1,0 +1,86 @@
+"""The events of a training as calls of a tracker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nncli.commands.train import train_events
+from nncli.pipeline.train.events import MembersProgress, MembersStarted, Progress, Started
+from nncli.tracking.follow import Aborted, TrainingFollower
+from nncli.training.loop import EpochReport, LearningRateHalved
+from tests.tracking.support import ENSEMBLE, Memory, config, trained
+
+
+def report(epoch: int, loss: float) -> EpochReport:
+    return EpochReport(epoch, loss, 0.0, None, None, 0.1, False, 1.0)
+
+
+def started(run: Path, reports: tuple[EpochReport, ...] = ()) -> Started:
+    return Started(run, 10, 0, 2, 3, 5, len(reports), None, (), reports)
+
+
+def test_many_epochs_are_logged_in_one_call(tmp_path: Path) -> None:
+    memory = Memory()
+    follower = TrainingFollower(memory)
+    for event in train_events(config(tmp_path), output=tmp_path / "run"):
+        follower.receive(event)
+        if not isinstance(event, Started) and "run" in memory.points:
+            assert not memory.points["run"] or "run" in memory.endings
+    assert len(memory.values("run", "loss")) == 5
+
+
+def test_the_epochs_before_a_resumption_are_logged_again(penguins: Path) -> None:
+    memory = Memory()
+    follower = TrainingFollower(memory)
+    follower.receive(started(penguins, (report(1, 3.0), report(2, 2.0))))
+    follower.receive(report(3, 1.0))
+    follower.flush()
+    assert memory.values("run", "loss") == {1: 3.0, 2: 2.0, 3: 1.0}
+
+
+def test_a_training_that_goes_back_repeats_its_epochs(penguins: Path) -> None:
+    memory = Memory()
+    follower = TrainingFollower(memory)
+    follower.receive(started(penguins, (report(1, 3.0), report(2, 9.0))))
+    follower.receive(LearningRateHalved(1, 1, 0.5, "the loss grew"))
+    follower.receive(report(2, 2.0))
+    follower.flush()
+    assert memory.values("run", "loss") == {1: 3.0, 2: 2.0}
+    start = memory.runs["run"].started
+    assert memory.points["run"]["loss", 2].time == start + 2.0
+
+
+def test_a_member_is_logged_once_its_training_has_ended(tmp_path: Path) -> None:
+    run = trained(tmp_path, ENSEMBLE)
+    memory = Memory()
+    follower = TrainingFollower(memory)
+    follower.receive(MembersStarted(run, 3, 1, ()))
+    follower.receive(MembersProgress((Progress(5, 5, done=True), Progress(2, 5), Progress())))
+    assert [*memory.runs] == ["run", "run/members/1"]
+    follower.receive(MembersProgress((Progress(5, 5, done=True), Progress(5, 5, done=True), Progress())))
+    assert [*memory.runs] == ["run", "run/members/1", "run/members/2"]
+    assert not memory.endings
+    follower.receive(Aborted("stopped"))
+    assert [*memory.endings] == ["run/members/1", "run/members/2", "run/members/3", "run"]
+    assert memory.endings["run"].outcome == "stopped"
+
+
+def test_a_member_that_is_written_again_is_logged_later(tmp_path: Path) -> None:
+    run = trained(tmp_path, ENSEMBLE)
+    memory = Memory()
+    follower = TrainingFollower(memory)
+    follower.receive(MembersStarted(run, 3, 1, ()))
+    history = run / "members" / "1" / "history.csv"
+    content = history.read_bytes()
+    history.write_text("half")
+    follower.receive(MembersProgress((Progress(5, 5, done=True),)))
+    assert "run/members/1" not in memory.points or not memory.points["run/members/1"]
+    history.write_bytes(content)
+    follower.receive(MembersProgress((Progress(5, 5, done=True),)))
+    assert [*memory.values("run/members/1", "loss")] == [1, 2, 3, 4, 5]
+
+
+def test_an_end_before_the_start_calls_nothing() -> None:
+    memory = Memory()
+    TrainingFollower(memory).receive(Aborted("failed"))
+    assert not memory.calls

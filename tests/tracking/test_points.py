@@ -1,0 +1,105 @@
+"""Epochs, scores and configurations as points and parameters."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from nncli.config.loading import load_config
+from nncli.runs.history import History, RecordedMetric, RecordedMetrics, RecordedScores
+from nncli.tracking.points import (
+    MAX_TEXT,
+    epoch_points,
+    history_points,
+    json_scores,
+    metric_name,
+    parameters,
+    score_points,
+)
+from nncli.training.loop import EpochReport
+from tests.tracking.support import config
+
+
+def report(epoch: int, loss: float = 1.0, penalty: float = 0.0, val_loss: float | None = None) -> EpochReport:
+    return EpochReport(epoch, loss, penalty, val_loss, val_loss, 0.1, False, 2.0)
+
+
+def test_parameters_are_what_differs_from_the_defaults_and_what_runs_are_compared_by(tmp_path: Path) -> None:
+    text = (
+        "data: {path: t.csv, target: y, drop: [a, b]}\noptimizer: {type: sgd, momentum: 0.5}\noutput: x\nworkers: 2\n"
+    )
+    values = dict(parameters(load_config(config(tmp_path, text))))
+    assert values["data.drop"] == '["a","b"]'
+    assert values["optimizer.type"] == "sgd"
+    assert values["optimizer.momentum"] == 0.5
+    assert values["seed"] == 0
+    assert "layers" in values
+    assert "epochs" in values
+    assert not values.keys() & {"output", "workers", "precision", "l2", "clip_norm"}
+
+
+def test_a_long_parameter_is_cut(tmp_path: Path) -> None:
+    names = ", ".join(f"column{i}" for i in range(200))
+    values = dict(parameters(load_config(config(tmp_path, f"data: {{path: t.csv, target: y, drop: [{names}]}}"))))
+    assert len(str(values["data.drop"])) == MAX_TEXT
+
+
+def test_an_epoch_has_the_names_of_the_history(tmp_path: Path) -> None:
+    points = epoch_points(report(3, loss=0.5, penalty=0.1, val_loss=0.7), "accuracy", 9.0)
+    assert {point.metric: point.value for point in points} == {
+        "loss": 0.5,
+        "penalty": 0.1,
+        "val_loss": 0.7,
+        "val_accuracy": 0.7,
+        "learning_rate": 0.1,
+    }
+    assert {(point.step, point.time) for point in points} == {(3, 9.0)}
+
+
+def test_what_an_epoch_does_not_have_is_no_point() -> None:
+    assert [point.metric for point in epoch_points(report(1), None, 0.0)] == ["loss", "learning_rate"]
+
+
+def test_the_time_of_an_epoch_is_that_of_the_start_and_what_was_trained() -> None:
+    points = history_points(History(None, (report(1), report(2), report(3))), started=100.0)
+    assert [point.time for point in points if point.metric == "loss"] == [102.0, 104.0, 106.0]
+
+
+def test_a_loss_that_is_no_number_stays_so() -> None:
+    (loss, _) = epoch_points(report(1, loss=math.nan), None, 0.0)
+    assert math.isnan(loss.value)
+
+
+@pytest.mark.parametrize(
+    ("parts", "name"),
+    [
+        (("validation", "rmse"), "validation/rmse"),
+        (("validation", "a/b c", "rmse"), "validation/a_b_c/rmse"),
+        (("validation", "..", "rmse"), "validation/__/rmse"),
+        (("validation", "", "rmse"), "validation/_/rmse"),
+        (("länge",), "länge"),
+    ],
+)
+def test_names_have_letters_that_every_tracker_allows(parts: tuple[str, ...], name: str) -> None:
+    assert metric_name(*parts) == name
+
+
+def test_scores_are_points_after_the_last_epoch() -> None:
+    validation = RecordedScores(9, (RecordedMetric(None, "rmse", 1.5, 3.0), RecordedMetric("y", "r2", None, 0.0)))
+    training = RecordedScores(20, (RecordedMetric("y", "rmse", 1.0, None),))
+    points = score_points(RecordedMetrics(training, validation), "out_of_fold", best_epoch=4, step=7, time=1.0)
+    assert {point.metric: point.value for point in points} == {
+        "out_of_fold/rmse": 1.5,
+        "training/y/rmse": 1.0,
+        "baseline/out_of_fold/rmse": 3.0,
+        "baseline/out_of_fold/y/r2": 0.0,
+        "best_epoch": 4.0,
+    }
+    assert {(point.step, point.time) for point in points} == {(7, 1.0)}
+
+
+def test_scores_of_json_are_its_numbers() -> None:
+    document = {"accuracy": 1, "confusion": [[1]], "ok": True, "none": None, "targets": {"y": {"rmse": 2.0}}}
+    assert json_scores(document, "mean") == {"mean/accuracy": 1.0, "mean/y/rmse": 2.0}

@@ -1,0 +1,101 @@
+"""Tracking finished runs: the same as while they were trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nncli import cross_validate, train
+from nncli.commands.train import train_events
+from nncli.errors import RunError
+from nncli.pipeline.train.events import Event, Started
+from nncli.runs.history import read_history
+from nncli.runs.run import Run
+from nncli.tracking.follow import TrainingFollower
+from nncli.tracking.recorded import track_recorded
+from tests.tracking.support import ENSEMBLE, NETWORK, REGRESSION, Memory, config, trained
+
+
+def followed(folder: Path, text: str) -> tuple[Path, Memory]:
+    """A run that was tracked while it was trained."""
+    memory = Memory()
+    follower = TrainingFollower(memory)
+    events: list[Event] = []
+    for event in train_events(config(folder, text), output=folder / "run"):
+        follower.receive(event)
+        follower.flush()
+        events.append(event)
+    follower.close()
+    return folder / "run", memory
+
+
+@pytest.mark.parametrize("text", [NETWORK, ENSEMBLE, REGRESSION])
+def test_a_finished_run_is_tracked_as_it_was_during_its_training(tmp_path: Path, text: str) -> None:
+    run, live = followed(tmp_path, text)
+    recorded = Memory()
+    assert track_recorded(run, recorded) == "run"
+    assert recorded.runs == live.runs
+    assert recorded.points == live.points
+    assert recorded.endings == live.endings
+
+
+def test_every_epoch_of_the_history_is_tracked(penguins: Path) -> None:
+    memory = Memory()
+    track_recorded(penguins, memory)
+    history = read_history(penguins, Run.open(penguins).load_manifest())
+    assert memory.values("run", "loss") == {report.epoch: report.loss for report in history.reports}
+    assert memory.values("run", f"val_{history.metric}") == {report.epoch: report.metric for report in history.reports}
+
+
+def test_an_ensemble_is_a_run_with_a_child_for_every_member(tmp_path: Path) -> None:
+    memory = Memory()
+    track_recorded(trained(tmp_path, ENSEMBLE), memory)
+    assert [*memory.runs] == ["run", "run/members/1", "run/members/2", "run/members/3"]
+    parent, *members = memory.runs.values()
+    assert [member.parent for member in members] == [parent] * 3
+    assert len({run.key for run in memory.runs.values()}) == 4
+    assert not memory.points["run"]
+    assert {score.metric for score in memory.endings["run"].scores} >= {"out_of_fold/accuracy", "training/accuracy"}
+    assert [file.name for file in memory.endings["run"].files] == ["config.yaml", "metrics.json"]
+
+
+def test_a_cross_validation_is_a_run_with_a_child_for_every_fold(tmp_path: Path) -> None:
+    result = cross_validate(config(tmp_path, NETWORK + "workers: 1\n"), folds=3, output=tmp_path / "cv")
+    assert result is not None
+    memory = Memory()
+    assert track_recorded(tmp_path / "cv", memory) == "cv"
+    assert [*memory.runs] == ["cv", "cv/folds/1", "cv/folds/2", "cv/folds/3"]
+    assert len(memory.values("cv/folds/2", "loss")) == 5
+    scores = {score.metric: score.value for score in memory.endings["cv"].scores}
+    assert scores["mean/accuracy"] == result.means["accuracy"]
+    assert scores["std/accuracy"] == result.standard_deviations["accuracy"]
+    assert "out_of_fold/accuracy" in scores
+    assert dict(memory.runs["cv"].parameters)["folds"] == 3
+    assert memory.endings["cv"].outcome == "done"
+
+
+def test_a_stopped_run_is_tracked_up_to_its_last_epoch(tmp_path: Path) -> None:
+    epochs = 0
+
+    def stop() -> bool:
+        nonlocal epochs
+        epochs += 1
+        return epochs > 30
+
+    run = train(config(tmp_path, NETWORK.replace("epochs: 5", "epochs: 500")), output=tmp_path / "run", stop=stop).run
+    memory = Memory()
+    track_recorded(run, memory)
+    assert memory.endings["run"].outcome == "stopped"
+    assert len(memory.values("run", "loss")) == Run.open(run).load_manifest().epochs
+
+
+def test_a_run_in_training_and_a_folder_without_a_run_are_refused(tmp_path: Path) -> None:
+    for event in train_events(config(tmp_path), output=tmp_path / "run"):
+        if isinstance(event, Started):
+            with pytest.raises(RunError) as refused:
+                track_recorded(tmp_path / "run", Memory())
+            assert refused.value.location is not None
+            assert refused.value.location.source == str(tmp_path / "run")
+    with pytest.raises(RunError):
+        track_recorded(tmp_path, Memory())
