@@ -15,8 +15,8 @@ test: lint
 	@$(MAKE) --no-print-directory --jobs 2 types test-units
 
 # Whole programs, which take as long as all other tests together: examples of the documentation, processes that are killed,
-# small versions of the benchmarks and of the reliability scripts.
-SYSTEM_TESTS := tests/test_docs.py tests/benchmarks tests/cli tests/deploy tests/end_to_end tests/packaging tests/pipeline/parallel tests/reliability
+# small versions of the benchmarks and of the reliability scripts, a server of MLflow.
+SYSTEM_TESTS := tests/test_docs.py tests/benchmarks tests/cli tests/deploy tests/end_to_end tests/packaging tests/pipeline/parallel tests/reliability tests/tracking/test_mlflow.py
 
 test-units: .venv/dev
 	$(BIN)/python -m pytest -n auto $(SYSTEM_TESTS:%=--ignore=%)

@@ -12,14 +12,14 @@ from typing import Any
 
 from nncli.errors import Location, RunError
 from nncli.runs.config import read_config
-from nncli.runs.filenames import CONFIG, CROSS_VALIDATION, FOLDS, HISTORY, MANIFEST, MEMBERS, METRICS
+from nncli.runs.cross_validation import read_record, resume_command
+from nncli.runs.filenames import CONFIG, FOLDS, HISTORY, MANIFEST, MEMBERS, METRICS
 from nncli.runs.history import History, read_history, read_metrics
 from nncli.runs.loader import LARGEST_TEXT, damaged, read_file
 from nncli.runs.manifest import Manifest
 from nncli.runs.run import Run
 from nncli.tracking.points import history_points, json_scores, parameters, score_points
 from nncli.tracking.tracker import Ending, Outcome, Point, TrackedRun
-from nncli.version import __version__
 
 KEY_DIGITS = 32
 
@@ -100,19 +100,19 @@ def read_cross_validation(path: Path) -> tuple[TrackedRun, list[RunFiles], Endin
     Raises:
         RunError: a file is missing or damaged.
     """
-    record = _json(path, CROSS_VALIDATION)
+    record = read_record(path)
     name, config = path.absolute().name, read_config(path)
     folds = [RunFiles.read(folder) for folder in _folders(path / FOLDS)]
     started = min((fold.manifest.started for fold in folds), default="")
     if not started:
-        raise RunError("no fold is trained yet", location=Location(source=str(path)), hint=_resume(path, "DIR"))
-    number = {key: str(record.get(key, "")) for key in ("folds", "repeats")}
+        hint = f"To resume: {resume_command(path)}"
+        raise RunError("no fold is trained yet", location=Location(source=str(path)), hint=hint)
     run = TrackedRun(
-        key=_key(str(record.get("fingerprint")), str(record.get("data_sha256")), started, name),
+        key=_key(record.fingerprint, record.data_sha256, started, name),
         name=name,
         started=_timestamp(started),
-        parameters=(*parameters(config), *((key, float(value)) for key, value in number.items() if value.isdigit())),
-        tags=(("nncli.version", __version__), ("nncli.data.sha256", str(record.get("data_sha256")))),
+        parameters=(*parameters(config), ("folds", record.folds), ("repeats", record.repeats)),
+        tags=(("nncli.version", folds[0].manifest.nncli_version), ("nncli.data.sha256", record.data_sha256)),
     )
     time = max(_timestamp(fold.manifest.finished or fold.manifest.started) for fold in folds)
     if not (path / METRICS).is_file():
@@ -125,11 +125,6 @@ def read_cross_validation(path: Path) -> tuple[TrackedRun, list[RunFiles], Endin
     }
     scores = tuple(Point(name, len(folds), value, time) for name, value in values.items())
     return run, list(_children(path / FOLDS, run)), Ending("done", time, scores, _files(path))
-
-
-def is_cross_validation(path: Path) -> bool:
-    """Whether a folder is that of a cross-validation."""
-    return (path / CROSS_VALIDATION).is_file()
 
 
 def child(run: TrackedRun, parent: TrackedRun, path: Path) -> TrackedRun:
@@ -171,7 +166,3 @@ def _json(folder: Path, name: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise damaged(folder, name, "the file is damaged: it is not a JSON object")
     return document
-
-
-def _resume(path: Path, metavar: str) -> str:
-    return f"To resume: nncli {'cross-validate' if metavar == 'DIR' else 'train'} --resume {path}"

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from nncli.errors import RunError
-from nncli.tracking.run_files import RunFiles, is_cross_validation, read_cross_validation
+from nncli.runs.cross_validation import CrossValidationRecord, is_cross_validation
+from nncli.tracking.run_files import RunFiles, read_cross_validation
 from nncli.version import __version__
 from tests.tracking.support import trained
 
@@ -33,7 +34,8 @@ def test_the_key_is_the_same_for_a_copy_and_another_for_another_training(tmp_pat
 
 def test_a_cross_validation_without_folds_is_refused(tmp_path: Path, penguins: Path) -> None:
     shutil.copy(penguins / "config.yaml", tmp_path)
-    (tmp_path / "cross-validation.json").write_text("{}")
+    record = CrossValidationRecord(folds=3, repeats=1, epochs=5, fingerprint="a", data_sha256="b")
+    (tmp_path / "cross-validation.json").write_text(record.model_dump_json())
     assert is_cross_validation(tmp_path)
     with pytest.raises(RunError):
         read_cross_validation(tmp_path)
