@@ -54,7 +54,10 @@ class MLflow:
             return
         client = self._client
         experiment = self._experiment = self._experiment or _experiment(client)
-        found = client.search_runs([experiment], f"tags.`{KEY_TAG}` = '{run.key}'", max_results=1)
+        if run.parent is None or run.parent.key in self._known:
+            found = client.search_runs([experiment], f"tags.`{KEY_TAG}` = '{run.key}'", max_results=1)
+        else:  # a run that has just begun has no children
+            found = []
         if found:
             self._ids[run.key] = found[0].info.run_id
             self._known[run.key] = _KnownPoints(client, found[0].info.run_id)
@@ -88,7 +91,6 @@ class MLflow:
         self._client.set_terminated(run_id, STATUSES[ending.outcome], round(ending.time * 1000))
         for file in ending.files:
             self._client.log_artifact(run_id, os.fspath(file))
-        self._known.pop(run.key, None)
 
     def flush(self) -> None:
         """Nothing: every call has been answered."""

@@ -18,11 +18,13 @@ from nncli.runs.run import Run
 from nncli.tracking.background import Patience
 from nncli.tracking.choice import TrackerChoice
 from nncli.tracking.mlflow import MLflow
+from nncli.tracking.search import track_search
 from nncli.tracking.training import tracked
 from nncli.training.loop import EpochReport
 from tests.cli.support import run as run_command
 from tests.tracking.mlflow_server import Proxy, client, mlflow_server, runs_of, silent_server, values
 from tests.tracking.support import ENSEMBLE, NETWORK, config, trained
+from tests.tracking.test_search import SEARCH, TRIALS
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +144,20 @@ def test_a_cross_validation_is_a_run_with_nested_runs(tmp_path: Path, uri: str, 
     assert {*sent} == {"cv", "cv/folds/1", "cv/folds/2"}
     assert sent["cv"].data.metrics["mean/accuracy"] == result.means["accuracy"]
     assert sent["cv"].data.params["folds"] == "2"
+
+
+def test_a_search_is_a_run_with_nested_runs(uri: str, experiment: str) -> None:
+    for count in (2, 4):  # it is resumed
+        track_search(SEARCH, TRIALS[:count], "done", MLflow(uri))
+    sent = runs_of(uri, experiment)
+    assert {*sent} == {"search", *(f"search/trials/000{i}" for i in range(4))}
+    assert values(uri, sent["search"], "best_log_loss") == [(0, 0.5), (1, 0.4), (2, 0.4), (3, 0.4)]
+    trial = sent["search/trials/0002"]
+    assert trial.data.params == {"learning_rate": "0.3", "trial.state": "pruned"}
+    assert trial.data.tags["nncli.trial.state"] == "pruned"
+    assert trial.data.tags["mlflow.parentRunId"] == sent["search"].info.run_id
+    assert values(uri, trial, "log_loss") == [(2, 0.1)]
+    assert sent["search/trials/0003"].info.status == "FAILED"
 
 
 def test_the_address_and_the_experiment_are_those_of_mlflow(
