@@ -137,7 +137,7 @@ def one_line(model: type[BaseModel]) -> str:
 def configuration() -> str:
     """The text of docs/configuration.md."""
     parts = [INTRODUCTION]
-    parts += section("Top level", schema.Config, "")
+    parts += section("Top level", schema.ConfigFile, "")
     parts += section("data", schema.DataSection, "data.")
     parts += section("encoding", schema.EncodingSection, "encoding.")
     parts += section("encoding.categories", CategoricalOptions, "encoding.categories.")

@@ -63,7 +63,11 @@ def non_defaults(value: Any) -> Any:
     """
     if isinstance(value, Spec):
         fields = type(value).model_fields.items()
-        changed = {n: getattr(value, n) for n, field in fields if n == "type" or _differs(value, n, field)}
+        changed = {
+            field.alias or name: getattr(value, name)
+            for name, field in fields
+            if name == "type" or _differs(value, name, field)
+        }
         return non_defaults(changed)
     if isinstance(value, Mapping):
         return {key: non_defaults(item) for key, item in value.items()}

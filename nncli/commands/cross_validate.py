@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,6 +28,7 @@ from nncli.pipeline.ensemble.cross_validation import (
     score_folds,
     scores_of,
     start_record,
+    with_row_checks,
 )
 from nncli.pipeline.ensemble.fold_predictions import FoldPredictions
 from nncli.pipeline.ensemble.member_config import as_subtask, check_members, check_table
@@ -153,7 +154,7 @@ def cross_validation_events(
             _ = data.without(
                 Fold(folds=folds, fold=fold, seed=config.seed)
             ).excluded_rows  # raises an error before any training
-        data = _checked(data, findings)
+        data = with_row_checks(data, findings)
         run, record = start_record(wanted, config, folds, repeats)
         tasks = f"{FOLDS}/*" if not config.is_ensemble else f"{FOLDS}/*/{MEMBERS}/*"
         with run.locked() as run, removed_if_untrained(run.path, tasks, parent):
@@ -184,15 +185,8 @@ def _resume(
     with run.locked() as run, Scratch() as scratch:
         finished = note(FindingCode.ALREADY_FINISHED, "this cross-validation had finished; it is scored again")
         findings = [finished] if (run.path / METRICS).is_file() else []
-        data = _checked(EnsembleData.of(config, scratch), findings)
+        data = with_row_checks(EnsembleData.of(config, scratch), findings)
         yield from _cross_validate(data, run, record, command, stop, scheduler)
-
-
-def _checked(data: EnsembleData, findings: Sequence[Finding] = ()) -> EnsembleData:
-    """The data with the warnings about its rows; few validation rows are none, since every row is scored."""
-    checked = data.with_checks(findings)
-    kept = tuple(finding for finding in checked.findings if finding.code != FindingCode.FEW_VALIDATION_ROWS)
-    return replace(checked, findings=kept)
 
 
 def _cross_validate(

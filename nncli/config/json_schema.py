@@ -12,7 +12,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema
 
-from nncli.config.schema import Config
+from nncli.config.schema import ConfigFile
 from nncli.spec import non_defaults
 
 
@@ -38,4 +38,6 @@ class _SchemaGenerator(GenerateJsonSchema):
 
 def json_schema() -> str:
     """The JSON Schema (2020-12) of a configuration file."""
-    return json.dumps(Config.model_json_schema(schema_generator=_SchemaGenerator), indent=2, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(ConfigFile.model_json_schema(schema_generator=_SchemaGenerator), indent=2, ensure_ascii=False) + "\n"
+    )

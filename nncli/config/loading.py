@@ -10,7 +10,7 @@ from types import MappingProxyType
 from nncli.config.errors.validate import validate
 from nncli.config.overrides import Assignment, from_environment, from_options
 from nncli.config.presets.apply import apply_preset
-from nncli.config.schema import Config, ValidationFile
+from nncli.config.schema import Config, ConfigFile, TuneSection, ValidationFile
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.reader import read
 from nncli.errors import ConfigError, ConfigIssue
@@ -20,10 +20,14 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class LoadedConfig:
-    """A configuration with the document that it was built from: preset, file, environment and command line."""
+    """A configuration with the document that it was built from: preset, file, environment and command line.
+
+    `tune` is the section of that name, which is not part of a configuration, with the document that it is in.
+    """
 
     config: Config
     document: Document
+    tune: TuneSection | None = None
 
 
 def load_config(path: str | Path, assignments: Sequence[str] = (), environment: Mapping[str, str] = NOTHING) -> Config:
@@ -64,7 +68,19 @@ def build_config(
     name: str,
 ) -> Config:
     """As `load_config`, for a document whose paths are relative to `folder`; the default output is runs/`name`."""
-    return _loaded(document, _parsed(assignments, environment), folder, name).config
+    return load_document(document, assignments, environment, folder=folder, name=name).config
+
+
+def load_document(
+    document: Document,
+    assignments: Sequence[str],
+    environment: Mapping[str, str] = NOTHING,
+    *,
+    folder: Path,
+    name: str,
+) -> LoadedConfig:
+    """As `build_config`, with the document after merging."""
+    return _loaded(document, _parsed(assignments, environment), folder, name)
 
 
 def load_partial(
@@ -118,17 +134,29 @@ def with_source_line(
 
 
 def _parsed(assignments: Sequence[str], environment: Mapping[str, str]) -> list[Assignment]:
-    return [*from_environment(environment, Config.model_fields), *from_options(assignments)]
+    return [*from_environment(environment, ConfigFile.model_fields), *from_options(assignments)]
 
 
 def _loaded(document: Document, assignments: Sequence[Assignment], folder: Path, name: str) -> LoadedConfig:
     document, issues = apply_preset(document, assignments)
+    return resolve(document, assignments, issues, folder, name)
+
+
+def resolve(
+    document: Document, assignments: Sequence[Assignment], issues: Sequence[ConfigIssue], folder: Path, name: str
+) -> LoadedConfig:
+    """Validate a document that is merged with its preset and with assignments, some of which had `issues`.
+
+    Raises:
+        ConfigError: the configuration is wrong; holds every issue with its location.
+    """
     try:
-        config = validate(Config, document)
+        file = validate(ConfigFile, document)
     except ConfigError as error:
         raise ConfigError(*_in_order([*_unrelated(issues, error.issues), *issues], assignments)) from None
     if issues:
         raise ConfigError(*_in_order(issues, assignments))
+    config = file.config
     data, validation, teacher = config.data, config.validation, config.teacher
     data = data.model_copy(update=data.relative_to(folder))
     if isinstance(validation, ValidationFile):
@@ -141,7 +169,7 @@ def _loaded(document: Document, assignments: Sequence[Assignment], folder: Path,
         "teacher": teacher,
         "output": config.output or str(Path("runs") / name),
     }
-    return LoadedConfig(config.model_copy(update=update), document)
+    return LoadedConfig(config.model_copy(update=update), document, file.tune)
 
 
 def _unrelated(earlier: Iterable[ConfigIssue], issues: Iterable[ConfigIssue]) -> Iterable[ConfigIssue]:

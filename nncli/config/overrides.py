@@ -38,7 +38,8 @@ class Assignment:
 
     def error(self, message: str, hint: str | None = None) -> ConfigError:
         """An error of this assignment."""
-        return ConfigError(ConfigIssue(message, Location(self.span.source, key=".".join(self.path)), hint))
+        line, character = self.span.key or (None, None)
+        return ConfigError(ConfigIssue(message, Location(self.span.source, line, character, ".".join(self.path)), hint))
 
 
 def override(document: Document, assignments: Iterable[Assignment]) -> tuple[Document, list[ConfigIssue]]:

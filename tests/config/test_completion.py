@@ -8,7 +8,7 @@ import pytest
 
 from nncli.config.completion import complete_assignment
 from nncli.config.loading import build_config
-from nncli.config.schema import Config
+from nncli.config.schema import ConfigFile
 from nncli.config.yaml.parser import parse
 
 
@@ -43,7 +43,7 @@ def test_an_assignment_is_completed(typed: str, words: list[str]) -> None:
 
 def test_every_key_is_a_completion_and_every_section_has_completions() -> None:
     found = complete_assignment("")
-    assert {word.rstrip("=.") for word in found} == set(Config.model_fields)
+    assert {word.rstrip("=.") for word in found} == set(ConfigFile.model_fields)
     assert {"data.", "epochs="} <= set(found)
     assert all(len(complete_assignment(word)) for word in found if word.endswith("."))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -18,7 +18,7 @@ from nncli.config.schema import Config
 from nncli.data.sources.open import open_reader
 from nncli.ensemble import n_outputs
 from nncli.errors import DataError, Location, NncliError, RunError
-from nncli.findings import Finding, warnings_json
+from nncli.findings import Finding, FindingCode, warnings_json
 from nncli.pipeline.ensemble.fold_predictions import FoldPredictions
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData
 from nncli.pipeline.prepare.execution import Execution
@@ -36,20 +36,34 @@ UNSET_EXECUTION = Execution("numpy", 1, 1)
 """For the fingerprint of a configuration, whose trainings each choose their own execution."""
 
 
+def with_row_checks(data: EnsembleData, findings: Sequence[Finding] = ()) -> EnsembleData:
+    """The data with the warnings about its rows; few validation rows are none, since every row is scored."""
+    checked = data.with_checks(findings)
+    kept = tuple(finding for finding in checked.findings if finding.code != FindingCode.FEW_VALIDATION_ROWS)
+    return replace(checked, findings=kept)
+
+
+def new_record(config: Config, folds: int, repeats: int, data_sha256: str) -> CrossValidationRecord:
+    """The record of a cross-validation that begins."""
+    return CrossValidationRecord(
+        folds=folds,
+        repeats=repeats,
+        epochs=config.epochs,
+        fingerprint=fingerprint(config, UNSET_EXECUTION),
+        data_sha256=data_sha256,
+        time_is_feature=True,
+    )
+
+
 def start_record(requested: Path, config: Config, folds: int, repeats: int) -> tuple[Run, CrossValidationRecord]:
     """Create the directory, `requested` or the first of `requested-2` … that is free.
 
     Raises:
         NncliError: it cannot be created.
     """
-    record = CrossValidationRecord(
-        folds=folds,
-        repeats=repeats,
-        epochs=config.epochs,
-        fingerprint=fingerprint(config, UNSET_EXECUTION),
-        data_sha256=open_reader(config.data.source).checksum().sha256,
-        time_is_feature=True,
-    )
+    sha256 = open_reader(config.data.source).checksum().sha256
+    assert sha256 is not None, "a pipe is refused before"
+    record = new_record(config, folds, repeats, sha256)
     n, path = 1, requested
     while True:
         try:
@@ -64,10 +78,15 @@ def start_record(requested: Path, config: Config, folds: int, repeats: int) -> t
                 location=Location(source=str(path)),
                 hint="Name another place with -o.",
             ) from error
+    return write_record(path, config, record), record
+
+
+def write_record(path: Path, config: Config, record: CrossValidationRecord) -> Run:
+    """Write the configuration and the record of a cross-validation into its directory."""
     run = Run(path)
     run.save_config(config.model_copy(update={"output": str(path)}))
     write_text(path / CROSS_VALIDATION, record.model_dump_json(indent=1) + "\n")
-    return run, record
+    return run
 
 
 def open_record(path: Path) -> tuple[Run, CrossValidationRecord, Config]:
@@ -157,10 +176,17 @@ class CrossValidation:
 
 
 def score_folds(
-    run: Run, fold_data: Sequence[EnsembleData], paths: Sequence[Path], record: CrossValidationRecord
+    run: Run,
+    fold_data: Sequence[EnsembleData],
+    paths: Sequence[Path],
+    record: CrossValidationRecord,
+    folds: FoldPredictions | None = None,
 ) -> CrossValidation:
-    """Score the run at each path on the rows of its fold, and keep the predictions; `fold_data` share one table."""
-    folds = FoldPredictions.of(fold_data, paths)
+    """Score the run at each path on the rows of its fold, and keep the predictions; `fold_data` share one table.
+
+    The predictions of the `folds` may have been computed already.
+    """
+    folds = folds or FoldPredictions.of(fold_data, paths)
     held_out = folds.held_out_rows(fold_data[0], mean_of_folds(fold_data[0], folds)).bounded(fold_data[0].config.seed)
     with batched_fsync():
         run.save_held_out(held_out)

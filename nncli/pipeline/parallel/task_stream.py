@@ -1,0 +1,172 @@
+"""Training tasks that are submitted one after another, as the results of others come in."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Literal, NamedTuple, Self
+
+from nncli.data.sources.local_copies import copies_in_use
+from nncli.errors import NncliError
+from nncli.pipeline.parallel.control_dir import ControlDirectory
+from nncli.pipeline.parallel.executor import open_executor, worker_lost_errors, workers_for
+from nncli.pipeline.parallel.task import TaskStatus, TrainingTask, run_task, task_events
+
+SECONDS_BETWEEN_POLLS = 0.25
+MAX_LOSSES = 4
+"""How often the process of a task may be lost."""
+
+
+class TaskResult(NamedTuple):
+    """A task that has ended: its status, or the error that it ended with."""
+
+    task: TrainingTask
+    outcome: TaskStatus | NncliError
+
+
+class TaskStream:
+    """Runs training tasks in worker processes, on a Dask cluster, or with one worker in this process.
+
+    `tasks` is the largest number of tasks that may be useful at a time; `stop` is called a few times a second, in this
+    process after every batch. A task whose process is lost starts again.
+
+    Raises:
+        UsageError: there is no such scheduler.
+    """
+
+    def __init__(
+        self,
+        tasks: int,
+        control: ControlDirectory,
+        requested_workers: int | Literal["auto"],
+        scheduler: str | None,
+        stop: Callable[[], bool],
+    ) -> None:
+        self.workers = tasks if scheduler else workers_for(tasks, requested_workers)
+        """The number of tasks that run at a time."""
+        self._control, self._scheduler, self._stop = control, scheduler, stop
+        self._stopped = False
+        self._waiting: deque[TrainingTask] = deque()
+        self._running: dict[Future[TaskStatus], TrainingTask] = {}
+        self._losses: Counter[int] = Counter()
+        self._executor: Executor | None = None
+        self._resources = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._control.open()
+        return self
+
+    def __exit__(
+        self, cls: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if error is not None:
+                self._control.stop()
+            self._resources.__exit__(cls, error, traceback)
+        finally:
+            self._control.close()
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._running)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a task runs in another process."""
+        return bool(self._running)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a task that is submitted now would start at once."""
+        return len(self) < self.workers
+
+    def stopped(self) -> bool:
+        """Whether `stop` has returned True once."""
+        self._stopped = self._stopped or self._stop()
+        return self._stopped
+
+    def submit(self, task: TrainingTask) -> None:
+        """Add a task."""
+        self._waiting.append(task)
+
+    def wait(self) -> list[TaskResult]:
+        """The tasks that have ended since the last call; waits for a moment if none has.
+
+        After a stop the tasks that run are saved, and the others do not start; those come back as stopped.
+
+        Raises:
+            NncliError: the process of a task was lost too often.
+        """
+        if self.workers == 1 and self._scheduler is None:
+            return self._run_one_here()
+        self._start()
+        if not self._running:
+            return []
+        finished, _ = wait(self._running, SECONDS_BETWEEN_POLLS, FIRST_COMPLETED)
+        if self.stopped():
+            self._control.stop()
+        else:
+            self._control.heartbeat()
+        return [result for future in finished if (result := self._result(future)) is not None]
+
+    def _run_one_here(self) -> list[TaskResult]:
+        if not self._waiting or self.stopped():
+            return []
+        task = self._waiting.popleft()
+        try:
+            for _ in task_events(task, self._control, self.stopped):
+                pass
+        except NncliError as error:
+            return [TaskResult(task, error)]
+        return [TaskResult(task, TaskStatus.read(task))]
+
+    def _start(self) -> None:
+        """Submit waiting tasks, up to the number of workers."""
+        if self._executor is None and self._waiting and not self.stopped():
+            self._executor = self._resources.enter_context(open_executor(self.workers, self._scheduler))
+        copies, lost = copies_in_use(), worker_lost_errors(self._scheduler)
+        while self._waiting and self._executor is not None and len(self._running) < self.workers:
+            if self.stopped():
+                return
+            task = self._waiting.popleft()
+            try:
+                self._running[self._executor.submit(run_task, task, self._control, copies)] = task
+            except lost:
+                self._waiting.appendleft(task)
+                self._lose([task])
+
+    def _result(self, future: Future[TaskStatus]) -> TaskResult | None:
+        """The result of a task; None if it starts again."""
+        task = self._running.pop(future, None)
+        if task is None:  # it was lost with another one
+            return None
+        try:
+            outcome: TaskStatus | NncliError = future.result()
+        except worker_lost_errors(self._scheduler):
+            self._waiting.appendleft(task)
+            self._lose([task])
+            return None
+        except NncliError as error:
+            outcome = error
+        if isinstance(outcome, TaskStatus) and outcome.status == "stopped" and not self.stopped():
+            self._waiting.appendleft(task)  # its worker was terminated, or missed the heartbeat
+            return None
+        return TaskResult(task, outcome)
+
+    def _lose(self, tasks: list[TrainingTask]) -> None:
+        """Count the loss of tasks, and open another executor: the process pool is broken as a whole."""
+        for task in tasks:
+            self._losses[task.number] += 1
+            if self._losses[task.number] > MAX_LOSSES:
+                raise NncliError(
+                    f"the process of a training ended before its time, {self._losses[task.number]} times: perhaps the "
+                    "system was short of memory and killed it",
+                    hint="What was saved is there. Resume with fewer workers: --workers 1",
+                )
+        if self._scheduler is None:
+            self._waiting.extendleft(reversed(self._running.values()))
+            self._running.clear()
+            self._resources.close()
+            self._executor = None

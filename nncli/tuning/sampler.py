@@ -1,0 +1,205 @@
+"""Optuna's samplers as a function: the proposal for a trial from its number and the results of trials before it.
+
+A proposal depends on the seed, the number of the trial, and the results of the trials that are at least `lag` before
+it, never on the order in which trials end. The study that Optuna sees is built in the order of the trials: when trial t
+is asked for, trials up to t - lag have been told, and those between are running.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+
+from nncli.errors import RunError, UsageError
+from nncli.tuning.domains import Domain, NumberDomain, Value
+from nncli.tuning.space import SearchSpace, Values
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
+    from optuna.trial import Trial
+
+SamplerName: TypeAlias = Literal["tpe", "random", "gp", "grid", "cmaes"]
+
+MAX_ATTEMPTS = 20
+"""How often a trial is proposed again if an earlier one had the same values."""
+Tried: TypeAlias = tuple[tuple[str, Value], ...]
+
+
+class Sampler:
+    """Proposes the values of trial 1, 2 and so on. `lag` and `seed` are those of the search.
+
+    Trial 0 is the configuration itself; it counts as a result if its values are in the space (`start`).
+
+    Raises:
+        UsageError: Optuna, or what its sampler needs, is not installed, or the sampler does not fit the space.
+    """
+
+    def __init__(self, space: SearchSpace, name: SamplerName, seed: int, lag: int, start: Values | None = None) -> None:
+        self._space, self._name, self._seed, self._lag = space, name, seed, lag
+        self._make = _sampler_factory(name, space)
+        self._distributions = {p.name: _distribution(p.domain) for p in space.parameters}
+        self._combinations = iter(()) if space.size is None else space.combinations()
+        self._tried: set[Tried] = set()
+        with _quiet():
+            import optuna
+
+            self._study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed))
+        self._numbers: list[int | None] = []  # of each trial in the study
+        self._told = 0
+        self._worst = -math.inf
+        self._add(start)
+
+    def propose(self, losses: Sequence[float | None]) -> Values | None:
+        """The values for the next trial, unrounded; None if every combination has been tried.
+
+        `losses` are those of all trials in order, up to `lag` before the next one; None is a trial that failed.
+        """
+        t = len(self._numbers)
+        self._tell(losses[: max(0, t - self._lag + 1)])
+        if self._name == "grid":
+            return self._add(self._next_combination())
+        for attempt in range(MAX_ATTEMPTS):
+            with _quiet():
+                self._study.sampler = self._make(self._seed_of(t, attempt))
+                trial = self._study.ask()
+                values = self._suggest(trial)
+            if self._name == "cmaes":  # it keeps its state with the trials that it was asked for
+                self._numbers.append(trial.number)
+                return values
+            self._reject(trial)  # Optuna notes more with it than values, which a restored study could not know
+            if self._is_new(values):
+                return self._add(values)
+        return self._add(values if self._space.size is None else self._next_combination())
+
+    def restore(self, values: Values, losses: Sequence[float | None]) -> None:
+        """Take the next trial as proposed before, when `losses` were known.
+
+        Raises:
+            RunError: CMA-ES, whose state are its proposals, proposes something else.
+        """
+        if self._name != "cmaes":
+            self._tell(losses[: max(0, len(self._numbers) - self._lag + 1)])
+            self._add(values)
+        elif self.propose(losses) != values:
+            raise RunError(
+                "this version of Optuna or cmaes proposes other values than the one that the search began with",
+                hint="Install the version that is named in tune.json.",
+            )
+
+    def _add(self, values: Values | None) -> Values | None:
+        """Add a running trial with these values to the study."""
+        if values is None:
+            self._numbers.append(None)
+            return None
+        from optuna.trial import TrialState, create_trial
+
+        with _quiet():
+            distributions = {name: self._distributions[name] for name in values}
+            self._study.add_trial(
+                create_trial(state=TrialState.RUNNING, params=dict(values), distributions=distributions)
+            )
+        self._numbers.append(len(self._study.get_trials(deepcopy=False)) - 1)
+        self._tried.add(self._key(values))
+        return values
+
+    def _tell(self, losses: Sequence[float | None]) -> None:
+        """Tell the study the results that it does not know yet."""
+        from optuna.trial import TrialState
+
+        for loss, number in zip(losses[self._told :], self._numbers[self._told :], strict=False):
+            self._told += 1
+            if loss is not None:
+                self._worst = max(self._worst, loss)
+            if number is None:
+                continue
+            with _quiet():
+                if loss is None and math.isinf(self._worst):
+                    self._study.tell(number, state=TrialState.FAIL)
+                else:  # a failed trial is as bad as the worst one, or its neighborhood would be proposed again
+                    self._study.tell(number, self._worst if loss is None else loss)
+
+    def _reject(self, trial: Trial) -> None:
+        from optuna.trial import TrialState
+
+        with _quiet():
+            self._study.tell(trial, state=TrialState.FAIL)
+
+    def _suggest(self, trial: Trial) -> Values:
+        values: dict[str, Value] = {}
+        for parameter in self._space.parameters:
+            if parameter.is_active(values):
+                name = parameter.name
+                values[name] = trial._suggest(name, self._distributions[name])
+        return MappingProxyType(values)
+
+    def _next_combination(self) -> Values | None:
+        return next((values for values in self._combinations if self._is_new(values)), None)
+
+    def _is_new(self, values: Values) -> bool:
+        return self._key(values) not in self._tried
+
+    def _key(self, values: Values) -> Tried:
+        return tuple(self._space.rounded(values).items())
+
+    def _seed_of(self, t: int, attempt: int) -> int:
+        return int(np.random.SeedSequence([self._seed, t, attempt]).generate_state(1)[0])
+
+
+def _distribution(domain: Domain) -> BaseDistribution:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if not isinstance(domain, NumberDomain):
+        return CategoricalDistribution(domain.values)
+    if domain.is_int:
+        return IntDistribution(int(domain.low), int(domain.high), domain.is_log, int(domain.step or 1))
+    return FloatDistribution(float(domain.low), float(domain.high), domain.is_log, domain.step)
+
+
+def _sampler_factory(name: SamplerName, space: SearchSpace) -> Callable[[int], BaseSampler]:
+    """A function from a seed to a sampler of Optuna."""
+    try:
+        import optuna
+    except ImportError as error:
+        raise UsageError("tune needs Optuna, which is not installed", hint="pip install 'nncli-train[tune]'") from error
+    if name == "grid" and space.size is None:
+        unlisted = ", ".join(p.name for p in space.parameters if p.domain.values is None)
+        raise UsageError(
+            f"the sampler grid tries all values, and these ranges have no step: {unlisted}",
+            hint="Give each a step or choices, or use the sampler tpe.",
+        )
+    if name == "gp":
+        try:
+            import torch  # noqa: F401
+        except ImportError as error:
+            raise UsageError(
+                "the sampler gp needs PyTorch and SciPy, which are not installed",
+                hint="pip install torch scipy, or use the sampler tpe.",
+            ) from error
+        return lambda seed: optuna.samplers.GPSampler(seed=seed)
+    if name == "cmaes":
+        return lambda seed: optuna.samplers.CmaEsSampler(seed=seed)
+    if name == "tpe":
+        return lambda seed: optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
+    return lambda seed: optuna.samplers.RandomSampler(seed=seed)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Optuna's logs and its warnings that an argument is experimental off the terminal."""
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)
