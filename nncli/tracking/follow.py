@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nncli.errors import RunError
+from nncli.pipeline.ensemble.train import CONTROL_FOLDER
+from nncli.pipeline.parallel.control_dir import ControlDirectory
+from nncli.pipeline.parallel.epochs_file import EpochsReader
 from nncli.pipeline.train.events import Event, Finished, MembersProgress, MembersStarted, Started
 from nncli.runs.manifest import member_folder
-from nncli.tracking.points import epoch_points, history_points
+from nncli.tracking.epoch_log import EpochLog
 from nncli.tracking.run_files import RunFiles
-from nncli.tracking.tracker import Ending, Outcome, Point, TrackedRun, Tracker
+from nncli.tracking.tracker import Outcome, TrackedRun, Tracker
 from nncli.training.loop import EpochReport, LearningRateHalved
 
 
@@ -24,18 +27,16 @@ class Aborted:
 class TrainingFollower:
     """Calls a tracker for the events of one training.
 
-    Points are collected until `flush`, so that many epochs are one call. The epochs of a member are tracked once its
-    training has ended: the events have only its progress.
+    The epochs of a member are read from the file that its task writes while it is trained, since the events have only
+    its progress, and in the end from its run directory.
     """
 
     def __init__(self, tracker: Tracker) -> None:
         self._tracker = tracker
         self._path: Path | None = None
         self._run: TrackedRun | None = None
-        self._metric: str | None = None
-        self._times: dict[int, float] = {}
-        self._points: list[Point] = []
-        self._members: dict[int, int] = {}
+        self._epochs: EpochLog | None = None
+        self._members: dict[int, _Member] = {}
 
     def receive(self, event: Event | Aborted) -> None:
         """Call the tracker for one event.
@@ -45,15 +46,13 @@ class TrainingFollower:
         """
         match event:
             case Started():
-                run = self._start(event.run)
-                self._metric = event.metric
-                self._times = {0: run.started}
+                self._epochs = EpochLog(self._tracker, self._start(event.run), event.metric)
                 for report in event.reports:
-                    self._add(report)
-            case EpochReport():
-                self._add(event)
-            case LearningRateHalved():
-                self._rewind(event.epoch)
+                    self._epochs.add(report)
+            case EpochReport() if self._epochs is not None:
+                self._epochs.add(event)
+            case LearningRateHalved() if self._epochs is not None:
+                self._epochs.rewind(event.epoch)
             case MembersStarted():
                 self._start(event.run)
             case MembersProgress():
@@ -65,14 +64,21 @@ class TrainingFollower:
 
     def flush(self) -> None:
         """Pass on the points that were collected."""
-        if self._run is not None and self._points:
-            self._tracker.log(self._run, self._points)
-            self._points = []
+        if self._epochs is not None:
+            self._epochs.flush()
+        for member in self._members.values():
+            if member.epochs is not None:
+                member.epochs.flush()
         self._tracker.flush()
 
     def close(self) -> None:
         """Close the tracker."""
         self._tracker.close()
+
+    def _start(self, path: Path) -> TrackedRun:
+        self._path, self._run = path, RunFiles.read(path).run
+        self._tracker.start(self._run)
+        return self._run
 
     def _end(self, outcome: Outcome) -> None:
         """End the run, whose directory is complete, and its members."""
@@ -81,44 +87,61 @@ class TrainingFollower:
         self.flush()
         files = RunFiles.read(self._path)
         for member in files.children():
-            self._track_member(int(member.path.name) - 1, member)
+            self._set_member(int(member.path.name) - 1, member)
             self._tracker.end(member.run, member.ending())
-        ending = files.ending()
-        # After a crash the manifest may still say that the training is running.
-        self._tracker.end(self._run, Ending(outcome, ending.time, ending.scores, ending.files))
-        self._run = None
-
-    def _start(self, path: Path) -> TrackedRun:
-        self._path, self._run = path, RunFiles.read(path).run
-        self._tracker.start(self._run)
-        return self._run
-
-    def _add(self, report: EpochReport) -> None:
-        time = self._times[report.epoch] = self._times[report.epoch - 1] + report.seconds
-        self._points += epoch_points(report, self._metric, time)
-
-    def _rewind(self, epoch: int) -> None:
-        self.flush()
-        if self._run is not None:
-            self._tracker.rewind(self._run, epoch)
+        # After an error the manifest may still say that the training is running.
+        self._tracker.end(self._run, files.ending(outcome))
+        self._run = self._epochs = None
+        self._members = {}
 
     def _follow_members(self, progress: MembersProgress) -> None:
-        """Track the epochs of members whose training has ended; it may go on later, for more epochs."""
-        assert self._path is not None  # members have started
-        for i, member in enumerate(progress.members):
-            if member.done and member.epoch != self._members.get(i):
-                try:
-                    files = RunFiles.read(self._path / member_folder(i), self._run)
-                    self._track_member(i, files)
-                except RunError:  # it is being written again, for more epochs or with another best one
-                    continue
+        """Track new epochs of the members."""
+        assert self._path is not None  # they have started
+        for i, known in enumerate(progress.members):
+            if not known.epoch:
+                continue
+            member, folder = self._member(i), self._path / member_folder(i)
+            try:
+                if not known.done:
+                    self._add_epochs(member, folder)
+                elif known.epoch != member.done:
+                    self._set_member(i, RunFiles.read(folder, self._run))
+                    member.done = known.epoch
+            except RunError:  # it is being written again, for more epochs or with another best one
+                continue
 
-    def _track_member(self, i: int, files: RunFiles) -> None:
-        """Start a member, and track its epochs since the last time."""
-        history, done = files.history(), self._members.get(i, 0)
-        if not done:
-            self._tracker.start(files.run)
-        points = [point for point in history_points(history, files.run.started) if point.step > done]
-        if points:
-            self._tracker.log(files.run, points)
-        self._members[i] = len(history.reports)
+    def _add_epochs(self, member: _Member, folder: Path) -> None:
+        """Track what a member has trained since the last time."""
+        metric, reports = member.reader.new()
+        if not reports:
+            return
+        epochs = member.epochs or self._start_member(member, RunFiles.read(folder, self._run), metric)
+        for report in reports:
+            epochs.add(report)
+
+    def _set_member(self, i: int, files: RunFiles) -> None:
+        """Track all epochs of a member whose training has ended; it may go on later."""
+        member, history = self._member(i), files.history()
+        epochs = member.epochs or self._start_member(member, files, history.metric)
+        epochs.set(history.reports)
+        epochs.flush()
+
+    def _start_member(self, member: _Member, files: RunFiles, metric: str | None) -> EpochLog:
+        self._tracker.start(files.run)
+        member.epochs = EpochLog(self._tracker, files.run, metric)
+        return member.epochs
+
+    def _member(self, i: int) -> _Member:
+        assert self._path is not None  # members have started
+        if i not in self._members:
+            self._members[i] = _Member(EpochsReader(ControlDirectory(self._path / CONTROL_FOLDER), i))
+        return self._members[i]
+
+
+@dataclass
+class _Member:
+    """A member: its epochs as the tracker has them, and after how many of them it was done."""
+
+    reader: EpochsReader
+    epochs: EpochLog | None = None
+    done: int = 0

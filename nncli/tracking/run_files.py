@@ -81,8 +81,12 @@ class RunFiles:
         if self.manifest.members > 1:
             yield from _children(self.path / MEMBERS, self.run)
 
-    def ending(self) -> Ending:
-        """The end of the run; RunError if a file is damaged."""
+    def ending(self, outcome: Outcome | None = None) -> Ending:
+        """The end of the run, with another outcome than that of the manifest if one is given.
+
+        Raises:
+            RunError: a file is damaged.
+        """
         manifest = self.manifest
         scores: tuple[Point, ...] = ()
         time = _timestamp(manifest.finished) if manifest.finished else self.run.started
@@ -90,8 +94,8 @@ class RunFiles:
             rows = "out_of_fold" if manifest.held_out_kind == "out-of-fold" else "validation"
             metrics = read_metrics(self.path, manifest)
             scores = score_points(metrics, rows, manifest.best_epoch, manifest.epochs, time)
-        outcome: Outcome = "stopped" if manifest.status == "running" else manifest.status
-        return Ending(outcome, time, scores, _files(self.path) if self.run.parent is None else ())
+        recorded: Outcome = "stopped" if manifest.status == "running" else manifest.status
+        return Ending(outcome or recorded, time, scores, _files(self.path) if self.run.parent is None else ())
 
 
 def read_cross_validation(path: Path) -> tuple[TrackedRun, list[RunFiles], Ending]:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from nncli.commands.train import train_events
+from nncli.pipeline.ensemble.train import CONTROL_FOLDER
+from nncli.pipeline.parallel.control_dir import ControlDirectory
+from nncli.pipeline.parallel.epochs_file import EpochsWriter
 from nncli.pipeline.train.events import MembersProgress, MembersStarted, Progress, Started
+from nncli.runs.history import read_history
+from nncli.runs.run import Run
 from nncli.tracking.follow import Aborted, TrainingFollower
+from nncli.tracking.recorded import track_recorded
 from nncli.training.loop import EpochReport, LearningRateHalved
 from tests.tracking.support import ENSEMBLE, Memory, config, trained
 
@@ -63,6 +70,30 @@ def test_a_member_is_logged_once_its_training_has_ended(tmp_path: Path) -> None:
     follower.receive(Aborted("stopped"))
     assert [*memory.endings] == ["run/members/1", "run/members/2", "run/members/3", "run"]
     assert memory.endings["run"].outcome == "stopped"
+
+
+def test_a_member_is_logged_while_it_is_trained(tmp_path: Path) -> None:
+    run = trained(tmp_path, ENSEMBLE)
+    history = read_history(run / "members" / "2", Run.open(run / "members" / "2").load_manifest())
+    control = ControlDirectory(run / CONTROL_FOLDER)
+    control.open()
+    writer = EpochsWriter(control, 1)
+    memory = Memory()
+    follower = TrainingFollower(memory)
+    follower.receive(MembersStarted(run, 3, 1, ()))
+    writer.add(replace(started(run), metric=history.metric))
+    for epoch, report in enumerate(history.reports[:4], start=1):
+        writer.add(report)
+        writer.write()
+        follower.receive(MembersProgress((Progress(), Progress(epoch, 5), Progress())))
+        follower.flush()
+        assert [*memory.values("run/members/2", "loss")] == [*range(1, epoch + 1)]
+    follower.receive(MembersProgress((Progress(), Progress(5, 5, done=True), Progress())))
+    follower.flush()
+    recorded = Memory()
+    track_recorded(run, recorded)
+    assert memory.points["run/members/2"] == recorded.points["run/members/2"]
+    assert [*memory.runs] == ["run", "run/members/2"]
 
 
 def test_a_member_that_is_written_again_is_logged_later(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
     signal     a number that grows while the parent waits for the tasks, or `stop`
     1.json …   the progress of a task
+    1.csv …    its epochs so far, see epochs_file.py
 
 They are written without fsync, since they are of use only while the parent runs.
 """

@@ -14,6 +14,7 @@ from nncli.config.schema import Config
 from nncli.data.sources.local_copies import LocalCopies
 from nncli.errors import RunLockedError
 from nncli.pipeline.parallel.control_dir import POLL_SECONDS, ControlDirectory, StopCheck
+from nncli.pipeline.parallel.epochs_file import EpochsWriter
 from nncli.pipeline.parallel.executor import shutdown_requested, task_lock
 from nncli.pipeline.prepare.execution import Execution
 from nncli.pipeline.train.events import Event, Progress, Started
@@ -96,11 +97,13 @@ def task_events(
     task: TrainingTask, control: ControlDirectory, stop: Callable[[], bool]
 ) -> Generator[Progress, None, None]:
     """Run a task; write and yield its progress, a few times a second at most."""
-    progress, next_note = Progress(), 0.0
+    progress, next_note, epochs = Progress(), 0.0, EpochsWriter(control, task.number)
     for event in _wait_for_lock(task, stop):
         progress = update_progress(progress, event)
+        epochs.add(event)
         if time.monotonic() >= next_note or isinstance(event, Started):
             next_note = time.monotonic() + POLL_SECONDS
+            epochs.write()
             control.write_progress(task.number, progress)
             yield progress
     status, manifest = TaskStatus.read(task), Run.open(Path(task.path)).load_manifest()
