@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.config.schema import Config
+from nncli.data.encoders.target import Target
 from nncli.errors import RunError
 from nncli.pipeline.ensemble.out_of_fold import LabeledRows
 from nncli.predictions import Predictions
@@ -23,6 +24,18 @@ from nncli.tuning.trial_training import HeldOut, SearchData, TrialTraining
 from nncli.tuning.trials import Trial, folder_of
 
 Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class SearchRows:
+    """The rows that trials are scored on: their targets, and the fold (rows,) that each is in, from 0."""
+
+    truth: LabeledRows
+    fold_of: npt.NDArray[np.int64]
+    target: Target
+
+    def __len__(self) -> int:
+        return len(self.fold_of)
 
 
 @dataclass(frozen=True)
@@ -62,17 +75,12 @@ class TrialReader:
         return positions[np.searchsorted(numbers, kept.numbers)]
 
     @cached_property
-    def truth(self) -> LabeledRows:
-        """The true targets of the rows."""
-        return self._data.truth.take(self.positions)
-
-    @cached_property
-    def fold_of(self) -> npt.NDArray[np.int64]:
-        """The fold (rows,) of each row, from 0."""
+    def rows(self) -> SearchRows:
+        """The rows, in ascending order."""
         fold_of = np.zeros(len(self.positions), np.int64)
         for fold, rows in enumerate(self._data.fold_rows):
             fold_of[np.isin(self.positions, rows)] = fold
-        return fold_of
+        return SearchRows(self._data.truth.take(self.positions), fold_of, self._data.data.target)
 
     def read(self, trial: Trial) -> TrialPredictions:
         """The predictions of a trial that is complete or pruned.
