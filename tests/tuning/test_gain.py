@@ -34,7 +34,7 @@ class Made:
             score = None if i in pruned else objective.score(predictions, rows.truth)
             state = "pruned" if i in pruned else "complete"
             folds = (0.0,) * pruned.get(i, FOLDS)
-            self.trials.append(Trial(number=i, values={}, state=state, score=score, folds=folds))  # type: ignore[arg-type]
+            self.trials.append(Trial(number=i, values={}, state=state, score=score, folds=folds))
 
     def read(self, trial: Trial) -> TrialPredictions:
         known = self.rows.fold_of < len(trial.folds)
