@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-default bench-distill bench-drift bench-intervals bench-export bench-predict bench-serve coverage lock audit reliability mutation clean
+.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-default bench-distill bench-drift bench-intervals bench-export bench-predict bench-serve bench-tune coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -108,6 +108,12 @@ bench-predict: .venv/dev
 JSON ?= benchmarks/serve.json
 bench-serve: .venv/dev
 	$(BIN)/python benchmarks/serve.py --peers-python $(PEERS_PYTHON) --json $(JSON)
+
+# The sampler of `nncli tune` beside random search, what its lag costs and what pruning saves, on a folder of tables: an
+# hour. make bench-tune TABLES=folder TRIALS=folder-that-keeps-the-trials
+TRIALS ?=
+bench-tune: .venv/dev
+	$(BIN)/python benchmarks/tune.py $(TABLES) $(if $(TRIALS),--work $(TRIALS))
 
 # How much of nncli/ the tests run, branches included (the tracer itself allocates, so without the tests that forbid it;
 # it does not see into compiled loops, so their tests run once more as plain Python).

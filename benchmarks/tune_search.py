@@ -1,0 +1,136 @@
+"""The loop of a search as `nncli tune` has it, without workers and directories; and plain Optuna."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING, Protocol
+
+from nncli.nn.arrays import Floats
+from nncli.tuning.domains import ChoiceDomain, Value
+from nncli.tuning.pruning import is_worse
+from nncli.tuning.sampler import Sampler, SamplerName
+from nncli.tuning.space import Parameter, SearchSpace, Values
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial as OptunaTrial
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trial that was trained on all folds: its score after each, the losses of their rows, and seconds of each."""
+
+    scores: tuple[float, ...]
+    losses: tuple[Floats, ...]
+    seconds: tuple[float, ...]
+
+
+class Objective(Protocol):
+    """What is searched."""
+
+    @property
+    def space(self) -> SearchSpace:
+        """The search space."""
+
+    def trained(self, values: Values) -> Trained | None:
+        """The trial with these values, or the configuration itself without any; None if it fails."""
+
+    def loss(self, score: float) -> float:
+        """What is minimized."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A trial of a search: the folds that it was trained on, and the loss that the sampler got; None if it failed."""
+
+    trained: Trained | None
+    folds: int
+    loss: float | None
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether it was not trained on all folds."""
+        return self.trained is not None and self.folds < len(self.trained.scores)
+
+    @property
+    def seconds(self) -> float:
+        """The seconds of the folds that it was trained on."""
+        return 0.0 if self.trained is None else sum(self.trained.seconds[: self.folds])
+
+
+def best_so_far(ended: Sequence[Ended]) -> list[float]:
+    """The best loss of the complete trials up to each."""
+    losses = (math.inf if one.loss is None or one.is_pruned else one.loss for one in ended)
+    return list(accumulate(losses, min))
+
+
+def search(
+    objective: Objective, sampler: SamplerName, seed: int, n: int, *, lag: int, prune: bool = False
+) -> list[Ended]:
+    """The trials 0 to n of a search."""
+    space = objective.space
+    proposals = Sampler(space, sampler, seed, lag, space.base_values())
+    ended: list[Ended] = []
+    for t in range(n + 1):
+        known = ended[: max(0, t - lag + 1)]
+        values: Values | None = {} if t == 0 else proposals.propose([one.loss for one in known])
+        if values is None:
+            break
+        ended.append(_ended(objective, objective.trained(values), known if prune else [], [seed, t]))
+    return ended
+
+
+def _ended(objective: Objective, trained: Trained | None, known: Sequence[Ended], seed: Sequence[int]) -> Ended:
+    """A trial, pruned by the best of the known ones."""
+    if trained is None:
+        return Ended(None, 0, None)
+    complete = [one for one in known if one.trained is not None and not one.is_pruned]
+    rival = min(complete, key=lambda one: one.loss or 0.0, default=None)
+    total = len(trained.scores)
+    for folds in range(1, total):
+        if rival is None or rival.trained is None:
+            break
+        if is_worse(trained.losses[:folds], rival.trained.losses[:folds], [*seed, folds]):
+            estimate = rival.trained.scores[-1] + trained.scores[folds - 1] - rival.trained.scores[folds - 1]
+            return Ended(trained, folds, objective.loss(estimate))
+    return Ended(trained, total, objective.loss(trained.scores[-1]))
+
+
+def plain_optuna(objective: Objective, seed: int, n: int) -> list[Ended]:
+    """Trial 0 and n trials of `study.optimize` with Optuna's TPESampler as it comes, one after another."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    ended: list[Ended] = []
+
+    def run(trial: OptunaTrial) -> float:
+        values: dict[str, Value] = {}
+        for parameter in objective.space.parameters:
+            if parameter.is_active(values):
+                values[parameter.name] = _suggest(trial, parameter)
+        ended.append(_ended(objective, objective.trained(values), [], [seed]))
+        loss = ended[-1].loss
+        return math.nan if loss is None else loss
+
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
+    start = objective.space.base_values()
+    if start is not None:
+        study.enqueue_trial(dict(start))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        study.optimize(run, n_trials=n + 1)
+    return ended
+
+
+def _suggest(trial: OptunaTrial, parameter: Parameter) -> Value:
+    domain = parameter.domain
+    if isinstance(domain, ChoiceDomain):
+        return int(trial.suggest_categorical(parameter.name, list(domain.values)))
+    if domain.is_int:
+        step = int(domain.step or 1)
+        return trial.suggest_int(parameter.name, int(domain.low), int(domain.high), step=step, log=domain.is_log)
+    low, high = float(domain.low), float(domain.high)
+    return trial.suggest_float(parameter.name, low, high, step=domain.step, log=domain.is_log)

@@ -1,0 +1,171 @@
+"""Trials of `nncli tune` on a table, trained one after another in this process, and kept.
+
+A trial is trained as the search does it, by `TrialTraining`. Its results are kept by the table and its values, so that
+searches that come to the same values, or a benchmark that is run again, do not train it again. Seconds are those of the
+processor, which a busy machine hardly lengthens.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from contextlib import ExitStack
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal, Self, TypeAlias
+
+import numpy as np
+import polars as pl
+
+from nncli.config.loading import load
+from nncli.config.schema.tune import TuneSection
+from nncli.data.sources.open import open_reader
+from nncli.data.store.scratch import Scratch
+from nncli.pipeline.ensemble.member_config import as_subtask
+from nncli.pipeline.ensemble.out_of_fold import EnsembleData
+from nncli.pipeline.parallel.control_dir import ControlDirectory
+from nncli.pipeline.parallel.task import task_events
+from nncli.training.epoch import DivergedError
+from nncli.tuning.build_space import build_space
+from nncli.tuning.objective import Objective
+from nncli.tuning.space import SearchSpace, Values
+from nncli.tuning.trial_training import SearchData, TrialTraining
+from nncli.utils.threads import limit_blas_threads
+from tune_search import Trained
+
+CONFIG = """
+layers: [{type: dense, units: 32, activation: relu}, {type: dropout, rate: 0.1}]
+learning_rate: 0.01
+optimizer: {type: adamw, weight_decay: 0.01}
+batch_size: 32
+epochs: 20
+tune:
+  search:
+    learning_rate: {from: 0.0001, to: 0.3, scale: log}
+    batch_size: {choices: [16, 32, 64, 128]}
+    layers:
+      choices:
+        - [{type: dense, units: 8, activation: relu}, {type: dropout, rate: 0.1}]
+        - [{type: dense, units: 32, activation: relu}, {type: dropout, rate: 0.1}]
+        - [{type: dense, units: 64, activation: relu}, {type: dropout, rate: 0.1}]
+        - - {type: dense, units: 32, activation: relu}
+          - {type: dropout, rate: 0.1}
+          - {type: dense, units: 32, activation: relu}
+    layers.1.rate: {from: 0.0, to: 0.5}
+    optimizer:
+      choices:
+        - {type: sgd, momentum: {from: 0.5, to: 0.99}}
+        - {type: adamw, weight_decay: {from: 0.0001, to: 1.0, scale: log}}
+"""
+"""A small network, and its search space."""
+HOLDOUT = "validation: 0.5\n"
+ONE_NETWORK = {"members": 1, "bagging": "auto", "time_limit": None}
+Folds: TypeAlias = int | Literal["holdout"]
+
+
+class Trials:
+    """The trials on the rows of a table, of which `rows` are drawn. `work` is a folder where their results are kept."""
+
+    def __init__(self, folder: Path, work: Path, rows: int, folds: Folds) -> None:
+        meta = json.loads((folder / "meta.json").read_text("utf-8"))
+        self._work = work / f"{folder.name}-{sha256(f'{CONFIG} {rows} {folds}'.encode()).hexdigest()[:8]}"
+        self._work.mkdir(parents=True, exist_ok=True)
+        table, config = self._work / "table.csv", self._work / "config.yaml"
+        if not config.exists():
+            sample_of(folder / "train.csv", rows).write_csv(table)
+            data = json.dumps({"path": str(table), "target": meta["target"]})
+            config.write_text(f"data: {data}\n{HOLDOUT if folds == 'holdout' else ''}{CONFIG}", "utf-8")
+        self._loaded = load(config)
+        self._section = (self._loaded.tune or TuneSection()).model_copy(update={"folds": folds})
+        self._resources = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._resources.close()
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """The search space."""
+        return build_space(self._loaded, self._section)
+
+    @cached_property
+    def data(self) -> SearchData:
+        """The rows and their folds."""
+        config = as_subtask(self._loaded.config).model_copy(update=ONE_NETWORK)
+        data = EnsembleData.of(config, self._resources.enter_context(Scratch()))
+        objective = Objective.of(None, config, data.target, data.loss)
+        folds = 1 if self._section.folds == "holdout" else self._section.folds
+        return SearchData(data, folds, objective, open_reader(config.data.source).checksum().sha256 or "")
+
+    @property
+    def metric(self) -> str:
+        """The metric that is searched by."""
+        return self.data.objective.metric
+
+    def loss(self, score: float) -> float:
+        """What is minimized."""
+        return self.data.objective.loss_of(score)
+
+    def trained(self, values: Values) -> Trained | None:
+        """The trial with these values, or the configuration itself without any; None if it fails."""
+        rounded = self.space.rounded(values)
+        file = self._work / f"{sha256(repr(sorted(rounded.items())).encode()).hexdigest()[:16]}.npz"
+        if not file.exists():
+            try:
+                trained = self._train(rounded)
+            except DivergedError:
+                trained = Trained((), (), ())
+            _write(file, rounded, trained)
+        found = _read(file)[1]
+        return found if found.scores and np.isfinite(found.scores).all() else None
+
+    def kept(self) -> list[tuple[Values, Trained]]:
+        """The values and the results of all trials that were trained, but for those that failed."""
+        found = [_read(file) for file in sorted(self._work.glob("*.npz"))]
+        return [one for one in found if one[1].scores and np.isfinite(one[1].scores).all()]
+
+    def _train(self, rounded: Values) -> Trained:
+        """Train a trial.
+
+        Raises:
+            DivergedError: it fails.
+        """
+        config = self.space.config(rounded).model_copy(update=ONE_NETWORK)
+        scores, seconds = [], []
+        with tempfile.TemporaryDirectory() as name, limit_blas_threads(1):
+            control = ControlDirectory(Path(name, "control"))
+            control.open()
+            training = TrialTraining(0, config, Path(name, "trial"), self.data, 1)
+            training.prepare()
+            for fold in range(self.data.folds):
+                start = time.process_time()
+                for _ in task_events(training.task(fold), control, lambda: False):
+                    pass
+                training.held_out.append(training.predict(fold))
+                seconds.append(time.process_time() - start)
+                scores.append(self.data.score(training.held_out))
+        return Trained(tuple(scores), tuple(one.losses for one in training.held_out), tuple(seconds))
+
+
+def _write(file: Path, values: Values, trained: Trained) -> None:
+    partial = file.with_suffix(".partial")
+    with partial.open("wb") as opened:
+        text = np.array(json.dumps(dict(values)))
+        np.savez(opened, text, np.array(trained.scores), np.array(trained.seconds), *trained.losses)
+    partial.rename(file)
+
+
+def _read(file: Path) -> tuple[Values, Trained]:
+    with np.load(file) as kept:
+        text, scores, seconds, *losses = (kept[name] for name in kept.files)
+    return json.loads(str(text)), Trained(tuple(scores.tolist()), tuple(losses), tuple(seconds.tolist()))
+
+
+def sample_of(path: Path, rows: int) -> pl.DataFrame:
+    """At most so many rows of a table, drawn at random."""
+    table = pl.read_csv(path, infer_schema_length=None)
+    return table if len(table) <= rows else table.sample(rows, seed=0, shuffle=True)
