@@ -88,15 +88,18 @@ def _approximate(model: AnyModel, members: Sequence[Model], table: Table) -> tup
     """Probabilities (rows, classes) from outputs in float32, the bound of their errors (rows,), and the anomalies."""
     target, found = model.spec.target, list[Anomalies]()
     values, error = np.zeros((len(table), n_outputs(target))), np.zeros(len(table))
-    for member in members:
+    for i, member in enumerate(members):
         X, codes, anomalies = member.encode(table)
         Z, bound = member.run_rounded(X, codes)
-        predictions, T = member.decode(Z), member.spec.temperature
+        predictions, T, share = member.decode(Z), member.spec.temperature, 1.0
+        smallest = predictions.values.min(axis=1)
         if isinstance(model, Ensemble):
-            predictions, T = predictions.with_temperature(model.spec.temperature), model.spec.temperature
+            predictions, T = predictions.with_temperature(model.spec.temperature), T * model.spec.temperature
+            share = model.weights[i] / model.total_weight(range(len(members)))
+            smallest = np.minimum(smallest, predictions.values.min(axis=1))
         if T != 1.0:
-            bound[predictions.values.min(axis=1) < MIN_PROBABILITY] = np.inf
-        values += align_classes(target, predictions) / len(members)
-        error += bound * (SOFTMAX_SLOPE / T / len(members))
+            bound[smallest < MIN_PROBABILITY] = np.inf
+        values += align_classes(target, predictions) * share
+        error += bound * (SOFTMAX_SLOPE / T * share)
         found.append(anomalies)
     return values, error, reduce(and_, found)

@@ -1,16 +1,17 @@
-"""An ensemble of models, which predicts the mean of its members' predictions."""
+"""An ensemble of models, which predicts the mean of its members' predictions, weighted if they have weights."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
-from operator import and_
-from typing import Annotated, Literal, TypeAlias
+from math import isfinite
+from operator import add, and_
+from typing import Annotated, Literal, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nncli.data.columns.hashing import Hashes
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
@@ -32,7 +33,8 @@ class EnsembleSpec(Spec):
     """The specification that all members share. `target` has the labels of all members; one may lack a rare class.
 
     The centers and scales of a regression target are 0 and 1, since members predict in the target's own units.
-    `temperature` applies to every member, whose own is 1, and the `decision` to their mean; they have none.
+    `temperature` applies to every member, after its own, and the `decision` to their mean; they have none. The mean has
+    the `weights` of the members, equal ones for None.
     """
 
     format: Version = FORMAT
@@ -44,20 +46,33 @@ class EnsembleSpec(Spec):
     dialect: CsvDialect = PLAIN_NUMBERS
     temperature: PositiveFloat = 1.0
     decision: Decision | None = None
+    weights: tuple[PositiveFloat, ...] | None = None
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> Self:
+        if self.weights is not None and (len(self.weights) != self.members or not isfinite(sum(self.weights))):
+            raise ValueError("every member has a weight, with a finite sum")
+        return self
 
     def accepts(self, member: ModelSpec) -> bool:
-        """Whether a model has the target and the loss of a member."""
+        """Whether a model has the target of a member, and a loss that predicts the same."""
         target, member_target = self.target, member.target
         if target.task == "classification" and member_target.task == "classification":
             same = target.name == member_target.name and set(member_target.labels) <= set(target.labels)
         else:
             same = target.task == member_target.task and target.names == member_target.names
-        return same and self.loss == member.loss
+        return same and predicted_by(self.loss) == predicted_by(member.loss)
+
+
+def predicted_by(loss: Loss) -> tuple[str, float | None, tuple[float, ...]]:
+    """What a network of this loss predicts: the task, the quantile, and the levels of several quantiles."""
+    return loss.task, loss.quantile, loss.quantile_levels
 
 
 def spec_json(spec: ModelSpec | EnsembleSpec) -> str:
-    """The JSON of a specification. Without a decision it is the one that versions before decisions wrote."""
-    return spec.model_dump_json(indent=1, exclude={"decision"} if spec.decision is None else None)
+    """The JSON of a specification. Without a decision and weights it is the one that versions before these wrote."""
+    optional = ("decision", "weights")
+    return spec.model_dump_json(indent=1, exclude={name for name in optional if getattr(spec, name, None) is None})
 
 
 def n_outputs(target: Target) -> int:
@@ -133,12 +148,38 @@ class Ensemble:
     def average(self, predictions: Sequence[Predictions]) -> Predictions:
         """The mean of the members' predictions for the same rows."""
         total = np.zeros((len(predictions[0].values), self.outputs))
-        for item in predictions:
-            total += self.member_values(item)
-        quantiles = [item.quantiles for item in predictions if item.quantiles is not None]
+        for i, item in enumerate(predictions):
+            total += self.weighted(i, self.member_values(item))
+        quantiles = [self.weighted(i, one.quantiles) for i, one in enumerate(predictions) if one.quantiles is not None]
         total_quantiles = reduce(np.add, quantiles) if quantiles else None
         anomalies = reduce(and_, (item.anomalies for item in predictions))
-        return self.mean(total, len(predictions), anomalies, quantiles=total_quantiles)
+        return self.mean(total, self.total_weight(range(len(predictions))), anomalies, quantiles=total_quantiles)
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """The weight of each member in the mean."""
+        return self.spec.weights or (1.0,) * len(self.members)
+
+    def weighted(self, i: int, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Values of member `i`, from 0, times its weight."""
+        return values if self.spec.weights is None else values * self.spec.weights[i]
+
+    def total_weight(self, members: Iterable[int]) -> float:
+        """The sum of the weights of some members."""
+        return reduce(add, (self.weights[i] for i in members))
+
+    def total_weights(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+        """The sum of the weights (rows, 1) of the members that a mask (members, rows) selects for each row."""
+        total = np.zeros((mask.shape[1], 1))
+        for weight, own in zip(self.weights, mask, strict=True):
+            total[own] += weight
+        return total
+
+    def of_members(self, chosen: Sequence[int]) -> Ensemble:
+        """The ensemble of some members alone, numbered from 0."""
+        weights = None if self.spec.weights is None else tuple(self.spec.weights[i] for i in chosen)
+        spec = self.spec.model_copy(update={"members": len(chosen), "weights": weights})
+        return Ensemble(spec, tuple(self.members[i] for i in chosen))
 
     def member_values(self, predictions: Predictions) -> npt.NDArray[np.float64]:
         """What a member adds to the mean (rows, outputs): its predictions at the temperature, with all classes."""
@@ -147,22 +188,22 @@ class Ensemble:
     def mean(
         self,
         total: npt.NDArray[np.float64],
-        counts: npt.NDArray[np.int64] | int,
+        weights: npt.NDArray[np.float64] | npt.NDArray[np.int64] | float,
         anomalies: Anomalies | None = None,
         *,
         quantiles: npt.NDArray[np.float64] | None = None,
     ) -> Predictions:
-        """The mean of `counts` predictions, (rows, 1) or the same for all rows, from their sum (rows, outputs).
+        """The mean from a weighted sum (rows, outputs) and the sum of the weights, (rows, 1) or the same for all rows.
 
         `quantiles` is the sum of their quantiles (rows, targets, levels): level by level, the mean of the quantiles.
         Vincent, "The functions of the vibrissae in the behavior of the white rat", 1912.
         """
         if quantiles is not None:
-            counts = counts if isinstance(counts, int) else counts[:, :, None]
+            weights = weights[:, :, None] if isinstance(weights, np.ndarray) else weights
             levels, precision = self.spec.loss.quantile_levels, self.members[0].spec.network.precision
-            mean = Predictions.of_quantiles(self.spec.target, quantiles / counts, levels, precision)
+            mean = Predictions.of_quantiles(self.spec.target, quantiles / weights, levels, precision)
             return replace(mean, anomalies=anomalies or Anomalies())
-        values, precision = total / counts, self.members[0].spec.network.precision
+        values, precision = total / weights, self.members[0].spec.network.precision
         if self.spec.target.task == "classification":
             values = values.astype(precision).astype(np.float64)  # see nncli.model.decode
         return Predictions(self.spec.target, values, precision, anomalies or Anomalies(), self.spec.decision)

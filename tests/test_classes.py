@@ -38,6 +38,12 @@ MODELS: dict[str, AnyModel] = {
     "members that know other classes": ensemble_of(
         model_of(dense(16, "relu"), target=CLASSES, seed=1), model_of(8, target=THREE, seed=2), target=THREE
     ),
+    "weighted members with temperatures of their own": ensemble_of(
+        model_of(dense(16, "mish"), target=THREE, seed=1, temperature=0.5),
+        model_of(dense(8, "relu"), target=THREE, columns=(X2, CITY), seed=2, temperature=3.0),
+        temperature=1.5,
+        weights=(7.0, 2.0),
+    ),
     "another activation": model_of(dense(16, "tanh"), target=CLASSES, columns=(X1, DATE, WORDS)),
 }
 every = pytest.mark.parametrize("model", [pytest.param(model, id=name) for name, model in MODELS.items()])

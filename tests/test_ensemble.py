@@ -10,19 +10,21 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
 from nncli.data.sources.read_table import read_table
 from nncli.data.table import Table
-from nncli.ensemble import Ensemble, EnsembleSpec, align_classes, predict_members
+from nncli.ensemble import Ensemble, EnsembleSpec, align_classes, predict_members, spec_json
 from nncli.model import Model
 from nncli.nn.inference.small_blocks import MAX_ROWS
-from nncli.nn.losses import Quantiles
+from nncli.nn.losses import MAE, Quantile, Quantiles
 from nncli.nn.parameters import Parameters
 from nncli.predictions import Predictions
 from nncli.runs.loader import read_model
 from tests.cli.support import DATA
+from tests.commands.explained import CITY, CLASSES, X2, ensemble_of, model_of, table_of
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +126,64 @@ def test_few_rows_have_the_bits_and_anomalies_that_they_have_among_many(model: M
         assert found.anomalies == expected
         alone = [member.predict(part).values.tobytes() for member in ensemble.members]
         assert [one.values.tobytes() for one in predict_members(ensemble, part)] == alone
+
+
+WEIGHTED = ensemble_of(
+    model_of(16, target=CLASSES, seed=1, temperature=1.5),
+    model_of(8, target=CLASSES, columns=(X2, CITY), seed=2),
+    model_of(16, target=CLASSES, seed=3),
+    weights=(1.0, 2.5, 0.3),
+)
+
+
+def test_the_mean_has_the_weights_of_the_members_to_the_bit_in_tables_and_few_rows() -> None:
+    rows = table_of(300)
+    assert WEIGHTED.spec.weights is not None
+    total = np.zeros((300, 2))
+    for member, weight in zip(WEIGHTED.members, WEIGHTED.spec.weights, strict=True):
+        total += weight * member.predict(rows).values
+    expected = total / (1.0 + 2.5 + 0.3)
+    whole = WEIGHTED.predict(rows)
+    assert whole.values.tobytes() == expected.tobytes()
+    for some in ([0], [5, 3, 200], list(range(40))):
+        part = WEIGHTED.predict(rows.take(np.array(some)))
+        assert part.values.tobytes() == whole.values[some].tobytes()
+
+
+def test_the_quantiles_of_members_are_averaged_with_their_weights() -> None:
+    members = [model_of(16, loss=Quantiles(), seed=seed) for seed in range(2)]
+    first, second = (member.predict(table_of(20)).quantiles for member in members)
+    mean = ensemble_of(*members, weights=(3.0, 1.0)).predict(table_of(20)).quantiles
+    assert first is not None
+    assert second is not None
+    assert mean is not None
+    assert np.array_equal(mean, (3.0 * first + second) / 4.0)
+
+
+def test_some_members_keep_their_weights_and_those_of_rows_are_added() -> None:
+    alone = WEIGHTED.of_members([2, 1])
+    assert alone.spec.weights == (0.3, 2.5)
+    assert alone.members == (WEIGHTED.members[2], WEIGHTED.members[1])
+    mask = np.array([[True, False, True], [True, True, False], [True, False, False]])
+    assert WEIGHTED.total_weights(mask)[:, 0].tolist() == [1.0 + 2.5 + 0.3, 2.5, 1.0]
+    assert WEIGHTED.of_members([0]).total_weight([0]) == 1.0
+
+
+def test_every_member_has_a_weight_and_files_without_weights_keep_their_bytes() -> None:
+    text = spec_json(ensemble_of(*WEIGHTED.members).spec)
+    assert "weights" not in text
+    assert EnsembleSpec.model_validate_json(text).weights is None
+    assert EnsembleSpec.model_validate_json(spec_json(WEIGHTED.spec)) == WEIGHTED.spec
+    for weights in [(1.0, 2.0), (1.0, 0.0, 1.0), (1e308, 1e308, 1e308)]:
+        with pytest.raises(ValidationError):
+            EnsembleSpec.model_validate({**WEIGHTED.spec.model_dump(), "weights": weights})
+
+
+def test_a_member_may_have_another_loss_that_predicts_the_same() -> None:
+    spec = ensemble_of(*[model_of(8, seed=seed) for seed in range(2)]).spec
+    assert spec.accepts(model_of(8, loss=MAE()).spec)
+    assert not spec.accepts(model_of(8, loss=Quantile(q=0.9)).spec)
+    assert not spec.accepts(model_of(8, loss=Quantiles()).spec)
 
 
 def copy_of(model: Model) -> Parameters:

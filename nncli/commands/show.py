@@ -55,9 +55,9 @@ class RunDescription:
 
     The `columns`, `layers` and `loss` of an ensemble are those of its first member, `parameters` those of all members,
     `best_epoch` is the largest of the `best_epochs` of its members. A `teacher` is the path of the run whose
-    predictions the network learned. A loss of quantiles has `quantile_levels`. The
-    validation rows are of the `held_out_kind`. The `scores` are of the most probable class, also if there is a saved
-    `decision`.
+    predictions the network learned, and `selection` says from which trials the members were selected. A loss of
+    quantiles has `quantile_levels`. The validation rows are of the `held_out_kind`. The `scores` are of the most
+    probable class, also if there is a saved `decision`.
     """
 
     path: Path
@@ -92,6 +92,7 @@ class RunDescription:
     cycles: tuple[RecordedCycle, ...] = ()
     time_limit: str | None = None
     teacher: str | None = None
+    selection: str | None = None
     decision: Decision | None = None
 
     def json(self) -> dict[str, Any]:
@@ -126,6 +127,7 @@ class RunDescription:
             ("command", shlex.join(self.command)),
             ("time limit", self.time_limit or ""),
             ("teacher", self.teacher or ""),
+            ("selected", self.selection or ""),
             ("nncli", f"{self.nncli_version}, seed {self.seed}"),
             ("data", f"{self.data}, {self.data_rows:,} rows"),
             ("validation data", self.validation_data or ""),
@@ -227,6 +229,7 @@ def show(run: str | Path) -> RunDescription:
         cycles=() if metrics is None else metrics.cycles,
         time_limit=manifest.time_limit,
         teacher=None if manifest.teacher is None else manifest.teacher.path,
+        selection=None if manifest.selection is None else manifest.selection.text,
         decision=read_decision(run_directory),
     )
 

@@ -23,6 +23,7 @@ from nncli.runs.cross_validation import check_is_run, resume_command
 from nncli.runs.run import Run
 from nncli.runs.run_name import check_run_name
 from nncli.runs.saved_decision import read_decision
+from nncli.runs.selection_record import check_not_selected
 from nncli.tracking.choice import parse_trackers
 from nncli.tracking.training import tracked
 
@@ -178,6 +179,7 @@ def _resume(
     check_is_run(Path(path), ", not a run", f"To resume: {resume_command(Path(path))}")
     run = Run.open(Path(path))
     manifest = run.load_manifest()
+    check_not_selected(run.path, manifest.selection, "trained further")
     findings = []
     if manifest.status == "done" and not any(text.lstrip().startswith("epochs") for text in assignments):
         hint = f"To train longer: nncli train --resume {shlex.quote(str(path))} --set epochs=N"

@@ -11,6 +11,7 @@ import numpy as np
 from nncli.conformal.conformity_scores import IntervalScore
 from nncli.conformal.intervals import IntervalCalibration
 from nncli.conformal.predictor import ConformalPredictor
+from nncli.ensemble import Ensemble
 from nncli.metrics.conformal import rank
 from nncli.metrics.sorted_scores import Floats, SortedScores
 from nncli.program.program import Bounds
@@ -24,14 +25,20 @@ def lower_intervals(
 
     The calibration must not depend on groups of rows.
     """
-    by_group = [_mean([values[i] for i in own]) for own in conformal.groups.members]
-    quantiles_by_group = [_mean([quantiles[i] for i in own]) for own in conformal.groups.members] if quantiles else []
+    weights = conformal.model.spec.weights if isinstance(conformal.model, Ensemble) else None
+    groups = conformal.groups.members
+    by_group = [weighted_mean(values, own, weights) for own in groups]
+    quantiles_by_group = [weighted_mean(quantiles, own, weights) for own in groups] if quantiles else []
     levels = conformal.model.spec.loss.quantile_levels
     return tuple(_lower_interval(one, by_group, quantiles_by_group, len(levels)) for one in conformal.intervals)
 
 
-def _mean(values: Sequence[Value]) -> Value:
-    return reduce(add, values) / len(values) if len(values) > 1 else values[0]
+def weighted_mean(values: Sequence[Value], members: Sequence[int], weights: Sequence[float] | None) -> Value:
+    """The operations of the mean of the values of some members; equal weights for None."""
+    if weights is None:
+        return reduce(add, [values[i] for i in members]) / len(members) if len(members) > 1 else values[members[0]]
+    total = reduce(add, [weights[i] for i in members])
+    return reduce(add, [values[i] * weights[i] for i in members]) / total
 
 
 def _lower_interval(

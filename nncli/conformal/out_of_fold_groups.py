@@ -62,14 +62,17 @@ class OutOfFoldGroups:
         for g, own in enumerate(self.members):
             total = np.zeros(values.shape[1:])
             for i in own:
-                total += aligned[i]
-            values[g] = model.mean(total, len(own)).values
+                total += model.weighted(i, aligned[i])
+            values[g] = model.mean(total, model.total_weight(own)).values
         return values
 
-    def predict_quantiles(self, members: Sequence[Predictions]) -> npt.NDArray[np.float64]:
+    def predict_quantiles(self, model: AnyModel, members: Sequence[Predictions]) -> npt.NDArray[np.float64]:
         """The mean quantiles (groups, rows, targets, levels) of each group, from those of all members."""
         quantiles = [one.quantiles for one in members if one.quantiles is not None]
-        return np.stack([np.sum([quantiles[i] for i in own], axis=0) / len(own) for own in self.members])
+        if not isinstance(model, Ensemble):
+            return quantiles[0][None]
+        weighted = [model.weighted(i, values) for i, values in enumerate(quantiles)]
+        return np.stack([np.sum([weighted[i] for i in own], axis=0) / model.total_weight(own) for own in self.members])
 
 
 def calibration_sample(rows: HeldOutRows) -> Integers | None:

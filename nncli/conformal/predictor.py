@@ -133,7 +133,9 @@ class ConformalPredictor:
         predictions, unknown = average_members(self.model, members), int((codes == UNKNOWN).sum())
         if self.intervals:
             values = self.groups.predict(self.model, members)
-            quantiles = self.groups.predict_quantiles(members) if self.model.spec.loss.quantile_levels else None
+            quantiles = (
+                self.groups.predict_quantiles(self.model, members) if self.model.spec.loss.quantile_levels else None
+            )
             intervals = tuple(one.interval(values, quantiles, codes) for one in self.intervals)
             return ConformalPredictions(predictions, intervals, unknown_groups=unknown)
         P = self.groups.predict(self.model, members)

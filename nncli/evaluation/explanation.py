@@ -153,7 +153,8 @@ def background_rows(
         fallback = replace(rows, oof_mask=None)
         return fallback, f"the average row is of this table, not of the training table: {error.message}"
     with Scratch() as scratch:
-        stored = load_labeled_rows(config, config.data, scratch)
+        of_trials = manifest.selection is not None  # which may use columns that the configuration drops
+        stored = load_labeled_rows(config, config.data, scratch, all_columns=of_trials)
         sampled = sample_positions(len(stored), MAX_ROWS, np.random.default_rng(config.seed))
         sample, weight = stored.take(sampled), config.data.sample_weight
         weights = None if weight is None else read_weights(sample.columns([weight]), weight)

@@ -27,9 +27,10 @@ from nncli.pipeline.prepare.load import load_labeled_rows, load_numbered_rows, t
 from nncli.pipeline.prepare.split import split_table
 from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged
 from nncli.predictions import Predictions
-from nncli.runs.filenames import CONFIG
+from nncli.runs.filenames import CONFIG, HELD_OUT
 from nncli.runs.held_out_rows import HeldOutRows
 from nncli.runs.history import read_metrics
+from nncli.runs.loader import check_not_removed
 from nncli.runs.manifest import METRICS, SCORED, Manifest
 from nncli.runs.run import Run
 from nncli.runs.training_rows import RowMatches
@@ -137,6 +138,8 @@ def _held_out(run: Run, manifest: Manifest, model: AnyModel, config: Config) -> 
     kept = run.load_held_out()
     decision, model = model.spec.decision, scored_model(run, config, model)
     with Scratch() as scratch:
+        if kept is None and manifest.selection is not None:
+            check_not_removed(run.path, manifest, HELD_OUT)
         if kept is not None:
             predicted = _recorded(config, model, kept, scratch)
         elif isinstance(model, Ensemble):

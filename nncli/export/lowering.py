@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
-from operator import add
 
-from nncli.conformal.lowering import lower_intervals
+from nncli.conformal.lowering import lower_intervals, weighted_mean
 from nncli.conformal.predictor import ConformalPredictor
 from nncli.data.encoders.encoder_lowering import lower_encoder, program_inputs
 from nncli.data.encoders.target import RegressionTarget
@@ -80,14 +78,15 @@ def _lower_mean(model: AnyModel, members: Sequence[LoweredPredictions], precisio
         return members[0]
     values = mean_of(model, [member.values for member in members], precision)
     quantiles = [member.quantiles for member in members if member.quantiles is not None]
-    return LoweredPredictions(values, reduce(add, quantiles) / len(members) if quantiles else None)
+    every = range(len(members))
+    return LoweredPredictions(values, weighted_mean(quantiles, every, model.spec.weights) if quantiles else None)
 
 
 def mean_of(model: Ensemble, values: Sequence[Value], precision: Precision) -> Value:
     """The mean of the members' values, which are given in the order of the members, in the classes of all."""
     target = model.spec.target
     if isinstance(target, RegressionTarget):
-        return reduce(add, values) / len(values)
+        return weighted_mean(values, range(len(values)), model.spec.weights)
     aligned = []
     for member, P in zip(model.members, values, strict=True):
         own = member.spec.target
@@ -95,7 +94,7 @@ def mean_of(model: Ensemble, values: Sequence[Value], precision: Precision) -> V
         at = {label: j for j, label in enumerate(own.labels)}
         scaled = _at_temperature(P, model.spec.temperature, precision)
         aligned.append(scaled.columns([at.get(label, -1) for label in target.labels]))
-    return round_to(precision, reduce(add, aligned) / len(aligned))
+    return round_to(precision, weighted_mean(aligned, range(len(aligned)), model.spec.weights))
 
 
 def _number_outputs(

@@ -18,7 +18,7 @@ import polars as pl
 from nncli.data.encoders.target import Target
 from nncli.data.io.prefetch import prefetch_map
 from nncli.decision import Decision, decide
-from nncli.ensemble import Ensemble
+from nncli.ensemble import AnyModel, Ensemble
 from nncli.errors import UsageError
 from nncli.inspection.embedded_network import EmbeddedNetwork
 from nncli.inspection.encoded_rows import EncodedPart, EncodedRows, ProgressCallback, Rows, column_slices, no_progress
@@ -109,7 +109,7 @@ def attribute(
     if target.task == "regression":
         spread = float(np.std(background.predict()[:, chosen[0]])) if len(chosen) else 1.0
     tolerance = TOLERANCE * (spread if np.isfinite(spread) and spread > 0.0 else 1.0)
-    names, members = rows.model.names, len(rows.parts)
+    names, members, shares = rows.model.names, len(rows.parts), _shares(rows.model)
     values, base, ends = np.zeros((len(rows), len(names))), np.zeros(len(rows)), np.zeros(len(rows))
 
     def of_part(task: _Task) -> Integrated:
@@ -121,15 +121,23 @@ def attribute(
     done = 0
     for task, integrated in prefetch_map(iter(tasks), of_part, THREADS):
         part = rows.parts[task.part]
-        positions = [names.index(name) for name in part.model.names]
-        values[task.rows, positions] += _by_column(part, integrated.attributions) / members
-        base[task.rows] += integrated.baseline / members
-        ends[task.rows] += integrated.ends / members
+        positions, share = [names.index(name) for name in part.model.names], shares[task.part]
+        values[task.rows, positions] += _by_column(part, integrated.attributions) * share
+        base[task.rows] += integrated.baseline * share
+        ends[task.rows] += integrated.ends * share
         done += task.rows.stop - task.rows.start
         on_progress("attributions", done, members * len(rows))
     labels = target.labels if target.task == "classification" else target.names
     error = Integrated(values, base, ends).error
     return Attributions(tuple(names), tuple(labels[k] for k in chosen), values, base, ends, error, tolerance)
+
+
+def _shares(model: AnyModel) -> list[float]:
+    """The share of each member in the mean; they sum to 1."""
+    if not isinstance(model, Ensemble):
+        return [1.0]
+    total = model.total_weight(range(len(model.members)))
+    return [weight / total for weight in model.weights]
 
 
 def select_output(target: Target, predictions: Floats, output: str | None, decision: Decision | None = None) -> Rows:
@@ -159,7 +167,7 @@ def _of_part(rows: EncodedRows, background: EncodedRows, task: _Task, chosen: Ro
     """Integrated gradients of one network's prediction, relative to its average row."""
     part, usual, model = rows.parts[task.part], background.parts[task.part], rows.model
     spec, chosen = part.model.spec, chosen[task.rows]
-    T = model.spec.temperature if isinstance(model, Ensemble) else spec.temperature
+    T = spec.temperature * (model.spec.temperature if isinstance(model, Ensemble) else 1.0)
     function = OutputFunction(spec, T, _outputs_of_member(model.spec.target, spec.target, chosen))
     network = EmbeddedNetwork(spec.network, part.model.parameters)
     base = background.mean(network.embed(usual.X, usual.codes))

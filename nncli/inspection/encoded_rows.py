@@ -195,10 +195,12 @@ class EncodedRows:
         if not isinstance(self.model, Ensemble):
             return values_of(members[0])
         total = np.zeros((len(cells), len(self), self.model.outputs * max(1, levels)))
-        for (_, mask, _), values in prefetch_map(iter(members), values_of, MEMBER_THREADS):
-            total[:, slice(None) if mask is None else mask] += values
-        counts = len(members) if self.oof_mask is None else self.oof_mask.sum(axis=0)[:, None]
-        return self.model.mean(total, counts).values
+        predicted = prefetch_map(iter(members), values_of, MEMBER_THREADS)
+        for i, ((_, mask, _), values) in enumerate(predicted):
+            total[:, slice(None) if mask is None else mask] += self.model.weighted(i, values)
+        every = self.model.total_weight(range(len(members)))
+        weights = every if self.oof_mask is None else self.model.total_weights(self.oof_mask)
+        return self.model.mean(total, weights).values
 
 
 def _scaled(weights: Weights | None) -> Weights | None:

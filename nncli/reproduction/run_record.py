@@ -20,6 +20,7 @@ from nncli.runs.config import read_config
 from nncli.runs.cross_validation import check_is_run, fold_folder
 from nncli.runs.manifest import MANIFEST, MEMBERS, DataRecord, Manifest
 from nncli.runs.run import Run
+from nncli.runs.selection_record import check_not_selected
 
 SELECTIONS = ("sheet", "range", "table", "query")
 """The keys that select a table in a workbook or a database."""
@@ -55,6 +56,7 @@ class RunRecord:
         fold = shlex.quote(str(path / fold_folder(0)))
         check_is_run(path, ", not a run", f"Reproduce the run of a fold: nncli reproduce {fold}")
         manifest = Run.open(path).load_manifest()
+        check_not_selected(path, manifest.selection, "trained again")
         parent = path.absolute().parent
         if parent.name == MEMBERS and os.path.lexists(parent.parent / MANIFEST):
             raise RunError(

@@ -160,10 +160,12 @@ def networks_of(model: AnyModel) -> list[Model]:
     """The networks of a model, each with the temperature of the whole, whose predictions have the mean of `model`."""
     if not isinstance(model, Ensemble):
         return [model]
-    temperature = model.spec.temperature
     return [
-        replace(member, spec=member.spec.model_copy(update={"temperature": temperature, "decision": None}))
+        replace(
+            member, spec=member.spec.model_copy(update={"temperature": member.spec.temperature * T, "decision": None})
+        )
         for member in model.members
+        for T in [model.spec.temperature]
     ]
 
 

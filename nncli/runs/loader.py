@@ -234,7 +234,9 @@ def _read_member(folder: Path, i: int, spec: EnsembleSpec, manifest: Manifest) -
             folder,
             member_folder(i),
             "this is not the member that the ensemble was made of, or it was trained further by itself",
-            f"Restore it from a copy, or make the ensemble of it: nncli train --resume {folder}",
+            f"Restore it from a copy, or make the ensemble of it: nncli train --resume {folder}"
+            if manifest.selection is None
+            else "Restore it from a copy, or select the members again with nncli tune.",
         )
     if not spec.accepts(model.spec):
         raise damaged(folder, member_folder(i), "the member predicts something else than the ensemble does")

@@ -22,7 +22,9 @@ A run directory needs no file outside it to predict, so it can be moved.
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from nncli.data.sources.table_source import TableSource
 from nncli.model import FORMAT, Version
@@ -45,6 +47,7 @@ from nncli.runs.filenames import (
     Status,
     checksum,
 )
+from nncli.runs.selection_record import SelectionRecord
 from nncli.spec import Members, PositiveInt, Spec
 
 __all__ = [
@@ -145,6 +148,7 @@ class Manifest(Spec):
     A `teacher` is the run whose predictions the network learned. `time_limit` says in a line what a time limit changed,
     and is None without one. `lengthened` lists the changes of `epochs`, on which the learning rates of the epochs
     before depend.
+    A `selection` says from which trials of a search the members of an ensemble were selected; other runs have none.
     `files` holds the SHA-256 of every other file of the directory. It is empty while the run is being written: the
     manifest is the last file that a finished run writes, so an interrupted run never looks damaged. `format` is also
     that of model.json. `checksum` is the SHA-256 of all other fields.
@@ -183,6 +187,15 @@ class Manifest(Spec):
     lengthened: tuple[Lengthening, ...] = ()
     files: dict[str, str]
     checksum: str = ""
+    selection: SelectionRecord | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_absent_selection(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The fields, as versions before selections wrote them unless there is one."""
+        document: dict[str, Any] = handler(self)
+        if self.selection is None:
+            document.pop("selection", None)
+        return document
 
     def with_checksum(self) -> Self:
         """A copy with its checksum computed."""

@@ -63,6 +63,9 @@ if TYPE_CHECKING:  # predicting needs neither of these slow imports
     from nncli.training.loop import EpochReport
 
 
+CONFIG_HEADER = "# The configuration of this run, every default written out.\n"
+
+
 @dataclass(frozen=True)
 class Run:
     """A run directory at `path`; one that is being written also has the `identity` of the folder."""
@@ -82,13 +85,7 @@ class Run:
             UsageError: `requested` cannot be the name of a new folder.
             NncliError: it cannot be created.
         """
-        check_run_name(requested)
-        try:
-            requested.parent.mkdir(parents=True, exist_ok=True)
-            _clear_leftovers(requested)
-        except OSError as error:
-            raise _cannot_make(requested, error) from error
-        with cls._temporary_run(requested) as run_directory:
+        with cls.temporary(requested) as run_directory:
             with (
                 relabel_errors(run_directory.path.parent.resolve() / run_directory.path.name, requested),
                 relabel_errors(run_directory.path, requested),
@@ -97,13 +94,25 @@ class Run:
                     if spec is not None:
                         run_directory.save_spec(spec)
                     run_directory.save_manifest(manifest)
-                run = run_directory._rename_to_free_name(requested, config)
+                run = run_directory.rename_to_free_name(
+                    requested, lambda path: run_directory.save_config(config.model_copy(update={"output": str(path)}))
+                )
             yield run
 
     @classmethod
     @contextmanager
-    def _temporary_run(cls, requested: Path) -> Iterator[Run]:
-        """Create a locked directory with a temporary name, which is removed at the end unless it was renamed."""
+    def temporary(cls, requested: Path) -> Iterator[Run]:
+        """Create a locked directory with a temporary name, which is removed at the end unless it was renamed.
+
+        Raises:
+            UsageError, NncliError: see `create`.
+        """
+        check_run_name(requested)
+        try:
+            requested.parent.mkdir(parents=True, exist_ok=True)
+            _clear_leftovers(requested)
+        except OSError as error:
+            raise _cannot_make(requested, error) from error
         with ExitStack() as stack:
             while True:
                 run_directory = cls(requested.with_name(f".{requested.name}.{uuid4().hex[:12]}{TEMPORARY_SUFFIX}"))
@@ -124,15 +133,15 @@ class Run:
                 # Another process removed it as a leftover before it was locked: try again.
             yield run_directory
 
-    def _rename_to_free_name(self, requested: Path, config: Config) -> Run:
-        """Rename the directory to the first free name."""
+    def rename_to_free_name(self, requested: Path, finish: Callable[[Path], None]) -> Run:
+        """Rename the directory to the first free name; `finish` writes what depends on the name."""
         n = 1
         while True:
             path = requested if n == 1 else requested.with_name(f"{requested.name}-{n}")
             n += 1
             if os.path.lexists(path):
                 continue
-            self.save_config(config.model_copy(update={"output": str(path)}))
+            finish(path)
             try:
                 self.path.rename(path)
             except OSError as error:
@@ -237,8 +246,8 @@ class Run:
         self.check_in_place()
         write_bytes(self.path / name, content.encode() if isinstance(content, str) else content)
 
-    def save_config(self, config: Config) -> None:
-        """Write config.yaml.
+    def save_config(self, config: Config, header: str = CONFIG_HEADER) -> None:
+        """Write config.yaml, with comment lines before it.
 
         Raises:
             DataError: it would be too large to be read again.
@@ -246,7 +255,6 @@ class Run:
         from nncli.config.yaml.source_text import MAX_TEXT_BYTES
         from nncli.config.yaml.writer import dump
 
-        header = "# The configuration of this run, every default written out.\n"
         text = (header + dump(config.model_dump(mode="json"))).encode()
         if len(text) > MAX_TEXT_BYTES:
             raise DataError(

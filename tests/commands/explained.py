@@ -86,7 +86,12 @@ def model_of(
     return Model(spec, parameters)
 
 
-def ensemble_of(*members: Model, temperature: float = 1.0, target: Target | None = None) -> Ensemble:
+def ensemble_of(
+    *members: Model,
+    temperature: float = 1.0,
+    target: Target | None = None,
+    weights: tuple[float, ...] | None = None,
+) -> Ensemble:
     """Models as one."""
     first = members[0].spec
     spec = EnsembleSpec(
@@ -95,5 +100,6 @@ def ensemble_of(*members: Model, temperature: float = 1.0, target: Target | None
         loss=first.loss,
         missing_values=("", " "),
         temperature=temperature,
+        weights=weights,
     )
     return Ensemble(spec, members)

@@ -18,7 +18,7 @@ from nncli.nn.losses import Hinge, Poisson, Quantiles
 from nncli.program.interpreter import run
 from nncli.threshold_goals import HighestF1
 from tests.commands.explained import CITY, CLASSES, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
-from tests.export.support import assert_equal_predictions
+from tests.export.support import assert_equal_predictions, compute
 
 TABLE = table_of(300)
 HIDDEN = Dense(units=6, activation="tanh")
@@ -64,6 +64,19 @@ def test_members_with_other_classes_columns_and_temperatures_are_averaged() -> N
     ensemble = ensemble_of(*members, temperature=1.7, target=THREE)
     assert_equal_predictions(ensemble, TABLE)
     assert [column.name for column in lower_model(ensemble).inputs] == ["x1", "x2", "colour", "city"]
+
+
+@pytest.mark.parametrize("target", [CLIPPED, CLASSES, THREE])
+def test_members_are_averaged_with_their_weights(target: Target) -> None:
+    members = [model_of(HIDDEN, target=target, seed=1, temperature=1.0), model_of(8, target=target, columns=[X2, CITY])]
+    ensemble = ensemble_of(*members, weights=(3.0, 0.7))
+    assert_equal_predictions(ensemble, TABLE)
+    assert not np.allclose(compute(ensemble, TABLE).values, compute(ensemble_of(*members), TABLE).values)
+
+
+def test_quantiles_of_members_are_averaged_with_their_weights() -> None:
+    members = [model_of(HIDDEN, target=CLIPPED, loss=Quantiles(), seed=seed) for seed in range(2)]
+    assert_equal_predictions(ensemble_of(*members, weights=(1.0, 4.0)), TABLE)
 
 
 def test_quantiles_of_members_are_averaged() -> None:

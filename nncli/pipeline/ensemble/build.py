@@ -75,7 +75,7 @@ def build_ensemble(data: EnsembleData, candidates: Sequence[Candidate]) -> Built
     choice = EpochChoice.of(data, candidates)
     if choice is None:
         ensemble = Ensemble(spec, candidates[0].members)
-        return BuiltEnsemble(ensemble, 0, _training_scores(data, ensemble))
+        return BuiltEnsemble(ensemble, 0, training_scores(data, ensemble))
     best, temperature, validation, calibration = choice.result()
     ensemble = Ensemble(spec.model_copy(update={"temperature": temperature}), candidates[best].members)
     rows, training = choice.actual[best].rows, data.truth(data.table.take(data.used_rows))
@@ -85,7 +85,7 @@ def build_ensemble(data: EnsembleData, candidates: Sequence[Candidate]) -> Built
     return BuiltEnsemble(
         ensemble=ensemble,
         candidate=best,
-        training_scores=_training_scores(data, ensemble),
+        training_scores=training_scores(data, ensemble),
         validation_scores=validation_card(scored, data.config.seed, optimistic=choice.is_optimistic(candidates)),
         held_out=choice.actual[best].held_out_rows(scored),
         member_scores=tuple(
@@ -224,7 +224,8 @@ class EpochChoice:
         return replace(rows, weights=self.class_weight[rows.y] * (1.0 if rows.weights is None else rows.weights))
 
 
-def _training_scores(data: EnsembleData, ensemble: Ensemble) -> ScoreCard:
+def training_scores(data: EnsembleData, ensemble: Ensemble) -> ScoreCard:
+    """The scores of an ensemble on all rows that are not left out."""
     used = data.table.take(data.used_rows)
     rows = data.truth(used)
     return data.scored_rows(rows, rows, predict_table(ensemble, used, data.target)).card()

@@ -178,4 +178,4 @@ def _of_members(model: AnyModel, members: tuple[int, ...] | None) -> AnyModel:
     count = len(model.members) if isinstance(model, Ensemble) else 1
     if max(members) > count:
         raise config_error("teacher.members", f"the teacher has {count:,} members", "Name some of these.")
-    return Ensemble(model.spec, tuple(model.members[i - 1] for i in members)) if isinstance(model, Ensemble) else model
+    return model.of_members([i - 1 for i in members]) if isinstance(model, Ensemble) else model

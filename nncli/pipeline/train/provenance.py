@@ -58,7 +58,8 @@ def check_config_unchanged(run: Run, manifest: Manifest, assignments: Sequence[s
     ]
     if issues:
         raise ConfigError(*issues)
-    check_epochs_grow(new_config, manifest.epochs)
+    if manifest.selection is None:  # else other members may have more epochs
+        check_epochs_grow(new_config, manifest.epochs)
     new_config = with_recorded_features(new_config, time_is_feature=manifest.time_is_feature)
     return new_config.model_copy(update={"output": str(run.path)})
 

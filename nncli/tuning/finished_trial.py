@@ -1,0 +1,148 @@
+"""A finished trial of a search: its networks, and its predictions of rows that they did not train on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.config.schema import Config
+from nncli.data.encoders.target import Target
+from nncli.ensemble import Ensemble, predicted_by
+from nncli.errors import Location, RunError, UsageError
+from nncli.model import Model, ModelSpec
+from nncli.runs.config import read_config
+from nncli.runs.cross_validation import FoldsManifest, read_record
+from nncli.runs.fold_models import networks_of
+from nncli.runs.held_out_rows import HeldOutRows
+from nncli.runs.manifest import Manifest
+from nncli.runs.run import Run
+from nncli.training.cross_fit import part_numbers
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FinishedTrial:
+    """A trial with its held-out rows, whose `members` are its networks, and the share in its mean of each network.
+
+    `first` is the specification of the first network.
+    """
+
+    number: int
+    path: Path
+    config: Config
+    manifest: Manifest
+    first: ModelSpec
+    shares: tuple[float, ...]
+    held_out: HeldOutRows
+
+    @classmethod
+    def read(cls, number: int, path: Path) -> FinishedTrial:
+        """Read a finished cross-validation, or a run.
+
+        Raises:
+            RunError: it is not finished, damaged, or keeps no held-out rows.
+        """
+        run = Run.open(path)
+        manifest, model, held_out = run.load_manifest(), run.load_model(), run.load_held_out()
+        if held_out is None or not len(held_out):
+            raise RunError(
+                "this trial keeps no predictions of rows that it did not train on, so that it cannot be selected",
+                location=Location(source=str(path)),
+                hint="Train it with validation rows, or cross-validate it.",
+            )
+        return cls(
+            number=number,
+            path=path,
+            config=read_config(path),
+            manifest=manifest,
+            first=networks_of(model)[0].spec,
+            shares=tuple(_shares(manifest, model if isinstance(model, Ensemble) else None)),
+            held_out=held_out,
+        )
+
+    def load_networks(self) -> list[Model]:
+        """Read the networks; RunError if one is damaged."""
+        return networks_of(Run(self.path).load_model())
+
+    @property
+    def folders(self) -> list[Path]:
+        """The run directory of each network."""
+        folders = ("",) if self.manifest.members == 1 else self.manifest.member_folders
+        return [self.path / folder for folder in folders]
+
+    @property
+    def parts(self) -> npt.NDArray[np.int64]:
+        """The fold of each row (rows,), in the first repeat of a cross-validation; of a run, parts of equal size."""
+        if not isinstance(self.manifest, FoldsManifest):
+            return part_numbers(len(self.held_out))
+        parts, starts = np.zeros(len(self.held_out), np.int64), np.cumsum([0, *self.manifest.networks])
+        for fold in range(read_record(self.path).folds):
+            parts[self.held_out.members[starts[fold]].rows] = fold
+        return parts
+
+    def check_like(self, first: FinishedTrial) -> None:
+        """Raise a UsageError unless the trial can be averaged with the first one, row by row."""
+        ours, theirs, own, other = self.held_out, first.held_out, self.first, first.first
+        reasons = {
+            "another table": self.manifest.data.sha256 == first.manifest.data.sha256,
+            "another target": _same_target(ours.predictions.target, theirs.predictions.target),
+            "other predictions, by its loss": predicted_by(own.loss) == predicted_by(other.loss),
+            "another precision": own.network.precision == other.network.precision,
+            "other missing_values": own.missing_values == other.missing_values,
+            "another format of numbers": own.dialect == other.dialect,
+            "other held-out rows": np.array_equal(ours.numbers, theirs.numbers) and np.array_equal(ours.y, theirs.y),
+            "other sample weights": _equal(ours.weights, theirs.weights),
+            "other folds": np.array_equal(_folds(ours), _folds(theirs)),
+        }
+        for what, is_same in reasons.items():
+            if not is_same:
+                raise UsageError(
+                    f"trial {self.number} has {what} than trial {first.number}, and cannot be averaged with it",
+                    location=Location(source=str(self.path)),
+                    hint="Select from trials of one search, which have the same table and folds.",
+                )
+
+
+def read_trials(trials: Mapping[int, Path]) -> list[FinishedTrial]:
+    """Read trials by their numbers, in ascending order.
+
+    Raises:
+        RunError: one is not finished, or damaged.
+        UsageError: there is none, or two cannot be averaged.
+    """
+    if not trials:
+        raise UsageError("there is no finished trial to select from", hint="Finish the search first.")
+    read = [FinishedTrial.read(number, path) for number, path in sorted(trials.items())]
+    for trial in read:
+        trial.check_like(read[0])
+    return read
+
+
+def _shares(manifest: Manifest, model: Ensemble | None) -> Sequence[float]:
+    """The share of each network in the mean: every fold has the same, and its networks equal parts of it."""
+    if isinstance(manifest, FoldsManifest):
+        folds = len(manifest.networks)
+        return [1.0 / (folds * n) for n in manifest.networks for _ in range(n)]
+    if model is None:
+        return [1.0]
+    total = sum(model.weights)
+    return [weight / total for weight in model.weights]
+
+
+def _same_target(a: Target, b: Target) -> bool:
+    """Whether two targets have the same columns and classes; numbers are in their own units, whatever their scaling."""
+    return a.names == b.names if a.task == "regression" and b.task == "regression" else a == b
+
+
+def _folds(rows: HeldOutRows) -> npt.NDArray[np.bool_]:
+    """The distinct sets of rows (sets, rows) that networks held out."""
+    return np.unique(rows.oof_mask, axis=0)
+
+
+def _equal(a: Floats | None, b: Floats | None) -> bool:
+    return a is b if a is None or b is None else np.array_equal(a, b)

@@ -1,0 +1,102 @@
+"""The ensemble of the best trials: what is selected, and the honest score of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nncli import train
+from nncli.errors import RunError, UsageError
+from nncli.evaluation.held_out import predict_held_out
+from nncli.metrics.classification import log_loss
+from nncli.runs.filenames import METRICS
+from nncli.runs.run import Run
+from nncli.tuning.selected_ensemble import candidates_of, write_selected_ensemble
+from tests.assertions import raises
+from tests.tuning.conftest import Selected
+from tests.tuning.trials import NUMBERS
+
+
+@pytest.fixture(params=["classes", "numbers", "quantiles"])
+def selected(request: pytest.FixtureRequest) -> Selected:
+    found: Selected = request.getfixturevalue(request.param)
+    return found
+
+
+def test_trials_that_complete_each_other_are_selected_and_better_than_the_best_one(selected: Selected) -> None:
+    result = selected.result
+    assert len(result.picks) >= 2
+    assert result.loss < result.best_loss
+    assert result.loss <= result.cross_fitted_loss
+    assert result.best_trial in dict(result.picks)
+    assert [count for _, count in result.picks] == sorted((count for _, count in result.picks), reverse=True)
+
+
+def test_the_recorded_score_is_the_cross_fitted_one(classes: Selected, numbers: Selected, quantiles: Selected) -> None:
+    def recorded(run: Path) -> dict[str, float]:
+        scores: dict[str, float] = json.loads((run / METRICS).read_text())["validation"]["metrics"]
+        return scores
+
+    assert recorded(classes.path)["log_loss"] == pytest.approx(classes.result.cross_fitted_loss, rel=1e-5)
+    assert recorded(numbers.path)["rmse"] ** 2 == pytest.approx(numbers.result.cross_fitted_loss)
+    assert recorded(quantiles.path)["pinball"] == pytest.approx(quantiles.result.cross_fitted_loss)
+
+
+def test_the_rows_of_a_fold_are_predicted_by_what_the_other_folds_select(classes: Selected) -> None:
+    from nncli.tuning.finished_trial import read_trials
+
+    trials = read_trials(classes.trials)
+    held_out, part = predict_held_out(classes.path), trials[0].parts
+    expected = np.empty_like(held_out.predictions.values)
+    for fold in range(3):
+        picks = candidates_of(trials).pick(10, part != fold).picks
+        each = [trials[pick].held_out.predictions.values[part == fold] for pick in picks]
+        expected[part == fold] = np.mean(each, axis=0)
+    np.testing.assert_allclose(held_out.predictions.values, expected, atol=1e-7)
+    assert not held_out.optimistic
+    assert log_loss(held_out.y, expected) == pytest.approx(classes.result.cross_fitted_loss)
+
+
+def test_an_equal_ensemble_is_not_written_again_and_another_one_has_another_name(numbers: Selected) -> None:
+    before = (numbers.path / METRICS).stat()
+    assert write_selected_ensemble(numbers.trials, numbers.path, 10) == numbers.result
+    assert (numbers.path / METRICS).stat() == before
+    other = write_selected_ensemble(numbers.trials, numbers.path, 2)
+    assert other.path.name == f"{numbers.path.name}-2"
+    assert not [path for path in numbers.path.parent.iterdir() if path.name.startswith(".")]
+
+
+def test_the_same_trials_lead_to_the_same_bytes(selected: Selected, tmp_path: Path) -> None:
+    again = write_selected_ensemble(selected.trials, selected.path.parent.parent / "again" / "ensemble", 10)
+    assert (again.picks, again.loss) == (selected.result.picks, selected.result.loss)
+    files = sorted(path.relative_to(selected.path) for path in selected.path.rglob("*") if path.is_file())
+    changed = [str(name) for name in files if (selected.path / name).read_bytes() != (again.path / name).read_bytes()]
+    assert changed == ["config.yaml", "manifest.json"]  # the output, and its checksum
+
+
+def test_a_single_network_is_the_run_of_its_trial(tmp_path: Path, numbers: Selected) -> None:
+    text = NUMBERS.replace("TABLE", str(numbers.trials[0].parent / "numbers.csv"))
+    (tmp_path / "c.yaml").write_text(text)
+    train(tmp_path / "c.yaml", output=tmp_path / "a", assignments=["epochs=2"])
+    result = write_selected_ensemble({4: tmp_path / "a"}, tmp_path / "best", 3)
+    assert (result.path, result.picks) == (tmp_path / "a", ((4, 1),))
+    assert not (tmp_path / "best").exists()
+
+
+def test_one_cross_validation_is_an_ensemble_of_equal_weights(numbers: Selected, tmp_path: Path) -> None:
+    result = write_selected_ensemble({2: numbers.trials[2]}, tmp_path / "best", 3)
+    assert result.loss == result.cross_fitted_loss == result.best_loss
+    assert "weights" not in (result.path / "model.json").read_text()
+    assert Run.open(result.path).load_manifest().members == 3
+
+
+def test_no_pick_and_predictions_that_are_not_finite_are_refused(
+    numbers: Selected, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with raises(UsageError):
+        write_selected_ensemble(numbers.trials, tmp_path / "best", 0)
+    with raises(RunError):
+        write_selected_ensemble({0: tmp_path}, tmp_path / "best")
