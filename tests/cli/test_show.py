@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.support import Cli
 
 
@@ -46,11 +48,13 @@ def test_a_folder_that_is_no_run_ends_with_5(nncli: Cli, here: Path) -> None:
     nncli("show", here).check(5)
 
 
-def test_a_cross_validation_is_answered_with_the_runs_of_its_folds(nncli: Cli, here: Path) -> None:
+def test_a_cross_validation_is_shown_and_predicts_as_an_ensemble_and_its_folds_are_runs(nncli: Cli, here: Path) -> None:
     (here / "t.csv").write_text("x,y\n" + "".join(f"{i % 7},{i % 7 + 0.5}\n" for i in range(20)))
     (here / "c.yaml").write_text("data: {path: t.csv, target: y}\nlayers: [2]\nepochs: 1\nworkers: 1\n")
     nncli("cross-validate", "c.yaml", "--folds", "2", "-o", "cv", "-q").check()
-    done = nncli("predict", "cv", "t.csv").check(5)
-    assert "cross-validation" in done.err
-    assert "cv/folds: '1' and '2'" in done.err
+    assert "cross-validation" in nncli("show", "cv").check().out
+    each = [nncli("predict", run, "t.csv").check().out.splitlines()[1:] for run in ("cv/folds/1", "cv/folds/2", "cv")]
+    numbers = [[float(line) for line in lines] for lines in each]
+    for one, other, mean in zip(*numbers, strict=True):
+        assert mean == pytest.approx((one + other) / 2)
     assert "status" in nncli("show", "cv/folds/2").check().out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,14 @@ def test_a_group_predicts_the_mean_of_its_members() -> None:
     groups = OutOfFoldGroups.of(held_out(np.array([[1, 0, 1], [0, 1, 1]], bool)))
     predicted = groups.predict(numbers(2), [numbers_of([1.0, 5.0]), numbers_of([3.0, 6.0])])
     assert [predicted[g, :, 0].tolist() for g in groups.group] == [[1.0, 5.0], [3.0, 6.0], [2.0, 5.5]]
+
+
+def test_a_group_predicts_the_mean_of_its_members_with_their_weights() -> None:
+    groups = OutOfFoldGroups.of(held_out(np.array([[1, 0, 1], [0, 1, 1]], bool)))
+    model = numbers(2)
+    weighted = replace(model, spec=model.spec.model_copy(update={"weights": (3.0, 1.0)}))
+    predicted = groups.predict(weighted, [numbers_of([1.0, 5.0]), numbers_of([3.0, 6.0])])
+    assert [predicted[g, :, 0].tolist() for g in groups.group] == [[1.0, 5.0], [3.0, 6.0], [1.5, 5.25]]
 
 
 def test_the_jackknife_after_bootstrap_is_that_of_its_definition() -> None:

@@ -106,6 +106,14 @@ def test_attributions_of_an_ensemble_are_the_mean_of_its_members() -> None:
         np.testing.assert_allclose(together.values[:, j], (one.values[:, j] + other) / 2.0, atol=1e-2)
 
 
+def test_attributions_of_an_ensemble_have_the_weights_and_the_temperatures_of_its_members() -> None:
+    members = model_of(5, seed=1, target=CLASSES, temperature=2.0), model_of(3, seed=2, target=CLASSES, temperature=0.7)
+    together, (one, two) = attributed(ensemble_of(*members, weights=(3.0, 1.0))), map(attributed, members)
+    np.testing.assert_allclose(together.values, 0.75 * one.values + 0.25 * two.values, atol=1e-2)
+    np.testing.assert_allclose(together.base + together.values.sum(axis=1), together.predictions, atol=1e-2)
+    assert together.error.max() <= together.tolerance
+
+
 def test_an_unused_column_has_zero_attribution() -> None:
     model = model_of(7, target=CLASSES)
     model.parameters.by_name["layers.0.weight"][2] = 0.0

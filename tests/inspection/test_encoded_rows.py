@@ -21,6 +21,12 @@ MODELS: dict[str, AnyModel] = {
         model_of(target=CLASSES, columns=(X2,), seed=2),
         temperature=0.6,
     ),
+    "members with weights": ensemble_of(
+        model_of(5, target=CLASSES, temperature=2.0),
+        model_of(4, target=CLASSES, columns=(X2, COLOR, X1), seed=1),
+        temperature=0.6,
+        weights=(2.0, 0.7),
+    ),
 }
 every = pytest.mark.parametrize("model", [pytest.param(model, id=name) for name, model in MODELS.items()])
 
@@ -71,6 +77,16 @@ def test_the_out_of_fold_mask_selects_the_members_of_each_row() -> None:
     assert np.array_equal(predictions[:10], one[:10])
     assert np.array_equal(predictions[10:20], two[10:20])
     assert np.array_equal(predictions[20:], (one[20:] + two[20:]) / 2)
+
+
+def test_the_members_of_each_row_have_their_weights() -> None:
+    first, second = model_of(5), model_of(3, seed=4)
+    mask = np.array([[True] * 20 + [False] * 10, [False] * 10 + [True] * 20])
+    predictions = EncodedRows.of(ensemble_of(first, second, weights=(3.0, 1.0)), TABLE, mask).predict()
+    one, two = first.predict(TABLE).values, second.predict(TABLE).values
+    np.testing.assert_allclose(predictions[:10], one[:10], rtol=1e-15)
+    assert np.array_equal(predictions[10:20], (3.0 * one[10:20] + two[10:20]) / 4.0)
+    assert np.array_equal(predictions[20:], two[20:])
 
 
 @pytest.mark.parametrize("values", [1, 200, 1 << 22])
