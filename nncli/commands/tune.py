@@ -25,10 +25,11 @@ from nncli.pipeline.prepare.load import table_copies
 from nncli.pipeline.timing.clock import TimeLimit
 from nncli.runs.run import Run
 from nncli.tuning.build_space import build_space
+from nncli.tuning.events import SearchEvent
 from nncli.tuning.objective import Objective
 from nncli.tuning.record import config_text, create_directory, new_record, open_directory
 from nncli.tuning.sampler import Sampler
-from nncli.tuning.search import Search, SearchEvent, SearchSettings
+from nncli.tuning.search import Search, SearchSettings
 from nncli.tuning.space import SearchSpace
 from nncli.tuning.trial_training import SearchData
 from nncli.tuning.trials import TRIALS
@@ -104,6 +105,7 @@ class _Prepared:
     loaded: LoadedConfig
     space: SearchSpace
     data: SearchData
+    sampler: Sampler
 
 
 def _prepare(loaded: LoadedConfig, section: TuneSection, scratch: Scratch, findings: Sequence[Finding]) -> _Prepared:
@@ -123,7 +125,8 @@ def _prepare(loaded: LoadedConfig, section: TuneSection, scratch: Scratch, findi
     assert sha256 is not None, "a pipe is refused before"
     search = SearchData(data, 1 if section.folds == "holdout" else section.folds, objective, sha256)
     _ = search.fold_rows  # raises an error before any training
-    return _Prepared(loaded, space, search)
+    sampler = Sampler(space, section.sampler, config.seed, section.lag, space.base_values())
+    return _Prepared(loaded, space, search, sampler)
 
 
 def _check(config: Config, section: TuneSection) -> None:
@@ -153,8 +156,7 @@ def _search(
     data, space = prepared.data, prepared.space
     limit = None if section.time is None else TimeLimit(seconds_of(section.time))
     settings = SearchSettings(section.trials, section.lag, section.prune, limit)
-    sampler = Sampler(space, section.sampler, prepared.loaded.config.seed, section.lag, space.base_values())
-    search = Search(run.path.absolute(), space, settings, data, sampler)
+    search = Search(run.path.absolute(), space, settings, data, prepared.sampler)
     control = ControlDirectory(run.path.absolute() / CONTROL_FOLDER)
     tasks = section.lag * (1 if section.prune else data.folds)
     requested = workers or prepared.loaded.config.workers

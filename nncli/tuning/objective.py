@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,10 @@ from nncli.pipeline.prepare.validation import CALIBRATED_LOSS, LOSS_NAMES
 from nncli.predictions import Predictions
 from nncli.scoring import single_metric
 
+Task: TypeAlias = Literal["classification", "regression"]
+
 PINBALL = "pinball"
+_TARGETS = {"classification": "a class", "regression": "a number"}
 ABSOLUTE_ERRORS = ("mae", "median_absolute_error", "mape")
 
 
@@ -48,6 +52,20 @@ class Objective:
             except UsageError as error:
                 raise config_error("tune.metric", error.message, error.hint or "") from error
         return cls(name, loss)
+
+    def check(self, loss: Loss, task: Task) -> None:
+        """Check that a trial with this loss can be compared with others.
+
+        Raises:
+            ConfigError: it predicts something else.
+        """
+        if loss.task != task:
+            message = f"with the loss {loss.type} the target is not the same: {_TARGETS[loss.task]}"
+        elif self.metric == PINBALL and loss.quantile_levels != self.loss.quantile_levels:
+            message = f"with the loss {loss.type} other quantiles are predicted than trials are compared by"
+        else:
+            return
+        raise config_error("loss", message, "Remove it from the search space, or set tune.metric to another metric.")
 
     @property
     def higher_is_better(self) -> bool:

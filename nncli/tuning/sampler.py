@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -29,6 +30,11 @@ SamplerName: TypeAlias = Literal["tpe", "random", "gp", "grid", "cmaes"]
 
 MAX_ATTEMPTS = 20
 """How often a trial is proposed again if an earlier one had the same values."""
+_REQUIRED: Mapping[SamplerName, tuple[tuple[str, ...], str]] = {
+    "gp": (("torch", "scipy"), "torch scipy"),
+    "cmaes": (("cmaes",), "cmaes"),
+}
+"""The modules that samplers of Optuna import, and the packages that hold them."""
 Tried: TypeAlias = tuple[tuple[str, Value], ...]
 
 
@@ -47,7 +53,7 @@ class Sampler:
         self._distributions = {p.name: _distribution(p.domain) for p in space.parameters}
         self._combinations = iter(()) if space.size is None else space.combinations()
         self._tried: set[Tried] = set()
-        with _quiet():
+        with _without_logs():
             import optuna
 
             self._study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed))
@@ -66,7 +72,7 @@ class Sampler:
         if self._name == "grid":
             return self._add(self._next_combination())
         for attempt in range(MAX_ATTEMPTS):
-            with _quiet():
+            with _without_logs():
                 self._study.sampler = self._make(self._seed_of(t, attempt))
                 trial = self._study.ask()
                 values = self._suggest(trial)
@@ -100,7 +106,7 @@ class Sampler:
             return None
         from optuna.trial import TrialState, create_trial
 
-        with _quiet():
+        with _without_logs():
             distributions = {name: self._distributions[name] for name in values}
             self._study.add_trial(
                 create_trial(state=TrialState.RUNNING, params=dict(values), distributions=distributions)
@@ -116,10 +122,10 @@ class Sampler:
         for loss, number in zip(losses[self._told :], self._numbers[self._told :], strict=False):
             self._told += 1
             if loss is not None:
-                self._worst = max(self._worst, loss)
+                self._worst = max(self._worst, loss)  # losses are finite
             if number is None:
                 continue
-            with _quiet():
+            with _without_logs():
                 if loss is None and math.isinf(self._worst):
                     self._study.tell(number, state=TrialState.FAIL)
                 else:  # a failed trial is as bad as the worst one, or its neighborhood would be proposed again
@@ -128,7 +134,7 @@ class Sampler:
     def _reject(self, trial: Trial) -> None:
         from optuna.trial import TrialState
 
-        with _quiet():
+        with _without_logs():
             self._study.tell(trial, state=TrialState.FAIL)
 
     def _suggest(self, trial: Trial) -> Values:
@@ -136,7 +142,7 @@ class Sampler:
         for parameter in self._space.parameters:
             if parameter.is_active(values):
                 name = parameter.name
-                values[name] = trial._suggest(name, self._distributions[name])
+                values[name] = _suggested(trial, name, parameter.domain)
         return MappingProxyType(values)
 
     def _next_combination(self) -> Values | None:
@@ -150,6 +156,16 @@ class Sampler:
 
     def _seed_of(self, t: int, attempt: int) -> int:
         return int(np.random.SeedSequence([self._seed, t, attempt]).generate_state(1)[0])
+
+
+def _suggested(trial: Trial, name: str, domain: Domain) -> Value:
+    """The value that Optuna proposes for a parameter."""
+    if not isinstance(domain, NumberDomain):
+        return int(trial.suggest_categorical(name, domain.values))
+    if domain.is_int:
+        whole = int(domain.low), int(domain.high)
+        return trial.suggest_int(name, *whole, log=domain.is_log, step=int(domain.step or 1))
+    return trial.suggest_float(name, float(domain.low), float(domain.high), log=domain.is_log, step=domain.step)
 
 
 def _distribution(domain: Domain) -> BaseDistribution:
@@ -174,14 +190,14 @@ def _sampler_factory(name: SamplerName, space: SearchSpace) -> Callable[[int], B
             f"the sampler grid tries all values, and these ranges have no step: {unlisted}",
             hint="Give each a step or choices, or use the sampler tpe.",
         )
+    required, packages = _REQUIRED.get(name, ((), ""))
+    try:
+        for module in required:
+            import_module(module)
+    except ImportError as error:
+        hint = f"pip install {packages}, or use the sampler tpe."
+        raise UsageError(f"the sampler {name} needs {error.name}, which is not installed", hint=hint) from error
     if name == "gp":
-        try:
-            import torch  # noqa: F401
-        except ImportError as error:
-            raise UsageError(
-                "the sampler gp needs PyTorch and SciPy, which are not installed",
-                hint="pip install torch scipy, or use the sampler tpe.",
-            ) from error
         return lambda seed: optuna.samplers.GPSampler(seed=seed)
     if name == "cmaes":
         return lambda seed: optuna.samplers.CmaEsSampler(seed=seed)
@@ -191,15 +207,15 @@ def _sampler_factory(name: SamplerName, space: SearchSpace) -> Callable[[int], B
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Optuna's logs and its warnings that an argument is experimental off the terminal."""
+def _without_logs() -> Iterator[None]:
+    """Keep off the terminal what Optuna logs of each trial, and that arguments of its samplers are experimental."""
     import optuna
 
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             yield
     finally:
         optuna.logging.set_verbosity(before)

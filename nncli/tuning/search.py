@@ -11,20 +11,27 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nncli.config.schema import Config
 from nncli.errors import ConfigError, DataError, NncliError
 from nncli.findings import Finding
-from nncli.pipeline.parallel.task import TaskStatus
 from nncli.pipeline.parallel.task_stream import TaskResult, TaskStream
 from nncli.pipeline.timing.clock import TimeLimit
-from nncli.runs.run import Run
 from nncli.training.epoch import DivergedError
+from nncli.tuning.events import RunningTrial, SearchEnded, SearchEvent, SearchProgress, SearchStarted, TrialFinished
+from nncli.tuning.history import TrialHistory
 from nncli.tuning.pruning import is_worse
 from nncli.tuning.record import BEST, config_text
 from nncli.tuning.sampler import Sampler
 from nncli.tuning.space import SearchSpace
 from nncli.tuning.trial_training import HeldOut, SearchData, TrialTraining
-from nncli.tuning.trials import Trial, best_trial, folder_of, load_trials, save_trial, write_trials_table
+from nncli.tuning.trials import (
+    State,
+    Trial,
+    clear_leftovers,
+    folder_of,
+    load_trials,
+    save_trial,
+    write_trials_table,
+)
 from nncli.utils.atomic_files import write_text
 
 SECONDS_BETWEEN_TABLES = 2.0
@@ -39,60 +46,6 @@ class SearchSettings:
     lag: int
     prune: bool
     limit: TimeLimit | None = None
-
-
-@dataclass(frozen=True)
-class SearchStarted:
-    """A search begins, or goes on; trial 0 is not counted among `trials`."""
-
-    path: Path
-    trials: int
-    folds: int
-    workers: int
-    metric: str
-    higher_is_better: bool
-    findings: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True)
-class RunningTrial:
-    """A trial that is being trained: `folds_done` of its folds are."""
-
-    number: int
-    folds_done: int
-
-
-@dataclass(frozen=True)
-class SearchProgress:
-    """The trials that were proposed so far, those that run, and the best one."""
-
-    trials: tuple[Trial, ...]
-    running: tuple[RunningTrial, ...]
-    best: Trial | None
-    seconds: float
-
-
-@dataclass(frozen=True)
-class TrialFinished:
-    """A trial has ended; `is_best` if its score is the best so far."""
-
-    trial: Trial
-    is_best: bool
-
-
-@dataclass(frozen=True)
-class SearchEnded:
-    """A search has ended: after all trials, at its time limit (`timed_out`), after all combinations, or by a stop."""
-
-    path: Path
-    trials: tuple[Trial, ...]
-    best: Trial | None
-    stopped: bool = False
-    timed_out: bool = False
-    exhausted: bool = False
-
-
-SearchEvent = SearchStarted | SearchProgress | TrialFinished | SearchEnded
 
 
 @dataclass
@@ -111,8 +64,7 @@ class Search:
         self, path: Path, space: SearchSpace, settings: SearchSettings, data: SearchData, sampler: Sampler
     ) -> None:
         self.path, self._space, self._settings, self._data, self._sampler = path, space, settings, data, sampler
-        self._objective = data.objective
-        self.trials: list[Trial] = []
+        self._history = TrialHistory(data.objective, settings.lag)
         self._open: dict[int, _OpenTrial] = {}
         self._held_out: dict[int, list[HeldOut]] = {}
         self._exhausted = False
@@ -125,139 +77,121 @@ class Search:
         Raises:
             NncliError: the configuration itself cannot be trained, a disk is full, a process is lost again and again.
         """
-        settings, data = self._settings, self._data
-        yield SearchStarted(
-            self.path,
-            settings.trials,
-            data.folds,
-            stream.workers,
-            self._objective.metric,
-            self._objective.higher_is_better,
-            findings,
-        )
-        yield from self._restore(stream.workers)
+        yield self._started(stream, findings)
+        yield from self._restore(stream)
         while not stream.stopped():
-            yield from self._propose(stream.workers)
+            yield from self._propose(stream)
             self._submit(stream)
             if not self._open:
                 break
             yield self.progress
             for result in stream.wait():
-                yield from self._take(result)
+                yield from self._take(result, stream)
         while stream.is_running:  # what runs saves its state
             for result in stream.wait():
-                yield from self._take(result)
+                yield from self._take(result, stream)
         self._write_table()
+        is_complete = not self._open and (self._has_all or self._exhausted)
         yield SearchEnded(
             self.path,
-            tuple(self.trials),
-            self.best,
-            stopped=stream.stopped() and not self._is_over,
-            timed_out=self._is_late and bool(self.trials) and len(self.trials) <= settings.trials,
+            self._history.trials,
+            self._history.best,
+            stopped=stream.stopped() and not is_complete,
+            timed_out=self._is_late and not is_complete,
             exhausted=self._exhausted,
         )
-
-    @property
-    def best(self) -> Trial | None:
-        """The best complete trial so far."""
-        return best_trial(self.trials, self._objective)
 
     @property
     def progress(self) -> SearchProgress:
         """The state of the search."""
         running = tuple(RunningTrial(n, len(one.training.held_out)) for n, one in self._open.items())
-        return SearchProgress(tuple(self.trials), running, self.best, time.monotonic() - self._start)
+        seconds = time.monotonic() - self._start
+        return SearchProgress(self._history.trials, running, self._history.best, seconds)
+
+    def _started(self, stream: TaskStream, findings: tuple[Finding, ...]) -> SearchStarted:
+        data, objective = self._data, self._data.objective
+        better = objective.higher_is_better
+        trials, workers = self._settings.trials, stream.workers
+        return SearchStarted(self.path, trials, data.folds, workers, objective.metric, better, findings)
 
     @property
     def _is_late(self) -> bool:
         return self._settings.limit is not None and self._settings.limit.left <= 0.0
 
     @property
-    def _is_over(self) -> bool:
-        """Whether all trials are finished."""
-        return not self._open and (len(self.trials) > self._settings.trials or self._exhausted)
+    def _has_all(self) -> bool:
+        return len(self._history) > self._settings.trials
 
-    def _losses(self) -> list[float | None]:
-        """The losses of the trials that are finished, up to the first one that is not."""
-        losses: list[float | None] = []
-        for trial in self.trials:
-            if not trial.is_finished:
-                break
-            score = trial.estimate if trial.state == "pruned" else trial.score
-            losses.append(None if score is None else self._objective.loss_of(score))
-        return losses
-
-    def _restore(self, workers: int) -> Generator[SearchEvent, None, None]:
+    def _restore(self, stream: TaskStream) -> Generator[SearchEvent, None, None]:
         """Read the trials of a search that was stopped, and go on with those that are not finished."""
         recorded = load_trials(self.path)
-        self.trials = []
+        clear_leftovers(self.path, recorded)
         for trial in recorded:
             if trial.number:
-                self._sampler.restore(trial.values, self._losses_before(recorded, trial.number))
-            self.trials.append(trial)
+                losses = self._history.known_losses(trial.number)
+                assert losses is not None, "a trial is proposed once those are finished that it follows from"
+                self._sampler.restore(trial.values, losses)
+            self._history.add(trial)
         for trial in recorded:
             if not trial.is_finished:
-                yield from self._begin(trial, workers)
+                yield from self._begin(trial, stream)
+        if self._history.best is not None:
+            self._write_best(self._history.best)  # perhaps it was killed before
 
-    def _losses_before(self, recorded: list[Trial], number: int) -> list[float | None]:
-        """The losses that were known when a recorded trial was proposed."""
-        self.trials, kept = recorded[: max(0, number - self._settings.lag + 1)], self.trials
-        losses = self._losses()
-        self.trials = kept
-        return losses
-
-    def _propose(self, workers: int) -> Generator[SearchEvent, None, None]:
+    def _propose(self, stream: TaskStream) -> Generator[SearchEvent, None, None]:
         """Begin trials while the results are known that they follow from."""
-        settings = self._settings
-        while len(self.trials) <= settings.trials and not self._exhausted and not self._is_late:
-            number, losses = len(self.trials), self._losses()
-            if len(losses) < number - settings.lag + 1:
+        while not (self._has_all or self._exhausted or self._is_late):
+            number = len(self._history)
+            losses = self._history.known_losses(number)
+            if losses is None:
                 return
-            values = {} if number == 0 else self._sampler.propose(losses[: max(0, number - settings.lag + 1)])
+            values = {} if number == 0 else self._sampler.propose(losses)
             if values is None:
                 self._exhausted = True
                 return
             trial = Trial(number=number, values=dict(values))
             save_trial(self.path, trial)
-            self.trials.append(trial)
-            yield from self._begin(trial, workers)
+            self._history.add(trial)
+            yield from self._begin(trial, stream)
 
-    def _begin(self, trial: Trial, workers: int) -> Generator[SearchEvent, None, None]:
+    def _begin(self, trial: Trial, stream: TaskStream) -> Generator[SearchEvent, None, None]:
         """Open a trial, with the folds that were trained before an interruption; it fails if its values do not fit."""
         try:
-            config = self.config_of(trial)
-        except ConfigError as error:
-            yield self._finish(trial, state="failed", message=error.message)
+            training = self._training_of(trial, stream.workers)
+        except (ConfigError, DataError) as error:
+            if trial.number == 0:
+                raise
+            yield self._finish(trial.number, "failed", message=error.message)
             return
-        training = TrialTraining(trial.number, config, folder_of(self.path, trial.number), self._data, workers)
         training.prepare()
         self._open[trial.number] = _OpenTrial(training)
         for fold in range(self._data.folds):
-            if trial.number in self._open and TaskStatus.read(training.task(fold)).status == "done":
+            if trial.number in self._open and training.is_done(fold):
                 self._open[trial.number].submitted.add(fold)
                 yield from self._take_fold(trial.number, fold)
 
-    def config_of(self, trial: Trial) -> Config:
-        """The configuration of a trial.
+    def _training_of(self, trial: Trial, at_a_time: int) -> TrialTraining:
+        """The trainings of a trial.
 
         Raises:
-            ConfigError: its values are not valid together.
+            ConfigError, DataError: its values are not valid together, or it is not comparable with others.
         """
         config = self._space.config(self._space.rounded(trial.values))
-        return config.model_copy(update={"members": 1, "bagging": "auto", "time_limit": None})
+        config = config.model_copy(update={"members": 1, "bagging": "auto", "time_limit": None})
+        return TrialTraining(trial.number, config, folder_of(self.path, trial.number), self._data, at_a_time)
 
     def _submit(self, stream: TaskStream) -> None:
         """Submit the trainings that are due: the next fold of each trial, or all where no result can prune it."""
         for number in sorted(self._open):
             trial = self._open[number]
             due = len(trial.training.held_out)
-            can_be_pruned = self._settings.prune and self._rival(number) is not None
+            can_be_pruned = self._settings.prune and self._history.rival(number) is not None
             for fold in range(due, due + 1 if can_be_pruned else self._data.folds):
                 if fold not in trial.submitted and stream.has_room:
                     trial.submitted.add(fold)
                     stream.submit(trial.training.task(fold))
 
-    def _take(self, result: TaskResult) -> Generator[SearchEvent, None, None]:
+    def _take(self, result: TaskResult, stream: TaskStream) -> Generator[SearchEvent, None, None]:
         """Take the result of a training."""
         number, fold = divmod(result.task.number, self._data.folds)
         if number not in self._open:
@@ -266,7 +200,8 @@ class Search:
             error = result.outcome
             if number == 0 or not isinstance(error, ConfigError | DataError | DivergedError):
                 raise error
-            yield self._finish(self.trials[number], state="failed", message=error.message)
+            stream.cancel(self._open[number].training.task_numbers)
+            yield self._finish(number, "failed", message=error.message)
         elif result.outcome.status == "done":
             yield from self._take_fold(number, fold)
         else:
@@ -280,16 +215,27 @@ class Search:
         while (due := len(training.held_out)) in opened.early:
             training.held_out.append(opened.early.pop(due))
             if due + 1 == self._data.folds:
-                yield self._finish(self.trials[number], state="complete", score=training.finish())
+                yield self._complete(number, training)
                 return
-            rival = self._rival(number)
+            rival = self._history.rival(number)
             if self._settings.prune and rival is not None and self._is_pruned(training, rival):
                 yield self._prune(number, training, rival)
                 return
 
-    def _rival(self, number: int) -> Trial | None:
-        """The trial that another one is compared with: the best of those up to `lag` before it."""
-        return best_trial(self.trials[: max(0, number - self._settings.lag + 1)], self._objective)
+    def _complete(self, number: int, training: TrialTraining) -> TrialFinished:
+        """Score a trial. One without a score cannot be compared with others, so it fails.
+
+        Raises:
+            NncliError: the metric is undefined for the configuration itself.
+        """
+        score, metric = self._data.score(training.held_out), self._data.objective.metric
+        if score is not None:
+            training.finish()
+            return self._finish(number, "complete", score=score)
+        message = f"{metric} of the held-out rows is not a finite number"
+        if number == 0:
+            raise NncliError(f"{message}, so trials cannot be compared", hint="Choose another one: --metric NAME")
+        return self._finish(number, "failed", message=message)
 
     def _is_pruned(self, training: TrialTraining, rival: Trial) -> bool:
         other = self._held_out_of(rival)
@@ -299,32 +245,42 @@ class Search:
 
     def _prune(self, number: int, training: TrialTraining, rival: Trial) -> TrialFinished:
         score, folds = self._data.score(training.held_out), len(training.held_out)
-        assert rival.score is not None
-        estimate = rival.score + score - self._data.score(self._held_out_of(rival)[:folds])
-        return self._finish(self.trials[number], state="pruned", score=score, estimate=estimate)
+        same = self._data.score(self._held_out_of(rival)[:folds])
+        estimate = None
+        if score is not None and same is not None and rival.score is not None:
+            estimate = rival.score + score - same
+        return self._finish(number, "pruned", score=score, estimate=estimate)
 
     def _held_out_of(self, trial: Trial) -> list[HeldOut]:
         """The held-out rows of a complete trial, predicted again if they are not in memory."""
         if trial.number not in self._held_out:
-            training = TrialTraining(
-                trial.number, self.config_of(trial), folder_of(self.path, trial.number), self._data, 1
-            )
+            training = self._training_of(trial, 1)
             self._held_out[trial.number] = [training.predict(fold) for fold in range(self._data.folds)]
         return self._held_out[trial.number]
 
-    def _finish(self, trial: Trial, **result: object) -> TrialFinished:
+    def _finish(
+        self,
+        number: int,
+        state: State,
+        score: float | None = None,
+        estimate: float | None = None,
+        message: str | None = None,
+    ) -> TrialFinished:
         """Record the result of a trial."""
-        opened = self._open.pop(trial.number, None)
-        update: dict[str, object] = dict(result)
+        opened = self._open.pop(number, None)
+        result: dict[str, object] = {"state": state, "score": score, "estimate": estimate, "message": message}
         if opened is not None:
-            held_out = opened.training.held_out if result["state"] != "failed" else []
-            update["folds"] = tuple(self._data.score([one]) for one in held_out)
-            update["seconds"] = _seconds(opened.training, len(held_out))
-            self._held_out[trial.number] = held_out
-        finished = trial.model_copy(update=update)
+            training = opened.training
+            result["seconds"] = training.seconds
+            if state != "failed":
+                result["folds"] = tuple(self._data.score([one]) for one in training.held_out)
+            if state == "complete":
+                self._held_out[number] = training.held_out
+        finished = self._history[number].model_copy(update=result)
         save_trial(self.path, finished)
-        self.trials[trial.number] = finished
-        is_best = self.best is not None and self.best.number == trial.number
+        self._history.finish(finished)
+        best = self._history.best
+        is_best = best is not None and best.number == number
         if is_best:
             self._write_best(finished)
         self._forget()
@@ -335,21 +291,13 @@ class Search:
 
     def _forget(self) -> None:
         """Keep the held-out rows in memory only of trials that others are still compared with."""
-        first = min(self._open, default=len(self.trials))
-        rivals = (self._rival(number) for number in range(first, len(self.trials) + self._settings.lag + 1))
-        kept = {rival.number for rival in rivals if rival is not None}
+        kept = self._history.rivals_from(min(self._open, default=len(self._history)))
         self._held_out = {number: rows for number, rows in self._held_out.items() if number in kept}
 
     def _write_table(self) -> None:
-        write_trials_table(self.path, self.trials, self._space, self._objective)
+        write_trials_table(self.path, self._history.trials, self._space, self._data.objective)
 
     def _write_best(self, trial: Trial) -> None:
         config = self._space.config(self._space.rounded(trial.values))
         comment = f"The best configuration of a search by nncli tune: trial {trial.number}."
         write_text(self.path / BEST, config_text(config, None, comment))
-
-
-def _seconds(training: TrialTraining, folds: int) -> float:
-    """The seconds of the trainings of a trial."""
-    paths = [Path(training.task(fold).path) for fold in range(folds)]
-    return sum(Run.open(path).load_manifest().seconds or 0.0 for path in paths)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -13,13 +14,17 @@ import numpy.typing as npt
 
 from nncli.config.schema import Config
 from nncli.data.splitting.folds import Fold
-from nncli.errors import RunError
+from nncli.data.store.column_store import ColumnStore
+from nncli.ensemble import align_classes
+from nncli.errors import config_error
 from nncli.nn.arrays import Floats
+from nncli.nn.losses import Loss
 from nncli.pipeline.ensemble.cross_validation import new_record, score_folds, write_record
 from nncli.pipeline.ensemble.fold_predictions import FoldPredictions
 from nncli.pipeline.ensemble.member_config import as_subtask
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData, LabeledRows, predict_table
-from nncli.pipeline.parallel.task import TrainingTask
+from nncli.pipeline.parallel.task import TaskStatus, TrainingTask
+from nncli.pipeline.prepare.fit import infer_loss
 from nncli.pipeline.prepare.split import split_indices
 from nncli.predictions import Predictions
 from nncli.runs.cross_validation import CrossValidationRecord
@@ -27,6 +32,7 @@ from nncli.runs.filenames import CROSS_VALIDATION, FOLDS
 from nncli.runs.run import Run
 from nncli.training.state import RandomStreams
 from nncli.tuning.objective import Objective
+from nncli.utils.atomic_files import batched_fsync
 
 
 class HeldOut(NamedTuple):
@@ -51,11 +57,16 @@ class SearchData:
         """Whether a trial is one run, scored on its validation rows."""
         return self.folds == 1
 
+    @property
+    def table(self) -> ColumnStore:
+        """The table with the rows that are held out."""
+        validation_table = self.data.validation_table if self.is_holdout else None
+        return self.data.table if validation_table is None else validation_table
+
     @cached_property
     def truth(self) -> LabeledRows:
         """The true targets of all rows that may be held out."""
-        table = self.data.validation_table if self.is_file else None
-        return self.data.truth(self.data.table if table is None else table)
+        return self.data.truth(self.table)
 
     @property
     def is_file(self) -> bool:
@@ -78,64 +89,81 @@ class SearchData:
         return [Fold(folds=self.folds, fold=i, seed=self.data.config.seed) for i in range(self.folds)]
 
     def held_out(self, fold: int, predictions: Predictions) -> HeldOut:
-        """The held-out rows of a training with their predictions."""
+        """The held-out rows of a training with their predictions, and their losses times their weights."""
         rows = self.fold_rows[fold]
-        return HeldOut(rows, predictions, self.objective.row_losses(predictions, self.truth.take(rows)))
+        truth = self.truth.take(rows)
+        losses = self.objective.row_losses(predictions, truth)
+        return HeldOut(rows, predictions, losses if truth.weights is None else losses * truth.weights)
 
-    def score(self, held_out: list[HeldOut]) -> float:
-        """The metric of all rows of some trainings together."""
+    def loss_of(self, config: Config) -> Loss:
+        """The loss that a trial with this configuration is trained with.
+
+        Raises:
+            ConfigError, DataError: it does not fit the target, or the trial is not comparable with others.
+        """
+        if self.is_holdout and config.validation != self.data.config.validation:
+            raise config_error("validation", "trials must be scored on the same rows", "Set tune.folds.")
+        if config.loss == self.data.config.loss:
+            return self.data.loss
+        loss, _ = infer_loss(config, self.data.table.columns(config.data.target))
+        self.objective.check(loss, self.data.target.task)
+        return loss
+
+    def score(self, held_out: Sequence[HeldOut]) -> float | None:
+        """The metric of all rows of some trainings together; None where it is undefined."""
         rows = np.concatenate([one.rows for one in held_out])
         values = np.concatenate([one.predictions.values for one in held_out])
         first = held_out[0].predictions
         parts = [one.predictions.quantiles for one in held_out if one.predictions.quantiles is not None]
         predictions = replace(first, values=values, quantiles=np.concatenate(parts) if parts else None)
         order = np.argsort(rows, kind="stable")
-        return self.objective.score(predictions.take(order), self.truth.take(rows[order]))
+        with np.errstate(all="ignore"):
+            score = self.objective.score(predictions.take(order), self.truth.take(rows[order]))
+        return score if math.isfinite(score) else None
 
 
-@dataclass
 class TrialTraining:
-    """The trainings of one trial in the directory `path`. `at_a_time` trainings share the memory."""
+    """The trainings of one trial in the directory `path`. `at_a_time` trainings share the memory.
 
-    number: int
-    config: Config
-    path: Path
-    search: SearchData
-    at_a_time: int
-    held_out: list[HeldOut] = field(default_factory=list)
+    Raises:
+        ConfigError, DataError: the trial is not comparable with others.
+    """
 
-    @cached_property
-    def _fold_data(self) -> list[EnsembleData]:
-        data = replace(self.search.data, config=self.config)
-        if self.config.loss != self.search.data.config.loss:
-            loss = self.config.loss or self.search.data.loss
-            data = replace(data, loss=loss)
-        return [data.without(fold) for fold in self.search.fold_list]
-
-    @property
-    def _paths(self) -> list[Path]:
-        return [self.path / FOLDS / str(i + 1) for i in range(self.search.folds)]
+    def __init__(self, number: int, config: Config, path: Path, search: SearchData, at_a_time: int) -> None:
+        self.number, self.config, self.path, self._search = number, config, path, search
+        self._at_a_time = at_a_time
+        data = replace(search.data, config=config, loss=search.loss_of(config))
+        self._fold_data = [data] if search.is_holdout else [data.without(fold) for fold in search.fold_list]
+        self._paths = [path] if search.is_holdout else [path / FOLDS / str(i + 1) for i in range(search.folds)]
+        self.held_out: list[HeldOut] = []
 
     @cached_property
     def _record(self) -> CrossValidationRecord:
-        return new_record(self.config, self.search.folds, 1, self.search.sha256)
+        return new_record(self.config, self._search.folds, 1, self._search.sha256)
 
     def prepare(self) -> None:
         """Write what a cross-validation writes before its first training, unless it is there."""
-        if self.search.is_holdout or (self.path / CROSS_VALIDATION).exists():
+        if self._search.is_holdout or (self.path / CROSS_VALIDATION).exists():
             return
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_record(self.path, self.config, self._record)
+        with batched_fsync():
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_record(self.path, self.config, self._record)
+
+    @property
+    def task_numbers(self) -> range:
+        """The numbers of the tasks of the trial."""
+        first = self.number * self._search.folds
+        return range(first, first + self._search.folds)
 
     def task(self, fold: int) -> TrainingTask:
         """The training that leaves out a fold."""
-        number = self.number * self.search.folds + fold
-        if self.search.is_holdout:
-            config = as_subtask(self.config, output=str(self.path), at_a_time=self.at_a_time)
-            return TrainingTask(number, config, str(self.path))
-        path = self._paths[fold]
-        config = as_subtask(self._fold_data[fold].config, output=str(path), at_a_time=self.at_a_time)
-        return TrainingTask(number, config, str(path))
+        path = str(self._paths[fold])
+        config = as_subtask(self._fold_data[fold].config, output=path, at_a_time=self._at_a_time)
+        return TrainingTask(self.task_numbers[fold], config, path)
+
+    def is_done(self, fold: int) -> bool:
+        """Whether a training has ended, perhaps before an interruption."""
+        return self._paths[fold].exists() and TaskStatus.read(self.task(fold)).status == "done"
 
     def predict(self, fold: int) -> HeldOut:
         """Predict the held-out rows of a training that is done.
@@ -143,27 +171,34 @@ class TrialTraining:
         Raises:
             RunError: its directory is damaged.
         """
-        if self.search.is_holdout:
-            kept = Run.open(self.path).load_held_out()
-            if kept is None or len(kept) != len(self.search.fold_rows[0]):
-                raise RunError("the run does not hold the predictions of its validation rows")
-            return self.search.held_out(0, kept.predictions)
-        data, model = self._fold_data[fold], Run.open(self._paths[fold]).load_model()
-        rows = self.search.fold_rows[fold]
-        return self.search.held_out(fold, predict_table(model, data.table.take(rows), data.target))
+        rows, data, run = self._search.fold_rows[fold], self._fold_data[fold], Run.open(self._paths[fold])
+        table = self._search.table
+        kept = run.load_held_out() if self._search.is_holdout else None
+        if kept is not None and np.array_equal(kept.numbers, _row_numbers(table, rows)):
+            values = align_classes(data.target, kept.predictions)
+            return self._search.held_out(fold, replace(kept.predictions, target=data.target, values=values))
+        predictions = predict_table(run.load_model(), table.take(rows), data.target)
+        return self._search.held_out(fold, predictions)
 
-    def finish(self) -> float:
-        """Write the scores of a cross-validation whose folds are all held out; returns the score of the trial."""
-        if not self.search.is_holdout:
-            predictions = FoldPredictions(
-                tuple(one.rows for one in self.held_out), tuple(one.predictions for one in self.held_out)
-            )
-            run = Run(self.path)
+    def finish(self) -> None:
+        """Write the scores of a cross-validation whose folds are all held out."""
+        if self._search.is_holdout:
+            return
+        predictions = FoldPredictions(
+            tuple(one.rows for one in self.held_out), tuple(one.predictions for one in self.held_out)
+        )
+        run = Run(self.path)
+        with batched_fsync():
             result = score_folds(run, self._fold_data, self._paths, self._record, predictions)
             run.save_metrics(result.json())
-        return self.search.score(self.held_out)
 
     @property
-    def exists(self) -> bool:
-        """Whether a training has begun."""
-        return os.path.lexists(self.path)
+    def seconds(self) -> float:
+        """The seconds of the trainings whose rows are held out."""
+        manifests = (Run.open(path).load_manifest() for path in self._paths[: len(self.held_out)])
+        return sum(manifest.seconds or 0.0 for manifest in manifests)
+
+
+def _row_numbers(table: ColumnStore, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The numbers of the rows at some positions, from 1."""
+    return rows + 1 if table.row_numbers is None else table.row_numbers[rows]

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from pydantic import ValidationError
 
-from nncli.errors import Location, RunError
+from nncli.errors import Location, NncliError, RunError
+from nncli.runs.filenames import FOLDS
 from nncli.runs.loader import LARGEST_TEXT, read_file
+from nncli.runs.run import Run
 from nncli.spec import NonNegativeInt, Spec, StrictStr
 from nncli.tuning.objective import Objective
 from nncli.tuning.space import SearchSpace
-from nncli.utils.atomic_files import write_text
+from nncli.utils.atomic_files import TEMPORARY_SUFFIX, write_text
 
 TRIALS = "trials"
 TRIALS_TABLE = "trials.csv"
@@ -28,7 +32,8 @@ class Trial(Spec):
 
     `score` is the metric of all its held-out rows; of a pruned trial that of the `folds` that it was trained on, and
     `estimate` the score that it would have had if the best trial before it had lost as much on the other folds. Both
-    are None while it runs, and if it failed, for the reason in `message`. `seconds` are those of its trainings.
+    are None while it runs, and if it failed, for the reason in `message`; also those of a pruned trial and of a fold
+    may be None, where the metric is undefined. `seconds` are those of its trainings.
     """
 
     number: NonNegativeInt
@@ -36,7 +41,7 @@ class Trial(Spec):
     state: State = "running"
     score: float | None = None
     estimate: float | None = None
-    folds: tuple[float, ...] = ()
+    folds: tuple[float | None, ...] = ()
     message: str | None = None
     seconds: float = 0.0
 
@@ -71,6 +76,8 @@ def load_trials(path: Path) -> list[Trial]:
     while (file := record_of(path, len(trials))).exists():
         try:
             trial = Trial.model_validate_json(read_file(file.parent, file.name, LARGEST_TEXT))
+            if trial.number != len(trials):
+                raise ValueError("the record of another trial")
         except (ValidationError, ValueError) as error:
             raise RunError(
                 "the record of a trial is damaged, or was written by a newer nncli",
@@ -81,10 +88,21 @@ def load_trials(path: Path) -> list[Trial]:
     return trials
 
 
-def best_trial(trials: Iterable[Trial], objective: Objective) -> Trial | None:
-    """The complete trial with the best score, the first of several equal ones."""
-    complete = [trial for trial in trials if trial.state == "complete" and trial.score is not None]
-    return min(complete, key=lambda trial: (objective.loss_of(trial.score or 0.0), trial.number), default=None)
+def clear_leftovers(path: Path, trials: Iterable[Trial]) -> None:
+    """Remove the temporary files and folders of a search that was killed; its directory must be locked.
+
+    Folders that a process still has locked stay.
+    """
+    folders = [path, path / TRIALS]
+    for trial in trials:
+        if trial.state in ("running", "failed"):  # while the others ended, nothing was written to their directories
+            folders += [folder_of(path, trial.number), folder_of(path, trial.number) / FOLDS]
+    for leftover in (leftover for folder in folders for leftover in folder.glob(f".*{TEMPORARY_SUFFIX}")):
+        if not leftover.is_dir():
+            leftover.unlink(missing_ok=True)
+            continue
+        with suppress(NncliError), Run(leftover).locked():
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def write_trials_table(path: Path, trials: Sequence[Trial], space: SearchSpace, objective: Objective) -> None:

@@ -69,13 +69,16 @@ class TaskStatus:
     best_epoch: int
 
     @classmethod
-    def read(cls, task: TrainingTask) -> TaskStatus:
-        """Read the status from the manifest; a task that was not started has no run."""
+    def read(cls, task: TrainingTask, *, is_new: bool = False) -> TaskStatus:
+        """Read the status from the manifest; a task that was not started has no run.
+
+        The configuration of a run that `is_new` is that of the task.
+        """
         if not os.path.lexists(task.path):
             return cls("stopped", 0, 0)
         run = Run.open(Path(task.path))
         manifest = run.load_manifest()
-        done = task.is_done(run, manifest)
+        done = manifest.status == "done" if is_new and task.last_epoch is None else task.is_done(run, manifest)
         return cls("done" if done else "stopped", manifest.epochs, manifest.best_epoch)
 
 
@@ -86,18 +89,31 @@ def run_task(task: TrainingTask, control: ControlDirectory, copies: LocalCopies 
         NncliError: as for a training.
     """
     with task_lock, (copies or LocalCopies()).in_use():
-        stop = StopCheck(control, shutdown_requested.is_set)
-        if not stop():
-            for _ in task_events(task, control, stop):
-                pass
-        return TaskStatus.read(task)
+        stop = StopCheck(control, shutdown_requested.is_set, task.number)
+        return TaskStatus.read(task) if stop() else run_here(task, control, stop)
+
+
+def run_here(task: TrainingTask, control: ControlDirectory, stop: Callable[[], bool]) -> TaskStatus:
+    """Run a task to its end, or until it is stopped.
+
+    Raises:
+        NncliError: as for a training.
+    """
+    events = task_events(task, control, stop)
+    while True:
+        try:
+            next(events)
+        except StopIteration as end:
+            status: TaskStatus = end.value
+            return status
 
 
 def task_events(
     task: TrainingTask, control: ControlDirectory, stop: Callable[[], bool]
-) -> Generator[Progress, None, None]:
-    """Run a task; write and yield its progress, a few times a second at most."""
+) -> Generator[Progress, None, TaskStatus]:
+    """Run a task; write and yield its progress, a few times a second at most, and return its status."""
     progress, next_note, epochs = Progress(), 0.0, EpochsWriter(control, task.number)
+    is_new = not os.path.lexists(task.path)
     for event in _wait_for_lock(task, stop):
         progress = update_progress(progress, event)
         epochs.add(event)
@@ -106,10 +122,11 @@ def task_events(
             epochs.write()
             control.write_progress(task.number, progress)
             yield progress
-    status, manifest = TaskStatus.read(task), Run.open(Path(task.path)).load_manifest()
-    progress = replace(progress, epoch=manifest.epochs, best_epoch=manifest.best_epoch, done=status.status == "done")
+    status = TaskStatus.read(task, is_new=is_new)
+    progress = replace(progress, epoch=status.epochs, best_epoch=status.best_epoch, done=status.status == "done")
     control.write_progress(task.number, progress)
     yield progress
+    return status
 
 
 def update_progress(progress: Progress, event: Event) -> Progress:

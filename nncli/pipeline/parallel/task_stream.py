@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import ExitStack
 from types import TracebackType
@@ -13,7 +13,7 @@ from nncli.data.sources.local_copies import copies_in_use
 from nncli.errors import NncliError
 from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.executor import open_executor, worker_lost_errors, workers_for
-from nncli.pipeline.parallel.task import TaskStatus, TrainingTask, run_task, task_events
+from nncli.pipeline.parallel.task import TaskStatus, TrainingTask, run_here, run_task
 
 SECONDS_BETWEEN_POLLS = 0.25
 MAX_LOSSES = 4
@@ -51,6 +51,7 @@ class TaskStream:
         self._stopped = False
         self._waiting: deque[TrainingTask] = deque()
         self._running: dict[Future[TaskStatus], TrainingTask] = {}
+        self._canceled: set[int] = set()
         self._losses: Counter[int] = Counter()
         self._executor: Executor | None = None
         self._resources = ExitStack()
@@ -91,10 +92,19 @@ class TaskStream:
         """Add a task."""
         self._waiting.append(task)
 
+    def cancel(self, numbers: Iterable[int]) -> None:
+        """Remove tasks that wait, and have those saved that run. They have no result."""
+        numbers = set(numbers)
+        self._waiting = deque(task for task in self._waiting if task.number not in numbers)
+        for task in self._running.values():
+            if task.number in numbers:
+                self._canceled.add(task.number)
+                self._control.stop_task(task.number)
+
     def wait(self) -> list[TaskResult]:
         """The tasks that have ended since the last call; waits for a moment if none has.
 
-        After a stop the tasks that run are saved, and the others do not start; those come back as stopped.
+        After a stop the tasks that run are saved and come back as stopped, and those that wait do not start.
 
         Raises:
             NncliError: the process of a task was lost too often.
@@ -116,14 +126,12 @@ class TaskStream:
             return []
         task = self._waiting.popleft()
         try:
-            for _ in task_events(task, self._control, self.stopped):
-                pass
+            return [TaskResult(task, run_here(task, self._control, self.stopped))]
         except NncliError as error:
             return [TaskResult(task, error)]
-        return [TaskResult(task, TaskStatus.read(task))]
 
     def _start(self) -> None:
-        """Submit waiting tasks, up to the number of workers."""
+        """Start waiting tasks, up to the number of workers."""
         if self._executor is None and self._waiting and not self.stopped():
             self._executor = self._resources.enter_context(open_executor(self.workers, self._scheduler))
         copies, lost = copies_in_use(), worker_lost_errors(self._scheduler)
@@ -134,39 +142,44 @@ class TaskStream:
             try:
                 self._running[self._executor.submit(run_task, task, self._control, copies)] = task
             except lost:
-                self._waiting.appendleft(task)
-                self._lose([task])
+                self._lose(task)
 
     def _result(self, future: Future[TaskStatus]) -> TaskResult | None:
-        """The result of a task; None if it starts again."""
+        """The result of a task; None if it starts again, or was canceled."""
         task = self._running.pop(future, None)
         if task is None:  # it was lost with another one
             return None
         try:
             outcome: TaskStatus | NncliError = future.result()
         except worker_lost_errors(self._scheduler):
-            self._waiting.appendleft(task)
-            self._lose([task])
+            self._lose(task)
             return None
         except NncliError as error:
             outcome = error
+        if task.number in self._canceled:
+            return None
         if isinstance(outcome, TaskStatus) and outcome.status == "stopped" and not self.stopped():
             self._waiting.appendleft(task)  # its worker was terminated, or missed the heartbeat
             return None
         return TaskResult(task, outcome)
 
-    def _lose(self, tasks: list[TrainingTask]) -> None:
-        """Count the loss of tasks, and open another executor: the process pool is broken as a whole."""
-        for task in tasks:
-            self._losses[task.number] += 1
-            if self._losses[task.number] > MAX_LOSSES:
-                raise NncliError(
-                    f"the process of a training ended before its time, {self._losses[task.number]} times: perhaps the "
-                    "system was short of memory and killed it",
-                    hint="What was saved is there. Resume with fewer workers: --workers 1",
-                )
+    def _lose(self, lost: TrainingTask) -> None:
+        """Count the loss of a task, and start it again: in another executor, since a process pool is broken as a whole.
+
+        Raises:
+            NncliError: it was lost too often.
+        """
+        self._losses[lost.number] += 1
+        if self._losses[lost.number] > MAX_LOSSES:
+            raise NncliError(
+                f"the process of a training ended before its time, {self._losses[lost.number]} times: perhaps the "
+                "system was short of memory and killed it",
+                hint="What was saved is there. Resume with fewer workers: --workers 1",
+            )
+        tasks = [lost]
         if self._scheduler is None:
-            self._waiting.extendleft(reversed(self._running.values()))
+            tasks += self._running.values()
             self._running.clear()
             self._resources.close()
             self._executor = None
+        self._waiting.extendleft(task for task in reversed(tasks) if task.number not in self._canceled)

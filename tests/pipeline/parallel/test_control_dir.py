@@ -81,6 +81,23 @@ def test_a_worker_stops_when_the_folder_is_gone_or_its_process_ends(control: Con
     assert StopCheck(control, lambda: False)()
 
 
+def test_a_worker_does_not_take_another_parent_for_its_own(control: ControlDirectory, clock: list[float]) -> None:
+    stop = StopCheck(control, lambda: False)
+    assert not stop()
+    ControlDirectory(control.folder).open()  # its parent was killed, and the training is resumed
+    clock[0] += module.POLL_SECONDS
+    assert stop()
+
+
+def test_one_worker_can_be_asked_to_stop(control: ControlDirectory) -> None:
+    control.stop_task(3)
+    assert StopCheck(control, lambda: False, 3)()
+    assert not StopCheck(control, lambda: False, 4)()
+    again = ControlDirectory(control.folder)
+    again.open()
+    assert not StopCheck(again, lambda: False, 3)()
+
+
 def test_a_full_disk_does_not_end_a_training(control: ControlDirectory) -> None:
     control.close()
     control.write_progress(0, Progress())  # the folder is gone: nothing can be written

@@ -1,0 +1,64 @@
+"""The events of a search, in the order in which they come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from nncli.findings import Finding
+from nncli.tuning.trials import Trial
+
+
+@dataclass(frozen=True)
+class SearchStarted:
+    """A search begins, or goes on; trial 0 is not counted among `trials`."""
+
+    path: Path
+    trials: int
+    folds: int
+    workers: int
+    metric: str
+    higher_is_better: bool
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunningTrial:
+    """A trial that is being trained: `folds_done` of its folds are."""
+
+    number: int
+    folds_done: int
+
+
+@dataclass(frozen=True)
+class SearchProgress:
+    """The trials that were proposed so far, those that run, and the best one."""
+
+    trials: tuple[Trial, ...]
+    running: tuple[RunningTrial, ...]
+    best: Trial | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrialFinished:
+    """A trial has ended; `is_best` if its score is the best so far."""
+
+    trial: Trial
+    is_best: bool
+
+
+@dataclass(frozen=True)
+class SearchEnded:
+    """A search has ended: after all trials, at its time limit (`timed_out`), after all combinations, or by a stop."""
+
+    path: Path
+    trials: tuple[Trial, ...]
+    best: Trial | None
+    stopped: bool = False
+    timed_out: bool = False
+    exhausted: bool = False
+
+
+SearchEvent: TypeAlias = SearchStarted | SearchProgress | TrialFinished | SearchEnded
