@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nncli.commands.threshold import clear_threshold, threshold
     from nncli.commands.track import track
     from nncli.commands.train import resume, train
+    from nncli.commands.tune import resume_tune, tune
 
 __all__ = [
     "__version__",
@@ -50,10 +51,12 @@ __all__ = [
     "reproduce",
     "resume",
     "resume_cross_validation",
+    "resume_tune",
     "show",
     "threshold",
     "track",
     "train",
+    "tune",
 ]
 
 
@@ -77,6 +80,8 @@ def __getattr__(name: str) -> object:
         "threshold": "threshold",
         "clear_threshold": "threshold",
         "track": "track",
+        "tune": "tune",
+        "resume_tune": "tune",
         "compare": "compare",
         "explain": "explain",
         "export_run": "export",

@@ -28,6 +28,7 @@ COMMANDS = (
     "check",
     "train",
     "cross_validate",
+    "tune",
     "distill",
     "predict",
     "evaluate",

@@ -15,6 +15,8 @@ BEFORE_VARIABLE = "_NNCLI_BEFORE"
 """The environment variable of the text before the `=` at which bash splits a word."""
 RECORDS = ("manifest.json", "cross-validation.json")
 """The files that a run directory, or that of a cross-validation, has one of."""
+SEARCH_RECORD = "tune.json"
+"""The file that the directory of a search has."""
 RUNS = "runs"
 MAX_DEPTH = 3
 MAX_FOLDERS = 500
@@ -22,8 +24,17 @@ MAX_FOLDERS = 500
 
 def complete_run(incomplete: str) -> list[str]:
     """Complete a run directory: in ./runs and the working directory, or at the typed path."""
-    folders = _folders(incomplete) if incomplete else [*_folders(f"{RUNS}/"), *_folders("", 1)]
-    return [folder for folder in dict.fromkeys(folders) if _is_run(folder)]
+    return [folder for folder in _candidates(incomplete) if _is_run(folder)]
+
+
+def complete_search(incomplete: str) -> list[str]:
+    """Complete the directory of a search, in the same places."""
+    return [folder for folder in _candidates(incomplete) if Path(folder, SEARCH_RECORD).is_file()]
+
+
+def _candidates(incomplete: str) -> dict[str, None]:
+    """The folders at the typed path, or in ./runs and the working directory."""
+    return dict.fromkeys(_folders(incomplete) if incomplete else [*_folders(f"{RUNS}/"), *_folders("", 1)])
 
 
 def complete_config(incomplete: str) -> list[str]:
@@ -40,6 +51,23 @@ def complete_assignment(incomplete: str) -> list[str]:
 
     before = os.environ.get(BEFORE_VARIABLE, "")
     return [word.removeprefix(before) for word in complete_assignment(before + incomplete)]
+
+
+def complete_key(incomplete: str) -> list[str]:
+    """Complete the key of a search space; there is nothing to complete in its range."""
+    if "=" in os.environ.get(BEFORE_VARIABLE, "") + incomplete:
+        return []
+    from nncli.config.completion import complete_assignment
+
+    words = (word.partition("=") for word in complete_assignment(incomplete))
+    return list(dict.fromkeys(key + equals for key, equals, _ in words))
+
+
+def complete_metric(incomplete: str) -> list[str]:
+    """Complete the name of a metric."""
+    from nncli.metrics.registry import METRICS
+
+    return [name for name in METRICS if name.startswith(incomplete)]
 
 
 def join_words(environment: MutableMapping[str, str]) -> None:

@@ -9,10 +9,10 @@ from typer.core import TyperCommand
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-INPUT, TRAINING, GOAL, UNCERTAINTY = "Input", "Training", "Goal", "Uncertainty"
+INPUT, SEARCH, TRAINING, GOAL, UNCERTAINTY = "Input", "Search", "Training", "Goal", "Uncertainty"
 ADDRESS, LIMITS, ACCESS = "Address", "Limits", "Access"
 OUTPUT, DISPLAY = "Output", "Display"
-PANELS = ("Arguments", INPUT, TRAINING, GOAL, UNCERTAINTY, ADDRESS, LIMITS, ACCESS, OUTPUT, DISPLAY)
+PANELS = ("Arguments", INPUT, SEARCH, TRAINING, GOAL, UNCERTAINTY, ADDRESS, LIMITS, ACCESS, OUTPUT, DISPLAY)
 """Headings of a command's help, in their order."""
 
 

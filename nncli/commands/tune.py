@@ -2,42 +2,141 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
-from nncli.config.loading import LoadedConfig
-from nncli.config.schema import Config, TuneSection
-from nncli.config.schema.training import seconds_of
-from nncli.data.sources.open import open_reader
+from nncli.config.loading import LoadedConfig, load
+from nncli.config.schema import TuneSection
 from nncli.data.store.scratch import Scratch, existing_parent
-from nncli.errors import DataError, Location, UsageError, config_error
+from nncli.errors import DataError, Location, NncliError
 from nncli.findings import Finding
-from nncli.pipeline.ensemble.cross_validation import with_row_checks
-from nncli.pipeline.ensemble.member_config import as_subtask, check_table
-from nncli.pipeline.ensemble.out_of_fold import EnsembleData
-from nncli.pipeline.ensemble.train import CONTROL_FOLDER
-from nncli.pipeline.parallel.control_dir import ControlDirectory
-from nncli.pipeline.parallel.task_stream import TaskStream
 from nncli.pipeline.parallel.untrained import removed_if_untrained
 from nncli.pipeline.prepare.load import table_copies
-from nncli.pipeline.timing.clock import TimeLimit
+from nncli.runs.filenames import CONFIG
 from nncli.runs.run import Run
-from nncli.tuning.build_space import build_space
-from nncli.tuning.events import SearchEvent
-from nncli.tuning.objective import Objective
-from nncli.tuning.record import config_text, create_directory, new_record, open_directory
-from nncli.tuning.sampler import Sampler
-from nncli.tuning.search import Search, SearchSettings
+from nncli.tuning.events import SearchEnded, SearchEvent, SearchStarted
+from nncli.tuning.preparation import PreparedSearch, Workers, prepare_search, run_search
+from nncli.tuning.pruning_time import TimeSaved, time_saved
+from nncli.tuning.record import BEST, config_text, create_directory, new_record, open_directory
 from nncli.tuning.space import SearchSpace
-from nncli.tuning.trial_training import SearchData
-from nncli.tuning.trials import TRIALS
+from nncli.tuning.trial_values import TrialValues
+from nncli.tuning.trials import TRIALS, Trial
 from nncli.utils.atomic_files import write_text
 
-TuneEvent: TypeAlias = SearchEvent
+SUFFIX = re.compile(r"-tune(-\d+)?$")
+"""The end of the default name of a search."""
 
-Workers: TypeAlias = int | Literal["auto"]
+
+@dataclass(frozen=True)
+class TuneResult:
+    """The result of a search in the directory `path`.
+
+    `trials` are all in order, the first one of them trial 0, the configuration itself. No trial began after the time
+    limit if the search `timed_out`; it is `exhausted` if every combination of values has been tried.
+    """
+
+    path: Path
+    metric: str
+    higher_is_better: bool
+    folds: int
+    space: SearchSpace
+    trials: tuple[Trial, ...]
+    best: Trial
+    timed_out: bool = False
+    exhausted: bool = False
+
+    @property
+    def best_config(self) -> Path:
+        """The file of the best configuration."""
+        return self.path / BEST
+
+    @property
+    def trained_run(self) -> Path:
+        """Where `nncli tune --train` trains the best configuration: runs/NAME for a search in runs/NAME-tune."""
+        name, number = SUFFIX.subn(r"\1", self.path.name)
+        return self.path.with_name(name if number and name else f"{self.path.name}-best")
+
+    @property
+    def gain(self) -> float:
+        """How much better the score of the best trial is than that of trial 0."""
+        first, best = self.trials[0].score, self.best.score
+        if first is None or best is None:
+            raise AssertionError("trial 0 is complete, or its error ends the search")
+        return best - first if self.higher_is_better else first - best
+
+    @property
+    def values(self) -> TrialValues:
+        """The values of the trials as text."""
+        return TrialValues(self.space)
+
+    @property
+    def time_saved(self) -> TimeSaved | None:
+        """The training time that pruning has saved, an estimate; None if no trial was pruned."""
+        return time_saved(self.trials, self.folds)
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The search has ended; `result` is None if it was stopped."""
+
+    path: Path
+    result: TuneResult | None
+
+
+TuneEvent: TypeAlias = SearchEvent | Tuned
+
+
+def tune(
+    config: LoadedConfig | str | Path,
+    *,
+    output: str | Path | None = None,
+    assignments: Sequence[str] = (),
+    workers: Workers | None = None,
+    scheduler: str | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> TuneResult | None:
+    """Search for better hyperparameters, as the section `tune` of a configuration says, and write the best ones.
+
+    Returns None if it was stopped.
+
+    Args:
+        config: a path, `-` for the standard input, or what `nncli.config.loading.load` returns.
+        output: the directory to create; default: the configuration's output with `-tune` appended.
+        assignments: overrides such as `epochs=10` or `tune.trials=50`, for a path only.
+        workers: the number of trainings at a time; default: the configuration's. The result is the same for any.
+        scheduler: the address of a Dask scheduler whose workers run the trainings.
+        stop: called a few times a second; once it returns True, all trainings are saved and end.
+
+    Raises:
+        UsageError, ConfigError, DataError: the search cannot start.
+    """
+    if not isinstance(config, LoadedConfig):
+        config = load(config, assignments, os.environ)
+    return _last(tune_events(config, output=output, workers=workers, scheduler=scheduler, stop=stop))
+
+
+def resume_tune(
+    path: str | Path,
+    *,
+    trials: int | None = None,
+    time: str | float | None = None,
+    workers: Workers | None = None,
+    scheduler: str | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> TuneResult | None:
+    """Resume a search that was stopped or killed, or go on with more trials; see `resume_tune_events`."""
+    return _last(resume_tune_events(path, trials=trials, time=time, workers=workers, scheduler=scheduler, stop=stop))
+
+
+def _last(events: Generator[TuneEvent, None, None]) -> TuneResult | None:
+    for event in events:
+        if isinstance(event, Tuned):
+            return event.result
+    raise AssertionError("a search ends with Tuned or an error")
 
 
 def tune_events(
@@ -49,7 +148,10 @@ def tune_events(
     stop: Callable[[], bool] = lambda: False,
     findings: Sequence[Finding] = (),
 ) -> Generator[TuneEvent, None, None]:
-    """Search the space of the section `tune` of a configuration, event by event.
+    """As `tune`, event by event: `SearchStarted`, `SearchProgress`, `TrialFinished`, `SearchEnded`, `Tuned`.
+
+    There is a `SearchProgress` a few times a second. `findings` about a drafted configuration precede those of the
+    search.
 
     Raises:
         UsageError, ConfigError, DataError: the search cannot start.
@@ -58,7 +160,7 @@ def tune_events(
     wanted = Path(output or f"{loaded.config.output or 'runs/model'}-tune")
     parent = existing_parent(wanted)
     with table_copies(loaded.config, parent), Scratch() as scratch:
-        prepared = _prepare(loaded, section, scratch, findings)
+        prepared = prepare_search(loaded, section, scratch, findings)
         record = new_record(prepared.loaded.config, section, prepared.data.sha256)
         path = create_directory(wanted, prepared.loaded.config, section, record)
         with Run(path).locked() as run, removed_if_untrained(path, f"{TRIALS}/*/*", parent):
@@ -84,7 +186,7 @@ def resume_tune_events(
     loaded, record = open_directory(path)
     section = loaded.tune or TuneSection()
     with Run(path).locked() as run, table_copies(loaded.config, existing_parent(path)), Scratch() as scratch:
-        prepared = _prepare(loaded, section, scratch, ())
+        prepared = prepare_search(loaded, section, scratch, ())
         if prepared.data.sha256 != record.data_sha256:
             raise DataError(
                 "the table has changed since the search began",
@@ -94,71 +196,45 @@ def resume_tune_events(
         changed = section.model_copy(update={"trials": trials or section.trials, "time": time or section.time})
         if changed != section:
             text = config_text(loaded.config, changed, "The configuration of a search by nncli tune.")
-            write_text(path / "config.yaml", text)
+            write_text(path / CONFIG, text)
         yield from _search(prepared, changed, run, workers, scheduler, stop)
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    """A search that can start: its configuration, its space and its table."""
-
-    loaded: LoadedConfig
-    space: SearchSpace
-    data: SearchData
-    sampler: Sampler
-
-
-def _prepare(loaded: LoadedConfig, section: TuneSection, scratch: Scratch, findings: Sequence[Finding]) -> _Prepared:
-    """Check the search space and read the table, before anything is written.
-
-    Raises:
-        UsageError, ConfigError, DataError: the search cannot start.
-    """
-    absolute = as_subtask(loaded.config).model_copy(update={"threads": loaded.config.threads})
-    loaded = replace(loaded, config=absolute)
-    space = build_space(loaded, section)
-    config = loaded.config.model_copy(update={"members": 1, "bagging": "auto", "time_limit": None})
-    _check(config, section)
-    data = with_row_checks(EnsembleData.of(config, scratch), findings)
-    objective = Objective.of(section.metric, config, data.target, data.loss)
-    sha256 = open_reader(config.data.source).checksum().sha256
-    assert sha256 is not None, "a pipe is refused before"
-    search = SearchData(data, 1 if section.folds == "holdout" else section.folds, objective, sha256)
-    _ = search.fold_rows  # raises an error before any training
-    sampler = Sampler(space, section.sampler, config.seed, section.lag, space.base_values())
-    return _Prepared(loaded, space, search, sampler)
-
-
-def _check(config: Config, section: TuneSection) -> None:
-    """Check what the folds of a search exclude.
-
-    Raises:
-        UsageError, ConfigError: the configuration does not fit.
-    """
-    check_table(config)
-    if config.data.leave_out is not None:
-        raise UsageError("data.leave_out is what the search sets itself", hint="Remove the key.")
-    if config.teacher is not None:
-        message = "the teacher was trained on rows of every fold, so that the scores would be too good"
-        raise config_error("teacher", message, "Search with the configuration of the teacher, or remove the key.")
-    if section.folds == "holdout" and config.validation == 0.0:
-        raise config_error("validation", "trials are scored on validation rows, and there are none", "Set tune.folds.")
-
-
 def _search(
-    prepared: _Prepared,
+    prepared: PreparedSearch,
     section: TuneSection,
     run: Run,
     workers: Workers | None,
     scheduler: str | None,
     stop: Callable[[], bool],
 ) -> Generator[TuneEvent, None, None]:
-    data, space = prepared.data, prepared.space
-    limit = None if section.time is None else TimeLimit(seconds_of(section.time))
-    settings = SearchSettings(section.trials, section.lag, section.prune, limit)
-    search = Search(run.path.absolute(), space, settings, data, prepared.sampler)
-    control = ControlDirectory(run.path.absolute() / CONTROL_FOLDER)
-    tasks = section.lag * (1 if section.prune else data.folds)
-    requested = workers or prepared.loaded.config.workers
-    with TaskStream(tasks, control, requested, scheduler, run.watched(stop)) as stream:
-        yield from search.run(stream, data.data.findings)
+    """The events of a search, with the path as it was given."""
+    started: SearchStarted | None = None
+    for event in run_search(prepared, section, run, workers, scheduler, stop):
+        if isinstance(event, SearchStarted):
+            event = started = replace(event, path=run.path)
+        yield event
+        if isinstance(event, SearchEnded):
+            assert started is not None, "a search begins with SearchStarted"
+            yield Tuned(run.path, None if event.stopped else _result(started, event))
+
+
+def _result(started: SearchStarted, ended: SearchEnded) -> TuneResult:
+    """The result of a search that has ended.
+
+    Raises:
+        NncliError: the time limit was over before trial 0.
+    """
+    if ended.best is None:
+        raise NncliError("the time limit was over before the first trial", hint="Allow more time: --time 10m")
+    return TuneResult(
+        started.path,
+        started.metric,
+        started.higher_is_better,
+        started.folds,
+        started.space,
+        ended.trials,
+        ended.best,
+        ended.timed_out,
+        ended.exhausted,
+    )

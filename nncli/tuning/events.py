@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TypeAlias
 
 from nncli.findings import Finding
+from nncli.pipeline.timing.clock import TimeLimit
+from nncli.tuning.space import SearchSpace
 from nncli.tuning.trials import Trial
 
 
 @dataclass(frozen=True)
 class SearchStarted:
-    """A search begins, or goes on; trial 0 is not counted among `trials`."""
+    """A search begins, or goes on; trial 0 is not counted among `trials`, and no trial begins after the `limit`."""
 
     path: Path
     trials: int
@@ -20,6 +22,8 @@ class SearchStarted:
     workers: int
     metric: str
     higher_is_better: bool
+    space: SearchSpace
+    limit: TimeLimit | None = None
     findings: tuple[Finding, ...] = ()
 
 

@@ -112,7 +112,10 @@ class Search:
         data, objective = self._data, self._data.objective
         better = objective.higher_is_better
         trials, workers = self._settings.trials, stream.workers
-        return SearchStarted(self.path, trials, data.folds, workers, objective.metric, better, findings)
+        limit = self._settings.limit
+        return SearchStarted(
+            self.path, trials, data.folds, workers, objective.metric, better, self._space, limit, findings
+        )
 
     @property
     def _is_late(self) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from nncli.commands.tune import tune_events
 from nncli.config.loading import load
-from nncli.tuning.search import SearchEnded
+from nncli.tuning.events import SearchEnded
 from tests.benchmarks.test_intervals import write_tables
 from tests.benchmarks.test_scripts import ran
 from tune import needed, relative
@@ -43,7 +43,7 @@ def test_the_loop_is_that_of_a_search(tmp_path: Path) -> None:
     with Trials(tmp_path / "numbers", tmp_path / "work", rows=90, folds=3) as trials:
         own = search(trials, "tpe", 0, 4, lag=2, prune=True)
         loaded = load(next((tmp_path / "work").glob("*/config.yaml")), ["tune.trials=4", "tune.lag=2", "tune.folds=3"])
-    *_, end = tune_events(loaded, output=tmp_path / "search", workers=1)
+    *_, end, _ = tune_events(loaded, output=tmp_path / "search", workers=1)
     assert isinstance(end, SearchEnded)
     assert [(one.folds, one.loss) for one in own] == [
         (len(trial.folds), trial.estimate if trial.state == "pruned" else trial.score) for trial in end.trials

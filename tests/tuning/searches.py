@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from nncli.commands.tune import resume_tune_events, tune_events
+from nncli.commands.tune import Tuned, resume_tune_events, tune_events
 from nncli.config.loading import LoadedConfig, load
 from nncli.tuning.events import SearchEnded, SearchEvent
 from nncli.tuning.record import BEST
@@ -47,16 +47,19 @@ def run_search(
 ) -> SearchEnded:
     """Run a search to its end."""
     for event in tune_events(config, output=output, workers=workers, scheduler=scheduler, stop=stop):
+        if isinstance(event, Tuned):
+            break
         on_event(event)
-    assert isinstance(event, SearchEnded)
-    return event
+        last = event
+    assert isinstance(last, SearchEnded)
+    return last
 
 
 def resume_search(
     path: Path, workers: int = 1, trials: int | None = None, stop: Callable[[], bool] = lambda: False
 ) -> SearchEnded:
     """Resume a search, and run it to its end."""
-    *_, ended = resume_tune_events(path, workers=workers, trials=trials, stop=stop)
+    *_, ended, _ = resume_tune_events(path, workers=workers, trials=trials, stop=stop)
     assert isinstance(ended, SearchEnded)
     return ended
 

@@ -149,12 +149,20 @@ def _columns(a: tuple[int, int], b: tuple[int, int]) -> Iterator[tuple[int, int,
 
 
 def chart(
-    loss: Curve, monitored: Curve, *, epoch: int, best: int | None, width: int, height: int, braille: bool
+    loss: Curve,
+    monitored: Curve,
+    *,
+    epoch: int,
+    best: int | None,
+    width: int,
+    height: int,
+    braille: bool,
+    unit: str = "epoch",
 ) -> list[list[Span]]:
     """Draw both curves over the epochs 1 to `epoch` in `height` lines of `width` columns, and mark the best epoch.
 
-    The axis is labeled with the smallest and largest value, and with `log` if it is logarithmic. There are no lines if
-    the size is too small or no value is finite.
+    `unit` is what is counted instead of epochs. The axis is labeled with the smallest and largest value, and with `log`
+    if it is logarithmic. There are no lines if the size is too small or no value is finite.
     """
     columns, rows = width - LABEL_WIDTH - 2, height - 1
     curves: list[tuple[Role, list[float]]] = [("loss", loss.points), ("monitored", monitored.points)]
@@ -172,10 +180,10 @@ def chart(
     for row in range(rows):
         label = f"{labels.get(row, ''):>{LABEL_WIDTH}} {edge[row not in labels]}"
         lines.append([(label[-LABEL_WIDTH - 2 :], "axis"), *canvas.line(row)])
-    return [*lines, _epochs(epoch, best, columns, braille=braille)]
+    return [*lines, _epochs(epoch, best, columns, unit, braille=braille)]
 
 
-def _epochs(epoch: int, best: int | None, columns: int, *, braille: bool) -> list[Span]:
+def _epochs(epoch: int, best: int | None, columns: int, unit: str, *, braille: bool) -> list[Span]:
     """The axis of epochs: the first, the last, and a mark at the best; overlapping numbers are omitted."""
     at = -1 if best is None else round((best - 1) * (columns - 1) / max(epoch - 1, 1))
     line, last = [" "] * columns, f"{epoch}"
@@ -184,7 +192,7 @@ def _epochs(epoch: int, best: int | None, columns: int, *, braille: bool) -> lis
         line[end - len(last) : end] = last
     if at:
         line[0] = "1"
-    before = f"{'epoch':>{LABEL_WIDTH}}  "
+    before = f"{unit:>{LABEL_WIDTH}}  "
     if best is None:
         return [(before + "".join(line), "axis")]
     mark = "▲" if braille else "^"

@@ -53,7 +53,7 @@ class JsonLines:
                     "epochs": event.epochs,
                     "done": event.done,
                     "monitor": event.monitor,
-                    **_findings(event.findings),
+                    **findings_json(event.findings),
                 }
             case EpochReport():
                 return self._epoch(event)
@@ -72,7 +72,7 @@ class JsonLines:
                     "run": str(event.run),
                     "members": event.members,
                     "workers": event.workers,
-                    **_findings(event.findings),
+                    **findings_json(event.findings),
                 }
             case MembersProgress():
                 return {
@@ -114,7 +114,7 @@ class JsonLines:
         }
 
 
-def _findings(findings: Sequence[Finding]) -> dict[str, Any]:
+def findings_json(findings: Sequence[Finding]) -> dict[str, Any]:
     """The findings as objects, and the text of the notes among them."""
     notes = [finding.line for finding in findings if finding.level == "note"]
     return {"notes": notes, "findings": [finding.as_json for finding in findings]}

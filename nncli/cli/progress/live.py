@@ -132,17 +132,17 @@ class LiveProgress:
         return list(map(Text, parts))
 
 
-def bar(epoch: int, epochs: int, left: str | None, width: int, *, unicode: bool) -> Text:
-    """The numbers of epochs and the time left, with a progress bar if the line is wide enough."""
+def bar(done: int, total: int, left: str | None, width: int, *, unicode: bool, noun: str = "epoch") -> Text:
+    """The numbers of epochs, or of another `noun`, and the time left; a progress bar if the line is wide enough."""
     from rich.text import Text
 
-    line = Text(f"epoch {epoch}/{epochs}", no_wrap=True, overflow="ellipsis")
+    line = Text(f"{noun} {done}/{total}", no_wrap=True, overflow="ellipsis")
     cells = min(width, MAX_WIDTH) - len(line) - len(f"   100 %  {LONGEST_TIME_LEFT}")
-    if width >= MIN_CHART_WIDTH and cells > 0 and epochs:
-        done = min(cells, cells * epoch // epochs)
+    if width >= MIN_CHART_WIDTH and cells > 0 and total:
+        full_cells = min(cells, cells * done // total)
         full, empty = ("━", "─") if unicode else ("#", "-")
-        line = Text.assemble(line, " ", (full * done, "green"), (empty * (cells - done), "dim"))
-        line.append(f"  {100 * epoch // epochs:3} %")
+        line = Text.assemble(line, " ", (full * full_cells, "green"), (empty * (cells - full_cells), "dim"))
+        line.append(f"  {100 * done // total:3} %")
     return line.append(f"  {left}" if left else "")
 
 

@@ -1,0 +1,62 @@
+"""The result of a search as text: a table of scores and values, and notes on how it ended."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from nncli.cli.console import format_number
+from nncli.cli.tables import table
+from nncli.text import escape_unprintable
+from nncli.utils.logs import format_duration
+
+if TYPE_CHECKING:
+    from nncli.commands.tune import TuneResult
+
+MAX_NUMBERS = 10
+"""Failed trials that are named by their numbers."""
+
+
+def result_text(result: TuneResult) -> str:
+    """The scores of the best trial and of trial 0, the values that were changed, and where the configuration is."""
+    best, first = result.best, result.trials[0]
+    where = escape_unprintable(str(result.best_config))
+    if best.number == 0:
+        score = format_number(first.score)
+        return f"no trial is better than the configuration itself: {result.metric} {score}\n{where}"
+    lines = [
+        ["", f"trial {best.number}", "trial 0", "gain"],
+        [result.metric, format_number(best.score), format_number(first.score), format_number(result.gain)],
+    ]
+    changed = result.values.changed(best)
+    values = [["changed", f"trial {best.number}", "trial 0"]]
+    values += [[name, label, result.values.base(name)] for name, label in changed.items()]
+    escaped = [[escape_unprintable(cell) for cell in line] for line in values]
+    return "\n\n".join([table(lines), table(escaped), where])
+
+
+def notes_on(result: TuneResult) -> Iterator[str]:
+    """How the search ended, and what failed or was pruned."""
+    finished = [trial for trial in result.trials if trial.is_finished]
+    if result.timed_out:
+        yield (
+            f"the time limit ended the search after {len(finished):,} trials; "
+            "how many there are depends on the machine, so this result is not repeatable"
+        )
+    if result.exhausted:
+        yield f"all {len(finished) - 1:,} combinations of values have been tried"
+    reasons: dict[str, list[int]] = defaultdict(list)
+    for trial in finished:
+        if trial.state == "failed":
+            reasons[trial.message or "unknown"].append(trial.number)
+    for reason, numbers in reasons.items():
+        trials = f"trial{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers[:MAX_NUMBERS]))}"
+        others = f" and {len(numbers) - MAX_NUMBERS:,} more" if len(numbers) > MAX_NUMBERS else ""
+        yield f"{trials}{others} failed: {reason}"
+    saved = result.time_saved
+    if saved is not None:
+        yield (
+            f"pruning ended {saved.trials:,} trial{'s' if saved.trials > 1 else ''} early and saved about "
+            f"{format_duration(saved.seconds)}, {saved.share:.0%} of the training time (an estimate by their folds)"
+        )

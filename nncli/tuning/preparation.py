@@ -1,0 +1,106 @@
+"""What a search checks and reads before it writes anything, and how it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from nncli.config.loading import LoadedConfig
+from nncli.config.schema import Config, TuneSection
+from nncli.config.schema.training import seconds_of
+from nncli.data.sources.open import open_reader
+from nncli.data.store.scratch import Scratch
+from nncli.errors import UsageError, config_error
+from nncli.findings import Finding
+from nncli.pipeline.ensemble.cross_validation import with_row_checks
+from nncli.pipeline.ensemble.member_config import as_subtask, check_table
+from nncli.pipeline.ensemble.out_of_fold import EnsembleData
+from nncli.pipeline.ensemble.train import CONTROL_FOLDER
+from nncli.pipeline.parallel.control_dir import ControlDirectory
+from nncli.pipeline.parallel.task_stream import TaskStream
+from nncli.pipeline.timing.clock import TimeLimit
+from nncli.runs.run import Run
+from nncli.tuning.build_space import build_space
+from nncli.tuning.events import SearchEvent
+from nncli.tuning.objective import Objective
+from nncli.tuning.sampler import Sampler
+from nncli.tuning.search import Search, SearchSettings
+from nncli.tuning.space import SearchSpace
+from nncli.tuning.trial_training import SearchData
+
+Workers: TypeAlias = int | Literal["auto"]
+
+
+@dataclass(frozen=True)
+class PreparedSearch:
+    """A search that can start: its configuration, its space, its table and its sampler."""
+
+    loaded: LoadedConfig
+    space: SearchSpace
+    data: SearchData
+    sampler: Sampler
+
+
+def prepare_search(
+    loaded: LoadedConfig, section: TuneSection, scratch: Scratch, findings: Sequence[Finding]
+) -> PreparedSearch:
+    """Check the search space and the sampler, and read the table, before anything is written.
+
+    Raises:
+        UsageError, ConfigError, DataError: the search cannot start.
+    """
+    absolute = as_subtask(loaded.config).model_copy(update={"threads": loaded.config.threads})
+    loaded = replace(loaded, config=absolute)
+    space = build_space(loaded, section)
+    config = loaded.config.model_copy(update={"members": 1, "bagging": "auto", "time_limit": None})
+    _check(config, section)
+    sampler = Sampler(space, section.sampler, config.seed, section.lag, space.base_values())
+    data = with_row_checks(EnsembleData.of(config, scratch), findings)
+    objective = Objective.of(section.metric, config, data.target, data.loss)
+    sha256 = open_reader(config.data.source).checksum().sha256
+    assert sha256 is not None, "a pipe is refused before"
+    search = SearchData(data, 1 if section.folds == "holdout" else section.folds, objective, sha256)
+    _ = search.fold_rows  # raises an error before any training
+    return PreparedSearch(loaded, space, search, sampler)
+
+
+def _check(config: Config, section: TuneSection) -> None:
+    """Check what the folds of a search exclude.
+
+    Raises:
+        UsageError, ConfigError: the configuration does not fit.
+    """
+    check_table(config)
+    if config.data.leave_out is not None:
+        raise UsageError("data.leave_out is what the search sets itself", hint="Remove the key.")
+    if config.teacher is not None:
+        message = "the teacher was trained on rows of every fold, so that the scores would be too good"
+        raise config_error("teacher", message, "Search with the configuration of the teacher, or remove the key.")
+    if section.folds == "holdout" and config.validation == 0.0:
+        raise config_error("validation", "trials are scored on validation rows, and there are none", "Set tune.folds.")
+
+
+def run_search(
+    prepared: PreparedSearch,
+    section: TuneSection,
+    run: Run,
+    workers: Workers | None,
+    scheduler: str | None,
+    stop: Callable[[], bool],
+) -> Generator[SearchEvent, None, None]:
+    """Run a search, begun or resumed, in its directory.
+
+    Raises:
+        UsageError: there is no such scheduler.
+        NncliError: the configuration itself cannot be trained, a disk is full, a process is lost again and again.
+    """
+    data = prepared.data
+    limit = None if section.time is None else TimeLimit(seconds_of(section.time))
+    settings = SearchSettings(section.trials, section.lag, section.prune, limit)
+    search = Search(run.path.absolute(), prepared.space, settings, data, prepared.sampler)
+    control = ControlDirectory(run.path.absolute() / CONTROL_FOLDER)
+    tasks = section.lag * (1 if section.prune else data.folds)
+    requested = workers or prepared.loaded.config.workers
+    with TaskStream(tasks, control, requested, scheduler, run.watched(stop)) as stream:
+        yield from search.run(stream, data.data.findings)
