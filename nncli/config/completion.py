@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
-from nncli.config.schema_file import SCHEMA
-
-Node = dict[str, Any]
+from nncli.config.schema_file import SCHEMA, Node, resolve
 
 
 def complete_assignment(text: str) -> list[str]:
@@ -39,7 +36,7 @@ def _expanded(schema: Node, nodes: list[Node]) -> Iterator[Node]:
     for node in nodes:
         yield node
         if "$ref" in node:
-            yield from _expanded(schema, [schema["$defs"][node["$ref"].removeprefix("#/$defs/")]])
+            yield from _expanded(schema, [resolve(schema, node["$ref"])])
         yield from _expanded(schema, [*node.get("anyOf", ()), *node.get("oneOf", ())])
 
 

@@ -7,12 +7,15 @@ is valid.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema
 
 from nncli.config.schema import ConfigFile
+from nncli.config.schema.tune import SEARCHABLE_DATA, UNSEARCHABLE
+from nncli.config.schema_file import Node, resolve
 from nncli.spec import non_defaults
 
 
@@ -32,8 +35,46 @@ class _SchemaGenerator(GenerateJsonSchema):
 
     def generate(self, schema: CoreSchema, mode: Any = "validation") -> dict[str, Any]:
         whole = super().generate(schema, mode)
+        _add_searchable_keys(whole)
         header = {"$schema": self.schema_dialect, "$id": "urn:nncli:config", "title": "nncli configuration"}
         return {**header, **{key: value for key, value in whole.items() if key not in header}}
+
+
+def _add_searchable_keys(whole: Node) -> None:
+    """Describe the keys of `tune.search`: those of the configuration, and those inside its sections.
+
+    Choices have the schema of the key, so that editors complete them; as a key inside a choice may have a search space
+    of its own, anything else is allowed too.
+    """
+    search = whole["$defs"]["TuneSection"]["properties"]["search"]
+    found: dict[str, Node] = {}
+    for key, schema in whole["properties"].items():
+        if key not in UNSEARCHABLE:
+            found[key] = _domain(f"#/properties/{key}", schema)
+        inside = dict(_keys_inside(whole, schema))
+        for name, reference in inside.items():
+            if key not in UNSEARCHABLE or (key == "data" and name in SEARCHABLE_DATA):
+                separator = ".*." if schema.get("type") == "array" else "."
+                found[f"{key}{separator}{name}"] = _domain(reference, resolve(whole, reference))
+    search["properties"] = found
+
+
+def _keys_inside(whole: Node, schema: Node, reference: str = "") -> Iterator[tuple[str, str]]:
+    """The keys inside a section, or an item of a list, in any of its forms, with references to their schemas."""
+    if "$ref" in schema:
+        yield from _keys_inside(whole, resolve(whole, schema["$ref"]), schema["$ref"])
+    for form in (*schema.get("anyOf", ()), *schema.get("oneOf", ()), *filter(None, [schema.get("items")])):
+        yield from _keys_inside(whole, form)
+    if reference:
+        yield from ((name, f"{reference}/properties/{name}") for name in schema.get("properties", {}) if name != "type")
+
+
+def _domain(reference: str, schema: Node) -> Node:
+    """The schema of what a key is chosen from."""
+    choices = {"type": "array", "minItems": 1, "items": {"anyOf": [{"$ref": reference}, {}]}}
+    among = {"type": "object", "properties": {"choices": choices}, "required": ["choices"]}
+    described = {"description": schema["description"]} if "description" in schema else {}
+    return {**described, "anyOf": [{"$ref": "#/$defs/Range"}, {**among, "additionalProperties": False}]}
 
 
 def json_schema() -> str:

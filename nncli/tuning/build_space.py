@@ -3,45 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 from nncli.config.loading import LoadedConfig
-from nncli.config.schema.tune import Choices, Range, TuneSection
+from nncli.config.schema import Config, TuneSection, ValidationFile
+from nncli.config.schema.tune import NOT_COMPARABLE, SEARCHABLE_DATA, UNSEARCHABLE, Range
 from nncli.config.yaml.document import Document, SourceSpan
-from nncli.config.yaml.document import Path as SourcePath
-from nncli.config.yaml.writer import one_line
-from nncli.errors import ConfigError, ConfigIssue
+from nncli.config.yaml.source_text import excerpt
+from nncli.errors import ConfigError, ConfigIssue, Location
 from nncli.text import quote
-from nncli.tuning.domains import ChoiceDomain, NumberDomain
-from nncli.tuning.space import Condition, Key, Parameter, SearchSpace, Values, with_keys
-
-NOT_COMPARABLE = "trials would be scored on other rows, or for another target"
-NO_EFFECT = "it has no effect on the scores of trials"
-REFUSED: Mapping[str, str] = {
-    "data": NOT_COMPARABLE,
-    "positive_class": NOT_COMPARABLE,
-    "seed": "the best of several seeds is luck",
-    "members": "each trial trains one network for each fold",
-    "bagging": "each trial trains one network for each fold",
-    "teacher": "it was trained on the rows that trials are scored on",
-    "preset": "the preset is beneath all trials",
-    "quality": "the preset is beneath all trials",
-    "tune": "a search cannot search itself",
-    **dict.fromkeys(("workers", "output", "memory_limit", "threads", "backend", "checkpoint", "time_limit"), NO_EFFECT),
-}
-"""Keys that cannot be searched, and why."""
-SEARCHABLE_DATA = ("features", "drop")
-
-
-class _Written(NamedTuple):
-    """A domain as it is written, with the keys that it sets and the path in the document."""
-
-    name: str
-    keys: tuple[Key, ...]
-    domain: Range | Choices
-    path: SourcePath
-    condition: Condition | None = None
+from nncli.tuning.domains import ChoiceDomain, NumberDomain, Value
+from nncli.tuning.keys import EVERY, expand, is_inside, is_same
+from nncli.tuning.parameters import Inside, WrittenParameter, fractions_of, parameters_of
+from nncli.tuning.space import Condition, Parameter, SearchSpace
 
 
 def build_space(loaded: LoadedConfig, section: TuneSection) -> SearchSpace:
@@ -50,198 +24,212 @@ def build_space(loaded: LoadedConfig, section: TuneSection) -> SearchSpace:
     Raises:
         ConfigError: a key cannot be searched, or a value of it is not valid; holds every issue with its location.
     """
-    issues: list[ConfigIssue] = []
-    parameters: list[Parameter] = []
-    base = SearchSpace.of(loaded)
-    for name, domain in sorted(section.search.items(), key=lambda item: item[0].count(".")):
-        path: SourcePath = ("tune", "search", name)
+    written = sorted(parameters_of(section.search, loaded.document), key=lambda one: len(one.parameter.key))
+    builder = _SpaceBuilder(loaded.document, SearchSpace.of(loaded), section.folds == "holdout", tuple(written))
+    for one in written:
+        builder.add(one)
+    if builder.issues:
+        raise ConfigError(*sorted(dict.fromkeys(builder.issues), key=_position))
+    return builder.space
+
+
+def _position(issue: ConfigIssue) -> tuple[str, int, int]:
+    location = issue.location
+    return (location.source or "", location.line or 0, location.character or 0)
+
+
+@dataclass
+class _SpaceBuilder:
+    """Adds one parameter after another to the space, those of a key before those of keys inside it."""
+
+    document: Document
+    space: SearchSpace
+    is_holdout: bool
+    written: tuple[WrittenParameter, ...]
+
+    def __post_init__(self) -> None:
+        self.issues: list[ConfigIssue] = []
+        self.invalid: dict[str, Parameter] = {}  # whose values have an issue
+        self.refused: dict[str, Parameter] = {}  # whose key has one
+
+    def add(self, one: WrittenParameter) -> None:
+        """Add a parameter, or its issues."""
+        parameter = one.parameter
         try:
-            keys = _keys(name, loaded.document, base.document, path)
-            for written in _nested(_Written(name, keys, domain, path)):
-                parameters.append(_checked(written, base, loaded.document, parameters))
+            self._check_key(one)
+            if self._is_inside_refused(one):
+                self.refused[parameter.name] = parameter
+                return
+            parameter = self._with_condition(one)
         except ConfigError as error:
-            issues.extend(error.issues)
-    if issues:
-        raise ConfigError(*issues)
-    order = {name: i for i, name in enumerate(section.search)}
-    parameters.sort(key=lambda parameter: (parameter.condition is not None, order.get(parameter.name, 0)))
-    return SearchSpace.of(loaded, parameters)
-
-
-def _keys(name: str, document: Document, merged: Document, path: SourcePath) -> tuple[Key, ...]:
-    """The keys that a name stands for: itself, or with * in place of an item, that key of every item that has it.
-
-    Raises:
-        ConfigError: it cannot be searched, or no item has the key.
-    """
-    steps = tuple(name.split("."))
-    reason = REFUSED.get(steps[0])
-    if reason is not None and not (steps[0] == "data" and steps[1:2] and steps[1] in SEARCHABLE_DATA):
-        raise ConfigError(document.issue(f"{quote(name)} cannot be searched: {reason}", path))
-    keys: list[Key] = []
-
-    def expand(value: object, rest: Key, before: Key) -> None:
-        if "*" not in rest:
-            if not before or not isinstance(value, Mapping) or rest[0] in value:
-                keys.append((*before, *rest))
+            self.issues.extend(error.issues)
+            self.refused[parameter.name] = parameter
             return
-        if rest[0] == "*":
-            for i, item in enumerate(value if isinstance(value, list) else ()):
-                expand(item, rest[1:], (*before, str(i)))
-        else:
-            expand(value.get(rest[0]) if isinstance(value, Mapping) else None, rest[1:], (*before, rest[0]))
-
-    if "*" not in steps:
-        return (steps,)
-    expand(merged.value, steps, ())
-    found = tuple(key for key in keys if len(key) == len(steps))
-    if not found:
-        message = f"no item of {quote(name.partition('.*')[0])} has the key {quote(name.rpartition('*.')[2])}"
-        raise ConfigError(document.issue(message, path, hint="Write it there, so that * finds it, or number the item."))
-    return found
-
-
-def _nested(written: _Written) -> Iterator[_Written]:
-    """The domain, and those inside its choices, which are active with the choice that they are in."""
-    if not isinstance(written.domain, Choices):
-        yield written
-        return
-    choices, inside = [], []
-    names = [_name_of(choice, i, written.domain.choices) for i, choice in enumerate(written.domain.choices)]
-    for i, choice in enumerate(written.domain.choices):
-        condition = Condition(written.name, frozenset([i]))
-        found: list[tuple[Key, Range | Choices]] = []
-        choices.append(_without_domains(choice, (), found))
-        for key, domain in found:
-            keys = tuple((*own, *key) for own in written.keys)
-            path = (*written.path, "choices", i, *(int(step) if step.isdecimal() else step for step in key))
-            inside.append(_Written(f"{written.name}.{names[i]}.{'.'.join(key)}", keys, domain, path, condition))
-    yield written._replace(domain=Choices(choices=tuple(choices)))
-    for one in inside:
-        yield from _nested(one)
-
-
-def _without_domains(value: object, key: Key, found: list[tuple[Key, Range | Choices]]) -> object:
-    """The value without the keys that have a domain, which are added to `found`."""
-    if isinstance(value, list):
-        return [_without_domains(item, (*key, str(i)), found) for i, item in enumerate(value)]
-    if not isinstance(value, Mapping):
-        return value
-    kept = {}
-    for name, item in value.items():
-        domain = _domain(item)
-        if domain is None:
-            kept[name] = _without_domains(item, (*key, str(name)), found)
-        else:
-            found.append(((*key, str(name)), domain))
-    return kept
-
-
-def _domain(value: object) -> Range | Choices | None:
-    """The domain that a value inside a choice stands for, if it does."""
-    if not isinstance(value, Mapping):
-        return None
-    if {"from", "to"} <= value.keys():
-        return Range.model_validate(value)
-    return Choices.model_validate(value) if value.keys() == {"choices"} else None
-
-
-def _name_of(choice: object, i: int, choices: Sequence[object]) -> str:
-    """The type of a choice, or its number, from 0, if others have the same type."""
-    types = [one.get("type") if isinstance(one, Mapping) else one for one in choices]
-    mine = types[i]
-    return mine if isinstance(mine, str) and types.count(mine) == 1 else str(i)
-
-
-def _checked(written: _Written, base: SearchSpace, document: Document, before: Sequence[Parameter]) -> Parameter:
-    """The parameter, once each end of its range, or each choice, has given a valid configuration.
-
-    A key inside another key that is searched has a value where the choice of that one has the key.
-
-    Raises:
-        ConfigError: a value is not valid.
-    """
-    parents = [p for p in before if any(_is_inside(key, own) for key in written.keys for own in p.keys)]
-    parent = parents[-1] if parents and parents[-1].name != written.name else None
-    if parent is None or not isinstance(parent.domain, ChoiceDomain):
-        return _parameter(written, base, document, {})
-    candidates = (
-        sorted(written.condition.choices)
-        if written.condition is not None and written.condition.parent == parent.name
-        else range(len(parent.domain.choices))
-    )
-    space, issues, valid = replace(base, parameters=tuple(before)), list[ConfigIssue](), set[int]()
-    parameter = None
-    for index in candidates:
         try:
-            parameter = _parameter(written, space, document, {**_context(parent, before), parent.name: index})
-            valid.add(index)
+            parameter = self._with_checked_domain(replace(one, parameter=parameter))
         except ConfigError as error:
-            issues.extend(error.issues)
-    if parameter is None or (written.condition is not None and issues):
-        raise ConfigError(*issues[: max(1, len(issues) // max(1, len(candidates)))])
-    return replace(parameter, condition=Condition(parent.name, frozenset(valid)))
+            self.issues.extend(error.issues)
+            self.invalid[parameter.name] = parameter
+        else:
+            self.space = replace(self.space, parameters=(*self.space.parameters, parameter))
 
+    def _check_key(self, one: WrittenParameter) -> None:
+        """Raise a ConfigError if the key cannot be searched, or is searched already."""
+        parameter, key = one.parameter, one.parameter.key
+        reason = UNSEARCHABLE.get(key[0])
+        if key[0] == "validation" and self.is_holdout:
+            reason = NOT_COMPARABLE
+        if reason is not None and not (key[0] == "data" and key[1:2] and key[1] in SEARCHABLE_DATA):
+            raise self._error(parameter, f"{quote(parameter.name)} cannot be searched: {reason}")
+        for other in self.written:
+            if other.parameter is parameter:
+                break
+            if is_same(key, other.parameter.key) and not (one.is_nested and other.is_nested):
+                message = f"{quote(parameter.name)} is searched already, as {quote(other.parameter.name)}"
+                raise self._error(parameter, message, "Remove one of the two.")
 
-def _is_inside(key: Key, other: Key) -> bool:
-    return len(key) > len(other) and key[: len(other)] == other
+        by_name = {other.parameter.name: other.parameter for other in self.written}
+        for other in self.written:
+            condition = other.parameter.condition
+            is_above = condition is not None and len(by_name[condition.parent].key) < len(key)
+            if is_above and not one.is_nested and is_inside(other.parameter.key, key):
+                message = f"{quote(parameter.name)} cannot be searched: {quote(other.parameter.name)} is inside it"
+                raise self._error(parameter, message, "Remove one of the two.")
 
+    def _is_inside_refused(self, one: WrittenParameter) -> bool:
+        """Whether the parameter depends on another one that has an issue, so that it cannot be checked."""
+        condition, key = one.parameter.condition, one.parameter.key
+        if condition is not None:
+            return condition.parent in self.refused
+        return any(is_inside(key, other.key) for other in (*self.refused.values(), *self.invalid.values()))
 
-def _context(parent: Parameter, before: Sequence[Parameter]) -> dict[str, int]:
-    """A choice of each parameter that a parent depends on."""
-    values: dict[str, int] = {}
-    by_name = {parameter.name: parameter for parameter in before}
-    condition = parent.condition
-    while condition is not None:
-        values[condition.parent] = min(condition.choices)
-        condition = by_name[condition.parent].condition
-    return dict(reversed(values.items()))
+    def _with_condition(self, one: WrittenParameter) -> Parameter:
+        """The parameter with the choices of another one beside which it is active.
 
+        Raises:
+            ConfigError: there are none.
+        """
+        parameter, name = one.parameter, quote(one.parameter.name)
+        others = (*self.space.parameters, *self.invalid.values())
+        parents = [other for other in others if is_inside(parameter.key, other.key)]
+        parent = max(parents, key=lambda other: len(other.key), default=None)
+        if parent is None:
+            if EVERY in parameter.key and not expand(parameter.key, self.space.base):
+                raise self._error(parameter, f"no key matches {name}", "Check its name, or add an item that has it.")
+            return parameter
+        if isinstance(parent.domain, NumberDomain):
+            message = f"{name} is inside {quote(parent.name)}, which is chosen from a range and has no keys then"
+            raise self._error(parameter, message, f"Remove one of the two, or give {quote(parent.name)} choices.")
+        if one.is_nested:
+            return parameter
+        choices = [i for i in range(parent.domain.count) if self._has_key(parameter, parent, i)]
+        if not choices:
+            rest = ".".join(parameter.key[len(parent.key) :])
+            message = f"no choice of {quote(parent.name)} has the key {quote(rest)}"
+            raise self._error(parameter, message, f"Check its name, or add it to a choice of {quote(parent.name)}.")
+        return replace(parameter, condition=Condition(parent.name, frozenset(choices)))
 
-def _parameter(written: _Written, space: SearchSpace, document: Document, values: Values) -> Parameter:
-    """The parameter, each of whose values gives a valid configuration together with others.
+    def _has_key(self, parameter: Parameter, parent: Parameter, choice: int) -> bool:
+        return bool(expand(parameter.key, self._config(self._context(Condition(parent.name, frozenset([choice]))))))
 
-    Raises:
-        ConfigError: a value is not valid.
-    """
-    span = document.spans.get(written.path, SourceSpan(document.source))
+    def _context(self, condition: Condition | None) -> dict[str, Value]:
+        """Values with which a parameter of that condition is active."""
+        values: dict[str, Value] = {}
+        by_name = {parameter.name: parameter for parameter in self.space.parameters} | self.invalid
+        while condition is not None:
+            values[condition.parent] = min(condition.choices)
+            condition = by_name[condition.parent].condition
+        return values
 
-    def checked(domain: NumberDomain | ChoiceDomain, spans: tuple[SourceSpan, ...] = ()) -> Parameter:
-        parameter = Parameter(written.name, written.keys, domain, span, spans, written.condition)
-        issues: list[ConfigIssue] = []
-        given = space.assignments(values)
-        ends = domain.values if isinstance(domain, ChoiceDomain) else (domain.low, domain.high)
-        for value in ends:
-            try:
-                space.resolved([*given, *parameter.assignments(value)])
-            except ConfigError as error:
-                issues.extend(error.issues)
+    def _config(self, values: Mapping[str, Value], added: Parameter | None = None) -> Config:
+        """The configuration with these values, and with one for each search space inside a choice that is made.
+
+        Raises:
+            ConfigError: it is not valid.
+        """
+        values, assignments = dict(values), []
+        for one in self.written:
+            parameter = added if added is not None and added.name == one.parameter.name else one.parameter
+            if one.is_nested and parameter.name not in values and parameter.is_active(values):
+                domain = parameter.domain
+                values[parameter.name] = 0 if isinstance(domain, ChoiceDomain) else domain.low
+            if parameter.name in values:
+                assignments.append(parameter.assignment(values[parameter.name]))
+        return self.space.resolved(assignments)
+
+    def _with_checked_domain(self, one: WrittenParameter) -> Parameter:
+        """The parameter, once each end of its range, or each choice, has given a valid configuration.
+
+        Raises:
+            ConfigError: a value is not valid.
+        """
+        parameter, written = one.parameter, one.written
+        if isinstance(parameter.domain, ChoiceDomain):
+            issues = [*self._value_issues(parameter, parameter.domain.values), *self._repeated(one)]
+        else:
+            issues = self._value_issues(parameter, (parameter.domain.low, parameter.domain.high))[:1]
         if issues:
-            raise ConfigError(*dict.fromkeys(issues))
-        return parameter
+            raise ConfigError(*issues)
+        if isinstance(parameter.domain, ChoiceDomain):
+            return parameter
+        if not parameter.domain.is_int or not isinstance(written, Range) or written.step is not None:
+            return parameter
+        fractions = replace(parameter, domain=fractions_of(written))
+        low, high = float(written.low), float(written.high)
+        # A key that takes fractions has them between whole ends too.
+        inside = (low + 0.5, high - 0.5) if high - low > 1 else (low, high)
+        return parameter if self._value_issues(fractions, inside) else fractions
 
-    if isinstance(written.domain, Choices):
-        choices = written.domain.choices
-        spans = tuple(document.spans.get((*written.path, "choices", i), span) for i in range(len(choices)))
-        labels = _labels(choices)
-        if written.keys == (("layers",),):
-            choices = tuple(map(with_keys, choices))
-        return checked(ChoiceDomain(choices, labels), spans)
-    low, high, step = written.domain.low, written.domain.high, written.domain.step
-    is_log = written.domain.scale == "log"
-    whole = isinstance(low, int) and isinstance(high, int) and isinstance(step, int | None)
-    fractions = NumberDomain(float(low), float(high), step, is_log, is_int=False)
-    if not whole:
-        return checked(fractions)
-    whole_numbers = checked(NumberDomain(low, high, step, is_log, is_int=True))
-    try:  # a key that takes fractions has them between whole ends too
-        checked(replace(fractions, low=low + 0.5, high=high - 0.5) if high - low > 1 else fractions)
-    except ConfigError:
-        return whole_numbers
-    return replace(whole_numbers, domain=fractions) if step is None else whole_numbers
+    def _value_issues(self, parameter: Parameter, values: Sequence[Value]) -> list[ConfigIssue]:
+        """The issues of the configuration with each of the values."""
+        condition = parameter.condition
+        choices = [None] if condition is None else sorted(condition.choices)
+        issues: dict[tuple[Location, str], ConfigIssue] = {}
+        for choice in choices:
+            inside = None if condition is None else replace(condition, choices=frozenset([choice or 0]))
+            for value in values:
+                try:
+                    config = self._config({**self._context(inside), parameter.name: value}, parameter)
+                except ConfigError as error:
+                    located = (self._located(issue, parameter, value) for issue in error.issues)
+                    issues |= {(issue.location, issue.message): issue for issue in located}
+                else:
+                    if parameter.key[0] == "validation" and isinstance(config.validation, ValidationFile):
+                        span, message = parameter.assignment(value).span, "a validation file cannot be searched"
+                        issue = self._issue(span, parameter, f"{message}: {NOT_COMPARABLE}", None)
+                        issues[issue.location, issue.message] = issue
+        return list(issues.values())
 
+    def _repeated(self, one: WrittenParameter) -> Iterator[ConfigIssue]:
+        """The issues of choices that are the same as an earlier one."""
+        parameter, seen = one.parameter, list[tuple[Config, Inside]]()
+        assert isinstance(parameter.domain, ChoiceDomain), "numbers cannot be repeated"
+        for i, inside in enumerate(one.nested):
+            try:
+                config = self._config({**self._context(parameter.condition), parameter.name: i}, parameter)
+            except ConfigError:
+                continue
+            if (config, inside) in seen:
+                message = f"the choice {quote(parameter.domain.labels[i])} is repeated"
+                yield self._issue(parameter.choice_spans[i], parameter, message, "Remove it.")
+            seen.append((config, inside))
 
-def _labels(choices: Sequence[object]) -> tuple[str, ...]:
-    """The choices as inline YAML, with a number where two would look the same."""
-    texts = [one_line(choice) for choice in choices]
-    return tuple(text if texts.count(text) == 1 else f"{text} ({i})" for i, text in enumerate(texts))
+    def _located(self, issue: ConfigIssue, parameter: Parameter, value: Value) -> ConfigIssue:
+        """An issue of the configuration, where the value is written from which it follows."""
+        spans = [span for one in self.written for span in (one.parameter.span, *one.parameter.choice_spans)]
+        at = issue.location
+        position = None if at.line is None or at.character is None else (at.line, at.character)
+        if any(span.source == at.source and position in (span.key, span.value) for span in spans):
+            lines = self.document.other_lines.get(at.source or "", self.document.lines)
+            return replace(issue, excerpt=excerpt(lines, at.line, at.character), fix=None)
+        span = parameter.assignment(value).span
+        return self._issue(span, parameter, issue.message, issue.hint)
+
+    def _error(self, parameter: Parameter, message: str, hint: str | None = None) -> ConfigError:
+        return ConfigError(self._issue(parameter.span, parameter, message, hint))
+
+    def _issue(self, span: SourceSpan, parameter: Parameter, message: str, hint: str | None) -> ConfigIssue:
+        line, character = span.key or (None, None)
+        lines = self.document.other_lines.get(span.source, self.document.lines)
+        location = Location(span.source, line, character, ".".join(parameter.key))
+        return ConfigIssue(message, location, hint, excerpt(lines, line, character))

@@ -11,6 +11,8 @@ Value: TypeAlias = int | float
 
 SIGNIFICANT_DIGITS = 4
 """Digits of the numbers that are trained with: more make no difference, and these can be read."""
+MAX_VALUES = 1_000_000
+"""Numbers of a range that are listed."""
 
 
 @dataclass(frozen=True)
@@ -27,20 +29,37 @@ class NumberDomain:
         """The number of the domain with few digits that is closest to `value`."""
         if self.is_int:
             return int(value)
-        if self.step is not None:
-            places = max(0, SIGNIFICANT_DIGITS - floor(log10(self.step)))
-            return round(float(value), places)
-        rounded = float(f"{float(value):.{SIGNIFICANT_DIGITS}g}")
+        if self.step is None:
+            rounded = float(f"{float(value):.{SIGNIFICANT_DIGITS}g}")
+        else:
+            rounded = round(float(value), max(0, SIGNIFICANT_DIGITS - floor(log10(self.step))))
         return min(max(rounded, float(self.low)), float(self.high))
+
+    def contains(self, value: Value) -> bool:
+        """Whether the number is one of the domain."""
+        if not self.low <= value <= self.high:
+            return False
+        distance = self._distance
+        steps = 0.0 if distance is None else (value - self.low) / distance
+        return abs(steps - round(steps)) < 1e-8
+
+    @property
+    def count(self) -> int | None:
+        """How many numbers there are; None if they are not finite."""
+        distance = self._distance
+        return None if distance is None else floor((self.high - self.low) / distance + 1e-8) + 1
 
     @property
     def values(self) -> tuple[Value, ...] | None:
         """All numbers, or None if there are too many to list."""
-        step = self.step if self.step is not None else 1 if self.is_int and not self.is_log else None
-        if step is None:
+        count, distance = self.count, self._distance
+        if count is None or distance is None or count > MAX_VALUES:
             return None
-        count = floor((self.high - self.low) / step + 1e-9) + 1
-        return tuple(self.rounded(self.low + i * step) for i in range(count))
+        return tuple(self.rounded(self.low + i * distance) for i in range(count))
+
+    @property
+    def _distance(self) -> int | float | None:
+        return self.step if self.step is not None or not self.is_int else 1
 
 
 @dataclass(frozen=True)
@@ -54,10 +73,19 @@ class ChoiceDomain:
         """The index itself."""
         return int(value)
 
+    def contains(self, value: Value) -> bool:
+        """Whether there is a choice of that index."""
+        return value in range(self.count)
+
+    @property
+    def count(self) -> int:
+        """How many choices there are."""
+        return len(self.choices)
+
     @property
     def values(self) -> tuple[Value, ...]:
         """The indices of the choices."""
-        return tuple(range(len(self.choices)))
+        return tuple(range(self.count))
 
 
 Domain: TypeAlias = NumberDomain | ChoiceDomain

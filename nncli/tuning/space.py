@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
@@ -13,16 +12,16 @@ from typing import TypeAlias
 from nncli.config.loading import LoadedConfig, resolve
 from nncli.config.overrides import Assignment, override
 from nncli.config.schema import Config
+from nncli.config.schema.tune import SEARCHABLE_DATA
 from nncli.config.yaml.document import Document, SourceSpan
 from nncli.errors import ConfigError
 from nncli.tuning.domains import ChoiceDomain, Domain, Value
+from nncli.tuning.keys import EVERY, Key, expand, value_at, with_sections
 
-Key: TypeAlias = tuple[str, ...]
-"""The steps of a key of the configuration, such as ("layers", "0", "units")."""
 Values: TypeAlias = Mapping[str, Value]
 """The value of each active parameter by its name."""
 
-MAX_COMBINATIONS = 10_000_000
+MAX_COMBINATIONS = 1_000_000
 """Combinations that are counted."""
 
 
@@ -38,11 +37,12 @@ class Condition:
 class Parameter:
     """A parameter of the search space.
 
-    `keys` are set to its value. `span` is where it is written, `choice_spans` where each of its choices is.
+    `key` is set to its value, and with * that key of every item that has it. `span` is where the parameter is written,
+    `choice_spans` where each of its choices is.
     """
 
     name: str
-    keys: tuple[Key, ...]
+    key: Key
     domain: Domain
     span: SourceSpan
     choice_spans: tuple[SourceSpan, ...] = ()
@@ -53,14 +53,12 @@ class Parameter:
         condition = self.condition
         return condition is None or values.get(condition.parent, -1) in condition.choices
 
-    def assignments(self, value: Value) -> Iterator[Assignment]:
-        """The assignments of a value to the keys."""
+    def assignment(self, value: Value) -> Assignment:
+        """The assignment of a value to the key."""
         if isinstance(self.domain, ChoiceDomain):
             index = int(value)
-            written, span = self.domain.choices[index], self.choice_spans[index]
-        else:
-            written, span = value, self.span
-        return (Assignment(key, span, written) for key in self.keys)
+            return Assignment(self.key, self.choice_spans[index], self.domain.choices[index])
+        return Assignment(self.key, self.span, value)
 
     def label(self, value: Value) -> str:
         """The value as text."""
@@ -81,19 +79,12 @@ class SearchSpace:
     @classmethod
     def of(cls, loaded: LoadedConfig, parameters: Sequence[Parameter] = ()) -> SearchSpace:
         """The space of these parameters around a configuration."""
-        value = {key: item for key, item in loaded.document.value.items() if key != "tune"}
-        if "layers" in value:
-            value["layers"] = with_keys(value["layers"])
-        return cls(tuple(parameters), replace(loaded.document, value=value), loaded.config)
+        document = replace(loaded.document, value=with_sections(loaded.document.value, loaded.config))
+        return cls(tuple(parameters), document, loaded.config)
 
     def assignments(self, values: Values) -> list[Assignment]:
         """The assignments of the values of all active parameters."""
-        return [
-            assignment
-            for parameter in self.parameters
-            if parameter.name in values
-            for assignment in parameter.assignments(values[parameter.name])
-        ]
+        return [p.assignment(values[p.name]) for p in self.parameters if p.name in values]
 
     def config(self, values: Values) -> Config:
         """The configuration with these values; without any, the configuration itself.
@@ -111,16 +102,30 @@ class SearchSpace:
         Raises:
             ConfigError: it is not valid.
         """
+        assignments = self._expanded(assignments)
         document, issues = override(self.document, assignments)
         config = resolve(document, assignments, issues, Path.cwd(), "tuned").config
         # Paths are relative to the folder of the configuration, and the base has them absolute.
         kept = {"data": self.base.data, "validation": self.base.validation, "output": self.base.output}
         if any(assignment.path[0] == "data" for assignment in assignments):
-            data = config.data.model_dump(include={"features", "drop"})
-            kept["data"] = self.base.data.model_copy(update={key: getattr(config.data, key) for key in data})
+            update = {key: getattr(config.data, key) for key in SEARCHABLE_DATA}
+            kept["data"] = self.base.data.model_copy(update=update)
         if any(assignment.path[0] == "validation" for assignment in assignments):
             del kept["validation"]
         return config.model_copy(update=kept)
+
+    def _expanded(self, assignments: Sequence[Assignment]) -> list[Assignment]:
+        """The assignments with one for every item in place of *, of the layers that those before it set."""
+        expanded: list[Assignment] = []
+        for assignment in assignments:
+            path = assignment.path
+            if EVERY not in path:
+                expanded.append(assignment)
+                continue
+            is_changed = any(before.path[0] == path[0] and len(before.path) < len(path) for before in expanded)
+            config = self.resolved(expanded) if is_changed else self.base
+            expanded.extend(replace(assignment, path=key) for key in expand(path, config))
+        return expanded
 
     def base_values(self) -> Values | None:
         """The values that give the configuration itself; None if it is not in the space."""
@@ -139,17 +144,13 @@ class SearchSpace:
     def _candidates(self, parameter: Parameter) -> tuple[Value, ...]:
         if isinstance(parameter.domain, ChoiceDomain):
             return parameter.domain.values
-        written: object = self.base.model_dump(mode="json")
-        for step in parameter.keys[0]:
-            if isinstance(written, list):
-                written = written[int(step)] if step.isdecimal() and int(step) < len(written) else None
-            else:
-                written = written.get(step) if isinstance(written, dict) else None
+        key = next(iter(expand(parameter.key, self.base)), parameter.key)
+        written = value_at(self.base, key)
         if isinstance(written, dict):  # a number is short for a constant learning rate
             written = written.get("initial")
-        domain = parameter.domain
-        in_range = isinstance(written, int | float) and domain.low <= written <= domain.high
-        return (written,) if in_range and isinstance(written, int | float) else ()
+        if isinstance(written, bool) or not isinstance(written, int | float):
+            return ()
+        return (written,) if parameter.domain.contains(written) else ()
 
     def _is_base(self, values: Values) -> bool:
         try:
@@ -169,11 +170,13 @@ class SearchSpace:
     @property
     def size(self) -> int | None:
         """The number of combinations, at most; None if it is not finite, or larger than MAX_COMBINATIONS."""
-        counts = [None if p.domain.values is None else len(p.domain.values) for p in self.parameters]
-        if None in counts:
-            return None
-        size = prod(count for count in counts if count is not None)
-        return size if size <= MAX_COMBINATIONS else None
+        size = 1
+        for parameter in self.parameters:
+            count = parameter.domain.count
+            if count is None or size * count > MAX_COMBINATIONS:
+                return None
+            size *= count
+        return size
 
     def combinations(self) -> Iterator[Values]:
         """All combinations of the values of active parameters, the last one changing fastest; `size` is finite."""
@@ -187,17 +190,3 @@ class SearchSpace:
             if key not in seen:
                 seen.add(key)
                 yield MappingProxyType(values)
-
-
-def with_keys(layers: object) -> object:
-    """A list of layers, each with the keys that its short form stands for, so that they can be set."""
-    if not isinstance(layers, list):
-        return layers
-    return [
-        {"type": "dense", "units": layer}
-        if isinstance(layer, int) and not isinstance(layer, bool)
-        else {"type": layer}
-        if isinstance(layer, str)
-        else layer
-        for layer in layers
-    ]

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from nncli.config.json_schema import json_schema
 from nncli.config.presets.apply import QUALITIES, TABULAR
-from nncli.config.schema import Config
+from nncli.config.schema import Config, ConfigFile
+from nncli.config.schema_file import resolve
 from nncli.config.yaml.parser import parse
 from tests.cli.support import CONFIGS, ROOT
 from tests.test_docs import blocks
@@ -39,12 +40,18 @@ early_stopping: {}
 class_weight: {a: 1, b: 0.5}
 checkpoint: {every: 2.5 s}
 memory_limit: 1.5 GiB
+tune:
+  time: 30m
+  search:
+    learning_rate: {from: 1e-4, to: 1, scale: log}
+    optimizer: {choices: [adam, {type: sgd, momentum: {from: 0.5, to: 0.99}}]}
+    layers.0.units: {from: 8, to: 64, step: 8}
 """
 
 
 def error_types(value: object) -> set[str]:
     try:
-        Config.model_validate(value)
+        ConfigFile.model_validate(value)
     except ValidationError as error:
         return {details["type"] for details in error.errors()}
     return set()
@@ -79,7 +86,7 @@ def test_every_shipped_configuration_is_valid() -> None:
 
 def test_the_configuration_of_a_run_is_valid() -> None:
     for name, value in WRITTEN.items():
-        whole = Config.model_validate(value).model_dump(mode="json")
+        whole = Config.model_validate({key: value[key] for key in value if key != "tune"}).model_dump(mode="json")
         assert list(SCHEMA_OF_CONFIG.iter_errors(whole)) == [], name
 
 
@@ -112,6 +119,11 @@ def test_the_configuration_of_a_run_is_valid() -> None:
         {"data": {**DATA, "target": []}},
         {"data": {**DATA, "missing_values": [-999]}},
         {"encoding": None},
+        {"tune": {"trials": 0}},
+        {"tune": {"search": {"epochs": [1, 2]}}},
+        {"tune": {"search": {"epochs": {"from": 1}}}},
+        {"tune": {"search": {"epochs": {"choices": []}}}},
+        {"tune": {"search": {"layers.0.units": {"from": 1, "to": 2, "scale": "none"}}}},
     ],
     ids=str,
 )
@@ -153,7 +165,9 @@ def test_whatever_nncli_accepts_is_valid(data: st.DataObject) -> None:
 def described(draw: Callable[[st.SearchStrategy[Any]], Any], schema: dict[str, Any], depth: int = 0) -> Any:
     """Something that the schema allows."""
     if "$ref" in schema:
-        schema = WHOLE["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+        schema = resolve(WHOLE, schema["$ref"])
+    if not schema:
+        return draw(LEAVES)
     branches = schema.get("anyOf") or schema.get("oneOf")
     if branches:
         shallow = [branch for branch in branches if "oneOf" not in branch or depth < 4]
@@ -164,7 +178,9 @@ def described(draw: Callable[[st.SearchStrategy[Any]], Any], schema: dict[str, A
         case "object":
             required = schema.get("required", [])
             properties = schema.get("properties", {})
-            keys = [key for key in properties if key in required or draw(st.integers(0, 4)) == 0]
+            optional = sorted(properties.keys() - set(required)) or [""]
+            some = draw(st.sets(st.sampled_from(optional), max_size=6 if depth < 2 else 2))
+            keys = [key for key in properties if key in required or key in some]
             made = {key: described(draw, properties[key], depth + 1) for key in keys}
             if isinstance(schema.get("additionalProperties"), dict):
                 made["bias" if "propertyNames" in schema else "a"] = described(

@@ -62,6 +62,9 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "initial": "start base max_lr",
         "fold": "index",
         "folds": "n_splits k cv",
+        "from": "min low lower minimum lowest",
+        "to": "max high upper maximum highest",
+        "choices": "values options one_of",
         # values
         "halve_learning_rate": "halve_rate",
         "parametric_activation": "parametric prelu",

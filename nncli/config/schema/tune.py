@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from math import isfinite
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, WithJsonSchema, model_validator
+from typing_extensions import TypeAliasType
 
 from nncli.config.schema.training import Duration
-from nncli.spec import PositiveFloat, PositiveInt, Spec, StrictBool, StrictStr
+from nncli.spec import PathText, PositiveFloat, PositiveInt, Spec, StrictBool, StrictStr
 
 MAX_TRIALS = 100_000
 MAX_FOLDS = 100
+MAX_INTEGER = 2**53
+"""Whole numbers up to this one are floating-point numbers too."""
 
-Number: TypeAlias = Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True, allow_inf_nan=False)]
+NOT_COMPARABLE = "trials would be scored on other rows, or for another target"
+NO_EFFECT = "it has no effect on the scores of trials"
+UNSEARCHABLE: Mapping[str, str] = MappingProxyType(
+    {
+        "data": NOT_COMPARABLE,
+        "positive_class": NOT_COMPARABLE,
+        "seed": "the best of several seeds is luck",
+        "members": "each trial trains one network for each fold",
+        "bagging": "each trial trains one network for each fold",
+        "teacher": "it was trained on the rows that trials are scored on",
+        "preset": "the preset is beneath all trials",
+        "quality": "the preset is beneath all trials",
+        "tune": "a search cannot search itself",
+        **dict.fromkeys(
+            ("workers", "output", "memory_limit", "threads", "backend", "checkpoint", "time_limit"), NO_EFFECT
+        ),
+    }
+)
+"""Keys that cannot be searched, and why."""
+SEARCHABLE_DATA = ("features", "drop")
+"""Keys of `data` that can be searched all the same: rows and target stay the same."""
+
+Integer: TypeAlias = Annotated[int, Field(strict=True, ge=-MAX_INTEGER, le=MAX_INTEGER)]
+Number: TypeAlias = Integer | Annotated[float, Field(strict=True, allow_inf_nan=False)]
 """A whole number or a fraction, as it is written."""
 
 
@@ -28,7 +56,7 @@ class Range(Spec):
     scale: Literal["linear", "log"] = Field(
         "linear", description="log: every factor is as likely as any other, as suits a learning rate."
     )
-    step: Annotated[int, Field(strict=True, gt=0)] | PositiveFloat | None = Field(
+    step: Annotated[int, Field(strict=True, ge=1, le=MAX_INTEGER)] | PositiveFloat | None = Field(
         None, description="Distance of the values. null: any value."
     )
 
@@ -40,27 +68,60 @@ class Range(Spec):
             raise ValueError("with `scale: log`, `from` must be positive")
         if self.scale == "log" and self.step is not None:
             raise ValueError("`scale: log` and `step` exclude each other")
+        if not isfinite(float(self.high) - float(self.low)):
+            raise ValueError("the range is too large")
         if self.step is not None and self.step > self.high - self.low:
             raise ValueError("`step` is larger than the range")
+        if self.step is not None and (self.high - self.low) / self.step > MAX_INTEGER:
+            raise ValueError("`step` is too small for the range")
         return self
 
 
 class Choices(Spec):
     """One of several values; in a value with keys, a key may have a search space of its own."""
 
-    choices: tuple[Any, ...] = Field(min_length=1, description="The values, each as the key itself takes it.")
+    choices: tuple[Annotated[Choice, WithJsonSchema({})], ...] = Field(
+        min_length=1, description="The values, each as the key itself takes it."
+    )
 
 
 def _form(value: object) -> str | None:
+    """The name of the class of what a key is chosen from; None for what is no such thing."""
     if isinstance(value, Choices | Range):
-        return "choices" if isinstance(value, Choices) else "range"
+        return type(value).__name__
     if not isinstance(value, Mapping):
         return None
-    return "choices" if "choices" in value else "range"
+    return "Choices" if "choices" in value else "Range"
 
+
+def _form_inside(value: object) -> str:
+    """As `_form`, inside a choice: a value that has one of the keys of a range or of choices is one."""
+    if isinstance(value, Choices | Range) or (isinstance(value, Mapping) and {"from", "to", "choices"} & value.keys()):
+        return str(_form(value))
+    if isinstance(value, Mapping):
+        return "keys"
+    return "items" if isinstance(value, list | tuple) else "value"
+
+
+if TYPE_CHECKING:
+    Choice: TypeAlias = Any
+else:
+    Choice = TypeAliasType(
+        "Choice",
+        Annotated[
+            Annotated[Range, Tag("Range")]
+            | Annotated[Choices, Tag("Choices")]
+            | Annotated[dict[str, "Choice"], Tag("keys")]
+            | Annotated[list["Choice"], Tag("items")]
+            | Annotated[Any, Tag("value")],
+            Discriminator(_form_inside),
+        ],
+    )
+"""A value of a key, with search spaces inside it."""
+Choices.model_rebuild()
 
 Domain: TypeAlias = Annotated[
-    Annotated[Range, Tag("range")] | Annotated[Choices, Tag("choices")],
+    Annotated[Range, Tag("Range")] | Annotated[Choices, Tag("Choices")],
     Discriminator(
         _form,
         custom_error_type="search_space",
@@ -110,3 +171,10 @@ class TuneSection(Spec):
         description="The search space: keys such as `learning_rate` or `layers.0.units` with a range or choices. "
         "Default: one for the preset.",
     )
+
+
+class TuneFile(Spec):
+    """A file of its own for `nncli tune`, which names the configuration that is searched around."""
+
+    config: PathText = Field(description="The configuration, relative to the folder of this file.")
+    tune: TuneSection = Field(TuneSection(), description="How `nncli tune` searches for better hyperparameters.")

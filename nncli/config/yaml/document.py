@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from nncli.config.yaml.source_text import Position, excerpt
@@ -28,12 +28,16 @@ class SourceSpan:
 
 @dataclass(frozen=True)
 class Document:
-    """A configuration as plain Python values with the span of each. `lines` are the lines of the source."""
+    """A configuration as plain Python values with the span of each.
+
+    `lines` are the lines of the source, `other_lines` those of other files that a part of it is from.
+    """
 
     value: dict[str, object]
     spans: Mapping[Path, SourceSpan]
     source: str
     lines: tuple[str, ...]
+    other_lines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def location(self, path: Path, at: Literal["key", "value"] = "key") -> Location:
         """The location of `path` or of its nearest ancestor. A missing top-level key has no line."""
@@ -52,7 +56,8 @@ class Document:
     ) -> ConfigIssue:
         """An issue at `path` with an excerpt of its line."""
         location = self.location(path, at)
-        return ConfigIssue(message, location, hint, excerpt(self.lines, location.line, location.character), fix)
+        lines = self.other_lines.get(location.source or "", self.lines)
+        return ConfigIssue(message, location, hint, excerpt(lines, location.line, location.character), fix)
 
 
 def dotted(path: Path) -> str:
