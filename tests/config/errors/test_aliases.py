@@ -12,7 +12,7 @@ from nncli.config.errors.fixes import apply_fix
 from nncli.config.errors.locate import field_names, model_classes
 from nncli.config.errors.suggestions import type_of
 from nncli.config.loading import load_config
-from nncli.config.schema import Config
+from nncli.config.schema import ConfigFile
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump
 from nncli.errors import ConfigError, ConfigFix
@@ -63,7 +63,7 @@ def test_every_name_with_aliases_exists() -> None:
         "halve_learning_rate",
     }  # values
     known |= {f"{name}_{how}" for name in ("glorot", "he") for how in ("uniform", "normal")}
-    models: list[object] = [Config]
+    models: list[object] = [ConfigFile]
     for model in models:
         for key, annotation in field_names(model).items():
             known.add(key)
