@@ -17,7 +17,7 @@ from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump
 from nncli.errors import ConfigError, ConfigFix
 
-TOP = list(Config.model_fields)
+TOP = list(ConfigFile.model_fields)
 
 
 @pytest.mark.parametrize(
