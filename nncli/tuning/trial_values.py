@@ -10,7 +10,8 @@ from nncli.config.yaml.writer import one_line
 from nncli.errors import ConfigError
 from nncli.spec import Spec, non_defaults
 from nncli.tuning.domains import ChoiceDomain
-from nncli.tuning.space import Key, SearchSpace
+from nncli.tuning.keys import Key, expand
+from nncli.tuning.space import SearchSpace
 from nncli.tuning.trials import Trial
 
 DEFAULT = "default"
@@ -39,12 +40,13 @@ class TrialValues:
         return {
             name: label
             for name, label in labels.items()
-            if any(value_at(config, key) != value_at(base, key) for key in self._parameters[name].keys)
+            if any(value_at(config, key) != value_at(base, key) for key in expand(self._parameters[name].key, config))
         }
 
     def base(self, name: str) -> str:
         """The value of a parameter in the configuration itself, as text."""
-        value = value_at(self._space.base, self._parameters[name].keys[0])
+        keys = expand(self._parameters[name].key, self._space.base)
+        value = value_at(self._space.base, keys[0]) if keys else None
         return DEFAULT if value is None else one_line(_short(non_defaults(value)))
 
     def written(self, trial: Trial) -> dict[str, Any]:
