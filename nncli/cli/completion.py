@@ -70,6 +70,11 @@ def complete_metric(incomplete: str) -> list[str]:
     return [name for name in METRICS if name.startswith(incomplete)]
 
 
+def complete_tracker(incomplete: str) -> list[str]:
+    """Complete the kind of a tracker."""
+    return [kind for kind in ("tensorboard", "mlflow") if kind.startswith(incomplete)]
+
+
 def join_words(environment: MutableMapping[str, str]) -> None:
     """Join the three words into which bash splits `--set epochs=3`.
 

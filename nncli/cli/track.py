@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from nncli.cli.completion import complete_run
+from nncli.cli.completion import complete_run, complete_tracker
 from nncli.cli.help import OUTPUT
 from nncli.cli.options import AsJson, NoColor, Quiet, Verbose
 
@@ -23,7 +23,11 @@ TrackedRuns: TypeAlias = Annotated[
 To: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        "--to", metavar="TRACKER", help="tensorboard[=DIR] or mlflow[=URI]. Repeatable.", rich_help_panel=OUTPUT
+        "--to",
+        metavar="TRACKER",
+        help="tensorboard[=DIR] or mlflow[=URI]. Repeatable.",
+        autocompletion=complete_tracker,
+        rich_help_panel=OUTPUT,
     ),
 ]
 

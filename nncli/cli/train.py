@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from nncli.cli.completion import complete_run
+from nncli.cli.completion import complete_run, complete_tracker
 from nncli.cli.extras import requires_extra
 from nncli.cli.findings import FindingPrinter
 from nncli.cli.help import INPUT, OUTPUT, TRAINING
@@ -74,6 +74,7 @@ TrackOption: TypeAlias = Annotated[
         "--track",
         metavar="TRACKER",
         help="Also write the metrics to tensorboard[=DIR] or mlflow[=URI]. Repeatable.",
+        autocompletion=complete_tracker,
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -9,6 +9,8 @@ from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import Generic, Protocol, TypeVar
 
+from nncli.data.sources.credentials import redacted
+
 MAX_WAITING = 10_000
 """Items that wait for a tracker at most; an epoch is one."""
 MAX_BATCH = 1_000
@@ -133,6 +135,6 @@ class Background(Generic[T]):
 
 
 def reason_of(error: Exception) -> str:
-    """An error on one line."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    """An error on one line, without the credentials of URLs in it."""
+    text = redacted(" ".join(str(error).split())) or type(error).__name__
     return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1] + "…"

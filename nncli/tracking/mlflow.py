@@ -26,7 +26,11 @@ STATUSES = {"done": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
 MAX_METRICS, MAX_PARAMETERS = 1000, 100
 """What a server takes in one request at most."""
 CONNECT_SECONDS = 5.0
-QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+}
 """Variables that keep the client from reporting its use to its vendors, and from printing between the results."""
 
 T = TypeVar("T")

@@ -8,7 +8,6 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from nncli.data.sources.credentials import redacted
 from nncli.findings import Finding, FindingCode, warning
 from nncli.pipeline.train.events import Event, Finished, MembersStarted, Started, TrackingStopped
 from nncli.tracking.background import HURRY, PATIENCE, Background, Patience
@@ -68,5 +67,5 @@ def _open(choice: TrackerChoice, run: Path) -> TrainingFollower:
 def stopped(choice: TrackerChoice, reason: str, run: Path) -> Finding:
     """The warning about a tracker that failed."""
     command = f"nncli track {shlex.quote(str(run))} --to {shlex.quote(str(choice))}"
-    message = redacted(f"{choice.title} is not written to any more: {reason}")
+    message = f"{choice.title} is not written to any more: {reason}"
     return warning(FindingCode.TRACKING, message, hint=f"The training is not affected. To write it later: {command}")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from nncli.cli.completion import MAX_FOLDERS, complete_config, complete_run, join_words
+from nncli.cli.completion import MAX_FOLDERS, complete_config, complete_run, complete_tracker, join_words
+from nncli.tracking.choice import KINDS
 from tests.cli.support import ROOT, Cli
 
 
@@ -153,3 +154,8 @@ print("loaded:", *sorted({"numpy", "polars", "yaml", "rich", "nncli.config.schem
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.splitlines()[-1] == "loaded:"
+
+
+def test_the_kinds_of_trackers_are_completed() -> None:
+    assert complete_tracker("t") == ["tensorboard"]
+    assert {*complete_tracker("")} == {*KINDS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
@@ -10,7 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -88,9 +89,10 @@ def silent_server() -> Iterator[str]:
 
 
 class Proxy:
-    """A server that passes everything on to another one, until it is told to end."""
+    """A server that passes everything on to another one, until it is told to end, or has read `max_bytes`."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, max_bytes: float = math.inf) -> None:
+        self._left = max_bytes
         self._target = int(target.rpartition(":")[2])
         self._server = socket.create_server(("127.0.0.1", 0))
         self.uri = f"http://127.0.0.1:{self._server.getsockname()[1]}"
@@ -105,8 +107,13 @@ class Proxy:
             except OSError:
                 return
             self._connections += [client, server]
-            for pair in ((client, server), (server, client)):
-                threading.Thread(target=_copy, args=pair, daemon=True).start()
+            threading.Thread(target=_copy, args=(client, server, self._count), daemon=True).start()
+            threading.Thread(target=_copy, args=(server, client), daemon=True).start()
+
+    def _count(self, read: int) -> None:
+        self._left -= read
+        if self._left < 0:
+            self.end()
 
     def end(self) -> None:
         """Cut all connections, and refuse new ones."""
@@ -119,9 +126,10 @@ class Proxy:
             connection.close()
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
+def _copy(source: socket.socket, target: socket.socket, count: Callable[[int], None] = lambda read: None) -> None:
     with suppress(OSError):
-        while data := source.recv(1 << 16):
+        while data := source.recv(1 << 12):
+            count(len(data))
             target.sendall(data)
         target.shutdown(socket.SHUT_WR)
 

@@ -135,5 +135,9 @@ def test_a_reason_is_one_line(error: Exception, reason: str) -> None:
     assert reason_of(error) == reason
 
 
+def test_a_reason_shows_no_login() -> None:
+    assert "secret" not in reason_of(ValueError("no answer of https://me:secret@host/api"))
+
+
 def test_a_long_reason_is_cut() -> None:
     assert len(reason_of(ValueError("x" * 1000))) == MAX_REASON

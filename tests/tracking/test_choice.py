@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nncli.data.sources.credentials import with_credentials
 from nncli.errors import UsageError
 from nncli.tracking import choice
 from nncli.tracking.choice import TrackerChoice, parse_trackers
@@ -60,6 +61,8 @@ def test_a_file_is_no_log_directory(tmp_path: Path) -> None:
 def test_a_login_is_not_shown() -> None:
     parsed = TrackerChoice.parse("mlflow=https://me:secret@host/path")
     assert "secret" not in f"{parsed} {parsed!r}"
+    again = TrackerChoice.parse(str(parsed))
+    assert with_credentials(again.target or "") == "https://me:secret@host/path"
 
 
 def test_every_tracker_is_chosen_once() -> None:

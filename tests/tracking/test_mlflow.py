@@ -232,6 +232,21 @@ def test_a_server_that_dies_is_one_warning(tmp_path: Path, uri: str, experiment:
     assert values(uri, sent, "loss") == losses(tmp_path / "run")
 
 
+def test_the_process_ends_though_the_client_would_try_again_for_minutes(
+    tmp_path: Path, uri: str, experiment: str
+) -> None:
+    proxy = Proxy(uri, max_bytes=9_000)
+    started = time.monotonic()
+    words = ("--track", f"mlflow={proxy.uri}", "--set", "epochs=100", "-q")
+    outcome = run_command("train", config(tmp_path), "-o", tmp_path / "run", *words).check()
+    assert time.monotonic() - started < 50
+    assert outcome.path == tmp_path / "run"
+    assert [line for line in outcome.err.splitlines() if "nncli track" in line]
+    assert all(line.startswith("warning: ") for line in outcome.err.splitlines())
+    assert _sent(uri, experiment) == {"run"}
+    assert len(losses(tmp_path / "run")) == 100
+
+
 def _sent(uri: str, experiment: str) -> set[str]:
     found = client(uri).get_experiment_by_name(experiment)
     return set() if found is None else {run.info.run_name for run in client(uri).search_runs([found.experiment_id])}
