@@ -75,7 +75,7 @@ class Objective:
     def score(self, predictions: Predictions, rows: LabeledRows) -> float:
         """The metric of some rows; the mean over several targets. NaN where it is undefined."""
         if self.metric == PINBALL:
-            return float(np.average(self.row_losses(predictions, rows), weights=rows.weights))
+            return float(np.average(self.loss.per_row(predictions.loss_inputs, rows.y), weights=rows.weights))
         metric = single_metric(predictions.target, self.metric, predictions.decision)
         return float(metric(rows.y, predictions.values, rows.weights))
 
@@ -96,10 +96,9 @@ class Objective:
         spread: npt.NDArray[np.float64] = rows.y.std(axis=0)
         unit = np.where(spread > 0, spread, 1.0) if rows.y.shape[1] > 1 else np.ones(1)
         with np.errstate(all="ignore"):
-            if self.metric == PINBALL and predictions.quantiles is not None:
-                return self.loss.per_row(predictions.quantiles / unit[:, None], rows.y / unit)
             if self.metric == PINBALL:
-                return self.loss.per_row(predictions.values / unit, rows.y / unit)
+                units = unit if predictions.quantiles is None else unit[:, None]
+                return self.loss.per_row(predictions.loss_inputs / units, rows.y / unit)
             measure = MAE() if self.metric in ABSOLUTE_ERRORS else MSE()
             return measure.per_row(predictions.values / unit, rows.y / unit)
 

@@ -30,6 +30,8 @@ from nncli.tuning.space import SearchSpace
 from nncli.tuning.trial_training import SearchData
 
 Workers: TypeAlias = int | Literal["auto"]
+COLUMN_KEYS = (("data", "features"), ("data", "drop"))
+"""The keys that choose the columns which are features."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,21 @@ def prepare_search(
     config = loaded.config.model_copy(update={"members": 1, "bagging": "auto", "time_limit": None})
     _check(config, section)
     sampler = Sampler(space, section.sampler, config.seed, section.lag, space.base_values())
-    data = with_row_checks(EnsembleData.of(config, scratch), findings)
+    data = replace(EnsembleData.of(_with_all_columns(config, space), scratch), config=config)
+    data = with_row_checks(data, findings)
     objective = Objective.of(section.metric, config, data.target, data.loss)
     sha256 = open_reader(config.data.source).checksum().sha256
     assert sha256 is not None, "a pipe is refused before"
     search = SearchData(data, 1 if section.folds == "holdout" else section.folds, objective, sha256)
     _ = search.fold_rows  # raises an error before any training
     return PreparedSearch(loaded, space, search, sampler)
+
+
+def _with_all_columns(config: Config, space: SearchSpace) -> Config:
+    """A configuration that reads every column that trials may have as a feature."""
+    if not any(key[:2] in COLUMN_KEYS for parameter in space.parameters for key in parameter.keys):
+        return config
+    return config.model_copy(update={"data": config.data.model_copy(update={"features": None, "drop": ()})})
 
 
 def _check(config: Config, section: TuneSection) -> None:

@@ -27,8 +27,10 @@ from nncli.tuning.trials import (
     State,
     Trial,
     clear_leftovers,
+    damaged_record,
     folder_of,
     load_trials,
+    record_of,
     save_trial,
     write_trials_table,
 )
@@ -132,7 +134,8 @@ class Search:
         for trial in recorded:
             if trial.number:
                 losses = self._history.known_losses(trial.number)
-                assert losses is not None, "a trial is proposed once those are finished that it follows from"
+                if losses is None:
+                    raise damaged_record(record_of(self.path, trial.number))
                 self._sampler.restore(trial.values, losses)
             self._history.add(trial)
         for trial in recorded:

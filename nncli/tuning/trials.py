@@ -79,13 +79,18 @@ def load_trials(path: Path) -> list[Trial]:
             if trial.number != len(trials):
                 raise ValueError("the record of another trial")
         except (ValidationError, ValueError) as error:
-            raise RunError(
-                "the record of a trial is damaged, or was written by a newer nncli",
-                location=Location(source=str(file)),
-                hint="Remove the file, and those of later trials with their directories; they are repeated.",
-            ) from error
+            raise damaged_record(file) from error
         trials.append(trial)
     return trials
+
+
+def damaged_record(file: Path) -> RunError:
+    """The error of a record that cannot be read, or follows from trials that are not finished."""
+    return RunError(
+        "the record of a trial is damaged, or was written by a newer nncli",
+        location=Location(source=str(file)),
+        hint="Remove the file, and those of later trials with their directories; they are repeated.",
+    )
 
 
 def clear_leftovers(path: Path, trials: Iterable[Trial]) -> None:

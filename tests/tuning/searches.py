@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from nncli.commands.tune import Tuned, resume_tune_events, tune_events
+from nncli.commands.tune import TuneEvent, resume_tune_events, tune_events
 from nncli.config.loading import LoadedConfig, load
-from nncli.tuning.events import SearchEnded, SearchEvent
+from nncli.tuning.events import SearchEnded
 from nncli.tuning.record import BEST
 from nncli.tuning.trials import TRIALS_TABLE
 from tests.cli.support import DATA
@@ -16,7 +16,9 @@ from tests.cli.support import DATA
 NUMBERS = f"""
 data: {{path: {DATA}/linear.csv, target: y}}
 layers: []
-epochs: 1
+optimizer: sgd
+learning_rate: 0.05
+epochs: 3
 batch_size: 64
 """
 SPACE = """
@@ -25,7 +27,7 @@ tune:
   folds: 3
   lag: 2
   search:
-    learning_rate: {from: 1e-4, to: 1.0, scale: log}
+    learning_rate: {from: 0.001, to: 0.5, scale: log}
     batch_size: {from: 16, to: 64, step: 16}
 """
 
@@ -42,17 +44,15 @@ def run_search(
     output: Path,
     workers: int = 1,
     scheduler: str | None = None,
-    on_event: Callable[[SearchEvent], None] = lambda event: None,
+    on_event: Callable[[TuneEvent], None] = lambda event: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> SearchEnded:
     """Run a search to its end."""
     for event in tune_events(config, output=output, workers=workers, scheduler=scheduler, stop=stop):
-        if isinstance(event, Tuned):
-            break
         on_event(event)
-        last = event
-    assert isinstance(last, SearchEnded)
-    return last
+        if isinstance(event, SearchEnded):
+            ended = event
+    return ended
 
 
 def resume_search(
