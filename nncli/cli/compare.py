@@ -25,7 +25,10 @@ CONTEXT_LENGTH = 8
 
 def compare(
     runs: Annotated[
-        list[Path], typer.Argument(help="Run directories, or a folder of them.", metavar="RUN", show_default=False)
+        list[Path],
+        typer.Argument(
+            help="Run directories, cross-validations, or a folder of them.", metavar="RUN", show_default=False
+        ),
     ],
     data: Annotated[
         str | None,

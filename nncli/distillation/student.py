@@ -15,14 +15,15 @@ from nncli.config.schema.teacher import Teacher
 from nncli.config.schema.validation import Validation
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump
-from nncli.ensemble import Ensemble
+from nncli.ensemble import AnyModel, Ensemble
 from nncli.errors import DataError, Location, RunError, UsageError
 from nncli.nn.losses import CrossEntropy
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.pipeline.prepare.auto_values import MAX_EMBEDDING, MIN_EMBEDDING
+from nncli.pipeline.prepare.teacher import left_out_fold
 from nncli.runs.config import read_config
 from nncli.runs.held_out_rows import HeldOutRows
-from nncli.runs.manifest import Manifest, member_folder
+from nncli.runs.manifest import Manifest
 from nncli.runs.run import Run
 
 STUDENT = "student.yaml"
@@ -56,7 +57,7 @@ def student_config(path: Path, units: int, output: Path, assignments: Sequence[s
     run = Run.open(path)
     manifest, model = run.load_manifest(), run.load_model()
     _check(path, manifest, levels=len(model.spec.loss.quantile_levels))
-    config, held_out = read_config(path), run.load_held_out()
+    config, held_out = _with_columns(read_config(path), manifest, model), run.load_held_out()
     preset = parse(Path(nncli.config.presets.__file__).with_name(STUDENT).read_text(encoding="utf-8"), STUDENT).value
     validation, teacher = _validation(run, manifest, config, held_out)
     own: dict[str, object] = {
@@ -79,6 +80,14 @@ def embedding_of(embedding: NumericEmbedding | None, columns: int) -> NumericEmb
     if embedding is None or columns > MAX_EMBEDDED:
         return None
     return embedding.with_auto_width(min(MAX_EMBEDDING, max(MIN_EMBEDDING, UNITS_OF_EMBEDDINGS // max(1, columns))))
+
+
+def _with_columns(config: Config, manifest: Manifest, model: AnyModel) -> Config:
+    """The configuration with the columns of all members, of which other trials than that of it may use others."""
+    if manifest.selection is None:
+        return config
+    drop = tuple(name for name in config.data.drop if name not in model.names)
+    return config.model_copy(update={"data": config.data.model_copy(update={"drop": drop, "features": None})})
 
 
 def _check(path: Path, manifest: Manifest, levels: int) -> None:
@@ -129,7 +138,7 @@ def _validation(
         return config.validation, teacher
     rows = held_out.members[0].rows
     members = tuple(i + 1 for i, one in enumerate(held_out.members) if np.isin(rows, one.rows).all())
-    validation = read_config(run.path / member_folder(0)).validation
+    validation = left_out_fold(run, manifest) or read_config(run.path / manifest.member_folders[0]).validation
     if len(members) == manifest.members:
         return validation, teacher
     return validation, teacher.model_copy(update={"members": members, "refit": True})

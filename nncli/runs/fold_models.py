@@ -80,7 +80,7 @@ def read_folds_manifest(folder: Path) -> FoldsManifest:
         started=min(one.started for one in folds),
         finished=max(finished, default=None),
         seconds=sum(one.seconds or 0.0 for one in folds),
-        seed=read_config(folder).seed,
+        seed=first.seed,
         data=first.data.model_copy(update={"sha256": record.data_sha256}),
         validation_data=None,
         training_rows=max(_used_rows(one) + rows for one, rows in zip(folds, scored[1:], strict=True)),
@@ -108,8 +108,7 @@ def read_folds(folder: Path, manifest: FoldsManifest) -> Ensemble:
     """
     folds = read_fold_models(folder, manifest)
     members = [network for fold in folds for network in networks_of(fold)]
-    config = read_config(folder)
-    target = joint_target([fold.spec.target for fold in folds], config.positive_class)
+    target = _target(folder, [fold.spec.target for fold in folds])
     spec = joint_spec(members, target)
     if not all(spec.accepts(member.spec) for member in members):
         raise damaged(folder, MODEL, "the models of the folds predict different things")
@@ -135,7 +134,7 @@ def read_folds_held_out(folder: Path, manifest: FoldsManifest) -> HeldOutRows:
     content = read_verified(folder, HELD_OUT, manifest, held_out_rows.LARGEST_FILE)
     paths = [folder / fold_folder(i) for i in range(len(manifest.networks))]
     specs = [read_any_spec(path, read_manifest(path)) for path in paths]
-    target = joint_target([spec.target for spec in specs], read_config(folder).positive_class)
+    target = _target(folder, [spec.target for spec in specs])
     try:
         rows = HeldOutRows.from_bytes(content, target, len(specs), specs[0].loss.quantile_levels)
     except ValueError as error:
@@ -192,6 +191,12 @@ def joint_target(targets: Sequence[Target], positive: str | None) -> Target:
         return first
     table = Table(pl.DataFrame({first.name: labels}), "")
     return ClassificationTarget.fit(table, first.name, positive).model_copy(update={"label_type": first.label_type})
+
+
+def _target(folder: Path, targets: Sequence[Target]) -> Target:
+    """The joint target of the folds; the configuration, which is slow to read, is needed only if classes differ."""
+    differ = any(one.task == "classification" and one != targets[0] for one in targets)
+    return joint_target(targets, read_config(folder).positive_class if differ else None)
 
 
 def _check_models(folder: Path, record: CrossValidationRecord) -> None:

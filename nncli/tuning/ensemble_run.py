@@ -51,7 +51,7 @@ def write_ensemble_run(
         DataError: the table has changed.
         NncliError: the directory cannot be written.
     """
-    config, manifest = selected[0].config, selected[0].manifest
+    config, manifest = selected[0].read_config(), selected[0].manifest
     header = CONFIG_HEADER.format(number=selected[0].number, candidates=record.candidates)
     recorded = with_recorded_features(config, time_is_feature=manifest.time_is_feature)
     parent = existing_parent(output)

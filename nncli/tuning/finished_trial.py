@@ -18,7 +18,9 @@ from nncli.runs.config import read_config
 from nncli.runs.cross_validation import FoldsManifest, read_record
 from nncli.runs.fold_models import networks_of
 from nncli.runs.held_out_rows import HeldOutRows
+from nncli.runs.loader import read_manifest, read_spec
 from nncli.runs.manifest import Manifest
+from nncli.runs.read_run import read_run_held_out
 from nncli.runs.run import Run
 from nncli.training.cross_fit import part_numbers
 
@@ -34,7 +36,6 @@ class FinishedTrial:
 
     number: int
     path: Path
-    config: Config
     manifest: Manifest
     first: ModelSpec
     shares: tuple[float, ...]
@@ -48,7 +49,9 @@ class FinishedTrial:
             RunError: it is not finished, damaged, or keeps no held-out rows.
         """
         run = Run.open(path)
-        manifest, model, held_out = run.load_manifest(), run.load_model(), run.load_held_out()
+        manifest = run.load_manifest()
+        is_run, held_out = not isinstance(manifest, FoldsManifest), read_run_held_out(path, manifest)
+        model = run.load_model() if is_run else None  # the weights of a cross-validation are read once it is selected
         if held_out is None or not len(held_out):
             raise RunError(
                 "this trial keeps no predictions of rows that it did not train on, so that it cannot be selected",
@@ -58,9 +61,8 @@ class FinishedTrial:
         return cls(
             number=number,
             path=path,
-            config=read_config(path),
             manifest=manifest,
-            first=networks_of(model)[0].spec,
+            first=_first(path, manifest),
             shares=tuple(_shares(manifest, model if isinstance(model, Ensemble) else None)),
             held_out=held_out,
         )
@@ -68,6 +70,10 @@ class FinishedTrial:
     def load_networks(self) -> list[Model]:
         """Read the networks; RunError if one is damaged."""
         return networks_of(Run(self.path).load_model())
+
+    def read_config(self) -> Config:
+        """Read the configuration; RunError if it is damaged."""
+        return read_config(self.path)
 
     @property
     def folders(self) -> list[Path]:
@@ -121,6 +127,12 @@ def read_trials(trials: Mapping[int, Path]) -> list[FinishedTrial]:
     for trial in read:
         trial.check_like(read[0])
     return read
+
+
+def _first(path: Path, manifest: Manifest) -> ModelSpec:
+    """The specification of the first network."""
+    folder = path if manifest.members == 1 else path / manifest.member_folders[0]
+    return read_spec(folder, read_manifest(folder))
 
 
 def _shares(manifest: Manifest, model: Ensemble | None) -> Sequence[float]:

@@ -15,6 +15,7 @@ from nncli import classes as classes_module
 from nncli.classes import predict_classes
 from nncli.conformal.options import UncertaintyOptions
 from nncli.data.sources.read_table import read_table
+from nncli.data.splitting.folds import Fold
 from nncli.data.table import Table
 from nncli.ensemble import Ensemble, align_classes
 from nncli.errors import RunError
@@ -186,3 +187,19 @@ def test_without_its_held_out_rows_it_predicts_but_is_not_scored(numbers: Select
     assert len(nncli.predict(path, data_of(numbers))) == 200
     with raises(RunError, file="run"):
         predict_held_out(path)
+
+
+@pytest.mark.parametrize("of", ["ensemble", "trial"])
+def test_it_teaches_a_student_whose_validation_rows_are_a_fold_that_chose_nothing(classes: Selected, of: str) -> None:
+    from nncli.distillation.student import student_config
+    from nncli.pipeline.prepare.teacher import LoadedTeacher
+
+    path = classes.path if of == "ensemble" else classes.trials[0]
+    config = student_config(path, 8, path.parent / "student")
+    assert config.validation == Fold(folds=3, fold=0, seed=0)
+    assert config.teacher is not None
+    teacher = LoadedTeacher.of(config.teacher, config)
+    assert not teacher.choosing
+    own = Run.open(path).load_model().names
+    assert set(config.data.drop).isdisjoint(own)
+    assert set(teacher.names) == set(own)

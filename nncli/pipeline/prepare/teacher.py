@@ -14,6 +14,7 @@ from nncli.config.schema.teacher import Teacher
 from nncli.data.arrays import RowIndices
 from nncli.data.encoders.target import Target
 from nncli.data.sources.open import open_reader
+from nncli.data.splitting.folds import Fold
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel, Ensemble
 from nncli.errors import DataError, Location, RunError, config_error
@@ -74,7 +75,7 @@ class LoadedTeacher:
             message = f"the teacher predicts {join_quoted(model.spec.target.names)}"
             raise config_error("teacher.path", message, "Name a run with the same target.")
         held_out = run.load_held_out() if manifest.validation_data is None else None
-        choosing = chose_epoch(read_config(run.path))
+        choosing = left_out_fold(run, manifest) is None and chose_epoch(read_config(run.path))
         return cls(_of_members(model, teacher.members), teacher.members, held_out, sha256, choosing)
 
     def record(self, config: Config, rows: int) -> Config:
@@ -131,6 +132,16 @@ class LoadedTeacher:
         at = np.searchsorted(kept.numbers, numbers, sorter=order).clip(max=len(kept) - 1)
         found = kept.numbers[order[at]] == numbers
         return in_classes_of(kept.predictions.take(order[at[found]]), target), np.flatnonzero(found)
+
+
+def left_out_fold(run: Run, manifest: Manifest) -> Fold | None:
+    """The fold that the first network of a cross-validation left out, or of a run of networks of cross-validations.
+
+    It is the first member's held-out rows, which chose nothing. None for other runs.
+    """
+    if manifest.members == 1 or read_config(run.path).data.leave_out is not None:
+        return None
+    return read_config(run.path / manifest.member_folders[0]).data.leave_out
 
 
 def count_copies(teacher: Teacher, rows: int) -> int:

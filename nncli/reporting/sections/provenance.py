@@ -34,11 +34,15 @@ def provenance(summary: RunSummary) -> Section:
     if manifest.teacher is not None:
         pairs.insert(8, ("teacher", display(manifest.teacher.path, 400)))
         pairs.insert(9, ("SHA-256 of the teacher's weights", manifest.teacher.sha256))
+    if manifest.selection is not None:
+        pairs.insert(8, ("selected", display(manifest.selection.text, 400)))
     if manifest.validation_data is not None:
         pairs.insert(8, ("validation table", display(manifest.validation_data.title, 400)))
     sums = tuple((display(name), digest) for name, digest in sorted(manifest.files.items()))
     checksums = Table("Checksums of the run's files", ("file", "SHA-256"), sums, prose=(0, 1))
     configuration = "config.yaml includes all defaults: training with it reproduces the model."
+    if manifest.selection is not None:
+        configuration = "config.yaml is that of the trial of the largest weight: training with it gives another model."
     parts: list[Part] = [
         Details("Command, versions and machine", (Facts(tuple(pairs)),)),
         Details("Checksums", (checksums,)),

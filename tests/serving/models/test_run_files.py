@@ -52,3 +52,15 @@ def test_a_link_that_leads_elsewhere_is_seen(runs: Mapping[str, Path], tmp_path:
 def test_without_a_manifest_there_is_nothing(tmp_path: Path) -> None:
     assert file_states(tmp_path / "missing") == ()
     assert file_states(tmp_path) == ()
+
+
+def test_a_cross_validation_looks_different_once_a_fold_was_trained_again(
+    runs: Mapping[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "cv" / "folds").mkdir(parents=True)
+    (tmp_path / "cv" / "cross-validation.json").write_text("{}")
+    shutil.copytree(runs["number"], tmp_path / "cv" / "folds" / "1")
+    before = file_states(tmp_path / "cv")
+    assert any("members" in state[0] for state in before)
+    change_member(tmp_path / "cv" / "folds" / "1")
+    assert file_states(tmp_path / "cv") != before != ()
