@@ -25,8 +25,7 @@ CONTEXT_LENGTH = 8
 
 def compare(
     runs: Annotated[
-        list[Path],
-        typer.Argument(help="Runs, cross-validations, or a folder of them.", metavar="RUN", show_default=False),
+        list[Path], typer.Argument(help="Runs, cross-validations, or a folder.", metavar="RUN", show_default=False)
     ],
     data: Annotated[
         str | None,
