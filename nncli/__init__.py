@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from nncli.commands.threshold import clear_threshold, threshold
     from nncli.commands.track import track
     from nncli.commands.train import resume, train
-    from nncli.commands.tune import resume_tune, tune
+    from nncli.commands.tune import resume_tune, select_ensemble, tune
 
 __all__ = [
     "__version__",
@@ -52,6 +52,7 @@ __all__ = [
     "resume",
     "resume_cross_validation",
     "resume_tune",
+    "select_ensemble",
     "show",
     "threshold",
     "track",
@@ -82,6 +83,7 @@ def __getattr__(name: str) -> object:
         "track": "track",
         "tune": "tune",
         "resume_tune": "tune",
+        "select_ensemble": "tune",
         "compare": "compare",
         "explain": "explain",
         "export_run": "export",

@@ -20,6 +20,7 @@ from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, Sou
 from nncli.cli.training_input import copied_table, resolve_input
 from nncli.cli.tune_arguments import Action, InputOptions, SearchOptions, check_resume
 from nncli.cli.tune_options import (
+    EnsembleSize,
     FoldsOfTrial,
     Lag,
     Metric,
@@ -37,7 +38,8 @@ from nncli.cli.tune_options import (
 
 if TYPE_CHECKING:
     from nncli.cli.tune_printer import SearchPrinter
-    from nncli.commands.tune import TuneEvent, TuneResult
+    from nncli.commands.tune import TuneEvent
+    from nncli.tuning.tune_result import TuneResult
 
 
 def tune(
@@ -62,6 +64,7 @@ def tune(
     scheduler: Scheduler = None,
     output: NewSearch = None,
     train: TrainBest = False,
+    ensemble: EnsembleSize = None,
     as_json: SearchEvents = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -79,13 +82,13 @@ def tune(
     nncli tune config.yaml
     nncli tune config.yaml --search learning_rate=1e-4..1e-1:log --search batch_size=16,32,64
     nncli tune config.yaml --time 30m --workers 4 --train
-    nncli tune --resume runs/config-tune --trials 60
+    nncli tune --resume runs/config-tune --trials 60 --ensemble 10
     nncli tune config.yaml --json | jq -r 'select(.event == "trial") | .score'
     """
     source = SourceOptions(sheet, cells, table_name, query)
     given = InputOptions(config, tuple(target or ()), tuple(assignments or ()), quality, source)
     settings = SearchOptions(tuple(search or ()), trials, time, folds, metric, sampler and sampler.value, lag, no_prune)
-    action = Action(resume, output, workers, scheduler, train)
+    action = Action(resume, output, workers, scheduler, train, ensemble)
     _run(given, settings, action, quiet=quiet, as_json=as_json)
 
 
@@ -106,6 +109,8 @@ def _run(given: InputOptions, settings: SearchOptions, action: Action, *, quiet:
         else:
             events = _start(given.config, given, settings, action, printer)
         result = printer.run(events)
+        if action.ensemble is not None:
+            _write_ensemble(result, action.ensemble, printer)
         if action.train:
             _train_best(result, printer)
 
@@ -145,17 +150,24 @@ def _start(
     )
 
 
-def _train_best(result: TuneResult, printer: SearchPrinter) -> None:
-    """Train the best configuration as `nncli train` does."""
+def _write_ensemble(result: TuneResult, rounds: int, printer: SearchPrinter) -> None:
+    """Select an ensemble of the best trials, and print its path on stdout."""
     import sys
 
+    from nncli.commands.tune import select_ensemble
+
+    printer.show_ensemble(select_ensemble(result.path, rounds=rounds, command=sys.argv))
+
+
+def _train_best(result: TuneResult, printer: SearchPrinter) -> None:
+    """Train the best configuration as `nncli train` does."""
     from nncli.cli.train import TrainingPrinter, print_next
     from nncli.commands.train import train_events
 
-    training = TrainingPrinter(printer.quiet, as_json=printer.as_json, requested=None)
-    events = train_events(
-        str(result.best_config), output=result.trained_run, command=sys.argv, stop=training.asked_to_stop
-    )
+    best, run = str(result.best_config), result.trained_run
+    training = TrainingPrinter(printer.quiet, as_json=printer.as_json, requested=run)
+    command = ["nncli", "train", best, "-o", str(run)]
+    events = train_events(best, output=run, command=command, stop=training.asked_to_stop)
     finished = training.run(events)
     if not (printer.quiet or printer.as_json):
         print_next(finished.run, has_report=False)

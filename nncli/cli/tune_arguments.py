@@ -72,6 +72,7 @@ class Action:
     workers: int | None
     scheduler: str | None
     train: bool
+    ensemble: int | None
 
 
 def check_resume(given: InputOptions, settings: SearchOptions, action: Action) -> None:
@@ -101,6 +102,6 @@ def check_resume(given: InputOptions, settings: SearchOptions, action: Action) -
     for option, value in kept.items():
         if value:
             raise UsageError(
-                "--resume keeps the settings of the search, except for --trials, --time, --workers and --scheduler",
+                "--resume keeps the settings of the search, except for --trials and --time",
                 hint=f"Remove {option}.",
             )

@@ -51,8 +51,8 @@ FoldsOfTrial: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--folds",
-        metavar="K",
-        help="Folds that score each trial, or holdout: the validation rows. Default: 5.",
+        metavar="K|holdout",
+        help="Number of folds that score each trial, or the validation rows. Default: 5.",
         rich_help_panel=SEARCH,
     ),
 ]
@@ -115,6 +115,16 @@ NewSearch: TypeAlias = Annotated[
 ]
 TrainBest: TypeAlias = Annotated[
     bool, typer.Option("--train", help="Also train the best configuration into runs/NAME.", rich_help_panel=OUTPUT)
+]
+EnsembleSize: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--ensemble",
+        metavar="N",
+        min=1,
+        help="Also write an ensemble of the best trials, in N picks, to runs/NAME-ensemble.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 SearchEvents: TypeAlias = Annotated[
     bool,

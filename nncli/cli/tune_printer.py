@@ -16,8 +16,10 @@ from nncli.cli.signals import EventPrinter, StoppedError, renamed_run_note
 if TYPE_CHECKING:
     from nncli.cli.progress.search import LiveSearch, PlainSearch
     from nncli.cli.progress.search_json import SearchJsonLines
-    from nncli.commands.tune import Tuned, TuneEvent, TuneResult
+    from nncli.commands.tune import Tuned, TuneEvent
     from nncli.tuning.events import SearchStarted
+    from nncli.tuning.selected_ensemble import SelectedEnsemble
+    from nncli.tuning.tune_result import TuneResult
 
 
 class SearchPrinter(EventPrinter):
@@ -62,6 +64,19 @@ class SearchPrinter(EventPrinter):
         if not self.as_json:
             typer.echo(result_text(ended.result).encode("utf-8", "backslashreplace"))
         return ended.result
+
+    def show_ensemble(self, ensemble: SelectedEnsemble) -> None:
+        """Print which trials were selected, and the path of the run directory."""
+        from nncli.cli.console import echo_err, print_path
+        from nncli.cli.progress.search_json import write_ensemble
+        from nncli.cli.tune_result import ensemble_text
+
+        if self.as_json:
+            write_ensemble(ensemble)
+            return
+        if not self.quiet:
+            echo_err(ensemble_text(ensemble))
+        print_path(ensemble.path)
 
     def _progress(self, started: SearchStarted, stack: ExitStack) -> PlainSearch | LiveSearch | SearchJsonLines | None:
         """The display of the progress, which the stack closes."""

@@ -12,7 +12,8 @@ from nncli.text import escape_unprintable
 from nncli.utils.logs import format_duration
 
 if TYPE_CHECKING:
-    from nncli.commands.tune import TuneResult
+    from nncli.tuning.selected_ensemble import SelectedEnsemble
+    from nncli.tuning.tune_result import TuneResult
 
 MAX_NUMBERS = 10
 """Failed trials that are named by their numbers."""
@@ -20,14 +21,14 @@ MAX_NUMBERS = 10
 
 def result_text(result: TuneResult) -> str:
     """The scores of the best trial and of trial 0, the values that were changed, and where the configuration is."""
-    best, first = result.best, result.trials[0]
+    best, first = result.best, result.first
     where = escape_unprintable(str(result.best_config))
     if best.number == 0:
         score = format_number(first.score)
         return f"no trial is better than the configuration itself: {result.metric} {score}\n{where}"
     lines = [
         ["", f"trial {best.number}", "trial 0", "gain"],
-        [result.metric, format_number(best.score), format_number(first.score), format_number(result.gain)],
+        [result.metric, format_number(best.score), format_number(first.score), format_number(result.apparent_gain)],
     ]
     changed = result.values.changed(best)
     values = [["changed", f"trial {best.number}", "trial 0"]]
@@ -60,3 +61,15 @@ def notes_on(result: TuneResult) -> Iterator[str]:
             f"pruning ended {saved.trials:,} trial{'s' if saved.trials > 1 else ''} early and saved about "
             f"{format_duration(saved.seconds)}, {saved.share:.0%} of the training time (an estimate by their folds)"
         )
+
+
+def ensemble_text(ensemble: SelectedEnsemble) -> str:
+    """The trials of an ensemble and how often each was picked, and its loss beside that of the best trial."""
+    if len(ensemble.picks) == 1:
+        return f"all picks are of trial {ensemble.picks[0][0]}, so that the ensemble is its networks alone"
+    picks = ", ".join(f"{number}{f' ({count} times)' if count > 1 else ''}" for number, count in ensemble.picks)
+    return (
+        f"ensemble of the trials {picks}\n"
+        f"{ensemble.measure} {format_number(ensemble.cross_fitted_loss)}, each row by the picks of other folds; "
+        f"{format_number(ensemble.best_loss)} of trial {ensemble.best_trial} alone"
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TypeAlias
 from nncli.config.loading import LoadedConfig, load
 from nncli.config.schema import TuneSection
 from nncli.data.store.scratch import Scratch, existing_parent
-from nncli.errors import DataError, Location, NncliError
+from nncli.errors import DataError, Location
 from nncli.findings import Finding
 from nncli.pipeline.parallel.untrained import removed_if_untrained
 from nncli.pipeline.prepare.load import table_copies
@@ -20,63 +19,11 @@ from nncli.runs.filenames import CONFIG
 from nncli.runs.run import Run
 from nncli.tuning.events import SearchEnded, SearchEvent, SearchStarted
 from nncli.tuning.preparation import PreparedSearch, Workers, prepare_search, run_search
-from nncli.tuning.pruning_time import TimeSaved, time_saved
-from nncli.tuning.record import BEST, config_text, create_directory, new_record, open_directory
-from nncli.tuning.space import SearchSpace
-from nncli.tuning.trial_values import TrialValues
-from nncli.tuning.trials import TRIALS, Trial
+from nncli.tuning.record import config_text, create_directory, new_record, open_directory
+from nncli.tuning.selected_ensemble import ROUNDS, SelectedEnsemble, write_selected_ensemble
+from nncli.tuning.trials import TRIALS, folder_of, load_trials
+from nncli.tuning.tune_result import TuneResult, ensemble_path
 from nncli.utils.atomic_files import write_text
-
-SUFFIX = re.compile(r"-tune(-\d+)?$")
-"""The end of the default name of a search."""
-
-
-@dataclass(frozen=True)
-class TuneResult:
-    """The result of a search in the directory `path`.
-
-    `trials` are all in order, the first one of them trial 0, the configuration itself. No trial began after the time
-    limit if the search `timed_out`; it is `exhausted` if every combination of values has been tried.
-    """
-
-    path: Path
-    metric: str
-    higher_is_better: bool
-    folds: int
-    space: SearchSpace
-    trials: tuple[Trial, ...]
-    best: Trial
-    timed_out: bool = False
-    exhausted: bool = False
-
-    @property
-    def best_config(self) -> Path:
-        """The file of the best configuration."""
-        return self.path / BEST
-
-    @property
-    def trained_run(self) -> Path:
-        """Where `nncli tune --train` trains the best configuration: runs/NAME for a search in runs/NAME-tune."""
-        name, number = SUFFIX.subn(r"\1", self.path.name)
-        return self.path.with_name(name if number and name else f"{self.path.name}-best")
-
-    @property
-    def gain(self) -> float:
-        """How much better the score of the best trial is than that of trial 0."""
-        first, best = self.trials[0].score, self.best.score
-        if first is None or best is None:
-            raise AssertionError("trial 0 is complete, or its error ends the search")
-        return best - first if self.higher_is_better else first - best
-
-    @property
-    def values(self) -> TrialValues:
-        """The values of the trials as text."""
-        return TrialValues(self.space)
-
-    @property
-    def time_saved(self) -> TimeSaved | None:
-        """The training time that pruning has saved, an estimate; None if no trial was pruned."""
-        return time_saved(self.trials, self.folds)
 
 
 @dataclass(frozen=True)
@@ -130,6 +77,29 @@ def resume_tune(
 ) -> TuneResult | None:
     """Resume a search that was stopped or killed, or go on with more trials; see `resume_tune_events`."""
     return _last(resume_tune_events(path, trials=trials, time=time, workers=workers, scheduler=scheduler, stop=stop))
+
+
+def select_ensemble(
+    path: str | Path, *, rounds: int = ROUNDS, output: str | Path | None = None, command: Sequence[str] = ()
+) -> SelectedEnsemble:
+    """Select an ensemble of the best trials of a search by their held-out predictions, and write it as a run directory.
+
+    Args:
+        path: the directory of a search, whose complete trials are selected from.
+        rounds: how often a trial is picked, the same one perhaps again; each pick lowers the loss of the mean most.
+        output: the run directory; default: runs/NAME-ensemble for a search in runs/NAME-tune.
+        command: the command line that is written into the run directory.
+
+    Raises:
+        RunError: the directory holds no search, or a trial is damaged.
+        UsageError: no trial is complete.
+        DataError: the table has changed.
+    """
+    path = Path(path)
+    open_directory(path)
+    complete = [trial.number for trial in load_trials(path) if trial.state == "complete"]
+    trials = {number: folder_of(path, number) for number in complete}
+    return write_selected_ensemble(trials, Path(output or ensemble_path(path)), rounds, command)
 
 
 def _last(events: Generator[TuneEvent, None, None]) -> TuneResult | None:
@@ -216,25 +186,4 @@ def _search(
         yield event
         if isinstance(event, SearchEnded):
             assert started is not None, "a search begins with SearchStarted"
-            yield Tuned(run.path, None if event.stopped else _result(started, event))
-
-
-def _result(started: SearchStarted, ended: SearchEnded) -> TuneResult:
-    """The result of a search that has ended.
-
-    Raises:
-        NncliError: the time limit was over before trial 0.
-    """
-    if ended.best is None:
-        raise NncliError("the time limit was over before the first trial", hint="Allow more time: --time 10m")
-    return TuneResult(
-        started.path,
-        started.metric,
-        started.higher_is_better,
-        started.folds,
-        started.space,
-        ended.trials,
-        ended.best,
-        ended.timed_out,
-        ended.exhausted,
-    )
+            yield Tuned(run.path, None if event.stopped else TuneResult.of(started, event))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.support import SECONDS, Cli, on_terminal, start
+from tests.cli.support import DATA, SECONDS, Cli, on_terminal, start
 from tests.tuning.configs import search_config
 
 
@@ -74,6 +74,16 @@ def test_the_best_configuration_is_trained_at_once(nncli: Cli, here: Path) -> No
     assert done.out.splitlines()[-2:] == ["runs/c-tune/best.yaml", "runs/c"]
     assert (here / "runs" / "c" / "model.safetensors").exists()
     assert "next: nncli report runs/c" in done.err
+
+
+def test_an_ensemble_of_the_best_trials_is_a_run(nncli: Cli, here: Path) -> None:
+    done = nncli("tune", search_config(here, folds=2), "--no-prune", "--ensemble", 3, "--json").check()
+    line = events(done.out)[-1]
+    assert line["event"] == "ensemble"
+    again = nncli("tune", "--resume", "runs/c-tune", "--ensemble", 3).check()
+    assert again.out.splitlines()[-1] == line["run"]
+    assert "ensemble" in again.err
+    assert "prediction" in nncli("predict", line["run"], DATA / "penguins-test.csv").check().out
 
 
 @pytest.mark.parametrize(

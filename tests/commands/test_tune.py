@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from nncli import resume_tune, train, tune
-from nncli.commands.tune import Tuned, TuneResult, tune_events
+from nncli import predict, resume_tune, select_ensemble, train, tune
+from nncli.commands.tune import Tuned, tune_events
 from nncli.config.loading import load
 from nncli.errors import ConfigError, DataError, NncliError, RunError, UsageError
 from nncli.scoring import headlines
 from nncli.tuning.events import SearchEnded, SearchProgress, SearchStarted, TrialFinished
+from nncli.tuning.tune_result import TuneResult
 from tests.assertions import raises
 from tests.tuning.configs import search_config
 
@@ -33,7 +33,7 @@ def files(path: Path) -> list[bytes]:
 def test_the_best_of_the_trials_is_written(done: TuneResult) -> None:
     assert [trial.number for trial in done.trials] == [0, 1, 2, 3]
     assert done.best.score == min(trial.score or 9.0 for trial in done.trials)
-    assert done.gain == (done.trials[0].score or 0.0) - (done.best.score or 0.0) > 0.0
+    assert done.apparent_gain == (done.trials[0].score or 0.0) - (done.best.score or 0.0) > 0.0
     assert done.best_config == done.path / "best.yaml"
     assert (done.metric, done.higher_is_better, done.folds) == ("log_loss", False, 1)
     assert not done.timed_out
@@ -125,10 +125,14 @@ def test_only_a_search_is_resumed_and_only_with_its_table(tmp_path: Path, pengui
         resume_tune(tmp_path / "t", trials=2)
 
 
-@pytest.mark.parametrize(
-    ("name", "trained"), [("c-tune", "c"), ("c-tune-2", "c-2"), ("search", "search-best"), ("-tune", "-tune-best")]
-)
-def test_the_run_of_the_best_configuration_has_the_name_of_the_search(
-    done: TuneResult, name: str, trained: str
-) -> None:
-    assert replace(done, path=Path("runs") / name).trained_run == Path("runs") / trained
+def test_an_ensemble_of_the_trials_predicts_like_any_run(done: TuneResult, tmp_path: Path) -> None:
+    ensemble = select_ensemble(done.path, rounds=4, output=tmp_path / "e")
+    assert sum(count for _, count in ensemble.picks) <= 4
+    assert ensemble.loss <= ensemble.best_loss
+    table = load(search_config(tmp_path)).config.data.path
+    assert len(predict(ensemble.path, table)) > 200
+
+
+def test_an_ensemble_needs_a_search_with_a_complete_trial(penguins: Path, tmp_path: Path) -> None:
+    with raises(RunError):
+        select_ensemble(penguins, output=tmp_path / "e")

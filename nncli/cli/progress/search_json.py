@@ -15,6 +15,7 @@ from nncli.text import json_safe
 if TYPE_CHECKING:
     from nncli.commands.tune import Tuned
     from nncli.tuning.events import SearchProgress, SearchStarted, TrialFinished
+    from nncli.tuning.selected_ensemble import SelectedEnsemble
     from nncli.tuning.trials import Trial
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -85,7 +86,7 @@ class SearchJsonLines:
                     if name in self._status.values.changed(result.best)
                 },
                 "best_config": str(result.best_config),
-                "gain": result.gain,
+                "gain": result.apparent_gain,
                 "seconds_saved_by_pruning": None if saved is None else saved.seconds,
             }
         )
@@ -103,6 +104,22 @@ class SearchJsonLines:
                 "seconds_left": status.seconds_left,
             }
         )
+
+
+def write_ensemble(ensemble: SelectedEnsemble) -> None:
+    """Write the line of an ensemble of the best trials."""
+    _write(
+        {
+            "event": "ensemble",
+            "run": str(ensemble.path),
+            "picks": [{"trial": number, "picks": count} for number, count in ensemble.picks],
+            "measure": ensemble.measure,
+            "loss": ensemble.loss,
+            "cross_fitted_loss": ensemble.cross_fitted_loss,
+            "best_trial": ensemble.best_trial,
+            "best_loss": ensemble.best_loss,
+        }
+    )
 
 
 def _write(document: dict[str, Any]) -> None:

@@ -1,0 +1,98 @@
+"""The result of a search: its trials, the best one, and what was gained over trial 0."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from nncli.errors import NncliError
+from nncli.tuning.events import SearchEnded, SearchStarted
+from nncli.tuning.pruning_time import TimeSaved, time_saved
+from nncli.tuning.record import BEST
+from nncli.tuning.space import SearchSpace
+from nncli.tuning.trial_values import TrialValues
+from nncli.tuning.trials import Trial
+
+SUFFIX = re.compile(r"(?<=.)-tune(-\d+)?$")
+"""The end of the default name of a search."""
+
+
+@dataclass(frozen=True)
+class TuneResult:
+    """The result of a search in the directory `path`.
+
+    `trials` are all in order, the first one of them trial 0, the configuration itself. No trial began after the time
+    limit if the search `timed_out`; it is `exhausted` if every combination of values has been tried.
+    """
+
+    path: Path
+    metric: str
+    higher_is_better: bool
+    folds: int
+    space: SearchSpace
+    trials: tuple[Trial, ...]
+    best: Trial
+    timed_out: bool = False
+    exhausted: bool = False
+
+    @classmethod
+    def of(cls, started: SearchStarted, ended: SearchEnded) -> Self:
+        """The result of a search that has ended.
+
+        Raises:
+            NncliError: the time limit was over before trial 0.
+        """
+        if ended.best is None:
+            raise NncliError("the time limit was over before the first trial", hint="Allow more time: --time 10m")
+        return cls(
+            started.path,
+            started.metric,
+            started.higher_is_better,
+            started.folds,
+            started.space,
+            ended.trials,
+            ended.best,
+            ended.timed_out,
+            ended.exhausted,
+        )
+
+    @property
+    def first(self) -> Trial:
+        """Trial 0, the configuration itself."""
+        return self.trials[0]
+
+    @property
+    def best_config(self) -> Path:
+        """The file of the best configuration."""
+        return self.path / BEST
+
+    @property
+    def trained_run(self) -> Path:
+        """Where `nncli tune --train` trains the best configuration: runs/NAME for a search in runs/NAME-tune."""
+        name, number = SUFFIX.subn(r"\1", self.path.name)
+        return self.path.with_name(name if number else f"{name}-best")
+
+    @property
+    def values(self) -> TrialValues:
+        """The values of the trials as text."""
+        return TrialValues(self.space)
+
+    @property
+    def time_saved(self) -> TimeSaved | None:
+        """The training time that pruning has saved, an estimate; None if no trial was pruned."""
+        return time_saved(self.trials, self.folds)
+
+    @property
+    def apparent_gain(self) -> float:
+        """How much better the score of the best trial is than that of trial 0, not corrected for the choice."""
+        first, best = self.first.score, self.best.score
+        if first is None or best is None:
+            raise AssertionError("trial 0 is complete, or its error ends the search")
+        return best - first if self.higher_is_better else first - best
+
+
+def ensemble_path(search: Path) -> Path:
+    """Where an ensemble of the trials of a search is written: runs/NAME-ensemble for a search in runs/NAME-tune."""
+    return search.with_name(f"{SUFFIX.sub(r'\1', search.name)}-ensemble")
