@@ -95,4 +95,5 @@ class TuneResult:
 
 def ensemble_path(search: Path) -> Path:
     """Where an ensemble of the trials of a search is written: runs/NAME-ensemble for a search in runs/NAME-tune."""
-    return search.with_name(f"{SUFFIX.sub(r'\1', search.name)}-ensemble")
+    name = SUFFIX.sub(r"\1", search.name)
+    return search.with_name(f"{name}-ensemble")
