@@ -70,7 +70,7 @@ def prepare_search(
 
 def _with_all_columns(config: Config, space: SearchSpace) -> Config:
     """A configuration that reads every column that trials may have as a feature."""
-    if not any(key[:2] in COLUMN_KEYS for parameter in space.parameters for key in parameter.keys):
+    if not any(parameter.key[:2] in COLUMN_KEYS for parameter in space.parameters):
         return config
     return config.model_copy(update={"data": config.data.model_copy(update={"features": None, "drop": ()})})
 

@@ -16,6 +16,10 @@ from nncli.tuning.trials import Trial
 
 DEFAULT = "default"
 """The text of a value that is not set."""
+SHORT_FORMS = (("dense", "units"), ("constant", "initial"))
+"""Types that are written as the value of a key alone."""
+ABSENT = "–"
+"""The text of a value of a key that the configuration does not have."""
 
 
 class TrialValues:
@@ -36,18 +40,17 @@ class TrialValues:
             config = self._space.config(self._space.rounded(trial.values))
         except ConfigError:
             return labels
-        base = self._space.base
-        return {
-            name: label
-            for name, label in labels.items()
-            if any(value_at(config, key) != value_at(base, key) for key in expand(self._parameters[name].key, config))
-        }
+        return {name: label for name, label in labels.items() if self._differs(config, self._parameters[name].key)}
+
+    def _differs(self, config: Config, key: Key) -> bool:
+        return any(spec_at(config, one) != spec_at(self._space.base, one) for one in expand(key, config))
 
     def base(self, name: str) -> str:
         """The value of a parameter in the configuration itself, as text."""
         keys = expand(self._parameters[name].key, self._space.base)
-        value = value_at(self._space.base, keys[0]) if keys else None
-        return DEFAULT if value is None else one_line(_short(non_defaults(value)))
+        values = [spec_at(self._space.base, key) for key in keys]
+        texts = [DEFAULT if value is None else one_line(_short(non_defaults(value))) for value in values]
+        return ", ".join(dict.fromkeys(texts)) or ABSENT
 
     def written(self, trial: Trial) -> dict[str, Any]:
         """The value of each active parameter as it is written in a configuration."""
@@ -59,8 +62,8 @@ class TrialValues:
         }
 
 
-def value_at(config: Config, key: Key) -> Any:
-    """The value at a key of a configuration; None if it has no such key."""
+def spec_at(config: Config, key: Key) -> Any:
+    """The value of a key without *, as an object of a specification if it is one; None if there is none."""
     value: Any = config
     for step in key:
         if isinstance(value, Spec):
@@ -77,7 +80,8 @@ def value_at(config: Config, key: Key) -> Any:
 def _short(value: Any) -> Any:
     """A value with names and numbers in place of `{type: relu}` and `{type: dense, units: 8}`."""
     if isinstance(value, Mapping):
-        if value.keys() == {"type", "units"} and value["type"] == "dense":
-            return value["units"]
+        for kind, name in SHORT_FORMS:
+            if value.keys() == {"type", name} and value["type"] == kind:
+                return value[name]
         return value["type"] if value.keys() == {"type"} else {key: _short(item) for key, item in value.items()}
     return [_short(item) for item in value] if isinstance(value, list | tuple) else value

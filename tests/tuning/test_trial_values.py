@@ -9,7 +9,7 @@ import pytest
 from nncli.config.loading import load
 from nncli.config.schema import TuneSection
 from nncli.tuning.build_space import build_space
-from nncli.tuning.trial_values import TrialValues, value_at
+from nncli.tuning.trial_values import TrialValues, spec_at
 from nncli.tuning.trials import Trial
 from tests.tuning.configs import search_config
 
@@ -40,6 +40,6 @@ def test_the_value_of_the_configuration_is_named_or_is_the_default(values: Trial
 
 def test_a_key_that_is_not_there_has_no_value(tmp_path: Path) -> None:
     config = load(search_config(tmp_path)).config
-    assert value_at(config, ("layers", "0", "units")) == 4
-    assert value_at(config, ("layers", "7", "units")) is None
-    assert value_at(config, ("epochs", "units")) is None
+    assert spec_at(config, ("layers", "0", "units")) == 4
+    assert spec_at(config, ("layers", "7", "units")) is None
+    assert spec_at(config, ("epochs", "units")) is None
