@@ -80,7 +80,7 @@ class CandidatePredictions:
         """The weighted mean loss of values (rows, …) of some rows; infinite if it is not finite."""
         with np.errstate(all="ignore"):
             losses = self.row_losses(values, rows)
-            weights = None if self.weights is None else self.weights[rows]
+            weights = None if self.weights is None or not self.weights[rows].any() else self.weights[rows]
             mean = float(np.average(losses, weights=weights))
         return mean if np.isfinite(mean) else np.inf
 

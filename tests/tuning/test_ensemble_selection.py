@@ -47,6 +47,11 @@ def test_weights_of_rows_change_the_choice() -> None:
     assert unweighted.pick(1, every(unweighted)) == Selection((1,), (0.5,))
 
 
+def test_rows_that_all_have_no_weight_count_the_same() -> None:
+    candidates = numbers([0, 3], [1, 0], y=[0, 0], weights=[0, 0])
+    assert candidates.pick(1, every(candidates)) == Selection((1,), (0.5,))
+
+
 def test_of_equal_candidates_the_first_is_picked_and_of_equal_prefixes_the_shortest() -> None:
     candidates = numbers([1, 1], [1, 1], [1, 1], y=[0, 0])
     assert candidates.pick(5, every(candidates)) == Selection((0,), (1.0,) * 5)

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nncli import train
+from nncli import predict, train
 from nncli.errors import RunError, UsageError
 from nncli.evaluation.held_out import predict_held_out
+from nncli.evaluation.run_summary import summarize_run
 from nncli.metrics.classification import log_loss
 from nncli.runs.filenames import METRICS
 from nncli.runs.run import Run
+from nncli.tuning.ensemble_selection import CandidatePredictions
 from nncli.tuning.selected_ensemble import candidates_of, write_selected_ensemble
 from tests.assertions import raises
 from tests.tuning.conftest import Selected
@@ -93,10 +95,38 @@ def test_one_cross_validation_is_an_ensemble_of_equal_weights(numbers: Selected,
     assert Run.open(result.path).load_manifest().members == 3
 
 
-def test_no_pick_and_predictions_that_are_not_finite_are_refused(
+def test_no_pick_no_trial_and_predictions_that_are_not_finite_are_refused(
     numbers: Selected, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with raises(UsageError):
         write_selected_ensemble(numbers.trials, tmp_path / "best", 0)
     with raises(RunError):
         write_selected_ensemble({0: tmp_path}, tmp_path / "best")
+    monkeypatch.setattr(CandidatePredictions, "mean_loss", lambda *_: np.inf)
+    with raises(UsageError, file="0000"):
+        write_selected_ensemble(numbers.trials, tmp_path / "best")
+
+
+@pytest.mark.parametrize("validation", ["validation=0.3", "validation.path=VALIDATION"])
+def test_runs_with_the_same_validation_rows_are_selected_by_these(
+    tmp_path: Path, numbers: Selected, validation: str
+) -> None:
+    table = numbers.trials[0].parent / "numbers.csv"
+    lines = table.read_text().splitlines(keepends=True)
+    (tmp_path / "t.csv").write_text("".join(lines[:150]))
+    (tmp_path / "v.csv").write_text("".join([lines[0], *lines[150:]]))
+    (tmp_path / "c.yaml").write_text(NUMBERS.replace("TABLE", str(tmp_path / "t.csv")))
+    trials = {}
+    for number, drop in enumerate("ab"):
+        changes = [f"data.drop=[{drop}]", validation.replace("VALIDATION", str(tmp_path / "v.csv")), "epochs=20"]
+        train(tmp_path / "c.yaml", output=tmp_path / drop, assignments=changes)
+        trials[number] = tmp_path / drop
+    result = write_selected_ensemble(trials, tmp_path / "best", 6)
+    assert len(result.picks) == 2
+    assert result.loss < result.best_loss
+    held_out = predict_held_out(result.path)
+    assert len(held_out) == (51 if "path" in validation else 45)
+    summary = summarize_run(result.path)
+    assert not summary.problems
+    assert [number for number, _ in summary.histories] == [1, 2]
+    assert len(predict(result.path, tmp_path / "v.csv", intervals=0.8)) == 51
