@@ -10,9 +10,11 @@ from typing import TypeAlias
 
 from nncli.config.loading import LoadedConfig, load
 from nncli.config.schema import TuneSection
+from nncli.config.schema.training import seconds_of
+from nncli.config.schema.tune import MAX_TRIALS
 from nncli.data.store.scratch import Scratch, existing_parent
-from nncli.errors import DataError, Location
-from nncli.findings import Finding
+from nncli.errors import DataError, Location, UsageError
+from nncli.findings import Finding, FindingCode, note
 from nncli.pipeline.parallel.untrained import removed_if_untrained
 from nncli.pipeline.prepare.load import table_copies
 from nncli.runs.filenames import CONFIG
@@ -149,25 +151,51 @@ def resume_tune_events(
     """Resume a search that was stopped or killed, or go on with more trials; the results are the same.
 
     Raises:
+        UsageError: the number of trials or the time limit is not valid.
         RunError: the directory holds no search, it was changed, or another process is writing it.
         DataError: the table has changed.
     """
     path = Path(path)
     loaded, record = open_directory(path)
     section = loaded.tune or TuneSection()
+    changed = _with_limits(section, trials, time)
     with Run(path).locked() as run, table_copies(loaded.config, existing_parent(path)), Scratch() as scratch:
-        prepared = prepare_search(loaded, section, scratch, ())
+        prepared = prepare_search(loaded, section, scratch, _already_finished(path, changed))
         if prepared.data.sha256 != record.data_sha256:
             raise DataError(
                 "the table has changed since the search began",
                 location=Location(source=loaded.config.data.path),
                 hint="Restore it, or begin a new search.",
             )
-        changed = section.model_copy(update={"trials": trials or section.trials, "time": time or section.time})
         if changed != section:
             text = config_text(loaded.config, changed, "The configuration of a search by nncli tune.")
             write_text(path / CONFIG, text)
         yield from _search(prepared, changed, run, workers, scheduler, stop)
+
+
+def _with_limits(section: TuneSection, trials: int | None, time: str | float | None) -> TuneSection:
+    """The section with another number of trials or time limit, where they are given.
+
+    Raises:
+        UsageError: one of them is not valid.
+    """
+    if trials is not None and not 1 <= trials <= MAX_TRIALS:
+        raise UsageError(f"the number of trials is {trials:,}", hint=f"Choose 1 to {MAX_TRIALS:,}.")
+    if time is not None:
+        try:
+            seconds_of(time)
+        except ValueError as error:
+            raise UsageError(f"the time limit: {error}", hint="For example 60s, 5m or 1h.") from error
+    return section.model_copy(update={"trials": trials or section.trials, "time": time or section.time})
+
+
+def _already_finished(path: Path, section: TuneSection) -> list[Finding]:
+    """A note if there is nothing to resume."""
+    finished = sum(trial.is_finished for trial in load_trials(path)) - 1
+    if finished < section.trials:
+        return []
+    message = f"the {finished:,} trials of this search had finished"
+    return [note(FindingCode.ALREADY_FINISHED, message, hint=f"For more: --trials {2 * finished}")]
 
 
 def _search(

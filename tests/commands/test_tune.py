@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from nncli import predict, resume_tune, select_ensemble, train, tune
-from nncli.commands.tune import Tuned, tune_events
+from nncli.commands.tune import Tuned, resume_tune_events, tune_events
 from nncli.config.loading import load
 from nncli.errors import ConfigError, DataError, NncliError, RunError, UsageError
+from nncli.findings import FindingCode
 from nncli.scoring import headlines
 from nncli.tuning.events import SearchEnded, SearchProgress, SearchStarted, TrialFinished
 from nncli.tuning.tune_result import TuneResult
@@ -123,6 +124,22 @@ def test_only_a_search_is_resumed_and_only_with_its_table(tmp_path: Path, pengui
     table.write_text(rows.replace("Adelie", "Gentoo", 1))
     with raises(DataError, file="table.csv"):
         resume_tune(tmp_path / "t", trials=2)
+
+
+def test_limits_of_a_resumption_are_checked(done: TuneResult) -> None:
+    with raises(UsageError):
+        resume_tune(done.path, trials=0)
+    with raises(UsageError, mentions="60s"):
+        resume_tune(done.path, time="soon")
+
+
+def test_a_finished_search_is_not_repeated_and_says_so(done: TuneResult) -> None:
+    before = files(done.path)
+    events = list(resume_tune_events(done.path))
+    assert isinstance(events[0], SearchStarted)
+    assert [finding.code for finding in events[0].findings] == [FindingCode.ALREADY_FINISHED]
+    assert not any(isinstance(event, TrialFinished) for event in events)
+    assert files(done.path) == before
 
 
 def test_an_ensemble_of_the_trials_predicts_like_any_run(done: TuneResult, tmp_path: Path) -> None:

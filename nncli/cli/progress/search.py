@@ -140,7 +140,8 @@ class LiveSearch:
 
         status = self._status
         seconds = (self._end or time.monotonic()) - self._start
-        parts = [*status.counted, f"time {format_duration(seconds)}"]
+        counted = [text for text in status.counted if not (self._end and text.startswith("running "))]
+        parts = [*counted, f"time {format_duration(seconds)}"]
         running = () if self._end else status.running[:MAX_RUNNING]
         if status.started.folds > 1:
             parts += [f"trial {one.number}: {one.folds_done}/{status.started.folds} folds" for one in running]

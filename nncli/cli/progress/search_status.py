@@ -60,6 +60,7 @@ class SearchStatus:
         if trial.number in self._numbers:
             return
         self._numbers.add(trial.number)
+        self.running = tuple(one for one in self.running if one.number != trial.number)
         self.counts[trial.state] += 1
         if trial.number == 0:
             self.first = trial
@@ -87,7 +88,7 @@ class SearchStatus:
     @property
     def seconds_left(self) -> float | None:
         """The seconds that the other trials take at the present speed, or until the time limit."""
-        remaining = self.started.trials + 1 - self.finished
+        remaining = max(self.started.trials + 1 - self.finished, 0)
         known = [None if self._speed is None else self._speed.seconds_left(remaining), self._until_limit]
         return min((seconds for seconds in known if seconds is not None), default=None)
 

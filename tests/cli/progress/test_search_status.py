@@ -22,9 +22,11 @@ def test_trials_are_counted_by_state_and_the_best_is_kept(tmp_path: Path) -> Non
     status.update(progress(running=(RunningTrial(4, 1),)))
     assert (status.finished, status.done) == (4, 3)
     assert status.counted == ["running 1", "pruned 1", "failed 1"]
+    status.update(TrialFinished(FAILED.model_copy(update={"number": 4}), False))
+    assert status.counted == ["pruned 1", "failed 2"]
     assert (status.best, status.best_at) == (BETTER, 2)
     assert status.changed_values_of_best == {"learning_rate": "0.02", "layers": "[8, {type: dropout, rate: 0.1}]"}
-    assert status.curve.points == [0.5, 0.25, 0.25, 0.25]
+    assert status.curve.points == [0.5, 0.25, 0.25, 0.25, 0.25]
 
 
 def test_trials_of_earlier_sessions_are_counted_once(tmp_path: Path) -> None:
