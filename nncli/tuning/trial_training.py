@@ -16,7 +16,6 @@ from nncli.config.schema import Config
 from nncli.data.splitting.folds import Fold
 from nncli.data.store.column_store import ColumnStore
 from nncli.ensemble import align_classes
-from nncli.errors import config_error
 from nncli.nn.arrays import Floats
 from nncli.nn.losses import Loss
 from nncli.pipeline.ensemble.cross_validation import new_record, score_folds, write_record
@@ -101,8 +100,6 @@ class SearchData:
         Raises:
             ConfigError, DataError: it does not fit the target, or the trial is not comparable with others.
         """
-        if self.is_holdout and config.validation != self.data.config.validation:
-            raise config_error("validation", "trials must be scored on the same rows", "Set tune.folds.")
         if config.loss == self.data.config.loss:
             return self.data.loss
         loss, _ = infer_loss(config, self.data.table.columns(config.data.target))

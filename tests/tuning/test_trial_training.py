@@ -188,12 +188,6 @@ def test_a_search_with_holdout_resumes_to_the_same_results(tmp_path: Path) -> No
     assert [trial.score for trial in resumed.trials] == [trial.score for trial in whole.trials]
 
 
-def test_trials_with_other_validation_rows_are_not_compared(tmp_path: Path) -> None:
-    text = PENGUINS % "" + "tune: {trials: 1, folds: holdout, search: {validation: {choices: [0.1]}}}\n"
-    ended = run_search(loaded(tmp_path, text), tmp_path / "found")
-    assert [trial.state for trial in ended.trials] == ["complete", "failed"]
-
-
 def test_a_trial_may_have_columns_that_the_configuration_drops(tmp_path: Path) -> None:
     text = PENGUINS % ", drop: [year, island]"
     text += "tune: {trials: 1, folds: 2, sampler: grid, prune: false, search: {data.drop: {choices: [[year]]}}}\n"
