@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from nncli.cli.completion import complete_assignment, complete_config, complete_run
+from nncli.cli.completion import complete_assignment, complete_config, complete_run, complete_tracker
 from nncli.cli.help import DISPLAY, INPUT, OUTPUT, TRAINING
 
 
@@ -139,6 +139,16 @@ Verbose: TypeAlias = Annotated[
         callback=_set_verbose,
         help="Log each stage on stderr with its duration and memory.",
         rich_help_panel=DISPLAY,
+    ),
+]
+Track: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        metavar="TRACKER",
+        help="Also write the metrics to tensorboard[=DIR] or mlflow[=URI]. Repeatable.",
+        autocompletion=complete_tracker,
+        rich_help_panel=OUTPUT,
     ),
 ]
 NoColor: TypeAlias = Annotated[

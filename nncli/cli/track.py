@@ -14,7 +14,7 @@ from nncli.cli.options import AsJson, NoColor, Quiet, Verbose
 TrackedRuns: TypeAlias = Annotated[
     list[Path],
     typer.Argument(
-        help="Run directories, or directories of cross-validations.",
+        help="Directories of runs, cross-validations or searches.",
         metavar="RUN",
         show_default=False,
         autocompletion=complete_run,
@@ -43,7 +43,7 @@ def track(
     """Write the metrics of finished runs to TensorBoard or MLflow.
 
     The result is that of `nncli train --track`: the metrics of every epoch, parameters and final scores, with a
-    child for every member of an ensemble and every fold of a cross-validation. Nothing is written twice.
+    child for every member of an ensemble, fold of a cross-validation and trial of a search. Nothing is written twice.
 
     Without DIR, TensorBoard's files go to the folder tensorboard beside the run. Without URI, the server is that of
     MLFLOW_TRACKING_URI; the experiment is that of MLFLOW_EXPERIMENT_NAME, or nncli.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from nncli.cli.completion import complete_run, complete_tracker
+from nncli.cli.completion import complete_run
 from nncli.cli.extras import requires_extra
 from nncli.cli.findings import FindingPrinter
 from nncli.cli.help import INPUT, OUTPUT, TRAINING
@@ -23,11 +23,12 @@ from nncli.cli.options import (
     Quiet,
     Scheduler,
     TargetOfTable,
+    Track,
     Verbose,
 )
 from nncli.cli.signals import EventPrinter, StoppedError, interrupt_at_once, renamed_run_note
 from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
-from nncli.cli.training_input import copied_table, resolve_input
+from nncli.cli.training_input import copied_table, resolve_input, tracker_words
 
 if TYPE_CHECKING:
     from nncli.cli.options import Quality
@@ -68,16 +69,6 @@ WithReport: TypeAlias = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
-TrackOption: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--track",
-        metavar="TRACKER",
-        help="Also write the metrics to tensorboard[=DIR] or mlflow[=URI]. Repeatable.",
-        autocompletion=complete_tracker,
-        rich_help_panel=OUTPUT,
-    ),
-]
 
 
 def train(
@@ -94,7 +85,7 @@ def train(
     scheduler: Scheduler = None,
     output: NewRun = None,
     report: WithReport = False,
-    track: TrackOption = None,
+    track: Track = None,
     as_json: JsonLines = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -119,7 +110,7 @@ def train(
     nncli train config.yaml --track tensorboard
     nncli train config.yaml --json | jq -r 'select(.event == "epoch") | .val_loss'
     """
-    limit, trackers = _time_limit(time_limit), _trackers(track)
+    limit, trackers = _time_limit(time_limit), tracker_words(track)
     # Imported deep within the call stack, Polars takes longer: the stack grows and shrinks at thousands of calls.
     import polars  # noqa: F401
 
@@ -239,19 +230,6 @@ def _time_limit(duration: str | None) -> TimeLimit | None:
     from nncli.commands.train import limit_of
 
     return limit_of(duration)
-
-
-def _trackers(words: Sequence[str] | None) -> Sequence[str]:
-    """The trackers as they were named.
-
-    Raises:
-        UsageError: there is no such tracker, or its package is not installed.
-    """
-    if not words:
-        return ()
-    from nncli.tracking.choice import parse_trackers
-
-    return [str(choice) for choice in parse_trackers(words)]
 
 
 def _report(run: Path, *, quiet: bool) -> None:

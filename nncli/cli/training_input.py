@@ -101,3 +101,16 @@ def note_ignored_variables() -> None:
 
     if note := ignored_variables(os.environ):
         echo_err(f"note: {note}")
+
+
+def tracker_words(words: Sequence[str] | None) -> Sequence[str]:
+    """The trackers as they were named.
+
+    Raises:
+        UsageError: there is no such tracker, or its package is not installed.
+    """
+    if not words:
+        return ()
+    from nncli.tracking.choice import parse_trackers
+
+    return [str(choice) for choice in parse_trackers(words)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 from nncli.cli.options import (
@@ -13,11 +13,12 @@ from nncli.cli.options import (
     Quiet,
     Scheduler,
     TargetOfTable,
+    Track,
     Verbose,
 )
 from nncli.cli.signals import interrupt_at_once
 from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
-from nncli.cli.training_input import copied_table, resolve_input
+from nncli.cli.training_input import copied_table, resolve_input, tracker_words
 from nncli.cli.tune_arguments import Action, InputOptions, SearchOptions, check_resume
 from nncli.cli.tune_options import (
     EnsembleSize,
@@ -65,6 +66,7 @@ def tune(
     output: NewSearch = None,
     train: TrainBest = False,
     ensemble: EnsembleSize = None,
+    track: Track = None,
     as_json: SearchEvents = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -88,7 +90,7 @@ def tune(
     source = SourceOptions(sheet, cells, table_name, query)
     given = InputOptions(config, tuple(target or ()), tuple(assignments or ()), quality, source)
     settings = SearchOptions(tuple(search or ()), trials, time, folds, metric, sampler and sampler.value, lag, no_prune)
-    action = Action(resume, output, workers, scheduler, train, ensemble)
+    action = Action(resume, output, workers, scheduler, train, ensemble, tuple(tracker_words(track)))
     _run(given, settings, action, quiet=quiet, as_json=as_json)
 
 
@@ -112,7 +114,7 @@ def _run(given: InputOptions, settings: SearchOptions, action: Action, *, quiet:
         if action.ensemble is not None:
             _write_ensemble(result, action.ensemble, printer)
         if action.train:
-            _train_best(result, printer)
+            _train_best(result, printer, action.track)
 
 
 def _resume(settings: SearchOptions, action: Action, printer: SearchPrinter) -> Generator[TuneEvent, None, None]:
@@ -125,6 +127,7 @@ def _resume(settings: SearchOptions, action: Action, printer: SearchPrinter) -> 
         workers=action.workers,
         scheduler=action.scheduler,
         stop=printer.asked_to_stop,
+        track=action.track,
     )
 
 
@@ -147,6 +150,7 @@ def _start(
         scheduler=action.scheduler,
         stop=printer.asked_to_stop,
         findings=resolved.findings,
+        track=action.track,
     )
 
 
@@ -159,7 +163,7 @@ def _write_ensemble(result: TuneResult, rounds: int, printer: SearchPrinter) -> 
     printer.show_ensemble(select_ensemble(result.path, rounds=rounds, command=sys.argv))
 
 
-def _train_best(result: TuneResult, printer: SearchPrinter) -> None:
+def _train_best(result: TuneResult, printer: SearchPrinter, track: Sequence[str]) -> None:
     """Train the best configuration as `nncli train` does."""
     from nncli.cli.train import TrainingPrinter, print_next
     from nncli.commands.train import train_events
@@ -167,7 +171,7 @@ def _train_best(result: TuneResult, printer: SearchPrinter) -> None:
     best, run = str(result.best_config), result.trained_run
     training = TrainingPrinter(printer.quiet, as_json=printer.as_json, requested=run)
     command = ["nncli", "train", best, "-o", str(run)]
-    events = train_events(best, output=run, command=command, stop=training.asked_to_stop)
+    events = train_events(best, output=run, command=command, stop=training.asked_to_stop, track=track)
     finished = training.run(events)
     if not (printer.quiet or printer.as_json):
         print_next(finished.run, has_report=False)

@@ -65,7 +65,7 @@ class SearchOptions:
 
 @dataclass(frozen=True)
 class Action:
-    """The options that say what to do, where and how: begin or resume a search, and what to do with its result."""
+    """The options that say what to do, where and how: begin or resume a search, what follows it, its trackers."""
 
     resume: Path | None
     output: Path | None
@@ -73,6 +73,7 @@ class Action:
     scheduler: str | None
     train: bool
     ensemble: int | None
+    track: tuple[str, ...] = ()
 
 
 def check_resume(given: InputOptions, settings: SearchOptions, action: Action) -> None:

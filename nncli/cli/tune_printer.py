@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nncli.cli.progress.search import LiveSearch, PlainSearch
     from nncli.cli.progress.search_json import SearchJsonLines
     from nncli.commands.tune import Tuned, TuneEvent
+    from nncli.pipeline.train.events import TrackingStopped
     from nncli.tuning.events import SearchStarted
     from nncli.tuning.selected_ensemble import SelectedEnsemble
     from nncli.tuning.tune_result import TuneResult
@@ -39,6 +40,7 @@ class SearchPrinter(EventPrinter):
         """
         from nncli.cli.tune_result import notes_on, result_text
         from nncli.commands.tune import Tuned
+        from nncli.pipeline.train.events import TrackingStopped
         from nncli.tuning.events import SearchEnded, SearchStarted
 
         ended: Tuned | None = None
@@ -51,6 +53,8 @@ class SearchPrinter(EventPrinter):
                     self.findings.show(event.findings)
                     self._print_notes(renamed_run_note(self._requested, event.path))
                     progress = self._progress(event, stack)
+                elif isinstance(event, TrackingStopped):
+                    self._print_failure(event)
                 elif isinstance(event, Tuned):
                     ended = event
                     if progress is not None:
@@ -77,6 +81,14 @@ class SearchPrinter(EventPrinter):
         if not self.quiet:
             echo_err(ensemble_text(ensemble))
         print_path(ensemble.path)
+
+    def _print_failure(self, event: TrackingStopped) -> None:
+        """Print the warning about a tracker, with JSON lines also as an event."""
+        from nncli.cli.progress.json_events import JsonLines
+
+        self.findings.show([event.finding])
+        if self.as_json:
+            JsonLines().write(event)
 
     def _progress(self, started: SearchStarted, stack: ExitStack) -> PlainSearch | LiveSearch | SearchJsonLines | None:
         """The display of the progress, which the stack closes."""

@@ -11,6 +11,8 @@ from nncli.errors import Location, NncliError, UsageError
 from nncli.tracking.background import reason_of
 from nncli.tracking.choice import TrackerChoice, parse_trackers
 from nncli.tracking.recorded import track_recorded
+from nncli.tuning.record import is_search
+from nncli.tuning.tracked import track_directory
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Tracked:
 
 
 def track(*runs: str | Path, to: Sequence[str]) -> tuple[Tracked, ...]:
-    """Write runs, ensembles and cross-validations to trackers, as `train` with `track` does during the training.
+    """Write runs, ensembles, cross-validations and searches to trackers, as `train` with `track` does meanwhile.
 
     A run that a tracker has already is continued there: nothing is written twice.
 
@@ -46,7 +48,7 @@ def _track(run: Path, choices: Sequence[TrackerChoice]) -> Iterator[Tracked]:
     for choice in choices:
         try:
             with closing(choice.open(run)) as tracker:
-                name = track_recorded(run, tracker)
+                name = track_directory(run, tracker) if is_search(run) else track_recorded(run, tracker)
         except NncliError:
             raise
         except Exception as error:

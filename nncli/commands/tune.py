@@ -17,12 +17,15 @@ from nncli.errors import DataError, Location, UsageError
 from nncli.findings import Finding, FindingCode, note
 from nncli.pipeline.parallel.untrained import removed_if_untrained
 from nncli.pipeline.prepare.load import table_copies
+from nncli.pipeline.train.events import TrackingStopped
 from nncli.runs.filenames import CONFIG
 from nncli.runs.run import Run
+from nncli.tracking.choice import TrackerChoice, parse_trackers
 from nncli.tuning.events import SearchEnded, SearchEvent, SearchStarted
 from nncli.tuning.preparation import PreparedSearch, Workers, prepare_search, run_search
 from nncli.tuning.record import config_text, create_directory, new_record, open_directory
 from nncli.tuning.selected_ensemble import ROUNDS, SelectedEnsemble, write_selected_ensemble
+from nncli.tuning.tracked import tracked_search
 from nncli.tuning.trials import TRIALS, folder_of, load_trials
 from nncli.tuning.tune_result import TuneResult, ensemble_path
 from nncli.utils.atomic_files import write_text
@@ -36,7 +39,7 @@ class Tuned:
     result: TuneResult | None
 
 
-TuneEvent: TypeAlias = SearchEvent | Tuned
+TuneEvent: TypeAlias = SearchEvent | TrackingStopped | Tuned
 
 
 def tune(
@@ -47,6 +50,7 @@ def tune(
     workers: Workers | None = None,
     scheduler: str | None = None,
     stop: Callable[[], bool] = lambda: False,
+    track: Sequence[str] = (),
 ) -> TuneResult | None:
     """Search for better hyperparameters, as the section `tune` of a configuration says, and write the best ones.
 
@@ -59,13 +63,14 @@ def tune(
         workers: the number of trainings at a time; default: the configuration's. The result is the same for any.
         scheduler: the address of a Dask scheduler whose workers run the trainings.
         stop: called a few times a second; once it returns True, all trainings are saved and end.
+        track: where the trials are also written to, see `nncli.train`.
 
     Raises:
         UsageError, ConfigError, DataError: the search cannot start.
     """
     if not isinstance(config, LoadedConfig):
         config = load(config, assignments, os.environ)
-    return _last(tune_events(config, output=output, workers=workers, scheduler=scheduler, stop=stop))
+    return _last(tune_events(config, output=output, workers=workers, scheduler=scheduler, stop=stop, track=track))
 
 
 def resume_tune(
@@ -76,9 +81,13 @@ def resume_tune(
     workers: Workers | None = None,
     scheduler: str | None = None,
     stop: Callable[[], bool] = lambda: False,
+    track: Sequence[str] = (),
 ) -> TuneResult | None:
     """Resume a search that was stopped or killed, or go on with more trials; see `resume_tune_events`."""
-    return _last(resume_tune_events(path, trials=trials, time=time, workers=workers, scheduler=scheduler, stop=stop))
+    events = resume_tune_events(
+        path, trials=trials, time=time, workers=workers, scheduler=scheduler, stop=stop, track=track
+    )
+    return _last(events)
 
 
 def select_ensemble(
@@ -119,6 +128,7 @@ def tune_events(
     scheduler: str | None = None,
     stop: Callable[[], bool] = lambda: False,
     findings: Sequence[Finding] = (),
+    track: Sequence[str] = (),
 ) -> Generator[TuneEvent, None, None]:
     """As `tune`, event by event: `SearchStarted`, `SearchProgress`, `TrialFinished`, `SearchEnded`, `Tuned`.
 
@@ -128,7 +138,7 @@ def tune_events(
     Raises:
         UsageError, ConfigError, DataError: the search cannot start.
     """
-    section = loaded.tune or TuneSection()
+    section, trackers = loaded.tune or TuneSection(), parse_trackers(track)
     wanted = Path(output or f"{loaded.config.output or 'runs/model'}-tune")
     parent = existing_parent(wanted)
     with table_copies(loaded.config, parent), Scratch() as scratch:
@@ -136,7 +146,7 @@ def tune_events(
         record = new_record(prepared.loaded.config, section, prepared.data.sha256)
         path = create_directory(wanted, prepared.loaded.config, section, record)
         with Run(path).locked() as run, removed_if_untrained(path, f"{TRIALS}/*/*", parent):
-            yield from _search(prepared, section, run, workers, scheduler, stop)
+            yield from _search(prepared, section, run, workers, scheduler, stop, trackers)
 
 
 def resume_tune_events(
@@ -147,6 +157,7 @@ def resume_tune_events(
     workers: Workers | None = None,
     scheduler: str | None = None,
     stop: Callable[[], bool] = lambda: False,
+    track: Sequence[str] = (),
 ) -> Generator[TuneEvent, None, None]:
     """Resume a search that was stopped or killed, or go on with more trials; the results are the same.
 
@@ -155,7 +166,7 @@ def resume_tune_events(
         RunError: the directory holds no search, it was changed, or another process is writing it.
         DataError: the table has changed.
     """
-    path = Path(path)
+    path, trackers = Path(path), parse_trackers(track)
     loaded, record = open_directory(path)
     section = loaded.tune or TuneSection()
     changed = _with_limits(section, trials, time)
@@ -170,7 +181,7 @@ def resume_tune_events(
         if changed != section:
             text = config_text(loaded.config, changed, "The configuration of a search by nncli tune.")
             write_text(path / CONFIG, text)
-        yield from _search(prepared, changed, run, workers, scheduler, stop)
+        yield from _search(prepared, changed, run, workers, scheduler, stop, trackers)
 
 
 def _with_limits(section: TuneSection, trials: int | None, time: str | float | None) -> TuneSection:
@@ -205,10 +216,11 @@ def _search(
     workers: Workers | None,
     scheduler: str | None,
     stop: Callable[[], bool],
+    trackers: Sequence[TrackerChoice],
 ) -> Generator[TuneEvent, None, None]:
     """The events of a search, with the path as it was given."""
     started: SearchStarted | None = None
-    for event in run_search(prepared, section, run, workers, scheduler, stop):
+    for event in tracked_search(run_search(prepared, section, run, workers, scheduler, stop), trackers):
         if isinstance(event, SearchStarted):
             event = started = replace(event, path=run.path)
         yield event

@@ -44,6 +44,11 @@ class SearchRecord(Spec):
     data_sha256: str
 
 
+def is_search(path: Path) -> bool:
+    """Whether a directory is that of a search."""
+    return os.path.lexists(path / RECORD)
+
+
 def search_fingerprint(config: Config, section: TuneSection) -> str:
     """A digest of the configuration and of the settings that may not change."""
     settings = {key: value for key, value in non_defaults(section).items() if key not in GROWING}

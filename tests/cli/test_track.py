@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.support import Cli, Outcome, run
-from tests.tracking.support import config, scalars
+from tests.tracking.support import NETWORK, config, scalars
 
 
 def warnings(outcome: Outcome) -> list[str]:
@@ -76,6 +76,27 @@ def test_json_says_what_was_written(nncli: Cli, tmp_path: Path, penguins: Path) 
 )
 def test_what_cannot_be_done_is_an_error(nncli: Cli, penguins: Path, words: list[str], code: int) -> None:
     nncli("track", penguins, *words).check(code)
+
+
+SPACE = "tune: {trials: 1, folds: 2, search: {learning_rate: {from: 0.01, to: 0.1, scale: log}}}\n"
+
+
+def test_a_search_is_tracked(nncli: Cli, tmp_path: Path) -> None:
+    words = ("-o", tmp_path / "search", "--track", f"tensorboard={tmp_path / 'live'}", "--train")
+    nncli("tune", config(tmp_path, NETWORK + SPACE), "--workers", "1", "--json", *words).check()
+    assert {path.name for path in (tmp_path / "live").iterdir()} == {"search", "search-best"}
+    nncli("track", tmp_path / "search", "--to", f"tensorboard={tmp_path / 'later'}").check()
+    for folder in ("search", "search/trials/0001"):
+        assert scalars(tmp_path / "live" / folder) == scalars(tmp_path / "later" / folder) != {}
+
+
+def test_a_tracker_that_fails_is_an_event_of_a_search(nncli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    words = ("-o", tmp_path / "search", "--track", f"tensorboard={tmp_path / 'file' / 'logs'}")
+    outcome = nncli("tune", config(tmp_path, NETWORK + SPACE), "--workers", "1", "--json", *words).check()
+    events = [json.loads(line)["event"] for line in outcome.out.splitlines()]
+    assert events.count("tracking_stopped") == 1
+    assert len(warnings(outcome)) == 1
 
 
 def test_a_server_that_is_not_there_is_one_warning_and_no_waiting(tmp_path: Path) -> None:

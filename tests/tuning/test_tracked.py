@@ -1,0 +1,74 @@
+"""A search on trackers, while it runs and once it has ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nncli.commands.tune import TuneEvent, resume_tune_events, tune_events
+from nncli.errors import RunError
+from nncli.findings import FindingCode
+from nncli.pipeline.train.events import TrackingStopped
+from nncli.tracking.tensorboard import TensorBoard
+from nncli.tuning.tracked import track_directory
+from nncli.tuning.trials import load_trials
+from tests.tracking.support import Memory, scalars
+from tests.tuning.searches import loaded
+
+
+def searched(folder: Path, *track: str) -> list[TuneEvent]:
+    return [*tune_events(loaded(folder), output=folder / "search", workers=1, track=track)]
+
+
+def test_a_search_is_a_run_with_a_child_for_every_trial(tmp_path: Path) -> None:
+    searched(tmp_path)
+    memory, trials = Memory(), load_trials(tmp_path / "search")
+    assert track_directory(tmp_path / "search", memory) == "search"
+    assert [*memory.runs] == ["search", *(f"search/trials/{i:04}" for i in range(7))]
+    assert {*dict(memory.runs["search/trials/0001"].parameters)} == {"learning_rate", "batch_size", "trial.state"}
+    assert isinstance(dict(memory.runs["search/trials/0001"].parameters)["learning_rate"], float)
+    complete = {trial.number: trial.score for trial in trials if trial.state == "complete"}
+    assert memory.values("search", "rmse") == complete
+    best = [score.value for score in memory.endings["search"].scores]
+    assert best == [min(complete, key=lambda number: complete[number] or 0.0)]
+    assert [file.name for file in memory.endings["search"].files] == ["config.yaml", "trials.csv", "best.yaml"]
+
+
+def test_a_search_that_runs_writes_what_is_written_afterwards(tmp_path: Path) -> None:
+    searched(tmp_path, f"tensorboard={tmp_path / 'live'}")
+    tracker = TensorBoard(tmp_path / "later")
+    track_directory(tmp_path / "search", tracker)
+    tracker.close()
+    folders = ["search", *(f"search/trials/{i:04}" for i in range(7))]
+    for folder in folders:
+        assert scalars(tmp_path / "live" / folder) == scalars(tmp_path / "later" / folder)
+    assert len(scalars(tmp_path / "live" / "search")["best_rmse"]) == 7
+
+
+def test_a_search_that_is_resumed_has_every_trial_once(tmp_path: Path) -> None:
+    word = f"tensorboard={tmp_path / 'logs'}"
+    searched(tmp_path, word)
+    for _ in resume_tune_events(tmp_path / "search", trials=8, workers=1, track=[word]):
+        pass
+    assert [step for step, _, _ in scalars(tmp_path / "logs" / "search")["best_rmse"]] == [*range(9)]
+    assert len([*(tmp_path / "logs").iterdir()]) == 1
+
+
+def test_a_tracker_that_fails_is_one_warning(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    events = searched(tmp_path, f"tensorboard={tmp_path / 'file' / 'logs'}")
+    (stop,) = [event for event in events if isinstance(event, TrackingStopped)]
+    assert stop.finding.code == FindingCode.TRACKING
+    assert load_trials(tmp_path / "search")[-1].is_finished
+
+
+@pytest.mark.parametrize(
+    "content", ["", "trial,state\n", "trial,state,rmse,folds,a\n0,complete\n", "a,b,c,d\nx,y,z,1\n"]
+)
+def test_a_damaged_table_of_trials_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "trials.csv").write_text(content)
+    with pytest.raises(RunError) as refused:
+        track_directory(tmp_path, Memory())
+    assert refused.value.location is not None
+    assert refused.value.location.source == str(tmp_path / "trials.csv")
