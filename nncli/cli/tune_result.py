@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nncli.cli.console import format_number
@@ -13,10 +14,13 @@ from nncli.utils.logs import format_duration
 
 if TYPE_CHECKING:
     from nncli.tuning.selected_ensemble import SelectedEnsemble
+    from nncli.tuning.trials import Trial
     from nncli.tuning.tune_result import TuneResult
 
 MAX_NUMBERS = 10
 """Failed trials that are named by their numbers."""
+MAX_REASONS = 3
+"""Reasons of failures that are printed."""
 
 
 def result_text(result: TuneResult) -> str:
@@ -47,20 +51,26 @@ def notes_on(result: TuneResult) -> Iterator[str]:
         )
     if result.exhausted:
         yield f"all {len(finished) - 1:,} combinations of values have been tried"
-    reasons: dict[str, list[int]] = defaultdict(list)
-    for trial in finished:
-        if trial.state == "failed":
-            reasons[trial.message or "unknown"].append(trial.number)
-    for reason, numbers in reasons.items():
-        trials = f"trial{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers[:MAX_NUMBERS]))}"
-        others = f" and {len(numbers) - MAX_NUMBERS:,} more" if len(numbers) > MAX_NUMBERS else ""
-        yield f"{trials}{others} failed: {reason}"
+    yield from _failures([trial for trial in finished if trial.state == "failed"])
     saved = result.time_saved
     if saved is not None:
         yield (
             f"pruning ended {saved.trials:,} trial{'s' if saved.trials > 1 else ''} early and saved about "
             f"{format_duration(saved.seconds)}, {saved.share:.0%} of the training time (an estimate by their folds)"
         )
+
+
+def _failures(trials: Sequence[Trial]) -> Iterator[str]:
+    """Why trials failed, once for reasons that differ in numbers alone."""
+    reasons: dict[str, list[Trial]] = defaultdict(list)
+    for trial in trials:
+        reasons[re.sub("[0-9]+", "0", trial.message or "")].append(trial)
+    for alike in [*reasons.values()][:MAX_REASONS]:
+        numbers = ", ".join(str(trial.number) for trial in alike[:MAX_NUMBERS])
+        others = f" and {len(alike) - MAX_NUMBERS:,} more" if len(alike) > MAX_NUMBERS else ""
+        yield f"trial{'s' if len(alike) > 1 else ''} {numbers}{others} failed: {alike[0].message}"
+    if len(reasons) > MAX_REASONS:
+        yield f"{len(reasons) - MAX_REASONS:,} more reasons why trials failed are in the files of trials/"
 
 
 def ensemble_text(ensemble: SelectedEnsemble) -> str:

@@ -1,0 +1,68 @@
+"""The result of a search as text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nncli.cli.tune_result import ensemble_text, notes_on, result_text
+from nncli.tuning.events import SearchEnded
+from nncli.tuning.selected_ensemble import SelectedEnsemble
+from nncli.tuning.tune_result import TuneResult
+from tests.cli.progress.searches import BETTER, FAILED, FIRST, PRUNED, started
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> TuneResult:
+    start = started(tmp_path)
+    return TuneResult.of(start, SearchEnded(start.path, (FIRST, BETTER), BETTER))
+
+
+def test_scores_gain_and_changed_values_stand_beside_those_of_the_configuration(result: TuneResult) -> None:
+    lines = [line.split() for line in result_text(result).splitlines() if line]
+    assert lines[0][:4] == ["trial", "1", "trial", "0"]
+    assert lines[1][:3] == ["log_loss", "0.25", "0.5"]
+    assert ["learning_rate", "0.02", "default"] in lines
+    assert lines[-1] == [str(result.best_config)]
+
+
+def test_a_configuration_that_is_the_best_is_no_gain(result: TuneResult) -> None:
+    text = result_text(replace(result, best=FIRST))
+    assert text.startswith("no trial is better")
+    assert text.endswith(str(result.best_config))
+
+
+def test_a_search_without_incidents_has_no_notes(result: TuneResult) -> None:
+    assert [*notes_on(result)] == []
+
+
+def test_a_time_limit_and_the_end_of_combinations_are_noted(result: TuneResult) -> None:
+    (timed_out,) = notes_on(replace(result, timed_out=True))
+    assert "not repeatable" in timed_out
+    (exhausted,) = notes_on(replace(result, exhausted=True))
+    assert "all 1 combinations" in exhausted
+
+
+def test_the_time_that_pruning_saved_is_noted(result: TuneResult) -> None:
+    pruned = PRUNED.model_copy(update={"seconds": 3.0})
+    (note,) = notes_on(replace(result, trials=(FIRST, BETTER, pruned)))
+    assert note.startswith("pruning ended 1 trial early and saved about 6.0 s, 50%")
+
+
+def test_reasons_that_differ_in_numbers_are_named_once(result: TuneResult) -> None:
+    failed = [FAILED.model_copy(update={"number": i, "message": f"nan at step {i}"}) for i in range(3, 16)]
+    (note,) = notes_on(replace(result, trials=(FIRST, BETTER, *failed)))
+    assert note == "trials 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 3 more failed: nan at step 3"
+    others = [FAILED.model_copy(update={"number": i, "message": "x" * i}) for i in range(3, 8)]
+    notes = [*notes_on(replace(result, trials=(FIRST, BETTER, *others)))]
+    assert len(notes) == 4
+    assert notes[0] == "trial 3 failed: xxx"
+    assert notes[-1].startswith("2 more reasons")
+
+
+def test_an_ensemble_names_its_trials_by_their_picks() -> None:
+    ensemble = SelectedEnsemble(Path("run"), ((3, 2), (1, 1)), "log loss", 0.1, 0.2, 3, 0.3)
+    assert ensemble_text(ensemble).startswith("ensemble of the trials 3 (2 times), 1\nlog loss 0.2")
+    assert "trial 3" in ensemble_text(replace(ensemble, picks=((3, 10),)))
