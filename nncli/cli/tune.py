@@ -137,12 +137,17 @@ def _start(
     import os
 
     from nncli.commands.tune import tune_events
-    from nncli.config.loading import load
+    from nncli.tuning.load_search import load_search
 
     resolved = resolve_input(config, given.target, given.assignments, given.quality, given.source, quiet=printer.quiet)
     printer.findings.show(resolved.findings)
-    assert isinstance(resolved.config, str)
-    loaded = load(resolved.config, [*resolved.assignments, *settings.assignments], os.environ)
+    loaded = load_search(
+        resolved.config,
+        resolved.assignments,
+        os.environ,
+        searches=settings.search,
+        settings=settings.values,
+    )
     return tune_events(
         loaded,
         output=action.output,

@@ -49,18 +49,17 @@ class SearchOptions:
         }
 
     @property
-    def assignments(self) -> list[str]:
-        """The settings as assignments of keys of the section `tune`."""
-        values = {
+    def values(self) -> dict[str, object]:
+        """The values of keys of the section `tune`; None is that of the configuration."""
+        return {
             "trials": self.trials,
             "time": self.time,
             "folds": self.folds,
             "metric": self.metric,
             "sampler": self.sampler,
             "lag": self.lag,
-            "prune": "false" if self.no_prune else None,
+            "prune": False if self.no_prune else None,
         }
-        return [f"tune.{key}={value}" for key, value in values.items() if value is not None]
 
 
 @dataclass(frozen=True)

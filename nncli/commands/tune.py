@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from nncli.config.loading import LoadedConfig, load
+from nncli.config.loading import LoadedConfig
 from nncli.config.schema import TuneSection
 from nncli.config.schema.training import seconds_of
 from nncli.config.schema.tune import MAX_TRIALS
@@ -22,6 +22,7 @@ from nncli.runs.filenames import CONFIG
 from nncli.runs.run import Run
 from nncli.tracking.choice import TrackerChoice, parse_trackers
 from nncli.tuning.events import SearchEnded, SearchEvent, SearchStarted
+from nncli.tuning.load_search import load_search
 from nncli.tuning.preparation import PreparedSearch, Workers, prepare_search, run_search
 from nncli.tuning.record import config_text, create_directory, new_record, open_directory
 from nncli.tuning.selected_ensemble import ROUNDS, SelectedEnsemble, write_selected_ensemble
@@ -57,7 +58,7 @@ def tune(
     Returns None if it was stopped.
 
     Args:
-        config: a path, `-` for the standard input, or what `nncli.config.loading.load` returns.
+        config: a path, `-` for the standard input, or what `nncli.tuning.load_search` returns.
         output: the directory to create; default: the configuration's output with `-tune` appended.
         assignments: overrides such as `epochs=10` or `tune.trials=50`, for a path only.
         workers: the number of trainings at a time; default: the configuration's. The result is the same for any.
@@ -69,7 +70,7 @@ def tune(
         UsageError, ConfigError, DataError: the search cannot start.
     """
     if not isinstance(config, LoadedConfig):
-        config = load(config, assignments, os.environ)
+        config = load_search(config, assignments, os.environ)
     return _last(tune_events(config, output=output, workers=workers, scheduler=scheduler, stop=stop, track=track))
 
 
@@ -138,15 +139,15 @@ def tune_events(
     Raises:
         UsageError, ConfigError, DataError: the search cannot start.
     """
-    section, trackers = loaded.tune or TuneSection(), parse_trackers(track)
+    trackers = parse_trackers(track)
     wanted = Path(output or f"{loaded.config.output or 'runs/model'}-tune")
     parent = existing_parent(wanted)
     with table_copies(loaded.config, parent), Scratch() as scratch:
-        prepared = prepare_search(loaded, section, scratch, findings)
-        record = new_record(prepared.loaded.config, section, prepared.data.sha256)
-        path = create_directory(wanted, prepared.loaded.config, section, record)
+        prepared = prepare_search(loaded, loaded.tune or TuneSection(), scratch, findings)
+        record = new_record(prepared.loaded.config, prepared.section, prepared.data.sha256)
+        path = create_directory(wanted, prepared.loaded.config, prepared.section, record)
         with Run(path).locked() as run, removed_if_untrained(path, f"{TRIALS}/*/*", parent):
-            yield from _search(prepared, section, run, workers, scheduler, stop, trackers)
+            yield from _search(prepared, prepared.section, run, workers, scheduler, stop, trackers)
 
 
 def resume_tune_events(

@@ -9,11 +9,12 @@ from types import MappingProxyType
 
 from nncli.config.errors.validate import validate
 from nncli.config.overrides import Assignment, from_environment, from_options
-from nncli.config.presets.apply import apply_preset
+from nncli.config.presets.apply import TEXTBOOK, apply_preset, preset_of
 from nncli.config.schema import Config, ConfigFile, TuneSection, ValidationFile
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.reader import read
 from nncli.errors import ConfigError, ConfigIssue
+from nncli.text import quote
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -22,12 +23,13 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 class LoadedConfig:
     """A configuration with the document that it was built from: preset, file, environment and command line.
 
-    `tune` is the section of that name, which is not part of a configuration, with the document that it is in.
+    `tune` is the section of that name, which is not part of a configuration. `preset` is what is beneath the document.
     """
 
     config: Config
     document: Document
     tune: TuneSection | None = None
+    preset: str = TEXTBOOK
 
 
 def load_config(path: str | Path, assignments: Sequence[str] = (), environment: Mapping[str, str] = NOTHING) -> Config:
@@ -48,15 +50,41 @@ def load_config(path: str | Path, assignments: Sequence[str] = (), environment: 
 
 def load(path: str | Path, assignments: Sequence[str] = (), environment: Mapping[str, str] = NOTHING) -> LoadedConfig:
     """As `load_config`, with the document."""
-    parsed = _parsed(assignments, environment)
+    parsed = parse_assignments(assignments, environment)
     try:
-        document = read(path)
+        document = _read(path)
     except ConfigError as error:
-        issues = (issue for assignment in parsed for issue in assignment.issues)
-        raise ConfigError(*error.issues, *issues) from None
-    from_stdin = str(path) == "-"
-    folder = Path.cwd() if from_stdin else Path(path).resolve().parent
-    return _loaded(document, parsed, folder, "stdin" if from_stdin else Path(path).stem)
+        raise with_issues_of(parsed, error) from None
+    return load_assigned(document, parsed, *folder_and_name(path))
+
+
+def with_issues_of(assignments: Iterable[Assignment], error: ConfigError) -> ConfigError:
+    """The error of a file that cannot be read, and the issues of the assignments to it."""
+    return ConfigError(*error.issues, *(issue for assignment in assignments for issue in assignment.issues))
+
+
+def folder_and_name(path: str | Path) -> tuple[Path, str]:
+    """The folder that paths in a configuration are relative to, and the name of its runs."""
+    return (Path.cwd(), "stdin") if str(path) == "-" else (Path(path).resolve().parent, Path(path).stem)
+
+
+def names_configuration(document: Document) -> bool:
+    """Whether a file is one for `nncli tune` that names the configuration."""
+    return "config" in document.value and "data" not in document.value
+
+
+def _read(path: str | Path) -> Document:
+    """Read a configuration.
+
+    Raises:
+        ConfigError: the file cannot be read or parsed, or is one for `nncli tune` that names the configuration.
+    """
+    document = read(path)
+    if names_configuration(document):
+        message = "this file is for `nncli tune`; it names the configuration, and is none itself"
+        hint = f"Use the configuration {quote(str(document.value['config']))}, or `nncli tune` with this file."
+        raise ConfigError(document.issue(message, ("config",), hint=hint))
+    return document
 
 
 def build_config(
@@ -80,7 +108,7 @@ def load_document(
     name: str,
 ) -> LoadedConfig:
     """As `build_config`, with the document after merging."""
-    return _loaded(document, _parsed(assignments, environment), folder, name)
+    return load_assigned(document, parse_assignments(assignments, environment), folder, name)
 
 
 def load_partial(
@@ -99,16 +127,16 @@ def load_partial(
     except ConfigError as error:
         issues = error.issues
     invalid = {(issue.location.key or "").partition(".")[0] for issue in issues}
-    parsed = _parsed(assignments, environment)
+    parsed = parse_assignments(assignments, environment)
     valid = [assignment for assignment in parsed if not assignment.issues and assignment.path[0] not in invalid]
     try:
         if str(path) == "-" or "data" in invalid:
             return None, issues
-        document = read(path)
+        document = _read(path)
         value = {key: item for key, item in document.value.items() if key not in invalid}
         value |= {"layers": []} if "layers" in invalid else {}
         folder = Path(path).resolve().parent
-        return _loaded(replace(document, value=value), valid, folder, Path(path).stem).config, issues
+        return load_assigned(replace(document, value=value), valid, folder, Path(path).stem).config, issues
     except ConfigError:
         return None, issues
 
@@ -126,20 +154,31 @@ def with_source_line(
     """
     if issue.location.key is None or issue.location.source is not None or str(path) == "-":
         return issue
-    document, _ = apply_preset(read(path), _parsed(assignments, environment))
+    document, _ = apply_preset(read(path), parse_assignments(assignments, environment))
     keys = tuple(int(step) if step.isdecimal() else step for step in issue.location.key.split("."))
     if keys[:1] not in document.spans:
         return issue
     return document.issue(issue.message, keys, hint=issue.hint)
 
 
-def _parsed(assignments: Sequence[str], environment: Mapping[str, str]) -> list[Assignment]:
+def parse_assignments(assignments: Sequence[str], environment: Mapping[str, str] = NOTHING) -> list[Assignment]:
+    """The assignments of the environment and those of the command line, which have precedence.
+
+    Raises:
+        UsageError: an assignment is not of the form key=value.
+    """
     return [*from_environment(environment, ConfigFile.model_fields), *from_options(assignments)]
 
 
-def _loaded(document: Document, assignments: Sequence[Assignment], folder: Path, name: str) -> LoadedConfig:
-    document, issues = apply_preset(document, assignments)
-    return resolve(document, assignments, issues, folder, name)
+def load_assigned(document: Document, assignments: Sequence[Assignment], folder: Path, name: str) -> LoadedConfig:
+    """As `load_document`, with assignments that are parsed.
+
+    Raises:
+        ConfigError: the configuration is wrong; holds every issue with its location.
+    """
+    merged, issues = apply_preset(document, assignments)
+    loaded = resolve(merged, assignments, issues, folder, name)
+    return replace(loaded, preset=preset_of(document, assignments))
 
 
 def resolve(

@@ -117,7 +117,7 @@ def from_options(texts: Iterable[str]) -> Iterator[Assignment]:
         if not equals or not all(path):
             hint = "For example --set optimizer.type=adam"
             raise UsageError(f"expected key=value, found {quote(text)}", location=Location(OPTION), hint=hint)
-        yield _with_value(Assignment(path, SourceSpan(f"{OPTION} {_shortened(text)}", setter=OPTION)), value)
+        yield with_value(Assignment(path, SourceSpan(f"{OPTION} {shortened(text)}", setter=OPTION)), value)
 
 
 def from_environment(environment: Mapping[str, str], keys: Iterable[str]) -> Iterator[Assignment]:
@@ -131,9 +131,9 @@ def from_environment(environment: Mapping[str, str], keys: Iterable[str]) -> Ite
         if not name.startswith(PREFIX) or name in NO_KEYS or not text.strip():
             continue
         path = tuple(name.removeprefix(PREFIX).lower().split("__"))
-        assignment = Assignment(path, SourceSpan(_shortened(f"{name}={text}"), setter=name))
+        assignment = Assignment(path, SourceSpan(shortened(f"{name}={text}"), setter=name))
         if path[0] in known and all(path):
-            yield _with_value(assignment, text)
+            yield with_value(assignment, text)
             continue
         if OF_A_SERVICE.fullmatch(name):
             continue
@@ -153,12 +153,13 @@ def ignored_variables(environment: Mapping[str, str]) -> str | None:
     return f"ignored {shown}: Kubernetes sets these variables for a service called nncli, and they are not keys"
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """The text of an option as the source of an error."""
     return text if len(text) <= MAX_SOURCE_LENGTH else text[: MAX_SOURCE_LENGTH - 1] + "…"
 
 
-def _with_value(assignment: Assignment, text: str) -> Assignment:
-    """The assignment with the value of `text`, or with the issues in it."""
+def with_value(assignment: Assignment, text: str) -> Assignment:
+    """The assignment with the value of `text`, which is inline YAML, or with the issues in it."""
     try:
         return replace(assignment, value=_value(assignment, text))
     except ConfigError as error:

@@ -24,18 +24,26 @@ def build_space(loaded: LoadedConfig, section: TuneSection) -> SearchSpace:
     Raises:
         ConfigError: a key cannot be searched, or a value of it is not valid; holds every issue with its location.
     """
-    written = sorted(parameters_of(section.search, loaded.document), key=lambda one: len(one.parameter.key))
-    builder = _SpaceBuilder(loaded.document, SearchSpace.of(loaded), section.folds == "holdout", tuple(written))
-    for one in written:
+    written = list(parameters_of(section.search, loaded.document))
+    ordered = tuple(sorted(written, key=lambda one: len(one.parameter.key)))
+    builder = _SpaceBuilder(loaded.document, SearchSpace.of(loaded), section.folds == "holdout", ordered)
+    for one in ordered:
         builder.add(one)
     if builder.issues:
-        raise ConfigError(*sorted(dict.fromkeys(builder.issues), key=_position))
+        raise ConfigError(*_in_order(builder.issues, written))
     return builder.space
 
 
-def _position(issue: ConfigIssue) -> tuple[str, int, int]:
-    location = issue.location
-    return (location.source or "", location.line or 0, location.character or 0)
+def _in_order(issues: Sequence[ConfigIssue], written: Sequence[WrittenParameter]) -> list[ConfigIssue]:
+    """The issues of files from top to bottom, and those of options in their order."""
+    sources = list(dict.fromkeys(one.parameter.span.source for one in written))
+
+    def position(issue: ConfigIssue) -> tuple[int, int, int]:
+        at = issue.location
+        source = sources.index(at.source) if at.source in sources else -1
+        return (source, at.line or 0, at.character or 0)
+
+    return sorted(dict.fromkeys(issues), key=position)
 
 
 @dataclass

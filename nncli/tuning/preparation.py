@@ -22,7 +22,9 @@ from nncli.pipeline.parallel.task_stream import TaskStream
 from nncli.pipeline.timing.clock import TimeLimit
 from nncli.runs.run import Run
 from nncli.tuning.build_space import build_space
+from nncli.tuning.default_space import with_default_space
 from nncli.tuning.events import SearchEvent
+from nncli.tuning.keys import key_of
 from nncli.tuning.objective import Objective
 from nncli.tuning.sampler import Sampler
 from nncli.tuning.search import Search, SearchSettings
@@ -36,9 +38,10 @@ COLUMN_KEYS = (("data", "features"), ("data", "drop"))
 
 @dataclass(frozen=True)
 class PreparedSearch:
-    """A search that can start: its configuration, its space, its table and its sampler."""
+    """A search that can start: its configuration, its settings, its space, its table and its sampler."""
 
     loaded: LoadedConfig
+    section: TuneSection
     space: SearchSpace
     data: SearchData
     sampler: Sampler
@@ -54,25 +57,33 @@ def prepare_search(
     """
     absolute = as_subtask(loaded.config).model_copy(update={"threads": loaded.config.threads})
     loaded = replace(loaded, config=absolute)
-    space = build_space(loaded, section)
+    if section.search:  # its mistakes are found before the table is read
+        space, sampler = _space_and_sampler(loaded, section)
     config = loaded.config.model_copy(update={"members": 1, "bagging": "auto", "time_limit": None})
     _check(config, section)
-    sampler = Sampler(space, section.sampler, config.seed, section.lag, space.base_values())
-    data = replace(EnsembleData.of(_with_all_columns(config, space), scratch), config=config)
+    data = replace(EnsembleData.of(_with_all_columns(config, section), scratch), config=config)
     data = with_row_checks(data, findings)
+    if not section.search:
+        loaded, section = with_default_space(loaded, section, data.target.task)
+        space, sampler = _space_and_sampler(loaded, section)
     objective = Objective.of(section.metric, config, data.target, data.loss)
     sha256 = open_reader(config.data.source).checksum().sha256
     assert sha256 is not None, "a pipe is refused before"
     search = SearchData(data, 1 if section.folds == "holdout" else section.folds, objective, sha256)
     _ = search.fold_rows  # raises an error before any training
-    return PreparedSearch(loaded, space, search, sampler)
+    return PreparedSearch(loaded, section, space, search, sampler)
 
 
-def _with_all_columns(config: Config, space: SearchSpace) -> Config:
+def _with_all_columns(config: Config, section: TuneSection) -> Config:
     """A configuration that reads every column that trials may have as a feature."""
-    if not any(parameter.key[:2] in COLUMN_KEYS for parameter in space.parameters):
+    if not any(key_of(name)[:2] in COLUMN_KEYS for name in section.search):
         return config
     return config.model_copy(update={"data": config.data.model_copy(update={"features": None, "drop": ()})})
+
+
+def _space_and_sampler(loaded: LoadedConfig, section: TuneSection) -> tuple[SearchSpace, Sampler]:
+    space = build_space(loaded, section)
+    return space, Sampler(space, section.sampler, loaded.config.seed, section.lag, space.base_values())
 
 
 def _check(config: Config, section: TuneSection) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from nncli.config.json_schema import json_schema
-from nncli.config.schema_file import SCHEMA, editor_line
+from nncli.config.schema_file import SCHEMA, editor_line, resolve
 from nncli.config.yaml.parser import parse
 from tests.cli.support import ROOT
 
@@ -21,3 +21,8 @@ def test_the_editor_line_is_a_comment_with_the_address_of_the_file() -> None:
     assert comment == "# yaml-language-server: "
     assert Path(url2pathname(urlsplit(uri).path)).read_bytes() == SCHEMA.read_bytes()
     assert parse(f"{editor_line()}\na: 1", "c.yaml").value == {"a": 1}
+
+
+def test_a_reference_leads_to_its_part_of_the_schema() -> None:
+    schema = {"$defs": {"A": {"properties": {"b": {"type": "integer"}}}}}
+    assert resolve(schema, "#/$defs/A/properties/b") == {"type": "integer"}

@@ -26,6 +26,16 @@ PRESET_KEYS = (("preset",), ("quality",), ("layers",))
 """Keys that select the preset."""
 
 
+def preset_of(document: Document, assignments: Sequence[Assignment]) -> str:
+    """The name of the preset that a document has beneath it, with the assignments; of one that does not exist too."""
+    document, _ = override(document, [assignment for assignment in assignments if assignment.path in PRESET_KEYS])
+    return str(_preset(document.value))
+
+
+def _preset(written: Mapping[str, object]) -> object:
+    return written.get("preset") or (TEXTBOOK if "layers" in written else TABULAR)
+
+
 def apply_preset(document: Document, assignments: Sequence[Assignment]) -> tuple[Document, list[ConfigIssue]]:
     """The document with its preset beneath it and the assignments above it, and the issues of both.
 
@@ -34,7 +44,7 @@ def apply_preset(document: Document, assignments: Sequence[Assignment]) -> tuple
     selecting = [assignment for assignment in assignments if assignment.path in PRESET_KEYS]
     document, issues = override(document, selecting)
     written = document.value
-    preset = written.get("preset") or (TEXTBOOK if "layers" in written else TABULAR)
+    preset = _preset(written)
     quality = written.get("quality") or "balanced"
     if preset == TEXTBOOK and written.get("quality") is not None:
         hint = "Remove the key, or leave out `layers`."

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from nncli.config.loading import load_config
-from nncli.config.presets.apply import QUALITIES
+from nncli.config.overrides import from_options
+from nncli.config.presets.apply import QUALITIES, preset_of
 from nncli.config.schema import Config
+from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump
 from nncli.errors import ConfigError
 from nncli.nn.layers.dense import Dense
@@ -98,3 +100,18 @@ def test_an_invalid_assignment_to_a_key_of_the_preset_is_located_at_its_option(t
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, "", "optimizer.weight_decay=-1")
     assert "--set optimizer.weight_decay=-1" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "assignment", "name"),
+    [
+        ("", "epochs=1", "tabular"),
+        ("quality: fast", "epochs=1", "tabular"),
+        ("layers: [5]", "epochs=1", "textbook"),
+        ("", "layers=[5]", "textbook"),
+        ("layers: [5]", "preset=tabular", "tabular"),
+        ("preset: tabula", "epochs=1", "tabula"),
+    ],
+)
+def test_the_preset_has_a_name(text: str, assignment: str, name: str) -> None:
+    assert preset_of(parse(f"{DATA}{text}", "c.yaml"), list(from_options([assignment]))) == name
