@@ -24,8 +24,7 @@ from nncli.runs.run import Run
 from nncli.runs.run_name import check_run_name
 from nncli.runs.saved_decision import read_decision
 from nncli.runs.selection_record import check_not_selected
-from nncli.tracking.choice import parse_trackers
-from nncli.tracking.training import tracked
+from nncli.tracking.choice import TrackerChoice, parse_trackers
 
 
 def train(
@@ -108,7 +107,8 @@ def train_events(
     configuration precede those of the training. After the failure of a tracker there is a `TrackingStopped`.
     """
     trackers = parse_trackers(track)
-    yield from tracked(_train(config, output, assignments, command, stop, scheduler, findings, time_limit), trackers)
+    events = _train(config, output, assignments, command, stop, scheduler, findings, time_limit)
+    yield from _tracked(events, trackers)
 
 
 def _train(
@@ -166,7 +166,7 @@ def resume_events(
         UsageError: there is no such tracker, or its package is not installed.
     """
     trackers = parse_trackers(track)
-    yield from tracked(_resume(path, assignments, command, stop, scheduler), trackers)
+    yield from _tracked(_resume(path, assignments, command, stop, scheduler), trackers)
 
 
 def _resume(
@@ -199,6 +199,14 @@ def _resume(
             yield from resume_ensemble(run, assignments, command, stop, scheduler, findings)
         else:
             yield from resume_network(run, assignments, command, stop, findings=findings)
+
+
+def _tracked(events: Generator[Event, None, None], trackers: Sequence[TrackerChoice]) -> Generator[Event, None, None]:
+    if trackers:
+        from nncli.tracking.training import tracked
+
+        events = tracked(events, trackers)
+    yield from events
 
 
 def limit_of(time_limit: float | str | TimeLimit | None) -> TimeLimit | None:

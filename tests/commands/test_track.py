@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from nncli import track, train
 from nncli.commands.track import Tracked
 from nncli.errors import NncliError, RunError, UsageError
+from tests.cli.support import ROOT
 from tests.tracking.support import config, scalars
 
 
@@ -56,3 +59,9 @@ def test_a_log_directory_that_cannot_be_made_does_not_end_a_training(tmp_path: P
     (tmp_path / "file").touch()
     finished = train(config(tmp_path), output=tmp_path / "run", track=[f"tensorboard={tmp_path / 'file' / 'logs'}"])
     assert finished.status == "done"
+
+
+def test_a_training_without_a_tracker_imports_none() -> None:
+    program = "import sys, nncli; nncli.train; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert not {"nncli.tracking.training", "tensorboardX", "mlflow"} & {*done.stdout.split()}
