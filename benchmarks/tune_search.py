@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from nncli.nn.arrays import Floats
 from nncli.tuning.domains import ChoiceDomain, Value
@@ -21,11 +21,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trial that was trained on all folds: its score after each, the losses of their rows, and seconds of each."""
+    """A trial that was trained on some folds: its score after each, the losses of their rows, and seconds of each."""
 
     scores: tuple[float, ...]
     losses: tuple[Floats, ...]
     seconds: tuple[float, ...]
+
+    def first(self, folds: int) -> Trained:
+        """What was known after so many folds."""
+        return Trained(self.scores[:folds], self.losses[:folds], self.seconds[:folds])
+
+
+Stop: TypeAlias = Callable[[Trained], bool]
+"""Whether a trial ends after the folds that it was trained on."""
 
 
 class Objective(Protocol):
@@ -35,7 +43,11 @@ class Objective(Protocol):
     def space(self) -> SearchSpace:
         """The search space."""
 
-    def trained(self, values: Values) -> Trained | None:
+    @property
+    def folds(self) -> int:
+        """The number of folds."""
+
+    def trained(self, values: Values, stop: Stop) -> Trained | None:
         """The trial with these values, or the configuration itself without any; None if it fails."""
 
     def loss(self, score: float) -> float:
@@ -44,21 +56,16 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class Ended:
-    """A trial of a search: the folds that it was trained on, and the loss that the sampler got; None if it failed."""
+    """A trial of a search, and the loss that the sampler got; None if it failed."""
 
     trained: Trained | None
-    folds: int
     loss: float | None
-
-    @property
-    def is_pruned(self) -> bool:
-        """Whether it was not trained on all folds."""
-        return self.trained is not None and self.folds < len(self.trained.scores)
+    is_pruned: bool = False
 
     @property
     def seconds(self) -> float:
         """The seconds of the folds that it was trained on."""
-        return 0.0 if self.trained is None else sum(self.trained.seconds[: self.folds])
+        return 0.0 if self.trained is None else sum(self.trained.seconds)
 
 
 def best_so_far(ended: Sequence[Ended]) -> list[float]:
@@ -79,24 +86,27 @@ def search(
         values: Values | None = {} if t == 0 else proposals.propose([one.loss for one in known])
         if values is None:
             break
-        ended.append(_ended(objective, objective.trained(values), known if prune else [], [seed, t]))
+        ended.append(_train(objective, values, known if prune else [], [seed, t]))
     return ended
 
 
-def _ended(objective: Objective, trained: Trained | None, known: Sequence[Ended], seed: Sequence[int]) -> Ended:
-    """A trial, pruned by the best of the known ones."""
+def _train(objective: Objective, values: Values, known: Sequence[Ended], seed: Sequence[int]) -> Ended:
+    """Train a trial, which is pruned by the best of the known ones."""
+    complete = [(one.loss, one.trained) for one in known if one.loss is not None and not one.is_pruned]
+    rival = min(complete, key=lambda one: one[0], default=(0.0, None))[1]
+
+    def stop(trained: Trained) -> bool:
+        folds = len(trained.scores)
+        return rival is not None and is_worse(trained.losses, rival.losses[:folds], [*seed, folds])
+
+    trained = objective.trained(values, stop)
     if trained is None:
-        return Ended(None, 0, None)
-    complete = [one for one in known if one.trained is not None and not one.is_pruned]
-    rival = min(complete, key=lambda one: one.loss or 0.0, default=None)
-    total = len(trained.scores)
-    for folds in range(1, total):
-        if rival is None or rival.trained is None:
-            break
-        if is_worse(trained.losses[:folds], rival.trained.losses[:folds], [*seed, folds]):
-            estimate = rival.trained.scores[-1] + trained.scores[folds - 1] - rival.trained.scores[folds - 1]
-            return Ended(trained, folds, objective.loss(estimate))
-    return Ended(trained, total, objective.loss(trained.scores[-1]))
+        return Ended(None, None)
+    folds = len(trained.scores)
+    if folds == objective.folds or rival is None:
+        return Ended(trained, objective.loss(trained.scores[-1]))
+    estimate = rival.scores[-1] + trained.scores[-1] - rival.scores[folds - 1]
+    return Ended(trained, objective.loss(estimate), is_pruned=True)
 
 
 def plain_optuna(objective: Objective, seed: int, n: int) -> list[Ended]:
@@ -111,7 +121,7 @@ def plain_optuna(objective: Objective, seed: int, n: int) -> list[Ended]:
         for parameter in objective.space.parameters:
             if parameter.is_active(values):
                 values[parameter.name] = _suggest(trial, parameter)
-        ended.append(_ended(objective, objective.trained(values), [], [seed]))
+        ended.append(_train(objective, values, [], [seed]))
         loss = ended[-1].loss
         return math.nan if loss is None else loss
 

@@ -9,7 +9,7 @@ import numpy as np
 from nncli.nn.arrays import Floats
 from nncli.tuning.domains import NumberDomain
 from nncli.tuning.space import SearchSpace, Values
-from tune_search import Trained
+from tune_search import Stop, Trained
 from tune_trials import Trials
 
 INACTIVE = -1.0
@@ -29,7 +29,9 @@ class Surrogate:
         ranks = losses.argsort().argsort() / len(losses)
         self._forest = ExtraTreesRegressor(TREES, min_samples_leaf=2, random_state=0).fit(X, ranks)
 
-    def trained(self, values: Values) -> Trained | None:
+    folds = 1
+
+    def trained(self, values: Values, stop: Stop) -> Trained | None:
         """A trial of one fold, without rows."""
         start = self.space.base_values() or {}
         row = self._row(self.space.rounded(values or start))

@@ -21,19 +21,15 @@ import polars as pl
 
 from nncli.config.loading import load
 from nncli.config.schema.tune import TuneSection
-from nncli.data.sources.open import open_reader
 from nncli.data.store.scratch import Scratch
-from nncli.pipeline.ensemble.member_config import as_subtask
-from nncli.pipeline.ensemble.out_of_fold import EnsembleData
 from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.task import task_events
 from nncli.training.epoch import DivergedError
-from nncli.tuning.build_space import build_space
-from nncli.tuning.objective import Objective
+from nncli.tuning.preparation import PreparedSearch, prepare_search
 from nncli.tuning.space import SearchSpace, Values
 from nncli.tuning.trial_training import SearchData, TrialTraining
 from nncli.utils.threads import limit_blas_threads
-from tune_search import Trained
+from tune_search import Stop, Trained
 
 CONFIG = """
 layers: [{type: dense, units: 32, activation: relu}, {type: dropout, rate: 0.1}]
@@ -62,6 +58,7 @@ tune:
 """A small network, and its search space."""
 HOLDOUT = "validation: 0.5\n"
 ONE_NETWORK = {"members": 1, "bagging": "auto", "time_limit": None}
+FAILED = Trained((), (), ())
 Folds: TypeAlias = int | Literal["holdout"]
 
 
@@ -88,18 +85,18 @@ class Trials:
         self._resources.close()
 
     @cached_property
+    def _prepared(self) -> PreparedSearch:
+        return prepare_search(self._loaded, self._section, self._resources.enter_context(Scratch()), ())
+
+    @property
     def space(self) -> SearchSpace:
         """The search space."""
-        return build_space(self._loaded, self._section)
+        return self._prepared.space
 
-    @cached_property
+    @property
     def data(self) -> SearchData:
         """The rows and their folds."""
-        config = as_subtask(self._loaded.config).model_copy(update=ONE_NETWORK)
-        data = EnsembleData.of(config, self._resources.enter_context(Scratch()))
-        objective = Objective.of(None, config, data.target, data.loss)
-        folds = 1 if self._section.folds == "holdout" else self._section.folds
-        return SearchData(data, folds, objective, open_reader(config.data.source).checksum().sha256 or "")
+        return self._prepared.data
 
     @property
     def metric(self) -> str:
@@ -110,45 +107,63 @@ class Trials:
         """What is minimized."""
         return self.data.objective.loss_of(score)
 
-    def trained(self, values: Values) -> Trained | None:
+    @property
+    def folds(self) -> int:
+        """The number of folds."""
+        return self.data.folds
+
+    def trained(self, values: Values, stop: Stop) -> Trained | None:
         """The trial with these values, or the configuration itself without any; None if it fails."""
         rounded = self.space.rounded(values)
         file = self._work / f"{sha256(repr(sorted(rounded.items())).encode()).hexdigest()[:16]}.npz"
-        if not file.exists():
-            try:
-                trained = self._train(rounded)
-            except DivergedError:
-                trained = Trained((), (), ())
-            _write(file, rounded, trained)
-        found = _read(file)[1]
-        return found if found.scores and np.isfinite(found.scores).all() else None
+        if file.exists():
+            kept = _read(file)[1]
+            if not kept.scores:
+                return None
+            first = next((n for n in range(1, len(kept.scores)) if stop(kept.first(n))), len(kept.scores))
+            if first == self.folds or stop(kept.first(first)):
+                return kept.first(first)
+        try:
+            trained = self._train(rounded, stop)
+        except DivergedError:
+            trained = FAILED
+        if not np.isfinite(trained.scores).all():
+            trained = FAILED
+        _write(file, rounded, trained)
+        return trained if trained.scores else None
 
     def kept(self) -> list[tuple[Values, Trained]]:
-        """The values and the results of all trials that were trained, but for those that failed."""
+        """The values and the results of all trials that were trained on all folds."""
         found = [_read(file) for file in sorted(self._work.glob("*.npz"))]
-        return [one for one in found if one[1].scores and np.isfinite(one[1].scores).all()]
+        return [one for one in found if len(one[1].scores) == self.folds]
 
-    def _train(self, rounded: Values) -> Trained:
-        """Train a trial.
+    def _train(self, rounded: Values, stop: Stop) -> Trained:
+        """Train a trial on all folds, or until it is stopped.
 
         Raises:
             DivergedError: it fails.
         """
         config = self.space.config(rounded).model_copy(update=ONE_NETWORK)
-        scores, seconds = [], []
+        trained = FAILED
         with tempfile.TemporaryDirectory() as name, limit_blas_threads(1):
             control = ControlDirectory(Path(name, "control"))
             control.open()
             training = TrialTraining(0, config, Path(name, "trial"), self.data, 1)
             training.prepare()
-            for fold in range(self.data.folds):
+            for fold in range(self.folds):
                 start = time.process_time()
                 for _ in task_events(training.task(fold), control, lambda: False):
                     pass
                 training.held_out.append(training.predict(fold))
-                seconds.append(time.process_time() - start)
-                scores.append(self.data.score(training.held_out))
-        return Trained(tuple(scores), tuple(one.losses for one in training.held_out), tuple(seconds))
+                seconds = time.process_time() - start
+                trained = Trained(
+                    (*trained.scores, self.data.score(training.held_out)),
+                    (*trained.losses, training.held_out[-1].losses),
+                    (*trained.seconds, seconds),
+                )
+                if fold + 1 < self.folds and stop(trained):
+                    break
+        return trained
 
 
 def _write(file: Path, values: Values, trained: Trained) -> None:

@@ -16,16 +16,12 @@ from tune_search import Ended, Trained, best_so_far, search
 from tune_trials import Trials
 
 
-def ended(loss: float | None, folds: int = 2) -> Ended:
-    return Ended(None if loss is None else Trained((0.0, loss), (), (1.0, 2.0)), folds, loss)
+def ended(loss: float | None, *, is_pruned: bool = False) -> Ended:
+    return Ended(None if loss is None else Trained((0.0, loss), (), (1.0, 2.0)), loss, is_pruned)
 
 
 def test_pruned_and_failed_trials_are_not_the_best() -> None:
-    assert best_so_far([ended(3.0), ended(1.0, folds=1), ended(None), ended(2.0)]) == [3.0, 3.0, 3.0, 2.0]
-
-
-def test_a_pruned_trial_takes_the_time_of_its_folds() -> None:
-    assert [ended(1.0).seconds, ended(1.0, folds=1).seconds, ended(None).seconds] == [3.0, 1.0, 0.0]
+    assert best_so_far([ended(3.0), ended(1.0, is_pruned=True), ended(None), ended(2.0)]) == [3.0, 3.0, 3.0, 2.0]
 
 
 def test_trials_that_are_needed() -> None:
@@ -45,9 +41,10 @@ def test_the_loop_is_that_of_a_search(tmp_path: Path) -> None:
         loaded = load(next((tmp_path / "work").glob("*/config.yaml")), ["tune.trials=4", "tune.lag=2", "tune.folds=3"])
     *_, end, _ = tune_events(loaded, output=tmp_path / "search", workers=1)
     assert isinstance(end, SearchEnded)
-    assert [(one.folds, one.loss) for one in own] == [
+    assert [(len(one.trained.scores) if one.trained else 0, one.loss) for one in own] == [
         (len(trial.folds), trial.estimate if trial.state == "pruned" else trial.score) for trial in end.trials
     ]
+    assert sum(one.is_pruned for one in own) == sum(trial.state == "pruned" for trial in end.trials)
 
 
 def test_a_tiny_table_is_measured(tmp_path: Path) -> None:
