@@ -127,8 +127,6 @@ class Trials:
             trained = self._train(rounded, stop)
         except DivergedError:
             trained = FAILED
-        if not np.isfinite(trained.scores).all():
-            trained = FAILED
         _write(file, rounded, trained)
         return trained if trained.scores else None
 
@@ -156,8 +154,11 @@ class Trials:
                     pass
                 training.held_out.append(training.predict(fold))
                 seconds = time.process_time() - start
+                score = self.data.score(training.held_out)
+                if score is None or not np.isfinite(score):
+                    return FAILED
                 trained = Trained(
-                    (*trained.scores, self.data.score(training.held_out)),
+                    (*trained.scores, score),
                     (*trained.losses, training.held_out[-1].losses),
                     (*trained.seconds, seconds),
                 )
