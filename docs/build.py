@@ -53,6 +53,32 @@ nncli: `nncli config schema` prints it. Rules that involve several keys are chec
 schema.
 """
 
+SEARCH = """
+## tune.search
+
+The keys of the search space are keys of the configuration: `learning_rate`, `layers`, `optimizer.weight_decay`, or
+`layers.0.units`, whose items are numbered from 0. With `*` in place of a number, as in `layers.*.rate`, every item that
+has the key gets the same value. What a key is chosen from is one of the following. A key inside another one that is
+searched too, such as `layers.1.rate` beside `layers`, is searched beside the choices that have it.
+
+```
+tune:
+  search:
+    learning_rate: {from: 1e-4, to: 1e-1, scale: log}
+    layers: {choices: [[64], [128, 64], [32, {type: dropout, rate: 0.1}]]}
+    layers.1.rate: {from: 0.0, to: 0.5, step: 0.1}
+    optimizer: {choices: [{type: sgd, momentum: {from: 0.5, to: 0.99}}, adam]}
+```
+
+Rows, folds, target and seed cannot be searched, and neither can keys that have no effect on the scores, such as
+`workers`. On the command line: `--search learning_rate=1e-4..1e-1:log`, `--search layers.1.rate=0..0.5:0.1`,
+`--search batch_size=16,32,64` or `--search optimizer='[sgd, adam]'`.
+"""
+
+TUNE_FILE = """
+The section may also be in a file of its own, for `nncli tune` only, with these keys.
+"""
+
 UNIONS = {
     "Layers": (Layer, "The items of `layers`. A whole number is short for a dense layer with that many units."),
     "Activations": (
@@ -126,7 +152,7 @@ def keys_of(model: type[BaseModel], prefix: str) -> Iterator[str]:
     yield "\n| key | default | meaning |\n|---|---|---|\n"
     for name, field in model.model_fields.items():
         meaning = (field.description or "").replace("|w|", "\\|w\\|")
-        yield f"| `{prefix}{name}` | {default_of(field)} | {meaning} |\n"
+        yield f"| `{prefix}{field.alias or name}` | {default_of(field)} | {meaning} |\n"
 
 
 def one_line(model: type[BaseModel]) -> str:
@@ -147,6 +173,13 @@ def configuration() -> str:
         parts += keys_of(model, "validation.")
     parts += section("early_stopping", schema.EarlyStopping, "early_stopping.")
     parts += section("checkpoint", schema.Checkpoint, "checkpoint.")
+    parts += section("tune", schema.TuneSection, "tune.")
+    parts.append(SEARCH)
+    for model in members(schema.Domain):
+        parts.append(f"\n{one_line(model)}\n")
+        parts += keys_of(model, "")
+    parts.append(TUNE_FILE)
+    parts += keys_of(schema.TuneFile, "")
     for title, (union, intro) in UNIONS.items():
         parts.append(f"\n## {title}\n\n{intro}\n\n| type | options | meaning |\n|---|---|---|\n")
         for model in members(union):

@@ -9,7 +9,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from nncli.config.loading import load_partial, with_source_line
+from nncli.config.loading import load, load_partial, with_source_line
 from nncli.config.schema import Config
 from nncli.data.store.scratch import Scratch
 from nncli.dry_run.network_size import NetworkSize
@@ -97,12 +97,26 @@ def check(
         usable, issues = load_partial(config, assignments, os.environ)
         if usable is None or issues:
             return _check_table_only(usable, issues, on_stage)
-        result = _check(usable, on_stage)
+        result = _check(usable, on_stage).with_findings(_search_findings(config, assignments))
         findings = tuple(_with_line(config, assignments, finding) for finding in result.findings)
         return replace(result, findings=findings)
     if assignments:
         raise UsageError("assignments go with the path of a configuration, not with a Config")
     return _check(config, on_stage)
+
+
+def _search_findings(path: str | Path, assignments: Sequence[str]) -> tuple[Finding, ...]:
+    """The mistakes of the search space; none on standard input, which cannot be read again."""
+    loaded = None if str(path) == "-" else load(path, assignments, os.environ)
+    if loaded is None or loaded.tune is None:
+        return ()
+    from nncli.tuning.build_space import build_space
+
+    try:
+        build_space(loaded, loaded.tune)
+    except ConfigError as error:
+        return of_error(error)
+    return ()
 
 
 def _with_line(path: str | Path, assignments: Sequence[str], finding: Finding) -> Finding:

@@ -41,11 +41,12 @@ def show(
     """
     loaded = load(path, assignments, environment)
     plain = loaded.config
+    section = {} if loaded.tune is None else {"tune": loaded.tune.model_dump(mode="json", by_alias=True)}
     if not resolved:
-        return dump_with_comments(_written(plain), partial(provenance, loaded))
+        return dump_with_comments(_written(plain) | section, partial(provenance, loaded))
     defaults = plain.model_copy(update={"layers": plain.hidden_layers, "learning_rate": plain.schedule})
-    shown = _written(resolve(plain))
-    return dump_with_comments(shown, partial(resolved_provenance, loaded, _written(plain), _written(defaults), shown))
+    first, later, shown = (_written(config) | section for config in (plain, defaults, resolve(plain)))
+    return dump_with_comments(shown, partial(resolved_provenance, loaded, first, later, shown))
 
 
 def _written(config: Config) -> dict[str, object]:

@@ -175,3 +175,13 @@ def test_a_config_can_be_checked_from_python(folder: Path) -> None:
     assert lines[0] == "reading the table"
     with pytest.raises(UsageError):
         check(config, assignments=["epochs=2"])
+
+
+def test_mistakes_of_the_search_space_are_found(folder: Path) -> None:
+    text = "data: {path: t.csv, target: y}\nlayers: [4]\nepochs: 2\ntune:\n  search:\n"
+    assert of(folder, f"{text}    l2: {{from: 0, to: 1}}\n").exit_code == 0
+    result = of(folder, f"{text}    l3: {{from: 0, to: 1}}\n    activation: {{choices: [relu, 3]}}\n")
+    assert [finding.location.line for finding in result.findings if finding.exit_code] == [6, 7]
+    assert all(finding.excerpt for finding in result.findings if finding.exit_code)
+    assert result.dry_run is not None
+    assert result.exit_code == 3

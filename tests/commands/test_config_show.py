@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nncli.commands.config_show import resolve, show
-from nncli.config.loading import load_config
+from nncli.config.loading import load, load_config
 from nncli.config.yaml.parser import parse
 from nncli.pipeline.prepare import auto_values
 from tests.cli.support import DATA
@@ -52,3 +52,16 @@ def test_the_number_of_members_comes_from_the_table(config: Path, monkeypatch: p
     monkeypatch.setattr(auto_values, "HELD_OUT_ROWS", 50)
     resolved = resolve(load_config(config, ["members=auto"]))
     assert (resolved.members, resolved.bagging) == (auto_values.MIN_MEMBERS, "seeds")
+
+
+def test_the_section_tune_is_shown_with_the_sources_of_its_settings(config: Path) -> None:
+    search = "{l2: {from: 0, to: 1}, optimizer: {choices: [adam, {type: sgd, momentum: {from: 0.1, to: 0.9}}]}}"
+    config.write_text(f"{CONFIG}tune:\n  trials: 5\n  search: {search}\n")
+    for resolved in (False, True):
+        text = show(config, assignments=["tune.lag=2"], resolved=resolved)
+        sources = {line.strip().partition(":")[0]: line.partition("# ")[2] for line in text.splitlines()}
+        assert (sources["trials"], sources["lag"], sources["sampler"]) == ("c.yaml:5", "--set", "default")
+        config.with_name("copy.yaml").write_text(text)
+        assert load(config.with_name("copy.yaml")).tune == load(config, ["tune.lag=2"]).tune
+    config.write_text(CONFIG)
+    assert "tune" not in parse(show(config), "c.yaml").value
