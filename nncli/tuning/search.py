@@ -38,6 +38,8 @@ from nncli.utils.atomic_files import write_text
 
 SECONDS_BETWEEN_TABLES = 2.0
 """Least time between two writes of trials.csv while trials run."""
+SHARE_OF_TABLES = 0.01
+"""The part of the time that may be spent on writing trials.csv while trials run: it has a row for each trial."""
 
 
 @dataclass(frozen=True)
@@ -291,8 +293,10 @@ class Search:
             self._write_best(finished)
         self._forget()
         if time.monotonic() >= self._next_table:
-            self._next_table = time.monotonic() + SECONDS_BETWEEN_TABLES
+            start = time.monotonic()
             self._write_table()
+            seconds = time.monotonic() - start
+            self._next_table = start + max(SECONDS_BETWEEN_TABLES, seconds / SHARE_OF_TABLES)
         return TrialFinished(finished, is_best)
 
     def _forget(self) -> None:

@@ -18,7 +18,7 @@ from nncli.data.store.column_store import ColumnStore
 from nncli.ensemble import align_classes
 from nncli.nn.arrays import Floats
 from nncli.nn.losses import Loss
-from nncli.pipeline.ensemble.cross_validation import new_record, score_folds, write_record
+from nncli.pipeline.ensemble.cross_validation import FoldTruth, new_record, score_folds, write_record
 from nncli.pipeline.ensemble.fold_predictions import FoldPredictions
 from nncli.pipeline.ensemble.member_config import as_subtask
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData, LabeledRows, predict_table
@@ -32,6 +32,9 @@ from nncli.runs.run import Run
 from nncli.training.state import RandomStreams
 from nncli.tuning.objective import Objective
 from nncli.utils.atomic_files import batched_fsync
+
+MAX_KEPT_POSITIONS = 10_000_000
+"""Positions of rows of folds that are kept in memory."""
 
 
 class HeldOut(NamedTuple):
@@ -86,6 +89,13 @@ class SearchData:
     def fold_list(self) -> list[Fold]:
         """The folds of the cross-validation."""
         return [Fold(folds=self.folds, fold=i, seed=self.data.config.seed) for i in range(self.folds)]
+
+    @cached_property
+    def fold_truth(self) -> FoldTruth | None:
+        """What the scores of every trial are computed from; None where it would take much memory."""
+        if self.folds * len(self.data.table) > MAX_KEPT_POSITIONS:
+            return None
+        return FoldTruth.of([self.data.without(fold) for fold in self.fold_list])
 
     def held_out(self, fold: int, predictions: Predictions) -> HeldOut:
         """The held-out rows of a training with their predictions, and their losses times their weights."""
@@ -186,7 +196,8 @@ class TrialTraining:
         )
         run = Run(self.path)
         with batched_fsync():
-            result = score_folds(run, self._fold_data, self._paths, self._record, predictions)
+            truth = self._search.fold_truth
+            result = score_folds(run, self._fold_data, self._paths, self._record, predictions, truth)
             run.save_metrics(result.json())
 
     @property

@@ -25,11 +25,14 @@ _pending_folders: ContextVar[set[Path] | None] = ContextVar("_pending_folders", 
 
 @contextmanager
 def batched_fsync() -> Iterator[None]:
-    """Make the renames inside this block durable at its end, with one fsync per folder.
+    """Make the renames inside this block durable at its end, with one fsync per folder; of nested blocks the outer one.
 
     Raises:
         NncliError: a folder cannot be synced.
     """
+    if _pending_folders.get() is not None:
+        yield
+        return
     folders: set[Path] = set()
     token = _pending_folders.set(folders)
     try:

@@ -124,6 +124,11 @@ def test_together_each_folder_is_synced_once_when_all_files_have_their_names(
     assert synced == [["a", "b"]]
     write_text(tmp_path / "c", "3")
     assert synced == [["a", "b"], ["a", "b", "c"]]
+    with batched_fsync():
+        with batched_fsync():
+            write_text(tmp_path / "d", "4")
+        assert len(synced) == 2
+    assert synced[2:] == [["a", "b", "c", "d"]]
 
 
 def test_together_a_folder_that_cannot_be_synced_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from nncli.checks.scores import check_scores
@@ -20,7 +21,7 @@ from nncli.ensemble import n_outputs
 from nncli.errors import DataError, Location, NncliError, RunError
 from nncli.findings import Finding, FindingCode, warnings_json
 from nncli.pipeline.ensemble.fold_predictions import FoldPredictions
-from nncli.pipeline.ensemble.out_of_fold import EnsembleData
+from nncli.pipeline.ensemble.out_of_fold import EnsembleData, LabeledRows
 from nncli.pipeline.prepare.execution import Execution
 from nncli.pipeline.train.provenance import fingerprint, with_recorded_features
 from nncli.predictions import Predictions
@@ -181,31 +182,49 @@ def score_folds(
     paths: Sequence[Path],
     record: CrossValidationRecord,
     folds: FoldPredictions | None = None,
+    truth: FoldTruth | None = None,
 ) -> CrossValidation:
     """Score the run at each path on the rows of its fold, and keep the predictions; `fold_data` share one table.
 
-    The predictions of the `folds` may have been computed already.
+    The predictions of the `folds`, and their `truth`, may have been computed already.
     """
-    folds = folds or FoldPredictions.of(fold_data, paths)
-    held_out = folds.held_out_rows(fold_data[0], mean_of_folds(fold_data[0], folds)).bounded(fold_data[0].config.seed)
+    folds, truth = folds or FoldPredictions.of(fold_data, paths), truth or FoldTruth.of(fold_data)
+    mean = mean_of_folds(fold_data[0], folds)
+    held_out = folds.held_out_rows(fold_data[0], truth.rows, mean).bounded(fold_data[0].config.seed)
     with batched_fsync():
         run.save_held_out(held_out)
         sha256 = hashlib.sha256((run.path / HELD_OUT).read_bytes()).hexdigest()
         kept = None if held_out.is_sample else KeptFolds(sha256=sha256, models=tuple(map(digest_of_models, paths)))
         record = record.model_copy(update={"held_out": kept})
         write_text(run.path / CROSS_VALIDATION, record.model_dump_json(indent=1) + "\n")
-    return scores_of(fold_data, folds, record)
+    return scores_of(fold_data, folds, record, truth)
+
+
+@dataclass(frozen=True)
+class FoldTruth:
+    """The true targets of all rows of a table, and the positions of the rows that the training of each fold uses."""
+
+    rows: LabeledRows
+    used: tuple[npt.NDArray[np.int64], ...]
+
+    @classmethod
+    def of(cls, fold_data: Sequence[EnsembleData]) -> FoldTruth:
+        """Read them from the table."""
+        return cls(fold_data[0].truth(fold_data[0].table), tuple(data.used_rows for data in fold_data))
 
 
 def scores_of(
-    fold_data: Sequence[EnsembleData], folds: FoldPredictions, record: CrossValidationRecord
+    fold_data: Sequence[EnsembleData],
+    folds: FoldPredictions,
+    record: CrossValidationRecord,
+    fold_truth: FoldTruth | None = None,
 ) -> CrossValidation:
     """The scores of the predictions of each fold."""
     table, target = fold_data[0].table, fold_data[0].target
-    truth = fold_data[0].truth(table)
-    fold_of, scored = np.zeros(len(table), np.int64), []
+    fold_truth = fold_truth or FoldTruth.of(fold_data)
+    truth, fold_of, scored = fold_truth.rows, np.zeros(len(table), np.int64), []
     for i, (data, rows, predictions) in enumerate(zip(fold_data, folds.rows, folds.predictions, strict=True)):
-        scores = data.scored_rows(truth.take(rows), truth.take(data.used_rows), predictions).scores
+        scores = data.scored_rows(truth.take(rows), truth.take(fold_truth.used[i]), predictions).scores
         repeat, fold = divmod(i, record.folds)
         scored.append(FoldScores(repeat + 1, fold + 1, len(rows), scores))
         fold_of[rows] = fold + 1

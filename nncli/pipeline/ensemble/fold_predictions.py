@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.errors import RunError
-from nncli.pipeline.ensemble.out_of_fold import EnsembleData, predict_table
+from nncli.pipeline.ensemble.out_of_fold import EnsembleData, LabeledRows, predict_table
 from nncli.predictions import Predictions
 from nncli.runs.cross_validation import KeptFolds, digest_of_models
 from nncli.runs.held_out_rows import LARGEST_FILE, HeldOutRows, MemberPredictions
@@ -63,10 +63,12 @@ class FoldPredictions:
             return None
         return cls(rows, tuple(member.predictions for member in held_out.members))
 
-    def held_out_rows(self, data: EnsembleData, mean: Predictions) -> HeldOutRows:
-        """The rows that are in a fold, with the `mean` of their predictions, each training being a member."""
-        rows = np.unique(np.concatenate(self.rows))
-        truth, numbers = data.truth(data.table), data.table.row_numbers
+    def held_out_rows(self, data: EnsembleData, truth: LabeledRows, mean: Predictions) -> HeldOutRows:
+        """The rows that are in a fold, with the `mean` of their predictions, each training being a member.
+
+        `truth` are the true targets of all rows of the table.
+        """
+        rows, numbers = np.unique(np.concatenate(self.rows)), data.table.row_numbers
         scored = data.scored_rows(truth.take(rows), truth, mean)
         members = map(MemberPredictions, (np.searchsorted(rows, own) for own in self.rows), self.predictions)
         return HeldOutRows.of(scored, rows + 1 if numbers is None else numbers[rows], members)
