@@ -85,11 +85,11 @@ def _show(runs: tuple[RunInfo, ...]) -> None:
 
 def _next(folder: Path, runs: tuple[RunInfo, ...]) -> list[str]:
     """Suggested commands: resume the newest incomplete run, compare the finished runs, or report the only one."""
-    finished = [run for run in runs if run.kind != "cross-validation" and run.status in ("done", "stopped")]
+    finished = [run for run in runs if run.kind in ("network", "ensemble") and run.status in ("done", "stopped")]
     incomplete = [run for run in runs if run.status in ("stopped", "killed")]
     lines = []
     if incomplete:
-        command = "cross-validate" if incomplete[-1].kind == "cross-validation" else "train"
+        command = {"cross-validation": "cross-validate", "search": "tune"}.get(incomplete[-1].kind, "train")
         lines.append(f"nncli {command} --resume {quote(str(incomplete[-1].path))}")
     if len(finished) > 1:
         lines.append(f"nncli compare {quote(str(folder))}")

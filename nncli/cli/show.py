@@ -12,6 +12,10 @@ from nncli.cli.options import AsJson, NoColor, Quiet, RunDirectory, Verbose
 if TYPE_CHECKING:
     from nncli.commands.show import RunDescription
     from nncli.evaluation.cross_validation_summary import CrossValidationSummary
+    from nncli.tuning.summary import SearchSummary
+
+MAX_TRIALS = 5
+"""Trials of a search that are shown, the best ones."""
 
 
 def show(
@@ -21,7 +25,7 @@ def show(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Show what a run is: data, network, scores, next steps; or what a cross-validation is.
+    """Show what a run is: data, network, scores, next steps; or what a cross-validation or a search is.
 
     \b
     nncli show runs/penguins
@@ -33,9 +37,13 @@ def show(
     from nncli.cli.signals import interrupt_at_once
     from nncli.commands.show import describe as describe_run
     from nncli.evaluation.cross_validation_summary import CrossValidationSummary
+    from nncli.tuning.summary import SearchSummary
 
     interrupt_at_once()
     description = describe_run(run)
+    if isinstance(description, SearchSummary):
+        _show_search(description, as_json=as_json, quiet=quiet)
+        return
     if isinstance(description, CrossValidationSummary):
         _show_cross_validation(description, as_json=as_json, quiet=quiet)
         return
@@ -74,6 +82,40 @@ def _show_cross_validation(summary: CrossValidationSummary, *, as_json: bool, qu
     if not quiet:
         command = f"nncli report {quote(str(summary.path))}" if summary.is_done else summary.resume
         echo_err(f"next: {command}")
+
+
+def _show_search(summary: SearchSummary, *, as_json: bool, quiet: bool) -> None:
+    """Print the facts of a search and its best trials."""
+    import json
+
+    from nncli.cli.console import echo_err, format_number
+    from nncli.cli.tables import hanging, table
+    from nncli.text import escape_unprintable
+
+    if as_json:
+        typer.echo(json.dumps(summary.json(), ensure_ascii=False).encode("utf-8", "surrogateescape"))
+    else:
+        pairs = [pair for pair in summary.facts() if pair[1]]
+        width = max(len(name) for name, _ in pairs)
+        typer.echo(
+            "\n".join(hanging(f"{name:<{width}}  ", escape_unprintable(value, keep="")) for name, value in pairs)
+        )
+        if ranked := summary.ranked[:MAX_TRIALS]:
+            names = [parameter.name for parameter in summary.space.parameters]
+            lines = [
+                [
+                    str(trial.number),
+                    format_number(trial.score),
+                    *(summary.labels(trial).get(name, "–") for name in names),
+                ]
+                for trial in ranked
+            ]
+            typer.echo(escape_unprintable(f"\n{table([['trial', summary.metric, *names], *lines])}"))
+    if not quiet:
+        for command in (
+            (f"nncli report {quote(str(summary.path))}", summary.train) if summary.is_done else (summary.resume,)
+        ):
+            echo_err(f"next: {command}")
 
 
 def _sections(description: RunDescription) -> list[str]:

@@ -38,7 +38,9 @@ def result_text(result: TuneResult) -> str:
     values = [["changed", f"trial {best.number}", "trial 0"]]
     values += [[name, label, result.values.base(name)] for name, label in changed.items()]
     escaped = [[escape_unprintable(cell) for cell in line] for line in values]
-    return "\n\n".join([table(lines), table(escaped), where])
+    gain = result.corrected_gain
+    parts = [table(lines), *([] if gain is None else [gain.sentence]), table(escaped), where]
+    return "\n\n".join(parts)
 
 
 def notes_on(result: TuneResult) -> Iterator[str]:

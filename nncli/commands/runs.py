@@ -16,15 +16,28 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 from nncli.errors import Location, RunError
-from nncli.runs.filenames import CONFIG, CROSS_VALIDATION, FOLDS, MANIFEST, METRICS, MODEL, Status, checksum, is_locked
+from nncli.runs.filenames import (
+    CONFIG,
+    CROSS_VALIDATION,
+    FOLDS,
+    MANIFEST,
+    METRICS,
+    MODEL,
+    SEARCH,
+    Status,
+    checksum,
+    is_locked,
+)
 
 RunStatus = Literal["done", "stopped", "failed", "running", "killed", "damaged"]
-Kind = Literal["network", "ensemble", "cross-validation"]
+Kind = Literal["network", "ensemble", "cross-validation", "search"]
 Json: TypeAlias = dict[str, Any]
 
 MAX_BYTES = 1 << 26
 """Size limit of the files that are read; the scores of a thousand classes are far smaller."""
 MAIN_METRICS = ("balanced_accuracy", "accuracy", "rmse")
+TRIALS = "trials"
+"""The folder of the trials of a search."""
 MAX_DEPTH = 2
 """Levels of folders that are searched."""
 
@@ -36,7 +49,8 @@ class RunInfo:
     A run is `killed` if its manifest says that it is running and no process holds its lock. `value` is the `metric` on
     validation rows: accuracy, balanced_accuracy if a class is rare, rmse, or the mean r2 of several targets. `started`
     is ISO 8601 in UTC, `seconds` the training time, and `rows` the number of training rows, or that of all folds of a
-    finished cross-validation. `error` says what is damaged.
+    finished cross-validation. The score of a finished search is that of its best trial, `trials` the number of its
+    trials. `error` says what is damaged.
     """
 
     path: Path
@@ -50,6 +64,7 @@ class RunInfo:
     best_epoch: int | None = None
     started: str | None = None
     seconds: float | None = None
+    trials: int | None = None
     error: str | None = None
 
     def json(self) -> Json:
@@ -60,7 +75,8 @@ class RunInfo:
 def list_runs(folder: str | Path = "runs") -> tuple[RunInfo, ...]:
     """List the runs in a folder and its subfolders by start time; damaged ones come first.
 
-    A cross-validation or an ensemble is one run; its folds or members are not listed. The folder may itself be a run.
+    A cross-validation, an ensemble or a search is one run; its folds, members or trials are not listed, but those of
+    a search are in its folder `trials`. The folder may itself be a run.
 
     Raises:
         RunError: there is no such folder, or it cannot be read.
@@ -83,10 +99,10 @@ def list_runs(folder: str | Path = "runs") -> tuple[RunInfo, ...]:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is a run or a cross-validation, or the remains of one."""
-    exists = [(folder / name).is_file() for name in (MANIFEST, CONFIG, MODEL, CROSS_VALIDATION)]
-    manifest, config, model, record = exists
-    return record or (config and (manifest or model))
+    """Whether a folder is a run, a cross-validation or a search, or the remains of one."""
+    exists = [(folder / name).is_file() for name in (MANIFEST, CONFIG, MODEL, CROSS_VALIDATION, SEARCH)]
+    manifest, config, model, *records = exists
+    return any(records) or (config and (manifest or model))
 
 
 def _find_runs(folder: Path, depth: int) -> Iterator[Path]:
@@ -102,9 +118,12 @@ def _find_runs(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def info_of(path: Path) -> RunInfo:
-    """The information on the run or cross-validation at `path`."""
+    """The information on the run, cross-validation or search at `path`."""
     kind: Kind = "network"
     try:
+        if (path / SEARCH).is_file():
+            kind = "search"
+            return _search(path)
         if (path / CROSS_VALIDATION).is_file():
             kind = "cross-validation"
             return _cross_validation(path)
@@ -167,6 +186,29 @@ def _cross_validation(path: Path) -> RunInfo:
         rows=rows,
         epochs=_whole(record, "epochs"),
         started=_text(first, "started"),
+    )
+
+
+def _search(path: Path) -> RunInfo:
+    """A search; its score is known once it has ended, if it did not go on since."""
+    folder = path / TRIALS
+    records = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    result = _object(METRICS, _bytes(path, METRICS)) if (path / METRICS).is_file() else {}
+    done = _whole(result, "trials") == len(records) > 0
+    first = folder / "0000"
+    try:
+        inner = first if (first / MANIFEST).is_file() else first / FOLDS / "1"
+        started = _text(_object(MANIFEST, _bytes(inner, MANIFEST)), "started")
+    except _DamageError:  # the first trial has not started
+        started = None
+    return RunInfo(
+        path=path,
+        kind="search",
+        status="running" if is_locked(path) else "done" if done else "stopped",
+        metric=_text(result, "metric") if done else None,
+        value=_number(result.get("best_score")) if done else None,
+        started=started,
+        trials=len(records),
     )
 
 

@@ -19,7 +19,9 @@ from nncli.runs.loader import read_manifest, read_spec
 from nncli.runs.manifest import MANIFEST, METRICS, MODEL, Manifest
 from nncli.runs.run import Run
 from nncli.runs.saved_decision import read_decision
+from nncli.runs.search_folder import is_search
 from nncli.text import join_quoted
+from nncli.tuning.summary import SearchSummary, read_search
 from nncli.utils.logs import format_duration
 
 if TYPE_CHECKING:
@@ -174,12 +176,14 @@ class RunDescription:
         return [(f"{kind} columns", f"{len(of_kind):,}: {join_quoted(of_kind)}") for kind, of_kind in names.items()]
 
 
-def describe(path: Path) -> RunDescription | CrossValidationSummary:
-    """Describe a run or a cross-validation.
+def describe(path: Path) -> RunDescription | CrossValidationSummary | SearchSummary:
+    """Describe a run, a cross-validation or a search of hyperparameters.
 
     Raises:
-        RunError: it is neither, or one of its files is damaged.
+        RunError: it is none of them, or one of its files is damaged.
     """
+    if is_search(path):
+        return read_search(path)
     return summarize_cross_validation(path) if is_cross_validation(path) else show(path)
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nncli.errors import Location, NncliError, UsageError
+from nncli.runs.search_folder import is_search
 from nncli.tracking.background import reason_of
 from nncli.tracking.choice import TrackerChoice, parse_trackers
 from nncli.tracking.recorded import track_recorded
-from nncli.tuning.record import is_search
 from nncli.tuning.tracked import track_directory
 
 

@@ -101,7 +101,7 @@ def lines(
             )
         if mark is not None:
             axes.plot(*mark[:2], "o", color=INK, markersize=6, zorder=3, label=mark[2])
-        _finish(drawing, axes, axis)
+        finish_axes(drawing, axes, axis)
 
     return Figure(draw(paint, height=_height(axis)), title, description, table)
 
@@ -119,7 +119,7 @@ def scatter(
             axes.axhline(level, color=SOFT, linestyle=":", linewidth=1)
         size, alpha = (5.0, 0.65) if len(indices) < LARGE_DOTS_BELOW else (3.5, 0.45)
         axes.plot(np.asarray(x)[indices], np.asarray(y)[indices], "o", color=FIRST, markersize=size, alpha=alpha, mew=0)
-        _finish(drawing, axes, axis)
+        finish_axes(drawing, axes, axis)
 
     return Figure(draw(paint, height=_height(axis)), title, description, table)
 
@@ -132,7 +132,7 @@ def points(title: str, description: str, axis: Axis, bins: Sequence[Bin], sizes:
         for group, size in zip(bins, sizes, strict=True):
             axes.plot([group.mean_predicted, group.mean_predicted], [group.low, group.high], color=THIN, linewidth=1.2)
             axes.plot([group.mean_predicted], [group.observed], "o", color=FIRST, markersize=3 + 12 * size, mew=0)
-        _finish(drawing, axes, axis)
+        finish_axes(drawing, axes, axis)
 
     return Figure(draw(paint, height=_height(axis)), title, description, table)
 
@@ -142,7 +142,7 @@ def bars(title: str, description: str, axis: Axis, edges: Numbers, heights: Numb
 
     def paint(drawing: Drawing, axes: Axes) -> None:
         axes.bar(edges[:-1], heights, width=np.diff(edges), align="edge", color=FIRST, alpha=0.75, linewidth=0)
-        _finish(drawing, axes, axis)
+        finish_axes(drawing, axes, axis)
 
     return Figure(draw(paint, height=_height(axis)), title, description, table)
 
@@ -181,7 +181,8 @@ def _height(axis: Axis) -> float:
     return TALL if axis.square else HEIGHT
 
 
-def _finish(drawing: Drawing, axes: Axes, axis: Axis) -> None:
+def finish_axes(drawing: Drawing, axes: Axes, axis: Axis) -> None:
+    """Label, scale and limit the axes of a chart, and add the legend of what has a label."""
     axes.set_xlabel(axis.x)
     axes.set_ylabel(axis.y)
     if axis.log:

@@ -48,12 +48,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart as SVG, with a description and a table of its numbers."""
+    """A chart as SVG, with a description and a table of its numbers; a `wide` one takes the whole width."""
 
     svg: str
     title: str
     description: str
     table: Table
+    wide: bool = False
     kind: ClassVar[str] = "figure"
 
 

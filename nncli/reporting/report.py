@@ -17,6 +17,7 @@ from nncli.reporting.json_report import report_json
 from nncli.reporting.model_card import MARK as CARD_MARK
 from nncli.reporting.model_card import model_card, summary_card
 from nncli.reporting.page import Page, Paragraph, Section, display
+from nncli.reporting.search import search_page
 from nncli.reporting.sections.classification import classification
 from nncli.reporting.sections.data import data
 from nncli.reporting.sections.decision import decision
@@ -34,7 +35,9 @@ from nncli.reporting.sections.thresholds import thresholds
 from nncli.reporting.sections.uncertainty import uncertainty
 from nncli.runs.cross_validation import is_cross_validation
 from nncli.runs.history import RecordedMetrics
+from nncli.runs.search_folder import is_search
 from nncli.scoring import ScoresWithIntervals
+from nncli.tuning.summary import read_search
 from nncli.utils.atomic_files import batched_fsync, check_overwrite, write_text
 from nncli.utils.logs import log_duration
 from nncli.version import __version__
@@ -66,6 +69,8 @@ def report(run: str | Path, output: str | Path | None = None, *, force: bool = F
     """
     path = Path(run)
     files = report_paths(path, None if output is None else Path(output), force=force)
+    if is_search(path):
+        return _report_search(path, files)
     if is_cross_validation(path):
         return _report_cross_validation(path, files)
     with run_copies(path):
@@ -92,6 +97,17 @@ def _report_cross_validation(path: Path, files: ReportFiles) -> ReportFiles:
     """Write the report of a cross-validation; as it has no model, its card is a summary."""
     summary = summarize_cross_validation(path)
     page = cross_validation_page(summary)
+    with batched_fsync():
+        write_text(files.html, render(page))
+        write_text(files.card, summary_card(page))
+    return replace(files, content={**summary.json(), "title": page.title, "summary": page.summary})
+
+
+def _report_search(path: Path, files: ReportFiles) -> ReportFiles:
+    """Write the report of a search; as it has no model, its card is a summary."""
+    summary = read_search(path)
+    with log_duration("drawing"):
+        page = search_page(summary)
     with batched_fsync():
         write_text(files.html, render(page))
         write_text(files.card, summary_card(page))

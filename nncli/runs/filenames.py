@@ -29,6 +29,9 @@ CROSS_VALIDATION = "cross-validation.json"
 FOLDS = "folds"
 """The folder of a cross-validation that holds the run directories of its trainings."""
 
+SEARCH = "tune.json"
+"""The record of a search of hyperparameters."""
+
 Status = Literal["running", "done", "stopped", "failed"]
 
 

@@ -48,6 +48,7 @@ from nncli.runs.manifest import (
 )
 from nncli.runs.read_run import read_run_held_out, read_run_manifest, read_run_model, read_run_training_rows
 from nncli.runs.run_name import check_run_name, runs_in, why_not_a_directory
+from nncli.runs.search_folder import check_is_no_search
 from nncli.runs.training_rows import TrainingRows
 from nncli.utils.atomic_files import (
     LEFTOVER_SECONDS,
@@ -209,6 +210,7 @@ class Run:
                 location=Location(source=str(path)),
                 hint="`nncli runs` lists the runs; `nncli train CONFIG` creates one.",
             )
+        check_is_no_search(path)
         if not os.path.lexists(path / MANIFEST) and not is_cross_validation(path):
             raise RunError(
                 f"not a run directory: it holds no {MANIFEST}", location=Location(source=str(path)), hint=runs_in(path)

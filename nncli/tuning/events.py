@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from nncli.findings import Finding
 from nncli.pipeline.timing.clock import TimeLimit
+from nncli.tuning.result import SearchResult
 from nncli.tuning.space import SearchSpace
 from nncli.tuning.trials import Trial
 
@@ -55,7 +56,10 @@ class TrialFinished:
 
 @dataclass(frozen=True)
 class SearchEnded:
-    """A search has ended: after all trials, at its time limit (`timed_out`), after all combinations, or by a stop."""
+    """A search has ended: after all trials, at its time limit (`timed_out`), after all combinations, or by a stop.
+
+    `result` is None if it was stopped.
+    """
 
     path: Path
     trials: tuple[Trial, ...]
@@ -63,6 +67,7 @@ class SearchEnded:
     stopped: bool = False
     timed_out: bool = False
     exhausted: bool = False
+    result: SearchResult | None = None
 
 
 SearchEvent: TypeAlias = SearchStarted | SearchProgress | TrialFinished | SearchEnded

@@ -28,6 +28,7 @@ from nncli.nn.arrays import Floats
 from nncli.predictions import Predictions
 from nncli.scoring import Truth
 from nncli.spec import Spec
+from nncli.text import format_number
 from nncli.tuning.held_out_predictions import SearchRows, TrialPredictions
 from nncli.tuning.objective import ABSOLUTE_ERRORS, PINBALL, Objective
 from nncli.tuning.trials import Trial
@@ -40,6 +41,8 @@ FEW_RESAMPLES = 200
 """Resamples of a metric that is no mean of losses of rows."""
 LEVEL = 0.05
 """Significance level."""
+SMALLEST_P = 0.0001
+"""The smallest p-value that is shown."""
 
 
 class Gain(Spec):
@@ -64,6 +67,27 @@ class Gain(Spec):
     def is_significant(self) -> bool:
         """Whether the gain is more than chance."""
         return self.p is not None and self.p < LEVEL
+
+    @property
+    def p_text(self) -> str:
+        """The p-value as text."""
+        if self.p is not None and self.p < SMALLEST_P:
+            return f"p < {SMALLEST_P:g}"
+        return f"p = {format_number(self.p)}"
+
+    @property
+    def interval_text(self) -> str:
+        """The ends of the interval as text."""
+        return "not known" if self.low is None else f"{format_number(self.low)} to {format_number(self.high)}"
+
+    @property
+    def sentence(self) -> str:
+        """The gain with its interval, and whether it is more than chance."""
+        chance = "more than chance" if self.is_significant else "it may be chance"
+        return (
+            f"corrected for the choice among {self.trials:,} trials, the gain is {format_number(self.estimate)} "
+            f"(95 % interval {self.interval_text}): {chance}, {self.p_text}"
+        )
 
 
 def gain_of(

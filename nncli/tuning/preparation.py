@@ -22,6 +22,7 @@ from nncli.pipeline.parallel.task_stream import TaskStream
 from nncli.pipeline.timing.clock import TimeLimit
 from nncli.runs.run import Run
 from nncli.tuning.build_space import build_space
+from nncli.tuning.compute_result import with_result
 from nncli.tuning.default_space import with_default_space
 from nncli.tuning.events import SearchEvent
 from nncli.tuning.keys import key_of
@@ -124,4 +125,4 @@ def run_search(
     tasks = section.lag * (1 if section.prune else data.folds)
     requested = workers or prepared.loaded.config.workers
     with TaskStream(tasks, control, requested, scheduler, run.watched(stop)) as stream:
-        yield from search.run(stream, data.data.findings)
+        yield from with_result(search.run(stream, data.data.findings), prepared.space, data)

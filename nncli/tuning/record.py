@@ -25,13 +25,13 @@ from nncli.config.loading import LoadedConfig, load
 from nncli.config.schema import Config, TuneSection
 from nncli.config.yaml.writer import dump
 from nncli.errors import ConfigError, Location, NncliError, RunError
-from nncli.runs.filenames import CONFIG
+from nncli.runs.filenames import CONFIG, SEARCH
 from nncli.runs.loader import LARGEST_TEXT, read_file
 from nncli.runs.run_name import check_run_name
 from nncli.spec import Spec, non_defaults
 from nncli.utils.atomic_files import TEMPORARY_SUFFIX, batched_fsync, relabel_errors, sync_folder, write_text
 
-RECORD = "tune.json"
+RECORD = SEARCH
 BEST = "best.yaml"
 GROWING = ("trials", "time")
 """Settings that may change when a search is resumed."""
@@ -45,11 +45,6 @@ class SearchRecord(Spec):
     optuna: str
     fingerprint: str
     data_sha256: str
-
-
-def is_search(path: Path) -> bool:
-    """Whether a directory is that of a search."""
-    return os.path.lexists(path / RECORD)
 
 
 def search_fingerprint(config: Config, section: TuneSection) -> str:

@@ -50,10 +50,10 @@ class Sampler:
     def __init__(self, space: SearchSpace, name: SamplerName, seed: int, lag: int, start: Values | None = None) -> None:
         self._space, self._name, self._seed, self._lag = space, name, seed, lag
         self._make = _sampler_factory(name, space)
-        self._distributions = {p.name: _distribution(p.domain) for p in space.parameters}
+        self._distributions = {p.name: distribution_of(p.domain) for p in space.parameters}
         self._combinations = iter(()) if space.size is None else space.combinations()
         self._tried: set[Tried] = set()
-        with _without_logs():
+        with without_logs():
             import optuna
 
             self._study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed))
@@ -72,7 +72,7 @@ class Sampler:
         if self._name == "grid":
             return self._add(self._next_combination())
         for attempt in range(MAX_ATTEMPTS):
-            with _without_logs():
+            with without_logs():
                 self._study.sampler = self._make(self._seed_of(t, attempt))
                 trial = self._study.ask()
                 values = self._suggest(trial)
@@ -106,7 +106,7 @@ class Sampler:
             return None
         from optuna.trial import TrialState, create_trial
 
-        with _without_logs():
+        with without_logs():
             distributions = {name: self._distributions[name] for name in values}
             self._study.add_trial(
                 create_trial(state=TrialState.RUNNING, params=dict(values), distributions=distributions)
@@ -125,7 +125,7 @@ class Sampler:
                 self._worst = max(self._worst, loss)  # losses are finite
             if number is None:
                 continue
-            with _without_logs():
+            with without_logs():
                 if loss is None and math.isinf(self._worst):
                     self._study.tell(number, state=TrialState.FAIL)
                 else:  # a failed trial is as bad as the worst one, or its neighborhood would be proposed again
@@ -134,7 +134,7 @@ class Sampler:
     def _reject(self, trial: Trial) -> None:
         from optuna.trial import TrialState
 
-        with _without_logs():
+        with without_logs():
             self._study.tell(trial, state=TrialState.FAIL)
 
     def _suggest(self, trial: Trial) -> Values:
@@ -168,7 +168,8 @@ def _suggested(trial: Trial, name: str, domain: Domain) -> Value:
     return trial.suggest_float(name, float(domain.low), float(domain.high), log=domain.is_log, step=domain.step)
 
 
-def _distribution(domain: Domain) -> BaseDistribution:
+def distribution_of(domain: Domain) -> BaseDistribution:
+    """The domain of a parameter as Optuna knows it."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if not isinstance(domain, NumberDomain):
@@ -207,7 +208,7 @@ def _sampler_factory(name: SamplerName, space: SearchSpace) -> Callable[[int], B
 
 
 @contextmanager
-def _without_logs() -> Iterator[None]:
+def without_logs() -> Iterator[None]:
     """Keep off the terminal what Optuna logs of each trial, and that arguments of its samplers are experimental."""
     import optuna
 

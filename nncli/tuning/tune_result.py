@@ -9,6 +9,7 @@ from typing import Self
 
 from nncli.errors import NncliError
 from nncli.tuning.events import SearchEnded, SearchStarted
+from nncli.tuning.gain import Gain
 from nncli.tuning.pruning_time import TimeSaved, time_saved
 from nncli.tuning.record import BEST
 from nncli.tuning.space import SearchSpace
@@ -24,7 +25,8 @@ class TuneResult:
     """The result of a search in the directory `path`.
 
     `trials` are all in order, the first one of them trial 0, the configuration itself. No trial began after the time
-    limit if the search `timed_out`; it is `exhausted` if every combination of values has been tried.
+    limit if the search `timed_out`; it is `exhausted` if every combination of values has been tried. `corrected_gain`
+    is the gain over trial 0 with its interval, corrected for the choice among all trials; None if it is not known.
     """
 
     path: Path
@@ -36,6 +38,7 @@ class TuneResult:
     best: Trial
     timed_out: bool = False
     exhausted: bool = False
+    corrected_gain: Gain | None = None
 
     @classmethod
     def of(cls, started: SearchStarted, ended: SearchEnded) -> Self:
@@ -56,6 +59,7 @@ class TuneResult:
             ended.best,
             ended.timed_out,
             ended.exhausted,
+            None if ended.result is None else ended.result.gain,
         )
 
     @property

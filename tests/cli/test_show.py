@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.support import Cli
+from tests.tuning.made_searches import made_search, made_trials
 
 
 def test_facts_layers_and_scores_are_printed_and_the_next_steps_beside_them(nncli: Cli, penguins: Path) -> None:
@@ -58,3 +59,20 @@ def test_a_cross_validation_is_shown_and_predicts_as_an_ensemble_and_its_folds_a
     for one, other, mean in zip(*numbers, strict=True):
         assert mean == pytest.approx((one + other) / 2)
     assert "status" in nncli("show", "cv/folds/2").check().out
+
+
+def test_a_search_is_shown_with_its_best_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = made_search(tmp_path, made_trials())
+    shown = Cli(monkeypatch)("show", path).check()
+    lines = shown.out.splitlines()
+    assert len(lines) - lines.index("") == 2 + 5
+    assert f"next: nncli train {path}/best.yaml" in shown.err
+    assert json.loads(Cli(monkeypatch)("show", path, "--json").check().out)["kind"] == "search"
+
+
+def test_a_search_that_was_stopped_is_shown_with_the_command_that_resumes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = made_search(tmp_path, made_trials(), ended=False)
+    assert Cli(monkeypatch)("show", path).check().err == f"next: nncli tune --resume {path}\n"
+    assert f"nncli tune --resume {path}" in Cli(monkeypatch)("runs", path).check().err

@@ -16,8 +16,10 @@ from nncli.errors import RunError
 from nncli.runs.filenames import CONFIG, LOCK
 from nncli.runs.manifest import MANIFEST, METRICS, MODEL, WEIGHTS
 from nncli.runs.run import Run
+from nncli.tuning.trials import save_trial
 from tests.cli.support import DATA
 from tests.runs.support import change_manifest, changed, stop_at
+from tests.tuning.made_searches import made_search, made_trials
 
 SMALL = f"data: {{path: {DATA}/penguins.csv, target: species}}\nlayers: [4]\nepochs: 2\nbatch_size: 64\n"
 
@@ -164,3 +166,27 @@ def test_the_files_that_are_not_read_may_be_anything(runs: Path) -> None:
     for name in (CONFIG, MODEL, WEIGHTS):
         (runs / "done" / name).write_bytes(b"\xff")
     assert of(runs)["done"].status == "done"
+
+
+def test_a_search_is_one_entry_and_its_trials_are_in_a_folder_of_it(runs: Path, tmp_path: Path) -> None:
+    path = made_search(tmp_path, made_trials())
+    shutil.copytree(runs / "done", path / "trials" / "0000")
+    (info,) = list_runs(path)
+    assert (info.path, info.kind, info.status) == (path, "search", "done")
+    assert (info.metric, info.trials, info.members) == ("rmse", 20, None)
+    assert info.value == min(trial.score for trial in made_trials() if trial.score is not None)
+    assert info.started is not None
+    assert [trial.path for trial in list_runs(path / "trials")] == [path / "trials" / "0000"]
+    save_trial(path, made_trials()[1].model_copy(update={"number": 20}))
+    (goes_on,) = list_runs(path)
+    assert (goes_on.status, goes_on.value, goes_on.trials) == ("stopped", None, 21)
+    (path / METRICS).write_text("[]")
+    (damaged,) = list_runs(path)
+    assert (damaged.kind, damaged.status) == ("search", "damaged")
+
+
+def test_a_search_that_has_not_begun_is_stopped(tmp_path: Path) -> None:
+    path = made_search(tmp_path, made_trials()[:1], ended=False)
+    (path / "trials" / "0000.json").unlink()
+    (info,) = list_runs(path)
+    assert (info.status, info.trials, info.started) == ("stopped", 0, None)

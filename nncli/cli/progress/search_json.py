@@ -71,7 +71,7 @@ class SearchJsonLines:
         if result is None:
             _write({"event": "finished", "search": str(ended.path), "status": "stopped"})
             return
-        saved = result.time_saved
+        saved, gain = result.time_saved, result.corrected_gain
         _write(
             {
                 "event": "finished",
@@ -87,6 +87,7 @@ class SearchJsonLines:
                 },
                 "best_config": str(result.best_config),
                 "gain": result.apparent_gain,
+                "corrected_gain": None if gain is None else gain.model_dump(mode="json"),
                 "seconds_saved_by_pruning": None if saved is None else saved.seconds,
             }
         )

@@ -1,0 +1,83 @@
+"""The result of a search is computed where it ends, from the predictions of its trials."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from nncli.config.schema import Config
+from nncli.errors import RunError
+from nncli.runs.filenames import METRICS
+from nncli.tuning.events import SearchEnded, SearchEvent
+from nncli.tuning.gain import Gain, gain_of
+from nncli.tuning.held_out_predictions import TrialReader
+from nncli.tuning.importance import importance_of
+from nncli.tuning.result import SearchResult
+from nncli.tuning.space import SearchSpace
+from nncli.tuning.trial_training import SearchData
+from nncli.tuning.trials import Trial
+from nncli.utils.atomic_files import write_text
+from nncli.utils.logs import log_duration
+
+
+def with_result(
+    events: Generator[SearchEvent, None, None], space: SearchSpace, data: SearchData
+) -> Generator[SearchEvent, None, None]:
+    """The events of a search, the last of which carries its result, also written; none if the search was stopped."""
+    for event in events:
+        if isinstance(event, SearchEnded):
+            event = replace(event, result=save_result(event, space, data))
+        yield event
+
+
+def save_result(ended: SearchEnded, space: SearchSpace, data: SearchData) -> SearchResult | None:
+    """Compute the result of a search, and write it into its directory; None if it was stopped.
+
+    What an earlier end of a search that goes on has left is removed.
+    """
+    file = ended.path / METRICS
+    if ended.stopped or ended.best is None:
+        file.unlink(missing_ok=True)
+        return None
+    with log_duration("computing the gain of the search"):
+        result = _result_of(ended, ended.best, space, data)
+    write_text(file, result.model_dump_json(indent=1) + "\n")
+    return result
+
+
+def _result_of(ended: SearchEnded, best: Trial, space: SearchSpace, data: SearchData) -> SearchResult:
+    objective, trials = data.objective, [trial for trial in ended.trials if trial.is_finished]
+    gain, message = None, None
+    try:
+        gain = _gain(ended.path, trials, best, space, data)
+    except RunError as error:
+        message = str(error)
+    states = [trial.state for trial in trials]
+    assert trials[0].score is not None, "the search ends if trial 0 fails"
+    assert best.score is not None, "the best trial is complete"
+    return SearchResult(
+        metric=objective.metric,
+        higher_is_better=objective.higher_is_better,
+        trials=len(trials),
+        complete=states.count("complete"),
+        pruned=states.count("pruned"),
+        failed=states.count("failed"),
+        first_score=trials[0].score,
+        best_trial=best.number,
+        best_score=best.score,
+        gain=gain,
+        importance=importance_of(trials, space, objective),
+        timed_out=ended.timed_out,
+        exhausted=ended.exhausted,
+        message=message,
+    )
+
+
+def _gain(path: Path, trials: Sequence[Trial], best: Trial, space: SearchSpace, data: SearchData) -> Gain:
+    def config_of(trial: Trial) -> Config:
+        config = space.config(space.rounded(trial.values))
+        return config.model_copy(update={"members": 1, "bagging": "auto", "time_limit": None})
+
+    reader = TrialReader(path, data, config_of)
+    return gain_of(trials, best, reader.rows, reader.read, data.objective, data.data.config.seed)
