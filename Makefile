@@ -140,6 +140,7 @@ reliability: .venv/dev
 	$(BIN)/python reliability/fuzz.py
 	$(BIN)/python reliability/serve_restarts.py
 	$(BIN)/python reliability/serve_fuzz.py
+	$(BIN)/python reliability/tune_kills.py
 
 # Every mutant of the arithmetic against the tests nearest to it: half an hour. mutmut makes them and finds those tests.
 mutation: .venv/dev

@@ -30,6 +30,7 @@ def ran(script: str, *words: str) -> subprocess.CompletedProcess[str]:
         ("fuzz.py", ["--inputs", "200", "--command", "3"]),
         ("serve_restarts.py", ["--requests", "300", "--swaps", "1", "--restarts", "1", "--clients", "4"]),
         ("serve_fuzz.py", ["--requests", "250"]),
+        ("tune_kills.py", ["--kills", "1", "--trials", "4", "--kills-of-sweep", "1"]),
     ],
 )
 def test_a_small_version_keeps_the_promise(script: str, words: list[str]) -> None:
