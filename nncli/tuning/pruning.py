@@ -16,8 +16,8 @@ import numpy as np
 from nncli.metrics.significance import sign_flip_test
 from nncli.nn.arrays import Floats
 
-LEVEL = 0.05
-"""One-sided significance level."""
+LEVEL = 0.2
+"""One-sided significance level: it saves more time than 0.05, and loses no more of the score; see docs/accuracy.md."""
 NORMAL_ROWS = 200
 """Rows from which on the sum of random signs counts as normal."""
 
