@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from nncli.config.loading import LoadedConfig
-from nncli.config.schema import TuneSection
+from nncli.config.schema import Config, TuneSection
 from nncli.config.schema.training import seconds_of
 from nncli.config.schema.tune import MAX_TRIALS
 from nncli.data.store.scratch import Scratch, existing_parent
@@ -44,8 +44,16 @@ TuneEvent: TypeAlias = SearchEvent | TrackingStopped | Tuned
 
 
 def tune(
-    config: LoadedConfig | str | Path,
+    config: Config | LoadedConfig | str | Path,
     *,
+    search: Sequence[str] = (),
+    trials: int | None = None,
+    time: str | float | None = None,
+    folds: int | str | None = None,
+    metric: str | None = None,
+    sampler: str | None = None,
+    lag: int | None = None,
+    prune: bool | None = None,
     output: str | Path | None = None,
     assignments: Sequence[str] = (),
     workers: Workers | None = None,
@@ -58,9 +66,17 @@ def tune(
     Returns None if it was stopped.
 
     Args:
-        config: a path, `-` for the standard input, or what `nncli.tuning.load_search` returns.
+        config: a `Config`, a path, or `-` for the standard input.
+        search: what keys are chosen from, such as `learning_rate=1e-4..1e-1:log` or `batch_size=16,32,64`.
+        trials: the number of trials, besides trial 0, which is the configuration itself.
+        time: seconds, or a duration such as `30m`, after which no trial begins.
+        folds: the number of folds that score each trial, or `holdout`: the validation rows.
+        metric: the metric that is optimized.
+        sampler: how values are chosen: `tpe`, `random`, `grid`, `gp` or `cmaes`.
+        lag: a trial knows the results of the trials up to this many before it.
+        prune: whether a trial ends after a fold that shows that it is worse than the best one.
         output: the directory to create; default: the configuration's output with `-tune` appended.
-        assignments: overrides such as `epochs=10` or `tune.trials=50`, for a path only.
+        assignments: overrides such as `epochs=10`, for a path only.
         workers: the number of trainings at a time; default: the configuration's. The result is the same for any.
         scheduler: the address of a Dask scheduler whose workers run the trainings.
         stop: called a few times a second; once it returns True, all trainings are saved and end.
@@ -69,9 +85,10 @@ def tune(
     Raises:
         UsageError, ConfigError, DataError: the search cannot start.
     """
-    if not isinstance(config, LoadedConfig):
-        config = load_search(config, assignments, os.environ)
-    return _last(tune_events(config, output=output, workers=workers, scheduler=scheduler, stop=stop, track=track))
+    given = {"trials": trials, "time": time, "folds": folds, "metric": metric, "sampler": sampler, "lag": lag}
+    environment = {} if isinstance(config, Config | LoadedConfig) else os.environ
+    loaded = load_search(config, assignments, environment, searches=search, settings={**given, "prune": prune})
+    return _last(tune_events(loaded, output=output, workers=workers, scheduler=scheduler, stop=stop, track=track))
 
 
 def resume_tune(

@@ -126,6 +126,24 @@ def test_only_a_search_is_resumed_and_only_with_its_table(tmp_path: Path, pengui
         resume_tune(tmp_path / "t", trials=2)
 
 
+def test_settings_and_the_search_space_may_be_arguments(tmp_path: Path) -> None:
+    config = load(search_config(tmp_path)).config
+    result = tune(
+        config,
+        search=["learning_rate=0.01..0.1:log", "batch_size=16,32"],
+        trials=2,
+        folds=2,
+        metric="accuracy",
+        sampler="random",
+        lag=1,
+        prune=False,
+        output=tmp_path / "t",
+    )
+    assert result
+    assert (result.metric, result.folds, len(result.trials)) == ("accuracy", 2, 3)
+    assert set(result.values.labels(result.trials[1])) == {"learning_rate", "batch_size"}
+
+
 def test_limits_of_a_resumption_are_checked(done: TuneResult) -> None:
     with raises(UsageError):
         resume_tune(done.path, trials=0)
