@@ -55,13 +55,15 @@ def test_the_progress_is_written_now_and_then(
 
 
 @pytest.mark.parametrize(
-    ("ending", "status"), [({}, "done"), ({"timed_out": True}, "time limit"), ({"exhausted": True}, "all combinations")]
+    ("timed_out", "exhausted", "status"),
+    [(False, False, "done"), (True, False, "time limit"), (False, True, "all combinations")],
 )
 def test_the_end_has_the_best_trial_and_how_the_search_ended(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: dict[str, bool], status: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], timed_out: bool, exhausted: bool, status: str
 ) -> None:
     start = started(tmp_path)
-    ended = SearchEnded(start.path, (FIRST, BETTER, PRUNED, FAILED), BETTER, **ending)
+    trials = (FIRST, BETTER, PRUNED, FAILED)
+    ended = SearchEnded(start.path, trials, BETTER, timed_out=timed_out, exhausted=exhausted)
     SearchJsonLines(start).end(Tuned(start.path, TuneResult.of(start, ended)))
     last = written(capsys)[-1]
     assert (last["event"], last["status"], last["trials"]) == ("finished", status, 3)
