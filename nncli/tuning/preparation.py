@@ -22,6 +22,7 @@ from nncli.pipeline.parallel.task_stream import TaskStream
 from nncli.pipeline.timing.clock import TimeLimit
 from nncli.runs.run import Run
 from nncli.tuning.build_space import build_space
+from nncli.tuning.check_columns import COLUMN_KEYS, check_columns
 from nncli.tuning.compute_result import with_result
 from nncli.tuning.default_space import with_default_space
 from nncli.tuning.events import SearchEvent
@@ -33,8 +34,6 @@ from nncli.tuning.space import SearchSpace
 from nncli.tuning.trial_training import SearchData
 
 Workers: TypeAlias = int | Literal["auto"]
-COLUMN_KEYS = (("data", "features"), ("data", "drop"))
-"""The keys that choose the columns which are features."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,7 @@ def prepare_search(
     if not section.search:
         loaded, section = with_default_space(loaded, section, data.target.task)
         space, sampler = _space_and_sampler(loaded, section)
+    check_columns(loaded, space, data.table.header.names)
     objective = Objective.of(section.metric, config, data.target, data.loss)
     sha256 = open_reader(config.data.source).checksum().sha256
     assert sha256 is not None, "a pipe is refused before"

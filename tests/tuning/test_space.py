@@ -14,8 +14,9 @@ from nncli.config.yaml.writer import dump
 from nncli.errors import ConfigError, ConfigIssue
 from nncli.nn.layers.dropout import Dropout
 from nncli.tuning.build_space import build_space
-from nncli.tuning.domains import NumberDomain, Value
+from nncli.tuning.domains import Value
 from nncli.tuning.space import SearchSpace
+from tests.tuning.random_spaces import SPACES, random_values
 from tests.tuning.spaces import space_of
 
 SPACE = """
@@ -123,65 +124,6 @@ def test_the_preset_stays_beneath_the_values() -> None:
     assert config.encoding.categories.binary == "sign"
 
 
-RANGES = st.tuples(st.sampled_from([0, 0.001, 0.25, 1, 2, 8.0]), st.sampled_from([0.5, 0.9, 1, 4, 64])).map(
-    lambda ends: {"from": min(ends), "to": max(ends)}
-)
-NAMES = st.sampled_from(
-    [
-        *[
-            "learning_rate",
-            "learning_rate.initial",
-            "layers",
-            "layers.0",
-            "layers.0.units",
-            "layers.1.rate",
-            "optimizer",
-        ],
-        *["optimizer.momentum", "layers.*.rate", "layers.*.units", "activation", "l2", "batch_size", "epochs", "loss"],
-        *[
-            "early_stopping",
-            "early_stopping.patience",
-            "output_activation",
-            "numeric_embedding.width",
-            "init",
-            "x",
-            "*",
-        ],
-    ]
-)
-SOME_RANGES = RANGES | st.just({"from": 1, "to": 8, "step": 1})
-SCALARS = st.sampled_from([None, True, 1, 8, 0.5, "adam", "sgd", "tanh", "full", "dropout", "mse", "poisson", "he"])
-SECTIONS = st.sampled_from(
-    ["sgd", "adamw", "dense", "dropout", "periodic", "constant", "one_cycle", "leaky_relu"]
-).flatmap(
-    lambda name: st.dictionaries(
-        st.sampled_from(["momentum", "units", "rate", "peak", "initial", "slope", "weight_decay", "frequencies"]),
-        SCALARS | SOME_RANGES,
-        max_size=2,
-    ).map(lambda keys: {"type": name, **keys})
-)
-VALUES = SCALARS | SECTIONS | st.lists(SCALARS | SECTIONS | SOME_RANGES, max_size=3)
-SPACES = st.dictionaries(
-    NAMES, SOME_RANGES | st.lists(VALUES, min_size=1, max_size=3).map(lambda values: {"choices": values}), max_size=4
-)
-
-
-def random_values(space: SearchSpace, draw: st.DataObject) -> dict[str, Value]:
-    """Values of all active parameters."""
-    values: dict[str, Value] = {}
-    for parameter in space.parameters:
-        if not parameter.is_active(values):
-            continue
-        domain = parameter.domain
-        if not isinstance(domain, NumberDomain):
-            values[parameter.name] = draw.draw(st.sampled_from(domain.values))
-        elif domain.is_int:
-            values[parameter.name] = draw.draw(st.sampled_from(domain.values or ()))
-        else:
-            values[parameter.name] = draw.draw(st.floats(domain.low, domain.high))
-    return values
-
-
 def space_or_issues(search: dict[str, object]) -> tuple[SearchSpace | None, tuple[ConfigIssue, ...]]:
     """The search space, or its mistakes."""
     try:
@@ -207,3 +149,5 @@ def test_whatever_is_written_every_proposal_is_a_configuration_or_an_error(
         return
     assert Config.model_validate(config.model_dump(mode="json")) == config
     assert space.config(values) == config
+    base = space.base_values()
+    assert base is None or space.config(base) == space.base
