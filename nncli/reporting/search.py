@@ -151,7 +151,7 @@ def _gain(summary: SearchSummary) -> list[Section]:
         ("rows", f"{gain.rows:,}"),
     )
     note = f"A positive gain is a better {metric}. The p-value compares the {gain.loss} of each row."
-    table = Table(f"Gain in {metric} of trial {gain.trial} over trial 0", ("", "value"), rows, note=note)
+    table = Table(f"Gain in {metric} of trial {gain.trial} over trial 0", ("measure", "value"), rows, note=note)
     return [Section("gain", "Gain", (table, Details("How the gain is computed", (Paragraph(METHOD),))))]
 
 

@@ -16,6 +16,7 @@ from tests.browser.served import Server, serving
 from tests.cli.support import DATA
 from tests.reporting.support import hostile_run
 from tests.serving.trained import train_run
+from tests.tuning.made_searches import made_search, made_trials
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
@@ -33,7 +34,7 @@ CONFIGS = {
     "numbers": "data: {path: DATA/linear.csv, target: [x2, y]}\nlayers: [4]\nepochs: 3\n",
 }
 SERVED = ("number", "many", "numbers", "quantiles", "hostile")
-REPORTS = (*CONFIGS, "hostile", "gone", "comparison")
+REPORTS = (*CONFIGS, "hostile", "gone", "search", "comparison")
 
 
 def pytest_sessionstart() -> None:
@@ -54,7 +55,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A report of each kind: classes, members, numbers, hostile names, a table that is gone; and four runs compared."""
+    """A report of each kind: classes, members, numbers, hostile names, a table that is gone, a search, a comparison."""
     written = {}
     for name, config in CONFIGS.items():
         folder = tmp_path_factory.mktemp(name)
@@ -66,6 +67,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         if name == "gone":
             (folder / "t.csv").unlink()
         written[name] = report(run).html
+    written["search"] = report(made_search(tmp_path_factory.mktemp("search"), made_trials())).html
     written["comparison"] = written["classes"].with_name("comparison.html")
     write_comparison(compare([written[name].parent for name in (*CONFIGS, "hostile")]), written["comparison"])
     return written

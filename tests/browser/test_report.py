@@ -140,7 +140,7 @@ def test_the_table_of_contents_stays_in_sight(browser: Browser, reports: dict[st
         assert page.evaluate(heading) >= (page.evaluate(covered) if width < 1024 else 0)
 
 
-@pytest.mark.parametrize("name", ["classes", "members", "numbers", "comparison"])
+@pytest.mark.parametrize("name", ["classes", "members", "numbers", "search", "comparison"])
 @pytest.mark.parametrize("width", [1280, 1920])
 def test_wide_screens_are_filled_and_the_page_is_short(
     browser: Browser, reports: dict[str, Path], name: str, width: int
