@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-default bench-distill bench-drift bench-intervals bench-export bench-predict bench-serve bench-tune coverage lock audit reliability mutation clean
+.PHONY: train test test-units test-system test-thorough test-browser test-sources test-export check lint types docs docs-serve parity bench bench-default bench-distill bench-drift bench-intervals bench-export bench-predict bench-serve bench-tune bench-tune-default coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -114,6 +114,11 @@ bench-serve: .venv/dev
 TRIALS ?=
 bench-tune: .venv/dev
 	$(BIN)/python benchmarks/tune.py $(TABLES) $(if $(TRIALS),--work $(TRIALS))
+
+# A search around the default and an ensemble of its best trials beside `nncli train`, on a folder of tables, and beside
+# AutoGluon's network: hours. make bench-tune-default TABLES=folder PEERS_PYTHON=a-python-with-autogluon.tabular
+bench-tune-default: .venv/dev
+	$(BIN)/python benchmarks/tune_default.py $(TABLES) $(if $(findstring $(BIN),$(PEERS_PYTHON)),,--peers-python $(PEERS_PYTHON))
 
 # How much of nncli/ the tests run, branches included (the tracer itself allocates, so without the tests that forbid it;
 # it does not see into compiled loops, so their tests run once more as plain Python).
