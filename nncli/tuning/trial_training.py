@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from nncli.config.schema import Config
 from nncli.data.splitting.folds import Fold
 from nncli.data.store.column_store import ColumnStore
+from nncli.data.table import Table
 from nncli.ensemble import align_classes
 from nncli.nn.arrays import Floats
 from nncli.nn.losses import Loss
@@ -35,6 +36,8 @@ from nncli.utils.atomic_files import batched_fsync
 
 MAX_KEPT_POSITIONS = 10_000_000
 """Positions of rows of folds that are kept in memory."""
+MAX_KEPT_CELLS = 1_000_000
+"""Cells of a table that are kept in memory, to be predicted by each trial."""
 
 
 class HeldOut(NamedTuple):
@@ -43,6 +46,26 @@ class HeldOut(NamedTuple):
     rows: npt.NDArray[np.int64]
     predictions: Predictions
     losses: Floats
+
+
+@dataclass
+class _KeptRows:
+    """Some rows of a table, which stay in memory once they are read if they are few."""
+
+    table: ColumnStore
+    _names: tuple[str, ...] | None = None
+    _blocks: tuple[Table, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def blocks(self, names: Sequence[str]) -> Iterable[Table]:
+        """The columns `names` block by block."""
+        if len(self) * len(names) > MAX_KEPT_CELLS:
+            return self.table.blocks(names)
+        if self._names != tuple(names):
+            self._names, self._blocks = tuple(names), tuple(block.with_cache() for block in self.table.blocks(names))
+        return self._blocks
 
 
 @dataclass(frozen=True)
@@ -84,6 +107,11 @@ class SearchData:
             return (np.arange(len(self.truth.y)),)
         config, task = self.data.config, self.data.target.task
         return (split_indices(config, self.data.table, task, RandomStreams.of(config.seed).split).validation,)
+
+    @cached_property
+    def fold_tables(self) -> tuple[_KeptRows, ...]:
+        """The held-out rows of each training."""
+        return tuple(_KeptRows(self.table.take(rows)) for rows in self.fold_rows)
 
     @property
     def fold_list(self) -> list[Fold]:
@@ -179,12 +207,11 @@ class TrialTraining:
             RunError: its directory is damaged.
         """
         rows, data, run = self._search.fold_rows[fold], self._fold_data[fold], Run.open(self._paths[fold])
-        table = self._search.table
         kept = run.load_held_out() if self._search.is_holdout else None
-        if kept is not None and np.array_equal(kept.numbers, _row_numbers(table, rows)):
+        if kept is not None and np.array_equal(kept.numbers, _row_numbers(self._search.table, rows)):
             values = align_classes(data.target, kept.predictions)
             return self._search.held_out(fold, replace(kept.predictions, target=data.target, values=values))
-        predictions = predict_table(run.load_model(), table.take(rows), data.target)
+        predictions = predict_table(run.load_model(), self._search.fold_tables[fold], data.target)
         return self._search.held_out(fold, predictions)
 
     def finish(self) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from nncli.data.splitting.folds import Fold
 from nncli.data.splitting.group_time import group_numbers
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
+from nncli.data.table import Table
 from nncli.ensemble import AnyModel, Ensemble, align_classes, n_outputs
 from nncli.findings import Finding, ordered
 from nncli.metrics.averaging import classification_factor, regression_factor
@@ -330,7 +332,19 @@ class OutOfFoldPredictions:
         return total
 
 
-def predict_table(model: AnyModel, table: ColumnStore, target: Target) -> Predictions:
+class TableBlocks(Protocol):
+    """A table that is read block by block, such as a ColumnStore."""
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        ...
+
+    def blocks(self, names: Sequence[str]) -> Iterable[Table]:
+        """The columns `names` block by block."""
+        ...
+
+
+def predict_table(model: AnyModel, table: TableBlocks, target: Target) -> Predictions:
     """Predict all rows of a stored table, block by block, with the classes of `target`."""
 
     def aligned(predictions: Predictions) -> Predictions:
