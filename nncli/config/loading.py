@@ -155,8 +155,14 @@ def with_source_line(
     if issue.location.key is None or issue.location.source is not None or str(path) == "-":
         return issue
     document, _ = apply_preset(read(path), parse_assignments(assignments, environment))
-    keys = tuple(int(step) if step.isdecimal() else step for step in issue.location.key.split("."))
-    if keys[:1] not in document.spans:
+    return located(issue, document)
+
+
+def located(issue: ConfigIssue, document: Document) -> ConfigIssue:
+    """The issue of a key with the line of the document that the key is on, if it has none and the key is written."""
+    key = issue.location.key
+    keys = tuple(int(step) if step.isdecimal() else step for step in (key or "").split("."))
+    if key is None or issue.location.source is not None or keys[:1] not in document.spans:
         return issue
     return document.issue(issue.message, keys, hint=issue.hint)
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from nncli.config.loading import LoadedConfig
+from nncli.config.loading import LoadedConfig, located
 from nncli.config.schema import Config, TuneSection
 from nncli.config.schema.training import seconds_of
 from nncli.data.sources.open import open_reader
 from nncli.data.store.scratch import Scratch
-from nncli.errors import UsageError, config_error
+from nncli.errors import ConfigError, UsageError, config_error
 from nncli.findings import Finding
 from nncli.pipeline.ensemble.cross_validation import with_row_checks
 from nncli.pipeline.ensemble.member_config import as_subtask, check_table
@@ -55,6 +55,15 @@ def prepare_search(
     Raises:
         UsageError, ConfigError, DataError: the search cannot start.
     """
+    try:
+        return _prepared(loaded, section, scratch, findings)
+    except ConfigError as error:
+        raise ConfigError(*(located(issue, loaded.document) for issue in error.issues)) from error
+
+
+def _prepared(
+    loaded: LoadedConfig, section: TuneSection, scratch: Scratch, findings: Sequence[Finding]
+) -> PreparedSearch:
     absolute = as_subtask(loaded.config).model_copy(update={"threads": loaded.config.threads})
     loaded = replace(loaded, config=absolute)
     if section.search:  # its mistakes are found before the table is read

@@ -52,3 +52,23 @@ def test_a_mistake_leaves_no_directory(tmp_path: Path, search: str, key: str) ->
         tune(config, output=tmp_path / "t")
     assert [(issue.location.key, issue.location.source) for issue in caught.value.issues] == [(key, str(config))]
     assert [path.name for path in tmp_path.iterdir()] == ["c.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "assignments", "key"),
+    [
+        (("metric: rmse",), [], "tune.metric"),
+        ((), ["tune.metric=rmse"], "tune.metric"),
+        ((), ["validation=0.0"], "validation"),
+    ],
+)
+def test_a_setting_that_does_not_fit_the_table_has_its_place(
+    tmp_path: Path, settings: tuple[str, ...], assignments: list[str], key: str
+) -> None:
+    config = search_config(tmp_path, *settings)
+    with pytest.raises(ConfigError) as caught:
+        tune(config, output=tmp_path / "t", assignments=assignments)
+    (issue,) = caught.value.issues
+    expected = str(config) if settings else f"--set {assignments[0]}"
+    assert (issue.location.source, issue.location.key) == (expected, key)
+    assert bool(issue.excerpt) == bool(settings)
