@@ -104,6 +104,7 @@ def root(
     nncli train table.csv --target COLUMN            train with the default settings
     nncli init table.csv --target COLUMN -o c.yaml   write them to a YAML file, to edit
     nncli train c.yaml                               train from the YAML file
+    nncli tune c.yaml                                search for better hyperparameters
     nncli report runs/c                              write an HTML report of the run
     nncli predict runs/c new.csv -o predictions.csv  predict new rows
     """

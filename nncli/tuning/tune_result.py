@@ -26,7 +26,8 @@ class TuneResult:
 
     `trials` are all in order, the first one of them trial 0, the configuration itself. No trial began after the time
     limit if the search `timed_out`; it is `exhausted` if every combination of values has been tried. `corrected_gain`
-    is the gain over trial 0 with its interval, corrected for the choice among all trials; None if it is not known.
+    is the gain over trial 0 with its interval, corrected for the choice among all trials; None if it is not known,
+    for the reason in `message`.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class TuneResult:
     timed_out: bool = False
     exhausted: bool = False
     corrected_gain: Gain | None = None
+    message: str | None = None
 
     @classmethod
     def of(cls, started: SearchStarted, ended: SearchEnded) -> Self:
@@ -60,6 +62,7 @@ class TuneResult:
             ended.timed_out,
             ended.exhausted,
             None if ended.result is None else ended.result.gain,
+            None if ended.result is None else ended.result.message,
         )
 
     @property

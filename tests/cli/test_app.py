@@ -17,7 +17,7 @@ from nncli.errors import is_out_of_memory, reraise_out_of_memory
 from nncli.version import __version__
 from tests.cli.support import COMMAND, DATA, ROOT, Cli, run
 
-COMMANDS = ("train", "predict", "evaluate", "runs", "compare", "generate-data")
+COMMANDS = ("train", "tune", "predict", "evaluate", "runs", "compare", "generate-data")
 TABLE = DATA / "penguins.csv"
 
 

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from nncli.cli.completion import MAX_FOLDERS, complete_config, complete_run, complete_tracker, join_words
+from nncli.cli.completion import (
+    MAX_FOLDERS,
+    complete_config,
+    complete_key,
+    complete_metric,
+    complete_run,
+    complete_search,
+    complete_tracker,
+    join_words,
+)
 from nncli.tracking.choice import KINDS
 from tests.cli.support import ROOT, Cli
 
@@ -66,6 +75,26 @@ def test_configurations_are_found(folder: Path, typed: str, files: list[str]) ->
     assert complete_config(typed) == files
 
 
+def test_searches_are_found_and_the_trials_within_them_are_runs(folder: Path) -> None:
+    for record in ("runs/c-tune/tune.json", "runs/c-tune/trials/0001/cross-validation.json"):
+        (folder / record).parent.mkdir(parents=True, exist_ok=True)
+        (folder / record).touch()
+    assert complete_search("") == ["runs/c-tune"]
+    assert complete_search("runs/o") == []
+    assert "runs/c-tune/trials/0001" in complete_run("runs/c-tune/")
+
+
+def test_keys_of_a_search_space_are_completed_and_their_ranges_are_not() -> None:
+    assert complete_key("learning_ra")[0] == "learning_rate="
+    assert len(complete_key("learning_ra")) == len(set(complete_key("learning_ra")))
+    assert complete_key("learning_rate=") == []
+
+
+def test_metrics_are_completed() -> None:
+    assert complete_metric("log_l") == ["log_loss"]
+    assert len(complete_metric("")) > 10
+
+
 def test_a_folder_of_thousands_is_not_searched_to_its_end(here: Path) -> None:
     for number in range(MAX_FOLDERS + 50):
         (here / "runs" / f"{number:04}").mkdir(parents=True)
@@ -115,7 +144,7 @@ def test_every_command_completes_its_runs_configurations_and_assignments(
 ) -> None:
     for command in ("predict", "evaluate", "explain", "report", "train --resume"):
         assert offered(nncli, monkeypatch, f"nncli {command} runs/o") == ["runs/one"]
-    for command in ("train", "cross-validate", "config show", "check"):
+    for command in ("train", "cross-validate", "tune", "config show", "check"):
         assert offered(nncli, monkeypatch, f"nncli {command} configs/a") == ["configs/a.yaml"]
         assert offered(nncli, monkeypatch, f"nncli {command} c.yaml --set optimizer=li") == ["lion"]
         assert offered(nncli, monkeypatch, f"nncli {command} c.yaml --set epochs=3 --set preci")[0] == "precision="

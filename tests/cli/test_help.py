@@ -8,7 +8,7 @@ from nncli.cli.help import PANELS
 from tests.cli.support import Cli
 
 
-@pytest.mark.parametrize("command", ["train", "cross-validate", "explain", "predict", "init"])
+@pytest.mark.parametrize("command", ["train", "cross-validate", "tune", "explain", "predict", "init"])
 def test_headings_come_in_order_each_once(nncli: Cli, command: str) -> None:
     lines = nncli(command, "--help").check().out.splitlines()
     headings = [line.rstrip(":") for line in lines if line.rstrip(":") in PANELS]

@@ -9,6 +9,7 @@ import pytest
 
 from nncli.cli.tune_result import ensemble_text, notes_on, result_text
 from nncli.tuning.events import SearchEnded
+from nncli.tuning.gain import Gain
 from nncli.tuning.selected_ensemble import SelectedEnsemble
 from nncli.tuning.tune_result import TuneResult
 from tests.cli.progress.searches import BETTER, FAILED, FIRST, PRUNED, started
@@ -43,6 +44,18 @@ def test_a_time_limit_and_the_end_of_combinations_are_noted(result: TuneResult) 
     assert "not repeatable" in timed_out
     (exhausted,) = notes_on(replace(result, exhausted=True))
     assert "all 1 combinations" in exhausted
+
+
+def test_a_gain_that_is_not_known_has_a_reason(result: TuneResult) -> None:
+    (note,) = notes_on(replace(result, message="trials/0002 is damaged"))
+    assert note.endswith("trials/0002 is damaged")
+
+
+def test_the_corrected_gain_has_an_interval_and_a_verdict(result: TuneResult) -> None:
+    gain = Gain(trial=1, apparent=0.25, trials=2, rows=99, loss="log loss", estimate=0.2, low=0.1, high=0.3, p=0.01)
+    assert "0.1 to 0.3" in result_text(replace(result, corrected_gain=gain))
+    assert "more than chance" in result_text(replace(result, corrected_gain=gain))
+    assert "may be chance" in result_text(replace(result, corrected_gain=gain.model_copy(update={"p": 0.2})))
 
 
 def test_the_time_that_pruning_saved_is_noted(result: TuneResult) -> None:
