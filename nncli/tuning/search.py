@@ -208,6 +208,8 @@ class Search:
             error = result.outcome
             if number == 0 or not isinstance(error, ConfigError | DataError | DivergedError):
                 raise error
+            if isinstance(error, DataError):
+                self._data.check_table()  # without it every trial would fail
             stream.cancel(self._open[number].training.task_numbers)
             yield self._finish(number, "failed", message=error.message)
         elif result.outcome.status == "done":

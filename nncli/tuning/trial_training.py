@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.config.schema import Config
+from nncli.data.sources.open import open_reader
 from nncli.data.splitting.folds import Fold
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.ensemble import align_classes
+from nncli.errors import DataError, Location
 from nncli.nn.arrays import Floats
 from nncli.nn.losses import Loss
 from nncli.pipeline.ensemble.cross_validation import FoldTruth, new_record, score_folds, write_record
@@ -132,6 +135,20 @@ class SearchData:
         losses = self.objective.row_losses(predictions, truth)
         return HeldOut(rows, predictions, losses if truth.weights is None else losses * truth.weights)
 
+    def check_table(self, sha256: str | None = None) -> None:
+        """Check that a training has read the table of the search, or that the table is still the same.
+
+        Raises:
+            DataError: it has changed, or cannot be read any more.
+        """
+        source = self.data.config.data.source
+        if (sha256 or open_reader(source).checksum().sha256) != self.sha256:
+            raise DataError(
+                "the table has changed since the search began",
+                location=Location(source=self.data.config.data.path),
+                hint="Restore it, and resume the search; or begin a new one.",
+            )
+
     def loss_of(self, config: Config) -> Loss:
         """The loss that a trial with this configuration is trained with.
 
@@ -197,16 +214,24 @@ class TrialTraining:
         return TrainingTask(self.task_numbers[fold], config, path)
 
     def is_done(self, fold: int) -> bool:
-        """Whether a training has ended, perhaps before an interruption."""
-        return self._paths[fold].exists() and TaskStatus.read(self.task(fold)).status == "done"
+        """Whether a training has ended before an interruption; one of another table is removed."""
+        path = self._paths[fold]
+        if not path.exists():
+            return False
+        if Run.open(path).load_manifest().data.sha256 != self._search.sha256:
+            shutil.rmtree(path)
+            return False
+        return TaskStatus.read(self.task(fold)).status == "done"
 
     def predict(self, fold: int) -> HeldOut:
         """Predict the held-out rows of a training that is done.
 
         Raises:
             RunError: its directory is damaged.
+            DataError: it has read another table.
         """
         rows, data, run = self._search.fold_rows[fold], self._fold_data[fold], Run.open(self._paths[fold])
+        self._search.check_table(run.load_manifest().data.sha256)
         kept = run.load_held_out() if self._search.is_holdout else None
         if kept is not None and np.array_equal(kept.numbers, _row_numbers(self._search.table, rows)):
             values = align_classes(data.target, kept.predictions)

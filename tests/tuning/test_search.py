@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nncli.commands.tune import Tuned, TuneEvent, tune_events
-from nncli.errors import NncliError, RunError
+from nncli.errors import DataError, NncliError, RunError
 from nncli.runs.filenames import CONFIG, CROSS_VALIDATION, FOLDS, METRICS
 from nncli.training.epoch import DivergedError
 from nncli.tuning.events import SearchEnded, SearchProgress, SearchStarted, TrialFinished
@@ -17,6 +17,7 @@ from nncli.tuning.objective import Objective
 from nncli.tuning.record import BEST
 from nncli.tuning.trials import TRIALS_TABLE, Trial, folder_of, load_trials, record_of, save_trial
 from tests.assertions import raises
+from tests.cli.support import DATA
 from tests.tuning.searches import NUMBERS, SPACE, copied, loaded, results, resume_search, run_search
 
 pytest.importorskip("optuna")
@@ -331,3 +332,25 @@ def test_a_metric_that_is_undefined_for_the_configuration_itself_is_an_error(
     monkeypatch.setattr(Objective, "score", lambda *_: float("nan"))
     with raises(NncliError, mentions="rmse"):
         run_search(loaded(tmp_path), tmp_path / "found")
+
+
+@pytest.mark.parametrize("change", ["removed", "other values", "another column"])
+def test_a_table_that_changes_ends_the_search_and_fails_no_trial(finished: Path, tmp_path: Path, change: str) -> None:
+    table = tmp_path / "linear.csv"
+    content = (DATA / "linear.csv").read_text()
+    table.write_text(content)
+    config = loaded(tmp_path, NUMBERS.replace(f"{DATA}/linear.csv", str(table)) + SPACE)
+
+    def damage(event: TuneEvent) -> None:
+        if isinstance(event, TrialFinished) and event.trial.number == 2:
+            if change == "removed":
+                table.unlink()
+            else:
+                table.write_text(content.replace("x1", "x3") if change == "another column" else content + "1,1,1\n")
+
+    with raises(DataError, file="linear.csv"):
+        run_search(config, tmp_path / "found", on_event=damage)
+    assert "failed" not in {trial.state for trial in load_trials(tmp_path / "found")}
+    table.write_text(content)
+    resume_search(tmp_path / "found")
+    assert results(tmp_path / "found")[0] == results(finished)[0]
