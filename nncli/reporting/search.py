@@ -45,9 +45,10 @@ METHOD = (
     "rows that are drawn, and compared with trial 0 on the others (Tsamardinos, Greasidou and Borboudakis, 2018). The "
     "interval is the middle 95 % of these gains. The p-value is of a sign-flip test of the largest gain of all trials "
     "(Westfall and Young, 1993): how often a gain as clear would be found among so many trials if none were better "
-    "than trial 0. A pruned trial was tried as well, and counts with the rows of its folds. Both take the trained "
-    "networks as they are: that another training of the same configuration would score a little differently is not in "
-    "the numbers."
+    "than trial 0. A pruned trial was tried as well, and counts with the rows of its folds. A sampler that follows the "
+    "best trials adapts to the noise of these rows, too, which makes p-values too small; so a gain counts as more than "
+    "chance only if the interval lies above 0 as well. All trainings have the seed of the configuration: a part of the "
+    "gain may be luck of the initial weights, which another seed would not have."
 )
 IMPORTANCE = (
     "PED-ANOVA (Watanabe, Bansal and Hutter, 2023): how much the values of the best trials differ from those of all. "
@@ -109,7 +110,7 @@ def _verdicts(summary: SearchSummary) -> tuple[Verdict, ...]:
         return ()
     if gain.trial == 0:
         return (Verdict("No trial is better than the configuration itself, which is trial 0.", is_clear=False),)
-    of = f"given {gain.trials:,} trials, {gain.p_text}"
+    of = f"given {gain.trials:,} trials (interval of the gain {gain.interval_text}, {gain.p_text})"
     if gain.is_significant:
         return (
             Verdict(f"Trial {gain.trial} is better than the configuration: more than chance, {of}.", is_clear=True),

@@ -117,15 +117,13 @@ class TrialReader:
         return self._data.data.table.row_numbers
 
     def _kept(self, trial: Trial) -> HeldOutRows | None:
-        """The rows that a finished cross-validation keeps; None if the file is missing or damaged."""
+        """The rows that a finished cross-validation keeps; None if they are missing, damaged, or of other quantiles."""
         path, data = folder_of(self._path, trial.number), self._data.data
-        config = self._config_of(trial)
-        levels = (config.loss or data.loss).quantile_levels
         try:
             content = read_file(path, HELD_OUT, LARGEST_FILE)
             recorded = read_record(path).held_out
             if recorded is not None and hashlib.sha256(content).hexdigest() != recorded.sha256:
                 return None
-            return HeldOutRows.from_bytes(content, data.target, self._data.folds, levels)
+            return HeldOutRows.from_bytes(content, data.target, self._data.folds, data.loss.quantile_levels)
         except (RunError, ValueError):
             return None

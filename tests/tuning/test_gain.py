@@ -188,3 +188,32 @@ def test_memory_is_bounded_by_the_number_of_trials(monkeypatch: pytest.MonkeyPat
     merged = numbers([1.0, 0.8, 1.0]).gain(1)
     assert merged.estimate == pytest.approx(whole.estimate, abs=0.02)
     assert merged.is_significant
+
+
+def climbed(seed: int, n: int = 150, trials: int = 40) -> Made:
+    """A search that follows its best trial through losses that are a smooth function of six values, and all noise."""
+    rng = np.random.default_rng(seed)
+    W, b, Z = rng.normal(0, 3, (40, 6)), rng.uniform(0, 2 * np.pi, 40), rng.standard_normal((n, 40))
+    tried, losses = list[Floats](), list[Floats]()
+    for t in range(trials):
+        x = rng.random(6)
+        if t > 12:
+            x = np.clip(tried[int(np.argmin([one.sum() for one in losses]))] + rng.normal(0, 0.1, 6), 0, 1)
+        tried.append(x)
+        losses.append(np.exp(0.1 * (Z @ np.cos(W @ x + b)) / 6))
+    rows = SearchRows(LabeledRows(np.zeros((n, 1)), None), np.arange(n) % FOLDS, NUMBER)
+    first = np.exp(0.1 * rng.standard_normal(n))
+    return Made(rows, RMSE, [np.sqrt(one)[:, None] for one in (first, *losses)], {})
+
+
+def test_a_search_that_climbs_noise_is_rarely_more_than_chance() -> None:
+    gains = [made.gain(best_of(made)) for made in map(climbed, range(30))]
+    assert sum(gain.p is not None and gain.p < 0.05 for gain in gains) > 3
+    assert sum(gain.is_significant for gain in gains) <= 2
+
+
+def test_a_gain_whose_interval_is_not_known_is_not_significant() -> None:
+    gain = numbers([1.0, 0.5]).gain(1)
+    assert gain.is_significant
+    assert not gain.model_copy(update={"low": None, "high": None}).is_significant
+    assert "may be chance" in gain.model_copy(update={"low": -0.1}).sentence
