@@ -14,8 +14,8 @@ from nncli.tuning.gain import Gain, gain_of
 from nncli.tuning.held_out_predictions import TrialReader
 from nncli.tuning.importance import importance_of
 from nncli.tuning.result import SearchResult
+from nncli.tuning.search_data import SearchData
 from nncli.tuning.space import SearchSpace
-from nncli.tuning.trial_training import SearchData
 from nncli.tuning.trials import Trial
 from nncli.utils.atomic_files import write_text
 from nncli.utils.logs import log_duration

@@ -20,7 +20,8 @@ from nncli.runs.cross_validation import read_record
 from nncli.runs.held_out_rows import LARGEST_FILE, HeldOutRows
 from nncli.runs.loader import read_file
 from nncli.runs.manifest import HELD_OUT
-from nncli.tuning.trial_training import HeldOut, SearchData, TrialTraining
+from nncli.tuning.search_data import HeldOut, SearchData
+from nncli.tuning.trial_training import TrialTraining
 from nncli.tuning.trials import Trial, folder_of
 
 Mask = npt.NDArray[np.bool_]

@@ -30,8 +30,8 @@ from nncli.tuning.keys import key_of
 from nncli.tuning.objective import Objective
 from nncli.tuning.sampler import Sampler
 from nncli.tuning.search import Search, SearchSettings
+from nncli.tuning.search_data import SearchData
 from nncli.tuning.space import SearchSpace
-from nncli.tuning.trial_training import SearchData
 
 Workers: TypeAlias = int | Literal["auto"]
 

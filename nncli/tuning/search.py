@@ -19,10 +19,11 @@ from nncli.training.epoch import DivergedError
 from nncli.tuning.events import RunningTrial, SearchEnded, SearchEvent, SearchProgress, SearchStarted, TrialFinished
 from nncli.tuning.history import TrialHistory
 from nncli.tuning.pruning import is_worse
-from nncli.tuning.record import BEST, config_text
 from nncli.tuning.sampler import Sampler
+from nncli.tuning.search_data import HeldOut, SearchData
+from nncli.tuning.search_files import SearchFiles
 from nncli.tuning.space import SearchSpace
-from nncli.tuning.trial_training import HeldOut, SearchData, TrialTraining
+from nncli.tuning.trial_training import TrialTraining
 from nncli.tuning.trials import (
     State,
     Trial,
@@ -31,15 +32,7 @@ from nncli.tuning.trials import (
     folder_of,
     load_trials,
     record_of,
-    save_trial,
-    write_trials_table,
 )
-from nncli.utils.atomic_files import write_text
-
-SECONDS_BETWEEN_TABLES = 2.0
-"""Least time between two writes of trials.csv while trials run."""
-SHARE_OF_TABLES = 0.01
-"""The part of the time that may be spent on writing trials.csv while trials run: it has a row for each trial."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +65,7 @@ class Search:
         self._open: dict[int, _OpenTrial] = {}
         self._held_out: dict[int, list[HeldOut]] = {}
         self._exhausted = False
-        self._next_table = 0.0
+        self._files = SearchFiles(path, space, data.objective)
         self._start = time.monotonic()
 
     def run(self, stream: TaskStream, findings: tuple[Finding, ...] = ()) -> Generator[SearchEvent, None, None]:
@@ -94,7 +87,7 @@ class Search:
         while stream.is_running:  # what runs saves its state
             for result in stream.wait():
                 yield from self._take(result, stream)
-        self._write_table()
+        self._files.save_table(self._history.trials, is_last=True)
         is_complete = not self._open and (self._has_all or self._exhausted)
         yield SearchEnded(
             self.path,
@@ -144,7 +137,7 @@ class Search:
             if not trial.is_finished:
                 yield from self._begin(trial, stream)
         if self._history.best is not None:
-            self._write_best(self._history.best)  # perhaps it was killed before
+            self._files.save_best(self._history.best)  # perhaps it was killed before
 
     def _propose(self, stream: TaskStream) -> Generator[SearchEvent, None, None]:
         """Begin trials while the results are known that they follow from."""
@@ -158,7 +151,7 @@ class Search:
                 self._exhausted = True
                 return
             trial = Trial(number=number, values=dict(values))
-            save_trial(self.path, trial)
+            self._files.save(trial)
             self._history.add(trial)
             yield from self._begin(trial, stream)
 
@@ -287,29 +280,17 @@ class Search:
             if state == "complete":
                 self._held_out[number] = training.held_out
         finished = self._history[number].model_copy(update=result)
-        save_trial(self.path, finished)
+        self._files.save(finished)
         self._history.finish(finished)
         best = self._history.best
         is_best = best is not None and best.number == number
         if is_best:
-            self._write_best(finished)
+            self._files.save_best(finished)
         self._forget()
-        if time.monotonic() >= self._next_table:
-            start = time.monotonic()
-            self._write_table()
-            seconds = time.monotonic() - start
-            self._next_table = start + max(SECONDS_BETWEEN_TABLES, seconds / SHARE_OF_TABLES)
+        self._files.save_table(self._history.trials)
         return TrialFinished(finished, is_best)
 
     def _forget(self) -> None:
         """Keep the held-out rows in memory only of trials that others are still compared with."""
         kept = self._history.rivals_from(min(self._open, default=len(self._history)))
         self._held_out = {number: rows for number, rows in self._held_out.items() if number in kept}
-
-    def _write_table(self) -> None:
-        write_trials_table(self.path, self._history.trials, self._space, self._data.objective)
-
-    def _write_best(self, trial: Trial) -> None:
-        config = self._space.config(self._space.rounded(trial.values))
-        comment = f"The best configuration of a search by nncli tune: trial {trial.number}."
-        write_text(self.path / BEST, config_text(config, None, comment))

@@ -16,7 +16,7 @@ from nncli.tuning.build_space import build_space
 from nncli.tuning.held_out_predictions import SearchRows, TrialPredictions, TrialReader
 from nncli.tuning.objective import Objective
 from nncli.tuning.record import open_directory
-from nncli.tuning.trial_training import SearchData
+from nncli.tuning.search_data import SearchData
 from nncli.tuning.trials import Trial, folder_of, load_trials
 from tests.tuning.finished_searches import search
 
