@@ -19,7 +19,7 @@ from tests.tuning.searches import loaded
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time; change it."""
     now = [100.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("nncli.tuning.search_files.time.monotonic", lambda: now[0])
     return now
 
 
