@@ -107,12 +107,13 @@ class SearchPrinter(EventPrinter):
 
     def _stopped(self, path: Path) -> StoppedError:
         """The error of a search that a signal stopped."""
+        from nncli.tuning.record import BEST
+
         number = self._stop_request.number if self._stop_request else None
-        return StoppedError(
-            "stopped; all trials are saved",
-            number=number or 2,
-            hint=f"To resume: nncli tune --resume {shlex.quote(str(path))}",
-        )
+        hint = f"To resume: nncli tune --resume {shlex.quote(str(path))}"
+        if (path / BEST).exists():
+            hint += f"\n  The best configuration so far: {path / BEST}"
+        return StoppedError("stopped; all trials are saved", number=number or 2, hint=hint)
 
     def _print_notes(self, notes: Iterable[str]) -> None:
         from nncli.cli.console import echo_err

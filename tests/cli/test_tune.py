@@ -127,6 +127,23 @@ def test_a_signal_saves_all_trials_and_the_hint_goes_on_to_the_same_result(
     assert not (here / "t" / "trials" / "0004.json").exists()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_a_stopped_search_has_a_best_configuration_and_goes_on_to_its_end(here: Path, nncli: Cli) -> None:
+    config = search_config(here, "trials: 30", folds=2)
+    with start("tune", config, "--json", "-o", "t", cwd=here) as process:
+        assert process.stdout
+        lines = [json.loads(process.stdout.readline()) for _ in range(2)]
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert lines[1]["event"] == "trial"
+    assert events(out.decode())[-1]["status"] == "stopped"
+    assert b"t/best.yaml" in err
+    done = nncli("tune", "--resume", "t", "--trials", 3, "--workers", 2, "--json").check()
+    whole = nncli("tune", config, "-o", "u", "--trials", 3, "--json").check()
+    assert events(done.out)[-1]["best"]["score"] <= events(whole.out)[-1]["best"]["score"]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="terminals")
 def test_a_terminal_shows_the_trials_the_best_one_and_its_values(tmp_path: Path) -> None:
     config = search_config(tmp_path, "trials: 8")
