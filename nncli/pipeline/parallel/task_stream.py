@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import ExitStack
 from types import TracebackType
@@ -13,7 +13,8 @@ from nncli.data.sources.local_copies import copies_in_use
 from nncli.errors import NncliError
 from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.executor import open_executor, worker_lost_errors, workers_for
-from nncli.pipeline.parallel.task import TaskStatus, TrainingTask, run_here, run_task
+from nncli.pipeline.parallel.task import TaskStatus, TrainingTask, run_task, task_events
+from nncli.pipeline.train.events import Progress
 
 SECONDS_BETWEEN_POLLS = 0.25
 MAX_LOSSES = 4
@@ -51,6 +52,7 @@ class TaskStream:
         self._stopped = False
         self._waiting: deque[TrainingTask] = deque()
         self._running: dict[Future[TaskStatus], TrainingTask] = {}
+        self._here: tuple[TrainingTask, Generator[Progress, None, TaskStatus]] | None = None
         self._canceled: set[int] = set()
         self._losses: Counter[int] = Counter()
         self._executor: Executor | None = None
@@ -66,17 +68,19 @@ class TaskStream:
         try:
             if error is not None:
                 self._control.stop()
+            if self._here is not None:
+                self._here[1].close()
             self._resources.__exit__(cls, error, traceback)
         finally:
             self._control.close()
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._running)
+        return len(self._waiting) + len(self._running) + (self._here is not None)
 
     @property
     def is_running(self) -> bool:
-        """Whether a task runs in another process."""
-        return bool(self._running)
+        """Whether a task runs."""
+        return bool(self._running) or self._here is not None
 
     @property
     def has_room(self) -> bool:
@@ -122,13 +126,23 @@ class TaskStream:
         return [result for future in finished if (result := self._result(future)) is not None]
 
     def _run_one_here(self) -> list[TaskResult]:
-        if not self._waiting or self.stopped():
-            return []
-        task = self._waiting.popleft()
+        """Go on with a task in this process for a moment."""
+        if self._here is None:
+            if not self._waiting or self.stopped():
+                return []
+            task = self._waiting.popleft()
+            self._here = task, task_events(task, self._control, self.stopped)
+        task, events = self._here
         try:
-            return [TaskResult(task, run_here(task, self._control, self.stopped))]
+            next(events)
+        except StopIteration as end:
+            outcome: TaskStatus | NncliError = end.value
         except NncliError as error:
-            return [TaskResult(task, error)]
+            outcome = error
+        else:
+            return []
+        self._here = None
+        return [TaskResult(task, outcome)]
 
     def _start(self) -> None:
         """Start waiting tasks, up to the number of workers."""

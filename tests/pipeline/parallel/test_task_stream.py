@@ -184,7 +184,10 @@ def test_with_one_worker_a_stop_ends_the_training_at_once(tmp_path: Path) -> Non
     with stream(tmp_path, 1, stop) as open_stream:
         for task in tasks(tmp_path, 2, *LONG):
             open_stream.submit(task)
-        (result,) = open_stream.wait()
+        found: list[TaskResult] = []
+        while not found:
+            found = open_stream.wait()
+        (result,) = found
         assert isinstance(result.outcome, TaskStatus)
         assert result.outcome.status == "stopped"
         assert open_stream.wait() == []
@@ -203,6 +206,19 @@ def test_canceled_tasks_are_saved_and_have_no_result_and_others_go_on(
     assert TaskStatus.read(tasks(tmp_path, 1, *LONG)[0]).status == "stopped"
     assert not (tmp_path / "runs" / "2").exists()
     assert outcome(tmp_path / "runs" / "1") == expected
+
+
+def test_with_one_worker_a_long_training_returns_now_and_then(tmp_path: Path, expected: tuple[object, ...]) -> None:
+    with stream(tmp_path, 1) as open_stream:
+        open_stream.submit(tasks(tmp_path, 1, *LONG)[0])
+        assert open_stream.wait() == []
+        assert open_stream.is_running
+        assert not open_stream.has_room
+    assert TaskStatus.read(tasks(tmp_path, 1, *LONG)[0]).status == "stopped"
+    with stream(tmp_path, 1) as again:
+        again.submit(tasks(tmp_path, 1, *LONG)[0])
+        assert len(list(results(again))) == 1
+    assert outcome(tmp_path / "runs" / "0") == expected
 
 
 def test_an_error_of_the_caller_saves_all_tasks_and_ends_all_processes(tmp_path: Path) -> None:
