@@ -114,7 +114,7 @@ def scores_of(path: Path, test: Path, metric: str, seconds: float) -> Scores:
 
 def autogluon(folder: Path, table: Path, work: Path, interpreter: str, seconds: float) -> Scores:
     """The neural network of AutoGluon, tuned for so many seconds."""
-    words = [HERE / "autogluon_job.py", folder, table, work / "autogluon", str(seconds)]
+    words: list[str | Path] = [HERE / "autogluon_job.py", folder, table, work / "autogluon", str(seconds)]
     out_of_fold, test = json.loads(run(words, threads=1, interpreter=interpreter).output.splitlines()[-1])
     return Scores(out_of_fold, test, seconds)
 
