@@ -30,6 +30,8 @@ SamplerName: TypeAlias = Literal["tpe", "random", "gp", "grid", "cmaes"]
 
 MAX_ATTEMPTS = 20
 """How often a trial is proposed again if an earlier one had the same values."""
+RANDOM_TRIALS, LEAST_RESULTS = 10, 4
+"""Trials up to which TPE chooses at random, trial 0 included, whatever the lag; and results that it needs to go on."""
 _REQUIRED: Mapping[SamplerName, tuple[tuple[str, ...], str]] = {
     "gp": (("torch", "scipy"), "torch scipy"),
     "cmaes": (("cmaes",), "cmaes"),
@@ -49,7 +51,7 @@ class Sampler:
 
     def __init__(self, space: SearchSpace, name: SamplerName, seed: int, lag: int, start: Values | None = None) -> None:
         self._space, self._name, self._seed, self._lag = space, name, seed, lag
-        self._make = _sampler_factory(name, space)
+        self._make = _sampler_factory(name, space, lag)
         self._distributions = {p.name: distribution_of(p.domain) for p in space.parameters}
         self._combinations = iter(()) if space.size is None else space.combinations()
         self._tried: set[Tried] = set()
@@ -179,7 +181,7 @@ def distribution_of(domain: Domain) -> BaseDistribution:
     return FloatDistribution(float(domain.low), float(domain.high), domain.is_log, domain.step)
 
 
-def _sampler_factory(name: SamplerName, space: SearchSpace) -> Callable[[int], BaseSampler]:
+def _sampler_factory(name: SamplerName, space: SearchSpace, lag: int) -> Callable[[int], BaseSampler]:
     """A function from a seed to a sampler of Optuna."""
     try:
         import optuna
@@ -203,7 +205,10 @@ def _sampler_factory(name: SamplerName, space: SearchSpace) -> Callable[[int], B
     if name == "cmaes":
         return lambda seed: optuna.samplers.CmaEsSampler(seed=seed)
     if name == "tpe":
-        return lambda seed: optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
+        results = max(LEAST_RESULTS, RANDOM_TRIALS + 1 - lag)
+        return lambda seed: optuna.samplers.TPESampler(
+            seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=results
+        )
     return lambda seed: optuna.samplers.RandomSampler(seed=seed)
 
 
