@@ -24,6 +24,7 @@ from nncli.errors import UsageError, config_error
 from nncli.findings import Finding, FindingCode, note
 from nncli.pipeline.ensemble.cross_validation import (
     CrossValidation,
+    data_of_trainings,
     open_record,
     score_folds,
     scores_of,
@@ -198,7 +199,7 @@ def _cross_validate(
     scheduler: str | None,
 ) -> Generator[CrossEvent, None, None]:
     config, path = data.config, run.path.absolute()
-    fold_data = [data.without(fold) for fold in record.of(config.seed)]
+    fold_data = data_of_trainings(data, record)
     paths = [path / FOLDS / str(i + 1) for i in range(len(fold_data))]
     count = len(fold_data) * config.n_members
     kept = FoldPredictions.read(run, record.held_out, fold_data, paths)

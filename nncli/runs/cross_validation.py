@@ -31,7 +31,8 @@ class KeptFolds(Spec):
 class CrossValidationRecord(Spec):
     """The folds, repeats and epochs of a cross-validation, and digests of its configuration and table.
 
-    `held_out` is about the predictions that a finished one keeps.
+    `held_out` is about the predictions that a finished one keeps. `fold_seeds`: each training has a seed of its own, so
+    that the scores do not depend on the luck of one; older versions gave all that of the configuration.
     """
 
     format: Literal[1] = 1
@@ -41,6 +42,7 @@ class CrossValidationRecord(Spec):
     fingerprint: str
     data_sha256: str
     time_is_feature: bool = False
+    fold_seeds: bool = False
     held_out: KeptFolds | None = None
 
     @model_validator(mode="after")
@@ -53,6 +55,10 @@ class CrossValidationRecord(Spec):
     def trainings(self) -> int:
         """The number of trainings: one for each fold of each repeat."""
         return self.folds * self.repeats
+
+    def seed_of(self, seed: int, i: int) -> int:
+        """The seed of training `i`, from 0, if that of the configuration is `seed`."""
+        return seed + i if self.fold_seeds else seed
 
     def of(self, seed: int) -> list[Fold]:
         """All folds, ordered by repeat; each repeat has its own seed."""

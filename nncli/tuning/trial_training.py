@@ -13,7 +13,7 @@ import numpy.typing as npt
 from nncli.config.schema import Config
 from nncli.data.store.column_store import ColumnStore
 from nncli.ensemble import align_classes
-from nncli.pipeline.ensemble.cross_validation import new_record, score_folds, write_record
+from nncli.pipeline.ensemble.cross_validation import data_of_trainings, new_record, score_folds, write_record
 from nncli.pipeline.ensemble.fold_predictions import FoldPredictions
 from nncli.pipeline.ensemble.member_config import as_subtask
 from nncli.pipeline.ensemble.out_of_fold import predict_table
@@ -36,7 +36,7 @@ class TrialTraining:
         self.number, self.config, self.path, self._search = number, config, path, search
         self._at_a_time = at_a_time
         data = replace(search.data, config=config, loss=search.loss_of(config))
-        self._fold_data = [data] if search.is_holdout else [data.without(fold) for fold in search.fold_list]
+        self._fold_data = [data] if search.is_holdout else data_of_trainings(data, self._record)
         self._paths = [path] if search.is_holdout else [path / FOLDS / str(i + 1) for i in range(search.folds)]
         self.held_out: list[HeldOut] = []
 

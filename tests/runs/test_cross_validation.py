@@ -58,3 +58,9 @@ def test_it_is_not_trained_further_reproduced_or_changed_as_a_run(command: objec
     with raises(RunError, file=tmp_path.name) as caught:
         command(unfinished(tmp_path))
     assert caught.value.hint
+
+
+def test_each_training_has_a_seed_of_its_own_unless_an_older_version_began_it() -> None:
+    assert [RECORD.seed_of(7, i) for i in range(3)] == [7, 7, 7]
+    record = RECORD.model_copy(update={"fold_seeds": True})
+    assert [record.seed_of(7, i) for i in range(3)] == [7, 8, 9]

@@ -53,7 +53,18 @@ def new_record(config: Config, folds: int, repeats: int, data_sha256: str) -> Cr
         fingerprint=fingerprint(config, UNSET_EXECUTION),
         data_sha256=data_sha256,
         time_is_feature=True,
+        fold_seeds=True,
     )
+
+
+def data_of_trainings(data: EnsembleData, record: CrossValidationRecord) -> list[EnsembleData]:
+    """The data of each training of a cross-validation: without its fold, and with its seed."""
+    seed = data.config.seed
+    left_out = map(data.without, record.of(seed))
+    return [
+        replace(one, config=one.config.model_copy(update={"seed": record.seed_of(seed, i)}))
+        for i, one in enumerate(left_out)
+    ]
 
 
 def start_record(requested: Path, config: Config, folds: int, repeats: int) -> tuple[Run, CrossValidationRecord]:
