@@ -9,10 +9,10 @@ from pathlib import Path
 
 from nncli.errors import Location, NncliError, UsageError
 from nncli.runs.search_folder import is_search
-from nncli.tracking.background import reason_of
 from nncli.tracking.choice import TrackerChoice, parse_trackers
-from nncli.tracking.recorded import track_recorded
-from nncli.tuning.tracked import track_directory
+from nncli.tracking.finished_runs import track_finished_run
+from nncli.tracking.tracker_thread import reason_of
+from nncli.tuning.tracking import track_directory
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def _track(run: Path, choices: Sequence[TrackerChoice]) -> Iterator[Tracked]:
     for choice in choices:
         try:
             with closing(choice.open(run)) as tracker:
-                name = track_directory(run, tracker) if is_search(run) else track_recorded(run, tracker)
+                name = track_directory(run, tracker) if is_search(run) else track_finished_run(run, tracker)
         except NncliError:
             raise
         except Exception as error:

@@ -203,9 +203,9 @@ def _resume(
 
 def _tracked(events: Generator[Event, None, None], trackers: Sequence[TrackerChoice]) -> Generator[Event, None, None]:
     if trackers:
-        from nncli.tracking.training import tracked
+        from nncli.tracking.training import track_events
 
-        events = tracked(events, trackers)
+        events = track_events(events, trackers)
     yield from events
 
 

@@ -26,7 +26,7 @@ from nncli.tuning.load_search import load_search
 from nncli.tuning.preparation import PreparedSearch, Workers, prepare_search, run_search
 from nncli.tuning.record import config_text, create_directory, new_record, open_directory
 from nncli.tuning.selected_ensemble import ROUNDS, SelectedEnsemble, write_selected_ensemble
-from nncli.tuning.tracked import tracked_search
+from nncli.tuning.tracking import track_search_events
 from nncli.tuning.trials import TRIALS, folder_of, load_trials
 from nncli.tuning.tune_result import TuneResult, ensemble_path
 from nncli.utils.atomic_files import write_text
@@ -238,7 +238,7 @@ def _search(
 ) -> Generator[TuneEvent, None, None]:
     """The events of a search, with the path as it was given."""
     started: SearchStarted | None = None
-    for event in tracked_search(run_search(prepared, section, run, workers, scheduler, stop), trackers):
+    for event in track_search_events(run_search(prepared, section, run, workers, scheduler, stop), trackers):
         if isinstance(event, SearchStarted):
             event = started = replace(event, path=run.path)
         yield event

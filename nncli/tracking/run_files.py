@@ -1,4 +1,4 @@
-"""What trackers are told of a run directory, an ensemble or a cross-validation, read from its files."""
+"""Runs, points and scores for trackers, read from the files of a run directory, an ensemble or a cross-validation."""
 
 from __future__ import annotations
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from nncli.findings import Finding
-from nncli.tracking.background import PATIENCE, Background, Patience
 from nncli.tracking.choice import TrackerChoice
 from nncli.tracking.points import metric_name
 from nncli.tracking.tracker import Ending, Outcome, Point, TrackedRun, Tracker, Value
-from nncli.tracking.training import stopped
+from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, CloseTimeouts, TrackerThread
+from nncli.tracking.training import tracker_warning
 
 TrialState: TypeAlias = Literal["complete", "pruned", "failed"]
 TRIALS = "trials"
@@ -61,8 +61,8 @@ class SearchTracking:
 
     def __init__(self, choices: Sequence[TrackerChoice], path: Path, search: TrackedSearch) -> None:
         self._path = path
-        self._queues: list[tuple[TrackerChoice, Background[TrackedTrial | _End]]] = [
-            (choice, Background(partial(_open, choice, path, search))) for choice in choices
+        self._queues: list[tuple[TrackerChoice, TrackerThread[TrackedTrial | _End]]] = [
+            (choice, TrackerThread(partial(_open, choice, path, search))) for choice in choices
         ]
         self._reported: set[TrackerChoice] = set()
 
@@ -75,14 +75,16 @@ class SearchTracking:
         """A warning for every tracker that has failed since the last call."""
         new = [one for one in self._queues if one[1].failure is not None and one[0] not in self._reported]
         self._reported.update(choice for choice, _ in new)
-        return tuple(stopped(choice, queue.failure or "", self._path) for choice, queue in new)
+        return tuple(tracker_warning(choice, queue.failure or "", self._path) for choice, queue in new)
 
-    def end(self, outcome: Outcome, files: tuple[Path, ...] = (), patience: Patience = PATIENCE) -> tuple[Finding, ...]:
+    def end(
+        self, outcome: Outcome, files: tuple[Path, ...] = (), timeouts: CloseTimeouts = DEFAULT_TIMEOUTS
+    ) -> tuple[Finding, ...]:
         """End the run of the search, with files such as trials.csv, and wait for the trackers for a bounded time."""
         for _, queue in self._queues:
             queue.put(_End(outcome, files))
         for _, queue in self._queues:
-            queue.close(patience)
+            queue.close(timeouts)
         return self.failures()
 
 

@@ -10,18 +10,18 @@ from pathlib import Path
 
 from nncli.findings import Finding, FindingCode, warning
 from nncli.pipeline.train.events import Event, Finished, MembersStarted, Started, TrackingStopped
-from nncli.tracking.background import HURRY, PATIENCE, Background, Patience
 from nncli.tracking.choice import TrackerChoice
-from nncli.tracking.follow import Aborted, TrainingFollower
+from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, SIGNAL_TIMEOUTS, CloseTimeouts, TrackerThread
+from nncli.tracking.training_tracker import Aborted, TrainingTracker
 
 
-def tracked(
-    events: Generator[Event, None, None], choices: Sequence[TrackerChoice], patience: Patience = PATIENCE
+def track_events(
+    events: Generator[Event, None, None], choices: Sequence[TrackerChoice], timeouts: CloseTimeouts = DEFAULT_TIMEOUTS
 ) -> Generator[Event, None, None]:
-    """The events of a training, of which each tracker is told.
+    """Pass on the events of a training, and write them to each tracker.
 
     Once a tracker fails, a `TrackingStopped` follows, and the training goes on without it. At the end of the training
-    the trackers are waited for, as long as the `patience` lasts.
+    the trackers are waited for within the `timeouts`.
     """
     trackers: list[_Tracking] = []
     try:
@@ -33,7 +33,7 @@ def tracked(
                     tracker.queue.put(event)
                 if isinstance(event, Finished):
                     for tracker in trackers:
-                        tracker.queue.close(patience)
+                        tracker.queue.close(timeouts)
                 for tracker in trackers:
                     yield from tracker.new_failure()
                 yield event
@@ -41,7 +41,7 @@ def tracked(
         is_signal = not isinstance(error, Exception)
         for tracker in trackers:
             tracker.queue.put(Aborted("stopped" if is_signal else "failed"))
-            tracker.queue.close(HURRY if is_signal else patience)
+            tracker.queue.close(SIGNAL_TIMEOUTS if is_signal else timeouts)
         raise
 
 
@@ -51,20 +51,20 @@ class _Tracking:
     def __init__(self, choice: TrackerChoice, run: Path) -> None:
         self._choice, self._run = choice, run
         self._is_reported = False
-        self.queue: Background[Event | Aborted] = Background(partial(_open, choice, run))
+        self.queue: TrackerThread[Event | Aborted] = TrackerThread(partial(_open, choice, run))
 
     def new_failure(self) -> Iterator[TrackingStopped]:
         """An event for the failure of the tracker, the first time that it is asked for."""
         if self.queue.failure is not None and not self._is_reported:
             self._is_reported = True
-            yield TrackingStopped(stopped(self._choice, self.queue.failure, self._run))
+            yield TrackingStopped(tracker_warning(self._choice, self.queue.failure, self._run))
 
 
-def _open(choice: TrackerChoice, run: Path) -> TrainingFollower:
-    return TrainingFollower(choice.open(run))
+def _open(choice: TrackerChoice, run: Path) -> TrainingTracker:
+    return TrainingTracker(choice.open(run))
 
 
-def stopped(choice: TrackerChoice, reason: str, run: Path) -> Finding:
+def tracker_warning(choice: TrackerChoice, reason: str, run: Path) -> Finding:
     """The warning about a tracker that failed."""
     command = f"nncli track {shlex.quote(str(run))} --to {shlex.quote(str(choice))}"
     message = f"{choice.title} is not written to any more: {reason}"

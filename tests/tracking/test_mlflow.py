@@ -15,11 +15,11 @@ from nncli.errors import NncliError
 from nncli.pipeline.train.events import Finished, TrackingStopped
 from nncli.runs.history import read_history
 from nncli.runs.run import Run
-from nncli.tracking.background import Patience
 from nncli.tracking.choice import TrackerChoice
 from nncli.tracking.mlflow import MLflow
 from nncli.tracking.search import track_search
-from nncli.tracking.training import tracked
+from nncli.tracking.tracker_thread import CloseTimeouts
+from nncli.tracking.training import track_events
 from nncli.training.loop import EpochReport
 from tests.cli.support import run as run_command
 from tests.tracking.mlflow_server import Proxy, client, mlflow_server, runs_of, silent_server, values
@@ -207,10 +207,10 @@ def test_a_server_that_never_answers_neither_slows_nor_fails_a_training(tmp_path
 def test_a_server_that_dies_is_one_warning(tmp_path: Path, uri: str, experiment: str) -> None:
     proxy = Proxy(uri)
     text = NETWORK.replace("epochs: 5", "epochs: 60")
-    events = tracked(
+    events = track_events(
         train_events(config(tmp_path, text), output=tmp_path / "run"),
         [TrackerChoice("mlflow", proxy.uri)],
-        Patience(60.0, 2.0, 60.0),
+        CloseTimeouts(60.0, 2.0, 60.0),
     )
     stops, finished = [], None
     for event in events:

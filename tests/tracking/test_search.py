@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from nncli.findings import FindingCode
-from nncli.tracking.background import Patience
 from nncli.tracking.choice import parse_trackers
 from nncli.tracking.search import SearchTracking, TrackedSearch, TrackedTrial, track_search
 from nncli.tracking.tracker import TrackedRun
+from nncli.tracking.tracker_thread import CloseTimeouts
 from tests.tracking.support import Memory, scalars
 
 SEARCH = TrackedSearch(TrackedRun("key", "search", 100.0, (("epochs", 5),)), "log_loss", higher_is_better=False)
@@ -79,7 +79,7 @@ def test_a_tracker_that_fails_is_one_warning(tmp_path: Path) -> None:
     tracking = SearchTracking(choices, tmp_path / "search", SEARCH)
     for trial in TRIALS:
         tracking.add(trial)
-    findings = [*tracking.failures(), *tracking.end("done", patience=Patience(30.0, 30.0, 30.0))]
+    findings = [*tracking.failures(), *tracking.end("done", timeouts=CloseTimeouts(30.0, 30.0, 30.0))]
     assert [finding.code for finding in findings] == [FindingCode.TRACKING]
     assert tracking.failures() == ()
     assert len(scalars(good / "search")["best_log_loss"]) == 4

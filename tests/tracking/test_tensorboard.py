@@ -11,7 +11,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from nncli import resume, train
 from nncli.runs.history import read_history
 from nncli.runs.run import Run
-from nncli.tracking.recorded import track_recorded
+from nncli.tracking.finished_runs import track_finished_run
 from nncli.tracking.tensorboard import TensorBoard
 from nncli.tracking.tracker import Ending, Point, TrackedRun
 from tests.tracking.support import ENSEMBLE, config, read_events, scalars, trained
@@ -46,7 +46,7 @@ def test_a_training_writes_every_epoch_beside_the_run(tmp_path: Path) -> None:
 def test_what_is_written_afterwards_is_the_same(tmp_path: Path) -> None:
     run = train(config(tmp_path), output=tmp_path / "run", track=[f"tensorboard={tmp_path / 'live'}"]).run
     tracker = TensorBoard(tmp_path / "later")
-    track_recorded(run, tracker)
+    track_finished_run(run, tracker)
     tracker.close()
     assert scalars(tmp_path / "live" / "run") == scalars(tmp_path / "later" / "run")
     for part in ("session_start_info", "experiment", "session_end_info"):
@@ -54,7 +54,7 @@ def test_what_is_written_afterwards_is_the_same(tmp_path: Path) -> None:
 
 
 def test_parameters_and_final_scores_are_in_the_tab_hparams(tmp_path: Path, penguins: Path) -> None:
-    track_recorded(penguins, TensorBoard(tmp_path))
+    track_finished_run(penguins, TensorBoard(tmp_path))
     parameters = session(tmp_path / "run", "session_start_info").session_start_info.hparams
     assert parameters["optimizer.momentum"].number_value == 0.9
     assert parameters["optimizer.type"].string_value == "sgd"
@@ -95,14 +95,14 @@ def test_an_ensemble_has_a_folder_for_every_member(tmp_path: Path) -> None:
 
 def test_runs_of_one_name_have_folders_of_their_own(tmp_path: Path, penguins: Path, line: Path) -> None:
     for path in (penguins, line, penguins):
-        track_recorded(path, TensorBoard(tmp_path))
+        track_finished_run(path, TensorBoard(tmp_path))
     assert {path.name for path in tmp_path.iterdir()} == {"run", "run-2"}
     assert len(scalars(tmp_path / "run-2")["loss"]) == 20
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, line: Path) -> None:
     (tmp_path / "run").mkdir()
-    track_recorded(line, TensorBoard(tmp_path))
+    track_finished_run(line, TensorBoard(tmp_path))
     assert not list((tmp_path / "run").iterdir())
     assert "loss" in scalars(tmp_path / "run-2")
 

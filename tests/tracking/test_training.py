@@ -13,14 +13,14 @@ import pytest
 from nncli.commands.train import train_events
 from nncli.findings import FindingCode
 from nncli.pipeline.train.events import Event, Finished, Started, TrackingStopped
-from nncli.tracking.background import Patience
 from nncli.tracking.choice import TrackerChoice
-from nncli.tracking.training import tracked
+from nncli.tracking.tracker_thread import CloseTimeouts
+from nncli.tracking.training import track_events
 from nncli.training.epoch import DivergedError
 from tests.tracking.support import ENSEMBLE, NETWORK, Memory, config
 
 CHOICE = TrackerChoice("mlflow", "http://127.0.0.1:9")
-PATIENCE = Patience(5.0, 0.3, 10.0)
+TIMEOUTS = CloseTimeouts(5.0, 0.3, 10.0)
 
 
 class Broken(Memory):
@@ -49,7 +49,7 @@ def use(monkeypatch: pytest.MonkeyPatch, tracker: Memory) -> None:
 
 
 def events_of(folder: Path, text: str = NETWORK, **options: Any) -> Generator[Event, None, None]:
-    return tracked(train_events(config(folder, text), output=folder / "run", **options), [CHOICE], PATIENCE)
+    return track_events(train_events(config(folder, text), output=folder / "run", **options), [CHOICE], TIMEOUTS)
 
 
 def all_of(events: Generator[Event, None, None]) -> list[Event]:
@@ -108,7 +108,7 @@ def test_the_result_is_the_same_with_a_tracker_that_fails(tmp_path: Path, monkey
     assert weights[0] == weights[1]
 
 
-def test_a_training_that_is_stopped_is_told_as_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_that_is_stopped_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     memory = Memory()
     use(monkeypatch, memory)
     for event in events_of(tmp_path):
@@ -120,7 +120,7 @@ def test_a_training_that_is_stopped_is_told_as_stopped(tmp_path: Path, monkeypat
     assert memory.endings["run"].outcome == "stopped"
 
 
-def test_a_training_that_diverges_is_told_as_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_that_diverges_is_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     memory = Memory()
     use(monkeypatch, memory)
     text = "data: {path: DATA/linear.csv, target: y}\nlayers: []\nloss: mse\noptimizer: sgd\nlearning_rate: 1e30\n"
@@ -130,5 +130,5 @@ def test_a_training_that_diverges_is_told_as_failed(tmp_path: Path, monkeypatch:
 
 
 def test_without_trackers_nothing_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nncli.tracking.training.Background", None)
-    assert len([*tracked(train_events(config(tmp_path), output=tmp_path / "run"), [])]) == 7
+    monkeypatch.setattr("nncli.tracking.training.TrackerThread", None)
+    assert len([*track_events(train_events(config(tmp_path), output=tmp_path / "run"), [])]) == 7

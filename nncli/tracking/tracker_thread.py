@@ -22,8 +22,8 @@ MAX_REASON = 300
 
 
 @dataclass(frozen=True)
-class Patience:
-    """Seconds to wait for a tracker at the end of the work.
+class CloseTimeouts:
+    """Seconds that `TrackerThread.close` waits for a tracker.
 
     `opening` is for the imports of its package, `silence` since its last answer, and `total` for all of it.
     """
@@ -33,9 +33,9 @@ class Patience:
     total: float = 60.0
 
 
-PATIENCE = Patience()
-HURRY = Patience(1.0, 1.0, 1.0)
-"""Of an end by a second signal."""
+DEFAULT_TIMEOUTS = CloseTimeouts()
+SIGNAL_TIMEOUTS = CloseTimeouts(1.0, 1.0, 1.0)
+"""For an end by a second signal."""
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -54,7 +54,7 @@ class Receiver(Protocol[T_contra]):
         """Release everything."""
 
 
-class Background(Generic[T]):
+class TrackerThread(Generic[T]):
     """Hands items to a receiver that is opened and called on a thread of its own.
 
     `put` never waits. After the first failure, or once too many items wait, nothing more is handed over, and `failure`
@@ -78,18 +78,18 @@ class Background(Generic[T]):
         """Hand over an item, unless the tracker has failed."""
         self._put(item)
 
-    def close(self, patience: Patience = PATIENCE) -> None:
-        """Wait until all items are handled, as long as the patience lasts; `failure` says if that was too long."""
+    def close(self, timeouts: CloseTimeouts = DEFAULT_TIMEOUTS) -> None:
+        """Wait until all items are handled, within the timeouts; `failure` says if they were exceeded."""
         self._put(None)
         self._is_closing.set()
         start = time.monotonic()
         while self._failure is None and not self._has_ended.wait(0.02):
             now = time.monotonic()
             silence = now - max(start, self._last_answer)
-            if silence > (patience.silence if self._is_open.is_set() else patience.opening):
+            if silence > (timeouts.silence if self._is_open.is_set() else timeouts.opening):
                 self._fail(f"no answer for {silence:.0f} s")
-            elif now - start > patience.total:
-                self._fail(f"it was not done {patience.total:.0f} s after the end")
+            elif now - start > timeouts.total:
+                self._fail(f"it was not done {timeouts.total:.0f} s after the end")
 
     def _put(self, item: T | None) -> None:
         if self._failure is not None:

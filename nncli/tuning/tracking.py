@@ -13,24 +13,26 @@ from nncli.metrics.registry import higher_is_better
 from nncli.pipeline.train.events import TrackingStopped
 from nncli.runs.filenames import CONFIG
 from nncli.runs.loader import LARGEST_TEXT, damaged, read_file
-from nncli.tracking.background import HURRY, PATIENCE, Patience
 from nncli.tracking.choice import TrackerChoice
 from nncli.tracking.points import parameters
 from nncli.tracking.search import SearchTracking, TrackedSearch, TrackedTrial, track_search
 from nncli.tracking.tracker import Outcome, TrackedRun, Tracker, Value
+from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, SIGNAL_TIMEOUTS, CloseTimeouts
 from nncli.tuning.events import SearchEnded, SearchEvent, SearchProgress, SearchStarted
 from nncli.tuning.record import BEST, RECORD, open_directory
 from nncli.tuning.trial_values import TrialValues
 from nncli.tuning.trials import TRIALS_TABLE, Trial, load_trials, record_of
 
 
-def tracked_search(
-    events: Generator[SearchEvent, None, None], choices: Sequence[TrackerChoice], patience: Patience = PATIENCE
+def track_search_events(
+    events: Generator[SearchEvent, None, None],
+    choices: Sequence[TrackerChoice],
+    timeouts: CloseTimeouts = DEFAULT_TIMEOUTS,
 ) -> Generator[SearchEvent | TrackingStopped, None, None]:
-    """The events of a search, of whose finished trials each tracker is told in the order of their numbers.
+    """Pass on the events of a search, and write its finished trials to each tracker in the order of their numbers.
 
     Once a tracker fails, a `TrackingStopped` follows, and the search goes on without it. At the end the trackers are
-    waited for, as long as the `patience` lasts.
+    waited for within the `timeouts`.
     """
     if not choices:
         yield from events
@@ -50,20 +52,20 @@ def tracked_search(
                     findings = tracking.failures()
                 if isinstance(event, SearchEnded):
                     outcome: Outcome = "stopped" if event.stopped else "done"
-                    findings = (*findings, *tracking.end(outcome, _files(event.path), patience))
+                    findings = (*findings, *tracking.end(outcome, _files(event.path), timeouts))
                 yield from map(TrackingStopped, findings)
             yield event
     except BaseException as error:  # also a second stop signal, or a closed generator
         if tracking is not None:
             is_signal = not isinstance(error, Exception)
-            tracking.end("stopped" if is_signal else "failed", (), HURRY if is_signal else patience)
+            tracking.end("stopped" if is_signal else "failed", (), SIGNAL_TIMEOUTS if is_signal else timeouts)
         raise
     finally:
         events.close()
 
 
 def track_directory(path: Path, tracker: Tracker) -> str:
-    """Write the directory of a search to a tracker, as `tracked_search` does, and return the name of its run.
+    """Write the directory of a search to a tracker, as `track_search_events` does, and return the name of its run.
 
     Raises:
         RunError: a file is missing or damaged.

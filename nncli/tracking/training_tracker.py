@@ -24,7 +24,7 @@ class Aborted:
     outcome: Outcome
 
 
-class TrainingFollower:
+class TrainingTracker:
     """Calls a tracker for the events of one training.
 
     The epochs of a member are read from the file that its task writes while it is trained, since the events have only

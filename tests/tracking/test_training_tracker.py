@@ -12,8 +12,8 @@ from nncli.pipeline.parallel.epochs_file import EpochsWriter
 from nncli.pipeline.train.events import MembersProgress, MembersStarted, Progress, Started
 from nncli.runs.history import read_history
 from nncli.runs.run import Run
-from nncli.tracking.follow import Aborted, TrainingFollower
-from nncli.tracking.recorded import track_recorded
+from nncli.tracking.finished_runs import track_finished_run
+from nncli.tracking.training_tracker import Aborted, TrainingTracker
 from nncli.training.loop import EpochReport, LearningRateHalved
 from tests.tracking.support import ENSEMBLE, Memory, config, trained
 
@@ -28,9 +28,9 @@ def started(run: Path, reports: tuple[EpochReport, ...] = ()) -> Started:
 
 def test_many_epochs_are_logged_in_one_call(tmp_path: Path) -> None:
     memory = Memory()
-    follower = TrainingFollower(memory)
+    training_tracker = TrainingTracker(memory)
     for event in train_events(config(tmp_path), output=tmp_path / "run"):
-        follower.receive(event)
+        training_tracker.receive(event)
         if not isinstance(event, Started) and "run" in memory.points:
             assert not memory.points["run"] or "run" in memory.endings
     assert len(memory.values("run", "loss")) == 5
@@ -38,20 +38,20 @@ def test_many_epochs_are_logged_in_one_call(tmp_path: Path) -> None:
 
 def test_the_epochs_before_a_resumption_are_logged_again(penguins: Path) -> None:
     memory = Memory()
-    follower = TrainingFollower(memory)
-    follower.receive(started(penguins, (report(1, 3.0), report(2, 2.0))))
-    follower.receive(report(3, 1.0))
-    follower.flush()
+    training_tracker = TrainingTracker(memory)
+    training_tracker.receive(started(penguins, (report(1, 3.0), report(2, 2.0))))
+    training_tracker.receive(report(3, 1.0))
+    training_tracker.flush()
     assert memory.values("run", "loss") == {1: 3.0, 2: 2.0, 3: 1.0}
 
 
 def test_a_training_that_goes_back_repeats_its_epochs(penguins: Path) -> None:
     memory = Memory()
-    follower = TrainingFollower(memory)
-    follower.receive(started(penguins, (report(1, 3.0), report(2, 9.0))))
-    follower.receive(LearningRateHalved(1, 1, 0.5, "the loss grew"))
-    follower.receive(report(2, 2.0))
-    follower.flush()
+    training_tracker = TrainingTracker(memory)
+    training_tracker.receive(started(penguins, (report(1, 3.0), report(2, 9.0))))
+    training_tracker.receive(LearningRateHalved(1, 1, 0.5, "the loss grew"))
+    training_tracker.receive(report(2, 2.0))
+    training_tracker.flush()
     assert memory.values("run", "loss") == {1: 3.0, 2: 2.0}
     start = memory.runs["run"].started
     assert memory.points["run"]["loss", 2].time == start + 2.0
@@ -60,14 +60,14 @@ def test_a_training_that_goes_back_repeats_its_epochs(penguins: Path) -> None:
 def test_a_member_is_logged_once_its_training_has_ended(tmp_path: Path) -> None:
     run = trained(tmp_path, ENSEMBLE)
     memory = Memory()
-    follower = TrainingFollower(memory)
-    follower.receive(MembersStarted(run, 3, 1, ()))
-    follower.receive(MembersProgress((Progress(5, 5, done=True), Progress(2, 5), Progress())))
+    training_tracker = TrainingTracker(memory)
+    training_tracker.receive(MembersStarted(run, 3, 1, ()))
+    training_tracker.receive(MembersProgress((Progress(5, 5, done=True), Progress(2, 5), Progress())))
     assert [*memory.runs] == ["run", "run/members/1"]
-    follower.receive(MembersProgress((Progress(5, 5, done=True), Progress(5, 5, done=True), Progress())))
+    training_tracker.receive(MembersProgress((Progress(5, 5, done=True), Progress(5, 5, done=True), Progress())))
     assert [*memory.runs] == ["run", "run/members/1", "run/members/2"]
     assert not memory.endings
-    follower.receive(Aborted("stopped"))
+    training_tracker.receive(Aborted("stopped"))
     assert [*memory.endings] == ["run/members/1", "run/members/2", "run/members/3", "run"]
     assert memory.endings["run"].outcome == "stopped"
 
@@ -79,19 +79,19 @@ def test_a_member_is_logged_while_it_is_trained(tmp_path: Path) -> None:
     control.open()
     writer = EpochsWriter(control, 1)
     memory = Memory()
-    follower = TrainingFollower(memory)
-    follower.receive(MembersStarted(run, 3, 1, ()))
+    training_tracker = TrainingTracker(memory)
+    training_tracker.receive(MembersStarted(run, 3, 1, ()))
     writer.add(replace(started(run), metric=history.metric))
     for epoch, report in enumerate(history.reports[:4], start=1):
         writer.add(report)
         writer.write()
-        follower.receive(MembersProgress((Progress(), Progress(epoch, 5), Progress())))
-        follower.flush()
+        training_tracker.receive(MembersProgress((Progress(), Progress(epoch, 5), Progress())))
+        training_tracker.flush()
         assert [*memory.values("run/members/2", "loss")] == [*range(1, epoch + 1)]
-    follower.receive(MembersProgress((Progress(), Progress(5, 5, done=True), Progress())))
-    follower.flush()
+    training_tracker.receive(MembersProgress((Progress(), Progress(5, 5, done=True), Progress())))
+    training_tracker.flush()
     recorded = Memory()
-    track_recorded(run, recorded)
+    track_finished_run(run, recorded)
     assert memory.points["run/members/2"] == recorded.points["run/members/2"]
     assert [*memory.runs] == ["run", "run/members/2"]
 
@@ -99,19 +99,19 @@ def test_a_member_is_logged_while_it_is_trained(tmp_path: Path) -> None:
 def test_a_member_that_is_written_again_is_logged_later(tmp_path: Path) -> None:
     run = trained(tmp_path, ENSEMBLE)
     memory = Memory()
-    follower = TrainingFollower(memory)
-    follower.receive(MembersStarted(run, 3, 1, ()))
+    training_tracker = TrainingTracker(memory)
+    training_tracker.receive(MembersStarted(run, 3, 1, ()))
     history = run / "members" / "1" / "history.csv"
     content = history.read_bytes()
     history.write_text("half")
-    follower.receive(MembersProgress((Progress(5, 5, done=True),)))
+    training_tracker.receive(MembersProgress((Progress(5, 5, done=True),)))
     assert "run/members/1" not in memory.points or not memory.points["run/members/1"]
     history.write_bytes(content)
-    follower.receive(MembersProgress((Progress(5, 5, done=True),)))
+    training_tracker.receive(MembersProgress((Progress(5, 5, done=True),)))
     assert [*memory.values("run/members/1", "loss")] == [1, 2, 3, 4, 5]
 
 
 def test_an_end_before_the_start_calls_nothing() -> None:
     memory = Memory()
-    TrainingFollower(memory).receive(Aborted("failed"))
+    TrainingTracker(memory).receive(Aborted("failed"))
     assert not memory.calls

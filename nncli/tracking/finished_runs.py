@@ -10,7 +10,7 @@ from nncli.tracking.run_files import RunFiles, read_cross_validation
 from nncli.tracking.tracker import Tracker
 
 
-def track_recorded(path: Path, tracker: Tracker) -> str:
+def track_finished_run(path: Path, tracker: Tracker) -> str:
     """Write a run directory to a tracker, with its members or folds, and return the name of the run.
 
     Raises:

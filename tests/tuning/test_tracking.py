@@ -11,7 +11,7 @@ from nncli.errors import RunError
 from nncli.findings import FindingCode
 from nncli.pipeline.train.events import TrackingStopped
 from nncli.tracking.tensorboard import TensorBoard
-from nncli.tuning.tracked import track_directory
+from nncli.tuning.tracking import track_directory
 from nncli.tuning.trials import load_trials
 from tests.tracking.support import Memory, scalars
 from tests.tuning.searches import loaded

@@ -12,21 +12,21 @@ from nncli.errors import RunError
 from nncli.pipeline.train.events import Event, Started
 from nncli.runs.history import read_history
 from nncli.runs.run import Run
-from nncli.tracking.follow import TrainingFollower
-from nncli.tracking.recorded import track_recorded
+from nncli.tracking.finished_runs import track_finished_run
+from nncli.tracking.training_tracker import TrainingTracker
 from tests.tracking.support import ENSEMBLE, NETWORK, REGRESSION, Memory, config, trained
 
 
 def followed(folder: Path, text: str) -> tuple[Path, Memory]:
     """A run that was tracked while it was trained."""
     memory = Memory()
-    follower = TrainingFollower(memory)
+    training_tracker = TrainingTracker(memory)
     events: list[Event] = []
     for event in train_events(config(folder, text), output=folder / "run"):
-        follower.receive(event)
-        follower.flush()
+        training_tracker.receive(event)
+        training_tracker.flush()
         events.append(event)
-    follower.close()
+    training_tracker.close()
     return folder / "run", memory
 
 
@@ -34,7 +34,7 @@ def followed(folder: Path, text: str) -> tuple[Path, Memory]:
 def test_a_finished_run_is_tracked_as_it_was_during_its_training(tmp_path: Path, text: str) -> None:
     run, live = followed(tmp_path, text)
     recorded = Memory()
-    assert track_recorded(run, recorded) == "run"
+    assert track_finished_run(run, recorded) == "run"
     assert recorded.runs == live.runs
     assert recorded.points == live.points
     assert recorded.endings == live.endings
@@ -42,7 +42,7 @@ def test_a_finished_run_is_tracked_as_it_was_during_its_training(tmp_path: Path,
 
 def test_every_epoch_of_the_history_is_tracked(penguins: Path) -> None:
     memory = Memory()
-    track_recorded(penguins, memory)
+    track_finished_run(penguins, memory)
     history = read_history(penguins, Run.open(penguins).load_manifest())
     assert memory.values("run", "loss") == {report.epoch: report.loss for report in history.reports}
     assert memory.values("run", f"val_{history.metric}") == {report.epoch: report.metric for report in history.reports}
@@ -50,7 +50,7 @@ def test_every_epoch_of_the_history_is_tracked(penguins: Path) -> None:
 
 def test_an_ensemble_is_a_run_with_a_child_for_every_member(tmp_path: Path) -> None:
     memory = Memory()
-    track_recorded(trained(tmp_path, ENSEMBLE), memory)
+    track_finished_run(trained(tmp_path, ENSEMBLE), memory)
     assert [*memory.runs] == ["run", "run/members/1", "run/members/2", "run/members/3"]
     parent, *members = memory.runs.values()
     assert [member.parent for member in members] == [parent] * 3
@@ -64,7 +64,7 @@ def test_a_cross_validation_is_a_run_with_a_child_for_every_fold(tmp_path: Path)
     result = cross_validate(config(tmp_path, NETWORK + "workers: 1\n"), folds=3, output=tmp_path / "cv")
     assert result is not None
     memory = Memory()
-    assert track_recorded(tmp_path / "cv", memory) == "cv"
+    assert track_finished_run(tmp_path / "cv", memory) == "cv"
     assert [*memory.runs] == ["cv", "cv/folds/1", "cv/folds/2", "cv/folds/3"]
     assert len(memory.values("cv/folds/2", "loss")) == 5
     scores = {score.metric: score.value for score in memory.endings["cv"].scores}
@@ -85,7 +85,7 @@ def test_a_stopped_run_is_tracked_up_to_its_last_epoch(tmp_path: Path) -> None:
 
     run = train(config(tmp_path, NETWORK.replace("epochs: 5", "epochs: 500")), output=tmp_path / "run", stop=stop).run
     memory = Memory()
-    track_recorded(run, memory)
+    track_finished_run(run, memory)
     assert memory.endings["run"].outcome == "stopped"
     assert len(memory.values("run", "loss")) == Run.open(run).load_manifest().epochs
 
@@ -94,8 +94,8 @@ def test_a_run_in_training_and_a_folder_without_a_run_are_refused(tmp_path: Path
     for event in train_events(config(tmp_path), output=tmp_path / "run"):
         if isinstance(event, Started):
             with pytest.raises(RunError) as refused:
-                track_recorded(tmp_path / "run", Memory())
+                track_finished_run(tmp_path / "run", Memory())
             assert refused.value.location is not None
             assert refused.value.location.source == str(tmp_path / "run")
     with pytest.raises(RunError):
-        track_recorded(tmp_path, Memory())
+        track_finished_run(tmp_path, Memory())

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from nncli.tracking.background import MAX_REASON, Background, Patience, reason_of
+from nncli.tracking.tracker_thread import MAX_REASON, CloseTimeouts, TrackerThread, reason_of
 
-SHORT = Patience(0.2, 0.2, 0.6)
+SHORT = CloseTimeouts(0.2, 0.2, 0.6)
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Items:
 
 def test_all_items_arrive_in_order() -> None:
     items = Items()
-    work: Background[int] = Background(lambda: items)
+    work: TrackerThread[int] = TrackerThread(lambda: items)
     for i in range(3000):
         work.put(i)
     work.close()
@@ -52,7 +52,7 @@ def test_all_items_arrive_in_order() -> None:
 
 def test_an_error_ends_the_tracking_and_is_kept() -> None:
     items = Items(fails_at=1)
-    work: Background[int] = Background(lambda: items)
+    work: TrackerThread[int] = TrackerThread(lambda: items)
     for i in range(5):
         work.put(i)
     work.close()
@@ -66,15 +66,15 @@ def test_an_error_when_it_is_opened_is_one_too() -> None:
     def opened() -> Items:
         raise ImportError("no module")
 
-    work: Background[int] = Background(opened)
+    work: TrackerThread[int] = TrackerThread(opened)
     work.put(1)
     work.close()
     assert work.failure == "no module"
 
 
-def test_a_tracker_that_hangs_is_not_waited_for_longer_than_the_patience() -> None:
+def test_a_tracker_that_hangs_is_not_waited_for_longer_than_the_timeouts() -> None:
     items = Items(hangs_at=1)
-    work: Background[int] = Background(lambda: items)
+    work: TrackerThread[int] = TrackerThread(lambda: items)
     for i in range(5):
         work.put(i)
     start = time.monotonic()
@@ -91,7 +91,7 @@ def test_an_opening_that_hangs_is_not_waited_for_either() -> None:
         freed.wait(30)
         return Items()
 
-    work: Background[int] = Background(opened)
+    work: TrackerThread[int] = TrackerThread(opened)
     work.close(SHORT)
     assert work.failure is not None
     freed.set()
@@ -99,26 +99,26 @@ def test_an_opening_that_hangs_is_not_waited_for_either() -> None:
 
 def test_a_slow_tracker_is_waited_for_while_it_answers() -> None:
     items = Items(seconds=0.1)
-    work: Background[int] = Background(lambda: items)
+    work: TrackerThread[int] = TrackerThread(lambda: items)
     for i in range(8):
         work.put(i)
-    work.close(Patience(5.0, 5.0, 30.0))
+    work.close(CloseTimeouts(5.0, 5.0, 30.0))
     assert work.failure is None
     assert len(items.received) == 8
 
 
 def test_there_is_an_end_to_that() -> None:
     items = Items(seconds=0.1)
-    work: Background[int] = Background(lambda: items)
+    work: TrackerThread[int] = TrackerThread(lambda: items)
     for i in range(40):
         work.put(i)
-    work.close(Patience(5.0, 5.0, 0.3))
+    work.close(CloseTimeouts(5.0, 5.0, 0.3))
     assert work.failure is not None
 
 
 def test_a_queue_that_is_full_ends_the_tracking() -> None:
     items = Items(hangs_at=0)
-    work: Background[int] = Background(lambda: items, max_waiting=10)
+    work: TrackerThread[int] = TrackerThread(lambda: items, max_waiting=10)
     start = time.monotonic()
     for i in range(50):
         work.put(i)
