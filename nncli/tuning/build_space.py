@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from nncli.config.loading import LoadedConfig
 from nncli.config.schema import Config, TuneSection, ValidationFile
 from nncli.config.schema.tune import NOT_COMPARABLE, SEARCHABLE_DATA, UNSEARCHABLE, Range
-from nncli.config.yaml.document import Document, SourceSpan
-from nncli.config.yaml.source_text import excerpt
+from nncli.config.yaml.document import Document
 from nncli.errors import ConfigError, ConfigIssue, Location
 from nncli.text import quote
 from nncli.tuning.domains import ChoiceDomain, NumberDomain, Value
 from nncli.tuning.keys import EVERY, expand, is_inside, is_same
+from nncli.tuning.locate_issues import IssueLocator
 from nncli.tuning.parameters import Inside, WrittenParameter, fractions_of, parameters_of
 from nncli.tuning.space import Condition, Parameter, SearchSpace
+from nncli.tuning.unknown_keys import item_with, unknown_key
 
 
 def build_space(loaded: LoadedConfig, section: TuneSection) -> SearchSpace:
@@ -56,6 +57,7 @@ class _SpaceBuilder:
     written: tuple[WrittenParameter, ...]
 
     def __post_init__(self) -> None:
+        self.locator = IssueLocator(self.document, tuple(one.parameter for one in self.written))
         self.issues: list[ConfigIssue] = []
         self.invalid: dict[str, Parameter] = {}  # whose values have an issue
         self.refused: dict[str, Parameter] = {}  # whose key has one
@@ -84,17 +86,20 @@ class _SpaceBuilder:
     def _check_key(self, one: WrittenParameter) -> None:
         """Raise a ConfigError if the key cannot be searched, or is searched already."""
         parameter, key = one.parameter, one.parameter.key
+        unknown = None if key[0] in UNSEARCHABLE else unknown_key(key, one.written)
+        if unknown is not None:
+            raise self.locator.error(parameter, *unknown)
         reason = UNSEARCHABLE.get(key[0])
         if key[0] == "validation" and self.is_holdout:
             reason = NOT_COMPARABLE
         if reason is not None and not (key[0] == "data" and key[1:2] and key[1] in SEARCHABLE_DATA):
-            raise self._error(parameter, f"{quote(parameter.name)} cannot be searched: {reason}")
+            raise self.locator.error(parameter, f"{quote(parameter.name)} cannot be searched: {reason}")
         for other in self.written:
             if other.parameter is parameter:
                 break
             if is_same(key, other.parameter.key) and not (one.is_nested and other.is_nested):
                 message = f"{quote(parameter.name)} is searched already, as {quote(other.parameter.name)}"
-                raise self._error(parameter, message, "Remove one of the two.")
+                raise self.locator.error(parameter, message, "Remove one of the two.")
 
         by_name = {other.parameter.name: other.parameter for other in self.written}
         for other in self.written:
@@ -102,7 +107,7 @@ class _SpaceBuilder:
             is_above = condition is not None and len(by_name[condition.parent].key) < len(key)
             if is_above and not one.is_nested and is_inside(other.parameter.key, key):
                 message = f"{quote(parameter.name)} cannot be searched: {quote(other.parameter.name)} is inside it"
-                raise self._error(parameter, message, "Remove one of the two.")
+                raise self.locator.error(parameter, message, "Remove one of the two.")
 
     def _is_inside_refused(self, one: WrittenParameter) -> bool:
         """Whether the parameter depends on another one that has an issue, so that it cannot be checked."""
@@ -123,18 +128,26 @@ class _SpaceBuilder:
         parent = max(parents, key=lambda other: len(other.key), default=None)
         if parent is None:
             if EVERY in parameter.key and not expand(parameter.key, self.space.base):
-                raise self._error(parameter, f"no key matches {name}", "Check its name, or add an item that has it.")
+                item = item_with(parameter.key)
+                hint = f"Add one of the layers {item} to the configuration." if item else "Check its name."
+                raise self.locator.error(parameter, f"no key matches {name}", hint)
             return parameter
         if isinstance(parent.domain, NumberDomain):
             message = f"{name} is inside {quote(parent.name)}, which is chosen from a range and has no keys then"
-            raise self._error(parameter, message, f"Remove one of the two, or give {quote(parent.name)} choices.")
+            raise self.locator.error(
+                parameter, message, f"Remove one of the two, or give {quote(parent.name)} choices."
+            )
         if one.is_nested:
             return parameter
         choices = [i for i in range(parent.domain.count) if self._has_key(parameter, parent, i)]
         if not choices:
             rest = ".".join(parameter.key[len(parent.key) :])
             message = f"no choice of {quote(parent.name)} has the key {quote(rest)}"
-            raise self._error(parameter, message, f"Check its name, or add it to a choice of {quote(parent.name)}.")
+            item = item_with(parameter.key)
+            hint = (
+                f"Add it to a choice of {quote(parent.name)}{f', such as {item}' if item else ', or check its name'}."
+            )
+            raise self.locator.error(parameter, message, hint)
         return replace(parameter, condition=Condition(parent.name, frozenset(choices)))
 
     def _has_key(self, parameter: Parameter, parent: Parameter, choice: int) -> bool:
@@ -199,12 +212,15 @@ class _SpaceBuilder:
                 try:
                     config = self._config({**self._context(inside), parameter.name: value}, parameter)
                 except ConfigError as error:
-                    located = (self._located(issue, parameter, value) for issue in error.issues)
+                    located = (
+                        self.locator.located(issue, parameter, parameter.assignment(value).span)
+                        for issue in error.issues
+                    )
                     issues |= {(issue.location, issue.message): issue for issue in located}
                 else:
                     if parameter.key[0] == "validation" and isinstance(config.validation, ValidationFile):
                         span, message = parameter.assignment(value).span, "a validation file cannot be searched"
-                        issue = self._issue(span, parameter, f"{message}: {NOT_COMPARABLE}", None)
+                        issue = self.locator.issue(span, parameter, f"{message}: {NOT_COMPARABLE}", None)
                         issues[issue.location, issue.message] = issue
         return list(issues.values())
 
@@ -219,25 +235,5 @@ class _SpaceBuilder:
                 continue
             if (config, inside) in seen:
                 message = f"the choice {quote(parameter.domain.labels[i])} is repeated"
-                yield self._issue(parameter.choice_spans[i], parameter, message, "Remove it.")
+                yield self.locator.issue(parameter.choice_spans[i], parameter, message, "Remove it.")
             seen.append((config, inside))
-
-    def _located(self, issue: ConfigIssue, parameter: Parameter, value: Value) -> ConfigIssue:
-        """An issue of the configuration, where the value is written from which it follows."""
-        spans = [span for one in self.written for span in (one.parameter.span, *one.parameter.choice_spans)]
-        at = issue.location
-        position = None if at.line is None or at.character is None else (at.line, at.character)
-        if any(span.source == at.source and position in (span.key, span.value) for span in spans):
-            lines = self.document.other_lines.get(at.source or "", self.document.lines)
-            return replace(issue, excerpt=excerpt(lines, at.line, at.character), fix=None)
-        span = parameter.assignment(value).span
-        return self._issue(span, parameter, issue.message, issue.hint)
-
-    def _error(self, parameter: Parameter, message: str, hint: str | None = None) -> ConfigError:
-        return ConfigError(self._issue(parameter.span, parameter, message, hint))
-
-    def _issue(self, span: SourceSpan, parameter: Parameter, message: str, hint: str | None) -> ConfigIssue:
-        line, character = span.key or (None, None)
-        lines = self.document.other_lines.get(span.source, self.document.lines)
-        location = Location(span.source, line, character, ".".join(parameter.key))
-        return ConfigIssue(message, location, hint, excerpt(lines, line, character))

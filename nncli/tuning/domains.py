@@ -11,6 +11,8 @@ Value: TypeAlias = int | float
 
 SIGNIFICANT_DIGITS = 4
 """Digits of the numbers that are trained with: more make no difference, and these can be read."""
+MIN_VALUES, MAX_DIGITS = 1_000, 17
+"""Numbers of a narrow range that differ, which then have more digits; 17 are all of a floating-point number."""
 MAX_VALUES = 1_000_000
 """Numbers of a range that are listed."""
 
@@ -30,10 +32,18 @@ class NumberDomain:
         if self.is_int:
             return int(value)
         if self.step is None:
-            rounded = float(f"{float(value):.{SIGNIFICANT_DIGITS}g}")
+            rounded = float(f"{float(value):.{self._digits(float(value))}g}")
         else:
             rounded = round(float(value), max(0, SIGNIFICANT_DIGITS - floor(log10(self.step))))
         return min(max(rounded, float(self.low)), float(self.high))
+
+    def _digits(self, value: float) -> int:
+        """The significant digits of a fraction: enough for about MIN_VALUES different ones in the range."""
+        if value == 0.0:
+            return SIGNIFICANT_DIGITS
+        unit = (float(self.high) - float(self.low)) / MIN_VALUES
+        digits = floor(log10(abs(value))) - floor(log10(unit)) + 1 if unit else MAX_DIGITS
+        return min(MAX_DIGITS, max(SIGNIFICANT_DIGITS, digits))
 
     def contains(self, value: Value) -> bool:
         """Whether the number is one of the domain."""

@@ -10,7 +10,9 @@ from nncli.config.overrides import Assignment, shortened, with_value
 from nncli.config.yaml.document import SourceSpan
 from nncli.config.yaml.scalars import parse_scalar
 from nncli.errors import ConfigError, Location, UsageError
-from nncli.text import quote
+from nncli.text import closest_match, quote
+from nncli.tuning.keys import key_of
+from nncli.tuning.unknown_keys import unknown_key
 
 OPTION = "--search"
 EXAMPLES = (
@@ -19,6 +21,8 @@ EXAMPLES = (
 )
 _NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})(?::(log|linear|{_NUMBER}))?")
+_OTHER_RANGE = re.compile(rf"({_NUMBER})\s*(?::|-|\.\.\.?|to)\s*({_NUMBER})(?:[:/](\S+))?")
+SCALES = ("log", "linear")
 
 
 def search_assignments(texts: Iterable[str]) -> Iterator[Assignment]:
@@ -49,13 +53,25 @@ def _with_domain(assignment: Assignment, text: str) -> Assignment:
         return replace(parsed, value={"choices": parsed.value})
     match = _RANGE.fullmatch(text)
     if match is None:
-        error: ConfigError = assignment.error(f"expected a range or choices, found {quote(text)}", EXAMPLES)
-        return replace(assignment, issues=error.issues)
+        return replace(assignment, issues=_not_a_domain(assignment, text).issues)
     low, high, rest = match.groups()
     domain = {"from": parse_scalar(low), "to": parse_scalar(high)}
     if rest is not None:
-        domain["scale" if rest in ("log", "linear") else "step"] = parse_scalar(rest)
+        domain["scale" if rest in SCALES else "step"] = parse_scalar(rest)
     return replace(assignment, value=domain)
+
+
+def _not_a_domain(assignment: Assignment, text: str) -> ConfigError:
+    """The error of a text that is neither a range nor choices, or of the key, if that is unknown."""
+    unknown = unknown_key(key_of(assignment.path[-1]))
+    if unknown is not None:
+        return assignment.error(*unknown)
+    hint, other = EXAMPLES, _OTHER_RANGE.fullmatch(text)
+    if other is not None:
+        low, high, rest = other.groups()
+        scale = rest if rest is None or re.fullmatch(_NUMBER, rest) else closest_match(rest, SCALES)
+        hint = f"Write {low}..{high}{f':{scale}' if scale else ''}."
+    return assignment.error(f"expected a range or choices, found {quote(text)}", hint)
 
 
 def setting_assignments(settings: Mapping[str, object]) -> Iterator[Assignment]:

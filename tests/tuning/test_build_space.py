@@ -76,8 +76,13 @@ MISTAKES = {
     "invalid choices": ("activation: {choices: [relu, rleu, 5]}", [(0, 34, "activation"), (0, 40, "activation")]),
     "invalid key in a choice": (
         "optimizer: {choices: [adam, {type: sgd, momntum: 1}]}",
-        [(0, 33, "optimizer.momntum")],
+        [(0, 45, "optimizer.momntum")],
     ),
+    "key of another section in a choice": (
+        "optimizer: {choices: [adam, {type: sgd, learning_rate: 0.1}]}",
+        [(0, 45, "optimizer.learning_rate")],
+    ),
+    "misspelled key with invalid choices": ("batchsize: {choices: [0, -1]}", [(0, 5, "batchsize")]),
     "invalid nested range": (
         "optimizer: {choices: [adam, {type: sgd, momentum: {from: 0.5, to: 1.5}}]}",
         [(0, 55, "optimizer.momentum")],

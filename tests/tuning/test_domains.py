@@ -18,7 +18,15 @@ def test_a_rounded_number_is_in_the_range_and_stays_the_same(ends: list[float], 
     value = domain.rounded(low + share * (high - low))
     assert domain.contains(value)
     assert domain.rounded(value) == value
-    assert value in ends or len(f"{value:.12e}".partition("e")[0].rstrip("0").replace(".", "")) <= 4
+    digits = len(f"{value:.12e}".partition("e")[0].rstrip("0").replace(".", ""))
+    assert value in ends or high < 1.2 * low or digits <= 4
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.1, 0.10001), (-1e-9, 1e-9), (5.0, 5.0 + 1e-12), (1e6, 1e6 + 1.0)])
+@pytest.mark.parametrize("is_log", [False, True])
+def test_a_narrow_range_has_many_different_numbers(low: float, high: float, is_log: bool) -> None:
+    domain = NumberDomain(low, high, None, is_log=is_log and low > 0, is_int=False)
+    assert len({domain.rounded(low + share / 5_000 * (high - low)) for share in range(5_001)}) > 900
 
 
 @given(st.integers(-100, 100), st.integers(1, 50), st.integers(1, 10), st.booleans())

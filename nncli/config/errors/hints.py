@@ -19,6 +19,8 @@ from nncli.text import join_quoted
 
 MAX_CHOICES = 20
 MAX_NUMBER_LENGTH = 40
+MIN_PERCENTAGE = 5
+"""A number from which on it is rather meant as a percentage than as a fraction."""
 _COUNT = re.compile("[1-9][0-9]{0,8}")
 YES, NO = ("yes", "true", "on"), ("no", "false", "off")
 
@@ -46,10 +48,16 @@ def value_hints(group: Sequence[LocatedError]) -> Iterator[Hint]:
         yield write_hint(path, value[0])
     if kinds & {"string", "tuple"} and isinstance(value, int | float) and not isinstance(value, bool):
         yield write_hint(path, str(value), ", in quotes")
-    if "less" in kinds and isinstance(value, int | float) and 1 < value <= 100:
+    limits = [error.details.get("ctx", {}).get(name) for error in group for name in ("lt", "le")]
+    if "less" in kinds and 1 in limits and isinstance(value, int | float) and 1 < value <= 100:
         key = f"{one_line(path[-1])}: " if path and isinstance(path[-1], str) else ""
         text = f"A fraction is expected: {key}{value / 100:g} for {describe(value)} %."
-        yield Hint(text, ConfigFix(path, value / 100))
+        is_percentage = value >= MIN_PERCENTAGE
+        yield (
+            Hint(text, ConfigFix(path, value / 100))
+            if is_percentage
+            else Hint("A fraction between 0 and 1 is expected.")
+        )
 
 
 def choice_hints(path: Path, word: str, choices: Sequence[str], root: type[BaseModel]) -> Iterator[Hint]:

@@ -114,6 +114,9 @@ class IssueWriter:
         """The issue of an unknown key: it is misspelled, or belongs to another section."""
         path, value = group[0].path, group[0].details["input"]
         word, message = str(path[-1]), f"unknown key {quote(path[-1])}"
+        foreign = [keys[word] for error in group for keys in map(foreign_keys, error.models) if word in keys]
+        if foreign:
+            return self._written(message, path, "key", (), Hint(foreign[0]))
         siblings = list(dict.fromkeys(key for error in group for model in error.models for key in field_names(model)))
         root_keys = [] if len(path) == 1 else list(field_names(self.root))
         better = suggest_key(word, siblings, root_keys, self.root)
@@ -157,7 +160,10 @@ class IssueWriter:
             candidates = hints.type_hints(path, tag, error.choices, error.models, self.root)
             return self._written(message, path, "value", candidates, hints.expected_hint(error.choices))
         message = str(context["error"]) if error.kind in CUSTOM_KINDS else error.details["msg"]
-        return self._written(message or "this value is not valid", path, "value", ())
+        value = error.details["input"]
+        is_list = error.kind == "search_space" and isinstance(value, list)
+        written = [hints.write_hint(path, {"choices": value})] if is_list else []
+        return self._written(message or "this value is not valid", path, "value", written)
 
     def _written(
         self, message: str, path: Path, at: str, candidates: Iterable[Hint], fallback: Hint = NO_HINT
@@ -166,6 +172,12 @@ class IssueWriter:
         hint = next((hint for hint in candidates if hint.fix is None or self.checker.accepts(hint.fix)), fallback)
         fix = hint.fix if hint.fix and is_complete(hint.fix.value) else None
         return self.document.issue(message, path, "key" if at == "key" else "value", hint.text or None, fix)
+
+
+def foreign_keys(model: type[BaseModel]) -> Mapping[str, str]:
+    """Keys that other libraries have where `model` has others, and what is written instead."""
+    known: Mapping[str, str] = getattr(model, "foreign_keys", {})
+    return known
 
 
 def error_value(document: Document, path: Path) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import isfinite
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, WithJsonSchema, model_validator
 from typing_extensions import TypeAliasType
@@ -40,6 +40,9 @@ UNSEARCHABLE: Mapping[str, str] = MappingProxyType(
 SEARCHABLE_DATA = ("features", "drop")
 """Keys of `data` that can be searched all the same: rows and target stay the same."""
 
+CHOICES_WORDS = frozenset({"choice", "values", "value", "options", "option", "one_of", "categories", "grid"})
+"""Other names of the key `choices`."""
+
 Integer: TypeAlias = Annotated[int, Field(strict=True, ge=-MAX_INTEGER, le=MAX_INTEGER)]
 Number: TypeAlias = Integer | Annotated[float, Field(strict=True, allow_inf_nan=False)]
 """A whole number or a fraction, as it is written."""
@@ -50,6 +53,15 @@ class Range(Spec):
 
     They are whole numbers if both ends are, and the key takes no fractions.
     """
+
+    foreign_keys: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "log": "Write scale: log.",
+            "type": "Leave it out: numbers are whole if both ends are, and the key takes no fractions.",
+            "distribution": "Write scale: log or scale: linear.",
+        }
+    )
+    """Keys of other libraries, and what is written here."""
 
     low: Number = Field(alias="from", description="Lowest value.")
     high: Number = Field(alias="to", description="Highest value.")
@@ -80,6 +92,8 @@ class Range(Spec):
 class Choices(Spec):
     """One of several values; in a value with keys, a key may have a search space of its own."""
 
+    foreign_keys: ClassVar[Mapping[str, str]] = MappingProxyType({"type": "Leave it out."})
+
     choices: tuple[Annotated[Choice, WithJsonSchema({})], ...] = Field(
         min_length=1, description="The values, each as the key itself takes it."
     )
@@ -91,7 +105,8 @@ def _form(value: object) -> str | None:
         return type(value).__name__
     if not isinstance(value, Mapping):
         return None
-    return "Choices" if "choices" in value else "Range"
+    is_choices = "choices" in value or (CHOICES_WORDS & value.keys() and not {"from", "to"} & value.keys())
+    return "Choices" if is_choices else "Range"
 
 
 def _form_inside(value: object) -> str:

@@ -146,6 +146,7 @@ def test_what_only_the_user_knows_is_left_open(text: str, form: str) -> None:
         "seed: 1\nrandom_state: 2",  # both spellings
         "checkpoint: {every: 60}",
         "memory_limit: 500",
+        "layers: [8, {type: dropout, rate: 1.5}]",  # 1.5 % is not what was meant
     ],
 )
 def test_a_value_that_would_not_be_accepted_is_not_suggested(text: str) -> None:

@@ -93,6 +93,26 @@ def test_names_that_other_programs_use_have_a_correction() -> None:
     assert {issue.location.line for issue in caught.value.issues} == {FIRST_LINE + 1, FIRST_LINE + 2}
 
 
+@pytest.mark.parametrize(
+    ("search", "key", "hint"),
+    [
+        ("l2: {choice: [0, 1]}", "l2.choice", "'choices'"),
+        ("l2: {values: [0, 1]}", "l2.values", "'choices'"),
+        ("l2: {from: 0, to: 1, log: true}", "l2.log", "scale: log"),
+        ("l2: {type: float, from: 0, to: 1}", "l2.type", "Leave it out"),
+        ("l2: [0, 1]", "l2", "l2: {choices: [0, 1]}"),
+    ],
+)
+def test_the_ways_of_other_programs_have_one_issue_that_says_what_is_written_here(
+    search: str, key: str, hint: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        loaded(search)
+    (issue,) = caught.value.issues
+    assert issue.location.key == f"tune.search.{key}"
+    assert hint in (issue.hint or "")
+
+
 @pytest.mark.parametrize("settings", ["trials: 0", "time: soon", "folds: 1", "sampler: best", "lag: 0", "trails: 5"])
 def test_settings_are_checked(settings: str) -> None:
     with pytest.raises(ConfigError) as caught:
