@@ -18,9 +18,10 @@ from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import parse
 from nncli.errors import ConfigError, UsageError
 from nncli.optim.schedules import ConstantRate
-from nncli.spec import Spec, Task, non_defaults
+from nncli.spec import Spec, non_defaults
 from nncli.tuning.build_space import build_space
 from nncli.tuning.keys import Key, expand, is_inside, key_of
+from nncli.tuning.table_features import TableFeatures
 
 SPACES = Path(__file__).with_name("spaces")
 
@@ -33,10 +34,13 @@ class DefaultSpace(Spec):
     regression: dict[str, Domain] = Field({})
 
 
-def with_default_space(loaded: LoadedConfig, section: TuneSection, task: Task) -> tuple[LoadedConfig, TuneSection]:
-    """The section with the search space for the preset and the task, and its text in the document.
+def with_default_space(
+    loaded: LoadedConfig, section: TuneSection, features: TableFeatures
+) -> tuple[LoadedConfig, TuneSection]:
+    """The section with the search space for the preset and the table, and its text in the document.
 
-    Keys are left out that the configuration does not have, and those that would replace what the user wrote.
+    Keys are left out that the configuration does not have, those that would replace what the user wrote, and those
+    without an effect on the table.
 
     Raises:
         UsageError: there is none left.
@@ -44,15 +48,15 @@ def with_default_space(loaded: LoadedConfig, section: TuneSection, task: Task) -
     name = TABULAR if loaded.preset == TABULAR or _is_tabular(loaded) else TEXTBOOK
     space, written = default_space(name)
     search: dict[str, Domain] = {}
-    for part in ("always", task):
+    for part in ("always", features.task):
         for key, domain in getattr(space, part).items():
             if not any(is_inside(key_of(key), key_of(other)) for other in search):
                 one = _with_search(loaded, section, {key: domain}, written, part)
-                fits = not _is_kept(loaded, key_of(key), name) and _fits(*one, key_of(key))
-                search |= {key: domain} if fits else {}
+                is_wanted = features.has_effect(key_of(key)) and not _is_kept(loaded, key_of(key), name)
+                search |= {key: domain} if is_wanted and _fits(*one, key_of(key)) else {}
     if not search:
         raise UsageError("there is nothing to search", hint="Write tune.search, or use --search KEY=FROM..TO.")
-    for part in ("always", task):
+    for part in ("always", features.task):
         loaded, section = _with_search(loaded, section, search, written, part)
     return loaded, section
 

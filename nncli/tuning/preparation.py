@@ -32,6 +32,7 @@ from nncli.tuning.sampler import Sampler
 from nncli.tuning.search import Search, SearchSettings
 from nncli.tuning.search_data import SearchData
 from nncli.tuning.space import SearchSpace
+from nncli.tuning.table_features import TableFeatures
 
 Workers: TypeAlias = int | Literal["auto"]
 
@@ -67,14 +68,17 @@ def _prepared(
     absolute = as_subtask(loaded.config).model_copy(update={"threads": loaded.config.threads})
     loaded = replace(loaded, config=absolute)
     if section.search:  # its mistakes are found before the table is read
-        space, sampler = _space_and_sampler(loaded, section)
+        Sampler(build_space(loaded, section), section.sampler, loaded.config.seed, section.lag)
     config = loaded.config.model_copy(update={"members": 1, "bagging": "auto", "time_limit": None})
     _check(config, section)
     data = replace(EnsembleData.of(_with_all_columns(config, section), scratch), config=config)
     data = with_row_checks(data, findings)
+    features = TableFeatures.of(config, data.table, data.target.task)
     if not section.search:
-        loaded, section = with_default_space(loaded, section, data.target.task)
-        space, sampler = _space_and_sampler(loaded, section)
+        loaded, section = with_default_space(loaded, section, features)
+    space = build_space(loaded, section)
+    start = space.base_values(features.resolved)
+    sampler = Sampler(space, section.sampler, config.seed, section.lag, start)
     check_columns(loaded, space, data.table.header.names)
     objective = Objective.of(section.metric, config, data.target, data.loss)
     sha256 = open_reader(config.data.source).checksum().sha256
@@ -89,11 +93,6 @@ def _with_all_columns(config: Config, section: TuneSection) -> Config:
     if not any(key_of(name)[:2] in COLUMN_KEYS for name in section.search):
         return config
     return config.model_copy(update={"data": config.data.model_copy(update={"features": None, "drop": ()})})
-
-
-def _space_and_sampler(loaded: LoadedConfig, section: TuneSection) -> tuple[SearchSpace, Sampler]:
-    space = build_space(loaded, section)
-    return space, Sampler(space, section.sampler, loaded.config.seed, section.lag, space.base_values())
 
 
 def _check(config: Config, section: TuneSection) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -49,7 +49,7 @@ class Parameter:
     condition: Condition | None = None
 
     def is_active(self, values: Values) -> bool:
-        """Whether the parameter has a value beside those of the parameters before it."""
+        """Whether the condition holds for these values of earlier parameters."""
         condition = self.condition
         return condition is None or values.get(condition.parent, -1) in condition.choices
 
@@ -127,36 +127,30 @@ class SearchSpace:
             expanded.extend(replace(assignment, path=key) for key in expand(path, config))
         return expanded
 
-    def base_values(self) -> Values | None:
-        """The values that give the configuration itself; None if it is not in the space."""
+    def base_values(self, resolve_auto: Callable[[Config], Config] = lambda config: config) -> Values | None:
+        """The values that give the configuration itself; None if it is not in the space.
+
+        `resolve_auto` puts numbers in place of `auto`, where they are known, and leaves the network the same.
+        """
+        resolved = resolve_auto(self.base)
+
+        def is_base(values: Values) -> bool:
+            try:
+                return resolve_auto(self.config(values)) == resolved
+            except ConfigError:
+                return False
+
         values: dict[str, Value] = {}
         for parameter in self.parameters:
             if not parameter.is_active(values):
                 continue
-            candidates = self._candidates(parameter)
-            same = (value for value in candidates if self._is_base({**values, parameter.name: value}))
+            candidates = _candidates(parameter, resolved)
+            same = (value for value in candidates if is_base({**values, parameter.name: value}))
             value = next(same, None)
             if value is None:
                 return None
             values[parameter.name] = value
         return MappingProxyType(values)
-
-    def _candidates(self, parameter: Parameter) -> tuple[Value, ...]:
-        if isinstance(parameter.domain, ChoiceDomain):
-            return parameter.domain.values
-        key = next(iter(expand(parameter.key, self.base)), parameter.key)
-        written = value_at(self.base, key)
-        if isinstance(written, dict):  # a number is short for a constant learning rate
-            written = written.get("initial")
-        if isinstance(written, bool) or not isinstance(written, int | float):
-            return ()
-        return (written,) if parameter.domain.contains(written) else ()
-
-    def _is_base(self, values: Values) -> bool:
-        try:
-            return self.config(values) == self.base
-        except ConfigError:
-            return False
 
     def rounded(self, values: Values) -> Values:
         """The values that are trained with, which have few digits."""
@@ -190,3 +184,16 @@ class SearchSpace:
             if key not in seen:
                 seen.add(key)
                 yield MappingProxyType(values)
+
+
+def _candidates(parameter: Parameter, config: Config) -> tuple[Value, ...]:
+    """The values of a parameter that a configuration may have."""
+    if isinstance(parameter.domain, ChoiceDomain):
+        return parameter.domain.values
+    key = next(iter(expand(parameter.key, config)), parameter.key)
+    written = value_at(config, key)
+    if isinstance(written, dict):  # a number is short for a constant learning rate
+        written = written.get("initial")
+    if isinstance(written, bool) or not isinstance(written, int | float):
+        return ()
+    return (written,) if parameter.domain.contains(written) else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ from nncli.spec import Task
 from nncli.tuning.build_space import build_space
 from nncli.tuning.default_space import SPACES, default_space, with_default_space
 from nncli.tuning.load_search import load_search
+from nncli.tuning.table_features import TableFeatures
 
 SECTION = TuneSection(trials=3)
+MIXED = TableFeatures(categorical=2, numeric=3, width=9, task="classification")
 
 
 def loaded(text: str) -> LoadedConfig:
@@ -27,7 +30,7 @@ def loaded(text: str) -> LoadedConfig:
 
 def searched(text: str, task: Task = "classification") -> list[str]:
     """The keys that are searched by default; each has a valid domain."""
-    configuration, section = with_default_space(loaded(text), SECTION, task)
+    configuration, section = with_default_space(loaded(text), SECTION, replace(MIXED, task=task))
     assert configuration.tune == section
     assert section.trials == SECTION.trials
     space = build_space(configuration, section)
@@ -85,7 +88,7 @@ def test_what_the_configuration_lacks_or_the_user_has_set_is_left_out(
 def test_a_complete_configuration_is_searched_like_the_preset_that_it_came_from() -> None:
     for text in ("", "layers: [64, dropout]"):
         configuration = loaded(text)
-        _, section = with_default_space(load_search(configuration.config), SECTION, "regression")
+        _, section = with_default_space(load_search(configuration.config), SECTION, replace(MIXED, task="regression"))
         assert list(section.search) == searched(text, "regression")
 
 
@@ -104,4 +107,30 @@ def test_nothing_to_search_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> 
     empty = space.model_copy(update={"always": {}, "classification": {}})
     monkeypatch.setattr(module, "default_space", lambda name: (empty, document))
     with pytest.raises(UsageError):
-        with_default_space(loaded(""), SECTION, "classification")
+        with_default_space(loaded(""), SECTION, MIXED)
+
+
+@pytest.mark.parametrize(
+    ("features", "absent"),
+    [
+        (replace(MIXED, categorical=0), "encoding.categories"),
+        (replace(MIXED, numeric=0), "numeric_embedding"),
+    ],
+)
+def test_keys_without_an_effect_on_the_table_are_left_out(features: TableFeatures, absent: str) -> None:
+    keys = searched("")
+    _, section = with_default_space(loaded(""), SECTION, features)
+    assert list(section.search) == [key for key in keys if not key.startswith(absent)]
+    assert len(section.search) < len(keys)
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_the_preset_tabular_is_in_its_space(task: Task) -> None:
+    features = replace(MIXED, task=task)
+    configuration, section = with_default_space(loaded(""), SECTION, features)
+    space = build_space(configuration, section)
+    values = space.base_values(features.resolved)
+    assert values is not None
+    assert features.resolved(space.config(values)) == features.resolved(space.base)
+    assert values["optimizer.weight_decay"] == 0.02
+    assert space.base_values(replace(features, width=10_000).resolved) is None
