@@ -55,7 +55,7 @@ def notes_on(result: TuneResult) -> Iterator[str]:
         yield f"all {len(finished) - 1:,} combinations of values have been tried"
     yield from _failures([trial for trial in finished if trial.state == "failed"])
     if result.message is not None:
-        yield f"whether the gain is more than chance is not known: {result.message}"
+        yield f"whether the gain is significant is not known: {result.message}"
     saved = result.time_saved
     if saved is not None:
         yield (

@@ -26,6 +26,7 @@ from nncli.reporting.search_charts import (
     slice_chart,
 )
 from nncli.text import format_number, format_percent
+from nncli.tuning.gain import gain_text
 from nncli.tuning.record import BEST
 from nncli.tuning.space import Parameter
 from nncli.tuning.summary import SearchSummary
@@ -45,10 +46,11 @@ METHOD = (
     "rows that are drawn, and compared with trial 0 on the others (Tsamardinos, Greasidou and Borboudakis, 2018). The "
     "interval is the middle 95 % of these gains. The p-value is of a sign-flip test of the largest gain of all trials "
     "(Westfall and Young, 1993): how often a gain as clear would be found among so many trials if none were better "
-    "than trial 0. A pruned trial was tried as well, and counts with the rows of its folds. A sampler that follows the "
-    "best trials adapts to the noise of these rows, too, which makes p-values too small; so a gain counts as more than "
-    "chance only if the interval lies above 0 as well. All trainings have the seed of the configuration: a part of the "
-    "gain may be luck of the initial weights, which another seed would not have."
+    "than trial 0. A pruned trial is a candidate too, and counts with the rows of its folds. Every training has a seed "
+    "of its own, whose luck all rows of its fold share. How much gains vary by it is estimated from the folds, and is "
+    "part of the interval and of the p-value; with one training a trial it cannot be estimated and is missing in both. "
+    "A sampler that follows the best trials adapts to the noise of these rows, which makes p-values too small; so a "
+    "gain is significant only if the p-value is below 0.05 and the interval lies above 0."
 )
 IMPORTANCE = (
     "PED-ANOVA (Watanabe, Bansal and Hutter, 2023): how much the values of the best trials differ from those of all. "
@@ -110,13 +112,9 @@ def _verdicts(summary: SearchSummary) -> tuple[Verdict, ...]:
         return ()
     if gain.trial == 0:
         return (Verdict("No trial is better than the configuration itself, which is trial 0.", is_clear=False),)
-    of = f"given {gain.trials:,} trials (interval of the gain {gain.interval_text}, {gain.p_text})"
-    if gain.is_significant:
-        return (
-            Verdict(f"Trial {gain.trial} is better than the configuration: more than chance, {of}.", is_clear=True),
-        )
-    text = f"That trial {gain.trial} is better than the configuration may be chance, {of}."
-    return (Verdict(text, is_clear=False),)
+    given = f"given {gain.trials:,} trials, with the interval {gain.interval_text}{gain.notes}"
+    text = f"The gain of trial {gain.trial} over the configuration is {gain.verdict}, {given}."
+    return (Verdict(text, is_clear=gain.is_significant),)
 
 
 def _tiles(summary: SearchSummary) -> tuple[Tile, ...]:
@@ -129,7 +127,7 @@ def _tiles(summary: SearchSummary) -> tuple[Tile, ...]:
     if first is not None:
         tiles.append(Tile("Trial 0", format_number(first.score), "the configuration itself"))
     if gain is not None and gain.estimate is not None:
-        tiles.append(Tile("Gain", format_number(gain.estimate), f"95 % interval {gain.interval_text}"))
+        tiles.append(Tile("Gain", gain_text(gain.estimate), f"95 % interval {gain.interval_text}"))
     tiles.append(Tile("Trials", f"{len(summary.trials):,}", ", ".join(states)))
     saved = summary.time_saved
     if saved is not None:
@@ -144,14 +142,16 @@ def _gain(summary: SearchSummary) -> list[Section]:
         return []
     metric = display(summary.metric)
     rows = (
-        ("gain by the recorded scores", format_number(gain.apparent)),
-        ("gain, corrected for the choice", format_number(gain.estimate)),
+        ("gain by the recorded scores", gain_text(gain.apparent)),
+        ("gain, corrected for the choice", gain_text(gain.estimate)),
         ("95 % interval", gain.interval_text),
         ("p-value, given all trials", gain.p_text),
         ("trials that were compared", f"{gain.trials:,}"),
         ("rows", f"{gain.rows:,}"),
     )
-    note = f"A positive gain is a better {metric}. The p-value compares the {gain.loss} of each row."
+    note = f"A positive gain is a better {metric}. The p-value compares the {gain.loss} of each row{gain.notes}."
+    if gain.reason is not None:
+        note += f" The corrected gain is not known: {gain.reason}."
     table = Table(f"Gain in {metric} of trial {gain.trial} over trial 0", ("measure", "value"), rows, note=note)
     return [Section("gain", "Gain", (table, Details("How the gain is computed", (Paragraph(METHOD),))))]
 

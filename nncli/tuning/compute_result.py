@@ -10,9 +10,9 @@ from nncli.config.schema import Config
 from nncli.errors import RunError
 from nncli.runs.filenames import METRICS
 from nncli.tuning.events import SearchEnded, SearchEvent
-from nncli.tuning.gain import Gain, gain_of
+from nncli.tuning.gain import Gain, compute_gain
 from nncli.tuning.held_out_predictions import TrialReader
-from nncli.tuning.importance import importance_of
+from nncli.tuning.importance import compute_importance
 from nncli.tuning.result import SearchResult
 from nncli.tuning.search_data import SearchData
 from nncli.tuning.space import SearchSpace
@@ -67,7 +67,7 @@ def _result_of(ended: SearchEnded, best: Trial, space: SearchSpace, data: Search
         best_trial=best.number,
         best_score=best.score,
         gain=gain,
-        importance=importance_of(trials, space, objective),
+        importance=compute_importance(trials, space, objective),
         timed_out=ended.timed_out,
         exhausted=ended.exhausted,
         message=message,
@@ -80,4 +80,4 @@ def _gain(path: Path, trials: Sequence[Trial], best: Trial, space: SearchSpace, 
         return config.model_copy(update={"members": 1, "bagging": "auto", "time_limit": None})
 
     reader = TrialReader(path, data, config_of)
-    return gain_of(trials, best, reader.rows, reader.read, data.objective, data.data.config.seed)
+    return compute_gain(trials, best, reader.rows, reader.read, data.objective, data.data.config.seed)

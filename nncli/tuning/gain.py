@@ -1,62 +1,56 @@
-"""What a search gained over trial 0, and whether that is more than chance, given how many trials were tried.
+"""What a search gained over trial 0, and whether that is significant, given how many trials there were.
 
 Scores of trials are of held-out rows, but the best trial was chosen by the same rows: of many equal trials one looks
-better by chance. nncli/metrics/selection.py has the corrections. A pruned trial was tried too. Whether the gain is more
-than chance is tested with the rows of the folds that it was trained on; in the bootstrap, it has the losses of the best
-trial on the other rows, so that it is chosen where it is better than that one on the rows where both are known. A
-failed trial has no predictions and could not have been chosen.
+better by chance. nncli/metrics/selection.py has the corrections. A pruned trial is a candidate too. In the test its
+gains are 0 on folds it was not trained on; in the bootstrap its losses there are those of the best trial. A failed
+trial has no predictions and could not have been chosen.
+
+All rows of a fold are predicted by one training of each trial, which has a seed of its own, so that they share its
+luck. How much gains vary by it is estimated from the means of the folds (nncli/tuning/fold_variance.py), and is part of
+the test and of the interval. It is pooled over the better half of the trials: what trains badly varies more, and is not
+chosen. With one training a trial it cannot be known.
 
 The test takes the trials as they are. But a sampler proposes trials near those that scored well on the same rows, so
 that a search climbs the noise as well: in simulated searches of 60 trials in 6 smooth parameters without any effect,
 27 % have a p-value below 0.05 if trials follow the best one, and 5 to 7 % if they are random. The bootstrap is wider,
-since it scores the choice on rows that it did not see: in 2 % its interval lies above 0. A gain therefore counts as
-more than chance only if both say so.
+since it scores the choice on rows that it did not see: in 2 % its interval lies above 0. A gain is therefore
+significant only if both say so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from nncli.data.encoders.target import Target
-from nncli.metrics.bootstrap import MAX_ROWS, BootstrapResampler, ConfidenceInterval, Samples
-from nncli.metrics.classification_resamples import ClassificationResamples
+from nncli.metrics.bootstrap import CONFIDENCE, ConfidenceInterval
 from nncli.metrics.intervals import MIN_ROWS
-from nncli.metrics.metric import resampled_scores
-from nncli.metrics.registry import METRICS
-from nncli.metrics.regression import RegressionResamples
-from nncli.metrics.selection import Gains, gains_of_choices, gains_of_means, max_sign_flip_test, resampling_units
-from nncli.nn.arrays import Floats
-from nncli.predictions import Predictions
-from nncli.scoring import Truth
 from nncli.spec import Spec
 from nncli.text import format_number
-from nncli.tuning.held_out_predictions import SearchRows, TrialPredictions
+from nncli.tuning.fold_variance import FoldVariance
+from nncli.tuning.held_out_predictions import SearchRows
 from nncli.tuning.objective import ABSOLUTE_ERRORS, PINBALL, Objective
+from nncli.tuning.trial_comparison import GainSamples, Reader, TrialComparison, is_mean
 from nncli.tuning.trials import Trial
 
-Reader: TypeAlias = Callable[[Trial], TrialPredictions]
-
-MAX_CELLS = 1 << 26
-"""Gains in memory: 256 MB of float32."""
-FEW_RESAMPLES = 200
-"""Resamples of a metric that is no mean of losses of rows."""
 LEVEL = 0.05
 """Significance level."""
 SMALLEST_P = 0.0001
 """The smallest p-value that is shown."""
+MIN_DIFFERING = 10
+"""Rows or groups with different losses, at least, for an interval: with fewer, most resamples lack them."""
+DRAWS = 1 << 16
+"""Draws from Student's distribution, for its quantile."""
 
 
 class Gain(Spec):
     """The gain of the best trial over trial 0 in units of the metric, positive where it is better.
 
     `apparent` is that of the recorded scores, and `estimate` with the interval from `low` to `high` is corrected for
-    the choice among the `trials` that were tried, trial 0 included. `p` is the probability of a gain as clear if no
-    trial were better, tested by the `loss` of each of the `rows`. None is unknown.
+    the choice among the `trials`, trial 0 included; None for the `reason`. `p` is the familywise-adjusted p-value of
+    the best trial, tested by the `loss` of each of the `rows`; if `loss_is_metric`, the metric is its mean or the root
+    of it. Unless the luck of trainings is known, as from several folds, the interval and `p` are without it.
     """
 
     trial: int
@@ -64,39 +58,61 @@ class Gain(Spec):
     trials: int
     rows: int
     loss: str
+    loss_is_metric: bool = True
+    luck_is_known: bool = True
     estimate: float | None = None
     low: float | None = None
     high: float | None = None
     p: float | None = None
+    reason: str | None = None
 
     @property
     def is_significant(self) -> bool:
-        """Whether the gain is more than chance: the p-value is small, and the interval lies above 0."""
+        """Whether the p-value is small, and the interval lies above 0."""
         return self.p is not None and self.p < LEVEL and self.low is not None and self.low > 0.0
 
     @property
     def p_text(self) -> str:
         """The p-value as text."""
-        if self.p is not None and self.p < SMALLEST_P:
-            return f"p < {SMALLEST_P:g}"
+        if self.p is not None and self.p <= SMALLEST_P:
+            return f"p ≤ {SMALLEST_P:g}"
         return f"p = {format_number(self.p)}"
 
     @property
     def interval_text(self) -> str:
         """The ends of the interval as text."""
-        return "not known" if self.low is None else f"{format_number(self.low)} to {format_number(self.high)}"
+        return "not known" if self.low is None else f"{gain_text(self.low)} to {gain_text(self.high)}"
+
+    @property
+    def verdict(self) -> str:
+        """Whether the gain is significant, with the p-value and the loss that it compares if it is not the metric."""
+        tested = "" if self.loss_is_metric else f", tested by the {self.loss}"
+        return f"{'significant' if self.is_significant else 'not significant'} ({self.p_text}{tested})"
+
+    @property
+    def notes(self) -> str:
+        """What the interval lacks."""
+        if self.luck_is_known:
+            return ""
+        return "; one training a trial: the luck of its seed is not part of the interval"
 
     @property
     def sentence(self) -> str:
-        """The gain with its interval, and whether it is more than chance."""
-        chance = "more than chance" if self.is_significant else "it may be chance"
-        return (
-            f"corrected for the choice among {self.trials:,} trials, the gain is {format_number(self.estimate)} "
-            f"(95 % interval {self.interval_text}): {chance}, {self.p_text}"
-        )
+        """The gain with its interval, and whether it is significant."""
+        start = f"corrected for the choice among {self.trials:,} trials, the gain is "
+        if self.estimate is None:
+            return f"{start}not known: {self.reason or 'it is undefined'}; {self.verdict}{self.notes}"
+        return f"{start}{gain_text(self.estimate)} (95 % interval {self.interval_text}): {self.verdict}{self.notes}"
 
 
-def gain_of(
+def gain_text(value: float | None) -> str:
+    """A gain as text, also one that is tiny as its metric is."""
+    if value is None or value == 0.0 or abs(value) >= 1e-12:
+        return format_number(value)
+    return f"{value:.4g}".replace("-", "−")
+
+
+def compute_gain(
     trials: Sequence[Trial], best: Trial, rows: SearchRows, read: Reader, objective: Objective, seed: int
 ) -> Gain:
     """The gain of the `best` of all `trials` over trial 0. `read` reads the predictions of one.
@@ -104,133 +120,46 @@ def gain_of(
     Raises:
         RunError: the directory of a trial is damaged.
     """
-    tried = [trial for trial in trials if trial.state in ("complete", "pruned")]
+    candidates = [trial for trial in trials if trial.state in ("complete", "pruned")]
     gain = Gain(
         trial=best.number,
-        apparent=objective.loss_of(tried[0].score or 0.0) - objective.loss_of(best.score or 0.0),
-        trials=len(tried),
+        apparent=objective.loss_of(candidates[0].score or 0.0) - objective.loss_of(best.score or 0.0),
+        trials=len(candidates),
         rows=len(rows),
         loss=_row_loss(objective, rows.target),
+        loss_is_metric=is_mean(objective, rows.target),
     )
     if best.number == 0:
         return gain
-    comparison = _Comparison.of(tried, best, rows, read, objective, seed)
-    samples, resampling = comparison.samples()
-    estimate, interval = _interval(samples, resampling)
-    ends = {} if interval is None else {"low": interval.low, "high": interval.high}
-    return gain.model_copy(update={"estimate": estimate, **ends, "p": comparison.p_value()})
+    comparison = TrialComparison.of(candidates, best, rows, read, objective, seed)
+    found: dict[str, object] = {"p": comparison.p_value(), "luck_is_known": comparison.fold_variance is not None}
+    if comparison.differing < MIN_DIFFERING:
+        what = "rows" if rows.truth.groups is None else "groups"
+        found["reason"] = f"only {comparison.differing} {what} have another loss than with trial 0"
+        return gain.model_copy(update=found)
+    samples = comparison.samples()
+    defined = samples.values[np.isfinite(samples.values)]
+    if samples.resampling.groups < MIN_ROWS or 2 * len(defined) < len(samples.values):
+        found["reason"] = "there are too few rows or groups"
+        return gain.model_copy(update=found)
+    found["estimate"] = estimate = float(defined.mean())
+    interval = _interval(samples, estimate, comparison.fold_variance, seed)
+    if interval is not None:
+        found |= {"low": interval.low, "high": interval.high}
+    return gain.model_copy(update=found)
 
 
-def _interval(samples: Samples, resampling: BootstrapResampler) -> tuple[float | None, ConfidenceInterval | None]:
-    """The mean of the samples and their middle 95 %; None for too few rows or groups."""
-    defined = samples[np.isfinite(samples)]
-    if resampling.groups < MIN_ROWS or 2 * len(defined) < len(samples):
-        return None, None
-    estimate = float(defined.mean())
-    return estimate, resampling.interval(samples, estimate)
-
-
-@dataclass(frozen=True)
-class _Comparison:
-    """Trials, of which the first is trial 0, and their gains (trials, units) on the rows where they are known."""
-
-    trials: tuple[Trial, ...]
-    best: int
-    gains: Gains
-    unit: npt.NDArray[np.int64]
-    first: TrialPredictions
-    best_predictions: TrialPredictions
-    rows: SearchRows
-    read: Reader
-    objective: Objective
-    seed: int
-
-    @classmethod
-    def of(
-        cls, trials: Sequence[Trial], best: Trial, rows: SearchRows, read: Reader, objective: Objective, seed: int
-    ) -> _Comparison:
-        truth, n = rows.truth, len(rows)
-        limit = max(MIN_ROWS, min(MAX_ROWS, MAX_CELLS // len(trials)))
-        unit = resampling_units(n, truth.groups, seed, limit)
-        gains = np.zeros((len(trials), int(unit.max()) + 1), np.float32)
-        first = read(trials[0])
-        losses, weights = objective.row_losses(first.predictions, truth), _weights(truth.weights, n)
-        kept = [0]
-        for i, trial in enumerate(trials[1:], start=1):
-            own = read(trial)
-            with np.errstate(all="ignore"):
-                difference = weights * (losses - objective.row_losses(own.filled(first), truth))
-                sums = np.bincount(unit, difference).astype(np.float32)
-            if np.isfinite(sums).all():  # else its loss is infinite, and it was no candidate
-                gains[i] = sums
-                kept.append(i)
-        trials = tuple(trials[i] for i in kept)
-        place = next(i for i, trial in enumerate(trials) if trial.number == best.number)
-        return cls(trials, place, gains[kept], unit, first, read(best), rows, read, objective, seed)
-
-    def p_value(self) -> float:
-        """The p-value of the best trial, adjusted for all."""
-        return float(max_sign_flip_test(self.gains, self.seed)[self.best])
-
-    def samples(self) -> tuple[Samples, BootstrapResampler]:
-        """The gain of the choice of each resample, and how the rows were drawn."""
-        if _is_mean(self.objective, self.rows.target):
-            return self._samples_of_means(), BootstrapResampler.of(self.gains.shape[1], self.seed)
-        return self._samples_of_scores()
-
-    def _samples_of_means(self) -> Samples:
-        truth, objective = self.rows.truth, self.objective
-        w = _weights(truth.weights, len(self.unit))
-        first, best = (w * objective.row_losses(one.predictions, truth) for one in (self.first, self.best_predictions))
-        gains = self.gains.copy()
-        for folds in {len(trial.folds) for trial in self.trials if trial.state == "pruned"}:
-            rest = np.bincount(self.unit, np.where(self.rows.fold_of < folds, 0.0, first - best))
-            pruned = [i for i, one in enumerate(self.trials) if one.state == "pruned" and len(one.folds) == folds]
-            gains[pruned] += rest.astype(np.float32)
-        reference, weight = (np.bincount(self.unit, of_rows).astype(np.float64) for of_rows in (first, w))
-        return gains_of_means(gains, reference, weight, self.seed, np.sqrt if objective.metric == "rmse" else _identity)
-
-    def _samples_of_scores(self) -> tuple[Samples, BootstrapResampler]:
-        truth = self.rows.truth
-        resampling = replace(BootstrapResampler.of(len(self.unit), self.seed, truth.groups), resamples=FEW_RESAMPLES)
-        y, rows = truth.y[resampling.rows], resampling.rows
-        weights = _weights(truth.weights, len(self.unit))[rows]
-        losses = np.empty((2, FEW_RESAMPLES, len(self.trials)))
-        for i, trial in enumerate(self.trials):
-            predictions = self.read(trial).filled(self.best_predictions).take(rows)
-
-            def score(counts: Samples, one: Predictions = predictions) -> Samples:
-                bags = (counts, counts == 0)
-                return np.hstack([_losses(self.objective, one, y, weights * bag) for bag in bags])
-
-            losses[:, :, i] = resampling.samples(score).T
-        return gains_of_choices(*losses), resampling
-
-
-def _losses(objective: Objective, predictions: Predictions, y: Truth, W: Samples) -> Samples:
-    """(resamples, 1): what the search minimizes, for every row of weights in `W` (resamples, rows)."""
-    metric = METRICS[objective.metric]
-    values = predictions.values
-    if predictions.target.task == "classification":
-        classes = None if predictions.decision is None else predictions.classes
-        if metric.of_classes and classes is not None:
-            values = np.eye(values.shape[1])[classes]
-        resamples = ClassificationResamples(y, values, W, classes)
-        scores = resampled_scores((metric,), resamples, y, values, W)
-    else:
-        each = [
-            resampled_scores((metric,), RegressionResamples(actual, predicted, W), actual, predicted, W)
-            for actual, predicted in zip(y.T, values.T, strict=True)
-        ]
-        scores = np.mean(each, axis=0)
-    return -scores if metric.higher_is_better else scores
-
-
-def _is_mean(objective: Objective, target: Target) -> bool:
-    """Whether the metric is the mean of the losses of rows, or the root of it."""
-    if target.task == "classification":
-        return objective.metric in ("log_loss", "accuracy")
-    return objective.metric == PINBALL or (objective.metric in ("rmse", "mae") and len(target.names) == 1)
+def _interval(
+    samples: GainSamples, estimate: float, variance: FoldVariance | None, seed: int
+) -> ConfidenceInterval | None:
+    """The middle 95 % of the samples, widened in quadrature by the luck of trainings."""
+    interval = samples.resampling.interval(samples.values, estimate)
+    if interval is None or variance is None or samples.luck == 0.0:
+        return interval
+    draws = np.random.default_rng([seed, 6]).standard_t(variance.degrees_of_freedom, DRAWS)
+    luck = samples.luck * float(np.quantile(np.abs(draws), CONFIDENCE))
+    low, high = np.hypot(estimate - interval.low, luck), np.hypot(interval.high - estimate, luck)
+    return ConfidenceInterval(estimate - float(low), estimate + float(high))
 
 
 def _row_loss(objective: Objective, target: Target) -> str:
@@ -240,11 +169,3 @@ def _row_loss(objective: Objective, target: Target) -> str:
     if objective.metric == PINBALL:
         return "pinball loss"
     return "absolute error" if objective.metric in ABSOLUTE_ERRORS else "squared error"
-
-
-def _weights(weights: Floats | None, n: int) -> Floats:
-    return np.ones(n) if weights is None else weights
-
-
-def _identity(mean: Samples) -> Samples:
-    return mean

@@ -31,7 +31,7 @@ class ParameterImportance(Spec):
     importance: float
 
 
-def importance_of(
+def compute_importance(
     trials: Sequence[Trial], space: SearchSpace, objective: Objective
 ) -> tuple[ParameterImportance, ...] | None:
     """The importance of each parameter, the largest first; None for fewer than ten trials with a score.

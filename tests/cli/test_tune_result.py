@@ -54,8 +54,8 @@ def test_a_gain_that_is_not_known_has_a_reason(result: TuneResult) -> None:
 def test_the_corrected_gain_has_an_interval_and_a_verdict(result: TuneResult) -> None:
     gain = Gain(trial=1, apparent=0.25, trials=2, rows=99, loss="log loss", estimate=0.2, low=0.1, high=0.3, p=0.01)
     assert "0.1 to 0.3" in result_text(replace(result, corrected_gain=gain))
-    assert "more than chance" in result_text(replace(result, corrected_gain=gain))
-    assert "may be chance" in result_text(replace(result, corrected_gain=gain.model_copy(update={"p": 0.2})))
+    assert "): significant (p" in result_text(replace(result, corrected_gain=gain))
+    assert "not significant" in result_text(replace(result, corrected_gain=gain.model_copy(update={"p": 0.2})))
 
 
 def test_the_time_that_pruning_saved_is_noted(result: TuneResult) -> None:

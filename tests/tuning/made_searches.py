@@ -13,7 +13,7 @@ from nncli.nn.losses import MSE
 from nncli.runs.filenames import METRICS
 from nncli.tuning.build_space import build_space
 from nncli.tuning.gain import Gain
-from nncli.tuning.importance import importance_of
+from nncli.tuning.importance import compute_importance
 from nncli.tuning.objective import Objective
 from nncli.tuning.record import BEST, config_text, create_directory, new_record
 from nncli.tuning.result import SearchResult
@@ -77,7 +77,7 @@ def made_search(
             best_trial=best.number,
             best_score=best.score or 0.0,
             gain=gain,
-            importance=importance_of(trials, space, RMSE),
+            importance=compute_importance(trials, space, RMSE),
             timed_out=timed_out,
         )
         write_text(path / METRICS, result.model_dump_json(indent=1))

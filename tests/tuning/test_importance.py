@@ -10,7 +10,7 @@ import pytest
 from nncli.config.loading import load
 from nncli.config.schema import TuneSection
 from nncli.tuning.build_space import build_space
-from nncli.tuning.importance import importance_of
+from nncli.tuning.importance import compute_importance
 from nncli.tuning.space import SearchSpace
 from nncli.tuning.trials import Trial
 from tests.tuning.finished_searches import NUMBERS
@@ -25,7 +25,7 @@ def space(tmp_path: Path) -> SearchSpace:
 
 
 def test_the_parameter_that_scores_depend_on_is_the_most_important_one(space: SearchSpace) -> None:
-    importance = importance_of(made_trials(60), space, RMSE)
+    importance = compute_importance(made_trials(60), space, RMSE)
     assert importance is not None
     assert importance[0].parameter == "learning_rate"
     assert importance[0].importance > 0.5
@@ -39,21 +39,21 @@ def test_a_parameter_that_is_not_always_set_has_an_importance_too(space: SearchS
         values: dict[str, int | float] = {"learning_rate": 10.0 ** rng.uniform(-5, 0), "layers": layers}
         values |= {RATE: rate} if layers else {}
         trials.append(Trial(number=number, values=values, state="complete", score=rate if layers else 0.4))
-    importance = importance_of(trials, space, RMSE)
+    importance = compute_importance(trials, space, RMSE)
     assert importance is not None
     assert importance[0].parameter == RATE
 
 
 def test_fewer_than_ten_trials_have_no_importance(space: SearchSpace) -> None:
-    assert importance_of([], space, RMSE) is None
-    assert importance_of(made_trials(10)[1:], space, RMSE) is None
+    assert compute_importance([], space, RMSE) is None
+    assert compute_importance(made_trials(10)[1:], space, RMSE) is None
 
 
 def test_the_same_trials_have_the_same_importance(space: SearchSpace) -> None:
-    assert importance_of(made_trials(), space, RMSE) == importance_of(made_trials(), space, RMSE)
+    assert compute_importance(made_trials(), space, RMSE) == compute_importance(made_trials(), space, RMSE)
 
 
 def test_failed_trials_and_undefined_scores_do_not_count(space: SearchSpace) -> None:
     trials = made_trials(30)
     undefined = Trial(number=30, values=trials[1].values, state="pruned", estimate=None)
-    assert importance_of(trials[:-1], space, RMSE) == importance_of([*trials, undefined], space, RMSE)
+    assert compute_importance(trials[:-1], space, RMSE) == compute_importance([*trials, undefined], space, RMSE)
