@@ -82,8 +82,4 @@ def ensemble_text(ensemble: SelectedEnsemble) -> str:
     if len(ensemble.picks) == 1:
         return f"all picks are of trial {ensemble.picks[0][0]}, so that the ensemble is its networks alone"
     picks = ", ".join(f"{number}{f' ({count} times)' if count > 1 else ''}" for number, count in ensemble.picks)
-    return (
-        f"ensemble of the trials {picks}\n"
-        f"{ensemble.measure} {format_number(ensemble.cross_fitted_loss)}, each row by the picks of other folds; "
-        f"{format_number(ensemble.best_loss)} of trial {ensemble.best_trial} alone"
-    )
+    return f"ensemble of the trials {picks}\n{ensemble.sentence}"

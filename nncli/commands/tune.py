@@ -25,6 +25,7 @@ from nncli.tuning.events import SearchEnded, SearchEvent, SearchStarted
 from nncli.tuning.load_search import load_search
 from nncli.tuning.preparation import PreparedSearch, Workers, prepare_search, run_search
 from nncli.tuning.record import config_text, create_directory, new_record, open_directory
+from nncli.tuning.result import load_result
 from nncli.tuning.selected_ensemble import ROUNDS, SelectedEnsemble, write_selected_ensemble
 from nncli.tuning.tracking import track_search_events
 from nncli.tuning.trials import TRIALS, folder_of, load_trials
@@ -128,7 +129,9 @@ def select_ensemble(
     open_directory(path)
     complete = [trial.number for trial in load_trials(path) if trial.state == "complete"]
     trials = {number: folder_of(path, number) for number in complete}
-    return write_selected_ensemble(trials, Path(output or ensemble_path(path)), rounds, command)
+    result = load_result(path)
+    metric = None if result is None else result.metric
+    return write_selected_ensemble(trials, Path(output or ensemble_path(path)), rounds, command, metric)
 
 
 def _last(events: Generator[TuneEvent, None, None]) -> TuneResult | None:

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.metrics.classification_resamples import LOG_LOSS_EPS
+from nncli.nn.arrays import Floats
 from nncli.nn.losses import Loss
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
@@ -63,8 +63,16 @@ class CandidatePredictions:
         return cls(of_truth, lambda p, _: -np.log(p.clip(LOG_LOSS_EPS, 1.0)), weights, "log loss")
 
     @classmethod
-    def of_numbers(cls, predictions: Floats, y: Floats, weights: Floats | None, loss: Loss) -> CandidatePredictions:
-        """Candidates by the pinball loss of a `loss` of quantiles, else by the squared error.
+    def of_errors(cls, probabilities: Floats, y: npt.NDArray[np.int64], weights: Floats | None) -> CandidatePredictions:
+        """Candidates by the classification error, from probabilities (candidates, rows, classes) and codes (rows,)."""
+        measure = "classification error"
+        return cls(probabilities, lambda p, rows: (p.argmax(axis=1) != y[rows]).astype(np.float64), weights, measure)
+
+    @classmethod
+    def of_numbers(
+        cls, predictions: Floats, y: Floats, weights: Floats | None, loss: Loss, *, absolute: bool = False
+    ) -> CandidatePredictions:
+        """Candidates by the pinball loss of a `loss` of quantiles, else by the squared or `absolute` error.
 
         `predictions` are (candidates, rows, targets), or (candidates, rows, targets, levels) for several quantiles, and
         `y` (rows, targets). Of several targets, each is divided by its standard deviation.
@@ -74,6 +82,8 @@ class CandidatePredictions:
         truth, values = y / unit, predictions / (unit[:, None] if predictions.ndim == 4 else unit)
         if loss.quantile is not None or loss.quantile_levels:
             return cls(values, lambda z, rows: loss.per_row(z, truth[rows]), weights, "pinball loss")
+        if absolute:
+            return cls(values, lambda z, rows: np.abs(z - truth[rows]).mean(axis=1), weights, "absolute error")
         return cls(values, lambda z, rows: np.square(z - truth[rows]).mean(axis=1), weights, "squared error")
 
     def mean_loss(self, values: Floats, rows: Mask) -> float:
@@ -107,7 +117,10 @@ class CandidatePredictions:
         return Selection(tuple(picks[:best]), tuple(losses))
 
     def cross_fit(self, rounds: int, part: npt.NDArray[np.int64]) -> CrossFittedSelection:
-        """Select for the rows of each part (rows,) by the rows of the other parts, which is an honest test of both."""
+        """Select for the rows of each part (rows,) by the rows of the other parts.
+
+        The loss of all rows is then not lower by the choice, unlike that of rows that choose.
+        """
         selections = {int(k): self.pick(rounds, part != k) for k in np.unique(part)}
         values = np.empty(self.values.shape[1:])
         for k, selection in selections.items():

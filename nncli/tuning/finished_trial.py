@@ -14,6 +14,7 @@ from nncli.data.encoders.target import Target
 from nncli.ensemble import Ensemble, predicted_by
 from nncli.errors import Location, RunError, UsageError
 from nncli.model import Model, ModelSpec
+from nncli.nn.arrays import Floats
 from nncli.runs.config import read_config
 from nncli.runs.cross_validation import FoldsManifest, read_record
 from nncli.runs.fold_models import networks_of
@@ -23,8 +24,6 @@ from nncli.runs.manifest import Manifest
 from nncli.runs.read_run import read_run_held_out
 from nncli.runs.run import Run
 from nncli.training.cross_fit import part_numbers
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,15 @@
 
 It compares how the values of the best trials are distributed with those of all: the more a parameter's differ, the more
 it matters for being among the best. A conditional parameter counts by the trials that have it.
-Source: Watanabe, Bansal and Hutter, "PED-ANOVA: Efficiently quantifying hyperparameter importance in arbitrary
-subspaces", 2023.
+Sources: Watanabe, Bansal and Hutter, "PED-ANOVA: Efficiently quantifying hyperparameter importance in arbitrary
+subspaces", 2023; for conditional parameters Baba, Ozaki and Watanabe, "Conditional PED-ANOVA: Hyperparameter importance
+in hierarchical and dynamic search spaces", arXiv 2601.20800, 2026.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 
 from nncli.spec import Spec
@@ -17,8 +19,8 @@ from nncli.tuning.sampler import distribution_of, without_logs
 from nncli.tuning.space import SearchSpace
 from nncli.tuning.trials import Trial
 
-SHARE = 0.1
-"""Share of the trials that count as the best ones."""
+TARGET_QUANTILE = 0.1
+"""Quantile of the scores up to which trials count as the best ones."""
 MIN_BEST = 5
 """Number of the best trials, at least."""
 MIN_TRIALS = 2 * MIN_BEST
@@ -55,8 +57,10 @@ def compute_importance(
         scored = len(study.get_trials(deepcopy=False))
         if scored < MIN_TRIALS:
             return None
-        evaluator = PedAnovaImportanceEvaluator(target_quantile=max(SHARE, MIN_BEST / scored))
-        shares = get_param_importances(study, evaluator=evaluator)
+        evaluator = PedAnovaImportanceEvaluator(target_quantile=max(TARGET_QUANTILE, MIN_BEST / scored))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Some regimes", UserWarning)  # a choice that hardly any trial made
+            shares = get_param_importances(study, evaluator=evaluator)
     names = [parameter.name for parameter in space.parameters if parameter.name in shares]
     ranked = sorted(names, key=lambda name: -shares[name])
     return tuple(ParameterImportance(parameter=name, importance=float(shares[name])) for name in ranked)

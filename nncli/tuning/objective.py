@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +19,7 @@ from nncli.pipeline.ensemble.out_of_fold import LabeledRows
 from nncli.pipeline.prepare.validation import CALIBRATED_LOSS, LOSS_NAMES
 from nncli.predictions import Predictions
 from nncli.scoring import single_metric
-
-Task: TypeAlias = Literal["classification", "regression"]
+from nncli.spec import Task
 
 PINBALL = "pinball"
 _TARGETS = {"classification": "a class", "regression": "a number"}

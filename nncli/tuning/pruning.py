@@ -2,7 +2,7 @@
 
 Both are scored on the same rows, so the differences of their losses are tested in pairs. If neither were better, the
 sign of each row's difference would be arbitrary: the sum of n differences d with random signs has the variance Σ d²,
-and for many rows it is normal.
+and for many rows it is normal. Rows of a group are not independent, so that their differences have one sign.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nncli.nn.arrays import Floats
 LEVEL = 0.2
 """One-sided significance level: it saves more time than 0.05, and loses no more of the score; see docs/accuracy.md."""
 NORMAL_ROWS = 200
-"""Rows from which on the sum of random signs counts as normal."""
+"""Smallest number of rows for the normal approximation."""
 
 
 def is_worse(losses: Sequence[Floats], best: Sequence[Floats], seed: Sequence[int]) -> bool:

@@ -82,7 +82,9 @@ class Search:
             if not self._open:
                 break
             yield self.progress
-            for result in stream.wait():
+            for result in sorted(
+                stream.wait(), key=lambda one: one.task.number
+            ):  # of failed folds, the lowest is named
                 yield from self._take(result, stream)
         while stream.is_running:  # what runs saves its state
             for result in stream.wait():

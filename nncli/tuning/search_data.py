@@ -34,7 +34,10 @@ MAX_KEPT_CELLS = 1_000_000
 
 
 class HeldOut(NamedTuple):
-    """The rows that a training left out: their positions in the table, or in the validation file, and predictions."""
+    """The rows that a training left out: their positions in the table, or in the validation file, and predictions.
+
+    `losses` are those times the weights, summed by group if there are groups: what trials are compared by.
+    """
 
     rows: npt.NDArray[np.int64]
     predictions: Predictions
@@ -119,11 +122,14 @@ class SearchData:
         return FoldTruth.of([self.data.without(fold) for fold in self.fold_list])
 
     def held_out(self, fold: int, predictions: Predictions) -> HeldOut:
-        """The held-out rows of a training with their predictions, and their losses times their weights."""
+        """The held-out rows of a training with their predictions, and the weighted losses of rows or groups."""
         rows = self.fold_rows[fold]
         truth = self.truth.take(rows)
         losses = self.objective.row_losses(predictions, truth)
-        return HeldOut(rows, predictions, losses if truth.weights is None else losses * truth.weights)
+        losses = losses if truth.weights is None else losses * truth.weights
+        if truth.groups is not None:
+            losses = np.bincount(np.unique(truth.groups, return_inverse=True)[1], losses).astype(np.float64)
+        return HeldOut(rows, predictions, losses)
 
     def check_table(self, sha256: str | None = None) -> None:
         """Check that a training has read the table of the search, or that the table is still the same.

@@ -77,5 +77,8 @@ def test_reasons_that_differ_in_numbers_are_named_once(result: TuneResult) -> No
 
 def test_an_ensemble_names_its_trials_by_their_picks() -> None:
     ensemble = SelectedEnsemble(Path("run"), ((3, 2), (1, 1)), "log loss", 0.1, 0.2, 3, 0.3)
-    assert ensemble_text(ensemble).startswith("ensemble of the trials 3 (2 times), 1\nlog loss 0.2")
+    assert ensemble_text(ensemble).startswith(
+        "ensemble of the trials 3 (2 times), 1\nselected by the log loss; log loss 0.2"
+    )
+    assert "not better" in ensemble_text(replace(ensemble, best_loss=0.2))
     assert "trial 3" in ensemble_text(replace(ensemble, picks=((3, 10),)))

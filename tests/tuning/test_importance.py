@@ -57,3 +57,13 @@ def test_failed_trials_and_undefined_scores_do_not_count(space: SearchSpace) -> 
     trials = made_trials(30)
     undefined = Trial(number=30, values=trials[1].values, state="pruned", estimate=None)
     assert compute_importance(trials[:-1], space, RMSE) == compute_importance([*trials, undefined], space, RMSE)
+
+
+def test_a_choice_that_one_trial_made_is_no_warning(space: SearchSpace) -> None:
+    rng, trials = np.random.default_rng(0), []
+    for number in range(1, 31):
+        layers = int(number == 1)
+        values: dict[str, int | float] = {"learning_rate": 10.0 ** rng.uniform(-5, 0), "layers": layers}
+        values |= {RATE: 0.25} if layers else {}
+        trials.append(Trial(number=number, values=values, state="complete", score=float(number)))
+    assert compute_importance(trials, space, RMSE) is not None

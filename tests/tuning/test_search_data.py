@@ -41,6 +41,15 @@ def test_losses_of_rows_are_weighted_as_the_score_is(data: SearchData) -> None:
     assert held_out.losses == pytest.approx(4.0 * (data.fold_rows[1] + 1))
 
 
+def test_losses_of_the_rows_of_a_group_are_summed(data: SearchData) -> None:
+    groups = np.arange(30) // 10
+    grouped = replace(data)
+    grouped.__dict__["truth"] = replace(data.truth, groups=groups)
+    losses = grouped.held_out(1, predicted(data, 1, 2.0)).losses
+    rows = data.fold_rows[1]
+    assert losses == pytest.approx([4.0 * (rows[groups[rows] == g] + 1).sum() for g in np.unique(groups[rows])])
+
+
 def test_the_score_of_folds_is_that_of_their_rows_together(data: SearchData) -> None:
     folds = [data.held_out(fold, predicted(data, fold, error)) for fold, error in enumerate([1.0, 2.0, 3.0])]
     weights = [float((rows + 1).sum()) for rows in data.fold_rows]

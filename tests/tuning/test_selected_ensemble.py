@@ -1,8 +1,9 @@
-"""The ensemble of the best trials: what is selected, and the honest score of it."""
+"""The ensemble of the best trials: what is selected, and its cross-fitted score."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +29,12 @@ def selected(request: pytest.FixtureRequest) -> Selected:
     return found
 
 
-def test_trials_that_complete_each_other_are_selected_and_better_than_the_best_one(selected: Selected) -> None:
+def test_trials_that_complete_each_other_are_selected(selected: Selected) -> None:
     result = selected.result
     assert len(result.picks) >= 2
     assert result.loss < result.best_loss
     assert result.loss <= result.cross_fitted_loss
+    assert result.is_better == (result.cross_fitted_loss < result.best_loss)
     assert result.best_trial in dict(result.picks)
     assert [count for _, count in result.picks] == sorted((count for _, count in result.picks), reverse=True)
 
@@ -93,6 +95,31 @@ def test_one_cross_validation_is_an_ensemble_of_equal_weights(numbers: Selected,
     assert result.loss == result.cross_fitted_loss == result.best_loss
     assert "weights" not in (result.path / "model.json").read_text()
     assert Run.open(result.path).load_manifest().members == 3
+
+
+def test_it_is_compared_with_the_trial_that_the_other_folds_select(numbers: Selected) -> None:
+    from nncli.tuning.finished_trial import read_trials
+
+    trials = read_trials(numbers.trials)
+    assert numbers.result.best_loss == candidates_of(trials).cross_fit(1, trials[0].parts).loss
+    worse = replace(numbers.result, cross_fitted_loss=numbers.result.best_loss)
+    assert not worse.is_better
+    assert "not better" in worse.sentence
+    assert "not better" not in numbers.result.sentence
+
+
+def test_it_is_selected_by_the_metric_of_the_search(numbers: Selected, classes: Selected) -> None:
+    from nncli.tuning.finished_trial import read_trials
+
+    trials, of_classes = read_trials(numbers.trials), read_trials(classes.trials)
+    measures = {metric: candidates_of(trials, metric).measure for metric in ("rmse", "mae", "r2")}
+    assert measures == {"rmse": "squared error", "mae": "absolute error", "r2": "squared error"}
+    errors = candidates_of(of_classes, "accuracy")
+    assert errors.measure == "classification error"
+    first = of_classes[0].held_out
+    every = np.ones(len(first), np.bool_)
+    assert errors.mean_loss(errors.values[0], every) == pytest.approx(np.mean(first.predictions.classes != first.y))
+    assert candidates_of(of_classes, "macro_f1").measure == "log loss"
 
 
 def test_no_pick_no_trial_and_predictions_that_are_not_finite_are_refused(

@@ -119,6 +119,7 @@ def write_ensemble(ensemble: SelectedEnsemble) -> None:
             "cross_fitted_loss": ensemble.cross_fitted_loss,
             "best_trial": ensemble.best_trial,
             "best_loss": ensemble.best_loss,
+            "is_better": ensemble.is_better,
         }
     )
 
