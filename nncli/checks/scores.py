@@ -8,7 +8,7 @@ from typing import Literal
 from nncli.findings import Finding, FindingCode, warning
 from nncli.metrics.classification import ClassificationScores
 from nncli.metrics.metric import ScoreValues
-from nncli.metrics.registry import METRICS
+from nncli.metrics.registry import is_better
 from nncli.scoring import ScoreCard, Scores
 from nncli.text import format_number, join_quoted, quote
 
@@ -53,7 +53,7 @@ def _no_better(card: ScoreCard, rows: Rows) -> list[Finding]:
     for model, baseline, target in _pairs(card.model, card.baseline):
         names = CLASSIFICATION if target is None else REGRESSION
         figures = {name: (model[name], baseline[name]) for name in names if name in dict(model.values)}
-        if any(_is_better(name, *pair) for name, pair in figures.items()):
+        if any(is_better(name, *pair) for name, pair in figures.items()):
             continue
         name, (value, of_baseline) = next(iter(figures.items()))
         what = "the class shares" if target is None else f"the mean of {quote(target)}"
@@ -73,7 +73,3 @@ def _pairs(model: Scores, baseline: Scores) -> list[tuple[ScoreValues, ScoreValu
         return [(model, baseline, None)]
     assert not isinstance(baseline, ClassificationScores), "model and baseline have the same targets"
     return [(m, b, m.target) for m, b in zip(model, baseline, strict=True)]
-
-
-def _is_better(name: str, value: float, of_baseline: float) -> bool:
-    return value > of_baseline if METRICS[name].higher_is_better else value < of_baseline

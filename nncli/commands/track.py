@@ -11,7 +11,7 @@ from nncli.errors import Location, NncliError, UsageError
 from nncli.runs.search_folder import is_search
 from nncli.tracking.choice import TrackerChoice, parse_trackers
 from nncli.tracking.finished_runs import track_finished_run
-from nncli.tracking.tracker_thread import reason_of
+from nncli.tracking.tracker_thread import is_connection_error, reason_of
 from nncli.tuning.tracking import track_directory
 
 
@@ -53,6 +53,6 @@ def _track(run: Path, choices: Sequence[TrackerChoice]) -> Iterator[Tracked]:
             raise
         except Exception as error:
             message = f"{choice.title} cannot be written to: {reason_of(error)}"
-            hint = "Check that the server runs and its address is right." if choice.kind == "mlflow" else None
+            hint = "Check that the server runs and its address is right." if is_connection_error(error) else None
             raise NncliError(message, location=Location(source=choice.target), hint=hint) from error
         yield Tracked(run, str(choice), name)

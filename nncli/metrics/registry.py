@@ -61,6 +61,13 @@ def higher_is_better(name: str) -> bool:
     return name in METRICS and METRICS[name].higher_is_better
 
 
+def is_better(name: str, value: float, other: float | None) -> bool:
+    """Whether a value of the metric is better than another one; NaN never is, and any number is better than None."""
+    if other is None:
+        return not math.isnan(value)
+    return value > other if higher_is_better(name) else value < other
+
+
 def has_baseline(name: str) -> bool:
     """Whether the baseline's value of the metric is shown beside the model's; see `Metric.has_baseline`."""
     return name not in METRICS or METRICS[name].has_baseline

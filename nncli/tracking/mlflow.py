@@ -1,6 +1,8 @@
 """Runs on an MLflow server, written by MLflow's client.
 
-No run of MLflow's own global state is used, so programs that have one, and parallel trainings, are not affected.
+MLflow's active run and its tracking URI, which are global, are neither used nor changed, so programs that have them,
+and parallel trainings, are not affected. Two things are set for the whole process: the environment variables of
+`QUIET`, unless they are set, and a handler of the logger urllib3.
 
 A run is found again by a tag that holds its key. The id of MLflow's run could be kept in a file of the run directory
 instead, but the tag works for every server, for copies of the directory, for directories that cannot be written, and
@@ -13,6 +15,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -33,6 +36,9 @@ QUIET = {
 }
 """Variables that keep the client from reporting its use to its vendors, and from printing between the results."""
 
+FILE_STORE_VARIABLE = "MLFLOW_ALLOW_FILE_STORE"
+"""What MLflow's error about a folder as its store names, but no other one."""
+
 T = TypeVar("T")
 
 
@@ -46,11 +52,19 @@ class MLflow:
         logging.getLogger("urllib3").addHandler(logging.NullHandler())
         from mlflow import MlflowClient
 
-        self._client: Any = MlflowClient(tracking_uri=uri)
+        try:
+            self._client: Any = MlflowClient(tracking_uri=uri)
+        except Exception as error:
+            if FILE_STORE_VARIABLE in str(error):
+                raise OSError(
+                    "MLflow does not write to folders any more; use a database: sqlite:///mlflow.db"
+                ) from error
+            raise
         check_reachable(self._client.tracking_uri)
         self._experiment: str | None = None
         self._ids: dict[str, str] = {}
         self._known: dict[str, _KnownPoints] = {}
+        self._running: set[str] = set()
 
     def start(self, run: TrackedRun) -> None:
         """Begin a run, or continue the one with the tag."""
@@ -65,6 +79,7 @@ class MLflow:
         if found:
             self._ids[run.key] = found[0].info.run_id
             self._known[run.key] = _KnownPoints(client, found[0].info.run_id)
+            self._running.add(run.key)
             client.update_run(found[0].info.run_id, status="RUNNING")
             self._continue(run, found[0].data.params)
             return
@@ -73,6 +88,7 @@ class MLflow:
             tags["mlflow.parentRunId"] = self._ids[run.parent.key]
         created = client.create_run(experiment, round(run.started * 1000), tags, run.name)
         self._ids[run.key] = created.info.run_id
+        self._running.add(run.key)
         self._log_parameters(created.info.run_id, {key: str(value) for key, value in run.parameters})
 
     def log(self, run: TrackedRun, points: Sequence[Point]) -> None:
@@ -93,6 +109,7 @@ class MLflow:
         run_id = self._ids[run.key]
         self.log(run, ending.scores)
         self._client.set_terminated(run_id, STATUSES[ending.outcome], round(ending.time * 1000))
+        self._running.discard(run.key)
         for file in ending.files:
             self._client.log_artifact(run_id, os.fspath(file))
 
@@ -100,7 +117,12 @@ class MLflow:
         """Nothing: every call has been answered."""
 
     def close(self) -> None:
-        """Nothing: no connection is kept."""
+        """End what still runs, as after an error, as failed, unless the server cannot be reached either."""
+        with suppress(Exception):  # the error before is what matters
+            if self._running:
+                check_reachable(self._client.tracking_uri)
+            while self._running:
+                self._client.set_terminated(self._ids[self._running.pop()], STATUSES["failed"])
 
     def _continue(self, run: TrackedRun, before: dict[str, str]) -> None:
         """Add parameters that are new. A parameter cannot change: the new value, as of `epochs`, becomes a tag."""
@@ -137,7 +159,7 @@ def check_reachable(uri: str) -> None:
     """Connect to a server that is reached without a proxy: the client itself would try again for minutes.
 
     Raises:
-        OSError: the server is not there.
+        ConnectionError: the server is not there.
     """
     try:
         url = urlsplit(uri)
@@ -149,7 +171,7 @@ def check_reachable(uri: str) -> None:
     try:
         socket.create_connection((host, port), CONNECT_SECONDS).close()
     except OSError as error:
-        raise OSError(f"cannot connect to {host}, port {port}: {error.strerror or error}") from error
+        raise ConnectionError(f"cannot connect to {host}, port {port}: {error.strerror or error}") from error
 
 
 def _experiment(client: Any) -> str:

@@ -20,7 +20,9 @@ NEVER = frozenset({"output", "checkpoint", "memory_limit", "workers", "threads"}
 MAX_TEXT = 500
 """Characters of a parameter."""
 NOT_IN_NAMES = re.compile(r"[^-.\w]")
-"""Characters that not every tracker allows in the name of a metric."""
+"""Characters that not every tracker allows in the names of metrics and parameters."""
+MAX_NAME = 240
+"""Characters of a name, which MLflow limits to 250."""
 
 
 def parameters(config: Config) -> tuple[tuple[str, Value], ...]:
@@ -34,32 +36,55 @@ def parameters(config: Config) -> tuple[tuple[str, Value], ...]:
     """
     changed = non_defaults(config)
     keys = [key for key in Config.model_fields if key not in NEVER and (key in changed or key in ALWAYS)]
-    return tuple(pair for key in keys for pair in _flat(key, non_defaults(getattr(config, key))))
+    pairs = [pair for key in keys for pair in _flat(key, non_defaults(getattr(config, key)))]
+    names = tracker_names((key,) for key, _ in pairs)
+    return tuple((names[key,], value) for key, value in pairs)
 
 
 def _flat(key: str, value: object) -> Iterator[tuple[str, Value]]:
     if isinstance(value, dict) and value:
         for inner, item in value.items():
-            yield f"{key}.{inner}", _value(item)
+            yield f"{key}.{inner}", parameter_value(item)
     elif value is not None:
-        yield key, _value(value)
+        yield key, parameter_value(value)
 
 
-def _value(value: object) -> Value:
+def parameter_value(value: object) -> Value:
+    """A value of a configuration as that of a parameter: lists and sections are JSON, and long texts are cut."""
     if isinstance(value, int | float):
         return value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 
 
-def metric_name(*parts: str) -> str:
-    """The name of a metric: parts joined by slashes, with the letters that every tracker allows.
+def tracker_name(*parts: str) -> str:
+    """The name of a metric or parameter: parts joined by slashes, with the letters that every tracker allows.
 
-    >>> metric_name("validation", "price in €", "rmse")
+    >>> tracker_name("validation", "price in €", "rmse")
     'validation/price_in__/rmse'
     """
     cleaned = [NOT_IN_NAMES.sub("_", part) for part in parts]
-    return "/".join(part if part.strip(".") else "_" * max(1, len(part)) for part in cleaned)
+    name = "/".join(part if part.strip(".") else "_" * max(1, len(part)) for part in cleaned)
+    return name[:MAX_NAME]
+
+
+def tracker_names(names: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
+    """The name of each metric or parameter for trackers; of those that would be equal the second one ends with _2.
+
+    >>> tracker_names([("layers.*.units",), ("layers._.units",)])
+    {('layers.*.units',): 'layers._.units', ('layers._.units',): 'layers._.units_2'}
+    """
+    result: dict[tuple[str, ...], str] = {}
+    used: set[str] = set()
+    for parts in dict.fromkeys(names):
+        first = name = tracker_name(*parts)
+        number = 1
+        while name in used:
+            number += 1
+            name = f"{first}_{number}"
+        used.add(name)
+        result[parts] = name
+    return result
 
 
 def epoch_points(report: EpochReport, metric: str | None, time: float) -> tuple[Point, ...]:
@@ -72,7 +97,7 @@ def epoch_points(report: EpochReport, metric: str | None, time: float) -> tuple[
         "learning_rate": report.learning_rate,
     }
     return tuple(
-        Point(metric_name(name), report.epoch, value, time) for name, value in values.items() if value is not None
+        Point(tracker_name(name), report.epoch, value, time) for name, value in values.items() if value is not None
     )
 
 
@@ -100,32 +125,34 @@ def score_points(metrics: RecordedMetrics, rows: str, best_epoch: int, step: int
         **_baseline(metrics.validation, rows),
     }
     if best_epoch:
-        values["best_epoch"] = float(best_epoch)
-    return tuple(Point(name, step, value, time) for name, value in values.items())
+        values["best_epoch",] = float(best_epoch)
+    return named_points(values, step, time)
 
 
-def _scores(scores: RecordedScores | None, rows: str) -> dict[str, float]:
+def named_points(values: Mapping[tuple[str, ...], float], step: int, time: float) -> tuple[Point, ...]:
+    """The points of values, of which the keys are the parts of the names."""
+    names = tracker_names(values)
+    return tuple(Point(names[parts], step, value, time) for parts, value in values.items())
+
+
+def _scores(scores: RecordedScores | None, rows: str) -> dict[tuple[str, ...], float]:
     every = () if scores is None else scores.scores
-    return {metric_name(rows, *_of(one.target), one.name): one.value for one in every if one.value is not None}
+    return {(rows, *_of(one.target), one.name): one.value for one in every if one.value is not None}
 
 
-def _baseline(scores: RecordedScores | None, rows: str) -> dict[str, float]:
+def _baseline(scores: RecordedScores | None, rows: str) -> dict[tuple[str, ...], float]:
     every = () if scores is None else scores.scores
-    return {
-        metric_name("baseline", rows, *_of(one.target), one.name): one.baseline
-        for one in every
-        if one.baseline is not None
-    }
+    return {("baseline", rows, *_of(one.target), one.name): one.baseline for one in every if one.baseline is not None}
 
 
 def _of(target: str | None) -> tuple[str, ...]:
     return () if target is None else (target,)
 
 
-def json_scores(scores: Mapping[str, Any], *before: str) -> dict[str, float]:
-    """The scores of a JSON object that are numbers, those of several targets included, by the name of the metric."""
+def json_scores(scores: Mapping[str, Any], *before: str) -> dict[tuple[str, ...], float]:
+    """The scores of a JSON object that are numbers, those of several targets included, by the parts of their names."""
     values = {
-        metric_name(*before, name): float(value)
+        (*before, name): float(value)
         for name, value in scores.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }

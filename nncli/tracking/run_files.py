@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,10 +17,8 @@ from nncli.runs.history import History, read_history, read_metrics
 from nncli.runs.loader import LARGEST_TEXT, damaged, read_file
 from nncli.runs.manifest import Manifest
 from nncli.runs.run import Run
-from nncli.tracking.points import history_points, json_scores, parameters, score_points
-from nncli.tracking.tracker import Ending, Outcome, Point, TrackedRun
-
-KEY_DIGITS = 32
+from nncli.tracking.points import history_points, json_scores, named_points, parameters, score_points
+from nncli.tracking.tracker import Ending, Outcome, Point, TrackedRun, run_key
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class RunFiles:
         }
         identity = (manifest.fingerprint, manifest.data.sha256 or "", manifest.started, name)
         run = TrackedRun(
-            key=_key(*identity),
+            key=run_key(*identity),
             name=name,
             started=_timestamp(manifest.started),
             parameters=parameters(config),
@@ -112,7 +109,7 @@ def read_cross_validation(path: Path) -> tuple[TrackedRun, list[RunFiles], Endin
         hint = f"To resume: {resume_command(path)}"
         raise RunError("no fold is trained yet", location=Location(source=str(path)), hint=hint)
     run = TrackedRun(
-        key=_key(record.fingerprint, record.data_sha256, started, name),
+        key=run_key(record.fingerprint, record.data_sha256, started, name),
         name=name,
         started=_timestamp(started),
         parameters=(*parameters(config), ("folds", record.folds), ("repeats", record.repeats)),
@@ -127,7 +124,7 @@ def read_cross_validation(path: Path) -> tuple[TrackedRun, list[RunFiles], Endin
         **json_scores(metrics.get("mean", {}), "mean"),
         **json_scores(metrics.get("std", {}), "std"),
     }
-    scores = tuple(Point(name, len(folds), value, time) for name, value in values.items())
+    scores = named_points(values, len(folds), time)
     return run, list(_children(path / FOLDS, run)), Ending("done", time, scores, _files(path))
 
 
@@ -152,10 +149,6 @@ def _folders(folder: Path) -> list[Path]:
 
 def _files(path: Path) -> tuple[Path, ...]:
     return tuple(path / name for name in (CONFIG, METRICS) if (path / name).is_file())
-
-
-def _key(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:KEY_DIGITS]
 
 
 def _timestamp(text: str) -> float:

@@ -12,17 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from math import isnan
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from nncli.findings import Finding
+from nncli.metrics.registry import is_better
 from nncli.tracking.choice import TrackerChoice
-from nncli.tracking.points import metric_name
+from nncli.tracking.points import tracker_name
 from nncli.tracking.tracker import Ending, Outcome, Point, TrackedRun, Tracker, Value
-from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, CloseTimeouts, TrackerThread
-from nncli.tracking.training import tracker_warning
+from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, CloseTimeouts
+from nncli.tracking.tracker_threads import TrackerThreads
 
 TrialState: TypeAlias = Literal["complete", "pruned", "failed"]
 TRIALS = "trials"
@@ -38,7 +37,6 @@ class TrackedSearch:
 
     run: TrackedRun
     metric: str
-    higher_is_better: bool
 
 
 @dataclass(frozen=True)
@@ -60,31 +58,25 @@ class SearchTracking:
     """Writes a search to trackers, each on a thread of its own: it neither ends nor slows the search."""
 
     def __init__(self, choices: Sequence[TrackerChoice], path: Path, search: TrackedSearch) -> None:
-        self._path = path
-        self._queues: list[tuple[TrackerChoice, TrackerThread[TrackedTrial | _End]]] = [
-            (choice, TrackerThread(partial(_open, choice, path, search))) for choice in choices
-        ]
-        self._reported: set[TrackerChoice] = set()
+        def receiver(tracker: Tracker) -> _SearchWriter:
+            return _SearchWriter(tracker, search)
 
-    def add(self, trial: TrackedTrial) -> None:
-        """Hand over a finished trial; this does not wait."""
-        for _, queue in self._queues:
-            queue.put(trial)
+        self._threads: TrackerThreads[TrackedTrial | _End] = TrackerThreads(choices, path, receiver)
+
+    def add(self, *trials: TrackedTrial) -> None:
+        """Hand over finished trials, those of a resumed search all at once; this does not wait."""
+        self._threads.put(*trials)
 
     def failures(self) -> tuple[Finding, ...]:
         """A warning for every tracker that has failed since the last call."""
-        new = [one for one in self._queues if one[1].failure is not None and one[0] not in self._reported]
-        self._reported.update(choice for choice, _ in new)
-        return tuple(tracker_warning(choice, queue.failure or "", self._path) for choice, queue in new)
+        return self._threads.new_warnings()
 
     def end(
         self, outcome: Outcome, files: tuple[Path, ...] = (), timeouts: CloseTimeouts = DEFAULT_TIMEOUTS
     ) -> tuple[Finding, ...]:
         """End the run of the search, with files such as trials.csv, and wait for the trackers for a bounded time."""
-        for _, queue in self._queues:
-            queue.put(_End(outcome, files))
-        for _, queue in self._queues:
-            queue.close(timeouts)
+        self._threads.put(_End(outcome, files))
+        self._threads.close(timeouts)
         return self.failures()
 
 
@@ -127,7 +119,7 @@ class _SearchWriter:
         if isinstance(item, _End):
             self._end(item)
             return
-        trial, name, run = item, metric_name(self.search.metric), self._run_of(item)
+        trial, name, run = item, tracker_name(self.search.metric), self._run_of(item)
         self.last = max(self.last, trial.ended)
         self.tracker.start(run)
         scores = () if trial.score is None else (Point(name, trial.number, trial.score, trial.ended),)
@@ -137,7 +129,7 @@ class _SearchWriter:
         # The score of a pruned trial is that of fewer folds: it is not compared with the others.
         points = list(scores) if trial.state == "complete" else []
         if self.best is not None and self.best.score is not None:
-            points.append(Point(metric_name(f"best_{self.search.metric}"), trial.number, self.best.score, trial.ended))
+            points.append(Point(tracker_name(f"best_{self.search.metric}"), trial.number, self.best.score, trial.ended))
         if points:
             self.tracker.log(self.search.run, points)
 
@@ -161,11 +153,9 @@ class _SearchWriter:
         )
 
     def _is_best(self, trial: TrackedTrial) -> bool:
-        if trial.state != "complete" or trial.score is None or isnan(trial.score):
+        if trial.state != "complete" or trial.score is None:
             return False
-        if self.best is None or self.best.score is None:
-            return True
-        return trial.score > self.best.score if self.search.higher_is_better else trial.score < self.best.score
+        return is_better(self.search.metric, trial.score, None if self.best is None else self.best.score)
 
     def _end(self, end: _End) -> None:
         scores: tuple[Point, ...] = ()
@@ -173,7 +163,3 @@ class _SearchWriter:
             number = self.best.number
             scores = (Point("best_trial", number, float(number), self.last),)
         self.tracker.end(self.search.run, Ending(end.outcome, self.last, scores, end.files))
-
-
-def _open(choice: TrackerChoice, path: Path, search: TrackedSearch) -> _SearchWriter:
-    return _SearchWriter(choice.open(path), search)

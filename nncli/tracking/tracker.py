@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
+KEY_DIGITS = 32
 Value: TypeAlias = str | int | float | bool
 """The value of a parameter."""
 Outcome: TypeAlias = Literal["done", "stopped", "failed"]
@@ -50,6 +52,11 @@ class Ending:
     files: tuple[Path, ...] = ()
 
 
+def run_key(*identity: str) -> str:
+    """The key of a run whose identity consists of these texts."""
+    return hashlib.sha256("\n".join(identity).encode("utf-8", "surrogateescape")).hexdigest()[:KEY_DIGITS]
+
+
 class Tracker(Protocol):
     """A place where the metrics of runs are collected. Any method may raise any error, or never return.
 
@@ -73,4 +80,4 @@ class Tracker(Protocol):
         """Let what was logged be seen; called often."""
 
     def close(self) -> None:
-        """Release files and connections."""
+        """End the runs that have not ended, as after an error, as failed; release files and connections."""

@@ -12,9 +12,9 @@ from typing import Generic, Protocol, TypeVar
 from nncli.data.sources.credentials import redacted
 
 MAX_WAITING = 10_000
-"""Items that wait for a tracker at most; an epoch is one."""
+"""What waits for a tracker at most, by calls of `put`; an epoch is one."""
 MAX_BATCH = 1_000
-"""Items between two flushes at most."""
+"""Calls of `put` between two flushes at most."""
 PAUSE = 1.0
 """Seconds between two flushes: what came meanwhile is written together."""
 MAX_REASON = 300
@@ -63,7 +63,7 @@ class TrackerThread(Generic[T]):
 
     def __init__(self, opened: Callable[[], Receiver[T]], max_waiting: int = MAX_WAITING) -> None:
         self._open = opened
-        self._queue: Queue[T | None] = Queue(max_waiting)
+        self._queue: Queue[tuple[T, ...] | None] = Queue(max_waiting)
         self._is_open, self._is_closing, self._has_ended = Event(), Event(), Event()
         self._last_answer = time.monotonic()
         self._failure: str | None = None
@@ -74,9 +74,9 @@ class TrackerThread(Generic[T]):
         """Why nothing more is handed over; None while all is well."""
         return self._failure
 
-    def put(self, item: T) -> None:
-        """Hand over an item, unless the tracker has failed."""
-        self._put(item)
+    def put(self, *items: T) -> None:
+        """Hand over items, unless the tracker has failed; together they take one place of those that may wait."""
+        self._put(items)
 
     def close(self, timeouts: CloseTimeouts = DEFAULT_TIMEOUTS) -> None:
         """Wait until all items are handled, within the timeouts; `failure` says if they were exceeded."""
@@ -91,37 +91,47 @@ class TrackerThread(Generic[T]):
             elif now - start > timeouts.total:
                 self._fail(f"it was not done {timeouts.total:.0f} s after the end")
 
-    def _put(self, item: T | None) -> None:
+    def _put(self, items: tuple[T, ...] | None) -> None:
         if self._failure is not None:
             return
         try:
-            self._queue.put_nowait(item)
+            self._queue.put_nowait(items)
         except Full:
-            self._fail(f"no answer while {self._queue.maxsize:,} epochs were trained")
+            self._fail(f"no answer while {self._queue.maxsize:,} items were waiting")
 
     def _run(self) -> None:
         try:
             receiver = self._open()
             self._last_answer = time.monotonic()
             self._is_open.set()
-            batch: list[T | None] = []
-            while self._failure is None and None not in batch:
-                batch = self._next_batch()
-                for item in batch:
-                    if item is not None and self._failure is None:
-                        receiver.receive(item)
-                        self._last_answer = time.monotonic()
-                receiver.flush()
-                self._last_answer = time.monotonic()
-                self._is_closing.wait(PAUSE)
-            receiver.close()
+            try:
+                self._call(receiver)
+            except Exception as error:
+                self._fail(reason_of(error))
+            finally:
+                receiver.close()
         except Exception as error:
             self._fail(reason_of(error))
         finally:
             self._has_ended.set()
 
-    def _next_batch(self) -> list[T | None]:
-        """Wait for an item, and take all that wait with it; None is the end."""
+    def _call(self, receiver: Receiver[T]) -> None:
+        """Call the receiver until the end, or until it has failed."""
+        is_last = False
+        while self._failure is None and not is_last:
+            batch = self._next_batch()
+            is_last = None in batch
+            for item in (item for items in batch for item in items or ()):
+                if self._failure is not None:
+                    return
+                receiver.receive(item)
+                self._last_answer = time.monotonic()
+            receiver.flush()
+            self._last_answer = time.monotonic()
+            self._is_closing.wait(PAUSE)
+
+    def _next_batch(self) -> list[tuple[T, ...] | None]:
+        """Wait for items, and take all that wait with them; None is the end."""
         batch = [self._queue.get()]
         try:
             while len(batch) < MAX_BATCH:
@@ -132,6 +142,16 @@ class TrackerThread(Generic[T]):
 
     def _fail(self, reason: str) -> None:
         self._failure = self._failure or reason
+
+
+def is_connection_error(error: BaseException) -> bool:
+    """Whether an error, or one that caused it, is that a server could not be reached or did not answer."""
+    # By name, since the clients of servers have classes of their own.
+    names = {base.__name__ for base in type(error).__mro__}
+    if names & {"ConnectionError", "TimeoutError", "Timeout", "gaierror"}:
+        return True
+    cause = error.__cause__ or error.__context__
+    return cause is not None and is_connection_error(cause)
 
 
 def reason_of(error: Exception) -> str:

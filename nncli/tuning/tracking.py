@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 
 from nncli.findings import Finding
-from nncli.metrics.registry import higher_is_better
 from nncli.pipeline.train.events import TrackingStopped
 from nncli.runs.filenames import CONFIG
-from nncli.runs.loader import LARGEST_TEXT, damaged, read_file
 from nncli.tracking.choice import TrackerChoice
-from nncli.tracking.points import parameters
+from nncli.tracking.points import parameter_value, parameters, tracker_names
 from nncli.tracking.search import SearchTracking, TrackedSearch, TrackedTrial, track_search
-from nncli.tracking.tracker import Outcome, TrackedRun, Tracker, Value
+from nncli.tracking.tracker import Outcome, TrackedRun, Tracker, run_key
 from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, SIGNAL_TIMEOUTS, CloseTimeouts
 from nncli.tuning.events import SearchEnded, SearchEvent, SearchProgress, SearchStarted
 from nncli.tuning.record import BEST, RECORD, open_directory
+from nncli.tuning.space import SearchSpace
+from nncli.tuning.summary import read_search
 from nncli.tuning.trial_values import TrialValues
-from nncli.tuning.trials import TRIALS_TABLE, Trial, load_trials, record_of
+from nncli.tuning.trials import TRIALS_TABLE, Trial, record_of
 
 
 def track_search_events(
@@ -43,22 +40,24 @@ def track_search_events(
         for event in events:
             if isinstance(event, SearchStarted):
                 tracking = SearchTracking(choices, event.path, _search(event.path, event.metric))
-                trials = _FinishedTrials(event.path, TrialValues(event.space).labels)
+                trials = _FinishedTrials(event.path, event.space)
             if tracking is not None and trials is not None:
                 findings: Iterable[Finding] = ()
                 if isinstance(event, SearchProgress | SearchEnded):
-                    for trial in trials.new(event.trials):
-                        tracking.add(trial)
+                    tracking.add(*trials.new(event.trials))
                     findings = tracking.failures()
                 if isinstance(event, SearchEnded):
                     outcome: Outcome = "stopped" if event.stopped else "done"
                     findings = (*findings, *tracking.end(outcome, _files(event.path), timeouts))
                 yield from map(TrackingStopped, findings)
             yield event
-    except BaseException as error:  # also a second stop signal, or a closed generator
+    except Exception:
         if tracking is not None:
-            is_signal = not isinstance(error, Exception)
-            tracking.end("stopped" if is_signal else "failed", (), SIGNAL_TIMEOUTS if is_signal else timeouts)
+            yield from map(TrackingStopped, tracking.end("failed", timeouts=timeouts))
+        raise
+    except BaseException:  # a second stop signal, or the generator is closed
+        if tracking is not None:
+            tracking.end("stopped", timeouts=SIGNAL_TIMEOUTS)
         raise
     finally:
         events.close()
@@ -69,13 +68,13 @@ def track_directory(path: Path, tracker: Tracker) -> str:
 
     Raises:
         RunError: a file is missing or damaged.
+        ConfigError: its search space is damaged.
         Exception: whatever the tracker raises.
     """
-    metric, labels = _read_table(path)
-    trials = load_trials(path)
-    finished = _FinishedTrials(path, lambda trial: labels.get(trial.number, {})).new(trials)
-    search = _search(path, metric)
-    is_done = bool(trials) and all(trial.is_finished for trial in trials)
+    summary = read_search(path)
+    finished = _FinishedTrials(path, summary.space).new(summary.trials)
+    search = _search(path, summary.metric)
+    is_done = bool(summary.trials) and all(trial.is_finished for trial in summary.trials)
     track_search(search, finished, "done" if is_done else "stopped", tracker, _files(path))
     return search.run.name
 
@@ -83,8 +82,9 @@ def track_directory(path: Path, tracker: Tracker) -> str:
 class _FinishedTrials:
     """The trials that were not handed over yet, up to the first one that is not finished."""
 
-    def __init__(self, path: Path, labels: Callable[[Trial], Mapping[str, str]]) -> None:
-        self._path, self._labels = path, labels
+    def __init__(self, path: Path, space: SearchSpace) -> None:
+        self._path, self._values = path, TrialValues(space)
+        self._names = tracker_names((parameter.name,) for parameter in space.parameters)
         self._count = 0
 
     def new(self, trials: Sequence[Trial]) -> list[TrackedTrial]:
@@ -98,7 +98,8 @@ class _FinishedTrials:
     def _tracked(self, trial: Trial) -> TrackedTrial:
         assert trial.state != "running"
         ended = _modified(record_of(self._path, trial.number))
-        values = tuple((name, _number(text)) for name, text in self._labels(trial).items())
+        written = self._values.written(trial)
+        values = tuple((self._names[name,], parameter_value(value)) for name, value in written.items())
         return TrackedTrial(trial.number, values, trial.state, trial.score, ended - trial.seconds, ended)
 
 
@@ -106,9 +107,8 @@ def _search(path: Path, metric: str) -> TrackedSearch:
     """The search in a directory. Its key is the same for a search that is repeated, whose results are the same too."""
     loaded, record = open_directory(path)
     name = path.absolute().name
-    identity = "\n".join([record.fingerprint, record.data_sha256, name])
     run = TrackedRun(
-        key=hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:32],
+        key=run_key(record.fingerprint, record.data_sha256, name),
         name=name,
         started=_modified(path / RECORD),
         parameters=parameters(loaded.config),
@@ -118,18 +118,7 @@ def _search(path: Path, metric: str) -> TrackedSearch:
             ("nncli.data.sha256", record.data_sha256),
         ),
     )
-    return TrackedSearch(run, metric, higher_is_better(metric))
-
-
-def _read_table(path: Path) -> tuple[str, dict[int, dict[str, str]]]:
-    """The metric, and the values of each trial, in trials.csv; RunError if it is missing or damaged."""
-    try:
-        titles, *rows = csv.reader(io.StringIO(read_file(path, TRIALS_TABLE, LARGEST_TEXT).decode()))
-        _, _, metric, _, *names = titles
-        values = {int(row[0]): {n: text for n, text in zip(names, row[4:], strict=True) if text} for row in rows}
-    except (ValueError, IndexError, csv.Error) as error:
-        raise damaged(path, TRIALS_TABLE, "the file is damaged: it is no table of trials") from error
-    return metric, values
+    return TrackedSearch(run, metric)
 
 
 def _files(path: Path) -> tuple[Path, ...]:
@@ -139,10 +128,3 @@ def _files(path: Path) -> tuple[Path, ...]:
 def _modified(path: Path) -> float:
     """When a file was written; trials have no other record of the time, which their results do not depend on."""
     return path.stat().st_mtime
-
-
-def _number(text: str) -> Value:
-    try:
-        return float(text)
-    except ValueError:
-        return text

@@ -9,7 +9,7 @@ import pytest
 
 from nncli.errors import UsageError
 from nncli.metrics.classification import classification_scores
-from nncli.metrics.registry import METRICS, has_baseline, higher_is_better, metric_function, metric_names
+from nncli.metrics.registry import METRICS, has_baseline, higher_is_better, is_better, metric_function, metric_names
 from nncli.metrics.regression import regression_metrics, regression_scores
 
 
@@ -46,6 +46,14 @@ def test_better_predictions_score_better() -> None:
     for name in metric_names("regression"):
         metric = metric_function(name, "regression")
         assert (metric(t, near, None) > metric(t, far, None)) == higher_is_better(name), name
+
+
+def test_a_better_value_is_higher_or_lower_and_nan_is_never_better() -> None:
+    assert is_better("accuracy", 0.9, 0.8)
+    assert is_better("rmse", 0.8, 0.9)
+    assert is_better("rmse", 0.8, None)
+    assert not is_better("rmse", np.nan, None)
+    assert not is_better("rmse", 0.8, 0.8)
 
 
 def test_a_loss_is_better_if_lower_and_has_a_baseline() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from tests.cli.support import run as run_command
 from tests.tracking.mlflow_server import Proxy, client, mlflow_server, runs_of, silent_server, values
 from tests.tracking.support import ENSEMBLE, NETWORK, config, trained
 from tests.tracking.test_search import SEARCH, TRIALS
+from tests.tuning.finished_searches import search
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +160,35 @@ def test_a_search_is_a_run_with_nested_runs(uri: str, experiment: str) -> None:
     assert trial.data.tags["mlflow.parentRunId"] == sent["search"].info.run_id
     assert values(uri, trial, "log_loss") == [(2, 0.1)]
     assert sent["search/trials/0003"].info.status == "FAILED"
+
+
+def test_a_search_that_fails_half_way_is_failed_and_a_repeat_completes_it(uri: str, experiment: str) -> None:
+    tracker = MLflow(uri)
+    refused = replace(TRIALS[1], values=(("no*name", 0.2),))
+    with pytest.raises(Exception, match="no"):
+        track_search(SEARCH, [TRIALS[0], refused], "done", tracker)
+    tracker.close()
+    assert {name: run.info.status for name, run in runs_of(uri, experiment).items()} == {
+        "search": "FAILED",
+        "search/trials/0000": "FINISHED",
+        "search/trials/0001": "FAILED",
+    }
+    track_search(SEARCH, TRIALS[:2], "done", MLflow(uri))
+    sent = runs_of(uri, experiment)
+    assert {run.info.status for run in sent.values()} == {"FINISHED"}
+    assert values(uri, sent["search"], "best_log_loss") == [(0, 0.5), (1, 0.4)]
+    assert sent["search/trials/0001"].data.params == {"learning_rate": "0.2", "trial.state": "complete"}
+
+
+def test_the_parameters_of_a_search_have_names_that_mlflow_takes(tmp_path: Path, uri: str, experiment: str) -> None:
+    track(search(tmp_path), to=[f"mlflow={uri}"])
+    assert {run.info.status for run in runs_of(uri, experiment).values()} == {"FINISHED"}
+
+
+def test_a_folder_as_the_store_is_refused_with_the_database_to_use(penguins: Path, tmp_path: Path) -> None:
+    with pytest.raises(NncliError, match=r"sqlite:///mlflow\.db") as failed:
+        track(penguins, to=[f"mlflow=file:{tmp_path / 'store'}"])
+    assert failed.value.hint is None
 
 
 def test_the_address_and_the_experiment_are_those_of_mlflow(

@@ -14,9 +14,11 @@ from nncli.tracking.points import (
     epoch_points,
     history_points,
     json_scores,
-    metric_name,
+    named_points,
     parameters,
     score_points,
+    tracker_name,
+    tracker_names,
 )
 from nncli.training.loop import EpochReport
 from tests.tracking.support import config
@@ -83,7 +85,7 @@ def test_a_loss_that_is_no_number_stays_so() -> None:
     ],
 )
 def test_names_have_letters_that_every_tracker_allows(parts: tuple[str, ...], name: str) -> None:
-    assert metric_name(*parts) == name
+    assert tracker_name(*parts) == name
 
 
 def test_scores_are_points_after_the_last_epoch() -> None:
@@ -102,4 +104,18 @@ def test_scores_are_points_after_the_last_epoch() -> None:
 
 def test_scores_of_json_are_its_numbers() -> None:
     document = {"accuracy": 1, "confusion": [[1]], "ok": True, "none": None, "targets": {"y": {"rmse": 2.0}}}
-    assert json_scores(document, "mean") == {"mean/accuracy": 1.0, "mean/y/rmse": 2.0}
+    assert json_scores(document, "mean") == {("mean", "accuracy"): 1.0, ("mean", "y", "rmse"): 2.0}
+
+
+def test_names_that_trackers_refuse_are_cleaned_and_stay_distinct() -> None:
+    names = [("layers.*.units",), ("layers._.units",), ("layers[1].1.rate",), ("x" * 300,), ("x" * 301,)]
+    cleaned = list(tracker_names(names).values())
+    assert cleaned[:3] == ["layers._.units", "layers._.units_2", "layers_1_.1.rate"]
+    assert len({*cleaned}) == 5
+    assert max(map(len, cleaned)) <= 250
+
+
+def test_scores_of_targets_with_similar_names_stay_distinct() -> None:
+    values: dict[tuple[str, ...], float] = {("mean", "a$", "rmse"): 1.0, ("mean", "a%", "rmse"): 2.0}
+    points = named_points(values, 3, 9.0)
+    assert [(point.metric, point.value) for point in points] == [("mean/a_/rmse", 1.0), ("mean/a_/rmse_2", 2.0)]

@@ -11,7 +11,7 @@ from nncli.tracking.tracker import TrackedRun
 from nncli.tracking.tracker_thread import CloseTimeouts
 from tests.tracking.support import Memory, scalars
 
-SEARCH = TrackedSearch(TrackedRun("key", "search", 100.0, (("epochs", 5),)), "log_loss", higher_is_better=False)
+SEARCH = TrackedSearch(TrackedRun("key", "search", 100.0, (("epochs", 5),)), "log_loss")
 TRIALS = (
     TrackedTrial(0, (("learning_rate", 0.1),), "complete", 0.5, 100.0, 110.0),
     TrackedTrial(1, (("learning_rate", 0.2),), "complete", 0.4, 100.0, 120.0),
@@ -45,7 +45,7 @@ def test_the_search_has_the_scores_of_its_trials_and_the_best_so_far() -> None:
 
 def test_a_higher_score_can_be_the_better_one() -> None:
     memory = Memory()
-    track_search(TrackedSearch(SEARCH.run, "r2", higher_is_better=True), TRIALS, "done", memory)
+    track_search(TrackedSearch(SEARCH.run, "r2"), TRIALS, "done", memory)
     assert memory.values("search", "best_r2") == {0: 0.5, 1: 0.5, 2: 0.5, 3: 0.5}
 
 

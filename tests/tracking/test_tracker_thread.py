@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from nncli.tracking.tracker_thread import MAX_REASON, CloseTimeouts, TrackerThread, reason_of
+from nncli.tracking.tracker_thread import MAX_REASON, CloseTimeouts, TrackerThread, is_connection_error, reason_of
 
 SHORT = CloseTimeouts(0.2, 0.2, 0.6)
 
@@ -57,6 +57,7 @@ def test_an_error_ends_the_tracking_and_is_kept() -> None:
         work.put(i)
     work.close()
     assert work.failure == "the server said no"
+    assert items.calls[-1] == "close"
     work.put(9)
     work.close()
     assert items.received == [0]
@@ -116,6 +117,23 @@ def test_there_is_an_end_to_that() -> None:
     assert work.failure is not None
 
 
+def test_items_that_are_handed_over_together_take_one_place() -> None:
+    freed = threading.Event()
+    items = Items()
+
+    def opened() -> Items:
+        freed.wait(30)
+        return items
+
+    work: TrackerThread[int] = TrackerThread(opened, max_waiting=10)
+    work.put(*range(1000))
+    work.put(1000)
+    freed.set()
+    work.close()
+    assert work.failure is None
+    assert items.received == [*range(1001)]
+
+
 def test_a_queue_that_is_full_ends_the_tracking() -> None:
     items = Items(hangs_at=0)
     work: TrackerThread[int] = TrackerThread(lambda: items, max_waiting=10)
@@ -125,6 +143,15 @@ def test_a_queue_that_is_full_ends_the_tracking() -> None:
     assert time.monotonic() - start < 5
     assert work.failure is not None
     items.freed.set()
+
+
+def test_only_errors_of_connections_are_connection_errors() -> None:
+    wrapped = RuntimeError("the request failed")
+    wrapped.__context__ = ConnectionRefusedError("refused")
+    assert is_connection_error(wrapped)
+    assert is_connection_error(TimeoutError())
+    assert not is_connection_error(ValueError("invalid value"))
+    assert not is_connection_error(PermissionError("not writable"))
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,17 @@ def test_a_training_that_diverges_is_failed(tmp_path: Path, monkeypatch: pytest.
     assert memory.endings["run"].outcome == "failed"
 
 
+def test_a_tracker_that_fails_at_the_end_of_a_training_that_diverges_is_one_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, Broken("end"))
+    text = "data: {path: DATA/linear.csv, target: y}\nlayers: []\nloss: mse\noptimizer: sgd\nlearning_rate: 1e30\n"
+    found: list[Event] = []
+    with pytest.raises(DivergedError):
+        found.extend(events_of(tmp_path, text))
+    assert len(stops(found)) == 1
+
+
 def test_without_trackers_nothing_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nncli.tracking.training.TrackerThread", None)
+    monkeypatch.setattr("nncli.tracking.training.TrackerThreads", None)
     assert len([*track_events(train_events(config(tmp_path), output=tmp_path / "run"), [])]) == 7

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from nncli.tracking.tensorboard import TensorBoard
 from nncli.tuning.tracking import track_directory
 from nncli.tuning.trials import load_trials
 from tests.tracking.support import Memory, scalars
+from tests.tuning.finished_searches import search
 from tests.tuning.searches import loaded
 
 
@@ -28,6 +30,8 @@ def test_a_search_is_a_run_with_a_child_for_every_trial(tmp_path: Path) -> None:
     assert [*memory.runs] == ["search", *(f"search/trials/{i:04}" for i in range(7))]
     assert {*dict(memory.runs["search/trials/0001"].parameters)} == {"learning_rate", "batch_size", "trial.state"}
     assert isinstance(dict(memory.runs["search/trials/0001"].parameters)["learning_rate"], float)
+    values = [dict(memory.runs[f"search/trials/{i:04}"].parameters) for i in range(1, 7)]
+    assert all(isinstance(one["batch_size"], int) for one in values)
     complete = {trial.number: trial.score for trial in trials if trial.state == "complete"}
     assert memory.values("search", "rmse") == complete
     best = [score.value for score in memory.endings["search"].scores]
@@ -63,12 +67,14 @@ def test_a_tracker_that_fails_is_one_warning(tmp_path: Path) -> None:
     assert load_trials(tmp_path / "search")[-1].is_finished
 
 
-@pytest.mark.parametrize(
-    "content", ["", "trial,state\n", "trial,state,rmse,folds,a\n0,complete\n", "a,b,c,d\nx,y,z,1\n"]
-)
-def test_a_damaged_table_of_trials_is_refused(tmp_path: Path, content: str) -> None:
-    (tmp_path / "trials.csv").write_text(content)
-    with pytest.raises(RunError) as refused:
+def test_the_names_of_parameters_are_those_that_trackers_take(tmp_path: Path) -> None:
+    search(tmp_path)
+    memory = Memory()
+    track_directory(tmp_path / "search", memory)
+    names = {name for run in memory.runs.values() for name, _ in run.parameters}
+    assert all(re.fullmatch(r"[-.\w]+", name) for name in names)
+
+
+def test_a_folder_that_is_no_search_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError):
         track_directory(tmp_path, Memory())
-    assert refused.value.location is not None
-    assert refused.value.location.source == str(tmp_path / "trials.csv")

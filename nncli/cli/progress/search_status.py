@@ -72,8 +72,9 @@ class SearchStatus:
             self._speed.add(len(self._numbers))
 
     def _is_better(self, score: float) -> bool:
-        best = None if self.best is None else self.best.score
-        return best is None or (score > best if self.started.higher_is_better else score < best)
+        from nncli.metrics.registry import is_better
+
+        return is_better(self.started.metric, score, None if self.best is None else self.best.score)
 
     @property
     def finished(self) -> int:
