@@ -119,4 +119,4 @@ class SearchPrinter(EventPrinter):
         from nncli.cli.console import echo_err
 
         for note in () if self.quiet else notes:
-            echo_err(f"note: {note}")
+            echo_err(note if note.startswith("warning: ") else f"note: {note}")

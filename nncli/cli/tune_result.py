@@ -34,6 +34,10 @@ def result_text(result: TuneResult) -> str:
         ["", f"trial {best.number}", "trial 0", "gain"],
         [result.metric, format_number(best.score), format_number(first.score), format_number(result.apparent_gain)],
     ]
+    if result.baseline_score is not None:
+        lines = [
+            [*line, cell] for line, cell in zip(lines, ["baseline", format_number(result.baseline_score)], strict=True)
+        ]
     changed = result.values.changed(best)
     values = [["changed", f"trial {best.number}", "trial 0"]]
     values += [[name, label, result.values.base(name)] for name, label in changed.items()]
@@ -53,6 +57,11 @@ def notes_on(result: TuneResult) -> Iterator[str]:
         )
     if result.exhausted:
         yield f"all {len(finished) - 1:,} combinations of values have been tried"
+    if result.is_worse_than_baseline:
+        yield (
+            f"warning: the best trial is no better than the baseline, a prediction that is the same for every row "
+            f"({result.metric} {format_number(result.baseline_score)}), so the columns may not predict the target"
+        )
     yield from _failures([trial for trial in finished if trial.state == "failed"])
     if result.message is not None:
         yield f"whether the gain is significant is not known: {result.message}"

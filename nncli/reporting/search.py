@@ -101,6 +101,9 @@ def _notices(summary: SearchSummary) -> tuple[Notice, ...]:
     if not summary.is_repeatable:
         text = "The time limit ended the search, so that its result depends on the machine and is not repeatable."
         notices.append(Notice("note", text))
+    if summary.result is not None and summary.result.is_worse_than_baseline:
+        text = "The best trial is no better than the baseline, a prediction that is the same for every row."
+        notices.append(Notice("warning", text))
     if summary.result is not None and summary.result.message is not None:
         notices.append(Notice("warning", f"The gain is not known: {display(summary.result.message, MAX_PATH)}"))
     return tuple(notices)

@@ -9,6 +9,7 @@ from pathlib import Path
 from nncli.config.schema import Config
 from nncli.errors import RunError
 from nncli.runs.filenames import METRICS
+from nncli.tuning.baseline import baseline_score
 from nncli.tuning.events import SearchEnded, SearchEvent
 from nncli.tuning.gain import Gain, compute_gain
 from nncli.tuning.held_out_predictions import TrialReader
@@ -67,6 +68,7 @@ def _result_of(ended: SearchEnded, best: Trial, space: SearchSpace, data: Search
         best_trial=best.number,
         best_score=best.score,
         gain=gain,
+        baseline_score=baseline_score(data),
         importance=compute_importance(trials, space, objective),
         timed_out=ended.timed_out,
         exhausted=ended.exhausted,

@@ -23,7 +23,8 @@ class SearchResult(Spec):
     """The best of so many `trials`, trial 0 included, what it gained over it, and which parameters matter.
 
     `gain` is None if a trial's predictions cannot be read, for the reason in `message`; `importance` is None for fewer
-    than ten trials with a score. A search that `timed_out` may end otherwise on another machine.
+    than ten trials with a score. `baseline_score` is of a prediction that is the same for every row.
+    A search that `timed_out` may end otherwise on another machine.
     """
 
     format: Literal[1] = 1
@@ -37,10 +38,23 @@ class SearchResult(Spec):
     best_trial: NonNegativeInt
     best_score: float
     gain: Gain | None
+    baseline_score: float | None = None
     importance: tuple[ParameterImportance, ...] | None
     timed_out: bool = False
     exhausted: bool = False
     message: str | None = None
+
+    @property
+    def is_worse_than_baseline(self) -> bool:
+        """Whether the best trial is no better than a prediction that is the same for every row."""
+        return is_no_better(self.best_score, self.baseline_score, higher_is_better=self.higher_is_better)
+
+
+def is_no_better(score: float | None, baseline: float | None, *, higher_is_better: bool) -> bool:
+    """Whether a score is no better than that of the baseline; no if one is not known."""
+    if score is None or baseline is None:
+        return False
+    return score <= baseline if higher_is_better else score >= baseline
 
 
 def load_result(path: Path) -> SearchResult | None:

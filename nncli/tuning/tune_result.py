@@ -12,6 +12,7 @@ from nncli.tuning.events import SearchEnded, SearchStarted
 from nncli.tuning.gain import Gain
 from nncli.tuning.pruning_time import TimeSaved, time_saved
 from nncli.tuning.record import BEST
+from nncli.tuning.result import is_no_better
 from nncli.tuning.space import SearchSpace
 from nncli.tuning.trial_values import TrialValues
 from nncli.tuning.trials import Trial
@@ -27,7 +28,7 @@ class TuneResult:
     `trials` are all in order, the first one of them trial 0, the configuration itself. No trial began after the time
     limit if the search `timed_out`; it is `exhausted` if every combination of values has been tried. `corrected_gain`
     is the gain over trial 0 with its interval, corrected for the choice among all trials; None if it is not known,
-    for the reason in `message`.
+    for the reason in `message`. `baseline_score` is that of a prediction that is the same for every row.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class TuneResult:
     exhausted: bool = False
     corrected_gain: Gain | None = None
     message: str | None = None
+    baseline_score: float | None = None
 
     @classmethod
     def of(cls, started: SearchStarted, ended: SearchEnded) -> Self:
@@ -63,6 +65,7 @@ class TuneResult:
             ended.exhausted,
             None if ended.result is None else ended.result.gain,
             None if ended.result is None else ended.result.message,
+            None if ended.result is None else ended.result.baseline_score,
         )
 
     @property
@@ -90,6 +93,11 @@ class TuneResult:
     def time_saved(self) -> TimeSaved | None:
         """The training time that pruning has saved, an estimate; None if no trial was pruned."""
         return time_saved(self.trials, self.folds)
+
+    @property
+    def is_worse_than_baseline(self) -> bool:
+        """Whether the best trial is no better than a prediction that is the same for every row."""
+        return is_no_better(self.best.score, self.baseline_score, higher_is_better=self.higher_is_better)
 
     @property
     def apparent_gain(self) -> float:

@@ -46,6 +46,16 @@ def test_a_time_limit_and_the_end_of_combinations_are_noted(result: TuneResult) 
     assert "all 1 combinations" in exhausted
 
 
+def test_a_search_whose_best_trial_is_no_better_than_the_baseline_is_warned_of(result: TuneResult) -> None:
+    score = result.best.score
+    assert score is not None
+    (note,) = notes_on(replace(result, baseline_score=score))
+    assert note.startswith("warning")
+    better = score - 0.1 if result.higher_is_better else score + 0.1
+    assert not [*notes_on(replace(result, baseline_score=better))]
+    assert "baseline" in result_text(replace(result, baseline_score=better))
+
+
 def test_a_gain_that_is_not_known_has_a_reason(result: TuneResult) -> None:
     (note,) = notes_on(replace(result, message="trials/0002 is damaged"))
     assert note.endswith("trials/0002 is damaged")
