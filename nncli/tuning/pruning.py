@@ -17,7 +17,7 @@ from nncli.metrics.significance import sign_flip_test
 from nncli.nn.arrays import Floats
 
 LEVEL = 0.2
-"""One-sided significance level: it saves more time than 0.05, and loses no more of the score; see docs/accuracy.md."""
+"""One-sided significance level: it trains fewer folds than 0.05 for as good a best score; see docs/accuracy.md."""
 NORMAL_ROWS = 200
 """Smallest number of rows for the normal approximation."""
 
