@@ -32,6 +32,7 @@ class FindingCode(StrEnum):
     ALREADY_FINISHED = "already-finished", "A training that is resumed had finished."
     DECISION_REMOVED = "decision-removed", "A training that is resumed removes the saved decision."
     TIME_LIMIT = "time-limit", "What a time limit changed."
+    SEARCH = "search", "What a search of hyperparameters changes, and what it does not."
     EXECUTION = "execution", "How a training is computed."
     TRACKING = "tracking", "The metrics of a training are not written to a tracker any more."
     AMBIGUOUS_NUMBERS = "ambiguous-numbers", "A column of numbers can be read in more than one way."

@@ -20,10 +20,13 @@ from nncli.cli.options import (
 from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
 
 if TYPE_CHECKING:
-    from nncli.commands.check import CheckResult, Estimate
+    from nncli.commands.check import CheckResult, Estimate, SearchSize
     from nncli.dry_run.network_size import NetworkSize
     from nncli.dry_run.steps import DryRun
     from nncli.findings import Finding
+
+COMMANDS = ("nncli train", "nncli tune")
+"""What follows the check of a configuration without and with a section `tune`."""
 
 
 def check(
@@ -77,7 +80,11 @@ def check(
     if not quiet:
         words = shlex.join(resolved.arguments)
         errors = sum(finding.level == "error" for finding in result.findings)
-        command = f"fix the error{'' if errors == 1 else 's'}, then nncli check" if errors else "nncli train"
+        command = (
+            f"fix the error{'' if errors == 1 else 's'}, then nncli check"
+            if errors
+            else COMMANDS[result.search is not None]
+        )
         echo_err(f"next: {command} {words}")
     raise typer.Exit(result.exit_code)
 
@@ -89,7 +96,20 @@ def _text(config: str, result: CheckResult) -> str:
     heading = ": ".join(filter(None, [config, counted(result.findings)]))
     blocks = [f"{heading}\ntable: {result.table}" if result.table else heading]
     blocks += [str(without_table(finding, result.table)) for finding in result.findings]
-    return "\n\n".join([*map(escape_unprintable, blocks), *_network(result)])
+    search = [] if result.search is None else [escape_unprintable(_search(result.search))]
+    return "\n\n".join([*map(escape_unprintable, blocks), *_network(result), *search])
+
+
+def _search(search: SearchSize) -> str:
+    """The numbers of parameters, combinations and trials of a search."""
+    from nncli.checks.column import count
+    from nncli.cli.tables import prose
+
+    parameters = count(len(search.parameters), "parameter", "parameters")
+    if search.combinations is not None:
+        parameters += f", {count(search.combinations, 'combination', 'combinations')} of values at most"
+    searched = parameters if search.parameters else "the search space for the preset"
+    return prose(f"search: {searched}, {count(search.trials, 'trial', 'trials')} besides trial 0")
 
 
 def counted(findings: tuple[Finding, ...]) -> str:

@@ -30,8 +30,9 @@ def runs(
     """List runs with their status and validation score.
 
     The newest run is last. The status is done, stopped (by Ctrl-C), failed, running, killed (the process is gone) or
-    damaged. The score is the accuracy for classes (balanced_accuracy if a class is rare), the rmse for one number, the
-    mean r2 for several numbers. Columns that do not fit the terminal are left out; --json has all.
+    damaged, that of a trial of a search also pruned. The score is the accuracy for classes (balanced_accuracy if a
+    class is rare), the rmse for one number, the mean r2 for several numbers; for trials the metric of their search.
+    Columns that do not fit the terminal are left out; --json has all.
 
     \b
     nncli runs
@@ -84,9 +85,16 @@ def _show(runs: tuple[RunInfo, ...]) -> None:
 
 
 def _next(folder: Path, runs: tuple[RunInfo, ...]) -> list[str]:
-    """Suggested commands: resume the newest incomplete run, compare the finished runs, or report the only one."""
+    """Suggested commands: resume the newest incomplete run, compare the finished runs, or report the only one.
+
+    For the trials of a search, those that resume or report it.
+    """
     finished = [run for run in runs if run.kind in ("network", "ensemble") and run.status in ("done", "stopped")]
     incomplete = [run for run in runs if run.status in ("stopped", "killed")]
+    searches = {run.search for run in runs}
+    if len(searches) == 1 and (search := searches.pop()) is not None:
+        return [f"nncli {'tune --resume' if incomplete else 'report'} {quote(str(search))}"]
+    incomplete = [run for run in incomplete if run.search is None]
     lines = []
     if incomplete:
         command = {"cross-validation": "cross-validate", "search": "tune"}.get(incomplete[-1].kind, "train")

@@ -64,7 +64,7 @@ def resolve_input(
         return TrainingInput(path, sets, arguments)
     config, drafted = config_for(path, target or (), sets)
     if not quiet:
-        words = shlex.join([path, *options.words, *targets])
+        words = shlex.join(arguments)
         echo_err(f"note: to edit this configuration: nncli init {words} -o config.yaml")
     return TrainingInput(config, [], arguments, drafted.decisions)
 

@@ -74,15 +74,17 @@ def tune(
 ) -> None:
     """Search for better hyperparameters, and write the best configuration.
 
-    Each trial is scored by cross-validation on the same folds. Trial 0 is the configuration itself. The result does not
-    depend on the number of workers. Without --search and the section `tune`, a search space for the preset is used.
+    Each trial is scored by cross-validation on the same folds, with one network for each, even if the configuration is
+    an ensemble. Trial 0 is the configuration itself. The result does not depend on the number of workers. Without
+    --search and the section `tune`, a search space for the preset is used.
 
     Ctrl-C (or SIGTERM) saves all trainings and stops; a second one stops at once. --resume continues.
 
     \b
     nncli tune data/penguins.csv --target species --quality fast --trials 20
     nncli tune config.yaml
-    nncli tune config.yaml --search learning_rate=1e-4..1e-1:log --search batch_size=16,32,64
+    nncli tune config.yaml --search learning_rate.peak=1e-3..0.3:log --search batch_size=64,128
+    nncli tune plain.yaml --search learning_rate=1e-4..1e-1:log --search layers.0.units=16..256:log
     nncli tune config.yaml --time 30m --workers 4 --train
     nncli tune --resume runs/config-tune --trials 60 --ensemble 10
     nncli tune config.yaml --json | jq -r 'select(.event == "trial") | .score'
@@ -115,6 +117,8 @@ def _run(given: InputOptions, settings: SearchOptions, action: Action, *, quiet:
             _write_ensemble(result, action.ensemble, printer)
         if action.train:
             _train_best(result, printer, action.track)
+        if not (quiet or as_json):
+            _print_next(result, action)
 
 
 def _resume(settings: SearchOptions, action: Action, printer: SearchPrinter) -> Generator[TuneEvent, None, None]:
@@ -141,6 +145,7 @@ def _start(
 
     resolved = resolve_input(config, given.target, given.assignments, given.quality, given.source, quiet=printer.quiet)
     printer.findings.show(resolved.findings)
+    printer.is_drafted = not isinstance(resolved.config, str)
     loaded = load_search(
         resolved.config,
         resolved.assignments,
@@ -166,6 +171,15 @@ def _write_ensemble(result: TuneResult, rounds: int, printer: SearchPrinter) -> 
     from nncli.commands.tune import select_ensemble
 
     printer.show_ensemble(select_ensemble(result.path, rounds=rounds, command=sys.argv))
+
+
+def _print_next(result: TuneResult, action: Action) -> None:
+    """Print the commands that use the result; those for a trained run are printed after its training."""
+    from nncli.cli.console import echo_err
+    from nncli.cli.tune_result import next_commands
+
+    for line in next_commands(result, has_ensemble=action.ensemble is not None, is_trained=action.train):
+        echo_err(f"next: {line}")
 
 
 def _train_best(result: TuneResult, printer: SearchPrinter, track: Sequence[str]) -> None:

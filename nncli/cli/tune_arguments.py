@@ -102,6 +102,7 @@ def check_resume(given: InputOptions, settings: SearchOptions, action: Action) -
     for option, value in kept.items():
         if value:
             raise UsageError(
-                "--resume keeps the settings of the search, except for --trials and --time",
+                "--resume keeps the settings of the search; what may change are --trials, --time, --workers, "
+                "--scheduler, --train, --ensemble and --track",
                 hint=f"Remove {option}.",
             )

@@ -27,7 +27,8 @@ SearchedKeys: TypeAlias = Annotated[
     typer.Option(
         "--search",
         metavar="KEY=RANGE",
-        help="What a key is chosen from: learning_rate=1e-4..1e-1:log, l2=0..0.1, batch_size=32,64. Repeatable.",
+        help="Values that a key may take: learning_rate=1e-4..1e-1:log, l2=0..0.1, batch_size=32,64. Repeatable. "
+        "It adds to tune.search, or replaces a key of it. Without that section only these keys are searched.",
         autocompletion=complete_key,
         rich_help_panel=SEARCH,
     ),
@@ -43,7 +44,7 @@ Time: TypeAlias = Annotated[
     typer.Option(
         "--time",
         metavar="DURATION",
-        help="Begin no trial after this time, for example 30m or 2h.",
+        help="Begin no trial after this time, for example 30m or 2h. Trials that have begun run to their end.",
         rich_help_panel=SEARCH,
     ),
 ]
@@ -68,7 +69,7 @@ Metric: TypeAlias = Annotated[
 ]
 Sampler: TypeAlias = Annotated[
     SamplerChoice | None,
-    typer.Option("--sampler", help="How values are chosen. Default: tpe.", rich_help_panel=SEARCH),
+    typer.Option("--sampler", help="How values are chosen: gp needs PyTorch. Default: tpe.", rich_help_panel=SEARCH),
 ]
 Lag: TypeAlias = Annotated[
     int | None,
@@ -76,7 +77,7 @@ Lag: TypeAlias = Annotated[
         "--lag",
         metavar="L",
         min=1,
-        help="Most trials at a time; a trial knows the results of those L before it. Default: 4.",
+        help="At most L trials at a time: trial t is proposed from trials 0 … t − L. Default: 4.",
         rich_help_panel=SEARCH,
     ),
 ]
@@ -114,7 +115,12 @@ NewSearch: TypeAlias = Annotated[
     ),
 ]
 TrainBest: TypeAlias = Annotated[
-    bool, typer.Option("--train", help="Also train the best configuration into runs/NAME.", rich_help_panel=OUTPUT)
+    bool,
+    typer.Option(
+        "--train",
+        help="Also train the best configuration, with all its members: into runs/NAME, with -o DIR into DIR-best.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 EnsembleSize: TypeAlias = Annotated[
     int | None,
@@ -122,7 +128,8 @@ EnsembleSize: TypeAlias = Annotated[
         "--ensemble",
         metavar="N",
         min=1,
-        help="Also write an ensemble of the best trials, in N picks, to runs/NAME-ensemble.",
+        help="Also write an ensemble of the networks of the best trials, in N picks, without further training: "
+        "runs/NAME-ensemble, with -o DIR DIR-ensemble.",
         rich_help_panel=OUTPUT,
     ),
 ]

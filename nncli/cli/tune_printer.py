@@ -16,7 +16,7 @@ from nncli.cli.signals import EventPrinter, StoppedError, renamed_run_note
 if TYPE_CHECKING:
     from nncli.cli.progress.search import LiveSearch, PlainSearch
     from nncli.cli.progress.search_json import SearchJsonLines
-    from nncli.commands.tune import Tuned, TuneEvent
+    from nncli.commands.tune import TuneEnded, TuneEvent
     from nncli.pipeline.train.events import TrackingStopped
     from nncli.tuning.events import SearchStarted
     from nncli.tuning.selected_ensemble import SelectedEnsemble
@@ -29,6 +29,8 @@ class SearchPrinter(EventPrinter):
     def __init__(self, quiet: bool, *, as_json: bool, requested: Path | None) -> None:
         super().__init__(quiet)
         self.as_json = as_json
+        self.is_drafted = False
+        """Whether the configuration has no file but that of the search."""
         self._requested = requested
         self.findings = FindingPrinter(quiet)
 
@@ -39,11 +41,12 @@ class SearchPrinter(EventPrinter):
             StoppedError: a signal stopped the search.
         """
         from nncli.cli.tune_result import notes_on, result_text
-        from nncli.commands.tune import Tuned
+        from nncli.commands.tune import TuneEnded
         from nncli.pipeline.train.events import TrackingStopped
+        from nncli.runs.filenames import CONFIG
         from nncli.tuning.events import SearchEnded, SearchStarted
 
-        ended: Tuned | None = None
+        ended: TuneEnded | None = None
         progress: PlainSearch | LiveSearch | SearchJsonLines | None = None
         with ExitStack() as stack:
             stack.callback(events.close)
@@ -52,16 +55,18 @@ class SearchPrinter(EventPrinter):
                     self._stop_request = stack.enter_context(self.until_asked_to_stop("tune", event.path))
                     self.findings.show(event.findings)
                     self._print_notes(renamed_run_note(self._requested, event.path))
+                    if self.is_drafted:
+                        self._print_notes([f"to edit the whole search: {event.path / CONFIG}"])
                     progress = self._progress(event, stack)
                 elif isinstance(event, TrackingStopped):
                     self._print_failure(event)
-                elif isinstance(event, Tuned):
+                elif isinstance(event, TuneEnded):
                     ended = event
                     if progress is not None:
                         progress.end(event)
                 elif progress is not None and not isinstance(event, SearchEnded):
                     progress.update(event)
-        assert ended is not None, "a search ends with Tuned or an error"
+        assert ended is not None, "a search ends with TuneEnded or an error"
         if ended.result is None:
             raise self._stopped(ended.path)
         self._print_notes(notes_on(ended.result))

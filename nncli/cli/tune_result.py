@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 MAX_NUMBERS = 10
 """Failed trials that are named by their numbers."""
+MIN_LATE = 1.0
+"""Seconds beyond the time limit from which they are printed."""
 MAX_REASONS = 3
 """Reasons of failures that are printed."""
 
@@ -52,11 +55,12 @@ def notes_on(result: TuneResult) -> Iterator[str]:
     finished = [trial for trial in result.trials if trial.is_finished]
     if result.timed_out:
         yield (
-            f"the time limit ended the search after {len(finished):,} trials; "
+            f"the time limit ended the search after {counted(len(finished), 'trial')}{_late(result.seconds_late)}; "
             "how many there are depends on the machine, so this result is not repeatable"
         )
     if result.exhausted:
-        yield f"all {len(finished) - 1:,} combinations of values have been tried"
+        n = result.combinations
+        yield f"all {n:,} combinations of values have been tried" if n > 1 else "the only combination has been tried"
     if result.is_worse_than_baseline:
         yield (
             f"warning: the best trial is no better than the baseline, a prediction that is the same for every row "
@@ -73,6 +77,20 @@ def notes_on(result: TuneResult) -> Iterator[str]:
         )
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "trial"), counted(2000, "trial")
+    ('1 trial', '2,000 trials')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _late(seconds: float) -> str:
+    """How long trials took that had begun before the limit."""
+    return f", and those that had begun took {format_duration(seconds)} more" if seconds >= MIN_LATE else ""
+
+
 def _failures(trials: Sequence[Trial]) -> Iterator[str]:
     """Why trials failed, once for reasons that differ in numbers alone."""
     reasons: dict[str, list[Trial]] = defaultdict(list)
@@ -84,6 +102,22 @@ def _failures(trials: Sequence[Trial]) -> Iterator[str]:
         yield f"trial{'s' if len(alike) > 1 else ''} {numbers}{others} failed: {alike[0].message}"
     if len(reasons) > MAX_REASONS:
         yield f"{len(reasons) - MAX_REASONS:,} more reasons why trials failed are in the files of trials/"
+
+
+def next_commands(result: TuneResult, *, has_ensemble: bool, is_trained: bool) -> Iterator[str]:
+    """The commands that use the result of a search, by what has been made of it."""
+    from nncli.tuning.tune_result import ensemble_path
+
+    search = shlex.quote(str(result.path))
+    if has_ensemble:
+        ensemble = shlex.quote(str(ensemble_path(result.path)))
+        yield f"nncli predict {ensemble} NEW_TABLE"
+        if is_trained:
+            run = shlex.quote(str(result.trained_run))
+            yield f"nncli compare {run} {ensemble} --data NEW_TABLE, which says which of the two predicts better"
+    elif not is_trained:
+        yield f"nncli report {search}, or nncli train {shlex.quote(str(result.best_config))}"
+        yield f"nncli tune --resume {search} --ensemble 10, for more networks, without further training"
 
 
 def ensemble_text(ensemble: SelectedEnsemble) -> str:

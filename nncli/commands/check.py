@@ -47,14 +47,27 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class SearchSize:
+    """The size of the search of the section `tune`: `combinations` are None if they are not finite, or too many.
+
+    There are no `parameters` where the section has none, and the search space for the preset is used.
+    """
+
+    parameters: tuple[str, ...]
+    combinations: int | None
+    trials: int
+
+
+@dataclass(frozen=True)
 class CheckResult:
-    """The findings, errors first; the rest is None if an error prevented it."""
+    """The findings, errors first; the rest is None if an error prevented it, or there is no section `tune`."""
 
     findings: tuple[Finding, ...]
     table: str | None = None
     network: NetworkSize | None = None
     estimate: Estimate | None = None
     dry_run: DryRun | None = None
+    search: SearchSize | None = None
 
     def with_findings(self, findings: Sequence[Finding]) -> CheckResult:
         """The result with further findings, such as those of a drafted configuration."""
@@ -73,6 +86,7 @@ class CheckResult:
             "network": self.network.as_json if self.network else None,
             "estimate": asdict(self.estimate) if self.estimate else None,
             "dry_run": self.dry_run.as_json if self.dry_run else None,
+            "search": asdict(self.search) if self.search else None,
         }
 
 
@@ -97,7 +111,8 @@ def check(
         usable, issues = load_partial(config, assignments, os.environ)
         if usable is None or issues:
             return _check_table_only(usable, issues, on_stage)
-        result = _check(usable, on_stage).with_findings(_search_findings(config, assignments))
+        search, mistakes = _search(config, assignments)
+        result = replace(_check(usable, on_stage).with_findings(mistakes), search=search)
         findings = tuple(_with_line(config, assignments, finding) for finding in result.findings)
         return replace(result, findings=findings)
     if assignments:
@@ -105,18 +120,19 @@ def check(
     return _check(config, on_stage)
 
 
-def _search_findings(path: str | Path, assignments: Sequence[str]) -> tuple[Finding, ...]:
-    """The mistakes of the search space; none on standard input, which cannot be read again."""
+def _search(path: str | Path, assignments: Sequence[str]) -> tuple[SearchSize | None, tuple[Finding, ...]]:
+    """The size of the search, and the mistakes of its space; not on standard input, which cannot be read again."""
     loaded = None if str(path) == "-" else load(path, assignments, os.environ)
     if loaded is None or loaded.tune is None:
-        return ()
+        return None, ()
     from nncli.tuning.build_space import build_space
 
     try:
-        build_space(loaded, loaded.tune)
+        space = build_space(loaded, loaded.tune)
     except ConfigError as error:
-        return of_error(error)
-    return ()
+        return None, of_error(error)
+    names = tuple(parameter.name for parameter in space.parameters)
+    return SearchSize(names, space.size if names else None, loaded.tune.trials), ()
 
 
 def _with_line(path: str | Path, assignments: Sequence[str], finding: Finding) -> Finding:

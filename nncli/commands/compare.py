@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nncli.commands.evaluate import read_data
-from nncli.commands.runs import RunInfo, info_of, is_run, list_runs
+from nncli.commands.runs import RunInfo, info_of, is_run, list_runs, notes_on_choice
 from nncli.config.schema import Config
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.decision import Decision, decision_note
@@ -26,6 +26,7 @@ from nncli.runs.config import read_config
 from nncli.runs.history import History, RecordedScores
 from nncli.runs.manifest import CONFIG, Manifest
 from nncli.runs.run import Run
+from nncli.runs.search_folder import check_is_no_search
 from nncli.runs.training_rows import RowMatches
 from nncli.scoring import ScoreWithInterval
 from nncli.text import json_safe
@@ -220,7 +221,8 @@ def _paths(wanted: Sequence[Path]) -> list[Path]:
     for path in wanted:
         if not path.is_dir():
             Run.open(path)  # raises the error
-        runs = [path] if is_run(path) else [run.path for run in list_runs(path)]
+        check_is_no_search(path)
+        runs = [path] if is_run(path) else [run.path for run in list_runs(path) if run.kind != "search"]
         for run in runs:
             found.setdefault(run.resolve(), run)
     if len(found) < 2:
@@ -364,6 +366,8 @@ def _notes(
             "p-values and intervals are corrected where the rows chose the epoch of one run from more epochs; compare "
             "on new rows: --data TABLE"
         )
+    if tested and any(run.scored_on != "table" for run in runs):
+        notes += notes_on_choice([run.info for run in runs])
     if len(tested) > 1:
         notes.append("p-values are adjusted for multiple comparisons (Holm)")
     return notes

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import stat
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast, get_args
@@ -29,15 +31,17 @@ from nncli.runs.filenames import (
     is_locked,
 )
 
-RunStatus = Literal["done", "stopped", "failed", "running", "killed", "damaged"]
+RunStatus = Literal["done", "stopped", "failed", "running", "killed", "damaged", "pruned"]
 Kind = Literal["network", "ensemble", "cross-validation", "search"]
 Json: TypeAlias = dict[str, Any]
 
 MAX_BYTES = 1 << 26
 """Size limit of the files that are read; the scores of a thousand classes are far smaller."""
 MAIN_METRICS = ("balanced_accuracy", "accuracy", "rmse")
-TRIALS = "trials"
-"""The folder of the trials of a search."""
+TRIALS, TRIALS_TABLE = "trials", "trials.csv"
+"""The folder of the trials of a search, and their table, whose third column is the metric."""
+STATES: dict[str, RunStatus] = {"complete": "done", "pruned": "pruned", "failed": "failed"}
+"""The states of finished trials."""
 MAX_DEPTH = 2
 """Levels of folders that are searched."""
 
@@ -50,7 +54,7 @@ class RunInfo:
     validation rows: accuracy, balanced_accuracy if a class is rare, rmse, or the mean r2 of several targets. `started`
     is ISO 8601 in UTC, `seconds` the training time, and `rows` the number of training rows, or that of all folds of a
     finished cross-validation. The score of a finished search is that of its best trial, `trials` the number of its
-    trials. `error` says what is damaged.
+    trials. A trial has the state and the score that its `search` gave it. `error` says what is damaged.
     """
 
     path: Path
@@ -65,11 +69,17 @@ class RunInfo:
     started: str | None = None
     seconds: float | None = None
     trials: int | None = None
+    search: Path | None = None
     error: str | None = None
 
     def json(self) -> Json:
         """The fields as a JSON object."""
-        return {**asdict(self), "path": str(self.path)}
+        return {**asdict(self), "path": str(self.path), "search": None if self.search is None else str(self.search)}
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether its values were chosen by the scores of other trials; trial 0 is the configuration itself."""
+        return self.search is not None and self.path.name.strip("0") != ""
 
 
 def list_runs(folder: str | Path = "runs") -> tuple[RunInfo, ...]:
@@ -126,8 +136,8 @@ def info_of(path: Path) -> RunInfo:
             return _search(path)
         if (path / CROSS_VALIDATION).is_file():
             kind = "cross-validation"
-            return _cross_validation(path)
-        return _run(path)
+            return _as_trial(_cross_validation(path))
+        return _as_trial(_run(path))
     except _DamageError as error:
         return RunInfo(path, kind, "damaged", error=str(error))
 
@@ -210,6 +220,35 @@ def _search(path: Path) -> RunInfo:
         started=started,
         trials=len(records),
     )
+
+
+def _as_trial(info: RunInfo) -> RunInfo:
+    """A run with the state and the score of the trial that it is, if a search made it."""
+    folder = info.path.absolute().parent
+    record = folder / f"{info.path.name}.json"
+    if folder.name != TRIALS or not (folder.parent / SEARCH).is_file() or not record.is_file():
+        return info
+    trial, search = _object(record.name, _bytes(folder, record.name)), info.path.parent.parent
+    status = STATES.get(str(trial.get("state")))
+    if status is None:
+        return replace(info, status="running" if is_locked(search) else "stopped", search=search)
+    with suppress(OSError), (folder.parent / TRIALS_TABLE).open(encoding="utf-8") as file:
+        titles = file.readline().rstrip("\n").split(",")
+        metric = titles[2] if len(titles) > 2 else info.metric
+        return replace(info, status=status, metric=metric, value=_number(trial.get("score")), search=search)
+    return replace(info, status=status, search=search)
+
+
+def notes_on_choice(runs: Sequence[RunInfo]) -> list[str]:
+    """A note if some of the runs are trials of a search, which were chosen by the rows that all are compared on."""
+    chosen = [run for run in runs if run.is_chosen]
+    if not chosen:
+        return []
+    names = ", ".join(run.path.name for run in chosen)
+    return [
+        f"{names}: a search chose its trials by the scores of these rows, so that their differences and tests are too "
+        f"good; corrected for the choice: nncli show {shlex.quote(str(chosen[0].search))}; on new rows: --data TABLE"
+    ]
 
 
 def _bytes(folder: Path, name: str) -> bytes:

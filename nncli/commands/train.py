@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
-from nncli.config.loading import load_config
+from nncli.config.loading import load
 from nncli.config.schema import Config
 from nncli.config.schema.training import seconds_of
 from nncli.data.store.scratch import existing_parent
@@ -122,7 +122,11 @@ def _train(
     time_limit: float | str | TimeLimit | None,
 ) -> Generator[Event, None, None]:
     if not isinstance(config, Config):
-        config = load_config(config, assignments, os.environ)
+        loaded = load(config, assignments, os.environ)
+        if loaded.tune is not None:
+            hint = f"For the search: nncli tune {shlex.quote(str(config))}"
+            findings = [*findings, note(FindingCode.SEARCH, "the section tune is ignored", hint=hint)]
+        config = loaded.config
     elif assignments:
         raise UsageError("assignments go with the path of a configuration, not with a Config")
     path = Path(output or config.output or "runs/model")

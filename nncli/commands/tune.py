@@ -23,6 +23,7 @@ from nncli.runs.run import Run
 from nncli.tracking.choice import TrackerChoice, parse_trackers
 from nncli.tuning.events import SearchEnded, SearchEvent, SearchStarted
 from nncli.tuning.load_search import load_search
+from nncli.tuning.notes import notes_before
 from nncli.tuning.preparation import PreparedSearch, Workers, prepare_search, run_search
 from nncli.tuning.record import config_text, create_directory, new_record, open_directory
 from nncli.tuning.result import load_result
@@ -34,14 +35,14 @@ from nncli.utils.atomic_files import write_text
 
 
 @dataclass(frozen=True)
-class Tuned:
+class TuneEnded:
     """The search has ended; `result` is None if it was stopped."""
 
     path: Path
     result: TuneResult | None
 
 
-TuneEvent: TypeAlias = SearchEvent | TrackingStopped | Tuned
+TuneEvent: TypeAlias = SearchEvent | TrackingStopped | TuneEnded
 
 
 def tune(
@@ -136,9 +137,9 @@ def select_ensemble(
 
 def _last(events: Generator[TuneEvent, None, None]) -> TuneResult | None:
     for event in events:
-        if isinstance(event, Tuned):
+        if isinstance(event, TuneEnded):
             return event.result
-    raise AssertionError("a search ends with Tuned or an error")
+    raise AssertionError("a search ends with TuneEnded or an error")
 
 
 def tune_events(
@@ -151,7 +152,7 @@ def tune_events(
     findings: Sequence[Finding] = (),
     track: Sequence[str] = (),
 ) -> Generator[TuneEvent, None, None]:
-    """As `tune`, event by event: `SearchStarted`, `SearchProgress`, `TrialFinished`, `SearchEnded`, `Tuned`.
+    """As `tune`, event by event: `SearchStarted`, `SearchProgress`, `TrialFinished`, `SearchEnded`, `TuneEnded`.
 
     There is a `SearchProgress` a few times a second. `findings` about a drafted configuration precede those of the
     search.
@@ -164,10 +165,11 @@ def tune_events(
     parent = existing_parent(wanted)
     with table_copies(loaded.config, parent), Scratch() as scratch:
         prepared = prepare_search(loaded, loaded.tune or TuneSection(), scratch, findings)
+        prepared = prepared.with_findings(notes_before(prepared.loaded.config, prepared.section, wanted))
         record = new_record(prepared.loaded.config, prepared.section, prepared.data.sha256)
         path = create_directory(wanted, prepared.loaded.config, prepared.section, record)
         with Run(path).locked() as run, removed_if_untrained(path, f"{TRIALS}/*/*", parent):
-            yield from _search(prepared, prepared.section, run, workers, scheduler, stop, trackers)
+            yield from _search(prepared, run, workers, scheduler, stop, trackers)
 
 
 def resume_tune_events(
@@ -202,7 +204,7 @@ def resume_tune_events(
         if changed != section:
             text = config_text(loaded.config, changed, "The configuration of a search by nncli tune.")
             write_text(path / CONFIG, text)
-        yield from _search(prepared, changed, run, workers, scheduler, stop, trackers)
+        yield from _search(replace(prepared, section=changed), run, workers, scheduler, stop, trackers)
 
 
 def _with_limits(section: TuneSection, trials: int | None, time: str | float | None) -> TuneSection:
@@ -226,13 +228,13 @@ def _already_finished(path: Path, section: TuneSection) -> list[Finding]:
     finished = sum(trial.is_finished for trial in load_trials(path)) - 1
     if finished < section.trials:
         return []
-    message = f"the {finished:,} trials of this search had finished"
+    more = f", no fewer than the {section.trials:,} that it is to have" if finished > section.trials else ""
+    message = f"the {finished:,} trials of this search had finished{more}"
     return [note(FindingCode.ALREADY_FINISHED, message, hint=f"For more: --trials {2 * finished}")]
 
 
 def _search(
     prepared: PreparedSearch,
-    section: TuneSection,
     run: Run,
     workers: Workers | None,
     scheduler: str | None,
@@ -241,10 +243,10 @@ def _search(
 ) -> Generator[TuneEvent, None, None]:
     """The events of a search, with the path as it was given."""
     started: SearchStarted | None = None
-    for event in track_search_events(run_search(prepared, section, run, workers, scheduler, stop), trackers):
+    for event in track_search_events(run_search(prepared, run, workers, scheduler, stop), trackers):
         if isinstance(event, SearchStarted):
             event = started = replace(event, path=run.path)
         yield event
         if isinstance(event, SearchEnded):
             assert started is not None, "a search begins with SearchStarted"
-            yield Tuned(run.path, None if event.stopped else TuneResult.of(started, event))
+            yield TuneEnded(run.path, None if event.stopped else TuneResult.of(started, event))

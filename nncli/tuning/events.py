@@ -58,7 +58,7 @@ class TrialFinished:
 class SearchEnded:
     """A search has ended: after all trials, at its time limit (`timed_out`), after all combinations, or by a stop.
 
-    `result` is None if it was stopped.
+    `seconds_late` is how long the trials that had begun took beyond the limit. `result` is None if it was stopped.
     """
 
     path: Path
@@ -66,6 +66,7 @@ class SearchEnded:
     best: Trial | None
     stopped: bool = False
     timed_out: bool = False
+    seconds_late: float = 0.0
     exhausted: bool = False
     result: SearchResult | None = None
 

@@ -48,8 +48,8 @@ def _parameters(
     nested: tuple[Inside, ...] = tuple([] for _ in domain.choices)
     plain = [_without_domains(value, (), found) for value, found in zip(domain.choices, nested, strict=True)]
     spans = tuple(_span(document, (*path, "choices", i)) for i in range(len(plain)))
-    values = tuple(long_form(key, _completed(value, None)) for value in plain)
-    choices = ChoiceDomain(values, _labels([_completed(value, ...) for value in plain]))
+    values = tuple(long_form(key, _completed(value)) for value in plain)
+    choices = ChoiceDomain(values, _labels(plain))
     parameter = Parameter(name, key, choices, span, spans, condition)
     yield WrittenParameter(parameter, domain, nested, is_nested=condition is not None)
     for i, found in enumerate(nested):
@@ -91,27 +91,32 @@ def _without_domains(value: object, key: Key, found: Inside) -> object:
     return value
 
 
-def _completed(value: object, missing: object) -> object:
-    """The value without the keys that have a search space of their own if `missing` is None, else with `missing`."""
+def _completed(value: object) -> object:
+    """The value without the keys that have a search space of their own; an item of a list is None instead."""
     if isinstance(value, _Domain):
-        return missing
+        return None
     if isinstance(value, Mapping):
-        kept = {name: item for name, item in value.items() if missing is not None or not isinstance(item, _Domain)}
-        return {name: _completed(item, missing) for name, item in kept.items()}
-    return [_completed(item, missing) for item in value] if isinstance(value, list) else value
+        return {name: _completed(item) for name, item in value.items() if not isinstance(item, _Domain)}
+    return [_completed(item) for item in value] if isinstance(value, list) else value
 
 
 def _labels(choices: Sequence[object]) -> tuple[str, ...]:
-    """The choices as inline YAML, with a number where two would look the same."""
-    texts = [one_line(choice) for choice in choices]
+    """The types of the choices, those without one of their own as inline YAML, numbered where two would look alike."""
+    texts = [_own_type(choices, i) or one_line(_completed(choice)) for i, choice in enumerate(choices)]
     return tuple(text if texts.count(text) == 1 else f"{text} ({i})" for i, text in enumerate(texts))
 
 
 def _name_of(choices: Sequence[object], i: int) -> str:
     """`.sgd` for a choice of that type; `[2]`, its number, from 0, if it has none, or others have the same."""
+    own = _own_type(choices, i)
+    return f"[{i}]" if own is None else f".{own}"
+
+
+def _own_type(choices: Sequence[object], i: int) -> str | None:
+    """The type of a choice, which may be written alone; None if it has none, or others have the same."""
     types = [choice.get("type") if isinstance(choice, Mapping) else choice for choice in choices]
     mine = types[i]
-    return f".{mine}" if isinstance(mine, str) and types.count(mine) == 1 else f"[{i}]"
+    return mine if isinstance(mine, str) and types.count(mine) == 1 else None
 
 
 def _span(document: Document, path: SourcePath) -> SourceSpan:

@@ -47,6 +47,11 @@ class PreparedSearch:
     data: SearchData
     sampler: Sampler
 
+    def with_findings(self, findings: Sequence[Finding]) -> PreparedSearch:
+        """The search with further findings, which precede the others."""
+        rows = self.data.data
+        return replace(self, data=replace(self.data, data=replace(rows, findings=(*findings, *rows.findings))))
+
 
 def prepare_search(
     loaded: LoadedConfig, section: TuneSection, scratch: Scratch, findings: Sequence[Finding]
@@ -113,7 +118,6 @@ def _check(config: Config, section: TuneSection) -> None:
 
 def run_search(
     prepared: PreparedSearch,
-    section: TuneSection,
     run: Run,
     workers: Workers | None,
     scheduler: str | None,
@@ -125,7 +129,7 @@ def run_search(
         UsageError: there is no such scheduler.
         NncliError: the configuration itself cannot be trained, a disk is full, a process is lost again and again.
     """
-    data = prepared.data
+    data, section = prepared.data, prepared.section
     limit = None if section.time is None else TimeLimit(seconds_of(section.time))
     settings = SearchSettings(section.trials, section.lag, section.prune, limit)
     search = Search(run.path.absolute(), prepared.space, settings, data, prepared.sampler)

@@ -97,6 +97,7 @@ class Search:
             self._history.best,
             stopped=stream.stopped() and not is_complete,
             timed_out=self._is_late and not is_complete,
+            seconds_late=0.0 if self._settings.limit is None else max(0.0, -self._settings.limit.left),
             exhausted=self._exhausted,
         )
 

@@ -123,6 +123,14 @@ class SearchSummary:
         """Done, running or stopped."""
         return "done" if self.is_done else "running" if self.is_running else "stopped"
 
+    @property
+    def _status_text(self) -> str:
+        if self.status != "stopped":
+            return self.status
+        if sum(trial.is_finished for trial in self.trials) > self.section.trials:
+            return "all trials have ended; nncli tune --resume computes the result"  # a version without results
+        return "not finished"
+
     def facts(self) -> list[tuple[str, str]]:
         """What it is, as pairs of a name and a text."""
         states = [f"{self.count(state):,} {state}" for state in ("complete", "pruned", "failed", "running")]
@@ -132,7 +140,7 @@ class SearchSummary:
         saved = "" if self.time_saved is None else f", {format_duration(self.time_saved.seconds)} saved by pruning"
         return [
             ("search", str(self.path)),
-            ("status", "not finished" if self.status == "stopped" else self.status),
+            ("status", self._status_text),
             ("trials", f"{counts} of {section.trials + 1:,}"),
             ("sampler", f"{section.sampler}, lag {section.lag}, seed {self.config.seed}"),
             ("scored by", f"{self.metric} of {validation}"),

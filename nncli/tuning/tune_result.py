@@ -26,9 +26,10 @@ class TuneResult:
     """The result of a search in the directory `path`.
 
     `trials` are all in order, the first one of them trial 0, the configuration itself. No trial began after the time
-    limit if the search `timed_out`; it is `exhausted` if every combination of values has been tried. `corrected_gain`
-    is the gain over trial 0 with its interval, corrected for the choice among all trials; None if it is not known,
-    for the reason in `message`. `baseline_score` is that of a prediction that is the same for every row.
+    limit if the search `timed_out`, and those that had begun took `seconds_late` more; it is `exhausted` if every
+    combination of values has been tried. `corrected_gain` is the gain over trial 0 with its interval, corrected for
+    the choice among all trials; None if it is not known, for the reason in `message`. `baseline_score` is that of a
+    prediction that is the same for every row.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class TuneResult:
     trials: tuple[Trial, ...]
     best: Trial
     timed_out: bool = False
+    seconds_late: float = 0.0
     exhausted: bool = False
     corrected_gain: Gain | None = None
     message: str | None = None
@@ -54,18 +56,19 @@ class TuneResult:
         if ended.best is None:
             raise NncliError("the time limit was over before the first trial", hint="Allow more time: --time 10m")
         return cls(
-            started.path,
-            started.metric,
-            started.higher_is_better,
-            started.folds,
-            started.space,
-            ended.trials,
-            ended.best,
-            ended.timed_out,
-            ended.exhausted,
-            None if ended.result is None else ended.result.gain,
-            None if ended.result is None else ended.result.message,
-            None if ended.result is None else ended.result.baseline_score,
+            path=started.path,
+            metric=started.metric,
+            higher_is_better=started.higher_is_better,
+            folds=started.folds,
+            space=started.space,
+            trials=ended.trials,
+            best=ended.best,
+            timed_out=ended.timed_out,
+            seconds_late=ended.seconds_late,
+            exhausted=ended.exhausted,
+            corrected_gain=None if ended.result is None else ended.result.gain,
+            message=None if ended.result is None else ended.result.message,
+            baseline_score=None if ended.result is None else ended.result.baseline_score,
         )
 
     @property
@@ -83,6 +86,12 @@ class TuneResult:
         """Where `nncli tune --train` trains the best configuration: runs/NAME for a search in runs/NAME-tune."""
         name, number = SUFFIX.subn(r"\1", self.path.name)
         return self.path.with_name(name if number else f"{name}-best")
+
+    @property
+    def combinations(self) -> int:
+        """The number of combinations of values that were tried, that of trial 0 among them if it is in the space."""
+        finished = sum(trial.is_finished for trial in self.trials)
+        return finished - (self.space.base_values() is None)
 
     @property
     def values(self) -> TrialValues:

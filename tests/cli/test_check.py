@@ -66,7 +66,7 @@ def test_the_json_is_one_object(nncli: Cli, config: Path) -> None:
     done = nncli("check", config, "--json", "--set", "batch_size=1000").check()
     assert done.out.count("\n") == 1
     said = json.loads(done.out)
-    assert set(said) == {"findings", "network", "estimate", "dry_run"}
+    assert set(said) == {"findings", "network", "estimate", "dry_run", "search"}
     assert [finding["code"] for finding in said["findings"]] == ["batch-size"]
     assert set(said["findings"][0]) == {"level", "code", "location", "message", "hint"}
     assert said["network"]["layers"][-1]["output_shape"] == [240, 1]
@@ -117,9 +117,20 @@ def test_a_table_and_a_target_are_looked_at_as_training_would(nncli: Cli, config
     assert done.out.startswith("t.csv: 2 warnings")
     assert "warning: 'money' is read as categorical" in done.out
     assert "2 epochs of" in done.out
-    assert "note: to edit this configuration: nncli init t.csv --target y -o config.yaml" in done.err
+    assert "note: to edit this configuration: nncli init t.csv --target y --quality fast --set epochs=2 -o " in done.err
     assert done.err.splitlines()[-1] == "next: nncli train t.csv --target y --quality fast --set epochs=2"
     assert nncli("check", "t.csv", "--target", "y", "--quality", "fast", "--set", "epochs=2", "-q").check().err == ""
+
+
+def test_a_configuration_with_a_search_has_its_size_and_leads_to_it(nncli: Cli, config: Path) -> None:
+    config.write_text(config.read_text() + "\ntune: {trials: 5, search: {batch_size: {choices: [16, 32]}}}\n")
+    done = nncli("check", config).check()
+    assert (
+        done.out.splitlines()[-1] == "search: 1 parameter, 2 combinations of values at most, 5 trials besides trial 0"
+    )
+    assert done.err.splitlines()[-1].startswith("next: nncli tune ")
+    search = json.loads(nncli("check", config, "--json").check().out)["search"]
+    assert search == {"parameters": ["batch_size"], "combinations": 2, "trials": 5}
 
 
 def test_a_table_needs_a_target(nncli: Cli, config: Path) -> None:

@@ -32,7 +32,7 @@ def test_a_table_gets_a_drafted_configuration(table: str, capsys: pytest.Capture
     assert isinstance(resolved.config, Config)
     assert (resolved.config.seed, resolved.config.data.drop, resolved.assignments) == (3, ("rowid",), [])
     assert resolved.arguments == ("t.csv", "--target", "y", "--set", "seed=3")
-    assert "nncli init t.csv --target y -o config.yaml" in capsys.readouterr().err
+    assert "nncli init t.csv --target y --set seed=3 -o config.yaml" in capsys.readouterr().err
 
 
 def test_a_configuration_takes_no_target() -> None:

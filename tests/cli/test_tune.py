@@ -26,6 +26,7 @@ def test_the_result_is_a_table_and_the_progress_a_line_for_each_trial(nncli: Cli
     assert lines[0].split()[0] == "trial"
     assert lines[1].split()[0] == "log_loss"
     assert lines[-1] == "t/best.yaml"
+    assert "next: nncli report t, or nncli train t/best.yaml" in done.err.splitlines()
     assert (here / "t" / "best.yaml").exists()
     with (here / "t" / "trials.csv").open() as file:
         trials = list(csv.DictReader(file))
@@ -152,7 +153,7 @@ def test_a_terminal_shows_the_trials_the_best_one_and_its_values(tmp_path: Path)
     assert "trials 8/8" in seen
     assert "best trial" in seen
     assert "learning_rate" in seen
-    assert seen.rstrip().endswith("t/best.yaml")
+    assert "t/best.yaml\r\nnext: nncli report t" in seen
 
 
 @pytest.mark.skipif(os.name == "nt", reason="terminals")

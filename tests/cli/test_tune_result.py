@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.cli.tune_result import ensemble_text, notes_on, result_text
+from nncli.cli.tune_result import ensemble_text, next_commands, notes_on, result_text
 from nncli.tuning.events import SearchEnded
 from nncli.tuning.gain import Gain
 from nncli.tuning.selected_ensemble import SelectedEnsemble
@@ -42,8 +42,25 @@ def test_a_search_without_incidents_has_no_notes(result: TuneResult) -> None:
 def test_a_time_limit_and_the_end_of_combinations_are_noted(result: TuneResult) -> None:
     (timed_out,) = notes_on(replace(result, timed_out=True))
     assert "not repeatable" in timed_out
+    assert "had begun" not in timed_out
+    (late,) = notes_on(replace(result, timed_out=True, seconds_late=47.0))
+    assert "2 trials, and those that had begun took 47.0 s more" in late
     (exhausted,) = notes_on(replace(result, exhausted=True))
-    assert "all 1 combinations" in exhausted
+    assert "the only combination" in exhausted
+    third = BETTER.model_copy(update={"number": 2})
+    (exhausted,) = notes_on(replace(result, exhausted=True, trials=(FIRST, BETTER, third)))
+    assert "all 2 combinations" in exhausted
+
+
+def test_what_comes_next_depends_on_what_was_made_of_the_search(result: TuneResult) -> None:
+    report, ensemble = next_commands(result, has_ensemble=False, is_trained=False)
+    assert report == f"nncli report {result.path}, or nncli train {result.best_config}"
+    assert ensemble.startswith(f"nncli tune --resume {result.path} --ensemble 10")
+    assert [*next_commands(result, has_ensemble=False, is_trained=True)] == []
+    (predict,) = next_commands(result, has_ensemble=True, is_trained=False)
+    assert predict.startswith(f"nncli predict {result.path}-ensemble ")
+    _, compare = next_commands(result, has_ensemble=True, is_trained=True)
+    assert compare.startswith(f"nncli compare {result.trained_run} {result.path}-ensemble --data ")
 
 
 def test_a_search_whose_best_trial_is_no_better_than_the_baseline_is_warned_of(result: TuneResult) -> None:

@@ -20,6 +20,7 @@ from nncli.runs.manifest import CONFIG, MANIFEST
 from tests.assertions import raises
 from tests.cli.support import DATA
 from tests.runs.support import change_manifest, changed
+from tests.tuning.finished_searches import search
 
 SMALL = "layers: [4]\nepochs: 3\nbatch_size: 16\nseed: 3\n"
 BAD_CELL = (
@@ -337,3 +338,12 @@ def test_rows_count_by_their_weights_where_the_table_has_them(tmp_path: Path) ->
         found = compare(runs, tmp_path / "n.csv")
         rmse[name] = [line.values[0] and line.values[0].value for line in found.scores if line.name == "rmse"]
     assert rmse["w"] != rmse["v"]
+
+
+def test_a_trial_of_a_search_was_chosen_and_a_search_is_no_run(tmp_path: Path) -> None:
+    path = search(tmp_path)
+    result = compare([path / "trials" / "0000", path / "trials" / "0001"])
+    assert any(note.startswith("0001: a search chose") for note in result.notes)
+    assert not any("a search chose" in note for note in compare(path / "trials", DATA / "linear.csv").notes)
+    with raises(RunError, file=path.name):
+        compare([path / "trials" / "0000", path])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nncli import cross_validate, list_runs, train
-from nncli.commands.runs import RunInfo
+from nncli.commands.runs import RunInfo, notes_on_choice
 from nncli.errors import RunError
 from nncli.runs.filenames import CONFIG, LOCK
 from nncli.runs.manifest import MANIFEST, METRICS, MODEL, WEIGHTS
@@ -183,6 +183,23 @@ def test_a_search_is_one_entry_and_its_trials_are_in_a_folder_of_it(runs: Path, 
     (path / METRICS).write_text("[]")
     (damaged,) = list_runs(path)
     assert (damaged.kind, damaged.status) == ("search", "damaged")
+
+
+def test_trials_have_the_states_and_scores_of_their_search(runs: Path, tmp_path: Path) -> None:
+    trials = made_trials()
+    path = made_search(tmp_path, trials)
+    for number in (0, 3, 4, 19):
+        shutil.copytree(runs / "stopped", path / "trials" / f"{number:04}")
+    found = of(path / "trials")
+    assert [run.status for run in found.values()] == ["done", "done", "pruned", "failed"]
+    assert [run.value for run in found.values()] == [trials[number].score for number in (0, 3, 4, 19)]
+    assert {(run.metric, run.search) for run in found.values()} == {("rmse", path)}
+    assert [name for name, run in found.items() if run.is_chosen] == ["0003", "0004", "0019"]
+    save_trial(path, trials[4].model_copy(update={"state": "running"}))
+    assert of(path / "trials")["0004"].status == "stopped"
+    (note,) = notes_on_choice([*found.values()])
+    assert note.startswith("0003, 0004, 0019")
+    assert notes_on_choice([found["0000"]]) == []
 
 
 def test_a_search_that_has_not_begun_is_stopped(tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from nncli import predict, resume_tune, select_ensemble, train, tune
-from nncli.commands.tune import Tuned, resume_tune_events, tune_events
+from nncli.commands.train import train_events
+from nncli.commands.tune import TuneEnded, resume_tune_events, tune_events
 from nncli.config.loading import load
 from nncli.errors import ConfigError, DataError, NncliError, RunError, UsageError
 from nncli.findings import FindingCode
+from nncli.pipeline.train.events import Started
 from nncli.scoring import headlines
 from nncli.tuning.events import SearchEnded, SearchProgress, SearchStarted, TrialFinished
 from nncli.tuning.tune_result import TuneResult
@@ -54,7 +56,7 @@ def test_events_are_those_of_the_trials_between_a_start_and_an_end(tmp_path: Pat
     assert [event.trial.number for event in events if isinstance(event, TrialFinished)] == [0, 1, 2, 3]
     assert {type(event) for event in events[1:-2]} == {SearchProgress, TrialFinished}
     assert isinstance(events[-2], SearchEnded)
-    assert isinstance(events[-1], Tuned)
+    assert isinstance(events[-1], TuneEnded)
     assert events[-1].result
 
 
@@ -171,3 +173,17 @@ def test_an_ensemble_of_the_trials_predicts_like_any_run(done: TuneResult, tmp_p
 def test_an_ensemble_needs_a_search_with_a_complete_trial(penguins: Path, tmp_path: Path) -> None:
     with raises(RunError):
         select_ensemble(penguins, output=tmp_path / "e")
+
+
+def test_a_training_notes_that_it_ignores_the_section(tmp_path: Path) -> None:
+    started = next(train_events(search_config(tmp_path), output=tmp_path / "run"))
+    assert isinstance(started, Started)
+    assert [finding.code for finding in started.findings].count(FindingCode.SEARCH) == 1
+
+
+def test_a_finished_search_of_more_trials_than_asked_for_says_how_many_it_has(done: TuneResult) -> None:
+    started = next(resume_tune_events(done.path, trials=2))
+    assert isinstance(started, SearchStarted)
+    (finding,) = (one for one in started.findings if one.code is FindingCode.ALREADY_FINISHED)
+    assert "3 trials" in finding.message
+    assert "the 2 " in finding.message

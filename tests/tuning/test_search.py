@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.commands.tune import Tuned, TuneEvent, tune_events
+from nncli.commands.tune import TuneEnded, TuneEvent, tune_events
 from nncli.errors import DataError, NncliError, RunError
 from nncli.runs.filenames import CONFIG, CROSS_VALIDATION, FOLDS, METRICS
 from nncli.training.epoch import DivergedError
@@ -211,7 +211,7 @@ def test_events_come_in_order_and_name_each_trial_once(tmp_path: Path) -> None:
     events: list[TuneEvent] = []
     run_search(loaded(tmp_path), tmp_path / "found", on_event=events.append)
     started, ended, tuned = events[0], events[-2], events[-1]
-    assert isinstance(tuned, Tuned)
+    assert isinstance(tuned, TuneEnded)
     assert isinstance(started, SearchStarted)
     assert (started.trials, started.folds, started.workers, started.metric) == (6, 3, 1, "rmse")
     assert isinstance(ended, SearchEnded)

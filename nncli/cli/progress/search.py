@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.text import Text
 
-    from nncli.commands.tune import Tuned
+    from nncli.commands.tune import TuneEnded
     from nncli.tuning.events import SearchProgress, SearchStarted, TrialFinished
 
 MAX_RUNNING = 8
@@ -40,7 +40,7 @@ class PlainSearch:
 
     def __init__(self, started: SearchStarted) -> None:
         self._status = SearchStatus(started)
-        self._has_begun = False
+        self._has_begun, self._is_late = False, False
 
     def update(self, event: SearchProgress | TrialFinished) -> None:
         """Print a trial that has ended, and at the beginning how many had ended in earlier sessions."""
@@ -52,8 +52,11 @@ class PlainSearch:
         elif not self._has_begun and self._status.finished:
             echo_err(f"trials {self._status.done}/{self._status.started.trials} were finished before")
         self._has_begun = True
+        if self._status.is_late and self._status.running and not self._is_late:
+            self._is_late = True
+            echo_err(f"time limit: no trial begins; {len(self._status.running)} run to their end")
 
-    def end(self, ended: Tuned) -> None:
+    def end(self, ended: TuneEnded) -> None:
         """Print nothing: the result is printed after it."""
 
     def close(self) -> None:
@@ -77,7 +80,7 @@ class LiveSearch:
         """Record the progress, or a trial that has ended, for the next refresh."""
         self._queue.append(event)
 
-    def end(self, ended: Tuned) -> None:
+    def end(self, ended: TuneEnded) -> None:
         """Print nothing: the result is printed below the display."""
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from nncli.cli.progress.search_status import SearchStatus
 from nncli.text import json_safe
 
 if TYPE_CHECKING:
-    from nncli.commands.tune import Tuned
+    from nncli.commands.tune import TuneEnded
     from nncli.tuning.events import SearchProgress, SearchStarted, TrialFinished
     from nncli.tuning.selected_ensemble import SelectedEnsemble
     from nncli.tuning.trials import Trial
@@ -65,7 +65,7 @@ class SearchJsonLines:
             "message": trial.message,
         }
 
-    def end(self, ended: Tuned) -> None:
+    def end(self, ended: TuneEnded) -> None:
         """Write the end: of a search that was stopped, or with its best trial."""
         result = ended.result
         if result is None:

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 from nncli.cli.console import format_number
 from nncli.cli.progress.chart import Curve
+from nncli.cli.progress.parameter_names import short_names
 from nncli.cli.progress.training import Speed
 from nncli.utils.logs import format_duration
 
 if TYPE_CHECKING:
     from nncli.tuning.events import RunningTrial, SearchProgress, SearchStarted, TrialFinished
     from nncli.tuning.trials import Trial
+
+MAX_LINE = 118
+"""Characters of the line of a trial, from which on values are left out; trials.csv has all."""
 
 
 class SearchStatus:
@@ -23,6 +27,7 @@ class SearchStatus:
 
         self.started = started
         self.values = TrialValues(started.space)
+        self.names = short_names([parameter.name for parameter in started.space.parameters])
         self.curve = Curve()
         """The best score after each finished trial."""
         self.best: Trial | None = None
@@ -66,7 +71,7 @@ class SearchStatus:
             self.first = trial
         if trial.state == "complete" and trial.score is not None and self._is_better(trial.score):
             self.best, self.best_at = trial, len(self._numbers)
-            self.changed_values_of_best = self.values.changed(trial) if trial.number else {}
+            self.changed_values_of_best = self._changed(trial)
         self.curve.add(None if self.best is None else self.best.score)
         if self._speed is not None:
             self._speed.add(len(self._numbers))
@@ -101,8 +106,15 @@ class SearchStatus:
     @property
     def time_left(self) -> str:
         """The time left as text; empty if it is not known yet."""
+        if self.is_late:
+            return "time limit: no trial begins"
         seconds = self.seconds_left
         return "" if seconds is None else f"{format_duration(seconds)} left"
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the time limit is over, so that no trial begins, and those that have begun run to their end."""
+        return self._until_limit == 0.0
 
     @property
     def counted(self) -> list[str]:
@@ -114,8 +126,16 @@ class SearchStatus:
         """The metric and the score of a trial."""
         return f"{self.started.metric} {format_number(trial.score)}"
 
+    def _changed(self, trial: Trial) -> dict[str, str]:
+        """The values that differ from the configuration, by their short names."""
+        changed = self.values.changed(trial) if trial.number else {}
+        return {self.names[name]: label for name, label in changed.items()}
+
     def line(self, trial: Trial, *, is_best: bool) -> str:
-        """A finished trial on one line: number, state, score and the values that differ from the configuration."""
+        """A finished trial on one line: number, state, score and the values that differ from the configuration.
+
+        Values that make the line longer than MAX_LINE are left out.
+        """
         if trial.state == "failed":
             parts = [f"failed: {trial.message}"]
         elif trial.state == "pruned":
@@ -123,8 +143,14 @@ class SearchStatus:
             parts = [f"pruned after {folds}", self.score_of(trial)]
         else:
             parts = [self.score_of(trial), *["best so far"] * is_best]
-        values = texts(self.values.changed(trial)) if trial.number else ["the configuration itself"]
-        return "  ".join([f"trial {trial.number}", *parts, *values])
+        values = texts(self._changed(trial)) if trial.number else ["the configuration itself"]
+        line = "  ".join([f"trial {trial.number}", *parts])
+        for i, value in enumerate(values):
+            separator = " · " if i else "  "
+            if i and len(line) + len(separator) + len(value) > MAX_LINE:
+                return f"{line} · …"
+            line += f"{separator}{value}"
+        return line
 
 
 def texts(labels: Mapping[str, str]) -> list[str]:

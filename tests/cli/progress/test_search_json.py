@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nncli.cli.progress.search_json import SearchJsonLines, write_ensemble
-from nncli.commands.tune import Tuned
+from nncli.commands.tune import TuneEnded
 from nncli.tuning.events import RunningTrial, SearchEnded, TrialFinished
 from nncli.tuning.selected_ensemble import SelectedEnsemble
 from nncli.tuning.tune_result import TuneResult
@@ -64,7 +64,7 @@ def test_the_end_has_the_best_trial_and_how_the_search_ended(
     start = started(tmp_path)
     trials = (FIRST, BETTER, PRUNED, FAILED)
     ended = SearchEnded(start.path, trials, BETTER, timed_out=timed_out, exhausted=exhausted)
-    SearchJsonLines(start).end(Tuned(start.path, TuneResult.of(start, ended)))
+    SearchJsonLines(start).end(TuneEnded(start.path, TuneResult.of(start, ended)))
     last = written(capsys)[-1]
     assert (last["event"], last["status"], last["trials"]) == ("finished", status, 3)
     assert last["repeatable"] is (status != "time limit")
@@ -74,7 +74,7 @@ def test_the_end_has_the_best_trial_and_how_the_search_ended(
 
 
 def test_a_stopped_search_has_no_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    SearchJsonLines(started(tmp_path)).end(Tuned(tmp_path, None))
+    SearchJsonLines(started(tmp_path)).end(TuneEnded(tmp_path, None))
     assert written(capsys)[-1] == {"event": "finished", "search": str(tmp_path), "status": "stopped"}
 
 

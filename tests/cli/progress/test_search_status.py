@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.cli.progress.search_status import SearchStatus
+from nncli.cli.progress.search_status import MAX_LINE, SearchStatus
 from nncli.pipeline.timing.clock import TimeLimit
 from nncli.tuning.events import RunningTrial, TrialFinished
 from nncli.tuning.trials import Trial
@@ -63,14 +63,17 @@ def test_the_time_left_is_never_more_than_that_of_the_limit(tmp_path: Path) -> N
     status = SearchStatus(started(tmp_path, limit=limit))
     assert status.time_left == "3.0 s left"
     late = replace(limit, clock=lambda: 12.0)
-    assert SearchStatus(started(tmp_path, limit=late)).seconds_left == 0.0
+    status = SearchStatus(started(tmp_path, limit=late))
+    assert status.seconds_left == 0.0
+    assert status.is_late
+    assert "no trial begins" in status.time_left
 
 
 @pytest.mark.parametrize(
     ("trial", "is_best", "line"),
     [
         (FIRST, True, "trial 0  log_loss 0.5  best so far  the configuration itself"),
-        (BETTER, False, "trial 1  log_loss 0.25  learning_rate 0.02  layers [8, {type: dropout, rate: 0.1}]"),
+        (BETTER, False, "trial 1  log_loss 0.25  learning_rate 0.02 · layers [8, {type: dropout, rate: 0.1}]"),
         (PRUNED, False, "trial 2  pruned after 1 of 3 folds  log_loss 0.9  learning_rate 0.001"),
         (FAILED, False, "trial 3  failed: the loss is not finite  learning_rate 0.1"),
     ],
@@ -80,3 +83,11 @@ def test_a_trial_is_a_line_with_the_values_that_were_changed(
 ) -> None:
     status = SearchStatus(started(tmp_path))
     assert status.line(trial, is_best=is_best) == line
+
+
+def test_values_that_make_a_line_too_long_are_left_out(tmp_path: Path) -> None:
+    status = SearchStatus(started(tmp_path))
+    status.names = {"learning_rate": "r" * 80, "layers": "layers"}
+    line = status.line(BETTER, is_best=False)
+    assert line.endswith("r 0.02 · …")
+    assert len(line) <= MAX_LINE + len(" · …")
