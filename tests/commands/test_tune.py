@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -181,8 +182,9 @@ def test_a_training_notes_that_it_ignores_the_section(tmp_path: Path) -> None:
     assert [finding.code for finding in started.findings].count(FindingCode.SEARCH) == 1
 
 
-def test_a_finished_search_of_more_trials_than_asked_for_says_how_many_it_has(done: TuneResult) -> None:
-    started = next(resume_tune_events(done.path, trials=2))
+def test_a_finished_search_of_more_trials_than_asked_for_says_how_many_it_has(done: TuneResult, tmp_path: Path) -> None:
+    path = shutil.copytree(done.path, tmp_path / "t")
+    started = next(resume_tune_events(path, trials=2))
     assert isinstance(started, SearchStarted)
     (finding,) = (one for one in started.findings if one.code is FindingCode.ALREADY_FINISHED)
     assert "3 trials" in finding.message
