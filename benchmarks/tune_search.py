@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from nncli.config.schema.tune import SamplerName
 from nncli.nn.arrays import Floats
 from nncli.tuning.domains import ChoiceDomain, Value
 from nncli.tuning.pruning import is_worse
-from nncli.tuning.sampler import Sampler, SamplerName
+from nncli.tuning.sampler import Sampler
 from nncli.tuning.space import Parameter, SearchSpace, Values
 
 if TYPE_CHECKING:

@@ -112,9 +112,8 @@ def _show_search(summary: SearchSummary, *, as_json: bool, quiet: bool) -> None:
             ]
             typer.echo(escape_unprintable(f"\n{table([['trial', summary.metric, *names], *lines])}"))
     if not quiet:
-        for command in (
-            (f"nncli report {quote(str(summary.path))}", summary.train) if summary.is_done else (summary.resume,)
-        ):
+        done = f"nncli report {quote(str(summary.path))}", summary.train_command
+        for command in done if summary.is_done else (summary.resume_command,):
             echo_err(f"next: {command}")
 
 

@@ -96,7 +96,7 @@ def _notices(summary: SearchSummary) -> tuple[Notice, ...]:
     notices = []
     if not summary.is_done:
         notices.append(
-            Notice("warning", f"The search is not finished. To continue: {display(summary.resume, MAX_PATH)}")
+            Notice("warning", f"The search is not finished. To continue: {display(summary.resume_command, MAX_PATH)}")
         )
     if not summary.is_repeatable:
         text = "The time limit ended the search, so that its result depends on the machine and is not repeatable."
@@ -163,7 +163,7 @@ def _scored(summary: SearchSummary) -> list[ScoredTrial]:
     """The trials with a score or an estimate in order; trial 0 with its values if they are in the space."""
     scored = []
     for trial in summary.trials:
-        score = trial.estimate if trial.state == "pruned" else trial.score
+        score = trial.comparable_score
         if trial.state in ("complete", "pruned") and score is not None:
             values = summary.values(trial)
             labels = summary.space.labels(values)
@@ -236,7 +236,7 @@ def _trials(summary: SearchSummary) -> list[Section]:
 
     def rank(trial: Trial) -> tuple[int, float, int]:
         order = ("complete", "pruned", "failed", "running").index(trial.state)
-        score = trial.estimate if trial.state == "pruned" else trial.score
+        score = trial.comparable_score
         return order, sign * (score or 0.0), trial.number
 
     shown = sorted(summary.trials, key=rank)[:MAX_LISTED]
@@ -244,7 +244,7 @@ def _trials(summary: SearchSummary) -> list[Section]:
         (
             str(trial.number),
             trial.state if trial.message is None else f"{trial.state}: {display(trial.message)}",
-            format_number(trial.estimate if trial.state == "pruned" else trial.score),
+            format_number(trial.comparable_score),
             f"{len(trial.folds):,}",
             *(display(summary.labels(trial).get(name, "–")) for name in names),
         )
@@ -264,7 +264,7 @@ def _best(summary: SearchSummary) -> list[Section]:
         return []
     parts: list[Part] = [
         Paragraph("The complete configuration of the best trial. To train it on all rows:"),
-        Listing("Command", display(summary.train, MAX_PATH), long=False),
+        Listing("Command", display(summary.train_command, MAX_PATH), long=False),
         Listing(BEST, text),
     ]
     return [Section("best-configuration", "Best configuration", tuple(parts), wide=True)]

@@ -14,8 +14,8 @@ from nncli.tuning.search_data import SearchData
 def baseline_score(data: SearchData) -> float | None:
     """The metric of a prediction that is the same for every row; None where it is undefined."""
     rows = np.unique(np.concatenate(data.fold_rows))
-    training, levels = _training_rows(data), data.data.loss.quantile_levels
-    predictions = baseline_predictions(data.data.target, training.y, training.weights, len(rows), levels)
+    training, levels = _training_rows(data), data.table_data.loss.quantile_levels
+    predictions = baseline_predictions(data.table_data.target, training.y, training.weights, len(rows), levels)
     with np.errstate(all="ignore"):
         score = data.objective.score(predictions, data.truth.take(rows))
     return score if math.isfinite(score) else None
@@ -26,5 +26,5 @@ def _training_rows(data: SearchData) -> LabeledRows:
     if not data.is_holdout:
         return data.truth
     if data.is_file:
-        return data.data.truth(data.data.table)
+        return data.table_data.truth(data.table_data.table)
     return data.truth.take(np.setdiff1d(np.arange(len(data.truth.y)), data.fold_rows[0]))

@@ -12,7 +12,7 @@ from nncli.config.yaml.document import Document
 from nncli.errors import ConfigError, ConfigIssue, Location
 from nncli.text import quote
 from nncli.tuning.domains import ChoiceDomain, NumberDomain, Value
-from nncli.tuning.keys import EVERY, expand, is_inside, is_same
+from nncli.tuning.keys import WILDCARD, expand, is_inside, is_same
 from nncli.tuning.locate_issues import IssueLocator
 from nncli.tuning.parameters import Inside, WrittenParameter, fractions_of, parameters_of
 from nncli.tuning.space import Condition, Parameter, SearchSpace
@@ -127,7 +127,7 @@ class _SpaceBuilder:
         parents = [other for other in others if is_inside(parameter.key, other.key)]
         parent = max(parents, key=lambda other: len(other.key), default=None)
         if parent is None:
-            if EVERY in parameter.key and not expand(parameter.key, self.space.base):
+            if WILDCARD in parameter.key and not expand(parameter.key, self.space.base):
                 item = item_with(parameter.key)
                 hint = f"Add one of the layers {item} to the configuration." if item else "Check its name."
                 raise self.locator.error(parameter, f"no key matches {name}", hint)

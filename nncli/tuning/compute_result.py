@@ -78,8 +78,7 @@ def _result_of(ended: SearchEnded, best: Trial, space: SearchSpace, data: Search
 
 def _gain(path: Path, trials: Sequence[Trial], best: Trial, space: SearchSpace, data: SearchData) -> Gain:
     def config_of(trial: Trial) -> Config:
-        config = space.config(space.rounded(trial.values))
-        return config.model_copy(update={"members": 1, "bagging": "auto", "time_limit": None})
+        return space.trial_config(trial.values)
 
     reader = TrialReader(path, data, config_of)
-    return compute_gain(trials, best, reader.rows, reader.read, data.objective, data.data.config.seed)
+    return compute_gain(trials, best, reader.rows, reader.read, data.objective, data.seed)

@@ -81,7 +81,7 @@ class TrialReader:
         fold_of = np.zeros(len(self.positions), np.int64)
         for fold, rows in enumerate(self._data.fold_rows):
             fold_of[np.isin(self.positions, rows)] = fold
-        return SearchRows(self._data.truth.take(self.positions), fold_of, self._data.data.target)
+        return SearchRows(self._data.truth.take(self.positions), fold_of, self._data.table_data.target)
 
     def read(self, trial: Trial) -> TrialPredictions:
         """The predictions of a trial that is complete or pruned.
@@ -115,11 +115,11 @@ class TrialReader:
 
     @property
     def _row_numbers(self) -> npt.NDArray[np.int64] | None:
-        return self._data.data.table.row_numbers
+        return self._data.table_data.table.row_numbers
 
     def _kept(self, trial: Trial) -> HeldOutRows | None:
         """The rows that a finished cross-validation keeps; None if they are missing, damaged, or of other quantiles."""
-        path, data = folder_of(self._path, trial.number), self._data.data
+        path, data = folder_of(self._path, trial.number), self._data.table_data
         try:
             content = read_file(path, HELD_OUT, LARGEST_FILE)
             recorded = read_record(path).held_out

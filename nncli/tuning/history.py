@@ -1,4 +1,4 @@
-"""The trials of a search in order, with what a new trial may be chosen and pruned by.
+"""The trials of a search, and what proposals and pruning use of them.
 
 Trial t may depend on the trials up to t - lag alone, all of which are finished before it is proposed. What is known of
 them is kept up to date with each result, so that a search of many trials takes no longer for each.
@@ -19,7 +19,7 @@ class TrialHistory:
         self._objective, self._lag = objective, lag
         self._trials: list[Trial] = []
         self._losses: list[float | None] = []  # of the trials before the first unfinished one
-        self._rivals: list[int | None] = [None]  # the best of the first 0, 1, … trials that are finished
+        self._incumbents: list[int | None] = [None]  # the best of the first 0, 1, … trials that are finished
         self._best: int | None = None
 
     def __len__(self) -> int:
@@ -50,21 +50,23 @@ class TrialHistory:
         self._update(trial)
 
     def known_losses(self, number: int) -> Sequence[float | None] | None:
-        """The losses of all trials that trial `number` follows from, None for each that failed.
+        """The losses of all trials that trial `number` follows from, each None if it failed or has no estimated score.
 
         None if one of these trials is not finished.
         """
         known = self._known(number)
         return self._losses[:known] if known <= len(self._losses) else None
 
-    def rival(self, number: int) -> Trial | None:
+    def incumbent(self, number: int) -> Trial | None:
         """The trial that trial `number` is compared with: the best of those that it follows from."""
-        rival = self._rivals[self._known(number)]
-        return None if rival is None else self._trials[rival]
+        incumbent = self._incumbents[self._known(number)]
+        return None if incumbent is None else self._trials[incumbent]
 
-    def rivals_from(self, number: int) -> set[int]:
+    def incumbents_from(self, number: int) -> set[int]:
         """The numbers of the trials that trial `number` or a later one may be compared with, as far as is known."""
-        return {rival for rival in (*self._rivals[self._known(number) :], self._best) if rival is not None}
+        return {
+            incumbent for incumbent in (*self._incumbents[self._known(number) :], self._best) if incumbent is not None
+        }
 
     def _known(self, number: int) -> int:
         """How many trials trial `number` follows from."""
@@ -74,9 +76,9 @@ class TrialHistory:
         self._best = self._better(self._best, finished)
         while len(self._losses) < len(self._trials) and self._trials[len(self._losses)].is_finished:
             trial = self._trials[len(self._losses)]
-            score = trial.estimate if trial.state == "pruned" else trial.score
+            score = trial.comparable_score
             self._losses.append(None if score is None else self._objective.loss_of(score))
-            self._rivals.append(self._better(self._rivals[-1], trial))
+            self._incumbents.append(self._better(self._incumbents[-1], trial))
 
     def _better(self, best: int | None, trial: Trial) -> int | None:
         """The better one of two trials."""

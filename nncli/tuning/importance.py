@@ -48,7 +48,7 @@ def compute_importance(
     with without_logs():
         study = optuna.create_study()
         for trial in trials:
-            score = trial.estimate if trial.state == "pruned" else trial.score
+            score = trial.comparable_score
             values = trial.values if trial.number else space.base_values()
             if not values or score is None or not math.isfinite(score):
                 continue

@@ -13,7 +13,8 @@ from nncli.spec import Spec, non_defaults
 Key: TypeAlias = tuple[str, ...]
 """The steps of a key of the configuration, such as ("layers", "0", "units"); * is every item of a list."""
 
-EVERY = "*"
+WILDCARD = "*"
+"""The step of a key that stands for every item of a list."""
 
 
 def key_of(name: str) -> Key:
@@ -36,7 +37,7 @@ def _inside(value: object, rest: Key, before: Key) -> Iterator[Key]:
     step, rest = rest[0], rest[1:]
     if isinstance(value, list | tuple):
         for i, item in enumerate(value):
-            if step in (EVERY, str(i)):
+            if step in (WILDCARD, str(i)):
                 yield from _inside(item, rest, (*before, str(i)))
     elif isinstance(value, Spec):
         names = {field.alias or name: name for name, field in type(value).model_fields.items()}
@@ -51,7 +52,7 @@ def _inside(value: object, rest: Key, before: Key) -> Iterator[Key]:
 
 def is_same(key: Key, other: Key) -> bool:
     """Whether two keys may be the same, as those of one item and of every item are."""
-    return len(key) == len(other) and all(a == b or EVERY in (a, b) for a, b in zip(key, other, strict=True))
+    return len(key) == len(other) and all(a == b or WILDCARD in (a, b) for a, b in zip(key, other, strict=True))
 
 
 def is_inside(key: Key, other: Key) -> bool:
@@ -99,4 +100,4 @@ def long_form(key: Key, value: object) -> object:
 def _is_layer(key: Key) -> bool:
     """Whether a key is that of a layer: layers.0, or layers.0.layers.1 in a residual block."""
     pairs = zip_longest(key[::2], key[1::2], fillvalue="")
-    return len(key) > 0 and all(name == "layers" and (item == EVERY or item.isdecimal()) for name, item in pairs)
+    return len(key) > 0 and all(name == "layers" and (item == WILDCARD or item.isdecimal()) for name, item in pairs)

@@ -12,7 +12,7 @@ from nncli.data.encoders.target import Target
 from nncli.errors import UsageError, config_error
 from nncli.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.metrics.classification_resamples import log_loss_per_row
-from nncli.metrics.registry import METRICS
+from nncli.metrics.registry import higher_is_better
 from nncli.nn.arrays import Floats
 from nncli.nn.losses import MAE, MSE, Loss
 from nncli.pipeline.ensemble.out_of_fold import LabeledRows
@@ -68,7 +68,7 @@ class Objective:
     @property
     def higher_is_better(self) -> bool:
         """Whether a higher value of the metric is better."""
-        return self.metric in METRICS and METRICS[self.metric].higher_is_better
+        return higher_is_better(self.metric)
 
     def score(self, predictions: Predictions, rows: LabeledRows) -> float:
         """The metric of some rows; the mean over several targets. NaN where it is undefined."""

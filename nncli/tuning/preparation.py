@@ -31,7 +31,7 @@ from nncli.tuning.objective import Objective
 from nncli.tuning.sampler import Sampler
 from nncli.tuning.search import Search, SearchSettings
 from nncli.tuning.search_data import SearchData
-from nncli.tuning.space import SearchSpace
+from nncli.tuning.space import SearchSpace, with_one_network
 from nncli.tuning.table_features import TableFeatures
 
 Workers: TypeAlias = int | Literal["auto"]
@@ -49,8 +49,8 @@ class PreparedSearch:
 
     def with_findings(self, findings: Sequence[Finding]) -> PreparedSearch:
         """The search with further findings, which precede the others."""
-        rows = self.data.data
-        return replace(self, data=replace(self.data, data=replace(rows, findings=(*findings, *rows.findings))))
+        rows = self.data.table_data
+        return replace(self, data=replace(self.data, table_data=replace(rows, findings=(*findings, *rows.findings))))
 
 
 def prepare_search(
@@ -74,7 +74,7 @@ def _prepared(
     loaded = replace(loaded, config=absolute)
     if section.search:  # its mistakes are found before the table is read
         Sampler(build_space(loaded, section), section.sampler, loaded.config.seed, section.lag)
-    config = loaded.config.model_copy(update={"members": 1, "bagging": "auto", "time_limit": None})
+    config = with_one_network(loaded.config)
     _check(config, section)
     data = replace(EnsembleData.of(_with_all_columns(config, section), scratch), config=config)
     data = with_row_checks(data, findings)
@@ -137,4 +137,4 @@ def run_search(
     tasks = section.lag * (1 if section.prune else data.folds)
     requested = workers or prepared.loaded.config.workers
     with TaskStream(tasks, control, requested, scheduler, run.watched(stop)) as stream:
-        yield from with_result(search.run(stream, data.data.findings), prepared.space, data)
+        yield from with_result(search.run(stream, data.table_data.findings), prepared.space, data)

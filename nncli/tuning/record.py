@@ -33,7 +33,7 @@ from nncli.utils.atomic_files import TEMPORARY_SUFFIX, batched_fsync, relabel_er
 
 RECORD = SEARCH
 BEST = "best.yaml"
-GROWING = ("trials", "time")
+RESUMABLE_SETTINGS = ("trials", "time")
 """Settings that may change when a search is resumed."""
 
 
@@ -49,7 +49,7 @@ class SearchRecord(Spec):
 
 def search_fingerprint(config: Config, section: TuneSection) -> str:
     """A digest of the configuration and of the settings that may not change."""
-    settings = {key: value for key, value in non_defaults(section).items() if key not in GROWING}
+    settings = {key: value for key, value in non_defaults(section).items() if key not in RESUMABLE_SETTINGS}
     described = {**non_defaults(config), "output": None, "workers": None, "tune": settings}
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from nncli.config.schema.tune import SamplerName
 from nncli.errors import RunError, UsageError
 from nncli.tuning.domains import Domain, NumberDomain, Value
 from nncli.tuning.space import SearchSpace, Values
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
     from optuna.trial import Trial
-
-SamplerName: TypeAlias = Literal["tpe", "random", "gp", "grid", "cmaes"]
 
 MAX_ATTEMPTS = 20
 """How often a trial is proposed again if an earlier one had the same values."""
@@ -37,7 +36,7 @@ _REQUIRED: Mapping[SamplerName, tuple[tuple[str, ...], str]] = {
     "cmaes": (("cmaes",), "cmaes"),
 }
 """The modules that samplers of Optuna import, and the packages that hold them."""
-Tried: TypeAlias = tuple[tuple[str, Value], ...]
+ValuesKey: TypeAlias = tuple[tuple[str, Value], ...]
 
 
 class Sampler:
@@ -54,13 +53,13 @@ class Sampler:
         self._make = _sampler_factory(name, space, lag)
         self._distributions = {p.name: distribution_of(p.domain) for p in space.parameters}
         self._combinations = iter(()) if space.size is None else space.combinations()
-        self._tried: set[Tried] = set()
+        self._proposed: set[ValuesKey] = set()
         with without_logs():
             import optuna
 
             self._study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed))
         self._numbers: list[int | None] = []  # of each trial in the study
-        self._told = 0
+        self._n_results = 0
         self._worst = -math.inf
         self._add(start)
 
@@ -114,24 +113,19 @@ class Sampler:
                 create_trial(state=TrialState.RUNNING, params=dict(values), distributions=distributions)
             )
         self._numbers.append(len(self._study.get_trials(deepcopy=False)) - 1)
-        self._tried.add(self._key(values))
+        self._proposed.add(self._key(values))
         return values
 
     def _tell(self, losses: Sequence[float | None]) -> None:
         """Tell the study the results that it does not know yet."""
-        from optuna.trial import TrialState
-
-        for loss, number in zip(losses[self._told :], self._numbers[self._told :], strict=False):
-            self._told += 1
+        for loss, number in zip(losses[self._n_results :], self._numbers[self._n_results :], strict=False):
+            self._n_results += 1
             if loss is not None:
                 self._worst = max(self._worst, loss)  # losses are finite
             if number is None:
                 continue
-            with without_logs():
-                if loss is None and math.isinf(self._worst):
-                    self._study.tell(number, state=TrialState.FAIL)
-                else:  # a failed trial is as bad as the worst one, or its neighborhood would be proposed again
-                    self._study.tell(number, self._worst if loss is None else loss)
+            with without_logs():  # a failed trial is as bad as the worst one, or it would be proposed again
+                self._study.tell(number, self._worst if loss is None else loss)
 
     def _reject(self, trial: Trial) -> None:
         from optuna.trial import TrialState
@@ -151,9 +145,9 @@ class Sampler:
         return next((values for values in self._combinations if self._is_new(values)), None)
 
     def _is_new(self, values: Values) -> bool:
-        return self._key(values) not in self._tried
+        return self._key(values) not in self._proposed
 
-    def _key(self, values: Values) -> Tried:
+    def _key(self, values: Values) -> ValuesKey:
         return tuple(self._space.rounded(values).items())
 
     def _seed_of(self, t: int, attempt: int) -> int:

@@ -47,11 +47,11 @@ class SearchSettings:
 
 @dataclass
 class _OpenTrial:
-    """A trial that is not finished, with the results of trainings that ended before the one that is due."""
+    """A trial that is not finished, and the rows held out by folds that ended before the one that is due."""
 
     training: TrialTraining
     submitted: set[int] = field(default_factory=set)
-    early: dict[int, HeldOut] = field(default_factory=dict)
+    out_of_order: dict[int, HeldOut] = field(default_factory=dict)
 
 
 class Search:
@@ -180,8 +180,7 @@ class Search:
         Raises:
             ConfigError, DataError: its values are not valid together, or it is not comparable with others.
         """
-        config = self._space.config(self._space.rounded(trial.values))
-        config = config.model_copy(update={"members": 1, "bagging": "auto", "time_limit": None})
+        config = self._space.trial_config(trial.values)
         return TrialTraining(trial.number, config, folder_of(self.path, trial.number), self._data, at_a_time)
 
     def _submit(self, stream: TaskStream) -> None:
@@ -189,7 +188,7 @@ class Search:
         for number in sorted(self._open):
             trial = self._open[number]
             due = len(trial.training.held_out)
-            can_be_pruned = self._settings.prune and self._history.rival(number) is not None
+            can_be_pruned = self._settings.prune and self._history.incumbent(number) is not None
             for fold in range(due, due + 1 if can_be_pruned else self._data.folds):
                 if fold not in trial.submitted and stream.has_room:
                     trial.submitted.add(fold)
@@ -217,15 +216,15 @@ class Search:
         """Score a fold, and finish the trial if it was the last one, or shows that it is worse than the best."""
         opened = self._open[number]
         training = opened.training
-        opened.early[fold] = training.predict(fold)
-        while (due := len(training.held_out)) in opened.early:
-            training.held_out.append(opened.early.pop(due))
+        opened.out_of_order[fold] = training.predict(fold)
+        while (due := len(training.held_out)) in opened.out_of_order:
+            training.held_out.append(opened.out_of_order.pop(due))
             if due + 1 == self._data.folds:
                 yield self._complete(number, training)
                 return
-            rival = self._history.rival(number)
-            if self._settings.prune and rival is not None and self._is_pruned(training, rival):
-                yield self._prune(number, training, rival)
+            incumbent = self._history.incumbent(number)
+            if self._settings.prune and incumbent is not None and self._is_pruned(training, incumbent):
+                yield self._prune(number, training, incumbent)
                 return
 
     def _complete(self, number: int, training: TrialTraining) -> TrialFinished:
@@ -243,19 +242,19 @@ class Search:
             raise NncliError(f"{message}, so trials cannot be compared", hint="Choose another one: --metric NAME")
         return self._finish(number, "failed", message=message)
 
-    def _is_pruned(self, training: TrialTraining, rival: Trial) -> bool:
-        other = self._held_out_of(rival)
+    def _is_pruned(self, training: TrialTraining, incumbent: Trial) -> bool:
+        other = self._held_out_of(incumbent)
         losses = [one.losses for one in training.held_out]
-        seed = [self._data.data.config.seed, training.number, len(losses)]
+        seed = [self._data.seed, training.number, len(losses)]
         return is_worse(losses, [one.losses for one in other[: len(losses)]], seed)
 
-    def _prune(self, number: int, training: TrialTraining, rival: Trial) -> TrialFinished:
+    def _prune(self, number: int, training: TrialTraining, incumbent: Trial) -> TrialFinished:
         score, folds = self._data.score(training.held_out), len(training.held_out)
-        same = self._data.score(self._held_out_of(rival)[:folds])
+        same = self._data.score(self._held_out_of(incumbent)[:folds])
         estimate = None
-        if score is not None and same is not None and rival.score is not None:
-            estimate = rival.score + score - same
-        return self._finish(number, "pruned", score=score, estimate=estimate)
+        if score is not None and same is not None and incumbent.score is not None:
+            estimate = incumbent.score + score - same
+        return self._finish(number, "pruned", score=score, estimated_score=estimate)
 
     def _held_out_of(self, trial: Trial) -> list[HeldOut]:
         """The held-out rows of a complete trial, predicted again if they are not in memory."""
@@ -269,12 +268,17 @@ class Search:
         number: int,
         state: State,
         score: float | None = None,
-        estimate: float | None = None,
+        estimated_score: float | None = None,
         message: str | None = None,
     ) -> TrialFinished:
         """Record the result of a trial."""
         opened = self._open.pop(number, None)
-        result: dict[str, object] = {"state": state, "score": score, "estimate": estimate, "message": message}
+        result: dict[str, object] = {
+            "state": state,
+            "score": score,
+            "estimated_score": estimated_score,
+            "message": message,
+        }
         if opened is not None:
             training = opened.training
             result["seconds"] = training.seconds
@@ -295,5 +299,5 @@ class Search:
 
     def _forget(self) -> None:
         """Keep the held-out rows in memory only of trials that others are still compared with."""
-        kept = self._history.rivals_from(min(self._open, default=len(self._history)))
+        kept = self._history.incumbents_from(min(self._open, default=len(self._history)))
         self._held_out = {number: rows for number, rows in self._held_out.items() if number in kept}

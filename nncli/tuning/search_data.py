@@ -68,10 +68,15 @@ class _KeptRows:
 class SearchData:
     """The table of a search, with its folds, the same for all trials; one fold stands for the validation rows."""
 
-    data: EnsembleData
+    table_data: EnsembleData
     folds: int
     objective: Objective
     sha256: str
+
+    @property
+    def seed(self) -> int:
+        """The seed of the search."""
+        return self.table_data.config.seed
 
     @property
     def is_holdout(self) -> bool:
@@ -81,28 +86,28 @@ class SearchData:
     @property
     def table(self) -> ColumnStore:
         """The table with the rows that are held out."""
-        validation_table = self.data.validation_table if self.is_holdout else None
-        return self.data.table if validation_table is None else validation_table
+        validation_table = self.table_data.validation_table if self.is_holdout else None
+        return self.table_data.table if validation_table is None else validation_table
 
     @cached_property
     def truth(self) -> LabeledRows:
         """The true targets of all rows that may be held out."""
-        return self.data.truth(self.table)
+        return self.table_data.truth(self.table)
 
     @property
     def is_file(self) -> bool:
         """Whether the held-out rows are those of a validation file."""
-        return self.is_holdout and self.data.validation_table is not None
+        return self.is_holdout and self.table_data.validation_table is not None
 
     @cached_property
     def fold_rows(self) -> tuple[npt.NDArray[np.int64], ...]:
         """The positions of the held-out rows of each training."""
         if not self.is_holdout:
-            return tuple(self.data.without(fold).excluded_rows for fold in self.fold_list)
+            return tuple(self.table_data.without(fold).excluded_rows for fold in self.fold_list)
         if self.is_file:
             return (np.arange(len(self.truth.y)),)
-        config, task = self.data.config, self.data.target.task
-        return (split_indices(config, self.data.table, task, RandomStreams.of(config.seed).split).validation,)
+        config, task = self.table_data.config, self.table_data.target.task
+        return (split_indices(config, self.table_data.table, task, RandomStreams.of(config.seed).split).validation,)
 
     @cached_property
     def fold_tables(self) -> tuple[_KeptRows, ...]:
@@ -112,14 +117,14 @@ class SearchData:
     @property
     def fold_list(self) -> list[Fold]:
         """The folds of the cross-validation."""
-        return [Fold(folds=self.folds, fold=i, seed=self.data.config.seed) for i in range(self.folds)]
+        return [Fold(folds=self.folds, fold=i, seed=self.table_data.config.seed) for i in range(self.folds)]
 
     @cached_property
     def fold_truth(self) -> FoldTruth | None:
         """What the scores of every trial are computed from; None where it would take much memory."""
-        if self.folds * len(self.data.table) > MAX_KEPT_POSITIONS:
+        if self.folds * len(self.table_data.table) > MAX_KEPT_POSITIONS:
             return None
-        return FoldTruth.of([self.data.without(fold) for fold in self.fold_list])
+        return FoldTruth.of([self.table_data.without(fold) for fold in self.fold_list])
 
     def held_out(self, fold: int, predictions: Predictions) -> HeldOut:
         """The held-out rows of a training with their predictions, and the weighted losses of rows or groups."""
@@ -137,11 +142,11 @@ class SearchData:
         Raises:
             DataError: it has changed, or cannot be read any more.
         """
-        source = self.data.config.data.source
+        source = self.table_data.config.data.source
         if (sha256 or open_reader(source).checksum().sha256) != self.sha256:
             raise DataError(
                 "the table has changed since the search began",
-                location=Location(source=self.data.config.data.path),
+                location=Location(source=self.table_data.config.data.path),
                 hint="Restore it, and resume the search; or begin a new one.",
             )
 
@@ -151,10 +156,10 @@ class SearchData:
         Raises:
             ConfigError, DataError: it does not fit the target, or the trial is not comparable with others.
         """
-        if config.loss == self.data.config.loss:
-            return self.data.loss
-        loss, _ = infer_loss(config, self.data.table.columns(config.data.target))
-        self.objective.check(loss, self.data.target.task)
+        if config.loss == self.table_data.config.loss:
+            return self.table_data.loss
+        loss, _ = infer_loss(config, self.table_data.table.columns(config.data.target))
+        self.objective.check(loss, self.table_data.target.task)
         return loss
 
     def score(self, held_out: Sequence[HeldOut]) -> float | None:

@@ -31,7 +31,7 @@ class SearchFiles:
 
     def save_best(self, trial: Trial) -> None:
         """Write best.yaml, the configuration of the best trial."""
-        config = self._space.config(self._space.rounded(trial.values))
+        config = self._space.rounded_config(trial.values)
         comment = f"The best configuration of a search by nncli tune: trial {trial.number}."
         write_text(self.path / BEST, config_text(config, None, comment))
 

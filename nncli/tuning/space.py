@@ -16,7 +16,7 @@ from nncli.config.schema.tune import SEARCHABLE_DATA
 from nncli.config.yaml.document import Document, SourceSpan
 from nncli.errors import ConfigError
 from nncli.tuning.domains import ChoiceDomain, Domain, Value
-from nncli.tuning.keys import EVERY, Key, expand, value_at, with_sections
+from nncli.tuning.keys import WILDCARD, Key, expand, value_at, with_sections
 
 Values: TypeAlias = Mapping[str, Value]
 """The value of each active parameter by its name."""
@@ -119,7 +119,7 @@ class SearchSpace:
         expanded: list[Assignment] = []
         for assignment in assignments:
             path = assignment.path
-            if EVERY not in path:
+            if WILDCARD not in path:
                 expanded.append(assignment)
                 continue
             is_changed = any(before.path[0] == path[0] and len(before.path) < len(path) for before in expanded)
@@ -157,6 +157,22 @@ class SearchSpace:
         domains = {parameter.name: parameter.domain for parameter in self.parameters}
         return MappingProxyType({name: domains[name].rounded(value) for name, value in values.items()})
 
+    def rounded_config(self, values: Values) -> Config:
+        """The configuration with the values as they are trained with.
+
+        Raises:
+            ConfigError: they are not valid together.
+        """
+        return self.config(self.rounded(values))
+
+    def trial_config(self, values: Values) -> Config:
+        """The configuration that a trial with these values trains, one network for each fold.
+
+        Raises:
+            ConfigError: they are not valid together.
+        """
+        return with_one_network(self.rounded_config(values))
+
     def labels(self, values: Values) -> dict[str, str]:
         """The text of the value of each active parameter."""
         return {p.name: p.label(values[p.name]) for p in self.parameters if p.name in values}
@@ -184,6 +200,11 @@ class SearchSpace:
             if key not in seen:
                 seen.add(key)
                 yield MappingProxyType(values)
+
+
+def with_one_network(config: Config) -> Config:
+    """The configuration with one network for each fold, as all trials have it."""
+    return config.model_copy(update={"members": 1, "bagging": "auto", "time_limit": None})
 
 
 def _candidates(parameter: Parameter, config: Config) -> tuple[Value, ...]:

@@ -109,12 +109,12 @@ class SearchSummary:
             return None
 
     @property
-    def resume(self) -> str:
+    def resume_command(self) -> str:
         """The command that continues the search."""
         return f"nncli tune --resume {shlex.quote(str(self.path))}"
 
     @property
-    def train(self) -> str:
+    def train_command(self) -> str:
         """The command that trains the best configuration."""
         return f"nncli train {shlex.quote(str(self.path / BEST))}"
 
@@ -168,7 +168,7 @@ class SearchSummary:
                     "trial": trial.number,
                     "state": trial.state,
                     "score": trial.score,
-                    "estimate": trial.estimate,
+                    "estimated_score": trial.estimated_score,
                     "folds": list(trial.folds),
                     "values": self.labels(trial),
                     "seconds": trial.seconds,

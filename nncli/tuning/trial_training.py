@@ -35,7 +35,7 @@ class TrialTraining:
     def __init__(self, number: int, config: Config, path: Path, search: SearchData, at_a_time: int) -> None:
         self.number, self.config, self.path, self._search = number, config, path, search
         self._at_a_time = at_a_time
-        data = replace(search.data, config=config, loss=search.loss_of(config))
+        data = replace(search.table_data, config=config, loss=search.loss_of(config))
         self._fold_data = [data] if search.is_holdout else data_of_trainings(data, self._record)
         self._paths = [path] if search.is_holdout else [path / FOLDS / str(i + 1) for i in range(search.folds)]
         self.held_out: list[HeldOut] = []

@@ -37,7 +37,7 @@ class TrialValues:
         """The values that differ from those of the configuration, as text."""
         labels = self.labels(trial)
         try:
-            config = self._space.config(self._space.rounded(trial.values))
+            config = self._space.rounded_config(trial.values)
         except ConfigError:
             return labels
         return {name: label for name, label in labels.items() if self._differs(config, self._parameters[name].key)}

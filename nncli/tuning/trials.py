@@ -31,7 +31,7 @@ class Trial(Spec):
     """A trial: the values that its sampler proposed, and what came of it.
 
     `score` is the metric of all its held-out rows; of a pruned trial that of the `folds` that it was trained on, and
-    `estimate` the score that it would have had if the best trial before it had lost as much on the other folds. Both
+    `estimated_score` the one that it would have had if the best trial before it had lost as much on the others. Both
     are None while it runs, and if it failed, for the reason in `message`; also those of a pruned trial and of a fold
     may be None, where the metric is undefined. `seconds` are those of its trainings.
     """
@@ -40,7 +40,7 @@ class Trial(Spec):
     values: dict[StrictStr, int | float]
     state: State = "running"
     score: float | None = None
-    estimate: float | None = None
+    estimated_score: float | None = None
     folds: tuple[float | None, ...] = ()
     message: str | None = None
     seconds: float = 0.0
@@ -49,6 +49,11 @@ class Trial(Spec):
     def is_finished(self) -> bool:
         """Whether the trial has a result."""
         return self.state != "running"
+
+    @property
+    def comparable_score(self) -> float | None:
+        """The score that is comparable with that of other trials: the estimated one of a pruned trial."""
+        return self.estimated_score if self.state == "pruned" else self.score
 
 
 def folder_of(path: Path, number: int) -> Path:

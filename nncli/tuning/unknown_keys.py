@@ -9,7 +9,7 @@ from nncli.config.schema import Config
 from nncli.config.schema.tune import Choices, Range
 from nncli.config.yaml.writer import one_line
 from nncli.text import join_quoted, quote
-from nncli.tuning.keys import EVERY, Key
+from nncli.tuning.keys import WILDCARD, Key
 
 Written = Range | Choices
 EXAMPLES: tuple[tuple[str, object], ...] = (
@@ -37,7 +37,7 @@ def unknown_key(key: Key, written: Written | None = None) -> tuple[str, str] | N
         return f"{message}; did you mean {quote(meant)}?", f"Write {meant} instead."
     for name in (word, *aliases_of(word)):
         for match in sections_with_key(Config, name)[:1]:
-            step = f"{match.section}.{EVERY}" if match.is_list else match.section
+            step = f"{match.section}.{WILDCARD}" if match.is_list else match.section
             return f"{message}; did you mean {quote(f'{step}.{name}')}?", _of_section(match, name)
     return message, "Keys are those of a configuration, such as learning_rate, layers.0.units or optimizer.momentum."
 

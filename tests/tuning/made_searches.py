@@ -42,7 +42,7 @@ def made_trials(n: int = 20) -> list[Trial]:
         trials.append(Trial(number=number, values=values, state="complete", score=score, folds=(score,) * 3, seconds=3))
     for number in range(4, n, 5):
         score = trials[number].score
-        pruned = {"state": "pruned", "estimate": score, "folds": (score,), "seconds": 1.0}
+        pruned = {"state": "pruned", "estimated_score": score, "folds": (score,), "seconds": 1.0}
         trials[number] = trials[number].model_copy(update=pruned)
     failed = {"state": "failed", "score": None, "folds": (), "message": "the training <b>diverged</b>"}
     return [*trials[:-1], trials[-1].model_copy(update=failed)]
@@ -63,7 +63,7 @@ def made_search(
     write_trials_table(path, trials, space, RMSE)
     complete = [trial for trial in trials if trial.state == "complete"]
     best = min(complete, key=lambda trial: trial.score or 0.0)
-    write_text(path / BEST, config_text(space.config(space.rounded(best.values)), None, "The best."))
+    write_text(path / BEST, config_text(space.rounded_config(best.values), None, "The best."))
     if ended:
         states = [trial.state for trial in trials]
         result = SearchResult(

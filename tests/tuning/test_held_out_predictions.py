@@ -35,7 +35,7 @@ def reader_of(path: Path, scratch: Scratch) -> TrialReader:
     objective = Objective.of(None, loaded.config, data.target, data.loss)
 
     def config_of(trial: Trial) -> Config:
-        return space.config(space.rounded(trial.values)).model_copy(update={"members": 1})
+        return space.trial_config(trial.values)
 
     return TrialReader(path, SearchData(data, folds, objective, record.data_sha256), config_of)
 

@@ -47,19 +47,19 @@ def test_a_higher_score_is_a_lower_loss_where_it_is_better() -> None:
 
 
 def test_a_pruned_trial_counts_with_its_estimate_and_a_failed_one_as_none() -> None:
-    pruned = Trial(number=0, values={}, state="pruned", score=9.0, estimate=4.0)
+    pruned = Trial(number=0, values={}, state="pruned", score=9.0, estimated_score=4.0)
     undefined = Trial(number=1, values={}, state="pruned")
     failed = Trial(number=2, values={}, state="failed", message="why")
     known = history(1, pruned, undefined, failed)
     assert known.known_losses(3) == [4.0, None, None]
     assert known.best is None
-    assert known.rival(3) is None
+    assert known.incumbent(3) is None
 
 
-def test_the_rival_of_a_trial_is_the_best_of_those_that_it_follows_from() -> None:
+def test_the_incumbent_of_a_trial_is_the_best_of_those_that_it_follows_from() -> None:
     known = history(2, complete(0, 3.0), complete(1, 2.0), complete(2, 1.0), complete(3, 2.0))
-    rivals = [known.rival(number) for number in range(5)]
-    assert [None if rival is None else rival.number for rival in rivals] == [None, None, 0, 1, 2]
+    incumbents = [known.incumbent(number) for number in range(5)]
+    assert [None if incumbent is None else incumbent.number for incumbent in incumbents] == [None, None, 0, 1, 2]
 
 
 def test_of_equal_trials_the_first_is_the_best_whichever_ended_first() -> None:
@@ -79,11 +79,11 @@ def test_it_does_not_matter_in_which_order_trials_end(seed: int) -> None:
         shuffled.finish(trial)
     assert shuffled.best == in_order.best
     for number in range(34):
-        assert shuffled.rival(number) == in_order.rival(number)
+        assert shuffled.incumbent(number) == in_order.incumbent(number)
         assert shuffled.known_losses(number) == in_order.known_losses(number)
 
 
-def test_the_rivals_of_later_trials_are_kept_also_of_some_that_are_not_proposed() -> None:
+def test_the_incumbents_of_later_trials_are_kept_also_of_some_that_are_not_proposed() -> None:
     known = history(2, complete(0, 3.0), complete(1, 2.0), running(2), complete(3, 1.0))
-    assert known.rivals_from(2) == {0, 1, 3}
-    assert known.rivals_from(3) == {1, 3}
+    assert known.incumbents_from(2) == {0, 1, 3}
+    assert known.incumbents_from(3) == {1, 3}

@@ -55,7 +55,7 @@ def test_the_same_trials_have_the_same_importance(space: SearchSpace) -> None:
 
 def test_failed_trials_and_undefined_scores_do_not_count(space: SearchSpace) -> None:
     trials = made_trials(30)
-    undefined = Trial(number=30, values=trials[1].values, state="pruned", estimate=None)
+    undefined = Trial(number=30, values=trials[1].values, state="pruned", estimated_score=None)
     assert compute_importance(trials[:-1], space, RMSE) == compute_importance([*trials, undefined], space, RMSE)
 
 

@@ -230,8 +230,8 @@ def test_a_pruned_trial_is_no_better_than_the_best_and_has_fewer_folds(finished:
     for trial in trials:
         if trial.state == "pruned":
             assert 1 <= len(trial.folds) < 3
-            assert trial.estimate is not None
-            assert trial.estimate > best
+            assert trial.estimated_score is not None
+            assert trial.estimated_score > best
         else:
             assert len(trial.folds) == 3
             assert trial.seconds > 0.0

@@ -33,7 +33,7 @@ def data(tmp_path: Path) -> Iterator[SearchData]:
 
 
 def predicted(data: SearchData, fold: int, error: float) -> Predictions:
-    return Predictions(data.data.target, data.truth.take(data.fold_rows[fold]).y + error)
+    return Predictions(data.table_data.target, data.truth.take(data.fold_rows[fold]).y + error)
 
 
 def test_losses_of_rows_are_weighted_as_the_score_is(data: SearchData) -> None:

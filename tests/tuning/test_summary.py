@@ -38,7 +38,7 @@ def test_a_search_without_an_end_says_how_to_resume(tmp_path: Path) -> None:
     path = made_search(tmp_path, [*made_trials()[:3], Trial(number=3, values={})], ended=False)
     summary = read_search(path)
     assert (summary.status, summary.result) == ("stopped", None)
-    assert summary.resume == f"nncli tune --resume {path}"
+    assert summary.resume_command == f"nncli tune --resume {path}"
     assert summary.metric == "rmse"
     assert summary.count("running") == 1
 

@@ -40,6 +40,8 @@ UNSEARCHABLE: Mapping[str, str] = MappingProxyType(
 SEARCHABLE_DATA = ("features", "drop")
 """Keys of `data` that can be searched all the same: rows and target stay the same."""
 
+SamplerName: TypeAlias = Literal["tpe", "random", "gp", "grid", "cmaes"]
+"""The samplers, which choose the values of trials."""
 CHOICES_WORDS = frozenset({"choice", "values", "value", "options", "option", "one_of", "categories", "grid"})
 """Other names of the key `choices`."""
 
@@ -168,7 +170,7 @@ class TuneSection(Spec):
         description="Metric of the held-out rows that is optimized. Default: the configuration's `metric`; for a loss, "
         "log_loss for classes, mae for the loss mae, pinball for quantiles, else rmse.",
     )
-    sampler: Literal["tpe", "random", "gp", "grid", "cmaes"] = Field(
+    sampler: SamplerName = Field(
         "tpe",
         description="How values are chosen: tree-structured Parzen estimator, at random, Gaussian process (needs "
         "PyTorch), all combinations, or CMA-ES (numbers only).",

@@ -33,9 +33,6 @@ class TaskStream:
 
     `tasks` is the largest number of tasks that may be useful at a time; `stop` is called a few times a second, in this
     process after every batch. A task whose process is lost starts again.
-
-    Raises:
-        UsageError: there is no such scheduler.
     """
 
     def __init__(
@@ -111,6 +108,7 @@ class TaskStream:
         After a stop the tasks that run are saved and come back as stopped, and those that wait do not start.
 
         Raises:
+            UsageError: there is no such scheduler.
             NncliError: the process of a task was lost too often.
         """
         if self.workers == 1 and self._scheduler is None:

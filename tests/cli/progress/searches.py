@@ -17,7 +17,7 @@ BETTER = Trial(
     number=1, values={"learning_rate": 0.02, "layers": 1}, state="complete", score=0.25, folds=(0.2, 0.3, 0.25)
 )
 PRUNED = Trial(
-    number=2, values={"learning_rate": 0.001, "layers": 0}, state="pruned", score=0.9, estimate=1.1, folds=(0.9,)
+    number=2, values={"learning_rate": 0.001, "layers": 0}, state="pruned", score=0.9, estimated_score=1.1, folds=(0.9,)
 )
 FAILED = Trial(number=3, values={"learning_rate": 0.1, "layers": 0}, state="failed", message="the loss is not finite")
 ENDED = [TrialFinished(FIRST, True), TrialFinished(BETTER, True), TrialFinished(PRUNED, False)]
