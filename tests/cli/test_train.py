@@ -30,7 +30,7 @@ FAST = "learning_rate: 0.1\nbatch_size: 8\n"
 """Better than the baseline after three epochs."""
 CONFIG = f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\nepochs: 3\nvalidation: 0.3\n{FAST}"
 PINNED = """\
-note: to edit this configuration: nncli init t.csv --target y -o config.yaml
+note: to edit this configuration: nncli init t.csv --target y --set 'layers=[4]' --set epochs=1 -o config.yaml
 note: dropped 'id': a different value in every row
 warning: only 8 validation rows: scores on so few are mostly chance. Add rows, increase validation, or use \
 nncli cross-validate, which scores every row.
