@@ -42,7 +42,7 @@ def test_the_loop_is_that_of_a_search(tmp_path: Path) -> None:
     *_, end, _ = tune_events(loaded, output=tmp_path / "search", workers=1)
     assert isinstance(end, SearchEnded)
     assert [(len(one.trained.scores) if one.trained else 0, one.loss) for one in own] == [
-        (len(trial.folds), trial.estimate if trial.state == "pruned" else trial.score) for trial in end.trials
+        (len(trial.folds), trial.estimated_score if trial.state == "pruned" else trial.score) for trial in end.trials
     ]
     assert sum(one.is_pruned for one in own) == sum(trial.state == "pruned" for trial in end.trials)
 
