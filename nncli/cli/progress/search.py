@@ -133,6 +133,8 @@ class LiveSearch:
         if best is None:
             return []
         parts = [Text(f"best trial {best.number}: {status.score_of(best)}", STYLES["best"])]
+        if spread := status.spread_of(best):
+            parts.append(Text(spread))
         if first is not None and first is not best:
             parts.append(Text(f"trial 0 {format_number(first.score)}"))
         return [*parts, *map(Text, texts(status.changed_values_of_best))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import stdev
 from typing import TYPE_CHECKING
 
 from nncli.cli.console import format_number
@@ -125,6 +126,11 @@ class SearchStatus:
     def score_of(self, trial: Trial) -> str:
         """The metric and the score of a trial."""
         return f"{self.started.metric} {format_number(trial.score)}"
+
+    def spread_of(self, trial: Trial) -> str:
+        """The standard deviation of the scores of a trial's folds; empty for one fold."""
+        scores = [score for score in trial.folds if score is not None]
+        return f"± {format_number(stdev(scores))} between folds" if len(scores) > 1 else ""
 
     def _changed(self, trial: Trial) -> dict[str, str]:
         """The values that differ from the configuration, by their short names."""

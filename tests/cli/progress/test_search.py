@@ -51,7 +51,7 @@ def test_a_terminal_has_a_bar_a_curve_the_best_trial_and_those_that_run(tmp_path
     assert lines[0].startswith("trials 2/10 ")
     assert "0.5 ┤" in lines[1]
     assert any(line.strip().startswith("trials") and "▲" in line for line in lines[2:])
-    assert "best trial 1: log_loss 0.25  trial 0 0.5  learning_rate 0.02" in "\n".join(lines)
+    assert "best trial 1: log_loss 0.25  ± 0.05 between folds  trial 0 0.5  learning_rate 0.02" in "\n".join(lines)
     assert "running 2  pruned 1  time 0.0 s  trial 3: 2/3 folds  trial 4: 0/3 folds" in "\n".join(lines)
     assert len(lines) < 24
 
