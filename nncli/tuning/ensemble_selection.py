@@ -6,7 +6,7 @@ Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from libraries of
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,6 +18,10 @@ from nncli.nn.arrays import Floats
 from nncli.nn.losses import Loss
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
+
+
+ROUNDING = 1e-12
+"""Relative rounding error of a mean of the same values, in another order or repeated."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +114,10 @@ class CandidatePredictions:
         total, picks, losses = np.zeros(values.shape[1:]), list[int](), list[float]()
         for n in range(1, rounds + 1):
             each = [self.mean_loss((total + one) / n, rows) for one in values]
-            picks.append(int(np.argmin(each)))
+            picks.append(_first_lowest(each))
             losses.append(each[picks[-1]])
             total += values[picks[-1]]
-        best = int(np.argmin(losses)) + 1
+        best = _first_lowest(losses) + 1
         return Selection(tuple(picks[:best]), tuple(losses))
 
     def cross_fit(self, rounds: int, part: npt.NDArray[np.int64]) -> CrossFittedSelection:
@@ -134,3 +138,9 @@ class CrossFittedSelection:
 
     selections: dict[int, Selection]
     loss: float
+
+
+def _first_lowest(losses: Sequence[float]) -> int:
+    """The position of the lowest loss, the first of those that differ from it by rounding alone."""
+    lowest = min(losses)
+    return next(i for i, loss in enumerate(losses) if loss <= lowest + ROUNDING * abs(lowest))

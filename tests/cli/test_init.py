@@ -93,7 +93,7 @@ def test_a_table_trains_in_one_line(nncli: Cli, table: str, here: Path) -> None:
     done = nncli("train", table, "--target", "y", *SMALL).check()
     assert done.out == "runs/t\n"
     assert "note: dropped 'rowid'" in done.err
-    assert "nncli init t.csv --target y -o config.yaml" in done.err
+    assert "nncli init t.csv --target y --set 'layers=[4]' --set epochs=2 -o config.yaml" in done.err
     config = load_config(here / "runs" / "t" / CONFIG)
     assert (config.data.path, config.epochs, config.data.features) == (str(here / "t.csv"), 2, ("x",))
 

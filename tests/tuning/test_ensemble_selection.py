@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nncli.metrics.classification import log_loss
@@ -102,12 +102,18 @@ def picked_by_brute_force(
         for candidate in range(len(predictions)):
             mean = sum(predictions[one] for one in [*picks, candidate]) / (len(picks) + 1)
             each.append(sum(w * (m - t) ** 2 for w, m, t in zip(weights, mean, y, strict=True)) / sum(weights))
-        picks.append(each.index(min(each)))
-        losses.append(min(each))
-    return picks[: losses.index(min(losses)) + 1], losses
+        picks.append(first_lowest(each))
+        losses.append(each[picks[-1]])
+    return picks[: first_lowest(losses) + 1], losses
+
+
+def first_lowest(losses: list[float]) -> int:
+    """The first loss that is the lowest one but for rounding."""
+    return next(i for i, loss in enumerate(losses) if loss <= min(losses) * (1.0 + 1e-12))
 
 
 @given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 9))
+@example(seed=443, n=2, rounds=3)
 def test_the_second_implementation_picks_the_same(seed: int, n: int, rounds: int) -> None:
     rng = np.random.default_rng(seed)
     predictions, y, weights = rng.normal(size=(n, 12)), rng.normal(size=12), rng.uniform(0.1, 3.0, 12)
