@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from nncli.config.schema.tune import SamplerName
 from nncli.nn.arrays import Floats
-from nncli.tuning.domains import ChoiceDomain, Value
-from nncli.tuning.pruning import is_worse
 from nncli.tuning.sampler import Sampler
-from nncli.tuning.space import Parameter, SearchSpace, Values
+from nncli.tuning.space.domains import ChoiceDomain, Value
+from nncli.tuning.space.space import Parameter, SearchSpace, Values
+from nncli.tuning.trials.pruning import is_worse
 
 if TYPE_CHECKING:
     from optuna.trial import Trial as OptunaTrial

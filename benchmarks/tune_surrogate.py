@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from nncli.nn.arrays import Floats
-from nncli.tuning.domains import NumberDomain
-from nncli.tuning.space import SearchSpace, Values
+from nncli.tuning.space.domains import NumberDomain
+from nncli.tuning.space.space import SearchSpace, Values
 from tune_search import Stop, Trained
 from tune_trials import Trials
 

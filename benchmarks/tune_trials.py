@@ -26,9 +26,9 @@ from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.task import task_events
 from nncli.training.epoch import DivergedError
 from nncli.tuning.preparation import PreparedSearch, prepare_search
-from nncli.tuning.search_data import SearchData
-from nncli.tuning.space import SearchSpace, Values
-from nncli.tuning.trial_training import TrialTraining
+from nncli.tuning.space.space import SearchSpace, Values
+from nncli.tuning.trials.search_data import SearchData
+from nncli.tuning.trials.trial_training import TrialTraining
 from nncli.utils.threads import limit_blas_threads
 from tune_search import Stop, Trained
 

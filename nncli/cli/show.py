@@ -12,7 +12,7 @@ from nncli.cli.options import AsJson, NoColor, Quiet, RunDirectory, Verbose
 if TYPE_CHECKING:
     from nncli.commands.show import RunDescription
     from nncli.evaluation.cross_validation_summary import CrossValidationSummary
-    from nncli.tuning.summary import SearchSummary
+    from nncli.tuning.result.summary import SearchSummary
 
 MAX_TRIALS = 5
 """Trials of a search that are shown, the best ones."""
@@ -37,7 +37,7 @@ def show(
     from nncli.cli.signals import interrupt_at_once
     from nncli.commands.show import describe as describe_run
     from nncli.evaluation.cross_validation_summary import CrossValidationSummary
-    from nncli.tuning.summary import SearchSummary
+    from nncli.tuning.result.summary import SearchSummary
 
     interrupt_at_once()
     description = describe_run(run)

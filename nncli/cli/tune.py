@@ -141,7 +141,7 @@ def _start(
     import os
 
     from nncli.commands.tune import tune_events
-    from nncli.tuning.load_search import load_search
+    from nncli.tuning.space.load_search import load_search
 
     resolved = resolve_input(config, given.target, given.assignments, given.quality, given.source, quiet=printer.quiet)
     printer.findings.show(resolved.findings)

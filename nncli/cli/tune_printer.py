@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from nncli.cli.progress.search_json import SearchJsonLines
     from nncli.commands.tune import TuneEnded, TuneEvent
     from nncli.pipeline.train.events import TrackingStopped
+    from nncli.tuning.ensemble.selected_ensemble import SelectedEnsemble
     from nncli.tuning.events import SearchStarted
-    from nncli.tuning.selected_ensemble import SelectedEnsemble
     from nncli.tuning.tune_result import TuneResult
 
 
@@ -112,7 +112,7 @@ class SearchPrinter(EventPrinter):
 
     def _stopped(self, path: Path) -> StoppedError:
         """The error of a search that a signal stopped."""
-        from nncli.tuning.record import BEST
+        from nncli.tuning.trials.record import BEST
 
         number = self._stop_request.number if self._stop_request else None
         hint = f"To resume: nncli tune --resume {shlex.quote(str(path))}"

@@ -14,8 +14,8 @@ from nncli.text import escape_unprintable
 from nncli.utils.logs import format_duration
 
 if TYPE_CHECKING:
-    from nncli.tuning.selected_ensemble import SelectedEnsemble
-    from nncli.tuning.trials import Trial
+    from nncli.tuning.ensemble.selected_ensemble import SelectedEnsemble
+    from nncli.tuning.trials.trials import Trial
     from nncli.tuning.tune_result import TuneResult
 
 MAX_NUMBERS = 10

@@ -125,7 +125,7 @@ def _search(path: str | Path, assignments: Sequence[str]) -> tuple[SearchSize | 
     loaded = None if str(path) == "-" else load(path, assignments, os.environ)
     if loaded is None or loaded.tune is None:
         return None, ()
-    from nncli.tuning.build_space import build_space
+    from nncli.tuning.space.build_space import build_space
 
     try:
         space = build_space(loaded, loaded.tune)

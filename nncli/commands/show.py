@@ -21,7 +21,7 @@ from nncli.runs.run import Run
 from nncli.runs.saved_decision import read_decision
 from nncli.runs.search_folder import is_search
 from nncli.text import join_quoted
-from nncli.tuning.summary import SearchSummary, read_search
+from nncli.tuning.result.summary import SearchSummary, read_search
 from nncli.utils.logs import format_duration
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""`nncli tune`: search for better hyperparameters; see nncli/tuning/record.py for the directory."""
+"""`nncli tune`: search for better hyperparameters; see nncli/tuning/trials/record.py for the directory."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from nncli.pipeline.train.events import TrackingStopped
 from nncli.runs.filenames import CONFIG
 from nncli.runs.run import Run
 from nncli.tracking.choice import TrackerChoice, parse_trackers
+from nncli.tuning.ensemble.selected_ensemble import ROUNDS, SelectedEnsemble, write_selected_ensemble
 from nncli.tuning.events import SearchEnded, SearchEvent, SearchStarted
-from nncli.tuning.load_search import load_search
 from nncli.tuning.notes import notes_before
 from nncli.tuning.preparation import PreparedSearch, Workers, prepare_search, run_search
-from nncli.tuning.record import config_text, create_directory, new_record, open_directory
-from nncli.tuning.result import load_result
-from nncli.tuning.selected_ensemble import ROUNDS, SelectedEnsemble, write_selected_ensemble
+from nncli.tuning.result.result import load_result
+from nncli.tuning.space.load_search import load_search
 from nncli.tuning.tracking import track_search_events
-from nncli.tuning.trials import TRIALS, folder_of, load_trials
+from nncli.tuning.trials.record import config_text, create_directory, new_record, open_directory
+from nncli.tuning.trials.trials import TRIALS, folder_of, load_trials
 from nncli.tuning.tune_result import TuneResult, ensemble_path
 from nncli.utils.atomic_files import write_text
 

@@ -37,7 +37,7 @@ from nncli.runs.cross_validation import is_cross_validation
 from nncli.runs.history import RecordedMetrics
 from nncli.runs.search_folder import is_search
 from nncli.scoring import ScoresWithIntervals
-from nncli.tuning.summary import read_search
+from nncli.tuning.result.summary import read_search
 from nncli.utils.atomic_files import batched_fsync, check_overwrite, write_text
 from nncli.utils.logs import log_duration
 from nncli.version import __version__

@@ -26,11 +26,11 @@ from nncli.reporting.search_charts import (
     slice_chart,
 )
 from nncli.text import format_number, format_percent
-from nncli.tuning.gain import gain_text
-from nncli.tuning.record import BEST
-from nncli.tuning.space import Parameter
-from nncli.tuning.summary import SearchSummary
-from nncli.tuning.trials import Trial
+from nncli.tuning.result.gain import gain_text
+from nncli.tuning.result.summary import SearchSummary
+from nncli.tuning.space.space import Parameter
+from nncli.tuning.trials.record import BEST
+from nncli.tuning.trials.trials import Trial
 from nncli.utils.logs import format_duration
 from nncli.version import __version__
 

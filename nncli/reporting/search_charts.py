@@ -16,8 +16,8 @@ from nncli.reporting.page import Figure, Table, display
 from nncli.reporting.svg import FIRST, INK, RULE, SECOND, SOFT, THIN, draw, plain_numbers
 from nncli.reporting.ticks import PlainLogLocator
 from nncli.text import format_number
-from nncli.tuning.domains import ChoiceDomain, Domain
-from nncli.tuning.space import Parameter
+from nncli.tuning.space.domains import ChoiceDomain, Domain
+from nncli.tuning.space.space import Parameter
 
 WIDE, TALL = 760, 330
 """Size of the parallel coordinates."""

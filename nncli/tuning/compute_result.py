@@ -9,15 +9,15 @@ from pathlib import Path
 from nncli.config.schema import Config
 from nncli.errors import RunError
 from nncli.runs.filenames import METRICS
-from nncli.tuning.baseline import baseline_score
 from nncli.tuning.events import SearchEnded, SearchEvent
-from nncli.tuning.gain import Gain, compute_gain
-from nncli.tuning.held_out_predictions import TrialReader
-from nncli.tuning.importance import compute_importance
-from nncli.tuning.result import SearchResult
-from nncli.tuning.search_data import SearchData
-from nncli.tuning.space import SearchSpace
-from nncli.tuning.trials import Trial
+from nncli.tuning.result.baseline import baseline_score
+from nncli.tuning.result.gain import Gain, compute_gain
+from nncli.tuning.result.importance import compute_importance
+from nncli.tuning.result.result import SearchResult
+from nncli.tuning.space.space import SearchSpace
+from nncli.tuning.trials.held_out_predictions import TrialReader
+from nncli.tuning.trials.search_data import SearchData
+from nncli.tuning.trials.trials import Trial
 from nncli.utils.atomic_files import write_text
 from nncli.utils.logs import log_duration
 

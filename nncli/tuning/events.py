@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 from nncli.findings import Finding
 from nncli.pipeline.timing.clock import TimeLimit
-from nncli.tuning.result import SearchResult
-from nncli.tuning.space import SearchSpace
-from nncli.tuning.trials import Trial
+from nncli.tuning.result.result import SearchResult
+from nncli.tuning.space.space import SearchSpace
+from nncli.tuning.trials.trials import Trial
 
 
 @dataclass(frozen=True)

@@ -21,18 +21,18 @@ from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.task_stream import TaskStream
 from nncli.pipeline.timing.clock import TimeLimit
 from nncli.runs.run import Run
-from nncli.tuning.build_space import build_space
-from nncli.tuning.check_columns import COLUMN_KEYS, check_columns
 from nncli.tuning.compute_result import with_result
-from nncli.tuning.default_space import with_default_space
 from nncli.tuning.events import SearchEvent
-from nncli.tuning.keys import key_of
-from nncli.tuning.objective import Objective
 from nncli.tuning.sampler import Sampler
 from nncli.tuning.search import Search, SearchSettings
-from nncli.tuning.search_data import SearchData
-from nncli.tuning.space import SearchSpace, with_one_network
-from nncli.tuning.table_features import TableFeatures
+from nncli.tuning.space.build_space import build_space
+from nncli.tuning.space.check_columns import COLUMN_KEYS, check_columns
+from nncli.tuning.space.default_space import with_default_space
+from nncli.tuning.space.keys import key_of
+from nncli.tuning.space.space import SearchSpace, with_one_network
+from nncli.tuning.space.table_features import TableFeatures
+from nncli.tuning.trials.objective import Objective
+from nncli.tuning.trials.search_data import SearchData
 
 Workers: TypeAlias = int | Literal["auto"]
 

@@ -19,8 +19,8 @@ import numpy as np
 
 from nncli.config.schema.tune import SamplerName
 from nncli.errors import RunError, UsageError
-from nncli.tuning.domains import Domain, NumberDomain, Value
-from nncli.tuning.space import SearchSpace, Values
+from nncli.tuning.space.domains import Domain, NumberDomain, Value
+from nncli.tuning.space.space import SearchSpace, Values
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

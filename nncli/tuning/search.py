@@ -17,14 +17,14 @@ from nncli.pipeline.parallel.task_stream import TaskResult, TaskStream
 from nncli.pipeline.timing.clock import TimeLimit
 from nncli.training.epoch import DivergedError
 from nncli.tuning.events import RunningTrial, SearchEnded, SearchEvent, SearchProgress, SearchStarted, TrialFinished
-from nncli.tuning.history import TrialHistory
-from nncli.tuning.pruning import is_worse
 from nncli.tuning.sampler import Sampler
-from nncli.tuning.search_data import HeldOut, SearchData
-from nncli.tuning.search_files import SearchFiles
-from nncli.tuning.space import SearchSpace
-from nncli.tuning.trial_training import TrialTraining
-from nncli.tuning.trials import (
+from nncli.tuning.space.space import SearchSpace
+from nncli.tuning.trials.history import TrialHistory
+from nncli.tuning.trials.pruning import is_worse
+from nncli.tuning.trials.search_data import HeldOut, SearchData
+from nncli.tuning.trials.search_files import SearchFiles
+from nncli.tuning.trials.trial_training import TrialTraining
+from nncli.tuning.trials.trials import (
     State,
     Trial,
     clear_leftovers,

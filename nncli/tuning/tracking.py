@@ -14,11 +14,11 @@ from nncli.tracking.search import SearchTracking, TrackedSearch, TrackedTrial, t
 from nncli.tracking.tracker import Outcome, TrackedRun, Tracker, run_key
 from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, SIGNAL_TIMEOUTS, CloseTimeouts
 from nncli.tuning.events import SearchEnded, SearchEvent, SearchProgress, SearchStarted
-from nncli.tuning.record import BEST, RECORD, open_directory
-from nncli.tuning.space import SearchSpace
-from nncli.tuning.summary import read_search
-from nncli.tuning.trial_values import TrialValues
-from nncli.tuning.trials import TRIALS_TABLE, Trial, record_of
+from nncli.tuning.result.summary import read_search
+from nncli.tuning.space.space import SearchSpace
+from nncli.tuning.trials.record import BEST, RECORD, open_directory
+from nncli.tuning.trials.trial_values import TrialValues
+from nncli.tuning.trials.trials import TRIALS_TABLE, Trial, record_of
 
 
 def track_search_events(

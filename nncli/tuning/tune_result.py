@@ -9,13 +9,13 @@ from typing import Self
 
 from nncli.errors import NncliError
 from nncli.tuning.events import SearchEnded, SearchStarted
-from nncli.tuning.gain import Gain
-from nncli.tuning.pruning_time import TimeSaved, time_saved
-from nncli.tuning.record import BEST
-from nncli.tuning.result import is_no_better
-from nncli.tuning.space import SearchSpace
-from nncli.tuning.trial_values import TrialValues
-from nncli.tuning.trials import Trial
+from nncli.tuning.result.gain import Gain
+from nncli.tuning.result.result import is_no_better
+from nncli.tuning.space.space import SearchSpace
+from nncli.tuning.trials.pruning_time import TimeSaved, time_saved
+from nncli.tuning.trials.record import BEST
+from nncli.tuning.trials.trial_values import TrialValues
+from nncli.tuning.trials.trials import Trial
 
 SUFFIX = re.compile(r"(?<=.)-tune(-\d+)?$")
 """The end of the default name of a search."""

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from nncli.tuning.record import RECORD
-from nncli.tuning.trials import TRIALS
+from nncli.tuning.trials.record import RECORD
+from nncli.tuning.trials.trials import TRIALS
 from tests.cli.support import COMMAND, DATA, SECONDS
 from tests.tuning.searches import loaded, results, resume_search, run_search
 

@@ -9,9 +9,9 @@ import pytest
 from nncli.reporting.page import Page, Table
 from nncli.reporting.report import report
 from nncli.reporting.search import search_page
-from nncli.tuning.gain import Gain
-from nncli.tuning.summary import read_search
-from nncli.tuning.trials import Trial
+from nncli.tuning.result.gain import Gain
+from nncli.tuning.result.summary import read_search
+from nncli.tuning.trials.trials import Trial
 from tests.reporting.support import parsed
 from tests.tuning.made_searches import GAIN, made_search, made_trials
 

@@ -11,13 +11,13 @@ from nncli.config.loading import load
 from nncli.config.schema import TuneSection
 from nncli.nn.losses import MSE
 from nncli.runs.filenames import METRICS
-from nncli.tuning.build_space import build_space
-from nncli.tuning.gain import Gain
-from nncli.tuning.importance import compute_importance
-from nncli.tuning.objective import Objective
-from nncli.tuning.record import BEST, config_text, create_directory, new_record
-from nncli.tuning.result import SearchResult
-from nncli.tuning.trials import TRIALS, Trial, save_trial, write_trials_table
+from nncli.tuning.result.gain import Gain
+from nncli.tuning.result.importance import compute_importance
+from nncli.tuning.result.result import SearchResult
+from nncli.tuning.space.build_space import build_space
+from nncli.tuning.trials.objective import Objective
+from nncli.tuning.trials.record import BEST, config_text, create_directory, new_record
+from nncli.tuning.trials.trials import TRIALS, Trial, save_trial, write_trials_table
 from nncli.utils.atomic_files import write_text
 from tests.tuning.finished_searches import NUMBERS
 

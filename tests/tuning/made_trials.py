@@ -11,11 +11,11 @@ from nncli.nn.arrays import Floats
 from nncli.nn.losses import MSE, CrossEntropy
 from nncli.pipeline.ensemble.out_of_fold import LabeledRows
 from nncli.predictions import Predictions
-from nncli.tuning.gain import Gain, compute_gain
-from nncli.tuning.held_out_predictions import SearchRows, TrialPredictions
-from nncli.tuning.objective import Objective
-from nncli.tuning.trial_comparison import TrialComparison
-from nncli.tuning.trials import Trial
+from nncli.tuning.result.gain import Gain, compute_gain
+from nncli.tuning.result.trial_comparison import TrialComparison
+from nncli.tuning.trials.held_out_predictions import SearchRows, TrialPredictions
+from nncli.tuning.trials.objective import Objective
+from nncli.tuning.trials.trials import Trial
 
 N, FOLDS = 300, 3
 NUMBER = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))

@@ -9,8 +9,8 @@ from pathlib import Path
 from nncli.commands.tune import TuneEvent, resume_tune_events, tune_events
 from nncli.config.loading import LoadedConfig, load
 from nncli.tuning.events import SearchEnded
-from nncli.tuning.record import BEST
-from nncli.tuning.trials import TRIALS_TABLE
+from nncli.tuning.trials.record import BEST
+from nncli.tuning.trials.trials import TRIALS_TABLE
 from tests.cli.support import DATA
 
 NUMBERS = f"""

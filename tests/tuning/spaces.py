@@ -7,8 +7,8 @@ from textwrap import dedent, indent
 
 from nncli.config.loading import LoadedConfig, load_document
 from nncli.config.yaml.parser import parse
-from nncli.tuning.build_space import build_space
-from nncli.tuning.space import SearchSpace
+from nncli.tuning.space.build_space import build_space
+from nncli.tuning.space.space import SearchSpace
 
 BASE = "data: {path: t.csv, target: y}\nlayers: [16, dropout]\nlearning_rate: 0.01\n"
 FIRST_LINE = 6

@@ -10,8 +10,8 @@ import pytest
 from nncli.commands.tune import resume_tune, tune
 from nncli.config.loading import load
 from nncli.runs.filenames import METRICS
-from nncli.tuning.result import load_result
-from nncli.tuning.trials import folder_of
+from nncli.tuning.result.result import load_result
+from nncli.tuning.trials.trials import folder_of
 from tests.tuning.finished_searches import search
 
 

@@ -9,7 +9,7 @@ import pytest
 from nncli.config.loading import load
 from nncli.config.schema import TuneSection
 from nncli.tuning.notes import notes_before
-from nncli.tuning.record import create_directory, new_record
+from nncli.tuning.trials.record import create_directory, new_record
 from tests.cli.support import DATA
 
 BASE = f"data: {{path: {DATA}/penguins.csv, target: species}}\n"

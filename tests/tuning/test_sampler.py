@@ -11,10 +11,10 @@ import pytest
 
 from nncli.config.schema.tune import SamplerName
 from nncli.errors import RunError, UsageError
-from nncli.tuning.build_space import build_space
-from nncli.tuning.domains import Value
 from nncli.tuning.sampler import Sampler
-from nncli.tuning.space import SearchSpace, Values
+from nncli.tuning.space.build_space import build_space
+from nncli.tuning.space.domains import Value
+from nncli.tuning.space.space import SearchSpace, Values
 from tests.assertions import raises
 from tests.tuning.searches import NUMBERS, loaded
 

@@ -14,9 +14,9 @@ from nncli.text import json_safe
 
 if TYPE_CHECKING:
     from nncli.commands.tune import TuneEnded
+    from nncli.tuning.ensemble.selected_ensemble import SelectedEnsemble
     from nncli.tuning.events import SearchProgress, SearchStarted, TrialFinished
-    from nncli.tuning.selected_ensemble import SelectedEnsemble
-    from nncli.tuning.trials import Trial
+    from nncli.tuning.trials.trials import Trial
 
 SECONDS_BETWEEN_LINES = 10.0
 """Least time between two lines of progress."""

@@ -14,7 +14,7 @@ from nncli.utils.logs import format_duration
 
 if TYPE_CHECKING:
     from nncli.tuning.events import RunningTrial, SearchProgress, SearchStarted, TrialFinished
-    from nncli.tuning.trials import Trial
+    from nncli.tuning.trials.trials import Trial
 
 MAX_LINE = 118
 """Characters of the line of a trial, from which on values are left out; trials.csv has all."""
@@ -24,7 +24,7 @@ class SearchStatus:
     """The state of a search; the trials of earlier sessions are included from the first progress on."""
 
     def __init__(self, started: SearchStarted) -> None:
-        from nncli.tuning.trial_values import TrialValues
+        from nncli.tuning.trials.trial_values import TrialValues
 
         self.started = started
         self.values = TrialValues(started.space)

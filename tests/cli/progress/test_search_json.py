@@ -10,8 +10,8 @@ import pytest
 
 from nncli.cli.progress.search_json import SearchJsonLines, write_ensemble
 from nncli.commands.tune import TuneEnded
+from nncli.tuning.ensemble.selected_ensemble import SelectedEnsemble
 from nncli.tuning.events import RunningTrial, SearchEnded, TrialFinished
-from nncli.tuning.selected_ensemble import SelectedEnsemble
 from nncli.tuning.tune_result import TuneResult
 from tests.cli.progress.searches import BETTER, ENDED, FAILED, FIRST, PRUNED, progress, started
 

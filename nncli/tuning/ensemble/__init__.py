@@ -1,0 +1,1 @@
+"""An ensemble of the best trials."""

@@ -1,0 +1,1 @@
+"""What a search found: the gain, the importance of parameters, the summary."""

@@ -1,0 +1,116 @@
+"""The search space if none is written: one for the preset tabular, and one for other networks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from pydantic import Field
+
+from nncli.config.errors.validate import validate
+from nncli.config.loading import LoadedConfig, build_config
+from nncli.config.presets.apply import TABULAR, TEXTBOOK
+from nncli.config.schema import Config, TuneSection
+from nncli.config.schema.tune import Domain
+from nncli.config.yaml.document import Document
+from nncli.config.yaml.parser import parse
+from nncli.errors import ConfigError, UsageError
+from nncli.optim.schedules import ConstantRate
+from nncli.spec import Spec, non_defaults
+from nncli.tuning.space.build_space import build_space
+from nncli.tuning.space.keys import Key, expand, is_inside, key_of
+from nncli.tuning.space.table_features import TableFeatures
+
+SPACES = Path(__file__).with_name("spaces")
+
+
+class DefaultSpace(Spec):
+    """A file of a search space: keys for every task, and those for one of them."""
+
+    always: dict[str, Domain] = Field({})
+    classification: dict[str, Domain] = Field({})
+    regression: dict[str, Domain] = Field({})
+
+
+def with_default_space(
+    loaded: LoadedConfig, section: TuneSection, features: TableFeatures
+) -> tuple[LoadedConfig, TuneSection]:
+    """The section with the search space for the preset and the table, and its text in the document.
+
+    Keys are left out that the configuration does not have, those that would replace what the user wrote, and those
+    without an effect on the table.
+
+    Raises:
+        UsageError: there is none left.
+    """
+    name = TABULAR if loaded.preset == TABULAR or _is_tabular(loaded) else TEXTBOOK
+    space, written = default_space(name)
+    search: dict[str, Domain] = {}
+    for part in ("always", features.task):
+        for key, domain in getattr(space, part).items():
+            if not any(is_inside(key_of(key), key_of(other)) for other in search):
+                one = _with_search(loaded, section, {key: domain}, written, part)
+                is_wanted = features.has_effect(key_of(key)) and not _is_kept(loaded, key_of(key), name)
+                search |= {key: domain} if is_wanted and _fits(*one, key_of(key)) else {}
+    if not search:
+        raise UsageError("there is nothing to search", hint="Write tune.search, or use --search KEY=FROM..TO.")
+    for part in ("always", features.task):
+        loaded, section = _with_search(loaded, section, search, written, part)
+    return loaded, section
+
+
+def default_space(name: str) -> tuple[DefaultSpace, Document]:
+    """The space for a preset that ships, and its text."""
+    file = SPACES / f"{name}.yaml"
+    document = parse(file.read_text(encoding="utf-8"), f"search space {name}")
+    return validate(DefaultSpace, document), document
+
+
+def _is_tabular(loaded: LoadedConfig) -> bool:
+    """Whether a configuration without a preset is like the preset tabular, as that of a run is."""
+    return loaded.config.parametrization == _preset().parametrization
+
+
+def _with_search(
+    loaded: LoadedConfig, section: TuneSection, search: dict[str, Domain], written: Document, part: str
+) -> tuple[LoadedConfig, TuneSection]:
+    """The section with these keys, whose text is in a part of the file."""
+    spans = dict(loaded.document.spans)
+    spans |= {("tune", "search", *path[1:]): span for path, span in written.spans.items() if path[0] == part}
+    lines = {**loaded.document.other_lines, written.source: written.lines}
+    document = replace(loaded.document, spans=MappingProxyType(spans), other_lines=lines)
+    section = section.model_copy(update={"search": search})
+    return replace(loaded, document=document, tune=section), section
+
+
+def _fits(loaded: LoadedConfig, section: TuneSection, key: Key) -> bool:
+    """Whether the configuration has the only key of the section, and every value of it is valid."""
+    if not expand(key, loaded.config):
+        return False
+    try:
+        build_space(loaded, section)
+    except ConfigError:
+        return False
+    return True
+
+
+def _is_kept(loaded: LoadedConfig, key: Key, preset: str) -> bool:
+    """Whether the value of a key has keys that the user has set, so that it is not replaced as a whole."""
+    if len(key) > 1:
+        return False
+    value = getattr(loaded.config, key[0])
+    if preset == TABULAR and value == getattr(_preset(), key[0]):
+        return False
+    if isinstance(value, tuple):
+        return any(non_defaults(layer).keys() != {"type", "units"} for layer in value)
+    short = {"type", "initial"} if isinstance(value, ConstantRate) else {"type"}
+    return isinstance(value, Spec) and non_defaults(value).keys() != short
+
+
+@cache
+def _preset() -> Config:
+    """The preset tabular."""
+    document = parse(f"preset: {TABULAR}\ndata: {{path: table.csv, target: y}}", "")
+    return build_config(document, (), folder=Path(), name="")

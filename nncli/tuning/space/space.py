@@ -1,0 +1,220 @@
+"""The search space: parameters, each with the keys of the configuration that it sets."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeAlias
+
+from nncli.config.loading import LoadedConfig, resolve
+from nncli.config.overrides import Assignment, override
+from nncli.config.schema import Config
+from nncli.config.schema.tune import SEARCHABLE_DATA
+from nncli.config.yaml.document import Document, SourceSpan
+from nncli.errors import ConfigError
+from nncli.tuning.space.domains import ChoiceDomain, Domain, Value
+from nncli.tuning.space.keys import WILDCARD, Key, expand, value_at, with_sections
+
+Values: TypeAlias = Mapping[str, Value]
+"""The value of each active parameter by its name."""
+
+MAX_COMBINATIONS = 1_000_000
+"""Combinations that are counted."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A parameter is active if the parameter `parent` has one of these choices."""
+
+    parent: str
+    choices: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of the search space.
+
+    `key` is set to its value, and with * that key of every item that has it. `span` is where the parameter is written,
+    `choice_spans` where each of its choices is.
+    """
+
+    name: str
+    key: Key
+    domain: Domain
+    span: SourceSpan
+    choice_spans: tuple[SourceSpan, ...] = ()
+    condition: Condition | None = None
+
+    def is_active(self, values: Values) -> bool:
+        """Whether the condition holds for these values of earlier parameters."""
+        condition = self.condition
+        return condition is None or values.get(condition.parent, -1) in condition.choices
+
+    def assignment(self, value: Value) -> Assignment:
+        """The assignment of a value to the key."""
+        if isinstance(self.domain, ChoiceDomain):
+            index = int(value)
+            return Assignment(self.key, self.choice_spans[index], self.domain.choices[index])
+        return Assignment(self.key, self.span, value)
+
+    def label(self, value: Value) -> str:
+        """The value as text."""
+        return self.domain.labels[int(value)] if isinstance(self.domain, ChoiceDomain) else repr(value)
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """The parameters in the order of the search space, and the configuration that their values change.
+
+    A conditional parameter comes after its parent. `document` is the merged configuration without the section `tune`.
+    """
+
+    parameters: tuple[Parameter, ...]
+    document: Document
+    base: Config
+
+    @classmethod
+    def of(cls, loaded: LoadedConfig, parameters: Sequence[Parameter] = ()) -> SearchSpace:
+        """The space of these parameters around a configuration."""
+        document = replace(loaded.document, value=with_sections(loaded.document.value, loaded.config))
+        return cls(tuple(parameters), document, loaded.config)
+
+    def assignments(self, values: Values) -> list[Assignment]:
+        """The assignments of the values of all active parameters."""
+        return [p.assignment(values[p.name]) for p in self.parameters if p.name in values]
+
+    def config(self, values: Values) -> Config:
+        """The configuration with these values; without any, the configuration itself.
+
+        Raises:
+            ConfigError: they are not valid together.
+        """
+        if not values:
+            return self.base
+        return self.resolved(self.assignments(values))
+
+    def resolved(self, assignments: Sequence[Assignment]) -> Config:
+        """The configuration with some assignments.
+
+        Raises:
+            ConfigError: it is not valid.
+        """
+        assignments = self._expanded(assignments)
+        document, issues = override(self.document, assignments)
+        config = resolve(document, assignments, issues, Path.cwd(), "tuned").config
+        # Paths are relative to the folder of the configuration, and the base has them absolute.
+        kept = {"data": self.base.data, "validation": self.base.validation, "output": self.base.output}
+        if any(assignment.path[0] == "data" for assignment in assignments):
+            update = {key: getattr(config.data, key) for key in SEARCHABLE_DATA}
+            kept["data"] = self.base.data.model_copy(update=update)
+        if any(assignment.path[0] == "validation" for assignment in assignments):
+            del kept["validation"]
+        return config.model_copy(update=kept)
+
+    def _expanded(self, assignments: Sequence[Assignment]) -> list[Assignment]:
+        """The assignments with one for every item in place of *, of the layers that those before it set."""
+        expanded: list[Assignment] = []
+        for assignment in assignments:
+            path = assignment.path
+            if WILDCARD not in path:
+                expanded.append(assignment)
+                continue
+            is_changed = any(before.path[0] == path[0] and len(before.path) < len(path) for before in expanded)
+            config = self.resolved(expanded) if is_changed else self.base
+            expanded.extend(replace(assignment, path=key) for key in expand(path, config))
+        return expanded
+
+    def base_values(self, resolve_auto: Callable[[Config], Config] = lambda config: config) -> Values | None:
+        """The values that give the configuration itself; None if it is not in the space.
+
+        `resolve_auto` puts numbers in place of `auto`, where they are known, and leaves the network the same.
+        """
+        resolved = resolve_auto(self.base)
+
+        def is_base(values: Values) -> bool:
+            try:
+                return resolve_auto(self.config(values)) == resolved
+            except ConfigError:
+                return False
+
+        values: dict[str, Value] = {}
+        for parameter in self.parameters:
+            if not parameter.is_active(values):
+                continue
+            candidates = _candidates(parameter, resolved)
+            same = (value for value in candidates if is_base({**values, parameter.name: value}))
+            value = next(same, None)
+            if value is None:
+                return None
+            values[parameter.name] = value
+        return MappingProxyType(values)
+
+    def rounded(self, values: Values) -> Values:
+        """The values that are trained with, which have few digits."""
+        domains = {parameter.name: parameter.domain for parameter in self.parameters}
+        return MappingProxyType({name: domains[name].rounded(value) for name, value in values.items()})
+
+    def rounded_config(self, values: Values) -> Config:
+        """The configuration with the values as they are trained with.
+
+        Raises:
+            ConfigError: they are not valid together.
+        """
+        return self.config(self.rounded(values))
+
+    def trial_config(self, values: Values) -> Config:
+        """The configuration that a trial with these values trains, one network for each fold.
+
+        Raises:
+            ConfigError: they are not valid together.
+        """
+        return with_one_network(self.rounded_config(values))
+
+    def labels(self, values: Values) -> dict[str, str]:
+        """The text of the value of each active parameter."""
+        return {p.name: p.label(values[p.name]) for p in self.parameters if p.name in values}
+
+    @property
+    def size(self) -> int | None:
+        """The number of combinations, at most; None if it is not finite, or larger than MAX_COMBINATIONS."""
+        size = 1
+        for parameter in self.parameters:
+            count = parameter.domain.count
+            if count is None or size * count > MAX_COMBINATIONS:
+                return None
+            size *= count
+        return size
+
+    def combinations(self) -> Iterator[Values]:
+        """All combinations of the values of active parameters, the last one changing fastest; `size` is finite."""
+        seen: set[tuple[tuple[str, Value], ...]] = set()
+        for combination in itertools.product(*(parameter.domain.values or () for parameter in self.parameters)):
+            values: dict[str, Value] = {}
+            for parameter, value in zip(self.parameters, combination, strict=True):
+                if parameter.is_active(values):
+                    values[parameter.name] = value
+            key = tuple(values.items())
+            if key not in seen:
+                seen.add(key)
+                yield MappingProxyType(values)
+
+
+def with_one_network(config: Config) -> Config:
+    """The configuration with one network for each fold, as all trials have it."""
+    return config.model_copy(update={"members": 1, "bagging": "auto", "time_limit": None})
+
+
+def _candidates(parameter: Parameter, config: Config) -> tuple[Value, ...]:
+    """The values of a parameter that a configuration may have."""
+    if isinstance(parameter.domain, ChoiceDomain):
+        return parameter.domain.values
+    key = next(iter(expand(parameter.key, config)), parameter.key)
+    written = value_at(config, key)
+    if isinstance(written, dict):  # a number is short for a constant learning rate
+        written = written.get("initial")
+    if isinstance(written, bool) or not isinstance(written, int | float):
+        return ()
+    return (written,) if parameter.domain.contains(written) else ()

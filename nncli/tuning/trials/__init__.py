@@ -1,0 +1,1 @@
+"""Trials: their trainings, results and files, and pruning."""
