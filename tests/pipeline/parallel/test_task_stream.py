@@ -24,7 +24,7 @@ from tests.commands.ensembles import config_of
 from tests.runs.support import outcome
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
-LONG = ("members=1", "epochs=300", "checkpoint={every: 100 steps}")
+LONG = ("members=1", "epochs=4000", "checkpoint={every: 500 steps}")
 """Long enough for a signal to meet it."""
 
 
