@@ -26,7 +26,7 @@ from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.task import task_events
 from nncli.training.epoch import DivergedError
 from nncli.tuning.preparation import PreparedSearch, prepare_search
-from nncli.tuning.space.space import SearchSpace, Values
+from nncli.tuning.space.space import SearchSpace, Values, with_one_network
 from nncli.tuning.trials.search_data import SearchData
 from nncli.tuning.trials.trial_training import TrialTraining
 from nncli.utils.threads import limit_blas_threads
@@ -58,7 +58,6 @@ tune:
 """
 """A small network, and its search space."""
 HOLDOUT = "validation: 0.5\n"
-ONE_NETWORK = {"members": 1, "bagging": "auto", "time_limit": None}
 FAILED = Trained((), (), ())
 Folds: TypeAlias = int | Literal["holdout"]
 
@@ -142,7 +141,7 @@ class Trials:
         Raises:
             DivergedError: it fails.
         """
-        config = self.space.config(rounded).model_copy(update=ONE_NETWORK)
+        config = with_one_network(self.space.config(rounded))
         trained = FAILED
         with tempfile.TemporaryDirectory() as name, limit_blas_threads(1):
             control = ControlDirectory(Path(name, "control"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -56,22 +57,28 @@ def show(
             echo_err(f"next: {command}")
 
 
+def _print_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Print the facts that are known, one a line."""
+    from nncli.cli.tables import hanging
+    from nncli.text import escape_unprintable
+
+    pairs = [pair for pair in facts if pair[1]]
+    width = max(len(name) for name, _ in pairs)
+    typer.echo("\n".join(hanging(f"{name:<{width}}  ", escape_unprintable(value, keep="")) for name, value in pairs))
+
+
 def _show_cross_validation(summary: CrossValidationSummary, *, as_json: bool, quiet: bool) -> None:
     """Print the facts and the scores of a cross-validation."""
     import json
 
     from nncli.cli.console import echo_err, format_number
-    from nncli.cli.tables import hanging, table
+    from nncli.cli.tables import table
     from nncli.text import escape_unprintable
 
     if as_json:
         typer.echo(json.dumps(summary.json(), ensure_ascii=False).encode("utf-8", "surrogateescape"))
     else:
-        pairs = [pair for pair in summary.facts() if pair[1]]
-        width = max(len(name) for name, _ in pairs)
-        typer.echo(
-            "\n".join(hanging(f"{name:<{width}}  ", escape_unprintable(value, keep="")) for name, value in pairs)
-        )
+        _print_facts(summary.facts())
         if summary.is_done:
             columns = (summary.mean, summary.standard_deviation, summary.out_of_fold)
             lines = [
@@ -89,17 +96,13 @@ def _show_search(summary: SearchSummary, *, as_json: bool, quiet: bool) -> None:
     import json
 
     from nncli.cli.console import echo_err, format_number
-    from nncli.cli.tables import hanging, table
+    from nncli.cli.tables import table
     from nncli.text import escape_unprintable
 
     if as_json:
         typer.echo(json.dumps(summary.json(), ensure_ascii=False).encode("utf-8", "surrogateescape"))
     else:
-        pairs = [pair for pair in summary.facts() if pair[1]]
-        width = max(len(name) for name, _ in pairs)
-        typer.echo(
-            "\n".join(hanging(f"{name:<{width}}  ", escape_unprintable(value, keep="")) for name, value in pairs)
-        )
+        _print_facts(summary.facts())
         if ranked := summary.ranked[:MAX_TRIALS]:
             names = [parameter.name for parameter in summary.space.parameters]
             lines = [

@@ -21,7 +21,7 @@ from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, Sou
 from nncli.cli.training_input import copied_table, resolve_input, tracker_words
 from nncli.cli.tune_arguments import Action, InputOptions, SearchOptions, check_resume
 from nncli.cli.tune_options import (
-    EnsembleSize,
+    EnsemblePicks,
     FoldsOfTrial,
     Lag,
     Metric,
@@ -65,7 +65,7 @@ def tune(
     scheduler: Scheduler = None,
     output: NewSearch = None,
     train: TrainBest = False,
-    ensemble: EnsembleSize = None,
+    ensemble: EnsemblePicks = None,
     track: Track = None,
     as_json: SearchEvents = False,
     quiet: Quiet = False,

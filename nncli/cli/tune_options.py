@@ -122,7 +122,7 @@ TrainBest: TypeAlias = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
-EnsembleSize: TypeAlias = Annotated[
+EnsemblePicks: TypeAlias = Annotated[
     int | None,
     typer.Option(
         "--ensemble",

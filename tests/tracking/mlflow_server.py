@@ -89,7 +89,7 @@ def silent_server() -> Iterator[str]:
 
 
 class Proxy:
-    """A server that passes everything on to another one, until it is told to end, or has read `max_bytes`."""
+    """A server that passes everything on to another one, until `end` is called, or it has read `max_bytes`."""
 
     def __init__(self, target: str, max_bytes: float = math.inf) -> None:
         self._left = max_bytes

@@ -36,7 +36,7 @@ def trained(folder: Path, text: str = NETWORK, name: str = "run") -> Path:
 
 @dataclass
 class Memory:
-    """A tracker that remembers what it is told, as a tracker has it afterwards: each step once."""
+    """A tracker that keeps its points in memory, each step once."""
 
     runs: dict[str, TrackedRun] = field(default_factory=dict)
     points: dict[str, dict[tuple[str, int], Point]] = field(default_factory=dict)

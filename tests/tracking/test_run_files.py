@@ -1,4 +1,4 @@
-"""What trackers are told of a run directory."""
+"""What trackers get from a run directory."""
 
 from __future__ import annotations
 
