@@ -35,7 +35,7 @@ def _ensemble(config: Config, section: TuneSection) -> Iterator[Finding]:
     networks = "trains one network" + ("" if section.folds == "holdout" else " for each fold")
     message = (
         f"each trial {networks}; best.yaml keeps members: {config.members}, "
-        "whose ensemble predicts better than the scores of trials say"
+        "whose ensemble usually predicts better than the scores of trials say"
     )
     yield note(FindingCode.SEARCH, message)
 
