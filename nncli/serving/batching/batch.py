@@ -156,7 +156,7 @@ def _written(one: ReadJob, predictions: PredictedRows, model: ServedModel, *, is
         anomalies = predictions.anomalies
         if anomalies.columns and not is_alone:
             anomalies = model.model.anomalies(one.table)
-        note = anomalies.note
-        return one.job.request.write(model, one.table, predictions.frame, () if note is None else (note,))
+        notes = one.table.notes if anomalies.note is None else (*one.table.notes, anomalies.note)
+        return one.job.request.write(model, one.table, predictions.frame, notes)
     except FAILURES as error:  # every request gets an answer
         return ProblemError(as_problem(error))

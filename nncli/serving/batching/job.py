@@ -48,7 +48,7 @@ class PredictionRequest(Protocol):
         """
 
     def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame, notes: Sequence[str]) -> bytes:
-        """The body of the answer; `notes` say which cells of the rows differ from all training rows."""
+        """The body of the answer; `notes` say how the table was read, and which cells differ from all training rows."""
 
 
 @dataclass(frozen=True)

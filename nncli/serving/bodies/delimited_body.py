@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
+import polars
 
 from nncli.data.dialect import AUTO, TAB, CsvDialect
 from nncli.data.io.csv.titles import MAX_TITLES
@@ -26,7 +28,7 @@ QUOTE, NEWLINE, CARRIAGE_RETURN = ord('"'), ord("\n"), ord("\r")
 
 
 def read_delimited_body(body: bytes, content_type: ContentType, model: AnyModel, max_rows: int) -> Table:
-    """CSV or TSV as one table: in blocks, a column might be numbers in one of them and text in another.
+    """CSV or TSV as one table. The body is one block, or a few if its last records need a look at its end.
 
     Raises:
         ProblemError: there are too many lines, or too many columns.
@@ -43,8 +45,16 @@ def read_delimited_body(body: bytes, content_type: ContentType, model: AnyModel,
         numbers=NumericColumns.only(model.numeric),
         block_bytes=len(body) + 1,
     )
-    tables = list(Format.CSV.load().read_stream(io.BytesIO(body), InputFile(None, SOURCE), options))
-    return next((table for table in tables if len(table)), tables[0])
+    tables = _tables(body, options)
+    if len({tuple(table.frame.dtypes) for table in tables if len(table)}) > 1:  # numbers in one block, text in another
+        tables = _tables(body, replace(options, numbers=NumericColumns()))
+    filled = [table for table in tables if len(table)] or tables[:1]
+    frame = polars.concat([table.frame for table in filled])
+    return replace(filled[0], frame=frame, notes=tuple(note for table in tables for note in table.notes))
+
+
+def _tables(body: bytes, options: ReadOptions) -> list[Table]:
+    return list(Format.CSV.load().read_stream(io.BytesIO(body), InputFile(None, SOURCE), options))
 
 
 def check_shape(body: bytes, max_rows: int, max_columns: int) -> None:

@@ -48,6 +48,23 @@ def test_csv_bodies(client: AsgiClient, body: bytes, status: int) -> None:
     assert "--" not in problem.get("hint", "").replace("--data-binary", "")
 
 
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+@pytest.mark.parametrize("note", [b"", b'it is 24" wide', b'"warm ""good"""', b'"warm\ngood"'])
+def test_each_row_of_a_csv_body_is_predicted_with_any_end(client: AsgiClient, note: bytes, end: bytes) -> None:
+    lines = TABLE[:3].with_columns(note=pl.lit("NOTE")).write_csv().encode().replace(b"NOTE", note).rstrip(b"\n")
+    answer = client.post("/predict", lines + end, "text/csv")
+    assert answer.status == 200
+    assert answer.body.count(b"\n") == 1 + 3
+
+
+def test_the_answer_notes_what_was_left_out_of_a_csv_body(client: AsgiClient) -> None:
+    answer = client.post("/predict", b"A title\n\n" + CSV + b"Source: the office\n", "text/csv")
+    notes = json.loads(answer.headers["x-notes"])
+    assert answer.body.count(b"\n") == 1 + 2
+    assert any("line 3, below a title" in note for note in notes)
+    assert any("left out 1 line below the table" in note for note in notes)
+
+
 def arrow_of(frame: pl.DataFrame, **options: Any) -> bytes:
     buffer = io.BytesIO()
     frame.write_ipc_stream(buffer, **options)
