@@ -101,7 +101,7 @@ def blocks(
         cut = end_of_records(data, quotes, inside=rest_quotes.size % 2 == 1)
         quotes = np.concatenate([rest_quotes, quotes + len(rest)])
         if quote_repair is not None and quote_repair.is_needed(whole := rest + data if rest else data, quotes):
-            records, consumed = quote_repair.repair(whole, is_end=False)
+            records, consumed, _ = quote_repair.repair(whole, is_end=False)
             rest = whole[consumed:]
             rest_quotes = positions_of(rest, QUOTE)
             if records:
@@ -118,7 +118,7 @@ def blocks(
         if len(rest) > MAX_RECORD_BYTES:
             raise_endless_record(Block(rest, rest_quotes, line), source)
     if rest and quote_repair is not None and quote_repair.is_needed(rest, rest_quotes):
-        rest = quote_repair.repair(rest, is_end=True)[0]
+        rest = quote_repair.repair(rest, is_end=True).data
         rest_quotes = positions_of(rest, QUOTE)
     if rest:
         yield Block(rest, rest_quotes, line)

@@ -17,8 +17,9 @@ import numpy as np
 from nncli.data.dialect import AUTO
 from nncli.data.io.csv.blocks import QUOTE, Block, positions_of
 from nncli.data.io.csv.layout import Layout
-from nncli.data.io.csv.notes import NOTE, TOTAL, first_note
+from nncli.data.io.csv.notes import NO_NOTE, NOTE, TOTAL, first_note
 from nncli.data.io.csv.records import Records, split_record
+from nncli.data.io.csv.strict import check_strict_csv
 from nncli.data.io.csv.titles import filled
 from nncli.text import quote
 
@@ -26,8 +27,6 @@ MAX_RECORDS = 100
 """Largest number of records below a table."""
 MAX_BYTES = 1 << 16
 MAX_SHOWN = 60
-NO_NOTE = ["", "?", "?"]
-"""Stands for the cells of a record that is no note."""
 NOTE_BYTES = re.compile(rb'\s*"?\s*(?:[A-Za-z]{2,10}\b[^,;\t|]{0,20}[:=]|[*(\[]|\xe2\x80|\xc2\xa9)')
 """How the bytes of a note with separators in it may begin."""
 
@@ -41,6 +40,7 @@ class Footer:
     """
 
     layout: Layout
+    source: str
     separator: str
     rows: int | str = AUTO
     for_model: bool = False
@@ -85,7 +85,7 @@ class Footer:
             record = block.data[start:position]
             if self.rows == AUTO and not self._may_be_note(record):
                 break
-            number += self.rows == AUTO or not record.isspace()
+            number += self.rows == AUTO or bool(record.strip(b"\r\n"))
             position = start
         return position
 
@@ -118,11 +118,14 @@ class Footer:
         return len(block.data) if first is None else int(records.starts[first])
 
     def _describe(self, block: Block) -> None:
-        lines = [line for line in block.data.splitlines() if line.strip(b'" \t\r' + self.separator.encode())]
-        if lines:
-            text = lines[0].decode(errors="replace").strip('" \t' + self.separator)
+        """Note the records that are left out."""
+        check_strict_csv(block, self.source, self.separator)  # a record that does not end may be several rows
+        records = Records.of(block.data, block.quotes, self.separator)
+        if number := int(np.count_nonzero(~records.blank)):
+            first = block.data.decode(errors="replace").lstrip('" \t\r\n' + self.separator).split("\n")[0]
+            text = first.replace('""', '"').rstrip('" \t\r' + self.separator)
             shown = quote(text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…")
-            many = "1 line" if len(lines) == 1 else f"{len(lines):,} lines"
+            many = "1 line" if number == 1 else f"{number:,} lines"
             self.notes.append(f"left out {many} below the table, from line {block.line:,} on: {shown}")
 
     def _note_total(self, record: bytes) -> None:

@@ -10,14 +10,16 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from nncli.data.dialect import AUTO, CsvDialect
 from nncli.data.io.csv.blocks import NO_POSITIONS, QUOTE, Block, check_utf8, end_of_records, positions_of
 from nncli.data.io.csv.decoding import DecodedStream
 from nncli.data.io.csv.names import made_names, name_columns, name_like
-from nncli.data.io.csv.notes import TableShape
+from nncli.data.io.csv.notes import NO_NOTE, TableShape, first_note
 from nncli.data.io.csv.records import Records, split_record
 from nncli.data.io.csv.sniffer import SEPARATORS, as_yaml, complete_records
-from nncli.data.io.csv.strict import check_strict_csv
+from nncli.data.io.csv.strict import DOUBLE_HINT, check_strict_csv
 from nncli.data.io.csv.titles import (
     MAX_TITLES,
     body_width,
@@ -25,7 +27,6 @@ from nncli.data.io.csv.titles import (
     header_position,
     is_prose,
     is_row,
-    is_title,
     notice_of_missing_header,
     second_header,
     trailing_empty,
@@ -122,42 +123,46 @@ def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: 
     records = Records.of_text(data, dialect.separator)
     sample = _Sample.of(records, dialect.separator, source)
     if not sample.cells:
+        _check_quotes_above(records, records.line(len(records)) + 1, source, dialect.separator)
         raise DataError("the file is empty", location=Location(source=source))
     if not (dialect if trained is None else trained).header:
-        return _without_header(sample, data)
+        return _without_header(sample, source, dialect.separator)
     if dialect.header_row == AUTO:
         at = _find_header(sample, source, () if trained is None else trained.header_cells)
+        _check_quotes_above(records, sample.line(at), source, dialect.separator)
         _check_second_header(sample, at, source)
     else:
         lines = [sample.line(i) for i in range(len(sample.cells))]
         if dialect.header_row not in lines:
+            _check_quotes_above(records, dialect.header_row + 1, source, dialect.separator)
             raise DataError(
                 "there is no header on this line",
                 location=Location(source=source, line=dialect.header_row),
                 hint=f"Set data.header_row to the line of the names; the first line that is not blank is {lines[0]}.",
             )
         at = lines.index(dialect.header_row)
-    start, line = _end_of(sample, at)
-    header = (records.data if len(sample.cells[at]) > 1 else text.sample)[records.starts[sample.numbers[at]] : start]
+    number = sample.numbers[at]
+    start = records.position(number + 1)
+    header = text.sample[records.position(number) : start]
+    if len(sample.cells[at]) > 1:  # else a lone \r is an error
+        header = records.data[records.starts[number] : records.ends[number] + 1]
     check_strict_csv(Block(header, positions_of(header, QUOTE), sample.line(at)), source, dialect.separator)
     cells, body = sample.cells[at], sample.cells[at + 1 :]
     if text.old_mac:
         cells = [cell.replace("\n", "\r") for cell in cells]
-    _check_one_name(
-        cells, records.bytes(sample.numbers[at]), dialect.separator, Location(source=source, line=sample.line(at))
-    )
+    _check_one_name(cells, records.bytes(number), dialect.separator, Location(source=source, line=sample.line(at)))
     used = _used_width(cells, body, () if trained is None else trained.header_cells)
     kept = tuple(cells[:used])
     named = name_columns(kept, source) if trained is None else name_like(kept, trained.header_cells, source)
-    notes = [*_title_notes(sample, at, source), *named.notes]
+    notes = [*_title_notes(at, f"the header is on line {sample.line(at)}", source), *named.notes]
     if trained is None and dialect.header_row == AUTO:
         notes += notice_of_missing_header(kept, body, source)
     remembered = kept if made_names(kept) or at or dialect.header_row != AUTO else ()
     return Layout(
         named.names,
         _width(body, used),
-        _raw_start(data, records.data, start),
-        line,
+        start,
+        records.line(number + 1),
         0 in value_columns(body, 1),
         _first_length(body, used),
         sample.is_spaced(at),
@@ -174,48 +179,50 @@ def _beginning(data: bytes) -> bytes:
     return head[:end] if head.count(b"\n", 0, end) > MAX_RECORDS else data
 
 
-def _without_header(sample: _Sample, raw: bytes) -> Layout:
+def _without_header(sample: _Sample, source: str, separator: str) -> Layout:
     """The layout of a table without a header, whose columns are numbered."""
+    records = sample.records
     width = body_width(sample.cells)
-    at = next((i for i, cells in enumerate(sample.cells) if not is_title(cells, width)), 0)
-    body = sample.cells[at:]
+    first_row = next((i for i, cells in enumerate(sample.cells) if is_row(cells)), 0)
+    body = sample.cells[first_row:]
     used = max([len(cells) - trailing_empty(cells) for cells in body if len(cells) == width], default=width) or width
-    names = tuple(f"column_{number}" for number in range(1, used + 1))
-    number = sample.numbers[at]
-    start = int(sample.records.starts[number])
+    shape = TableShape(
+        used, width, _first_length(body, width), 0 in value_columns(body, 1), sample.is_spaced(first_row - 1)
+    )
+    number = _end_of_titles(sample, first_row, shape)
+    _check_quotes_above(records, records.line(number), source, separator)
+    n_titles = int(np.count_nonzero(~records.blank[:number]))
     return Layout(
-        names,
+        tuple(f"column_{number}" for number in range(1, used + 1)),
         width,
-        _raw_start(raw, sample.records.data, start),
-        sample.records.line(number),
-        0 in value_columns(body, 1),
-        _first_length(body, width),
-        sample.is_spaced(at - 1),
+        records.position(number),
+        records.line(number),
+        shape.begins_with_values,
+        shape.first_length,
+        shape.is_spaced,
         header_cells=(),
-        notes=(),
+        notes=_title_notes(n_titles, f"the table begins on line {records.line(number)}", source),
     )
 
 
-def _raw_start(raw: bytes, data: bytes, start: int) -> int:
-    """The position in the text as it is of a record that begins at `start` in the text with repaired quotes."""
-    if raw is data:
-        return start
-    position = 0
-    for _ in range(data.count(b"\n", 0, start)):
-        position = raw.find(b"\n", position) + 1
-    return position if start < len(data) or data.endswith(b"\n") else len(raw)
+def _end_of_titles(sample: _Sample, first_row: int, shape: TableShape) -> int:
+    """The number of the first record that is no title, in a table without a header.
+
+    Titles are recognized like notes below a table, by going up from the first record that can only be a row.
+    """
+    if shape.width < 2:
+        return 0
+    above: list[Sequence[str]] = [[] for _ in range(sample.numbers[first_row])]
+    for number, cells in zip(sample.numbers[:first_row], sample.cells, strict=False):
+        # Lines within a title may be rows above which a quote is not closed.
+        above[number] = NO_NOTE if not cells or "\n" in "".join(cells) else cells
+    first = first_note(above[::-1], shape)
+    return sample.numbers[0] if first is None else len(above) - first
 
 
 def _first_length(body: Sequence[Sequence[str]], width: int) -> int:
     """The number of characters of the longest cell in the first column, in records of at least `width` cells."""
     return max((len(cells[0]) for cells in body if len(cells) >= width and is_row(cells)), default=0)
-
-
-def _end_of(sample: _Sample, at: int) -> tuple[int, int]:
-    """The byte and the line after a record."""
-    data, end = sample.records.data, int(sample.records.ends[sample.numbers[at]])
-    start = min(end + 1, len(data))
-    return start, 1 + data.count(b"\n", 0, start)
 
 
 def _find_header(sample: _Sample, source: str, trained: Sequence[str]) -> int:
@@ -275,8 +282,16 @@ def _width(body: Sequence[Sequence[str]], used: int) -> int:
     return used if width < used or surplus else width
 
 
-def _title_notes(sample: _Sample, at: int, source: str) -> list[str]:
-    if not at:
-        return []
-    above = "a title" if at == 1 else f"{at} lines of titles"
-    return [f"{source}: the header is on line {sample.line(at)}, below {above}"]
+def _title_notes(number: int, what: str, source: str) -> tuple[str, ...]:
+    """A note that so many records are above `what`."""
+    above = "a title" if number == 1 else f"{number} lines of titles"
+    return (f"{source}: {what}, below {above}",) if number else ()
+
+
+def _check_quotes_above(records: Records, line: int, source: str, separator: str) -> None:
+    """Raise a DataError if there is a record above a line whose quotes are unclear: it may be a row."""
+    unclear = int(np.searchsorted(records.starts, records.unclear[0])) if records.unclear else len(records)
+    if unclear < len(records) and (number := records.line(unclear)) < line:
+        text = records.text[records.position(unclear) :]
+        check_strict_csv(Block(text, positions_of(text, QUOTE), number), source, separator)
+        raise DataError("the quotes are unclear", location=Location(source=source, line=number), hint=DOUBLE_HINT)

@@ -17,6 +17,8 @@ NOTE = re.compile(
     rf"(?i)\s*(?:(?:{WORDS})\b\s*(?:[:=.(-]|\d|(?:on|at|by|am|von)\b|$)|[*†‡©]|\(?[0-9a-z]\)\s|\[[0-9a-z]+\]\s)"
 )
 """How notes below a table begin."""
+NO_NOTE = ["", "?", "?"]
+"""Stands for the cells of a record that is no note."""
 TOTAL = re.compile(
     r"(?i)\s*(?:(?:grand|sub|overall)[ -]?)?(?:totals?|sum|summe|gesamt|insgesamt|gesamtsumme|suma|totale|average)\b\W*"
 )

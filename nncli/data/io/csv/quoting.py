@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,15 +17,29 @@ from nncli.data.arrays import BytePositions
 OPENS = re.compile(rb'[ \t]*"')
 UNTERMINATED = re.compile(rb'[ \t]*"(?:[^"]++|"")*+\Z')
 LINE_END = re.compile(rb"\r*\n|\r|\Z")
+"""The end of a record; a repaired one ends with a newline."""
 MAX_QUOTES = 40
 """Largest number of quotes in a line that is rewritten."""
+
+
+class Repaired(NamedTuple):
+    """The records of a text, and the number of its bytes that they are.
+
+    `unclear` are the positions in `data` of lines that were left out, because they can be read in several ways or in
+    none. Each has become a blank line.
+    """
+
+    data: bytes
+    consumed: int
+    unclear: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class QuoteRepair:
     """Rewrites records of a file with this separator and `width` cells in a record (None: not known yet).
 
-    `omits_unclear`: a line that can be read in several ways, or in none, becomes a blank line.
+    `omits_unclear`: a line that can be read in several ways, or in none, becomes a blank line. Else nothing is changed
+    from it on, so that it is refused later.
     """
 
     separator: str
@@ -44,30 +59,29 @@ class QuoteRepair:
         closes_well = after[text[np.minimum(closing + 1, text.size - 1)]] | (closing == text.size - 1)
         return not (opens_well.all() and closes_well.all())
 
-    def repair(self, data: bytes, *, is_end: bool) -> tuple[bytes, int]:
-        """The records of `data`, which begins with one, and the number of bytes of them.
-
-        A record that does not end is left out unless `is_end`. From a record that can be read in several ways, or in
-        none, to the end nothing is changed.
-        """
+    def repair(self, data: bytes, *, is_end: bool) -> Repaired:
+        """The records of `data`, which begins with one. A record that does not end is left out unless `is_end`."""
         pieces: list[bytes] = []
+        unclear: list[int] = []
         position = 0
         while (found := data.find(b'"', position)) >= 0:
             start = data.rfind(b"\n", position, found) + 1 or position
             pieces.append(data[position:start])
             record = self._record(data, start, is_end=is_end)
             if record is None and self.omits_unclear:
-                end = data.find(b"\n", start)
-                record = (b"\n", end + 1) if end >= 0 else (b"", len(data))
+                unclear.append(sum(map(len, pieces)))
+                end = LINE_END.search(data, start)
+                assert end is not None
+                record = (b"\n", end.end())
             if record is None:
                 rest = data[start:] if is_end else data[start : data.rfind(b"\n", start) + 1]
-                return b"".join([*pieces, rest]), start + len(rest)
+                return Repaired(b"".join([*pieces, rest]), start + len(rest))
             text, position = record
             if not position:
-                return b"".join(pieces), start
+                return Repaired(b"".join(pieces), start, tuple(unclear))
             pieces.append(text)
-        end = len(data) if is_end else max(data.rfind(b"\n") + 1, position)
-        return b"".join([*pieces, data[position:end]]), end
+        stop = len(data) if is_end else max(data.rfind(b"\n") + 1, position)
+        return Repaired(b"".join([*pieces, data[position:stop]]), stop, tuple(unclear))
 
     def _record(self, data: bytes, start: int, *, is_end: bool) -> tuple[bytes, int] | None:
         """The record at `start` and the position of the next one, 0 if it does not end; None if it is unclear."""
@@ -93,7 +107,8 @@ class QuoteRepair:
             return None
         if line_end.end() == len(data) and not line_end[0].endswith(b"\n") and not is_end:
             return b"", 0
-        return self._written(cells) + (b"\n" if line_end[0] else b""), line_end.end()
+        text = self._written(cells) if position > start else b""
+        return text + (b"\n" if line_end[0] else b""), line_end.end()
 
     def _line(self, data: bytes, start: int, *, is_end: bool) -> tuple[bytes, int] | None:
         """The record that is the line at `start`, if its cells can be told in one way only."""

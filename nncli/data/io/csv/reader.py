@@ -88,7 +88,8 @@ def read_delimited(
     pieces = blocks(text, source, size=size, first=first, line=layout.line, quote_repair=repair)
     if layout.width > 1:
         pieces = map(unify_line_ends, pieces)
-    footer = Footer(layout, dialect.separator, dialect.footer_rows, for_model=options.training_dialect is not None)
+    for_model = options.training_dialect is not None
+    footer = Footer(layout, source, dialect.separator, dialect.footer_rows, for_model=for_model)
     for block, attempt in prefetch_map(footer.remove_from(pieces), parser.attempt, workers):
         row = parser.row
         cells = parser.cells(block, attempt)

@@ -8,6 +8,12 @@ from nncli.data.arrays import BytePositions, Mask
 from nncli.data.io.csv.blocks import NEWLINE, QUOTE, RETURN, Block, outside_quotes, positions_of
 from nncli.errors import DataError, Location
 
+DOUBLE_HINT = 'Write a cell that contains a quote in quotes, with the inner quote doubled: "5"" pipe".'
+CLOSE_HINT = (
+    "Add the quote that closes the cell, or remove the one at its beginning. If it belongs to the cell, write the cell "
+    'in quotes, with the inner quote doubled: """yes, or no".'
+)
+
 
 def unify_line_ends(block: Block) -> Block:
     """The block with \\n for every \\r outside quotes that does not belong to a \\r\\n.
@@ -43,26 +49,29 @@ def check_strict_csv(block: Block, source: str, separator: str) -> None:
             location=Location(source=source, line=block.line_at(int(lone[0]))),
             hint="Save the file with Unix (\\n) or Windows (\\r\\n) line ends.",
         )
-    if not block.quotes.size:
-        return
+    if block.quotes.size:
+        _check_quotes(block, source, separator)
+
+
+def _check_quotes(block: Block, source: str, separator: str) -> None:
+    """Raise a DataError at the first quote that is misplaced."""
     opening, closing = block.quotes[::2], block.quotes[1::2]
-    misplaced = opening[~is_preceded_by(block, opening, f'{separator}\n"'.encode())]
-    if misplaced.size:
-        raise_misplaced_quote(block, source, int(misplaced[0]), "there is a quote inside a cell that is not quoted")
-    misplaced = closing[~is_followed_by(block, closing, f'{separator}\r\n"'.encode())]
-    if misplaced.size:
-        start = int(opening[int(np.searchsorted(closing, misplaced[0]))])
-        raise_misplaced_quote(block, source, start, "the quoted cell continues after its closing quote")
-    if block.quotes.size % 2:
-        raise_misplaced_quote(block, source, int(block.quotes[-1]), "the quoted cell is never closed")
-
-
-def raise_misplaced_quote(block: Block, source: str, position: int, message: str) -> None:
-    raise DataError(
-        message,
-        location=Location(source=source, line=block.line_at(position)),
-        hint='Write a cell that contains a quote in quotes, with the inner quote doubled: "5"" pipe".',
-    )
+    inside = opening[~is_preceded_by(block, opening, f'{separator}\n"'.encode())]
+    after = closing[~is_followed_by(block, closing, f'{separator}\r\n"'.encode())]
+    start, message, hint = len(block.data), "", DOUBLE_HINT
+    if after.size:
+        start = int(opening[int(np.searchsorted(closing, after[0]))])
+        message = "the quoted cell continues after its closing quote"
+        if b"\n" in block.data[start : after[0]]:
+            message = f"the quoted cell is not closed before line {block.line_at(int(after[0])):,}, where it continues"
+            message += " after a quote"
+            hint = CLOSE_HINT
+    elif block.quotes.size % 2:
+        start, message, hint = int(block.quotes[-1]), "the quoted cell is never closed", CLOSE_HINT
+    if inside.size and inside[0] < start:
+        start, message, hint = int(inside[0]), "there is a quote inside a cell that is not quoted", DOUBLE_HINT
+    if message:
+        raise DataError(message, location=Location(source=source, line=block.line_at(start)), hint=hint)
 
 
 def is_followed_by(block: Block, at: BytePositions, allowed: bytes) -> Mask:

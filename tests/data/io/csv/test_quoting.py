@@ -70,7 +70,7 @@ def test_records_that_follow_the_rules_are_not_changed(table: list[tuple[str, st
     csv.writer(text, lineterminator="\n").writerows([("n0", "n1"), *table])
     data = text.getvalue().encode()
     assert not QuoteRepair(",", 2).is_needed(data, positions_of(data, QUOTE))
-    repaired, consumed = QuoteRepair(",", 2).repair(data, is_end=True)
+    repaired, consumed, _ = QuoteRepair(",", 2).repair(data, is_end=True)
     assert consumed == len(data)
     assert [*csv.reader(io.StringIO(repaired.decode(), newline=""))] == [["n0", "n1"], *map(list, table)]
 
@@ -96,5 +96,5 @@ def test_blocks_of_any_size_are_repaired_alike(table: list[tuple[str, str]], siz
 
 
 def test_an_empty_cell_in_quotes_that_is_a_line_does_not_become_blank() -> None:
-    text, _ = QuoteRepair(",").repair(b'""\n,a"\n', is_end=True)
+    text = QuoteRepair(",").repair(b'""\n,a"\n', is_end=True).data
     assert text == b'""\n,"a"""\n'
