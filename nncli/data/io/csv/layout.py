@@ -15,7 +15,7 @@ import numpy as np
 from nncli.data.dialect import AUTO, CsvDialect
 from nncli.data.io.csv.blocks import NO_POSITIONS, QUOTE, Block, check_utf8, end_of_records, positions_of
 from nncli.data.io.csv.decoding import DecodedStream
-from nncli.data.io.csv.names import made_names, name_columns, name_like
+from nncli.data.io.csv.names import contradicted_names, made_names, name_columns, name_like
 from nncli.data.io.csv.notes import NO_NOTE, TableShape, first_note
 from nncli.data.io.csv.records import Records, split_record
 from nncli.data.io.csv.sniffer import SEPARATORS, as_yaml, complete_records
@@ -127,20 +127,7 @@ def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: 
         raise DataError("the file is empty", location=Location(source=source))
     if not (dialect if trained is None else trained).header:
         return _without_header(sample, source, dialect.separator)
-    if dialect.header_row == AUTO:
-        at = _find_header(sample, source, () if trained is None else trained.header_cells)
-        _check_quotes_above(records, sample.line(at), source, dialect.separator)
-        _check_second_header(sample, at, source)
-    else:
-        lines = [sample.line(i) for i in range(len(sample.cells))]
-        if dialect.header_row not in lines:
-            _check_quotes_above(records, dialect.header_row + 1, source, dialect.separator)
-            raise DataError(
-                "there is no header on this line",
-                location=Location(source=source, line=dialect.header_row),
-                hint=f"Set data.header_row to the line of the names; the first line that is not blank is {lines[0]}.",
-            )
-        at = lines.index(dialect.header_row)
+    at = _find_header(sample, source, dialect, () if trained is None else trained.header_cells)
     number = sample.numbers[at]
     start = records.position(number + 1)
     header = text.sample[records.position(number) : start]
@@ -150,17 +137,25 @@ def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: 
     cells, body = sample.cells[at], sample.cells[at + 1 :]
     if text.old_mac:
         cells = [cell.replace("\n", "\r") for cell in cells]
-    _check_one_name(cells, records.bytes(number), dialect.separator, Location(source=source, line=sample.line(at)))
+    place = Location(source=source, line=sample.line(at))
+    _check_one_name(cells, records.bytes(number), dialect.separator, place)
     used = _used_width(cells, body, () if trained is None else trained.header_cells)
     kept = tuple(cells[:used])
     named = name_columns(kept, source) if trained is None else name_like(kept, trained.header_cells, source)
-    notes = [*_title_notes(at, f"the header is on line {sample.line(at)}", source), *named.notes]
+    width = _width(body, used)
+    if trained is None:
+        _check_shifted_names(kept, body, place, is_short=len(cells) < width)
+    notes = [*_title_notes(at, f"the header is on line {place.line}", source), *named.notes]
+    if len(cells) < width:
+        notes.append(
+            f"{source}: the rows end with a separator and the header does not; the empty cell behind it is left out"
+        )
     if trained is None and dialect.header_row == AUTO:
         notes += notice_of_missing_header(kept, body, source)
     remembered = kept if made_names(kept) or at or dialect.header_row != AUTO else ()
     return Layout(
         named.names,
-        _width(body, used),
+        width,
         start,
         records.line(number + 1),
         0 in value_columns(body, 1),
@@ -168,7 +163,7 @@ def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: 
         sample.is_spaced(at),
         remembered,
         tuple(notes),
-        sample.line(at),
+        place.line,
     )
 
 
@@ -225,21 +220,34 @@ def _first_length(body: Sequence[Sequence[str]], width: int) -> int:
     return max((len(cells[0]) for cells in body if len(cells) >= width and is_row(cells)), default=0)
 
 
-def _find_header(sample: _Sample, source: str, trained: Sequence[str]) -> int:
+def _find_header(sample: _Sample, source: str, dialect: CsvDialect, trained: Sequence[str]) -> int:
     """The position of the header among the records that are not blank.
 
     Raises:
-        DataError: two lines may be the header.
+        DataError: two lines may be the header, or it is not on the configured line.
     """
+    if dialect.header_row != AUTO:
+        lines = [sample.line(i) for i in range(len(sample.cells))]
+        if dialect.header_row in lines:
+            return lines.index(dialect.header_row)
+        _check_quotes_above(sample.records, dialect.header_row + 1, source, dialect.separator)
+        raise DataError(
+            "there is no header on this line",
+            location=Location(source=source, line=dialect.header_row),
+            hint=f"Set data.header_row to the line of the names; the first line that is not blank is {lines[0]}.",
+        )
     found = header_position(sample.cells, trained, has_blank_lines=sample.has_blank_lines)
-    if found.instead is None:
-        return found.at
-    first, second = sample.line(found.instead), sample.line(found.at)
-    raise DataError(
-        f"it is unclear whether this line or line {second} is the header",
-        location=Location(source=source, line=first),
-        hint=f"Set `data.header_row: {first}` or `data.header_row: {second}`.",
-    )
+    second = sample.line(found.at)
+    if found.instead is not None:
+        first = sample.line(found.instead)
+        raise DataError(
+            f"it is unclear whether this line or line {second} is the header",
+            location=Location(source=source, line=first),
+            hint=f"Set `data.header_row: {first}` or `data.header_row: {second}`.",
+        )
+    _check_quotes_above(sample.records, second, source, dialect.separator)
+    _check_second_header(sample, found.at, source)
+    return found.at
 
 
 def _check_second_header(sample: _Sample, at: int, source: str) -> None:
@@ -263,6 +271,24 @@ def _check_one_name(cells: Sequence[str], record: bytes, separator: str, place: 
                 location=place,
                 hint=f"Set `data.separator: {as_yaml(other)}`. If it is one name, put it in quotes.",
             )
+
+
+def _check_shifted_names(
+    names: Sequence[str], body: Sequence[Sequence[str]], place: Location, *, is_short: bool
+) -> None:
+    """Raise a DataError if a separator seems to be missing between two names, so that those behind it have moved.
+
+    Then the rows end with a separator that the header lacks (`is_short`), or the last column has no name; and the cells
+    below a name are of another kind than it says.
+    """
+    if not (is_short or not names[-1]) or not (moved := contradicted_names(names, body)):
+        return
+    steps = ["name its last column"] * (not names[-1]) + ["end it with a separator, as the rows are"] * is_short
+    raise DataError(
+        f"a separator seems to be missing in the header: the cells below {join_quoted(moved)} do not fit",
+        location=place,
+        hint=f"Add the separator between the two names. If the header is right, {' and '.join(steps)}.",
+    )
 
 
 def _used_width(header: Sequence[str], body: Sequence[Sequence[str]], trained: Sequence[str]) -> int:

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from nncli.data.io.csv.titles import MARKER, MIN_BODY, is_value
 from nncli.text import join_quoted, quote
+
+WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+DIGIT = re.compile(r"[0-9]")
+QUANTITIES = frozenset(
+    (
+        *("age", "amount", "cost", "count", "date", "distance", "height", "income", "latitude", "length", "longitude"),
+        *("population", "price", "quantity", "revenue", "salary", "score", "temperature", "total", "weight", "width"),
+        "year",
+    )
+)
+TEXTS = frozenset(["city", "comment", "country", "description", "email", "name", "street", "surname", "town"])
+"""Last words of names of columns of text; QUANTITIES are those of numbers and dates."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +89,20 @@ def name_columns(cells: Sequence[str], source: str) -> ColumnNames:
     if repeated := [name for name, cell in zip(names, cells, strict=True) if cell and name != cell]:
         notes.append(f"{source}: {_called(repeated, 'repeated name', 'repeated names')}")
     return ColumnNames(names, tuple(notes))
+
+
+def contradicted_names(names: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+    """The names of quantities or dates above nothing but text, and those of text above nothing but numbers or dates."""
+    found = []
+    for j, name in enumerate(names):
+        words = [word.lower() for word in WORD.findall(name)]
+        last = next((word for word in reversed(words) if len(word) > 3 or word in QUANTITIES), "")  # behind it: a unit
+        cells = [row[j] for row in body if j < len(row) and not MARKER.fullmatch(row[j])]
+        if len(cells) < MIN_BODY:
+            continue
+        if (last in QUANTITIES and not any(map(DIGIT.search, cells))) or (last in TEXTS and all(map(is_value, cells))):
+            found.append(name)
+    return found
 
 
 def _called(names: Sequence[str], one: str, many: str) -> str:

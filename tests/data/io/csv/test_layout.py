@@ -147,3 +147,53 @@ def test_a_later_record_of_the_sample_that_is_not_utf8_is_an_error_with_its_line
     path.write_bytes(b"\xef\xbb\xbfa,b\n1,2\n4,\xfb\n")
     with raises(DataError, file="t.csv", line=3):
         read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "line"),
+    [
+        ("id,namecity,age", "1,Ann,Oslo,", 1),
+        ("id,namecity,age,", "1,Ann,Oslo,31", 1),
+        ("id,namecity,age,", "1,Ann,Oslo,31,", 1),
+        ("id,nameage,city", "1,Ann,31,", 1),
+        ("id,nameage,home city", "1,Ann,31,", 1),
+        ("id,namecity,birthDate", "1,Ann,Oslo,,", 1),
+        ("People of 2024\n\nid,namecity,weight_kg", "1,Ann,Oslo,", 3),
+    ],
+)
+def test_a_header_that_seems_to_lack_a_separator_is_refused_with_a_hint_that_helps(
+    header: str, row: str, line: int
+) -> None:
+    text = f"{header}\n" + f"{row}\n" * 5
+    with raises(DataError, line=line, mentions="separator"):
+        layout(text)
+    complete = header.replace("name", "name,", 1)
+    assert "name" in layout(text.replace(header, complete)).names
+    names = header.splitlines()[-1].removesuffix(",").split(",")
+    right = names if len(names) == len(row.strip(",").split(",")) else [*names, "x"]
+    kept = header.replace(header.splitlines()[-1], ",".join(right)) + "," * (row.count(",") + 1 - len(right))
+    assert list(layout(text.replace(header, kept)).names) == right
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "noted"),
+    [
+        ("id,name,age", "1,Ann,31,", True),
+        ("id,name,age", "1,Ann,31,,", True),
+        ("id,name,note", "1,Ann,fine,", True),
+        ("id,name,age group", "1,Ann,young,", True),
+        ("id,name,date", "1,Ann,May 3,", True),
+        ("id,name,age", "1,Ann,NA,", True),
+        ("id,name,age,", "1,Ann,31,", False),
+        ("id,name,age", "1,Ann,31", False),
+        ("id,name,age,", "1,Ann,31", False),
+        ("id,name,age", "1,Ann,old", False),
+    ],
+)
+def test_rows_that_end_with_a_separator_that_the_header_lacks_are_noted(header: str, row: str, noted: bool) -> None:
+    text = f"{header}\n" + f"{row}\n" * 5
+    found = layout(text)
+    assert list(found.names) == header.rstrip(",").split(",")
+    assert [note for note in found.notes if "end with a separator" in note] == list(found.notes)
+    assert bool(found.notes) == noted
+    assert bool(layout(text, CsvDialect(separator=",")).notes) == noted
