@@ -98,7 +98,7 @@ def contradicted_names(names: Sequence[str], body: Sequence[Sequence[str]]) -> l
         words = [word.lower() for word in WORD.findall(name)]
         last = next((word for word in reversed(words) if len(word) > 3 or word in QUANTITIES), "")  # behind it: a unit
         cells = [row[j] for row in body if j < len(row) and not MARKER.fullmatch(row[j])]
-        if len(cells) < MIN_BODY:
+        if len(cells) < MIN_BODY or names.count(name) > 1:  # one of two of a name has another one
             continue
         if (last in QUANTITIES and not any(map(DIGIT.search, cells))) or (last in TEXTS and all(map(is_value, cells))):
             found.append(name)

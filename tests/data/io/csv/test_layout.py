@@ -197,3 +197,7 @@ def test_rows_that_end_with_a_separator_that_the_header_lacks_are_noted(header: 
     assert [note for note in found.notes if "end with a separator" in note] == list(found.notes)
     assert bool(found.notes) == noted
     assert bool(layout(text, CsvDialect(separator=",")).notes) == noted
+
+
+def test_a_repeated_name_does_not_show_that_a_separator_is_missing() -> None:
+    assert layout("date,date,city\n" + "2024-01-02,sun,Oslo,\n" * 5).names == ("date", "date_2", "city")
