@@ -129,17 +129,6 @@ def test_the_digest_is_that_of_the_copy_and_changes_with_the_rows(mysql_url: str
     assert copy.checksum() != reader.checksum()
 
 
-def test_functions_of_a_query_change_nothing(mysql_url: str) -> None:
-    run_sql(
-        mysql_url,
-        "CREATE TABLE kept (i INT)",
-        "CREATE FUNCTION change_it() RETURNS INT BEGIN INSERT INTO kept VALUES (1); RETURN 1; END",
-    )
-    with pytest.raises(DataError, match="READ ONLY"):
-        read_table(TableSource(path=mysql_url, query="SELECT change_it()"))
-    assert len(read_table(TableSource(path=mysql_url, table="kept"))) == 0
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [

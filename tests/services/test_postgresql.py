@@ -142,15 +142,6 @@ def test_the_digest_is_that_of_the_copy_and_changes_with_the_rows(postgresql_url
     assert copy.checksum() != reader.checksum()
 
 
-def test_functions_of_a_query_change_nothing(postgresql: Server) -> None:
-    run_sql(postgresql.url, "CREATE SEQUENCE ids")
-    with pytest.raises(DataError, match="read-only"):
-        read_table(TableSource(path=postgresql.url, query="SELECT nextval('ids')"))
-    assert len(read_table(TableSource(path=postgresql.url, query="SELECT lo_create(0)"))) == 1
-    count = read_table(TableSource(path=postgresql.url, query="SELECT count(*) FROM pg_largeobject_metadata"))
-    assert count.frame.rows() == [(0,)]
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [

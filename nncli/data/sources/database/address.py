@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from nncli.data.sources.credentials import LOGIN, with_credentials
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import Location, UsageError
+from nncli.text import quote
 
 
 class DatabaseKind(StrEnum):
@@ -38,6 +39,10 @@ SCHEMES = {
 }
 PASSWORD_VARIABLES = ("PGPASSWORD", "MYSQL_PWD")
 HIDDEN = "***"
+EXTERNAL_ACCESS = "enable_external_access"
+"""The setting of DuckDB, and the parameter of its URL, that lets queries and views read other files."""
+PARAMETERS = re.compile(r"(?P<url>[^:]+:///.+)\?(?P<name>\w+)=(?P<value>[^/?]*)", re.DOTALL)
+"""The URL of a DuckDB file with the parameter at its end."""
 LONG = 5
 """Shorter passwords are removed as whole words only: a message without the letter x cannot be read."""
 
@@ -64,6 +69,13 @@ class DatabaseAddress:
                 location=Location(source=source.path),
                 hint=f"Write {kind}:///file.db, or {kind}:////folder/file.db for an absolute path.",
             )
+        match = address._parameter
+        if match is not None and (match["name"] != EXTERNAL_ACCESS or match["value"] not in ("true", "false")):
+            raise UsageError(
+                f"the URL has an unknown parameter {quote(match['name'] + '=' + match['value'])}",
+                location=Location(source=source.path),
+                hint=f"Known is {EXTERNAL_ACCESS}=true, for queries that read other files than the database.",
+            )
         if not kind.is_file and not _is_valid(address.full_url):
             raise UsageError(
                 "the URL is not valid",
@@ -75,7 +87,17 @@ class DatabaseAddress:
     @property
     def file(self) -> Path:
         """The file of a local database."""
-        return Path(self.url.partition(":///")[2])
+        url = self.url if self._parameter is None else self._parameter["url"]
+        return Path(url.partition(":///")[2])
+
+    @property
+    def has_external_access(self) -> bool:
+        """Whether a query of a DuckDB file may read other files, which its URL must ask for."""
+        return self._parameter is not None and self._parameter["value"] == "true"
+
+    @property
+    def _parameter(self) -> re.Match[str] | None:
+        return PARAMETERS.fullmatch(self.url) if self.kind is DatabaseKind.DUCKDB else None
 
     @property
     def full_url(self) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from nncli.data.sources.database.address import EXTERNAL_ACCESS, DatabaseAddress
 from nncli.data.sources.database.arrow_batches import ArrowStreamError, frames_of
 from nncli.data.sources.database.database import (
     Connection,
@@ -28,10 +29,6 @@ from nncli.errors import DataError, Location, reraise_out_of_memory
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SETTINGS = {
-    "autoinstall_known_extensions": "false",  # a query downloads no programs
-    "python_enable_replacements": "false",  # a name in a query is no variable of this program
-}
 INTEGERS = ("HUGEINT", "UHUGEINT")
 """Integers of 128 bits, which Arrow has not."""
 PLAIN_TYPES = re.compile(
@@ -44,6 +41,16 @@ TABLES = """
 SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns
 WHERE table_catalog = current_database() ORDER BY table_schema, table_name, ordinal_position
 """
+
+
+def settings(address: DatabaseAddress) -> dict[str, str | bool | int | float | list[str]]:
+    """The settings of a connection, which no statement can change."""
+    return {
+        EXTERNAL_ACCESS: address.has_external_access,
+        "autoinstall_known_extensions": False,  # a query downloads no programs
+        "python_enable_replacements": False,  # a name in a query is no variable of this program
+        "lock_configuration": True,
+    }
 
 
 class DuckdbDatabase(Database):
@@ -60,7 +67,7 @@ class DuckdbDatabase(Database):
             import nanoarrow  # noqa: F401
         url = self.address.url
         with translate_errors(url):
-            connection = duckdb.connect(self.address.file, read_only=True, config=dict(SETTINGS))
+            connection = duckdb.connect(self.address.file, read_only=True, config=settings(self.address))
         with closing(connection):
             with translate_errors(url):
                 connection.execute("BEGIN TRANSACTION READ ONLY")
@@ -136,6 +143,12 @@ def translate_errors(url: str) -> Iterator[None]:
                 "another program has opened the database for writing",
                 location=location,
                 hint="Start the command again when that program has ended.",
+            ) from None
+        if "disabled by configuration" in text:
+            raise DataError(
+                f"a query or a view may read no other file than the database: {text}",
+                location=location,
+                hint=f"If it should, add ?{EXTERNAL_ACCESS}=true to the URL: then it may read every file that you may.",
             ) from None
         if "not a valid DuckDB database file" in text:
             raise DataError("this is not a DuckDB database", location=location) from None

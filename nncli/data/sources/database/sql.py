@@ -2,6 +2,10 @@
 
 Strings, quoted names and comments differ between databases, so the words of a statement are found by the rules of its
 dialect. What those rules leave open is refused. The read-only transaction of the database is the second guard.
+
+A read-only transaction of a server still lets functions reach its files, its other sessions and its replication, as far
+as the account may. Calls of such functions are refused. A function that somebody defined in the database may hide one:
+what that may do is limited by the rights of the account alone.
 """
 
 from __future__ import annotations
@@ -56,6 +60,8 @@ class Token:
 
 SPACE = (TokenKind.SPACE, r"[ \t\r\n\f]+")
 WORD = (TokenKind.WORD, r"[^\W\d][\w$]*")
+# A name such as U&"lo\005fexport" is another one than it reads.
+WORD_OF_POSTGRESQL = (TokenKind.WORD, r"(?![uU]&\")[^\W\d][\w$]*")
 # What follows a number must not be a letter or quote: databases disagree on where such a number ends.
 NUMBER = (
     TokenKind.NUMBER,
@@ -77,7 +83,7 @@ POSTGRESQL_RULES = (
     STRING,
     QUOTED_NAME,
     (TokenKind.STRING, r"\$(?P<tag>(?:[^\W\d]\w*)?)\$[\s\S]*?\$(?P=tag)\$"),
-    WORD,
+    WORD_OF_POSTGRESQL,
     NUMBER,
     SIGN,
 )
@@ -118,6 +124,18 @@ FIRST_WORDS = ("SELECT", "WITH", "VALUES", "TABLE")
 CHANGES = ("INSERT", "UPDATE", "DELETE", "MERGE", "INTO")
 """Words of statements that change something, which WITH and SELECT may contain."""
 LOCKS = (("FOR", "SHARE"), ("FOR", "NO"), ("FOR", "KEY"), ("LOCK", "IN"))
+FUNCTIONS = {
+    Dialect.POSTGRESQL: re.compile(
+        # Large objects, other connections, texts that are run as SQL, settings.
+        r"lo_\w+|loread|lowrite|dblink\w*|(?:query|cursor)_to_xml\w*|ts_(?:stat|rewrite)|set_config"
+        r"|binary_upgrade_\w+|brin_\w+|gin_clean_pending_list"
+        # Everything that administers the server, but what only tells something.
+        r"|pg_(?!(?:typeof|backend_pid|client_encoding|collation_for|postmaster_start_time|size_\w+|\w+_size|sleep\w*)$"
+        r"|get_\w+$|describe_\w+$|\w+_is_visible$|is_in_recovery$|input_\w+$|partition_\w+$)\w+"
+    ),
+    Dialect.MYSQL: re.compile(r"load_file|sys_(?:exec|eval)"),
+}
+"""Functions of servers that reach files or act on other sessions within a read-only transaction."""
 HINT = "A query is one SELECT, WITH … SELECT, VALUES or TABLE statement."
 
 
@@ -151,6 +169,11 @@ def check_query(query: str, dialect: Dialect, source: str) -> str:
         refuse(
             f"the query contains {words_found}; only statements that read are sent to a database",
             f"{HINT} If it is the name of a column, write it in quotes: {name}.",
+        )
+    if (function := forbidden_function(words, dialect)) is not None:
+        refuse(
+            f"the query calls {function}, which does more than read the tables of the database",
+            "Leave the call out. What it returns, another program can write into a table or a file.",
         )
     if any(a.kind is TokenKind.ESCAPE_STRING and b.text[-1] == "'" for a, b in pairwise(words)):
         # PostgreSQL reads the second one with backslash escapes too if they are on two lines.
@@ -193,6 +216,18 @@ def forbidden_words(words: Sequence[Token]) -> str | None:
     return None
 
 
+def forbidden_function(words: Sequence[Token], dialect: Dialect) -> str | None:
+    """The name of the first function that is called, quoted or not, and may not be."""
+    if dialect not in FUNCTIONS:
+        return None
+    for token, following in pairwise(words):
+        name = token.text.strip('"`').lower()
+        is_call = following.text == "(" and token.kind in (TokenKind.WORD, TokenKind.NAME)
+        if is_call and FUNCTIONS[dialect].fullmatch(name):
+            return name
+    return None
+
+
 def quoted_name(name: str) -> str:
     """A name in double quotes, as all databases but MySQL read it."""
     return '"' + name.replace('"', '""') + '"'
@@ -201,6 +236,8 @@ def quoted_name(name: str) -> str:
 def _unclear_hint(text: str) -> str:
     if text.startswith("/*"):
         return "Close every comment, and put none into another; comments that are executed (/*! … */) are refused."
+    if text[:3].lower() == 'u&"':
+        return "Write the letters of the name as they are, without U&."
     if text[0] in "'\"`[$":
         return "Close every string and quoted name."
     return "Leave a space after a number, write values instead of parameters, and use plain spaces and quotes."

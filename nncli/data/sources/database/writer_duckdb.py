@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from nncli.data.sources.database.database import driver_required
-from nncli.data.sources.database.duckdb import SETTINGS, translate_errors
+from nncli.data.sources.database.duckdb import settings, translate_errors
 from nncli.data.sources.database.files import new_file_removed_on_error
 from nncli.data.sources.database.writer import DatabaseWriter
 from nncli.data.sources.database.writer_types import TypeNames
@@ -53,7 +53,7 @@ class DuckdbWriter(DatabaseWriter):
         columns = self.columns(schema)
         insertion = f"INSERT INTO {self.sql_name} ({columns}) SELECT {columns} FROM {ROWS}"
         with new_file_removed_on_error(self.address), translate_errors(self.address.url):
-            connection = duckdb.connect(self.address.file, config=dict(SETTINGS))
+            connection = duckdb.connect(self.address.file, config=settings(self.address))
             with closing(connection):  # which rolls back what was not committed
                 connection.execute("BEGIN TRANSACTION")
                 for statement in self.preparation(schema):

@@ -10,7 +10,9 @@ import duckdb
 import polars as pl
 import pytest
 
+from nncli.data.io.read_options import ReadOptions
 from nncli.data.sources.database.catalog import tables_of
+from nncli.data.sources.database.duckdb import settings
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_table
 from nncli.data.sources.table_source import TableSource
@@ -159,3 +161,45 @@ def test_a_file_that_another_program_writes_is_tried_again(tmp_path: Path, monke
         monkeypatch.setattr("nncli.data.sources.database.retry.sleep", sleep)
         assert read_table(TableSource(path=url, table="t")).frame.rows() == [(1,)]
     assert len(waits) == 2
+
+
+def test_a_query_reads_other_files_only_if_the_url_asks_for_it(tmp_path: Path) -> None:
+    (tmp_path / "file.csv").write_text("a\n7\n")
+    url = database(tmp_path, f"CREATE VIEW seen AS SELECT * FROM read_csv('{tmp_path / 'file.csv'}')")
+    for selection in ({"query": f"SELECT * FROM '{tmp_path / 'file.csv'}'"}, {"table": "seen"}):
+        with pytest.raises(DataError, match="no other file") as caught:
+            read_table(TableSource(path=url, **selection))
+        assert "?enable_external_access=true" in str(caught.value.hint)
+        assert read_table(TableSource(path=f"{url}?enable_external_access=true", **selection)).frame.rows() == [(7,)]
+        with pytest.raises(DataError):
+            read_table(TableSource(path=f"{url}?enable_external_access=false", **selection))
+
+
+def test_unknown_parameters_of_the_url_are_refused(tmp_path: Path) -> None:
+    url = database(tmp_path, "CREATE TABLE t AS SELECT 1 AS a")
+    for parameter in ("enable_external_acces=true", "enable_external_access=yes", "threads=1"):
+        with pytest.raises(UsageError, match="unknown parameter") as caught:
+            read_table(TableSource(path=f"{url}?{parameter}", table="t"))
+        assert "enable_external_access=true" in str(caught.value.hint)
+
+
+def test_rows_that_wait_in_the_log_of_a_database_are_read(tmp_path: Path) -> None:
+    program = (
+        "import duckdb, os; c = duckdb.connect('shop.duckdb'); c.execute('CREATE TABLE t AS SELECT 1 AS a');"
+        "c.execute('CHECKPOINT'); c.execute('INSERT INTO t VALUES (2)'); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+    assert (tmp_path / "shop.duckdb.wal").exists()
+    assert read_table(TableSource(path=f"duckdb:///{tmp_path / 'shop.duckdb'}")).frame.rows() == [(1,), (2,)]
+
+
+def test_more_rows_than_memory_are_sorted_in_a_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = database(tmp_path, "CREATE TABLE many AS SELECT hash(i) AS h, 'text ' || i AS s FROM range(1000000) t(i)")
+    monkeypatch.setattr(
+        "nncli.data.sources.database.duckdb.settings",
+        lambda address: {**settings(address), "memory_limit": "30MB", "threads": 2},
+    )
+    reader = open_reader(TableSource(path=url, query="SELECT * FROM many ORDER BY h, s"))
+    assert sum(len(table) for table in reader.read(ReadOptions())) == 1_000_000

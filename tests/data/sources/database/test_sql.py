@@ -191,3 +191,25 @@ def test_any_text_is_accepted_or_refused(text: str, dialect: Dialect) -> None:
         return
     assert check_query(sent, dialect, "x") == sent
     sent.encode()
+
+
+@pytest.mark.parametrize(
+    ("query", "dialects"),
+    [
+        ("SELECT lo_export(1, '/tmp/x')", {Dialect.POSTGRESQL}),
+        ("SELECT pg_catalog . \"pg_read_file\" /* */ ('/etc/passwd')", {Dialect.POSTGRESQL}),
+        ("SELECT PG_Terminate_Backend(1)", {Dialect.POSTGRESQL}),
+        ("SELECT * FROM dblink('x', 'DELETE FROM t') AS t(a INT)", {Dialect.POSTGRESQL}),
+        ("SELECT `load_file` ('/etc/passwd')", {Dialect.MYSQL}),
+        ("SELECT pg_typeof(a), pg_backend_pid(), pg_total_relation_size('t'), pg_get_viewdef('v') FROM t", set()),
+        ("SELECT pg_read_file, lo_export FROM t", set()),
+        ("SELECT 'pg_read_file(' || a FROM t", set()),
+    ],
+)
+def test_functions_that_do_more_than_read_tables_are_refused(query: str, dialects: set[Dialect]) -> None:
+    for dialect in Dialect:
+        if dialect in dialects:
+            with pytest.raises(UsageError, match="calls"):
+                check_query(query, dialect, "x")
+        elif "`" not in query or dialect is Dialect.SQLITE:
+            check_query(query, dialect, "x")
