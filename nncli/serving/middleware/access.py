@@ -17,6 +17,8 @@ from nncli.serving.token import Token
 WITHOUT_TOKEN = re.compile(r"/(health(/live|/ready)?|ping|v2/health/(live|ready)|docs|(models/[^/]+/)?)")
 """Paths that need no token: probes, which say nothing about the models, and pages, which ask for it themselves."""
 LOCAL_HOST = re.compile(rb"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]*)?", re.IGNORECASE)
+ORIGIN = re.compile(rb"(https?)://([^/]+)", re.IGNORECASE)
+DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 METHODS = b"GET, HEAD, POST, DELETE"
 ALLOWED_HEADERS = b"Accept, Authorization, Content-Encoding, Content-Type, Inference-Header-Content-Length"
@@ -63,7 +65,7 @@ class Cors:
 
 
 class AccessControl:
-    """Middleware that refuses requests without the token, and, on a loopback address, those of pages of other sites."""
+    """Middleware that refuses requests without the token, or, if there is none, those of pages of other origins."""
 
     def __init__(self, app: ASGIApp, options: ServerOptions) -> None:
         self._app, self._options = app, options
@@ -80,32 +82,54 @@ class AccessControl:
 def refusal(scope: Scope, options: ServerOptions) -> Problem | None:
     """Why a request may not be answered.
 
-    Without a token, a server on a loopback address trusts every program of this machine, browsers included. They also
-    run pages of others: so the name of the host must be one of this machine, which that of a page is not although it
-    may lead here (DNS rebinding), and a browser must not say that a page of another site asks to compute something.
+    Without a token, a server trusts everything that reaches it, browsers included, which also run pages of others. So
+    a page of another origin may not ask to compute something. On a loopback address, moreover, the name of the host
+    must be one of this machine, which that of a page is not although it may lead here (DNS rebinding).
     """
     if options.token is not None:
         needs_none = WITHOUT_TOKEN.fullmatch(scope["path"]) and scope["method"] in SAFE_METHODS
         return None if needs_none else _token_problem(scope["headers"], options.token)
-    if not options.is_loopback:
-        return None
-    headers = dict(scope["headers"])
-    host = headers.get(b"host", b"localhost")
-    if not LOCAL_HOST.fullmatch(host):
+    host = dict(scope["headers"]).get(b"host", b"localhost")
+    if options.is_loopback and not LOCAL_HOST.fullmatch(host):
         return Problem(
             HTTPStatus.MISDIRECTED_REQUEST,
             "the header Host is not an address of this machine, where alone the server can be reached",
             "Call it as localhost, let the proxy send that as Host, or start the server with --token-file.",
         )
-    is_foreign = headers.get(b"sec-fetch-site") in (b"cross-site", b"same-site")
-    allowed = options.cors is not None and allows(options.cors.encode("ascii"), headers.get(b"origin", b""))
-    if is_foreign and not allowed and scope["method"] not in SAFE_METHODS:
+    if scope["method"] not in SAFE_METHODS and _is_foreign(scope["headers"], options.cors):
         return Problem(
             HTTPStatus.FORBIDDEN,
             "a page of another origin may not call the server",
-            "Start it with --cors ORIGIN to let the pages of an origin call it.",
+            "Start it with --cors ORIGIN to let the pages of an origin call it. "
+            "A proxy must pass on the header Host, or send X-Forwarded-Host.",
         )
     return None
+
+
+def _is_foreign(headers: Headers, cors: str | None) -> bool:
+    """Whether a browser says that a page of another origin makes the request, and that origin is not allowed.
+
+    No page can set Sec-Fetch-Site or Origin. The first is not sent by older browsers, nor to a server that is reached
+    by HTTP over the network. A page cannot set X-Forwarded-Host either without asking before, which is refused.
+    """
+    headers = list(headers)
+    origins = [value for name, value in headers if name == b"origin"]
+    if cors is not None and len(origins) == 1 and allows(cors.encode("ascii"), origins[0]):
+        return False
+    site = dict(headers).get(b"sec-fetch-site")
+    if site in (b"cross-site", b"same-site"):
+        return True
+    hosts = [value.partition(b",")[0].strip() for name, value in headers if name in (b"host", b"x-forwarded-host")]
+    return site != b"same-origin" and not all(_is_of(origin, hosts) for origin in origins)
+
+
+def _is_of(origin: bytes, hosts: Iterable[bytes]) -> bool:
+    """Whether an origin is that of one of the hosts. Its scheme may be that of a proxy, so any will do."""
+    match = ORIGIN.fullmatch(origin)
+    if match is None:  # such as null, the origin of a file or of a frame that is cut off from its page
+        return False
+    port = DEFAULT_PORTS[match[1].lower()]
+    return match[2].lower().removesuffix(port) in {host.lower().removesuffix(port) for host in hosts}
 
 
 def allows(allowed: bytes, origin: bytes) -> bool:

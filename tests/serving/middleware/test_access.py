@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from nncli.serving.middleware.access import AccessControl, Cors
+from nncli.serving.middleware.access import AccessControl, Cors, refusal
 from nncli.serving.options import ServerOptions
 from nncli.serving.token import Token
 from tests.serving.asgi_client import Answer, AsgiClient, Call
@@ -102,7 +103,7 @@ def test_on_loopback_a_name_that_leads_here_is_not_enough(host: str, status: int
         ("same-site", "POST", 403),
         ("cross-site", "DELETE", 403),
         ("same-origin", "POST", 200),
-        ("none", "POST", 200),
+        ("none", "POST", 403),
         ("cross-site", "GET", 200),
     ],
 )
@@ -111,6 +112,72 @@ def test_on_loopback_pages_of_others_do_not_compute(site: str, method: str, stat
     assert answer.status == status
     allowed = ServerOptions(cors=PAGE)
     assert asked(allowed, "/predict", method, sec_fetch_site=site, origin=PAGE, host="localhost").status == 200
+
+
+OWN = [
+    ("http://localhost:8000", {"host": "localhost:8000"}),
+    ("http://LOCALHOST", {"host": "localhost"}),
+    ("http://localhost", {"host": "localhost:80"}),
+    ("https://localhost:443", {"host": "localhost"}),
+    ("http://[::1]:8000", {"host": "[::1]:8000"}),
+    ("https://predict.example", {"host": "localhost", "x_forwarded_host": "predict.example"}),
+    ("https://predict.example:8443", {"host": "localhost", "x_forwarded_host": "predict.example:8443, proxy.internal"}),
+]
+FOREIGN = [
+    "null",
+    "",
+    PAGE,
+    "https://localhost.example.org",
+    "http://localhost:8001",
+    "http://localhost",
+    "https://localhost",
+    "http://127.0.0.1:8000",
+    "http://localhost:8000/",
+    "http://localhost:8000 ",
+    "http://localhost:8000.example.org",
+    "file://",
+    "http://",
+    "chrome-extension://localhost:8000",
+]
+
+
+@pytest.mark.parametrize("options", [ServerOptions(), ServerOptions(host="0.0.0.0")])
+@pytest.mark.parametrize(("origin", "headers"), OWN)
+def test_a_browser_without_fetch_metadata_may_use_the_own_page(
+    origin: str, headers: Mapping[str, str], options: ServerOptions
+) -> None:
+    assert asked(options, "/predict", "POST", origin=origin, **headers).status == 200
+
+
+@pytest.mark.parametrize("options", [ServerOptions(), ServerOptions(host="0.0.0.0")])
+@pytest.mark.parametrize("origin", FOREIGN)
+def test_a_browser_without_fetch_metadata_may_not_compute_for_pages_of_others(
+    origin: str, options: ServerOptions, token: Token
+) -> None:
+    for method in ("POST", "DELETE", "PUT"):
+        for more in ({}, {"sec_fetch_site": "none"}):
+            answer = asked(options, "/predict", method, origin=origin, host="localhost:8000", **more)
+            answer.problem(403)
+    assert asked(options, "/models", origin=origin, host="localhost:8000").status == 200
+    allowed = replace(options, cors="*")
+    assert asked(allowed, "/predict", "POST", origin=origin, host="localhost:8000").status == 200
+    other = replace(options, cors="https://example.com")
+    assert asked(other, "/predict", "POST", origin=origin, host="localhost:8000").status == 403
+    opened = replace(options, token=token)
+    assert asked(opened, "/predict", "POST", origin=origin, authorization=f"Bearer {SECRET}").status == 200
+
+
+def test_a_second_origin_does_not_hide_the_first() -> None:
+    headers = [(b"host", b"localhost"), (b"origin", PAGE.encode()), (b"origin", b"http://localhost")]
+    scope = {"path": "/predict", "method": "POST", "headers": headers}
+    for options in (ServerOptions(), ServerOptions(cors="http://localhost")):
+        problem = refusal(scope, options)
+        assert problem is not None
+        assert problem.status == 403
+
+
+def test_a_program_needs_no_origin() -> None:
+    assert asked(ServerOptions(), "/predict", "POST", host="localhost").status == 200
 
 
 @pytest.mark.parametrize(("cors", "named"), [(PAGE, PAGE), ("*", "*")])
