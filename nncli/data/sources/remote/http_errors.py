@@ -61,9 +61,9 @@ def _raise_status(url: str, status: int) -> NoReturn:
         raise DataError(f"access to the file is denied ({reason})", location=place, hint=_denied_hint(url)) from None
     if status in REDIRECTS:
         raise DataError(
-            f"the server redirects in a circle, or from https to http ({reason})",
+            f"the server redirects in a circle, or too often ({reason})",
             location=place,
-            hint="Give the address to which it redirects.",
+            hint="Check the address, for example in a browser.",
         ) from None
     raise DataError(f"the server refuses the request ({reason})", location=place, hint="Check the address.") from None
 

@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from email.message import Message
 from pathlib import PurePosixPath
 from typing import IO
-from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from nncli.data.sources.credentials import split_url, with_credentials
 from nncli.data.sources.remote import hugging_face, retries
 from nncli.data.sources.remote.gzip_body import CHUNK, decompressed
 from nncli.data.sources.remote.http_errors import translated_errors
+from nncli.data.sources.remote.opener import has_server, open_url
 from nncli.data.sources.remote.remote_file import RangeError, RemoteFile, Response, TransientError
 from nncli.errors import DataError, Location, UsageError
 from nncli.version import __version__
@@ -32,7 +33,6 @@ URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=~"
 """Characters that stay as they are in a URL; others, such as spaces, are encoded."""
 PATTERN = re.compile(r"[*?\[]")
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
-DEFAULT_PORTS = {"http": 80, "https": 443}
 GZIP = ("gzip", "x-gzip")
 
 
@@ -51,7 +51,7 @@ class HttpFile(RemoteFile):
         """
         if hugging_face.is_url(url):
             hugging_face.file_url(url)
-        elif not (parts := split_url(url)) or not _has_server(parts):
+        elif not (parts := split_url(url)) or not has_server(parts):
             raise UsageError("the URL is not valid", location=Location(source=url))
         elif PATTERN.search(parts.path) or not PurePosixPath(parts.path).name or parts.path.endswith("/"):
             raise UsageError(
@@ -82,8 +82,7 @@ class HttpFile(RemoteFile):
         for name, value in headers.items():
             request.add_header(name, value)
         with translated_errors(self.url):
-            response: http.client.HTTPResponse = _opener().open(request, timeout=retries.SECONDS_OF_SILENCE)
-            return response
+            return open_url(request, self.url, timeout=retries.SECONDS_OF_SILENCE)
 
     def _response(self, body: IO[bytes], headers: Message, status: int) -> Response:
         size = headers["Content-Length"]
@@ -130,71 +129,6 @@ class HttpFile(RemoteFile):
         )
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, and sends the password or token to the same server only.
-
-    The host and type of a request may be those of a proxy, so its URL is compared.
-    """
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        if urlsplit(req.full_url).scheme == "https" and urlsplit(newurl).scheme != "https":
-            return None  # then the status is an error
-        request = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if request is not None:
-            request.remove_header("Proxy-authorization")  # set again for every request to a proxy
-            if not _is_same_server(req.full_url, newurl):
-                request.remove_header("Authorization")
-        return request
-
-    def http_error_302(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-    ) -> urllib.request._UrlopenRet | None:
-        try:
-            return super().http_error_302(req, fp, code, msg, headers)
-        except BaseException:
-            fp.close()  # urllib leaves the connection open if the address is not valid
-            raise
-
-    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
-
-
-def _is_same_server(url: str, target: str) -> bool:
-    """Whether a URL redirects to the same server. It may change from http to https, on the default ports."""
-    old, new = urlsplit(url), urlsplit(target)
-    if not _has_server(new) or old.hostname != new.hostname:
-        return False
-    before, after = ((parts.scheme, parts.port or DEFAULT_PORTS.get(parts.scheme)) for parts in (old, new))
-    return before == after or (before, after) == (("http", 80), ("https", 443))
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """An opener of http and https alone: a redirect must not lead to a local file."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        _Redirects(),
-    ):
-        opener.add_handler(handler)
-    return opener
-
-
 def _request(url: str) -> urllib.request.Request:
     """The request of a URL, with its credentials."""
     headers = {"User-Agent": f"nncli/{__version__}", "Accept-Encoding": "identity"}
@@ -213,13 +147,6 @@ def _request(url: str) -> urllib.request.Request:
         headers["Authorization"] = _basic(*found)
     full = urlunsplit((scheme.lower(), host, path, query, ""))
     return urllib.request.Request(quote(full, safe=URL_CHARACTERS), headers=headers)
-
-
-def _has_server(url: SplitResult) -> bool:
-    try:
-        return bool(url.hostname) and url.port != 0
-    except ValueError:  # the port is no number, or too large
-        return False
 
 
 def _basic(user: str, password: str) -> str:

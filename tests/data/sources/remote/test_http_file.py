@@ -8,8 +8,10 @@ import socket
 import time
 import urllib.request
 from base64 import b64encode
+from collections.abc import Iterator
 from http.client import HTTPMessage
 from pathlib import Path
+from typing import Any
 
 import polars
 import pytest
@@ -19,12 +21,12 @@ from hypothesis import strategies as st
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_table
-from nncli.data.sources.remote import http_file
+from nncli.data.sources.remote import opener
 from nncli.data.sources.remote.download import download
 from nncli.data.sources.remote.http_file import HttpFile
 from nncli.data.sources.table_source import as_source
-from nncli.errors import DataError, UsageError
-from tests.data.sources.remote.web_server import Site, cut, raw, redirect, status
+from nncli.errors import DataError, Location, UsageError
+from tests.data.sources.remote.web_server import Site, cut, raw, redirect, status, web_server
 
 CSV = b"id,city\n007,Oslo\n008,Rome\n"
 LONG = bytes(range(256)) * 64
@@ -305,11 +307,127 @@ def test_a_circle_of_redirects_is_refused(site: Site) -> None:
         rows(site.url("/a.csv"))
 
 
-@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/a.csv"])
-def test_redirects_lead_to_web_servers_alone(site: Site, target: str) -> None:
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("file:///etc/passwd", "of file:, which"),
+        ("FILE:/etc/passwd", "of file:, which"),
+        ("ftp://127.0.0.1/a.csv", "of ftp:, which"),
+        ("data:text/csv,a", "of data:, which"),
+        ("", "does not say where"),
+    ],
+)
+def test_redirects_lead_to_web_servers_alone(site: Site, target: str, words: str) -> None:
     site.faults = [redirect(target)]
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match=words):
         rows(site.url("/a.csv"))
+
+
+D = opener.Distance
+
+
+@pytest.mark.parametrize(
+    ("address", "distance"),
+    [
+        ("127.0.0.1", D.THIS_MACHINE),
+        ("127.8.9.1", D.THIS_MACHINE),
+        ("0.0.0.0", D.THIS_MACHINE),
+        ("::1", D.THIS_MACHINE),
+        ("::", D.THIS_MACHINE),
+        ("::ffff:127.0.0.1", D.THIS_MACHINE),
+        ("64:ff9b::7f00:1", D.THIS_MACHINE),
+        ("2002:7f00:1::", D.THIS_MACHINE),
+        ("169.254.169.254", D.LINK),
+        ("169.254.1.1", D.LINK),
+        ("::ffff:169.254.169.254", D.LINK),
+        ("fe80::1%eth0", D.LINK),
+        ("fd00:ec2::254", D.LINK),
+        ("100.100.100.200", D.LINK),
+        ("168.63.129.16", D.LINK),
+        ("10.0.0.1", D.NETWORK),
+        ("172.16.0.1", D.NETWORK),
+        ("192.168.1.1", D.NETWORK),
+        ("100.64.0.1", D.NETWORK),
+        ("fd12::1", D.NETWORK),
+        ("fec0::1", D.NETWORK),
+        ("::ffff:10.1.2.3", D.NETWORK),
+        ("64:ff9b::a00:1", D.NETWORK),
+        ("93.184.216.34", D.PUBLIC),
+        ("2606:2800:220:1::1", D.PUBLIC),
+        ("::ffff:93.184.216.34", D.PUBLIC),
+    ],
+)
+def test_an_address_tells_how_far_away_its_server_is(address: str, distance: opener.Distance) -> None:
+    assert opener.distance_of(address) is distance
+
+
+@pytest.fixture
+def far_site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A server at 127.0.0.2, which counts as a public address."""
+    distance_of = opener.distance_of
+    monkeypatch.setattr(opener, "distance_of", lambda ip: D.PUBLIC if ip == "127.0.0.2" else distance_of(ip))
+    with web_server("127.0.0.2") as site:
+        site.files["/a.csv"] = CSV
+        yield site
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "2130706433", "0x7f000001", "0177.1", "127.1", "[::ffff:127.0.0.1]", "0.0.0.0"]
+)
+def test_no_redirect_leads_from_a_public_server_into_this_machine(far_site: Site, site: Site, host: str) -> None:
+    site.files["/secret.csv"] = CSV
+    far_site.faults = [redirect(f"http://{host}:{site.port}/secret.csv")]
+    with pytest.raises(DataError, match="redirects to an address of this machine") as caught:
+        rows(far_site.url("/a.csv"))
+    assert caught.value.location == Location(source=far_site.url("/a.csv"))
+    assert site.requests == []
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "10.0.0.7", "[fd00:ec2::254]", "[fe80::1]", "192.168.0.1"])
+def test_no_redirect_leads_from_a_public_server_into_a_private_network(far_site: Site, host: str) -> None:
+    far_site.faults = [redirect(f"http://{host}/latest/meta-data/")]
+    with pytest.raises(DataError, match="redirects to an address of a private network"):
+        rows(far_site.url("/a.csv"))
+
+
+def test_a_name_that_changes_its_address_does_not_lead_into_this_machine(
+    far_site: Site, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up, getaddrinfo = [], socket.getaddrinfo
+
+    def changing(host: str, *arguments: Any, **options: Any) -> Any:
+        if host == "rebound.example":
+            looked_up.append(host)
+            host = "127.0.0.2" if len(looked_up) == 1 else "127.0.0.1"
+        return getaddrinfo(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", changing)
+    site.files["/secret.csv"] = CSV
+    far_site.faults = [redirect(f"http://rebound.example:{site.port}/secret.csv")]
+    with pytest.raises(DataError, match=r"redirects to an address of this machine, rebound\.example"):
+        rows(far_site.url("/a.csv"))
+    assert site.requests == []
+
+
+def test_a_private_server_is_not_reached_through_a_public_one(far_site: Site, site: Site) -> None:
+    site.files["/a.csv"] = CSV
+    far_site.faults = [redirect(site.url("/a.csv"))]
+    site.faults = [redirect(far_site.url("/b"))]
+    with pytest.raises(DataError, match="redirects to an address of this machine"):
+        rows(site.url("/a.csv"))
+    site.faults = [redirect(far_site.url("/a.csv"))]
+    assert len(rows(site.url("/a.csv"))) == 2
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0x7f.1", "10.0.0.1", "[::1]", "localhost"])
+def test_behind_a_proxy_no_redirect_leads_to_a_private_address(
+    site: Site, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", site.url(""))
+    site.faults = [redirect(f"http://{host}/b")]
+    with pytest.raises(DataError, match="redirects to an address of"):
+        rows("http://h.org/a.csv")
+    assert [request.path for request in site.requests] == ["http://h.org/a.csv"]
 
 
 def test_a_password_goes_to_its_server_alone(site: Site) -> None:
@@ -349,7 +467,9 @@ def test_a_login_follows_redirects_on_the_same_server_alone(
     request = urllib.request.Request(url, headers={"Authorization": "Basic x"})
     if proxy:
         request.set_proxy("proxy.org:3128", proxy)
-    redirected = http_file._Redirects().redirect_request(request, io.BytesIO(), 302, "", HTTPMessage(), target)
+    redirected = opener._Redirects(opener._Guard(url)).redirect_request(
+        request, io.BytesIO(), 302, "", HTTPMessage(), target
+    )
     assert redirected is not None
     assert redirected.get_header("Authorization") == ("Basic x" if is_kept else None)
 
@@ -357,12 +477,15 @@ def test_a_login_follows_redirects_on_the_same_server_alone(
 @pytest.mark.parametrize("target", ["http://h.org/b", "http://h.org:443/b"])
 def test_no_redirect_leads_from_https_to_http(target: str) -> None:
     request = urllib.request.Request("https://h.org/a", headers={"Authorization": "Basic x"})
-    assert http_file._Redirects().redirect_request(request, io.BytesIO(), 302, "", HTTPMessage(), target) is None
+    redirects = opener._Redirects(opener._Guard("https://h.org/a"))
+    with pytest.raises(DataError, match="from https to http"):
+        redirects.redirect_request(request, io.BytesIO(), 302, "", HTTPMessage(), target)
 
 
 def test_behind_a_proxy_each_server_gets_its_own_login(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", site.url("", "proxy:hush@"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(opener, "distance_of", lambda _: D.PUBLIC)
     site.files["/b.csv"] = CSV
     site.faults = [redirect("http://h.org:80/b"), redirect("http://other.org/b"), redirect(site.url("/b.csv"))]
     assert len(rows("http://me:x@h.org/a.csv")) == 2
@@ -419,14 +542,14 @@ def test_files_of_data_sets_are_read_with_the_token_of_the_environment(
 
 def test_the_bytes_in_memory_are_few(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    chunks = http_file.HttpFile._chunks
+    chunks = HttpFile._chunks
 
     def counted(file: HttpFile, body: object) -> object:
         for chunk in chunks(file, body):  # type: ignore[arg-type]
             sizes.append(len(chunk))
             yield chunk
 
-    monkeypatch.setattr(http_file.HttpFile, "_chunks", counted)
+    monkeypatch.setattr(HttpFile, "_chunks", counted)
     site.files["/a.csv"] = bytes(5 << 20)
     assert len(fetched(site.url("/a.csv"), tmp_path)) == 5 << 20
     assert max(sizes) <= 1 << 20

@@ -20,10 +20,11 @@ class Site:
     faults: list[Fault | None] = field(default_factory=list)
     requests: list[Handler] = field(default_factory=list)
     has_ranges: bool = True
+    host: str = "127.0.0.1"
     port: int = 0
 
     def url(self, path: str, login: str = "") -> str:
-        return f"http://{login}127.0.0.1:{self.port}{path}"
+        return f"http://{login}{self.host}:{self.port}{path}"
 
     def asked(self, header: str) -> list[str | None]:
         return [request.headers[header] for request in self.requests]
@@ -115,11 +116,11 @@ def raw(content: bytes) -> Fault:
 
 
 @contextmanager
-def web_server() -> Iterator[Site]:
+def web_server(host: str = "127.0.0.1") -> Iterator[Site]:
     """A running server of an empty site."""
-    site = Site()
+    site = Site(host=host)
     handler = type("SiteHandler", (Handler,), {"site": site})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with ThreadingHTTPServer((host, 0), handler) as server:
         site.port = server.server_port
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
