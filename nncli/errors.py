@@ -15,6 +15,7 @@ import errno
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from nncli.credentials import redacted
 from nncli.text import INVISIBLE_LETTERS, escape_unprintable, quote
 
 
@@ -23,7 +24,8 @@ class Location:
     """The location of an error. Every part is optional.
 
     `line` and `character` count from 1 in a text file; `row` counts data rows of a table from 1 (the header
-    is not a row); `column` is a column's name; `key` is a dotted configuration key.
+    is not a row); `column` is a column's name; `key` is a dotted configuration key. A source that looks like an address
+    with a password is kept without it.
     """
 
     source: str | None = None
@@ -32,6 +34,10 @@ class Location:
     key: str | None = None
     row: int | None = None
     column: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.source is not None:
+            object.__setattr__(self, "source", redacted(self.source))
 
     def __str__(self) -> str:
         position = [str(n) for n in (self.line, self.character) if n is not None]
@@ -50,15 +56,15 @@ class Location:
 
 
 class NncliError(Exception):
-    """Base class of all errors of nncli."""
+    """Base class of all errors of nncli. No part of one has what looks like a password in an address."""
 
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, *, location: Location | None = None, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = redacted(message)
+        super().__init__(self.message)
         self.location = location
-        self.hint = hint
+        self.hint = None if hint is None else redacted(hint)
 
     def __str__(self) -> str:
         text = f"{self.location}: {self.message}" if self.location and str(self.location) else self.message
@@ -120,6 +126,11 @@ class ConfigIssue:
     hint: str | None = None
     excerpt: str | None = None
     fix: ConfigFix | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        for name in ("message", "hint", "excerpt"):
+            text = getattr(self, name)
+            object.__setattr__(self, name, None if text is None else redacted(text))
 
     def __str__(self) -> str:
         text = f"{self.location}: {self.message}" if str(self.location) else self.message

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
+from nncli.credentials import redacted
 from nncli.errors import ConfigError, DataError, Location, NncliError
 from nncli.text import quote
 
@@ -89,6 +90,10 @@ class Finding:
     message: str
     hint: str
     excerpt: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", redacted(self.message))
+        object.__setattr__(self, "hint", redacted(self.hint))
 
     @property
     def exit_code(self) -> int:

@@ -19,6 +19,7 @@ from nncli.cli.help import Command
 from nncli.cli.option_hints import key_hint
 from nncli.cli.signals import SecondSignalError, StoppedError
 from nncli.cli.standard_streams import prepare_standard_streams
+from nncli.credentials import argument_without_credentials, redacted
 from nncli.errors import NncliError, is_out_of_memory
 from nncli.version import __version__
 
@@ -127,8 +128,6 @@ def main() -> None:
 def _remove_credentials() -> None:
     """Remove the credentials of URLs from the command line, so that no message, manifest or process can show them."""
     if any("://" in word for word in sys.argv):
-        from nncli.data.sources.credentials import argument_without_credentials
-
         sys.argv[1:] = map(argument_without_credentials, sys.argv[1:])
 
 
@@ -199,16 +198,7 @@ def _fail(error: BaseException, message: str, code: int) -> NoReturn:
 
     with suppress(OSError):  # stderr may be a full disk: the exit code still says it
         if os.environ.get("NNCLI_DEBUG"):
-            print(_redacted("".join(traceback.format_exception(error))), file=sys.stderr, end="")  # noqa: T201
+            print(redacted("".join(traceback.format_exception(error))), file=sys.stderr, end="")  # noqa: T201
         # This is where errors are shown.
-        print(f"nncli: {escape_unprintable(_redacted(message))}", file=sys.stderr)  # noqa: T201
+        print(f"nncli: {escape_unprintable(redacted(message))}", file=sys.stderr)  # noqa: T201
     sys.exit(code)
-
-
-def _redacted(text: str) -> str:
-    """The text without the credentials of URLs in it."""
-    if "://" not in text:
-        return text
-    from nncli.data.sources.credentials import redacted
-
-    return redacted(text)

@@ -18,6 +18,7 @@ from nncli.cli.options import (
     Verbose,
 )
 from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
+from nncli.credentials import redacted
 
 if TYPE_CHECKING:
     from nncli.commands.check import CheckResult, Estimate, SearchSize
@@ -93,7 +94,7 @@ def _text(config: str, result: CheckResult) -> str:
     """The findings, the network and the estimate as text."""
     from nncli.text import escape_unprintable
 
-    heading = ": ".join(filter(None, [config, counted(result.findings)]))
+    heading = ": ".join(filter(None, [redacted(config), counted(result.findings)]))
     blocks = [f"{heading}\ntable: {result.table}" if result.table else heading]
     blocks += [str(without_table(finding, result.table)) for finding in result.findings]
     search = [] if result.search is None else [escape_unprintable(_search(result.search))]

@@ -13,6 +13,7 @@ import typer
 
 from nncli import text
 from nncli.cli.tables import table
+from nncli.credentials import redacted
 from nncli.errors import NncliError, UsageError
 from nncli.text import escape_unprintable
 from nncli.utils.logs import format_duration
@@ -35,12 +36,8 @@ def echo_err(message: str) -> None:
     Raises:
         BrokenPipeError: the reader of the pipe has closed it.
     """
-    if "://" in message:
-        from nncli.data.sources.credentials import redacted
-
-        message = redacted(message)
     try:
-        print(escape_unprintable(message), file=sys.stderr, flush=True)  # noqa: T201
+        print(escape_unprintable(redacted(message)), file=sys.stderr, flush=True)  # noqa: T201
     except BrokenPipeError:
         raise
     except OSError:

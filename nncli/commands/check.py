@@ -11,6 +11,7 @@ from typing import Any
 
 from nncli.config.loading import load, load_partial, with_source_line
 from nncli.config.schema import Config
+from nncli.credentials import redacted
 from nncli.data.store.scratch import Scratch
 from nncli.dry_run.network_size import NetworkSize
 from nncli.dry_run.steps import DryRun, dry_run
@@ -147,7 +148,7 @@ def _check(config: Config, on_stage: Callable[[str], None]) -> CheckResult:
         with table_copies(config):
             return _check_copies(config, on_stage)
     except DataError as error:  # a table cannot be copied
-        return CheckResult(of_error(error), config.data.path)
+        return CheckResult(of_error(error), redacted(config.data.path))
 
 
 def _check_copies(config: Config, on_stage: Callable[[str], None]) -> CheckResult:
@@ -160,7 +161,7 @@ def _check_copies(config: Config, on_stage: Callable[[str], None]) -> CheckResul
     with log_duration("checking the table"):
         report = check_table(config, on_stage)
     findings += report.findings
-    result = CheckResult(ordered(findings), config.data.path)
+    result = CheckResult(ordered(findings), redacted(config.data.path))
     if not report.trainable:
         return result
     config = resolve_members(config, report.rows)
@@ -179,7 +180,7 @@ def _check_table_only(
     if config is None:
         return CheckResult(findings)
     of_table = [finding for finding in check_table(config, on_stage).findings if finding.location.key is None]
-    return CheckResult(ordered([*findings, *of_table]), config.data.path)
+    return CheckResult(ordered([*findings, *of_table]), redacted(config.data.path))
 
 
 def _readable(config: Config, report: TableReport) -> Config:

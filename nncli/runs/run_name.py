@@ -8,10 +8,12 @@ from pathlib import Path
 from nncli.errors import Location, UsageError
 from nncli.runs.filenames import MANIFEST
 from nncli.text import join_quoted, quote
+from nncli.utils.atomic_files import check_no_login
 
 
 def check_run_name(requested: Path) -> None:
     """Raise a UsageError unless `requested` can be the path of a new run directory; see `Run.create`."""
+    check_no_login(requested)
     if requested.name in ("", ".."):
         raise UsageError(
             "this folder exists, and a run is never put into a folder that does",

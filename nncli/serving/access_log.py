@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
+from nncli.credentials import redacted
 from nncli.serving.batching.job import predicted_of
 from nncli.serving.http.exchange import Exchange
 from nncli.serving.models.model_slots import ModelSlots
@@ -42,7 +43,7 @@ def access_record(exchange: Exchange, seconds: float, now: float, slots: ModelSl
         "time": utc_time(now),
         "client": _client_of(scope),
         "method": scope["method"],
-        "path": quote(scope["path"], safe="/")[:MAX_PATH],
+        "path": quote(redacted(scope["path"]), safe="/*")[:MAX_PATH],
         "status": exchange.status,
         "milliseconds": round(1000 * seconds, 3),
         "request_bytes": exchange.received,

@@ -13,6 +13,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
+from nncli.credentials import has_login
 from nncli.errors import Location, NncliError, UsageError
 
 TEMPORARY_SUFFIX = ".nncli-tmp"
@@ -158,11 +159,22 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode("utf-8"))
 
 
+def check_no_login(path: Path) -> None:
+    """Raise a UsageError if `path` looks like a mistyped address: a password must not become the name of a file."""
+    if has_login(str(path)):
+        raise UsageError(
+            "the output looks like an address with a password, but is no valid URL",
+            location=Location(source=str(path)),
+            hint="Correct it, as in postgresql://user:password@host/database; for a local file, choose another name.",
+        )
+
+
 def check_overwrite(path: Path, *, force: bool) -> None:
-    """Raise a UsageError if `path` is a folder, or an existing file without `force`.
+    """Raise a UsageError if `path` is a folder, looks like an address, or is an existing file without `force`.
 
     Devices and named pipes may be written to.
     """
+    check_no_login(path)
     if path.is_dir():
         raise UsageError(
             "this is a folder, not a file", location=Location(source=str(path)), hint="Name a file inside it."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.cli.support import DATA, Cli
 from tests.data.sources.remote.web_server import Site, web_server
+from tests.test_credentials import FORMS
 
 SECRETS = ("hemligt-ord", "hemlig-nyckel")
 
@@ -89,10 +91,58 @@ def test_a_training_is_resumed_with_the_url_and_its_secrets(
 ) -> None:
     url = url_of(site)
     nncli("train", url, "--target", "species", "--set", "epochs=2", "--set", "members=1", "-o", "run").check()
-    monkeypatch.setattr("nncli.data.sources.credentials._full_urls", {})  # as in a new process
+    monkeypatch.setattr("nncli.credentials._full_urls", {})  # as in a new process
     site.faults = [lambda handler: handler.send_error(401)]
     refused = nncli("train", "--resume", "run", "--set", "epochs=4").check(4)
     assert "--set data.path=URL" in refused.err
     resumed = nncli("train", "--resume", "run", "--set", "epochs=4", "--set", f"data.path={url}").check()
     check_no_secret(resumed.out + resumed.err)
     check_no_secret_in(here)
+
+
+@pytest.mark.parametrize("form", FORMS[::3])
+def test_errors_about_a_mistyped_address_show_no_password(
+    form: str, here: Path, nncli: Cli, penguins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nncli.data.sources.database.retry.WAITS", [])
+    monkeypatch.setattr("nncli.data.sources.remote.retries.SECONDS_TO_CONNECT", 0.0)
+    url, table = form.format(SECRETS[0]), DATA / "penguins.csv"
+    (here / "config.yaml").write_text(f"data:\n  path: {json.dumps(url)}\n  target: species\n")
+    (here / "wrong.yaml").write_text(f"data:\n  pth: {url}\n  target: {url}\n  password: {SECRETS[0]}\n")
+    (here / "list.yaml").write_text(f"data: {{path: [{json.dumps(url)}], target: {json.dumps(url)}}}\n")
+    before = {path: path.read_bytes() for path in here.iterdir()}
+    for words in (
+        ["head", url],
+        ["head", table, "--sheet", url],
+        ["head", url, "--json"],
+        ["head", url, "--table", url, "-v"],
+        ["--debug", "head", url],
+        ["train", url, "--target", "species"],
+        ["train", table, "--target", url],
+        ["train", table, "--target", "species", "--set", f"data.path={url}"],
+        ["train", table, "--target", "species", "--set", url],
+        ["train", table, "--target", "species", f"--{url}"],
+        ["train", "config.yaml"],
+        ["train", "wrong.yaml"],
+        ["train", "list.yaml"],
+        ["check", "config.yaml"],
+        ["check", "config.yaml", "--json"],
+        ["check", "wrong.yaml"],
+        ["check", url],
+        ["init", url, "--target", "species"],
+        ["init", table, "--target", url],
+        ["predict", penguins, url],
+        ["predict", url, table],
+        ["predict", penguins, table, "-o", url, "--format", "docx"],
+        ["evaluate", penguins, url],
+        ["show", url],
+        [url],
+        ["train", table, "--target", "species", "-o", f"user:{SECRETS[0]}@h"],
+        ["init", table, "--target", "species", "-o", f"user:{SECRETS[0]}@h.yaml"],
+        ["predict", penguins, table, "-o", f"https:/user:{SECRETS[0]}@h/t.csv"],
+    ):
+        outcome = nncli(*words)
+        check_no_secret(outcome.out + outcome.err)
+        assert outcome.code in (1, 2, 3, 4, 5), (words, outcome)
+        assert "internal error" not in outcome.err
+    assert {path: path.read_bytes() for path in here.iterdir()} == before

@@ -9,7 +9,7 @@ from typing import ClassVar
 import polars as pl
 import pytest
 
-from nncli.data.sources.credentials import with_credentials
+from nncli.credentials import with_credentials
 from nncli.data.sources.database.catalog import tables_of
 from nncli.data.sources.database.writer import IfExists
 from nncli.data.sources.database.writers import writer_of

@@ -81,6 +81,13 @@ def test_the_model_of_a_refused_request_is_that_of_its_address(slots: ModelSlots
     assert access_record(exchange, 1.0, 0.0, slots)["model"] == model
 
 
+def test_a_path_that_looks_like_an_address_is_written_without_its_password(slots: ModelSlots) -> None:
+    exchange = answered()
+    for path in ("/models/https:/user:hemligt@h/predict", "/user:hemligt@h", "/x;password=hemligt/y"):
+        exchange.scope["path"] = path
+        assert "hemligt" not in str(access_record(exchange, 1.0, 0.0, slots))
+
+
 def test_of_parameters_the_names_are_written(slots: ModelSlots) -> None:
     exchange = answered()
     exchange.scope["query_string"] = b"interval=0.95&proba&secret=1&set=secret&%FF"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.data.sources.credentials import with_credentials
+from nncli.credentials import with_credentials
 from nncli.errors import UsageError
 from nncli.tracking import choice
 from nncli.tracking.choice import TrackerChoice, parse_trackers

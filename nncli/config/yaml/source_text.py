@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from nncli.data.sources.credentials import redacted
+from nncli.credentials import redacted
 from nncli.errors import ConfigError, ConfigIssue, Location
 from nncli.text import escape_unprintable
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, Field
 
-from nncli.data.sources.credentials import without_credentials
+from nncli.credentials import redacted, without_credentials
 from nncli.spec import PathText, Spec, StrictStr
 
 STANDARD_INPUT = "-"
@@ -48,7 +48,7 @@ class TableSource(Spec):
 
     @property
     def title(self) -> str:
-        """The path, with the sheet or table in it."""
+        """The path, with the sheet or table in it, to be shown."""
         parts = [
             self.path,
             "" if self.sheet is None else f"sheet {self.sheet}",
@@ -56,7 +56,7 @@ class TableSource(Spec):
             "" if self.table is None else f"table {self.table}",
             "" if self.query is None else "a query",
         ]
-        return ", ".join(filter(None, parts))
+        return redacted(", ".join(filter(None, parts)))
 
     @property
     def scheme(self) -> str | None:

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from nncli.config.schema import Config, ValidationFile
-from nncli.data.sources.credentials import redacted
+from nncli.credentials import redacted
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import ConfigError, ConfigIssue, DataError, Location, RunError

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from nncli.data.sources.credentials import LOGIN, with_credentials
+from nncli.credentials import HIDDEN, LOGIN, with_credentials
 from nncli.data.sources.table_source import TableSource
 from nncli.errors import Location, UsageError
 from nncli.text import quote
@@ -38,7 +38,6 @@ SCHEMES = {
     "duckdb": DatabaseKind.DUCKDB,
 }
 PASSWORD_VARIABLES = ("PGPASSWORD", "MYSQL_PWD")
-HIDDEN = "***"
 EXTERNAL_ACCESS = "enable_external_access"
 """The setting of DuckDB, and the parameter of its URL, that lets queries and views read other files."""
 PARAMETERS = re.compile(r"(?P<url>[^:]+:///.+)\?(?P<name>\w+)=(?P<value>[^/?]*)", re.DOTALL)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from nncli.data.sources.credentials import with_credentials
+from nncli.credentials import with_credentials
 from nncli.data.sources.remote import hugging_face
 from nncli.data.sources.remote.remote_file import RangeError, TransientError
 from nncli.errors import DataError, Location

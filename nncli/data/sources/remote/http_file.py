@@ -20,7 +20,7 @@ from pathlib import PurePosixPath
 from typing import IO
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from nncli.data.sources.credentials import split_url, with_credentials
+from nncli.credentials import split_url, with_credentials
 from nncli.data.sources.remote import hugging_face, retries
 from nncli.data.sources.remote.gzip_body import CHUNK, decompressed
 from nncli.data.sources.remote.http_errors import translated_errors

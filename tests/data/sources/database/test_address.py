@@ -11,7 +11,7 @@ SECRET = "c0nfidential"
 
 @pytest.fixture(autouse=True)
 def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nncli.data.sources.credentials._full_urls", {})
+    monkeypatch.setattr("nncli.credentials._full_urls", {})
 
 
 @pytest.mark.parametrize(

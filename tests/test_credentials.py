@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import time
 from urllib.parse import quote, urlsplit
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from nncli.data.sources.credentials import (
+from nncli.credentials import (
     argument_without_credentials,
     redacted,
     with_credentials,
     without_credentials,
 )
+from nncli.errors import ConfigError, ConfigIssue, Location, NncliError
+from nncli.findings import Finding, FindingCode
 
 SECRET = "c0nfidential"
 SCHEMES = st.sampled_from(["http", "https", "s3", "postgresql", "mysql", "HTTPS"])
@@ -136,3 +139,108 @@ def test_a_secret_that_no_pattern_finds_is_known_from_the_source() -> None:
     public = without_credentials(url)
     assert public == "https://host/t.csv"
     assert redacted(f"cannot open {url}!") == f"cannot open {public}!"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://host:8080/data@v1/t.csv",
+        "hf://datasets/me/flowers@main/t.csv",
+        "abfs://container@account.dfs.core.windows.net/t.csv",
+        r"C:\Users\me@work\t.csv",
+        "t.csv, row 3, column 'mail': 'a@b.org' is no number",
+        "the mail of row 3: a@b.org",
+        "Write to me@example.org, or see https://example.org/a:b",
+        "learning_rate=0.1, monkey=3, keys=4",
+        "Send the header `Authorization: Bearer TOKEN`, with the token: see serve.",
+        "12:30 - 13:45, @home",
+        "The key: a column without two equal cells",
+        "path: data/t.csv",
+        "expected key=value, found 'x'",
+        "expected key=range, found 'x'",
+        "data/region_key=5/part.csv",
+    ],
+)
+def test_a_text_without_secrets_is_unchanged(text: str) -> None:
+    assert redacted(text) == text
+
+
+FORMS = [
+    "https:/user:{}@h/t.csv",
+    "https:user:{}@h/t.csv",
+    "https:///user:{}@h/t.csv",
+    "https:////user:{}@h/t.csv",
+    "https//user:{}@h/t.csv",
+    "https;//user:{}@h/t.csv",
+    "://user:{}@h/t.csv",
+    "//user:{}@h/t.csv",
+    "user:{}@h",
+    "user:{}@h:5432/db",
+    ":{}@h/t.csv",
+    "HTTPS:/user:{}@h/t.csv",
+    "HTTPS://user:{}@h/t.csv",
+    "Postgres:/user:{}@h/db",
+    "postgres ://user:{}@h/db",
+    "postgres: //user:{}@h/db",
+    "postgres:// user:{}@h/db",
+    "postgres://user :{}@h/db",
+    "postgres://user: {}@h/db",
+    "postgres://user:{} @h/db",
+    " postgres://user:{}@h/db",
+    "postgre://user:{}@h/db",
+    "foo://user:{}@h/t",
+    "foo://user:{}/@h/t",
+    "mysql://user:{}#@h/db",
+    "mysql://user:{}?x@h/db",
+    "mysql:/user:{}/x@h/db",
+    "https:\\\\user:{}@h\\t.csv",
+    "https:/{}@h/t.csv",
+    "https%3A%2F%2Fuser%3A{}%40h%2Ft.csv",
+    "https:/user%3A{}%40h/t.csv",
+    "https://h/t.csv?password={}",
+    "https:/h/t.csv?password={}",
+    "t.csv?password={}",
+    "t.csv?x=1&access_token={}&y=2",
+    "https:/h/t.csv?key={}",
+    "https:/h/t.csv?sig={}",
+    "host=h user=me password={} dbname=d",
+    "host=h password = {}",
+    "postgresql:host=h;PWD={};uid=me",
+    "sqlite:///user:{}@h/db",
+    "s3:/user:{}@bucket/t.csv",
+]
+"""Addresses with a password that is {}, mistyped in many ways."""
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(
+    st.from_regex(r"[A-Za-z0-9!$%^*_+.~-]{3,20}", fullmatch=True), st.sampled_from(["", "'", '"', "(", "cannot read "])
+)
+def test_no_password_of_a_mistyped_address_is_shown(form: str, password: str, before: str) -> None:
+    secret = f"S3{password}"
+    shown = redacted(f"{before}{form.format(secret)}: there is no such file")
+    assert secret not in shown
+    assert shown.endswith(": there is no such file")
+    assert redacted(shown) == shown
+
+
+@given(st.sampled_from(FORMS))
+def test_no_part_of_an_error_has_a_password(form: str) -> None:
+    text = form.format(SECRET)
+    location = Location(source=text)
+    issue = ConfigIssue(text, location, text, text)
+    finding = Finding("note", FindingCode.DATA, location, text, text)
+    for shown in (NncliError(text, location=location, hint=text), ConfigError(issue), issue, finding, location):
+        assert SECRET not in f"{shown} {shown!r} {vars(shown)}"
+
+
+@given(st.text("a:@/=%4 '\"passwordkey", max_size=40))
+def test_any_text_may_be_redacted(text: str) -> None:
+    assert isinstance(redacted(text), str)
+
+
+def test_a_long_text_is_redacted_in_little_time() -> None:
+    start = time.perf_counter()
+    for part in ("a:", "a:b", ":/", "/:", "key", "password=", "@", " :", "/ :", "{", "%3A", "https://a:b"):
+        redacted(part * 2_000 + "@")
+    assert time.perf_counter() - start < 10

@@ -1,7 +1,8 @@
 """User names, passwords and tokens in URLs: removed from what is recorded, kept in memory for the connection.
 
 A specification holds a URL without them, so they reach no run, log, report or message. Only what opens the connection
-asks for them, by `with_credentials`.
+asks for them, by `with_credentials`. What looks like a login in a mistyped address is masked in all that is shown, by
+`redacted`: in errors, findings and lines of the log, wherever they are made.
 """
 
 from __future__ import annotations
@@ -25,7 +26,31 @@ SERVERS = ("postgresql", "postgres", "mysql", "mariadb")
 LOGIN_OF_INVALID = re.compile(r"([^:]+://).*@", re.DOTALL)
 ARGUMENT = re.compile(r"((?:--[\w-]+=)?(?:[\w.]+=)?)([A-Za-z][A-Za-z0-9+.-]+://.+)", re.DOTALL)
 """A word of a command line with a URL: alone, after an option, or after the key of a configuration."""
-URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^\s'\"<>`]+")
+URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^\s'\"<>`]*[^\s'\"<>`:.,;]")
+
+MAY_HAVE_LOGIN = re.compile(r"[@=]|%40|://|:\s")
+HIDDEN = "***"
+SECRET_NAME = (
+    r"(?:(?:[\w-]*[_-])?(?:(?:ssl_?)?pass(?:word|wd)?|pwd|token|secret|signature)|sig"
+    r"|(?:(?:api|access|account|secret|private)[_-]?)?key)"
+)
+SECRET_VALUE = r"""(?:"[^"]*"|'[^']*'|[^\s&'"<>,;)\]}]+?(?=[:.]?(?:[\s&'"<>,;)\]}]|$)))"""
+LOGINS_IN_TEXT = [
+    (re.compile(pattern, re.IGNORECASE | re.MULTILINE), shown)
+    for pattern, shown in (
+        # user : password @, after a slash, with blanks where none should be.
+        (r"""(/\s*)[^\s/:@'"]{0,100}\s*:\s*[^\s/@'"]{1,300}\s*@""", rf"\1{HIDDEN}@"),
+        # user:password@ anywhere else, also percent-encoded. What follows the colon is no path, and no port.
+        (r"""(?:(?!%3A)[^\s:/@'"]){0,100}(?::|%3A)(?![/\\]|\d+/|\*{3}@)[^\s'"]{1,300}(?:@|%40)""", f"{HIDDEN}@"),
+        # token@ after one slash; after two it is part of a URL.
+        (r"""\b(\w{2,}\s*:\s*/\s*)(?!/)[^\s/:@'"]{1,300}@(?=[\w.-]+(?:[/:]|$))""", rf"\1{HIDDEN}@"),
+        # password=… of a query, a connection string or an option.
+        (rf"(?<![\w-])({SECRET_NAME}\s?=\s?)(?!(?:value|range)\b){SECRET_VALUE}", rf"\1{HIDDEN}"),
+        # password: … of a line of YAML.
+        (rf"(^|[{{,])(\s*(?:- )?[\"']?{SECRET_NAME}[\"']?\s*:\s+){SECRET_VALUE}", rf"\1\2{HIDDEN}"),
+    )
+]
+"""What looks like credentials in a text, and what is shown instead."""
 
 _full_urls: dict[str, str] = {}
 """The URL as it was given, by the URL without credentials."""
@@ -55,16 +80,26 @@ def argument_without_credentials(word: str) -> str:
 
 
 def redacted(text: str) -> str:
-    """A text of any kind without the credentials of the URLs in it.
+    """A text of any kind without what is, or looks like, credentials in it.
 
     >>> redacted("  path: https://me:secret@host/t.csv # mine")
     '  path: https://host/t.csv # mine'
+    >>> redacted("https:/me:secret@host/t.csv: there is no such file")
+    'https:/***@host/t.csv: there is no such file'
     """
-    if "://" not in text:
+    if not MAY_HAVE_LOGIN.search(text):
         return text
     for public, full in _full_urls.items():
         text = text.replace(full, public)
-    return URL_IN_TEXT.sub(lambda match: _public(match[0]), text)
+    text = URL_IN_TEXT.sub(lambda match: _public(match[0]), text)
+    for pattern, shown in LOGINS_IN_TEXT:
+        text = pattern.sub(shown, text)
+    return URL_IN_TEXT.sub(lambda match: _public(match[0]), text)  # the blanks in a URL are gone
+
+
+def has_login(path: str) -> bool:
+    """Whether a local path looks like a mistyped address with a login."""
+    return any(pattern.search(path) for pattern, shown in LOGINS_IN_TEXT if shown.endswith("@"))
 
 
 def _public(path: str) -> str:
