@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 class CuttingProxy:
     """Passes bytes on to a server. `limits` are the bytes of the server after which each connection is cut.
 
-    0 cuts at once; connections after the last limit are not cut.
+    0 cuts at once; connections after the last limit are not cut, but with `reads` after so many reads from the server.
     """
 
     server_port: int
     limits: list[int]
+    reads: int | None = None
     connections: int = 0
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
 
@@ -39,27 +40,28 @@ class CuttingProxy:
                 return
             upstream = threading.Thread(target=_copy, args=(client, server, None), daemon=True)
             upstream.start()
-            _copy(server, client, limit)
+            _copy(server, client, limit, self.reads)
             for end in (client, server):
                 with suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
             upstream.join()
 
 
-def _copy(source: socket.socket, target: socket.socket, limit: int | None) -> None:
-    count = 0
+def _copy(source: socket.socket, target: socket.socket, limit: int | None, reads: int | None = None) -> None:
+    count = times = 0
     with suppress(OSError):
-        while (data := source.recv(4096)) and (limit is None or count < limit):
+        while (data := source.recv(4096)) and (limit is None or count < limit) and times != reads:
             target.sendall(data)
             count += len(data)
+            times += 1
     with suppress(OSError):
         target.shutdown(socket.SHUT_WR)
 
 
 @contextmanager
-def cutting_proxy(server_port: int, limits: Sequence[int]) -> Iterator[CuttingProxy]:
+def cutting_proxy(server_port: int, limits: Sequence[int], reads: int | None = None) -> Iterator[CuttingProxy]:
     """A running proxy."""
-    proxy = CuttingProxy(server_port, list(limits))
+    proxy = CuttingProxy(server_port, list(limits), reads)
     thread = threading.Thread(target=proxy.serve, daemon=True)
     thread.start()
     try:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from nncli.data.io.read_options import ReadOptions
@@ -116,3 +117,23 @@ def test_a_server_that_is_killed_is_an_error(kind: str, waits: list[float]) -> N
         with pytest.raises(DatabaseConnectionError):
             read_table(source)
     assert waits == [0.5, 2.0]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 100, 1_000, 3_000, 20_000])
+@pytest.mark.parametrize("reads", [1, 2, 5, 10, 40])
+def test_a_connection_that_is_cut_at_every_tenth_read_gives_all_rows_or_an_error(
+    server: Server, rows: int, reads: int, tmp_path: Path, waits: list[float]
+) -> None:
+    query = f"SELECT * FROM long_table WHERE i <= {rows} ORDER BY i"
+    undisturbed = read_table(TableSource(path=server.url, query=query)).frame
+    with cutting_proxy(server.port, [], reads) as proxy:
+        reader = open_reader(TableSource(path=server.url.replace(f":{server.port}/", f":{proxy.port}/"), query=query))
+        try:
+            frames = [table.frame for table in reader.read(ReadOptions())]
+            copy = reader.copy_to(tmp_path)
+        except DatabaseConnectionError as error:
+            outcome: object = error.exit_code
+        else:
+            outcome = pl.concat(frames).equals(undisturbed)
+            assert pl.concat([table.frame for table in copy.read(ReadOptions())]).equals(undisturbed)
+    assert outcome in (4, True)

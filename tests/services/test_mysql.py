@@ -44,6 +44,12 @@ CELLS: list[tuple[str, str, pl.DataType, Any]] = [
     ("BINARY(3)", "x'00ff'", pl.Binary(), b"\x00\xff\x00"),
     ("BLOB", "x'00ff'", pl.Binary(), b"\x00\xff"),
     ("BIT(1)", "b'1'", pl.Boolean(), True),
+    ("TIME(6)", "'838:59:58.5'", pl.Float64(), 3_020_398.5),
+    ("DECIMAL(65, 30)", "0.1", pl.Float64(), 0.1),
+    ("INET6", "'::1'", pl.String(), "::1"),
+    ("UUID", "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'", pl.String(), "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+    ("BIT(64)", "b'1'", pl.UInt64(), 1),
+    ("INT ZEROFILL", "5", pl.Int64(), 5),
     ("BIT(12)", "b'100000000001'", pl.UInt64(), 2049),
 ]
 
@@ -70,6 +76,8 @@ def test_a_column_of_each_type_is_read_as_documented(
     ("definition", "literal", "words"),
     [
         ("DATE", "'0000-00-00'", "date '0000-00-00'"),
+        ("DATE", "'2024-00-10'", "date '2024-00-10'"),
+        ("DECIMAL(65, 0)", "12345678901234567890123456789012345", "too many digits"),
         ("DATETIME", "'0000-00-00 00:00:00'", "datetime '0000-00-00 00:00:00'"),
         ("DECIMAL(20, 0)", "9007199254740993", "too many digits"),
     ],

@@ -63,12 +63,32 @@ def plain_column(cells: pl.Series, *, is_decimal: bool = False) -> pl.Series:
         return cells if cells.dtype.time_zone is None else cells.dt.convert_time_zone("UTC")
     if isinstance(cells.dtype, pl.Date):
         _check_days(cells.to_physical(), 1)
+    if isinstance(cells.dtype, pl.List) and cells.dtype.inner.is_temporal():
+        _check_elements(cells)
     return cells
+
+
+def _check_elements(lists: pl.Series) -> None:
+    """Raise if an element of a list cannot be held, for the cell that has it."""
+    elements = lists.explode()
+    try:
+        plain_column(elements)
+    except _CellError as error:
+        positions = pl.Series(range(len(lists))).repeat_by(lists.list.len().fill_null(1).clip(1)).explode()
+        position = None if error.position is None else int(positions[error.position])
+        raise _CellError(position, error.message, "In a query, cast the column to text.") from None
 
 
 def _as_floats(texts: pl.Series) -> pl.Series:
     """The nearest float64 of each number."""
     numbers = texts.cast(pl.Float64)
+    beyond = numbers.is_infinite() & ~texts.str.to_lowercase().str.contains("inf", literal=True)
+    for i in beyond.fill_null(value=False).arg_true():
+        raise _CellError(
+            i,
+            "the number is too large for one of double precision",
+            "In a query, cast the column to text, or take the logarithm.",
+        )
     large = (numbers.abs() >= EXACT) & numbers.is_finite()
     for i in large.arg_true():
         exact = Decimal(texts[i])

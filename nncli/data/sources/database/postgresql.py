@@ -24,6 +24,7 @@ from nncli.data.sources.database.database import (
 )
 from nncli.data.sources.database.sql import Dialect, quoted_name
 from nncli.errors import DataError, Location, reraise_out_of_memory
+from nncli.text import join_quoted
 
 if TYPE_CHECKING:
     from adbc_driver_manager import AdbcConnection
@@ -164,7 +165,17 @@ class PostgresqlConnection(Connection):
             sender.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(BATCH_BYTES)})
             handle, _ = sender.execute_query()
             decimals = [name for name, type_name, _ in types if type_name == "numeric"]
-            yield from frames_of(handle, self.address.url, decimals)
+            try:
+                yield from frames_of(handle, self.address.url, decimals)
+            except ArrowStreamError as error:
+                arrays = [name for name, type_name, _ in types if type_name.startswith("_")]
+                if "lower bound" not in str(error) or not arrays:
+                    raise
+                raise DataError(
+                    "an array has other numbers of its elements than those from 1",
+                    location=Location(source=self.address.url, column=arrays[0] if len(arrays) == 1 else None),
+                    hint=f"In a query, cast {join_quoted(arrays)} to text: {quoted_name(arrays[0])}::text.",
+                ) from None
 
     @contextmanager
     def translate_errors(self) -> Iterator[None]:
