@@ -68,22 +68,22 @@ class TableSummary:
         """The source of the table."""
         return Location(source=self.data.path)
 
-    @property
+    @cached_property
     def kept(self) -> tuple[ColumnProfile, ...]:
         """The feature columns: the recommended ones and those requested by name."""
-        ignored = {name for name, kind in self.data.columns.items() if kind is Kind.EMPTY}
+        kinds = self.data.columns
         return tuple(
-            replace(column, kind=self.data.columns.get(column.name, column.kind))
+            replace(column, kind=kinds[column.name]) if column.name in kinds else column
             for column in self.columns
-            if column.name not in ignored and (column.recommended or self._is_requested(column))
+            if kinds.get(column.name) is not Kind.EMPTY and (column.recommended or self._is_requested(column))
         )
 
-    @property
+    @cached_property
     def dropped(self) -> tuple[ColumnProfile, ...]:
         """The columns that are recommended to be dropped."""
         return tuple(column for column in self.columns if not (column.recommended or self._is_requested(column)))
 
-    @property
+    @cached_property
     def ambiguous(self) -> tuple[ColumnProfile, ...]:
         """The kept columns that training refuses unless their kind is set."""
         return tuple(column for column in self.kept if column.error is not None and self._has_inferred_kind(column))

@@ -17,7 +17,8 @@ MANY_COLUMNS = 64
 
 def stacked(columns: Sequence[pl.Series]) -> pl.Series:
     """At least one column of the same type and length, one below the other, without a name."""
-    return pl.concat([cells.alias("") for cells in columns])
+    # In one piece: to slice or index many, Polars goes through them from the first one.
+    return pl.concat([cells.alias("") for cells in columns], rechunk=True)
 
 
 def any_in_column(mask: pl.Series, columns: int) -> npt.NDArray[np.bool_]:

@@ -124,7 +124,7 @@ def write_store(
     with scratch.translate_os_errors():
         for table in read_blocks():
             if names is None:
-                selected = select_columns(table)
+                selected = frozenset(select_columns(table))
                 names = [name for name in table.names if name in selected]
                 writer = _StoreWriter(file, set(names if text_columns is None else text_columns))
                 writer.text_columns |= {name for name in class_ids if _may_be_class_ids(table, name)}

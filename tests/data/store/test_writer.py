@@ -29,6 +29,24 @@ def test_only_selected_columns_are_stored() -> None:
             table.columns(["c"])
 
 
+class _Names(list[str]):
+    """The names of columns, which count how often one of them is searched."""
+
+    searches = 0
+
+    def __contains__(self, name: object) -> bool:
+        self.searches += 1
+        return super().__contains__(name)
+
+
+def test_columns_are_not_searched_in_a_list_of_all_names() -> None:
+    names = _Names(["a", "b"])
+    with Scratch() as scratch:
+        frame = pl.DataFrame({"a": ["1"], "b": ["2"]})
+        write_store(lambda: blocks(frame, 1), lambda table: names, scratch, text_columns=())
+    assert names.searches == 0
+
+
 def test_a_table_that_changes_between_two_reads_raises() -> None:
     frames = iter([pl.DataFrame({"a": ["1", "2", "x"]}), pl.DataFrame({"a": ["1"]})])
     with Scratch() as scratch, pytest.raises(DataError, match="changed"):
