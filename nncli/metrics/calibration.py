@@ -27,7 +27,9 @@ from nncli.program.values import Value, log, maximum
 MAX_TEMPERATURE = 20.0
 """Temperatures are between 1/20 and 20: beyond, probabilities are all equal, or all 0 and 1."""
 MAX_STEPS = 60
-TOLERANCE = 1e-10
+TOLERANCE, TOLERANCE_OF_MANY = 1e-10, 1e-4
+"""Of 1 / T, for fewer than MANY_CLASSES and for more: a loss near its minimum grows with the square of it."""
+MANY_CLASSES = 256
 
 
 @dataclass(frozen=True)
@@ -88,12 +90,13 @@ def fit_temperature(P: Array, y: Codes, sample_weight: Array | None = None) -> f
         return float(w @ mean) - target_mean, float(w @ variance)
 
     low, high, b = 1.0 / MAX_TEMPERATURE, MAX_TEMPERATURE, 1.0
+    tolerance = TOLERANCE if L.shape[1] < MANY_CLASSES else TOLERANCE_OF_MANY
     for _ in range(MAX_STEPS):
         slope, curvature = derivatives(b)
         low, high = (low, b) if slope > 0.0 else (b, high)
         step = b - slope / curvature if curvature > 0.0 else np.nan
         next_b = step if low < step < high else 0.5 * (low + high)
-        done = abs(next_b - b) <= TOLERANCE * b
+        done = abs(next_b - b) <= tolerance * b
         b = next_b
         if done:
             break

@@ -27,6 +27,12 @@ def test_columns_are_kept_or_dropped_with_a_reason(table: Path) -> None:
     assert (summary.rows, summary.table_rows, summary.n_columns, summary.task) == (40, 40, 5, "regression")
 
 
+def test_kept_columns_are_computed_once(table: Path) -> None:
+    summary = summarize_table(table, ["y"])
+    assert summary.kept is summary.kept
+    assert summary.kept[0] in summary.columns  # no copy unless its kind is set
+
+
 def test_spellings_of_missing_values_are_found_by_reading_again(table: Path) -> None:
     summary = summarize_table(table, ["y"])
     assert summary.na_spellings == ("?",)

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
+from time import process_time
 
 import polars as pl
 import pytest
@@ -99,6 +100,22 @@ def test_wide_rows_are_fewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     frame = pl.DataFrame({"x": range(200)})
     frame.write_parquet(tmp_path / "t.parquet")
     assert head(tmp_path / "t.parquet").seen == 50
+
+
+def test_the_time_of_wide_tables_grows_with_the_number_of_columns(tmp_path: Path) -> None:
+    def seconds(columns: int) -> float:
+        path = tmp_path / f"{columns}.csv"
+        lines = [
+            ",".join(f"c{j}" for j in range(columns)),
+            *[",".join(f"{i}{j}.5" for j in range(columns)) for i in "12"],
+        ]
+        path.write_text("\n".join(lines))
+        start = process_time()
+        assert len(head(path).columns) == columns
+        return process_time() - start
+
+    few, many = (min(seconds(columns) for _ in range(2)) for columns in (10_000, 20_000))
+    assert many <= 3.0 * few
 
 
 def test_standard_input_is_read_as_a_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

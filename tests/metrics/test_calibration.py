@@ -6,6 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from nncli.metrics.calibration import (
+    MANY_CLASSES,
     MAX_TEMPERATURE,
     Calibration,
     apply_temperature,
@@ -51,6 +52,19 @@ def test_no_temperature_of_a_grid_is_better(K: int, sure: float, seed: int) -> N
     ]
     assert least <= min(*grid, smoothed_log_loss(y, P, weight)) + 1e-9
     assert calibrated_log_loss(y, P, weight) == least
+
+
+@pytest.mark.parametrize("sure", [0.01, 0.5, 3.0, 40.0])
+def test_the_temperature_of_many_classes_is_as_good_and_found_in_fewer_steps(
+    sure: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    P, y = drawn(200, MANY_CLASSES, sure)
+    found = calibrated_log_loss(y, P)
+    monkeypatch.setattr("nncli.metrics.calibration.TOLERANCE_OF_MANY", 1e-10)
+    assert found == pytest.approx(calibrated_log_loss(y, P), rel=1e-5)
+    monkeypatch.undo()
+    monkeypatch.setattr("nncli.metrics.calibration.MAX_STEPS", 20)
+    assert calibrated_log_loss(y, P) == found
 
 
 @given(TEMPERATURES, st.integers(0, 99))

@@ -34,14 +34,16 @@ class _StoreWriter:
     def add(self, table: Table, names: Collection[str]) -> None:
         """Write the columns `names` of the next block; text whose spelling cannot matter is written as numbers."""
         frame = table.frame[list(names)]
-        undecided = [cells.name for cells in frame if cells.name not in self.text_columns and cells.dtype == pl.String]
+        types = frame.schema.items()
+        undecided = [name for name, dtype in types if dtype == pl.String and name not in self.text_columns]
         if undecided:
             numbers = exact_numbers(frame[undecided], table.dialect)
             self.text_columns.update(name for name in undecided if name not in numbers)
             frame = frame.with_columns(numbers.values())
-        for cells in frame:
-            if cells.dtype == pl.Float64 and cells.name not in self.text_columns and cells.null_count() < len(cells):
-                self.numeric_columns.add(cells.name)
+        missing = frame.null_count().row(0) if frame.width else ()
+        for (name, dtype), nulls in zip(frame.schema.items(), missing, strict=True):
+            if dtype == pl.Float64 and name not in self.text_columns and nulls < len(frame):
+                self.numeric_columns.add(name)
         self.types |= {name: self._common_type(name, dtype) for name, dtype in frame.schema.items()}
         self.row_groups.append(RowGroup(table.first_row, len(table), self.write(frame)))
 

@@ -75,7 +75,9 @@ class CrossEntropy(ClassificationLoss):
         s = self.label_smoothing
         if k == 1:
             return np.array([[s / 2.0], [1.0 - s / 2.0]], dtype)
-        return ((1.0 - s) * np.eye(k) + s / k).astype(dtype)
+        table = np.full((k, k), s / k, dtype)
+        np.fill_diagonal(table, (1.0 - s) + s / k)
+        return table
 
     def _bind_softmax(self, Z: Array, y: npt.NDArray[Any], w: Array | None, targets: Array, B: int) -> BoundLoss:
         T, P, V, R = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)

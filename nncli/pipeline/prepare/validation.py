@@ -10,7 +10,7 @@ import numpy.typing as npt
 from nncli.config.schema import Config
 from nncli.data.encoders.target import Target
 from nncli.errors import UsageError, config_error
-from nncli.metrics.calibration import CALIBRATED_LOG_LOSS
+from nncli.metrics.calibration import CALIBRATED_LOG_LOSS, MANY_CLASSES
 from nncli.metrics.registry import DEFAULT_METRIC, BoundMetric, higher_is_better
 from nncli.model import ModelSpec, decode
 from nncli.pipeline.prepare.encode import PreparedRows
@@ -26,8 +26,14 @@ With class weights it is val_loss too, which weights the classes as the training
 probabilities near the real shares, so the calibrated loss would favor a network that has hardly learned."""
 
 
+MAX_SCORED_CELLS = 1 << 21
+"""Cells of rows and MANY_CLASSES or more that are scored after an epoch: all would take longer than the epoch."""
+
+
 def validation_set(config: Config, spec: ModelSpec, validation: PreparedRows | None) -> ValidationSet | None:
     """The validation rows with the metric of every epoch: the configured one, or else accuracy or RMSE.
+
+    Of many classes it is the metric of as many rows, evenly spaced, as have MAX_SCORED_CELLS.
 
     Raises:
         ConfigError: there is no such metric.
@@ -38,6 +44,9 @@ def validation_set(config: Config, spec: ModelSpec, validation: PreparedRows | N
     y, weights = validation.y, validation.weights
 
     def score(Z: npt.NDArray[np.floating[Any]], rows: npt.NDArray[np.int64] | None = None) -> float:
+        if Z.shape[1] >= MANY_CLASSES and Z.size > MAX_SCORED_CELLS:
+            step = -(-Z.size // MAX_SCORED_CELLS)
+            Z, rows = Z[::step], np.arange(len(Z))[::step] if rows is None else rows[::step]
         values = decode(spec, Z).values
         if rows is None:
             return metric(y, values, weights)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nncli.config.schema import Config
@@ -39,3 +40,19 @@ def test_calibrated_log_loss_is_lower_than_log_loss_where_a_temperature_helps(
 @pytest.mark.parametrize(("metric", "watched"), [("auto", "val_loss"), ("loss", "loss"), ("accuracy", "val_accuracy")])
 def test_an_explicit_metric_is_kept(tmp_path: Path, metric: str, watched: str) -> None:
     assert arguments(tmp_path / "t.csv", "kind", metric=metric).monitor == watched
+
+
+def test_of_many_classes_evenly_spaced_rows_are_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("x,y\n" + "".join(f"{i},{'abc'[i % 3]}\n" for i in range(60)), "utf-8")
+    config = {"data": {"path": str(path), "target": "y"}, "layers": [2], "metric": "accuracy", "validation": 0.5}
+    validation_set = prepare(Config.model_validate(config)).validation_set
+    assert validation_set is not None
+    y = validation_set.dataset.y
+    Z = np.where(np.arange(30)[:, None] % 3 == 0, np.eye(3)[y], -np.eye(3)[y])  # every third row is right
+    assert validation_set.score(Z) == pytest.approx(1 / 3)
+    monkeypatch.setattr("nncli.pipeline.prepare.validation.MANY_CLASSES", 3)
+    monkeypatch.setattr("nncli.pipeline.prepare.validation.MAX_SCORED_CELLS", 30)
+    assert validation_set.score(Z) == 1.0
+    rows = np.arange(1, 30)
+    assert validation_set.score(Z[rows], rows) == 0.0

@@ -21,6 +21,7 @@ from nncli.data.arrays import ByteArray, BytePositions, Mask
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER
 from nncli.data.io.csv.blocks import NEWLINE, NO_POSITIONS, PIECE, QUOTE, Block, count_of, outside_quotes
 from nncli.data.io.streams import POLARS_ERRORS, UTF8_BOM
+from nncli.data.stacked import MANY_COLUMNS, stacked
 from nncli.errors import reraise_out_of_memory
 
 SKIPPED = (b"\n", b"\r", UTF8_BOM)
@@ -83,7 +84,8 @@ class NumericParser:
     def _matches_text(self, cells: polars.DataFrame, block: Block) -> bool:
         """Whether parsing the rectangular block as text would give the same values as these cells."""
         numbers = [column for column in cells if column.dtype == polars.Float64]
-        if any(self._has_special_value(column) for column in numbers):
+        many = len(numbers) >= MANY_COLUMNS and cells.height
+        if any(self._has_special_value(column) for column in ([stacked(numbers)] if many else numbers)):
             return False
         ambiguous = self._is_number.copy()
         if not self._exact_only:

@@ -176,7 +176,8 @@ class _BlockParser:
             candidates = {*header.names} - self._options.numbers.names
         else:
             candidates = {*parser.numbers} if parser.is_active else set()
-        texts = [name for name in header.names if name in candidates and cells[name].dtype == polars.String]
+        types = cells.schema
+        texts = [name for name in header.names if name in candidates and types[name] == polars.String]
         if not texts:
             return cells
         numbers = exact_numbers(cells[texts], self._dialect)

@@ -17,6 +17,7 @@ from nncli.data.io.csv.blocks import QUOTE, Block, positions_of
 from nncli.data.io.csv.numeric_columns import MAX_FAILED_BLOCKS, ambiguous_starts
 from nncli.data.io.csv.reader import read_delimited
 from nncli.data.io.read_options import NumericColumns, ReadOptions
+from nncli.data.stacked import MANY_COLUMNS
 from nncli.data.table import Table
 from nncli.errors import DataError
 
@@ -240,3 +241,20 @@ def test_a_column_that_turns_out_to_be_text_does_not_spoil_the_others() -> None:
     kinds = [(str(table.frame["x"].dtype), str(table.frame["y"].dtype)) for table in tables]
     assert kinds[1] == ("Float64", "Float64")
     assert kinds[3:] == [("Float64", "String")] * (MAX_FAILED_BLOCKS + 3)
+
+
+@pytest.mark.parametrize("cell", ["inf", "nan", "9007199254740993", "-1e400", "007", " 1", "", "2.5"])
+def test_cells_of_many_columns_are_read_as_those_of_few(cell: str) -> None:
+    """Special values of many columns are searched at once."""
+    row = ["1.5"] * (MANY_COLUMNS + 1)
+    names = [f"c{j}" for j in range(len(row))]
+    rows = [row, row, [*row[:40], cell, *row[41:]]]
+    text = "\n".join(",".join(cells) for cells in [names, *rows]).encode()
+    options = ReadOptions(numbers=NumericColumns(inverted=True), block_bytes=len(text) // 3)
+    (few, many) = (
+        pl.concat(
+            [table.frame for table in read_delimited(io.BytesIO(piece), "t.csv", options)], how="vertical_relaxed"
+        )
+        for piece in ("\n".join(["c40", "1.5", "1.5", cell or '""']).encode(), text)
+    )
+    assert many["c40"].cast(pl.String).to_list() == few["c40"].cast(pl.String).to_list()
