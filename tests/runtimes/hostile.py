@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from nncli.data.columns.spellings import WHOLE_NUMBER
 from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
+from nncli.program.output_columns import number_columns, probability_columns
 from nncli.program.program import ClassOutputs, LabelType, NumberOutputs, Program
 from nncli.program.values import Builder, Value, exp, is_nan, join, round_to, select, tanh
 
@@ -170,6 +171,15 @@ def program_of(
         *(tuple(inputs), tuple(builder.nodes), tuple(builder.widths), outputs, "float64"),
         missing_values=("", "NA"),
     )
+
+
+def titles_of(program: Program) -> list[str]:
+    """The titles of the columns that `nncli predict` prints of the program's outputs."""
+    outputs = program.outputs
+    if isinstance(outputs, NumberOutputs):
+        return [column.title for column in number_columns(outputs)]
+    labels = ["prediction"] if outputs.codes is not None else []
+    return labels + [column.title for column in probability_columns(outputs)]
 
 
 def _feature(value: Value, column: ProgramInput, generator: np.random.Generator) -> Value:

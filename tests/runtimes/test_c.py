@@ -24,9 +24,10 @@ from nncli.export.read_inputs import read_inputs
 from nncli.export.runtimes import c_compiler
 from nncli.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
 from nncli.program.interpreter import run
-from nncli.program.program import ClassOutputs, Program
+from nncli.program.program import ClassOutputs, NumberOutputs, Program, build
+from nncli.program.values import Builder
 from tests.cli.support import ROOT
-from tests.runtimes.hostile import category_input, frames, program_of, programs, texts
+from tests.runtimes.hostile import category_input, frames, program_of, programs, texts, titles_of
 
 INFO = ModelInfo('run */ "??/\n', "0123abcd", "1.0")
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
@@ -62,6 +63,7 @@ def assert_same_answers(program: Program, rows: pl.DataFrame, found: pl.DataFram
     dialect = CsvDialect(decimal=program.decimal, thousands=program.thousands)
     values = run(program, read_inputs(program, Table(rows, "t", dialect=dialect)))
     wanted = [values[node] for node in program.outputs.nodes]
+    assert found.columns == titles_of(program)
     if isinstance(program.outputs, ClassOutputs):
         labels = [program.outputs.labels[int(code)] for code in wanted.pop(0)[:, 0]]
         assert found["prediction"].to_list() == labels
@@ -90,6 +92,13 @@ def test_hostile_programs_and_tables_have_the_answers_of_the_interpreter(
     file = written(tmp_path, program)
     target = c_compiler.compile_program(file, tmp_path, compiler, CHECKED)
     assert_same_answers(program, rows, c_compiler.run_rows(target, rows, c_compiler.label_type(file)))
+
+
+def test_a_table_that_a_single_number_is_repeated_by_is_not_defined(tmp_path: Path) -> None:
+    builder = Builder()
+    x = builder.input(NumberInput("x"))
+    repeated = x.columns((0,) * 16).sum() + x.columns((0, -1, -1)).sum()
+    compiled(tmp_path, build(builder, NumberOutputs(("y",), repeated.position), "float64"))
 
 
 def test_a_program_reads_csv_with_any_separator_order_and_line_end(tmp_path: Path) -> None:

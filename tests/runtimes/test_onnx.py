@@ -22,7 +22,7 @@ from nncli.export.runtimes.process import ExportedFileError
 from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
 from nncli.program.interpreter import run
 from nncli.program.program import ClassOutputs, Program
-from tests.runtimes.hostile import category_input, frames, key_of, program_of, programs, texts
+from tests.runtimes.hostile import category_input, frames, key_of, program_of, programs, texts, titles_of
 
 INFO = ModelInfo("penguins", "ab" * 32, "1.2.3")
 
@@ -34,6 +34,7 @@ def check(program: Program, rows: pl.DataFrame, folder: Path) -> pl.DataFrame:
     found = runner.run(file, rows)
     table = Table(rows, "rows", dialect=CsvDialect(decimal=program.decimal, thousands=program.thousands))
     values, outputs = run(program, read_inputs(program, table)), program.outputs
+    assert found.columns == titles_of(program)
     if not isinstance(outputs, ClassOutputs):
         assert_allclose(found.to_numpy(), values[outputs.values], rtol=1e-12, atol=1e-13)
         return found

@@ -23,7 +23,7 @@ from nncli.program.interpreter import run
 from nncli.program.program import ClassOutputs, Program
 from tests.export.python.support import INFO
 from tests.export.python.test_source_file import check_hostile_texts
-from tests.runtimes.hostile import frames, program_of, programs, texts
+from tests.runtimes.hostile import frames, program_of, programs, texts, titles_of
 
 OTHERS = filter(None, os.environ.get("TEST_PYTHONS", "").split(os.pathsep))
 """Other interpreters that have NumPy, which a variable names."""
@@ -42,6 +42,7 @@ def test_hostile_programs_and_tables_have_the_answers_of_the_interpreter(
     found = python.run(file, table, interpreter)
     values = run(program, read_inputs(program, Table(table, "t")))
     wanted = [values[node] for node in program.outputs.nodes]
+    assert found.columns == titles_of(program)
     if isinstance(program.outputs, ClassOutputs):
         labels = [program.outputs.labels[int(code)] for code in wanted.pop(0)[:, 0]]
         assert found["prediction"].to_list() == labels
@@ -60,8 +61,11 @@ def test_a_script_reads_and_writes_csv(tmp_path: Path, data: st.DataObject) -> N
     file.write_text(to_python(program, INFO), "utf-8")
     found = script(file, table.write_csv().encode())
     assert found.returncode == 0, found.stderr
-    answers = pl.read_csv(found.stdout, infer_schema=False)
-    assert answers.height == table.height
+    lines = pl.read_csv(found.stdout, has_header=False, infer_schema=False)
+    assert lines.height == 1 + table.height
+    assert [cells[0] for cells in lines] == titles_of(program)
+    if isinstance(program.outputs, ClassOutputs):
+        assert {*lines[1:, 0]} <= {*program.outputs.labels}
 
 
 def script(file: Path, table: bytes) -> subprocess.CompletedProcess[bytes]:

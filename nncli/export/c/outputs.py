@@ -8,13 +8,11 @@ from typing import Protocol
 import polars as pl
 
 from nncli.data.io.csv.writer import header
-from nncli.errors import UsageError
 from nncli.export.c.columns import enumeration
 from nncli.export.c.identifiers import LONGEST_FIELD, Identifiers
 from nncli.export.c.literals import comment, string
 from nncli.program.output_columns import number_columns, probability_columns
 from nncli.program.program import ClassOutputs, NumberOutputs, Outputs
-from nncli.text import quote
 
 
 class Element(Protocol):
@@ -89,9 +87,6 @@ class ClassPrediction:
     """The code of a class as an enumeration, and an array of probabilities; or only one of the two."""
 
     def __init__(self, outputs: ClassOutputs, ordinary: Identifiers) -> None:
-        for label in outputs.labels:
-            if "\0" in label:
-                raise UsageError(f"the class {quote(label)} has a NUL character, which no text of C has")
         self._outputs = outputs
         self._tag = Identifiers(("row", "prediction")).of(f"class_{outputs.name}", longest=LONGEST_FIELD)
         prefix = f"{Identifiers().of(outputs.name, fallback='class', longest=LONGEST_FIELD)}_"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from nncli.errors import UsageError
 from nncli.export.c.buffers import is_array
 from nncli.export.c.columns import Column, name_columns
 from nncli.export.c.identifiers import Identifiers
@@ -21,7 +22,8 @@ from nncli.export.c.statements import Statements
 from nncli.export.c.vocabulary import character_tables, vocabulary
 from nncli.export.model_info import ModelInfo
 from nncli.program.inputs import CategoryInput, TextInput
-from nncli.program.program import Program
+from nncli.program.program import ClassOutputs, Program
+from nncli.text import quote
 
 HEAD = """\
 /* {name}: a model that nncli {version} exported.
@@ -57,8 +59,9 @@ def to_c(program: Program, info: ModelInfo) -> str:
     """The C file of a program.
 
     Raises:
-        UsageError: a class has a NUL character.
+        UsageError: a column, category or class has a NUL character.
     """
+    _check_texts(program)
     ordinary = Identifiers(reserved_words())
     columns = name_columns(program.inputs, ordinary)
     prediction = prediction_of(program.outputs, ordinary)
@@ -92,6 +95,23 @@ def to_c(program: Program, info: ModelInfo) -> str:
             "",
         ]
     )
+
+
+def _check_texts(program: Program) -> None:
+    """Raise a UsageError if a text that the file has to read or print has a NUL character."""
+    outputs = program.outputs
+    texts = {f"column {quote(column.name)}": column.name for column in program.inputs}
+    for column in program.inputs:
+        for text, _ in column.texts if isinstance(column, CategoryInput) else ():
+            texts[f"category {quote(text)} of the column {quote(column.name)}"] = text
+    kind, names = ("class", outputs.labels) if isinstance(outputs, ClassOutputs) else ("target", outputs.names)
+    texts |= {f"{kind} {quote(name)}": name for name in names}
+    for title, text in texts.items():
+        if "\0" in text:
+            raise UsageError(
+                f"the {title} has a NUL character, which no text of C has",
+                hint="Use another target, such as python, or train on a table without the character.",
+            )
 
 
 def _declarations(columns: Sequence[Column], prediction: NumberPrediction | ClassPrediction) -> str:

@@ -203,9 +203,12 @@ class Statements:
         elif columns == tuple(range(columns[0], columns[0] + len(columns))) and columns[0] >= 0:
             self._each(position, f"v{x}[j + {columns[0]}]")
         else:
-            self.tables.append(int_array(f"p{position}", columns))
-            source = f"v{x}[p{position}[j]]" if is_array(self.program, x) else f"v{x}"
-            self._each(position, f"p{position}[j] < 0 ? 0.0 : {source}" if min(columns) < 0 else source)
+            place = f"p{position}[j]"
+            source = f"v{x}[{place}]" if is_array(self.program, x) else f"v{x}"
+            source = f"{place} < 0 ? 0.0 : {source}" if min(columns) < 0 else source
+            if place in source:  # a compiler warns of a table that nothing reads
+                self.tables.append(int_array(f"p{position}", columns))
+            self._each(position, source)
 
     def _grouped(self, position: int, node: GroupedMatMul) -> None:
         weights = self.program.nodes[node.weights]

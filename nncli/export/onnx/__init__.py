@@ -9,6 +9,7 @@ def to_onnx(program: Program, info: ModelInfo) -> bytes:
 
     Raises:
         ModuleNotFoundError: the package onnx is not installed.
+        UsageError: a class has a NUL character.
     """
     from nncli.export.onnx.model import model_bytes
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import ValueInfoProto, helper
 
+from nncli.errors import UsageError
 from nncli.export.onnx.graph import DOUBLE, FLOAT, INT64, STRING, Graph, Tensor
 from nncli.export.onnx.input_nodes import ANY
 from nncli.export.onnx.names import PROBABILITIES, free_name
 from nncli.program.output_columns import number_columns, probability_columns
 from nncli.program.program import ClassOutputs, NumberOutputs, Program
+from nncli.text import quote
 
 NO_LABEL = -(2**63)
 """The label of a row with an infinite number, where labels are whole numbers."""
@@ -66,8 +68,14 @@ def _column_of(graph: Graph, values: str, place: int, width: int) -> str:
 
 
 def _labels(graph: Graph, outputs: ClassOutputs, codes: Tensor) -> tuple[str, int]:
-    """The labels (rows,) of codes (rows, 1) from -1, as texts or numbers."""
+    """The labels (rows,) of codes (rows, 1) from -1, as texts or numbers; UsageError if one has a NUL character."""
     labels: Sequence[str] = outputs.labels
+    for label in labels:
+        if "\0" in label:
+            raise UsageError(
+                f"the class {quote(label)} has a NUL character, at which ONNX Runtime ends a text",
+                hint="Add --proba (in Python proba=True) to leave out the classes, or use another target.",
+            )
     places = graph.add("Add", graph.cast(codes, INT64), graph.integers((1,)))
     places = graph.add("Squeeze", places, graph.integers((1,)))
     if outputs.label_type == "integer" and all(NO_LABEL < int(label) < -NO_LABEL for label in labels):

@@ -21,6 +21,9 @@ FLAGS = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
 CHECKED = "\x1a"
 """Before a number or a date, so that it is read as it is, whatever the spelling of the training table was."""
 
+NOT_NUL = "\ufffe"
+"""Instead of U+0000: a character that no text of Unicode has."""
+
 CLASSES = re.compile(rb"\n/\* Classes: (\w+) \*/\nstatic const char \*const classes\[\]")
 
 
@@ -64,8 +67,14 @@ def label_type(file: Path) -> str | None:
 
 def run_rows(program: Path, rows: pl.DataFrame, label_type: str | None) -> pl.DataFrame:
     """The outputs of a compiled program for rows; `label_type` is that of its classes."""
-    answers = pl.read_csv(io.BytesIO(run_program([program], stdin=written(rows))), infer_schema=False)
-    return pl.DataFrame([_typed(answers[name], label_type) for name in answers.columns])
+    return read_answers(run_program([program], stdin=written(rows)), label_type)
+
+
+def read_answers(printed: bytes, label_type: str | None) -> pl.DataFrame:
+    """The outputs that a program prints as CSV."""
+    # As a row: Polars leaves quotes in a header as they are, and renames its columns.
+    lines = pl.read_csv(io.BytesIO(printed), has_header=False, infer_schema=False)
+    return pl.DataFrame([_typed(cells[1:].alias(cells[0]), label_type) for cells in lines])
 
 
 def _typed(answers: pl.Series, label_type: str | None) -> pl.Series:
@@ -91,10 +100,13 @@ def written(rows: pl.DataFrame) -> bytes:
 
 
 def _marked(rows: pl.DataFrame, name: str) -> pl.Series:
-    """The cells of a column as text."""
+    """The cells of a column as text.
+
+    U+0000, which ends a text of C, becomes another character that is in no category and in no word.
+    """
     cells = rows[name]
     if cells.dtype in TEXT_TYPES:
-        return cells.cast(pl.String)
+        return cells.cast(pl.String).str.replace_all("\0", NOT_NUL, literal=True)
     table = Table(rows.select(pl.nth(rows.columns.index(name))), "the rows")
     if cells.dtype in DATE_TYPES:
         days = pl.Series(read_days(table, name, ("iso",))).fill_nan(None)

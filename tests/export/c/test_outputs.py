@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from nncli.errors import UsageError
 from nncli.export.c.identifiers import Identifiers
 from nncli.export.c.outputs import cell, header_line, prediction_of
 from nncli.program.program import Bounds, ClassOutputs, NumberOutputs
@@ -34,11 +33,6 @@ def test_predict_returns_the_prediction_and_fills_the_rest(
     outputs: NumberOutputs | ClassOutputs, prototype: str
 ) -> None:
     assert prediction_of(outputs, Identifiers()).prototype == prototype
-
-
-def test_a_class_with_a_nul_is_refused() -> None:
-    with pytest.raises(UsageError, match="NUL"):
-        prediction_of(ClassOutputs("kind", ("a\0", "b"), "text", 0, 1), Identifiers())
 
 
 def test_texts_are_cells_as_predict_writes_them() -> None:

@@ -3,11 +3,13 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pytest
 
+from nncli.errors import UsageError
 from nncli.export.c.source_file import to_c
 from nncli.export.model_info import ModelInfo
 from nncli.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
-from nncli.program.program import NumberOutputs, build
+from nncli.program.program import NumberOutputs, Program, build
 from nncli.program.values import Builder, join
 from tests.runtimes.hostile import category_input, program_of, texts
 
@@ -58,3 +60,17 @@ def test_the_names_of_hostile_columns_and_classes_stay_in_comments_and_strings()
     code = re.sub(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)+'|/\*.*?\*/""", "", source, flags=re.DOTALL)
     assert code.isascii()
     assert not re.search(r"</script>|\\\n|\?\?", code)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        program_of([NumberInput("a\0")]),
+        program_of([category_input("c", ["x\0y", "x"])]),
+        program_of(INPUTS, ["a\0", "a"]),
+        program_of(INPUTS, targets=["y", "\0"]),
+    ],
+)
+def test_a_text_with_a_nul_is_refused(program: Program) -> None:
+    with pytest.raises(UsageError, match="NUL"):
+        to_c(program, INFO)

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nncli.errors import UsageError
 from nncli.program.inputs import NumberInput
-from nncli.program.program import Bounds, ClassOutputs, LabelType, NumberOutputs, Program, build
+from nncli.program.program import Bounds, ClassOutputs, LabelType, NumberOutputs, Program, build, select_class_outputs
 from nncli.program.values import Builder, join, select
 from tests.export.onnx.support import evaluate
 
@@ -68,3 +69,11 @@ def test_numbers_have_the_names_and_the_order_of_predict() -> None:
         *(("quantile_05_a", 8.0), ("quantile_50_a", 10.0), ("quantile_05_b", 9.0), ("quantile_50_b", 11.0)),
         *(("lower_90_a", 7.0), ("upper_90_a", 13.0), ("lower_90_b", 8.0), ("upper_90_b", 14.0)),
     ]
+
+
+def test_a_class_with_a_nul_is_refused_but_not_its_probability() -> None:
+    program = classifier(("a\0", "a"), "text")
+    with pytest.raises(UsageError, match="NUL"):
+        evaluate(program, x=[0.5])
+    shares = select_class_outputs(program, labels=False, probabilities=True)
+    assert list(evaluate(shares, x=[0.5])) == ["probabilities"]
