@@ -35,7 +35,6 @@ from python_faults import KILL_AFTER, KILL_BEFORE, KILL_HALFWAY, Calls
 from training import (
     INTERVAL,
     Bits,
-    age_leftovers,
     bits,
     checkpoint_steps,
     go_on,
@@ -118,7 +117,6 @@ def one_training(known: Undisturbed, folder: Path, seed: int) -> Tally:
     home.mkdir()
     path, before = home / "run", 0
     for _ in range(rng.randint(1, MOST_IN_A_ROW)):
-        age_leftovers(home)
         words = resume_words(path) if path.exists() else train_words(folder, path)
         outcome = strike(rng, words, home, known, tally)
         if not path.exists():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,16 +55,8 @@ def resume_words(path: Path) -> list[str]:
     return ["train", "--resume", str(path), "--quiet"]
 
 
-def age_leftovers(folder: Path) -> None:
-    """Make temporary folders an hour old: a training removes those that no other can be creating at the moment."""
-    for leftover in folder.glob("*.nncli-tmp"):
-        hour_ago = leftover.stat().st_mtime - 3600
-        os.utime(leftover, (hour_ago, hour_ago))
-
-
 def go_on(folder: Path, path: Path) -> Outcome:
     """Bring the training to its end, undisturbed."""
-    age_leftovers(path.parent)
     return run(resume_words(path) if path.exists() else train_words(folder, path))
 
 

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
+from nncli.utils.atomic_files import FOLDER_LOCK
+
 CONFIG = "config.yaml"
 WEIGHTS = "model.safetensors"
 MODEL = "model.json"
@@ -23,7 +25,8 @@ MANIFEST = "manifest.json"
 MEMBERS = "members"
 SCORED = "scored"
 """The folder of a network that is trained for the scores alone, without the rows that another one is trained on."""
-LOCK = ".lock"
+LOCK = FOLDER_LOCK
+"""Of a run directory too, so that one which is not whole is known to be in creation."""
 
 CROSS_VALIDATION = "cross-validation.json"
 FOLDS = "folds"

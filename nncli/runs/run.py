@@ -6,11 +6,9 @@ import hashlib
 import json
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -51,9 +49,9 @@ from nncli.runs.run_name import check_run_name, runs_in, why_not_a_directory
 from nncli.runs.search_folder import check_is_no_search
 from nncli.runs.training_rows import TrainingRows
 from nncli.utils.atomic_files import (
-    LEFTOVER_SECONDS,
     TEMPORARY_SUFFIX,
     batched_fsync,
+    clear_leftovers,
     relabel_errors,
     sync_folder,
     write_bytes,
@@ -111,7 +109,7 @@ class Run:
         check_run_name(requested)
         try:
             requested.parent.mkdir(parents=True, exist_ok=True)
-            _clear_leftovers(requested)
+            clear_leftovers(requested.parent)
         except OSError as error:
             raise _cannot_make(requested, error) from error
         with ExitStack() as stack:
@@ -363,19 +361,6 @@ class Run:
             RunError: it is not trained yet, damaged, or written by a newer nncli.
         """
         return read_run_model(self.path, self.load_manifest())
-
-
-def _clear_leftovers(requested: Path) -> None:
-    """Remove the temporary directories of trainings that were killed while creating them.
-
-    Young ones may be in creation and not locked yet.
-    """
-    for leftover in requested.parent.glob(f".{escape(requested.name)}.*{TEMPORARY_SUFFIX}"):
-        with suppress(OSError):
-            if time.time() - leftover.stat().st_mtime < LEFTOVER_SECONDS:
-                continue
-        with suppress(RunError, NncliError), Run(leftover).locked():
-            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _cannot_make(path: Path, error: OSError) -> NncliError:

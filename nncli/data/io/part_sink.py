@@ -6,7 +6,7 @@ import io
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
@@ -15,6 +15,7 @@ import polars
 
 from nncli.data.io.sinks import ColumnCheck, Writable, translate_write_errors
 from nncli.data.io.streams import is_stream
+from nncli.utils.atomic_files import temporary_folder
 
 PART_ROWS = 262_144
 """Rows of a part, the default of Polars for the rows of a row group."""
@@ -33,14 +34,13 @@ class Parts(Protocol):
 @contextmanager
 def open_part_sink(parts: Parts, file: Writable, path: Path | None) -> Iterator[PartSink]:
     """Yield a sink that joins its parts into `file`, which becomes `path` (None: standard output), at the end."""
-    # Parts are written to the folder of the file: the temporary folder of the system may be in memory.
-    folder = None if path is None or is_stream(path) else path.parent
-    sink = PartSink(parts, file, Path(tempfile.mkdtemp(prefix=".nncli-", dir=folder)), ColumnCheck.of(path))
-    try:
+    # Parts are written beside the file: the temporary folder of the system may be in memory.
+    is_beside = path is not None and not is_stream(path)
+    beside = temporary_folder(path) if is_beside else tempfile.TemporaryDirectory(prefix="nncli-")
+    with beside as folder:
+        sink = PartSink(parts, file, Path(folder), ColumnCheck.of(path))
         yield sink
         sink.finish()
-    finally:
-        sink.clear()
 
 
 @dataclass
@@ -53,7 +53,6 @@ class PartSink:
     columns: ColumnCheck
     pending: list[polars.DataFrame] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
-    temporary_files: list[Path] = field(default_factory=list)
 
     def write(self, frame: polars.DataFrame) -> None:
         self.columns.begin(frame)
@@ -67,7 +66,6 @@ class PartSink:
         frame = concat_chunks(self.pending, self.columns.source)
         with translate_write_errors(frame, self.columns.source):
             self.format.write(frame, rows)
-        self.temporary_files.append(part)
         part.write_bytes(rows.getbuffer())
         self.files.append(part)
         self.pending.clear()
@@ -78,21 +76,12 @@ class PartSink:
             self.write_part()
         if len(self.files) > 1:
             joined = self.folder / "joined.part"
-            self.temporary_files.append(joined)
             with translate_write_errors(polars.DataFrame(), self.columns.source):
                 self.format.join(self.files, joined)
             self.files = [joined]
         for part in self.files:
             with part.open("rb") as rows:
                 shutil.copyfileobj(rows, self.file, 1 << 20)
-
-    def clear(self) -> None:
-        """Remove the temporary files and their folder, ignoring errors."""
-        for part in self.temporary_files:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-        with suppress(OSError):
-            self.folder.rmdir()
 
 
 def concat_chunks(chunks: list[polars.DataFrame], source: str) -> polars.DataFrame:

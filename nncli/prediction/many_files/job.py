@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,7 +24,7 @@ from nncli.prediction.many_files.record import AnswersRecord, new_record, option
 from nncli.prediction.many_files.task import FileOutcome, PredictionTask, load_calibration, load_model, predict_file
 from nncli.prediction.options import AnswerOptions, check_errors_option, check_options
 from nncli.runs.run import Run
-from nncli.utils.atomic_files import LEFTOVER_SECONDS, TEMPORARY_SUFFIX, check_overwrite
+from nncli.utils.atomic_files import check_overwrite, clear_leftovers
 from nncli.utils.logs import log_duration
 
 RECORD = ".nncli-predict.json"
@@ -103,8 +102,7 @@ class PredictionJob:
         if not left:
             return
         self.record.write(self.output / RECORD)
-        for file in left:
-            self._remove_leftovers(file, LEFTOVER_SECONDS)
+        self._clear_leftovers(left)
         with log_duration("predicting") as stage:
             count = workers_for(len(left), workers)
             stage.details.append(f"{len(left):,} files")
@@ -144,17 +142,14 @@ class PredictionJob:
         try:
             yield
         except BaseException:
-            for file in files:
-                self._remove_leftovers(file, seconds=0)
+            self._clear_leftovers(files)
             raise
 
-    def _remove_leftovers(self, file: FileToPredict, seconds: float) -> None:
-        """Remove the temporary files of a file's answer and invalid cells that have not changed for some seconds."""
-        for path in (self.output / file.answer, part_of(self.output, file.answer)):
-            for leftover in path.parent.glob(f".{glob.escape(path.name)}.*{TEMPORARY_SUFFIX}"):
-                with suppress(OSError):
-                    if time.time() - leftover.stat().st_mtime >= seconds:
-                        leftover.unlink()
+    def _clear_leftovers(self, files: Iterable[FileToPredict]) -> None:
+        """Remove the temporary files of processes that were killed beside the files' answers and invalid cells."""
+        paths = (path for file in files for path in (self.output / file.answer, part_of(self.output, file.answer)))
+        for folder in {path.parent for path in paths}:
+            clear_leftovers(folder)
 
     def _task(self, file: FileToPredict, *, threads: bool = False, is_remote: bool = False) -> PredictionTask:
         """The task of a file, for several threads or one; a process on another machine needs an absolute path."""

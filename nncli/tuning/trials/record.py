@@ -12,11 +12,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from secrets import token_hex
 from typing import Literal
 
 from pydantic import ValidationError
@@ -29,7 +27,7 @@ from nncli.runs.filenames import CONFIG, SEARCH
 from nncli.runs.loader import LARGEST_TEXT, read_file
 from nncli.runs.run_name import check_run_name
 from nncli.spec import Spec, non_defaults
-from nncli.utils.atomic_files import TEMPORARY_SUFFIX, batched_fsync, relabel_errors, sync_folder, write_text
+from nncli.utils.atomic_files import batched_fsync, relabel_errors, sync_folder, temporary_folder, write_text
 
 RECORD = SEARCH
 BEST = "best.yaml"
@@ -82,30 +80,28 @@ def create_directory(requested: Path, config: Config, section: TuneSection, reco
         NncliError: it cannot be created.
     """
     check_run_name(requested)
-    temporary = requested.with_name(f".{requested.name}.{token_hex(4)}{TEMPORARY_SUFFIX}")
     try:
-        temporary.mkdir(parents=True)
-        with batched_fsync(), relabel_errors(temporary, requested):
-            text = config_text(config, section, "The configuration of a search by nncli tune.")
-            write_text(temporary / CONFIG, text)
-            write_text(temporary / RECORD, record.model_dump_json(indent=1) + "\n")
-        path, n = requested, 1
-        while True:
-            if not os.path.lexists(path):
-                with suppress(FileExistsError):  # another process was faster
-                    temporary.rename(path)
-                    sync_folder(path.parent)
-                    return path
-            n += 1
-            path = requested.with_name(f"{requested.name}-{n}")
+        requested.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(requested) as temporary:
+            with batched_fsync(), relabel_errors(temporary, requested):
+                text = config_text(config, section, "The configuration of a search by nncli tune.")
+                write_text(temporary / CONFIG, text)
+                write_text(temporary / RECORD, record.model_dump_json(indent=1) + "\n")
+            path, n = requested, 1
+            while True:
+                if not os.path.lexists(path):
+                    with suppress(FileExistsError):  # another process was faster
+                        temporary.rename(path)
+                        sync_folder(path.parent)
+                        return path
+                n += 1
+                path = requested.with_name(f"{requested.name}-{n}")
     except OSError as error:
         raise NncliError(
             f"cannot make the directory: {error.strerror or error}",
             location=Location(source=str(requested)),
             hint="Name another place with -o.",
         ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def open_directory(path: Path) -> tuple[LoadedConfig, SearchRecord]:

@@ -10,7 +10,7 @@ import pytest
 from nncli.config.loading import LoadedConfig
 from nncli.config.schema import TuneSection
 from nncli.errors import NncliError, RunError, UsageError
-from nncli.runs.filenames import CONFIG
+from nncli.runs.filenames import CONFIG, LOCK
 from nncli.tuning.trials import record as module
 from nncli.tuning.trials.record import RECORD, create_directory, new_record, open_directory, search_fingerprint
 from tests.assertions import raises
@@ -42,7 +42,7 @@ def test_a_directory_is_read_back_as_it_was_written(config: LoadedConfig, tmp_pa
         update={"output": None, "preset": None}
     )
     assert record.data_sha256 == "0" * 64
-    assert {file.name for file in path.iterdir()} == {CONFIG, RECORD}
+    assert {file.name for file in path.iterdir()} == {CONFIG, RECORD, LOCK}
     assert [file.name for file in path.parent.iterdir()] == ["found"]
 
 
