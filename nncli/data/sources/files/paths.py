@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,18 @@ from nncli.text import closest_match, quote
 
 HIDDEN = (".", "_")
 """First characters of files and folders in a folder that are no part of a table, such as _SUCCESS and .DS_Store."""
+
+
+SYSTEM_FOLDERS = ("/proc/", "/sys/")
+"""Folders of the kernel: their files are no tables, and reading some of them waits forever."""
+MAX_NAMES = 1_000_000
+"""The most names of files and folders in a folder and its folders; they are listed in seconds."""
+KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 @dataclass(frozen=True)
@@ -39,13 +52,13 @@ def find_files(path: str) -> FoundFiles:
     In a pattern ** stands for any number of folders.
 
     Raises:
-        DataError: the path names no file.
+        DataError: the path names no file, or something that is none; or as `_files_in`.
         UsageError: the pattern matches both files and folders.
     """
     if not names_several(path):
         return FoundFiles(Path(path).parent, (Path(path),))
     if not glob.has_magic(path) or os.path.isdir(path):  # noqa: PTH112
-        folder, files = Path(path), [*_files_in(Path(path))]
+        folder, files = Path(path), _files_in(Path(path))
         if not files:
             hint = "Name another folder, or a file. Names that begin with . or _ do not count."
             raise DataError("there is no file in the folder", location=Location(source=path), hint=hint)
@@ -59,22 +72,62 @@ def pattern_of(path: str) -> str:
     return f"{glob.escape(path[:-1])}[{path[-1]}]"
 
 
-def _files_in(folder: Path, parents: frozenset[str] = frozenset()) -> Iterator[Path]:
-    """The files in a folder and its folders; a symbolic link to a folder that it is in is not followed."""
-    parents |= {os.path.realpath(folder)}
+def _files_in(folder: Path) -> list[Path]:
+    """The files in a folder and its folders; a symbolic link to a folder that it is in is not followed.
+
+    Raises:
+        DataError: the folder is that of a system, a folder cannot be read, it holds something that is no file, or too
+            many names.
+    """
+    found, n_names = list[Path](), 0
+    waiting = [(str(folder), frozenset[str]())]
+    while waiting:
+        path, parents = waiting.pop()
+        real = os.path.realpath(path)
+        if real in (os.path.dirname(real), "/dev") or f"{real}/".startswith(SYSTEM_FOLDERS):  # noqa: PTH120
+            hint = "Name the folder that holds the files of the table."
+            raise DataError("this is a folder of the system, not of a table", location=Location(source=path), hint=hint)
+        parents |= {real}
+        try:
+            with os.scandir(path) as scanned:
+                entries = [entry for entry in scanned if not entry.name.startswith(HIDDEN)]
+        except OSError as error:
+            raise DataError(
+                f"the folder cannot be read: {error.strerror or error}",
+                location=Location(source=path),
+                hint="Change its permissions, or name the files by a pattern such as 2025/*.csv.",
+            ) from error
+        n_names += len(entries)
+        if n_names > MAX_NAMES:
+            raise DataError(
+                f"there are more than {MAX_NAMES:,} names in the folder and its folders",
+                location=Location(source=str(folder)),
+                hint="Name a part of them by a pattern such as 2025/*.csv, or join the files.",
+            )
+        for entry in entries:
+            # Of a link the path is asked: the entry raises an error where links go around in a circle.
+            asked = Path(entry.path) if entry.is_symlink() else entry
+            if not asked.is_dir():
+                check_readable(Path(entry.path), is_file=asked.is_file())
+                found.append(Path(entry.path))
+            elif os.path.realpath(entry) not in parents:
+                waiting.append((entry.path, parents))
+    return found
+
+
+def check_readable(path: Path, *, is_file: bool) -> None:
+    """Raise a DataError if one of several files is none: a pipe or a device would be waited for, perhaps forever."""
+    if is_file:
+        return
     try:
-        entries = [*folder.iterdir()]
+        kind = KINDS.get(stat.S_IFMT(path.stat().st_mode), "no file")
     except OSError as error:
-        raise DataError(
-            f"the folder cannot be read: {error.strerror or error}", location=Location(source=str(folder))
-        ) from error
-    for entry in entries:
-        if entry.name.startswith(HIDDEN):
-            continue
-        if not entry.is_dir():
-            yield entry
-        elif os.path.realpath(entry) not in parents:
-            yield from _files_in(entry, parents)
+        kind = "a link that leads nowhere" if path.is_symlink() else f"no file: {error.strerror or error}"
+    raise DataError(
+        f"one of several files is {kind}",
+        location=Location(source=str(path)),
+        hint="Move it out of the folder, or name the files by a pattern such as *.csv.",
+    )
 
 
 def fixed_folder(pattern: str) -> Path:
@@ -101,6 +154,8 @@ def _matches(pattern: str) -> Iterator[Path]:
             location=Location(source=pattern),
             hint="Name one kind: *.csv matches files that end in .csv, */ matches folders.",
         )
+    for file in files if len(files) > 1 else ():
+        check_readable(file, is_file=file.is_file())
     found = files or [file for folder in folders for file in _files_in(folder)]
     if not found:
         raise DataError("no file matches the pattern", location=Location(source=pattern), hint=_near(pattern))
@@ -112,7 +167,10 @@ def _near(pattern: str) -> str:
     folder = fixed_folder(pattern)
     if not folder.is_dir():
         return missing_file_hint(folder) if folder.parent.is_dir() else f"There is no folder {quote(folder)}."
-    endings = Counter("".join(file.suffixes) for file in _files_in(folder) if file.suffix)
+    try:
+        endings = Counter("".join(file.suffixes) for file in _files_in(folder) if file.suffix)
+    except DataError:
+        return "Check the pattern."
     if not endings:
         return f"There are no files in {quote(folder)}."
     ending = "".join(PurePath(pattern).suffixes)

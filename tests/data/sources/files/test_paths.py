@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
 
 import pytest
 
+from nncli.data.sources.files import paths
 from nncli.data.sources.files.paths import find_files, names_several, pattern_of
 from nncli.errors import DataError, UsageError
 from tests.assertions import raises
@@ -106,3 +109,69 @@ def test_what_names_no_file_is_an_error_with_what_is_near(folder: Path, path: st
     Path("empty").mkdir()
     with raises(DataError, file=Path(path).name, mentions=hint):
         find_files(path)
+
+
+needs_special_files = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="special files are POSIX")
+
+
+@needs_special_files
+@pytest.mark.parametrize(
+    "path", ["/", "//", "/proc", "/sys/", "/dev", "/proc/self/fd", "/../", "link", "link/", "outer", "/pr*c"]
+)
+def test_a_folder_of_the_system_is_refused(here: Path, path: str) -> None:
+    (here / "outer").mkdir()
+    for link in ("link", "outer/link"):
+        (here / link).symlink_to("/")
+    with raises(DataError):
+        find_files(path)
+
+
+@needs_special_files
+@pytest.mark.parametrize("kind", ["a named pipe", "a socket", "a device", "a link that leads nowhere", "no file"])
+@pytest.mark.parametrize("path", ["in", "in/*.csv", "in/year=*", "in/**"])
+def test_what_is_no_file_is_told_before_anything_is_read(folder: Path, kind: str, path: str) -> None:
+    name = folder / "year=2024" / "x.csv" if path == "in/year=*" else folder / "x.csv"
+    match kind:
+        case "a named pipe":
+            os.mkfifo(name)
+        case "a socket":
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(str(name))
+        case "a device":
+            name.symlink_to("/dev/zero")
+        case "a link that leads nowhere":
+            name.symlink_to("nothing")
+        case _:
+            (folder / "x.csv").symlink_to("x.csv/deeper") if path != "in/year=*" else name.symlink_to("x.csv/deeper")
+    with raises(DataError) as caught:
+        find_files(path)
+    assert caught.value.location is not None
+    assert caught.value.location.source == str(name)
+
+
+@needs_special_files
+def test_a_single_pipe_is_no_folder_and_may_be_read(here: Path) -> None:
+    os.mkfifo("pipe")
+    assert find_files("pipe").files == (Path("pipe"),)
+    assert find_files("pip[e]").files == (Path("pipe"),)
+
+
+def test_links_in_circles_end(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = [here / "in" / str(i) for i in range(9)]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "a.csv").touch()
+    for folder in folders:
+        for i, other in enumerate(folders):
+            (folder / f"to{i}").symlink_to(other)
+    monkeypatch.setattr(paths, "MAX_NAMES", 5000)
+    with raises(DataError):
+        find_files("in")
+
+
+def test_more_names_than_can_be_listed_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "MAX_NAMES", 10)
+    assert len(find_files("in").files) == 6
+    monkeypatch.setattr(paths, "MAX_NAMES", 9)
+    with raises(DataError):
+        find_files("in")
