@@ -22,6 +22,7 @@ A run directory needs no file outside it to predict, so it can be moved.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
@@ -196,6 +197,10 @@ class Manifest(Spec):
         if self.selection is None:
             document.pop("selection", None)
         return document
+
+    def end_time(self) -> str:
+        """Now, but not before the start: the clock may have been set back since."""
+        return max(self.started, datetime.now(UTC).isoformat(timespec="seconds"))
 
     def with_checksum(self) -> Self:
         """A copy with its checksum computed."""

@@ -21,6 +21,8 @@ from nncli.tracking.tracker import Ending, Outcome, Point, TrackedRun, Value
 
 OWNER = ".nncli-run"
 """The file in the folder of a run that holds its key: runs of one name in different places must not be mixed."""
+EVENT_FILES = "events.out.tfevents."
+"""The beginning of the names of event files."""
 FLUSH_SECONDS = 2.0
 """Seconds between two flushes, each of which waits for the disk."""
 
@@ -103,9 +105,12 @@ class _Writer:
         """Open the next event file of a folder; it voids those before."""
         from tensorboardX.event_file_writer import EventsWriter
 
-        before = len(list(folder.glob("events.out.tfevents.*")))
+        before = sorted(file.name for file in folder.glob(f"{EVENT_FILES}*"))
         # Readers order the files by their names, of which the time has whole seconds.
-        writer = cls(EventsWriter(os.fspath(folder / "events"), f".{before:04d}"))
+        suffix, prefix = f".{len(before):04d}", "events"
+        if before and before[-1] > f"{EVENT_FILES}{str(time.time())[:10]}{suffix}":
+            prefix = before[-1]  # the clock was set back: a name that continues the last one is behind it
+        writer = cls(EventsWriter(os.fspath(folder / prefix), suffix))
         if before:
             writer.void_from(0, started)
         return writer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -65,8 +66,13 @@ def test_parameters_and_final_scores_are_in_the_tab_hparams(tmp_path: Path, peng
     assert {*read_events(tmp_path / "run").Tags()["tensors"]} == {"parameters/text_summary", "tags/text_summary"}
 
 
-def test_a_resumed_training_has_every_step_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("set_back", [0.0, 7200.0])
+def test_a_resumed_training_has_every_step_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_back: float
+) -> None:
     run = train(config(tmp_path), output=tmp_path / "run", track=["tensorboard"]).run
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() - set_back)
     resume(run, assignments=["epochs=8"], track=["tensorboard"])
     events = scalars(tmp_path / "tensorboard" / "run")
     assert written(events, "loss") == losses(run)

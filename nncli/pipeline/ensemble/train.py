@@ -307,7 +307,7 @@ class EnsembleRun:
         statuses = [TaskStatus.read(task) for task in self.tasks(1)]
         update = {
             "status": status,
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "finished": self.manifest.end_time(),
             "seconds": round((self.manifest.seconds or 0.0) + time.perf_counter() - self.clock, 3),
             "epochs": max(task.epochs for task in statuses),
             "best_epoch": self.best_epoch,

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
@@ -185,7 +184,7 @@ class TrainingSession:
         seconds = (self._manifest.seconds or 0.0) + time.perf_counter() - self._start_time
         update = {
             "status": status,
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "finished": self._manifest.end_time(),
             "seconds": round(seconds, 3),
             "epochs": self._state.epoch,
             "best_epoch": self._best_epoch,

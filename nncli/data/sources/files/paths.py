@@ -20,8 +20,8 @@ HIDDEN = (".", "_")
 
 SYSTEM_FOLDERS = ("/proc/", "/sys/")
 """Folders of the kernel: their files are no tables, and reading some of them waits forever."""
-MAX_NAMES = 1_000_000
-"""The most names of files and folders in a folder and its folders; they are listed in seconds."""
+MAX_NAMES = 300_000
+"""The most names of files and folders in a folder and its folders: they take a minute to list and check."""
 KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",

@@ -1,0 +1,158 @@
+"""Odd cells of text: every target reads them as `nncli predict` does, or refuses them as it does.
+
+ONNX takes numbers, so that its cells are converted before: see docs/howto/export-onnx.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from nncli.data.dialect import CsvDialect
+from nncli.data.table import Table
+from nncli.errors import CellError
+from nncli.export.model_info import ModelInfo
+from nncli.export.read_inputs import read_inputs
+from nncli.export.runtimes import c_compiler
+from nncli.export.runtimes.process import ExportedFileError
+from nncli.export.targets import TARGETS, Target
+from nncli.program.inputs import DateInput, NumberInput, ProgramInput
+from nncli.program.interpreter import run
+from nncli.program.program import NumberOutputs, Program, build
+from nncli.program.values import Builder, is_nan, select
+from tests.runtimes.hostile import category_input
+
+INFO = ModelInfo("cells", "ab" * 32, "1.0")
+NUMBERS = (
+    *("1,234", " 5 ", "５", "1e5", "−5", "+5", ".5", "5.", "1_000", "0x10", "inf", "-Infinity", "nan", "NaN", "NA"),
+    *(
+        "",
+        " ",
+        "\xa0",
+        "\xa05\xa0",
+        "1.234,5",
+        "1.234.567",
+        "1,234,567.8",
+        "12,34",
+        "1e",
+        "e5",
+        "1E+5",
+        "1e-400",
+        "--5",
+    ),
+    *(
+        "TRUE",
+        "yes",
+        "1.0",
+        "true",
+        "No",
+        "(5)",
+        "5-",
+        "$5",
+        "5 %",
+        "1/2",
+        "1'000",
+        "1 000",
+        "٣",
+        "½",
+        "Ⅳ",
+        "0b1",
+        "1d",
+    ),
+    *("00012", "-0", "5e3.2", "1,2,3", "\t7\n", "\ufeff7", "9" * 400, "0." + "0" * 400 + "1", "NULL", "None", "#N/A"),
+)
+DATES = (
+    *("2024-05-31", "2024-5-31", "20240531", "31.05.2024", "05/31/2024", "31/05/2024", "04/05/2024", "31 May 2024"),
+    *("May 31, 2024", "2024-05-31T10:00", "2024-05-31 10:00:00.5Z", "2024-05-31T10:00+02:00", "2024-02-30", "24-05-31"),
+    *(
+        "2024/05/31",
+        " 2024-05-31 ",
+        "２０２４-05-31",
+        "2024−05−31",
+        "0000-01-01",
+        "9999-12-31",
+        "10000-01-01",
+        "now",
+        "NA",
+    ),
+    *("", " ", "\xa0", "1717113600", "2024-05", "2024", "2024-W22-5", "2024-05-31T24:00", "2024-05-31T23:59:60"),
+)
+CATEGORIES = (
+    *("red", " red ", "RED", "Red", "\xa0red", "red\n", "３", "3", "3.0", "03", "+3", "3.", "3.00", "-4", "-4.0"),
+    *("true", "TRUE", "yes", "1.0", "1", "", " ", "NA", "na", "null", "é", "e\u0301", "r\xadd", "red\0", "\ufeffred"),
+)
+
+
+def program_of_input(column: ProgramInput) -> Program:
+    """The program that predicts what a cell is read as: -7 if it is missing."""
+    builder = Builder()
+    value = builder.input(column)
+    found = select(is_nan(value), -7.0, value)
+    return build(builder, NumberOutputs(("y",), found.position), "float64", ("", "NA"))
+
+
+def by_predict(program: Program, cell: str | None) -> float | None:
+    """What `nncli predict` reads; None if it refuses the cell."""
+    rows = pl.DataFrame({"x": pl.Series([cell], dtype=pl.String)})
+    dialect = CsvDialect(decimal=program.decimal, thousands=program.thousands)
+    try:
+        inputs = read_inputs(program, Table(rows, "rows", dialect=dialect))
+    except CellError:
+        return None
+    return float(run(program, inputs)[program.outputs.nodes[0]][0, 0])
+
+
+def runner_of(target: Target, file: Path) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """The function that runs a file; of C it is compiled once."""
+    if target.name == "c":
+        program = c_compiler.compile_program(file, file.parent)
+        return lambda rows: c_compiler.run_rows(program, rows, None)
+    return partial(target.load_runner().run, file)
+
+
+def by_target(run_rows: Callable[[pl.DataFrame], pl.DataFrame], cells: Sequence[str | None]) -> list[float | None]:
+    """What an exported file reads; None of each cell that it refuses."""
+    try:
+        found = run_rows(pl.DataFrame({"x": pl.Series(cells, dtype=pl.String)}))
+        return [float(value) for value in found.to_series()]
+    except (ExportedFileError, CellError):
+        if len(cells) == 1:
+            return [None]
+    middle = len(cells) // 2
+    return by_target(run_rows, cells[:middle]) + by_target(run_rows, cells[middle:])
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+@pytest.mark.parametrize(
+    ("column", "cells"),
+    [
+        (NumberInput("x"), NUMBERS),
+        (NumberInput("x", reads_booleans=True), ("TRUE", "yes", "1.0", "true", "No", "on", "t", "0")),
+        (NumberInput("x", "%"), ("5 %", "5%", "% 5", "5", " 5 ", "5 %%", "５%", "1e5 %", "NA", "%")),
+        (DateInput("x", ("iso",)), DATES),
+        (DateInput("x", ("%d.%m.%Y",)), DATES),
+        (category_input("x", ["red", "3", "-4", "é", "yes"]), CATEGORIES),
+        (category_input("x", ["true", "False"]), CATEGORIES),
+    ],
+    ids=["number", "boolean", "percent", "iso", "day first", "category", "truth"],
+)
+def test_a_cell_is_read_as_by_predict(
+    tmp_path: Path, target: Target, column: ProgramInput, cells: Sequence[str]
+) -> None:
+    program = program_of_input(column)
+    file = tmp_path / f"model{target.suffix}"
+    file.write_bytes(target.content(program, INFO))
+    given = [None if cell in program.missing_values else cell for cell in cells]
+    wanted = [by_predict(program, cell) for cell in given]
+    readable = [cell for cell, value in zip(given, wanted, strict=True) if value is not None]
+    refused = [cell for cell, value in zip(given, wanted, strict=True) if value is None]
+    if target.name == "html":
+        refused = refused[:2]  # a browser is started for each, and its code is that of js
+    run_rows = runner_of(target, file)
+    found = dict(zip(readable, by_target(run_rows, readable), strict=True))
+    assert found == {cell: value for cell, value in zip(given, wanted, strict=True) if value is not None}
+    assert {cell: by_target(run_rows, [cell]) for cell in refused} == {cell: [None] for cell in refused}
