@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 
 from nncli.errors import NncliError, UsageError
-from nncli.utils import atomic_files
 from nncli.utils.atomic_files import (
     atomic_writer,
     batched_fsync,
@@ -270,7 +269,7 @@ def test_without_locks_everything_is_written_and_nothing_removed(
     def refuse(file: object, operation: int) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(atomic_files.fcntl, "flock", refuse)
+    monkeypatch.setattr("fcntl.flock", refuse)
     left = tmp_path / ".a.01234567.nncli-tmp"
     left.touch()
     write_text(tmp_path / "a", "x")

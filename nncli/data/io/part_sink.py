@@ -6,7 +6,7 @@ import io
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
@@ -35,8 +35,10 @@ class Parts(Protocol):
 def open_part_sink(parts: Parts, file: Writable, path: Path | None) -> Iterator[PartSink]:
     """Yield a sink that joins its parts into `file`, which becomes `path` (None: standard output), at the end."""
     # Parts are written beside the file: the temporary folder of the system may be in memory.
-    is_beside = path is not None and not is_stream(path)
-    beside = temporary_folder(path) if is_beside else tempfile.TemporaryDirectory(prefix="nncli-")
+    if path is None or is_stream(path):
+        beside: AbstractContextManager[str | Path] = tempfile.TemporaryDirectory(prefix="nncli-")
+    else:
+        beside = temporary_folder(path)
     with beside as folder:
         sink = PartSink(parts, file, Path(folder), ColumnCheck.of(path))
         yield sink
