@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from typing import IO
 
 import polars
 
+from nncli.data.io.compression import CompressionError
 from nncli.data.io.file_format import FileFormat, as_tables
 from nncli.data.io.input_file import InputFile
+from nncli.data.io.parquet_pages import ParquetError, ParquetIndex, check_pages, read_index
 from nncli.data.io.part_sink import open_part_sink
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.io.sinks import Sink, Writable
-from nncli.data.io.streams import PARQUET_MAGIC, POLARS_ERRORS, to_temporary_file, translate_os_errors
+from nncli.data.io.streams import PARQUET_MAGIC, to_temporary_file, translate_damage, translate_os_errors
 from nncli.data.table import Table
-from nncli.errors import DataError, Location, reraise_out_of_memory
+from nncli.errors import DataError, Location
 
 
 class ParquetFormat(FileFormat):
@@ -35,10 +38,8 @@ class ParquetFormat(FileFormat):
     def read_schema(self, file: InputFile) -> polars.Schema:
         """The types of the columns, from the metadata at the end of the file."""
         assert file.path is not None, "standard input is read as a stream"
-        with translate_os_errors(file.path, file.name):
-            _check_magic(file.path, file.name)
-            with _translate_polars_errors(file.name):
-                return polars.Schema(polars.read_parquet_schema(file.path))
+        with translate_os_errors(file.path, file.name), _open(file.path, file.name):
+            return polars.Schema(polars.read_parquet_schema(file.path))
 
     def read_file(self, file: InputFile, options: ReadOptions) -> Iterator[Table]:
         """Yield the tables of a file, `options.rows` rows at a time, or one table of all rows."""
@@ -74,11 +75,15 @@ def read_parquet(path: Path, source: str, rows: int | None) -> Iterator[tuple[in
     Raises:
         DataError: the file is not a Parquet file, or it is damaged.
     """
-    _check_magic(path, source)
-    with _translate_polars_errors(source):
-        scan = _scan(path)
-        count = _length(scan)
-        for first in range(0, max(count, 1), rows or max(count, 1)):
+    with _open(path, source) as (file, index):
+        scan = polars.scan_parquet(path, glob=False, hive_partitioning=False)  # no patterns, no columns of folders
+        ends = [*accumulate(n for n, _ in index.groups)]
+        group = 0
+        for first in range(0, max(index.rows, 1), rows or max(index.rows, 1)):
+            last = index.rows if rows is None else first + rows
+            while group < len(ends) and (group == 0 or ends[group - 1] < last):
+                check_pages(file, index, group)
+                group += 1
             yield first + 1, (scan if rows is None else scan.slice(first, rows)).collect()
 
 
@@ -88,41 +93,25 @@ def count_parquet_rows(path: Path, source: str) -> int:
     Raises:
         DataError: the file is not a Parquet file, or it is damaged.
     """
-    _check_magic(path, source)
-    with _translate_polars_errors(source):
-        return _length(_scan(path))
+    with _open(path, source) as (_, index):
+        return index.rows
+    raise AssertionError("the block returns or raises")
 
 
-def _scan(path: Path) -> polars.LazyFrame:
-    """The rows of a file, with no glob patterns in its name, and no columns from the names of folders."""
-    return polars.scan_parquet(path, glob=False, hive_partitioning=False)
+@contextmanager
+def _open(path: Path, source: str) -> Iterator[tuple[IO[bytes], ParquetIndex]]:
+    """Yield a file and its index; translate errors about it to DataErrors."""
+    with path.open("rb", buffering=0) as file:
+        _check_magic(file.read(len(PARQUET_MAGIC)), source)
+        with translate_damage("the Parquet file", source, ParquetError, CompressionError):
+            yield file, read_index(file)
 
 
-def _length(scan: polars.LazyFrame) -> int:
-    return int(scan.select(polars.len()).collect().item())
-
-
-def _check_magic(path: Path, source: str) -> None:
+def _check_magic(head: bytes, source: str) -> None:
     """Raise a DataError if a file does not begin as Parquet does."""
-    with path.open("rb") as file:
-        head = file.read(len(PARQUET_MAGIC))
     if head != PARQUET_MAGIC:
         raise DataError(
             "this is not a Parquet file" if head else "the file is empty",
             location=Location(source=source),
             hint="If it is text, name it .csv, .tsv or .jsonl, or set its format." if head else None,
         )
-
-
-@contextmanager
-def _translate_polars_errors(source: str) -> Iterator[None]:
-    """Translate errors of Polars about a file to DataErrors."""
-    try:
-        yield
-    except POLARS_ERRORS as error:
-        reraise_out_of_memory(error)
-        raise DataError(
-            f"the Parquet file is damaged or not supported: {str(error).splitlines()[0]}",
-            location=Location(source=source),
-            hint="Write or copy it again.",
-        ) from error

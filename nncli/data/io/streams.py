@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import shutil
+import struct
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 import polars
 
 from nncli.data.io.compression import CompressionError, DecompressedStream, GrowthError, detect_compression
-from nncli.errors import DataError, Location, reraise_out_of_memory
+from nncli.errors import DataError, Location, NncliError, reraise_out_of_memory
 from nncli.text import closest_file, quote
 
 if TYPE_CHECKING:
@@ -29,6 +30,17 @@ UTF8_BOM = b"\xef\xbb\xbf"
 STANDARD_INPUT = "standard input"
 # PanicException, an internal error of Polars, is not a subclass of Exception.
 POLARS_ERRORS = (polars.exceptions.PolarsError, polars.exceptions.PanicException)
+DAMAGE_ERRORS = (
+    *POLARS_ERRORS,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    struct.error,
+)
+"""What libraries raise for bytes that contradict themselves, of which no documentation of theirs has a list."""
 UTF8_HINT = (
     "Save the file as UTF-8 ('CSV UTF-8' in a spreadsheet), or, for a CSV, set its encoding, such as "
     "`data.encoding: latin-1` (--set data.encoding=latin-1)."
@@ -82,6 +94,27 @@ def translate_os_errors(path: Path | None, name: str | None = None) -> Iterator[
     except OSError as error:
         reraise_out_of_memory(error)
         raise DataError(f"the file cannot be read: {error.strerror or error}", location=place) from error
+
+
+@contextmanager
+def translate_damage(
+    what: str, source: str, *errors: type[BaseException], hint: str = "Write or copy it again."
+) -> Iterator[None]:
+    """Translate `errors`, and those that libraries raise for damaged bytes, to DataErrors; `what` is the kind of file.
+
+    The block holds the calls of a library and what reads the bytes, and no more: else mistakes of other code would be
+    called damage.
+    """
+    try:
+        yield
+    except NncliError:
+        raise
+    except (*errors, *DAMAGE_ERRORS) as error:
+        reraise_out_of_memory(error)
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(
+            f"{what} is damaged or not supported: {reason}", location=Location(source=source), hint=hint
+        ) from error
 
 
 class ReplayStream(io.RawIOBase):

@@ -31,11 +31,20 @@ class ThriftReader:
             ThriftError: the bytes are not a structure.
         """
         fields: dict[int, Any] = {}
-        number = 0
-        while kind := self._byte():
-            step, kind = kind >> 4, kind & 15
-            number = number + step if step else self._signed()
-            fields[number] = BOOLEANS[kind] if kind in BOOLEANS else self._value(kind, depth)
+        data, number = self.data, 0
+        try:
+            while kind := data[self.position]:
+                self.position += 1
+                step, kind = kind >> 4, kind & 15
+                number = number + step if step else self._signed()
+                if kind in INTEGERS and (bits := data[self.position]) < 128:  # most are so short
+                    self.position += 1
+                    fields[number] = (bits >> 1) ^ -(bits & 1)
+                else:
+                    fields[number] = BOOLEANS[kind] if kind in BOOLEANS else self._value(kind, depth)
+        except IndexError:
+            raise ThriftError("it ends too early") from None
+        self.position += 1
         return fields
 
     def _value(self, kind: int, depth: int) -> Any:
@@ -86,14 +95,12 @@ class ThriftReader:
 
     def _unsigned(self) -> int:
         number = shift = 0
-        while True:
-            byte = self._byte()
+        while (byte := self._byte()) > 127:
             number |= (byte & 127) << shift
-            if byte < 128:
-                return number
             shift += 7
             if shift > 63:
                 raise ThriftError("an integer is too long")
+        return number | byte << shift
 
     def _signed(self) -> int:
         number = self._unsigned()

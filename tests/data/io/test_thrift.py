@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.serving.bodies.thrift import ThriftError, ThriftReader
+from nncli.data.io.thrift import ThriftError, ThriftReader
 
 
 def integer(number: int) -> bytes:
