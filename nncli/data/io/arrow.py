@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import IO
@@ -27,9 +27,9 @@ from nncli.data.io.input_file import InputFile
 from nncli.data.io.part_sink import open_part_sink
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.io.sinks import Sink, Writable
-from nncli.data.io.streams import POLARS_ERRORS, open_input, peek, to_temporary_file, translate_os_errors
+from nncli.data.io.streams import open_input, peek, to_temporary_file, translate_damage, translate_os_errors
 from nncli.data.table import Table
-from nncli.errors import DataError, Location, reraise_out_of_memory
+from nncli.errors import DataError, Location
 
 FEATHER_1 = b"FEA1"
 GROUP_BYTES = 8 << 20
@@ -131,18 +131,9 @@ def read_arrow_stream(stream: IO[bytes], source: str, *, whole: bool) -> Iterato
             row += frame.height
 
 
-@contextmanager
-def _translate_errors(source: str) -> Iterator[None]:
+def _translate_errors(source: str) -> AbstractContextManager[None]:
     """Translate errors about a file to DataErrors."""
-    try:
-        yield
-    except (ArrowError, CompressionError, *POLARS_ERRORS) as error:
-        reraise_out_of_memory(error)
-        raise DataError(
-            f"the Arrow file is damaged or not supported: {str(error).splitlines()[0]}",
-            location=Location(source=source),
-            hint="Write or copy it again.",
-        ) from error
+    return translate_damage("the Arrow file", source, ArrowError, CompressionError)
 
 
 def _no_arrow(head: bytes, source: str) -> DataError:

@@ -20,9 +20,9 @@ from nncli.data.io.file_format import FileFormat, as_tables
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.io.sinks import STANDARD_OUTPUT, Sink, Writable
-from nncli.data.io.streams import POLARS_ERRORS, open_input, peek
+from nncli.data.io.streams import open_input, peek, translate_damage
 from nncli.data.table import Table
-from nncli.errors import DataError, Location, UsageError, reraise_out_of_memory
+from nncli.errors import DataError, Location, UsageError
 
 GROUP_BYTES = 8 << 20
 """Bytes of blocks that are parsed together."""
@@ -71,7 +71,7 @@ def read_avro(
             hint="If it is text, name it .csv, .tsv or .jsonl, or set its format." if head else None,
         )
     row = 1
-    try:
+    with translate_damage("the Avro file", source, AvroError, CompressionError):
         header = read_header(stream)
         schema = _AvroSchema.of(header, source)
         found = read_blocks(stream, header) if rows else iter(())
@@ -79,13 +79,6 @@ def read_avro(
             frame = schema.with_words(polars.read_avro(header.file(schema.record, blocks)))
             yield row, frame
             row += frame.height
-    except (AvroError, CompressionError, *POLARS_ERRORS) as error:
-        reraise_out_of_memory(error)
-        raise DataError(
-            f"the Avro file is damaged or not supported: {str(error).splitlines()[0]}",
-            location=Location(source=source),
-            hint="Write or copy it again.",
-        ) from error
 
 
 def _groups(blocks: Iterator[bytes], size: int | None) -> Iterator[list[bytes]]:

@@ -151,3 +151,15 @@ def test_a_changed_dictionary_holds_for_the_batches_behind_it() -> None:
     stream = io.BytesIO(parts[0][:-8] + parts[1][schema:])
     tables = [*ArrowFormat().read_stream(stream, InputFile.of(None), ReadOptions())]
     assert [cell for table in tables for cell in table.frame["c"].cast(pl.String)] == ["u", "v", "w", "x"]
+
+
+@pytest.mark.parametrize("number", [-1, (1 << 63) - 1, -(1 << 63)])
+def test_a_batch_of_a_number_of_rows_that_cannot_be_is_refused(tmp_path: Path, number: int) -> None:
+    pl.DataFrame({"a": range(1234)}).write_ipc(tmp_path / "t.arrow", compression="uncompressed")
+    data = (tmp_path / "t.arrow").read_bytes()
+    rows = (1234).to_bytes(8, "little")
+    assert rows in data
+    (tmp_path / "t.arrow").write_bytes(data.replace(rows, number.to_bytes(8, "little", signed=True)))
+    for read in (read_table, lambda path: [*read_chunks(path, rows=10)]):
+        with pytest.raises(DataError, match="damaged"):
+            read(tmp_path / "t.arrow")

@@ -86,7 +86,7 @@ class SqliteConnection(Connection):
 
     def frames(self, statement: str) -> Iterator[pl.DataFrame]:
         """Yield BATCH_ROWS rows at a time."""
-        with translate_errors(self.url), closing(self.database.execute(statement)) as cursor:
+        with translate_errors(self.url, self.database), closing(self.database.execute(statement)) as cursor:
             names = [column[0] for column in cursor.description]
             check_column_names(names, self.url)
             columns = dict(zip(names, self._column_types(statement, len(names)), strict=True))
@@ -137,11 +137,23 @@ def _series(name: str, cells: Sequence[Any], dtype: pl.DataType, convert: Conver
     return pl.Series(name, cells, dtype=dtype)
 
 
+def _damaged(reason: str, url: str) -> DataError:
+    return DataError(
+        f"the database is damaged: {reason}", location=Location(source=url), hint="Write or copy it again."
+    )
+
+
 @contextmanager
-def translate_errors(url: str) -> Iterator[None]:
+def translate_errors(url: str, database: sqlite3.Connection | None = None) -> Iterator[None]:
     """Translate errors of SQLite to DataErrors; a DatabaseConnectionError if another program has locked the file."""
     try:
         yield
+    except MemoryError:  # also of a record that is said to be huge
+        if database is None or database.execute("PRAGMA quick_check(1)").fetchone() == ("ok",):
+            raise
+        raise _damaged("a record is longer than the file", url) from None
+    except UnicodeDecodeError as error:
+        raise _damaged(f"a name is not UTF-8 ({error})", url) from None
     except sqlite3.Error as error:
         location = Location(source=url)
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):

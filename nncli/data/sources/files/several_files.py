@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import PurePosixPath
+from typing import TypeAlias
 
 from nncli.data.io.formats import Format
 from nncli.data.io.input_file import InputFile
@@ -27,6 +29,9 @@ from nncli.data.sources.table_reader import Checksum, FileChecksum, TableChoice,
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, UsageError
 from nncli.text import quote
+
+BegunTables: TypeAlias = tuple[tuple[Table, ...], Generator[Table]]
+"""The tables of a file that are read already, and those that are not."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +116,10 @@ class FilesReader(TableReader):
         reading = FilesPass(self.name, FileColumns.of(parts, options.missing_values), options)
         reading.is_one_file = not self.has_several_files
         reading.are_typed = self._add_schemas(reading.columns, parts)
-        for part, tables in self._open_each(reading, parts):
-            yield from reading.tables_of(part, tables)
+        for part, (begun, tables) in self._open_each(reading, parts):
+            # Also after an error: threads of a generator that the garbage collector closes may wait forever.
+            with closing(tables):
+                yield from reading.tables_of(part, chain(begun, tables))
         yield from reading.rest()
 
     def _add_schemas(self, columns: FileColumns, parts: Sequence[Part]) -> bool:
@@ -124,16 +131,16 @@ class FilesReader(TableReader):
             columns.add_file(part, schema)
         return True
 
-    def _open_each(self, reading: FilesPass, parts: Sequence[Part]) -> Iterator[tuple[Part, Iterator[Table]]]:
+    def _open_each(self, reading: FilesPass, parts: Sequence[Part]) -> Iterator[tuple[Part, BegunTables]]:
         """Yield each file with its tables. The first is opened alone: how the others are read depends on it."""
         first, *others = parts
-        yield first, self._open(first).read(reading.options)
+        yield first, ((), self._open(first).read(reading.options))
         yield from prefetch_map(iter(others), partial(self._begin, reading), 1)
 
-    def _begin(self, reading: FilesPass, part: Part) -> Iterator[Table]:
+    def _begin(self, reading: FilesPass, part: Part) -> BegunTables:
         """The tables of a file, of which the first one is read already."""
         tables = self._open(part).read(reading.options_of_next())
-        return chain([next(tables)], tables)
+        return (next(tables),), tables
 
     def _open(self, part: Part) -> TableReader:
         return open_file(part.file, self.given, self.sheet, self.cells)

@@ -6,8 +6,8 @@ import io
 import lzma
 import zipfile
 import zlib
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
@@ -16,7 +16,7 @@ from nncli.data.io.compression import PIECE, SizeLimit
 from nncli.data.io.formats import SUFFIXES, Format, format_of, suffix_of
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
-from nncli.data.io.streams import decompress, digest, translate_os_errors
+from nncli.data.io.streams import decompress, digest, translate_damage, translate_os_errors
 from nncli.data.sources.table_reader import Checksum, TableReader, with_format
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, NncliError, UsageError
@@ -31,7 +31,7 @@ MEMBER_PIECE = 4 << 10
 """Bytes that are read at a time where they may become much more."""
 ENCRYPTED = 0x1
 """The flag of a member that needs a password."""
-ERRORS = (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, lzma.LZMAError)
+ERRORS = (zipfile.BadZipFile, NotImplementedError, zlib.error, lzma.LZMAError)
 """What the standard library raises for damaged files, and for compressions that it does not know."""
 
 
@@ -51,21 +51,22 @@ class ZipReader(TableReader):
     def is_columnar(self) -> bool:
         """Whether the format of the member is one of columns."""
         try:
-            with self._translate_errors(), zipfile.ZipFile(self._path) as archive:
+            with translate_os_errors(self.file.path), self._translate_damage(), zipfile.ZipFile(self._path) as archive:
                 return self._format(self._member(archive)).is_columnar
         except NncliError:
             return False  # `read` says what is wrong
 
     def read(self, options: ReadOptions) -> Generator[Table]:
         """Yield the tables of the member, whose name in messages is that of a file in a folder called x.zip."""
-        with self._translate_errors(), zipfile.ZipFile(self._path) as archive:
-            member = self._member(archive)
+        with translate_os_errors(self.file.path, self.name), ExitStack() as stack:
+            with self._translate_damage():
+                archive = stack.enter_context(zipfile.ZipFile(self._path))
+                member = self._member(archive)
+                found = self._format(member)
+                content = stack.enter_context(archive.open(member))
             name = f"{self.name}/{member.filename}"
-            found = self._format(member)
-            with archive.open(member) as content:
-                stream = io.BufferedReader(MemberStream(content, member))
-                table = decompress(stream)[1]
-                yield from with_format(found, found.load().read_stream(table, InputFile(self._path, name), options))
+            table = decompress(io.BufferedReader(MemberStream(content, member, self._translate_damage)))[1]
+            yield from with_format(found, found.load().read_stream(table, InputFile(self._path, name), options))
 
     def checksum(self) -> Checksum:
         """The checksum of the bytes of the .zip file."""
@@ -90,7 +91,9 @@ class ZipReader(TableReader):
         members = [
             member
             for member in archive.infolist()
-            if not member.is_dir() and not {"__MACOSX", ".DS_Store"} & {*PurePosixPath(member.filename).parts}
+            if member.filename  # one without a name is no file, and `is_dir` fails
+            and not member.is_dir()
+            and not {"__MACOSX", ".DS_Store"} & {*PurePosixPath(member.filename).parts}
         ]
         tables = [member for member in members if suffix_of(PurePosixPath(member.filename)) in SUFFIXES]
         # Beside a table, README.txt is rather a note.
@@ -113,27 +116,21 @@ class ZipReader(TableReader):
             raise DataError(message, location=place, hint="Extract it with its password, and name the extracted file.")
         return tables[0]
 
-    @contextmanager
-    def _translate_errors(self) -> Iterator[None]:
-        with translate_os_errors(self.file.path, self.name):
-            try:
-                yield
-            except ERRORS as error:
-                raise DataError(
-                    f"the .zip file is damaged or not supported: {error}",
-                    location=Location(source=self.name),
-                    hint="Copy or download it again, or extract the table.",
-                ) from error
+    def _translate_damage(self) -> AbstractContextManager[None]:
+        hint = "Copy or download it again, or extract the table."
+        return translate_damage("the .zip file", self.name, *ERRORS, hint=hint)
 
 
 class MemberStream(io.RawIOBase):
-    """The bytes of a member, refused if they grow absurdly.
+    """The bytes of a member, refused if they grow absurdly; `translate` is for errors of reading them.
 
     The standard library decompresses as much as it is asked to read, without a limit to what becomes of that.
     """
 
-    def __init__(self, content: IO[bytes], member: zipfile.ZipInfo) -> None:
-        self._content = content
+    def __init__(
+        self, content: IO[bytes], member: zipfile.ZipInfo, translate: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._content, self._translate = content, translate
         self._limit = SizeLimit(source=member.compress_size)
         self._piece = MEMBER_PIECE if member.compress_type in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA) else PIECE
 
@@ -142,8 +139,9 @@ class MemberStream(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         view = memoryview(buffer).cast("B")
-        data = self._content.read(min(len(view), self._piece))
-        self._limit.size += len(data)
-        self._limit.check()
+        with self._translate():
+            data = self._content.read(min(len(view), self._piece))
+            self._limit.size += len(data)
+            self._limit.check()
         view[: len(data)] = data
         return len(data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.streams import translate_os_errors
-from nncli.data.sources.workbook.hidden.facts import WorkbookFile
+from nncli.data.sources.workbook.hidden.facts import WorkbookFile, encrypted
 from nncli.data.sources.workbook.hidden.ods import CONTENT, OdsFile
 from nncli.data.sources.workbook.hidden.ole_file import OleFile
 from nncli.data.sources.workbook.hidden.xls import XlsFile
@@ -15,6 +15,8 @@ from nncli.errors import DataError, Location
 
 ZIP_MAGIC = b"PK\x03\x04"
 OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+MANIFEST = "META-INF/manifest.xml"
+"""The member of .ods that says how the others are encrypted; newer programs encrypt them all as one."""
 SAVE_AS = "Open it in a spreadsheet program and save it as .xlsx."
 HTML = (b"<html", b"<!doctype html", b"<table", b"<head", b"<meta", b"<style", b"<div")
 HEAD = 4096
@@ -28,6 +30,8 @@ def workbook_file(data: bytes, source: str) -> WorkbookFile:
     """
     if data.startswith(ZIP_MAGIC):
         archive = ZipFile(data, source)
+        if MANIFEST in archive and b"encryption-data" in archive.read(MANIFEST):
+            raise encrypted(source)
         archive.check()
         if WORKBOOK in archive:
             return XlsxFile(archive)

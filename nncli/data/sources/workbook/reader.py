@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING
 
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import ReadOptions
-from nncli.data.io.streams import digest
+from nncli.data.io.streams import digest, translate_damage
 from nncli.data.sources.table_reader import Checksum, TableChoice, TableReader
 from nncli.data.sources.workbook.calamine_cells import grid_of, with_durations
 from nncli.data.sources.workbook.cell_range import CellRange, parse_range
-from nncli.data.sources.workbook.container import read_bytes, workbook_file
+from nncli.data.sources.workbook.container import SAVE_AS, read_bytes, workbook_file
 from nncli.data.sources.workbook.grid import Grid
+from nncli.data.sources.workbook.hidden.facts import encrypted
 from nncli.data.sources.workbook.sheet_copy import WorkbookCopy, write_grid
 from nncli.data.sources.workbook.sheet_table import SheetTable
 from nncli.data.sources.workbook.sheets import ambiguous_sheet, named_sheet, sheet_names, sheets_with_table
 from nncli.data.table import Table
-from nncli.errors import DataError, Location, NncliError, UsageError
+from nncli.errors import Location, UsageError
 
 if TYPE_CHECKING:
     from python_calamine import CalamineWorkbook
@@ -108,8 +109,8 @@ def _open(file: InputFile) -> _Workbook:
             hint="pip install 'nncli-train[excel]'",
         ) from error
     data = read_bytes(file)
-    container = workbook_file(data, file.name)
     with _translated(file.name):
+        container = workbook_file(data, file.name)
         calamine = load_workbook(io.BytesIO(data))
     return _Workbook(calamine, container, file.name, data)
 
@@ -130,7 +131,8 @@ class _Workbook:
 
     @cached_property
     def _names(self) -> tuple[list[str], list[str]]:
-        return sheet_names(self.calamine)
+        with _translated(self.name):
+            return sheet_names(self.calamine)
 
     def sizes(self) -> list[tuple[str, int, int]]:
         """The name, rows and columns of each visible sheet."""
@@ -156,41 +158,24 @@ class _Workbook:
 
     def grid(self, name: str) -> Grid:
         """The cells of a sheet."""
-        facts = self.file.facts(
-            name, self.calamine.sheet_names.index(name)
-        )  # first, as this checks that the sheet fits into memory
         with _translated(f"{self.name}, sheet {name}"):
+            # First, as this checks that the sheet fits into memory.
+            facts = self.file.facts(name, self.calamine.sheet_names.index(name))
             grid = grid_of(self.calamine.get_sheet_by_name(name))
-        return (with_durations(grid) if self.file.suffix == ".ods" else grid).with_facts(facts)
+            return (with_durations(grid) if self.file.suffix == ".ods" else grid).with_facts(facts)
 
 
 @contextmanager
 def _translated(source: str) -> Iterator[None]:
-    """Translate the errors of calamine to DataErrors."""
+    """Translate the errors of calamine and of damaged bytes to DataErrors."""
     from python_calamine import CalamineError, PasswordError
 
-    try:
-        yield
-    except NncliError:
-        raise
-    except PasswordError as error:
-        raise DataError(
-            "the workbook is protected by a password",
-            location=Location(source=source),
-            hint="Save it without a password.",
-        ) from error
-    except (CalamineError, OSError, ValueError) as error:
-        raise _damaged(str(error), source) from error
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":  # an internal error of calamine, which is no Exception
-            raise
-        raise _damaged(str(error), source) from error
-
-
-def _damaged(reason: str, source: str) -> DataError:
-    first_line = (reason.splitlines() or ["no reason given"])[0]
-    return DataError(
-        f"the workbook is damaged or not supported: {first_line}",
-        location=Location(source=source),
-        hint="Open it in a spreadsheet program and save it as .xlsx.",
-    )
+    with translate_damage("the workbook", source, CalamineError, OSError, hint=SAVE_AS):
+        try:
+            yield
+        except PasswordError as error:
+            raise encrypted(source) from error
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # an internal error of calamine, which is no Exception
+                raise
+            raise CalamineError(str(error)) from error

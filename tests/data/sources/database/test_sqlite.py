@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.sources.database.blocks import BLOCK_ROWS
 from nncli.data.sources.database.catalog import tables_of
+from nncli.data.sources.database.sqlite import translate_errors
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_chunks, read_table
 from nncli.data.sources.table_source import TableSource
@@ -167,3 +169,24 @@ def test_the_only_table_needs_no_name(tmp_path: Path) -> None:
     assert reader.choice() is None
     (table,) = reader.read(ReadOptions())
     assert (table.source, table.frame["x"].to_list()) == (url, [3])
+
+
+def test_a_schema_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    url = database(tmp_path, "CREATE TABLE sales (price REAL)", "INSERT INTO sales VALUES (1.5)")
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes().replace(b"sales", b"s\xffles"))
+    for source in (TableSource(path=url), TableSource(path=url, query="SELECT * FROM sales")):
+        with pytest.raises(DataError):
+            read_table(source)
+
+
+def test_a_lack_of_memory_is_damage_if_the_file_is_damaged(tmp_path: Path) -> None:
+    """SQLite says so of a record that is said to be huge."""
+    url = database(tmp_path, "CREATE TABLE t (a TEXT)", "INSERT INTO t VALUES ('abcdefgh')")
+    (path,) = tmp_path.iterdir()
+    with closing(sqlite3.connect(path)) as connection, pytest.raises(MemoryError), translate_errors(url, connection):
+        raise MemoryError
+    path.write_bytes(path.read_bytes().replace(b"\x1dabcdefgh", b"\xff" * 9))
+    damaged = pytest.raises(DataError, match="damaged")
+    with closing(sqlite3.connect(path)) as connection, damaged, translate_errors(url, connection):
+        raise MemoryError

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import pickle
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -289,3 +290,10 @@ def test_how_a_file_is_read_depends_on_the_first_one_alone(
         pass
     assert [one.first_file and one.first_file.numbers for one in given] == [frozenset(["id", "x"] if first else [])] * 4
     assert len({one.first_bytes for one in given}) == 1
+
+
+def test_an_error_leaves_no_thread_behind(tmp_path: Path) -> None:
+    write_text(tmp_path, a="x,y\n1,2\n", b="x,z\n1,2\n", c="x,y\n1,2\n")
+    error = refused(tmp_path)
+    assert source_of(error) == str(tmp_path / "b.csv")
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("nncli-")] == []

@@ -111,3 +111,15 @@ def test_the_checksum_is_that_of_the_file(tmp_path: Path) -> None:
     before = open_reader(as_source(path)).checksum()
     write(path, {"t.csv": TEXT + "3;z\n"})
     assert open_reader(as_source(path)).checksum().sha256 != before.sha256
+
+
+def test_a_member_without_a_name_is_no_member(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.zip", {"t.csv": "a\n1\n"})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(""), "")
+    assert read_table(path).frame["a"].to_list() == ["1"]
+    path = write(tmp_path / "u.zip", {})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(""), "")
+    with pytest.raises(DataError, match="empty"):
+        read_table(path)

@@ -14,6 +14,7 @@ import pytest
 
 from nncli.errors import DataError
 from tests.data.sources.workbook.support import ROWS, read, write
+from tests.data.sources.workbook.xlsb import cell, write_xlsb
 
 WORKBOOKS = Path("tests/data/workbooks")
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -145,17 +146,86 @@ def test_entities_are_refused(tmp_path: Path) -> None:
         read(path)
 
 
-def test_passwords_of_old_and_open_formats_are_told(tmp_path: Path) -> None:
+def assert_encrypted(path: Path) -> None:
+    with pytest.raises(DataError, match="encrypted with a password") as caught:
+        read(path)
+    assert caught.value.location is not None
+    assert caught.value.location.source == str(path)
+    assert "save it without" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"])
+def test_a_package_with_a_password_is_told_under_any_name(tmp_path: Path, suffix: str) -> None:
+    shutil.copy(WORKBOOKS / "password.xlsx", tmp_path / f"t{suffix}")
+    assert_encrypted(tmp_path / f"t{suffix}")
+
+
+def test_an_old_workbook_with_a_password_is_told(tmp_path: Path) -> None:
     data = bytearray((WORKBOOKS / "libreoffice-since-1900.xls").read_bytes())
     start = data.index(b"\x09\x08\x10\x00")  # the first record of the workbook, 16 bytes long
     data[start + 20 : start + 22] = b"\x2f\x00"
     (tmp_path / "t.xls").write_bytes(data)
-    with pytest.raises(DataError, match="password"):
-        read(tmp_path / "t.xls")
-    shutil.copy(WORKBOOKS / "libreoffice-since-1900.ods", tmp_path / "t.ods")
-    change(tmp_path / "t.ods", "META-INF/manifest.xml", lambda text: text + b"<!-- encryption-data -->")
-    with pytest.raises(DataError, match="password"):
-        read(tmp_path / "t.ods")
+    assert_encrypted(tmp_path / "t.xls")
+
+
+MANIFEST = (
+    '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
+    '<manifest:file-entry manifest:full-path="{}"><manifest:encryption-data/></manifest:file-entry>'
+    "</manifest:manifest>"
+)
+
+
+@pytest.mark.parametrize("member", ["content.xml", "encrypted-package"])
+def test_an_open_document_with_a_password_is_told(tmp_path: Path, member: str) -> None:
+    """Members are encrypted one by one, or all of them as one, as LibreOffice does since 24.8."""
+    with zipfile.ZipFile(tmp_path / "t.ods", "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr(member, bytes(range(256)))
+        archive.writestr("META-INF/manifest.xml", MANIFEST.format(member))
+    assert_encrypted(tmp_path / "t.ods")
+
+
+def test_an_archive_with_encrypted_members_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.xlsx", ROWS)
+    data = bytearray(path.read_bytes())
+    entry = data.index(b"PK\1\2")
+    data[entry + 8] |= 1
+    path.write_bytes(data)
+    assert_encrypted(path)
+
+
+def test_a_member_without_a_name_is_no_member(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.xlsx", ROWS)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(""), "")
+    assert len(read(path)) == 3
+
+
+def test_a_member_before_the_beginning_of_the_file_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.xlsx", ROWS)
+    path.write_bytes(path.read_bytes()[40:])
+    with pytest.raises(DataError):
+        read(path)
+    data = bytearray(write(tmp_path / "u.xlsx", ROWS).read_bytes())
+    place = data.index(b"PK\5\6") + 16  # of the directory, by which the places of the members are corrected
+    data[place : place + 4] = struct.pack("<I", int.from_bytes(data[place : place + 4], "little") + 40)
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="outside"):
+        read(path)
+
+
+def test_a_cell_beyond_the_columns_of_its_format_is_refused(tmp_path: Path) -> None:
+    path = write_xlsb(tmp_path / "t.xlsb", [["a", "b"], [1, "x"]])
+    sheet = "xl/worksheets/sheet1.bin"
+    change(path, sheet, lambda data: data.replace(cell(1, "x"), cell(9_000_000, "x")))
+    with pytest.raises(DataError, match="columns"):
+        read(path)
+    data = bytearray((WORKBOOKS / "libreoffice-since-1900.xls").read_bytes())
+    number = data.index(b"\x03\x02\x0e\x00") + 4  # a record of a number: row, column, ...
+    data[number + 2 : number + 4] = b"\x00\xf0"
+    (tmp_path / "t.xls").write_bytes(data)
+    with pytest.raises(DataError, match="column 256"):
+        read(tmp_path / "t.xls", sheet="Sales")
 
 
 def test_values_that_a_program_invents_are_no_values(tmp_path: Path) -> None:

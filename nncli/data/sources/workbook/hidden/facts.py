@@ -23,6 +23,8 @@ ERROR_CODES = {
 BYTES_PER_CELL = 48
 """Bytes that calamine and the grid need for a cell, empty ones between others included."""
 ALWAYS_ALLOWED = 1 << 30
+MAX_COLUMNS = 16_384
+"""Columns of a sheet of Excel and of LibreOffice."""
 
 
 class WorkbookFile(ABC):
@@ -42,8 +44,23 @@ class WorkbookFile(ABC):
         """
 
 
+def encrypted(source: str) -> DataError:
+    """The error of a workbook that is encrypted."""
+    return DataError(
+        "the workbook is encrypted with a password",
+        location=Location(source=source),
+        hint="Open it in a spreadsheet program with the password, and save it without one.",
+    )
+
+
 def check_size(rows: int, columns: int, source: str) -> None:
     """Raise a DataError if the cells between the first one and the last one of a sheet do not fit into memory."""
+    if columns > MAX_COLUMNS:
+        raise DataError(
+            f"the sheet has {columns:,} columns, more than {MAX_COLUMNS:,}",
+            location=Location(source=source),
+            hint="If the file is not damaged, save the sheet as CSV.",
+        )
     size = rows * columns * BYTES_PER_CELL
     if size > max(ALWAYS_ALLOWED, free_memory()):
         raise DataError(

@@ -14,10 +14,8 @@ from nncli.data.sources.workbook.cell_range import CellRange
 from nncli.data.sources.workbook.grid import HiddenCell, Kind, SheetFacts
 from nncli.data.sources.workbook.hidden.facts import NOT_AVAILABLE, WorkbookFile, check_size
 from nncli.data.sources.workbook.hidden.zip_file import ZipFile
-from nncli.errors import DataError, Location
 
 CONTENT = "content.xml"
-MANIFEST = "META-INF/manifest.xml"
 METADATA = "meta.xml"
 ALWAYS_COMPUTES = re.compile(rb"<meta:generator>[^<]*(?:LibreOffice|OpenOffice)")
 """Programs that store the value of every formula; they write none where it is empty text."""
@@ -40,12 +38,6 @@ class OdsFile(WorkbookFile):
     archive: ZipFile
 
     def __post_init__(self) -> None:
-        if MANIFEST in self.archive and b"encryption-data" in self.archive.read(MANIFEST):
-            raise DataError(
-                "the workbook is protected by a password",
-                location=Location(source=self.archive.source),
-                hint="Save it without a password.",
-            )
         for sheet in self._sheets.values():
             check_size(*sheet.size, self.archive.source)
 

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from nncli.data.sources.workbook.cell_range import CellRange
 from nncli.data.sources.workbook.grid import HiddenCell, Kind, SheetFacts
-from nncli.data.sources.workbook.hidden.facts import ERROR_CODES, NOT_AVAILABLE, WorkbookFile, check_size
+from nncli.data.sources.workbook.hidden.facts import ERROR_CODES, NOT_AVAILABLE, WorkbookFile, check_size, encrypted
 from nncli.data.sources.workbook.hidden.ole_file import OleFile
 from nncli.errors import DataError, Location
 
@@ -18,6 +18,9 @@ ENCRYPTED_STREAM = "EncryptedPackage"
 BEGINNING, END, SHEET, PASSWORD = 0x0809, 0x000A, 0x0085, 0x002F
 FORMULA, BOOLEAN_OR_ERROR, MERGED, DIMENSIONS = 0x0006, 0x0205, 0x00E5, 0x0200
 ERROR_RESULT = 2
+CELLS = (FORMULA, BOOLEAN_OR_ERROR, 0x0201, 0x0203, 0x0204, 0x027E, 0x00BD, 0x00BE, 0x00D6, 0x00FD)
+"""The kinds of records that begin with the row and the column of a cell."""
+MAX_COLUMNS = 256
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,7 @@ class XlsFile(WorkbookFile):
 
     def __post_init__(self) -> None:
         if ENCRYPTED_STREAM in self.file.streams or any(kind == PASSWORD for kind, _ in self._records(0)):
-            raise DataError(
-                "the workbook is protected by a password",
-                location=Location(source=self.file.source),
-                hint="Save it without a password.",
-            )
+            raise encrypted(self.file.source)
         _ = self._sheets  # checks their sizes, as calamine reads all sheets when it opens the file
 
     @property
@@ -80,6 +79,8 @@ class XlsFile(WorkbookFile):
                 if bottom < top or right < left:
                     raise self.file.damaged("a sheet ends before it begins")
                 check_size(bottom - top, right - left, self.file.source)
+            elif kind in CELLS and int.from_bytes(data[2:4], "little") >= MAX_COLUMNS:
+                raise self.file.damaged(f"a cell is beyond the column {MAX_COLUMNS}")
             elif kind == BOOLEAN_OR_ERROR and len(data) >= 8 and data[7]:
                 cells.append((data, data[6]))
             elif kind == FORMULA and bytes(data[12:14]) == b"\xff\xff" and data[6] == ERROR_RESULT:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from xml.etree import ElementTree as ET
 
+from nncli.data.sources.workbook.hidden.facts import encrypted
 from nncli.errors import DataError, Location
 from nncli.utils.memory import format_bytes
 
@@ -41,18 +42,15 @@ class ZipFile:
         """
         try:
             with zipfile.ZipFile(io.BytesIO(self.data)) as archive:
-                members = {info.filename.replace("\\", "/").lower(): info for info in archive.infolist()}
+                infos = [info for info in archive.infolist() if info.filename]
+                members = {info.filename.replace("\\", "/").lower(): info for info in infos}
         except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
             raise self.damaged(str(error)) from error
         size = sum(info.file_size for info in members.values())
         if size > max(SMALL, MAX_RATIO * len(self.data)):
             raise self._bomb(size)
         if any(info.flag_bits & ENCRYPTED for info in members.values()):
-            raise DataError(
-                "the file is protected by a password",
-                location=Location(source=self.source),
-                hint="Save it without a password.",
-            )
+            raise encrypted(self.source)
         return members
 
     def __contains__(self, name: str) -> bool:
@@ -67,6 +65,8 @@ class ZipFile:
         info = self.members.get(name.lower().removeprefix("/"))
         if info is None:
             raise self.damaged(f"it has no {name}")
+        if info.header_offset < 0:  # as the archive is shorter than it says
+            raise self.damaged(f"{name} is outside the file")
         head = self.data[info.header_offset : info.header_offset + LOCAL_HEADER]
         if len(head) < LOCAL_HEADER or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise self.damaged(f"{name} cannot be decompressed")
