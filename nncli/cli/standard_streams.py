@@ -81,10 +81,20 @@ def prepare_standard_streams() -> None:
         sys.stdout = _ClosedOutput()
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - open until the process ends
+    if os.name == "posix" and _is_descriptor_2(sys.stderr):  # see nncli/utils/native_stderr.py
+        sys.stderr.flush()
+        sys.stderr = open(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding)  # noqa: SIM115, PTH123
     sys.stdout, sys.stderr = _with_whole_writes(sys.stdout), _with_whole_writes(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # instead of UnicodeEncodeError
             stream.reconfigure(errors="backslashreplace")
+
+
+def _is_descriptor_2(stream: Any) -> bool:
+    try:
+        return bool(stream.fileno() == 2)
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _with_whole_writes(stream: Any) -> Any:

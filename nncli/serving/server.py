@@ -17,12 +17,13 @@ from nncli.serving.models.reload import Reloader, warn_of_unfinished
 from nncli.serving.options import ServerOptions
 from nncli.serving.process.interpreter import short_pauses
 from nncli.serving.process.listeners import BACKLOG, bind_listeners, close_all, listen, stop_listening, url_of
-from nncli.serving.process.log import ALWAYS, LOG, dropped_line, log_to_stderr
+from nncli.serving.process.log import ALWAYS, LOG, dropped_line, log_native_text, log_to_stderr
 from nncli.serving.process.log_writer import writing_on_a_thread
 from nncli.serving.process.notify import notify
 from nncli.serving.process.open_files import raise_limit_of_open_files
 from nncli.serving.process.signals import signals_while_loading, signals_while_serving
 from nncli.serving.state import ServerState
+from nncli.utils.native_stderr import native_text_to
 from nncli.utils.threads import limit_blas_threads
 
 SECONDS_BETWEEN_DATES = 1.0
@@ -43,7 +44,8 @@ def serve(runs: Sequence[tuple[str, Path]], options: ServerOptions, *, quiet: bo
         NncliError: requests were not answered within the limit of time when the server stopped.
     """
     log_to_stderr(quiet=quiet, as_json=options.access_log)
-    with writing_on_a_thread(partial(dropped_line, as_json=options.access_log)):
+    writing = writing_on_a_thread(partial(dropped_line, as_json=options.access_log))
+    with writing, native_text_to(log_native_text):
         with signals_while_loading():
             sockets = bind_listeners(options)
             raise_limit_of_open_files()

@@ -13,7 +13,6 @@ from typing import Literal
 
 import duckdb
 import polars as pl
-import pyarrow.parquet as pq
 import pytest
 
 from tests.data.io.parquet_files import mutated_parquet
@@ -24,6 +23,7 @@ from tests.thorough import every, partly
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the processes are those of POSIX")
 
+pq = pytest.importorskip("pyarrow.parquet")
 WORKBOOKS = Path("tests/data/workbooks")
 TABLE = pl.DataFrame(
     {

@@ -67,7 +67,7 @@ class ServerProcess:
     @property
     def port(self) -> int:
         """The port at which it listens, once it does."""
-        return int(self.wait_for("listening on http://").rpartition(":")[2])
+        return int(self.wait_for("listening on http://").rpartition(":")[2].strip('"}\n'))
 
     def connection(self) -> HTTPConnection:
         """A connection to it."""

@@ -30,6 +30,7 @@ from nncli.data.io.sinks import Sink, Writable
 from nncli.data.io.streams import open_input, peek, to_temporary_file, translate_damage, translate_os_errors
 from nncli.data.table import Table
 from nncli.errors import DataError, Location
+from nncli.utils.native_stderr import without_panics
 
 FEATHER_1 = b"FEA1"
 GROUP_BYTES = 8 << 20
@@ -58,7 +59,7 @@ class ArrowFormat(FileFormat):
         with translate_os_errors(file.path, file.name), file.path.open("rb") as content:
             if not content.read(len(FILE_MAGIC)).startswith(FILE_MAGIC):
                 return None
-            with _translate_errors(file.name):
+            with _translate_errors(file.name), without_panics():
                 return polars.Schema(polars.read_ipc_schema(file.path))
 
     def read_file(self, file: InputFile, options: ReadOptions) -> Iterator[Table]:
@@ -113,7 +114,9 @@ def read_arrow_file(path: Path, source: str, rows: int | None) -> Iterator[tuple
         for i, n in enumerate(heights or [0]):
             height += n
             if i + 1 >= len(heights) or (rows is not None and height >= rows):
-                yield first + 1, (scan if rows is None else scan.slice(first, height)).collect()
+                with without_panics():
+                    frame = (scan if rows is None else scan.slice(first, height)).collect()
+                yield first + 1, frame
                 first, height = first + height, 0
 
 
@@ -126,7 +129,8 @@ def read_arrow_stream(stream: IO[bytes], source: str, *, whole: bool) -> Iterato
     row = 1
     with _translate_errors(source):
         for group in _groups(read_messages(stream), None if whole else GROUP_BYTES):
-            frame = polars.read_ipc_stream(io.BytesIO(b"".join((*group, END_OF_STREAM))))
+            with without_panics():
+                frame = polars.read_ipc_stream(io.BytesIO(b"".join((*group, END_OF_STREAM))))
             yield row, frame
             row += frame.height
 

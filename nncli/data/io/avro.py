@@ -23,6 +23,7 @@ from nncli.data.io.sinks import STANDARD_OUTPUT, Sink, Writable
 from nncli.data.io.streams import open_input, peek, translate_damage
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, UsageError
+from nncli.utils.native_stderr import without_panics
 
 GROUP_BYTES = 8 << 20
 """Bytes of blocks that are parsed together."""
@@ -76,7 +77,8 @@ def read_avro(
         schema = _AvroSchema.of(header, source)
         found = read_blocks(stream, header) if rows else iter(())
         for blocks in _groups(found, None if whole else GROUP_BYTES):
-            frame = schema.with_words(polars.read_avro(header.file(schema.record, blocks)))
+            with without_panics():
+                frame = schema.with_words(polars.read_avro(header.file(schema.record, blocks)))
             yield row, frame
             row += frame.height
 

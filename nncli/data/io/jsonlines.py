@@ -34,6 +34,7 @@ from nncli.data.io.streams import POLARS_ERRORS, UTF8_BOM
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, reraise_out_of_memory
 from nncli.text import quote
+from nncli.utils.native_stderr import without_panics
 
 MAX_DEPTH = 128
 """Largest depth of nested lists and objects. At some hundreds Polars overflows the stack and crashes the process."""
@@ -125,7 +126,8 @@ def parse_block(block: Block, source: str) -> polars.DataFrame:
     check_depth(block, source)
     check_surrogates(block, source)
     try:
-        frame = polars.read_ndjson(io.BytesIO(block.data), infer_schema_length=None)
+        with without_panics():
+            frame = polars.read_ndjson(io.BytesIO(block.data), infer_schema_length=None)
     except POLARS_ERRORS as error:
         reraise_out_of_memory(error)
         check_utf8(block, source)

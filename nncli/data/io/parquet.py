@@ -20,6 +20,7 @@ from nncli.data.io.sinks import Sink, Writable
 from nncli.data.io.streams import PARQUET_MAGIC, to_temporary_file, translate_damage, translate_os_errors
 from nncli.data.table import Table
 from nncli.errors import DataError, Location
+from nncli.utils.native_stderr import without_panics
 
 
 class ParquetFormat(FileFormat):
@@ -38,7 +39,7 @@ class ParquetFormat(FileFormat):
     def read_schema(self, file: InputFile) -> polars.Schema:
         """The types of the columns, from the metadata at the end of the file."""
         assert file.path is not None, "standard input is read as a stream"
-        with translate_os_errors(file.path, file.name), _open(file.path, file.name):
+        with translate_os_errors(file.path, file.name), _open(file.path, file.name), without_panics():
             return polars.Schema(polars.read_parquet_schema(file.path))
 
     def read_file(self, file: InputFile, options: ReadOptions) -> Iterator[Table]:
@@ -84,7 +85,9 @@ def read_parquet(path: Path, source: str, rows: int | None) -> Iterator[tuple[in
             while group < len(ends) and (group == 0 or ends[group - 1] < last):
                 check_pages(file, index, group)
                 group += 1
-            yield first + 1, (scan if rows is None else scan.slice(first, rows)).collect()
+            with without_panics():
+                frame = (scan if rows is None else scan.slice(first, rows)).collect()
+            yield first + 1, frame
 
 
 def count_parquet_rows(path: Path, source: str) -> int:

@@ -30,7 +30,7 @@ UTF8_BOM = b"\xef\xbb\xbf"
 STANDARD_INPUT = "standard input"
 # PanicException, an internal error of Polars, is not a subclass of Exception.
 POLARS_ERRORS = (polars.exceptions.PolarsError, polars.exceptions.PanicException)
-DAMAGE_ERRORS = (
+DAMAGE_ERRORS: tuple[type[BaseException], ...] = (
     *POLARS_ERRORS,
     ValueError,
     ArithmeticError,
@@ -109,7 +109,7 @@ def translate_damage(
         yield
     except NncliError:
         raise
-    except (*errors, *DAMAGE_ERRORS) as error:
+    except errors + DAMAGE_ERRORS as error:
         reraise_out_of_memory(error)
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(

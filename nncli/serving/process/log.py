@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from nncli.serving.process.log_writer import write_line
 from nncli.text import escape_unprintable
+from nncli.utils.native_stderr import panics_of
 
 LOG = logging.getLogger("nncli.serving")
 LOGGERS = ("nncli.serving", "uvicorn", "asyncio")
@@ -72,6 +73,15 @@ def dropped_line(number: int, *, as_json: bool) -> str:
 def utc_time(seconds: float) -> str:
     """A time since 1970 as text, with milliseconds, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def log_native_text(text: str) -> None:
+    """Log what a library has written to stderr; of a panic its place alone, as the message may quote cells."""
+    places = panics_of(text)
+    for place in places:
+        LOG.warning("a library reports an error of its own, at %s", place)
+    for line in () if places else text.splitlines():
+        LOG.warning("a library reports: %s", line)
 
 
 def log_to_stderr(*, quiet: bool = False, as_json: bool = False) -> None:

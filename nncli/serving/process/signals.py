@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TypeAlias
 
+from nncli.utils.native_stderr import python_descriptor
+
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SECONDS_OF_ONE_STOP = 0.5
 """Signals that follow the first so soon belong to it: `timeout` sends one to a process, and another to its group."""
@@ -52,7 +54,7 @@ def signals_while_serving(
         nonlocal is_stopping, last
         if is_stopping and time.monotonic() > last + SECONDS_OF_ONE_STOP:
             with suppress(OSError):  # not by the log, which may be in the midst of a line
-                os.write(2, b"nncli: stopped at once\n")
+                os.write(python_descriptor(), b"nncli: stopped at once\n")
             os._exit(128 + number)
         is_stopping, last = True, time.monotonic()
         loop.call_soon_threadsafe(stop)
@@ -82,7 +84,7 @@ def _handlers(handlers: Mapping[int, Handler | signal.Handlers]) -> Iterator[Non
 
 def _has_terminal() -> bool:
     """Whether the process writes to a terminal that controls it and is open."""
-    if sys.platform == "win32" or not os.isatty(2):
+    if sys.platform == "win32" or not os.isatty(python_descriptor()):
         return False
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))

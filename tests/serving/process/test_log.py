@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from nncli.serving.process.log import ALWAYS, LOG, LOGGERS, log_to_stderr
+from nncli.serving.process.log import ALWAYS, LOG, LOGGERS, log_native_text, log_to_stderr
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ "
 
@@ -106,3 +106,13 @@ def test_a_log_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPa
     closed.close()
     monkeypatch.setattr(sys, "stderr", closed)
     LOG.info("lost, too")
+
+
+def test_what_a_library_writes_to_stderr_is_logged_without_the_cells_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_stderr(as_json=True)
+    log_native_text("\nthread '<unnamed>' (12) panicked at src/a.rs:3:5:\nthe cell is 'secret'\n")
+    log_native_text("one\ntwo\n")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["level"] for line in lines] == ["warning"] * 3
+    assert "src/a.rs:3:5" in lines[0]["message"]
+    assert "secret" not in str(lines)

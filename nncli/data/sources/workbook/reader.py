@@ -25,6 +25,7 @@ from nncli.data.sources.workbook.sheet_table import SheetTable
 from nncli.data.sources.workbook.sheets import ambiguous_sheet, named_sheet, sheet_names, sheets_with_table
 from nncli.data.table import Table
 from nncli.errors import Location, UsageError
+from nncli.utils.native_stderr import without_panics
 
 if TYPE_CHECKING:
     from python_calamine import CalamineWorkbook
@@ -172,7 +173,8 @@ def _translated(source: str) -> Iterator[None]:
 
     with translate_damage("the workbook", source, CalamineError, OSError, hint=SAVE_AS):
         try:
-            yield
+            with without_panics():
+                yield
         except PasswordError as error:
             raise encrypted(source) from error
         except BaseException as error:
