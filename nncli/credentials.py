@@ -23,10 +23,10 @@ RAW_LOGIN = re.compile(r"[^:]+://[^/?#@:\[]*:(?!\d*[/?#])[^/?#@]*[/?#].*@", re.D
 """The beginning of a URL of which a password has / ? or #, which should be encoded: it is no port."""
 SERVERS = ("postgresql", "postgres", "mysql", "mariadb")
 """Schemes of database servers: an @ that is not before the host belongs to such a password, also after digits."""
-LOGIN_OF_INVALID = re.compile(r"([^:]+://).*@", re.DOTALL)
+LOGIN_OF_INVALID = re.compile(r"\A([^:]+://).*@", re.DOTALL)
 ARGUMENT = re.compile(r"((?:--[\w-]+=)?(?:[\w.]+=)?)([A-Za-z][A-Za-z0-9+.-]+://.+)", re.DOTALL)
 """A word of a command line with a URL: alone, after an option, or after the key of a configuration."""
-URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^\s'\"<>`]*[^\s'\"<>`:.,;]")
+URL_IN_TEXT = re.compile(r"(?<![A-Za-z0-9+.-])([0-9+.-]*+)([A-Za-z][A-Za-z0-9+.-]++://[^\s'\"<>`]*[^\s'\"<>`:.,;])")
 
 MAY_HAVE_LOGIN = re.compile(r"[@=]|%40|://|:\s")
 HIDDEN = "***"
@@ -91,10 +91,10 @@ def redacted(text: str) -> str:
         return text
     for public, full in _full_urls.items():
         text = text.replace(full, public)
-    text = URL_IN_TEXT.sub(lambda match: _public(match[0]), text)
+    text = URL_IN_TEXT.sub(lambda match: match[1] + _public(match[2]), text)
     for pattern, shown in LOGINS_IN_TEXT:
         text = pattern.sub(shown, text)
-    return URL_IN_TEXT.sub(lambda match: _public(match[0]), text)  # the blanks in a URL are gone
+    return URL_IN_TEXT.sub(lambda match: match[1] + _public(match[2]), text)  # the blanks in a URL are gone
 
 
 def has_login(path: str) -> bool:

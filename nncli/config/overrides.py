@@ -20,7 +20,7 @@ PREFIX = "NNCLI_"
 NO_KEYS = frozenset({"NNCLI_DEBUG"})
 """Variables of nncli that are not configuration keys."""
 OF_A_SERVICE = re.compile(
-    r"NNCLI_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
+    r"NNCLI_(?=\w*+\Z)(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )
 """Variables that Kubernetes sets in every pod for a service called nncli or nncli-something."""
 MAX_SOURCE_LENGTH = 100

@@ -88,11 +88,16 @@ def _style() -> Iterator[None]:
 def _themed(svg: str) -> str:
     """The <svg> element alone, with CSS colors, scalable size and short numbers."""
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(
-        r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" xmlns="http://www.w3.org/2000/svg">', svg, count=1
+        r"<metadata>.*?(?:</metadata>|\Z)|<!--.*?(?:-->|\Z)|<style.*?(?:</style>|\Z)", "", svg, flags=re.DOTALL
     )
-    svg = re.sub(r'(\s(?:d|x|y)=")([^"]*)"', lambda m: m[1] + re.sub(r"\d+\.\d{3,}", _short, m[2]) + '"', svg)
+    svg = re.sub(
+        r'<svg (?>[^<>]*?viewBox=")([^"<>]*+)"[^<>]*+>',
+        r'<svg viewBox="\1" xmlns="http://www.w3.org/2000/svg">',
+        svg,
+        count=1,
+    )
+    svg = re.sub(r'(\s(?:d|x|y)=")([^"]*)"', lambda m: m[1] + re.sub(r"(?<!\d)\d++\.\d{3,}", _short, m[2]) + '"', svg)
     svg = svg.replace("xlink:href", "href")
     for color, name in VARIABLES.items():
         svg = svg.replace(color, f"var(--{name})")

@@ -47,6 +47,56 @@ def assert_no_traceback(server: ServerProcess) -> None:
     assert not [line for line in server.lines if "Traceback" in line or "internal error" in line], server.lines
 
 
+BUSY = """
+import sys, time
+from nncli.serving.models.served_model import ServedModel
+from nncli.cli.app import main
+predict = ServedModel.predict
+def busy(*arguments, **named):
+    end = time.monotonic() + 3.0
+    while time.monotonic() < end:
+        pass
+    return predict(*arguments, **named)
+ServedModel.predict = busy
+sys.argv[1:1] = ["serve"]
+main()
+"""
+HEADER = b"x,rate,count,price,size,color,flag,day,note\n"
+SLOW_BODIES = {
+    "digits": HEADER + b"1,0.1,5,$3,1,red,true,2020-01-01," + b"1" * 4_000_000 + b"x\n",
+    "numbers": HEADER + b"1,0.1,5,$3,1,red,true,2020-01-01," + b"12.5;" * 800_000 + b"\n",
+    "blanks": HEADER + b"1,0.1,5," + b" " * 4_000_000 + b"x,1,red,true,2020-01-01,n\n",
+    "quotes": HEADER + b'"1"x,0.1,5,$3,1,red,true,2020-01-01,"n\n' * 9_000,
+}
+
+
+@pytest.mark.parametrize("name", ["busy", *SLOW_BODIES])
+def test_health_and_a_signal_are_answered_while_a_request_computes(
+    runs: Mapping[str, Path], row: dict[str, Any], name: str
+) -> None:
+    with running(runs["number"], "--port", "0", program=BUSY if name == "busy" else None) as server:
+        kept, health = server.connection(), server.connection()
+        kind = "application/json" if name == "busy" else "text/csv"
+        kept.request("POST", "/predict", SLOW_BODIES.get(name, json.dumps(row)), {"Content-Type": kind})
+        waits = []
+        for _ in range(20):
+            start = time.monotonic()
+            health.request("GET", "/health/live")
+            assert answer_of(health).status == 200
+            waits.append(time.monotonic() - start)
+            time.sleep(0.02)
+        health.close()
+        start = time.monotonic()
+        server.signal(signal.SIGTERM)
+        server.wait_for("stopping")
+        waits.append(time.monotonic() - start)
+        assert answer_of(kept).status in (200, 400, 422)
+        kept.close()
+        assert server.wait() == 0
+        assert max(waits) < 1.0
+        assert_no_traceback(server)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_server_with_success_once_all_is_answered(
     runs: Mapping[str, Path], row: dict[str, Any], number: int

@@ -10,7 +10,6 @@ import bz2
 import gzip
 import io
 import lzma
-import re
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -65,8 +64,8 @@ class Compression(ABC):
     """A kind of compression. A subclass is named in COMPRESSIONS."""
 
     suffix: ClassVar[str]
-    magic: ClassVar[re.Pattern[bytes]]
-    """Matches the first bytes of a file."""
+    magics: ClassVar[tuple[bytes, ...]]
+    """The first bytes of a file, one of these."""
     errors: ClassVar[tuple[type[Exception], ...]]
     """What the decoder raises for damaged data."""
     may_repeat: ClassVar[bool] = True
@@ -89,7 +88,7 @@ class Gzip(Compression):
     """Gzip, .gz."""
 
     suffix = ".gz"
-    magic = re.compile(rb"\x1f\x8b")
+    magics = (b"\x1f\x8b",)
     errors = (zlib.error,)
 
     def decoder(self) -> Decoder:
@@ -103,7 +102,7 @@ class Gzip(Compression):
 class Deflate(Gzip):
     """The compression of .gz without a header, as in blocks of Avro."""
 
-    magic = re.compile(rb"(?!)")
+    magics = ()
     may_repeat = False
 
     def decoder(self) -> Decoder:
@@ -114,7 +113,8 @@ class Zstandard(Compression):
     """Zstandard, .zst; needs the extra `zstd`."""
 
     suffix = ".zst"
-    magic = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)  # a frame, or one to be skipped
+    magics = (b"\x28\xb5\x2f\xfd", *(bytes([k]) + b"\x2a\x4d\x18" for k in range(0x50, 0x60)))
+    """Those of a frame, and of frames to be skipped."""
     errors = (Exception,)  # zstandard.ZstdError, once the package is known to be there
 
     def decoder(self) -> Decoder:
@@ -133,7 +133,8 @@ class Bzip2(Compression):
     """Bzip2, .bz2."""
 
     suffix = ".bz2"
-    magic = re.compile(rb"BZh[1-9](1AY&SY|\x17\x72\x45\x38\x50\x90)", re.DOTALL)  # the latter of an empty file
+    magics = tuple(b"BZh%d%b" % (k, block) for k in range(1, 10) for block in (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"))
+    """The latter are those of an empty file."""
     errors = (OSError, ValueError)
 
     def decoder(self) -> Decoder:
@@ -147,7 +148,7 @@ class Xz(Compression):
     """XZ, .xz."""
 
     suffix = ".xz"
-    magic = re.compile(rb"\xfd7zXZ\0")
+    magics = (b"\xfd7zXZ\0",)
     errors = (lzma.LZMAError,)
 
     def decoder(self) -> Decoder:
@@ -162,8 +163,17 @@ SUFFIXES = tuple(compression.suffix for compression in COMPRESSIONS)
 
 
 def detect_compression(head: bytes) -> Compression | None:
-    """The compression of a file that begins with these bytes."""
-    return next((compression for compression in COMPRESSIONS if compression.magic.match(head)), None)
+    """The compression of a file that begins with these bytes.
+
+    Raises:
+        CompressionError: they are the whole file, and the beginning of a compressed one: it was cut off.
+    """
+    for compression in COMPRESSIONS:
+        if head.startswith(compression.magics):
+            return compression
+        if head and any(magic.startswith(head) for magic in compression.magics):
+            raise CompressionError(f"it begins as a {compression.suffix} file and is cut off after {len(head)} bytes")
+    return None
 
 
 def compression_of(suffix: str) -> Compression | None:
@@ -224,6 +234,8 @@ class DecompressedStream(io.RawIOBase):
                 piece = self._decoder.decompress(data, len(view))
             except self._compression.errors as error:
                 raise CompressionError(str(error)) from error
+            if not piece and not data and not self._decoder.eof and not self._decoder.needs_input:
+                raise CompressionError("it cannot be decompressed")  # the decoder would wait for itself
             if piece:
                 self._limit.size += len(piece)
                 self._limit.check()

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 
 from nncli.data.io.streams import is_stream, name_of
 
-WEB_URL_QUERY = re.compile(r"(https?://[^?#]*)[?#].*", re.IGNORECASE | re.DOTALL)
+WEB_URL_QUERY = re.compile(r"\A(https?://[^?#]*+)[?#].*", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,18 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING
 
 import polars
 
-from nncli.data.io.compression import CompressionError, DecompressedStream, GrowthError, detect_compression
+from nncli.data.io.compression import (
+    CompressionError,
+    DecompressedStream,
+    GrowthError,
+    compression_of,
+    detect_compression,
+)
 from nncli.errors import DataError, Location, NncliError, reraise_out_of_memory
 from nncli.text import closest_file, quote
 
@@ -141,7 +147,8 @@ class ReplayStream(io.RawIOBase):
 def open_input(path: Path | None, name: str | None = None) -> Iterator[tuple[bytes, IO[bytes]]]:
     """Yield the first bytes of `path` (None: standard input) and a stream of all its bytes, decompressed.
 
-    Compression is detected from the content, not the name.
+    Compression is detected from the content, not the name; but a file of no bytes with the name of a compressed one
+    was cut off.
 
     Raises:
         DataError: the file is missing, a folder, not readable, or damaged; may also be raised while reading.
@@ -149,12 +156,18 @@ def open_input(path: Path | None, name: str | None = None) -> Iterator[tuple[byt
     """
     with translate_os_errors(path, name), ExitStack() as stack:
         file = sys.stdin.buffer if path is None else stack.enter_context(path.open("rb"))
-        yield decompress(file)
+        yield decompress(file, name or name_of(path))
 
 
-def decompress(stream: IO[bytes]) -> tuple[bytes, IO[bytes]]:
-    """The first bytes of `stream` and a stream of all its bytes, decompressed if it is compressed."""
+def decompress(stream: IO[bytes], name: str) -> tuple[bytes, IO[bytes]]:
+    """The first bytes of a stream, of a file of this name, and a stream of all its bytes, decompressed if need be.
+
+    Raises:
+        CompressionError: a compressed file is cut off within its first bytes.
+    """
     head, stream = peek(stream)
+    if not head and compression_of(suffix := PurePath(name.partition("?")[0]).suffix):
+        raise CompressionError(f"it has no bytes, which is no {suffix.lower()} file: it is cut off")
     compression = detect_compression(head)
     return (head, stream) if compression is None else peek(io.BufferedReader(DecompressedStream(stream, compression)))
 

@@ -13,7 +13,7 @@ from nncli.export.c.identifiers import words_of
 FILES = ("cells", "categories", "numbers", "number_spellings", "dates", "date_formats", "text", "helpers")
 """In an order in which each follows what it uses."""
 DEFINED = re.compile(
-    r"^(?:static [\w ]*?\**(\w+)\(|static const .*?(\w+)\[|struct (\w+) \{|#define (\w+))", re.MULTILINE
+    r"^(?:static (?:\w++ )*+\**+(\w++)\(|static const [^\n\[]*\b(\w++)\[|struct (\w+) \{|#define (\w+))", re.MULTILINE
 )
 
 
@@ -42,9 +42,9 @@ def parts() -> tuple[Part, ...]:
     found = []
     for name in FILES:
         for text in template(name).strip().split("\n\n"):
-            code = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+            code = re.sub(r"/\*.*?(?:\*/|\Z)", "", text, flags=re.DOTALL)
             defined = {word for groups in DEFINED.findall(code) for word in groups if word}
-            always = re.sub(r"#ifdef CHECK.*?#endif", "", code, flags=re.DOTALL)
+            always = re.sub(r"#ifdef CHECK.*?(?:#endif|\Z)", "", code, flags=re.DOTALL)
             words = frozenset(words_of(always)), frozenset(words_of(code))
             found.append(Part(text, name, frozenset(defined), *words))
     return tuple(found)

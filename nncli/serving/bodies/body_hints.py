@@ -18,7 +18,7 @@ SAMPLE = 4096
 EXAMPLE_COLUMNS, EXAMPLE_LENGTH = 2, 60
 ROWS_NAMES = ("row", "data", "instances", "inputs", "records", "dataframe_records", "dataframe_split")
 """Names that other servers have for the rows."""
-SEVERAL_OBJECTS = re.compile(rb"\}\s*\n\s*\{")
+SEVERAL_OBJECTS = re.compile(rb"\}[^\S\n]*+\n\s*+\{")
 ONE_LINE = "Send a file with --data-binary @FILE: curl removes its line ends with -d."
 AS_CSV = f"If it is CSV, send it with Content-Type: {MediaType.CSV}."
 

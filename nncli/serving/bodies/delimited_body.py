@@ -9,10 +9,12 @@ import numpy as np
 import polars
 
 from nncli.data.dialect import AUTO, TAB, CsvDialect
+from nncli.data.io.compression import CompressionError, detect_compression
 from nncli.data.io.csv.titles import MAX_TITLES
 from nncli.data.io.formats import Format
 from nncli.data.io.input_file import InputFile
 from nncli.data.io.read_options import NumericColumns, ReadOptions
+from nncli.data.io.streams import HEAD_BYTES
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.serving.bodies.body_size import too_many_rows
@@ -34,6 +36,7 @@ def read_delimited_body(body: bytes, content_type: ContentType, model: AnyModel,
         ProblemError: there are too many lines, or too many columns.
         DataError: the body is not such a table.
     """
+    check_not_compressed(body)
     check_shape(body, max_rows, MAX_COLUMNS + 2 * len(model.names))
     spec = model.spec
     options = ReadOptions(
@@ -55,6 +58,17 @@ def read_delimited_body(body: bytes, content_type: ContentType, model: AnyModel,
 
 def _tables(body: bytes, options: ReadOptions) -> list[Table]:
     return list(Format.CSV.load().read_stream(io.BytesIO(body), InputFile(None, SOURCE), options))
+
+
+def check_not_compressed(body: bytes) -> None:
+    """Raise a ProblemError if a body is a compressed file, also one that is cut off."""
+    try:
+        compression = detect_compression(body[:HEAD_BYTES])
+    except CompressionError as error:
+        raise bad_request(f"the body cannot be read: {error}", "Send all of it, not compressed.") from None
+    if compression is not None:
+        hint = "Decompress it, or send it compressed with gzip and with Content-Encoding: gzip."
+        raise bad_request(f"the body is a {compression.suffix} file", hint)
 
 
 def check_shape(body: bytes, max_rows: int, max_columns: int) -> None:

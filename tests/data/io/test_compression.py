@@ -6,12 +6,16 @@ import io
 import lzma
 import os
 import sys
+import threading
+import time
+import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nncli.data.io.compression import (
@@ -23,7 +27,10 @@ from nncli.data.io.compression import (
     compression_of,
     detect_compression,
 )
+from nncli.data.io.input_file import InputFile
+from nncli.data.io.read_options import ReadOptions
 from nncli.data.io.streams import open_input
+from nncli.data.sources.files.single_file import open_file
 from nncli.errors import DataError, UsageError
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
@@ -127,6 +134,108 @@ def test_frames_to_be_skipped_are_skipped() -> None:
     frame = b"\x50\x2a\x4d\x18" + (3).to_bytes(4, "little") + b"abc"
     assert detect_compression(frame[:10]) is COMPRESSIONS[1]
     assert read(frame + zstandard.compress(b"a\n"), COMPRESSIONS[1]) == b"a\n"
+
+
+def read_table(way: str, content: bytes, folder: Path) -> str:
+    """The text of a compressed file by the ways that there are."""
+    path = folder / ("a.csv" if way == "another name" else way)
+    if way == "pipe":
+        os.mkfifo(path)
+        writer = threading.Thread(target=path.write_bytes, args=[content])
+        writer.start()
+    else:
+        path.write_bytes(content)
+    try:
+        tables = [*open_file(InputFile.of(path)).read(ReadOptions())]
+    finally:
+        if way == "pipe":
+            writer.join()
+            path.unlink()
+    return "\n".join(str(row) for table in tables for row in table.frame.rows())
+
+
+@every_compression
+@pytest.mark.parametrize("way", ["named", "another name", "pipe"])
+def test_a_cut_file_is_an_error_wherever_it_is_cut(compression: Compression, way: str, tmp_path: Path) -> None:
+    whole = COMPRESS[compression.suffix](b"a,b\n1,2\n3,4\n5,7\n")
+    way = f"a.csv{compression.suffix}" if way == "named" else way
+    assert read_table(way, whole, tmp_path).count("\n") == 2
+    for cut in range(len(whole)):
+        with pytest.raises(DataError) as caught:
+            read_table(way, whole[:cut], tmp_path)
+        assert cut == 0 or any(word in str(caught.value) for word in ("cut off", "damaged or truncated"))
+    assert "cut off" in str(caught.value) or cut
+
+
+@every_compression
+def test_a_file_of_no_bytes_is_cut_off_if_its_name_says_that_it_is_compressed(
+    compression: Compression, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="cut off"):
+        read_table(f"a.csv{compression.suffix}", b"", tmp_path)
+    with pytest.raises(DataError) as caught:
+        read_table("another name", b"", tmp_path)
+    assert "cut off" not in str(caught.value)
+
+
+def test_a_zip_file_cut_to_a_few_bytes_is_no_text(tmp_path: Path) -> None:
+    for cut in range(1, 4):
+        with pytest.raises(DataError, match="cut off"):
+            read_table("pipe", b"PK\x03\x04"[:cut], tmp_path)
+
+
+CONTENT = st.builds(
+    lambda lines, times: b"a,b\n" + "".join(lines).encode() * times,
+    st.lists(st.sampled_from(["1,2\n", 'x,"y"\n', '"', ",", "\n", '\n,\n,a",",', "0" * 50]), max_size=8),
+    st.integers(1, 300),
+)
+CHANGE = st.tuples(st.sampled_from(["flip", "set", "delete", "insert", "cut"]), st.floats(0, 1), st.integers(0, 255))
+
+
+def changed(content: bytes, changes: list[tuple[str, float, int]]) -> bytes:
+    result = bytearray(content)
+    for kind, place, value in changes:
+        at = int(place * max(len(result) - 1, 0))
+        if kind == "cut" or not result:
+            del result[at:]
+        elif kind in ("flip", "set"):
+            result[at] = result[at] ^ (1 << value % 8) if kind == "flip" else value
+        elif kind == "delete":
+            del result[at : at + 1 + value % 8]
+        else:
+            result[at:at] = bytes([value])
+    return bytes(result)
+
+
+@pytest.mark.parametrize("suffix", [*COMPRESS, ".zip"])
+@settings(max_examples=60, deadline=20_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=CONTENT, changes=st.lists(CHANGE, min_size=1, max_size=3))
+def test_a_damaged_file_is_read_or_refused_in_a_short_time(
+    suffix: str, content: bytes, changes: list[tuple[str, float, int]], tmp_path: Path
+) -> None:
+    if suffix == ".zip":
+        with zipfile.ZipFile(file := io.BytesIO(), "w", zipfile.ZIP_BZIP2) as archive:
+            archive.writestr("a.csv", content)
+        damaged = changed(file.getvalue(), changes)
+    else:
+        damaged = changed(COMPRESS[suffix](content), changes)
+    start = time.process_time()
+    with suppress(DataError, UsageError):
+        read_table("a.zip" if suffix == ".zip" else f"a.csv{suffix}", damaged, tmp_path)
+    assert time.process_time() - start < 5
+
+
+class StuckDecoder:
+    eof, needs_input, unused_data = False, False, b""
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        return b""
+
+
+def test_a_decoder_that_is_stuck_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(COMPRESSIONS[0].__class__, "decoder", lambda self: StuckDecoder())
+    with pytest.raises(CompressionError):
+        read(gzip.compress(b"a"), COMPRESSIONS[0])
 
 
 def test_text_that_begins_as_a_bz2_does_is_text() -> None:

@@ -27,7 +27,7 @@ MAX_RECORDS = 100
 """Largest number of records below a table."""
 MAX_BYTES = 1 << 16
 MAX_SHOWN = 60
-NOTE_BYTES = re.compile(rb'\s*"?\s*(?:[A-Za-z]{2,10}\b[^,;\t|]{0,20}[:=]|[*(\[]|\xe2\x80|\xc2\xa9)')
+NOTE_BYTES = re.compile(rb'\s*+(?:"\s*+)?+(?:[A-Za-z]{2,10}\b[^,;\t|]{0,20}[:=]|[*(\[]|\xe2\x80|\xc2\xa9)')
 """How the bytes of a note with separators in it may begin."""
 
 

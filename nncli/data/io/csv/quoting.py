@@ -14,12 +14,14 @@ import numpy as np
 
 from nncli.data.arrays import BytePositions
 
-OPENS = re.compile(rb'[ \t]*"')
-UNTERMINATED = re.compile(rb'[ \t]*"(?:[^"]++|"")*+\Z')
 LINE_END = re.compile(rb"\r*\n|\r|\Z")
 """The end of a record; a repaired one ends with a newline."""
+OPENED = re.compile(rb'[ \t]*"(?:[^"]++|"")*+')
 MAX_QUOTES = 40
 """Largest number of quotes in a line that is rewritten."""
+MAX_LOOKS = 4
+"""So many times the bytes of a text are looked at for records that are then left out, as each may be long. From there on
+nothing is changed."""
 
 
 class Repaired(NamedTuple):
@@ -63,48 +65,56 @@ class QuoteRepair:
         """The records of `data`, which begins with one. A record that does not end is left out unless `is_end`."""
         pieces: list[bytes] = []
         unclear: list[int] = []
-        position = 0
+        position, size, left = 0, 0, MAX_LOOKS * len(data)
         while (found := data.find(b'"', position)) >= 0:
             start = data.rfind(b"\n", position, found) + 1 or position
             pieces.append(data[position:start])
-            record = self._record(data, start, is_end=is_end)
-            if record is None and self.omits_unclear:
-                unclear.append(sum(map(len, pieces)))
+            size += start - position
+            text, position = self._record(data, start, is_end=is_end)
+            if text is None and self.omits_unclear and (left := left - (position - start)) > 0:
+                unclear.append(size)
                 end = LINE_END.search(data, start)
                 assert end is not None
-                record = (b"\n", end.end())
-            if record is None:
+                text, position = b"\n", end.end()
+            if text is None:
                 rest = data[start:] if is_end else data[start : data.rfind(b"\n", start) + 1]
-                return Repaired(b"".join([*pieces, rest]), start + len(rest))
-            text, position = record
+                return Repaired(b"".join([*pieces, rest]), start + len(rest), tuple(unclear))
             if not position:
                 return Repaired(b"".join(pieces), start, tuple(unclear))
             pieces.append(text)
+            size += len(text)
         stop = len(data) if is_end else max(data.rfind(b"\n") + 1, position)
         return Repaired(b"".join([*pieces, data[position:stop]]), stop, tuple(unclear))
 
-    def _record(self, data: bytes, start: int, *, is_end: bool) -> tuple[bytes, int] | None:
-        """The record at `start` and the position of the next one, 0 if it does not end; None if it is unclear."""
+    def _record(self, data: bytes, start: int, *, is_end: bool) -> tuple[bytes | None, int]:
+        """The record at `start` and the position of the next one, 0 if it does not end.
+
+        If it is unclear, None and the position up to which it was looked at.
+        """
         cells: list[bytes] = []
         position = start
+        mark = self.separator.encode()
         while True:
+            if found := self._plain_cells.match(data, position):
+                cells += found[0].replace(b'"', b'""').split(mark)[:-1]
+                position = found.end()
             if found := self._quoted.match(data, position):
                 cells.append(found[1])
-            elif OPENS.match(data, position):
-                if not is_end and UNTERMINATED.match(data, position):
+            elif opened := OPENED.match(data, position):
+                if not is_end and opened.end() == len(data):
                     return b"", 0
-                return self._line(data, start, is_end=is_end)
+                return self._line(data, start, is_end=is_end) or (None, opened.end())
             else:
                 found = self._plain.match(data, position)
                 assert found is not None
                 cells.append(found[0].replace(b'"', b'""'))
             position = found.end()
-            if data[position : position + 1] != self.separator.encode():
+            if data[position : position + 1] != mark:
                 break
             position += 1
         line_end = LINE_END.match(data, position)
         if line_end is None:
-            return None
+            return None, position
         if line_end.end() == len(data) and not line_end[0].endswith(b"\n") and not is_end:
             return b"", 0
         text = self._written(cells) if position > start else b""
@@ -166,6 +176,12 @@ class QuoteRepair:
         blank = rb" *" if self.separator == "\t" else rb"[ \t]*"
         mark = re.escape(self.separator.encode())
         return re.compile(rb'%s"((?:[^"]++|"")*+)"%s(?=%s|[\r\n]|\Z)' % (blank, blank, mark))
+
+    @property
+    def _plain_cells(self) -> re.Pattern[bytes]:
+        """Cells that do not begin with a quote, each with the separator behind it."""
+        mark = re.escape(self.separator.encode())
+        return re.compile(rb'(?:(?![ \t]*+")[^\r\n%s]*+%s)++' % (mark, mark))
 
     @property
     def _plain(self) -> re.Pattern[bytes]:

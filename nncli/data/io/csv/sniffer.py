@@ -43,8 +43,10 @@ UNAMBIGUOUS = {
 """Cells that have this decimal mark, unless they are AMBIGUOUS."""
 
 
-UNIT_AROUND = re.compile(r"^[^\w.,+-]*(?:[A-Z]{3}\s*)?[^\w.,+-]*|(?:\s*[A-Z]{3})?[^\w.,]*$")
-"""What may surround a number: a currency or percent sign, a currency code, parentheses; see units.py."""
+UNIT_BEFORE = re.compile(r"[^\w.,+-]*+(?:[A-Z]{3}\s*+)?+[^\w.,+-]*+")
+UNIT_BEHIND = re.compile(r"[^\w.,]*+(?:[A-Z]{3}\s*+)?+")
+"""What may surround a number: a currency or percent sign, a currency code, parentheses; see units.py. The latter is
+spelled backwards, so that it is searched for in one place alone."""
 
 
 def sniff_dialect(
@@ -236,7 +238,8 @@ def sniff_decimal(
     clear: dict[str, str] = {}
     either: dict[str, str] = {}
     for cell in cells_of(sample, separator):
-        number = UNIT_AROUND.sub("", cell)
+        number = UNIT_BEFORE.sub("", cell, count=1)
+        number = UNIT_BEHIND.sub("", number[::-1], count=1)[::-1]
         number = number.replace(thousands, "") if thousands else number
         for mark in ",.":
             if AMBIGUOUS[mark].fullmatch(number):

@@ -11,10 +11,10 @@ from nncli.text import join_quoted
 
 MAX_TITLES = 50
 """Largest number of lines above the header."""
-VALUE = re.compile(r"[^A-Za-z]*[0-9][^A-Za-z]*(?:[eE][+-]?[0-9]+)?")
+VALUE = re.compile(r"[^A-Za-z0-9]*+[0-9][^A-Za-z]*+(?:[eE][+-]?[0-9]++)?")
 """A number, date or time, with or without a unit."""
 YEAR = re.compile(r"(?:19|20)[0-9]{2}")
-MARKER = re.compile(r"(?i)\W*(?:na|nan|inf|infinity|n/a|null|none|nil|missing|unknown)?\W*")
+MARKER = re.compile(r"(?i)\W*+(?:na|nan|inf|infinity|n/a|null|none|nil|missing|unknown)?\W*+")
 """Cells that often stand for a missing value."""
 MIN_BODY = 3
 """Smallest number of values that show that the cells of a column are numbers or dates."""

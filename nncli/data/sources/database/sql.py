@@ -65,7 +65,7 @@ WORD_OF_POSTGRESQL = (TokenKind.WORD, r"(?![uU]&\")[^\W\d][\w$]*")
 # What follows a number must not be a letter or quote: databases disagree on where such a number ends.
 NUMBER = (
     TokenKind.NUMBER,
-    r"(?:0[xX][0-9a-fA-F_]+|(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(?![\w$'\"])",
+    r"(?:0[xX][0-9a-fA-F_]++|(?:[0-9][0-9_]*+(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?)(?![\w$'\"])",
 )
 SIGN = (TokenKind.SIGN, r"(?!/\*|\*/)[-+*/%<>=~!@#^&|?:;,.(){}\[\]]")
 STRING = (TokenKind.STRING, r"'(?:[^']|'')*'")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars
 
+from nncli.data.io.compression import CompressionError
 from nncli.data.io.formats import SPREADSHEETS, ZIP, Format, database_hint, detect_format, format_of
 from nncli.data.io.input_file import InputFile, path_of
 from nncli.data.io.read_options import ReadOptions
@@ -77,6 +78,8 @@ class FileReader(TableReader):
                 with to_temporary_file(stream) as copy:
                     yield from ZipReader(InputFile(copy, self.name), self.given).read(options)
                 return
+            if head and any(magic.startswith(head) for magic in ZIP_MAGIC):
+                raise CompressionError(f"it begins as a .zip file and is cut off after {len(head)} bytes")
             found = self.given or detect_format(head)
             yield from with_format(found, found.load().read_stream(stream, self.file, options))
 

@@ -65,7 +65,9 @@ class ZipReader(TableReader):
                 found = self._format(member)
                 content = stack.enter_context(archive.open(member))
             name = f"{self.name}/{member.filename}"
-            table = decompress(io.BufferedReader(MemberStream(content, member, self._translate_damage)))[1]
+            table = decompress(
+                io.BufferedReader(MemberStream(content, member, self._translate_damage)), member.filename
+            )[1]
             yield from with_format(found, found.load().read_stream(table, InputFile(self._path, name), options))
 
     def checksum(self) -> Checksum:

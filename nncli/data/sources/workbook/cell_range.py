@@ -11,7 +11,7 @@ from nncli.text import quote
 MAX_ROWS, MAX_COLUMNS = 1 << 20, 1 << 14
 """The size of the largest sheet that spreadsheet programs can hold."""
 CELL = r"\$?([A-Za-z]{0,3})\$?([0-9]{0,7})"
-RANGE = re.compile(rf"\s*{CELL}\s*:\s*{CELL}\s*")
+RANGE = re.compile(rf"\s*+{CELL}\s*+:\s*+{CELL}\s*+")
 FORMS = "Write it as B4:H200; B:H are whole columns, and 4:200 whole rows."
 
 

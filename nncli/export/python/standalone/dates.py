@@ -20,7 +20,7 @@ ORDERS = {"/": ("%d/%m/%Y", "%m/%d/%Y"), "-": ("%d-%m-%Y", "%m-%d-%Y"), ".": ("%
 DAY_AND_MONTH = re.compile(r"%d([-./])%m|%m([-./])%d")
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]|\Z)")
 EIGHT_DIGITS = re.compile(rf"[{SPACE}]*[12]\d{{7}}(?:[T ]|[{SPACE}]*\Z)")
-TIME_OF_DAY = re.compile(r"[T ]+(\d{1,2}:\d{2}.*)\Z")
+TIME_OF_DAY = re.compile(r"(?<![T ])[T ]+(\d{1,2}:\d{2}.*)")
 TIME_FORMATS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 DIRECTIVE = re.compile(rf"%(?:\.f|.)|[{SPACE}]+|[^%{SPACE}]+")
 MONTHS = (
@@ -97,7 +97,7 @@ def parse_date(text: str, form: str) -> int | None:
     elif "%M" in form:
         moment = scan(bare, form)
     else:
-        clock = TIME_OF_DAY.search(bare)
+        clock = TIME_OF_DAY.search(bare, bare.rfind("\n") + 1)
         day = scan(bare[: clock.start()] if clock else bare, form)
         if day is None or not FIRST_DAY <= day // MICROSECONDS_PER_DAY <= LAST_DAY:
             return None

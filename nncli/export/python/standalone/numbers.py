@@ -9,11 +9,11 @@ from functools import cached_property
 from nncli.export.python.standalone.texts import SPACE, SPACES
 
 NUMBER = re.compile(
-    r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity|nan)", re.ASCII | re.IGNORECASE
+    r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity|nan)", re.ASCII | re.IGNORECASE
 )
 PARENTHESES = "()"
 """The unit of numbers of which negative ones are in parentheses: (1,234)."""
-IN_PARENTHESES = re.compile(rf"[{SPACE}]*\(([^()+-]*[0-9][^()+-]*)\)[{SPACE}]*")
+IN_PARENTHESES = re.compile(rf"[{SPACE}]*\(([^()+0-9-]*[0-9][^()+-]*)\)[{SPACE}]*")
 PERCENT = ("%", "‰")
 SPACES_BETWEEN = "[ \xa0\u202f]"
 """Spaces that may separate thousands."""
@@ -63,7 +63,7 @@ class NumberFormat:
         """Matches numbers with the marks of the training table, and texts without a digit, such as nan."""
         whole = f"(?:[0-9]{{1,3}}(?:{self._between}[0-9]{{3}})+|[0-9]*)" if self._between else "[0-9]*"
         number = rf"[+-]?{whole}(?:{re.escape(self.decimal)}[0-9]*)?(?:[eE][+-]?[0-9]+)?"
-        return re.compile(rf"\A[{SPACE}]*{number}[{SPACE}]*\Z|\A[^0-9]*\Z")
+        return re.compile(rf"\A[{SPACE}]*(?![{SPACE}]){number}[{SPACE}]*\Z|\A[^0-9]*\Z")
 
     @cached_property
     def _other_forms(self) -> list[tuple[str, re.Pattern[str]]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import time
 
 import pytest
 from hypothesis import given
@@ -32,6 +33,15 @@ def test_lines_without_quotes_are_split_at_newlines_and_separators(rows: list[li
     found = records("\n".join(map(",".join, plain)).encode())
     assert [split_record(found.bytes(i), ",") for i in range(len(found))] == plain
     assert found.counts.tolist() == [*map(len, plain)]
+
+
+def test_the_time_for_unclear_quotes_does_not_grow_with_the_square_of_the_text() -> None:
+    times = []
+    for n in (2_000, 4_000, 8_000):
+        start = time.thread_time()
+        Records.of_text(b'\n,\n,a",",' * n, ",")
+        times.append(time.thread_time() - start)
+    assert times[2] < max(3 * times[1], 0.5)
 
 
 def test_a_record_that_is_no_text_is_an_error() -> None:

@@ -19,10 +19,11 @@ CONTENT = "content.xml"
 METADATA = "meta.xml"
 ALWAYS_COMPUTES = re.compile(rb"<meta:generator>[^<]*(?:LibreOffice|OpenOffice)")
 """Programs that store the value of every formula; they write none where it is empty text."""
-TABLE = re.compile(rb"<table:table\s([^>]*)>(.*?)</table:table>", re.DOTALL)
+TABLE = re.compile(rb"<table:table\s([^<>]*+)>")
+TABLE_END = b"</table:table>"
 NAME = re.compile(rb'\btable:name="([^"]*)"')
-ROW = re.compile(rb"<table:table-row\b([^>]*)>")
-CELL = re.compile(rb"<table:(?:covered-)?table-cell\b([^>]*)>")
+ROW = re.compile(rb"<table:table-row\b([^<>]*+)>")
+CELL = re.compile(rb"<table:(?:covered-)?table-cell\b([^<>]*+)>")
 ROWS_REPEATED = re.compile(rb'\btable:number-rows-repeated="([0-9]+)"')
 COLUMNS_REPEATED = re.compile(rb'\btable:number-columns-repeated="([0-9]+)"')
 ROWS_SPANNED = re.compile(rb'\btable:number-rows-spanned="([0-9]+)"')
@@ -50,9 +51,10 @@ class OdsFile(WorkbookFile):
     def _sheets(self) -> dict[str, _Sheet]:
         content = self.archive.read(CONTENT)
         sheets = {}
-        for table in TABLE.finditer(content):
+        end = 0
+        while (table := TABLE.search(content, end)) and (end := content.find(TABLE_END, table.end())) >= 0:
             name = NAME.search(table.group(1))
-            sheets[unescape(name.group(1).decode()) if name else ""] = _Sheet(table.group(2))
+            sheets[unescape(name.group(1).decode()) if name else ""] = _Sheet(content[table.end() : end])
         return sheets
 
     def facts(self, sheet: str, position: int) -> SheetFacts:

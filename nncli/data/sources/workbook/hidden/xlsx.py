@@ -26,7 +26,7 @@ WIDE = re.compile(rb'r="([A-Z]{2,3})[0-9]')
 SINGLE_QUOTED = re.compile(rb"r='([A-Z]{2,3})[0-9]")
 VALUE = re.compile(rb"<(?:\w+:)?v>([^<]*)<")
 ROW_NUMBER = re.compile(rb"""\br=["']([0-9]{1,7})["']""")
-MERGED = re.compile(rb"""<(?:\w+:)?mergeCell\b[^>]*\bref=["']([A-Z0-9:]+)["']""")
+MERGED = re.compile(rb"""<(?:\w+:)?mergeCell\b[^<>]*\bref=["']([A-Z0-9:]+)["']""")
 ROOT = re.compile(rb"<((?:\w+:)?)worksheet\b")
 TRUE = ("1", "true")
 
@@ -168,5 +168,5 @@ def _not_computed(prefix: bytes, computes_on_load: bool) -> tuple[re.Pattern[byt
     """
     zero = b"0?" if computes_on_load else b""
     v = prefix + b"v"
-    empty = rb"\s*(?:<" + v + rb"\s*/>|<" + v + rb">\s*" + zero + rb"\s*</" + v + rb">)?\s*</" + prefix + b"c>"
-    return re.compile(b"</" + prefix + b"f>" + empty), re.compile(b"<" + prefix + rb"f(?:\s[^>]*)?/>" + empty)
+    empty = rb"\s*+(?:<" + v + rb"\s*+/>|<" + v + rb">\s*+" + zero + rb"\s*+</" + v + rb">)?\s*+</" + prefix + b"c>"
+    return re.compile(b"</" + prefix + b"f>" + empty), re.compile(b"<" + prefix + rb"f(?:\s[^<>]*)?/>" + empty)
