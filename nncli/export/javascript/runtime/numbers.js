@@ -11,7 +11,7 @@ read.number = (out, cell, { unit = null }, readsBooleans) => {
 const group = thousands === null ? null : thousands === " " ? "[ \xa0\u202f]" : escape(thousands);
 const mark = escape(decimal);
 const whole = group === null ? "[0-9]*" : `(?:[0-9]{1,3}(?:${group}[0-9]{3})+|[0-9]*)`;
-const NUMBER = pattern(`^${S}[+-]?${whole}(?:${mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?${S}$|^[^0-9]*$`);
+const NUMBER = pattern(`^${S}(?![${SPACES}])[+-]?${whole}(?:${mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?${S}$|^[^0-9]*$`);
 const isPlain = decimal !== "," && thousands === null;
 const FORMS = [["", `[0-9]+(?:${mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?|${mark}[0-9]+(?:[eE][+-]?[0-9]+)?`]];
 for (const between of [",", "\\.", "'", "’", "_", "[ \xa0\u202f]"]) {
@@ -34,7 +34,7 @@ function plain(text) {
 }
 
 function floatOf(text) {
-  if (/^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/.test(text)) return Number(text);
+  if (/^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/.test(text)) return Number(text);
   if (/^[+-]?nan$/i.test(text)) return NaN;
   return /^[+-]?inf(?:inity)?$/i.test(text) ? Infinity : undefined;
 }
