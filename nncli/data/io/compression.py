@@ -88,7 +88,7 @@ class Gzip(Compression):
     """Gzip, .gz."""
 
     suffix = ".gz"
-    magics = (b"\x1f\x8b",)
+    magics: ClassVar[tuple[bytes, ...]] = (b"\x1f\x8b",)
     errors = (zlib.error,)
 
     def decoder(self) -> Decoder:

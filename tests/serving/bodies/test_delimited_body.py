@@ -1,8 +1,14 @@
 from __future__ import annotations
 
-import pytest
+import bz2
+import gzip
+import lzma
+from collections.abc import Callable
 
-from nncli.serving.bodies.delimited_body import FIRST_LINES, check_shape
+import pytest
+import zstandard
+
+from nncli.serving.bodies.delimited_body import FIRST_LINES, check_not_compressed, check_shape
 from nncli.serving.problems.problem import ProblemError
 
 
@@ -36,3 +42,14 @@ def test_too_many_lines_or_columns_are_refused(body: bytes, status: int) -> None
     with pytest.raises(ProblemError) as caught:
         check_shape(body, 1_000, 5)
     assert caught.value.problem.status == status
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress, bz2.compress, lzma.compress])
+def test_a_compressed_file_is_no_text_wherever_it_is_cut(compress: Callable[[bytes], bytes]) -> None:
+    whole = compress(b"a,b\n1,2\n")
+    for size in range(1, len(whole) + 1):
+        with pytest.raises(ProblemError) as caught:
+            check_not_compressed(whole[:size])
+        assert caught.value.problem.status == 400
+    check_not_compressed(b"a,b\n1,2\n")
+    check_not_compressed(b"")
