@@ -125,9 +125,9 @@ class Adversary:
             one = compiler.compile(parser.SubPattern(self.tree.state, [node]), self.tree.state.flags & ~re.UNICODE)
             return next((text for text in self.characters if one.fullmatch(self.encoded(text))), "")
         if op in REPEATS:
-            return self.shortest(argument[2]) * max(argument[0], 0)
+            return self.shortest(argument[2]) * int(argument[0])
         if op is parser.BRANCH:
-            return min((self.shortest(branch) for branch in argument[1]), key=len)
+            return str(min(map(self.shortest, argument[1]), key=len))
         if op in (parser.ASSERT, parser.ASSERT_NOT):
             return ""
         return "".join(map(self.shortest, inner_of(op, argument)))
@@ -177,14 +177,15 @@ def seconds(pattern: Pattern, method: str, text: Any) -> float:
 
 
 def is_slow(pattern: Pattern, method: str, text: Callable[[int], Any]) -> bool:
-    """Whether twice the text takes more than three times as long; measured where the times are long enough."""
+    """Whether four times the text takes more than eight times as long; measured where the times are long enough."""
     size = SIZES[0]
     while size < LONG and seconds(pattern, method, text(size)) < MEASURABLE:
         size += size // 4
-    if size < 64:  # twice the text might take hours
+    if size < 64:  # four times the text might take hours
         return True
-    half, whole = (min(seconds(pattern, method, text(n)) for _ in range(3)) for n in (size, 2 * size))
-    return whole > MEASURABLE and whole > 3 * half
+    times = [(seconds(pattern, method, text(size)), seconds(pattern, method, text(4 * size))) for _ in range(3)]
+    short, long = map(min, zip(*times, strict=True))
+    return bool(long > max(MEASURABLE, 8 * short))
 
 
 def slow_text(pattern: Pattern, methods: Iterable[str]) -> str | None:

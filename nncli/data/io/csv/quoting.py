@@ -20,8 +20,8 @@ OPENED = re.compile(rb'[ \t]*"(?:[^"]++|"")*+')
 MAX_QUOTES = 40
 """Largest number of quotes in a line that is rewritten."""
 MAX_LOOKS = 4
-"""So many times the bytes of a text are looked at for records that are then left out, as each may be long. From there on
-nothing is changed."""
+"""So many times the bytes of a text are looked at for records that are then left out, as each may be long. From there
+on nothing is changed."""
 
 
 class Repaired(NamedTuple):

@@ -14,7 +14,7 @@ from nncli.data.arrays import BytePositions, Mask
 from nncli.data.io.csv.blocks import NEWLINE, QUOTE, RETURN, outside_quotes, positions_of
 from nncli.data.io.csv.quoting import QuoteRepair
 
-LINE_ENDS = re.compile(rb"\r*\n|\r")
+LINE_ENDS = re.compile(rb"(?<!\r)\r*+\n|\r")
 
 
 @dataclass(frozen=True)

@@ -68,18 +68,18 @@ NUMBER = (
     r"(?:0[xX][0-9a-fA-F_]++|(?:[0-9][0-9_]*+(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?)(?![\w$'\"])",
 )
 SIGN = (TokenKind.SIGN, r"(?!/\*|\*/)[-+*/%<>=~!@#^&|?:;,.(){}\[\]]")
-STRING = (TokenKind.STRING, r"'(?:[^']|'')*'")
-QUOTED_NAME = (TokenKind.NAME, r'"(?:[^"]|"")*"')
-BACKQUOTED_NAME = (TokenKind.NAME, r"`(?:[^`]|``)*`")
+STRING = (TokenKind.STRING, r"'(?:[^']++|'')*+'")
+QUOTED_NAME = (TokenKind.NAME, r'"(?:[^"]++|"")*+"')
+BACKQUOTED_NAME = (TokenKind.NAME, r"`(?:[^`]++|``)*+`")
 # A comment within a comment is refused: databases disagree on which end is the end.
-BLOCK_COMMENT = (TokenKind.COMMENT, r"/\*(?:(?!/\*|\*/)[\s\S])*\*/")
+BLOCK_COMMENT = (TokenKind.COMMENT, r"/\*(?:(?!/\*|\*/)[\s\S])*+\*/")
 LINE_COMMENT = (TokenKind.COMMENT, r"--[^\r\n]*")
 
 POSTGRESQL_RULES = (
     SPACE,
     BLOCK_COMMENT,
     LINE_COMMENT,
-    (TokenKind.ESCAPE_STRING, r"[eE]'(?:[^'\\]|\\[\s\S]|'')*'"),
+    (TokenKind.ESCAPE_STRING, r"[eE]'(?:[^'\\]++|\\[\s\S]|'')*+'"),
     STRING,
     QUOTED_NAME,
     (TokenKind.STRING, r"\$(?P<tag>(?:[^\W\d]\w*)?)\$[\s\S]*?\$(?P=tag)\$"),
@@ -93,11 +93,11 @@ RULES = {
     Dialect.MYSQL: (
         SPACE,
         # What follows /*! or /*M! is no comment: it is executed.
-        (TokenKind.COMMENT, r"/\*(?!M?!)(?:(?!/\*|\*/)[\s\S])*\*/"),
+        (TokenKind.COMMENT, r"/\*(?!M?!)(?:(?!/\*|\*/)[\s\S])*+\*/"),
         # Two minus signs begin a comment only before a space.
         (TokenKind.COMMENT, r"(?:--(?=[ \t\r\n\f]|\Z)|\#)[^\r\n]*"),
-        (TokenKind.STRING, r"'(?:[^'\\]|\\[\s\S]|'')*'"),
-        (TokenKind.STRING, r'"(?:[^"\\]|\\[\s\S]|"")*"'),
+        (TokenKind.STRING, r"'(?:[^'\\]++|\\[\s\S]|'')*+'"),
+        (TokenKind.STRING, r'"(?:[^"\\]++|\\[\s\S]|"")*+"'),
         BACKQUOTED_NAME,
         WORD,
         NUMBER,
