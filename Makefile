@@ -16,7 +16,7 @@ test: lint
 
 # Whole programs, which take as long as all other tests together: examples of the documentation, processes that are killed,
 # small versions of the benchmarks and of the reliability scripts, a server of MLflow.
-SYSTEM_TESTS := tests/test_docs.py tests/benchmarks tests/cli tests/deploy tests/end_to_end tests/packaging tests/pipeline/parallel tests/reliability tests/tracking/test_mlflow.py
+SYSTEM_TESTS := tests/test_docs.py tests/benchmarks tests/cli tests/deploy tests/end_to_end tests/packaging tests/fitting/parallel tests/reliability tests/tracking/test_mlflow.py
 
 test-units: .venv/dev
 	$(BIN)/python -m pytest -n auto $(SYSTEM_TESTS:%=--ignore=%)
@@ -124,7 +124,7 @@ bench-tune-default: .venv/dev
 # it does not see into compiled loops, so their tests run once more as plain Python).
 coverage: .venv/dev
 	$(BIN)/pip install --quiet pytest-cov
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/training/compiled/test_kernels.py --cov=nncli --cov-branch --cov-report=
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/nn/training/compiled/test_kernels.py --cov=nncli --cov-branch --cov-report=
 	$(BIN)/python -m pytest -n auto -k "not allocates_nothing" --cov=nncli --cov-branch --cov-append \
 	  --cov-report=term-missing:skip-covered
 
@@ -150,7 +150,7 @@ reliability: .venv/dev
 # Every mutant of the arithmetic against the tests nearest to it: half an hour. mutmut makes them and finds those tests.
 mutation: .venv/dev
 	$(BIN)/pip install --quiet mutmut
-	$(BIN)/mutmut run --max-children 1 "nncli.training.thread_policy.x_choose_threads__mutmut_1"
+	$(BIN)/mutmut run --max-children 1 "nncli.nn.training.thread_policy.x_choose_threads__mutmut_1"
 	$(BIN)/python reliability/mutation_testing.py
 
 clean:

@@ -80,7 +80,7 @@ def of_classes(truth: list[str], found: list[dict[str, str]]) -> Errors:
     """1 - accuracy, log-loss, the area under the curve for two classes, and the expected calibration error."""
     import numpy as np
 
-    from nncli.metrics.registry import metric_function
+    from nncli.targets.metrics.registry import metric_function
 
     labels = [name.removeprefix("proba_") for name in found[0] if name.startswith("proba_")]
     codes = {label: i for i, label in enumerate(labels)}

@@ -25,14 +25,14 @@ import numpy as np
 import polars as pl
 
 from nncli import explain, train
-from nncli.commands.evaluate import read_data
-from nncli.data.arrays import Floats
+from nncli.analysis.drift import compare
+from nncli.api.evaluate import read_data
 from nncli.data.table import Table
-from nncli.ensemble import average_members, predict_members
-from nncli.monitoring.bins import NumberBins
-from nncli.monitoring.comparison import compare
-from nncli.monitoring.profiler import Profiler, labels_of
-from nncli.predictions import Predictions
+from nncli.models.ensemble import average_members, predict_members
+from nncli.models.predictions import Predictions
+from nncli.nn.arrays import Floats
+from nncli.runs.monitoring.bins import NumberBins
+from nncli.runs.monitoring.profiler import Profiler, labels_of
 from nncli.runs.run import Run
 
 SIZES = (100, 1_000, 10_000)

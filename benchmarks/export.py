@@ -79,8 +79,8 @@ def trained(folder: Path, run_path: Path, settings: Sequence[str]) -> Path:
 def agreements(name: str, run_path: Path, tables: str, targets: Sequence[str], work: Path) -> Iterator[Agreement]:
     """Compare the files of each target with predictions, for all rows of some tables."""
     from nncli import export_run
-    from nncli.commands.export import MismatchError
-    from nncli.errors import NncliError
+    from nncli.api.export import MismatchError
+    from nncli.base.errors import NncliError
 
     for target in targets:
         try:
@@ -117,7 +117,7 @@ def make_table(folder: Path) -> None:
 def print_sizes(run_path: Path, targets: Sequence[str], work: Path) -> None:
     """Print the bytes of each file, beside those of the weights."""
     from nncli import export_run
-    from nncli.errors import NncliError
+    from nncli.base.errors import NncliError
 
     print("\n| target | file | weights | file / weights | file without weights |\n|---|---:|---:|---:|---:|")
     for target in targets:

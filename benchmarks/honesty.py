@@ -8,7 +8,7 @@ ones are added. Each draw takes n rows at random, trains the default, or the con
 --set, and compares the validation scores in metrics.json with those of at most 2,000 of the other rows. Adds to a file
 of JSON lines, and prints a table of all it holds. An interrupted run continues where it stopped.
 
-The constant of nncli/metrics/intervals.py was chosen on the tables in CHOSEN_ON; `--apart` prints the others alone.
+The constant of targets/metrics/intervals.py was chosen on the tables in CHOSEN_ON; `--apart` prints the others alone.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def measure(name: str, tables: Path, rows: int, draw: int, settings: Sequence[st
     import numpy as np
 
     from nncli import evaluate, train
-    from nncli.scoring import headlines
+    from nncli.models.scores import headlines
 
     logging.disable()
     names, table, target = load(name, tables)

@@ -110,7 +110,7 @@ def peer_split(work: Path, meta: Mapping[str, Any], key: tuple[str, int, int], p
     import numpy as np
     import polars as pl
 
-    from nncli.metrics.coverage import interval_scores
+    from nncli.targets.metrics.coverage import interval_scores
 
     answers = work / "answers.csv"
     job = run([HERE / "mapie_job.py", work, answers, str(key[1]), *map(str, LEVELS)], interpreter=python, threads=1)

@@ -39,19 +39,19 @@ class Learner:
 
 
 def set_up_nncli(size: Size, X: Rows, y: Rows, threads: int, **settings: Any) -> Learner:
-    from nncli.data.batches.dataset import Dataset
+    from nncli.base.threads import limit_blas_threads
     from nncli.nn.activations import Relu
+    from nncli.nn.batches.dataset import Dataset
     from nncli.nn.layers.dense import Dense
     from nncli.nn.losses import MSE, CrossEntropy
     from nncli.nn.network import Network
-    from nncli.optim.optimizers import Adam
-    from nncli.optim.schedules import ConstantRate
-    from nncli.training.arguments import TrainingArguments
-    from nncli.training.compiled.support import load
-    from nncli.training.loop import fit
-    from nncli.training.state import RandomStreams, TrainState
-    from nncli.training.thread_policy import choose_threads
-    from nncli.utils.threads import limit_blas_threads
+    from nncli.nn.optim.optimizers import Adam
+    from nncli.nn.optim.schedules import ConstantRate
+    from nncli.nn.training.arguments import TrainingArguments
+    from nncli.nn.training.compiled.support import load
+    from nncli.nn.training.loop import fit
+    from nncli.nn.training.state import RandomStreams, TrainState
+    from nncli.nn.training.thread_policy import choose_threads
 
     network = Network(
         n_features=X.shape[1],

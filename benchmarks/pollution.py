@@ -219,9 +219,9 @@ def pollute(table: Pollution, changes: tuple[str, ...], rng: random.Random) -> P
 
 def outcome(table: Pollution, data: bytes) -> tuple[str, str]:
     """Whether the file is read `right`, `refused` or `wrong`, with the error or the first difference."""
-    from nncli.data.io.csv.reader import read_delimited
-    from nncli.data.io.read_options import ReadOptions
-    from nncli.errors import DataError
+    from nncli.base.errors import DataError
+    from nncli.data.formats.csv.reader import read_delimited
+    from nncli.data.formats.read_options import ReadOptions
 
     try:
         tables = list(read_delimited(io.BytesIO(data), "t.csv", ReadOptions(), default_separator=","))

@@ -56,9 +56,9 @@ def write_table(path: Path, table: str) -> None:
 
 def stepper(prepared: Any, backend: str) -> Callable[[float], float]:
     """Microseconds per step, measured by training for so many seconds."""
-    from nncli.training.compiled.support import load
-    from nncli.training.loop import fit
-    from nncli.training.state import RandomStreams, TrainState
+    from nncli.nn.training.compiled.support import load
+    from nncli.nn.training.loop import fit
+    from nncli.nn.training.state import RandomStreams, TrainState
 
     load(backend)  # type: ignore[arg-type]
     dataset = prepared.training.dataset
@@ -108,10 +108,10 @@ def described(prepared: Any) -> str:
 
 def work(table: str, rounds: int, seconds: float) -> None:
     """Print the microseconds per step of every round as JSON."""
+    from nncli.base.threads import limit_blas_threads
     from nncli.config.loading import load_config
-    from nncli.pipeline.prepare.prepare import prepare
-    from nncli.training.compiled.support import installed
-    from nncli.utils.threads import limit_blas_threads
+    from nncli.fitting.prepare.prepare import prepare
+    from nncli.nn.training.compiled.support import installed
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "t.csv")

@@ -25,7 +25,7 @@ ROWS, QUERY_ROWS, SHEET_ROWS, FILES = 2_000_000, 1_000_000, 200_000, 100
 
 PREPARE = """
 import sys, time
-from nncli.pipeline.prepare.prepare import prepare
+from nncli.fitting.prepare.prepare import prepare
 from nncli.config.loading import load_config
 config = load_config(sys.argv[1])
 start = time.perf_counter()

@@ -41,7 +41,7 @@ print(time.perf_counter() - start)
 """
 PREPARE = """
 import sys, time
-from nncli.pipeline.prepare.prepare import prepare
+from nncli.fitting.prepare.prepare import prepare
 from nncli.config.loading import load_config
 config = load_config(sys.argv[1])
 start = time.perf_counter()

@@ -25,7 +25,7 @@ from statistics import fmean, median
 from typing import Any
 
 from nncli import evaluate
-from nncli.scoring import headlines
+from nncli.models.scores import headlines
 from nncli.tuning.trials.trials import folder_of, load_trials
 from results import Cell, Goal, Report, show
 from timing import COMMAND, HERE, run

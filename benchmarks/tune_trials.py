@@ -19,17 +19,17 @@ from typing import Literal, Self, TypeAlias
 import numpy as np
 import polars as pl
 
+from nncli.base.scratch import Scratch
+from nncli.base.threads import limit_blas_threads
 from nncli.config.loading import load
 from nncli.config.schema.tune import TuneSection
-from nncli.data.store.scratch import Scratch
-from nncli.pipeline.parallel.control_dir import ControlDirectory
-from nncli.pipeline.parallel.task import task_events
-from nncli.training.epoch import DivergedError
+from nncli.fitting.parallel.control_dir import ControlDirectory
+from nncli.fitting.parallel.task import task_events
+from nncli.nn.training.epoch import DivergedError
 from nncli.tuning.preparation import PreparedSearch, prepare_search
 from nncli.tuning.space.space import SearchSpace, Values, with_one_network
 from nncli.tuning.trials.search_data import SearchData
 from nncli.tuning.trials.trial_training import TrialTraining
-from nncli.utils.threads import limit_blas_threads
 from tune_search import Stop, Trained
 
 CONFIG = """

@@ -27,8 +27,8 @@ from nncli.nn.initializers import Initializer
 from nncli.nn.layers.residual import Layer
 from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
-from nncli.optim.optimizers import Optimizer
-from nncli.optim.schedules import Schedule
+from nncli.nn.optim.optimizers import Optimizer
+from nncli.nn.optim.schedules import Schedule
 
 DOCS = Path(__file__).parent
 
@@ -193,11 +193,11 @@ def training_picture() -> str:
     """The terminal output of training configs/penguins.yaml, as SVG."""
     from rich.console import Console
 
+    from nncli.api.train import train_events
     from nncli.cli.console import summary
     from nncli.cli.progress.live import LiveProgress
-    from nncli.commands.train import train_events
-    from nncli.pipeline.train.events import Finished, Started
-    from nncli.training.loop import EpochReport
+    from nncli.fitting.train.events import Finished, Started
+    from nncli.nn.training.loop import EpochReport
 
     console = Console(
         record=True, width=96, file=io.StringIO(), force_terminal=True, legacy_windows=False, highlight=False

@@ -8,9 +8,9 @@ from typing import Any
 
 import typer
 
+from nncli.base.findings import FindingCode
 from nncli.cli.app import EPILOG, app
 from nncli.cli.help import option_groups
-from nncli.findings import FindingCode
 
 INTRODUCTION = """# The commands
 

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from nncli.commands.train import train
+from nncli.api.train import train
 
 DOCS = Path(__file__).parent
 REPORT = DOCS / "assets" / "report.html"
@@ -23,7 +23,7 @@ SECTION = "feature-importance"
 
 def make_report() -> None:
     """Train on the penguins and write the report of the run."""
-    from nncli.reporting.report import report
+    from nncli.api.report import report
 
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy2(DOCS.parent / "data" / "penguins.csv", folder)

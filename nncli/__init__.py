@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING
 from nncli.version import __version__
 
 if TYPE_CHECKING:
-    from nncli.commands.check import check
-    from nncli.commands.compare import compare
-    from nncli.commands.cross_validate import cross_validate, resume_cross_validation
-    from nncli.commands.distill import distill
-    from nncli.commands.drift import drift
-    from nncli.commands.evaluate import evaluate
-    from nncli.commands.explain import explain
-    from nncli.commands.export import export_run
-    from nncli.commands.head import head
-    from nncli.commands.init import init
-    from nncli.commands.load import load
-    from nncli.commands.predict import predict
-    from nncli.commands.predict_files import predict_files
-    from nncli.commands.reproduce import reproduce
-    from nncli.commands.runs import list_runs
-    from nncli.commands.show import show
-    from nncli.commands.threshold import clear_threshold, threshold
-    from nncli.commands.track import track
-    from nncli.commands.train import resume, train
-    from nncli.commands.tune import resume_tune, select_ensemble, tune
+    from nncli.analysis.comparison import compare
+    from nncli.api.check import check
+    from nncli.api.cross_validate import cross_validate, resume_cross_validation
+    from nncli.api.distill import distill
+    from nncli.api.drift import drift
+    from nncli.api.evaluate import evaluate
+    from nncli.api.explain import explain
+    from nncli.api.export import export_run
+    from nncli.api.head import head
+    from nncli.api.init import init
+    from nncli.api.load import load
+    from nncli.api.predict import predict
+    from nncli.api.predict_files import predict_files
+    from nncli.api.reproduce import reproduce
+    from nncli.api.show import show
+    from nncli.api.threshold import clear_threshold, threshold
+    from nncli.api.track import track
+    from nncli.api.train import resume, train
+    from nncli.api.tune import resume_tune, select_ensemble, tune
+    from nncli.runs.listing import list_runs
 
 __all__ = [
     "__version__",
@@ -93,5 +93,5 @@ def __getattr__(name: str) -> object:
     if name in homes:
         from importlib import import_module
 
-        return getattr(import_module(f"nncli.commands.{homes[name]}"), name)
+        return getattr(import_module(f"nncli.api.{homes[name]}"), name)
     raise AttributeError(f"module 'nncli' has no attribute {name!r}")

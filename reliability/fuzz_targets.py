@@ -17,11 +17,11 @@ def answer(kind: str, path: Path) -> int:
     """Give an input to nncli's functions; the exit code that its answer would have."""
     import polars
 
+    from nncli.api.prediction.frame import predict_frame
+    from nncli.base.errors import NncliError
     from nncli.config.loading import load_config
     from nncli.data.sources.read_table import read_chunks, read_table
     from nncli.data.table import Table
-    from nncli.errors import NncliError
-    from nncli.prediction.frame import predict_frame
     from nncli.runs.run import Run
 
     try:

@@ -32,10 +32,10 @@ LIBRARY = "RELIABILITY_SHIM"
 WARM = [
     "nncli.cli.app",
     "nncli.cli.console",
-    "nncli.commands.train",
-    "nncli.commands.predict",
-    "nncli.commands.evaluate",
-    "nncli.commands.generate_data",
+    "nncli.api.train",
+    "nncli.api.predict",
+    "nncli.api.evaluate",
+    "nncli.api.generate_data",
     "rich.console",
     "rich.table",
     "rich.progress",
@@ -226,7 +226,7 @@ def _limit(memory: int | None) -> None:
 
 def _watch_steps(shared: _Shared) -> None:
     """Note every step of a training where the parent can read it."""
-    pace = import_module("nncli.pipeline.train.session").CheckpointTimer
+    pace = import_module("nncli.fitting.train.session").CheckpointTimer
     ask = pace.after_batch
 
     def noting(self: object, step: int) -> object:

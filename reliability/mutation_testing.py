@@ -29,7 +29,7 @@ import pytest
 
 MUTANTS = Path(__file__).parents[1] / "mutants"
 ENCODING = ("encoding", "numeric", "categorical", "scaling")
-TESTS = ("tests/nn", "tests/training", *(f"tests/data/test_{name}.py" for name in ENCODING))
+TESTS = ("tests/nn", "tests/nn/training", *(f"tests/data/test_{name}.py" for name in ENCODING))
 BUDGET = 2.0
 """Seconds of tests, as long as they take without a mutant, that a mutant must survive."""
 OVERHEAD = 0.003

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from harness import Outcome, run
 
+from nncli.base.errors import NncliError
 from nncli.config.loading import load_config
-from nncli.errors import NncliError
 from nncli.runs.checkpoints import read_checkpoint
 from nncli.runs.manifest import CHECKPOINTS, HISTORY, METRICS, MODEL, WEIGHTS
 from nncli.runs.run import Run

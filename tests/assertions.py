@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import pytest
 
-from nncli.errors import NncliError
-from nncli.findings import Finding
+from nncli.base.errors import NncliError
+from nncli.base.findings import Finding
 
 E = TypeVar("E", bound=NncliError)
 

@@ -19,7 +19,7 @@ TREES = {path: ast.parse(text) for path, text in SOURCES.items()}
 
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
 
-STARTS_PROCESSES = {"nncli/pipeline/parallel/executor.py", "nncli/export/runtimes/process.py"}
+STARTS_PROCESSES = {"nncli/fitting/parallel/executor.py", "nncli/export/runtimes/process.py"}
 
 
 def name_of(path: Path) -> str:
@@ -101,7 +101,7 @@ def test_the_commands_import_no_terminal_library() -> None:
 BY_NAME = {"col", "exclude", "select", "drop", "with_columns", "group_by", "sort", "unique", "over", "explode", "pivot"}
 """Methods of Polars to which a name such as `*` or `^x.*$` is a pattern."""
 NOT_POLARS = {"np", "random"}
-NOT_NAMES = {("nncli/data/encoders/text.py", "row"), ("nncli/data/io/csv/numeric_columns.py", "polars.String")}
+NOT_NAMES = {("nncli/data/encoders/text.py", "row"), ("nncli/data/formats/csv/numeric_columns.py", "polars.String")}
 """Arguments that are an expression or a type, not a name."""
 
 

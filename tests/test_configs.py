@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 
 from nncli import evaluate, train
-from nncli.commands.train import train_events
+from nncli.api.train import train_events
 from nncli.data.synthetic import generate
-from nncli.metrics.classification import ClassificationScores
-from nncli.metrics.regression import RegressionScores
-from nncli.pipeline.train.events import Finished, Started
+from nncli.fitting.train.events import Finished, Started
+from nncli.targets.metrics.classification import ClassificationScores
+from nncli.targets.metrics.regression import RegressionScores
 from tests.assertions import lines
 from tests.cli.support import CONFIGS
 

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from nncli.data.io.csv.quoting import QuoteRepair
+from nncli.data.formats.csv.quoting import QuoteRepair
 from nncli.data.sources.database.writer_types import ACCEPTED, FLOAT
 from nncli.data.sources.workbook.hidden.xlsx import _not_computed
 from nncli.export.python.standalone.numbers import SEPARATORS, NumberFormat
@@ -43,7 +43,7 @@ MAX_TEXTS = 1_000 if IS_THOROUGH else 150
 QUOTING = [QuoteRepair(separator) for separator in (",", "\t")]
 NUMBERS = [NumberFormat(), NumberFormat(",", "."), NumberFormat(".", " ")]
 BUILT: dict[str, list[tuple[Pattern, str]]] = {
-    "nncli.data.io.csv.quoting": [
+    "nncli.data.formats.csv.quoting": [
         *((pattern, "match") for repair in QUOTING for pattern in (repair._quoted, repair._plain)),
         (re.compile(rb'"(?=,|$)'), "finditer"),
     ],

@@ -14,13 +14,13 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from nncli.base.credentials import argument_without_credentials, redacted
+from nncli.base.errors import NncliError, is_out_of_memory
 from nncli.cli.completion import join_words
 from nncli.cli.help import Command
 from nncli.cli.option_hints import key_hint
 from nncli.cli.signals import SecondSignalError, StoppedError
 from nncli.cli.standard_streams import prepare_standard_streams
-from nncli.credentials import argument_without_credentials, redacted
-from nncli.errors import NncliError, is_out_of_memory
 from nncli.version import __version__
 
 COMMANDS = (
@@ -194,7 +194,7 @@ def _fail_usage(error: Any) -> NoReturn:
 
 
 def _fail(error: BaseException, message: str, code: int) -> NoReturn:
-    from nncli.text import escape_unprintable
+    from nncli.base.text import escape_unprintable
 
     with suppress(OSError):  # stderr may be a full disk: the exit code still says it
         if os.environ.get("NNCLI_DEBUG"):

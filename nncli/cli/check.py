@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from nncli.base.credentials import redacted
 from nncli.cli.options import (
     AsJson,
     Assignments,
@@ -18,13 +19,12 @@ from nncli.cli.options import (
     Verbose,
 )
 from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
-from nncli.credentials import redacted
 
 if TYPE_CHECKING:
-    from nncli.commands.check import CheckResult, Estimate, SearchSize
-    from nncli.dry_run.network_size import NetworkSize
-    from nncli.dry_run.steps import DryRun
-    from nncli.findings import Finding
+    from nncli.api.check import CheckResult, Estimate, SearchSize
+    from nncli.base.findings import Finding
+    from nncli.fitting.dry_run.network_size import NetworkSize
+    from nncli.fitting.dry_run.steps import DryRun
 
 COMMANDS = ("nncli train", "nncli tune")
 """What follows the check of a configuration without and with a section `tune`."""
@@ -59,10 +59,10 @@ def check(
     import json
     import shlex
 
+    from nncli.api.check import check as run_checks
     from nncli.cli.console import echo_err
     from nncli.cli.signals import interrupt_at_once
     from nncli.cli.training_input import copied_table, resolve_input
-    from nncli.commands.check import check as run_checks
 
     interrupt_at_once()
     options = SourceOptions(sheet, cells, table_name, query)
@@ -92,7 +92,7 @@ def check(
 
 def _text(config: str, result: CheckResult) -> str:
     """The findings, the network and the estimate as text."""
-    from nncli.text import escape_unprintable
+    from nncli.base.text import escape_unprintable
 
     heading = ": ".join(filter(None, [redacted(config), counted(result.findings)]))
     blocks = [f"{heading}\ntable: {result.table}" if result.table else heading]
@@ -103,8 +103,8 @@ def _text(config: str, result: CheckResult) -> str:
 
 def _search(search: SearchSize) -> str:
     """The numbers of parameters, combinations and trials of a search."""
-    from nncli.checks.column import count
     from nncli.cli.tables import prose
+    from nncli.fitting.checks.column import count
 
     parameters = count(len(search.parameters), "parameter", "parameters")
     if search.combinations is not None:
@@ -115,7 +115,7 @@ def _search(search: SearchSize) -> str:
 
 def counted(findings: tuple[Finding, ...]) -> str:
     """The number of findings by level, for example `1 error, 2 warnings`."""
-    from nncli.findings import LEVELS
+    from nncli.base.findings import LEVELS
 
     counts = [(level, sum(finding.level == level for finding in findings)) for level in LEVELS]
     return ", ".join(f"{n:,} {level}{'' if n == 1 else 's'}" for level, n in counts if n) or "no findings"
@@ -141,9 +141,9 @@ def _network(result: CheckResult) -> list[str]:
 
 def _layers(network: NetworkSize) -> str:
     """A table of the layers and the memory of the network."""
+    from nncli.base.memory import format_bytes
+    from nncli.base.text import escape_unprintable
     from nncli.cli.tables import prose, table
-    from nncli.text import escape_unprintable
-    from nncli.utils.memory import format_bytes
 
     lines = [
         [layer.name, layer.type, f"({network.batch_size:,}, {layer.units:,})", f"{layer.parameters:,}"]
@@ -159,11 +159,11 @@ def _layers(network: NetworkSize) -> str:
 
 def _estimate(estimate: Estimate, trial: DryRun) -> str:
     """The estimated duration and memory of a training, and the loss before and after the dry run."""
-    from nncli.checks.column import count
+    from nncli.base.logs import format_duration
+    from nncli.base.memory import format_bytes
     from nncli.cli.console import format_number, rows
     from nncli.cli.tables import prose
-    from nncli.utils.logs import format_duration
-    from nncli.utils.memory import format_bytes
+    from nncli.fitting.checks.column import count
 
     members = f", {estimate.members:,} members, {estimate.workers:,} in parallel" if estimate.members > 1 else ""
     bound = "; less with early stopping" if estimate.may_stop_early else ""

@@ -14,8 +14,8 @@ from nncli.cli.options import AsJson, Force, NoColor, Quiet, Verbose
 from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
 
 if TYPE_CHECKING:
-    from nncli.commands.compare import Comparison
-    from nncli.scoring import ScoreWithInterval
+    from nncli.analysis.comparison import Comparison
+    from nncli.models.scores import ScoreWithInterval
 
 MAX_WIDE_RUNS, NARROW_WIDTH = 3, 24
 """With more runs than that, the value of a setting is cut off at that many characters; --json has all of it."""
@@ -66,8 +66,8 @@ def compare(
     """
     import json
 
+    from nncli.analysis.comparison import compare as compare_runs
     from nncli.cli.signals import interrupt_at_once
-    from nncli.commands.compare import compare as compare_runs
 
     interrupt_at_once()
     write_page = None if html is None else _page_writer(html, force=force)
@@ -109,20 +109,20 @@ def _page_writer(path: Path, *, force: bool) -> Callable[[Comparison], object]:
     """A function that writes the HTML page, once it is known that the page can be written."""
     from functools import partial
 
-    from nncli.utils.atomic_files import check_overwrite
+    from nncli.base.atomic_files import check_overwrite
 
     check_overwrite(path, force=force)
     with requires_extra("report"):
-        from nncli.reporting.comparison import write_comparison
-        from nncli.reporting.html import check_html_suffix
+        from nncli.analysis.report.comparison import write_comparison
+        from nncli.analysis.report.html import check_html_suffix
     check_html_suffix(path)
     return partial(write_comparison, path=path, force=force)
 
 
 def _parts(comparison: Comparison) -> list[str]:
     """The sections of the output: settings, scores and tests."""
+    from nncli.base.text import MAX_QUOTE_LENGTH, escape_unprintable
     from nncli.cli.tables import prose, table
-    from nncli.text import MAX_QUOTE_LENGTH, escape_unprintable
 
     names, parts = [_short(side.name) for side in comparison.runs], []
     max_length = MAX_QUOTE_LENGTH if len(names) <= MAX_WIDE_RUNS else NARROW_WIDTH
@@ -196,7 +196,7 @@ def _cut(values: Sequence[str], max_length: int) -> list[str]:
 
 def _short(text: str, max_length: int | None = None) -> str:
     """Text on one line, cut off at `max_length` characters."""
-    from nncli.text import MAX_QUOTE_LENGTH, escape_unprintable
+    from nncli.base.text import MAX_QUOTE_LENGTH, escape_unprintable
 
     max_length = max_length or MAX_QUOTE_LENGTH
     return escape_unprintable(text if len(text) <= max_length else text[: max_length - 1] + "…", keep="")

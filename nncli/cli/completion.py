@@ -65,7 +65,7 @@ def complete_key(incomplete: str) -> list[str]:
 
 def complete_metric(incomplete: str) -> list[str]:
     """Complete the name of a metric."""
-    from nncli.metrics.registry import METRICS
+    from nncli.targets.metrics.registry import METRICS
 
     return [name for name in METRICS if name.startswith(incomplete)]
 

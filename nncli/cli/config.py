@@ -72,7 +72,7 @@ def show(
     interrupt_at_once()
     if path == "-":
         announce_input("a configuration")
-    from nncli.commands import config_show as command
+    from nncli.api import config_show as command
 
     note_ignored_variables()
     sets = [*(assignments or ()), *([] if quality is None else [f"quality={quality.value}"])]

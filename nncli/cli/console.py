@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from nncli import text
+from nncli.base import text
+from nncli.base.credentials import redacted
+from nncli.base.errors import NncliError, UsageError
+from nncli.base.logs import format_duration
+from nncli.base.text import escape_unprintable
 from nncli.cli.tables import table
-from nncli.credentials import redacted
-from nncli.errors import NncliError, UsageError
-from nncli.text import escape_unprintable
-from nncli.utils.logs import format_duration
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from nncli.pipeline.train.events import Finished, MembersStarted, Started
-    from nncli.scoring import ScoreCard
+    from nncli.fitting.train.events import Finished, MembersStarted, Started
+    from nncli.models.scores import ScoreCard
 
 MAX_CLASSES = 6
 """Most classes of a confusion matrix in the summary."""
@@ -103,7 +103,7 @@ def terminal() -> Console | None:
 
 
 def format_number(value: float | None) -> str:
-    """`nncli.text.format_number` in ASCII, so that numbers can be pasted; a dash for None and NaN."""
+    """`nncli.base.text.format_number` in ASCII, so that numbers can be pasted; a dash for None and NaN."""
     return text.format_number(value).replace("−", "-").replace("∞", "inf")
 
 
@@ -112,8 +112,8 @@ def summary(started: Started | MembersStarted, finished: Finished) -> str:
 
     If a class is rare, a confusion matrix comes first.
     """
-    from nncli.metrics.registry import has_baseline
-    from nncli.scoring import headlines
+    from nncli.models.scores import headlines
+    from nncli.targets.metrics.registry import has_baseline
 
     sizes = f"{_sizes(started, finished)}, {format_duration(finished.seconds)}"
     if finished.training is None:
@@ -140,7 +140,7 @@ def summary(started: Started | MembersStarted, finished: Finished) -> str:
 
 def _confusion_matrix(title: str, card: ScoreCard) -> list[str]:
     """The confusion matrix of a few classes one of which is rare, and the positive class of two."""
-    from nncli.metrics.classification import ClassificationScores
+    from nncli.targets.metrics.classification import ClassificationScores
 
     scores = card.model
     if not isinstance(scores, ClassificationScores) or not scores.has_rare_class or len(scores.labels) > MAX_CLASSES:
@@ -180,7 +180,7 @@ def _meaning(finished: Finished) -> Iterator[str]:
 
 def _sizes(started: Started | MembersStarted, finished: Finished) -> str:
     """The numbers of rows, features, parameters and epochs, or those of an ensemble, in one line."""
-    from nncli.pipeline.train.events import Started
+    from nncli.fitting.train.events import Started
 
     if isinstance(started, Started):
         best = "no epoch completed"

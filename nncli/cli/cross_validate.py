@@ -30,9 +30,9 @@ from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, Sou
 from nncli.cli.training_input import copied_table, resolve_input
 
 if TYPE_CHECKING:
+    from nncli.api.cross_validate import CrossEvent, CrossValidated
     from nncli.cli.options import Quality
-    from nncli.commands.cross_validate import CrossEvent, CrossValidated
-    from nncli.pipeline.ensemble.cross_validation import CrossValidation
+    from nncli.fitting.ensemble.cross_validation import CrossValidation
 
 MAX_FOLD_ROWS = 60
 """Largest number of folds that are printed one by one."""
@@ -102,9 +102,9 @@ def cross_validate(
     """
     import polars  # noqa: F401 - before interrupt_at_once, which replaces its signal handler
 
+    from nncli.base.atomic_files import check_overwrite
     from nncli.cli.standard_streams import check_standard_output
     from nncli.data.sources.input_kept import check_input_kept
-    from nncli.utils.atomic_files import check_overwrite
 
     check_standard_output()
     options = SourceOptions(sheet, cells, table_name, query)
@@ -132,8 +132,8 @@ def _check_arguments(config: str | None, resume: Path | None, has_options: bool)
     Raises:
         UsageError: there is neither or both, or an option that only a new cross-validation takes.
     """
-    from nncli.errors import UsageError
-    from nncli.text import quote
+    from nncli.base.errors import UsageError
+    from nncli.base.text import quote
 
     if config is None and resume is None:
         raise UsageError(
@@ -154,7 +154,7 @@ def _resume(
 ) -> Generator[CrossEvent, None, None]:
     import sys
 
-    from nncli.commands.cross_validate import resume_cross_validation_events
+    from nncli.api.cross_validate import resume_cross_validation_events
 
     return resume_cross_validation_events(directory, command=sys.argv, stop=printer.asked_to_stop, scheduler=scheduler)
 
@@ -173,7 +173,7 @@ def _start(
 ) -> Generator[CrossEvent, None, None]:
     import sys
 
-    from nncli.commands.cross_validate import cross_validation_events
+    from nncli.api.cross_validate import cross_validation_events
 
     resolved = resolve_input(config, target, assignments, quality, options, quiet=printer.quiet)
     printer.findings.show(resolved.findings)
@@ -204,10 +204,10 @@ class _CrossValidationPrinter(EventPrinter):
         Raises:
             StoppedError: a signal stopped the cross-validation.
         """
+        from nncli.api.cross_validate import CrossValidated
         from nncli.cli.console import echo_err, terminal
         from nncli.cli.progress.ensemble import LiveMembers, PlainMembers
-        from nncli.commands.cross_validate import CrossValidated
-        from nncli.pipeline.train.events import MembersStarted
+        from nncli.fitting.train.events import MembersStarted
 
         console = terminal()
         progress: LiveMembers | PlainMembers | None = None
@@ -240,7 +240,7 @@ def _report(outcome: CrossValidated, predictions: Path | None, *, force: bool, a
     import json
 
     from nncli.cli.console import echo_err
-    from nncli.data.io.writers import open_sink
+    from nncli.data.formats.writers import open_sink
 
     result = outcome.result
     assert result is not None, "run() raises for a cross-validation that was stopped"
@@ -257,10 +257,10 @@ def _report(outcome: CrossValidated, predictions: Path | None, *, force: bool, a
 
 def _scores(result: CrossValidation) -> str:
     """A table of scores: a line for each fold, their mean and standard deviation, and the out-of-fold scores."""
+    from nncli.base.text import escape_unprintable
     from nncli.cli.console import format_number
     from nncli.cli.tables import table
-    from nncli.scoring import headlines
-    from nncli.text import escape_unprintable
+    from nncli.models.scores import headlines
 
     names = [name for name, _ in headlines(result.out_of_fold)]
     lines = [["fold", "rows", *map(escape_unprintable, names)]]

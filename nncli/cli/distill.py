@@ -55,7 +55,7 @@ def distill(
     # Imported deep within the call stack, Polars takes longer, see `train`.
     import polars  # noqa: F401
 
-    from nncli.commands.distill import distill_events
+    from nncli.api.distill import distill_events
 
     interrupt_at_once()
     printer = TrainingPrinter(quiet, as_json=as_json, requested=output, with_limit=False)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from nncli.analysis.drift_limits import LIMIT, VALIDITY
 from nncli.cli.extras import requires_extra
 from nncli.cli.help import INPUT, OUTPUT
 from nncli.cli.options import AsJson, Force, NoColor, OnError, OnInvalidCell, Quiet, RunDirectory, Verbose
 from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
-from nncli.monitoring.limits import LIMIT, VALIDITY
 
 if TYPE_CHECKING:
-    from nncli.commands.drift import Batch, Drift
-    from nncli.monitoring.comparison import ColumnDrift, Performance
+    from nncli.analysis.drift import ColumnDrift, Performance
+    from nncli.api.drift import Batch, Drift
 
 MAX_COLUMNS = 30
 """Columns of a table that are shown; --json has all."""
@@ -111,9 +111,9 @@ def drift(
     """
     import json
 
+    from nncli.api.drift import drift as compare
     from nncli.cli.console import announce_input, echo_err
     from nncli.cli.signals import interrupt_at_once
-    from nncli.commands.drift import drift as compare
 
     interrupt_at_once()
     write_page = None if html is None else _page_writer(html, force=force)
@@ -140,11 +140,11 @@ def _page_writer(html: Path, *, force: bool) -> Callable[[Drift], None]:
     """A function that writes the page; raise an error before any work is done if it cannot be written."""
     from functools import partial
 
-    from nncli.utils.atomic_files import check_overwrite
+    from nncli.base.atomic_files import check_overwrite
 
     with requires_extra("report"):
-        from nncli.reporting.drift import write_drift
-        from nncli.reporting.html import check_html_suffix
+        from nncli.analysis.report.drift import write_drift
+        from nncli.analysis.report.html import check_html_suffix
     check_html_suffix(html)
     check_overwrite(html, force=force)
     return partial(write_drift, path=html, force=force)
@@ -167,8 +167,8 @@ def _lines(found: Drift) -> Iterator[str]:
 
 
 def _batch_line(batch: Batch, *, estimated: bool) -> list[str]:
+    from nncli.base.text import escape_unprintable
     from nncli.cli.console import format_number
-    from nncli.text import escape_unprintable
 
     comparison = batch.comparison
     names = [escape_unprintable(column.title) for column in comparison.drifted]
@@ -203,8 +203,8 @@ def _one_batch(found: Drift, batch: Batch) -> Iterator[str]:
 
 def _lines_of(column: ColumnDrift) -> list[list[str]]:
     """A line for each kind of drift of a column or a prediction, or one line without drift."""
+    from nncli.base.text import escape_unprintable, format_percent
     from nncli.cli.console import format_number
-    from nncli.text import escape_unprintable, format_percent
 
     missing, unseen = column.test("missing"), column.test("unseen")
     shares = [

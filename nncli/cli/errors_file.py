@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nncli.errors import Location, UsageError
+from nncli.base.errors import Location, UsageError
 
 if TYPE_CHECKING:
     from nncli.data.sources.table_source import TableSource
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 def check_errors_file(errors: Path, source: TableSource, target: Path | None, *, force: bool) -> None:
     """Raise a UsageError if the file of invalid cells exists, or is read or is the output."""
+    from nncli.base.atomic_files import check_overwrite
     from nncli.data.sources.input_kept import check_input_kept
-    from nncli.utils.atomic_files import check_overwrite
 
     if str(errors) == "-":
         raise UsageError("invalid cells cannot go to standard output", hint="Name a file for --errors.")

@@ -20,8 +20,8 @@ from nncli.cli.uncertainty_options import (
 )
 
 if TYPE_CHECKING:
-    from nncli.commands.evaluate import Evaluation
-    from nncli.metrics.classification import ClassificationScores
+    from nncli.api.evaluate import Evaluation
+    from nncli.targets.metrics.classification import ClassificationScores
 
 MAX_MATRIX_CLASSES = 12
 """Largest number of classes for which the confusion matrix is printed."""
@@ -67,10 +67,10 @@ def evaluate(
     nncli evaluate runs/penguins labeled.csv --set 0.9
     nncli evaluate runs/penguins labeled.csv --json | jq .metrics.accuracy
     """
+    from nncli.api.evaluate import evaluate as run_evaluation
     from nncli.cli.console import announce_input
     from nncli.cli.errors_file import check_errors_file
     from nncli.cli.signals import interrupt_at_once
-    from nncli.commands.evaluate import evaluate as run_evaluation
 
     interrupt_at_once()
     source = SourceOptions(sheet, cells, table_name, query).source(data)
@@ -96,7 +96,7 @@ def evaluate(
 def _print_notes(evaluation: Evaluation, *, as_json: bool, quiet: bool) -> None:
     """Print what is notable about the rows on stderr."""
     from nncli.cli.console import echo_err, rows
-    from nncli.decision import decision_note
+    from nncli.targets.decision import decision_note
 
     notes = [*evaluation.notes]
     if as_json and evaluation.decision is not None:  # else it stands beside the scores
@@ -115,13 +115,13 @@ def _show(evaluation: Evaluation, *, as_json: bool, quiet: bool) -> None:
     """Print notes, then the scores, for classes also of each and their confusion matrix, and of intervals or sets."""
     import json
 
+    from nncli.base.text import escape_unprintable
     from nncli.cli.console import format_number, rows
     from nncli.cli.tables import table
     from nncli.cli.uncertainty import uncertainty_text
-    from nncli.decision import decision_note
-    from nncli.metrics.classification import ClassificationScores
-    from nncli.scoring import headlines
-    from nncli.text import escape_unprintable
+    from nncli.models.scores import headlines
+    from nncli.targets.decision import decision_note
+    from nncli.targets.metrics.classification import ClassificationScores
 
     _print_notes(evaluation, as_json=as_json, quiet=quiet)
     if as_json:
@@ -163,8 +163,8 @@ def _by_class(scores: ClassificationScores, labels: Sequence[str]) -> str:
 
 def _confusions(scores: ClassificationScores, labels: Sequence[str]) -> str:
     """The confusion matrix if it fits the terminal, else the pairs of classes that are confused most often."""
+    from nncli.base.text import format_percent
     from nncli.cli.tables import fits, one_line_table, prose, table
-    from nncli.text import format_percent
 
     matrix = scores.confusion_matrix
     if matrix is not None and len(labels) <= MAX_MATRIX_CLASSES:

@@ -15,9 +15,9 @@ from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, Sou
 from nncli.cli.tables import BAR_CELLS
 
 if TYPE_CHECKING:
-    from nncli.commands.explain import Explanation
+    from nncli.analysis.inspection.partial_dependence import PartialDependence
+    from nncli.api.explain import Explanation
     from nncli.data.sources.table_source import TableSource
-    from nncli.inspection.partial_dependence import PartialDependence
 
 MAX_COLUMNS = 30
 """Columns in the table of importance."""
@@ -122,10 +122,10 @@ def explain(
     """
     import shlex
 
+    from nncli.analysis.inspection.encoded_rows import no_progress
+    from nncli.api.explain import explain as explain_run
     from nncli.cli.console import announce_input, echo_err
     from nncli.cli.signals import interrupt_at_once
-    from nncli.commands.explain import explain as explain_run
-    from nncli.inspection.encoded_rows import no_progress
 
     interrupt_at_once()
     source = None if data is None else SourceOptions(sheet, cells, table_name, query).source(data)
@@ -162,12 +162,12 @@ def _check_output(
     Raises:
         UsageError: the file exists, is the input, or has no known format; or --class or --target is given without -o.
     """
-    from nncli.data.io.formats import writable_format
+    from nncli.base.atomic_files import check_overwrite
+    from nncli.base.errors import UsageError
+    from nncli.data.formats.registry import writable_format
     from nncli.data.sources.input_kept import check_input_kept
-    from nncli.errors import UsageError
     from nncli.runs.config import read_config
     from nncli.runs.run import Run
-    from nncli.utils.atomic_files import check_overwrite
 
     if output is not None:
         check_overwrite(output, force=force)
@@ -183,7 +183,7 @@ def _write(explanation: Explanation, output: Path | None, *, force: bool, as_jso
     import json
 
     from nncli.cli.console import echo_err
-    from nncli.data.io.writers import open_sink
+    from nncli.data.formats.writers import open_sink
 
     if not quiet:
         for note in explanation.notes:
@@ -224,9 +224,9 @@ def _show(explanation: Explanation) -> None:
 
 def _importance(explanation: Explanation) -> Iterator[str]:
     """A table of feature importance, if it is known."""
+    from nncli.analysis.inspection.permutation_importance import in_units
     from nncli.cli.console import format_number, rows
     from nncli.cli.tables import bar, one_line_table, prose
-    from nncli.inspection.permutation_importance import in_units
 
     if explanation.importances is None:
         return
@@ -259,7 +259,7 @@ def _importance(explanation: Explanation) -> Iterator[str]:
 
 def _change(metric: str) -> str:
     """The direction in which a metric gets worse."""
-    from nncli.metrics.registry import higher_is_better
+    from nncli.targets.metrics.registry import higher_is_better
 
     return "decrease" if higher_is_better(metric) else "increase"
 
@@ -277,9 +277,9 @@ def _trend_title(explanation: Explanation) -> str:
 
 def _dependence(curve: PartialDependence) -> str:
     """The mean predictions at some points of a column."""
+    from nncli.base.text import MAX_QUOTE_LENGTH
     from nncli.cli.console import format_number
     from nncli.cli.tables import prose, table
-    from nncli.text import MAX_QUOTE_LENGTH
 
     points = [
         format_number(point) if isinstance(point, float) else _short("(missing)" if point is None else point)
@@ -299,7 +299,7 @@ def _few(points: int) -> Sequence[int]:
 
 def _short(text: str, max_length: int | None = None) -> str:
     """A text from a table, in one line."""
-    from nncli.text import MAX_QUOTE_LENGTH, escape_unprintable
+    from nncli.base.text import MAX_QUOTE_LENGTH, escape_unprintable
 
     max_length = max_length or MAX_QUOTE_LENGTH
     return escape_unprintable(text if len(text) <= max_length else text[: max_length - 1] + "…", keep="")

@@ -12,7 +12,7 @@ from nncli.cli.help import INPUT, OUTPUT
 from nncli.cli.options import AsJson, Force, NoColor, Quiet, RunDirectory, Verbose
 
 if TYPE_CHECKING:
-    from nncli.commands.export import Export
+    from nncli.api.export import Export
     from nncli.export.comparison import Comparison
 
 To: TypeAlias = Annotated[
@@ -94,16 +94,16 @@ def export(
     """
     import json
 
+    from nncli.base.errors import UsageError
     from nncli.cli.console import echo_err, print_path
     from nncli.cli.signals import interrupt_at_once
     from nncli.cli.uncertainty_options import levels_of
-    from nncli.errors import UsageError
 
     interrupt_at_once()
     if check is not None and no_check:
         raise UsageError("--check and --no-check exclude each other", hint="Leave one of them out.")
     with requires_extra("export"):
-        from nncli.commands.export import MismatchError, export_run
+        from nncli.api.export import MismatchError, export_run
 
         try:
             exported = export_run(

@@ -20,7 +20,7 @@ def requires_extra(extra: str) -> Iterator[None]:
     Raises:
         NncliError: a package is not installed; the hint is the command that installs the extra.
     """
-    from nncli.errors import NncliError
+    from nncli.base.errors import NncliError
 
     try:
         yield

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nncli.cli.console import echo_err
 
 if TYPE_CHECKING:
-    from nncli.findings import Finding
+    from nncli.base.findings import Finding
 
 MAX_OF_A_CODE = 3
 """Findings of one code that are printed; `nncli check` lists all."""

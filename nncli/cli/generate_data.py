@@ -38,6 +38,6 @@ def generate_data(
     nncli generate-data -n 1000 -o linear.csv
     nncli generate-data spirals --seed 1 | head
     """
-    from nncli.commands.generate_data import generate_data as generate
+    from nncli.api.generate_data import generate_data as generate
 
     generate(name, rows=rows, noise=noise, seed=seed, path=None if output == "-" else Path(output), force=force)

@@ -12,7 +12,7 @@ from nncli.cli.options import AsJson, Assignments, NoColor, Quiet, Verbose
 from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
 
 if TYPE_CHECKING:
-    from nncli.commands.head import TableHead
+    from nncli.api.head import TableHead
     from nncli.data.sources.table_source import TableSource
 
 MAX_CELL = 20
@@ -50,10 +50,10 @@ def head(
     """
     import json
 
+    from nncli.api.head import head as read_head
     from nncli.cli.console import announce_input
     from nncli.cli.findings import FindingPrinter
     from nncli.cli.signals import interrupt_at_once
-    from nncli.commands.head import head as read_head
 
     interrupt_at_once()
     table = SourceOptions(sheet, cells, table_name, query).source(source)
@@ -71,8 +71,8 @@ def head(
 
 def _show(found: TableHead) -> None:
     """Print how the table was read and its columns, or the names of the tables there are."""
+    from nncli.base.text import escape_unprintable
     from nncli.cli.tables import hanging, one_line_table
-    from nncli.text import escape_unprintable
 
     typer.echo(hanging(f"{escape_unprintable(found.source, keep='')}  ", _size(found)))
     if found.choice is not None:
@@ -108,7 +108,7 @@ def _detail(value: str | int) -> str:
 
 def _lines(found: TableHead) -> tuple[list[list[str]], list[int]]:
     """The table of the columns, and the positions of what may be left out of it: later rows first, then types."""
-    from nncli.commands.head import shortest
+    from nncli.api.head import shortest
 
     is_typed = any(column.type != "String" for column in found.columns)
     fixed = ["column", "kind", *(["type"] if is_typed else []), "missing"]
@@ -139,9 +139,9 @@ def _short_type(text: str) -> str:
 
 def _shown(value: object, width: int = MAX_CELL) -> str:
     """A cell in at most `width` columns of the terminal; a dash if it is missing."""
+    from nncli.api.head import cell_text
+    from nncli.base.text import escape_unprintable
     from nncli.cli.tables import shortened
-    from nncli.commands.head import cell_text
-    from nncli.text import escape_unprintable
 
     if value is None:
         return "–"

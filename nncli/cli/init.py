@@ -12,7 +12,7 @@ from nncli.cli.options import AsJson, Assignments, Force, NoColor, OutputFile, Q
 from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
 
 if TYPE_CHECKING:
-    from nncli.commands.init import InitResult
+    from nncli.api.init import InitResult
 
 
 class Preset(StrEnum):
@@ -74,8 +74,8 @@ def init(
     nncli init penguins.csv --target species --json | jq -r '.columns[] | .name + " " + .use'
     nncli init houses.csv.gz --target price --preset textbook --set data.separator=';' -o houses.yaml
     """
+    from nncli.api.init import draft
     from nncli.cli.signals import interrupt_at_once
-    from nncli.commands.init import draft
 
     interrupt_at_once()
     result = draft(

@@ -28,8 +28,8 @@ def _takes_assignments(error: Any) -> bool:
 
 def _key(name: str, *, has_similar_option: bool) -> str | None:
     """The key of that name; of `data` without its section, or spelled nearly so unless an option is."""
+    from nncli.base.text import closest_match
     from nncli.config.schema import Config, DataSection
-    from nncli.text import closest_match
 
     first, _, rest = name.partition(".")
     if first in Config.model_fields:

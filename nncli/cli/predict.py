@@ -9,16 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from nncli.cli.help import INPUT, OUTPUT
-from nncli.cli.options import (
-    ErrorsFile,
-    Force,
-    NoColor,
-    OnError,
-    OnInvalidCell,
-    Quiet,
-    RunDirectory,
-    Verbose,
-)
+from nncli.cli.options import ErrorsFile, Force, NoColor, OnError, OnInvalidCell, Quiet, RunDirectory, Verbose
 from nncli.cli.source_options import CellRange, Query, Sheet, SourceOptions
 from nncli.cli.uncertainty_options import (
     ByColumn,
@@ -29,15 +20,15 @@ from nncli.cli.uncertainty_options import (
     SetLevels,
     uncertainty,
 )
-from nncli.data.io.formats import Format
+from nncli.data.formats.registry import Format
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nncli.api.prediction.options import AnswerOptions
+    from nncli.api.prediction.summary import PredictionSummary
     from nncli.data.sources.output import OutputTarget
     from nncli.data.sources.table_source import TableSource
-    from nncli.prediction.options import AnswerOptions
-    from nncli.prediction.summary import PredictionSummary
 
 
 @dataclass(frozen=True)
@@ -188,8 +179,8 @@ def predict(
     nncli predict runs/penguins 'new/*.parquet' -o predictions/ --workers 4
     nncli predict runs/penguins new.csv --keep id -o 'postgresql://host/shop' --table answers
     """
+    from nncli.api.prediction.options import AnswerOptions
     from nncli.cli.signals import interrupt_at_once
-    from nncli.prediction.options import AnswerOptions
 
     interrupt_at_once()
     asked = uncertainty(interval, set_, by, per_class=per_class, score=score)
@@ -229,7 +220,7 @@ def _predict(
 
 def _check_no_table(table: str | None, *, append: bool) -> None:
     """Raise a UsageError if options of a database are given with a folder."""
-    from nncli.errors import UsageError
+    from nncli.base.errors import UsageError
 
     if table is not None or append:
         option = "--append" if table is None else "--table"
@@ -238,7 +229,7 @@ def _check_no_table(table: str | None, *, append: bool) -> None:
 
 def _check_no_profile(profile: Path | None) -> None:
     """Raise a UsageError if a profile is asked for with a folder."""
-    from nncli.errors import Location, UsageError
+    from nncli.base.errors import Location, UsageError
 
     if profile is not None:
         raise UsageError(
@@ -250,7 +241,7 @@ def _check_no_profile(profile: Path | None) -> None:
 
 def _only(sources: Sequence[TableSource], workers: int | None, scheduler: str | None) -> TableSource:
     """The table that is predicted into a file; raise a UsageError if only a folder could take the answers."""
-    from nncli.errors import UsageError
+    from nncli.base.errors import UsageError
 
     if len(sources) > 1:
         raise UsageError(
@@ -277,13 +268,13 @@ def _predict_into_one(
     quiet: bool,
 ) -> None:
     """Predict the rows of a table into one file, one table of a database, or standard output."""
+    from nncli.api.prediction.profile_file import ProfileFile, read_profile
+    from nncli.api.prediction.to_file import predict_to_file
+    from nncli.base.logs import log_duration
     from nncli.cli.console import announce_input, echo_err, rows
     from nncli.data.sources.output import is_database
-    from nncli.pipeline.calibration import conformal_predictor
-    from nncli.prediction.profile_file import ProfileFile, read_profile
-    from nncli.prediction.to_file import predict_to_file
+    from nncli.fitting.calibration import conformal_predictor
     from nncli.runs.run import Run
-    from nncli.utils.logs import log_duration
 
     _check_target(source, target, files.errors, options, force=force)
     with log_duration(f"loading {run}"):
@@ -329,11 +320,11 @@ def _check_target(
     source: TableSource, target: OutputTarget, errors: Path | None, options: AnswerOptions, *, force: bool
 ) -> None:
     """Raise an error before any work is done if the output or the file of errors cannot be written."""
+    from nncli.base.errors import Location, UsageError
     from nncli.cli.errors_file import check_errors_file
     from nncli.cli.standard_streams import check_standard_output
-    from nncli.data.io.streams import is_stream
+    from nncli.data.formats.streams import is_stream
     from nncli.data.sources.output import check_output
-    from nncli.errors import Location, UsageError
 
     if target is None:
         check_standard_output()

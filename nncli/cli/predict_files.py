@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from nncli.api.prediction.many_files.results import FilesPrediction
+    from nncli.api.prediction.options import AnswerOptions
     from nncli.data.sources.table_source import TableSource
-    from nncli.prediction.many_files.results import FilesPrediction
-    from nncli.prediction.options import AnswerOptions
 
 
 def names_folder(output: str) -> bool:
@@ -39,9 +39,9 @@ def predict_into_folder(
     Raises:
         typer.Exit: files could not be predicted; the exit code is that of the first one's error.
     """
+    from nncli.api.predict_files import predict_files
     from nncli.cli.console import echo_err
     from nncli.cli.progress.files import files_progress
-    from nncli.commands.predict_files import predict_files
 
     notes: list[str] = []
     progress = files_progress(quiet)

@@ -48,7 +48,7 @@ def report(
 
     interrupt_at_once()
     with requires_extra("report"):
-        from nncli.reporting.report import report as write
+        from nncli.api.report import report as write
     files = write(run, output, force=force)
     if as_json:
         typer.echo(json.dumps(files.json(), ensure_ascii=False).encode("utf-8", "surrogateescape"))

@@ -14,10 +14,10 @@ from nncli.cli.options import AsJson, NoColor, Quiet, RunDirectory, Verbose
 from nncli.cli.signals import EventPrinter, StoppedError
 
 if TYPE_CHECKING:
-    from nncli.pipeline.train.events import Event
-    from nncli.reproduction.checks import Check
-    from nncli.reproduction.comparison import Comparison
-    from nncli.reproduction.verdict import Reproduction
+    from nncli.analysis.reproduction.checks import Check
+    from nncli.analysis.reproduction.comparison import Comparison
+    from nncli.analysis.reproduction.verdict import Reproduction
+    from nncli.fitting.train.events import Event
 
 TableNow: TypeAlias = Annotated[
     str | None,
@@ -68,7 +68,7 @@ def reproduce(
     # Imported deep within the call stack, Polars takes longer, see `train`.
     import polars  # noqa: F401
 
-    from nncli.commands.reproduce import reproduction_events
+    from nncli.api.reproduce import reproduction_events
 
     printer = _ReproductionPrinter(quiet, run)
     events = reproduction_events(run, data=data, validation=validation, quick=quick, stop=printer.asked_to_stop)
@@ -93,10 +93,10 @@ class _ReproductionPrinter(EventPrinter):
         Raises:
             StoppedError: a signal stopped the training.
         """
+        from nncli.analysis.reproduction.verdict import Reproduction
         from nncli.cli.progress.training_display import progress_for
         from nncli.cli.signals import answer_stop_request, asked_to_stop
-        from nncli.pipeline.train.events import MembersStarted, Started
-        from nncli.reproduction.verdict import Reproduction
+        from nncli.fitting.train.events import MembersStarted, Started
 
         result = None
         with (
@@ -131,8 +131,8 @@ class _ReproductionPrinter(EventPrinter):
 
 def _text(result: Reproduction) -> str:
     """The checks, the comparisons and the verdict."""
+    from nncli.base.text import escape_unprintable
     from nncli.cli.tables import prose, table
-    from nncli.text import escape_unprintable
 
     checks = [["check", "recorded", "now"], *map(_check, _shown(result.checks))]
     compared = [["compared", "difference"], *_comparisons(result.comparisons)]

@@ -11,7 +11,7 @@ import typer
 from nncli.cli.options import AsJson, NoColor, Quiet, Verbose
 
 if TYPE_CHECKING:
-    from nncli.commands.runs import RunInfo
+    from nncli.runs.listing import RunInfo
 
 HEAD = ["run", "status", "metric", "value", "training rows", "epochs", "started (UTC)", "took"]
 DROPPABLE = (7, 5, 4, 6)
@@ -42,7 +42,7 @@ def runs(
 
     from nncli.cli.console import echo_err
     from nncli.cli.signals import interrupt_at_once
-    from nncli.commands.runs import list_runs
+    from nncli.runs.listing import list_runs
 
     interrupt_at_once()
     runs = list_runs(folder)
@@ -63,10 +63,10 @@ def runs(
 
 def _show(runs: tuple[RunInfo, ...]) -> None:
     """Print the table of runs."""
+    from nncli.base.logs import format_duration
+    from nncli.base.text import escape_unprintable
     from nncli.cli.console import format_number
     from nncli.cli.tables import one_line_table
-    from nncli.text import escape_unprintable
-    from nncli.utils.logs import format_duration
 
     lines = [
         [

@@ -171,7 +171,7 @@ def runs_and_names(words: Sequence[str]) -> list[tuple[str, Path]]:
     Raises:
         UsageError: a name has other characters than letters, digits and . _ -, or two models have the same name.
     """
-    from nncli.errors import UsageError
+    from nncli.base.errors import UsageError
 
     paths: dict[str, Path] = {}
     for word in words:
@@ -191,8 +191,8 @@ def run_and_name(word: str) -> tuple[str, Path]:
     Raises:
         UsageError: the name has other characters than letters, digits and . _ -.
     """
-    from nncli.errors import UsageError
-    from nncli.text import quote
+    from nncli.base.errors import UsageError
+    from nncli.base.text import quote
 
     path, _, name = word.rpartition("=")
     if not path or Path(word).exists():
@@ -207,8 +207,8 @@ def run_and_name(word: str) -> tuple[str, Path]:
 
 
 def _host(host: str) -> str:
-    from nncli.errors import UsageError
-    from nncli.text import quote
+    from nncli.base.errors import UsageError
+    from nncli.base.text import quote
 
     host = host.strip().removeprefix("[").removesuffix("]")
     if not host or re.search(r"[\s/@?#]", host):
@@ -221,9 +221,9 @@ def _host(host: str) -> str:
 
 def _size(amount: str) -> int:
     """The bytes of `10MB`; a UsageError if it is not a size."""
+    from nncli.base.errors import UsageError
+    from nncli.base.text import quote
     from nncli.config.schema import bytes_of
-    from nncli.errors import UsageError
-    from nncli.text import quote
 
     try:
         size = bytes_of(f"{amount} B" if amount.strip().isdecimal() else amount)
@@ -238,8 +238,8 @@ def _size(amount: str) -> int:
 
 def _seconds(duration: str) -> float:
     """The seconds of `30s`; a UsageError if it is not a duration."""
+    from nncli.base.errors import UsageError
     from nncli.config.schema.training import seconds_of
-    from nncli.errors import UsageError
 
     try:
         return seconds_of(duration)
@@ -249,8 +249,8 @@ def _seconds(duration: str) -> float:
 
 def _origin(origin: str | None) -> str | None:
     """The origin as browsers send it; a UsageError if it is not one."""
-    from nncli.errors import UsageError
-    from nncli.text import quote
+    from nncli.base.errors import UsageError
+    from nncli.base.text import quote
 
     if origin is None or origin == "*":
         return origin

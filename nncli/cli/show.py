@@ -11,8 +11,8 @@ import typer
 from nncli.cli.options import AsJson, NoColor, Quiet, RunDirectory, Verbose
 
 if TYPE_CHECKING:
-    from nncli.commands.show import RunDescription
-    from nncli.evaluation.cross_validation_summary import CrossValidationSummary
+    from nncli.analysis.evaluation.cross_validation_summary import CrossValidationSummary
+    from nncli.api.show import RunDescription
     from nncli.tuning.result.summary import SearchSummary
 
 MAX_TRIALS = 5
@@ -34,10 +34,10 @@ def show(
     """
     import json
 
+    from nncli.analysis.evaluation.cross_validation_summary import CrossValidationSummary
+    from nncli.api.show import describe as describe_run
     from nncli.cli.console import echo_err
     from nncli.cli.signals import interrupt_at_once
-    from nncli.commands.show import describe as describe_run
-    from nncli.evaluation.cross_validation_summary import CrossValidationSummary
     from nncli.tuning.result.summary import SearchSummary
 
     interrupt_at_once()
@@ -59,8 +59,8 @@ def show(
 
 def _print_facts(facts: Iterable[tuple[str, str]]) -> None:
     """Print the facts that are known, one a line."""
+    from nncli.base.text import escape_unprintable
     from nncli.cli.tables import hanging
-    from nncli.text import escape_unprintable
 
     pairs = [pair for pair in facts if pair[1]]
     width = max(len(name) for name, _ in pairs)
@@ -71,9 +71,9 @@ def _show_cross_validation(summary: CrossValidationSummary, *, as_json: bool, qu
     """Print the facts and the scores of a cross-validation."""
     import json
 
+    from nncli.base.text import escape_unprintable
     from nncli.cli.console import echo_err, format_number
     from nncli.cli.tables import table
-    from nncli.text import escape_unprintable
 
     if as_json:
         typer.echo(json.dumps(summary.json(), ensure_ascii=False).encode("utf-8", "surrogateescape"))
@@ -95,9 +95,9 @@ def _show_search(summary: SearchSummary, *, as_json: bool, quiet: bool) -> None:
     """Print the facts of a search and its best trials."""
     import json
 
+    from nncli.base.text import escape_unprintable
     from nncli.cli.console import echo_err, format_number
     from nncli.cli.tables import table
-    from nncli.text import escape_unprintable
 
     if as_json:
         typer.echo(json.dumps(summary.json(), ensure_ascii=False).encode("utf-8", "surrogateescape"))
@@ -122,8 +122,8 @@ def _show_search(summary: SearchSummary, *, as_json: bool, quiet: bool) -> None:
 
 def _sections(description: RunDescription) -> list[str]:
     """The facts, the layers and the scores."""
+    from nncli.base.text import escape_unprintable
     from nncli.cli.tables import table
-    from nncli.text import escape_unprintable
 
     sections = [_facts(description)]
     if description.layers:
@@ -136,8 +136,8 @@ def _sections(description: RunDescription) -> list[str]:
 
 def _facts(description: RunDescription) -> str:
     """One line for each fact, with the facts aligned."""
+    from nncli.base.text import escape_unprintable
     from nncli.cli.tables import hanging
-    from nncli.text import escape_unprintable
 
     pairs = [pair for pair in description.facts() if pair[1]]
     width = max(len(name) for name, _ in pairs)
@@ -146,10 +146,10 @@ def _facts(description: RunDescription) -> str:
 
 def _scores(description: RunDescription) -> list[str]:
     """A table of the recorded scores beside those of the baseline."""
+    from nncli.base.text import escape_unprintable
     from nncli.cli.console import format_number
     from nncli.cli.tables import table
-    from nncli.metrics.registry import has_baseline
-    from nncli.text import escape_unprintable
+    from nncli.targets.metrics.registry import has_baseline
 
     if not description.scores:
         return []

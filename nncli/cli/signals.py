@@ -11,7 +11,7 @@ from pathlib import Path
 from shlex import quote
 from types import FrameType
 
-from nncli.errors import NncliError
+from nncli.base.errors import NncliError
 
 STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """Signals that end a program: Ctrl-C, kill, a closed terminal."""

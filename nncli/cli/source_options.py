@@ -46,8 +46,8 @@ class SourceOptions:
         Raises:
             UsageError: a table and a query are given.
         """
+        from nncli.base.errors import UsageError
         from nncli.data.sources.table_source import STANDARD_INPUT, TableSource
-        from nncli.errors import UsageError
 
         if self.table is not None and self.query is not None:
             raise UsageError("--table and --query exclude each other", hint="Remove one of them.")

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from nncli.errors import NncliError
+from nncli.base.errors import NncliError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -81,7 +81,7 @@ def prepare_standard_streams() -> None:
         sys.stdout = _ClosedOutput()
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - open until the process ends
-    if os.name == "posix" and _is_descriptor_2(sys.stderr):  # see nncli/utils/native_stderr.py
+    if os.name == "posix" and _is_descriptor_2(sys.stderr):  # see nncli/base/native_stderr.py
         sys.stderr.flush()
         sys.stderr = open(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding)  # noqa: SIM115, PTH123
     sys.stdout, sys.stderr = _with_whole_writes(sys.stdout), _with_whole_writes(sys.stderr)

@@ -12,8 +12,8 @@ from nncli.cli.help import GOAL, OUTPUT
 from nncli.cli.options import AsJson, NoColor, Quiet, RunDirectory, Verbose
 
 if TYPE_CHECKING:
-    from nncli.evaluation.threshold_analysis import ThresholdAnalysis
-    from nncli.evaluation.threshold_choice import CurvePoint, Figure
+    from nncli.analysis.evaluation.threshold_analysis import ThresholdAnalysis
+    from nncli.analysis.evaluation.threshold_choice import CurvePoint, Figure
 
 MAX_CLASSES = 40
 """Largest number of classes whose predictions are counted."""
@@ -107,9 +107,9 @@ def threshold(
     """
     import json
 
+    from nncli.api.threshold import threshold as choose
     from nncli.cli.console import echo_err
     from nncli.cli.signals import interrupt_at_once
-    from nncli.commands.threshold import threshold as choose
 
     interrupt_at_once()
     if clear:
@@ -139,9 +139,9 @@ def threshold(
 
 def _clear(run: Path, *, alone: bool, quiet: bool) -> None:
     """Remove the saved decision."""
+    from nncli.api.threshold import clear_threshold
+    from nncli.base.errors import UsageError
     from nncli.cli.console import echo_err
-    from nncli.commands.threshold import clear_threshold
-    from nncli.errors import UsageError
 
     if not alone:
         raise UsageError("--clear removes a decision and chooses none", hint="Use it without other options.")
@@ -152,8 +152,8 @@ def _clear(run: Path, *, alone: bool, quiet: bool) -> None:
 
 def _costs(text: str) -> tuple[float, float]:
     """The two costs of `fp=1,fn=20`."""
-    from nncli.errors import UsageError
-    from nncli.text import quote
+    from nncli.base.errors import UsageError
+    from nncli.base.text import quote
 
     try:
         pairs = [part.split("=") for part in text.split(",")]
@@ -170,9 +170,9 @@ def _costs(text: str) -> tuple[float, float]:
 
 def _parts(found: ThresholdAnalysis) -> Iterator[str]:
     """The sections of the output: rows, what the decision achieves, and the figures by threshold."""
+    from nncli.base.text import escape_unprintable
     from nncli.cli.console import rows
     from nncli.cli.tables import prose
-    from nncli.text import escape_unprintable
 
     kind = f"{found.held_out_kind} {rows(found.rows).split()[-1]}"
     about = f"{found.rows:,} {kind}"
@@ -195,9 +195,9 @@ def _parts(found: ThresholdAnalysis) -> Iterator[str]:
 
 def _achieved(found: ThresholdAnalysis) -> str:
     """The figures of the decision on new rows beside those of the most probable class."""
+    from nncli.base.text import escape_unprintable
     from nncli.cli.console import format_number
     from nncli.cli.tables import prose, table
-    from nncli.text import escape_unprintable
 
     assert found.decision is not None
     lines = [["on new rows", "decision", "95 % CI", "most probable", "95 % CI"]]
@@ -253,8 +253,8 @@ def _figures(point: CurvePoint) -> dict[str, float]:
 
 def _classes(found: ThresholdAnalysis) -> str:
     """How many rows are predicted as each class."""
+    from nncli.base.text import escape_unprintable
     from nncli.cli.tables import one_line_table, prose
-    from nncli.text import escape_unprintable
 
     lines = [["class", "rows", "most probable", "lowest cost"]]
     for one in found.classes[:MAX_CLASSES]:
@@ -268,8 +268,8 @@ def _messages(found: ThresholdAnalysis, costs: Path | None, *, saved: bool) -> S
     """What was saved, what else the run has saved, and the next command."""
     import shlex
 
-    from nncli.decision import CostMatrix
-    from nncli.evaluation.threshold_options import threshold_options
+    from nncli.analysis.evaluation.threshold_options import threshold_options
+    from nncli.targets.decision import CostMatrix
 
     run = shlex.quote(str(found.run))
     notes = [f"note: {note}" for note in found.notes]

@@ -32,8 +32,8 @@ from nncli.cli.training_input import copied_table, resolve_input, tracker_words
 
 if TYPE_CHECKING:
     from nncli.cli.options import Quality
-    from nncli.pipeline.timing.clock import TimeLimit
-    from nncli.pipeline.train.events import Event, Finished, MembersStarted, Started
+    from nncli.fitting.timing.clock import TimeLimit
+    from nncli.fitting.train.events import Event, Finished, MembersStarted, Started
 
 
 ResumedRun: TypeAlias = Annotated[
@@ -119,7 +119,7 @@ def train(
     interrupt_at_once()
     if report:  # fail before the training rather than after it
         with requires_extra("report"):
-            import nncli.reporting.report  # noqa: F401
+            import nncli.api.report  # noqa: F401
     printer = TrainingPrinter(quiet, as_json=as_json, requested=output)
     with copied_table(config, target, options, output):
         if config is None:
@@ -147,8 +147,8 @@ def _check_arguments(
     Raises:
         UsageError: there is neither or both, or an option that only a new run takes.
     """
-    from nncli.errors import UsageError
-    from nncli.text import quote
+    from nncli.base.errors import UsageError
+    from nncli.base.text import quote
 
     if config is None and resume is None:
         raise UsageError("train needs a CONFIG, or --resume RUN", hint="For a table: nncli train TABLE --target COLUMN")
@@ -176,7 +176,7 @@ def _resume(
 ) -> Generator[Event, None, None]:
     import sys
 
-    from nncli.commands.train import resume_events
+    from nncli.api.train import resume_events
 
     return resume_events(
         run,
@@ -202,7 +202,7 @@ def _start(
 ) -> Generator[Event, None, None]:
     import sys
 
-    from nncli.commands.train import train_events
+    from nncli.api.train import train_events
 
     resolved = resolve_input(config, target, assignments, quality, options, quiet=printer.quiet)
     printer.findings.show(resolved.findings)
@@ -227,15 +227,15 @@ def _time_limit(duration: str | None) -> TimeLimit | None:
     """
     if duration is None:
         return None
-    from nncli.commands.train import limit_of
+    from nncli.api.train import limit_of
 
     return limit_of(duration)
 
 
 def _report(run: Path, *, quiet: bool) -> None:
     """Write the report of a run and print its path on stderr."""
+    from nncli.api.report import report
     from nncli.cli.console import echo_err
-    from nncli.reporting.report import report
 
     written = report(run)
     if not quiet:
@@ -287,7 +287,7 @@ class TrainingPrinter(EventPrinter):
         """
         from nncli.cli.console import echo_err, print_path, summary
         from nncli.cli.progress.json_events import JsonLines
-        from nncli.pipeline.train.events import MembersStarted
+        from nncli.fitting.train.events import MembersStarted
 
         lines = JsonLines() if self._as_json else None
         started, finished = self._follow(events, lines.write if lines else None)
@@ -317,8 +317,8 @@ class TrainingPrinter(EventPrinter):
     ) -> tuple[Started | MembersStarted, Finished]:
         """Print each event with `write`, or as progress without it; return the first and the last event."""
         from nncli.cli.progress.training_display import progress_for
-        from nncli.pipeline.train.events import Finished, MembersStarted, ScoredTraining, Started, TrackingStopped
-        from nncli.training.loop import LearningRateHalved
+        from nncli.fitting.train.events import Finished, MembersStarted, ScoredTraining, Started, TrackingStopped
+        from nncli.nn.training.loop import LearningRateHalved
 
         show: Callable[[Event], None] = write or (lambda event: None)
         started: Started | MembersStarted | None = None

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from nncli.base.findings import Finding
     from nncli.cli.options import Quality
     from nncli.cli.source_options import SourceOptions
     from nncli.config.schema import Config
-    from nncli.findings import Finding
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ def resolve_input(
     """
     import shlex
 
+    from nncli.api.init import config_for, is_table
     from nncli.cli.console import announce_input, echo_err
-    from nncli.commands.init import config_for, is_table
 
     targets = [word for name in target or () for word in ("--target", name)]
     sets = [*(assignments or ())]
@@ -83,9 +83,9 @@ def copied_table(
     if path is None or not target or "://" not in path:
         yield
         return
+    from nncli.base.scratch import existing_parent
     from nncli.data.sources.local_copies import local_copies
     from nncli.data.sources.open import open_original
-    from nncli.data.store.scratch import existing_parent
 
     folder = existing_parent(output or Path("runs/model"))
     with local_copies([options.source(path)], open_original, folder):

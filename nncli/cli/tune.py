@@ -38,8 +38,8 @@ from nncli.cli.tune_options import (
 )
 
 if TYPE_CHECKING:
+    from nncli.api.tune import TuneEvent
     from nncli.cli.tune_printer import SearchPrinter
-    from nncli.commands.tune import TuneEvent
     from nncli.tuning.tune_result import TuneResult
 
 
@@ -122,7 +122,7 @@ def _run(given: InputOptions, settings: SearchOptions, action: Action, *, quiet:
 
 
 def _resume(settings: SearchOptions, action: Action, printer: SearchPrinter) -> Generator[TuneEvent, None, None]:
-    from nncli.commands.tune import resume_tune_events
+    from nncli.api.tune import resume_tune_events
 
     return resume_tune_events(
         str(action.resume),
@@ -140,7 +140,7 @@ def _start(
 ) -> Generator[TuneEvent, None, None]:
     import os
 
-    from nncli.commands.tune import tune_events
+    from nncli.api.tune import tune_events
     from nncli.tuning.space.load_search import load_search
 
     resolved = resolve_input(config, given.target, given.assignments, given.quality, given.source, quiet=printer.quiet)
@@ -168,7 +168,7 @@ def _write_ensemble(result: TuneResult, rounds: int, printer: SearchPrinter) -> 
     """Select an ensemble of the best trials, and print its path on stdout."""
     import sys
 
-    from nncli.commands.tune import select_ensemble
+    from nncli.api.tune import select_ensemble
 
     printer.show_ensemble(select_ensemble(result.path, rounds=rounds, command=sys.argv))
 
@@ -184,8 +184,8 @@ def _print_next(result: TuneResult, action: Action) -> None:
 
 def _train_best(result: TuneResult, printer: SearchPrinter, track: Sequence[str]) -> None:
     """Train the best configuration as `nncli train` does."""
+    from nncli.api.train import train_events
     from nncli.cli.train import TrainingPrinter, print_next
-    from nncli.commands.train import train_events
 
     best, run = str(result.best_config), result.trained_run
     training = TrainingPrinter(printer.quiet, as_json=printer.as_json, requested=run)

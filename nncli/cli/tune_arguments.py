@@ -81,8 +81,8 @@ def check_resume(given: InputOptions, settings: SearchOptions, action: Action) -
     Raises:
         UsageError: there is neither or both, or an option that only a new search takes.
     """
-    from nncli.errors import UsageError
-    from nncli.text import quote
+    from nncli.base.errors import UsageError
+    from nncli.base.text import quote
 
     if action.resume is None:
         if given.config is None:

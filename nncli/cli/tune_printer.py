@@ -14,10 +14,10 @@ from nncli.cli.findings import FindingPrinter
 from nncli.cli.signals import EventPrinter, StoppedError, renamed_run_note
 
 if TYPE_CHECKING:
+    from nncli.api.tune import TuneEnded, TuneEvent
     from nncli.cli.progress.search import LiveSearch, PlainSearch
     from nncli.cli.progress.search_json import SearchJsonLines
-    from nncli.commands.tune import TuneEnded, TuneEvent
-    from nncli.pipeline.train.events import TrackingStopped
+    from nncli.fitting.train.events import TrackingStopped
     from nncli.tuning.ensemble.selected_ensemble import SelectedEnsemble
     from nncli.tuning.events import SearchStarted
     from nncli.tuning.tune_result import TuneResult
@@ -40,9 +40,9 @@ class SearchPrinter(EventPrinter):
         Raises:
             StoppedError: a signal stopped the search.
         """
+        from nncli.api.tune import TuneEnded
         from nncli.cli.tune_result import notes_on, result_text
-        from nncli.commands.tune import TuneEnded
-        from nncli.pipeline.train.events import TrackingStopped
+        from nncli.fitting.train.events import TrackingStopped
         from nncli.runs.filenames import CONFIG
         from nncli.tuning.events import SearchEnded, SearchStarted
 

@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from nncli.base.logs import format_duration
+from nncli.base.text import escape_unprintable
 from nncli.cli.console import format_number
 from nncli.cli.tables import table
-from nncli.text import escape_unprintable
-from nncli.utils.logs import format_duration
 
 if TYPE_CHECKING:
     from nncli.tuning.ensemble.selected_ensemble import SelectedEnsemble

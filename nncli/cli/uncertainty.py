@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from nncli.text import escape_unprintable, format_percent
+from nncli.base.text import escape_unprintable, format_percent
 
 if TYPE_CHECKING:
-    from nncli.evaluation.uncertainty import UncertaintyScores
-    from nncli.metrics.coverage import Coverage
+    from nncli.analysis.evaluation.uncertainty import UncertaintyScores
+    from nncli.targets.metrics.coverage import Coverage
 
 MAX_PARTS = 40
 """Largest number of groups or classes whose coverage is printed."""

@@ -12,7 +12,7 @@ import typer
 from nncli.cli.help import UNCERTAINTY
 
 if TYPE_CHECKING:
-    from nncli.conformal.options import UncertaintyOptions
+    from nncli.models.conformal.options import UncertaintyOptions
 
 
 class ClassScore(StrEnum):
@@ -75,7 +75,7 @@ def uncertainty(
     Raises:
         UsageError: a level is not a number.
     """
-    from nncli.conformal.options import UncertaintyOptions
+    from nncli.models.conformal.options import UncertaintyOptions
 
     of_intervals, of_sets = levels_of("--interval", intervals), levels_of("--set", sets)
     return UncertaintyOptions.of(of_intervals, of_sets, by, per_class=per_class, score=score.value)
@@ -92,8 +92,8 @@ def levels_of(option: str, texts: Sequence[str] | None) -> list[float]:
 
 def _level(option: str, text: str) -> float:
     """The number that a level is; a percentage or a decimal comma is refused with what to write."""
-    from nncli.errors import UsageError
-    from nncli.text import quote
+    from nncli.base.errors import UsageError
+    from nncli.base.text import quote
 
     with suppress(ValueError):
         return float(text)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from nncli.base.errors import ConfigError, ConfigIssue
+from nncli.base.text import quote
 from nncli.config.errors.validate import validate
 from nncli.config.overrides import Assignment, from_environment, from_options
 from nncli.config.presets.apply import TEXTBOOK, apply_preset, preset_of
 from nncli.config.schema import Config, ConfigFile, TuneSection, ValidationFile
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.reader import read
-from nncli.errors import ConfigError, ConfigIssue
-from nncli.text import quote
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 

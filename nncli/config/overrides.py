@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from nncli.base.errors import ConfigError, ConfigIssue, Location, UsageError
+from nncli.base.text import join_quoted, quote
 from nncli.config.errors.aliases import suggest
 from nncli.config.yaml.document import Document, Path, SourceSpan, dotted
 from nncli.config.yaml.parser import MAX_DEPTH, parse_value
 from nncli.config.yaml.scalars import describe
 from nncli.config.yaml.source_text import checked_lines
-from nncli.errors import ConfigError, ConfigIssue, Location, UsageError
-from nncli.text import join_quoted, quote
 
 OPTION = "--set"
 PREFIX = "NNCLI_"

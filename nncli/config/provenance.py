@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from nncli.base.spec import Spec
 from nncli.config.loading import LoadedConfig
 from nncli.config.schema import Config
 from nncli.config.yaml.document import Document, SourceSpan
 from nncli.config.yaml.document import Path as KeyPath
-from nncli.spec import Spec
 
 Values = Mapping[str, object]
 DEFAULT = "default"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from nncli.base.errors import DataError
 from nncli.data.encoders.kinds import Kind
-from nncli.errors import DataError
 
 MAX_TOP_VALUES = 5
 """Largest number of most frequent values in a profile."""

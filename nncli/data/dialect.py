@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from nncli.spec import Spec, StrictBool, StrictStr
+from nncli.base.spec import Spec, StrictBool, StrictStr
 
 AUTO: Literal["auto"] = "auto"
 COMMA, SEMICOLON, TAB, BAR = ",", ";", "\t", "|"

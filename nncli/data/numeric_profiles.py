@@ -8,12 +8,12 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from nncli.data.arrays import Floats, Mask
 from nncli.data.column_profile import MAX_TOP_VALUES, ColumnProfile
 from nncli.data.columns.parsing import read_text
 from nncli.data.encoders.kinds import Kind
 from nncli.data.store.dense_columns import DenseColumns
 from nncli.data.table import Table
+from nncli.nn.arrays import Floats, Mask
 
 HISTOGRAM_BARS = 20
 HISTOGRAM_ENDS = (0.01, 0.99)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
+from nncli.base.errors import DataError
 from nncli.data.column_profile import MAX_TOP_VALUES, ColumnProfile, Label
 from nncli.data.columns.codes import MAX_CATEGORIES, are_addresses_or_phone_numbers
 from nncli.data.columns.datetimes import is_ambiguous_date
@@ -23,7 +24,6 @@ from nncli.data.numeric_profiles import histogram_of, profile_numbers
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.dense_columns import NO_COLUMNS
 from nncli.data.table import Table
-from nncli.errors import DataError
 
 MIN_ROWS_FOR_KEY = 20
 """Smallest number of rows for which unique values suggest a key, unless the column is named like one."""

@@ -7,12 +7,12 @@ from typing import Literal
 
 import numpy as np
 
-from nncli.data.arrays import Codes
-from nncli.data.arrays import Weights as Weights
+from nncli.base.errors import ConfigError, ConfigIssue, DataError, Location
+from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.columns.parsing import read_numbers
 from nncli.data.table import Table
-from nncli.errors import ConfigError, ConfigIssue, DataError, Location
-from nncli.text import closest_match, join_quoted, quote
+from nncli.nn.arrays import Codes
+from nncli.nn.arrays import Weights as Weights
 
 ClassWeight = Literal["balanced"] | Mapping[str, float]
 

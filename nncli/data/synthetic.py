@@ -18,9 +18,9 @@ import numpy as np
 import polars as pl
 from numpy.random import Generator
 
-from nncli.data.arrays import Codes, Floats
-from nncli.errors import UsageError
-from nncli.text import closest_match, join_quoted, quote
+from nncli.base.errors import UsageError
+from nncli.base.text import closest_match, join_quoted, quote
+from nncli.nn.arrays import Codes, Floats
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 import numpy as np
 import polars as pl
 
-from nncli.data.arrays import RowIndices
+from nncli.base.errors import DataError, Location
+from nncli.base.text import closest_match, join_quoted, name_difference, name_key, quote
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.data.row_origins import RowOrigins
 from nncli.data.stacked import MANY_COLUMNS, names_of_columns_with
-from nncli.errors import DataError, Location
-from nncli.text import closest_match, join_quoted, name_difference, name_key, quote
+from nncli.nn.arrays import RowIndices
 
 T = TypeVar("T")
 MAX_CLOSE = 20

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from nncli.conformal.predictor import ConformalPredictor
 from nncli.data.row_origins import RowOrigins
 from nncli.data.table import Table
-from nncli.ensemble import AnyModel
 from nncli.export.check_rows import UNUSUAL_ROW
 from nncli.export.comparison import Comparison, compare
 from nncli.export.targets import Target
-from nncli.predictions import Predictions
-from nncli.program.program import ClassOutputs, Program
+from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.ensemble import AnyModel
+from nncli.models.predictions import Predictions
+from nncli.nn.program.program import ClassOutputs, Program
 
 ROWS_AT_A_TIME = 100_000
 """Rows that are compared at a time: a runtime starts, or a compiler runs, once for them."""

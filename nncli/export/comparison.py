@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.decision import decide
+from nncli.base.text import quote
 from nncli.export.runtimes.process import ExportedFileError
-from nncli.predictions import Predictions
-from nncli.text import quote
+from nncli.models.predictions import Predictions
+from nncli.targets.decision import decide
 
 MAX_ROWS = 5
 """Rows of each kind that are listed."""

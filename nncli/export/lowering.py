@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from nncli.conformal.lowering import lower_intervals, weighted_mean
-from nncli.conformal.predictor import ConformalPredictor
 from nncli.data.encoders.encoder_lowering import lower_encoder, program_inputs
-from nncli.data.encoders.target import RegressionTarget
-from nncli.decision import lower_decision
-from nncli.ensemble import AnyModel, Ensemble
-from nncli.metrics.calibration import lower_temperature
-from nncli.model import Model
+from nncli.models.conformal.lowering import lower_intervals, weighted_mean
+from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.ensemble import AnyModel, Ensemble
+from nncli.models.model import Model
 from nncli.nn.arrays import Precision
 from nncli.nn.losses import Quantiles
-from nncli.program.inputs import ProgramInput
-from nncli.program.program import ClassOutputs, NumberOutputs, Outputs, Program, build
-from nncli.program.values import Builder, Value, is_nan, round_to, select
+from nncli.nn.program.inputs import ProgramInput
+from nncli.nn.program.program import ClassOutputs, NumberOutputs, Outputs, Program, build
+from nncli.nn.program.values import Builder, Value, is_nan, round_to, select
+from nncli.targets.decision import lower_decision
+from nncli.targets.metrics.calibration import lower_temperature
+from nncli.targets.target import RegressionTarget
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def lower_model(model: AnyModel, conformal: ConformalPredictor | None = None) ->
 
 
 def _lower_member(model: Model, builder: Builder, inputs: Mapping[str, ProgramInput]) -> LoweredPredictions:
-    """The operations of `Model.predict`; see `nncli.model.decode`."""
+    """The operations of `Model.predict`; see `nncli.models.model.decode`."""
     spec, p = model.spec, model.parameters.by_name
     features = lower_encoder(spec.encoder, builder, inputs, spec.network.precision)
     embedded = zip(spec.network.embeddings, features.embedded, strict=True)

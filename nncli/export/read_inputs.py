@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from nncli.data.arrays import Floats
 from nncli.data.columns.cell_errors import raise_first
 from nncli.data.columns.parsing import numbers_and_errors, read_text
 from nncli.data.columns.spellings import category_keys
 from nncli.data.encoders.date import read_days
 from nncli.data.encoders.text import count_terms
 from nncli.data.table import Table
-from nncli.program.inputs import (
+from nncli.nn.arrays import Floats
+from nncli.nn.program.inputs import (
     MISSING_CODE,
     OTHER_CODE,
     CategoryInput,
@@ -21,7 +21,7 @@ from nncli.program.inputs import (
     ProgramInput,
     TextInput,
 )
-from nncli.program.program import Program
+from nncli.nn.program.program import Program
 
 
 def read_inputs(program: Program, table: Table) -> list[Floats]:

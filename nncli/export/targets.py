@@ -15,7 +15,7 @@ from typing import Protocol, cast
 import polars as pl
 
 from nncli.export.model_info import ModelInfo
-from nncli.program.program import Program
+from nncli.nn.program.program import Program
 
 
 class Runner(Protocol):

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from nncli.monitoring.bins import Bins, CategoryBins, NumberBins
-from nncli.monitoring.reference import Reference
-from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
-from nncli.program.program import Program
+from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
+from nncli.nn.program.program import Program
+from nncli.runs.monitoring.bins import Bins, CategoryBins, NumberBins
+from nncli.runs.monitoring.reference import Reference
 
 
 def with_typical_values(program: Program, reference: Reference | None) -> Program:

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from nncli.base.spec import Spec
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.initializers import He, InitializerBase
-from nncli.program.values import Value
-from nncli.spec import Spec
+from nncli.nn.program.values import Value
 
 
 class ActivationBase(Spec):

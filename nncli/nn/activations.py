@@ -13,13 +13,13 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 import numpy as np
 from pydantic import Field
 
+from nncli.base.spec import NameShorthand, NonNegativeFloat, PositiveFloat
 from nncli.nn.activation_base import ActivationBase, output_buffer
 from nncli.nn.arrays import Array, BoundLayer, scalar
 from nncli.nn.initializers import Glorot, InitializerBase, Lecun
+from nncli.nn.program.values import Value, absolute, exp, expm1, log1p, maximum, minimum, select, tanh
 from nncli.nn.smooth_activations import Gelu as Gelu
 from nncli.nn.smooth_activations import Mish as Mish
-from nncli.program.values import Value, absolute, exp, expm1, log1p, maximum, minimum, select, tanh
-from nncli.spec import NameShorthand, NonNegativeFloat, PositiveFloat
 
 
 class Identity(ActivationBase):

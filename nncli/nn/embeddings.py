@@ -7,11 +7,11 @@ from functools import partial
 
 import numpy as np
 
+from nncli.base.spec import PositiveFloat, PositiveInt, Spec, StrictStr
 from nncli.nn.arrays import Array, BoundLayer, Codes
 from nncli.nn.initializers import Normal
 from nncli.nn.numeric_embeddings import NumericEmbeddingBase
 from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews, with_prefix
-from nncli.spec import PositiveFloat, PositiveInt, Spec, StrictStr
 
 GROUP_VALUES = 1 << 17
 """Intermediate values of the numeric columns that are embedded together in prediction: 1 MB in float64."""

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from nncli.base.spec import FiniteFloat, PositiveFloat, Shorthand, Spec
 from nncli.nn.arrays import Array
-from nncli.spec import FiniteFloat, PositiveFloat, Shorthand, Spec
 
 Distribution = Literal["uniform", "normal"]
 

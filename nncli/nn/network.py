@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from pydantic import model_validator
 
+from nncli.base.spec import NonNegativeInt, PositiveInt, Spec
 from nncli.nn.activations import Activation, Identity
 from nncli.nn.arrays import Array, BoundLayer, Codes, Precision
 from nncli.nn.embeddings import Embedding, bind_inputs
@@ -19,8 +20,7 @@ from nncli.nn.layers.residual import Layer
 from nncli.nn.layers.sequential import Sequential
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.parameters import Parameters, ParamGroup, ParamLayout, ParamSpec, ParamViews, with_prefix
-from nncli.program.values import Value, join
-from nncli.spec import NonNegativeInt, PositiveInt, Spec
+from nncli.nn.program.values import Value, join
 
 
 class Network(Spec):

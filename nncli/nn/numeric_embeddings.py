@@ -14,11 +14,11 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field
 
+from nncli.base.spec import NameShorthand, PositiveFloat, PositiveInt, Spec
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.initializers import InitializerBase, Normal, Uniform, Zeros
 from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
-from nncli.program.values import Value, cos, join, maximum, minimum
-from nncli.spec import NameShorthand, PositiveFloat, PositiveInt, Spec
+from nncli.nn.program.values import Value, cos, join, maximum, minimum
 
 
 class NumericEmbeddingBase(Spec):

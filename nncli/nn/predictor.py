@@ -4,7 +4,7 @@ The algorithm of a matrix product depends on its shape, and some BLAS kernels tr
 (OpenBLAS's for Haswell in float32: any row of more than eight). So prediction runs in float64, in blocks of one fixed
 shape, the last one padded: measured on OpenBLAS's Haswell, Zen and SkylakeX kernels, on one thread and on two, a row
 then has the same bits at any position. If a kernel still differs in the last place of a float64, rounding the result
-to the network's own precision (nncli/model.py) removes it. Few rows are computed in smaller blocks if these give the
+to the network's own precision (models/model.py) removes it. Few rows are computed in smaller blocks if these give the
 same bits, which is tried once for each network (nncli/nn/inference/small_blocks.py).
 """
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from nncli.nn.activation_base import ActivationBase
 from nncli.nn.arrays import Array, BoundLayer, scalar
-from nncli.program.values import Value, exp, minimum, tanh
+from nncli.nn.program.values import Value, exp, minimum, tanh
 
 
 class Gelu(ActivationBase):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from nncli.base.atomic_files import batched_fsync, write_bytes
 from nncli.runs.manifest import CHECKPOINTS, MANIFEST
-from nncli.utils.atomic_files import batched_fsync, write_bytes
 
 
 def to_bytes(run: Path) -> dict[str, bytes]:

@@ -18,13 +18,13 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from nncli.errors import Location, RunError
+from nncli.base.atomic_files import write_bytes
+from nncli.base.errors import Location, RunError
 from nncli.nn.arrays import Array
+from nncli.nn.training.loop import EpochReport
+from nncli.nn.training.state import Snapshot, TrainState
 from nncli.runs.manifest import CHECKPOINTS
 from nncli.runs.report_arrays import PREFIX, from_arrays, to_arrays
-from nncli.training.loop import EpochReport
-from nncli.training.state import Snapshot, TrainState
-from nncli.utils.atomic_files import write_bytes
 
 LAST_GOOD = "last_good."
 TRAINING = "training"

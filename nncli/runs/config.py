@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from nncli.base.errors import ConfigError, RunError
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
-from nncli.errors import ConfigError, RunError
 from nncli.runs.manifest import CONFIG
 
 NOT_VALID = "If you changed the file, undo the change. Otherwise restore the directory from a copy, or train again."

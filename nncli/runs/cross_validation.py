@@ -10,12 +10,12 @@ from typing import Literal, Self
 
 from pydantic import ValidationError, model_validator
 
+from nncli.base.errors import Location, RunError
+from nncli.base.spec import PositiveInt, Spec
 from nncli.data.splitting.folds import Fold
-from nncli.errors import Location, RunError
 from nncli.runs.filenames import CROSS_VALIDATION, FOLDS, MANIFEST, MEMBERS, MODEL, WEIGHTS
 from nncli.runs.loader import LARGEST_TEXT, read_file, read_manifest
 from nncli.runs.manifest import Manifest
-from nncli.spec import PositiveInt, Spec
 
 MAX_TRAININGS = 10_000
 """Trainings of a cross-validation: folds times repeats."""

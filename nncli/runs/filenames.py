@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from nncli.utils.atomic_files import FOLDER_LOCK
+from nncli.base.atomic_files import FOLDER_LOCK
 
 CONFIG = "config.yaml"
 WEIGHTS = "model.safetensors"

@@ -15,12 +15,12 @@ from typing import Any
 
 import polars as pl
 
-from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
+from nncli.base.errors import Location, RunError
 from nncli.data.table import Table
-from nncli.ensemble import AnyModel, Ensemble, EnsembleSpec
-from nncli.errors import Location, RunError
-from nncli.model import Model
-from nncli.runs import held_out_rows
+from nncli.models import held_out_rows
+from nncli.models.ensemble import AnyModel, Ensemble, EnsembleSpec
+from nncli.models.held_out_rows import HeldOutRows
+from nncli.models.model import Model
 from nncli.runs.config import read_config
 from nncli.runs.cross_validation import (
     CrossValidationRecord,
@@ -31,7 +31,6 @@ from nncli.runs.cross_validation import (
     resume_command,
 )
 from nncli.runs.filenames import CONFIG, HELD_OUT, METRICS, MODEL, WEIGHTS
-from nncli.runs.held_out_rows import HeldOutRows
 from nncli.runs.loader import (
     LARGEST_TEXT,
     damaged,
@@ -45,6 +44,7 @@ from nncli.runs.loader import (
 )
 from nncli.runs.manifest import Manifest
 from nncli.runs.training_rows import TrainingRows
+from nncli.targets.target import ClassificationTarget, RegressionTarget, Target
 
 
 def read_folds_manifest(folder: Path) -> FoldsManifest:

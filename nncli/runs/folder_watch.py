@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nncli.errors import Location, RunError
+from nncli.base.errors import Location, RunError
 
 SECONDS_BETWEEN_CHECKS = 0.25
 

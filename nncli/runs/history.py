@@ -10,11 +10,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from nncli.findings import Finding, FindingCode, of_json
+from nncli.base.findings import Finding, FindingCode, of_json
+from nncli.models.scores import Averaging
+from nncli.nn.training.loop import EpochReport
 from nncli.runs.loader import LARGEST_TEXT, damaged, read_verified
 from nncli.runs.manifest import HISTORY, METRICS, Manifest
-from nncli.scoring import Averaging
-from nncli.training.loop import EpochReport
 
 LARGEST_LINE = 200
 """Bytes of an epoch in history.csv at most."""
@@ -71,7 +71,7 @@ class RecordedScores:
 
 @dataclass(frozen=True)
 class RecordedCycle:
-    """Whether another cycle of the learning rate followed after a number of epochs; see pipeline/ensemble/cycles.py."""
+    """Whether another cycle of the learning rate followed after a number of epochs; see fitting/ensemble/cycles.py."""
 
     epochs: int
     decrease: float

@@ -15,15 +15,14 @@ import safetensors
 import safetensors.numpy
 from pydantic import ValidationError
 
-from nncli.data.encoders.target import RegressionTarget
-from nncli.ensemble import Ensemble, EnsembleSpec, spec_json
-from nncli.errors import Location, RunError
-from nncli.model import FORMAT, Model, ModelSpec
-from nncli.monitoring import reference
-from nncli.monitoring.reference import Reference
+from nncli.base.errors import Location, RunError
+from nncli.base.text import join_quoted, quote
+from nncli.models import held_out_rows
+from nncli.models.ensemble import Ensemble, EnsembleSpec, spec_json
+from nncli.models.held_out_rows import HeldOutRows
+from nncli.models.model import FORMAT, Model, ModelSpec
 from nncli.nn.parameters import Parameters
-from nncli.runs import held_out_rows, training_rows
-from nncli.runs.held_out_rows import HeldOutRows
+from nncli.runs import training_rows
 from nncli.runs.manifest import (
     CONFIG,
     DAMAGED,
@@ -39,8 +38,10 @@ from nncli.runs.manifest import (
     files_of_member,
     member_folder,
 )
+from nncli.runs.monitoring import reference
+from nncli.runs.monitoring.reference import Reference
 from nncli.runs.training_rows import TrainingRows
-from nncli.text import join_quoted, quote
+from nncli.targets.target import RegressionTarget
 
 LARGEST_TEXT = 1 << 28
 """Bytes of JSON that are read at most: far more than a real encoder needs, far less than fills the memory."""

@@ -27,8 +27,9 @@ from typing import Any, Literal, Self
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
+from nncli.base.spec import Members, PositiveInt, Spec
 from nncli.data.sources.table_source import TableSource
-from nncli.model import FORMAT, Version
+from nncli.models.model import FORMAT, Version
 from nncli.nn.arrays import Backend
 from nncli.runs.filenames import (
     CHECKPOINTS,
@@ -49,7 +50,6 @@ from nncli.runs.filenames import (
     checksum,
 )
 from nncli.runs.selection_record import SelectionRecord
-from nncli.spec import Members, PositiveInt, Spec
 
 __all__ = [
     "CHECKPOINTS",

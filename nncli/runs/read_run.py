@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from nncli.ensemble import Ensemble
-from nncli.errors import Location, RunError
-from nncli.model import Model
+from nncli.base.errors import Location, RunError
+from nncli.models.ensemble import Ensemble
+from nncli.models.held_out_rows import HeldOutRows
+from nncli.models.model import Model
 from nncli.runs.cross_validation import FoldsManifest, is_cross_validation
-from nncli.runs.held_out_rows import HeldOutRows
 from nncli.runs.loader import read_ensemble, read_held_out, read_manifest, read_model, read_training_rows
 from nncli.runs.manifest import MODEL, WEIGHTS, Manifest
 from nncli.runs.training_rows import TrainingRows

@@ -8,7 +8,7 @@ from dataclasses import fields
 import numpy as np
 
 from nncli.nn.arrays import Array
-from nncli.training.loop import EpochReport
+from nncli.nn.training.loop import EpochReport
 
 PREFIX = "reports."
 MISSING = ".missing"

@@ -16,15 +16,22 @@ from uuid import uuid4
 import numpy as np
 import safetensors.numpy
 
-from nncli.ensemble import Ensemble, EnsembleSpec, spec_json
-from nncli.errors import DataError, Location, NncliError, RunError, RunLockedError
-from nncli.model import Model, ModelSpec
-from nncli.monitoring.reference import Reference
+from nncli.base.atomic_files import (
+    TEMPORARY_SUFFIX,
+    batched_fsync,
+    clear_leftovers,
+    relabel_errors,
+    sync_folder,
+    write_bytes,
+)
+from nncli.base.errors import DataError, Location, NncliError, RunError, RunLockedError
+from nncli.models.ensemble import Ensemble, EnsembleSpec, spec_json
+from nncli.models.held_out_rows import HeldOutRows
+from nncli.models.model import Model, ModelSpec
 from nncli.nn.parameters import Parameters
 from nncli.runs.cross_validation import is_cross_validation
 from nncli.runs.filenames import LOCK
 from nncli.runs.folder_watch import FolderIdentity, watched
-from nncli.runs.held_out_rows import HeldOutRows
 from nncli.runs.loader import read_reference
 from nncli.runs.manifest import (
     CHECKPOINTS,
@@ -44,22 +51,15 @@ from nncli.runs.manifest import (
     Manifest,
     snapshot_file,
 )
+from nncli.runs.monitoring.reference import Reference
 from nncli.runs.read_run import read_run_held_out, read_run_manifest, read_run_model, read_run_training_rows
 from nncli.runs.run_name import check_run_name, runs_in, why_not_a_directory
 from nncli.runs.search_folder import check_is_no_search
 from nncli.runs.training_rows import TrainingRows
-from nncli.utils.atomic_files import (
-    TEMPORARY_SUFFIX,
-    batched_fsync,
-    clear_leftovers,
-    relabel_errors,
-    sync_folder,
-    write_bytes,
-)
 
 if TYPE_CHECKING:  # predicting needs neither of these slow imports
     from nncli.config.schema import Config
-    from nncli.training.loop import EpochReport
+    from nncli.nn.training.loop import EpochReport
 
 
 CONFIG_HEADER = "# The configuration of this run, every default written out.\n"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from nncli.errors import Location, UsageError
+from nncli.base.atomic_files import check_no_login
+from nncli.base.errors import Location, UsageError
+from nncli.base.text import join_quoted, quote
 from nncli.runs.filenames import MANIFEST
-from nncli.text import join_quoted, quote
-from nncli.utils.atomic_files import check_no_login
 
 
 def check_run_name(requested: Path) -> None:

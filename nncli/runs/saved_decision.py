@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 
-from nncli.decision import Decision
-from nncli.ensemble import EnsembleSpec, spec_json
-from nncli.errors import Location, RunError
-from nncli.model import ModelSpec
+from nncli.base.atomic_files import write_bytes
+from nncli.base.errors import Location, RunError
+from nncli.models.ensemble import EnsembleSpec, spec_json
+from nncli.models.model import ModelSpec
 from nncli.runs.cross_validation import check_is_run
 from nncli.runs.loader import read_any_spec
 from nncli.runs.manifest import MANIFEST, MEMBERS, MODEL, Manifest
 from nncli.runs.run import Run
-from nncli.utils.atomic_files import write_bytes
+from nncli.targets.decision import Decision
 
 
 def read_decision(run: Run) -> Decision | None:

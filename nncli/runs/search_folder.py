@@ -6,7 +6,7 @@ import os
 import shlex
 from pathlib import Path
 
-from nncli.errors import Location, RunError
+from nncli.base.errors import Location, RunError
 from nncli.runs.filenames import SEARCH
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from nncli.errors import Location, RunError
-from nncli.spec import FiniteFloat, NonNegativeInt, PositiveInt, Spec, StrictStr
+from nncli.base.errors import Location, RunError
+from nncli.base.spec import FiniteFloat, NonNegativeInt, PositiveInt, Spec, StrictStr
 
 
 class SelectedTrial(Spec):

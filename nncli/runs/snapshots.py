@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nncli.model import ModelSpec
+from nncli.models.model import ModelSpec
 from nncli.nn.parameters import Parameters
 from nncli.runs.loader import parse_weights, read_file, weights_size
 from nncli.runs.manifest import SNAPSHOTS, snapshot_file

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
-from nncli.credentials import redacted
+from nncli.base.credentials import redacted
 from nncli.serving.batching.job import predicted_of
 from nncli.serving.http.exchange import Exchange
 from nncli.serving.models.model_slots import ModelSlots

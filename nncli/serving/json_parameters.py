@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from nncli.base.text import quote
 from nncli.serving.models.prediction_options import PredictionOptions
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.parameters import check_options, parse_parameters
 from nncli.serving.problems.problem import bad_request
-from nncli.text import quote
 
 SLOW = re.compile(rb'"(?:explain|interval|set)"|\\u00[2-7]')
 """The names of slow parameters, and the escape of a character that needs none, which may hide a name."""

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable
 from typing import cast, get_args
 
-from nncli.conformal.options import SetScore, UncertaintyOptions
-from nncli.data.encoders.target import Target
+from nncli.base.text import closest_match, join_quoted, quote
+from nncli.models.conformal.options import SetScore, UncertaintyOptions
 from nncli.serving.models.effects import check_rows
 from nncli.serving.models.prediction_options import PredictionOptions
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.problems.problem import ProblemError, bad_request
-from nncli.text import closest_match, join_quoted, quote
+from nncli.targets.target import Target
 
 NAMES = ("proba", "interval", "set", "per_class", "score", "explain")
 REPEATABLE = ("interval", "set")

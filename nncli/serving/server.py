@@ -9,7 +9,9 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from nncli.errors import NncliError
+from nncli.base.errors import NncliError
+from nncli.base.native_stderr import native_text_to
+from nncli.base.threads import limit_blas_threads
 from nncli.serving.connections import connections_of
 from nncli.serving.http.connection import STOP_GRACE, Connection
 from nncli.serving.models.model_slots import ModelSlot, ModelSlots
@@ -23,8 +25,6 @@ from nncli.serving.process.notify import notify
 from nncli.serving.process.open_files import raise_limit_of_open_files
 from nncli.serving.process.signals import signals_while_loading, signals_while_serving
 from nncli.serving.state import ServerState
-from nncli.utils.native_stderr import native_text_to
-from nncli.utils.threads import limit_blas_threads
 
 SECONDS_BETWEEN_DATES = 1.0
 """The header Date has seconds."""

@@ -6,7 +6,7 @@ import hmac
 import stat
 from pathlib import Path
 
-from nncli.errors import Location, UsageError
+from nncli.base.errors import Location, UsageError
 
 MIN_LETTERS = 16
 MAX_BYTES = 4096

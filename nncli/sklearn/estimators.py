@@ -13,16 +13,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from nncli.commands.load import Loaded
-from nncli.conformal.options import SetScore, UncertaintyOptions
-from nncli.conformal.predictions import ConformalPredictions
-from nncli.errors import DataError, RunError, UsageError
-from nncli.prediction.frame import table_of
+from nncli.api.load import Loaded
+from nncli.api.prediction.frame import table_of
+from nncli.base.errors import DataError, RunError, UsageError
+from nncli.base.spec import Task
+from nncli.models.conformal.options import SetScore, UncertaintyOptions
+from nncli.models.conformal.predictions import ConformalPredictions
 from nncli.runs.archive import from_bytes
 from nncli.runs.manifest import HISTORY
 from nncli.sklearn.training import Columns, Request, calibrate_packed, fit, load_packed
 from nncli.sklearn.validation import Array, class_cells, classes, features, free, numbers, weights
-from nncli.spec import Task
 
 NOT_KEYS = ("config", "n_jobs", "random_state")
 LARGEST_SEED = 2**31 - 1

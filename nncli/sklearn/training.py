@@ -16,23 +16,23 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nncli.commands.load import Loaded, load
-from nncli.commands.train import train_events
+from nncli.api.load import Loaded, load
+from nncli.api.train import train_events
+from nncli.base.errors import ConfigError, DataError, NncliError
+from nncli.base.spec import Task
 from nncli.config.errors.validate import validate
 from nncli.config.presets.apply import TABULAR, TEXTBOOK, with_preset
 from nncli.config.schema import Config, DataSection
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.reader import read
-from nncli.conformal.calibration_rows import calibration_rows
-from nncli.conformal.options import UncertaintyOptions
-from nncli.conformal.predictor import ConformalPredictor
-from nncli.ensemble import AnyModel
-from nncli.errors import ConfigError, DataError, NncliError
-from nncli.pipeline.train.events import Finished, MembersStarted, Started
+from nncli.fitting.train.events import Finished, MembersStarted, Started
+from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.ensemble import AnyModel
+from nncli.nn.training.epoch import DivergedError
 from nncli.runs.archive import from_bytes, to_bytes
+from nncli.runs.calibration_rows import calibration_rows
 from nncli.runs.run import Run
-from nncli.spec import Task
-from nncli.training.epoch import DivergedError
 
 LOSSES: dict[Task, str] = {"regression": "mse", "classification": "cross_entropy"}
 

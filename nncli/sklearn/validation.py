@@ -12,8 +12,8 @@ from sklearn.utils import assert_all_finite, check_array, check_consistent_lengt
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from nncli.data.io.dataframes import as_polars, from_array, is_pandas
-from nncli.errors import DataError
+from nncli.base.errors import DataError
+from nncli.data.formats.dataframes import as_polars, from_array, is_pandas
 
 Array: TypeAlias = npt.NDArray[Any]
 MIN_ROWS = 2

@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from nncli.credentials import with_credentials, without_credentials
-from nncli.errors import UsageError
-from nncli.text import closest_match, quote
+from nncli.base.credentials import with_credentials, without_credentials
+from nncli.base.errors import UsageError
+from nncli.base.text import closest_match, quote
 from nncli.tracking.tracker import Tracker
 
 Kind: TypeAlias = Literal["tensorboard", "mlflow"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from nncli.nn.training.loop import EpochReport
 from nncli.tracking.points import epoch_points
 from nncli.tracking.tracker import Point, TrackedRun, Tracker
-from nncli.training.loop import EpochReport
 
 
 class EpochLog:

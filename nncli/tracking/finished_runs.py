@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nncli.errors import Location, RunError
+from nncli.base.errors import Location, RunError
 from nncli.runs.cross_validation import is_cross_validation
 from nncli.tracking.run_files import RunFiles, read_cross_validation
 from nncli.tracking.tracker import Tracker

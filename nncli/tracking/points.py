@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from nncli.base.spec import non_defaults
 from nncli.config.schema import Config
+from nncli.nn.training.loop import EpochReport
 from nncli.runs.history import History, RecordedMetrics, RecordedScores
-from nncli.spec import non_defaults
 from nncli.tracking.tracker import Point, Value
-from nncli.training.loop import EpochReport
 
 ALWAYS = ("layers", "loss", "optimizer", "learning_rate", "batch_size", "epochs", "members", "seed")
 """Keys of a configuration that are parameters also at their defaults, so that runs can be compared by them."""

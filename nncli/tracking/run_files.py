@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nncli.errors import Location, RunError
+from nncli.base.errors import Location, RunError
 from nncli.runs.config import read_config
 from nncli.runs.cross_validation import read_record, resume_command
 from nncli.runs.filenames import CONFIG, FOLDS, HISTORY, MANIFEST, MEMBERS, METRICS

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from nncli.findings import Finding
-from nncli.metrics.registry import is_better
+from nncli.base.findings import Finding
+from nncli.targets.metrics.registry import is_better
 from nncli.tracking.choice import TrackerChoice
 from nncli.tracking.points import tracker_name
 from nncli.tracking.tracker import Ending, Outcome, Point, TrackedRun, Tracker, Value

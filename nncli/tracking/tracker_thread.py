@@ -9,7 +9,7 @@ from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import Generic, Protocol, TypeVar
 
-from nncli.credentials import redacted
+from nncli.base.credentials import redacted
 
 MAX_WAITING = 10_000
 """What waits for a tracker at most, by calls of `put`; an epoch is one."""

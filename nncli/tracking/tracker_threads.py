@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from nncli.findings import Finding, FindingCode, warning
+from nncli.base.findings import Finding, FindingCode, warning
 from nncli.tracking.choice import TrackerChoice
 from nncli.tracking.tracker import Tracker
 from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, CloseTimeouts, Receiver, TrackerThread

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import closing
 
-from nncli.pipeline.train.events import Event, Finished, MembersStarted, Started, TrackingStopped
+from nncli.fitting.train.events import Event, Finished, MembersStarted, Started, TrackingStopped
 from nncli.tracking.choice import TrackerChoice
 from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, SIGNAL_TIMEOUTS, CloseTimeouts
 from nncli.tracking.tracker_threads import TrackerThreads

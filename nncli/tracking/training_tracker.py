@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from nncli.errors import RunError
-from nncli.pipeline.ensemble.train import CONTROL_FOLDER
-from nncli.pipeline.parallel.control_dir import ControlDirectory
-from nncli.pipeline.parallel.epochs_file import EpochsReader
-from nncli.pipeline.train.events import Event, Finished, MembersProgress, MembersStarted, Started
+from nncli.base.errors import RunError
+from nncli.fitting.ensemble.train import CONTROL_FOLDER
+from nncli.fitting.parallel.control_dir import ControlDirectory
+from nncli.fitting.parallel.epochs_file import EpochsReader
+from nncli.fitting.train.events import Event, Finished, MembersProgress, MembersStarted, Started
+from nncli.nn.training.loop import EpochReport, LearningRateHalved
 from nncli.runs.manifest import member_folder
 from nncli.tracking.epoch_log import EpochLog
 from nncli.tracking.run_files import RunFiles
 from nncli.tracking.tracker import Outcome, TrackedRun, Tracker
-from nncli.training.loop import EpochReport, LearningRateHalved
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,10 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from nncli.base.atomic_files import write_text
+from nncli.base.errors import RunError
+from nncli.base.logs import log_duration
 from nncli.config.schema import Config
-from nncli.errors import RunError
 from nncli.runs.filenames import METRICS
 from nncli.tuning.events import SearchEnded, SearchEvent
 from nncli.tuning.result.baseline import baseline_score
@@ -18,8 +20,6 @@ from nncli.tuning.space.space import SearchSpace
 from nncli.tuning.trials.held_out_predictions import TrialReader
 from nncli.tuning.trials.search_data import SearchData
 from nncli.tuning.trials.trials import Trial
-from nncli.utils.atomic_files import write_text
-from nncli.utils.logs import log_duration
 
 
 def with_result(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from nncli.findings import Finding
-from nncli.pipeline.timing.clock import TimeLimit
+from nncli.base.findings import Finding
+from nncli.fitting.timing.clock import TimeLimit
 from nncli.tuning.result.result import SearchResult
 from nncli.tuning.space.space import SearchSpace
 from nncli.tuning.trials.trials import Trial

@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from nncli.base.findings import Finding, FindingCode, note
 from nncli.config.schema import Config, TuneSection
 from nncli.config.schema.tune import Range
-from nncli.findings import Finding, FindingCode, note
-from nncli.optim.schedules import ConstantRate
+from nncli.nn.optim.schedules import ConstantRate
 from nncli.runs.filenames import METRICS, is_locked
 from nncli.runs.search_folder import is_search
 

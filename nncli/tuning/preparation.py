@@ -6,20 +6,20 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from nncli.base.errors import ConfigError, UsageError, config_error
+from nncli.base.findings import Finding
+from nncli.base.scratch import Scratch
 from nncli.config.loading import LoadedConfig, located
 from nncli.config.schema import Config, TuneSection
 from nncli.config.schema.training import seconds_of
 from nncli.data.sources.open import open_reader
-from nncli.data.store.scratch import Scratch
-from nncli.errors import ConfigError, UsageError, config_error
-from nncli.findings import Finding
-from nncli.pipeline.ensemble.cross_validation import with_row_checks
-from nncli.pipeline.ensemble.member_config import as_subtask, check_table
-from nncli.pipeline.ensemble.out_of_fold import EnsembleData
-from nncli.pipeline.ensemble.train import CONTROL_FOLDER
-from nncli.pipeline.parallel.control_dir import ControlDirectory
-from nncli.pipeline.parallel.task_stream import TaskStream
-from nncli.pipeline.timing.clock import TimeLimit
+from nncli.fitting.ensemble.cross_validation import with_row_checks
+from nncli.fitting.ensemble.member_config import as_subtask, check_table
+from nncli.fitting.ensemble.out_of_fold import EnsembleData
+from nncli.fitting.ensemble.train import CONTROL_FOLDER
+from nncli.fitting.parallel.control_dir import ControlDirectory
+from nncli.fitting.parallel.task_stream import TaskStream
+from nncli.fitting.timing.clock import TimeLimit
 from nncli.runs.run import Run
 from nncli.tuning.compute_result import with_result
 from nncli.tuning.events import SearchEvent

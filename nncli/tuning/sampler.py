@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from nncli.base.errors import RunError, UsageError
 from nncli.config.schema.tune import SamplerName
-from nncli.errors import RunError, UsageError
 from nncli.tuning.space.domains import Domain, NumberDomain, Value
 from nncli.tuning.space.space import SearchSpace, Values
 

@@ -11,11 +11,11 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nncli.errors import ConfigError, DataError, NncliError
-from nncli.findings import Finding
-from nncli.pipeline.parallel.task_stream import TaskResult, TaskStream
-from nncli.pipeline.timing.clock import TimeLimit
-from nncli.training.epoch import DivergedError
+from nncli.base.errors import ConfigError, DataError, NncliError
+from nncli.base.findings import Finding
+from nncli.fitting.parallel.task_stream import TaskResult, TaskStream
+from nncli.fitting.timing.clock import TimeLimit
+from nncli.nn.training.epoch import DivergedError
 from nncli.tuning.events import RunningTrial, SearchEnded, SearchEvent, SearchProgress, SearchStarted, TrialFinished
 from nncli.tuning.sampler import Sampler
 from nncli.tuning.space.space import SearchSpace
@@ -24,15 +24,7 @@ from nncli.tuning.trials.pruning import is_worse
 from nncli.tuning.trials.search_data import HeldOut, SearchData
 from nncli.tuning.trials.search_files import SearchFiles
 from nncli.tuning.trials.trial_training import TrialTraining
-from nncli.tuning.trials.trials import (
-    State,
-    Trial,
-    clear_leftovers,
-    damaged_record,
-    folder_of,
-    load_trials,
-    record_of,
-)
+from nncli.tuning.trials.trials import State, Trial, clear_leftovers, damaged_record, folder_of, load_trials, record_of
 
 
 @dataclass(frozen=True)

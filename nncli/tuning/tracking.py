@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 
-from nncli.findings import Finding
-from nncli.pipeline.train.events import TrackingStopped
+from nncli.base.findings import Finding
+from nncli.fitting.train.events import TrackingStopped
 from nncli.runs.filenames import CONFIG
 from nncli.tracking.choice import TrackerChoice
 from nncli.tracking.points import parameter_value, parameters, tracker_names

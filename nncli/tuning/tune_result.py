@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from nncli.errors import NncliError
+from nncli.base.errors import NncliError
 from nncli.tuning.events import SearchEnded, SearchStarted
 from nncli.tuning.result.gain import Gain
 from nncli.tuning.result.result import is_no_better

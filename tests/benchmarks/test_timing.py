@@ -40,7 +40,7 @@ def test_what_slows_openblas_does_not_reach_a_measured_process(monkeypatch: pyte
 
 def test_nncli_is_not_compiled_by_the_measured_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    done = run(["-c", "import nncli.errors; print(nncli.errors.__spec__.cached)"])
+    done = run(["-c", "import nncli.base.errors; print(nncli.base.errors.__spec__.cached)"])
     assert Path(done.output.strip()).is_file()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.commands.tune import tune_events
+from nncli.api.tune import tune_events
 from nncli.config.loading import load
 from nncli.tuning.events import SearchEnded
 from tests.benchmarks.test_intervals import write_tables

@@ -10,11 +10,11 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from nncli import compare, train
-from nncli.reporting.comparison import write_comparison
-from nncli.reporting.report import report
+from nncli.analysis.report.comparison import write_comparison
+from nncli.api.report import report
+from tests.analysis.report.support import hostile_run
 from tests.browser.served import Server, serving
 from tests.cli.support import DATA
-from tests.reporting.support import hostile_run
 from tests.serving.trained import train_run
 from tests.tuning.made_searches import made_search, made_trials
 

@@ -11,9 +11,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from nncli import predict as predict_table
 from nncli.export.html.fields import readable_text
+from tests.analysis.report.support import HOSTILE, LABELS
 from tests.browser.conftest import SERVED
 from tests.browser.served import Server, answered, opened, predict
-from tests.reporting.support import HOSTILE, LABELS
 from tests.web_page import SCHEMES, WIDTHS, Scheme, check_accessibility, enter, exact
 
 CELLS = {"x": "9.5", "price": "$3", "color": "red", "day": "2021-05-31", "note": "good, not very warm"}

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.analysis.report.support import hostile_table
 from tests.browser.served import Server, opened, serving
 from tests.cli.support import run
-from tests.reporting.support import hostile_table
 from tests.serving.trained import table_of
 from tests.web_page import WIDTHS
 

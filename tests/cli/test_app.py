@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from nncli.errors import is_out_of_memory, reraise_out_of_memory
+from nncli.base.errors import is_out_of_memory, reraise_out_of_memory
 from nncli.version import __version__
 from tests.cli.support import COMMAND, DATA, ROOT, Cli, run
 
@@ -279,7 +279,7 @@ def config(tmp_path: Path) -> Path:
         pl.exceptions.ComputeError("Cannot allocate memory (os error 12)"),
     ],
 )
-@pytest.mark.parametrize("where", ["polars.read_csv", "nncli.pipeline.train.session.fit"])
+@pytest.mark.parametrize("where", ["polars.read_csv", "nncli.fitting.train.session.fit"])
 def test_a_shortage_in_whatever_words_is_told_as_one(
     nncli: Cli, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, where: str
 ) -> None:
@@ -304,7 +304,7 @@ def test_a_panic_that_is_none_of_memory_is_a_fault_and_no_traceback(
     def panic(*_: Any, **__: Any) -> None:
         raise pl.exceptions.PanicException("index out of bounds")
 
-    monkeypatch.setattr("nncli.pipeline.train.session.fit", panic)
+    monkeypatch.setattr("nncli.fitting.train.session.fit", panic)
     outcome = nncli("train", config, "-o", tmp_path / "run")
     assert outcome.code == 1
     assert "internal error: PanicException: index out of bounds" in outcome.err

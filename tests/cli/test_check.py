@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.checks.support import sound
 from tests.cli.support import CONFIGS, Cli
+from tests.fitting.checks.support import sound
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 
 from nncli import train
+from nncli.analysis.evaluation.held_out import predict_held_out
+from nncli.base.errors import NncliError
 from nncli.cli.extras import requires_extra
-from nncli.errors import NncliError
-from nncli.evaluation.held_out import predict_held_out
 from nncli.runs.manifest import MANIFEST
 from tests.cli.support import DATA, Cli
 
@@ -52,7 +52,7 @@ def test_settings_scores_and_the_test_are_on_stdout(nncli: Cli, folder: Path) ->
 
 def test_rows_that_chose_the_epoch_are_named(nncli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "nncli.commands.compare.predict_held_out", lambda path: replace(predict_held_out(path), optimistic=True)
+        "nncli.analysis.comparison.predict_held_out", lambda path: replace(predict_held_out(path), optimistic=True)
     )
     shown = nncli("compare", "runs/a", "runs/b").check()
     _, scores, finding = shown.out.split("\n\n")

@@ -11,8 +11,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tests.api.ensembles import written
 from tests.cli.support import DATA, SECONDS, Cli, on_terminal, start
-from tests.commands.ensembles import written
 
 
 def test_the_table_has_a_row_for_each_fold_and_the_file_one_for_each_row(nncli: Cli, here: Path) -> None:

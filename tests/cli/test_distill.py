@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.support import Cli
-from tests.distillation.support import QUICK, teacher
+from tests.fitting.support import QUICK, teacher
 
 SETTINGS = [word for setting in QUICK for word in ("--set", setting)]
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from nncli import drift
-from nncli.errors import UsageError
+from nncli.base.errors import UsageError
 from tests.cli.support import DATA, Cli
 
 TABLE = DATA / "penguins.csv"

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from nncli import evaluate, load, predict, train
+from nncli.base.errors import CellError, UsageError
 from nncli.cli.errors_file import check_errors_file
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import CellError, UsageError
 from tests.assertions import raises
 from tests.cli.support import Cli
 

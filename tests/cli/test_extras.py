@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from nncli.base.errors import NncliError
 from nncli.cli.extras import EXTRAS, requires_extra
-from nncli.errors import NncliError
 from tests.cli.support import ROOT, Cli
 
 CONFIG = "data: {path: t.csv, target: y}\nlayers: [4]\nepochs: 1\nvalidation: 0\n"
@@ -38,7 +38,7 @@ def test_another_missing_module_is_an_internal_error() -> None:
 def test_train_needs_the_extra_report_before_it_trains(
     nncli: Cli, config: str, monkeypatch: pytest.MonkeyPatch, here: Path
 ) -> None:
-    for name in [name for name in sys.modules if name.startswith("nncli.reporting")]:
+    for name in [name for name in sys.modules if name.startswith("nncli.analysis.report")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "jinja2", None)
@@ -47,7 +47,7 @@ def test_train_needs_the_extra_report_before_it_trains(
 
 
 def test_the_backend_numba_needs_the_extra_fast(nncli: Cli, config: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nncli.training.compiled.support.installed", lambda: False)
+    monkeypatch.setattr("nncli.nn.training.compiled.support.installed", lambda: False)
     done = nncli("train", config, "--set", "backend=numba").check(3)
     assert "pip install 'nncli-train[fast]'" in done.err
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-import nncli.commands.head as module
+import nncli.api.head as module
 from nncli.data.sources.table_reader import TableChoice
+from tests.api.test_head import Choice
 from tests.cli.support import DATA, Cli
-from tests.commands.test_head import Choice
 
 TABLE = DATA / "penguins.csv"
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.analysis.report.support import hostile_run
 from tests.cli.support import Cli
-from tests.reporting.support import hostile_run
 
 
 def test_the_path_is_all_that_stdout_holds(nncli: Cli, penguins: Path, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_no_run_is_an_error(nncli: Cli, here: Path) -> None:
 def test_what_is_not_installed_is_named(
     nncli: Cli, penguins: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name in [name for name in sys.modules if name.startswith("nncli.reporting")]:
+    for name in [name for name in sys.modules if name.startswith("nncli.analysis.report")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "jinja2", None)
     done = nncli("report", penguins, "-o", tmp_path / "r.html").check(1)

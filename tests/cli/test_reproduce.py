@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 from nncli import train
-from nncli.reproduction.training import PREFIX
+from nncli.analysis.reproduction.training import PREFIX
+from tests.analysis.reproduction.support import copied, edited
+from tests.api.ensembles import written
 from tests.cli.support import SECONDS, Cli, start
-from tests.commands.ensembles import written
-from tests.reproduction.support import copied, edited
 
 
 def test_the_answer_names_the_checks_and_the_verdict(nncli: Cli, penguins: Path) -> None:

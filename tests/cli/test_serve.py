@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nncli.base.errors import UsageError
 from nncli.cli.serve import run_and_name
-from nncli.errors import UsageError
 from nncli.serving.options import ServerOptions
 from tests.cli.support import Cli
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from nncli.base.errors import UsageError
 from nncli.cli.source_options import SourceOptions
-from nncli.errors import UsageError
 
 
 def test_no_path_is_standard_input() -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from nncli.base.errors import UsageError
 from nncli.cli.options import Quality
 from nncli.cli.source_options import SourceOptions
 from nncli.cli.training_input import resolve_input
 from nncli.config.schema import Config
-from nncli.errors import UsageError
 
 
 @pytest.fixture

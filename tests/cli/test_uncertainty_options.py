@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from nncli.base.errors import UsageError
 from nncli.cli.uncertainty_options import ClassScore, uncertainty
-from nncli.errors import UsageError
 
 
 def test_levels_are_read_as_numbers() -> None:

@@ -17,10 +17,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from nncli.base.errors import ConfigError, ConfigIssue
 from nncli.config.errors.validate import validate
 from nncli.config.overrides import apply_overrides
 from nncli.config.yaml.parser import parse
-from nncli.errors import ConfigError, ConfigIssue
 
 
 class Section(BaseModel):

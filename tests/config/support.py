@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import strategies as st
 
+from nncli.base.errors import ConfigError, ConfigIssue
 from nncli.config.yaml.parser import parse
-from nncli.errors import ConfigError, ConfigIssue
 
 ONE_MIB = 1 << 20
 

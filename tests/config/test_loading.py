@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from nncli.base.errors import ConfigError, ConfigIssue, Location, UsageError
 from nncli.config.loading import load_config, load_partial, with_source_line
 from nncli.config.overrides import ignored_variables
 from nncli.config.schema import ValidationFile
-from nncli.errors import ConfigError, ConfigIssue, Location, UsageError
 from nncli.nn.layers.dense import Dense
-from nncli.optim.optimizers import Sgd
+from nncli.nn.optim.optimizers import Sgd
 
 
 def test_paths_of_tables_are_relative_to_the_configuration(tmp_path: Path) -> None:

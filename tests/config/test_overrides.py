@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.base.errors import ConfigError, Location, UsageError
 from nncli.config.overrides import apply_overrides
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump
-from nncli.errors import ConfigError, Location, UsageError
 from tests.config.support import SCALARS, SECTIONS, YAML_LIKE
 
 WORDS = st.text("abcxyz_", min_size=1, max_size=5)

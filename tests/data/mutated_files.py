@@ -16,10 +16,10 @@ from pathlib import Path
 from random import Random
 from typing import TypeAlias
 
+from nncli.base.errors import NncliError
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_chunks, read_table
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import NncliError
 
 Mutation: TypeAlias = Callable[[bytes, Random], bytes]
 

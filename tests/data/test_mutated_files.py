@@ -15,7 +15,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from tests.data.io.parquet_files import mutated_parquet
+from tests.data.formats.parquet_files import mutated_parquet
 from tests.data.mutated_files import Mutation, failures, mutated_bytes, mutated_in_place, mutated_members
 from tests.data.sources.workbook.support import write
 from tests.data.sources.workbook.xlsb import write_xlsb

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.base.scratch import Scratch
 from nncli.data.column_profile import ColumnProfile
 from nncli.data.numeric_profiles import histogram_of, profile_numbers
 from nncli.data.profile import profile, profile_column
 from nncli.data.store.dense_columns import DenseColumns
-from nncli.data.store.scratch import Scratch
 from nncli.data.store.writer import write_store
 from nncli.data.table import Table
 

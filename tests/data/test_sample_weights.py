@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.base.errors import ConfigError, DataError
 from nncli.data.sample_weights import class_weights, combine, read_weights
 from nncli.data.table import Table
-from nncli.errors import ConfigError, DataError
 
 WEIGHTS = st.lists(st.floats(0.0, 1.7e308), min_size=1, max_size=20).map(np.array)
 

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 
+from nncli.base.errors import UsageError
 from nncli.data.synthetic import SET_NAMES, SETS, generate
-from nncli.errors import UsageError
 
 LABELS: Mapping[str, tuple[str, ...]] = {
     "xor": ("same", "different"),

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.base.errors import DataError
+from nncli.base.text import quote
 from nncli.data import table as table_module
 from nncli.data.table import Table, replace_na_values
-from nncli.errors import DataError
-from nncli.text import quote
 from tests.assertions import raises
 
 ROWS = st.lists(st.integers(0, 9), max_size=12)

@@ -10,10 +10,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.data.io.csv.reader import read_delimited
-from nncli.data.io.formats import format_of
-from nncli.data.io.jsonlines import read_json_lines
-from nncli.data.io.read_options import ReadOptions
+from nncli.base.errors import NncliError
+from nncli.data.formats.csv.reader import read_delimited
+from nncli.data.formats.jsonlines import read_json_lines
+from nncli.data.formats.read_options import ReadOptions
+from nncli.data.formats.registry import format_of
 from nncli.data.sample_weights import read_weights
 from nncli.data.splitting.folds import assign_folds
 from nncli.data.splitting.group_time import read_groups, read_times
@@ -21,7 +22,6 @@ from nncli.data.splitting.holdout import holdout_split
 from nncli.data.splitting.strata import Strata
 from nncli.data.synthetic import generate
 from nncli.data.table import Table
-from nncli.errors import NncliError
 
 TABLE = Table(pl.DataFrame({"t": ["1", "soon"], "w": ["-1", "2"], "g": ["a", None]}), "t.csv")
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli import evaluate, predict, train
-from nncli.errors import CellError, DataError
+from nncli.base.errors import CellError, DataError
 from tests.assertions import raises
 
 Change: TypeAlias = Callable[[pl.DataFrame], pl.DataFrame]

@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 
 from nncli import check, predict, train
-from nncli.commands.init import InitResult, config_for, draft
+from nncli.api.init import InitResult, config_for, draft
+from nncli.base.errors import DataError
 from nncli.config.loading import load_config
 from nncli.data.encoders.kinds import Kind
-from nncli.errors import DataError
 from nncli.runs.manifest import CONFIG
 from tests.assertions import raises
 from tests.data.columns.code_columns import CODES, DOUBTED, cells_of

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.base.test_credentials import FORMS
 from tests.cli.support import DATA, Cli
 from tests.data.sources.remote.web_server import Site, web_server
-from tests.test_credentials import FORMS
 
 SECRETS = ("hemligt-ord", "hemlig-nyckel")
 
@@ -91,7 +91,7 @@ def test_a_training_is_resumed_with_the_url_and_its_secrets(
 ) -> None:
     url = url_of(site)
     nncli("train", url, "--target", "species", "--set", "epochs=2", "--set", "members=1", "-o", "run").check()
-    monkeypatch.setattr("nncli.credentials._full_urls", {})  # as in a new process
+    monkeypatch.setattr("nncli.base.credentials._full_urls", {})  # as in a new process
     site.faults = [lambda handler: handler.send_error(401)]
     refused = nncli("train", "--resume", "run", "--set", "epochs=4").check(4)
     assert "--set data.path=URL" in refused.err

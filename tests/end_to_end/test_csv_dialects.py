@@ -10,12 +10,12 @@ import polars as pl
 import pytest
 
 from nncli import evaluate, predict, train
-from nncli.checks.notes import similar_categories
+from nncli.api.prediction.chunks import predict_chunks
+from nncli.base.errors import CellError, DataError
 from nncli.config.schema import Config
 from nncli.data.dialect import CsvDialect
-from nncli.errors import CellError, DataError
-from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
-from nncli.prediction.chunks import predict_chunks
+from nncli.fitting.checks.notes import similar_categories
+from nncli.fitting.prepare.prepare import PreparedTraining, prepare
 from nncli.runs.run import Run
 from tests.assertions import lines, raises
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from nncli import train
-from nncli.commands.train import train_events
-from nncli.errors import UsageError
-from nncli.pipeline.train.events import Finished, MembersProgress
+from nncli.api.train import train_events
+from nncli.base.errors import UsageError
+from nncli.fitting.train.events import Finished, MembersProgress
+from tests.api.ensembles import bits, config_of
 from tests.assertions import raises
-from tests.commands.ensembles import bits, config_of
 
 distributed = pytest.importorskip("distributed")
 LONG = ("epochs=150", "checkpoint={every: 100 steps}", "members=3")
@@ -56,6 +56,6 @@ def test_a_training_on_a_cluster_can_be_stopped(cluster: Any, tmp_path: Path) ->
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nncli.pipeline.parallel.executor.SECONDS_TO_CONNECT", 0.5)
+    monkeypatch.setattr("nncli.fitting.parallel.executor.SECONDS_TO_CONNECT", 0.5)
     with raises(UsageError, mentions="tcp://127.0.0.1:9"):
         train(config_of(tmp_path), output=tmp_path / "run", scheduler="tcp://127.0.0.1:9")

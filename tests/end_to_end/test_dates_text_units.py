@@ -11,13 +11,13 @@ import polars as pl
 import pytest
 
 from nncli import evaluate, predict, train
-from nncli.commands.init import draft
-from nncli.commands.train import resume
+from nncli.api.init import draft
+from nncli.api.train import resume
+from nncli.base.errors import CellError, DataError
 from nncli.config.loading import load_config
 from nncli.data.encoders.kinds import Kind
-from nncli.errors import CellError, DataError
-from nncli.model import Model
-from nncli.pipeline.prepare.prepare import prepare
+from nncli.fitting.prepare.prepare import prepare
+from nncli.models.model import Model
 from nncli.runs.manifest import CONFIG, WEIGHTS
 from nncli.runs.run import Run
 from tests.assertions import lines, raises

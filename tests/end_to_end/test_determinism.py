@@ -12,12 +12,12 @@ import pytest
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.residual import Layer
-from nncli.optim.optimizers import Optimizer
-from nncli.optim.schedules import CosineRate, ReduceOnPlateau
-from nncli.training.epoch import LoopSignal
-from nncli.training.loop import fit
-from nncli.training.state import RandomStreams
-from tests.training.helpers import (
+from nncli.nn.optim.optimizers import Optimizer
+from nncli.nn.optim.schedules import CosineRate, ReduceOnPlateau
+from nncli.nn.training.epoch import LoopSignal
+from nncli.nn.training.loop import fit
+from nncli.nn.training.state import RandomStreams
+from tests.nn.training.helpers import (
     arguments_of,
     bits,
     fresh,

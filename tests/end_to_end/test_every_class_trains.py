@@ -18,8 +18,8 @@ from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.parametric import ParametricActivation
 from nncli.nn.layers.residual import Layer, Residual
 from nncli.nn.losses import CrossEntropy, Hinge, Loss, Poisson
-from nncli.optim.optimizers import Optimizer
-from nncli.optim.schedules import Schedule
+from nncli.nn.optim.optimizers import Optimizer
+from nncli.nn.optim.schedules import Schedule
 from nncli.runs.manifest import CONFIG
 from tests.unions import members, tag
 

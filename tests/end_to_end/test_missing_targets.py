@@ -9,10 +9,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from nncli.base.scratch import Scratch
 from nncli.config.schema import Config
 from nncli.data.sources.table_source import TableSource
-from nncli.data.store.scratch import Scratch
-from nncli.pipeline.prepare.load import load_labeled_rows
+from nncli.fitting.prepare.load import load_labeled_rows
 
 NUMBERS: list[Any] = [1.5, None, 2.5, float("nan"), 3.5]
 TEXTS: list[Any] = ["a", None, "b", "", "NA"]

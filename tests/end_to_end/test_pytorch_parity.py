@@ -15,7 +15,7 @@ from nncli.nn.layers.parametric import ParametricActivation
 from nncli.nn.layers.residual import Layer
 from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
-from nncli.optim.optimizers import Optimizer
+from nncli.nn.optim.optimizers import Optimizer
 from tests.reference import recipe
 from tests.reference.replay import FOLDER, TOLERANCE, Reference, errors, read, run_nncli
 from tests.unions import members, tag

@@ -10,19 +10,19 @@ import pytest
 from sklearn.metrics import mean_pinball_loss
 
 from nncli import cross_validate, evaluate, explain, load, predict, train
-from nncli.data.encoders.target import RegressionTarget
+from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
+from nncli.analysis.evaluation.pairwise import comparable_run, compare_pairwise
+from nncli.analysis.inspection.attribution import attribute
+from nncli.analysis.inspection.encoded_rows import EncodedRows
+from nncli.analysis.report.sections.regression import regression
+from nncli.api.report import report
+from nncli.base.errors import ConfigError
 from nncli.data.sources.read_table import read_table
-from nncli.errors import ConfigError
-from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
-from nncli.evaluation.pairwise import comparable_run, compare_pairwise
-from nncli.inspection.attribution import attribute
-from nncli.inspection.encoded_rows import EncodedRows
+from nncli.models.predictions import Predictions, stack_predictions
 from nncli.nn.losses import Quantiles
-from nncli.predictions import Predictions, stack_predictions
-from nncli.reporting.report import report
-from nncli.reporting.sections.regression import regression
 from nncli.runs.run import Run
 from nncli.sklearn import NNRegressor
+from nncli.targets.target import RegressionTarget
 from tests.assertions import raises
 
 LEVELS = (0.1, 0.5, 0.9)

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.commands.train import resume, resume_events, train, train_events
+from nncli.api.train import resume, resume_events, train, train_events
+from nncli.base.errors import ConfigError, RunError
 from nncli.config.schema import Config
-from nncli.errors import ConfigError, RunError
-from nncli.pipeline.train.provenance import RESUMABLE_KEYS
+from nncli.fitting.train.provenance import RESUMABLE_KEYS
+from nncli.nn.training.epoch import DivergedError
 from nncli.runs.manifest import CONFIG, MANIFEST, MODEL
 from nncli.runs.run import Run
-from nncli.training.epoch import DivergedError
 from tests.assertions import raises
 from tests.cli.support import DATA, Cli
 from tests.runs.support import change_manifest, changed, checkpoints, damaged, in_parts, outcome, stop_at

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.data.batches.dataset import Dataset
+from nncli.nn.batches.dataset import Dataset
 from nncli.nn.embeddings import Embedding
 from nncli.nn.losses import CrossEntropy
 from nncli.nn.network import Network
-from nncli.optim.optimizers import Adagrad, Adam, AdamW, Lion, OptimizerBase, RmsProp, Sgd
-from nncli.optim.schedules import (
+from nncli.nn.optim.optimizers import Adagrad, Adam, AdamW, Lion, OptimizerBase, RmsProp, Sgd
+from nncli.nn.optim.schedules import (
     ConstantRate,
     CosineRate,
     CoslogRate,
@@ -27,10 +27,10 @@ from nncli.optim.schedules import (
     ScheduleBase,
     StepRate,
 )
-from nncli.training.arguments import TrainingArguments, ValidationSet
-from nncli.training.epoch import LoopSignal
-from nncli.training.loop import CheckpointDue, EpochReport, fit
-from nncli.training.state import RandomStreams, Snapshot, TrainState
+from nncli.nn.training.arguments import TrainingArguments, ValidationSet
+from nncli.nn.training.epoch import LoopSignal
+from nncli.nn.training.loop import CheckpointDue, EpochReport, fit
+from nncli.nn.training.state import RandomStreams, Snapshot, TrainState
 from tests.thorough import every, partly
 
 ROWS, BATCH, EPOCHS = 29, 8, 50  # four steps an epoch, the last one smaller: 200 steps

@@ -12,15 +12,15 @@ import polars as pl
 import pytest
 
 from nncli import cross_validate, evaluate, resume_cross_validation, train
-from nncli.commands.train import resume
+from nncli.api.train import resume
 from nncli.config.loading import load_config
 from nncli.config.yaml.writer import dump
-from nncli.metrics.regression import RegressionScores
-from nncli.pipeline.train.provenance import fingerprint, recorded_execution
+from nncli.fitting.train.provenance import fingerprint, recorded_execution
 from nncli.runs.filenames import CROSS_VALIDATION
 from nncli.runs.loader import read_model
 from nncli.runs.manifest import CONFIG, MANIFEST, Manifest
 from nncli.runs.run import Run
+from nncli.targets.metrics.regression import RegressionScores
 from tests.cli.support import Cli
 from tests.runs.support import stop_at
 
@@ -134,7 +134,7 @@ def test_an_ensemble_of_an_older_version_is_resumed_without_its_time_column(tmp_
 
 
 def test_a_cross_validation_of_an_older_version_is_resumed_without_its_time_column(tmp_path: Path) -> None:
-    from nncli.pipeline.ensemble.cross_validation import UNSET_EXECUTION
+    from nncli.fitting.ensemble.cross_validation import UNSET_EXECUTION
 
     config = written(tmp_path, ", time: date, drop: [date]", "layers: [2]\nepochs: 3\nworkers: 1\n")
     assert cross_validate(config, folds=3, output=tmp_path / "cv", stop=stop_at(10)) is None

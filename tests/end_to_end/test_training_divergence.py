@@ -9,26 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncli.data.batches.dataset import Dataset
-from nncli.errors import NncliError
+from nncli.base.errors import NncliError
 from nncli.nn.activations import Tanh
+from nncli.nn.batches.dataset import Dataset
 from nncli.nn.embeddings import Embedding
 from nncli.nn.layers.dense import Dense
-from nncli.optim.optimizers import Sgd
-from nncli.optim.schedules import ConstantRate
-from nncli.training.arguments import TrainingArguments
-from nncli.training.epoch import DivergedError, LoopSignal
-from nncli.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
-from tests.training.helpers import (
-    arguments_of,
-    bits,
-    fresh,
-    full_arguments,
-    network_of,
-    reports_of,
-    rows_of,
-    train,
-)
+from nncli.nn.optim.optimizers import Sgd
+from nncli.nn.optim.schedules import ConstantRate
+from nncli.nn.training.arguments import TrainingArguments
+from nncli.nn.training.epoch import DivergedError, LoopSignal
+from nncli.nn.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
+from tests.nn.training.helpers import arguments_of, bits, fresh, full_arguments, network_of, reports_of, rows_of, train
 
 
 @pytest.mark.parametrize("row", [0, 3])

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from nncli import evaluate, explain, load, train
-from nncli.commands.train import resume
-from nncli.errors import RunError
+from nncli.api.train import resume
+from nncli.base.errors import RunError
 from nncli.runs.manifest import TRAINING_ROWS
 from nncli.runs.run import Run
 from tests.assertions import raises
@@ -89,7 +89,7 @@ def test_the_order_of_rows_and_columns_and_further_columns_do_not_matter(run: Pa
 def test_the_format_of_the_file_does_not_matter(run: Path, tmp_path: Path, name: str) -> None:
     import gzip
 
-    from nncli.data.io.writers import open_sink
+    from nncli.data.formats.writers import open_sink
 
     path = tmp_path / name
     if name.endswith(".gz"):

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.commands.train import train
+from nncli.api.train import train
 from nncli.config.loading import load_config
-from nncli.pipeline.prepare.prepare import prepare
-from nncli.pipeline.train.events import Finished
+from nncli.fitting.prepare.prepare import prepare
+from nncli.fitting.train.events import Finished
 from nncli.runs.checkpoints import read_checkpoint
 from nncli.runs.manifest import CHECKPOINTS, HISTORY, MODEL, WEIGHTS
 from tests.cli.support import DATA
@@ -176,7 +176,7 @@ def test_edited_rows_of_a_random_split_change_nothing(
 
 def held_out(rows: int, labels: list[str] | None) -> list[int]:
     from nncli.data.splitting.holdout import stratified_split
-    from nncli.training.state import RandomStreams
+    from nncli.nn.training.state import RandomStreams
 
     codes = None if labels is None else pl.Series(labels).rank("dense").to_numpy().astype("int64")
     return [int(row) for row in stratified_split(rows, 0.2, RandomStreams.of(0).split, codes).validation]

@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from nncli.base.text import percent_digits
 from nncli.data.table import Table
 from nncli.export.model_info import ModelInfo
 from nncli.export.read_inputs import read_inputs
 from nncli.export.targets import Target
-from nncli.program.interpreter import run as interpret
-from nncli.program.program import ClassOutputs, NumberOutputs, Program
-from nncli.text import percent_digits
+from nncli.nn.program.interpreter import run as interpret
+from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program
 
 TARGET = Target("referee", (".ref",), "the interpreter", 2, f"{__name__}.print_program", __name__)
 
@@ -33,7 +33,7 @@ def referee(
     """The list of targets with this one alone."""
     with monkeypatch.context() as patch:
         patch.setattr("nncli.export.targets.TARGETS", (TARGET,))
-        patch.setattr("nncli.commands.export.TARGETS", (TARGET,))
+        patch.setattr("nncli.api.export.TARGETS", (TARGET,))
         patch.setitem(state, "missing", missing)
         patch.setitem(state, "fault", fault)
         yield TARGET

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nncli.conformal.predictor import ConformalPredictor
 from nncli.data.table import Table
-from nncli.ensemble import AnyModel
 from nncli.export.lowering import lower_model
 from nncli.export.read_inputs import read_inputs
-from nncli.program.interpreter import run
-from nncli.program.program import ClassOutputs, NumberOutputs
+from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.ensemble import AnyModel
+from nncli.nn.program.interpreter import run
+from nncli.nn.program.program import ClassOutputs, NumberOutputs
 
 Floats = npt.NDArray[np.float64]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from nncli.base.errors import CellError, DataError
 from nncli.data.sources.read_table import read_chunks
 from nncli.data.table import Table
-from nncli.errors import CellError, DataError
 from nncli.export import check as module
 from nncli.export.check import Check
 from nncli.export.lowering import lower_model

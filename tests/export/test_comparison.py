@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
-from nncli.decision import Threshold
 from nncli.export.comparison import Comparison, compare, ulp_distance
 from nncli.export.runtimes.process import ExportedFileError
-from nncli.predictions import Predictions
-from nncli.threshold_goals import FixedThreshold
+from nncli.models.predictions import Predictions
+from nncli.targets.decision import Threshold
+from nncli.targets.target import ClassificationTarget, RegressionTarget
+from nncli.targets.threshold_goals import FixedThreshold
 
 NUMBERS = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
 CLASSES = ClassificationTarget(name="c", labels=("a", "b", "c"))

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from nncli.data.encoders.kinds import Column
-from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
-from nncli.decision import CostMatrix, Threshold
-from nncli.ensemble import AnyModel, Ensemble
 from nncli.export.lowering import lower_model
 from nncli.export.read_inputs import read_inputs
+from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.nn.layers.dense import Dense
 from nncli.nn.losses import Hinge, Poisson, Quantiles
-from nncli.program.interpreter import run
-from nncli.threshold_goals import HighestF1
-from tests.commands.explained import CITY, CLASSES, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
+from nncli.nn.program.interpreter import run
+from nncli.targets.decision import CostMatrix, Threshold
+from nncli.targets.target import ClassificationTarget, RegressionTarget, Target
+from nncli.targets.threshold_goals import HighestF1
+from tests.api.explained import CITY, CLASSES, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
 from tests.export.support import assert_equal_predictions, compute
 
 TABLE = table_of(300)

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from nncli.ensemble import AnyModel, Ensemble
-from nncli.errors import CellError, Location
+from nncli.api.prediction.frame import table_of as table_to_predict
+from nncli.base.errors import CellError, Location
 from nncli.export.comparison import compare
 from nncli.export.lowering import lower_model
 from nncli.export.python.standalone.predictions import Predictor
+from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.nn.activations import ElementwiseActivation
 from nncli.nn.losses import Loss
-from nncli.prediction.frame import table_of as table_to_predict
 from tests.export.trained import HOSTILE, new_rows, table_of, trained
 from tests.unions import members, tag
 

@@ -6,9 +6,9 @@ import pytest
 
 from nncli.export.model_info import ModelInfo
 from nncli.export.targets import TARGETS, Target
-from nncli.program.inputs import NumberInput
-from nncli.program.program import NumberOutputs, Program
-from nncli.program.values import Builder
+from nncli.nn.program.inputs import NumberInput
+from nncli.nn.program.program import NumberOutputs, Program
+from nncli.nn.program.values import Builder
 
 INFO = ModelInfo("penguins", "0" * 64, "1.0")
 

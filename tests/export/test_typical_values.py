@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.export.typical_values import with_typical_values
-from nncli.monitoring.bins import Bins, CategoryBins, NumberBins
-from nncli.monitoring.reference import Reference
-from nncli.program.inputs import DateInput, NumberInput, TextInput
+from nncli.nn.program.inputs import DateInput, NumberInput, TextInput
+from nncli.runs.monitoring.bins import Bins, CategoryBins, NumberBins
+from nncli.runs.monitoring.reference import Reference
 from tests.runtimes.hostile import category_input, program_of
 
 COLUMNS = (

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from nncli import train
-from nncli.ensemble import AnyModel
+from nncli.models.ensemble import AnyModel
 from nncli.runs.run import Run
 from tests.runtimes.hostile import texts
 

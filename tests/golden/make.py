@@ -16,7 +16,7 @@ import polars as pl
 
 from nncli import predict, train
 from nncli.config.loading import load_config
-from nncli.model import FORMAT
+from nncli.models.model import FORMAT
 from nncli.runs.manifest import CONFIG, Machine
 from nncli.runs.run import Run
 

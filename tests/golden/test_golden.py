@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.model import FORMAT
+from nncli.models.model import FORMAT
 from tests.golden.make import CONFIGS
 
 HERE = Path(__file__).parent

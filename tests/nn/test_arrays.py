@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any, get_args
+
 import numpy as np
 import pytest
 
+from nncli.nn import arrays
 from nncli.nn.arrays import CACHE_LINE_BYTES, zeros_aligned
 
 
@@ -18,3 +21,17 @@ def test_an_aligned_vector_is_zero_without_gaps_and_begins_with_a_line_of_the_ca
         assert vector.flags.c_contiguous
         assert not vector.any()
         assert vector.ctypes.data % CACHE_LINE_BYTES == 0
+
+
+@pytest.mark.parametrize(
+    ("alias", "scalar"),
+    [
+        (arrays.Floats, np.float64),
+        (arrays.Codes, np.int64),
+        (arrays.RowIndices, np.int64),
+        (arrays.ByteArray, np.uint8),
+        (arrays.Mask, np.bool_),
+    ],
+)
+def test_aliases_have_the_element_type_of_the_arrays_they_name(alias: Any, scalar: type) -> None:
+    assert scalar in get_args(get_args(alias)[1])

@@ -18,7 +18,7 @@ from nncli.nn.layers.normalization import BatchNorm, LayerNorm
 from nncli.nn.losses import MAE, MSE, BoundLoss, LossBase
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
-from nncli.program.values import Value, tanh
+from nncli.nn.program.values import Value, tanh
 
 RIGHT = 1e-7
 WRONG = 1e-3

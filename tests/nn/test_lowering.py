@@ -19,10 +19,10 @@ from nncli.nn.layers.residual import Residual
 from nncli.nn.losses import Loss, LossBase, Quantiles
 from nncli.nn.numeric_embeddings import NumericEmbedding, NumericEmbeddingBase
 from nncli.nn.parameters import ParamLayout
-from nncli.program.values import Value
+from nncli.nn.program.values import Value
 from tests.nn.layers.support import bind
 from tests.nn.networks import network_of
-from tests.program.support import compute
+from tests.nn.program.support import compute
 from tests.unions import members, tag
 
 Z = np.array([[-1e3, -88.0, -20.0, -1.5], [-1e-30, -0.0, 0.0, 1e-30], [0.3, 2.0, 20.0, 25.0], [88.0, 1e3, -0.7, 0.25]])

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nncli.base.threads import limit_blas_threads
 from nncli.nn import member_predictor, predictor
 from nncli.nn.inference import small_blocks
 from nncli.nn.inference.small_blocks import MAX_ROWS, VerifiedSizes
 from nncli.nn.member_predictor import Input, MemberPredictor
 from nncli.nn.network import Network
 from nncli.nn.predictor import Predictor
-from nncli.utils.threads import limit_blas_threads
 
 DENSE = {"type": "dense", "units": 24, "activation": "mish"}
 FIELDS: dict[str, Any] = {

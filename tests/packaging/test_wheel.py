@@ -111,7 +111,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel: Path) -> 
     source = {path.relative_to(ROOT).as_posix() for path in (ROOT / "nncli").rglob("*") if path.is_file()}
     assert packaged == {name for name in source if "__pycache__" not in name}
     assert {"nncli/config/config.schema.json", "nncli/config/presets/tabular.yaml", "nncli/py.typed"} <= packaged
-    assert any(name.startswith("nncli/reporting/templates/") for name in packaged)
+    assert any(name.startswith("nncli/analysis/report/templates/") for name in packaged)
 
 
 def test_it_trains_and_predicts_outside_the_repository(scripts: Path, tmp_path: Path) -> None:

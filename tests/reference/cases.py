@@ -18,7 +18,7 @@ from nncli.nn.layers.residual import Layer, Residual
 from nncli.nn.losses import MAE, MSE, ClassificationLoss, CrossEntropy, Hinge, Huber, Loss, Poisson, Quantile, Quantiles
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import NumericEmbedding, Periodic, PiecewiseLinear
-from nncli.optim.optimizers import Adagrad, Adam, AdamW, Lion, Optimizer, RmsProp, Sgd
+from nncli.nn.optim.optimizers import Adagrad, Adam, AdamW, Lion, Optimizer, RmsProp, Sgd
 from tests.reference.replay import Case
 
 ROWS = 20

@@ -47,21 +47,10 @@ from nncli.nn.layers.residual import Layer, Residual
 from nncli.nn.losses import MAE, MSE, ClassificationLoss, CrossEntropy, Hinge, Huber, Loss, Poisson, Quantile, Quantiles
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import NumericEmbedding, Periodic, PiecewiseLinear
+from nncli.nn.optim.optimizers import Adagrad, Adam, AdamW, Lion, Optimizer, RmsProp, Sgd
 from nncli.nn.parameters import DECAYED, ParamGroup
-from nncli.optim.optimizers import Adagrad, Adam, AdamW, Lion, Optimizer, RmsProp, Sgd
 from tests.reference.cases import FILES
-from tests.reference.replay import (
-    FOLDER,
-    SHOWN,
-    STEPS,
-    TOLERANCE,
-    Case,
-    Outcome,
-    Reference,
-    errors,
-    run_nncli,
-    write,
-)
+from tests.reference.replay import FOLDER, SHOWN, STEPS, TOLERANCE, Case, Outcome, Reference, errors, run_nncli, write
 
 Tensor: TypeAlias = torch.Tensor
 Tensors: TypeAlias = Mapping[str, Tensor]

@@ -15,15 +15,15 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.batches.dataset import Dataset
+from nncli.nn.batches.dataset import Dataset
 from nncli.nn.losses import MSE, CrossEntropy, Loss
 from nncli.nn.network import Network
+from nncli.nn.optim.optimizers import AdamW
+from nncli.nn.optim.schedules import CoslogRate
 from nncli.nn.predictor import Predictor
-from nncli.optim.optimizers import AdamW
-from nncli.optim.schedules import CoslogRate
-from nncli.training.arguments import TrainingArguments
-from nncli.training.loop import fit
-from nncli.training.state import RandomStreams, TrainState
+from nncli.nn.training.arguments import TrainingArguments
+from nncli.nn.training.loop import fit
+from nncli.nn.training.state import RandomStreams, TrainState
 
 FILE = Path(__file__).resolve().parent / "recipes" / "realmlp.json"
 Task: TypeAlias = Literal["classification", "regression"]

@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.batches.batches import Batches
-from nncli.data.batches.dataset import Dataset
+from nncli.base.spec import Spec
+from nncli.nn.batches.batches import Batches
+from nncli.nn.batches.dataset import Dataset
 from nncli.nn.layers.base import TrainingContext
 from nncli.nn.losses import Loss
 from nncli.nn.network import Network
+from nncli.nn.optim.optimizers import Optimizer
 from nncli.nn.parameters import Parameters
 from nncli.nn.predictor import Predictor
-from nncli.optim.optimizers import Optimizer
-from nncli.spec import Spec
-from nncli.training.step import L1L2Penalty, bind_gradient, bind_step
+from nncli.nn.training.step import L1L2Penalty, bind_gradient, bind_step
 
 FOLDER = Path(__file__).resolve().parent
 STEPS = 100

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from nncli import train
-from nncli.commands.generate_data import generate_data
-from nncli.commands.train import resume
-from nncli.errors import NncliError, RunError
+from nncli.api.generate_data import generate_data
+from nncli.api.train import resume
+from nncli.base.errors import NncliError, RunError
 from nncli.runs.run import Run
 
 
@@ -49,7 +49,7 @@ def test_the_error_told_is_the_one_that_ended_the_training(
     def fail_again(*_: object) -> None:
         raise second
 
-    monkeypatch.setattr("nncli.pipeline.train.session.save_checkpoint", fail)
+    monkeypatch.setattr("nncli.fitting.train.session.save_checkpoint", fail)
     monkeypatch.setattr(Run, "save_history", fail_again)
     with pytest.raises(NncliError, match="the first"):
         train(config, output=tmp_path / "a")

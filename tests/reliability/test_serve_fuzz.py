@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from nncli.data.io.arrow_messages import ArrowError, Kind, batch_size, read_messages
+from nncli.data.formats.arrow_messages import ArrowError, Kind, batch_size, read_messages
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.conftest import client, models, runs
 from tests.serving.trained import ROWS, table_of

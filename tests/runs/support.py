@@ -13,8 +13,8 @@ from typing import Any
 
 import polars as pl
 
-from nncli.commands.train import resume, train
-from nncli.pipeline.train.events import Finished
+from nncli.api.train import resume, train
+from nncli.fitting.train.events import Finished
 from nncli.runs.manifest import CHECKPOINTS, CHECKSUMMED, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS, checksum
 from tests.cli.support import ROOT, SECONDS
 

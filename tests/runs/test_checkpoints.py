@@ -15,23 +15,23 @@ import pytest
 import safetensors
 import safetensors.numpy
 
-from nncli.commands.train import resume, train
+from nncli.api.train import resume, train
+from nncli.base.errors import RunError
 from nncli.config.loading import load_config
-from nncli.data.batches.dataset import Dataset
-from nncli.errors import RunError
+from nncli.fitting.prepare.prepare import prepare
+from nncli.nn.batches.dataset import Dataset
 from nncli.nn.losses import MSE
 from nncli.nn.network import Network
-from nncli.optim.optimizers import Adam
-from nncli.optim.schedules import ConstantRate
-from nncli.pipeline.prepare.prepare import prepare
+from nncli.nn.optim.optimizers import Adam
+from nncli.nn.optim.schedules import ConstantRate
+from nncli.nn.training.arguments import TrainingArguments
+from nncli.nn.training.epoch import LoopSignal
+from nncli.nn.training.loop import CheckpointDue, EpochReport, fit
+from nncli.nn.training.state import CROSS_FIT, RandomStreams, TrainState
 from nncli.runs import checkpoints as checkpoints_module
 from nncli.runs.checkpoints import load_checkpoint, read_checkpoint, save_checkpoint
 from nncli.runs.manifest import CHECKPOINTS
 from nncli.runs.run import Run
-from nncli.training.arguments import TrainingArguments
-from nncli.training.epoch import LoopSignal
-from nncli.training.loop import CheckpointDue, EpochReport, fit
-from nncli.training.state import CROSS_FIT, RandomStreams, TrainState
 from tests.assertions import raises
 from tests.cli.support import DATA
 from tests.runs.support import checkpoints, in_a_process_of_its_own, outcome, stop_at

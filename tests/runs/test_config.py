@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from nncli.commands.train import resume, train
+from nncli.api.train import resume, train
+from nncli.base.errors import ConfigError, DataError, RunError, UsageError
 from nncli.config.loading import load_config
 from nncli.config.yaml import source_text
-from nncli.errors import ConfigError, DataError, RunError, UsageError
 from nncli.runs.config import read_config
 from nncli.runs.manifest import CONFIG
 from tests.assertions import raises

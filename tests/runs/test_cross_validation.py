@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from nncli import resume
-from nncli.commands.reproduce import reproduce
-from nncli.commands.threshold import threshold
-from nncli.errors import RunError
+from nncli.api.reproduce import reproduce
+from nncli.api.threshold import threshold
+from nncli.base.errors import RunError
 from nncli.runs.cross_validation import (
     MAX_TRAININGS,
     CrossValidationRecord,

@@ -10,18 +10,18 @@ import polars as pl
 import pytest
 
 from nncli import compare, cross_validate, evaluate, explain, load, predict
-from nncli.commands.export import export_run
-from nncli.data.encoders.target import ClassificationTarget
-from nncli.ensemble import Ensemble
-from nncli.errors import RunError
-from nncli.evaluation.held_out import predict_held_out
+from nncli.analysis.evaluation.held_out import predict_held_out
+from nncli.api.export import export_run
+from nncli.base.errors import RunError
+from nncli.models.ensemble import Ensemble
 from nncli.runs.cross_validation import FoldsManifest
 from nncli.runs.filenames import HELD_OUT, METRICS
 from nncli.runs.fold_models import joint_target
 from nncli.runs.run import Run
+from nncli.targets.target import ClassificationTarget
+from tests.api.ensembles import written
 from tests.assertions import raises
 from tests.cli.support import DATA
-from tests.commands.ensembles import written
 
 TABLE = DATA / "penguins.csv"
 

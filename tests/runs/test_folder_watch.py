@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from nncli.commands.cross_validate import cross_validation_events
-from nncli.commands.generate_data import generate_data
-from nncli.commands.load import load
-from nncli.commands.train import resume, resume_events, train, train_events
+from nncli.api.cross_validate import cross_validation_events
+from nncli.api.generate_data import generate_data
+from nncli.api.load import load
+from nncli.api.train import resume, resume_events, train, train_events
+from nncli.base.errors import Location, RunError
 from nncli.config.loading import load_config
-from nncli.errors import Location, RunError
-from nncli.pipeline.train.events import Finished, MembersProgress
+from nncli.fitting.train.events import Finished, MembersProgress
+from nncli.nn.training.loop import EpochReport
 from nncli.runs.folder_watch import FolderIdentity, watched
 from nncli.runs.manifest import CONFIG, METRICS, MODEL
 from nncli.runs.run import Run
-from nncli.training.loop import EpochReport
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from nncli.errors import RunError
-from nncli.findings import FindingCode, warning
+from nncli.base.errors import RunError
+from nncli.base.findings import FindingCode, warning
 from nncli.runs.history import read_history, read_metrics
 from nncli.runs.manifest import HISTORY, METRICS
 from nncli.runs.run import Run

@@ -21,10 +21,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nncli import predict, train
+from nncli.base.errors import Location, RunError
 from nncli.data.sources.read_table import read_table
 from nncli.data.table import Table
-from nncli.errors import Location, RunError
-from nncli.model import FORMAT
+from nncli.models.model import FORMAT
 from nncli.runs.loader import read_manifest
 from nncli.runs.manifest import CONFIG, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
 from nncli.runs.run import Run
@@ -385,7 +385,7 @@ def test_a_pipe_that_would_never_end_is_refused(copy: Path, name: str) -> None:
 
 
 LOAD = """
-from nncli.errors import RunError
+from nncli.base.errors import RunError
 from nncli.runs.run import Run
 try:
     Run.open(path).load_model()
@@ -425,7 +425,7 @@ def integers(node: object, way: tuple[str | int, ...] = ()) -> Iterator[tuple[st
 MEMORY_AND_TIME = """
 import resource, signal, sys
 from pathlib import Path
-from nncli.errors import RunError
+from nncli.base.errors import RunError
 from nncli.runs.run import Run
 resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
 for path in map(Path, sys.argv[1].split(":")):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.nn.training.loop import EpochReport
 from nncli.runs.report_arrays import from_arrays, to_arrays
-from nncli.training.loop import EpochReport
 
 NUMBERS = st.floats(allow_nan=False)
 REPORTS = st.lists(

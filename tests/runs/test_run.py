@@ -17,10 +17,11 @@ import polars as pl
 import pytest
 
 from nncli import train
-from nncli.commands.train import resume
+from nncli.api.train import resume
+from nncli.base.atomic_files import TEMPORARY_SUFFIX
+from nncli.base.errors import NncliError, RunError, RunLockedError, UsageError
 from nncli.config.loading import load_config
-from nncli.errors import NncliError, RunError, RunLockedError, UsageError
-from nncli.model import ModelSpec
+from nncli.models.model import ModelSpec
 from nncli.runs.filenames import LOCK
 from nncli.runs.manifest import (
     CHECKPOINTS,
@@ -37,7 +38,6 @@ from nncli.runs.manifest import (
     Manifest,
 )
 from nncli.runs.run import Run
-from nncli.utils.atomic_files import TEMPORARY_SUFFIX
 from tests.assertions import raises
 from tests.cli.support import DATA, ROOT, Cli, start
 

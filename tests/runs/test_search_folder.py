@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.errors import RunError
+from nncli.base.errors import RunError
 from nncli.runs.run import Run
 from nncli.runs.search_folder import is_search
 from tests.cli.support import Cli

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.errors import RunError
+from nncli.base.errors import RunError
 from nncli.runs.filenames import MANIFEST
 from nncli.runs.loader import read_manifest
 from nncli.runs.manifest import Manifest

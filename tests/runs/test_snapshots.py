@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nncli.errors import RunError
+from nncli.base.errors import RunError
 from nncli.runs.loader import read_model
 from nncli.runs.manifest import SNAPSHOTS, snapshot_file
 from nncli.runs.run import Run

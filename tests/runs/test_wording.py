@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from nncli import predict
-from nncli.commands.train import resume
-from nncli.errors import NncliError
-from nncli.model import FORMAT
+from nncli.api.train import resume
+from nncli.base.errors import NncliError
+from nncli.models.model import FORMAT
 from nncli.runs.manifest import CHECKPOINTS, MANIFEST, MODEL, WEIGHTS
 from nncli.runs.run import Run
 from nncli.runs.training_rows import RowMatches

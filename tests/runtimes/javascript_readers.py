@@ -21,9 +21,9 @@ from nncli.data.table import Table
 from nncli.export.javascript.module import to_javascript
 from nncli.export.model_info import ModelInfo
 from nncli.export.read_inputs import read_input
-from nncli.program.inputs import DateInput, NumberInput, ProgramInput
-from nncli.program.program import NumberOutputs, Program
-from nncli.program.values import Builder, is_nan, select
+from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput
+from nncli.nn.program.program import NumberOutputs, Program
+from nncli.nn.program.values import Builder, is_nan, select
 
 INFO = ModelInfo("model", "0" * 64, "1.0")
 MISSING = -1e99

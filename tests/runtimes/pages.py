@@ -15,9 +15,9 @@ from nncli.data.table import Table
 from nncli.export.html.page import to_html
 from nncli.export.model_info import ModelInfo
 from nncli.export.read_inputs import read_inputs
-from nncli.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
-from nncli.program.interpreter import run
-from nncli.program.program import Bounds, ClassOutputs, NumberOutputs, Program
+from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
+from nncli.nn.program.interpreter import run
+from nncli.nn.program.program import Bounds, ClassOutputs, NumberOutputs, Program
 from tests.runtimes.hostile import category_input, program_of
 from tests.web_page import Scheme, visit
 

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.export.c.source_file import to_c
-from nncli.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
-from nncli.program.program import NumberOutputs, Program, build
-from nncli.program.values import Builder, is_nan, join, select
+from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
+from nncli.nn.program.program import NumberOutputs, Program, build
+from nncli.nn.program.values import Builder, is_nan, join, select
 from tests.runtimes.hostile import FRAGMENTS, category_input
 from tests.runtimes.javascript_readers import INFO, MISSING, Reading, date_texts, number_texts
 from tests.runtimes.test_c import CHECKED

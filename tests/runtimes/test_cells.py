@@ -12,18 +12,18 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from nncli.base.errors import CellError
 from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
-from nncli.errors import CellError
 from nncli.export.model_info import ModelInfo
 from nncli.export.read_inputs import read_inputs
 from nncli.export.runtimes import c_compiler
 from nncli.export.runtimes.process import ExportedFileError
 from nncli.export.targets import TARGETS, Target
-from nncli.program.inputs import DateInput, NumberInput, ProgramInput
-from nncli.program.interpreter import run
-from nncli.program.program import NumberOutputs, Program, build
-from nncli.program.values import Builder, is_nan, select
+from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput
+from nncli.nn.program.interpreter import run
+from nncli.nn.program.program import NumberOutputs, Program, build
+from nncli.nn.program.values import Builder, is_nan, select
 from tests.runtimes.hostile import category_input
 
 INFO = ModelInfo("cells", "ab" * 32, "1.0")

@@ -17,8 +17,8 @@ from nncli.export.html.page import to_html
 from nncli.export.model_info import ModelInfo
 from nncli.export.runtimes import chromium
 from nncli.export.runtimes.process import ExportedFileError
-from nncli.program.inputs import DateInput, NumberInput
-from nncli.program.program import LabelType
+from nncli.nn.program.inputs import DateInput, NumberInput
+from nncli.nn.program.program import LabelType
 from tests.runtimes.hostile import frames, program_of, programs
 from tests.runtimes.test_javascript import predictions
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.data.columns.spellings import alternative_categories
-from nncli.program.program import Program
+from nncli.nn.program.program import Program
 from tests.runtimes.hostile import category_input, frames, key_of, programs, texts, words
 
 

@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, expect
 
 from nncli.export.html.fields import readable_text
 from nncli.export.html.page import to_html
-from nncli.program.inputs import NumberInput, ProgramInput
-from nncli.program.program import Program, select_class_outputs
+from nncli.nn.program.inputs import NumberInput, ProgramInput
+from nncli.nn.program.program import Program, select_class_outputs
 from tests.runtimes.hostile import category_input, program_of, texts
 from tests.runtimes.pages import CLASSES, INFO, NUMBERS, PROGRAMS, TYPICAL, opened, predicted
 from tests.web_page import SCHEMES, WIDTHS, Scheme, check_accessibility, enter, exact
@@ -228,7 +228,7 @@ def test_twenty_thousand_hostile_names_and_labels_are_text_and_nothing_else(brow
             assert page.evaluate("nncli.inputs.map((column) => column.name)") == [column.name for column in columns]
             assert page.evaluate("nncli.inputs.at(-2).categories") == menu
             assert page.evaluate("nncli.inputs.at(-1).categories") == listed
-            assert page.evaluate("nncli.model.labels") == labels
+            assert page.evaluate("nncli.models.model.labels") == labels
             shown = "list => list.map((one) => one.textContent)"
             assert page.locator("label bdi").evaluate_all(shown) == [readable_text(column.name) for column in columns]
             assert page.locator("select option").evaluate_all(shown)[:-2] == [*map(readable_text, menu)]

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from playwright.sync_api import Browser, expect
 
-from nncli.program.inputs import NumberInput
+from nncli.nn.program.inputs import NumberInput
 from tests.runtimes.hostile import program_of
 from tests.runtimes.pages import NUMBERS, TYPICAL, opened, predicted
 

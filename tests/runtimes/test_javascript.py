@@ -24,12 +24,12 @@ from nncli.export.javascript.module import to_javascript
 from nncli.export.read_inputs import read_inputs
 from nncli.export.runtimes.node import run as run_in_node
 from nncli.export.runtimes.process import ExportedFileError
-from nncli.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
-from nncli.program.interpreter import run
-from nncli.program.nodes import NODE_TYPES, Binary, BinaryFunction, Unary, UnaryFunction
-from nncli.program.output_columns import number_columns
-from nncli.program.program import ClassOutputs, NumberOutputs, Program, build
-from nncli.program.values import (
+from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
+from nncli.nn.program.interpreter import run
+from nncli.nn.program.nodes import NODE_TYPES, Binary, BinaryFunction, Unary, UnaryFunction
+from nncli.nn.program.output_columns import number_columns
+from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program, build
+from nncli.nn.program.values import (
     Builder,
     absolute,
     cos,

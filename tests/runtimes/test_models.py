@@ -10,15 +10,13 @@ import polars as pl
 import pytest
 
 from nncli import export_run, threshold, train
-from nncli.data.encoders.target import ClassificationTarget
 from nncli.data.table import Table
-from nncli.decision import CostMatrix
-from nncli.ensemble import AnyModel
 from nncli.export.check import Check
 from nncli.export.comparison import Comparison
 from nncli.export.lowering import lower_model
 from nncli.export.model_info import ModelInfo
 from nncli.export.targets import TARGETS, Target
+from nncli.models.ensemble import AnyModel
 from nncli.nn.activations import ElementwiseActivation
 from nncli.nn.layers import Layer
 from nncli.nn.layers.base import LayerBase
@@ -26,8 +24,10 @@ from nncli.nn.layers.dense import Dense
 from nncli.nn.losses import Quantiles
 from nncli.nn.losses.classification import ClassLoss
 from nncli.nn.losses.regression import RegressionLoss
+from nncli.targets.decision import CostMatrix
+from nncli.targets.target import ClassificationTarget
+from tests.api.explained import CITY, CLASSES, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
 from tests.cli.support import DATA
-from tests.commands.explained import CITY, CLASSES, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
 from tests.export.test_lowering import CLIPPED, THREE, TWO_OF_THREE, with_decision
 from tests.nn.test_lowering import REQUIRED
 from tests.unions import members, tag

@@ -11,17 +11,17 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
+from nncli.base.errors import DataError
 from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
-from nncli.errors import DataError
 from nncli.export.model_info import ModelInfo
 from nncli.export.onnx import to_onnx
 from nncli.export.read_inputs import read_inputs
 from nncli.export.runtimes import onnxruntime as runner
 from nncli.export.runtimes.process import ExportedFileError
-from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
-from nncli.program.interpreter import run
-from nncli.program.program import ClassOutputs, Program
+from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
+from nncli.nn.program.interpreter import run
+from nncli.nn.program.program import ClassOutputs, Program
 from tests.runtimes.hostile import category_input, frames, key_of, program_of, programs, texts, titles_of
 
 INFO = ModelInfo("penguins", "ab" * 32, "1.2.3")

@@ -20,10 +20,10 @@ from nncli.export.lowering import lower_model
 from nncli.export.onnx import to_onnx
 from nncli.export.runtimes import onnxruntime as runner
 from nncli.nn.layers.dense import Dense
-from nncli.program.inputs import NumberInput
-from nncli.program.program import Program
-from nncli.program.values import Builder
-from tests.commands.explained import CITY, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
+from nncli.nn.program.inputs import NumberInput
+from nncli.nn.program.program import Program
+from nncli.nn.program.values import Builder
+from tests.api.explained import CITY, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
 from tests.export.onnx.support import INFO, number_program
 from tests.export.onnx.test_operations import CASES
 from tests.export.test_lowering import CLIPPED, THREE

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from nncli import predict_files
-from nncli.errors import UsageError
-from nncli.prediction.many_files.results import FilesProgress
+from nncli.api.prediction.many_files.results import FilesProgress
+from nncli.base.errors import UsageError
 from tests.assertions import raises
 from tests.cli.support import DATA, run, start
 
@@ -91,6 +91,6 @@ def test_a_stopped_command_is_continued_elsewhere(cluster: Any, penguins: Path, 
 def test_a_scheduler_that_does_not_answer_is_an_error(
     penguins: Path, inputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nncli.pipeline.parallel.executor.SECONDS_TO_CONNECT", 0.5)
+    monkeypatch.setattr("nncli.fitting.parallel.executor.SECONDS_TO_CONNECT", 0.5)
     with raises(UsageError, mentions="tcp://127.0.0.1:9"):
         predict_files(penguins, "in", "out", scheduler="tcp://127.0.0.1:9")

@@ -11,10 +11,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from nncli.base.errors import DataError, UsageError
 from nncli.data.sources.database.sql import Dialect
 from nncli.data.sources.read_table import read_table
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import DataError, UsageError
 from tests.services.servers import run_sql
 
 CONTENT = "content-of-a-file"

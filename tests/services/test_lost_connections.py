@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nncli.data.io.read_options import ReadOptions
+from nncli.data.formats.read_options import ReadOptions
 from nncli.data.sources.database.database import DatabaseConnectionError
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_table

@@ -7,11 +7,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from nncli.base.errors import DataError, UsageError
 from nncli.data.sources.database.catalog import tables_of
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_table
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import DataError, UsageError
 from tests.services.servers import PASSWORD, Server, run_sql
 
 UTC = datetime.UTC

@@ -13,11 +13,11 @@ import polars
 import pytest
 from obstore.store import S3Store
 
+from nncli.base.errors import DataError
 from nncli.data.sources.output import open_output
 from nncli.data.sources.read_table import read_table
 from nncli.data.sources.remote import upload
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import DataError
 from tests.cli.support import DATA, Cli
 from tests.services.s3 import s3_server
 

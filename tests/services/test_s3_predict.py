@@ -10,7 +10,7 @@ import pytest
 from obstore.store import S3Store
 
 from nncli import predict_files
-from nncli.errors import DataError, UsageError
+from nncli.base.errors import DataError, UsageError
 from tests.assertions import raises
 from tests.cli.support import DATA
 from tests.services.s3 import s3_server

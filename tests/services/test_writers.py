@@ -9,14 +9,14 @@ from typing import ClassVar
 import polars as pl
 import pytest
 
-from nncli.credentials import with_credentials
+from nncli.base.credentials import with_credentials
+from nncli.base.errors import DataError
 from nncli.data.sources.database.catalog import tables_of
 from nncli.data.sources.database.writer import IfExists
 from nncli.data.sources.database.writers import writer_of
 from nncli.data.sources.output import open_output
 from nncli.data.sources.read_table import read_table
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import DataError
 from tests.data.sources.database.writing import WriterTests, without_table
 from tests.services.servers import PASSWORD, Server, run_sql
 

@@ -10,10 +10,10 @@ from typing import cast
 
 import polars as pl
 
-from nncli.conformal.options import UncertaintyOptions
+from nncli.base.errors import CellError, DataError
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.table import Table
-from nncli.errors import CellError, DataError
+from nncli.models.conformal.options import UncertaintyOptions
 from nncli.serving.models.model_slots import ModelSlot
 from nncli.serving.models.prediction_options import PredictionOptions
 from nncli.serving.models.served_model import PredictedRows, ServedModel

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from nncli.conformal.options import UncertaintyOptions
+from nncli.models.conformal.options import UncertaintyOptions
 from nncli.serving.json_parameters import json_options, may_take_long
 from nncli.serving.models.prediction_options import PredictionOptions
 from nncli.serving.models.served_model import ServedModel

@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from nncli.conformal.options import UncertaintyOptions
+from nncli.models.conformal.options import UncertaintyOptions
 from nncli.serving.models.prediction_options import PredictionOptions
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.parameters import MAX_LEVELS, check_effects, parse_parameters

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.errors import UsageError
+from nncli.base.errors import UsageError
 from nncli.serving.token import Token
 
 

@@ -21,8 +21,8 @@ from sklearn.preprocessing import StandardScaler
 
 from nncli import load, predict, train
 from nncli.config.schema import Config
-from nncli.ensemble import Ensemble
-from nncli.model import Model
+from nncli.models.ensemble import Ensemble
+from nncli.models.model import Model
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.parametric import Scale
 from nncli.nn.layers.residual import Layer

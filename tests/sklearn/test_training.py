@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from nncli.nn.training.epoch import DivergedError
 from nncli.sklearn.training import Columns, Request, fit, load_packed, plain
-from nncli.training.epoch import DivergedError
 
 TABLE = pl.DataFrame({"x": np.linspace(-1.0, 1.0, 40), "y": np.linspace(0.0, 3.0, 40)})
 COLUMNS = Columns(TABLE.select("y"), None)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nncli.credentials import with_credentials
-from nncli.errors import UsageError
+from nncli.base.credentials import with_credentials
+from nncli.base.errors import UsageError
 from nncli.tracking import choice
 from nncli.tracking.choice import TrackerChoice, parse_trackers
 from nncli.tracking.tensorboard import TensorBoard

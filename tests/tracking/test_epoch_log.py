@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from nncli.nn.training.loop import EpochReport
 from nncli.tracking.epoch_log import EpochLog
 from nncli.tracking.tracker import TrackedRun
-from nncli.training.loop import EpochReport
 from tests.tracking.support import Memory
 
 RUN = TrackedRun("key", "run", 100.0)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from nncli import cross_validate, train
-from nncli.commands.train import train_events
-from nncli.errors import RunError
-from nncli.pipeline.train.events import Event, Started
+from nncli.api.train import train_events
+from nncli.base.errors import RunError
+from nncli.fitting.train.events import Event, Started
 from nncli.runs.history import read_history
 from nncli.runs.run import Run
 from nncli.tracking.finished_runs import track_finished_run

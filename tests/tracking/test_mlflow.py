@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from nncli import cross_validate, resume, track, train
-from nncli.commands.train import train_events
-from nncli.errors import NncliError
-from nncli.pipeline.train.events import Finished, TrackingStopped
+from nncli.api.train import train_events
+from nncli.base.errors import NncliError
+from nncli.fitting.train.events import Finished, TrackingStopped
+from nncli.nn.training.loop import EpochReport
 from nncli.runs.history import read_history
 from nncli.runs.run import Run
 from nncli.tracking.choice import TrackerChoice
@@ -21,7 +22,6 @@ from nncli.tracking.mlflow import MLflow
 from nncli.tracking.search import track_search
 from nncli.tracking.tracker_thread import CloseTimeouts
 from nncli.tracking.training import track_events
-from nncli.training.loop import EpochReport
 from tests.cli.support import run as run_command
 from tests.tracking.mlflow_server import Proxy, client, mlflow_server, runs_of, silent_server, values
 from tests.tracking.support import ENSEMBLE, NETWORK, config, trained

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nncli.config.loading import load_config
+from nncli.nn.training.loop import EpochReport
 from nncli.runs.history import History, RecordedMetric, RecordedMetrics, RecordedScores
 from nncli.tracking.points import (
     MAX_TEXT,
@@ -20,7 +21,6 @@ from nncli.tracking.points import (
     tracker_name,
     tracker_names,
 )
-from nncli.training.loop import EpochReport
 from tests.tracking.support import config
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.errors import RunError
+from nncli.base.errors import RunError
 from nncli.runs.cross_validation import CrossValidationRecord, is_cross_validation
 from nncli.tracking.run_files import RunFiles, read_cross_validation
 from nncli.version import __version__

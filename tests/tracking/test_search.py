@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nncli.findings import FindingCode
+from nncli.base.findings import FindingCode
 from nncli.tracking.choice import parse_trackers
 from nncli.tracking.search import SearchTracking, TrackedSearch, TrackedTrial, track_search
 from nncli.tracking.tracker import TrackedRun

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from nncli.commands.train import train_events
-from nncli.findings import FindingCode
-from nncli.pipeline.train.events import Event, Finished, Started, TrackingStopped
+from nncli.api.train import train_events
+from nncli.base.findings import FindingCode
+from nncli.fitting.train.events import Event, Finished, Started, TrackingStopped
+from nncli.nn.training.epoch import DivergedError
 from nncli.tracking.choice import TrackerChoice
 from nncli.tracking.tracker_thread import CloseTimeouts
 from nncli.tracking.training import track_events
-from nncli.training.epoch import DivergedError
 from tests.tracking.support import ENSEMBLE, NETWORK, Memory, config
 
 CHOICE = TrackerChoice("mlflow", "http://127.0.0.1:9")

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from nncli.commands.train import train_events
-from nncli.pipeline.ensemble.train import CONTROL_FOLDER
-from nncli.pipeline.parallel.control_dir import ControlDirectory
-from nncli.pipeline.parallel.epochs_file import EpochsWriter
-from nncli.pipeline.train.events import MembersProgress, MembersStarted, Progress, Started
+from nncli.api.train import train_events
+from nncli.fitting.ensemble.train import CONTROL_FOLDER
+from nncli.fitting.parallel.control_dir import ControlDirectory
+from nncli.fitting.parallel.epochs_file import EpochsWriter
+from nncli.fitting.train.events import MembersProgress, MembersStarted, Progress, Started
+from nncli.nn.training.loop import EpochReport, LearningRateHalved
 from nncli.runs.history import read_history
 from nncli.runs.run import Run
 from nncli.tracking.finished_runs import track_finished_run
 from nncli.tracking.training_tracker import Aborted, TrainingTracker
-from nncli.training.loop import EpochReport, LearningRateHalved
 from tests.tracking.support import ENSEMBLE, Memory, config, trained
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from nncli.commands.tune import tune_events
+from nncli.api.tune import tune_events
 from nncli.config.loading import load
 from tests.cli.support import DATA
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nncli.base.atomic_files import write_text
 from nncli.config.loading import load
 from nncli.config.schema import TuneSection
 from nncli.nn.losses import MSE
@@ -18,7 +19,6 @@ from nncli.tuning.space.build_space import build_space
 from nncli.tuning.trials.objective import Objective
 from nncli.tuning.trials.record import BEST, config_text, create_directory, new_record
 from nncli.tuning.trials.trials import TRIALS, Trial, save_trial, write_trials_table
-from nncli.utils.atomic_files import write_text
 from tests.tuning.finished_searches import NUMBERS
 
 RATE = "layers[1].1.rate"

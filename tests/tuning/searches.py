@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from nncli.commands.tune import TuneEvent, resume_tune_events, tune_events
+from nncli.api.tune import TuneEvent, resume_tune_events, tune_events
 from nncli.config.loading import LoadedConfig, load
 from nncli.tuning.events import SearchEnded
 from nncli.tuning.trials.record import BEST

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.commands.tune import resume_tune, tune
+from nncli.api.tune import resume_tune, tune
 from nncli.config.loading import load
 from nncli.runs.filenames import METRICS
 from nncli.tuning.result.result import load_result

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from nncli import resume_tune, tune
+from nncli.base.errors import ConfigError
 from nncli.config.loading import load
-from nncli.errors import ConfigError
 from tests.tuning.configs import search_config
 
 

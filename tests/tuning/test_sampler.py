@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from nncli.base.errors import RunError, UsageError
 from nncli.config.schema.tune import SamplerName
-from nncli.errors import RunError, UsageError
 from nncli.tuning.sampler import Sampler
 from nncli.tuning.space.build_space import build_space
 from nncli.tuning.space.domains import Value

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from nncli.commands.tune import TuneEnded, TuneEvent, tune_events
-from nncli.errors import DataError, NncliError, RunError
+from nncli.api.tune import TuneEnded, TuneEvent, tune_events
+from nncli.base.errors import DataError, NncliError, RunError
+from nncli.nn.training.epoch import DivergedError
 from nncli.runs.filenames import CONFIG, CROSS_VALIDATION, FOLDS, METRICS
-from nncli.training.epoch import DivergedError
 from nncli.tuning.events import SearchEnded, SearchProgress, SearchStarted, TrialFinished
 from nncli.tuning.trials.objective import Objective
 from nncli.tuning.trials.record import BEST

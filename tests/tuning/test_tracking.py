@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from nncli.commands.tune import TuneEvent, resume_tune_events, tune_events
-from nncli.errors import RunError
-from nncli.findings import FindingCode
-from nncli.pipeline.train.events import TrackingStopped
+from nncli.api.tune import TuneEvent, resume_tune_events, tune_events
+from nncli.base.errors import RunError
+from nncli.base.findings import FindingCode
+from nncli.fitting.train.events import TrackingStopped
 from nncli.tracking.tensorboard import TensorBoard
 from nncli.tuning.tracking import track_directory
 from nncli.tuning.trials.trials import load_trials

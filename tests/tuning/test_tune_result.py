@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.errors import NncliError
+from nncli.base.errors import NncliError
 from nncli.tuning.events import SearchEnded
 from nncli.tuning.tune_result import TuneResult, ensemble_path
 from tests.assertions import raises

@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from nncli.base.logs import format_duration
 from nncli.cli.console import echo_err, format_number
 from nncli.cli.findings import FindingPrinter
 from nncli.cli.progress.live import bar, supports_unicode, wrapped
 from nncli.cli.progress.training import SECONDS_BETWEEN_LINES, Speed, shown_name
-from nncli.pipeline.train.events import MembersProgress
-from nncli.utils.logs import format_duration
+from nncli.fitting.train.events import MembersProgress
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
-    from nncli.pipeline.train.events import MembersStarted, Progress
+    from nncli.fitting.train.events import MembersStarted, Progress
 
 MAX_MEMBER_LINES = 8
 """Members in training that are shown with a line each."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from nncli.api.prediction.many_files.results import FilesProgress
+from nncli.base.logs import format_duration
 from nncli.cli.console import echo_err, rows, terminal
 from nncli.cli.progress.training import SECONDS_BETWEEN_LINES, Speed
-from nncli.prediction.many_files.results import FilesProgress
-from nncli.utils.logs import format_duration
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

@@ -8,9 +8,10 @@ from typing import Any
 
 import typer
 
+from nncli.base.findings import Finding
+from nncli.base.text import json_safe
 from nncli.cli.progress.training import TrainingProgress, shown_name
-from nncli.findings import Finding
-from nncli.pipeline.train.events import (
+from nncli.fitting.train.events import (
     Event,
     Finished,
     MembersProgress,
@@ -20,9 +21,8 @@ from nncli.pipeline.train.events import (
     Started,
     TrackingStopped,
 )
-from nncli.scoring import scores_json
-from nncli.text import json_safe
-from nncli.training.loop import EpochReport, LearningRateHalved
+from nncli.models.scores import scores_json
+from nncli.nn.training.loop import EpochReport, LearningRateHalved
 
 
 class JsonLines:

@@ -11,16 +11,16 @@ from collections import deque
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from nncli.base.memory import format_bytes, peak_rss_bytes, rss_bytes
 from nncli.cli.progress.chart import Curve, Role, chart
 from nncli.cli.progress.training import TrainingProgress
-from nncli.utils.memory import format_bytes, peak_rss_bytes, rss_bytes
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.text import Text
 
-    from nncli.pipeline.train.events import Started
-    from nncli.training.loop import EpochReport, LearningRateHalved
+    from nncli.fitting.train.events import Started
+    from nncli.nn.training.loop import EpochReport, LearningRateHalved
 
 MIN_CHART_WIDTH = 60
 """Width of the terminal below which there is neither chart nor bar."""

@@ -7,6 +7,7 @@ from collections import deque
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from nncli.base.logs import format_duration
 from nncli.cli.console import echo_err, format_number
 from nncli.cli.progress.chart import Curve, chart
 from nncli.cli.progress.live import (
@@ -20,13 +21,12 @@ from nncli.cli.progress.live import (
     wrapped,
 )
 from nncli.cli.progress.search_status import SearchStatus, texts
-from nncli.utils.logs import format_duration
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.text import Text
 
-    from nncli.commands.tune import TuneEnded
+    from nncli.api.tune import TuneEnded
     from nncli.tuning.events import SearchProgress, SearchStarted, TrialFinished
 
 MAX_RUNNING = 8

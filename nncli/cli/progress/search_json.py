@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from nncli.base.text import json_safe
 from nncli.cli.progress.json_events import findings_json
 from nncli.cli.progress.search_status import SearchStatus
-from nncli.text import json_safe
 
 if TYPE_CHECKING:
-    from nncli.commands.tune import TuneEnded
+    from nncli.api.tune import TuneEnded
     from nncli.tuning.ensemble.selected_ensemble import SelectedEnsemble
     from nncli.tuning.events import SearchProgress, SearchStarted, TrialFinished
     from nncli.tuning.trials.trials import Trial

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from statistics import stdev
 from typing import TYPE_CHECKING
 
+from nncli.base.logs import format_duration
 from nncli.cli.console import format_number
 from nncli.cli.progress.chart import Curve
 from nncli.cli.progress.parameter_names import short_names
 from nncli.cli.progress.training import Speed
-from nncli.utils.logs import format_duration
 
 if TYPE_CHECKING:
     from nncli.tuning.events import RunningTrial, SearchProgress, SearchStarted, TrialFinished
@@ -78,7 +78,7 @@ class SearchStatus:
             self._speed.add(len(self._numbers))
 
     def _is_better(self, score: float) -> bool:
-        from nncli.metrics.registry import is_better
+        from nncli.targets.metrics.registry import is_better
 
         return is_better(self.started.metric, score, None if self.best is None else self.best.score)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from nncli.base.logs import format_duration
 from nncli.cli.console import echo_err, format_number
 from nncli.cli.progress.chart import Curve
-from nncli.metrics.calibration import CALIBRATED_LOG_LOSS
-from nncli.training.loop import EpochReport, LearningRateHalved
-from nncli.utils.logs import format_duration
+from nncli.nn.training.loop import EpochReport, LearningRateHalved
+from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 
 if TYPE_CHECKING:
-    from nncli.pipeline.train.events import Started
+    from nncli.fitting.train.events import Started
 
 SECONDS_BETWEEN_LINES = 2.0
 MAX_SAMPLES = 64

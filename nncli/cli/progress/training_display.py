@@ -9,8 +9,8 @@ from nncli.cli.console import terminal
 from nncli.cli.progress.ensemble import LiveMembers, PlainMembers
 from nncli.cli.progress.live import LiveProgress
 from nncli.cli.progress.training import PlainProgress
-from nncli.pipeline.train.events import Event, MembersProgress, MembersStarted, Started
-from nncli.training.loop import EpochReport, LearningRateHalved
+from nncli.fitting.train.events import Event, MembersProgress, MembersStarted, Started
+from nncli.nn.training.loop import EpochReport, LearningRateHalved
 
 
 def progress_for(started: Started | MembersStarted, stack: ExitStack) -> Callable[[Event], None]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from nncli.text import closest_match
+from nncli.base.text import closest_match
 
 ALIASES: Mapping[str, str] = MappingProxyType(
     {

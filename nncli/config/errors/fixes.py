@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, ValidationError
 
+from nncli.base.errors import ConfigFix
 from nncli.config.errors.locate import LocatedError, field_names, locate
 from nncli.config.yaml.document import Document, Path
-from nncli.errors import ConfigFix
 
 
 def apply_fix(values: dict[str, object], fix: ConfigFix) -> dict[str, object]:

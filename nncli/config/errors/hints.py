@@ -8,14 +8,14 @@ from typing import Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
+from nncli.base.errors import ConfigFix
+from nncli.base.text import join_quoted
 from nncli.config.errors.aliases import normalized, same_spelling, suggest
 from nncli.config.errors.locate import LocatedError, field_names
 from nncli.config.errors.suggestions import Hint, example, sections_with_type, type_of
 from nncli.config.yaml.document import Path
 from nncli.config.yaml.scalars import describe, parse_scalar
 from nncli.config.yaml.writer import one_line
-from nncli.errors import ConfigFix
-from nncli.text import join_quoted
 
 MAX_CHOICES = 20
 MAX_NUMBER_LENGTH = 40

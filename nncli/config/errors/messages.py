@@ -9,6 +9,8 @@ from typing import get_args
 
 from pydantic import BaseModel
 
+from nncli.base.errors import ConfigFix, ConfigIssue
+from nncli.base.text import join_quoted, quote
 from nncli.config.errors import hints
 from nncli.config.errors.aliases import suggest
 from nncli.config.errors.fixes import FixChecker, is_complete
@@ -16,8 +18,6 @@ from nncli.config.errors.locate import CUSTOM_KINDS, LocatedError, discriminator
 from nncli.config.errors.suggestions import Hint, section_hints, suggest_key
 from nncli.config.yaml.document import Document, Path
 from nncli.config.yaml.scalars import describe
-from nncli.errors import ConfigFix, ConfigIssue
-from nncli.text import join_quoted, quote
 
 MAX_KEYS = 12  # in a hint
 NO_HINT = Hint("")

@@ -9,12 +9,12 @@ from typing import get_args, get_origin
 
 from pydantic import BaseModel
 
+from nncli.base.errors import ConfigFix
+from nncli.base.text import closest_match, join_quoted, quote
 from nncli.config.errors.aliases import aliases_of, normalized, same_spelling
 from nncli.config.errors.locate import field_names, model_classes
 from nncli.config.yaml.document import Path
 from nncli.config.yaml.writer import one_line
-from nncli.errors import ConfigFix
-from nncli.text import closest_match, join_quoted, quote
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from functools import reduce
 from pathlib import Path
 from types import MappingProxyType
 
+from nncli.base.errors import ConfigError, ConfigIssue
 from nncli.config.overrides import Assignment, from_options, override
 from nncli.config.yaml.document import Document, SourceSpan
 from nncli.config.yaml.document import Path as KeyPath
 from nncli.config.yaml.parser import parse
-from nncli.errors import ConfigError, ConfigIssue
 
 TABULAR, TEXTBOOK = "tabular", "textbook"
 QUALITIES = {"fast": ("fast",), "balanced": (), "best": ("best",)}

@@ -6,6 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from nncli.base.spec import (
+    Members,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PathText,
+    PositiveFloat,
+    PositiveInt,
+    Spec,
+    StrictStr,
+)
 from nncli.config.schema.data import DataSection, EncodingSection
 from nncli.config.schema.teacher import Teacher
 from nncli.config.schema.training import AMOUNT, Checkpoint, Duration, EarlyStopping, MemoryAmount
@@ -18,9 +28,8 @@ from nncli.nn.layers.dense import Dense, Parametrization
 from nncli.nn.layers.residual import Layer
 from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
-from nncli.optim.optimizers import Adam, Optimizer
-from nncli.optim.schedules import ConstantRate, Schedule
-from nncli.spec import Members, NonNegativeFloat, NonNegativeInt, PathText, PositiveFloat, PositiveInt, Spec, StrictStr
+from nncli.nn.optim.optimizers import Adam, Optimizer
+from nncli.nn.optim.schedules import ConstantRate, Schedule
 
 MAX_EPOCHS = 1_000_000_000
 

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from nncli.base.spec import PositiveInt, StrictBool, StrictStr
+from nncli.base.text import quote
 from nncli.data.dialect import (
     CsvDialect,
     DateFormat,
@@ -23,8 +25,6 @@ from nncli.data.encoders.options import EncodingOptions
 from nncli.data.sources.table_source import TableSource
 from nncli.data.splitting.folds import Fold
 from nncli.data.splitting.sample import RowSample
-from nncli.spec import PositiveInt, StrictBool, StrictStr
-from nncli.text import quote
 
 
 def _one_or_many(value: object) -> object:

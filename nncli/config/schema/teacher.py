@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nncli.spec import NonNegativeInt, PathText, PositiveInt, Spec, StrictBool, StrictStr
+from nncli.base.spec import NonNegativeInt, PathText, PositiveInt, Spec, StrictBool, StrictStr
 
 
 class Teacher(Spec):

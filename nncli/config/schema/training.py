@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from nncli.spec import NonNegativeFloat, PositiveFloat, PositiveInt, Spec, StrictStr
+from nncli.base.spec import NonNegativeFloat, PositiveFloat, PositiveInt, Spec, StrictStr
 
 
 class EarlyStopping(Spec):

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeA
 from pydantic import Discriminator, Field, Tag, WithJsonSchema, model_validator
 from typing_extensions import TypeAliasType
 
+from nncli.base.spec import PathText, PositiveFloat, PositiveInt, Spec, StrictBool, StrictStr
 from nncli.config.schema.training import Duration
-from nncli.spec import PathText, PositiveFloat, PositiveInt, Spec, StrictBool, StrictStr
 
 MAX_TRIALS = 100_000
 MAX_FOLDS = 100

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Tag
 
+from nncli.base.spec import Fraction, Spec
 from nncli.data.sources.table_source import TableSource
 from nncli.data.splitting.folds import Bootstrap, Fold
-from nncli.spec import Fraction, Spec
 
 Bagging = Literal["folds", "seeds", "bootstrap"]
 """How the members of an ensemble differ."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from nncli.base.errors import ConfigFix, ConfigIssue, Location
 from nncli.config.yaml.source_text import Position, excerpt
-from nncli.errors import ConfigFix, ConfigIssue, Location
 
 Path = tuple[str | int, ...]
 

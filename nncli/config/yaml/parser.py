@@ -13,12 +13,12 @@ from types import MappingProxyType
 
 import yaml
 
+from nncli.base.errors import ConfigError, ConfigIssue, Location
+from nncli.base.text import quote
 from nncli.config.yaml.document import Document, Path, SourceSpan
 from nncli.config.yaml.scalars import parse_scalar
 from nncli.config.yaml.source_text import Position, checked_lines, syntax_issue
 from nncli.config.yaml.syntax_errors import events, start_of
-from nncli.errors import ConfigError, ConfigIssue, Location
-from nncli.text import quote
 
 MAX_DEPTH = 50  # nested sections and lists
 MAX_VALUES = 1_000_000  # after aliases are expanded

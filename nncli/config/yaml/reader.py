@@ -6,11 +6,11 @@ import shlex
 import sys
 from pathlib import Path
 
+from nncli.base.errors import ConfigError, ConfigIssue, Location
+from nncli.base.text import closest_file, join_quoted, quote
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.source_text import LINE_BREAK, MAX_TEXT_BYTES, position, syntax_issue, too_large
-from nncli.errors import ConfigError, ConfigIssue, Location
-from nncli.text import closest_file, join_quoted, quote
 
 
 def read(path: str | Path) -> Document:
@@ -44,7 +44,7 @@ def _check_not_table(path: Path) -> None:
     """Raise a ConfigError if the file name is that of a table: YAML syntax errors would not help."""
     if path.suffix.lower() in (".yaml", ".yml", ".txt", "") or not path.is_file():
         return
-    from nncli.data.io.formats import SUFFIXES, ZIP, suffix_of  # rarely needed
+    from nncli.data.formats.registry import SUFFIXES, ZIP, suffix_of  # rarely needed
 
     if suffix_of(path) in (*SUFFIXES, ZIP):
         hint = f"Write a configuration for it: nncli init {shlex.quote(str(path))} --target COLUMN -o config.yaml"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from nncli.text import quote
+from nncli.base.text import quote
 
 _CONSTANTS: Mapping[str, object] = MappingProxyType(
     {word: value for words, value in (

@@ -6,9 +6,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from nncli.credentials import redacted
-from nncli.errors import ConfigError, ConfigIssue, Location
-from nncli.text import escape_unprintable
+from nncli.base.credentials import redacted
+from nncli.base.errors import ConfigError, ConfigIssue, Location
+from nncli.base.text import escape_unprintable
 
 MAX_TEXT_BYTES = 64 << 20
 """Bytes of a configuration: that of a run lists its columns twice, and a table may have tens of thousands."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import yaml
 
+from nncli.base.errors import ConfigError, ConfigIssue
 from nncli.config.yaml.source_text import Position, position, syntax_issue
-from nncli.errors import ConfigError, ConfigIssue
 
 _QUOTE_IT = "Put text with special characters in quotes."
 

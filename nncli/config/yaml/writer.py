@@ -6,9 +6,9 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from nncli.base.text import escape_unprintable
 from nncli.config.yaml.document import Path
 from nncli.config.yaml.scalars import describe
-from nncli.text import escape_unprintable
 
 # Text that YAML 1.1 and 1.2 both read as text without quotes. Everything else is quoted.
 _PLAIN = re.compile(r"[^\W\d][\w./+-]*(?: [\w/+][\w./+-]*)*")

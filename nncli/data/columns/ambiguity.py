@@ -11,19 +11,14 @@ import re
 import numpy as np
 import polars as pl
 
-from nncli.data.columns.codes import (
-    are_addresses_or_phone_numbers,
-    are_categories,
-    are_codes,
-    looks_like_a_number,
-)
+from nncli.base.errors import DataError
+from nncli.base.text import quote, yaml_quote
+from nncli.data.columns.codes import are_addresses_or_phone_numbers, are_categories, are_codes, looks_like_a_number
 from nncli.data.columns.datetimes import infer_date_formats, parse_any_date
 from nncli.data.columns.hints import date_hint, number_hint
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER
 from nncli.data.columns.units import may_be_thousands, strip_unit
 from nncli.data.table import Table
-from nncli.errors import DataError
-from nncli.text import quote, yaml_quote
 
 
 def check_mixed_numbers(table: Table, name: str, numbers: pl.Series, bare: pl.Series) -> None:

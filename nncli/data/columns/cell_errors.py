@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from nncli.data.arrays import Mask, RowIndices
+from nncli.base.errors import CellError
+from nncli.base.text import quote
 from nncli.data.table import Table
-from nncli.errors import CellError
-from nncli.text import quote
+from nncli.nn.arrays import Mask, RowIndices
 
 
 class CellErrors(NamedTuple):

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.data.arrays import Floats
+from nncli.nn.arrays import Floats
 
 Hashes: TypeAlias = npt.NDArray[np.uint64]
 """A 64-bit hash of each cell or row (rows,)."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from nncli.base.text import quote, yaml_quote
 from nncli.data.columns.units import CURRENCY_CODES, PARENTHESES, PERCENT
 from nncli.data.dialect import CsvDialect
-from nncli.text import quote, yaml_quote
 
 MISSING_WORDS = frozenset(
     (

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nncli.data.arrays import Floats
+from nncli.base.errors import DataError
+from nncli.base.text import quote, yaml_quote
 from nncli.data.columns.cell_errors import CellErrors, raise_first
 from nncli.data.columns.hints import EMPTY_CELL_HINT, number_hint, plain_number_hint, unit_hint
 from nncli.data.columns.spellings import alternative_numbers, boolean_numbers
@@ -17,8 +18,7 @@ from nncli.data.columns.units import infer_unit, strip_unit
 from nncli.data.dialect import SPACES, CsvDialect
 from nncli.data.stacked import MANY_COLUMNS, any_in_column, stacked
 from nncli.data.table import Table, unnamed
-from nncli.errors import DataError
-from nncli.text import quote, yaml_quote
+from nncli.nn.arrays import Floats
 
 # 007 is an id, not a number: as a number it would lose its zeros.
 LEADING_ZERO = r"^\s*[+-]?0[0-9]"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from math import floor, inf, isfinite
 
-from nncli.text import quote
+from nncli.base.text import quote
 
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 MAX_COLUMNS = 3

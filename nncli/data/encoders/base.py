@@ -8,7 +8,9 @@ from typing import ClassVar, Self
 
 import polars as pl
 
-from nncli.data.arrays import Floats, Matrix
+from nncli.base.errors import UsageError
+from nncli.base.spec import Spec, StrictStr
+from nncli.base.text import join_quoted, quote
 from nncli.data.columns.cell_errors import CellErrors
 from nncli.data.columns.hashing import Hashes, hash_texts
 from nncli.data.columns.parsing import read_text
@@ -17,11 +19,9 @@ from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.dependence_grid import Grid
 from nncli.data.encoders.options import EncodingOptions
 from nncli.data.table import Table
-from nncli.errors import UsageError
-from nncli.program.inputs import ProgramInput
-from nncli.program.values import Value
-from nncli.spec import Spec, StrictStr
-from nncli.text import join_quoted, quote
+from nncli.nn.arrays import Floats, Matrix
+from nncli.nn.program.inputs import ProgramInput
+from nncli.nn.program.values import Value
 
 
 class ColumnEncoder(Spec):

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 from pydantic import model_validator
 
-from nncli.data.arrays import Codes, Floats, Matrix
+from nncli.base.spec import FiniteFloat, NonNegativeFloat, PositiveInt, StrictBool, StrictStr
+from nncli.base.text import quote, yaml_quote
 from nncli.data.columns.parsing import read_text
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.columns.spellings import alternative_categories
@@ -19,10 +20,9 @@ from nncli.data.encoders.category_codes import category_input
 from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions
 from nncli.data.encoders.scaling import QUARTILES, clip_smoothly, robust_scale
 from nncli.data.table import Table
-from nncli.program.inputs import MISSING_CODE, OTHER_CODE, CategoryInput, ProgramInput
-from nncli.program.values import Value
-from nncli.spec import FiniteFloat, NonNegativeFloat, PositiveInt, StrictBool, StrictStr
-from nncli.text import quote, yaml_quote
+from nncli.nn.arrays import Codes, Floats, Matrix
+from nncli.nn.program.inputs import MISSING_CODE, OTHER_CODE, CategoryInput, ProgramInput
+from nncli.nn.program.values import Value
 
 MIN_COUNT = 2
 """Training rows that a category needs for a code of its own. Rarer ones share the code of unseen categories."""

@@ -13,9 +13,9 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from nncli.data.arrays import Codes
 from nncli.data.columns.spellings import category_keys, folds_case
-from nncli.program.inputs import OTHER_CODE, CategoryInput
+from nncli.nn.arrays import Codes
+from nncli.nn.program.inputs import OTHER_CODE, CategoryInput
 
 UNSEEN = "\0unseen"
 

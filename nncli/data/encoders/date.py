@@ -11,7 +11,9 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import AfterValidator, model_validator
 
-from nncli.data.arrays import Floats, Matrix
+from nncli.base.errors import DataError
+from nncli.base.spec import FiniteFloat, StrictBool, StrictStr
+from nncli.base.text import quote
 from nncli.data.columns.ambiguity import are_dates
 from nncli.data.columns.cell_errors import CellErrors, raise_first
 from nncli.data.columns.datetimes import (
@@ -36,11 +38,9 @@ from nncli.data.encoders.dependence_grid import Grid
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
 from nncli.data.table import Table
-from nncli.errors import DataError
-from nncli.program.inputs import DateInput, ProgramInput
-from nncli.program.values import Value, cos, is_nan, join, select, sin
-from nncli.spec import FiniteFloat, StrictBool, StrictStr
-from nncli.text import quote
+from nncli.nn.arrays import Floats, Matrix
+from nncli.nn.program.inputs import DateInput, ProgramInput
+from nncli.nn.program.values import Value, cos, is_nan, join, select, sin
 
 DATE_HINT = f'{EMPTY_CELL_HINT} To train with another format, set it under data: `date_format: "%d/%m/%Y"`.'
 DATE_MODEL_HINT = f"The model also reads dates such as 2024-05-31. {EMPTY_CELL_HINT}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, TypeAlias
 
-from nncli.program.values import Value, absolute, floor, maximum, minimum, select
+from nncli.nn.program.values import Value, absolute, floor, maximum, minimum, select
 
 Cycle: TypeAlias = Literal["month", "weekday", "hour"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from nncli.data.arrays import Floats, RowIndices
+from nncli.nn.arrays import Floats, RowIndices
 
 QUANTILES = 21
 """Quantiles of a numeric column, from the lowest value to the highest."""

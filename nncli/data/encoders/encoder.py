@@ -16,7 +16,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from nncli.data.arrays import Codes, Matrix
+from nncli.base.spec import Spec
 from nncli.data.columns.hashing import Hashes, combine_columns, sum_of_numbers
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.encoders.categorical import CategoricalColumn
@@ -25,10 +25,10 @@ from nncli.data.encoders.kinds import Column, Kind
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.numeric_blocks import encode_many
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
-from nncli.data.encoders.target import Target
 from nncli.data.store.dense_columns import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
-from nncli.spec import Spec
+from nncli.nn.arrays import Codes, Matrix
+from nncli.targets.target import Target
 
 BLOCK = 65_536
 """Rows encoded at a time. X is filled column by column, and a block of it stays in the cache."""

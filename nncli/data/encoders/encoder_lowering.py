@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TypeVar
 
-from nncli.data.arrays import Codes
+from nncli.base.errors import UsageError
+from nncli.base.text import quote
 from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
@@ -15,10 +16,9 @@ from nncli.data.encoders.kinds import Column
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.numeric_blocks import has_plain_scaling, lower_columns
 from nncli.data.encoders.options import Clip
-from nncli.errors import UsageError
-from nncli.program.inputs import ProgramInput
-from nncli.program.values import Builder, Value, join, round_to
-from nncli.text import quote
+from nncli.nn.arrays import Codes
+from nncli.nn.program.inputs import ProgramInput
+from nncli.nn.program.values import Builder, Value, join, round_to
 
 C = TypeVar("C", bound=ColumnEncoder)
 

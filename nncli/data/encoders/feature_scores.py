@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.arrays import Floats, Matrix
+from nncli.nn.arrays import Floats, Matrix
 
 
 class FeatureScores:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import polars as pl
 
-from nncli.data.arrays import Floats, Matrix
 from nncli.data.columns.parsing import numbers_and_errors
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.scaling import MIN_SHARE, clip_smoothly, normal_quantile, quantile_cdf
 from nncli.data.table import Table
+from nncli.nn.arrays import Floats, Matrix
 
 
 class FewNumbers:

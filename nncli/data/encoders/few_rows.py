@@ -14,7 +14,7 @@ from itertools import accumulate
 import numpy as np
 import polars as pl
 
-from nncli.data.arrays import Codes, Matrix
+from nncli.base.errors import DataError
 from nncli.data.columns.parsing import read_text
 from nncli.data.columns.spellings import category_keys, folds_case, unique_keys
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
@@ -24,8 +24,8 @@ from nncli.data.encoders.few_numbers import FewNumbers
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.text import TextColumn, unigrams
 from nncli.data.table import Table
-from nncli.errors import DataError
-from nncli.program.inputs import MISSING_CODE, OTHER_CODE
+from nncli.nn.arrays import Codes, Matrix
+from nncli.nn.program.inputs import MISSING_CODE, OTHER_CODE
 
 MAX_TEXT_BYTES = 1 << 18
 """Bytes of a text column whose words are counted in Python: each word is an object, of many times its bytes."""

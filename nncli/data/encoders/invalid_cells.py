@@ -11,12 +11,12 @@ from typing import Literal, TypeAlias
 import numpy as np
 import polars as pl
 
-from nncli.data.arrays import RowIndices
+from nncli.base.text import quote
 from nncli.data.columns.cell_errors import CellErrors, readable_cells
 from nncli.data.encoders.anomalies import MAX_COLUMNS
 from nncli.data.row_origins import RowOrigins
 from nncli.data.table import Table
-from nncli.text import quote
+from nncli.nn.arrays import RowIndices
 
 OnError: TypeAlias = Literal["fail", "missing", "skip"]
 """What happens to a cell that cannot be read: an error, a missing cell, or its row is left out."""

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field, model_validator
 
-from nncli.data.arrays import Floats, Matrix
+from nncli.base.median import fast_median
+from nncli.base.spec import FiniteFloat, NonNegativeFloat, StrictBool, StrictStr
 from nncli.data.columns.ambiguity import check_ambiguous_decimal, check_large_integers
 from nncli.data.columns.cell_errors import CellErrors, raise_first
 from nncli.data.columns.hashing import Hashes, hash_numbers
@@ -26,10 +27,9 @@ from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions, 
 from nncli.data.encoders.scaling import QUARTILES, clip_smoothly, quantile_transform, quantiles_of, robust_scale, std
 from nncli.data.encoders.scaling_lowering import lower_quantile_transform, lower_smooth_clip
 from nncli.data.table import Table
-from nncli.program.inputs import NumberInput, ProgramInput
-from nncli.program.values import Value, is_nan, join, maximum, minimum, select
-from nncli.spec import FiniteFloat, NonNegativeFloat, StrictBool, StrictStr
-from nncli.utils.median import fast_median
+from nncli.nn.arrays import Floats, Matrix
+from nncli.nn.program.inputs import NumberInput, ProgramInput
+from nncli.nn.program.values import Value, is_nan, join, maximum, minimum, select
 
 
 class NumericColumn(ColumnEncoder):

@@ -10,7 +10,7 @@ from math import inf
 
 import numpy as np
 
-from nncli.data.arrays import Floats, Matrix
+from nncli.base.median import MIN_SAMPLED_SIZE
 from nncli.data.columns.parsing import safe_scale
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.numeric import NumericColumn
@@ -19,8 +19,8 @@ from nncli.data.encoders.scaling import QUARTILES, clip_smoothly, quantiles_of, 
 from nncli.data.encoders.scaling_lowering import lower_smooth_clip
 from nncli.data.store.dense_columns import DenseColumns
 from nncli.data.table import Table
-from nncli.program.values import Value, is_nan, select
-from nncli.utils.median import MIN_SAMPLED_SIZE
+from nncli.nn.arrays import Floats, Matrix
+from nncli.nn.program.values import Value, is_nan, select
 
 CACHED_CELLS = 1 << 16
 """Cells of several columns that are scaled at a time: few enough to stay in the cache."""

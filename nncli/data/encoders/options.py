@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from nncli.spec import NonNegativeInt, PositiveInt, Spec
+from nncli.base.spec import NonNegativeInt, PositiveInt, Spec
 
 NumericScaling = Literal["standard", "min_max", "robust", "quantile", "none"]
 Clip = Literal["none", "smooth"]

@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.arrays import Floats
+from nncli.nn.arrays import Floats
 
 QUARTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from nncli.data.arrays import Floats
 from nncli.data.encoders.scaling import CLIP_SATURATION, MIN_SHARE, A, B, C, D, quantile_cdf
-from nncli.program.values import Value, absolute, log, maximum, minimum, select, sqrt
+from nncli.nn.arrays import Floats
+from nncli.nn.program.values import Value, absolute, log, maximum, minimum, select, sqrt
 
 
 def lower_smooth_clip(z: Value) -> Value:

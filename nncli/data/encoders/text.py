@@ -10,17 +10,17 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import AfterValidator
 
-from nncli.data.arrays import Floats, Matrix
+from nncli.base.spec import StrictBool, StrictStr
+from nncli.base.text import quote
 from nncli.data.columns.parsing import read_text
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
 from nncli.data.table import Table
-from nncli.program.inputs import ProgramInput, TextInput
-from nncli.program.values import Value, join, log
-from nncli.spec import StrictBool, StrictStr
-from nncli.text import quote
+from nncli.nn.arrays import Floats, Matrix
+from nncli.nn.program.inputs import ProgramInput, TextInput
+from nncli.nn.program.values import Value, join, log
 
 MIN_WORDS, MIN_DISTINCT = 3, 32
 """Words in the median cell of a text column, and distinct cells, of which it has more: fewer make categories."""

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from nncli.base.errors import Location, UsageError
 from nncli.data.sources.database.address import DatabaseAddress
 from nncli.data.sources.files.paths import find_files
 from nncli.data.sources.table_source import LOCAL_DATABASES, TableSource
-from nncli.errors import Location, UsageError
 
 
 def check_input_kept(source: TableSource, target: Path | TableSource | None, *, option: str = "-o") -> None:

@@ -14,11 +14,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nncli.base.atomic_files import LEFTOVER_SECONDS
+from nncli.base.errors import Location, NncliError
+from nncli.base.logs import log_duration
 from nncli.data.sources.table_reader import TableReader
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import Location, NncliError
-from nncli.utils.atomic_files import LEFTOVER_SECONDS
-from nncli.utils.logs import log_duration
 
 PREFIX = ".nncli-copies-"
 """The beginning of the names of folders for copies."""

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nncli.data.io.formats import Format
-from nncli.data.io.input_file import InputFile
+from nncli.base.errors import Location, UsageError
+from nncli.base.text import closest_match
+from nncli.data.formats.input_file import InputFile
+from nncli.data.formats.registry import Format
 from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
 from nncli.data.sources.files.partition import keys_of
 from nncli.data.sources.files.paths import names_several
@@ -18,8 +20,6 @@ from nncli.data.sources.local_copies import copy_of
 from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
 from nncli.data.sources.table_reader import TableReader
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import Location, UsageError
-from nncli.text import closest_match
 
 REMOTE_SCHEMES = ("http", "https", "hf", *STORE_SCHEMES)
 """Schemes of files on servers."""

@@ -10,16 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import TypeAlias, TypeGuard
 
-from nncli.data.io.formats import Format, writable_format
-from nncli.data.io.sinks import Sink
-from nncli.data.io.streams import is_stream
-from nncli.data.io.writers import open_sink
+from nncli.base.atomic_files import check_overwrite
+from nncli.base.errors import Location, UsageError
+from nncli.data.formats.registry import Format, writable_format
+from nncli.data.formats.sinks import Sink
+from nncli.data.formats.streams import is_stream
+from nncli.data.formats.writers import open_sink
 from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
 from nncli.data.sources.input_kept import check_input_kept
 from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
 from nncli.data.sources.table_source import STANDARD_INPUT, TableSource
-from nncli.errors import Location, UsageError
-from nncli.utils.atomic_files import check_overwrite
 
 OutputTarget: TypeAlias = Path | TableSource | None
 """A local file, what a URL names, or standard output."""

@@ -13,9 +13,9 @@ from dataclasses import replace
 import polars
 
 from nncli.data.dialect import CsvDialect
-from nncli.data.io.formats import Format
-from nncli.data.io.prefetch import prefetch
-from nncli.data.io.read_options import ANY_DIALECT, BLOCK_BYTES, NumericColumns, ReadOptions
+from nncli.data.formats.prefetch import prefetch
+from nncli.data.formats.read_options import ANY_DIALECT, BLOCK_BYTES, NumericColumns, ReadOptions
+from nncli.data.formats.registry import Format
 from nncli.data.row_origins import RowOrigins
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.table_reader import TableReader

@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 
 import polars
 
-from nncli.data.io.formats import Format
-from nncli.data.io.read_options import ReadOptions
+from nncli.data.formats.read_options import ReadOptions
+from nncli.data.formats.registry import Format
 from nncli.data.table import Table
 
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, Field
 
-from nncli.credentials import redacted, without_credentials
-from nncli.spec import PathText, Spec, StrictStr
+from nncli.base.credentials import redacted, without_credentials
+from nncli.base.spec import PathText, Spec, StrictStr
 
 STANDARD_INPUT = "-"
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")

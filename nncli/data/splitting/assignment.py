@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nncli.data.arrays import Codes, Floats, Matrix
 from nncli.data.splitting.strata import Strata, relabel_by_appearance
+from nncli.nn.arrays import Codes, Floats, Matrix
 
 
 def assign_rows(strata: Strata, folds: int, rng: np.random.Generator) -> Codes:

@@ -7,12 +7,12 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, model_validator
 
-from nncli.data.arrays import Codes
+from nncli.base.errors import DataError
+from nncli.base.spec import NonNegativeInt, Spec
 from nncli.data.splitting.assignment import assign_groups, assign_rows, time_blocks
 from nncli.data.splitting.holdout import SINGLE_ROWS_HINT, Split, indices_by_class
 from nncli.data.splitting.strata import Strata, relabel_by_appearance
-from nncli.errors import DataError
-from nncli.spec import NonNegativeInt, Spec
+from nncli.nn.arrays import Codes
 
 
 class Fold(Spec):

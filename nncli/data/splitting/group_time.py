@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from nncli.data.arrays import Codes
+from nncli.base.errors import DataError
+from nncli.base.text import quote, yaml_quote
 from nncli.data.columns.datetimes import ISO, infer_date_formats, parse_any_date
 from nncli.data.columns.parsing import TEXT_TYPES, parse_numbers
 from nncli.data.table import Table
-from nncli.errors import DataError
-from nncli.text import quote, yaml_quote
+from nncli.nn.arrays import Codes
 
 
 def read_groups(table: Table, name: str) -> Codes:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nncli.data.arrays import Codes, RowIndices
+from nncli.base.errors import DataError
 from nncli.data.splitting.assignment import assign_groups, time_blocks
 from nncli.data.splitting.strata import Strata
-from nncli.errors import DataError
+from nncli.nn.arrays import Codes, RowIndices
 
 SINGLE_ROWS_HINT = "A class needs at least two rows. Check the target column; to predict numbers, set loss: mse."
 

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 from pydantic import BeforeValidator, Field
 
-from nncli.data.arrays import RowIndices
+from nncli.base.spec import NonNegativeInt, PositiveInt, Spec
 from nncli.data.splitting.holdout import stratified_split
-from nncli.spec import NonNegativeInt, PositiveInt, Spec
+from nncli.nn.arrays import RowIndices
 
 MAX_CLASSES = 1_000
 """Distinct targets above which the rows are not stratified: the target is a quantity then."""

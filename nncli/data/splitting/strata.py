@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nncli.data.arrays import Codes
-from nncli.errors import Location
+from nncli.base.errors import Location
+from nncli.nn.arrays import Codes
 
 
 @dataclass(frozen=True)

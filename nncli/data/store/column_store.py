@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from nncli.data.arrays import Floats, RowIndices
+from nncli.base.scratch import Scratch, ScratchFile
 from nncli.data.store.dense_columns import DenseColumns
-from nncli.data.store.scratch import Scratch, ScratchFile
 from nncli.data.table import Table
+from nncli.nn.arrays import Floats, RowIndices
 
 
 @dataclass(frozen=True)

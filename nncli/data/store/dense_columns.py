@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from nncli.data.arrays import Floats
 from nncli.data.table import Table
+from nncli.nn.arrays import Floats
 
 
 class DenseColumns(NamedTuple):

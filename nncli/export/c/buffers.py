@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nncli.program.inputs import TextInput
-from nncli.program.nodes import Constant, Input, operands
-from nncli.program.program import Program
+from nncli.nn.program.inputs import TextInput
+from nncli.nn.program.nodes import Constant, Input, operands
+from nncli.nn.program.program import Program
 
 
 def is_array(program: Program, position: int) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nncli.export.c.identifiers import LONGEST_FIELD, Identifiers
 from nncli.export.c.literals import comment
-from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
+from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from typing import Protocol
 
 import polars as pl
 
-from nncli.data.io.csv.writer import header
+from nncli.data.formats.csv.writer import header
 from nncli.export.c.columns import enumeration
 from nncli.export.c.identifiers import LONGEST_FIELD, Identifiers
 from nncli.export.c.literals import comment, string
-from nncli.program.output_columns import number_columns, probability_columns
-from nncli.program.program import ClassOutputs, NumberOutputs, Outputs
+from nncli.nn.program.output_columns import number_columns, probability_columns
+from nncli.nn.program.program import ClassOutputs, NumberOutputs, Outputs
 
 
 class Element(Protocol):

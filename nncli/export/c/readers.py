@@ -8,8 +8,8 @@ from nncli.data.columns.datetimes import ISO, ORDERS, YEAR_FIRST_OR_NAMED, order
 from nncli.data.columns.units import PERCENT
 from nncli.export.c.columns import Column
 from nncli.export.c.literals import NEVER, string
-from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
-from nncli.program.program import Program
+from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
+from nncli.nn.program.program import Program
 
 READ_TEXT = """\
 {prototype}

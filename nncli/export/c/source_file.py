@@ -10,7 +10,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from nncli.errors import UsageError
+from nncli.base.errors import UsageError
+from nncli.base.text import quote
 from nncli.export.c.buffers import is_array
 from nncli.export.c.columns import Column, name_columns
 from nncli.export.c.identifiers import Identifiers
@@ -21,9 +22,8 @@ from nncli.export.c.readers import longest_folded_key, missing_values, reader
 from nncli.export.c.statements import Statements
 from nncli.export.c.vocabulary import character_tables, vocabulary
 from nncli.export.model_info import ModelInfo
-from nncli.program.inputs import CategoryInput, TextInput
-from nncli.program.program import ClassOutputs, Program
-from nncli.text import quote
+from nncli.nn.program.inputs import CategoryInput, TextInput
+from nncli.nn.program.program import ClassOutputs, Program
 
 HEAD = """\
 /* {name}: a model that nncli {version} exported.

@@ -13,8 +13,8 @@ import numpy as np
 
 from nncli.export.c.buffers import allocate, is_array
 from nncli.export.c.literals import array, number
-from nncli.program.inputs import CategoryInput, TextInput
-from nncli.program.nodes import (
+from nncli.nn.program.inputs import CategoryInput, TextInput
+from nncli.nn.program.nodes import (
     ArgMax,
     Binary,
     Columns,
@@ -32,7 +32,7 @@ from nncli.program.nodes import (
     Unary,
     operands,
 )
-from nncli.program.program import Program
+from nncli.nn.program.program import Program
 
 BINARY = {
     "add": "{x} + {y}",

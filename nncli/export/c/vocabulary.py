@@ -12,7 +12,7 @@ from nncli.data.encoders.text import WORD
 from nncli.export.c.literals import string
 from nncli.export.c.readers import entries
 from nncli.export.c.statements import int_array
-from nncli.program.inputs import ProgramInput, TextInput
+from nncli.nn.program.inputs import ProgramInput, TextInput
 
 SIGMA, FINAL_SIGMA = "σ", "ς"
 

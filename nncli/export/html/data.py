@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from nncli.base.text import percent_digits
 from nncli.data.columns.units import PERCENT
 from nncli.export.html.fields import MAX_OPTIONS, FormInputs, readable_text, start_text
 from nncli.export.javascript.module import as_literal
-from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
-from nncli.program.output_columns import number_columns
-from nncli.program.program import ClassOutputs, NumberOutputs, Program
-from nncli.text import percent_digits
+from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
+from nncli.nn.program.output_columns import number_columns
+from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program
 
 UNSEEN = "another category"
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from html import escape
 from typing import Protocol
 
+from nncli.base.text import escape_unprintable
 from nncli.data.columns.datetimes import LAST_DAY
-from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
-from nncli.text import escape_unprintable
+from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
 
 MAX_OPTIONS = 40
 """Categories of a menu; of more, the field is one to type into, with suggestions."""

@@ -9,7 +9,7 @@ from nncli.export.html.fields import field, html_text
 from nncli.export.html.parts import document, explanation, safe_script, source_hash, template, title_of
 from nncli.export.javascript.module import to_javascript
 from nncli.export.model_info import ModelInfo
-from nncli.program.program import ClassOutputs, NumberOutputs, Program
+from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program
 
 SCRIPTS = ("form.js", "answer.js", "effects.js", "csv.js", "drop.js", "predictions.js", "table.js", "main.js")
 """The scripts of the page, in the order in which they run."""

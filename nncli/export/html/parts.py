@@ -10,7 +10,7 @@ from importlib.resources import files
 from string import Template
 
 from nncli.export.html.fields import html_text
-from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
+from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
 
 TYPICAL = (
     (NumberInput, "the median of a column of numbers"),

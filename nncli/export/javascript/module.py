@@ -13,9 +13,9 @@ from typing import Any
 from nncli.export.javascript.program_data import ProgramData
 from nncli.export.javascript.source import runtime_source
 from nncli.export.model_info import ModelInfo
-from nncli.program.inputs import OTHER_CODE, CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
-from nncli.program.output_columns import number_columns
-from nncli.program.program import ClassOutputs, NumberOutputs, Program
+from nncli.nn.program.inputs import OTHER_CODE, CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
+from nncli.nn.program.output_columns import number_columns
+from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """Beyond it a number of JavaScript does not hold every integer."""

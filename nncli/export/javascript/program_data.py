@@ -15,7 +15,7 @@ from typing import Any, get_args
 import numpy as np
 
 from nncli.export.javascript.repeats import EncodedNode, encode_repeats
-from nncli.program.nodes import (
+from nncli.nn.program.nodes import (
     ArgMax,
     Binary,
     BinaryFunction,
@@ -35,7 +35,7 @@ from nncli.program.nodes import (
     Unary,
     UnaryFunction,
 )
-from nncli.program.program import Program
+from nncli.nn.program.program import Program
 
 OPERATIONS = (
     *("float32", "float64", "input"),

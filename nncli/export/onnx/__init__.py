@@ -1,7 +1,7 @@
 """A program as an ONNX model, which ONNX Runtime computes in Python, C, C++, Java, C# and browsers."""
 
 from nncli.export.model_info import ModelInfo
-from nncli.program.program import Program
+from nncli.nn.program.program import Program
 
 
 def to_onnx(program: Program, info: ModelInfo) -> bytes:

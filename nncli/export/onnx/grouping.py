@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import TypeAlias
 
-from nncli.program.nodes import Binary, Constant, Input, Join, LookUp, Node, SmallestSum, operands
-from nncli.program.program import Program
+from nncli.nn.program.nodes import Binary, Constant, Input, Join, LookUp, Node, SmallestSum, operands
+from nncli.nn.program.program import Program
 
 Members: TypeAlias = tuple[int, ...]
 """Positions of nodes: one, or those of the members."""

@@ -9,7 +9,7 @@ from onnx import ValueInfoProto, helper
 
 from nncli.export.onnx.graph import DOUBLE, FLOAT, INT64, ML, STRING, Graph, Tensor
 from nncli.export.onnx.spellings import missing_word, spelling_codes
-from nncli.program.inputs import OTHER_CODE, CategoryInput, ProgramInput, TextInput
+from nncli.nn.program.inputs import OTHER_CODE, CategoryInput, ProgramInput, TextInput
 
 ANY = None
 """An axis of any length. It has no name: ONNX Runtime 1.16 and 1.17 share memory between tensors whose axes have the

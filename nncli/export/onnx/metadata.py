@@ -11,8 +11,8 @@ from nncli.export.model_info import ModelInfo
 from nncli.export.onnx.names import CHECKSUM, INPUTS, OUTPUTS, READING, RUN
 from nncli.export.onnx.output_nodes import Output
 from nncli.export.onnx.spellings import missing_spelling, missing_word
-from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
-from nncli.program.program import ClassOutputs, Program
+from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
+from nncli.nn.program.program import ClassOutputs, Program
 
 
 def metadata(program: Program, info: ModelInfo, names: Sequence[str], outputs: Sequence[Output]) -> dict[str, str]:

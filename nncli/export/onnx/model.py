@@ -11,7 +11,7 @@ from nncli.export.onnx.metadata import metadata
 from nncli.export.onnx.names import input_names
 from nncli.export.onnx.output_nodes import write_outputs
 from nncli.export.onnx.program_nodes import write_program
-from nncli.program.program import Program
+from nncli.nn.program.program import Program
 
 
 def model_bytes(program: Program, info: ModelInfo) -> bytes:

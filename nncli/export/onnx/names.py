@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from nncli.program.inputs import ProgramInput
+from nncli.nn.program.inputs import ProgramInput
 
 PROBABILITIES = "probabilities"
 RUN, CHECKSUM = "nncli.run", "nncli.checksum"

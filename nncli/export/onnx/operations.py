@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nncli.export.onnx.graph import BOOL, DOUBLE, FLOAT, INT64, Graph, Tensor
-from nncli.program.nodes import (
+from nncli.nn.program.nodes import (
     ArgMax,
     Binary,
     Columns,
@@ -59,7 +59,7 @@ class Size(NamedTuple):
 
 
 def write_node(graph: Graph, node: Node, size: Size, operands: Sequence[Operand]) -> Operand:
-    """The result of an operation on `operands`, which are in the order of `nncli.program.nodes.operands`."""
+    """The result of an operation on `operands`, which are in the order of `nncli.nn.program.nodes.operands`."""
     names = [graph.cast(operand.tensor, DOUBLE) for operand in operands if not isinstance(node, LookUp | Join)]
     kind = DOUBLE
     match node:

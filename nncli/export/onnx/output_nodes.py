@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import ValueInfoProto, helper
 
-from nncli.errors import UsageError
+from nncli.base.errors import UsageError
+from nncli.base.text import quote
 from nncli.export.onnx.graph import DOUBLE, FLOAT, INT64, STRING, Graph, Tensor
 from nncli.export.onnx.input_nodes import ANY
 from nncli.export.onnx.names import PROBABILITIES, free_name
-from nncli.program.output_columns import number_columns, probability_columns
-from nncli.program.program import ClassOutputs, NumberOutputs, Program
-from nncli.text import quote
+from nncli.nn.program.output_columns import number_columns, probability_columns
+from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program
 
 NO_LABEL = -(2**63)
 """The label of a row with an infinite number, where labels are whole numbers."""

@@ -11,8 +11,8 @@ from nncli.export.onnx.grouping import Members, are_constants
 from nncli.export.onnx.operations import Operand, Size, transposed, write_node
 from nncli.export.onnx.smallest_sum import write_smallest_sum
 from nncli.export.onnx.steps import Step, steps_of
-from nncli.program.nodes import Constant, Input, Join, Node, SmallestSum
-from nncli.program.program import Program
+from nncli.nn.program.nodes import Constant, Input, Join, Node, SmallestSum
+from nncli.nn.program.program import Program
 
 
 def write_program(graph: Graph, program: Program, inputs: Sequence[Tensor]) -> dict[int, Tensor]:

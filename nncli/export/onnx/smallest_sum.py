@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from nncli.export.onnx.graph import DOUBLE, Graph, Tensor
 from nncli.export.onnx.operations import Operand
-from nncli.program.nodes import SmallestSum
+from nncli.nn.program.nodes import SmallestSum
 
 
 def write_smallest_sum(

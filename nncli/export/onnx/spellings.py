@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 
 from nncli.export.onnx.names import free_name
-from nncli.program.inputs import MISSING_CODE, CategoryInput, TextInput
+from nncli.nn.program.inputs import MISSING_CODE, CategoryInput, TextInput
 
 MISSING_WORD = "(missing)"
 """The only word of a text that is missing; others have no parentheses."""

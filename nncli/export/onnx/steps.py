@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from nncli.export.onnx.grouping import Grouping, Members, are_constants, computed_operands
-from nncli.program.nodes import Node
-from nncli.program.program import Program
+from nncli.nn.program.nodes import Node
+from nncli.nn.program.program import Program
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from textwrap import wrap
 
-import nncli.text
+import nncli.base.text
 from nncli.export.model_info import ModelInfo
 from nncli.export.python.module_source import ModulePart, join_parts
 from nncli.export.python.standalone import (
@@ -26,14 +26,14 @@ from nncli.export.python.standalone import (
     texts,
     words,
 )
-from nncli.program import inputs, interpreter, nodes, output_columns, program
-from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
-from nncli.program.nodes import Constant, Node
-from nncli.program.program import NumberOutputs, Program
+from nncli.nn.program import inputs, interpreter, nodes, output_columns, program
+from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
+from nncli.nn.program.nodes import Constant, Node
+from nncli.nn.program.program import NumberOutputs, Program
 
 UNUSED = ("build", "without_unused_nodes", "select_class_outputs", "_needed", "_renumbered")
 PARTS = (
-    ModulePart(nncli.text, only=("percent_digits",)),
+    ModulePart(nncli.base.text, only=("percent_digits",)),
     *(
         ModulePart(inputs),
         ModulePart(nodes),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from nncli.errors import Location
+from nncli.base.errors import Location
 from nncli.export.runtimes.node import LABEL_TYPES
 from nncli.export.runtimes.process import ExportedFileError
 

@@ -14,13 +14,13 @@ import polars as pl
 
 from nncli.data.columns.parsing import read_text
 from nncli.data.dialect import CsvDialect
-from nncli.data.encoders.target import ClassificationTarget
 from nncli.data.encoders.text import unigrams
 from nncli.data.table import Table
 from nncli.export.onnx.names import INPUTS, OUTPUTS, READING
 from nncli.export.read_inputs import read_input
 from nncli.export.runtimes.process import ExportedFileError
-from nncli.program.inputs import DateInput, NumberInput
+from nncli.nn.program.inputs import DateInput, NumberInput
+from nncli.targets.target import ClassificationTarget
 
 Tensors: TypeAlias = dict[str, npt.NDArray[Any]]
 BATCH = 64

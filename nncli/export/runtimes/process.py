@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from nncli.errors import NncliError
+from nncli.base.errors import NncliError
 
 SECONDS = 600.0
 """Longest time that a program may take."""

@@ -16,12 +16,12 @@ from threading import Lock
 
 import numpy as np
 
+from nncli.base.threads import limit_blas_threads
 from nncli.nn.arrays import Array, Codes
 from nncli.nn.inference.folding import FoldedNetwork, Stage
 from nncli.nn.inference.forward_pass import ForwardPass
 from nncli.nn.inference.stacked_pass import StackedNetworks, StackedPass
 from nncli.nn.network import Network
-from nncli.utils.threads import limit_blas_threads
 
 SIZES = (8, 16, 64)
 """The rows of small blocks: multiples of the vectors of all processors."""

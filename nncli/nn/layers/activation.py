@@ -8,7 +8,7 @@ from nncli.nn.activations import ElementwiseActivation
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.parameters import ParamViews
-from nncli.program.values import Value
+from nncli.nn.program.values import Value
 
 
 class ActivationLayer(LayerBase):

@@ -9,10 +9,10 @@ from typing import Self
 
 import numpy as np
 
+from nncli.base.spec import Spec
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.parameters import ParamSpec, ParamViews
-from nncli.program.values import Value
-from nncli.spec import Spec
+from nncli.nn.program.values import Value
 
 
 @dataclass(frozen=True)

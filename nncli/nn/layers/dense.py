@@ -8,13 +8,13 @@ from typing import Literal, Self, TypeAlias
 
 import numpy as np
 
+from nncli.base.spec import PositiveInt, StrictBool
 from nncli.nn.activations import ElementwiseActivation, Identity
 from nncli.nn.arrays import Array, BoundLayer, scalar
 from nncli.nn.initializers import DataDependent, Initializer, InitializerBase, Normal, Zeros, init_dense_from_data
 from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
-from nncli.program.values import Value
-from nncli.spec import PositiveInt, StrictBool
+from nncli.nn.program.values import Value
 
 Parametrization: TypeAlias = Literal["standard", "ntk"]
 

@@ -8,12 +8,12 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.spec import Fraction
 from nncli.nn.annealing import Annealing, annealing_factor
 from nncli.nn.arrays import Array, BoundLayer, scalar
 from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.parameters import ParamViews
-from nncli.program.values import Value
-from nncli.spec import Fraction
+from nncli.nn.program.values import Value
 
 
 class Dropout(LayerBase):

@@ -7,12 +7,12 @@ from typing import Annotated, Literal, TypeAlias
 import numpy as np
 from pydantic import Field
 
+from nncli.base.spec import PositiveFloat
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.initializers import Constant, Zeros
 from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
-from nncli.program.values import Value, sqrt
-from nncli.spec import PositiveFloat
+from nncli.nn.program.values import Value, sqrt
 
 
 class BatchNorm(LayerBase):

@@ -11,7 +11,7 @@ from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.initializers import Constant
 from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
-from nncli.program.values import Value
+from nncli.nn.program.values import Value
 
 ONE = Constant(value=1.0)
 

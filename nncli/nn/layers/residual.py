@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import Field
 
+from nncli.base.spec import PositiveInt, Shorthand, expand_name
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.layers.activation import ActivationLayer
 from nncli.nn.layers.base import LayerBase, TrainingContext
@@ -17,8 +18,7 @@ from nncli.nn.layers.normalization import Normalization
 from nncli.nn.layers.parametric import ParametricLayer
 from nncli.nn.layers.sequential import Sequential
 from nncli.nn.parameters import ParamSpec, ParamViews
-from nncli.program.values import Value
-from nncli.spec import PositiveInt, Shorthand, expand_name
+from nncli.nn.program.values import Value
 
 
 class Residual(LayerBase):

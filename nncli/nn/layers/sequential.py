@@ -10,7 +10,7 @@ import numpy as np
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.parameters import ParamSpec, ParamViews, with_prefix
-from nncli.program.values import Value
+from nncli.nn.program.values import Value
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from nncli.base.spec import NameShorthand
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase
 from nncli.nn.losses.classification import ClassificationLoss, ClassLoss, CrossEntropy, Hinge
 from nncli.nn.losses.quantile import MEDIAN, Quantile, Quantiles
 from nncli.nn.losses.regression import MAE, MSE, Huber, Poisson, RegressionLoss
-from nncli.spec import NameShorthand
 
 __all__ = [
     "MAE",

@@ -17,9 +17,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.spec import Spec, Task
 from nncli.nn.arrays import Array, Floats, scalar
-from nncli.program.values import Value
-from nncli.spec import Spec, Task
+from nncli.nn.program.values import Value
 
 
 class BoundLoss(NamedTuple):

@@ -12,11 +12,11 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.spec import Fraction, Task
 from nncli.nn.activations import Sigmoid, Softmax, Softplus
 from nncli.nn.arrays import Array, Floats, scalar
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, mean_count
-from nncli.program.values import Value
-from nncli.spec import Fraction, Task
+from nncli.nn.program.values import Value
 
 
 class ClassificationLoss(LossBase):

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from nncli.nn.arrays import Array, Floats
 from nncli.nn.losses.base import BoundLoss, LossBase, bind_residual
-from nncli.program.values import Value
+from nncli.nn.program.values import Value
 
 Level = Annotated[float, Field(strict=True, gt=0, lt=1)]
 """The level of a quantile: the share of the values that is below it."""

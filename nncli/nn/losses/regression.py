@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.spec import PositiveFloat
 from nncli.nn.arrays import Array, Floats
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_residual, mean_count
 from nncli.nn.losses.quantile import Quantile, Quantiles
-from nncli.program.values import Value, exp
-from nncli.spec import PositiveFloat
+from nncli.nn.program.values import Value, exp
 
 
 class MSE(LossBase):

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from nncli.base.errors import CellError, NncliError
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.table import Table
-from nncli.errors import CellError, NncliError
 from nncli.serving.batching.cell_problems import problem_of_cells
 from nncli.serving.batching.job import FAILURES, Job, Result, as_problem, deliver
 from nncli.serving.models.served_model import Observer, PredictedRows, ServedModel

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import polars as pl
 
+from nncli.base.errors import CellError, NncliError
+from nncli.base.text import quote
 from nncli.data.table import Table
-from nncli.ensemble import AnyModel
-from nncli.errors import CellError, NncliError
+from nncli.models.ensemble import AnyModel
 from nncli.serving.batching.job import FAILURES
 from nncli.serving.problems.problem import CellProblem, Problem, problem_of
-from nncli.text import quote
 
 MAX_CELLS = 20
 MAX_VALUE = 200

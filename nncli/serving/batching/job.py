@@ -12,8 +12,8 @@ from typing import Protocol, TypeAlias
 import polars as pl
 from starlette.types import Scope
 
+from nncli.base.errors import NncliError, RunError
 from nncli.data.table import Table
-from nncli.errors import NncliError, RunError
 from nncli.serving.models.prediction_options import PredictionOptions
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.problems.problem import Problem, ProblemError, problem_of

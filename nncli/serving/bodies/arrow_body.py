@@ -6,8 +6,9 @@ import io
 
 import polars as pl
 
-from nncli.data.io.arrow import read_arrow_stream
-from nncli.data.io.arrow_messages import (
+from nncli.base.errors import DataError, Location
+from nncli.data.formats.arrow import read_arrow_stream
+from nncli.data.formats.arrow_messages import (
     CONTINUATION,
     FILE_MAGIC,
     ArrowError,
@@ -18,8 +19,7 @@ from nncli.data.io.arrow_messages import (
     read_messages,
     schema_depth,
 )
-from nncli.data.io.compression import CompressionError
-from nncli.errors import DataError, Location
+from nncli.data.formats.compression import CompressionError
 from nncli.serving.bodies.body_size import BodySize
 from nncli.serving.columns.row_reader import SOURCE
 

@@ -7,11 +7,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from nncli.data.io.csv.sniffer import JSON
-from nncli.data.io.streams import UTF8_BOM
+from nncli.base.text import closest_match
+from nncli.data.formats.csv.sniffer import JSON
+from nncli.data.formats.streams import UTF8_BOM
 from nncli.serving.bodies.media_types import MediaType
 from nncli.serving.columns.input_schema import InputSchema
-from nncli.text import closest_match
 
 SAMPLE = 4096
 """Bytes of a body that are looked at."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import zlib
 
+from nncli.base.text import quote
 from nncli.serving.bodies.body_size import too_many_bytes
 from nncli.serving.bodies.media_types import unsupported
 from nncli.serving.problems.problem import bad_request
-from nncli.text import quote
 
 GZIP = ("gzip", "x-gzip")
 MAX_MEMBERS = 16

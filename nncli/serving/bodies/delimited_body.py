@@ -9,14 +9,14 @@ import numpy as np
 import polars
 
 from nncli.data.dialect import AUTO, TAB, CsvDialect
-from nncli.data.io.compression import CompressionError, detect_compression
-from nncli.data.io.csv.titles import MAX_TITLES
-from nncli.data.io.formats import Format
-from nncli.data.io.input_file import InputFile
-from nncli.data.io.read_options import NumericColumns, ReadOptions
-from nncli.data.io.streams import HEAD_BYTES
+from nncli.data.formats.compression import CompressionError, detect_compression
+from nncli.data.formats.csv.titles import MAX_TITLES
+from nncli.data.formats.input_file import InputFile
+from nncli.data.formats.read_options import NumericColumns, ReadOptions
+from nncli.data.formats.registry import Format
+from nncli.data.formats.streams import HEAD_BYTES
 from nncli.data.table import Table
-from nncli.ensemble import AnyModel
+from nncli.models.ensemble import AnyModel
 from nncli.serving.bodies.body_size import too_many_rows
 from nncli.serving.bodies.media_types import ContentType, MediaType
 from nncli.serving.columns.row_reader import SOURCE

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nncli.base.text import join_quoted, quote
 from nncli.serving.bodies.body_hints import columns_example, row_example, split_hint
 from nncli.serving.columns.input_schema import InputSchema
 from nncli.serving.problems.problem import bad_request
-from nncli.text import join_quoted, quote
 
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 SPLIT_MEMBERS = ("columns", "index", "data", "index_names", "column_names")

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from nncli.data.io.jsonlines import json_type
+from nncli.base.text import join_quoted, quote
+from nncli.data.formats.jsonlines import json_type
 from nncli.data.table import Table
 from nncli.serving.bodies.body_hints import AS_CSV, ONE_LINE, begins_like_json, document_hint, rows_hint
 from nncli.serving.bodies.body_size import BodyLimits, check_rows
@@ -18,7 +19,6 @@ from nncli.serving.bodies.strict_json import check_size, parse_json_text
 from nncli.serving.columns.input_schema import InputSchema
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.problems.problem import bad_request, invalid_row
-from nncli.text import join_quoted, quote
 
 LARGE_BODY = 1 << 20
 """Bytes from which bodies of JSON are read one at a time: Python needs some twenty times as much memory for them, and

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 
+from nncli.base.text import closest_match, quote
 from nncli.data.dialect import AUTO, validate_encoding
 from nncli.serving.problems.problem import Problem, ProblemError
-from nncli.text import closest_match, quote
 
 
 class MediaType(StrEnum):

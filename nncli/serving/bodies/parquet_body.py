@@ -7,14 +7,14 @@ from collections.abc import Collection
 
 import polars as pl
 
-from nncli.data.io.compression import CompressionError
-from nncli.data.io.parquet_pages import ParquetChunk, ParquetError, read_index, read_pages
-from nncli.data.io.streams import PARQUET_MAGIC
-from nncli.errors import DataError, Location
+from nncli.base.errors import DataError, Location
+from nncli.base.text import quote
+from nncli.data.formats.compression import CompressionError
+from nncli.data.formats.parquet_pages import ParquetChunk, ParquetError, read_index, read_pages
+from nncli.data.formats.streams import PARQUET_MAGIC
 from nncli.serving.bodies.body_size import BodySize
 from nncli.serving.columns.row_reader import SOURCE
 from nncli.serving.problems.problem import bad_request
-from nncli.text import quote
 
 MAX_METADATA = 2 << 20
 """Bytes of the metadata at the end of a file that are read: they describe some ten thousand columns."""

@@ -10,10 +10,10 @@ import re
 from collections import Counter
 from typing import Any
 
-from nncli.data.io.jsonlines import describe_json_error, reject_constant
-from nncli.data.io.streams import UTF8_BOM
+from nncli.base.text import quote
+from nncli.data.formats.jsonlines import describe_json_error, reject_constant
+from nncli.data.formats.streams import UTF8_BOM
 from nncli.serving.problems.problem import bad_request, too_large
-from nncli.text import quote
 
 TOO_MANY = "the body has too many rows, or lists and objects within rows"
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")

@@ -8,10 +8,10 @@ from http import HTTPStatus
 
 import polars as pl
 
+from nncli.base.errors import NncliError, reraise_out_of_memory
 from nncli.data.columns.parsing import TEXT_TYPES
-from nncli.data.io.streams import POLARS_ERRORS
+from nncli.data.formats.streams import POLARS_ERRORS
 from nncli.data.table import Table, replace_na_values
-from nncli.errors import NncliError, reraise_out_of_memory
 from nncli.serving.bodies.arrow_body import read_arrow
 from nncli.serving.bodies.body_hints import ONE_LINE, is_one_line, type_of_json
 from nncli.serving.bodies.body_size import BodyLimits, BodySize, check_rows

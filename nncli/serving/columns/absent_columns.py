@@ -10,11 +10,11 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from nncli.base.errors import Location
+from nncli.base.text import closest_match, quote
 from nncli.data.table import missing_features
-from nncli.errors import Location
 from nncli.serving.columns.input_schema import InputSchema
 from nncli.serving.problems.problem import ProblemError, invalid_row
-from nncli.text import closest_match, quote
 
 MAX_NAMES, MAX_NAME = 100, 200
 """Names of a request that are compared with those of the columns that it lacks, and the characters of one."""

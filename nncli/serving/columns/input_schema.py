@@ -20,10 +20,10 @@ from nncli.data.encoders.date import DateColumn
 from nncli.data.encoders.kinds import Column
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.text import TextColumn
-from nncli.ensemble import AnyModel
 from nncli.export.typical_values import median, most_frequent
-from nncli.monitoring.bins import Bins, CategoryBins, NumberBins
-from nncli.monitoring.reference import Reference
+from nncli.models.ensemble import AnyModel
+from nncli.runs.monitoring.bins import Bins, CategoryBins, NumberBins
+from nncli.runs.monitoring.reference import Reference
 from nncli.serving.columns.member_columns import kind_of, member_columns, of_kind
 
 FeatureKind: TypeAlias = Literal["number", "category", "date", "text"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from nncli.data.encoders.kinds import ENCODERS, Column
-from nncli.ensemble import AnyModel, Ensemble
+from nncli.models.ensemble import AnyModel, Ensemble
 
 C = TypeVar("C")
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from nncli.base.errors import UsageError
 from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.kinds import Column
-from nncli.ensemble import AnyModel
-from nncli.errors import UsageError
 from nncli.export.html.fields import date_text, has_time
 from nncli.export.typical_values import typical_inputs
-from nncli.monitoring.reference import Reference
-from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
+from nncli.models.ensemble import AnyModel
+from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
+from nncli.runs.monitoring.reference import Reference
 from nncli.serving.columns.member_columns import kind_of, member_columns, of_kind
 
 

@@ -17,12 +17,12 @@ from typing import Any, NoReturn
 
 import polars as pl
 
+from nncli.base.errors import CellError
 from nncli.data.columns.parsing import read_text
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.table import FEW_ROWS, Table
-from nncli.ensemble import AnyModel
-from nncli.errors import CellError
+from nncli.models.ensemble import AnyModel
 from nncli.serving.columns.absent_columns import MAX_NAMES, AbsentColumns
 from nncli.serving.columns.input_schema import InputSchema
 from nncli.serving.columns.member_columns import member_columns, of_kind

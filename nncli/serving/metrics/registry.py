@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from nncli import __version__
-from nncli.monitoring.bins import Counts, NumberBins
+from nncli.runs.monitoring.bins import Counts, NumberBins
 from nncli.serving.metrics.row_metrics import RowMetrics, label_text
 from nncli.serving.metrics.served_profiles import numbers_of
 from nncli.serving.models.model_slots import ModelSlots

@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from nncli.api.prediction.frame import PredictedFrame
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.kinds import Column
 from nncli.data.encoders.text import TextColumn
 from nncli.data.table import FEW_ROWS, Table
-from nncli.monitoring.fit_reference import columns_of
-from nncli.prediction.frame import PredictedFrame
+from nncli.runs.monitoring.fit_reference import columns_of
 from nncli.serving.metrics.served_profiles import ServedProfiles
 from nncli.serving.models.served_model import ServedModel
 

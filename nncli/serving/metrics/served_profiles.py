@@ -18,13 +18,13 @@ from time import perf_counter
 import numpy as np
 import polars as pl
 
+from nncli.base.errors import NncliError
 from nncli.data.table import Table
-from nncli.errors import NncliError
-from nncli.monitoring.bins import Counts, NumberBins
-from nncli.monitoring.profile import Profile
-from nncli.monitoring.profiler import BinCodes, Profiler
-from nncli.monitoring.reference import Reference
-from nncli.predictions import Predictions
+from nncli.models.predictions import Predictions
+from nncli.runs.monitoring.bins import Counts, NumberBins
+from nncli.runs.monitoring.profile import Profile
+from nncli.runs.monitoring.profiler import BinCodes, Profiler
+from nncli.runs.monitoring.reference import Reference
 from nncli.serving.models.served_model import ServedModel
 
 MAX_ROWS = 4_096

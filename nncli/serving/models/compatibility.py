@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from nncli.base.text import join_quoted, quote
 from nncli.serving.models.served_model import ServedModel
-from nncli.text import join_quoted, quote
 
 
 def incompatibilities(served: ServedModel, new: ServedModel) -> list[str]:

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nncli.data.arrays import Floats
 from nncli.data.columns.parsing import DATE_TYPES, read_text
 from nncli.data.table import Table
-from nncli.ensemble import AnyModel
 from nncli.export.read_inputs import read_input
-from nncli.program.inputs import DateInput, NumberInput, ProgramInput
+from nncli.models.ensemble import AnyModel
+from nncli.nn.arrays import Floats
+from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput
 from nncli.serving.columns.model_inputs import typical_cell
 from nncli.serving.problems.problem import too_large
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nncli.conformal.options import UncertaintyOptions
+from nncli.models.conformal.options import UncertaintyOptions
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ from threading import Event, Thread
 
 from polars.exceptions import PanicException
 
-from nncli.errors import Location, NncliError, RunError
+from nncli.base.errors import Location, NncliError, RunError
+from nncli.base.memory import release_unused_memory
 from nncli.serving.models.compatibility import incompatibilities
 from nncli.serving.models.model_slots import ModelSlot, ModelSlots
 from nncli.serving.models.run_files import FileStates, file_states
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.process.log import LOG
 from nncli.serving.process.notify import notify
-from nncli.utils.memory import release_unused_memory
 
 SECONDS_BETWEEN_CHECKS = 1.0
 

@@ -14,18 +14,18 @@ from typing import NamedTuple, TypeAlias
 
 import polars as pl
 
-from nncli.conformal.options import UncertaintyOptions
-from nncli.conformal.predictor import ConformalPredictor
+from nncli.api.prediction.frame import PredictedFrame, predict_frame
+from nncli.base.errors import DataError, Location, NncliError, RunError, UsageError
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.table import Table
-from nncli.ensemble import AnyModel
-from nncli.errors import DataError, Location, NncliError, RunError, UsageError
-from nncli.monitoring.profiler import Profiler
-from nncli.monitoring.reference import Reference
+from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.ensemble import AnyModel
+from nncli.models.held_out_rows import HeldOutRows
 from nncli.nn.inference.small_blocks import SIZES
-from nncli.prediction.frame import PredictedFrame, predict_frame
-from nncli.runs.held_out_rows import HeldOutRows
 from nncli.runs.manifest import HELD_OUT, Manifest
+from nncli.runs.monitoring.profiler import Profiler
+from nncli.runs.monitoring.reference import Reference
 from nncli.runs.read_run import read_run_held_out
 from nncli.runs.run import Run
 from nncli.serving.columns.input_schema import InputSchema

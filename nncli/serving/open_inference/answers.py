@@ -9,13 +9,13 @@ from typing import Any
 
 import polars as pl
 
+from nncli.base.text import join_quoted
 from nncli.serving.models.empty_predictions import empty_predictions
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.open_inference.infer_request import InferRequest
 from nncli.serving.open_inference.metadata import output_columns
 from nncli.serving.open_inference.tensors import bytes_of_series, datatype_of, json_of_series
 from nncli.serving.problems.problem import ProblemError, bad_request
-from nncli.text import join_quoted
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from typing import Any
 
 import polars as pl
 
+from nncli.base.text import join_quoted, quote
 from nncli.serving.bodies.body_hints import example_cells
 from nncli.serving.columns.input_schema import InputSchema
 from nncli.serving.open_inference.metadata import input_datatype
 from nncli.serving.open_inference.tensors import check_datatype, series_of_bytes, series_of_json, tensor_problem
 from nncli.serving.problems.problem import bad_request
-from nncli.text import join_quoted, quote
 
 IGNORED = ("content_type", "headers", "priority", "timeout")
 """Parameters of clients that change no answer."""

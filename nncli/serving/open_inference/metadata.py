@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from nncli.conformal.predictions import sets_as_text
+from nncli.models.conformal.predictions import sets_as_text
 from nncli.serving.columns.input_schema import Feature
 from nncli.serving.models.empty_predictions import empty_predictions
 from nncli.serving.models.served_model import ServedModel

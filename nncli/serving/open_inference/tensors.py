@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from nncli.base.text import join_quoted, quote
 from nncli.serving.answers import json_cells
 from nncli.serving.problems.problem import ProblemError, invalid_row
-from nncli.text import join_quoted, quote
 
 BYTES = "BYTES"
 NUMBERS = {

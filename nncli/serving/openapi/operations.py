@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import get_args
 
-from nncli.conformal.options import SetScore
+from nncli.models.conformal.options import SetScore
 from nncli.serving.answers import NOTES_HEADER
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.openapi.examples import (

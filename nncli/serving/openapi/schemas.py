@@ -11,11 +11,11 @@ from typing import Any, TypeAlias, get_args
 
 import polars as pl
 
-from nncli.conformal.options import SetScore
+from nncli.base.text import join_quoted
+from nncli.models.conformal.options import SetScore
 from nncli.serving.columns.input_schema import Feature, FeatureKind
 from nncli.serving.models.empty_predictions import empty_predictions
 from nncli.serving.models.served_model import ServedModel
-from nncli.text import join_quoted
 
 Json: TypeAlias = dict[str, Any]
 JSON_TYPES: dict[FeatureKind, list[str]] = {

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from shlex import quote as shell_quote
 from typing import Any
 
-from nncli.conformal.options import UncertaintyOptions
+from nncli.base.text import escape_unprintable
+from nncli.models.conformal.options import UncertaintyOptions
 from nncli.serving.models.effects import most_rows
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.openapi.examples import example_lines, example_row, varied_row
 from nncli.serving.openapi.paths import model_path
-from nncli.text import escape_unprintable
 
 ORIGIN = "\0"
 """Stands for the scheme, host and port of the server, which a request knows. All other characters can be shown."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 
+from nncli.base.text import quote
 from nncli.serving.problems.problem import Problem
-from nncli.text import quote
 
 MLFLOW_PATHS = re.compile(r"(/models/[^/]+)?/(invocations|ping|version)|/health")
 OPEN_INFERENCE_PATHS = re.compile(r"/v2(/.*)?")

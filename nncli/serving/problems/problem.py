@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from nncli.errors import DataError, NncliError, RunError, UsageError
+from nncli.base.errors import DataError, NncliError, RunError, UsageError
 from nncli.serving.problems.hints import as_parameters, client_hint, client_text
 
 RUN_HINT = "Leave out interval and set, or try again once the run directory of the model is complete again."

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
-from nncli.errors import UsageError
+from nncli.base.errors import UsageError
+from nncli.base.text import quote
 from nncli.serving.options import ServerOptions
-from nncli.text import quote
 
 SocketAddress: TypeAlias = tuple[Any, ...]
 

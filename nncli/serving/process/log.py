@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TypeAlias
 
+from nncli.base.native_stderr import panics_of
+from nncli.base.text import escape_unprintable
 from nncli.serving.process.log_writer import write_line
-from nncli.text import escape_unprintable
-from nncli.utils.native_stderr import panics_of
 
 LOG = logging.getLogger("nncli.serving")
 LOGGERS = ("nncli.serving", "uvicorn", "asyncio")

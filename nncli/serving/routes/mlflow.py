@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from nncli.base.text import join_quoted, quote
 from nncli.data.table import Table
 from nncli.serving.answers import dump, json_rows
 from nncli.serving.bodies.body_size import check_rows
@@ -29,7 +30,6 @@ from nncli.serving.routes.other_models import answer_of
 from nncli.serving.routes.predict import find_slot, refuse_form
 from nncli.serving.routes.request_body import RequestBody
 from nncli.serving.state import ServerState
-from nncli.text import join_quoted, quote
 from nncli.version import __version__
 
 FORMATS = (MediaType.JSON, MediaType.CSV, MediaType.PARQUET)

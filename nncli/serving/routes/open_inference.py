@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from nncli.base.text import join_quoted
 from nncli.data.table import Table
 from nncli.serving.bodies.json_body import one_at_a_time, parse_document
 from nncli.serving.bodies.table_body import table_of_columns
@@ -30,7 +31,6 @@ from nncli.serving.routes.other_models import answer_of
 from nncli.serving.routes.predict import find_slot
 from nncli.serving.routes.request_body import RequestBody
 from nncli.serving.state import ServerState
-from nncli.text import join_quoted
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 

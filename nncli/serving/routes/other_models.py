@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from starlette.requests import Request
 
+from nncli.base.text import quote
 from nncli.serving.batching.job import PredictionRequest
 from nncli.serving.models.model_slots import ModelSlot
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.openapi.paths import model_path
 from nncli.serving.problems.problem import Problem, ProblemError
 from nncli.serving.state import ServerState
-from nncli.text import quote
 
 
 async def answer_of(request: Request, slot: ModelSlot, asked: PredictionRequest, endpoint: str) -> bytes:

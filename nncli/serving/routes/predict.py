@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.table import Table
 from nncli.serving.answers import dump_json, json_answer, json_rows, notes_header, write_answer
 from nncli.serving.bodies.body_hints import form_hint
@@ -35,7 +36,6 @@ from nncli.serving.problems.problem import Problem, ProblemError, bad_request
 from nncli.serving.routes.other_models import answer_of
 from nncli.serving.routes.request_body import RequestBody
 from nncli.serving.state import ServerState
-from nncli.text import closest_match, join_quoted, quote
 
 
 @dataclass

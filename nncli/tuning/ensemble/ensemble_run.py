@@ -6,26 +6,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from nncli.checks.scores import check_scores
-from nncli.data.store.scratch import Scratch, existing_parent
-from nncli.ensemble import Ensemble
-from nncli.findings import warnings_json
-from nncli.model import Model
-from nncli.pipeline.ensemble.build import training_scores
-from nncli.pipeline.ensemble.out_of_fold import EnsembleData
-from nncli.pipeline.prepare.load import table_copies
-from nncli.pipeline.train.provenance import check_tables_unchanged, command_line, with_recorded_features
-from nncli.predictions import Predictions
+from nncli.base.atomic_files import batched_fsync, write_bytes
+from nncli.base.findings import warnings_json
+from nncli.base.scratch import Scratch, existing_parent
+from nncli.fitting.checks.scores import check_scores
+from nncli.fitting.ensemble.build import training_scores
+from nncli.fitting.ensemble.out_of_fold import EnsembleData
+from nncli.fitting.prepare.load import table_copies
+from nncli.fitting.train.provenance import check_tables_unchanged, command_line, with_recorded_features
+from nncli.models.ensemble import Ensemble
+from nncli.models.held_out_rows import HeldOutRows
+from nncli.models.model import Model
+from nncli.models.predictions import Predictions
+from nncli.models.scores import ScoreCard, ScoredRows, scores_json, validation_card
 from nncli.runs.filenames import CONFIG, HISTORY, METRICS, WEIGHTS
 from nncli.runs.fold_models import joint_spec, joint_target
-from nncli.runs.held_out_rows import HeldOutRows
 from nncli.runs.loader import read_file, read_manifest
 from nncli.runs.manifest import Manifest, member_folder
 from nncli.runs.run import Run
 from nncli.runs.selection_record import SelectionRecord
-from nncli.scoring import ScoreCard, ScoredRows, scores_json, validation_card
 from nncli.tuning.trials.finished_trial import FinishedTrial
-from nncli.utils.atomic_files import batched_fsync, write_bytes
 from nncli.version import __version__
 
 CONFIG_HEADER = """\

@@ -13,9 +13,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.metrics.classification_resamples import LOG_LOSS_EPS
 from nncli.nn.arrays import Floats
 from nncli.nn.losses import Loss
+from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 

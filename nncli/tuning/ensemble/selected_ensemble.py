@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from nncli.errors import Location, UsageError
-from nncli.predictions import Predictions
+from nncli.base.errors import Location, UsageError
+from nncli.base.text import format_number
+from nncli.models.predictions import Predictions
 from nncli.runs.filenames import METRICS
 from nncli.runs.fold_models import joint_target
 from nncli.runs.loader import read_manifest
 from nncli.runs.selection_record import SelectedTrial, SelectionRecord
-from nncli.text import format_number
 from nncli.tuning.ensemble.ensemble_run import write_ensemble_run
 from nncli.tuning.ensemble.ensemble_selection import CandidatePredictions, Selection
 from nncli.tuning.trials.finished_trial import FinishedTrial, read_trials

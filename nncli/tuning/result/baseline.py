@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from nncli.pipeline.ensemble.out_of_fold import LabeledRows
-from nncli.scoring import baseline_predictions
+from nncli.fitting.ensemble.out_of_fold import LabeledRows
+from nncli.models.scores import baseline_predictions
 from nncli.tuning.trials.search_data import SearchData
 
 

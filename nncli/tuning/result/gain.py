@@ -1,7 +1,7 @@
 """What a search gained over trial 0, and whether that is significant, given how many trials there were.
 
 Scores of trials are of held-out rows, but the best trial was chosen by the same rows: of many equal trials one looks
-better by chance. nncli/metrics/selection.py has the corrections. A pruned trial is a candidate too. In the test its
+better by chance. targets/metrics/selection.py has the corrections. A pruned trial is a candidate too. In the test its
 gains are 0 on folds it was not trained on; in the bootstrap its losses there are those of the best trial. A failed
 trial has no predictions and could not have been chosen.
 
@@ -23,11 +23,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nncli.data.encoders.target import Target
-from nncli.metrics.bootstrap import CONFIDENCE, ConfidenceInterval
-from nncli.metrics.intervals import MIN_ROWS
-from nncli.spec import Spec
-from nncli.text import format_number
+from nncli.base.spec import Spec
+from nncli.base.text import format_number
+from nncli.targets.metrics.bootstrap import CONFIDENCE, ConfidenceInterval
+from nncli.targets.metrics.intervals import MIN_ROWS
+from nncli.targets.target import Target
 from nncli.tuning.result.fold_variance import FoldVariance
 from nncli.tuning.result.trial_comparison import GainSamples, Reader, TrialComparison, is_mean
 from nncli.tuning.trials.held_out_predictions import SearchRows

@@ -13,7 +13,7 @@ import math
 import warnings
 from collections.abc import Sequence
 
-from nncli.spec import Spec
+from nncli.base.spec import Spec
 from nncli.tuning.sampler import distribution_of, without_logs
 from nncli.tuning.space.space import SearchSpace
 from nncli.tuning.trials.objective import Objective

@@ -11,10 +11,10 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from nncli.errors import Location, RunError
+from nncli.base.errors import Location, RunError
+from nncli.base.spec import NonNegativeInt, Spec
 from nncli.runs.filenames import METRICS
 from nncli.runs.loader import LARGEST_TEXT, read_file
-from nncli.spec import NonNegativeInt, Spec
 from nncli.tuning.result.gain import Gain
 from nncli.tuning.result.importance import ParameterImportance
 

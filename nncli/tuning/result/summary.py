@@ -10,19 +10,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from nncli.base.errors import RunError
+from nncli.base.logs import format_duration
+from nncli.base.text import format_number
 from nncli.config.schema import Config, TuneSection
-from nncli.errors import RunError
-from nncli.metrics.registry import higher_is_better
 from nncli.runs.filenames import is_locked
 from nncli.runs.loader import LARGEST_TEXT, read_file
-from nncli.text import format_number
+from nncli.targets.metrics.registry import higher_is_better
 from nncli.tuning.result.result import SearchResult, load_result
 from nncli.tuning.space.build_space import build_space
 from nncli.tuning.space.space import SearchSpace, Values
 from nncli.tuning.trials.pruning_time import TimeSaved, time_saved
 from nncli.tuning.trials.record import BEST, open_directory
 from nncli.tuning.trials.trials import TRIALS_TABLE, Trial, load_trials
-from nncli.utils.logs import format_duration
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,23 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.encoders.target import Target
-from nncli.metrics.bootstrap import MAX_ROWS, BootstrapResampler, Samples
-from nncli.metrics.classification_resamples import ClassificationResamples
-from nncli.metrics.intervals import MIN_ROWS
-from nncli.metrics.metric import resampled_scores
-from nncli.metrics.registry import METRICS
-from nncli.metrics.regression import RegressionResamples
-from nncli.metrics.selection import Gains, gains_of_choices, gains_of_means, max_sign_flip_test, resampling_units
+from nncli.models.predictions import Predictions
+from nncli.models.scores import Truth
 from nncli.nn.arrays import Floats
-from nncli.predictions import Predictions
-from nncli.scoring import Truth
+from nncli.targets.metrics.bootstrap import MAX_ROWS, BootstrapResampler, Samples
+from nncli.targets.metrics.classification_resamples import ClassificationResamples
+from nncli.targets.metrics.intervals import MIN_ROWS
+from nncli.targets.metrics.metric import resampled_scores
+from nncli.targets.metrics.registry import METRICS
+from nncli.targets.metrics.regression import RegressionResamples
+from nncli.targets.metrics.selection import (
+    Gains,
+    gains_of_choices,
+    gains_of_means,
+    max_sign_flip_test,
+    resampling_units,
+)
+from nncli.targets.target import Target
 from nncli.tuning.result.fold_variance import NO_VARIANCE, FoldGains, FoldVariance, estimate_fold_variance
 from nncli.tuning.trials.held_out_predictions import SearchRows, TrialPredictions
 from nncli.tuning.trials.objective import PINBALL, Objective

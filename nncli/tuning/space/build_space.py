@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from nncli.base.errors import ConfigError, ConfigIssue, Location
+from nncli.base.text import quote
 from nncli.config.loading import LoadedConfig
 from nncli.config.schema import Config, TuneSection, ValidationFile
 from nncli.config.schema.tune import NOT_COMPARABLE, SEARCHABLE_DATA, UNSEARCHABLE, Range
 from nncli.config.yaml.document import Document
-from nncli.errors import ConfigError, ConfigIssue, Location
-from nncli.text import quote
 from nncli.tuning.space.domains import ChoiceDomain, NumberDomain, Value
 from nncli.tuning.space.keys import WILDCARD, expand, is_inside, is_same
 from nncli.tuning.space.locate_issues import IssueLocator

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from nncli.base.errors import ConfigError, ConfigIssue, Location
+from nncli.base.text import closest_match, join_quoted, quote
 from nncli.config.loading import LoadedConfig
 from nncli.config.yaml.document import Document, SourceSpan
 from nncli.config.yaml.source_text import excerpt
-from nncli.errors import ConfigError, ConfigIssue, Location
-from nncli.text import closest_match, join_quoted, quote
 from nncli.tuning.space.domains import ChoiceDomain
 from nncli.tuning.space.space import SearchSpace
 

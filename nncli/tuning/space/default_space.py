@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 from pydantic import Field
 
+from nncli.base.errors import ConfigError, UsageError
+from nncli.base.spec import Spec, non_defaults
 from nncli.config.errors.validate import validate
 from nncli.config.loading import LoadedConfig, build_config
 from nncli.config.presets.apply import TABULAR, TEXTBOOK
@@ -16,9 +18,7 @@ from nncli.config.schema import Config, TuneSection
 from nncli.config.schema.tune import Domain
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import parse
-from nncli.errors import ConfigError, UsageError
-from nncli.optim.schedules import ConstantRate
-from nncli.spec import Spec, non_defaults
+from nncli.nn.optim.schedules import ConstantRate
 from nncli.tuning.space.build_space import build_space
 from nncli.tuning.space.keys import Key, expand, is_inside, key_of
 from nncli.tuning.space.table_features import TableFeatures

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from typing import TypeAlias
 
+from nncli.base.spec import Spec, non_defaults
 from nncli.config.schema import Config
-from nncli.spec import Spec, non_defaults
 
 Key: TypeAlias = tuple[str, ...]
 """The steps of a key of the configuration, such as ("layers", "0", "units"); * is every item of a list."""

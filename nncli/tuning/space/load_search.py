@@ -7,6 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+from nncli.base.errors import ConfigError
+from nncli.base.spec import non_defaults
+from nncli.base.text import closest_file, quote
 from nncli.config.errors.validate import validate
 from nncli.config.loading import (
     NOTHING,
@@ -22,9 +25,6 @@ from nncli.config.overrides import Assignment, override
 from nncli.config.schema import Config, TuneFile
 from nncli.config.yaml.document import Document, SourceSpan
 from nncli.config.yaml.reader import read
-from nncli.errors import ConfigError
-from nncli.spec import non_defaults
-from nncli.text import closest_file, quote
 from nncli.tuning.space.search_options import search_assignments, setting_assignments
 
 NO_SETTINGS: Mapping[str, object] = MappingProxyType({})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from nncli.base.errors import ConfigError, ConfigIssue, Location
 from nncli.config.yaml.document import Document, SourceSpan
 from nncli.config.yaml.source_text import excerpt
-from nncli.errors import ConfigError, ConfigIssue, Location
 from nncli.tuning.space.space import Parameter
 
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from nncli.base.errors import ConfigError, Location, UsageError
+from nncli.base.text import closest_match, quote
 from nncli.config.overrides import Assignment, shortened, with_value
 from nncli.config.yaml.document import SourceSpan
 from nncli.config.yaml.scalars import parse_scalar
-from nncli.errors import ConfigError, Location, UsageError
-from nncli.text import closest_match, quote
 from nncli.tuning.space.keys import key_of
 from nncli.tuning.space.unknown_keys import unknown_key
 

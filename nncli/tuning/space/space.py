@@ -9,12 +9,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
 
+from nncli.base.errors import ConfigError
 from nncli.config.loading import LoadedConfig, resolve
 from nncli.config.overrides import Assignment, override
 from nncli.config.schema import Config
 from nncli.config.schema.tune import SEARCHABLE_DATA
 from nncli.config.yaml.document import Document, SourceSpan
-from nncli.errors import ConfigError
 from nncli.tuning.space.domains import ChoiceDomain, Domain, Value
 from nncli.tuning.space.keys import WILDCARD, Key, expand, value_at, with_sections
 

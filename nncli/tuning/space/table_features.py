@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nncli.base.spec import Task
 from nncli.config.schema import Config
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.store.column_store import ColumnStore
-from nncli.pipeline.prepare.auto_values import MAX_EMBEDDED, PEAKS, WEIGHT_DECAY
-from nncli.pipeline.prepare.fit import fit_features
-from nncli.spec import Task
+from nncli.fitting.prepare.auto_values import MAX_EMBEDDED, PEAKS, WEIGHT_DECAY
+from nncli.fitting.prepare.fit import fit_features
 from nncli.tuning.space.keys import Key
 
 

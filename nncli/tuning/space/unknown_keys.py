@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from nncli.base.text import join_quoted, quote
 from nncli.config.errors.aliases import aliases_of
 from nncli.config.errors.locate import field_names, model_classes
 from nncli.config.errors.suggestions import SectionMatch, sections_with_key, suggest_key, type_of
 from nncli.config.schema import Config
 from nncli.config.schema.tune import Choices, Range
 from nncli.config.yaml.writer import one_line
-from nncli.text import join_quoted, quote
 from nncli.tuning.space.keys import WILDCARD, Key
 
 Written = Range | Choices

@@ -9,21 +9,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.errors import Location, RunError, UsageError
 from nncli.config.schema import Config
-from nncli.data.encoders.target import Target
-from nncli.ensemble import Ensemble, predicted_by
-from nncli.errors import Location, RunError, UsageError
-from nncli.model import Model, ModelSpec
+from nncli.models.ensemble import Ensemble, predicted_by
+from nncli.models.held_out_rows import HeldOutRows
+from nncli.models.model import Model, ModelSpec
 from nncli.nn.arrays import Floats
+from nncli.nn.training.cross_fit import part_numbers
 from nncli.runs.config import read_config
 from nncli.runs.cross_validation import FoldsManifest, read_record
 from nncli.runs.fold_models import networks_of
-from nncli.runs.held_out_rows import HeldOutRows
 from nncli.runs.loader import read_manifest, read_spec
 from nncli.runs.manifest import Manifest
 from nncli.runs.read_run import read_run_held_out
 from nncli.runs.run import Run
-from nncli.training.cross_fit import part_numbers
+from nncli.targets.target import Target
 
 
 @dataclass(frozen=True)

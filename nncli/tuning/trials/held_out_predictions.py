@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.errors import RunError
 from nncli.config.schema import Config
-from nncli.data.encoders.target import Target
-from nncli.errors import RunError
-from nncli.pipeline.ensemble.out_of_fold import LabeledRows
-from nncli.predictions import Predictions
+from nncli.fitting.ensemble.out_of_fold import LabeledRows
+from nncli.models.held_out_rows import LARGEST_FILE, HeldOutRows
+from nncli.models.predictions import Predictions
 from nncli.runs.cross_validation import read_record
-from nncli.runs.held_out_rows import LARGEST_FILE, HeldOutRows
 from nncli.runs.loader import read_file
 from nncli.runs.manifest import HELD_OUT
+from nncli.targets.target import Target
 from nncli.tuning.trials.search_data import HeldOut, SearchData
 from nncli.tuning.trials.trial_training import TrialTraining
 from nncli.tuning.trials.trials import Trial, folder_of

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.errors import UsageError, config_error
+from nncli.base.spec import Task
 from nncli.config.schema import Config
-from nncli.data.encoders.target import Target
-from nncli.errors import UsageError, config_error
-from nncli.metrics.calibration import CALIBRATED_LOG_LOSS
-from nncli.metrics.classification_resamples import log_loss_per_row
-from nncli.metrics.registry import higher_is_better
+from nncli.fitting.ensemble.out_of_fold import LabeledRows
+from nncli.fitting.prepare.validation import CALIBRATED_LOSS, LOSS_NAMES
+from nncli.models.predictions import Predictions
+from nncli.models.scores import single_metric
 from nncli.nn.arrays import Floats
 from nncli.nn.losses import MAE, MSE, Loss
-from nncli.pipeline.ensemble.out_of_fold import LabeledRows
-from nncli.pipeline.prepare.validation import CALIBRATED_LOSS, LOSS_NAMES
-from nncli.predictions import Predictions
-from nncli.scoring import single_metric
-from nncli.spec import Task
+from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
+from nncli.targets.metrics.classification_resamples import log_loss_per_row
+from nncli.targets.metrics.registry import higher_is_better
+from nncli.targets.target import Target
 
 PINBALL = "pinball"
 _TARGETS = {"classification": "a class", "regression": "a number"}

@@ -13,8 +13,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from nncli.metrics.significance import sign_flip_test
 from nncli.nn.arrays import Floats
+from nncli.targets.metrics.significance import sign_flip_test
 
 LEVEL = 0.2
 """One-sided significance level: it trains fewer folds than 0.05 for as good a best score; see docs/accuracy.md."""

@@ -19,15 +19,15 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from nncli.base.atomic_files import batched_fsync, relabel_errors, sync_folder, temporary_folder, write_text
+from nncli.base.errors import ConfigError, Location, NncliError, RunError
+from nncli.base.spec import Spec, non_defaults
 from nncli.config.loading import LoadedConfig, load
 from nncli.config.schema import Config, TuneSection
 from nncli.config.yaml.writer import dump
-from nncli.errors import ConfigError, Location, NncliError, RunError
 from nncli.runs.filenames import CONFIG, SEARCH
 from nncli.runs.loader import LARGEST_TEXT, read_file
 from nncli.runs.run_name import check_run_name
-from nncli.spec import Spec, non_defaults
-from nncli.utils.atomic_files import batched_fsync, relabel_errors, sync_folder, temporary_folder, write_text
 
 RECORD = SEARCH
 BEST = "best.yaml"

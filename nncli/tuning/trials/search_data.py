@@ -11,20 +11,20 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.errors import DataError, Location
 from nncli.config.schema import Config
 from nncli.data.sources.open import open_reader
 from nncli.data.splitting.folds import Fold
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
-from nncli.errors import DataError, Location
+from nncli.fitting.ensemble.cross_validation import FoldTruth
+from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows
+from nncli.fitting.prepare.fit import infer_loss
+from nncli.fitting.prepare.split import split_indices
+from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Floats
 from nncli.nn.losses import Loss
-from nncli.pipeline.ensemble.cross_validation import FoldTruth
-from nncli.pipeline.ensemble.out_of_fold import EnsembleData, LabeledRows
-from nncli.pipeline.prepare.fit import infer_loss
-from nncli.pipeline.prepare.split import split_indices
-from nncli.predictions import Predictions
-from nncli.training.state import RandomStreams
+from nncli.nn.training.state import RandomStreams
 from nncli.tuning.trials.objective import Objective
 
 MAX_KEPT_POSITIONS = 10_000_000

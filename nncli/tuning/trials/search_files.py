@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from nncli.base.atomic_files import write_text
 from nncli.tuning.space.space import SearchSpace
 from nncli.tuning.trials.objective import Objective
 from nncli.tuning.trials.record import BEST, config_text
 from nncli.tuning.trials.trials import Trial, save_trial, write_trials_table
-from nncli.utils.atomic_files import write_text
 
 SECONDS_BETWEEN_TABLES = 2.0
 """Least time between two writes of trials.csv while trials run."""

@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.atomic_files import batched_fsync
 from nncli.config.schema import Config
 from nncli.data.store.column_store import ColumnStore
-from nncli.ensemble import align_classes
-from nncli.pipeline.ensemble.cross_validation import data_of_trainings, new_record, score_folds, write_record
-from nncli.pipeline.ensemble.fold_predictions import FoldPredictions
-from nncli.pipeline.ensemble.member_config import as_subtask
-from nncli.pipeline.ensemble.out_of_fold import predict_table
-from nncli.pipeline.parallel.task import TaskStatus, TrainingTask
+from nncli.fitting.ensemble.cross_validation import data_of_trainings, new_record, score_folds, write_record
+from nncli.fitting.ensemble.fold_predictions import FoldPredictions
+from nncli.fitting.ensemble.member_config import as_subtask
+from nncli.fitting.ensemble.out_of_fold import predict_table
+from nncli.fitting.parallel.task import TaskStatus, TrainingTask
+from nncli.models.ensemble import align_classes
 from nncli.runs.cross_validation import CrossValidationRecord
 from nncli.runs.filenames import CROSS_VALIDATION, FOLDS
 from nncli.runs.run import Run
 from nncli.tuning.trials.search_data import HeldOut, SearchData
-from nncli.utils.atomic_files import batched_fsync
 
 
 class TrialTraining:

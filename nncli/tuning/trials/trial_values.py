@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nncli.base.errors import ConfigError
+from nncli.base.spec import Spec, non_defaults
 from nncli.config.schema import Config
 from nncli.config.yaml.writer import one_line
-from nncli.errors import ConfigError
-from nncli.spec import Spec, non_defaults
 from nncli.tuning.space.domains import ChoiceDomain
 from nncli.tuning.space.keys import Key, expand
 from nncli.tuning.space.space import SearchSpace

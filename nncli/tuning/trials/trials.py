@@ -12,14 +12,14 @@ from typing import Literal, TypeAlias
 
 from pydantic import ValidationError
 
-from nncli.errors import Location, NncliError, RunError
+from nncli.base.atomic_files import TEMPORARY_SUFFIX, write_text
+from nncli.base.errors import Location, NncliError, RunError
+from nncli.base.spec import NonNegativeInt, Spec, StrictStr
 from nncli.runs.filenames import FOLDS
 from nncli.runs.loader import LARGEST_TEXT, read_file
 from nncli.runs.run import Run
-from nncli.spec import NonNegativeInt, Spec, StrictStr
 from nncli.tuning.space.space import SearchSpace
 from nncli.tuning.trials.objective import Objective
-from nncli.utils.atomic_files import TEMPORARY_SUFFIX, write_text
 
 TRIALS = "trials"
 TRIALS_TABLE = "trials.csv"

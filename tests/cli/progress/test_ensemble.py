@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from nncli.base.findings import FindingCode, note
 from nncli.cli.progress import ensemble as members
 from nncli.cli.progress.ensemble import LiveMembers, PlainMembers, metrics_text
-from nncli.findings import FindingCode, note
-from nncli.pipeline.train.events import MembersProgress, MembersStarted, Progress
+from nncli.fitting.train.events import MembersProgress, MembersStarted, Progress
 
 KNOWN, NEW = note(FindingCode.TABLE_READING, "known"), note(FindingCode.TABLE_READING, "new")
 STARTED = MembersStarted(Path("run"), 3, 2, (KNOWN,))

@@ -10,10 +10,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from nncli.base.findings import FindingCode, note
 from nncli.cli.progress.json_events import JsonLines
-from nncli.findings import FindingCode, note
-from nncli.pipeline.train.events import Started
-from nncli.training.loop import EpochReport
+from nncli.fitting.train.events import Started
+from nncli.nn.training.loop import EpochReport
 from tests.cli.support import DATA, Cli
 
 FAST = "learning_rate: 0.1\nbatch_size: 8\n"

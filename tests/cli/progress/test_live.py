@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from nncli.cli.progress.live import LiveProgress, supports_unicode
-from nncli.pipeline.train.events import Started
-from nncli.training.loop import EpochReport, LearningRateHalved
+from nncli.fitting.train.events import Started
+from nncli.nn.training.loop import EpochReport, LearningRateHalved
 
 STARTED = Started(Path("run"), 100, 20, 2, 17, 50, 0, "rmse", (), monitor="val_loss")
 REPORTS = [EpochReport(i, 1.0 / i, 0.01, 1.5 / i, 0.5, 0.1, i <= 30, 0.01) for i in range(1, 41)]

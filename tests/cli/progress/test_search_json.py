@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from nncli.api.tune import TuneEnded
 from nncli.cli.progress.search_json import SearchJsonLines, write_ensemble
-from nncli.commands.tune import TuneEnded
 from nncli.tuning.ensemble.selected_ensemble import SelectedEnsemble
 from nncli.tuning.events import RunningTrial, SearchEnded, TrialFinished
 from nncli.tuning.tune_result import TuneResult

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from nncli.cli.progress.training import PlainProgress, Speed, TrainingProgress
-from nncli.pipeline.train.events import Started
-from nncli.training.loop import EpochReport, LearningRateHalved
+from nncli.fitting.train.events import Started
+from nncli.nn.training.loop import EpochReport, LearningRateHalved
 
 STARTED = Started(Path("run"), 100, 20, 2, 17, 10, 0, "rmse", (), monitor="val_loss")
 

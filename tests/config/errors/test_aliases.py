@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nncli.base.errors import ConfigError, ConfigFix
 from nncli.config.errors.aliases import ALIASES, aliases_of, normalized, same_spelling, suggest
 from nncli.config.errors.fixes import apply_fix
 from nncli.config.errors.locate import field_names, model_classes
@@ -15,7 +16,6 @@ from nncli.config.loading import load_config
 from nncli.config.schema import ConfigFile
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump
-from nncli.errors import ConfigError, ConfigFix
 
 TOP = list(ConfigFile.model_fields)
 

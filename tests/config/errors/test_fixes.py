@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from nncli.base.errors import ConfigFix
 from nncli.config.errors.fixes import FixChecker, apply_fix, is_complete
 from nncli.config.errors.locate import locate
 from nncli.config.yaml.parser import parse
-from nncli.errors import ConfigFix
 from tests.config.sections import START, Config
 
 VALUES: dict[str, object] = {"a": {"b": 1, "c": [1, {"d": 2}]}, "e": 3}

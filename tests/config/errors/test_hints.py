@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.base.errors import ConfigError, ConfigFix, ConfigIssue
 from nncli.config.errors.fixes import apply_fix
 from nncli.config.errors.validate import validate
 from nncli.config.schema import Config
@@ -16,7 +17,6 @@ from nncli.config.yaml.document import Path as KeyPath
 from nncli.config.yaml.document import dotted
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump, one_line
-from nncli.errors import ConfigError, ConfigFix, ConfigIssue
 
 START = "data: {path: t.csv, target: y}\n"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from pydantic import create_model
 
+from nncli.base.errors import ConfigError
 from nncli.config.errors.validate import validate
 from nncli.config.loading import load_config
 from nncli.config.yaml.parser import parse
-from nncli.errors import ConfigError
 from tests.config.sections import START, Section, only
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from nncli.base.errors import ConfigFix
 from nncli.config.errors.locate import field_names
 from nncli.config.errors.suggestions import (
     example,
@@ -14,10 +15,9 @@ from nncli.config.errors.suggestions import (
     type_of,
 )
 from nncli.config.schema import Config, EarlyStopping
-from nncli.errors import ConfigFix
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.dropout import Dropout
-from nncli.optim.schedules import CosineRate
+from nncli.nn.optim.schedules import CosineRate
 
 TOP = list(field_names(Config))
 

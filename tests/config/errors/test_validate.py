@@ -7,9 +7,9 @@ from typing import Literal
 
 import pytest
 
+from nncli.base.errors import ConfigError
 from nncli.config.errors.validate import MAX_ISSUES, validate
 from nncli.config.yaml.parser import parse
-from nncli.errors import ConfigError
 from tests.config.sections import START, Adam, Config, Dense, Dropout, Section, only, refused
 
 

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from nncli.base.errors import ConfigError
 from nncli.config.loading import load_config
 from nncli.config.overrides import from_options
 from nncli.config.presets.apply import QUALITIES, preset_of
 from nncli.config.schema import Config
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump
-from nncli.errors import ConfigError
+from nncli.fitting.prepare.auto_values import MEMBERS
 from nncli.nn.layers.dense import Dense
-from nncli.optim.optimizers import AdamW
-from nncli.optim.schedules import CoslogRate
-from nncli.pipeline.prepare.auto_values import MEMBERS
+from nncli.nn.optim.optimizers import AdamW
+from nncli.nn.optim.schedules import CoslogRate
 
 DATA = "data: {path: t.csv, target: y}\n"
 

@@ -8,21 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.base.errors import ConfigError
 from nncli.config.errors.validate import validate
 from nncli.config.overrides import apply_overrides
 from nncli.config.schema import Config
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump
 from nncli.data.encoders.kinds import Kind
-from nncli.errors import ConfigError
 from nncli.nn.activations import Relu, Tanh
 from nncli.nn.initializers import DataDependent, He
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import Residual
 from nncli.nn.losses import Quantile
 from nncli.nn.numeric_embeddings import Periodic
-from nncli.optim.optimizers import Sgd
-from nncli.optim.schedules import ConstantRate, CosineRate
+from nncli.nn.optim.optimizers import Sgd
+from nncli.nn.optim.schedules import ConstantRate, CosineRate
 
 REQUIRED = "data: {path: t.csv, target: y}\n"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter
 
+from nncli.base.errors import ConfigError
 from nncli.config.errors.validate import validate
 from nncli.config.schema import Config
 from nncli.config.schema.validation import Validation, ValidationFile
 from nncli.config.yaml.parser import parse
 from nncli.data.splitting.folds import Bootstrap, Fold
-from nncli.errors import ConfigError
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from nncli.base.errors import Location
 from nncli.config.yaml.document import dotted
 from nncli.config.yaml.parser import parse
-from nncli.errors import Location
 
 
 def test_every_entry_has_the_position_of_its_key_and_its_value() -> None:

@@ -8,10 +8,10 @@ import sys
 import pytest
 from hypothesis import given
 
+from nncli.base.errors import ConfigError, Location
 from nncli.config.yaml import parser
 from nncli.config.yaml.parser import MAX_DEPTH, MAX_ISSUES, parse
 from nncli.config.yaml.writer import dump
-from nncli.errors import ConfigError, Location
 from tests.config.support import ONE_MIB, YAML_LIKE, at, issues, only
 
 

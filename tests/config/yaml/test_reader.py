@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from nncli.base.errors import ConfigError, ConfigIssue, Location
 from nncli.config.yaml.reader import read
-from nncli.errors import ConfigError, ConfigIssue, Location
 from tests.config.support import at
 
 

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.base.errors import DataError
 from nncli.data.columns.parsing import read_numbers
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.table import Table
-from nncli.errors import DataError
 
 
 def table_of(cells: pl.Series, **dialect: str) -> Table:

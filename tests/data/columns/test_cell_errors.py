@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from nncli.base.errors import CellError
 from nncli.data.columns.cell_errors import CellErrors, raise_first, readable_cells
 from nncli.data.table import Table
-from nncli.errors import CellError
 from tests.assertions import raises
 
 TABLE = Table(pl.DataFrame({"x": ["1", "a", "b"]}), "t.csv", first_row=11)

@@ -16,9 +16,7 @@ from nncli.data.columns.datetimes import (
     parse_any_date,
     parse_dates,
 )
-from nncli.data.columns.datetimes import (
-    MICROSECONDS_PER_DAY as DAY,
-)
+from nncli.data.columns.datetimes import MICROSECONDS_PER_DAY as DAY
 
 DAYS = st.dates(date(1, 1, 1), date(9999, 12, 31))
 EPOCH = datetime(1970, 1, 1)

@@ -13,13 +13,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.base.errors import DataError
+from nncli.base.text import yaml_quote
 from nncli.data.columns import parsing
 from nncli.data.columns.parsing import exact_numbers, may_be_class_ids, parse_numbers, read_numbers, read_text
 from nncli.data.dialect import PLAIN_NUMBERS
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.table import Table
-from nncli.errors import DataError
-from nncli.text import yaml_quote
 
 NUMBERS = {
     "5": 5.0,

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.base.errors import DataError
 from nncli.data.columns.parsing import read_numbers, read_text
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.date import DateColumn
 from nncli.data.encoders.kinds import Kind, infer_kind
-from nncli.data.encoders.target import ClassificationTarget, rows_with_target
 from nncli.data.splitting.group_time import group_numbers, read_groups, read_times
 from nncli.data.table import Table
-from nncli.errors import DataError
+from nncli.targets.target import ClassificationTarget, rows_with_target
 
 LARGE = 2**53
 

@@ -4,14 +4,14 @@ import numpy as np
 import polars as pl
 import pytest
 
+from nncli.base.errors import DataError
 from nncli.data.columns.parsing import read_numbers, unit_of
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import EncodingOptions
-from nncli.data.encoders.target import RegressionTarget
 from nncli.data.table import Table
-from nncli.errors import DataError
+from nncli.targets.target import RegressionTarget
 from tests.data.columns.test_ambiguity import refused, texts
 
 
@@ -118,8 +118,8 @@ def test_a_target_with_a_sign_is_read_and_predicted_without() -> None:
 def test_a_semicolon_file_of_euros_tells_its_decimal_mark() -> None:
     from io import BytesIO
 
-    from nncli.data.io.csv.reader import read_delimited
-    from nncli.data.io.read_options import ReadOptions
+    from nncli.data.formats.csv.reader import read_delimited
+    from nncli.data.formats.read_options import ReadOptions
 
     def read(text: str) -> CsvDialect:
         return next(iter(read_delimited(BytesIO(text.encode()), "t.csv", ReadOptions()))).dialect

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nncli.base.text import escape_unprintable
 from nncli.data.encoders import categorical
 from nncli.data.encoders import encoder as encoding
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
@@ -21,7 +22,6 @@ from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.options import Clip, EncodingOptions, NumericScaling
 from nncli.data.table import Table
-from nncli.text import escape_unprintable
 from tests.data.encoders.support import CLIPS, RECIPE, SCALINGS
 
 NUMBERS = st.none() | st.sampled_from([-3.0, -0.0, 0.0, 1.0, 2.5, 131.0])

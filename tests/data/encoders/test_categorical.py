@@ -13,7 +13,7 @@ from nncli.data.encoders.categorical import FIRST_CATEGORY, CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.options import CategoricalOptions, Clip
 from nncli.data.table import Table
-from nncli.program.inputs import MISSING_CODE, OTHER_CODE
+from nncli.nn.program.inputs import MISSING_CODE, OTHER_CODE
 from tests.data.encoders.support import CLIPS, RECIPE, categorical, encoded, first, numeric, one
 
 NAMES = ["x", "a.b", "n", "rows", "category", "🐧", "a\nb", "\x1b[31m", " ", "", "literal", "count"]

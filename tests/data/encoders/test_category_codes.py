@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.table import Table
 from nncli.export.read_inputs import read_input
-from nncli.program.inputs import MISSING_CODE, OTHER_CODE
+from nncli.nn.program.inputs import MISSING_CODE, OTHER_CODE
 
 WORDS = st.sampled_from(
     ["yes", "no", "Yes", "YES", "true", "false", "3", "3.0", "3.00", " 3", "0", "1", "", " ", "red", "red ", "é", "🦊"]

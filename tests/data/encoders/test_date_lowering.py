@@ -9,7 +9,7 @@ from nncli.data.columns.datetimes import FIRST_DAY, LAST_DAY
 from nncli.data.encoders.date import CYCLES, DAYS_PER_YEAR, DateColumn
 from nncli.data.encoders.date_lowering import Cycle, lower_calendar, lower_cycle, lower_shift_into_range
 from nncli.data.encoders.numeric import NumericColumn
-from tests.program.support import compute
+from tests.nn.program.support import compute
 
 DAYS = st.lists(st.floats(FIRST_DAY, LAST_DAY), min_size=1, max_size=40)
 

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from nncli.base.errors import DataError
 from nncli.data.encoders import encoder as encoding
 from nncli.data.encoders import numeric_blocks
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.encoders.options import CategoricalOptions, Clip, EncodingOptions, NumericScaling
-from nncli.data.encoders.target import ClassificationTarget
 from nncli.data.store.dense_columns import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
-from nncli.errors import DataError
+from nncli.targets.target import ClassificationTarget
 from tests.data.encoders.support import CLIPS, KINDS, RECIPE, SCALINGS, bits, numeric, one, tables
 
 

@@ -9,17 +9,17 @@ import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from nncli.base.errors import UsageError
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.encoder_lowering import lower_encoder, program_inputs
 from nncli.data.encoders.kinds import ENCODERS, Kind, infer_kind
 from nncli.data.encoders.options import CategoricalOptions, EncodingOptions
 from nncli.data.table import Table
-from nncli.errors import UsageError
 from nncli.export.read_inputs import read_inputs
-from nncli.program.inputs import NumberInput
-from nncli.program.interpreter import run
-from nncli.program.program import NumberOutputs, build
-from nncli.program.values import Builder
+from nncli.nn.program.inputs import NumberInput
+from nncli.nn.program.interpreter import run
+from nncli.nn.program.program import NumberOutputs, build
+from nncli.nn.program.values import Builder
 from tests.assertions import raises
 
 RNG = np.random.default_rng(7)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nncli.base.errors import NncliError
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.encoder import Encoded, Encoder
 from nncli.data.encoders.few_rows import FewRowsEncoder
@@ -19,7 +20,6 @@ from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.options import CategoricalOptions, EncodingOptions
 from nncli.data.encoders.text import TextColumn
 from nncli.data.table import Table
-from nncli.errors import NncliError
 from tests.data.encoders.support import CLIPS, RECIPE, SCALINGS
 
 N = 120

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from nncli.base.errors import DataError
 from nncli.data.encoders import encoder as encoding
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import Clip, EncodingOptions, NumericScaling
 from nncli.data.table import Table
-from nncli.errors import DataError
 from tests.data.encoders.support import CLIPS, SCALINGS, bits, encoded, numeric, one
 
 

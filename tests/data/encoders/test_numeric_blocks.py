@@ -13,18 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from nncli.data.arrays import Floats
+from nncli.base.errors import DataError
+from nncli.base.median import MIN_SAMPLED_SIZE
 from nncli.data.encoders import numeric_blocks
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Column
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.numeric_blocks import columns_at_once, fit_dense
 from nncli.data.encoders.options import Clip, NumericScaling
-from nncli.data.encoders.target import RegressionTarget
 from nncli.data.store.dense_columns import DenseColumns
 from nncli.data.table import Table
-from nncli.errors import DataError
-from nncli.utils.median import MIN_SAMPLED_SIZE
+from nncli.nn.arrays import Floats
+from nncli.targets.target import RegressionTarget
 from tests.data.encoders.support import CLIPS, SCALINGS
 
 VALUES = st.floats(-1e30, 1e30) | st.sampled_from([0.0, -0.0, 1.0, 2.0, 1e-300, 1.5e308, -1.5e308])

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 
 from nncli.data.encoders.scaling import clip_smoothly, normal_quantile, quantile_transform
 from nncli.data.encoders.scaling_lowering import lower_normal_quantile, lower_quantile_transform, lower_smooth_clip
-from tests.program.support import compute
+from tests.nn.program.support import compute
 
 NUMBERS = st.lists(st.floats(-1e12, 1e12), min_size=1, max_size=30)
 

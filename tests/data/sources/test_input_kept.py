@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from obstore.store import MemoryStore
 
+from nncli.base.errors import UsageError
 from nncli.data.sources.input_kept import check_input_kept, is_same_database
 from nncli.data.sources.output import check_output
 from nncli.data.sources.remote.stores import ObjectUrl
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import UsageError
 
 STORE = "s3://data/in/"
 

@@ -12,15 +12,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nncli.data.io.input_file import InputFile
-from nncli.data.io.read_options import ReadOptions
+from nncli.base.errors import NncliError
+from nncli.data.formats.input_file import InputFile
+from nncli.data.formats.read_options import ReadOptions
 from nncli.data.sources.files.single_file import FileReader
 from nncli.data.sources.local_copies import PREFIX, copies_in_use, local_copies
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.table_reader import Checksum, TableReader
 from nncli.data.sources.table_source import TableSource
 from nncli.data.table import Table
-from nncli.errors import NncliError
 from tests.cli.support import ROOT
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import polars
 import pytest
 
+from nncli.base.errors import UsageError
 from nncli.data.sources.output import OutputTarget, check_output, open_output, output_target
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import UsageError
 
 FRAME = polars.DataFrame({"a": [1, 2]})
 STANDARD_INPUT = TableSource(path="-")

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.base.errors import DataError
 from nncli.data.columns.parsing import read_numbers
 from nncli.data.dialect import CsvDialect
-from nncli.data.io.formats import Format, format_of
-from nncli.data.io.streams import digest
+from nncli.data.formats.registry import Format, format_of
+from nncli.data.formats.streams import digest
 from nncli.data.sources.read_table import read_chunks, read_table
 from nncli.data.table import Table
-from nncli.errors import DataError
 
 CSV = b"id,city\n007,Oslo\n008,\n009,NA\n"
 TYPED = polars.DataFrame({"n": [1, 2, 3], "s": ["NA", "", None], "x": [0.5, None, 1.5]})

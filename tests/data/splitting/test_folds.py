@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from nncli.base.errors import DataError, Location
 from nncli.data.splitting.folds import Bootstrap, Fold, assign_folds
 from nncli.data.splitting.holdout import SINGLE_ROWS_HINT
 from nncli.data.splitting.strata import Strata
-from nncli.errors import DataError, Location
 
 N = 60
 COLUMN = st.none() | st.lists(st.integers(0, 3), min_size=N, max_size=N).map(lambda c: np.array(c, np.int64))

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.base.errors import DataError, Location
 from nncli.data.columns.datetimes import parse_dates
 from nncli.data.dialect import CsvDialect
 from nncli.data.splitting.group_time import read_groups, read_times
 from nncli.data.table import Table
-from nncli.errors import DataError, Location
 
 
 def table(*cells: object, dtype: pl.DataType | None = None) -> Table:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.base.errors import DataError, Location
 from nncli.data.splitting.holdout import SINGLE_ROWS_HINT, holdout_split, stratified_split
 from nncli.data.splitting.strata import Strata
-from nncli.errors import DataError, Location
 
 FRACTIONS = st.floats(0.0, 1.0, exclude_max=True)
 CLASSES = st.lists(st.integers(0, 5), min_size=1, max_size=80).map(lambda c: np.array(c, np.int64))

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nncli.base.errors import DataError
+from nncli.base.scratch import Scratch
 from nncli.data.columns.parsing import read_numbers, read_text
 from nncli.data.encoders.kinds import Kind, infer_kind
-from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
-from nncli.errors import DataError
 from tests.data.store.support import stored
 
 NUMBERS = ["1", "2.50", "-0", "1e3", " 7", "+3", "0.5", "-0.25"]

@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nncli.data.store.scratch import Scratch
+from nncli.base.errors import DataError
+from nncli.base.scratch import Scratch
 from nncli.data.store.writer import write_store
-from nncli.errors import DataError
 from tests.data.store.support import blocks, stored
 
 
@@ -56,7 +56,7 @@ def test_a_table_that_changes_between_two_reads_raises() -> None:
 def test_large_tables_are_written_to_an_unnamed_file_in_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nncli.data.store.scratch.MAX_IN_MEMORY", 1)
+    monkeypatch.setattr("nncli.base.scratch.MAX_IN_MEMORY", 1)
     frame = pl.DataFrame({"a": ["1", "2", "3", "x"]})
     with Scratch(tmp_path) as scratch:
         assert stored(frame, scratch, 2).columns(["a"]).frame.equals(frame)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from nncli.export.c.buffers import allocate, is_array
-from nncli.program.inputs import NumberInput, ProgramInput, TextInput
-from nncli.program.nodes import operands
+from nncli.nn.program.inputs import NumberInput, ProgramInput, TextInput
+from nncli.nn.program.nodes import operands
 from tests.runtimes.hostile import category_input, program_of
 
 INPUTS: list[ProgramInput] = [

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from nncli.export.c.columns import name_columns
 from nncli.export.c.identifiers import Identifiers
-from nncli.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
+from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
 from tests.runtimes.hostile import category_input
 
 INPUTS: list[ProgramInput] = [

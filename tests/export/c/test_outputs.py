@@ -4,7 +4,7 @@ import pytest
 
 from nncli.export.c.identifiers import Identifiers
 from nncli.export.c.outputs import cell, header_line, prediction_of
-from nncli.program.program import Bounds, ClassOutputs, NumberOutputs
+from nncli.nn.program.program import Bounds, ClassOutputs, NumberOutputs
 
 SEVERAL = NumberOutputs(("y", "z"), 3, 4, (0.05, 0.5), (Bounds(0.9, 5, 6),))
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nncli.export.c.readers import date_plan, entries, longest_folded_key, missing_values
-from nncli.program.inputs import NumberInput
+from nncli.nn.program.inputs import NumberInput
 from tests.runtimes.hostile import category_input, program_of
 
 

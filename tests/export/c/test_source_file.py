@@ -5,12 +5,12 @@ import re
 import numpy as np
 import pytest
 
-from nncli.errors import UsageError
+from nncli.base.errors import UsageError
 from nncli.export.c.source_file import to_c
 from nncli.export.model_info import ModelInfo
-from nncli.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
-from nncli.program.program import NumberOutputs, Program, build
-from nncli.program.values import Builder, join
+from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
+from nncli.nn.program.program import NumberOutputs, Program, build
+from nncli.nn.program.values import Builder, join
 from tests.runtimes.hostile import category_input, program_of, texts
 
 INFO = ModelInfo("runs/sales", "0123abcd", "1.0")

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 
 from nncli.export.c.statements import Statements, int_array
-from nncli.program.inputs import NumberInput
-from nncli.program.program import NumberOutputs, Program, build
-from nncli.program.values import Builder, exp, join
+from nncli.nn.program.inputs import NumberInput
+from nncli.nn.program.program import NumberOutputs, Program, build
+from nncli.nn.program.values import Builder, exp, join
 
 
 def program_of_layer() -> Program:

@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 
 from nncli.export.c.vocabulary import all_characters, character_tables, ranges, vocabulary, words_of_terms
-from nncli.program.inputs import TextInput
+from nncli.nn.program.inputs import TextInput
 
 
 def test_characters_of_words_are_letters_marks_and_numbers() -> None:

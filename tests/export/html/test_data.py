@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.export.html.data import data_script, unseen_category
-from nncli.program.inputs import CategoryInput, DateInput, NumberInput
-from nncli.program.program import Bounds, NumberOutputs, Program
+from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput
+from nncli.nn.program.program import Bounds, NumberOutputs, Program
 from tests.runtimes.hostile import category_input, key_of, program_of, words
 
 

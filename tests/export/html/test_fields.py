@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import pytest
 
 from nncli.export.html.fields import MAX_OPTIONS, date_text, field, html_text, readable_text, start_text
-from nncli.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
-from nncli.program.program import Program
+from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
+from nncli.nn.program.program import Program
 from tests.runtimes.hostile import category_input, program_of, texts
 
 

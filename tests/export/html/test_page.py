@@ -9,8 +9,8 @@ import pytest
 
 from nncli.export.html.page import page_of, to_html
 from nncli.export.model_info import ModelInfo
-from nncli.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
-from nncli.program.program import Program
+from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
+from nncli.nn.program.program import Program
 from tests.export.html.test_fields import Elements
 from tests.runtimes.hostile import category_input, program_of, texts
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from nncli.export.html.parts import document, effects_text, explanation, safe_script, source_hash, template, title_of
-from nncli.program.inputs import NumberInput
+from nncli.nn.program.inputs import NumberInput
 
 
 @pytest.mark.parametrize("word", ["</script>", "</SCRIPT\n>", "<!--", "<script", "<sCrIpT>"])

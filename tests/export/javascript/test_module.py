@@ -10,8 +10,8 @@ import pytest
 
 from nncli.export.javascript.module import as_literal, to_javascript
 from nncli.export.model_info import ModelInfo
-from nncli.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
-from nncli.program.program import LabelType
+from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
+from nncli.nn.program.program import LabelType
 from tests.runtimes import hostile
 
 INFO = ModelInfo("penguins", "0" * 64, "1.0")

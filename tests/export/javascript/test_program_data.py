@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.export.javascript.program_data import NUMBERS, ProgramData, as_runs
-from nncli.program.inputs import NumberInput
-from nncli.program.program import NumberOutputs, build
-from nncli.program.values import Builder
+from nncli.nn.program.inputs import NumberInput
+from nncli.nn.program.program import NumberOutputs, build
+from nncli.nn.program.values import Builder
 
 
 def from_runs(runs: list[int]) -> list[int]:

@@ -11,8 +11,8 @@ from onnx.reference import ReferenceEvaluator
 
 from nncli.export.model_info import ModelInfo
 from nncli.export.onnx import to_onnx
-from nncli.program.program import NumberOutputs, Program, build
-from nncli.program.values import Builder, Value, join
+from nncli.nn.program.program import NumberOutputs, Program, build
+from nncli.nn.program.values import Builder, Value, join
 
 INFO = ModelInfo("penguins", "ab" * 32, "1.2.3")
 

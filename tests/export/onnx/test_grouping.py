@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from nncli.export.onnx.grouping import Grouping
-from nncli.program.inputs import CategoryInput, NumberInput
-from nncli.program.values import Builder, Value, exp, join, sin, tanh
+from nncli.nn.program.inputs import CategoryInput, NumberInput
+from nncli.nn.program.values import Builder, Value, exp, join, sin, tanh
 from tests.export.onnx.support import number_program
 
 X, Y = NumberInput("x"), NumberInput("y")

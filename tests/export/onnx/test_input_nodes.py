@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from nncli.export.onnx.spellings import missing_word
-from nncli.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
-from nncli.program.values import Builder
+from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
+from nncli.nn.program.values import Builder
 from tests.export.onnx.support import model_of, number_program, numbers
 
 NUMBERS = CategoryInput(

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from nncli.export.onnx import to_onnx
 from nncli.export.onnx.graph import Graph
-from nncli.program.inputs import CategoryInput, NumberInput
-from nncli.program.values import Builder, join
+from nncli.nn.program.inputs import CategoryInput, NumberInput
+from nncli.nn.program.values import Builder, join
 from tests.export.onnx.support import INFO, evaluate, model_of, number_program
 from tests.runtimes.hostile import category_input, program_of, programs, texts
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from nncli.program.inputs import NumberInput
-from nncli.program.interpreter import run
-from nncli.program.nodes import NODE_TYPES, Constant, Input, SmallestSum
-from nncli.program.program import NumberOutputs
-from nncli.program.values import (
+from nncli.nn.program.inputs import NumberInput
+from nncli.nn.program.interpreter import run
+from nncli.nn.program.nodes import NODE_TYPES, Constant, Input, SmallestSum
+from nncli.nn.program.program import NumberOutputs
+from nncli.nn.program.values import (
     Builder,
     Value,
     absolute,

@@ -6,10 +6,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncli.errors import UsageError
-from nncli.program.inputs import NumberInput
-from nncli.program.program import Bounds, ClassOutputs, LabelType, NumberOutputs, Program, build, select_class_outputs
-from nncli.program.values import Builder, join, select
+from nncli.base.errors import UsageError
+from nncli.nn.program.inputs import NumberInput
+from nncli.nn.program.program import (
+    Bounds,
+    ClassOutputs,
+    LabelType,
+    NumberOutputs,
+    Program,
+    build,
+    select_class_outputs,
+)
+from nncli.nn.program.values import Builder, join, select
 from tests.export.onnx.support import evaluate
 
 

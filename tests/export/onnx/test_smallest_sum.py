@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from nncli.program.inputs import NumberInput
-from nncli.program.interpreter import run
-from nncli.program.program import NumberOutputs
-from nncli.program.values import Builder, join, smallest_sum
+from nncli.nn.program.inputs import NumberInput
+from nncli.nn.program.interpreter import run
+from nncli.nn.program.program import NumberOutputs
+from nncli.nn.program.values import Builder, join, smallest_sum
 from tests.export.onnx.support import evaluate, model_of, number_program
 
 SCORES = [np.sort(np.random.default_rng(g).normal(size=n)) for g, n in enumerate((1, 7, 12, 4))]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from nncli.export.onnx.spellings import missing_spelling, missing_word, spelling_codes
-from nncli.program.inputs import CategoryInput, TextInput
+from nncli.nn.program.inputs import CategoryInput, TextInput
 
 NUMBERS = CategoryInput(
     "n",

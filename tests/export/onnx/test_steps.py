@@ -6,10 +6,10 @@ import numpy as np
 from numpy.testing import assert_allclose
 
 from nncli.export.onnx.steps import steps_of
-from nncli.program.inputs import NumberInput
-from nncli.program.interpreter import run
-from nncli.program.program import NumberOutputs, Program
-from nncli.program.values import Builder, Value, join, select, tanh
+from nncli.nn.program.inputs import NumberInput
+from nncli.nn.program.interpreter import run
+from nncli.nn.program.program import NumberOutputs, Program
+from nncli.nn.program.values import Builder, Value, join, select, tanh
 from tests.export.onnx.support import evaluate, model_of, number_program
 
 X = np.array([0.3, -1.25, 2.0])

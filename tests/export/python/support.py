@@ -8,7 +8,7 @@ from typing import Any
 
 from nncli.export.model_info import ModelInfo
 from nncli.export.python.source_file import to_python
-from nncli.program.program import Program
+from nncli.nn.program.program import Program
 
 INFO = ModelInfo("penguins", "0123abcd", "1.0")
 

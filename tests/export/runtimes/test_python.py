@@ -9,7 +9,7 @@ import pytest
 from nncli.export.python.source_file import to_python
 from nncli.export.runtimes import python
 from nncli.export.runtimes.process import ExportedFileError
-from nncli.program.inputs import DateInput, NumberInput, ProgramInput
+from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput
 from tests.export.python.support import INFO, imported
 from tests.runtimes.hostile import category_input, program_of
 

@@ -114,7 +114,7 @@ import numpy as np
 from nncli.nn.member_predictor import Input, MemberPredictor
 from nncli.nn.network import Network
 from nncli.nn.predictor import Predictor
-from nncli.utils.threads import limit_blas_threads
+from nncli.base.threads import limit_blas_threads
 
 rng = np.random.default_rng(int(sys.argv[1]))
 ACTIVATIONS = ("relu", "mish", "gelu", "tanh", "selu", "sigmoid")

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nncli.base.threads import limit_blas_threads
 from nncli.nn import embeddings
 from nncli.nn.inference import piecewise_tables
 from nncli.nn.inference.folding import FoldedNetwork, stages_of
 from nncli.nn.inference.forward_pass import ForwardPass
 from nncli.nn.inference.stacked_pass import StackedNetworks, StackedPass
 from nncli.nn.network import Network
-from nncli.utils.threads import limit_blas_threads
 from tests.nn.inference.test_forward_pass import NETWORKS
 
 ROWS, MEMBERS = 8, 3

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import polars as pl
 import pytest
 
+from nncli.base.errors import CellError
 from nncli.data.table import Table
-from nncli.errors import CellError
 from nncli.serving.batching.cell_problems import MAX_CELLS, MAX_VALUE, problem_of_cells, shown_value
 from nncli.serving.models.prediction_options import PredictionOptions
 from nncli.serving.models.served_model import ServedModel

@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from nncli.errors import DataError, Location, RunError
+from nncli.base.errors import DataError, Location, RunError
 from nncli.serving.batching.job import Job, Predicted, as_problem, deliver, predicted_of, set_predicted
 from nncli.serving.problems.problem import ProblemError, busy
 from tests.serving.fake_models import FakeRequest

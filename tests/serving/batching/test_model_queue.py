@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from nncli.conformal.options import UncertaintyOptions
+from nncli.models.conformal.options import UncertaintyOptions
 from nncli.serving.batching.batch import PART_ROWS
 from nncli.serving.batching.job import Job
 from nncli.serving.batching.model_queue import MAX_BATCH, SMALL, ModelQueue

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from nncli.data.io.arrow_messages import END_OF_STREAM, read_messages
-from nncli.errors import DataError
+from nncli.base.errors import DataError
+from nncli.data.formats.arrow_messages import END_OF_STREAM, read_messages
 from nncli.serving.bodies.arrow_body import MAX_DEPTH, read_arrow
 from nncli.serving.bodies.body_size import BodyLimits, BodySize
 from nncli.serving.problems.problem import ProblemError

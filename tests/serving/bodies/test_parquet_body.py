@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from nncli.errors import DataError
+from nncli.base.errors import DataError
 from nncli.serving.bodies.body_size import BodyLimits, BodySize
 from nncli.serving.bodies.parquet_body import read_parquet
 from nncli.serving.problems.problem import ProblemError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from nncli.conformal.options import UncertaintyOptions
-from nncli.prediction.frame import table_of
+from nncli.api.prediction.frame import table_of
+from nncli.models.conformal.options import UncertaintyOptions
 from nncli.serving.models.prediction_options import PredictionOptions
 from nncli.serving.models.served_model import ServedModel
 

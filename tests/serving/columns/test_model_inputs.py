@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from nncli.ensemble import Ensemble
-from nncli.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
+from nncli.models.ensemble import Ensemble
+from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
 from nncli.serving.columns.model_inputs import ModelInputs, typical_cell
 from nncli.serving.models.served_model import ServedModel
 

@@ -11,10 +11,10 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from nncli.api.prediction.frame import PredictedFrame
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.encoders.invalid_cells import InvalidCells
 from nncli.data.table import Table
-from nncli.prediction.frame import PredictedFrame
 from nncli.serving.metrics.row_metrics import MAX_LABELS, RowMetrics
 from nncli.serving.models.prediction_options import PredictionOptions
 from nncli.serving.models.served_model import ServedModel

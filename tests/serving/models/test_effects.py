@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from nncli.data.table import Table
-from nncli.program.inputs import NumberInput
+from nncli.nn.program.inputs import NumberInput
 from nncli.serving.columns.model_inputs import typical_cell
 from nncli.serving.models import effects
 from nncli.serving.models.effects import EffectColumn, check_rows, effect_columns, effects_of, json_effects

@@ -16,8 +16,8 @@ import pytest
 from polars.exceptions import PanicException
 
 from nncli import train
-from nncli.conformal.options import UncertaintyOptions
 from nncli.data.table import Table
+from nncli.models.conformal.options import UncertaintyOptions
 from nncli.runs.run import Run
 from nncli.serving.models import reload
 from nncli.serving.models.model_slots import ModelSlot, ModelSlots

@@ -11,12 +11,12 @@ import polars as pl
 import pytest
 
 import nncli
-from nncli.conformal.options import UncertaintyOptions
+from nncli.api.prediction.frame import table_of as as_table
+from nncli.base.errors import NncliError, RunError, UsageError
 from nncli.data.table import Table
-from nncli.errors import NncliError, RunError, UsageError
+from nncli.models.conformal.options import UncertaintyOptions
 from nncli.nn import predictor
 from nncli.nn.inference import small_blocks
-from nncli.prediction.frame import table_of as as_table
 from nncli.runs.manifest import HELD_OUT
 from nncli.runs.run import Run
 from nncli.serving.app import build_app

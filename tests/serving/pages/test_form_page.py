@@ -14,9 +14,9 @@ from nncli.serving.models.served_model import ServedModel
 from nncli.serving.options import ServerOptions
 from nncli.serving.pages.form_page import Links, content_security_policy, login_page, model_page
 from nncli.serving.token import Token
+from tests.analysis.report.support import hostile_run
 from tests.export.html.test_fields import Elements
 from tests.export.html.test_page import Skeleton, inner
-from tests.reporting.support import hostile_run
 from tests.serving.trained import CONFIGS
 
 OPTIONS = ServerOptions(max_body=2_500_000, max_rows=1_234)

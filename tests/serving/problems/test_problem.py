@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 import pytest
 
-from nncli.errors import DataError, Location, NncliError, RunError, UsageError
+from nncli.base.errors import DataError, Location, NncliError, RunError, UsageError
 from nncli.serving.problems.problem import CellProblem, Problem, bad_request, busy, invalid_row, problem_of, too_large
 
 

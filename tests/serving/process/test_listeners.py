@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from nncli.errors import UsageError
+from nncli.base.errors import UsageError
 from nncli.serving.options import ServerOptions
 from nncli.serving.process.listeners import bind_listeners, cannot_listen, close_all, listen, stop_listening, url_of
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.ensemble import AnyModel
-from nncli.errors import CellError, DataError
-from nncli.prediction.chunks import predict_chunks
+from nncli.api.prediction.chunks import predict_chunks
+from nncli.base.errors import CellError, DataError
+from nncli.models.ensemble import AnyModel
 from nncli.serving.answers import json_answer
 from nncli.serving.models.served_model import ServedModel
 from tests.serving.asgi_client import Answer, AsgiClient, Call

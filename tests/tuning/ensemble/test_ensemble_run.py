@@ -11,16 +11,16 @@ import polars as pl
 import pytest
 
 import nncli
-from nncli import classes as classes_module
-from nncli.classes import predict_classes
-from nncli.conformal.options import UncertaintyOptions
+from nncli.api.prediction.frame import table_of as as_table
+from nncli.api.report import report
+from nncli.base.errors import RunError
 from nncli.data.sources.read_table import read_table
 from nncli.data.splitting.folds import Fold
 from nncli.data.table import Table
-from nncli.ensemble import Ensemble, align_classes
-from nncli.errors import RunError
-from nncli.prediction.frame import table_of as as_table
-from nncli.reporting.report import report
+from nncli.models import label_predictor as classes_module
+from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.ensemble import Ensemble, align_classes
+from nncli.models.label_predictor import predict_classes
 from nncli.runs.filenames import CONFIG, HELD_OUT
 from nncli.runs.run import Run
 from nncli.serving.models.prediction_options import PredictionOptions
@@ -167,8 +167,8 @@ def test_it_cannot_be_trained_further_or_again_and_its_configuration_says_so(num
 def test_a_decision_is_saved_in_it(classes: Selected, tmp_path: Path) -> None:
     path = shutil.copytree(classes.path, tmp_path / "run")
     spec = model_of(classes).spec
-    from nncli.decision import CostMatrix
     from nncli.runs.saved_decision import read_decision, save_decision
+    from nncli.targets.decision import CostMatrix
 
     assert spec.target.task == "classification"
     costs = CostMatrix(labels=spec.target.labels, costs=((0.0, 1.0, 1.0), (1.0, 0.0, 1.0), (5.0, 5.0, 0.0)))
@@ -180,7 +180,7 @@ def test_a_decision_is_saved_in_it(classes: Selected, tmp_path: Path) -> None:
 
 
 def test_without_its_held_out_rows_it_predicts_but_is_not_scored(numbers: Selected, tmp_path: Path) -> None:
-    from nncli.evaluation.held_out import predict_held_out
+    from nncli.analysis.evaluation.held_out import predict_held_out
 
     path = shutil.copytree(numbers.path, tmp_path / "run")
     (path / HELD_OUT).unlink()
@@ -191,8 +191,8 @@ def test_without_its_held_out_rows_it_predicts_but_is_not_scored(numbers: Select
 
 @pytest.mark.parametrize("of", ["ensemble", "trial"])
 def test_it_teaches_a_student_whose_validation_rows_are_a_fold_that_chose_nothing(classes: Selected, of: str) -> None:
-    from nncli.distillation.student import student_config
-    from nncli.pipeline.prepare.teacher import LoadedTeacher
+    from nncli.fitting.prepare.teacher import LoadedTeacher
+    from nncli.fitting.student import student_config
 
     path = classes.path if of == "ensemble" else classes.trials[0]
     config = student_config(path, 8, path.parent / "student")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nncli.metrics.classification import log_loss
 from nncli.nn.losses import MSE, Quantile, Quantiles
+from nncli.targets.metrics.classification import log_loss
 from nncli.tuning.ensemble.ensemble_selection import CandidatePredictions, Selection
 
 Floats = npt.NDArray[np.float64]

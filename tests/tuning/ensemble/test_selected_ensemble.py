@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from nncli import predict, train
-from nncli.errors import RunError, UsageError
-from nncli.evaluation.held_out import predict_held_out
-from nncli.evaluation.run_summary import summarize_run
-from nncli.metrics.classification import log_loss
+from nncli.analysis.evaluation.held_out import predict_held_out
+from nncli.analysis.evaluation.run_summary import summarize_run
+from nncli.base.errors import RunError, UsageError
 from nncli.runs.filenames import METRICS
 from nncli.runs.run import Run
+from nncli.targets.metrics.classification import log_loss
 from nncli.tuning.ensemble.ensemble_selection import CandidatePredictions
 from nncli.tuning.ensemble.selected_ensemble import candidates_of, write_selected_ensemble
 from tests.assertions import raises

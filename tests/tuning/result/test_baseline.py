@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.data.store.scratch import Scratch
+from nncli.base.scratch import Scratch
 from nncli.tuning.preparation import prepare_search
 from nncli.tuning.result.baseline import baseline_score
 from tests.tuning.searches import SPACE, loaded

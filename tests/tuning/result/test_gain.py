@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from nncli.fitting.ensemble.out_of_fold import LabeledRows
 from nncli.nn.arrays import Floats
 from nncli.nn.losses import CrossEntropy
-from nncli.pipeline.ensemble.out_of_fold import LabeledRows
 from nncli.tuning.result.gain import gain_text
 from nncli.tuning.trials.held_out_predictions import SearchRows
 from nncli.tuning.trials.objective import Objective

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.errors import RunError
+from nncli.base.errors import RunError
 from nncli.runs.filenames import METRICS
 from nncli.tuning.result.result import load_result
 from tests.tuning.made_searches import GAIN, made_search, made_trials

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.errors import RunError
+from nncli.base.errors import RunError
 from nncli.tuning.result.summary import read_search
 from nncli.tuning.trials.trials import Trial, save_trial
 from tests.tuning.made_searches import GAIN, made_search, made_trials

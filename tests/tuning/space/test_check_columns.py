@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nncli.errors import ConfigError
+from nncli.base.errors import ConfigError
 from nncli.tuning.space.build_space import build_space
 from nncli.tuning.space.check_columns import check_columns
 from tests.tuning.spaces import FIRST_LINE, loaded

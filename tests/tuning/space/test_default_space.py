@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from nncli.base.errors import UsageError
+from nncli.base.spec import Task
 from nncli.config.loading import LoadedConfig, load_document
 from nncli.config.presets.apply import QUALITIES, TABULAR, TEXTBOOK
 from nncli.config.schema import TuneSection
 from nncli.config.yaml.parser import parse
-from nncli.errors import UsageError
-from nncli.spec import Task
 from nncli.tuning.space.build_space import build_space
 from nncli.tuning.space.default_space import SPACES, default_space, with_default_space
 from nncli.tuning.space.load_search import load_search

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from nncli.base.errors import ConfigIssue, Location
 from nncli.config.yaml.document import Document
-from nncli.errors import ConfigIssue, Location
 from nncli.tuning.space.locate_issues import IssueLocator
 from tests.tuning.spaces import FIRST_LINE, loaded, space_of
 

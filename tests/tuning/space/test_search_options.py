@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nncli.errors import UsageError
+from nncli.base.errors import UsageError
 from nncli.tuning.space.search_options import OPTION, search_assignments, setting_assignments
 from tests.assertions import raises
 

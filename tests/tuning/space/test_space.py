@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.base.errors import ConfigError, ConfigIssue
 from nncli.config.loading import load
 from nncli.config.schema import Config, ValidationFile
 from nncli.config.yaml.writer import dump
-from nncli.errors import ConfigError, ConfigIssue
 from nncli.nn.layers.dropout import Dropout
 from nncli.tuning.space.build_space import build_space
 from nncli.tuning.space.domains import Value

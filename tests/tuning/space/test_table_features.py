@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from nncli.base.scratch import Scratch
 from nncli.config.loading import load
-from nncli.data.store.scratch import Scratch
+from nncli.fitting.prepare.auto_values import PEAKS, resolve_optimizer, schedule_of
+from nncli.fitting.prepare.load import load_table
 from nncli.nn.losses import MSE
-from nncli.pipeline.prepare.auto_values import PEAKS, resolve_optimizer, schedule_of
-from nncli.pipeline.prepare.load import load_table
 from nncli.tuning.space.keys import key_of
 from nncli.tuning.space.table_features import TableFeatures
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from nncli.base.errors import ConfigError
 from nncli.config.schema.tune import Choices, Range
-from nncli.errors import ConfigError
 from nncli.tuning.space.keys import key_of
 from nncli.tuning.space.unknown_keys import item_with, unknown_key
 from tests.tuning.spaces import space_of

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nncli import train
-from nncli.errors import RunError, UsageError
+from nncli.base.errors import RunError, UsageError
 from nncli.runs.cross_validation import CrossValidationRecord
 from nncli.runs.filenames import CROSS_VALIDATION, METRICS
 from nncli.tuning.trials.finished_trial import FinishedTrial, read_trials

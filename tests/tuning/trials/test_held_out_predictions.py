@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nncli.base.scratch import Scratch
 from nncli.config.schema import Config, TuneSection
-from nncli.data.store.scratch import Scratch
-from nncli.pipeline.ensemble.out_of_fold import EnsembleData
+from nncli.fitting.ensemble.out_of_fold import EnsembleData
 from nncli.tuning.space.build_space import build_space
 from nncli.tuning.trials.held_out_predictions import SearchRows, TrialPredictions, TrialReader
 from nncli.tuning.trials.objective import Objective
@@ -99,7 +99,7 @@ def test_predictions_that_are_damaged_are_computed_again(path: Path, tmp_path: P
 
 
 def test_of_too_many_rows_those_that_are_kept_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nncli.runs.held_out_rows.MAX_ROWS", 50)
+    monkeypatch.setattr("nncli.models.held_out_rows.MAX_ROWS", 50)
     path = search(tmp_path, assignments=["tune.trials=1"])
     with Scratch() as scratch:
         reader = reader_of(path, scratch)

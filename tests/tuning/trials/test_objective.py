@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nncli.base.errors import ConfigError
 from nncli.config.schema import Config
-from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
-from nncli.errors import ConfigError
+from nncli.fitting.ensemble.out_of_fold import LabeledRows
+from nncli.models.predictions import Predictions
 from nncli.nn.losses import MAE, MSE, CrossEntropy, Huber, Loss, Quantile, Quantiles
-from nncli.pipeline.ensemble.out_of_fold import LabeledRows
-from nncli.predictions import Predictions
+from nncli.targets.target import ClassificationTarget, RegressionTarget, Target
 from nncli.tuning.trials.objective import PINBALL, Objective
 from tests.assertions import raises
 

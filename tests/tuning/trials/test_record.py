@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from nncli.base.errors import NncliError, RunError, UsageError
 from nncli.config.loading import LoadedConfig
 from nncli.config.schema import TuneSection
-from nncli.errors import NncliError, RunError, UsageError
 from nncli.runs.filenames import CONFIG, LOCK
 from nncli.tuning.trials import record as module
 from nncli.tuning.trials.record import RECORD, create_directory, new_record, open_directory, search_fingerprint

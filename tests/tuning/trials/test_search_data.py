@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.data.store.scratch import Scratch
-from nncli.predictions import Predictions
+from nncli.base.scratch import Scratch
+from nncli.models.predictions import Predictions
 from nncli.tuning.preparation import prepare_search
 from nncli.tuning.trials import search_data as module
 from nncli.tuning.trials.search_data import SearchData

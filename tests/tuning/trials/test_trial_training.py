@@ -13,7 +13,7 @@ import pytest
 
 from nncli import cross_validate
 from nncli.config.loading import load
-from nncli.pipeline.ensemble.cross_validation import open_record
+from nncli.fitting.ensemble.cross_validation import open_record
 from nncli.runs.filenames import FOLDS, HELD_OUT, METRICS
 from nncli.runs.run import Run
 from nncli.tuning.events import SearchEnded
@@ -167,7 +167,7 @@ def test_the_rows_of_a_validation_file_are_scored_also_where_a_run_keeps_a_sampl
     text = PENGUINS.replace("penguins.csv", "penguins-train.csv") % "" + validation + HOLDOUT
     whole = run_search(loaded(tmp_path, text), tmp_path / "whole")
     assert [trial.state for trial in whole.trials] == ["complete"] * 4
-    monkeypatch.setattr("nncli.runs.held_out_rows.MAX_ROWS", 20)
+    monkeypatch.setattr("nncli.models.held_out_rows.MAX_ROWS", 20)
     sample = run_search(loaded(tmp_path, text), tmp_path / "sample")
     for one, other in zip(whole.trials, sample.trials, strict=True):
         assert one.score == pytest.approx(other.score)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.errors import RunError
+from nncli.base.errors import RunError
 from nncli.nn.losses import MSE
 from nncli.runs.run import Run
 from nncli.tuning.space.build_space import build_space

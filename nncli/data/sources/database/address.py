@@ -9,10 +9,10 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from nncli.credentials import HIDDEN, LOGIN, with_credentials
+from nncli.base.credentials import HIDDEN, LOGIN, with_credentials
+from nncli.base.errors import Location, UsageError
+from nncli.base.text import quote
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import Location, UsageError
-from nncli.text import quote
 
 
 class DatabaseKind(StrEnum):

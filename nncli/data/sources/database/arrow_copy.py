@@ -10,14 +10,14 @@ from pathlib import Path
 
 import polars as pl
 
-from nncli.data.io.file_format import as_tables
-from nncli.data.io.input_file import InputFile
-from nncli.data.io.read_options import ReadOptions
-from nncli.data.io.streams import translate_os_errors
+from nncli.base.scratch import Scratch
+from nncli.data.formats.file_format import as_tables
+from nncli.data.formats.input_file import InputFile
+from nncli.data.formats.read_options import ReadOptions
+from nncli.data.formats.streams import translate_os_errors
 from nncli.data.sources.database.blocks import BLOCK_ROWS, blocks_of
 from nncli.data.sources.database.rows_digest import RowsDigest
 from nncli.data.sources.table_reader import Checksum, TableReader
-from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
 
 

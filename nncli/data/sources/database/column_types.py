@@ -13,7 +13,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from nncli.errors import DataError, Location
+from nncli.base.errors import DataError, Location
 
 EXACT = 2.0**53
 """From here on, float64 does not hold every integer."""

@@ -10,10 +10,10 @@ from typing import ClassVar
 
 import polars as pl
 
+from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.text import join_quoted
 from nncli.data.sources.database.address import DatabaseAddress
 from nncli.data.sources.database.sql import Dialect
-from nncli.errors import DataError, Location, UsageError
-from nncli.text import join_quoted
 
 
 class DatabaseConnectionError(DataError):

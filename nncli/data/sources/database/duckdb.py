@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from nncli.base.errors import DataError, Location, reraise_out_of_memory
 from nncli.data.sources.database.address import EXTERNAL_ACCESS, DatabaseAddress
 from nncli.data.sources.database.arrow_batches import ArrowStreamError, frames_of
 from nncli.data.sources.database.database import (
@@ -24,7 +25,6 @@ from nncli.data.sources.database.database import (
 )
 from nncli.data.sources.database.files import check_database_file
 from nncli.data.sources.database.sql import Dialect, quoted_name
-from nncli.errors import DataError, Location, reraise_out_of_memory
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

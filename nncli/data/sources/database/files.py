@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nncli.data.io.streams import missing_file_hint
+from nncli.base.errors import DataError, Location
+from nncli.data.formats.streams import missing_file_hint
 from nncli.data.sources.database.address import DatabaseAddress
-from nncli.errors import DataError, Location
 
 
 def check_database_file(address: DatabaseAddress) -> None:

@@ -14,6 +14,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import polars as pl
 
+from nncli.base.errors import DataError, Location, UsageError, reraise_out_of_memory
+from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.sources.database.address import DatabaseAddress
 from nncli.data.sources.database.column_types import plain_columns
 from nncli.data.sources.database.database import (
@@ -27,8 +29,6 @@ from nncli.data.sources.database.database import (
 )
 from nncli.data.sources.database.mysql_columns import MysqlColumn, backquoted
 from nncli.data.sources.database.sql import Dialect
-from nncli.errors import DataError, Location, UsageError, reraise_out_of_memory
-from nncli.text import closest_match, join_quoted, quote
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection as PymysqlConnection

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import polars as pl
 
+from nncli.base.errors import DataError, Location, reraise_out_of_memory
+from nncli.base.text import join_quoted
 from nncli.data.sources.database.address import DatabaseAddress
 from nncli.data.sources.database.arrow_batches import ArrowStreamError, frames_of
 from nncli.data.sources.database.database import (
@@ -23,8 +25,6 @@ from nncli.data.sources.database.database import (
     driver_required,
 )
 from nncli.data.sources.database.sql import Dialect, quoted_name
-from nncli.errors import DataError, Location, reraise_out_of_memory
-from nncli.text import join_quoted
 
 if TYPE_CHECKING:
     from adbc_driver_manager import AdbcConnection

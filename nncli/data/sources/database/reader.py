@@ -10,9 +10,10 @@ from typing import TypeVar
 
 import polars as pl
 
-from nncli.data.io.file_format import as_tables
-from nncli.data.io.input_file import InputFile
-from nncli.data.io.read_options import ReadOptions
+from nncli.base.errors import Location, UsageError
+from nncli.data.formats.file_format import as_tables
+from nncli.data.formats.input_file import InputFile
+from nncli.data.formats.read_options import ReadOptions
 from nncli.data.sources.database.arrow_copy import write_rows
 from nncli.data.sources.database.blocks import BLOCK_ROWS, blocks_of
 from nncli.data.sources.database.catalog import find_table, tables_of
@@ -24,7 +25,6 @@ from nncli.data.sources.database.sql import check_query
 from nncli.data.sources.table_reader import Checksum, TableChoice, TableReader
 from nncli.data.sources.table_source import TableSource
 from nncli.data.table import Table
-from nncli.errors import Location, UsageError
 
 T = TypeVar("T")
 

@@ -17,8 +17,8 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import NoReturn
 
-from nncli.errors import Location, UsageError
-from nncli.text import quote
+from nncli.base.errors import Location, UsageError
+from nncli.base.text import quote
 
 
 class Dialect(StrEnum):

@@ -15,6 +15,7 @@ from urllib.parse import quote as quote_url
 
 import polars as pl
 
+from nncli.base.errors import DataError, Location
 from nncli.data.sources.database.database import (
     Connection,
     Database,
@@ -25,7 +26,6 @@ from nncli.data.sources.database.database import (
 )
 from nncli.data.sources.database.files import check_database_file
 from nncli.data.sources.database.sql import Dialect, quoted_name
-from nncli.errors import DataError, Location
 
 BATCH_ROWS = 16_384
 COLUMNS_AT_A_TIME = 300

@@ -10,14 +10,14 @@ from functools import cached_property
 
 import polars as pl
 
+from nncli.base.errors import Location, UsageError
+from nncli.base.text import quote
 from nncli.data.sources.database.address import DatabaseAddress, DatabaseKind
 from nncli.data.sources.database.catalog import tables_of
 from nncli.data.sources.database.database import DatabaseTable
 from nncli.data.sources.database.sql import quoted_name
 from nncli.data.sources.database.writer_types import TypeNames
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import Location, UsageError
-from nncli.text import quote
 
 
 class IfExists(StrEnum):

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
+from nncli.base.errors import DataError, Location
 from nncli.data.sources.database.database import DatabaseColumn
 from nncli.data.sources.database.postgresql import PostgresqlConnection, PostgresqlDatabase
 from nncli.data.sources.database.writer import DatabaseWriter
 from nncli.data.sources.database.writer_types import ACCEPTED, WIDE_INTEGERS, TypeNames, matches
-from nncli.errors import DataError, Location
 
 TYPES = TypeNames(
     {

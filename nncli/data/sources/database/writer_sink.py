@@ -13,7 +13,9 @@ from pathlib import Path
 
 import polars as pl
 
-from nncli.data.io.sinks import ColumnCheck, Sink, translate_write_errors
+from nncli.base.errors import Location, NncliError, UsageError
+from nncli.base.logs import log_duration
+from nncli.data.formats.sinks import ColumnCheck, Sink, translate_write_errors
 from nncli.data.sources.database.catalog import find_table, tables_of
 from nncli.data.sources.database.open import database_of
 from nncli.data.sources.database.sql import mentions
@@ -22,8 +24,6 @@ from nncli.data.sources.database.writer_types import check_writable, fitted
 from nncli.data.sources.database.writers import writer_of
 from nncli.data.sources.input_kept import is_same_database
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import Location, NncliError, UsageError
-from nncli.utils.logs import log_duration
 
 
 def if_exists(*, force: bool, append: bool) -> IfExists:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from nncli.base.errors import DataError, Location
+from nncli.base.text import join_quoted, quote
 from nncli.data.columns.parsing import LEADING_ZERO
 from nncli.data.sources.database.address import DatabaseKind
 from nncli.data.sources.database.database import DatabaseTable
-from nncli.errors import DataError, Location
-from nncli.text import join_quoted, quote
 
 WIDE_INTEGERS = (pl.UInt64, pl.Int128, pl.UInt128)
 """Integers beyond those of 64 bits with a sign."""

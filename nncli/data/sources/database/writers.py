@@ -5,10 +5,10 @@ To write to another kind of database, write a subclass of DatabaseWriter in a ne
 
 from __future__ import annotations
 
+from nncli.base.errors import Location, UsageError
 from nncli.data.sources.database.address import DatabaseAddress, DatabaseKind
 from nncli.data.sources.database.writer import DatabaseWriter, IfExists
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import Location, UsageError
 
 
 def writer_of(target: TableSource, if_exists: IfExists) -> DatabaseWriter:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import polars
 
+from nncli.base.errors import DataError, Location
+from nncli.base.text import join_quoted, quote
 from nncli.data.sources.files.partition import Part, key_types
-from nncli.errors import DataError, Location
-from nncli.text import join_quoted, quote
 
 EXACT = 2**53
 """Integers up to which a float is exact."""

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 
 import polars
 
+from nncli.base.errors import DataError, Location
+from nncli.base.text import quote
 from nncli.data.dialect import CsvDialect
-from nncli.data.io.formats import Format
-from nncli.data.io.read_options import FirstFile, ReadOptions
+from nncli.data.formats.read_options import FirstFile, ReadOptions
+from nncli.data.formats.registry import Format
 from nncli.data.row_origins import RowOrigins
 from nncli.data.sources.files.column_alignment import FileColumns
 from nncli.data.sources.files.partition import Part
 from nncli.data.table import Table
-from nncli.errors import DataError, Location
-from nncli.text import quote
 
 NAMES = {"separator": "separator", "decimal": "decimal mark", "thousands": "thousands separator"}
 """The settings of the dialect that must be the same in all files, and what messages call them."""

@@ -9,9 +9,9 @@ from urllib.parse import unquote
 
 import polars
 
-from nncli.data.io.input_file import InputFile
-from nncli.errors import DataError, Location
-from nncli.text import join_quoted
+from nncli.base.errors import DataError, Location
+from nncli.base.text import join_quoted
+from nncli.data.formats.input_file import InputFile
 
 MISSING = "__HIVE_DEFAULT_PARTITION__"
 """The value of a key that is missing in all rows of a folder."""

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from nncli.data.io.streams import missing_file_hint
-from nncli.errors import DataError, Location, UsageError
-from nncli.text import closest_match, quote
+from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.text import closest_match, quote
+from nncli.data.formats.streams import missing_file_hint
 
 HIDDEN = (".", "_")
 """First characters of files and folders in a folder that are no part of a table, such as _SUCCESS and .DS_Store."""

@@ -15,10 +15,12 @@ from itertools import chain
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
-from nncli.data.io.formats import Format
-from nncli.data.io.input_file import InputFile
-from nncli.data.io.prefetch import prefetch_map
-from nncli.data.io.read_options import ReadOptions
+from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.text import quote
+from nncli.data.formats.input_file import InputFile
+from nncli.data.formats.prefetch import prefetch_map
+from nncli.data.formats.read_options import ReadOptions
+from nncli.data.formats.registry import Format
 from nncli.data.sources.files.column_alignment import FileColumns
 from nncli.data.sources.files.files_pass import FilesPass
 from nncli.data.sources.files.partition import Part, parts_of
@@ -27,8 +29,6 @@ from nncli.data.sources.files.single_file import FileReader, open_file
 from nncli.data.sources.files.zip_file import ZipReader
 from nncli.data.sources.table_reader import Checksum, FileChecksum, TableChoice, TableReader
 from nncli.data.table import Table
-from nncli.errors import DataError, Location, UsageError
-from nncli.text import quote
 
 BegunTables: TypeAlias = tuple[tuple[Table, ...], Generator[Table]]
 """The tables of a file that are read already, and those that are not."""

@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 from typing import IO
 
+from nncli.base.errors import DataError, Location, NncliError
+from nncli.base.logs import log_info
+from nncli.base.memory import format_bytes
 from nncli.data.sources.remote.remote_file import RemoteFile, Response, TransientError
 from nncli.data.sources.remote.retries import Retries
-from nncli.errors import DataError, Location, NncliError
-from nncli.utils.logs import log_info
-from nncli.utils.memory import format_bytes
 
 SECONDS_BETWEEN_LINES = 5.0
 """Seconds between two lines of the log about a download."""

@@ -6,10 +6,10 @@ import io
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING
 
-from nncli.data.io.compression import CompressionError, DecompressedStream, GrowthError, Gzip
+from nncli.base.errors import DataError, Location
+from nncli.data.formats.compression import CompressionError, DecompressedStream, GrowthError, Gzip
 from nncli.data.sources.remote.http_errors import translated_errors
 from nncli.data.sources.remote.remote_file import TransientError
-from nncli.errors import DataError, Location
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from nncli.credentials import with_credentials
+from nncli.base.credentials import with_credentials
+from nncli.base.errors import DataError, Location
 from nncli.data.sources.remote import hugging_face
 from nncli.data.sources.remote.remote_file import RangeError, TransientError
-from nncli.errors import DataError, Location
 
 BUSY = (408, 425, 429, 500, 502, 503, 504)
 """Statuses of a server that may answer later."""

@@ -20,13 +20,13 @@ from pathlib import PurePosixPath
 from typing import IO
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from nncli.credentials import split_url, with_credentials
+from nncli.base.credentials import split_url, with_credentials
+from nncli.base.errors import DataError, Location, UsageError
 from nncli.data.sources.remote import hugging_face, retries
 from nncli.data.sources.remote.gzip_body import CHUNK, decompressed
 from nncli.data.sources.remote.http_errors import translated_errors
 from nncli.data.sources.remote.opener import has_server, open_url
 from nncli.data.sources.remote.remote_file import RangeError, RemoteFile, Response, TransientError
-from nncli.errors import DataError, Location, UsageError
 from nncli.version import __version__
 
 URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=~"

@@ -7,7 +7,7 @@ import os
 import re
 from urllib.parse import quote
 
-from nncli.errors import Location, UsageError
+from nncli.base.errors import Location, UsageError
 
 DATASET = re.compile(r"hf://datasets/(?P<owner>[^/@]+)/(?P<name>[^/@]+)(@(?P<revision>[^/]+))?/(?P<path>.+)", re.I)
 REVISIONS = {"~parquet": "refs/convert/parquet"}

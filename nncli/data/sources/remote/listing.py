@@ -12,11 +12,11 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
+from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.text import closest_match, quote
 from nncli.data.sources.files.paths import HIDDEN
 from nncli.data.sources.remote.retries import retried
 from nncli.data.sources.remote.stores import ObjectUrl, translated_errors
-from nncli.errors import DataError, Location, UsageError
-from nncli.text import closest_match, quote
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta

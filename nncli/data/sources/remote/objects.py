@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from nncli.data.io.formats import Format
-from nncli.data.io.input_file import InputFile
-from nncli.data.io.read_options import ReadOptions
+from nncli.base.logs import log_duration
+from nncli.data.formats.input_file import InputFile
+from nncli.data.formats.read_options import ReadOptions
+from nncli.data.formats.registry import Format
 from nncli.data.sources.files.partition import parts_of
 from nncli.data.sources.files.several_files import FilesReader
 from nncli.data.sources.remote.download import download
@@ -20,7 +21,6 @@ from nncli.data.sources.remote.stored_object import StoredObject
 from nncli.data.sources.remote.stores import ObjectUrl
 from nncli.data.sources.table_reader import Checksum, TableReader
 from nncli.data.table import Table
-from nncli.utils.logs import log_duration
 
 DOWNLOADS = 8
 """Objects that are downloaded at a time: small ones take as long as their requests."""

@@ -17,8 +17,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import IO, TYPE_CHECKING, NoReturn
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from nncli.credentials import split_url
-from nncli.errors import DataError, Location
+from nncli.base.credentials import split_url
+from nncli.base.errors import DataError, Location
 
 if TYPE_CHECKING:
     _Connection = http.client.HTTPConnection

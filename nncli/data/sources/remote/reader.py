@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from nncli.data.io.formats import Format
-from nncli.data.io.input_file import InputFile
-from nncli.data.io.read_options import ReadOptions
+from nncli.base.logs import log_duration
+from nncli.data.formats.input_file import InputFile
+from nncli.data.formats.read_options import ReadOptions
+from nncli.data.formats.registry import Format
 from nncli.data.sources.files.single_file import FileReader
 from nncli.data.sources.remote.download import download
 from nncli.data.sources.remote.http_file import HttpFile
@@ -24,7 +25,6 @@ from nncli.data.sources.remote.stores import ObjectUrl
 from nncli.data.sources.table_reader import Checksum, TableChoice, TableReader
 from nncli.data.sources.table_source import TableSource
 from nncli.data.table import Table
-from nncli.utils.logs import log_duration
 
 OpenLocal: TypeAlias = Callable[[InputFile], TableReader]
 

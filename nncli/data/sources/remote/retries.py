@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from nncli.base.errors import DataError, Location
+from nncli.base.logs import log_info
 from nncli.data.sources.remote.remote_file import TransientError
-from nncli.errors import DataError, Location
-from nncli.utils.logs import log_info
 
 T = TypeVar("T")
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from nncli.base.errors import DataError, Location
+from nncli.base.text import closest_file, quote
 from nncli.data.sources.remote.listing import ObjectVersion
 from nncli.data.sources.remote.remote_file import RangeError, RemoteFile, Response, TransientError
 from nncli.data.sources.remote.retries import retried
 from nncli.data.sources.remote.stores import ObjectUrl, translated_errors
-from nncli.errors import DataError, Location
-from nncli.text import closest_file, quote
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta

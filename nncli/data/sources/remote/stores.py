@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.text import quote
 from nncli.data.sources.remote import retries
 from nncli.data.sources.remote.remote_file import RangeError, TransientError
-from nncli.errors import DataError, Location, UsageError
-from nncli.text import quote
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

@@ -10,15 +10,15 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from nncli.data.io.formats import Format, writable_format
-from nncli.data.io.sinks import Sink
-from nncli.data.io.writers import open_sink
+from nncli.base.errors import DataError, Location, NncliError, UsageError
+from nncli.base.logs import log_duration
+from nncli.data.formats.registry import Format, writable_format
+from nncli.data.formats.sinks import Sink
+from nncli.data.formats.writers import open_sink
 from nncli.data.sources.remote import retries
 from nncli.data.sources.remote.remote_file import TransientError
 from nncli.data.sources.remote.retries import retried
 from nncli.data.sources.remote.stores import ObjectUrl, translated_errors
-from nncli.errors import DataError, Location, NncliError, UsageError
-from nncli.utils.logs import log_duration
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

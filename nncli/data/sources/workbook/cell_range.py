@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from nncli.errors import UsageError
-from nncli.text import quote
+from nncli.base.errors import UsageError
+from nncli.base.text import quote
 
 MAX_ROWS, MAX_COLUMNS = 1 << 20, 1 << 14
 """The size of the largest sheet that spreadsheet programs can hold."""

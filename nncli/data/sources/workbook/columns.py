@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars
 
-from nncli.data.arrays import RowIndices
+from nncli.base.errors import DataError, Location
+from nncli.base.text import quote
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER
 from nncli.data.sources.workbook.grid import (
     DAY,
@@ -25,8 +26,7 @@ from nncli.data.sources.workbook.grid import (
     number_text,
     time_text,
 )
-from nncli.errors import DataError, Location
-from nncli.text import quote
+from nncli.nn.arrays import RowIndices
 
 DATES = {Kind.DATE, Kind.DATETIME}
 NAMES = {

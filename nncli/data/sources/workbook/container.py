@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from nncli.data.io.input_file import InputFile
-from nncli.data.io.streams import translate_os_errors
+from nncli.base.errors import DataError, Location
+from nncli.data.formats.input_file import InputFile
+from nncli.data.formats.streams import translate_os_errors
 from nncli.data.sources.workbook.hidden.facts import WorkbookFile, encrypted
 from nncli.data.sources.workbook.hidden.ods import CONTENT, OdsFile
 from nncli.data.sources.workbook.hidden.ole_file import OleFile
@@ -11,7 +12,6 @@ from nncli.data.sources.workbook.hidden.xls import XlsFile
 from nncli.data.sources.workbook.hidden.xlsb import WORKBOOK_BINARY, XlsbFile
 from nncli.data.sources.workbook.hidden.xlsx import WORKBOOK, XlsxFile
 from nncli.data.sources.workbook.hidden.zip_file import ZipFile
-from nncli.errors import DataError, Location
 
 ZIP_MAGIC = b"PK\x03\x04"
 OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import polars
 
-from nncli.data.arrays import Floats, RowIndices
 from nncli.data.sources.workbook.cell_range import CellRange, address
+from nncli.nn.arrays import Floats, RowIndices
 
 DAY = 86_400_000_000
 """Microseconds of a day."""

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from nncli.base.errors import DataError, Location
 from nncli.data.sources.workbook.cell_range import CellRange
 from nncli.data.sources.workbook.grid import Column, Grid
 from nncli.data.sources.workbook.table_layout import TableLayout
-from nncli.errors import DataError, Location
 
 
 def fill_merged(grid: Grid) -> Grid:

@@ -11,9 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nncli.data.io.input_file import InputFile
-from nncli.data.io.read_options import ReadOptions
-from nncli.data.io.streams import digest, translate_damage
+from nncli.base.errors import Location, UsageError
+from nncli.base.native_stderr import without_panics
+from nncli.data.formats.input_file import InputFile
+from nncli.data.formats.read_options import ReadOptions
+from nncli.data.formats.streams import digest, translate_damage
 from nncli.data.sources.table_reader import Checksum, TableChoice, TableReader
 from nncli.data.sources.workbook.calamine_cells import grid_of, with_durations
 from nncli.data.sources.workbook.cell_range import CellRange, parse_range
@@ -24,8 +26,6 @@ from nncli.data.sources.workbook.sheet_copy import WorkbookCopy, write_grid
 from nncli.data.sources.workbook.sheet_table import SheetTable
 from nncli.data.sources.workbook.sheets import ambiguous_sheet, named_sheet, sheet_names, sheets_with_table
 from nncli.data.table import Table
-from nncli.errors import Location, UsageError
-from nncli.utils.native_stderr import without_panics
 
 if TYPE_CHECKING:
     from python_calamine import CalamineWorkbook

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars
 
-from nncli.data.io.read_options import ReadOptions
-from nncli.data.io.streams import translate_os_errors
+from nncli.data.formats.read_options import ReadOptions
+from nncli.data.formats.streams import translate_os_errors
 from nncli.data.sources.table_reader import Checksum, TableReader
 from nncli.data.sources.workbook.grid import Column, Grid
 from nncli.data.sources.workbook.sheet_table import SheetTable

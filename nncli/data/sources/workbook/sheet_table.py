@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars
 
+from nncli.base.errors import DataError, Location
+from nncli.base.text import join_quoted
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER
-from nncli.data.io.read_options import ReadOptions
+from nncli.data.formats.read_options import ReadOptions
 from nncli.data.sources.workbook.cell_range import CellRange
 from nncli.data.sources.workbook.columns import SeriesBuilder
 from nncli.data.sources.workbook.grid import Grid, Kind
 from nncli.data.sources.workbook.merged import check_merged, fill_merged
 from nncli.data.sources.workbook.table_layout import LayoutFinder, TableLayout
 from nncli.data.table import Table
-from nncli.errors import DataError, Location
-from nncli.text import join_quoted
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from nncli.errors import DataError, Location, UsageError
-from nncli.text import closest_match, join_quoted, quote
+from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.text import closest_match, join_quoted, quote
 
 if TYPE_CHECKING:
     from python_calamine import CalamineWorkbook

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nncli.data.arrays import RowIndices
+from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.text import join_quoted, quote
 from nncli.data.dialect import AUTO, CsvDialect
-from nncli.data.io.csv.names import ColumnNames, made_names, name_columns, name_like
-from nncli.data.io.csv.notes import NOTE, TOTAL, TableShape, first_note
-from nncli.data.io.csv.titles import (
+from nncli.data.formats.csv.names import ColumnNames, made_names, name_columns, name_like
+from nncli.data.formats.csv.notes import NOTE, TOTAL, TableShape, first_note
+from nncli.data.formats.csv.titles import (
     MAX_TITLES,
     filled,
     header_position,
@@ -24,8 +25,7 @@ from nncli.data.io.csv.titles import (
     value_columns,
 )
 from nncli.data.sources.workbook.grid import Grid, Kind
-from nncli.errors import DataError, Location, UsageError
-from nncli.text import join_quoted, quote
+from nncli.nn.arrays import RowIndices
 
 MAX_RECORDS = 120
 """Rows from which the columns are inferred."""

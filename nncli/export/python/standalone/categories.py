@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from nncli.export.python.standalone.texts import SPACES
-from nncli.program.inputs import MISSING_CODE, OTHER_CODE, CategoryInput
+from nncli.nn.program.inputs import MISSING_CODE, OTHER_CODE, CategoryInput
 
 WHOLE_NUMBER = re.compile(r"([+-]?(?:0|[1-9][0-9]*))\.0+")
 

@@ -15,8 +15,8 @@ from nncli.export.python.standalone.dates import FIRST_DAY, ISO, LAST_DAY, days_
 from nncli.export.python.standalone.numbers import PARENTHESES, NumberFormat
 from nncli.export.python.standalone.texts import is_missing, text_of
 from nncli.export.python.standalone.words import term_counter
-from nncli.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
-from nncli.program.program import Program
+from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
+from nncli.nn.program.program import Program
 
 CellReader: TypeAlias = Callable[[object], "float | list[float]"]
 """Returns the numbers of a cell; raises a ValueError that says why it cannot be read, and what was expected."""

@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import pytest
 
+from nncli.base.errors import UsageError
 from nncli.data.sources.database.address import DatabaseAddress, DatabaseKind
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import UsageError
 
 SECRET = "c0nfidential"
 
 
 @pytest.fixture(autouse=True)
 def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nncli.credentials._full_urls", {})
+    monkeypatch.setattr("nncli.base.credentials._full_urls", {})
 
 
 @pytest.mark.parametrize(

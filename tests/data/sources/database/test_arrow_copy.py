@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.io.read_options import ReadOptions
+from nncli.base.errors import DataError
+from nncli.data.formats.read_options import ReadOptions
 from nncli.data.sources.database.arrow_copy import write_rows
 from nncli.data.sources.database.blocks import blocks_of
 from nncli.data.sources.database.rows_digest import digest_of
-from nncli.errors import DataError
 
 ROWS = st.lists(
     st.tuples(

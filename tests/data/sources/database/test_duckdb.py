@@ -10,13 +10,13 @@ import duckdb
 import polars as pl
 import pytest
 
-from nncli.data.io.read_options import ReadOptions
+from nncli.base.errors import DataError, UsageError
+from nncli.data.formats.read_options import ReadOptions
 from nncli.data.sources.database.catalog import tables_of
 from nncli.data.sources.database.duckdb import settings
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_table
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import DataError, UsageError
 
 UTC = datetime.UTC
 CELLS: list[tuple[str, pl.DataType, Any]] = [

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.base.errors import UsageError
 from nncli.data.sources.database.sql import Dialect, check_query, tokens_of
-from nncli.errors import UsageError
 
 ACCEPTED = [
     "SELECT 1",

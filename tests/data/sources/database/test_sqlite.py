@@ -8,14 +8,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-from nncli.data.io.read_options import ReadOptions
+from nncli.base.errors import DataError, UsageError
+from nncli.data.formats.read_options import ReadOptions
 from nncli.data.sources.database.blocks import BLOCK_ROWS
 from nncli.data.sources.database.catalog import tables_of
 from nncli.data.sources.database.sqlite import translate_errors
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_chunks, read_table
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import DataError, UsageError
 
 
 def database(folder: Path, *statements: str) -> str:

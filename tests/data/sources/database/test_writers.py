@@ -11,9 +11,9 @@ from typing import ClassVar
 import polars as pl
 import pytest
 
+from nncli.base.errors import DataError, UsageError
 from nncli.data.sources.output import check_output, open_output, output_target
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import DataError, UsageError
 from tests.data.sources.database.writing import WriterTests
 
 

@@ -12,13 +12,13 @@ from typing import Any, ClassVar
 import polars as pl
 import pytest
 
+from nncli.base.errors import DataError, UsageError
 from nncli.data.sources.database.catalog import tables_of
 from nncli.data.sources.database.writer import IfExists
 from nncli.data.sources.database.writers import writer_of
 from nncli.data.sources.output import check_output, open_output
 from nncli.data.sources.read_table import read_table
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import DataError, UsageError
 
 ROWS = pl.DataFrame({"id": [1, 2], "prediction": ["a", "ü"]})
 NOON = dt.datetime(2024, 5, 31, 12, 0, 0, 500_000)

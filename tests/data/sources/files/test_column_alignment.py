@@ -3,10 +3,10 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from nncli.data.io.input_file import InputFile
+from nncli.base.errors import DataError, Location
+from nncli.data.formats.input_file import InputFile
 from nncli.data.sources.files.column_alignment import FileColumns, common_type
 from nncli.data.sources.files.partition import Part
-from nncli.errors import DataError, Location
 
 A, B = (Part(InputFile(None, f"data/{name}.parquet"), f"{name}.parquet") for name in "ab")
 

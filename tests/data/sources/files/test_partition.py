@@ -5,9 +5,9 @@ from pathlib import PurePosixPath
 import polars as pl
 import pytest
 
-from nncli.data.io.input_file import InputFile
+from nncli.base.errors import DataError
+from nncli.data.formats.input_file import InputFile
 from nncli.data.sources.files.partition import Part, key_types, parts_of
-from nncli.errors import DataError
 
 
 def parts(*names: str, folder: str = "data") -> tuple[Part, ...]:

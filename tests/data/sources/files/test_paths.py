@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from nncli.base.errors import DataError, UsageError
 from nncli.data.sources.files import paths
 from nncli.data.sources.files.paths import find_files, names_several, pattern_of
-from nncli.errors import DataError, UsageError
 from tests.assertions import raises
 
 NAMES = ("b.csv", "a.csv", "year=2024/b.csv", "year=2024/a.csv", "year=2025/a.csv", "deep/er/c.csv.gz")

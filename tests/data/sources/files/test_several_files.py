@@ -12,19 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.base.errors import DataError, NncliError, UsageError
+from nncli.base.scratch import Scratch
 from nncli.config.schema import Config
-from nncli.data.io.formats import Format
-from nncli.data.io.input_file import InputFile
-from nncli.data.io.read_options import NumericColumns, ReadOptions
+from nncli.data.formats.input_file import InputFile
+from nncli.data.formats.read_options import NumericColumns, ReadOptions
+from nncli.data.formats.registry import Format
 from nncli.data.sources.files.files_pass import FilesPass
 from nncli.data.sources.files.partition import Part
 from nncli.data.sources.files.several_files import FilesReader
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_chunks, read_table
 from nncli.data.sources.table_source import as_source
-from nncli.data.store.scratch import Scratch
-from nncli.errors import DataError, NncliError, UsageError
-from nncli.pipeline.prepare.load import load_table
+from nncli.fitting.prepare.load import load_table
 
 FRAME = pl.DataFrame({"x": [0.5, 1.5, 2.5, 3.5], "s": ["a", "b", "c", "d"]})
 WRITE: dict[str, Callable[[pl.DataFrame, Path], object]] = {
@@ -231,7 +231,7 @@ def test_copies_with_other_names_are_read_and_the_reader_can_be_sent(tmp_path: P
         for i in range(2)
     )
     reader = pickle.loads(pickle.dumps(FilesReader("s3://b/*.parquet", parts)))
-    from nncli.data.io.read_options import ReadOptions
+    from nncli.data.formats.read_options import ReadOptions
 
     tables = [*reader.read(ReadOptions())]
     assert pl.concat([table.frame for table in tables]).equals(FRAME.with_columns(k=pl.Series([0, 0, 1, 1])))
@@ -257,7 +257,7 @@ IDS |= {"late text": "7,1\n70,2\nA7,3\n", "no rows": ""}
 def test_ids_keep_their_spelling_in_all_files_whichever_has_the_text(
     tmp_path: Path, kinds: tuple[str, ...], last: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nncli.pipeline.prepare.load.FIRST_BYTES", 4)
+    monkeypatch.setattr("nncli.fitting.prepare.load.FIRST_BYTES", 4)
     texts = [HEAD + IDS[kind] for kind in (*kinds, *last)]
     folder = write_text(tmp_path, **{f"f{i}": text for i, text in enumerate(texts)})
     cells = [line.split(",")[0] for text in texts for line in text.splitlines()[1:]]

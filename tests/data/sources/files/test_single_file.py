@@ -7,14 +7,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nncli.data.io.input_file import InputFile
-from nncli.data.io.read_options import ReadOptions
+from nncli.base.errors import DataError, UsageError
+from nncli.data.formats.input_file import InputFile
+from nncli.data.formats.read_options import ReadOptions
 from nncli.data.sources.files.single_file import FileReader
 from nncli.data.sources.files.zip_file import ZipReader
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_chunks, read_table
 from nncli.data.sources.table_source import TableSource, as_source
-from nncli.errors import DataError, UsageError
 
 
 def test_the_name_decides_the_format_and_the_messages_also_of_a_copy(tmp_path: Path) -> None:

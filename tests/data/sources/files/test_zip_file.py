@@ -8,10 +8,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from nncli.base.errors import DataError, NncliError, UsageError
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_table
 from nncli.data.sources.table_source import as_source
-from nncli.errors import DataError, NncliError, UsageError
 
 TEXT = "a;b\n1;x\n2;y\n"
 
@@ -91,8 +91,8 @@ def test_a_damaged_or_truncated_file_is_refused_by_its_name(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
 def test_a_table_that_grows_absurdly_is_refused(tmp_path: Path, method: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nncli.data.io.compression.FREE_BYTES", 1 << 20)
-    monkeypatch.setattr("nncli.data.io.compression.MAX_RATIO", 300)
+    monkeypatch.setattr("nncli.data.formats.compression.FREE_BYTES", 1 << 20)
+    monkeypatch.setattr("nncli.data.formats.compression.MAX_RATIO", 300)
     path = write(tmp_path / "a.zip", {"t.csv": "a,b\n" + "1,2\n" * 1_000_000}, method)
     with pytest.raises(DataError, match="300 times"):
         read_table(path)

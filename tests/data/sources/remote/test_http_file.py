@@ -18,14 +18,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nncli.data.io.read_options import ReadOptions
+from nncli.base.errors import DataError, Location, UsageError
+from nncli.data.formats.read_options import ReadOptions
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_table
 from nncli.data.sources.remote import opener
 from nncli.data.sources.remote.download import download
 from nncli.data.sources.remote.http_file import HttpFile
 from nncli.data.sources.table_source import as_source
-from nncli.errors import DataError, Location, UsageError
 from tests.data.sources.remote.web_server import Site, cut, raw, redirect, status, web_server
 
 CSV = b"id,city\n007,Oslo\n008,Rome\n"
@@ -142,8 +142,8 @@ def test_a_body_that_ends_between_compressed_streams_is_refused(site: Site, tmp_
 def test_a_body_that_grows_absurdly_is_refused_at_once(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nncli.data.io.compression.MAX_RATIO", 500)
-    monkeypatch.setattr("nncli.data.io.compression.FREE_BYTES", 1 << 20)
+    monkeypatch.setattr("nncli.data.formats.compression.MAX_RATIO", 500)
+    monkeypatch.setattr("nncli.data.formats.compression.FREE_BYTES", 1 << 20)
     site.files["/a.csv"], site.headers["Content-Encoding"] = gzip.compress(bytes(5 << 20)), "gzip"
     with pytest.raises(DataError, match="500 times") as info:
         fetched(site.url("/a.csv"), tmp_path)

@@ -11,6 +11,7 @@ import polars
 import pytest
 from obstore.store import MemoryStore
 
+from nncli.base.errors import DataError, NncliError, UsageError
 from nncli.data.sources.files.paths import find_files
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.output import check_output, open_output
@@ -18,7 +19,6 @@ from nncli.data.sources.read_table import read_table
 from nncli.data.sources.remote.listing import find_objects
 from nncli.data.sources.remote.stores import ObjectUrl
 from nncli.data.sources.table_source import as_source
-from nncli.errors import DataError, NncliError, UsageError
 
 NAMES = (
     "a.csv",

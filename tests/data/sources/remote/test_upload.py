@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 import polars
 import pytest
 
-from nncli.data.io.formats import Format
+from nncli.base.errors import DataError, UsageError
+from nncli.data.formats.registry import Format
 from nncli.data.sources.output import check_output, open_output
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import DataError, UsageError
 from tests.data.sources.remote.web_server import Site, raw, status
 
 FRAME = polars.DataFrame({"a": [1, 2]})

@@ -8,7 +8,7 @@ from typing import Any
 from openpyxl import Workbook
 
 from nncli.data.dialect import CsvDialect
-from nncli.data.io.read_options import ReadOptions
+from nncli.data.formats.read_options import ReadOptions
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.table_source import TableSource
 from nncli.data.table import Table

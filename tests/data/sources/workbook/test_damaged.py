@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.errors import DataError
+from nncli.base.errors import DataError
 from tests.data.sources.workbook.support import ROWS, read, write
 from tests.data.sources.workbook.xlsb import cell, write_xlsb
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nncli.errors import DataError
+from nncli.base.errors import DataError
 from tests.data.sources.workbook.support import read
 from tests.data.sources.workbook.xlsb import write_xlsb
 

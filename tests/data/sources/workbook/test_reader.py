@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nncli.base.errors import DataError, UsageError
 from nncli.data.dialect import CsvDialect
-from nncli.data.io.read_options import ReadOptions
+from nncli.data.formats.read_options import ReadOptions
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import DataError, UsageError
 from tests.data.sources.workbook.support import ROWS, read, write
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from nncli.base.errors import DataError
 from nncli.data.dialect import CsvDialect
-from nncli.data.io.read_options import ReadOptions
+from nncli.data.formats.read_options import ReadOptions
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.table_source import TableSource
-from nncli.errors import DataError
 from tests.data.sources.workbook.support import write
 
 WORKBOOKS = Path("tests/data/workbooks")

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.base.errors import CellError
 from nncli.data.table import Table
-from nncli.errors import CellError
 from nncli.export.python.standalone.columns import cell_reader, read_column
 from nncli.export.read_inputs import read_input
-from nncli.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
+from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
 from tests.runtimes.hostile import category_input, frames, program_of, programs, unreadable
 
 NUMBER, DATE = NumberInput("x", reads_booleans=True), DateInput("x", ("%d.%m.%Y",))

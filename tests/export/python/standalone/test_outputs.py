@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.data.encoders.target import ClassificationTarget, LabelType, RegressionTarget
 from nncli.export.python.standalone.outputs import output_columns
-from nncli.predictions import Predictions
-from nncli.program.program import Bounds, ClassOutputs, NumberOutputs
+from nncli.models.predictions import Predictions
+from nncli.nn.program.program import Bounds, ClassOutputs, NumberOutputs
+from nncli.targets.target import ClassificationTarget, LabelType, RegressionTarget
 
 
 @pytest.mark.parametrize("names", [("y",), ("a", "b")])

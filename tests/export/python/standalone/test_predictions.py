@@ -9,7 +9,7 @@ import pytest
 
 from nncli.export.python.standalone import predictions
 from nncli.export.python.standalone.predictions import Predictor
-from nncli.program.inputs import DateInput, NumberInput, TextInput
+from nncli.nn.program.inputs import DateInput, NumberInput, TextInput
 from tests.runtimes.hostile import category_input, program_of
 
 COLUMNS = (

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.io.csv.writer import header
+from nncli.data.formats.csv.writer import header
 from nncli.export.python.standalone import script
 from nncli.export.python.standalone.predictions import Predictor
 from nncli.export.python.standalone.script import header_line, lines, main, predict_csv
-from nncli.program.inputs import NumberInput
+from nncli.nn.program.inputs import NumberInput
 from tests.runtimes.hostile import category_input, program_of, words
 
 PREDICTOR = Predictor(program_of([NumberInput("age"), category_input("the city", ["Oslo", "Rome"])], ["no", "yes"]))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from nncli.base.errors import DataError, Location
+from nncli.base.memory import format_bytes, free_memory
 from nncli.data.sources.workbook.grid import SheetFacts
-from nncli.errors import DataError, Location
-from nncli.utils.memory import format_bytes, free_memory
 
 NOT_AVAILABLE = "#N/A"
 """The error that stands for a missing value."""

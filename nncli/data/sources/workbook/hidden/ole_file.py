@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from nncli.errors import DataError, Location
+from nncli.base.errors import DataError, Location
 
 HEADER = 512
 FREE = 0xFFFF_FFFA

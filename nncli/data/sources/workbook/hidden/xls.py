@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from nncli.base.errors import DataError, Location
 from nncli.data.sources.workbook.cell_range import CellRange
 from nncli.data.sources.workbook.grid import HiddenCell, Kind, SheetFacts
 from nncli.data.sources.workbook.hidden.facts import ERROR_CODES, NOT_AVAILABLE, WorkbookFile, check_size, encrypted
 from nncli.data.sources.workbook.hidden.ole_file import OleFile
-from nncli.errors import DataError, Location
 
 STREAMS = ("Workbook", "Book")
 ENCRYPTED_STREAM = "EncryptedPackage"

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from xml.etree import ElementTree as ET
 
+from nncli.base.errors import DataError, Location
+from nncli.base.memory import format_bytes
 from nncli.data.sources.workbook.hidden.facts import encrypted
-from nncli.errors import DataError, Location
-from nncli.utils.memory import format_bytes
 
 MAX_RATIO = 250
 """Largest ratio of the sizes after and before decompression; sheets of a few repeated values reach 100."""

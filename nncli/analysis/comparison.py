@@ -1,0 +1,397 @@
+"""`nncli compare`: configuration differences, scores, and significance tests of several runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from nncli.analysis.evaluation.config_diff import ResolvedConfig, Setting, config_diff
+from nncli.analysis.evaluation.held_out import HeldOutPredictions, ScoredSplit, predict_held_out
+from nncli.analysis.evaluation.labeled_table import predict_labeled
+from nncli.analysis.evaluation.pairwise import ComparableRun, PairwiseResult, comparable_run, compare_pairwise
+from nncli.analysis.evaluation.run_summary import RunSummary, summarize_run
+from nncli.analysis.evaluation.selection import log_choices
+from nncli.api.evaluate import read_data
+from nncli.base.errors import DataError, NncliError, RunError, UsageError
+from nncli.base.logs import log_duration
+from nncli.base.text import json_safe
+from nncli.config.schema import Config
+from nncli.data.sources.table_source import TableLocation, TableSource, as_source
+from nncli.models.scores import ScoreWithInterval
+from nncli.runs.config import read_config
+from nncli.runs.history import History, RecordedScores
+from nncli.runs.listing import RunInfo, info_of, is_run, list_runs, notes_on_choice
+from nncli.runs.manifest import CONFIG, Manifest
+from nncli.runs.run import Run
+from nncli.runs.search_folder import check_is_no_search
+from nncli.runs.training_rows import RowMatches
+from nncli.targets.decision import Decision, decision_note
+from nncli.targets.metrics.registry import higher_is_better
+
+if TYPE_CHECKING:
+    from nncli.data.formats.dataframes import Frame
+
+Histories: TypeAlias = tuple[tuple[int, History], ...]
+Predict: TypeAlias = Callable[[Path], HeldOutPredictions]
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """One of the compared runs.
+
+    `scores` are of `rows_scored` rows of the split `scored_on`; they come from metrics.json, without intervals, where
+    the rows are not available. They are `optimistic` if the run was trained on these rows, or they chose its epoch.
+    `problems` say what is missing, and why. `training_rows` says how many rows of another table the run was trained or
+    validated on, if it is known. With `out_of_fold` each row is predicted by the members that were not
+    trained on it. The scored classes follow the saved `decision`, None for the most probable class.
+    """
+
+    path: Path
+    name: str
+    info: RunInfo
+    config: ResolvedConfig | None = None
+    scored_on: ScoredSplit | None = None
+    rows_scored: int = 0
+    scores: tuple[ScoreWithInterval, ...] = ()
+    optimistic: bool = False
+    histories: Histories = ()
+    problems: tuple[str, ...] = ()
+    out_of_fold: bool = False
+    training_rows: RowMatches | None = None
+    decision: Decision | None = None
+
+    @property
+    def predictions(self) -> str | None:
+        """Which predictions are scored: out-of-fold, validation, training, or the model's on another table."""
+        if self.out_of_fold:
+            return "out-of-fold"
+        return "model" if self.scored_on == "table" else self.scored_on
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One score of every run (None where a run lacks it).
+
+    `best` marks the best of several runs that are scored on the same rows, unless these chose its epoch from more
+    epochs than that of another.
+    """
+
+    name: str
+    target: str | None
+    values: tuple[ScoreWithInterval | None, ...]
+    best: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The comparison of several runs; `task_ids` numbers the table and target of each, None where not known.
+
+    `data` names the table that all are scored on, None for the held-out rows of each.
+    """
+
+    runs: tuple[ComparedRun, ...]
+    task_ids: tuple[int | None, ...]
+    settings: tuple[Setting, ...]
+    scores: tuple[ScoreRow, ...]
+    pairs: tuple[PairwiseResult, ...]
+    notes: tuple[str, ...]
+    data: str | None = None
+
+    @property
+    def scored_rows(self) -> str:
+        """The rows that the runs are scored on, in a title."""
+        return "held-out rows" if self.data is None else f"the rows of {self.data}"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Those of the notes that say that a run was trained on the rows it is scored on."""
+        known = {f"{run.name}: {run.training_rows.warning}" for run in self.runs if run.training_rows is not None}
+        return tuple(note for note in self.notes if note in known)
+
+    def sentence(self, pair: PairwiseResult) -> str:
+        """The result of a pair as a sentence."""
+        return pair.sentence(self.runs[pair.a].name, self.runs[pair.b].name)
+
+    def json(self) -> dict[str, Any]:
+        """The comparison without the histories; null stands for unknown and infinite numbers."""
+        document = {
+            "runs": [
+                {
+                    **run.info.json(),
+                    "name": run.name,
+                    "scored_on": run.scored_on,
+                    "predictions": run.predictions,
+                    "rows_scored": run.rows_scored,
+                    "optimistic": run.optimistic,
+                    "training_rows": None if run.training_rows is None else run.training_rows.json(),
+                    "problems": list(run.problems),
+                    "decision": None if run.decision is None else run.decision.model_dump(mode="json"),
+                }
+                for run in self.runs
+            ],
+            "settings": [{"key": setting.key, "values": list(setting.values)} for setting in self.settings],
+            "scores": [_score_json(row) for row in self.scores],
+            "pairs": [self._pair_json(pair) for pair in self.pairs],
+            "notes": list(self.notes),
+            "data": self.data,
+        }
+        return {key: json_safe(value) for key, value in document.items()}
+
+    def _pair_json(self, pair: PairwiseResult) -> dict[str, Any]:
+        test = pair.test
+        interval = None if test is None else test.interval
+        return {
+            "a": str(self.runs[pair.a].path),
+            "b": str(self.runs[pair.b].path),
+            "rows": pair.rows,
+            "units": test and test.units,
+            "measure": pair.measure,
+            "mean_difference": test and test.mean,
+            "low": interval and interval.low,
+            "high": interval and interval.high,
+            "p_value": test and test.p,
+            "corrected_p_value": pair.corrected_p,
+            "adjusted_p_value": pair.adjusted_p,
+            "significant": pair.is_significant,
+            "optimistic": None if pair.optimistic is None else str(self.runs[pair.optimistic].path),
+            "beside": pair.beside and pair.beside._asdict(),
+            "sentence": self.sentence(pair),
+        }
+
+
+def compare(runs: str | Path | Sequence[str | Path], data: TableLocation | Frame | None = None) -> Comparison:
+    """Compare runs: those named, or all in a folder.
+
+    Each is scored on its held-out rows, or on the labeled rows of `data`, a file or a Polars or pandas frame. Two runs
+    with the same table and target are tested on the rows that they share. A damaged or unfinished run, or one whose
+    table is missing, is included as far as it is known.
+
+    Raises:
+        UsageError: there are fewer than two runs, or `data` is the standard input.
+        RunError: a folder does not exist.
+        DataError: `data` cannot be read, or no run can be scored on it.
+    """
+    source = as_source(data) if isinstance(data, TableSource | str | os.PathLike) else None
+    if source is not None and source.is_standard_input:
+        raise UsageError("every run reads the table, and the standard input can only be read once", hint="Name a file.")
+    table = None if data is None else _GivenTable(data)
+    predict = predict_held_out if table is None else table.predict
+    wanted = [runs] if isinstance(runs, str | Path) else list(runs)
+    paths = _paths([Path(path) for path in wanted])
+    loaded = [_load_run(path, name, predict) for path, name in zip(paths, _names(paths), strict=True)]
+    compared, comparable = tuple(run for run, _ in loaded), [rows for _, rows in loaded]
+    if table is not None and table.errors and all(run.scored_on is None for run in compared):
+        raise table.errors[0]
+    seen: dict[object, int] = {}
+    task_ids = tuple(None if run is None else seen.setdefault(run.task_key, len(seen)) for run in comparable)
+    pairs = compare_pairwise(comparable)
+    return Comparison(
+        runs=compared,
+        task_ids=task_ids,
+        settings=config_diff([run.config for run in compared]),
+        scores=_score_rows(compared, comparable),
+        pairs=pairs,
+        notes=tuple(_notes(compared, task_ids, comparable, pairs)),
+        data=source.path if source is not None else None if data is None else "the frame",
+    )
+
+
+@dataclass
+class _GivenTable:
+    """Predicts the rows of a table with any run; `errors` are those of the table or its cells, in the order of runs."""
+
+    data: TableLocation | Frame
+    errors: list[DataError] = field(default_factory=list)
+
+    def predict(self, path: Path) -> HeldOutPredictions:
+        try:
+            return predict_labeled(path, partial(read_data, data=self.data))
+        except DataError as error:
+            self.errors.append(error)
+            raise
+
+
+def _paths(wanted: Sequence[Path]) -> list[Path]:
+    """The named runs, and those in the named folders."""
+    found: dict[Path, Path] = {}
+    for path in wanted:
+        if not path.is_dir():
+            Run.open(path)  # raises the error
+        check_is_no_search(path)
+        runs = [path] if is_run(path) else [run.path for run in list_runs(path) if run.kind != "search"]
+        for run in runs:
+            found.setdefault(run.resolve(), run)
+    if len(found) < 2:
+        count = "only one run" if found else "no run"
+        raise UsageError(
+            f"there is {count} to compare", hint="Name two or more: nncli compare RUN RUN. List them with nncli runs."
+        )
+    return list(found.values())
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The last part of each path, or the whole path where two end alike."""
+    short = [path.resolve().name for path in paths]
+    return [name if short.count(name) == 1 else str(path) for name, path in zip(short, paths, strict=True)]
+
+
+def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, ComparableRun | None]:
+    """A run as far as it can be read, and its predictions for the rows that it is scored on."""
+    info = info_of(path)
+    try:
+        with log_duration(f"scoring {path}"):
+            summary = summarize_run(Run.open(path).path, predict)
+    except NncliError as error:
+        return ComparedRun(path, name, info, problems=(str(error),)), None
+    problems, config = list(summary.problems), None
+    if info.status in ("running", "killed"):
+        state = "it is still running" if info.status == "running" else f"it was killed; nncli train --resume {path}"
+        problems.append(f"The training is not finished: {state}")
+    if summary.config is not None:
+        try:
+            config = ResolvedConfig(read_config(path), _first_member(path, summary.manifest))
+        except RunError as error:
+            problems.append(f"The configuration cannot be read: {error}")
+    split, rows, scores, comparable = _scores(summary, use_recorded=predict is predict_held_out)
+    optimistic = False
+    if summary.held_out is not None:
+        matches = summary.held_out.training_rows
+        if matches is not None and matches.warning:
+            problems.append(matches.warning)
+        optimistic = log_choices(path, summary.held_out) > 0 or (matches is not None and matches.are_optimistic)
+    run = ComparedRun(
+        path=path,
+        name=name,
+        info=info,
+        config=config,
+        scored_on=split,
+        rows_scored=rows,
+        scores=scores,
+        optimistic=optimistic,
+        histories=summary.histories,
+        problems=tuple(problems),
+        training_rows=None if summary.held_out is None else summary.held_out.training_rows,
+        decision=None if summary.held_out is None else summary.held_out.predictions.decision,
+        out_of_fold=split == "validation" and summary.manifest.held_out_kind == "out-of-fold",
+    )
+    return run, comparable
+
+
+def _first_member(path: Path, manifest: Manifest) -> Config | None:
+    """The configuration of an ensemble's first member, in which `auto` values are resolved, if it exists."""
+    file = path / manifest.member_folders[0] / CONFIG
+    return read_config(file.parent) if manifest.members > 1 and file.is_file() else None
+
+
+def _scores(
+    summary: RunSummary, *, use_recorded: bool
+) -> tuple[ScoredSplit | None, int, tuple[ScoreWithInterval, ...], ComparableRun | None]:
+    """The split and number of the scored rows, the scores, and the predictions for validation rows."""
+    held_out, metrics = summary.held_out, summary.metrics
+    if held_out is not None:
+        choices = log_choices(summary.path, held_out)
+        return held_out.split, len(held_out), held_out.scores_with_intervals().scores, comparable_run(held_out, choices)
+    if metrics is None or not use_recorded:
+        return None, 0, (), None
+    if metrics.validation is not None:
+        return "validation", metrics.validation.rows, _recorded(metrics.validation), None
+    if metrics.training is not None:
+        return "training", metrics.training.rows, _recorded(metrics.training), None
+    return None, 0, (), None
+
+
+def _recorded(recorded: RecordedScores) -> tuple[ScoreWithInterval, ...]:
+    return tuple(
+        ScoreWithInterval(score.target, score.name, score.value, None, score.baseline, None)
+        for score in recorded.scores
+    )
+
+
+def _score_rows(runs: Sequence[ComparedRun], comparable: Sequence[ComparableRun | None]) -> tuple[ScoreRow, ...]:
+    """Every score that any run has."""
+    scores_of = [{(score.target, score.name): score for score in run.scores} for run in runs]
+    rows = []
+    for target, name in dict.fromkeys(key for scores in scores_of for key in scores):
+        values = tuple(scores.get((target, name)) for scores in scores_of)
+        sign = -1.0 if higher_is_better(name) else 1.0
+        losses = [None if score is None or score.value is None else sign * score.value for score in values]
+        rows.append(ScoreRow(name, target, values, _best(losses, comparable)))
+    return tuple(rows)
+
+
+def _best(losses: Sequence[float | None], comparable: Sequence[ComparableRun | None]) -> tuple[bool, ...]:
+    """Whether each run has the lowest loss of several that are scored on the same rows; see `ScoreRow`."""
+
+    def is_best(i: int) -> bool:
+        run, loss = comparable[i], losses[i]
+        if run is None or loss is None:
+            return False
+        others = [
+            (other, other_loss)
+            for j, (other, other_loss) in enumerate(zip(comparable, losses, strict=True))
+            if j != i and other is not None and other_loss is not None and run.has_rows_of(other)
+        ]
+        return bool(others) and all(
+            loss <= other_loss and not run.is_more_optimistic(other) for other, other_loss in others
+        )
+
+    return tuple(is_best(i) for i in range(len(losses)))
+
+
+def _notes(
+    runs: Sequence[ComparedRun],
+    task_ids: Sequence[int | None],
+    comparable: Sequence[ComparableRun | None],
+    pairs: Sequence[PairwiseResult],
+) -> list[str]:
+    """Problems of the runs, and reasons why their scores cannot be compared directly."""
+    notes = [f"{run.name}: {problem}" for run in runs for problem in run.problems]
+    notes += [f"{run.name}: {decision_note(run.decision)}" for run in runs if run.decision is not None]
+    for run, task, predictions in zip(runs, task_ids, comparable, strict=True):
+        if run.scored_on == "training":
+            notes.append(f"{run.name} has no validation rows: its scores are of the training rows")
+        elif run.scored_on is not None and predictions is None and task is None and not run.problems:
+            notes.append(f"{run.name} validates on its training table: its scores say little about new rows")
+        elif task is not None and task_ids.count(task) == 1 and len(runs) > 1:
+            notes.append(f"{_reason_to_be_alone(run.name, predictions, comparable)}: its scores cannot be compared")
+    tested = [pair for pair in pairs if pair.test is not None]
+    if any(not (pair.rows == runs[pair.a].rows_scored == runs[pair.b].rows_scored) for pair in pairs):
+        notes.append("the runs are scored on different rows: compare the pairs, not the scores")
+    if any(pair.optimistic is not None for pair in pairs):
+        notes.append(
+            "p-values and intervals are corrected where the rows chose the epoch of one run from more epochs; compare "
+            "on new rows: --data TABLE"
+        )
+    if tested and any(run.scored_on != "table" for run in runs):
+        notes += notes_on_choice([run.info for run in runs])
+    if len(tested) > 1:
+        notes.append("p-values are adjusted for multiple comparisons (Holm)")
+    return notes
+
+
+def _reason_to_be_alone(name: str, run: ComparableRun | None, runs: Sequence[ComparableRun | None]) -> str:
+    """Why no other run is comparable to `run`: another table or target, or numbers against classes of the same one."""
+    others = [other for other in runs if other is not None and other is not run]
+    if run is None or not any((other.table, other.target) == (run.table, run.target) for other in others):
+        return f"no other run has the table and target of {name}"
+    mine, theirs = ("numbers", "classes") if run.labels is None else ("classes", "numbers")
+    return f"{name} predicts {mine}, and the other runs with its table and target predict {theirs}"
+
+
+def _score_json(row: ScoreRow) -> dict[str, Any]:
+    runs = [
+        None
+        if score is None
+        else {
+            "value": score.value,
+            "low": None if score.interval is None else score.interval.low,
+            "high": None if score.interval is None else score.interval.high,
+            "best": best,
+        }
+        for score, best in zip(row.values, row.best, strict=True)
+    ]
+    return {"metric": row.name, "target": row.target, "runs": runs}

@@ -1,0 +1,226 @@
+"""The comparison of a profile of new rows with the reference: effects, p-values, and which of them are drift.
+
+A difference is drift if it is large and no chance: its population stability index exceeds the index that is expected
+without drift by a limit, and its p-value, corrected for all tests of the rows, is at most 5 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from nncli.analysis.drift_limits import LIMIT, SIGNIFICANCE
+from nncli.runs.monitoring.bins import Bins, CategoryBins, Counts, NumberBins
+from nncli.runs.monitoring.performance_estimation import ScoreEstimate
+from nncli.runs.monitoring.profile import Profile
+from nncli.runs.monitoring.reference import Reference
+from nncli.targets.metrics.drift import (
+    chi_square_p,
+    expected_index,
+    jensen_shannon_distance,
+    kolmogorov_smirnov,
+    kolmogorov_smirnov_p,
+    population_stability_index,
+    proportion_p,
+)
+from nncli.targets.metrics.significance import holm_correction
+
+TestKind: TypeAlias = Literal["values", "missing", "unseen"]
+"""What is compared: the distribution of the values, the share of missing cells, or that of unseen categories."""
+
+
+@dataclass(frozen=True)
+class DriftTest:
+    """A difference between the reference and the new rows.
+
+    `psi` is the population stability index, `expected` its expectation without drift. `reference` and `new` are the
+    shares of missing cells or of unseen categories; for values, `distance` is the Kolmogorov-Smirnov distance of
+    numbers, or the Jensen-Shannon distance of categories. `adjusted_p` is the p-value `p` corrected for all tests of
+    the same rows.
+    """
+
+    kind: TestKind
+    psi: float
+    expected: float
+    p: float
+    adjusted_p: float = 1.0
+    distance: float | None = None
+    reference: float | None = None
+    new: float | None = None
+
+    def is_drift(self, limit: float) -> bool:
+        """Whether the difference is larger than the limit, and no chance."""
+        return self.psi - self.expected > limit and self.adjusted_p <= SIGNIFICANCE
+
+
+@dataclass(frozen=True)
+class ColumnDrift:
+    """The tests of a column, or of a prediction; `drifted` is what has drifted.
+
+    `bins` are those of the reference, `counts` the new rows in them. A column that is not compared has no tests.
+    """
+
+    bins: Bins
+    counts: Counts
+    tests: tuple[DriftTest, ...]
+    drifted: tuple[TestKind, ...] = ()
+    is_prediction: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of the column; of predictions that of the target, or of the positive class."""
+        return self.bins.name
+
+    @property
+    def title(self) -> str:
+        """What the column holds, such as `probability of yes`: the name alone could be that of a column."""
+        if not self.is_prediction:
+            return self.name
+        if isinstance(self.bins, CategoryBins):
+            return f"most probable class of {self.name}"
+        if self.bins.measure == "probability":
+            return f"probability of {self.name}" if self.name else "largest probability"
+        return f"prediction of {self.name}"
+
+    @property
+    def shown(self) -> tuple[DriftTest, ...]:
+        """The tests that found drift; without drift that of the values, or of missing cells if there are no values."""
+        if self.drifted:
+            return tuple(test for test in self.tests if test.kind in self.drifted)
+        values = self.test("values")
+        return self.tests[:1] if values is None else (values,)
+
+    @property
+    def psi(self) -> float:
+        """The largest excess of the population stability index over its expectation."""
+        return max((test.psi - test.expected for test in self.tests), default=0.0)
+
+    def test(self, kind: TestKind) -> DriftTest | None:
+        """The test of this kind, if there is one."""
+        return next((test for test in self.tests if test.kind == kind), None)
+
+
+@dataclass(frozen=True)
+class Performance:
+    """The scores that are estimated for a classification, and the true ones of the `labeled` rows.
+
+    `unknown` is the number of rows that are left out of the true scores, since the model does not know their class.
+    """
+
+    estimated: ScoreEstimate
+    labeled: int
+    actual: ScoreEstimate
+    unknown: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The drift of some rows: columns and predictions, those that have drifted most first."""
+
+    rows: int
+    columns: tuple[ColumnDrift, ...]
+    predictions: tuple[ColumnDrift, ...]
+    performance: Performance | None
+
+    @property
+    def drifted(self) -> tuple[ColumnDrift, ...]:
+        """The columns and predictions that have drifted."""
+        return tuple(one for one in (*self.columns, *self.predictions) if one.drifted)
+
+
+def compare(reference: Reference, profile: Profile, limit: float = LIMIT, *, without: str | None = None) -> Comparison:
+    """Compare the profile of at least one row with its reference; `without` is a column that is not compared."""
+    n = len(reference.columns)
+    new = (*profile.columns, *(rows_by_bin(counts, reference.held_out) for counts in profile.predictions))
+    tests = [
+        [] if i < n and bins.name == without else [*_tests(bins, counts)]
+        for i, (bins, counts) in enumerate(zip(reference.bins, new, strict=True))
+    ]
+    every = [test for of_bins in tests for test in of_bins]
+    adjusted = iter(holm_correction([test.p for test in every], len(every)))
+    found: list[ColumnDrift] = []
+    for bins, counts, of_bins in zip(reference.bins, new, tests, strict=True):
+        own = tuple(replace(test, adjusted_p=next(adjusted)) for test in of_bins)
+        drifted = tuple(test.kind for test in own if test.is_drift(limit))
+        found.append(ColumnDrift(bins, counts, own, drifted, is_prediction=len(found) >= n))
+    columns = sorted(found[:n], key=lambda column: (not column.drifted, -column.psi))
+    return Comparison(profile.rows, tuple(columns), tuple(found[n:]), _performance(profile))
+
+
+def _performance(profile: Profile) -> Performance | None:
+    sums = profile.classes
+    if sums is None:
+        return None
+    return Performance(sums.estimated, sums.labeled, sums.actual, sums.unknown)
+
+
+def rows_by_bin(weighted: Counts, weight: int) -> Counts:
+    """Whole rows (bins,) from counts (bins,) that have the weight for each row; the sums over the first bins are round.
+
+    So a distribution function is off by at most half a row.
+    """
+    return np.diff((2 * np.cumsum(weighted) + weight) // (2 * weight), prepend=0)
+
+
+def _tests(bins: Bins, counts: Counts) -> Iterator[DriftTest]:
+    reference = bins.counts
+    m, n = int(reference.sum()), int(counts.sum())
+    if reference[0] + counts[0]:
+        yield _share("missing", int(reference[0]), m, int(counts[0]), n)
+    m, n = m - int(reference[0]), n - int(counts[0])
+    if not m or not n:
+        return
+    if isinstance(bins, NumberBins):
+        yield _numbers(bins, counts)
+        return
+    yield _categories(bins, counts, n)
+    unseen = int(counts[-1])
+    if bins.is_complete and unseen * m > bins.singles * n:
+        # A category that occurs once would be unseen in the other rows: their share estimates that of unseen ones
+        # (Good, "The population frequencies of species", 1953).
+        yield _share("unseen", bins.singles, m, unseen, n)
+
+
+def _share(kind: TestKind, reference: int, m: int, new: int, n: int) -> DriftTest:
+    a, b = np.array([reference, m - reference]), np.array([new, n - new])
+    return DriftTest(
+        kind,
+        population_stability_index(a, b),
+        expected_index(2, m, n),
+        proportion_p(reference, m, new, n),
+        reference=reference / m,
+        new=new / n,
+    )
+
+
+def _numbers(bins: NumberBins, counts: Counts) -> DriftTest:
+    a, b = bins.counts[1:], counts[1:]
+    m, n = int(a.sum()), int(b.sum())
+    distance = kolmogorov_smirnov(a, b)
+    x, y = _grouped(bins.groups, a), _grouped(bins.groups, b)
+    return DriftTest(
+        "values",
+        population_stability_index(x, y),
+        expected_index(int(np.count_nonzero(x + y)), m, n),
+        kolmogorov_smirnov_p(distance, m, n),
+        distance=distance,
+    )
+
+
+def _categories(bins: CategoryBins, counts: Counts, n: int) -> DriftTest:
+    groups = bins.groups(n)
+    a, b = _grouped(groups, bins.counts[1:]), _grouped(groups, counts[1:])
+    return DriftTest(
+        "values",
+        population_stability_index(a, b),
+        expected_index(len(a), int(a.sum()), n),
+        chi_square_p(a, b),
+        distance=jensen_shannon_distance(a, b),
+    )
+
+
+def _grouped(groups: Counts, counts: Counts) -> Counts:
+    return np.bincount(groups, counts).astype(np.int64)

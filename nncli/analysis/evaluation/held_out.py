@@ -1,0 +1,235 @@
+"""Predictions of a run for its validation or out-of-fold rows, from its table, read and split again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.base.errors import DataError, NncliError
+from nncli.base.scratch import Scratch
+from nncli.config.loading import load_config
+from nncli.config.schema import Config
+from nncli.data.sample_weights import Weights, read_weights
+from nncli.data.splitting.group_time import group_numbers
+from nncli.data.store.column_store import ColumnStore
+from nncli.data.table import Table
+from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows, predict_table, truth_of
+from nncli.fitting.prepare.load import load_labeled_rows, load_numbered_rows, table_copies
+from nncli.fitting.prepare.split import split_table
+from nncli.fitting.train.provenance import check_config_unchanged, check_tables_unchanged
+from nncli.models.ensemble import AnyModel, Ensemble
+from nncli.models.held_out_rows import HeldOutRows
+from nncli.models.model import Model
+from nncli.models.predictions import Predictions
+from nncli.models.scores import Averaging, ScoredRows, Scores, ScoresWithIntervals, Truth, baseline_predictions
+from nncli.nn.losses import Loss
+from nncli.nn.training.state import RandomStreams
+from nncli.runs.filenames import CONFIG, HELD_OUT
+from nncli.runs.history import read_metrics
+from nncli.runs.loader import check_not_removed
+from nncli.runs.manifest import METRICS, SCORED, Manifest
+from nncli.runs.run import Run
+from nncli.runs.training_rows import RowMatches
+
+ScoredSplit: TypeAlias = Literal["validation", "training", "table"]
+"""Which rows are scored; `table` are those of another table, see `nncli.analysis.evaluation.labeled_table`."""
+
+
+@dataclass(frozen=True)
+class HeldOutPredictions:
+    """The rows that a run is scored on, with targets and predictions.
+
+    The `model` is the one that is scored and explained, see `scored_model`. `table` has all columns of the source,
+    including dropped ones, and `numbers` (rows,) the row numbers there, from 1. `y` holds class codes (rows,), or
+    numbers (rows, targets) in their own units, `weights` (rows,) sample weights.
+    An ensemble's predictions for a row are the mean of the members that were not trained on it, see `oof_mask`
+    (members, rows). Without validation rows these are the training rows (`split`), and scores are too good. `baseline`
+    are the predictions of the baseline, which uses no features. `training_rows` says how many rows of another table the
+    run was trained or validated on; None if that is not known.
+
+    A row is predicted at the epoch, and with the temperature, that other rows chose; `optimistic` if it took part in
+    the choice, as in runs of older versions. `averaging` is the expected gain of an ensemble over these predictions.
+    The rows are a random sample of `total` rows where a run has more validation rows than it keeps.
+    """
+
+    config: Config
+    manifest: Manifest
+    model: AnyModel
+    table: Table
+    numbers: npt.NDArray[np.int64]
+    y: Truth
+    weights: Weights | None
+    predictions: Predictions
+    loss: Loss
+    split: ScoredSplit
+    baseline: Predictions
+    oof_mask: npt.NDArray[np.bool_] | None = None
+    training_rows: RowMatches | None = None
+    averaging: Averaging | None = None
+    optimistic: bool = False
+    total: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def scored_rows(self) -> ScoredRows:
+        """The rows for scoring."""
+        groups = group_numbers(self.table, self.config.data.group)
+        return ScoredRows(
+            self.predictions, self.baseline, self.y, self.weights, self.loss, groups, averaging=self.averaging
+        )
+
+    def scores_with_intervals(self) -> ScoresWithIntervals:
+        """All scores with intervals, as metrics.json records them."""
+        return self.scored_rows.with_intervals(self.manifest.seed)
+
+    @property
+    def scores(self) -> Scores:
+        """The scores of the rows, as in metrics.json."""
+        return self.scored_rows.scores
+
+
+@contextmanager
+def run_copies(path: Path) -> Iterator[None]:
+    """Within the block, read the tables of a run from local copies where they need one and can be copied."""
+    with ExitStack() as stack:
+        with suppress(NncliError):
+            stack.enter_context(table_copies(load_config(path / CONFIG)))
+        yield
+
+
+def predict_held_out(path: str | Path) -> HeldOutPredictions:
+    """Predict the validation rows of the run at `path`: the same bits as when it was trained.
+
+    Raises:
+        RunError: the run is not trained or damaged, or its configuration was changed.
+        DataError: its table has changed, is missing, or was read from a pipe.
+    """
+    run = Run.open(Path(path))
+    manifest, model = run.load_manifest(), run.load_model()
+    config = check_config_unchanged(run, manifest, ())
+    with table_copies(config):
+        return _held_out(run, manifest, model, config)
+
+
+def scored_model(run: Run, config: Config, model: AnyModel) -> AnyModel:
+    """The model of a run that is scored: of a refit, the network that the held-out rows were kept from.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    if config.teacher is None or not config.teacher.refit:
+        return model
+    scored = Run.open(run.path / SCORED).load_model()
+    assert isinstance(scored, Model)  # a teacher teaches one network
+    return replace(scored, spec=scored.spec.model_copy(update={"decision": model.spec.decision}))
+
+
+def _held_out(run: Run, manifest: Manifest, model: AnyModel, config: Config) -> HeldOutPredictions:
+    _require_tables(config, manifest)
+    recorded = read_metrics(run.path, manifest).validation if METRICS in manifest.files else None
+    kept = run.load_held_out()
+    decision, model = model.spec.decision, scored_model(run, config, model)
+    with Scratch() as scratch:
+        if kept is None and manifest.selection is not None:
+            check_not_removed(run.path, manifest, HELD_OUT)
+        if kept is not None:
+            predicted = _recorded(config, model, kept, scratch)
+        elif isinstance(model, Ensemble):
+            predicted = _of_ensemble(config, model, run.path, scratch)
+        else:
+            predicted = _of_network(config, model, scratch)
+        table = predicted.rows.columns(predicted.rows.header.names)
+    weight, target = config.data.sample_weight, predicted.predictions.target
+    return HeldOutPredictions(
+        config=config,
+        manifest=manifest,
+        model=model,
+        table=table,
+        numbers=table.row_numbers,
+        y=target.read(table),
+        weights=read_weights(table, weight) if weight else None,
+        predictions=replace(predicted.predictions, decision=decision),
+        loss=model.spec.loss,
+        split=predicted.split,
+        baseline=predicted.baseline,
+        oof_mask=predicted.oof_mask,
+        averaging=None if recorded is None else recorded.averaging,
+        optimistic=predicted.split == "validation" and (kept is None or recorded is None or recorded.optimistic),
+        total=None if kept is None else kept.total,
+    )
+
+
+@dataclass(frozen=True)
+class _PredictedRows:
+    """Rows with their predictions and those of the baseline, see `HeldOutPredictions`."""
+
+    rows: ColumnStore
+    predictions: Predictions
+    baseline: Predictions
+    split: ScoredSplit
+    oof_mask: npt.NDArray[np.bool_] | None = None
+
+
+def _recorded(config: Config, model: AnyModel, kept: HeldOutRows, scratch: Scratch) -> _PredictedRows:
+    """The rows that the run keeps, read again from their table."""
+    rows = load_numbered_rows(config, kept.numbers, model.spec.dialect, scratch)
+    mask = kept.oof_mask if isinstance(model, Ensemble) else None
+    return _PredictedRows(rows, kept.predictions, kept.baseline_predictions, "validation", mask)
+
+
+def _of_network(config: Config, model: Model, scratch: Scratch) -> _PredictedRows:
+    """The validation rows of a single network, with its predictions."""
+    target, rng = model.spec.target, RandomStreams.of(config.seed).split
+    table = load_labeled_rows(config, config.data, scratch, all_columns=True)
+    split = split_table(config, table, target.task, rng, scratch, all_columns=True)
+    training, validation = split.training_store, split.validation_store
+    rows = training if validation is None else validation
+    return _predicted_rows(
+        rows,
+        predict_table(model, rows, target),
+        truth_of(training, target, config),
+        "training" if validation is None else "validation",
+    )
+
+
+def _of_ensemble(config: Config, ensemble: Ensemble, run: Path, scratch: Scratch) -> _PredictedRows:
+    """The out-of-fold rows of an ensemble, with the predictions of the members not trained on them."""
+    data = EnsembleData.of(config, scratch, all_columns=True).of_run(run)
+    out_of_fold, training = data.out_of_fold(ensemble), data.table.take(data.used_rows)
+    truth = data.truth(training)
+    if out_of_fold is None:
+        return _predicted_rows(training, predict_table(ensemble, training, data.target), truth, "training")
+    predictions = out_of_fold.predicted(ensemble.spec.temperature)
+    return _predicted_rows(out_of_fold.table, predictions, truth, "validation", out_of_fold.oof_mask)
+
+
+def _predicted_rows(
+    rows: ColumnStore,
+    predictions: Predictions,
+    training: LabeledRows,
+    split: ScoredSplit,
+    oof_mask: npt.NDArray[np.bool_] | None = None,
+) -> _PredictedRows:
+    """Rows with their predictions; the baseline comes from the targets of the `training` rows."""
+    baseline = baseline_predictions(predictions.target, training.y, training.weights, len(rows), predictions.levels)
+    return _PredictedRows(rows, predictions, baseline, split, oof_mask)
+
+
+def _require_tables(config: Config, manifest: Manifest) -> None:
+    """Raise a DataError unless the tables are unchanged since training."""
+    try:
+        check_tables_unchanged(config, manifest)
+    except DataError as error:
+        raise DataError(
+            f"the validation rows cannot be read again: {error.message}",
+            location=error.location,
+            hint="Restore the training table, or score the run on another one: nncli evaluate RUN TABLE",
+        ) from error

@@ -1,0 +1,192 @@
+"""Scores of prediction intervals and sets on labeled rows, with the coverage that is guaranteed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nncli.base.errors import NncliError
+from nncli.base.text import json_safe
+from nncli.config.schema import Config
+from nncli.data.columns.parsing import read_text
+from nncli.data.sample_weights import Weights
+from nncli.data.splitting.group_time import group_numbers
+from nncli.data.table import Table
+from nncli.fitting.calibration import conformal_predictor
+from nncli.fitting.train.provenance import check_config_unchanged
+from nncli.models.conformal.guarantee import Guarantee, Part, guarantee
+from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.conformal.predictions import ConformalPredictions
+from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.conformal.row_groups import MISSING, UNKNOWN, RowGroups
+from nncli.models.ensemble import AnyModel
+from nncli.models.scores import Truth
+from nncli.runs.run import Run
+from nncli.targets.metrics.bootstrap import ConfidenceInterval
+from nncli.targets.metrics.coverage import Coverage, Groups, IntervalScores, SetScores, interval_scores, set_scores
+
+
+@dataclass(frozen=True)
+class IntervalEvaluation:
+    """The scores of the prediction intervals of a level for a target, and the coverage that is guaranteed."""
+
+    target: str
+    scores: IntervalScores
+    guarantee: Guarantee
+
+    def json(self) -> dict[str, Any]:
+        """{"target": …, "level": …, "coverage": …, "mean_width": …, "interval_score": …, "by_width": […], …}."""
+        scores = self.scores
+        return {
+            "target": self.target,
+            "level": scores.level,
+            "coverage": scores.coverage.share,
+            "coverage_interval": _interval_json(scores.coverage.interval),
+            "mean_width": json_safe(scores.coverage.size),
+            "median_width": json_safe(scores.median_width),
+            "interval_score": json_safe(scores.score),
+            "below": scores.below,
+            "above": scores.above,
+            "by_width": [_part_json(part, "mean_width") for part in scores.by_width],
+            "by_group": [_part_json(part, "mean_width") for part in scores.by_group],
+            "guarantee": self.guarantee.json(),
+        }
+
+
+@dataclass(frozen=True)
+class SetEvaluation:
+    """The scores of the prediction sets of a level, and the coverage that is guaranteed."""
+
+    scores: SetScores
+    guarantee: Guarantee
+
+    def json(self) -> dict[str, Any]:
+        """{"level": …, "coverage": …, "mean_size": …, "empty": …, "single": …, "by_size": […], …}."""
+        scores = self.scores
+        return {
+            "level": scores.level,
+            "coverage": scores.coverage.share,
+            "coverage_interval": _interval_json(scores.coverage.interval),
+            "mean_size": scores.coverage.size,
+            "empty": scores.empty,
+            "single": scores.single,
+            "by_size": [_part_json(part, "mean_size") for part in scores.by_size],
+            "by_class": [_part_json(part, "mean_size") for part in scores.by_class],
+            "by_group": [_part_json(part, "mean_size") for part in scores.by_group],
+            "guarantee": self.guarantee.json(),
+        }
+
+
+@dataclass(frozen=True)
+class UncertaintyScores:
+    """The scores of the intervals or the sets of each level, of several targets one after the other."""
+
+    intervals: tuple[IntervalEvaluation, ...] = ()
+    sets: tuple[SetEvaluation, ...] = ()
+
+    def json(self) -> dict[str, Any]:
+        """{"intervals": […]} or {"sets": […]}."""
+        if self.intervals:
+            return {"intervals": [one.json() for one in self.intervals]}
+        return {"sets": [one.json() for one in self.sets]}
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """A calibrated model whose intervals or sets are compared with targets.
+
+    `config` is that of the run; None: it cannot be read, or was changed.
+    """
+
+    predictor: ConformalPredictor
+    config: Config | None
+
+    @classmethod
+    def of(cls, run: Run, model: AnyModel, options: UncertaintyOptions) -> Uncertainty | None:
+        """The model of a run, calibrated for the levels that are asked for; None if there are none.
+
+        Raises:
+            UsageError: the options do not fit the model, or there are too few rows for a level.
+            RunError: there are no calibration rows.
+        """
+        predictor = conformal_predictor(run, model, options)
+        return None if predictor is None else cls(predictor, recorded_config(run))
+
+    def check(self, table: Table) -> None:
+        """Raise a DataError if the table lacks the column of the groups."""
+        if self.predictor.options.by is not None:
+            table.require([self.predictor.options.by])
+
+    def scores(
+        self, predicted: ConformalPredictions, table: Table, y: Truth, weights: Weights | None
+    ) -> UncertaintyScores:
+        """Compare the intervals or sets of the rows of a table with their targets `y`."""
+        target = self.predictor.model.spec.target
+        cluster = group_numbers(table, None if self.config is None else self.config.data.group)
+        groups = None if self.predictor.row_groups is None else _groups(table, self.predictor.row_groups)
+        if target.task == "classification":
+            return UncertaintyScores(
+                sets=tuple(
+                    SetEvaluation(
+                        set_scores(y, one.included, one.level, target.labels, weights, cluster, groups),
+                        self.guarantee(one.level),
+                    )
+                    for one in predicted.sets
+                )
+            )
+        with np.errstate(over="ignore", invalid="ignore"):  # numbers beyond measure have infinite widths
+            return UncertaintyScores(
+                tuple(
+                    IntervalEvaluation(
+                        name,
+                        interval_scores(y[:, j], one.lower[:, j], one.upper[:, j], one.level, weights, cluster, groups),
+                        self.guarantee(one.level),
+                    )
+                    for j, name in enumerate(target.names)
+                    for one in predicted.intervals
+                )
+            )
+
+    def guarantee(self, level: float) -> Guarantee:
+        """The coverage at a level that is guaranteed."""
+        predictor, options = self.predictor, self.predictor.options
+        task, groups = predictor.model.spec.target.task, predictor.groups
+        part: Part | None = "class" if options.per_class else None if options.by is None else "group"
+        partitions = {one.level: one.partition for one in predictor.intervals}
+        partitions |= {one.level: one.partition for one in predictor.sets}
+        rows = min(len(own) for own in partitions[level].rows if len(own))
+        return guarantee(self.config, task, groups.method, level, rows, len(groups), part)
+
+
+def recorded_config(run: Run) -> Config | None:
+    """The configuration that a run was trained with; None if it cannot be read, or was changed."""
+    try:
+        return check_config_unchanged(run, run.load_manifest(), ())
+    except NncliError:
+        return None
+
+
+def _groups(table: Table, known: RowGroups) -> Groups:
+    """The rows by the groups that they are calibrated in, and by the cells of unknown ones, in ascending order."""
+    codes = known.read(table)
+    titles = np.array([known.title(code) for code in range(known.count)], object)
+    cells = read_text(table, known.name).fill_null(MISSING).to_numpy().astype(object)
+    cells[codes != UNKNOWN] = titles[codes[codes != UNKNOWN]]
+    names, numbers = np.unique(cells.astype(str), return_inverse=True)
+    return Groups(numbers.astype(np.int64), tuple(map(str, names)))
+
+
+def _interval_json(interval: ConfidenceInterval | None) -> list[float] | None:
+    return None if interval is None else [interval.low, interval.high]
+
+
+def _part_json(part: Coverage, size: str) -> dict[str, Any]:
+    return {
+        "name": part.name,
+        "rows": part.rows,
+        "coverage": part.share,
+        "coverage_interval": _interval_json(part.interval),
+        size: json_safe(part.size),
+    }

@@ -1,0 +1,208 @@
+"""Rows encoded for every network of a model, in which single columns can be replaced without encoding again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.data.encoders.anomalies import Anomalies
+from nncli.data.encoders.encoder import Encoder
+from nncli.data.formats.prefetch import prefetch_map
+from nncli.data.sample_weights import Weights, combine
+from nncli.data.table import Table
+from nncli.models.ensemble import AnyModel, Ensemble, align_classes
+from nncli.models.model import Model
+from nncli.nn.arrays import Codes, Matrix
+from nncli.nn.batches.dataset import Dataset
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Rows: TypeAlias = npt.NDArray[np.int64]
+Mask: TypeAlias = npt.NDArray[np.bool_]
+OofMask: TypeAlias = npt.NDArray[np.bool_]
+"""(members, rows): which members were not trained on a row, and so predict it."""
+ProgressCallback: TypeAlias = Callable[[str, int, int], object]
+"""Called with the name of a step, how many parts of it are done, and how many there are."""
+
+
+MEMBER_THREADS = 2
+"""Threads that predict, each with another member."""
+MAX_VALUES = 1 << 22
+"""Encoded values that are predicted at once: 16 MB."""
+
+
+def no_progress(step: str, done: int, total: int) -> None:
+    """A progress callback that does nothing."""
+
+
+class ColumnSlice(NamedTuple):
+    """The columns of X that a column of a table is encoded to, and, if it is embedded, of the codes."""
+
+    X: slice
+    codes: slice
+
+
+class ColumnValues(NamedTuple):
+    """The encoded cells of one column for one network: a row each, or one row for all."""
+
+    X: Matrix
+    codes: Codes
+
+
+def column_slices(encoder: Encoder) -> dict[str, ColumnSlice]:
+    """The slices of every column, by name."""
+    starts = accumulate((column.width for column in encoder.columns), initial=0)
+    embedded = {column.name: j for j, column in enumerate(encoder.embedded)}
+    slices = {}
+    for column, start in zip(encoder.columns, starts, strict=False):
+        j = embedded.get(column.name)
+        codes = slice(0, 0) if j is None else slice(j, j + 1)
+        slices[column.name] = ColumnSlice(slice(start, start + column.width), codes)
+    return slices
+
+
+@dataclass(frozen=True)
+class EncodedPart:
+    """Rows encoded for one network."""
+
+    model: Model
+    X: Matrix
+    codes: Codes
+
+    def take(self, rows: Rows) -> EncodedPart:
+        """The rows at these positions."""
+        return EncodedPart(self.model, self.X[rows], self.codes[rows])
+
+    def cells(self, column: str, rows: Rows) -> ColumnValues | None:
+        """The cells of a column in the rows at these positions; None if the network does not use the column."""
+        at = column_slices(self.model.spec.encoder).get(column)
+        return None if at is None else ColumnValues(self.X[rows, at.X], self.codes[rows, at.codes])
+
+    def copies(self, mask: Mask | None, column: str, cells: Sequence[ColumnValues | None]) -> Dataset:
+        """The rows of a mask (rows,), None for all, as often as there are `cells` of a column to replace theirs."""
+        chosen = slice(None) if mask is None else mask
+        X, codes = self.X[chosen], self.codes[chosen]
+        n, at = len(X), column_slices(self.model.spec.encoder).get(column)
+        X, codes = np.tile(X, (len(cells), 1)), np.tile(codes, (len(cells), 1))
+        for k, values in enumerate(cells):
+            if values is not None and at is not None:
+                rows, source = slice(k * n, (k + 1) * n), slice(None) if len(values.X) == 1 else chosen
+                X[rows, at.X], codes[rows, at.codes] = values.X[source], values.codes[source]
+        return Dataset(X, codes, np.empty((len(X), 0)))
+
+
+@dataclass(frozen=True)
+class EncodedRows:
+    """Rows encoded for each network of a model.
+
+    `oof_mask` selects the members of an ensemble that predict each row, None for all. `anomalies` are the unexpected
+    values in the rows. `weights` (rows,) have mean 1, and are None where all rows count the same or all are 0.
+    """
+
+    model: AnyModel
+    parts: tuple[EncodedPart, ...]
+    oof_mask: OofMask | None
+    anomalies: Anomalies
+    weights: Weights | None = None
+
+    @classmethod
+    def of(
+        cls, model: AnyModel, table: Table, oof_mask: OofMask | None = None, weights: Weights | None = None
+    ) -> EncodedRows:
+        """Encode the rows of a table.
+
+        Raises:
+            DataError: a column is missing, or a cell cannot be read.
+        """
+        parts, anomalies_of_members = [], []
+        for member in model.members if isinstance(model, Ensemble) else (model,):
+            encoded = member.encode(table)
+            parts.append(EncodedPart(member, encoded.X, encoded.codes))
+            anomalies_of_members.append(encoded.anomalies)
+        anomalies = anomalies_of_members[0]
+        for others in anomalies_of_members[1:]:
+            anomalies = anomalies & others
+        return cls(model, tuple(parts), oof_mask, anomalies, _scaled(weights))
+
+    def __len__(self) -> int:
+        return len(self.parts[0].X)
+
+    def take(self, rows: Rows) -> EncodedRows:
+        """The rows at these positions."""
+        parts = tuple(part.take(rows) for part in self.parts)
+        predictions = None if self.oof_mask is None else self.oof_mask[:, rows]
+        weights = None if self.weights is None else _scaled(self.weights[rows])
+        return EncodedRows(self.model, parts, predictions, self.anomalies, weights)
+
+    def mean(self, values: Floats) -> Floats:
+        """The weighted mean of `values` (rows, …) over the rows."""
+        w = self.weights
+        return np.asarray(values.mean(axis=0) if w is None else np.average(values, axis=0, weights=w))
+
+    def cells(self, column: str, rows: Rows) -> list[ColumnValues | None]:
+        """The cells of a column in the rows at these positions, for every network."""
+        return [part.cells(column, rows) for part in self.parts]
+
+    def predict(self, *, quantiles: bool = False) -> Floats:
+        """Predictions (rows, outputs), as `Predictions.values`.
+
+        With `quantiles`, of a model that predicts several, these instead: (rows, targets · levels).
+
+        The caller limits BLAS to one thread, as `Model.predict` does, once for many predictions.
+        """
+        return next(self.predict_each("", [[None] * len(self.parts)], quantiles=quantiles))
+
+    def predict_each(
+        self, column: str, cells: Sequence[Sequence[ColumnValues | None]], *, quantiles: bool = False
+    ) -> Iterator[Floats]:
+        """Predictions as those of `predict`, with each of the `cells` of a column in place of those of the rows.
+
+        Many are computed at once, since a network takes rows in blocks of some hundred.
+        """
+        size = max(1, MAX_VALUES // max(1, max(part.X.size for part in self.parts)))
+        for start in range(0, len(cells), size):
+            yield from self._predict_each(column, cells[start : start + size], quantiles=quantiles)
+
+    def _predict_each(self, column: str, cells: Sequence[Sequence[ColumnValues | None]], *, quantiles: bool) -> Floats:
+        """Predictions (cells, rows, outputs)."""
+        members = list(
+            zip(
+                self.parts,
+                self.oof_mask if self.oof_mask is not None else [None] * len(self.parts),
+                zip(*cells, strict=True),
+                strict=True,
+            )
+        )
+        threads = 2 if len(members) == 1 else 1
+        levels = len(self.model.spec.loss.quantile_levels) if quantiles else 0
+
+        def values_of(member: tuple[EncodedPart, Mask | None, tuple[ColumnValues | None, ...]]) -> Floats:
+            part, mask, values = member
+            with np.errstate(all="ignore"):  # not inherited by threads
+                predictions = part.model.predict_dataset(part.copies(mask, column, values), threads)
+                found = predictions.values
+                if isinstance(self.model, Ensemble):
+                    spec = self.model.spec
+                    found = align_classes(spec.target, predictions.with_temperature(spec.temperature))
+                if levels:
+                    found = predictions.loss_inputs.reshape(len(found), -1)
+                return found.reshape(len(cells), -1, found.shape[1])
+
+        if not isinstance(self.model, Ensemble):
+            return values_of(members[0])
+        total = np.zeros((len(cells), len(self), self.model.outputs * max(1, levels)))
+        predicted = prefetch_map(iter(members), values_of, MEMBER_THREADS)
+        for i, ((_, mask, _), values) in enumerate(predicted):
+            total[:, slice(None) if mask is None else mask] += self.model.weighted(i, values)
+        every = self.model.total_weight(range(len(members)))
+        weights = every if self.oof_mask is None else self.model.total_weights(self.oof_mask)
+        return self.model.mean(total, weights).values
+
+
+def _scaled(weights: Weights | None) -> Weights | None:
+    """The weights, scaled to mean 1; None if they are all 0."""
+    return combine(weights, None) if weights is not None and weights.any() else None

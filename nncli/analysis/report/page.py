@@ -1,0 +1,188 @@
+"""The content of a page: sections of paragraphs, tables and figures.
+
+All text is plain. It is escaped in nncli/analysis/report/html.py, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import ClassVar, Literal, TypeAlias
+
+from nncli.base.text import INVISIBLE_LETTERS, MAX_QUOTE_LENGTH, escape_unprintable
+
+Level = Literal["note", "warning", "error"]
+ISOLATED = "\u2068\u2069"
+"""Unicode isolates: between them, right-to-left text does not reorder its surroundings."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table; `shade` is its background from 0 to 1, and `bars` are the heights of a small bar chart."""
+
+    text: str
+    shade: float = 0.0
+    bars: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table whose first column is the header of each row; the columns `prose` are text, the rest numbers.
+
+    If it `folds`, narrow screens show the cells of a row below each other.
+    """
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | Cell, ...], ...]
+    prose: tuple[int, ...] = (0,)
+    note: str = ""
+    folds: bool = False
+    kind: ClassVar[str] = "table"
+
+    @property
+    def cells(self) -> tuple[tuple[Cell, ...], ...]:
+        """The rows, with every cell as a `Cell`."""
+        return tuple(tuple(c if isinstance(c, Cell) else Cell(c) for c in row) for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart as SVG, with a description and a table of its numbers; a `wide` one takes the whole width."""
+
+    svg: str
+    title: str
+    description: str
+    table: Table
+    wide: bool = False
+    kind: ClassVar[str] = "figure"
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Figures side by side."""
+
+    figures: tuple[Figure, ...]
+    kind: ClassVar[str] = "gallery"
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph of text."""
+
+    text: str
+    kind: ClassVar[str] = "paragraph"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A highlighted note, warning or error."""
+
+    level: Level
+    text: str
+    kind: ClassVar[str] = "notice"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Pairs of a name and a value."""
+
+    pairs: tuple[tuple[str, str], ...]
+    kind: ClassVar[str] = "facts"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Preformatted text, such as a file or a command; collapsed if it is `long`."""
+
+    title: str
+    text: str
+    long: bool = True
+    kind: ClassVar[str] = "listing"
+
+
+@dataclass(frozen=True)
+class Points:
+    """A bulleted list."""
+
+    items: tuple[str, ...]
+    kind: ClassVar[str] = "points"
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading within a section."""
+
+    text: str
+    kind: ClassVar[str] = "heading"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Parts that stand side by side where there is room."""
+
+    parts: tuple[Part, ...]
+    kind: ClassVar[str] = "columns"
+
+
+@dataclass(frozen=True)
+class Details:
+    """Parts that are folded until the reader opens them, under a title; printed, they are open."""
+
+    title: str
+    parts: tuple[Part, ...]
+    kind: ClassVar[str] = "details"
+
+
+Part: TypeAlias = Table | Figure | Gallery | Paragraph | Notice | Facts | Points | Listing | Heading | Columns | Details
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the page; `name` is its anchor. If it is `wide`, no other stands beside it on a wide screen."""
+
+    name: str
+    title: str
+    parts: tuple[Part, ...]
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A number at the head of the page, with its name above it and a remark below it."""
+
+    label: str
+    value: str
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A sentence on whether the model is better than something; `is_clear` where that is more than chance."""
+
+    text: str
+    is_clear: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page; `summary` is its first paragraph, followed by the verdicts and the tiles."""
+
+    title: str
+    summary: str
+    notices: tuple[Notice, ...]
+    sections: tuple[Section, ...]
+    footer: str
+    verdicts: tuple[Verdict, ...] = ()
+    tiles: tuple[Tile, ...] = ()
+
+
+def display(name: object, max_length: int = MAX_QUOTE_LENGTH) -> str:
+    """A name or a cell on one line: shortened, with invisible and direction-changing characters escaped.
+
+    Right-to-left text is put between Unicode isolates.
+    """
+    text = escape_unprintable(str(name).removeprefix(ISOLATED[0]).removesuffix(ISOLATED[1]), keep=INVISIBLE_LETTERS)
+    text = text if len(text) <= max_length else text[: max_length - 1] + "…"
+    right_to_left = any(unicodedata.bidirectional(c) in ("R", "AL") for c in text)
+    return text.join(ISOLATED) if right_to_left else text

@@ -1,0 +1,244 @@
+"""`nncli cross-validate`: train once per fold, and score each model on the fold that it was not trained on.
+
+config.yaml              the configuration of every training, without data.leave_out
+cross-validation.json    the number of folds and repeats, and digests of configuration and table
+folds/1, folds/2 …       the run directory of each training
+held_out.safetensors     the rows of the folds with their predictions
+metrics.json             the scores
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from nncli.base.errors import UsageError, config_error
+from nncli.base.findings import Finding, FindingCode, note
+from nncli.base.scratch import Scratch, existing_parent
+from nncli.config.loading import load_config
+from nncli.config.schema import Config
+from nncli.data.splitting.folds import Fold
+from nncli.fitting.ensemble.cross_validation import (
+    CrossValidation,
+    data_of_trainings,
+    open_record,
+    score_folds,
+    scores_of,
+    start_record,
+    with_row_checks,
+)
+from nncli.fitting.ensemble.fold_predictions import FoldPredictions
+from nncli.fitting.ensemble.member_config import as_subtask, check_members, check_table
+from nncli.fitting.ensemble.out_of_fold import EnsembleData
+from nncli.fitting.ensemble.train import CONTROL_FOLDER, EnsembleRun, train_members
+from nncli.fitting.parallel.control_dir import ControlDirectory
+from nncli.fitting.parallel.executor import workers_for
+from nncli.fitting.parallel.task import TaskStatus, TrainingTask
+from nncli.fitting.parallel.task_pool import TaskPool
+from nncli.fitting.parallel.untrained import removed_if_untrained
+from nncli.fitting.prepare.load import table_copies
+from nncli.fitting.train.events import MembersProgress, MembersStarted
+from nncli.runs.config import read_config
+from nncli.runs.cross_validation import MAX_TRAININGS, CrossValidationRecord
+from nncli.runs.filenames import FOLDS, METRICS
+from nncli.runs.manifest import MEMBERS
+from nncli.runs.run import Run
+from nncli.runs.run_name import check_run_name
+
+
+@dataclass(frozen=True)
+class CrossValidated:
+    """The cross-validation has ended; `result` is None if it was stopped."""
+
+    path: Path
+    result: CrossValidation | None
+
+
+CrossEvent: TypeAlias = MembersStarted | MembersProgress | CrossValidated
+
+
+def cross_validate(
+    config: Config | str | Path,
+    *,
+    folds: int = 5,
+    repeats: int = 1,
+    output: str | Path | None = None,
+    assignments: Sequence[str] = (),
+    stop: Callable[[], bool] = lambda: False,
+    scheduler: str | None = None,
+) -> CrossValidation | None:
+    """Cross-validate a configuration: train on all folds but one, and score on that fold, for each fold in turn.
+
+    Returns None if it was stopped.
+
+    Args:
+        config: a `Config`, a path, or `-` for the standard input.
+        folds: the number of folds: stratified by class, and split by `data.group` and `data.time` if configured.
+        repeats: the number of repetitions, each with different folds.
+        output: the directory to create; default: the configuration's output with `-cv` appended.
+        assignments: overrides such as `epochs=10`, for a path only.
+        stop: called a few times a second; once it returns True, all trainings are saved and end.
+        scheduler: the address of a Dask scheduler whose workers run the trainings.
+
+    Raises:
+        UsageError, ConfigError, DataError: the training cannot start.
+    """
+    events = cross_validation_events(
+        config, folds=folds, repeats=repeats, output=output, assignments=assignments, stop=stop, scheduler=scheduler
+    )
+    return _last(events)
+
+
+def resume_cross_validation(
+    path: str | Path, *, stop: Callable[[], bool] = lambda: False, scheduler: str | None = None
+) -> CrossValidation | None:
+    """Resume a cross-validation that was stopped or killed; the scores are the same."""
+    return _last(resume_cross_validation_events(path, stop=stop, scheduler=scheduler))
+
+
+def _last(events: Generator[CrossEvent, None, None]) -> CrossValidation | None:
+    for event in events:
+        if isinstance(event, CrossValidated):
+            return event.result
+    raise AssertionError("a cross-validation ends with CrossValidated or an error")
+
+
+def cross_validation_events(
+    config: Config | str | Path,
+    *,
+    folds: int = 5,
+    repeats: int = 1,
+    output: str | Path | None = None,
+    assignments: Sequence[str] = (),
+    command: Sequence[str] = (),
+    stop: Callable[[], bool] = lambda: False,
+    scheduler: str | None = None,
+    findings: Sequence[Finding] = (),
+) -> Generator[CrossEvent, None, None]:
+    """As `cross_validate`, event by event: `MembersStarted`, `MembersProgress`, `CrossValidated`.
+
+    `findings` about a drafted configuration precede those of the training.
+    """
+    if not isinstance(config, Config):
+        config = load_config(config, assignments, os.environ)
+    elif assignments:
+        raise UsageError("assignments go with the path of a configuration, not with a Config")
+    wanted = Path(output or f"{config.output or 'runs/model'}-cv")
+    check_run_name(wanted)
+    config = as_subtask(config)
+    if folds < 2 or repeats < 1:
+        raise UsageError("cross-validation needs 2 folds or more, and 1 repeat or more")
+    if folds * repeats > MAX_TRAININGS:
+        raise UsageError(
+            f"{folds:,} folds and {repeats:,} repeats are more than {MAX_TRAININGS:,} trainings",
+            hint="Use fewer repeats: 10 folds and 10 repeats are many.",
+        )
+    if config.data.leave_out is not None:
+        raise UsageError("data.leave_out is what cross-validation sets itself", hint="Remove the key.")
+    if config.data.time is not None and repeats > 1:
+        raise UsageError("with data.time the folds are the same every time", hint="Leave --repeats out.")
+    check_table(config)
+    if config.teacher is not None:
+        message = "the teacher was trained on rows of every fold, so that the scores would be too good"
+        raise config_error("teacher", message, "Cross-validate the configuration of the teacher, or remove the key.")
+    if config.is_ensemble:
+        check_members(config)
+    parent = existing_parent(wanted)
+    with table_copies(config, parent), Scratch() as scratch:
+        data = EnsembleData.of(config, scratch)
+        config = data.config
+        for fold in range(folds):
+            _ = data.without(
+                Fold(folds=folds, fold=fold, seed=config.seed)
+            ).excluded_rows  # raises an error before any training
+        data = with_row_checks(data, findings)
+        run, record = start_record(wanted, config, folds, repeats)
+        tasks = f"{FOLDS}/*" if not config.is_ensemble else f"{FOLDS}/*/{MEMBERS}/*"
+        with run.locked() as run, removed_if_untrained(run.path, tasks, parent):
+            yield from _cross_validate(data, run, record, command, stop, scheduler)
+
+
+def resume_cross_validation_events(
+    path: str | Path,
+    *,
+    command: Sequence[str] = (),
+    stop: Callable[[], bool] = lambda: False,
+    scheduler: str | None = None,
+) -> Generator[CrossEvent, None, None]:
+    """As `resume_cross_validation`, event by event.
+
+    Raises:
+        RunError: the directory holds no cross-validation, it was changed, or another process is writing it.
+        DataError: the table has changed.
+    """
+    with table_copies(read_config(Path(path)), existing_parent(Path(path))):
+        yield from _resume(Path(path), command, stop, scheduler)
+
+
+def _resume(
+    path: Path, command: Sequence[str], stop: Callable[[], bool], scheduler: str | None
+) -> Generator[CrossEvent, None, None]:
+    run, record, config = open_record(path)
+    with run.locked() as run, Scratch() as scratch:
+        finished = note(FindingCode.ALREADY_FINISHED, "this cross-validation had finished; it is scored again")
+        findings = [finished] if (run.path / METRICS).is_file() else []
+        data = with_row_checks(EnsembleData.of(config, scratch), findings)
+        yield from _cross_validate(data, run, record, command, stop, scheduler)
+
+
+def _cross_validate(
+    data: EnsembleData,
+    run: Run,
+    record: CrossValidationRecord,
+    command: Sequence[str],
+    stop: Callable[[], bool],
+    scheduler: str | None,
+) -> Generator[CrossEvent, None, None]:
+    config, path = data.config, run.path.absolute()
+    fold_data = data_of_trainings(data, record)
+    paths = [path / FOLDS / str(i + 1) for i in range(len(fold_data))]
+    count = len(fold_data) * config.n_members
+    kept = FoldPredictions.read(run, record.held_out, fold_data, paths)
+    if kept is not None:
+        yield MembersStarted(run.path, count, 1, data.findings, "trainings")
+        yield CrossValidated(run.path, scores_of(fold_data, kept, record))
+        return
+    at_a_time = 1 if scheduler else workers_for(count, config.workers)
+    with ExitStack() as stack:
+        runs, tasks = [], []
+        if config.is_ensemble:
+            runs = [_open_ensemble(one, folder, command, stack) for one, folder in zip(fold_data, paths, strict=True)]
+        else:
+            members = [
+                as_subtask(one.config, output=str(folder), at_a_time=at_a_time)
+                for one, folder in zip(fold_data, paths, strict=True)
+            ]
+            tasks = [TrainingTask(i, member, member.output or "") for i, member in enumerate(members)]
+        control = ControlDirectory(path / CONTROL_FOLDER)
+        try:
+            with TaskPool(count, control, config.workers, scheduler, run.watched(stop)) as pool:
+                yield MembersStarted(run.path, count, pool.workers, data.findings, "trainings")
+                yield from train_members(pool, runs, at_a_time, tasks)
+            built = [ensemble_run.finalize() is not None for ensemble_run in runs]
+        except BaseException as error:
+            for ensemble_run in runs:
+                ensemble_run.abort(error)
+            raise
+    if not all(built) or any(TaskStatus.read(task).status != "done" for task in tasks):
+        yield CrossValidated(run.path, None)
+        return
+    result = score_folds(run, fold_data, paths, record)
+    run.save_metrics(result.json())
+    yield CrossValidated(run.path, result)
+
+
+def _open_ensemble(data: EnsembleData, folder: Path, command: Sequence[str], stack: ExitStack) -> EnsembleRun:
+    """Create or resume the ensemble of a fold; the `stack` holds the lock of its run directory."""
+    if not os.path.lexists(folder):
+        return stack.enter_context(EnsembleRun.create(data, folder, command))
+    run = stack.enter_context(Run.open(folder).locked())
+    return EnsembleRun.resume(data, run, command)

@@ -1,0 +1,204 @@
+"""`nncli evaluate`: score a run on a labeled table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nncli.analysis.evaluation.labeled_table import labeled_rows, labels_of, sample_weight_column, weights_of
+from nncli.analysis.evaluation.uncertainty import Uncertainty, UncertaintyScores
+from nncli.api.prediction.frame import predict_valid, table_of
+from nncli.api.prediction.options import check_on_error
+from nncli.api.prediction.to_file import open_errors
+from nncli.base.errors import DataError, Location
+from nncli.base.logs import log_duration
+from nncli.data.encoders.anomalies import Anomalies
+from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts, OnError
+from nncli.data.sources.read_table import read_table
+from nncli.data.sources.table_source import TableLocation, TableSource, as_source
+from nncli.data.table import Table
+from nncli.models.conformal.options import SetScore, UncertaintyOptions
+from nncli.models.ensemble import AnyModel
+from nncli.models.scores import Scores, score, to_json
+from nncli.runs.run import Run
+from nncli.runs.training_rows import RowMatches, TrainingRows
+from nncli.targets.decision import Decision
+from nncli.targets.metrics.classification import ClassificationScores
+
+if TYPE_CHECKING:
+    from nncli.data.formats.dataframes import Frame
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of a model on `rows` labeled rows; `skipped` rows had no target.
+
+    `notes` are on how the table was read, `anomalies` are the unexpected values in the labeled rows. `training_rows`
+    says how many of the rows the run was trained or validated on; None if it does not know its training rows.
+    `weighted_by` is the column of the sample weights, None for rows that count the same. `invalid_cells` could not be
+    read, in `invalid_rows` rows; they were missing, or these rows are not scored. `uncertainty` are the scores of
+    prediction intervals or sets, if they were asked for. The predicted classes follow the saved `decision` of the run,
+    None for the most probable class.
+    """
+
+    rows: int
+    skipped: int
+    scores: Scores
+    notes: tuple[str, ...] = ()
+    anomalies: Anomalies = field(default_factory=Anomalies)
+    training_rows: RowMatches | None = None
+    weighted_by: str | None = None
+    invalid_cells: int = 0
+    invalid_rows: int = 0
+    uncertainty: UncertaintyScores | None = None
+    decision: Decision | None = None
+
+    @property
+    def cost_per_row(self) -> float | None:
+        """The mean cost of a row by the costs of the decision; None without costs."""
+        if self.decision is None or not isinstance(self.scores, ClassificationScores):
+            return None
+        costs, counts = self.decision.cost_of(self.scores.labels), self.scores.confusion_matrix
+        if costs is None or counts is None:
+            return None
+        return float(np.average(costs, weights=np.array(counts, np.float64)))
+
+    def json(self) -> dict[str, Any]:
+        """The counts, `training_rows`, `weighted_by`, `decision`, its cost and `metrics` as a JSON object.
+
+        With intervals or sets also "intervals" or "sets", a list.
+        """
+        uncertainty = {} if self.uncertainty is None else self.uncertainty.json()
+        return {
+            "rows": self.rows,
+            "skipped": self.skipped,
+            "invalid_cells": self.invalid_cells,
+            "invalid_rows": self.invalid_rows,
+            "training_rows": None if self.training_rows is None else self.training_rows.json(),
+            "weighted_by": self.weighted_by,
+            "decision": None if self.decision is None else self.decision.model_dump(mode="json"),
+            "cost_per_row": self.cost_per_row,
+            "metrics": to_json(self.scores),
+            **uncertainty,
+        }
+
+
+def evaluate(
+    run: str | Path,
+    data: TableLocation | Frame,
+    *,
+    on_error: OnError = "fail",
+    errors: str | Path | None = None,
+    intervals: float | Sequence[float] = (),
+    sets: float | Sequence[float] = (),
+    by: str | None = None,
+    per_class: bool = False,
+    score: SetScore = "lac",
+) -> Evaluation:
+    """Score a trained run on a table that has the target's column: a file, or a Polars or pandas frame.
+
+    `-` is the standard input. `on_error` and `errors` are those of `nncli.predict`; unless `on_error` is fail, rows
+    whose target cannot be read are left out. Rows count by their sample weights if the run has data.sample_weight and
+    the table that column.
+
+    The coverage of prediction intervals or sets is measured for the levels `intervals` or `sets`; these, `by`,
+    `per_class` and `score` are those of `nncli.predict`.
+
+    Raises:
+        RunError: the run directory is missing or damaged, or has no rows to calibrate with.
+        UsageError: the levels do not fit the task of the run, or its number of calibration rows.
+        DataError: the table cannot be read, lacks a column, or has a class that is not in the training table.
+    """
+    options = UncertaintyOptions.of(intervals, sets, by, per_class=per_class, score=score)
+    with log_duration(f"loading {run}"):
+        opened = Run.open(Path(run))
+        model, training_rows = opened.load_model(), opened.load_training_rows()
+        uncertainty = Uncertainty.of(opened, model, options)
+    return evaluate_data(
+        model, data, training_rows, sample_weight_column(opened), uncertainty, on_error=on_error, errors=errors
+    )
+
+
+def evaluate_data(
+    model: AnyModel,
+    data: TableLocation | Frame,
+    training_rows: TrainingRows | None = None,
+    sample_weight: str | None = None,
+    uncertainty: Uncertainty | None = None,
+    *,
+    on_error: OnError = "fail",
+    errors: str | Path | None = None,
+) -> Evaluation:
+    """Score a model; rows count by the column `sample_weight`, if the table has it. See `evaluate`."""
+    check_on_error(on_error)
+    table, target = read_data(model, data), model.spec.target
+    if uncertainty is not None:
+        uncertainty.check(table)
+    labeled, counts = labeled_rows(table, target, model.names), InvalidCounts()
+    rows_with_label = len(labeled)
+    path = None if errors is None else Path(errors)
+    with open_errors(path, on_error, force=True, by_file=table.origins is not None) as on_invalid:
+        found = []
+        if on_error != "fail":
+            found.append(InvalidCells.of(labeled, target.cell_errors(labeled)))
+            labeled = labeled.take(found[0].valid_rows(len(labeled)))
+        with log_duration("predicting"), np.errstate(all="ignore"):
+            if uncertainty is None:
+                predictions, labeled, _, invalid = predict_valid(model, labeled, on_error, model.predict)
+            else:
+                conformal, labeled, _, invalid = predict_valid(model, labeled, on_error, uncertainty.predictor.predict)
+                predictions = conformal.predictions
+        for cells in (*found, invalid):
+            counts += InvalidCounts.of(cells)
+            if on_invalid is not None and len(cells):
+                on_invalid(cells.frame)
+    if not len(labeled):
+        raise DataError("no row can be read", location=Location(source=table.source), hint="Correct the cells.")
+    with log_duration("scoring"):
+        weights, note = weights_of(labeled, sample_weight)
+        y = labels_of(labeled, target)
+        scores = score(predictions, y, weights, model.spec.loss)
+        coverage = None if uncertainty is None else uncertainty.scores(conformal, labeled, y, weights)
+    matches = None if training_rows is None else training_rows.match(model.hash_rows(labeled))
+    return Evaluation(
+        len(labeled),
+        len(table) - rows_with_label,
+        scores,
+        (
+            *table.notes,
+            *filter(None, (note, counts.note(on_error))),
+            *(() if uncertainty is None else uncertainty.predictor.notes()),
+        ),
+        predictions.anomalies,
+        matches,
+        None if weights is None else sample_weight,
+        counts.columns.total(),
+        counts.rows,
+        coverage,
+        model.spec.decision,
+    )
+
+
+def read_data(model: AnyModel, data: TableLocation | Frame) -> Table:
+    """Read a whole table as the training table was read: a file, the standard input (`-`), or a frame.
+
+    Raises:
+        DataError: the table cannot be read.
+    """
+    if not isinstance(data, TableSource | str | os.PathLike):
+        return table_of(model, data)
+    source = as_source(data)
+    with log_duration(f"reading {source.path}") as log:
+        table = read_table(
+            source,
+            missing_values=model.spec.missing_values,
+            training_dialect=model.spec.dialect,
+            keys=model.names,
+        )
+        log.details.append(f"{len(table):,} rows, {len(table.names):,} columns")
+    return table

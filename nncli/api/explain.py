@@ -1,0 +1,281 @@
+"""`nncli explain`: feature importance, partial dependence and attributions of a trained run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nncli.analysis.evaluation.explanation import (
+    REPEATS,
+    TOP_COLUMNS,
+    PredictionOf,
+    RowsToExplain,
+    background_rows,
+    explain_rows,
+    sample_positions,
+)
+from nncli.analysis.evaluation.held_out import predict_held_out, run_copies, scored_model
+from nncli.analysis.evaluation.labeled_table import weights_of
+from nncli.analysis.inspection.attribution import Attributions, attribute, select_output
+from nncli.analysis.inspection.encoded_rows import EncodedRows, ProgressCallback, Rows, no_progress
+from nncli.analysis.inspection.partial_dependence import PartialDependence
+from nncli.analysis.inspection.permutation_importance import Importance
+from nncli.api.evaluate import read_data
+from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.logs import log_duration
+from nncli.base.text import closest_match, join_quoted, json_safe, quote
+from nncli.config.schema import Config
+from nncli.data.sources.table_source import TableLocation
+from nncli.data.table import Table
+from nncli.fitting.train.provenance import check_config_unchanged
+from nncli.models.ensemble import AnyModel
+from nncli.runs.run import Run
+from nncli.runs.training_rows import RowMatches
+from nncli.targets.decision import decision_note
+from nncli.targets.target import Target
+
+if TYPE_CHECKING:
+    from nncli.data.formats.dataframes import Frame
+
+MAX_ATTRIBUTED = 1_000
+"""Default number of rows whose predictions are attributed: each takes some hundred passes through the network."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Feature importance, partial dependence and attributions of a model on some rows.
+
+    `rows` of the `table_rows` were used. `loss` and `score` (of the `metric`) are of the `labeled_rows` before
+    shuffling, `importances` are ordered from the most important column on; all are None if no row has a target.
+    `partial_dependence` is of the most important columns. These are of predictions by the members that were not trained
+    on the row, or by the whole model (`prediction_of`). `attributions`, if requested, are of the whole model's
+    predictions for the rows with the numbers `attributed`, from 1. `training_rows` says how many labeled rows of
+    another table the run was trained or validated on, if it is known.
+    """
+
+    rows: int
+    table_rows: int
+    labeled_rows: int
+    loss_name: str
+    loss: float | None
+    metric: str
+    score: float | None
+    importances: tuple[Importance, ...] | None
+    partial_dependence: tuple[PartialDependence, ...]
+    attributions: Attributions | None
+    attributed: Rows
+    notes: tuple[str, ...]
+    training_rows: RowMatches | None = None
+    prediction_of: PredictionOf = "model"
+    repeats: int = REPEATS
+
+    def json(self) -> dict[str, Any]:
+        """The explanation without the attributions; null stands for unknown and infinite numbers."""
+        document = {
+            "rows": self.rows,
+            "table_rows": self.table_rows,
+            "labeled_rows": self.labeled_rows,
+            "training_rows": None if self.training_rows is None else self.training_rows.json(),
+            "prediction_of": self.prediction_of,
+            "repeats": self.repeats,
+            "loss_name": self.loss_name,
+            "loss": self.loss,
+            "metric": self.metric,
+            "score": self.score,
+            "feature_importance": None if self.importances is None else [asdict(item) for item in self.importances],
+            "partial_dependence": [
+                {
+                    "column": curve.column,
+                    "points": curve.points,
+                    "outputs": list(curve.outputs),
+                    "description": curve.meaning,
+                    "mean_predictions": curve.means.tolist(),
+                }
+                for curve in self.partial_dependence
+            ],
+            "notes": list(self.notes),
+        }
+        return {key: json_safe(value) for key, value in document.items()}
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The rows to explain, and notes on them; `is_own` if they are the rows that the run is scored on."""
+
+    rows: RowsToExplain
+    notes: tuple[str, ...]
+    is_own: bool = False
+
+
+@dataclass(frozen=True)
+class _Options:
+    """Options of `explain`, checked."""
+
+    rows: int | None
+    repeats: int
+    top: int
+    attributions: bool
+    output: str | None
+    on_progress: ProgressCallback
+
+
+def explain(
+    run: str | Path,
+    data: TableLocation | Frame | None = None,
+    *,
+    rows: int | None = None,
+    repeats: int = REPEATS,
+    top: int = TOP_COLUMNS,
+    attributions: bool = False,
+    class_label: str | None = None,
+    target: str | None = None,
+    on_progress: ProgressCallback = no_progress,
+) -> Explanation:
+    """Explain a trained run: feature importance, partial dependence, and attributions of single predictions.
+
+    Args:
+        run: a run directory.
+        data: a file or a frame, with or without the target; `-` is the standard input. The default are the run's
+            validation rows with their weights, or the out-of-fold rows of an ensemble.
+        rows: the largest number of rows to use, sampled with the run's seed; default: 5,000, fewer for large networks,
+            and for attributions 1,000.
+        repeats: how often every column is shuffled.
+        top: the number of columns whose partial dependence is computed.
+        attributions: whether to attribute the predictions of single rows to their columns.
+        class_label: the class whose probability is attributed; default: the second of two classes, or each row's
+            predicted class.
+        target: the target whose prediction is attributed, of several; default: the first.
+        on_progress: called with the name of a step, how many parts of it are done, and how many there are.
+
+    Raises:
+        UsageError: a number is too small, or there is no such class or target.
+        RunError: the run directory is missing or damaged.
+        DataError: the table cannot be read, has no rows or lacks a column; or the run's own table is not available.
+    """
+    if repeats < 1 or top < 0 or (rows is not None and rows < 1):
+        raise UsageError("rows and repeats must be at least 1, and top at least 0")
+    with log_duration(f"loading {run}"):
+        opened = Run.open(Path(run))
+        model, manifest = opened.load_model(), opened.load_manifest()
+    output = _output(model.spec.target, class_label, target)
+    config = check_config_unchanged(opened, manifest, ())
+    options = _Options(rows, repeats, top, attributions, output, on_progress)
+    model = scored_model(opened, config, model) if data is None else model
+    with run_copies(opened.path):
+        return _explain(opened, config, model, _load_data(run, data, model, config.data.sample_weight), options)
+
+
+def _explain(run: Run, config: Config, model: AnyModel, whole: _Data, options: _Options) -> Explanation:
+    """The explanation of a model on a sample of the data, drawn with the run's seed."""
+    found = explain_rows(
+        model,
+        config,
+        whole.rows,
+        size=options.rows,
+        repeats=options.repeats,
+        top=options.top,
+        on_progress=options.on_progress,
+    )
+    table, labeled = found.table, found.labeled
+    attributions, attributed, notes = None, np.arange(0), list[str]()
+    if options.attributions:
+        rng = np.random.default_rng([config.seed, 1])
+        attributed = sample_positions(len(table), options.rows or MAX_ATTRIBUTED, rng)
+        attributions, notes = _attribute(run, config, model, found.encoded, attributed, options)
+    return Explanation(
+        rows=len(table),
+        table_rows=len(whole.rows),
+        labeled_rows=len(labeled),
+        loss_name=found.loss_name,
+        loss=found.loss,
+        metric=found.metric,
+        score=found.score,
+        importances=found.importances,
+        partial_dependence=found.partial_dependence,
+        attributions=attributions,
+        attributed=table.row_numbers[attributed],
+        notes=(*whole.notes, *_notes(whole.rows.table, found.encoded, labeled), *notes),
+        training_rows=None if whole.is_own else _training_rows(run, model, table.take(labeled)),
+        prediction_of=found.prediction_of,
+        repeats=found.repeats,
+    )
+
+
+def _training_rows(run: Run, model: AnyModel, labeled: Table) -> RowMatches | None:
+    """How many of the labeled rows the run was trained or validated on; None if there are none, or it is not known."""
+    training_rows = run.load_training_rows()
+    return None if training_rows is None or not len(labeled) else training_rows.match(model.hash_rows(labeled))
+
+
+def _attribute(
+    run: Run, config: Config, model: AnyModel, encoded: EncodedRows, rows: Rows, options: _Options
+) -> tuple[Attributions, list[str]]:
+    """Attributions of the rows at these positions, and notes on them."""
+    notes = []
+    if len(rows) < len(encoded):
+        notes.append(f"attributions are of {len(rows):,} of the rows; set --rows for more")
+    background, note = background_rows(config, run.load_manifest(), model, encoded)
+    with log_duration("computing attributions") as log:
+        found = attribute(encoded.take(rows), background, options.output, options.on_progress)
+        log.details.append(f"{len(rows):,} rows")
+    return found, [*notes, *(text for text in (note, _completeness_note(found)) if text)]
+
+
+def _output(target: Target, class_label: str | None, name: str | None) -> str | None:
+    """The class or target to attribute, checked; None for the default."""
+    if class_label is not None and target.task == "regression":
+        raise UsageError("the model predicts numbers and has no classes", hint="Name one of several targets instead.")
+    if name is not None and name not in target.names:
+        close = closest_match(name, target.names)
+        raise UsageError(
+            f"the model has no target {quote(name)}",
+            hint=f"Did you mean {quote(close)}?" if close else f"The model predicts {join_quoted(target.names)}.",
+        )
+    output = class_label if target.task == "classification" else name
+    if output is not None:
+        select_output(target, np.empty((0, 1)), output)  # raises the error before any work
+    return output
+
+
+def _load_data(run: str | Path, data: TableLocation | Frame | None, model: AnyModel, weight: str | None) -> _Data:
+    """The rows to explain, with their sample weights if they have any."""
+    if data is None:
+        held_out = predict_held_out(run)
+        notes = [] if held_out.split == "validation" else ["the run has no validation rows: these are training rows"]
+        if weight is not None:
+            notes.append(f"rows are weighted by {quote(weight)}")
+        found = _Data(RowsToExplain.of(held_out), tuple(notes), is_own=True)
+    else:
+        table = read_data(model, data)
+        weights, note = weights_of(table, weight) if len(table) else (None, None)
+        found = _Data(RowsToExplain(table, weights), (*table.notes, *([] if note is None else [note])))
+    if not len(found.rows):
+        place = Location(source=found.rows.table.source)
+        raise DataError("the table has no rows", location=place, hint="Is this the right file?")
+    return found
+
+
+def _notes(table: Table, encoded: EncodedRows, labeled: Rows) -> list[str]:
+    """Notes on the sample of the table's rows."""
+    decision = encoded.model.spec.decision
+    notes = [] if decision is None else [decision_note(decision)]
+    if len(encoded) < len(table):
+        notes.append(f"used {len(encoded):,} of {len(table):,} rows, sampled with the run's seed")
+    if encoded.anomalies.note:
+        notes.append(encoded.anomalies.note)
+    if not len(labeled):
+        notes.append("feature importance needs the target's column, which the table does not have")
+    return notes
+
+
+def _completeness_note(attributions: Attributions) -> str:
+    """A note on the rows whose attributions do not add up; empty if there are none."""
+    if not attributions.missed:
+        return ""
+    rows = "1 row" if attributions.missed == 1 else f"{attributions.missed:,} rows"
+    finite = attributions.error[np.isfinite(attributions.error)]
+    size = f"up to {finite.max():.2g}" if len(finite) == len(attributions.error) else "an infinite amount"
+    return f"attributions of {rows} miss the prediction by {size} (tolerance: {attributions.tolerance:.2g})"

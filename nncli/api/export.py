@@ -1,0 +1,224 @@
+"""`nncli export`: write a trained run as one file that other runtimes compute, and check it there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from nncli.api.prediction.chunks import read_to_predict
+from nncli.base.atomic_files import check_overwrite, write_bytes
+from nncli.base.errors import Location, NncliError, UsageError
+from nncli.base.logs import log_duration
+from nncli.base.text import closest_match, join_quoted, quote
+from nncli.data.sources.table_source import TableLocation
+from nncli.data.table import Table
+from nncli.export.check import Check
+from nncli.export.check_rows import reason_of, training_sample, with_unusual_rows
+from nncli.export.comparison import Comparison
+from nncli.export.lowering import lower_model
+from nncli.export.model_info import ModelInfo
+from nncli.export.runtimes.process import ExportedFileError
+from nncli.export.targets import TARGETS, Target
+from nncli.export.typical_values import with_typical_values
+from nncli.fitting.calibration import conformal_predictor
+from nncli.models.conformal.options import UncertaintyOptions
+from nncli.nn.program.program import ClassOutputs, Program, select_class_outputs
+from nncli.runs.run import Run
+from nncli.version import __version__
+
+NOT_WRITTEN = "The file was not written. Please report this; --no-check (in Python check=False) writes it all the same."
+
+
+@dataclass(frozen=True)
+class Export:
+    """An exported file: its path and size, the bytes of the weights in it, and its check.
+
+    Without a `comparison`, `unchecked` says why the file was not checked.
+    """
+
+    path: Path
+    target: str
+    runtime: str
+    bytes: int
+    constant_bytes: int
+    comparison: Comparison | None = None
+    unchecked: str | None = None
+
+    def json(self) -> dict[str, Any]:
+        """The export as JSON."""
+        return {
+            "file": str(self.path),
+            "target": self.target,
+            "bytes": self.bytes,
+            "weights_bytes": self.constant_bytes,
+            "runtime": self.runtime,
+            "check": None if self.comparison is None else self.comparison.json(),
+            "unchecked": self.unchecked,
+        }
+
+
+class MismatchError(ExportedFileError):
+    """A file whose outputs are not those of the model; `export` says how they differ."""
+
+    def __init__(self, export: Export) -> None:
+        super().__init__(
+            f"the predictions of the file in {export.runtime} are not those of `nncli predict`",
+            location=Location(source=str(export.path)),
+            hint=NOT_WRITTEN,
+        )
+        self.export = export
+
+
+def export_run(
+    run: str | Path,
+    output: str | Path | None = None,
+    *,
+    to: str | None = None,
+    check: TableLocation | bool = True,
+    labels: bool = False,
+    proba: bool = False,
+    intervals: float | Sequence[float] = (),
+    force: bool = False,
+) -> Export:
+    """Write a run as one file for another runtime, once its predictions were compared with those of nncli predict.
+
+    Args:
+        run: a run directory.
+        output: the file; by default the run's name in the working directory, with the suffix of the target.
+        to: onnx, js, html, c or python; by default by the suffix of `output`.
+        check: a table whose rows are compared; True: some rows of the training table, where the table is unchanged and
+            the runtime is installed; False: no check.
+        labels: of a classification, leave out the probabilities.
+        proba: of a classification, leave out the label.
+        intervals: of a regression, the levels of prediction intervals, such as 0.9.
+        force: replace an existing file.
+
+    Raises:
+        UsageError: the options do not fit each other or the model, the target cannot express it, or the file exists.
+        RunError: the run directory is missing or damaged, or has no held-out rows for intervals.
+        DataError: the table of the check cannot be read.
+        ExportedFileError: the predictions of the file differ (MismatchError), its runtime refuses it, or is not
+            installed although a table is given for the check.
+    """
+    target, path = _target_and_path(Path(run), to, None if output is None else Path(output))
+    check_overwrite(path, force=force)
+    missing = None if check is False else target.load_runner().missing()
+    if missing is not None and check is not True:
+        raise ExportedFileError(f"{target.runtime}, which checks the file, cannot be used", hint=_sentence(missing))
+    opened = Run.open(Path(run))
+    model = opened.load_model()
+    if intervals and model.spec.target.task == "classification":
+        raise UsageError(
+            "--interval needs a regression model; this one is for classification",
+            hint="Leave it out: the file has the probability of each class.",
+        )
+    conformal = conformal_predictor(opened, model, UncertaintyOptions.of(intervals))
+    with log_duration("describing the model as a program"):
+        program = _select_outputs(lower_model(model, conformal), labels=labels, proba=proba)
+        program = with_typical_values(program, opened.load_reference())
+    info = ModelInfo(_name(opened.path), opened.load_manifest().checksum, __version__)
+    with log_duration(f"writing the program for {target.runtime}"):
+        content = target.content(program, info)
+    exported = Export(path, target.name, target.runtime, len(content), program.constant_bytes)
+    if check is False:
+        exported = replace(exported, unchecked="--no-check is given")
+    elif missing is not None:
+        exported = replace(exported, unchecked=f"{target.runtime} cannot be used: {missing}")
+    else:
+        rows = None if isinstance(check, bool) else check
+        exported = _checked(exported, content, Check(model, conformal, program, target), opened, rows)
+    write_bytes(path, content)
+    return exported
+
+
+def _checked(exported: Export, content: bytes, check: Check, run: Run, rows: TableLocation | None) -> Export:
+    """The export with the comparison of its content, for the rows of a table or some of the training table."""
+    tables: Iterable[Table]
+    if rows is None:
+        try:
+            tables = with_unusual_rows(check.model, check.program, training_sample(run, check.model))
+        except NncliError as error:
+            return replace(exported, unchecked=reason_of(error))
+    else:
+        tables = read_to_predict(check.model, rows)
+    with (
+        log_duration(f"comparing the predictions of the file in {exported.runtime}"),
+        TemporaryDirectory(prefix="nncli-export-") as folder,
+    ):
+        file = Path(folder, "model" + check.target.suffix)  # a runtime may refuse another suffix, or odd names
+        file.write_bytes(content)
+        try:
+            comparison = check.run(file, tables)
+        except ExportedFileError as error:
+            raise ExportedFileError(error.message, location=error.location, hint=error.hint or NOT_WRITTEN) from error
+    exported = replace(exported, comparison=comparison)
+    if not comparison.is_match:
+        raise MismatchError(exported)
+    return exported
+
+
+def _target_and_path(run: Path, to: str | None, output: Path | None) -> tuple[Target, Path]:
+    """The target, by its name or by the suffix of the file, and the file to write.
+
+    Raises:
+        UsageError: there is no such target, or no suffix that tells it.
+    """
+    if output is not None and str(output) == "-":
+        raise UsageError("an exported file is not written to standard output", hint="Name a file.")
+    by_name = {target.name: target for target in TARGETS}
+    by_suffix = {suffix: target for target in TARGETS for suffix in target.suffixes}
+    names = join_quoted(by_name)
+    if to is None and output is None:
+        raise UsageError("neither the target nor a file is named", hint=f"Add --to (in Python to): {names}.")
+    if to is not None and to not in by_name:
+        close = closest_match(to, by_name)
+        hint = f"Did you mean {quote(close)}?" if close else f"The targets are {names}."
+        raise UsageError(f"{quote(to)} is no target", hint=hint)
+    of_suffix = None if output is None else by_suffix.get(output.suffix.lower())
+    if to is None:
+        if of_suffix is None:
+            raise UsageError(
+                "the suffix of the file is that of no target",
+                location=Location(source=str(output)),
+                hint=f"Use one of {join_quoted(by_suffix)}, or add --to (in Python to): {names}.",
+            )
+        return of_suffix, output or Path()
+    target = by_name[to]
+    if of_suffix not in (None, target):
+        raise UsageError(
+            f"the target is {to}, and the suffix of the file is that of another one",
+            location=Location(source=str(output)),
+            hint=f"Name the file {output.stem + target.suffix if output else ''}, or leave out --to.",
+        )
+    return target, output or Path(_name(run) + target.suffix)
+
+
+def _name(run: Path) -> str:
+    """The name of a run directory, also of `.`"""
+    return run.resolve().name or "model"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _select_outputs(program: Program, *, labels: bool, proba: bool) -> Program:
+    """The program with the outputs that are asked for.
+
+    Raises:
+        UsageError: the options exclude each other, or the program is that of a regression.
+    """
+    if not labels and not proba:
+        return program
+    option = "--labels" if labels else "--proba"
+    if labels and proba:
+        raise UsageError(
+            "--labels leaves out the probabilities, and --proba the label",
+            hint="For both, leave out both options.",
+        )
+    if not isinstance(program.outputs, ClassOutputs):
+        raise UsageError(f"{option} needs a classification model; this one is for regression")
+    return select_class_outputs(program, labels=labels, probabilities=proba)

@@ -1,0 +1,310 @@
+"""`nncli init`: draft a configuration for a table and a target."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from nncli.base.atomic_files import check_overwrite, write_text
+from nncli.base.errors import Location, UsageError
+from nncli.base.findings import Finding, FindingCode, Level, note, ordered, warning
+from nncli.base.scratch import existing_parent
+from nncli.base.text import join_quoted, json_safe, quote
+from nncli.config.loading import build_config
+from nncli.config.overrides import apply_overrides
+from nncli.config.schema import Config
+from nncli.config.schema_file import editor_line
+from nncli.config.yaml.document import Document
+from nncli.config.yaml.parser import parse
+from nncli.data.column_profile import ColumnProfile
+from nncli.data.formats.input_file import path_of
+from nncli.data.formats.registry import SPREADSHEETS, SUFFIXES, ZIP, suffix_of, without_compression
+from nncli.data.sources.files.paths import fixed_folder, names_several
+from nncli.data.sources.table_source import TableLocation, TableSource, as_source
+from nncli.fitting.checks.notes import constant_target
+from nncli.fitting.draft.table_summary import TableSummary, summarize_table
+from nncli.fitting.draft.yaml_draft import column_warning, draft_config
+
+Preset = Literal["tabular", "textbook"]
+Quality = Literal["fast", "balanced", "best"]
+
+
+MIN_ROWS = 10
+"""Rows below which a warning is given: the folds of an ensemble need some each."""
+YAML_SUFFIXES = (".yaml", ".yml")
+ADD_ROWS = "Add rows, or set quality: fast and validation: 0."
+
+
+@dataclass(frozen=True)
+class InitResult:
+    """A drafted configuration: its YAML, and the findings about the table.
+
+    `decisions` are the notes and warnings on what the YAML adds and on columns and rows; `reading` are those on reading
+    the table, which a training finds too.
+    """
+
+    text: str
+    summary: TableSummary
+    reading: tuple[Finding, ...]
+    decisions: tuple[Finding, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings, warnings first."""
+        return ordered([*self.reading, *self.decisions])
+
+    def _lines(self, level: Level) -> list[str]:
+        return [finding.line for finding in self.findings if finding.level == level]
+
+    def json(self) -> dict[str, Any]:
+        """The columns and the YAML as a JSON object; None for what is unknown or not finite."""
+        summary = self.summary
+        kept = {column.name: column for column in summary.kept}
+        return {
+            "data": summary.data.path,
+            "rows": summary.rows,
+            "table_rows": summary.table_rows,
+            "task": summary.task,
+            "columns": [
+                *(_column(column, "target") for column in summary.targets),
+                *(
+                    _column(kept.get(column.name, column), "feature" if column.name in kept else "dropped")
+                    for column in summary.columns
+                ),
+            ],
+            "missing_values": list(summary.data.missing_values),
+            "thousands": summary.data.thousands,
+            "notes": self._lines("note"),
+            "warnings": self._lines("warning"),
+            "findings": [finding.as_json for finding in self.findings],
+            "yaml": self.text,
+        }
+
+
+def _column(column: ColumnProfile, use: str) -> dict[str, Any]:
+    """The JSON object of a column; `use` is target, feature or dropped."""
+    statistics = {"min": column.lowest, "max": column.highest, "mean": column.mean, "median": column.median}
+    return {
+        "name": column.name,
+        "use": use,
+        "kind": column.kind,
+        "label": column.label,
+        "rows": column.rows,
+        "missing": column.missing,
+        "unit": column.unit,
+        "distinct": column.distinct,
+        "top_values": [{"value": value, "count": count} for value, count in column.top_values],
+        **json_safe(statistics),
+        "reason": column.reason if use == "dropped" else "",
+        "error": None if column.error is None else column.error.message,
+    }
+
+
+def init(
+    data: TableLocation,
+    target: str | Sequence[str],
+    *,
+    preset: Preset | None = None,
+    quality: Quality | None = None,
+    assignments: Sequence[str] = (),
+    output: str | Path | None = None,
+    force: bool = False,
+) -> str:
+    """Draft a configuration for a table and return its YAML, with comments on the columns and the choices.
+
+    Args:
+        data: a table: a file, a folder, a pattern such as data/*.csv, or a URL.
+        target: the column to predict, or several numeric ones.
+        preset: the preset; default: tabular.
+        quality: an ensemble of 4 that is trained less, of up to 8, or of 20.
+        assignments: overrides of keys, such as `data.separator=;` or `epochs=10`.
+        output: the file to write the YAML to, if any. Paths in it are relative to its folder, or else to the working
+            directory.
+        force: replace an existing file.
+
+    Raises:
+        UsageError: there is no target, the table is a pipe, the output exists, or quality is used with textbook.
+        ConfigError: an assignment is wrong.
+        DataError: the table cannot be read, or has no such target or no feature column.
+    """
+    return draft(data, target, preset=preset, quality=quality, assignments=assignments, output=output, force=force).text
+
+
+def draft(
+    data: TableLocation,
+    target: str | Sequence[str],
+    *,
+    preset: Preset | None = None,
+    quality: Quality | None = None,
+    assignments: Sequence[str] = (),
+    output: str | Path | None = None,
+    force: bool = False,
+) -> InitResult:
+    """Draft a configuration as `init` does, and return it with its notes and warnings."""
+    if preset == "textbook" and quality is not None:
+        raise UsageError("--quality needs the preset tabular", hint="Remove --quality.")
+    output_path = None if output is None else Path(output)
+    if output_path is not None:
+        check_overwrite(output_path, force=force)
+    source = as_source(data)
+    summary = summarize_table(
+        source,
+        [target] if isinstance(target, str) else target,
+        assignments,
+        None if output_path is None else existing_parent(output_path),
+    )
+    extra = apply_overrides(Document({}, {}, "nncli init", ()), assignments).value
+    text = draft_config(
+        summary,
+        path=_relative_path(Path.cwd() if output_path is None else output_path.resolve().parent, source),
+        name=_stem(source),
+        preset=preset,
+        quality=quality,
+        extra={key: value for key, value in extra.items() if key != "data"},
+        # Editors read the schema named in the first line; it is a local file, so that it works offline.
+        heading=[] if output_path is None else [editor_line()],
+        train_command=None if output is None else f"nncli train {shlex.quote(str(output))}",
+    )
+    if output_path is not None:
+        write_text(output_path, text)
+    decisions = (*_decisions(summary), *_training_warnings(summary), *_column_warnings(summary))
+    return InitResult(text, summary, summary.findings, decisions)
+
+
+def is_table(argument: str, target: Sequence[str]) -> bool:
+    """Whether the argument of `nncli train` is a table: by its file name, or because a target is given.
+
+    Raises:
+        UsageError: a target is given with a configuration or with standard input.
+    """
+    if not target:
+        if as_source(argument).scheme is not None:
+            return True
+        if argument != "-" and names_several(argument):
+            return not _has_configurations(argument)
+        suffix = suffix_of(Path(argument))
+        return (suffix in SUFFIXES and suffix != ".txt") or suffix in (*SPREADSHEETS, ZIP)  # .txt may be either
+    if argument == "-":
+        raise UsageError(
+            "--target needs a table in a file",
+            location=Location(source="standard input"),
+            hint="Write the table to a file first. For a configuration, use --set data.target=….",
+        )
+    if Path(argument).suffix.lower() in YAML_SUFFIXES:
+        raise UsageError(
+            "--target needs a table, not a configuration",
+            location=Location(source=argument),
+            hint=f"Set data.target to {quote(target[0])} in the file, or use --set data.target=….",
+        )
+    return True
+
+
+def _has_configurations(path: str) -> bool:
+    """Whether a path is that of a folder with configurations, which tables are not kept beside."""
+    folder = Path(path)
+    return folder.is_dir() and any(file.suffix.lower() in YAML_SUFFIXES for file in folder.iterdir())
+
+
+def config_for(
+    data: TableLocation, target: str | Sequence[str], assignments: Sequence[str] = ()
+) -> tuple[Config, InitResult]:
+    """The configuration that `init` writes for a table, with the assignments, and its notes and warnings.
+
+    Raises:
+        UsageError, ConfigError, DataError: as `init`.
+    """
+    result = draft(data, target, assignments=[text for text in assignments if text.lstrip().startswith("data.")])
+    source = as_source(data)
+    document = parse(result.text, f"nncli init {source.path}")
+    config = build_config(document, assignments, os.environ, folder=Path.cwd(), name=_stem(source))
+    return config, result
+
+
+def _relative_path(folder: Path, source: TableSource) -> str:
+    """The path of the table relative to the folder; absolute on another drive. URLs are kept."""
+    table = source.local_path
+    if table is None:
+        return source.path
+    path = table.parent.resolve() / table.name
+    try:
+        seen = os.path.relpath(path, folder)
+    except ValueError:  # on another drive
+        seen = str(path)
+    try:
+        seen.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            "the file name is not valid Unicode",
+            location=Location(source=str(table)),
+            hint="Rename the file.",
+        ) from None
+    return Path(seen).as_posix()
+
+
+def _stem(source: TableSource) -> str:
+    """`train` for train.csv.gz, `sales` for the table sales of a database or the files sales/*.csv."""
+    if source.table is not None:
+        return source.table
+    path = path_of(source.path)
+    if source.local_path is not None and names_several(source.path):
+        folder = Path(os.path.realpath(fixed_folder(source.path)))
+        names = (part for part in reversed(folder.parts) if "=" not in part)  # above folders such as year=2025
+        return next(names, "table")
+    name = path.with_suffix("") if path.suffix.lower() == ZIP else without_compression(path)
+    return name.stem
+
+
+def _decisions(summary: TableSummary) -> tuple[Finding, ...]:
+    """Notes on the missing values, the thousands separator and the dropped columns."""
+    plain = [column for column in summary.dropped if not _was_unreadable(column)]
+    reasons = dict.fromkeys(column.reason for column in plain)
+    reading, separator = FindingCode.TABLE_READING, quote(summary.data.thousands or "")
+    read_as = "is read as a missing value" if len(summary.na_spellings) == 1 else "are read as missing values"
+    return (
+        *([note(reading, f"{join_quoted(summary.na_spellings)} {read_as}")] if summary.na_spellings else []),
+        *([note(reading, f"{separator} is read as the thousands separator")] if summary.has_thousands else []),
+        *(
+            note(
+                FindingCode.DROPPED_COLUMN,
+                f"dropped {join_quoted(column.name for column in plain if column.reason == reason)}: {reason}",
+            )
+            for reason in reasons
+        ),
+    )
+
+
+def _training_warnings(summary: TableSummary) -> tuple[Finding, ...]:
+    """Warnings of a constant target and of too few rows."""
+    constant = [target for target in summary.targets if target.distinct == 1 < summary.rows]
+    count = "only 1 row has" if summary.rows == 1 else f"only {summary.rows:,} rows have"
+    return (
+        *(constant_target(target.name, target.top_values[0][0], summary.location) for target in constant),
+        *(
+            [warning(FindingCode.FEW_ROWS, f"{count} a target, too few to train and validate", hint=ADD_ROWS)]
+            if summary.rows < MIN_ROWS
+            else []
+        ),
+    )
+
+
+def _was_unreadable(column: ColumnProfile) -> bool:
+    """Whether a column is dropped because its kind is ambiguous."""
+    return column.error is not None and column.reason == column.error.message
+
+
+def _column_warnings(summary: TableSummary) -> tuple[Finding, ...]:
+    """Warnings of columns whose kind is ambiguous: they are dropped or treated as categorical."""
+    dropped = [column for column in summary.dropped if _was_unreadable(column)]
+    return (
+        *(_ambiguous(column, "dropped") for column in dropped),
+        *(_ambiguous(column, "read as categorical") for column in summary.ambiguous),
+    )
+
+
+def _ambiguous(column: ColumnProfile, use: str) -> Finding:
+    message = f"{quote(column.name)} is {use}: {column_warning(column)}"
+    return warning(FindingCode.AMBIGUOUS_NUMBERS, message, column=column.name)

@@ -1,0 +1,144 @@
+"""A trained model in memory, for repeated predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from nncli.analysis.evaluation.labeled_table import sample_weight_column
+from nncli.analysis.evaluation.uncertainty import Uncertainty, recorded_config
+from nncli.api.evaluate import Evaluation, evaluate_data
+from nncli.api.predict import predict_data
+from nncli.api.prediction.summary import OnNote
+from nncli.data.encoders.invalid_cells import OnError
+from nncli.data.sources.table_source import TableLocation
+from nncli.fitting.calibration import conformal_predictor
+from nncli.models.conformal.options import SetScore, UncertaintyOptions
+from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.ensemble import AnyModel
+from nncli.runs.run import Run
+from nncli.runs.training_rows import TrainingRows
+
+if TYPE_CHECKING:
+    from nncli.data.formats.dataframes import Frame
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A trained model or ensemble in memory. Threads may share it and predict at the same time.
+
+    Intervals and sets are calibrated by the files of its `run`.
+    """
+
+    model: AnyModel
+    training_rows: TrainingRows | None = None
+    sample_weight: str | None = None
+    run: Run | None = None
+    _calibrated_models: dict[UncertaintyOptions, ConformalPredictor] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of the feature columns."""
+        return tuple(self.model.names)
+
+    @property
+    def target(self) -> tuple[str, ...]:
+        """The names of the target columns."""
+        return self.model.spec.target.names
+
+    @property
+    def classes(self) -> tuple[Any, ...] | None:
+        """The class labels, of the training table's type, in the order of the probabilities; None for regression."""
+        target = self.model.spec.target
+        if target.task == "regression":
+            return None
+        return tuple(target.decode(np.arange(len(target.labels)), "class"))
+
+    def predict(
+        self,
+        data: TableLocation | Frame,
+        *,
+        proba: bool = False,
+        keep: Sequence[str] = (),
+        intervals: float | Sequence[float] = (),
+        sets: float | Sequence[float] = (),
+        by: str | None = None,
+        per_class: bool = False,
+        score: SetScore = "lac",
+        on_error: OnError = "fail",
+        errors: str | Path | None = None,
+        on_note: OnNote | None = None,
+    ) -> pl.DataFrame:
+        """Predict every row of a file or a Polars or pandas frame; see `nncli.predict`.
+
+        Raises:
+            UsageError: an option does not fit the model, or a level needs more held-out rows than there are.
+            RunError: the run has no held-out rows for intervals or sets.
+            DataError: a column is missing, or a cell cannot be read and `on_error` is fail.
+        """
+        options = UncertaintyOptions.of(intervals, sets, by, per_class=per_class, score=score)
+        return predict_data(
+            self.model,
+            data,
+            proba=proba,
+            keep=keep,
+            on_error=on_error,
+            errors=errors,
+            on_note=on_note,
+            conformal=self._calibrated(options),
+        )
+
+    def _calibrated(self, options: UncertaintyOptions) -> ConformalPredictor | None:
+        """The model, calibrated for some levels; the last calibration is kept."""
+        if self.run is None or not options.levels:
+            options.check(self.model.spec.target)
+            return None
+        calibrated = self._calibrated_models.get(options) or conformal_predictor(self.run, self.model, options)
+        if calibrated is not None:
+            self._calibrated_models.clear()
+            self._calibrated_models[options] = calibrated
+        return calibrated
+
+    def evaluate(
+        self,
+        data: TableLocation | Frame,
+        *,
+        on_error: OnError = "fail",
+        errors: str | Path | None = None,
+        intervals: float | Sequence[float] = (),
+        sets: float | Sequence[float] = (),
+        by: str | None = None,
+        per_class: bool = False,
+        score: SetScore = "lac",
+    ) -> Evaluation:
+        """Score the model on a table with the target column; see `nncli.evaluate`.
+
+        Raises:
+            UsageError: the levels do not fit the task of the model, or its number of calibration rows.
+            RunError: the run has no held-out rows for intervals or sets.
+            DataError: the table cannot be read, lacks a column, or has a class that is unknown to the model.
+        """
+        predictor = self._calibrated(UncertaintyOptions.of(intervals, sets, by, per_class=per_class, score=score))
+        uncertainty = None
+        if predictor is not None and self.run is not None:
+            uncertainty = Uncertainty(predictor, recorded_config(self.run))
+        return evaluate_data(
+            self.model, data, self.training_rows, self.sample_weight, uncertainty, on_error=on_error, errors=errors
+        )
+
+
+def load(run: str | Path) -> Loaded:
+    """Load the trained model of a run directory.
+
+    Raises:
+        RunError: the run directory is missing, damaged, or not trained yet.
+    """
+    opened = Run.open(Path(run))
+    return Loaded(opened.load_model(), opened.load_training_rows(), sample_weight_column(opened), opened)

@@ -1,0 +1,170 @@
+"""The predictions of a table chunk by chunk, in memory that does not grow with the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from nncli.api.prediction.frame import PredictedFrame, predict_frame
+from nncli.api.prediction.options import check_on_error
+from nncli.api.prediction.summary import OnInvalid, OnNote, OnSummary, PredictionSummary
+from nncli.base.logs import log_duration
+from nncli.data.encoders.invalid_cells import OnError
+from nncli.data.formats.prefetch import prefetch_map
+from nncli.data.formats.read_options import BLOCK_BYTES
+from nncli.data.formats.registry import Format
+from nncli.data.sources.open import open_reader
+from nncli.data.sources.read_table import read_chunks
+from nncli.data.sources.table_source import TableLocation, as_source
+from nncli.data.table import Table
+from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.ensemble import AnyModel, Ensemble
+from nncli.runs.monitoring.profiler import Profiler
+from nncli.targets.decision import decision_note
+
+PREDICTORS = 2
+"""Threads that predict blocks of a file, while other threads read and write."""
+MIN_BLOCK_BYTES, BLOCK_BYTES_PER_COLUMN = 1 << 20, 80 << 10
+"""Several blocks are in memory at a time, as text, as cells and encoded."""
+
+
+def predict_chunks(
+    model: AnyModel,
+    location: TableLocation | None,
+    *,
+    format: Format | None = None,  # noqa: A002 - the option's name
+    proba: bool = False,
+    keep: Sequence[str] = (),
+    on_error: OnError = "fail",
+    on_invalid: OnInvalid | None = None,
+    on_note: OnNote | None = None,
+    on_summary: OnSummary | None = None,
+    conformal: ConformalPredictor | None = None,
+    profiler: Profiler | None = None,
+    predictors: int | None = None,
+) -> Iterator[pl.DataFrame]:
+    """Predict every row of a table, or of the standard input if `location` is None, in order.
+
+    Yields frames with the kept columns first, then `prediction` (`prediction_TARGET` for several targets) and, with
+    `proba`, `proba_CLASS` for each class; with `conformal`, intervals or sets, see `ConformalPredictions.frame`. Memory
+    does not grow with the file.
+
+    A cell of a numeric or date column that cannot be read is an error; with `on_error` missing it is a missing cell,
+    with skip its row is left out. `on_invalid` is called with such cells. `on_note` is called with every note on the
+    reading, and after the last row with notes on invalid cells and on anomalies, such as unseen categories; instead of
+    these, `on_summary` is called with the counts and, with a `profiler`, the profile of the rows. `predictors` threads
+    predict at a time, by default two.
+
+    Raises:
+        UsageError: `proba` for a regression model.
+        DataError: a column is missing.
+        CellError: a cell cannot be read, and `on_error` is fail.
+    """
+    as_text = conformal_columns(conformal)
+    tables = read_to_predict(model, location, format=format, keys=as_text, as_text=[*keep, *as_text])
+    workers = predictor_threads(location, format) if predictors is None else predictors
+    yield from predict_tables(
+        model,
+        tables,
+        proba=proba,
+        keep=keep,
+        on_error=on_error,
+        on_invalid=on_invalid,
+        on_note=on_note,
+        on_summary=on_summary,
+        conformal=conformal,
+        profiler=profiler,
+        workers=workers,
+    )
+
+
+def read_to_predict(
+    model: AnyModel,
+    location: TableLocation | None,
+    *,
+    format: Format | None = None,  # noqa: A002 - the option's name
+    keys: Sequence[str] = (),
+    as_text: Sequence[str] = (),
+) -> Iterator[Table]:
+    """Read a table chunk by chunk, as the training table was read, None for standard input.
+
+    `keys` are columns that must be there besides the features; those of `as_text` keep their spelling.
+    """
+    return read_chunks(
+        location,
+        format=format,
+        missing_values=model.spec.missing_values,
+        training_dialect=model.spec.dialect,
+        numbers=model.numeric.difference(as_text),
+        keys=[*model.names, *keys],
+        block_bytes=block_bytes(model),
+    )
+
+
+def predictor_threads(location: TableLocation | None, format: Format | None = None) -> int:  # noqa: A002
+    """The number of threads that predict the chunks of a table: none for a pipe, whose rows are answered at once."""
+    return 0 if open_reader(as_source(location), format).is_read_once else PREDICTORS
+
+
+def conformal_columns(conformal: ConformalPredictor | None) -> tuple[str, ...]:
+    """The columns that a calibration reads besides the features, as text."""
+    return () if conformal is None or conformal.row_groups is None else (conformal.row_groups.name,)
+
+
+def block_bytes(model: AnyModel) -> int:
+    """Bytes of text that are predicted at a time; for an ensemble only some ten thousand rows, which keep it busy."""
+    if not isinstance(model, Ensemble):
+        return BLOCK_BYTES
+    return max(MIN_BLOCK_BYTES, min(BLOCK_BYTES, len(model.names) * BLOCK_BYTES_PER_COLUMN))
+
+
+def predict_tables(
+    model: AnyModel,
+    tables: Iterator[Table],
+    *,
+    proba: bool = False,
+    keep: Sequence[str] = (),
+    on_error: OnError = "fail",
+    on_invalid: OnInvalid | None = None,
+    on_note: OnNote | None = None,
+    on_summary: OnSummary | None = None,
+    conformal: ConformalPredictor | None = None,
+    profiler: Profiler | None = None,
+    workers: int = 0,
+) -> Iterator[pl.DataFrame]:
+    """Predict the chunks of a table; for `workers` see `prefetch_map`, for the rest `predict_chunks`."""
+    check_on_error(on_error)
+    on_note, on_invalid = on_note or (lambda _: None), on_invalid or (lambda _: None)
+    summary, n_chunks = PredictionSummary(), 0
+    if model.spec.decision is not None:
+        on_note(decision_note(model.spec.decision))
+
+    def work(table: Table) -> PredictedFrame:
+        return predict_frame(
+            model, table, proba=proba, keep=keep, on_error=on_error, conformal=conformal, profiler=profiler
+        )
+
+    for note in () if conformal is None else conformal.notes():
+        on_note(note)
+
+    with log_duration("reading, predicting and writing") as stage:
+        for _, predicted in prefetch_map(_report_notes(tables, on_note), work, workers):
+            summary, n_chunks = summary + predicted.summary, n_chunks + 1
+            if len(predicted.invalid):
+                on_invalid(predicted.invalid.frame)
+            yield predicted.frame
+        stage.details.append(f"{summary.rows:,} rows in {n_chunks:,} chunk{'' if n_chunks == 1 else 's'}")
+    if on_summary is not None:
+        on_summary(summary)
+        return
+    for note in summary.notes(on_error):
+        on_note(note)
+
+
+def _report_notes(tables: Iterator[Table], on_note: OnNote) -> Iterator[Table]:
+    """Report the notes of each table before it is predicted: they may explain an error."""
+    for table in tables:
+        for note in table.notes:
+            on_note(note)
+        yield table

@@ -1,0 +1,131 @@
+"""The files to predict, and the files that their answers are written to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path, PurePath
+
+from nncli.api.prediction.many_files.answer_name import answer_name
+from nncli.api.prediction.many_files.file_to_predict import FileState, FileToPredict
+from nncli.base.errors import DataError, Location, UsageError
+from nncli.data.formats.registry import Format
+from nncli.data.formats.streams import translate_os_errors
+from nncli.data.sources.files.paths import find_files, pattern_of
+from nncli.data.sources.open import open_reader
+from nncli.data.sources.remote.listing import find_objects, names_several_objects
+from nncli.data.sources.remote.stored_object import StoredObject
+from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
+from nncli.data.sources.remote.stores import ObjectUrl
+from nncli.data.sources.table_source import TableSource
+
+WITHOUT_IT = "To leave the file out, name the others by a pattern, such as '*.csv'."
+OTHER_FOLDER = "Name another folder with -o."
+
+
+def input_files(sources: Sequence[TableSource], output: Path, format: Format | None) -> tuple[FileToPredict, ...]:  # noqa: A002
+    """The files that are named by paths, folders and patterns, each once, with the names of their answers in `output`.
+
+    A file has the folders below the fixed folder of its pattern in its answer's name. What is in an output folder
+    inside the input folder is left out: these are answers.
+
+    Raises:
+        DataError: there is no such file.
+        UsageError: a source is not a local file, its format is unknown, two answers have the same name, or an answer
+            would replace an input.
+    """
+    files = (file for source in sources for file in _files_of(source, output, format))
+    found = {os.path.realpath(file.name) if file.state.tag is None else file.name: file for file in files}
+    by_answer: dict[str, FileToPredict] = {}
+    for file in found.values():
+        other = by_answer.setdefault(file.answer, file)
+        if other is not file:
+            raise UsageError(
+                f"the answers of this file and of {other.name} would have the same name, {file.answer}",
+                location=Location(source=file.name),
+                hint="Name a folder above both, or predict them into different folders.",
+            )
+        if os.path.realpath(output / file.answer) in found:
+            raise UsageError(
+                f"the answer of {file.name} would replace this input",
+                location=Location(source=str(output / file.answer)),
+                hint=OTHER_FOLDER,
+            )
+    return tuple(found.values())
+
+
+def _files_of(source: TableSource, output: Path, format: Format | None) -> Iterator[FileToPredict]:  # noqa: A002
+    if source.scheme in STORE_SCHEMES:
+        yield from _objects_of(source, format)
+    elif source.local_path is None:
+        raise UsageError(
+            "only files and objects of object stores can be predicted into a folder",
+            location=Location(source="standard input" if source.is_standard_input else source.path),
+            hint="Name a file with -o.",
+        )
+    else:
+        yield from _local_files_of(source, output, format)
+
+
+def _objects_of(source: TableSource, format: Format | None) -> Iterator[FileToPredict]:  # noqa: A002
+    """The objects that a URL of an object store names."""
+    url = ObjectUrl.parse(source.path)
+    if not names_several_objects(url):
+        state = FileState.of_object(StoredObject(url).version())
+        yield _input_file(url.url, state, source, PurePath(url.key).name, format)
+        return
+    found = find_objects(url)
+    for key, version in zip(found.keys, found.versions, strict=True):
+        name = key.removeprefix(found.folder).lstrip("/")
+        yield _input_file(url.with_key(key), FileState.of_object(version), source, name, format)
+
+
+def _local_files_of(source: TableSource, output: Path, format: Format | None) -> Iterator[FileToPredict]:  # noqa: A002
+    """The local files that a path names, without those in an output folder inside the input folder."""
+    found = find_files(source.path)
+    answers = Path(os.path.realpath(output))
+    in_answers = Path(os.path.realpath(found.folder)) in answers.parents
+    inputs = 0
+    for path in found.files:
+        if answers in Path(os.path.realpath(path)).parents:
+            if in_answers:
+                continue
+            raise UsageError(
+                "the answers would be among the inputs", location=Location(source=str(path)), hint=OTHER_FOLDER
+            )
+        inputs += 1
+        with translate_os_errors(path):
+            state = FileState.of(path)
+        yield _input_file(str(path), state, source, path.relative_to(found.folder).as_posix(), format)
+    if not inputs:
+        hint = "Name another folder as input, or as output with -o."
+        raise DataError("all its files are in the output folder", location=Location(source=source.path), hint=hint)
+
+
+def _input_file(
+    path: str,
+    state: FileState,
+    given: TableSource,
+    name: str,
+    format: Format | None,  # noqa: A002
+) -> FileToPredict:
+    """The file at a path, with the options of the source that was given; `name` is what its answer is named after."""
+    single = given.model_copy(update={"path": path})
+    reader = open_reader(single)
+    if reader.is_read_once:
+        raise UsageError(
+            "a pipe or device cannot be predicted into a folder",
+            location=Location(source=path),
+            hint="Name a file with -o.",
+        )
+    try:
+        with suppress(DataError):  # of a damaged archive, which fails when it is predicted
+            reader.is_columnar  # noqa: B018 - raises a UsageError if the name does not tell the format
+    except UsageError as error:
+        error.hint = " ".join(filter(None, (error.hint, WITHOUT_IT)))
+        raise
+    # Folders such as year=2025 become columns where a pattern is read.
+    has_keys = "=" in PurePath(path).parent.name
+    source = given.model_copy(update={"path": pattern_of(path)}) if has_keys else single
+    return FileToPredict(path, source, state, answer_name(PurePath(name), format).as_posix())

@@ -1,0 +1,141 @@
+"""The record of the files that are predicted into a folder: by which model, with which options, from which inputs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from nncli.api.prediction.many_files.file_to_predict import FileState, FileToPredict
+from nncli.api.prediction.options import AnswerOptions
+from nncli.base.atomic_files import write_text
+from nncli.base.errors import Location, UsageError
+from nncli.base.spec import Spec
+from nncli.base.text import join_quoted
+from nncli.data.sources.table_source import TableSource
+from nncli.models.conformal.options import UncertaintyOptions
+
+FORCE = "Pass --force to predict them all again, or name another folder with -o."
+
+
+class FileRecord(Spec):
+    """One answer: the path of its input relative to the output folder, or its URL, and the input's state.
+
+    `replaces` is the state of an older file of the answer's name, which may be replaced.
+    """
+
+    input: str
+    state: FileState
+    replaces: FileState | None = None
+
+
+class AnswersRecord(Spec):
+    """The answers in a folder by their names, the checksum of the run's manifest, and the options.
+
+    It is written once, before the first answer. An answer is whole as soon as it exists, so one that is in the record
+    is done.
+    """
+
+    format: Literal[1] = 1
+    run: str
+    options: dict[str, Any]
+    files: dict[str, FileRecord]
+
+    @classmethod
+    def read(cls, path: Path, *, force: bool = False) -> AnswersRecord | None:
+        """Read a record; None if there is none, or with `force` if it is damaged.
+
+        Raises:
+            UsageError: it is damaged.
+        """
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError) as error:
+            if force:
+                return None
+            raise UsageError(
+                "the record of the answers in this folder cannot be read",
+                location=Location(source=str(path)),
+                hint=FORCE,
+            ) from error
+
+    def write(self, path: Path) -> None:
+        """Write the record atomically."""
+        write_text(path, json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
+
+
+def options_of(options: AnswerOptions, source: TableSource, errors: Path | None) -> dict[str, Any]:
+    """What determines the answers besides run and input, as the record holds it; of the source the sheet and range."""
+    return {
+        "proba": options.proba,
+        "keep": [*options.keep],
+        "on_error": options.on_error,
+        "format": options.format,
+        "escape_formulas": options.escape_formulas,
+        **_uncertainty(options.uncertainty),
+        "errors": None if errors is None else str(errors.absolute()),
+        "source": source.model_dump(mode="json", exclude={"path"}),
+    }
+
+
+def _uncertainty(options: UncertaintyOptions) -> dict[str, Any]:
+    """The options of intervals and sets; none without levels, as in the records of older versions."""
+    return {"uncertainty": json.loads(json.dumps(asdict(options)))} if options.levels else {}
+
+
+def new_record(
+    output: Path,
+    run: str,
+    options: dict[str, Any],
+    files: Sequence[FileToPredict],
+    old: AnswersRecord | None,
+    *,
+    force: bool,
+) -> tuple[AnswersRecord, frozenset[str]]:
+    """The record to write into the folder `output`, and the names of the answers that are done.
+
+    Raises:
+        UsageError: without `force`, a file exists that is no answer of this run, these options and this input.
+    """
+    same = old is not None and (old.run, old.options) == (run, options)
+    entries = dict(old.files) if old is not None and same else {}
+    if old is not None and not same and not force:
+        _refuse_others(output, run, old)
+    done, unknown, changed = set(), [], []
+    for file in files:
+        path, before = output / file.answer, entries.get(file.answer)
+        place = os.path.relpath(file.name, output) if file.state.tag is None else file.name
+        entry = FileRecord(input=place, state=file.state)
+        if not os.path.lexists(path):
+            entries[file.answer] = entry
+            continue
+        present = FileState.of(path)
+        if force or (before is not None and present == before.replaces):
+            entries[file.answer] = entry.model_copy(update={"replaces": present})
+        elif before is None:
+            unknown.append(str(path))
+        elif (before.input, before.state) != (entry.input, entry.state):
+            changed.append(file.name)
+        else:
+            done.add(file.answer)
+    if changed:
+        raise UsageError(f"changed since they were predicted into {output}: {join_quoted(changed)}", hint=FORCE)
+    if unknown:
+        raise UsageError(f"already there, and not predicted by this command: {join_quoted(unknown)}", hint=FORCE)
+    return AnswersRecord(run=run, options=options, files=entries), frozenset(done)
+
+
+def _refuse_others(output: Path, run: str, old: AnswersRecord) -> None:
+    """Raise a UsageError if there are answers of another run, or with other options."""
+    if any(os.path.lexists(output / answer) for answer in old.files):
+        what = "by another run, or before the run was changed" if old.run != run else "with other options"
+        raise UsageError(
+            f"the files in this folder were predicted {what}", location=Location(source=str(output)), hint=FORCE
+        )

@@ -1,0 +1,128 @@
+"""The prediction of one file as a task, which gives the same bytes in whichever process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import count
+from pathlib import Path
+
+from nncli.api.prediction.many_files.file_to_predict import FileState
+from nncli.api.prediction.options import AnswerOptions
+from nncli.api.prediction.summary import PredictionSummary
+from nncli.api.prediction.to_file import predict_to_file
+from nncli.base.errors import DataError, Location, NncliError, RunError, UsageError
+from nncli.data.formats.registry import Format
+from nncli.data.sources.table_source import TableSource
+from nncli.fitting.calibration import conformal_predictor
+from nncli.fitting.parallel.executor import shutdown_requested, task_lock
+from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.ensemble import AnyModel
+from nncli.runs.run import Run
+
+
+@dataclass(frozen=True)
+class PredictionTask:
+    """The prediction of a file into another one, by the run whose manifest has a checksum.
+
+    `path` and `state` are those of the input; `errors` is the file of its invalid cells. For `predictors` see
+    `predict_chunks`.
+    """
+
+    run: str
+    checksum: str
+    path: str
+    source: TableSource
+    state: FileState
+    output: str
+    options: AnswerOptions
+    errors: str | None = None
+    predictors: int | None = None
+
+
+@dataclass(frozen=True)
+class FileOutcome:
+    """The counts and notes of a predicted file, or the error that its table has."""
+
+    summary: PredictionSummary = field(default_factory=PredictionSummary)
+    notes: tuple[str, ...] = ()
+    error: NncliError | None = None
+
+
+class LeavingError(Exception):
+    """The process has to end before the file is predicted."""
+
+
+@lru_cache(maxsize=1)
+def load_model(run: str, checksum: str) -> AnyModel:
+    """The model of a run, which a process reads once.
+
+    Raises:
+        RunError: the run is damaged, or has another checksum.
+    """
+    opened = Run.open(Path(run))
+    if opened.load_manifest().checksum != checksum:
+        raise RunError("the run has changed since the command began", location=Location(source=run))
+    return opened.load_model()
+
+
+@lru_cache(maxsize=1)
+def load_calibration(run: str, checksum: str, options: UncertaintyOptions) -> ConformalPredictor | None:
+    """The calibration of a run, which a process computes once; None where no intervals or sets are asked for.
+
+    Raises:
+        NncliError: see `conformal_predictor`.
+    """
+    return conformal_predictor(Run.open(Path(run)), load_model(run, checksum), options)
+
+
+def predict_file(task: PredictionTask) -> FileOutcome | None:
+    """Predict a file; an answer that exists is replaced. None: the process has to end.
+
+    Raises:
+        NncliError: the run cannot be read, or the answer not be written.
+    """
+    with task_lock:
+        model = load_model(task.run, task.checksum)
+        conformal = load_calibration(task.run, task.checksum, task.options.uncertainty)
+        try:
+            return _predict(model, conformal, task)
+        except LeavingError:
+            return None
+        except (DataError, UsageError) as error:
+            return FileOutcome(error=error.with_traceback(None))
+
+
+def _predict(model: AnyModel, conformal: ConformalPredictor | None, task: PredictionTask) -> FileOutcome:
+    notes: list[str] = []
+    summaries: list[PredictionSummary] = []
+
+    chunks = count()
+
+    def check() -> None:
+        if shutdown_requested.is_set():
+            raise LeavingError
+        # An object was downloaded whole before its first chunk.
+        if (task.state.tag is None or next(chunks) == 0) and not task.state.is_present(task.path):
+            raise DataError(
+                "the file changed while it was predicted",
+                location=Location(source=task.path),
+                hint="Start the command again once the file is complete.",
+            )
+
+    predict_to_file(
+        model,
+        task.source,
+        Path(task.output),
+        task.options,
+        force=True,
+        errors=None if task.errors is None else Path(task.errors),
+        errors_format=Format.PARQUET,
+        on_note=notes.append,
+        on_summary=summaries.append,
+        on_chunk=check,
+        conformal=conformal,
+        predictors=task.predictors,
+    )
+    return FileOutcome(summaries[0], tuple(notes))

@@ -1,0 +1,194 @@
+"""`nncli report`: write the HTML report and the model card of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from nncli.analysis.evaluation.cross_validation_summary import summarize_cross_validation
+from nncli.analysis.evaluation.held_out import HeldOutPredictions, run_copies
+from nncli.analysis.evaluation.linear_model import LinearBenchmark, linear_benchmark
+from nncli.analysis.evaluation.run_summary import RunSummary, summarize_run
+from nncli.analysis.report.cross_validation import cross_validation_page
+from nncli.analysis.report.html import MARK, check_html_suffix, render
+from nncli.analysis.report.json_report import report_json
+from nncli.analysis.report.model_card import MARK as CARD_MARK
+from nncli.analysis.report.model_card import model_card, summary_card
+from nncli.analysis.report.page import Page, Paragraph, Section, display
+from nncli.analysis.report.sections.classification import classification
+from nncli.analysis.report.sections.data import data
+from nncli.analysis.report.sections.decision import decision
+from nncli.analysis.report.sections.feature_importance import FeatureImportance, compute_importance, feature_importance
+from nncli.analysis.report.sections.headline import head_of
+from nncli.analysis.report.sections.intended_use import intended_use
+from nncli.analysis.report.sections.largest_errors import largest_errors
+from nncli.analysis.report.sections.learning_curves import learning_curves
+from nncli.analysis.report.sections.overview import notices, overview, scored_predictions, summary_sentence
+from nncli.analysis.report.sections.provenance import provenance
+from nncli.analysis.report.sections.regression import regression
+from nncli.analysis.report.sections.scores import held_out_scores, recorded_scores
+from nncli.analysis.report.sections.slices import slices
+from nncli.analysis.report.sections.thresholds import thresholds
+from nncli.analysis.report.sections.uncertainty import uncertainty
+from nncli.base.atomic_files import batched_fsync, check_overwrite, write_text
+from nncli.base.logs import log_duration
+from nncli.models.scores import ScoresWithIntervals
+from nncli.runs.cross_validation import is_cross_validation
+from nncli.runs.history import RecordedMetrics
+from nncli.runs.search_folder import is_search
+from nncli.tuning.report import search_page
+from nncli.tuning.result.summary import read_search
+from nncli.version import __version__
+
+NAME = "report.html"
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    """The paths of the two files, and the content of the report as JSON."""
+
+    html: Path
+    card: Path
+    content: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def json(self) -> dict[str, Any]:
+        """The content, and the paths of the files."""
+        return {**self.content, "html": str(self.html), "card": str(self.card)}
+
+
+def report(run: str | Path, output: str | Path | None = None, *, force: bool = False) -> ReportFiles:
+    """Write the report of a run to `output` (default: report.html in the run directory), and a model card beside it.
+
+    An earlier report at the default path is replaced; any other existing file only with `force`.
+
+    Raises:
+        RunError: there is no such run, or its manifest is damaged.
+        UsageError: a file exists already, or the output does not end in .html or .htm.
+    """
+    path = Path(run)
+    files = report_paths(path, None if output is None else Path(output), force=force)
+    if is_search(path):
+        return _report_search(path, files)
+    if is_cross_validation(path):
+        return _report_cross_validation(path, files)
+    with run_copies(path):
+        return _report(path, files)
+
+
+def _report(path: Path, files: ReportFiles) -> ReportFiles:
+    with log_duration("reading the run"):
+        summary = summarize_run(path)
+    with log_duration("computing scores"):
+        scores = None if summary.held_out is None else summary.held_out.scores_with_intervals()
+    with log_duration("fitting a linear model"):
+        linear = None if summary.held_out is None else linear_benchmark(summary.held_out)
+    with log_duration("drawing"):
+        importance = None if summary.held_out is None else compute_importance(summary.held_out)
+        page = page_of(summary, scores, importance, linear)
+    with batched_fsync():
+        write_text(files.html, render(page))
+        write_text(files.card, model_card(summary, scores, page, files.html.name))
+    return replace(files, content=report_json(summary, scores, importance, page, linear))
+
+
+def _report_cross_validation(path: Path, files: ReportFiles) -> ReportFiles:
+    """Write the report of a cross-validation; as it has no model, its card is a summary."""
+    summary = summarize_cross_validation(path)
+    page = cross_validation_page(summary)
+    with batched_fsync():
+        write_text(files.html, render(page))
+        write_text(files.card, summary_card(page))
+    return replace(files, content={**summary.json(), "title": page.title, "summary": page.summary})
+
+
+def _report_search(path: Path, files: ReportFiles) -> ReportFiles:
+    """Write the report of a search; as it has no model, its card is a summary."""
+    summary = read_search(path)
+    with log_duration("drawing"):
+        page = search_page(summary)
+    with batched_fsync():
+        write_text(files.html, render(page))
+        write_text(files.card, summary_card(page))
+    return replace(files, content={**summary.json(), "title": page.title, "summary": page.summary})
+
+
+def report_paths(run: Path, output: Path | None, *, force: bool) -> ReportFiles:
+    """The paths of the report and the model card, checked.
+
+    Raises:
+        UsageError: a file exists already, or the output does not end in .html or .htm.
+    """
+    page = run / NAME if output is None else output
+    check_html_suffix(page)
+    card_path = page.with_suffix(".md")
+    for file, mark in ((page, MARK), (card_path, CARD_MARK)):
+        check_overwrite(file, force=force or (output is None and _begins_with(file, mark)))
+    return ReportFiles(page, card_path)
+
+
+def _begins_with(file: Path, mark: bytes) -> bool:
+    """Whether `mark` is among the first 4,096 bytes of a file."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as content:
+        return mark in content.read(4096)
+
+
+def page_of(
+    summary: RunSummary,
+    scores: ScoresWithIntervals | None,
+    importance: FeatureImportance | None,
+    linear: LinearBenchmark | None = None,
+) -> Page:
+    """The page of the report."""
+    held_out, metrics, manifest = summary.held_out, summary.metrics, summary.manifest
+    sections = [
+        overview(summary),
+        *(
+            []
+            if held_out is None or scores is None or importance is None
+            else row_sections(held_out, scores, metrics, importance, linear)
+        ),
+        *([recorded_scores(metrics, manifest.held_out_kind)] if held_out is None and metrics is not None else []),
+        learning_curves(summary.histories, summary.monitor),
+        intended_use(summary),
+        provenance(summary),
+    ]
+    verdicts, tiles = head_of(summary, scores, linear)
+    return Page(
+        title=f"Report of {display(summary.path.resolve().name)}",
+        summary=summary_sentence(summary, scores),
+        notices=notices(summary),
+        verdicts=verdicts,
+        tiles=tiles,
+        sections=tuple(section for section in sections if section is not None),
+        footer=f"Written by nncli {__version__}.",
+    )
+
+
+def row_sections(
+    held_out: HeldOutPredictions,
+    scores: ScoresWithIntervals,
+    metrics: RecordedMetrics | None,
+    importance: FeatureImportance,
+    linear: LinearBenchmark | None = None,
+) -> list[Section | None]:
+    """The sections that need the scored rows, each with the predictions that it is of."""
+    of_predictions = [
+        *classification(held_out),
+        decision(held_out),
+        thresholds(held_out),
+        regression(held_out),
+        uncertainty(held_out, importance.columns),
+        slices(held_out, scores, importance.columns),
+    ]
+    predictions = Paragraph(scored_predictions(held_out))
+    return [
+        held_out_scores(held_out, scores, metrics, linear),
+        *(replace(one, parts=(predictions, *one.parts)) for one in of_predictions if one is not None),
+        feature_importance(importance),
+        largest_errors(held_out, importance),
+        data(held_out),
+    ]

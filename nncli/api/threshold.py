@@ -1,0 +1,111 @@
+"""`nncli threshold`: choose how the probabilities of a classification run become classes, and save it in the run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from nncli.analysis.evaluation.cost_table import read_costs
+from nncli.analysis.evaluation.threshold_analysis import ThresholdAnalysis, analyze_costs, analyze_threshold
+from nncli.analysis.evaluation.threshold_options import goal_of, with_costs
+from nncli.base.errors import Location, RunError, UsageError
+from nncli.base.logs import log_duration
+from nncli.data.sources.table_source import TableLocation
+from nncli.models.held_out_rows import HeldOutRows
+from nncli.runs.loader import check_not_removed
+from nncli.runs.manifest import HELD_OUT, Manifest
+from nncli.runs.run import Run
+from nncli.runs.saved_decision import read_decision, save_decision
+from nncli.targets.decision import Decision
+from nncli.targets.threshold_goals import FixedThreshold
+
+
+def threshold(
+    run: str | Path,
+    *,
+    cost: tuple[float, float] | None = None,
+    costs: TableLocation | None = None,
+    recall: float | None = None,
+    precision: float | None = None,
+    f1: bool = False,
+    rate: float | None = None,
+    at: float | None = None,
+    positive: str | None = None,
+    save: bool = False,
+) -> ThresholdAnalysis:
+    """Choose a decision threshold on the held-out rows of a run, and say what it achieves on new rows.
+
+    At most one goal is given; without one nothing is chosen. A threshold `at` may have costs, too. The figures are
+    corrected for the choice by the same rows, see nncli/analysis/evaluation/threshold_choice.py.
+
+    Args:
+        run: a run directory of a classification.
+        cost: the costs of a false positive and of a false negative, whose mean is minimized.
+        costs: a table of costs, for any number of classes; see nncli/analysis/evaluation/cost_table.py.
+        recall: the least recall; the highest such threshold is chosen.
+        precision: the least precision; the lowest such threshold is chosen.
+        f1: whether to maximize F1.
+        rate: the largest share of rows that may be predicted as positive.
+        at: a threshold; its cost is computed if costs are given, too.
+        positive: the positive class; default: the second of two.
+        save: whether to save the decision in the run, so that predictions and scores follow it.
+
+    Raises:
+        UsageError: the options do not fit each other or the target, or no threshold reaches the goal.
+        RunError: the run directory is damaged or keeps no held-out rows, or cannot be changed.
+        DataError: the table of costs cannot be used, or the held-out rows have one class only.
+    """
+    opened, goal = Run.open(Path(run)), goal_of(cost, recall, precision, rate, at, f1=f1)
+    if goal is not None and costs is not None and not (isinstance(goal, FixedThreshold) and goal.costs is None):
+        raise UsageError("a threshold has one goal, and several are given", hint="Use one of the options.")
+    if save and goal is None and costs is None:
+        raise UsageError("there is nothing to save", hint="Say what to choose by, for example --f1 or --recall 0.9.")
+    with log_duration(f"reading the held-out rows of {run}"):
+        manifest, rows = opened.load_manifest(), opened.load_held_out()
+        rows = _require_rows(opened, manifest, rows)
+    target = rows.predictions.target
+    if target.task == "regression":
+        raise UsageError("the run predicts numbers, which need no threshold", location=Location(source=str(run)))
+    if isinstance(goal, FixedThreshold) and costs is not None:
+        goal = with_costs(goal, read_costs(costs, target.labels), positive)
+        found = analyze_threshold(opened, manifest, rows, target, positive, goal)
+    elif costs is None:
+        found = analyze_threshold(opened, manifest, rows, target, positive, goal)
+    else:
+        if positive is not None:
+            raise UsageError("--positive is for a threshold, and costs are of every class", hint="Leave one out.")
+        found = analyze_costs(opened.path, manifest, rows, read_costs(costs, target.labels))
+    if save:
+        save_decision(opened, found.decision)
+    return replace(found, saved=read_decision(opened))
+
+
+def clear_threshold(run: str | Path) -> Decision | None:
+    """Remove the saved decision of a run, whose most probable class is predicted again; return what was removed.
+
+    Raises:
+        RunError: the run directory is damaged, or cannot be changed.
+    """
+    opened = Run.open(Path(run))
+    decision = read_decision(opened)
+    if decision is not None:
+        save_decision(opened, None)
+    return decision
+
+
+def _require_rows(run: Run, manifest: Manifest, rows: HeldOutRows | None) -> HeldOutRows:
+    """The held-out rows of a run; a RunError says what to do where there are none."""
+    if rows is not None and len(rows):
+        return rows
+    if run.load_model().spec.target.task == "regression":
+        raise UsageError("the run predicts numbers, which need no threshold", location=Location(source=str(run.path)))
+    check_not_removed(run.path, manifest, HELD_OUT)
+    is_old = manifest.validation_rows > 0
+    raise RunError(
+        "the run keeps no held-out rows, on which a threshold could be chosen"
+        + (": it is of an older version" if is_old else ""),
+        location=Location(source=str(run.path)),
+        hint=f"Train it again: nncli train {run.path / 'config.yaml'}"
+        if is_old
+        else "Train again with validation: 0.2, or with members.",
+    )

@@ -1,0 +1,252 @@
+"""`nncli tune`: search for better hyperparameters; see nncli/tuning/trials/record.py for the directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from nncli.base.atomic_files import write_text
+from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.findings import Finding, FindingCode, note
+from nncli.base.scratch import Scratch, existing_parent
+from nncli.config.loading import LoadedConfig
+from nncli.config.schema import Config, TuneSection
+from nncli.config.schema.training import seconds_of
+from nncli.config.schema.tune import MAX_TRIALS
+from nncli.fitting.parallel.untrained import removed_if_untrained
+from nncli.fitting.prepare.load import table_copies
+from nncli.fitting.train.events import TrackingStopped
+from nncli.runs.filenames import CONFIG
+from nncli.runs.run import Run
+from nncli.tracking.choice import TrackerChoice, parse_trackers
+from nncli.tuning.ensemble.selected_ensemble import ROUNDS, SelectedEnsemble, write_selected_ensemble
+from nncli.tuning.events import SearchEnded, SearchEvent, SearchStarted
+from nncli.tuning.notes import notes_before
+from nncli.tuning.preparation import PreparedSearch, Workers, prepare_search, run_search
+from nncli.tuning.result.result import load_result
+from nncli.tuning.space.load_search import load_search
+from nncli.tuning.tracking import track_search_events
+from nncli.tuning.trials.record import config_text, create_directory, new_record, open_directory
+from nncli.tuning.trials.trials import TRIALS, folder_of, load_trials
+from nncli.tuning.tune_result import TuneResult, ensemble_path
+
+
+@dataclass(frozen=True)
+class TuneEnded:
+    """The search has ended; `result` is None if it was stopped."""
+
+    path: Path
+    result: TuneResult | None
+
+
+TuneEvent: TypeAlias = SearchEvent | TrackingStopped | TuneEnded
+
+
+def tune(
+    config: Config | LoadedConfig | str | Path,
+    *,
+    search: Sequence[str] = (),
+    trials: int | None = None,
+    time: str | float | None = None,
+    folds: int | str | None = None,
+    metric: str | None = None,
+    sampler: str | None = None,
+    lag: int | None = None,
+    prune: bool | None = None,
+    output: str | Path | None = None,
+    assignments: Sequence[str] = (),
+    workers: Workers | None = None,
+    scheduler: str | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    track: Sequence[str] = (),
+) -> TuneResult | None:
+    """Search for better hyperparameters, as the section `tune` of a configuration says, and write the best ones.
+
+    Returns None if it was stopped.
+
+    Args:
+        config: a `Config`, a path, or `-` for the standard input.
+        search: what keys are chosen from, such as `learning_rate=1e-4..1e-1:log` or `batch_size=16,32,64`.
+        trials: the number of trials, besides trial 0, which is the configuration itself.
+        time: seconds, or a duration such as `30m`, after which no trial begins.
+        folds: the number of folds that score each trial, or `holdout`: the validation rows.
+        metric: the metric that is optimized.
+        sampler: how values are chosen: `tpe`, `random`, `grid`, `gp` or `cmaes`.
+        lag: a trial knows the results of the trials up to this many before it.
+        prune: whether a trial ends after a fold that shows that it is worse than the best one.
+        output: the directory to create; default: the configuration's output with `-tune` appended.
+        assignments: overrides such as `epochs=10`, for a path only.
+        workers: the number of trainings at a time; default: the configuration's. The result is the same for any.
+        scheduler: the address of a Dask scheduler whose workers run the trainings.
+        stop: called a few times a second; once it returns True, all trainings are saved and end.
+        track: where the trials are also written to, see `nncli.train`.
+
+    Raises:
+        UsageError, ConfigError, DataError: the search cannot start.
+    """
+    given = {"trials": trials, "time": time, "folds": folds, "metric": metric, "sampler": sampler, "lag": lag}
+    environment = {} if isinstance(config, Config | LoadedConfig) else os.environ
+    loaded = load_search(config, assignments, environment, searches=search, settings={**given, "prune": prune})
+    return _last(tune_events(loaded, output=output, workers=workers, scheduler=scheduler, stop=stop, track=track))
+
+
+def resume_tune(
+    path: str | Path,
+    *,
+    trials: int | None = None,
+    time: str | float | None = None,
+    workers: Workers | None = None,
+    scheduler: str | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    track: Sequence[str] = (),
+) -> TuneResult | None:
+    """Resume a search that was stopped or killed, or go on with more trials; see `resume_tune_events`."""
+    events = resume_tune_events(
+        path, trials=trials, time=time, workers=workers, scheduler=scheduler, stop=stop, track=track
+    )
+    return _last(events)
+
+
+def select_ensemble(
+    path: str | Path, *, rounds: int = ROUNDS, output: str | Path | None = None, command: Sequence[str] = ()
+) -> SelectedEnsemble:
+    """Select an ensemble of the best trials of a search by their held-out predictions, and write it as a run directory.
+
+    Args:
+        path: the directory of a search, whose complete trials are selected from.
+        rounds: how often a trial is picked, the same one perhaps again; each pick lowers the loss of the mean most.
+        output: the run directory; default: runs/NAME-ensemble for a search in runs/NAME-tune.
+        command: the command line that is written into the run directory.
+
+    Raises:
+        RunError: the directory holds no search, or a trial is damaged.
+        UsageError: no trial is complete.
+        DataError: the table has changed.
+    """
+    path = Path(path)
+    open_directory(path)
+    complete = [trial.number for trial in load_trials(path) if trial.state == "complete"]
+    trials = {number: folder_of(path, number) for number in complete}
+    result = load_result(path)
+    metric = None if result is None else result.metric
+    return write_selected_ensemble(trials, Path(output or ensemble_path(path)), rounds, command, metric)
+
+
+def _last(events: Generator[TuneEvent, None, None]) -> TuneResult | None:
+    for event in events:
+        if isinstance(event, TuneEnded):
+            return event.result
+    raise AssertionError("a search ends with TuneEnded or an error")
+
+
+def tune_events(
+    loaded: LoadedConfig,
+    *,
+    output: str | Path | None = None,
+    workers: Workers | None = None,
+    scheduler: str | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    findings: Sequence[Finding] = (),
+    track: Sequence[str] = (),
+) -> Generator[TuneEvent, None, None]:
+    """As `tune`, event by event: `SearchStarted`, `SearchProgress`, `TrialFinished`, `SearchEnded`, `TuneEnded`.
+
+    There is a `SearchProgress` a few times a second. `findings` about a drafted configuration precede those of the
+    search.
+
+    Raises:
+        UsageError, ConfigError, DataError: the search cannot start.
+    """
+    trackers = parse_trackers(track)
+    wanted = Path(output or f"{loaded.config.output or 'runs/model'}-tune")
+    parent = existing_parent(wanted)
+    with table_copies(loaded.config, parent), Scratch() as scratch:
+        prepared = prepare_search(loaded, loaded.tune or TuneSection(), scratch, findings)
+        prepared = prepared.with_findings(notes_before(prepared.loaded.config, prepared.section, wanted))
+        record = new_record(prepared.loaded.config, prepared.section, prepared.data.sha256)
+        path = create_directory(wanted, prepared.loaded.config, prepared.section, record)
+        with Run(path).locked() as run, removed_if_untrained(path, f"{TRIALS}/*/*", parent):
+            yield from _search(prepared, run, workers, scheduler, stop, trackers)
+
+
+def resume_tune_events(
+    path: str | Path,
+    *,
+    trials: int | None = None,
+    time: str | float | None = None,
+    workers: Workers | None = None,
+    scheduler: str | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    track: Sequence[str] = (),
+) -> Generator[TuneEvent, None, None]:
+    """Resume a search that was stopped or killed, or go on with more trials; the results are the same.
+
+    Raises:
+        UsageError: the number of trials or the time limit is not valid.
+        RunError: the directory holds no search, it was changed, or another process is writing it.
+        DataError: the table has changed.
+    """
+    path, trackers = Path(path), parse_trackers(track)
+    loaded, record = open_directory(path)
+    section = loaded.tune or TuneSection()
+    changed = _with_limits(section, trials, time)
+    with Run(path).locked() as run, table_copies(loaded.config, existing_parent(path)), Scratch() as scratch:
+        prepared = prepare_search(loaded, section, scratch, _already_finished(path, changed))
+        if prepared.data.sha256 != record.data_sha256:
+            raise DataError(
+                "the table has changed since the search began",
+                location=Location(source=loaded.config.data.path),
+                hint="Restore it, or begin a new search.",
+            )
+        if changed != section:
+            text = config_text(loaded.config, changed, "The configuration of a search by nncli tune.")
+            write_text(path / CONFIG, text)
+        yield from _search(replace(prepared, section=changed), run, workers, scheduler, stop, trackers)
+
+
+def _with_limits(section: TuneSection, trials: int | None, time: str | float | None) -> TuneSection:
+    """The section with another number of trials or time limit, where they are given.
+
+    Raises:
+        UsageError: one of them is not valid.
+    """
+    if trials is not None and not 1 <= trials <= MAX_TRIALS:
+        raise UsageError(f"the number of trials is {trials:,}", hint=f"Choose 1 to {MAX_TRIALS:,}.")
+    if time is not None:
+        try:
+            seconds_of(time)
+        except ValueError as error:
+            raise UsageError(f"the time limit: {error}", hint="For example 60s, 5m or 1h.") from error
+    return section.model_copy(update={"trials": trials or section.trials, "time": time or section.time})
+
+
+def _already_finished(path: Path, section: TuneSection) -> list[Finding]:
+    """A note if there is nothing to resume."""
+    finished = sum(trial.is_finished for trial in load_trials(path)) - 1
+    if finished < section.trials:
+        return []
+    more = f", no fewer than the {section.trials:,} that it is to have" if finished > section.trials else ""
+    message = f"the {finished:,} trials of this search had finished{more}"
+    return [note(FindingCode.ALREADY_FINISHED, message, hint=f"For more: --trials {2 * finished}")]
+
+
+def _search(
+    prepared: PreparedSearch,
+    run: Run,
+    workers: Workers | None,
+    scheduler: str | None,
+    stop: Callable[[], bool],
+    trackers: Sequence[TrackerChoice],
+) -> Generator[TuneEvent, None, None]:
+    """The events of a search, with the path as it was given."""
+    started: SearchStarted | None = None
+    for event in track_search_events(run_search(prepared, run, workers, scheduler, stop), trackers):
+        if isinstance(event, SearchStarted):
+            event = started = replace(event, path=run.path)
+        yield event
+        if isinstance(event, SearchEnded):
+            assert started is not None, "a search begins with SearchStarted"
+            yield TuneEnded(run.path, None if event.stopped else TuneResult.of(started, event))

@@ -1,0 +1,178 @@
+"""Findings about a training: errors, warnings and notes, each with a code, a location and a hint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any, Literal, TypeAlias
+
+from nncli.base.credentials import redacted
+from nncli.base.errors import ConfigError, DataError, Location, NncliError
+from nncli.base.text import quote
+
+Level: TypeAlias = Literal["error", "warning", "note"]
+LEVELS: tuple[Level, ...] = ("error", "warning", "note")
+
+
+class FindingCode(StrEnum):
+    """The codes of findings, which stay the same between versions, each with its `description`."""
+
+    description: str
+
+    def __new__(cls, value: str, description: str) -> FindingCode:
+        """A code with its description."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.description = description
+        return member
+
+    CONFIGURATION = "configuration", "The configuration is not valid."
+    DATA = "data", "The table cannot be read or used."
+    TABLE_READING = "table-reading", "How a table was read."
+    ALREADY_FINISHED = "already-finished", "A training that is resumed had finished."
+    DECISION_REMOVED = "decision-removed", "A training that is resumed removes the saved decision."
+    TIME_LIMIT = "time-limit", "What a time limit changed."
+    SEARCH = "search", "What a search of hyperparameters changes, and what it does not."
+    EXECUTION = "execution", "How a training is computed."
+    TRACKING = "tracking", "The metrics of a training are not written to a tracker any more."
+    AMBIGUOUS_NUMBERS = "ambiguous-numbers", "A column of numbers can be read in more than one way."
+    AMBIGUOUS_DATES = "ambiguous-dates", "Day and month of a column of dates cannot be told apart."
+    UNIT_REMOVED = "unit-removed", "A column is read as numbers without their unit."
+    SIMILAR_CATEGORIES = "similar-categories", "Categories of a column seem to mean the same."
+    MISSING_VALUES = "missing-values", "Columns have missing cells."
+    DROPPED_COLUMN = "dropped-column", "A drafted configuration does not use a column."
+    NEARLY_EMPTY_COLUMN = "nearly-empty-column", "At least 95 % of a column's cells are missing."
+    SELECTED_FEATURES = "selected-features", "The network uses only the features that tell most about the target."
+    EMPTY_COLUMN = "empty-column", "A column has no value in any row."
+    CONSTANT_COLUMN = "constant-column", "A column has the same value in every row."
+    DUPLICATE_COLUMN = "duplicate-column", "A column is equal to another one in every row."
+    ID_LIKE_COLUMN = "id-like-column", "A column has a different value in all or nearly all rows."
+    GROUP_LIKE_COLUMN = "group-like-column", "A column named like a key groups rows; the split ignores it."
+    OUTLIER = "outlier", "A few values lie far from all others of their column."
+    SENTINEL_VALUE = "sentinel-value", "A value such as 999 may stand for a missing number."
+    TARGET_LEAKAGE = "target-leakage", "One column alone predicts the target nearly perfectly."
+    TRAIN_VALIDATION_OVERLAP = "train-validation-overlap", "Validation rows are equal to training rows."
+    DUPLICATE_ROWS = "duplicate-rows", "Training rows are equal to earlier ones."
+    CONFLICTING_TARGETS = "conflicting-targets", "Rows with equal features have different targets."
+    CONSTANT_TARGET = "constant-target", "The target has the same value in every row."
+    TARGET_AS_CLASS = "target-as-class", "Whole numbers of the target are read as class labels."
+    TARGET_OF_DATES = "target-of-dates", "Each date of the target is treated as a class."
+    TARGET_AS_NUMBER = "target-as-number", "A target of two whole numbers is predicted as a number."
+    RARE_CLASS = "rare-class", "A class has few rows."
+    CLASS_IMBALANCE = "class-imbalance", "One class is much rarer than another."
+    UNREACHABLE_TARGET = "unreachable-target", "Targets lie outside the range of output_activation."
+    TIME_FEATURE = "time-feature", "The column by which rows are split in time is also a feature."
+    RANDOM_SPLIT = "random-split", "Rows with dates are split at random."
+    BATCH_SIZE = "batch-size", "A batch is larger than the training set."
+    NO_VALIDATION = "no-validation", "There are no validation rows."
+    FEW_ROWS = "few-rows", "There are too few rows to train and validate."
+    FEW_VALIDATION_ROWS = "few-validation-rows", "There are too few validation rows for reliable scores."
+    MEMORY = "memory", "The training needs more memory than is free."
+    CLASS_NEVER_PREDICTED = "class-never-predicted", "The trained model never predicts a class of the scored rows."
+    NO_BETTER_THAN_BASELINE = "no-better-than-baseline", "No score of the trained model is better than the baseline's."
+    DIVERGENCE = "divergence", "The training diverges within a few steps."
+    LOSS_NOT_DECREASING = "loss-not-decreasing", "A few steps on one batch do not decrease its loss."
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A finding about a table, a configuration or a training.
+
+    An error prevents a training, a warning is likely to harm its result, a note is good to know. `hint` says what to
+    do; `excerpt` is the line of the configuration with a caret beneath it. The text may quote cells of a table:
+    escape it before it is printed.
+    """
+
+    level: Level
+    code: FindingCode
+    location: Location
+    message: str
+    hint: str
+    excerpt: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", redacted(self.message))
+        object.__setattr__(self, "hint", redacted(self.hint))
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the error that the finding stands for; 0 for warnings and notes."""
+        if self.level != "error":
+            return 0
+        return ConfigError.exit_code if self.code == FindingCode.CONFIGURATION else DataError.exit_code
+
+    def __str__(self) -> str:
+        column = self.location.column
+        is_named = self.location.source is None and column is not None and quote(column) in self.message
+        location = str(replace(self.location, column=None) if is_named else self.location)
+        lines = [f"{self.level}: {location}{': ' if location else ''}{self.message}"]
+        lines += [f"    {line}" for line in (self.excerpt or "").splitlines()]
+        return "\n".join([*lines, *[f"  {self.hint}"] * bool(self.hint)])
+
+    @property
+    def line(self) -> str:
+        """The finding on one line, without its level: the column unless the message names it, message and hint."""
+        column = self.location.column
+        about = "" if column is None or quote(column) in self.message else f"column {quote(column)}: "
+        sentence = f"{about}{self.message}"
+        return f"{sentence}{'' if sentence.endswith('?') else '.'} {self.hint}" if self.hint else sentence
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        """The finding as a JSON object, without the parts of the location that are not known."""
+        document = {
+            "level": self.level,
+            "code": self.code.value,
+            "location": {part: value for part, value in asdict(self.location).items() if value is not None},
+            "message": self.message,
+            "hint": self.hint,
+        }
+        return document if self.excerpt is None else {**document, "excerpt": self.excerpt}
+
+
+def note(code: FindingCode, message: str, *, column: str | None = None, hint: str = "") -> Finding:
+    """A note, about a column if one is given."""
+    return Finding("note", code, Location(column=column), message, hint)
+
+
+def warning(code: FindingCode, message: str, *, column: str | None = None, hint: str = "") -> Finding:
+    """A warning, about a column if one is given."""
+    return Finding("warning", code, Location(column=column), message, hint)
+
+
+def of_json(document: Mapping[str, Any]) -> Finding:
+    """The finding of a JSON object made by `as_json`.
+
+    Raises:
+        KeyError, TypeError: it is no such object.
+    """
+    return Finding(
+        document["level"],
+        {code.value: code for code in FindingCode}[document["code"]],
+        Location(**document["location"]),
+        document["message"],
+        document["hint"],
+        document.get("excerpt"),
+    )
+
+
+def warnings_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """The warnings among the findings as JSON objects."""
+    return [finding.as_json for finding in findings if finding.level == "warning"]
+
+
+def of_error(error: NncliError) -> tuple[Finding, ...]:
+    """An error as findings, one for each issue of a configuration."""
+    if isinstance(error, ConfigError):
+        code = FindingCode.CONFIGURATION
+        return tuple(
+            Finding("error", code, issue.location, issue.message, issue.hint or "", issue.excerpt)
+            for issue in error.issues
+        )
+    return (Finding("error", FindingCode.DATA, error.location or Location(), error.message, error.hint or ""),)
+
+
+def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings without duplicates: errors, then warnings, then notes."""
+    return tuple(sorted(dict.fromkeys(findings), key=lambda finding: LEVELS.index(finding.level)))

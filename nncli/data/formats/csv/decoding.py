@@ -1,0 +1,239 @@
+"""Decode a file to a stream of UTF-8 with \\n at the ends of lines.
+
+A byte-order mark tells UTF-8, UTF-16 and UTF-32 apart; the encoding of text without one is configured, or inferred as
+in encodings.py. If all lines end in a lone \\r, as on old Macs, it is replaced by \\n. Memory does not grow with the
+file.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+from contextlib import suppress
+from typing import IO, Protocol
+
+from nncli.base.errors import DataError, Location
+from nncli.data.dialect import AUTO
+from nncli.data.formats.csv.encodings import (
+    BINARY,
+    BINARY_HINT,
+    UTF8,
+    WINDOWS_1252,
+    infer_wide_encoding,
+    utf8_error,
+    utf8_line,
+    windows_1252_error,
+)
+
+SAMPLE_BYTES = 1 << 20
+"""Bytes of a file that are read to infer its dialect."""
+MAX_LOOKAHEAD = 1 << 16
+"""Bytes of a line that are looked ahead for its end."""
+BOMS = {
+    codecs.BOM_UTF8: ("utf-8", "utf-8"),
+    codecs.BOM_UTF32_LE: ("utf-32", "utf-32-le"),
+    codecs.BOM_UTF32_BE: ("utf-32", "utf-32-be"),
+    codecs.BOM_UTF16_LE: ("utf-16", "utf-16-le"),
+    codecs.BOM_UTF16_BE: ("utf-16", "utf-16-be"),
+}
+"""Byte-order marks, each with the name of the encoding and the codec of the text that follows."""
+HEAD_BYTES = 4096
+"""Bytes from which UTF-16 and UTF-32 without a byte-order mark are inferred."""
+
+
+class Readable(Protocol):
+    """What blocks of text are read from."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class DecodedStream:
+    """A decoded file. `sample` is its beginning, and `is_complete` whether that is all of it.
+
+    `encoding` is the configured one, or auto. `fallback` is the encoding of text that has no byte-order mark and is not
+    UTF-8, where auto is Windows-1252 if the bytes agree. It is chosen at the first bytes that are not ASCII, however
+    far into the file they are; until then the attribute `encoding` is auto.
+
+    Raises:
+        DataError: at any time: the bytes cannot be decoded.
+    """
+
+    def __init__(self, file: IO[bytes], source: str, encoding: str = AUTO, fallback: str = AUTO) -> None:
+        self._file, self._source, self._line = file, source, 1
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._fallback: str | None = None
+        self._is_inferred, self._partial_line = False, b""
+        self._uncounted = 0  # bytes at the beginning of a plain file whose lines are counted only for an error
+        self._looks_ahead = isinstance(getattr(file, "raw", None), io.FileIO) and file.seekable()
+        self.old_mac = False
+        raw = file.read(max(map(len, BOMS)))
+        while (more := file.read(self._to_line_end(SAMPLE_BYTES))) and len(raw := raw + more) < SAMPLE_BYTES:
+            pass
+        self.is_complete = not more
+        mark = next((mark for mark in BOMS if raw.startswith(mark)), b"")
+        self.encoding = self._choose_encoding(mark, encoding, fallback, raw[:HEAD_BYTES])
+        sample = self._decode(raw[len(mark) :], final=self.is_complete)
+        # Half of a \r\n may be all that the sample has of a line end.
+        self.old_mac = b"\r" in (sample if self.is_complete else sample[:-1]) and b"\n" not in sample
+        self.sample = self._ahead = self._convert_line_ends(sample)
+
+    def extend_sample(self) -> None:
+        """Double the sample, of which nothing has been read yet."""
+        more = self._read_decoded(len(self.sample) or SAMPLE_BYTES)
+        self.is_complete = not more
+        self.sample = self._ahead = self.sample + more
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, about `size` of them; none at the end. If it costs little, they end where a line does."""
+        data, self._ahead = self._ahead[:size], self._ahead[size:]
+        return data + self._read_decoded(size - len(data)) if len(data) < size else data
+
+    def _choose_encoding(self, mark: bytes, encoding: str, fallback: str, head: bytes) -> str:
+        """Prepare the decoder of what follows the mark; returns the name of the encoding, as far as it is known."""
+        called, codec = BOMS.get(mark, (UTF8, UTF8))
+        if encoding == AUTO:
+            if mark:
+                self._set_decoder(codec)
+                return called
+            wide = infer_wide_encoding(head) if fallback == AUTO or is_ascii_compatible(fallback) else fallback
+            if wide is not None:
+                self._set_decoder(wide)
+                return wide
+            if fallback != AUTO and codecs.lookup(fallback).name == UTF8:
+                return UTF8
+            self._fallback = fallback
+            return AUTO
+        if mark and not bom_matches(mark, encoding):
+            raise DataError(
+                f"the text is {called.upper()}, not {encoding}: it begins with the byte-order mark of {called.upper()}",
+                location=Location(source=self._source, line=1),
+                hint="Leave out `data.encoding`: the encoding is inferred from the mark.",
+            )
+        self._set_decoder(codec if mark else encoding)
+        return encoding
+
+    def _set_decoder(self, codec: str) -> None:
+        if codecs.lookup(codec).name not in (UTF8, "utf-8-sig"):
+            self._decoder = codecs.getincrementaldecoder(codec)()
+
+    def _read_decoded(self, size: int) -> bytes:
+        while raw := self._file.read(self._to_line_end(size)):
+            if text := self._convert_line_ends(self._decode(raw, final=False)):
+                return text
+        return self._convert_line_ends(self._decode(b"", final=True))
+
+    def _to_line_end(self, size: int) -> int:
+        """`size`, and in a plain file the bytes that make the line whole: then nothing has to be put together."""
+        if not self._looks_ahead or self._decoder:
+            return size
+        start = self._file.tell()
+        self._file.seek(start + size)
+        more = len(self._file.readline(MAX_LOOKAHEAD))
+        self._file.seek(start)
+        return size + more
+
+    def _convert_line_ends(self, text: bytes) -> bytes:
+        if not self.old_mac:
+            return text
+        if b"\n" in text:
+            raise DataError(
+                "lines end in a carriage return at first, and in a line feed later",
+                location=Location(source=self._source),
+                hint="Save the file with line ends of Unix (\\n) or Windows (\\r\\n).",
+            )
+        return text.replace(b"\r", b"\n")
+
+    def _decode(self, raw: bytes, *, final: bool) -> bytes:
+        if self._fallback is not None:
+            if raw.isascii():
+                if self._looks_ahead:
+                    self._uncounted += len(raw)
+                else:
+                    self._line += raw.count(b"\n")
+            else:
+                raw = self._choose_fallback(raw, self._fallback)
+        if self._decoder is None:
+            return raw
+        if self._is_inferred:
+            self._check_not_utf8(raw, final=final)
+        try:
+            text = self._decoder.decode(raw, final)
+        except UnicodeDecodeError as error:
+            raise self._decoding_error(error) from error
+        self._line += text.count("\n")
+        return text.encode("utf-8", "surrogatepass")
+
+    def _choose_fallback(self, raw: bytes, fallback: str) -> bytes:
+        """Choose UTF-8 or the fallback by the first bytes that are not ASCII; returns these, up to a line end."""
+        self._fallback = None
+        more = self._file.readline(MAX_LOOKAHEAD)
+        raw += more
+        error = utf8_error(raw, is_end=not more)
+        if error is None:
+            self.encoding = UTF8
+            return raw
+        if fallback == AUTO:
+            self._is_inferred = True
+            fallback = WINDOWS_1252
+            if (contradiction := windows_1252_error(raw)) is not None:
+                raise self._unknown_encoding(raw, contradiction)
+        self.encoding = fallback
+        self._set_decoder(fallback)
+        return raw
+
+    def _check_not_utf8(self, raw: bytes, *, final: bool) -> None:
+        """Raise a DataError if a whole line of text that was inferred to be Windows-1252 is UTF-8."""
+        text = self._partial_line + raw
+        end = len(text) if final else text.rfind(b"\n") + 1
+        if (start := utf8_line(text[:end])) is not None:
+            raise self._unknown_encoding(text, start)
+        self._partial_line = text[end:][:MAX_LOOKAHEAD]
+
+    def _line_of(self, raw: bytes, position: int) -> int:
+        """The line of the byte at `position` of `raw`, the bytes that were read last."""
+        line, self._uncounted, rest = self._line, 0, self._uncounted
+        if rest:
+            self._file.seek(0)
+        while rest and (text := self._file.read(min(rest, SAMPLE_BYTES))):
+            line, rest = line + text.count(b"\n"), rest - len(text)
+        return line + raw.count(b"\n", 0, position)
+
+    def _unknown_encoding(self, raw: bytes, position: int) -> DataError:
+        return DataError(
+            f"the text is neither UTF-8 nor Windows-1252 from the byte 0x{raw[position]:02x} on",
+            location=Location(source=self._source, line=self._line_of(raw, position)),
+            hint=BINARY_HINT
+            if BINARY.search(raw)
+            else "Save the file as UTF-8 ('CSV UTF-8' in a spreadsheet), or set its encoding, such as "
+            "`data.encoding: latin-1` (--set data.encoding=latin-1).",
+        )
+
+    def _decoding_error(self, error: UnicodeDecodeError) -> DataError:
+        before = error.object[: error.start]
+        with suppress(UnicodeDecodeError):
+            self._line += before.decode(error.encoding).count("\n")
+        return DataError(
+            f"the bytes 0x{error.object[error.start : error.end].hex()[:8]} are not {self.encoding} text",
+            location=Location(source=self._source, line=self._line_of(b"", 0)),
+            hint="Set the encoding, such as `data.encoding: latin-1`, or save the file as UTF-8.",
+        )
+
+
+def is_ascii_compatible(encoding: str) -> bool:
+    """Whether ASCII bytes mean in `encoding` what they mean in UTF-8, always and by themselves."""
+    ascii_bytes = bytes(range(128))
+    try:
+        if ascii_bytes.decode(encoding) != ascii_bytes.decode("ascii"):
+            return False
+    except UnicodeDecodeError:
+        return False
+    foreign = "éЖ日한".encode(encoding, "ignore")
+    return not foreign or not foreign.isascii()
+
+
+def bom_matches(mark: bytes, encoding: str) -> bool:
+    """Whether `mark` is one of text in `encoding`."""
+    try:
+        return mark.decode(encoding) in ("", "\ufeff")
+    except UnicodeDecodeError:
+        return False

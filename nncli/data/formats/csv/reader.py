@@ -1,0 +1,228 @@
+"""Read CSV and TSV with cells as text, or raise an error that names the line.
+
+Polars parses the text; this module rejects text that can be read in more than one way. Quoting follows RFC 4180, and
+records end with \\n or \\r\\n. Rows of another length and NUL bytes are errors.
+
+A blank line is skipped and not counted as a row, except in a table of one column, where it is an empty cell.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from typing import IO, NamedTuple
+
+import polars
+
+from nncli.base.errors import DataError, Location, reraise_out_of_memory
+from nncli.data.columns.parsing import exact_numbers, may_be_class_ids
+from nncli.data.dialect import AUTO, CsvDialect
+from nncli.data.formats.csv.blocks import Block, blocks, check_utf8
+from nncli.data.formats.csv.decoding import DecodedStream
+from nncli.data.formats.csv.encodings import UTF8
+from nncli.data.formats.csv.footer import Footer
+from nncli.data.formats.csv.header import CsvHeader
+from nncli.data.formats.csv.layout import Layout, find_layout
+from nncli.data.formats.csv.numeric_columns import NumericParser, is_rectangular
+from nncli.data.formats.csv.quoting import QuoteRepair
+from nncli.data.formats.csv.ragged import Repairs, repair
+from nncli.data.formats.csv.sniffer import sniff_dialect
+from nncli.data.formats.csv.strict import check_strict_csv, unify_line_ends
+from nncli.data.formats.prefetch import prefetch_map
+from nncli.data.formats.read_options import ReadOptions
+from nncli.data.formats.streams import POLARS_ERRORS
+from nncli.data.table import Table, unnamed
+
+NEXT_FILE_BYTES = 1 << 16
+"""Bytes from which the dialect of a file that is not the first of several is inferred."""
+
+
+class ParseAttempt(NamedTuple):
+    """The result of parsing the numeric columns of a block with `parser`; None if it must be parsed as text."""
+
+    parser: NumericParser | None
+    cells: polars.DataFrame | None
+
+
+def read_delimited(
+    file: IO[bytes],
+    source: str,
+    options: ReadOptions,
+    *,
+    default_separator: str | None = None,
+    workers: int = 0,
+) -> Iterator[Table]:
+    """Yield a table for each block of the text, with cells as text; at least one table, which may have no rows.
+
+    An empty cell is "", and a cell that equals a missing value is null. Columns that `options.numbers` allows may be
+    Float64; see numeric_columns.py. For `default_separator` see `sniff_dialect`. The first table has the notes about
+    the dialect; a last table without rows has the note about skipped lines. `workers` threads parse the next blocks
+    ahead of time; with 0 nothing is read ahead.
+
+    Raises:
+        DataError: the text is not a valid table; see also `blocks` and `sniff_dialect`.
+    """
+    text = DecodedStream(file, source, options.dialect.encoding, options.fallback_encoding)
+    encoding = text.encoding
+    dialect, notes = sniff_dialect(
+        text,
+        source,
+        options.dialect,
+        default_separator=default_separator,
+        training_dialect=options.known_dialect,
+        max_bytes=None if options.first_file is None else NEXT_FILE_BYTES,
+    )
+    layout = find_layout(text, source, dialect, options.training_dialect)
+    dialect = dialect.model_copy(update={"header_cells": layout.header_cells})
+    notes = (*notes, *layout.notes)
+    details = _details(encoding, dialect, layout)
+    parser = _BlockParser(source, dialect, options, layout, old_mac=text.old_mac)
+    text.read(layout.start)
+    repair = QuoteRepair(dialect.separator, layout.width)
+    size, first = options.block_bytes, options.first_bytes
+    pieces = blocks(text, source, size=size, first=first, line=layout.line, quote_repair=repair)
+    if layout.width > 1:
+        pieces = map(unify_line_ends, pieces)
+    for_model = options.training_dialect is not None
+    footer = Footer(layout, source, dialect.separator, dialect.footer_rows, for_model=for_model)
+    for block, attempt in prefetch_map(footer.remove_from(pieces), parser.attempt, workers):
+        row = parser.row
+        cells = parser.cells(block, attempt)
+        if cells.height:
+            yield Table(cells, source, row, dialect=dialect, notes=notes, details=details)
+            notes = ()
+    if text.encoding not in (encoding, UTF8):
+        notes = (*notes, f"{source}: read with encoding {text.encoding}")
+    notes += tuple(f"{source}: {note}" for note in (*parser.repairs.notes, *footer.notes))
+    if parser.row == 1 or notes:
+        yield Table(parser.header.no_rows(), source, parser.row, dialect=dialect, notes=notes, details=details)
+
+
+def _details(encoding: str, dialect: CsvDialect, layout: Layout) -> tuple[tuple[str, str | int], ...]:
+    """How a text was read: the marks of numbers only where they are not the usual ones."""
+    details: dict[str, str | int | None] = {
+        "encoding": UTF8 if encoding == AUTO else encoding,  # ASCII so far
+        "separator": dialect.separator,
+        "decimal mark": None if dialect.decimal == "." else dialect.decimal,
+        "thousands separator": dialect.thousands,
+        "header line": "none" if layout.header_line is None else layout.header_line,
+    }
+    return tuple((name, value) for name, value in details.items() if value is not None)
+
+
+class _BlockParser:
+    """Parses the blocks of one file in their order. `row` is the number of the next row."""
+
+    def __init__(
+        self, source: str, dialect: CsvDialect, options: ReadOptions, layout: Layout, *, old_mac: bool
+    ) -> None:
+        self._source, self._dialect, self._options = source, dialect, options
+        trained = options.training_dialect
+        self._ragged = dialect.ragged if trained is None or dialect.ragged != "refuse" else trained.ragged
+        self._may_be_numbers = dialect.has_plain_numbers and not old_mac
+        self.row, self.repairs = 1, Repairs()
+        self.header = CsvHeader(
+            source, dialect.separator, layout.names, layout.width, options.missing_values, old_mac=old_mac
+        )
+        if self._may_be_numbers and options.numbers.names and not options.numbers.inverted:
+            self.header = replace(self.header, parser=self._numeric_parser(options.numbers.names))
+        if self._may_be_numbers and options.numbers.inverted and options.first_file is not None:
+            parser = self._numeric_parser(options.first_file.numbers, exact_only=True)
+            self.header = replace(self.header, parser=parser)
+
+    def _numeric_parser(self, numbers: Collection[str], *, exact_only: bool = False) -> NumericParser:
+        header = self.header
+        names = [*header.names, *[None] * (header.width - len(header.names))]
+        return NumericParser(names, numbers, header.missing_values, header.separator, exact_only=exact_only)
+
+    def attempt(self, block: Block) -> ParseAttempt:
+        """Parse the numeric columns of a block, if they are known. Thread-safe."""
+        parser = self.header.parser
+        return ParseAttempt(parser, parser.cells(block) if parser and block.data else None)
+
+    def cells(self, block: Block, attempt: ParseAttempt) -> polars.DataFrame:
+        """The cells of the next block. The attempt is repeated if earlier blocks have changed the parser since.
+
+        Raises:
+            DataError: the block is not a valid part of a table.
+        """
+        header = self.header
+        check_strict_csv(block, self._source, header.separator)
+        if attempt.parser is not header.parser:
+            attempt = self.attempt(block)
+        skipped = self.repairs.blank_lines
+        cells = self._finalize(attempt, block)
+        if cells.height:
+            if self._may_be_numbers and self._options.numbers.inverted:
+                cells = self._find_numbers(header, cells)
+            if skipped == self.repairs.blank_lines:
+                self.repairs.trailing_blank_lines = 0
+        self.row += cells.height
+        return cells
+
+    def _find_numbers(self, header: CsvHeader, cells: polars.DataFrame) -> polars.DataFrame:
+        """The cells, with columns of plain numbers as Float64; later blocks are parsed with these as numbers.
+
+        A column that was expected to be numbers and is not stays text from here on, so that other columns do not have
+        to be parsed as text because of it.
+        """
+        parser = header.parser
+        if parser is None:
+            candidates = {*header.names} - self._options.numbers.names
+        else:
+            candidates = {*parser.numbers} if parser.is_active else set()
+        types = cells.schema
+        texts = [name for name in header.names if name in candidates and types[name] == polars.String]
+        if not texts:
+            return cells
+        numbers = exact_numbers(cells[texts], self._dialect)
+        if parser is None:
+            class_ids = self._options.class_ids
+            numbers = {
+                name: x for name, x in numbers.items() if name not in class_ids or not may_be_class_ids(unnamed(x))
+            }
+        if parser is None or len(numbers) < len(texts):
+            parser = self._numeric_parser(numbers, exact_only=True)
+        self.header = replace(header, parser=parser)
+        return cells.with_columns(numbers.values())
+
+    def _finalize(self, attempt: ParseAttempt, block: Block) -> polars.DataFrame:
+        """The cells of a block from a successful attempt, or else as text."""
+        header = self.header
+        if attempt.parser is None or not attempt.parser.is_active or not block.data:
+            return self._parse(block)
+        succeeded = attempt.cells is not None and header.row_with_surplus(attempt.cells) is None
+        attempt.parser.record_outcome(succeeded=succeeded)
+        return header.named(attempt.cells) if succeeded and attempt.cells is not None else self._parse(block)
+
+    def _parse(self, block: Block, *, is_repaired: bool = False) -> polars.DataFrame:
+        """Parse a block as text."""
+        header = self.header
+        if not block.data:
+            return header.no_rows()
+        # With our own header, Polars neither renames columns nor skips leading blank lines.
+        numbered = header.separator.join(map(str, range(header.width))) + "\n"
+        # With a line end, Polars rejects surplus cells in the last row instead of dropping them.
+        end = b"" if block.data.endswith(b"\n") else b"\n"
+        text = b"".join((numbered.encode(), block.data, end))
+        try:
+            cells = polars.read_csv(io.BytesIO(text), separator=header.separator, infer_schema=False)
+        except POLARS_ERRORS as error:
+            reraise_out_of_memory(error)
+            check_utf8(block, header.source)
+            return self._parse(self._repaired(block, error, is_repaired=is_repaired), is_repaired=True)
+        if is_rectangular(block, cells, header.separator):
+            if (surplus := header.row_with_surplus(cells)) is not None:
+                raise DataError(
+                    f"the row has a cell behind the last of the {len(header.names):,} columns",
+                    location=Location(source=header.source, row=self.row + surplus),
+                    hint="Name its column in the header, or quote cells that contain the separator.",
+                )
+            return header.finalize(cells)
+        return self._parse(self._repaired(block, None, is_repaired=is_repaired), is_repaired=True)
+
+    def _repaired(self, block: Block, reason: BaseException | None, *, is_repaired: bool) -> Block:
+        """The block with as many cells in every record; it is repaired once, so that nothing is counted twice."""
+        ragged = "refuse" if is_repaired else self._ragged
+        return repair(block, self.header, self.row, ragged, self.repairs, reason=reason)

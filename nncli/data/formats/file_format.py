@@ -1,0 +1,77 @@
+"""The interface of a file format: how its tables are read and written."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import IO, ClassVar
+
+import polars
+
+from nncli.data.formats.input_file import InputFile
+from nncli.data.formats.read_options import ReadOptions
+from nncli.data.formats.sinks import Sink, Writable
+from nncli.data.formats.streams import open_input
+from nncli.data.table import Table, replace_na_values
+
+
+class FileFormat(ABC):
+    """How tables of one format are read and written. A subclass is named in formats.py."""
+
+    escapes_formulas: ClassVar[bool] = False
+    """Whether files are opened by spreadsheets, which run text that looks like a formula."""
+
+    has_lists: ClassVar[bool] = True
+    """Whether a cell may be a list."""
+
+    @abstractmethod
+    def detects(self, head: bytes) -> bool:
+        """Whether a stream that begins with these 16 bytes (or fewer) is of this format."""
+
+    def count_rows(self, file: InputFile) -> int | None:
+        """The number of rows of a regular file, if it is stored in the file.
+
+        Raises:
+            DataError: the file cannot be read, or is not of this format.
+        """
+        return None
+
+    def read_schema(self, file: InputFile) -> polars.Schema | None:
+        """The types of the columns of a regular file, if they are stored in the file.
+
+        Raises:
+            DataError: the file cannot be read, or is not of this format.
+        """
+        return None
+
+    def read_file(self, file: InputFile, options: ReadOptions) -> Iterator[Table]:
+        """Yield the tables of a regular file; at least one, if of no rows.
+
+        Raises:
+            DataError: the file cannot be read, or is not of this format.
+        """
+        with open_input(file.path, file.name) as (_, stream):
+            yield from self.read_stream(stream, file, options)
+
+    @abstractmethod
+    def read_stream(self, stream: IO[bytes], file: InputFile, options: ReadOptions) -> Iterator[Table]:
+        """Yield the tables of a stream of bytes, which are those of `file`, decompressed.
+
+        Raises:
+            DataError: the stream cannot be read, or is not of this format.
+        """
+
+    @abstractmethod
+    def open_sink(
+        self, file: Writable, path: Path | None, *, escape_formulas: bool = False
+    ) -> AbstractContextManager[Sink]:
+        """Yield a sink that writes to `file`, which becomes `path` (None: standard output)."""
+
+
+def as_tables(frames: Iterable[tuple[int, polars.DataFrame]], file: InputFile, options: ReadOptions) -> Iterator[Table]:
+    """Yield frames of typed columns, each with the number of its first row, as tables."""
+    dialect = (options.training_dialect or options.dialect).resolved()
+    for first_row, frame in frames:
+        yield Table(replace_na_values(frame, options.missing_values), file.name, first_row, dialect=dialect)

@@ -1,0 +1,160 @@
+"""The registry of file formats, and the inference of a format from a file name.
+
+To add a format, write a subclass of FileFormat in a new file and add an entry here.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import import_module
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from nncli.base.errors import Location, UsageError
+from nncli.base.text import closest_match
+from nncli.data.formats.compression import SUFFIXES as COMPRESSION_SUFFIXES
+from nncli.data.formats.compression import compression_of
+
+if TYPE_CHECKING:
+    from nncli.data.formats.file_format import FileFormat
+
+
+@dataclass(frozen=True)
+class FormatEntry:
+    """A format: the suffixes of its files, and its class, which is imported only when a table is read or written.
+
+    `is_columnar` formats can be read from any row on; `is_compressed` ones are not compressed again; those that are not
+    `is_written` can only be read.
+    """
+
+    suffixes: tuple[str, ...]
+    location: str
+    is_columnar: bool = False
+    is_compressed: bool = False
+    is_written: bool = True
+
+
+class Format(StrEnum):
+    """The format of a file, as `--format` names it."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    JSONL = "jsonl"
+    ARROW = "arrow"
+    AVRO = "avro"
+
+    @property
+    def is_columnar(self) -> bool:
+        """Whether rows can be read from anywhere in the file."""
+        return FORMATS[self].is_columnar
+
+    def load(self) -> FileFormat:
+        """Import the class of the format."""
+        module, _, name = FORMATS[self].location.partition(":")
+        file_format: FileFormat = getattr(import_module(module), name)()
+        return file_format
+
+
+FORMATS = {
+    Format.CSV: FormatEntry((".csv", ".tsv", ".txt"), "nncli.data.formats.csv.csv_format:CsvFormat"),
+    Format.PARQUET: FormatEntry(
+        (".parquet", ".pq"), "nncli.data.formats.parquet:ParquetFormat", is_columnar=True, is_compressed=True
+    ),
+    Format.JSONL: FormatEntry((".jsonl", ".ndjson"), "nncli.data.formats.jsonlines:JsonLinesFormat"),
+    Format.ARROW: FormatEntry(
+        (".arrow", ".arrows", ".ipc", ".feather"), "nncli.data.formats.arrow:ArrowFormat", is_columnar=True
+    ),
+    Format.AVRO: FormatEntry(
+        (".avro",), "nncli.data.formats.avro:AvroFormat", is_columnar=True, is_compressed=True, is_written=False
+    ),
+}
+SUFFIXES = {suffix: name for name, entry in FORMATS.items() for suffix in entry.suffixes}
+SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+"""Suffixes of workbooks, which are read by nncli/data/sources/workbook and never written."""
+READ_ONLY = {
+    ".avro": "Name it .parquet or .arrow, which have the same types.",
+    ".arrows": "Name it .arrow, for Arrow's file format.",
+}
+"""Suffixes of files that are not written, each with what to do."""
+ZIP = ".zip"
+DATABASES = {".db": "sqlite", ".sqlite": "sqlite", ".sqlite3": "sqlite", ".duckdb": "duckdb", ".ddb": "duckdb"}
+"""Usual suffixes of the files of databases, with the scheme of their URLs."""
+
+
+def without_compression(path: PurePath) -> PurePath:
+    """The path without a suffix of compression: train.csv for train.csv.gz."""
+    return path.with_suffix("") if compression_of(path.suffix) is not None else path
+
+
+def suffix_of(path: PurePath) -> str:
+    """The suffix that determines the format, in lower case: .csv for train.CSV.gz."""
+    return without_compression(path).suffix.lower()
+
+
+def format_of(path: PurePath) -> Format:
+    """The format of a file according to its name, without a suffix of compression.
+
+    Raises:
+        UsageError: the suffix is unknown or missing, or it is one such as .parquet.gz.
+    """
+    suffix, place = suffix_of(path), Location(source=str(path))
+    if suffix not in SUFFIXES:
+        if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises when the name is too long
+            raise UsageError("this is a folder, not a file", location=place, hint="Name a file inside it.")
+        if suffix == ZIP:
+            inner = path.stem if PurePath(path.stem).suffix.lower() in SUFFIXES else f"{path.stem}.csv"
+            hint = f"Name it {inner}.gz, or another of {', '.join(COMPRESSION_SUFFIXES)}."
+            raise UsageError("a .zip file can only be read, by that name", location=place, hint=hint)
+        raise UsageError(
+            f"the file type {suffix} is not supported" if suffix else "the file name does not tell the format",
+            location=place,
+            hint=_format_hint(path, suffix),
+        )
+    found, compression = SUFFIXES[suffix], path.suffix.lower()
+    if FORMATS[found].is_compressed and compression_of(compression) is not None:
+        hint = f"A {suffix} file is compressed already: leave out the {compression}."
+        raise UsageError(f"a {suffix} file cannot be inside a {compression} file", location=place, hint=hint)
+    return found
+
+
+def database_hint(path: PurePath) -> str | None:
+    """How to name a file whose suffix is usual for databases; None for another file."""
+    scheme = DATABASES.get(path.suffix.lower())
+    return None if scheme is None else f"The file of a database is named by a URL: {scheme}:///{path.as_posix()}"
+
+
+def _format_hint(path: PurePath, suffix: str) -> str:
+    """The hint for a file whose suffix is that of no format."""
+    if (hint := database_hint(path)) is not None:
+        return hint
+    near = closest_match(suffix, SUFFIXES) if suffix else None
+    return (
+        ("Workbooks are read, not written. " if suffix in SPREADSHEETS else "")
+        + (f"Did you mean {near}? " if near else "")
+        + f"Supported are {', '.join(SUFFIXES)}, those of text also with {', '.join(COMPRESSION_SUFFIXES)}; "
+        + f"only read are {ZIP} and the workbooks {', '.join(SPREADSHEETS)}."
+    )
+
+
+def writable_format(path: PurePath) -> Format:
+    """The format that is written to a file of this name.
+
+    Raises:
+        UsageError: as `format_of`, or files of this name are only read.
+    """
+    found = format_of(path)
+    if suffix_of(path) in READ_ONLY:
+        raise UsageError(
+            f"{suffix_of(path)} files are only read",
+            location=Location(source=str(path)),
+            hint=READ_ONLY[suffix_of(path)],
+        )
+    return found
+
+
+def detect_format(head: bytes) -> Format:
+    """The format of a stream without a file name, from its first bytes; CSV if no other format matches."""
+    others = (name for name in Format if name is not Format.CSV)
+    return next((name for name in others if name.load().detects(head)), Format.CSV)

@@ -1,0 +1,82 @@
+"""Write a table chunk by chunk to a file or standard output: CSV, TSV, Parquet, Arrow or JSON lines.
+
+Files are written atomically. CSV writes null as an empty cell and the empty text as "" in quotes, which `read_table`
+reads alike; Parquet and JSON lines distinguish them. Numbers are written with the fewest digits that give the same
+float32 or float64 when read. JSON has no NaN: it becomes null.
+
+Escaping formulas puts an apostrophe before text that a spreadsheet would run, as OWASP recommends against CSV
+injection; text that is a plain number, such as -3, is not changed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import polars
+
+from nncli.base.atomic_files import atomic_writer, check_overwrite, open_device
+from nncli.base.errors import Location, UsageError
+from nncli.data.formats.compression import compression_of
+from nncli.data.formats.registry import Format, writable_format
+from nncli.data.formats.sinks import STANDARD_OUTPUT, Sink, Writable
+from nncli.data.formats.streams import is_stream
+
+
+@contextmanager
+def open_sink(
+    path: Path | None,
+    *,
+    format: Format | None = None,  # noqa: A002
+    force: bool = False,
+    escape_formulas: bool = False,
+) -> Iterator[Sink]:
+    """Yield a sink for `path` (None: standard output, as CSV unless `format` says otherwise).
+
+    The file appears when the block ends without an error. Devices and named pipes are written directly. A file called
+    .gz, .zst, .bz2 or .xz is compressed, and the same rows give the same bytes. BrokenPipeError of standard output is
+    not caught.
+
+    Raises:
+        UsageError: the file exists and `force` is false, its suffix is not that of a format, or `escape_formulas` is
+            set and the format is not CSV.
+        NncliError: the file cannot be written.
+        DataError: from `Sink.write`, or at the end if the chunks of a Parquet or Arrow file have incompatible types.
+    """
+    direct = path is None or is_stream(path)
+    chosen = format or (Format.CSV if path is None or direct else writable_format(path))
+    file_format = chosen.load()
+    if escape_formulas and not file_format.escapes_formulas:
+        raise UsageError(
+            "formulas can be escaped in CSV and TSV only",
+            location=Location(source=STANDARD_OUTPUT if path is None else str(path)),
+            hint="Remove --escape-formulas: text in Parquet, Arrow and JSON lines is never run as a formula.",
+        )
+    with ExitStack() as stack:
+        file: Writable
+        if path is None:
+            file = sys.stdout.buffer
+        elif direct:
+            file = stack.enter_context(open_device(path))
+        else:
+            check_overwrite(path, force=force)
+            file = stack.enter_context(atomic_writer(path))
+        if path is not None and (compression := compression_of(path.suffix)) is not None:
+            file = stack.enter_context(compression.open_writer(file))
+        with file_format.open_sink(file, path, escape_formulas=escape_formulas) as sink:
+            yield sink
+        file.flush()
+
+
+def write_table(
+    frame: polars.DataFrame,
+    path: Path | None,
+    *,
+    format: Format | None = None,  # noqa: A002
+    force: bool = False,
+) -> None:
+    """Write `frame`; raises the errors of `open_sink`."""
+    with open_sink(path, format=format, force=force) as sink:
+        sink.write(frame)

@@ -1,1 +1,0 @@
-"""A small network that learns the predictions of a run."""

@@ -1,0 +1,57 @@
+"""The calibration of a run for prediction intervals and sets."""
+
+from __future__ import annotations
+
+from nncli.base.errors import DataError
+from nncli.base.scratch import Scratch
+from nncli.base.text import quote
+from nncli.data.dialect import CsvDialect
+from nncli.data.table import Table
+from nncli.fitting.prepare.load import load_numbered_rows, table_copies
+from nncli.fitting.train.provenance import check_config_unchanged, check_tables_unchanged
+from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.conformal.row_groups import RowGroups
+from nncli.models.ensemble import AnyModel
+from nncli.models.held_out_rows import HeldOutRows
+from nncli.runs.calibration_rows import calibration_rows
+from nncli.runs.run import Run
+
+
+def conformal_predictor(run: Run, model: AnyModel, options: UncertaintyOptions) -> ConformalPredictor | None:
+    """The model of a run, calibrated for the levels of the options; None without levels.
+
+    Raises:
+        UsageError: the options do not fit the model, or there are too few held-out rows for a level.
+        RunError: the run keeps no held-out rows.
+        DataError: the column of the groups cannot be read from the table that the run was trained on.
+    """
+    options.check(model.spec.target)
+    if not options.levels:
+        return None
+    rows = calibration_rows(run)
+    if options.by is None:
+        return ConformalPredictor.of(model, rows, options)
+    column = held_out_column(run, rows, options.by, model.spec.dialect)
+    return ConformalPredictor.of(model, rows, options, RowGroups.of(column, options.by))
+
+
+def held_out_column(run: Run, rows: HeldOutRows, name: str, dialect: CsvDialect) -> Table:
+    """A column of the held-out rows, from the table that the run was trained on, which has this dialect.
+
+    Raises:
+        RunError: the configuration of the run was changed.
+        DataError: the table has changed, is missing, was read from a pipe, or has no such column.
+    """
+    manifest = run.load_manifest()
+    config = check_config_unchanged(run, manifest, ())
+    with table_copies(config), Scratch() as scratch:
+        try:
+            check_tables_unchanged(config, manifest)
+        except DataError as error:
+            raise DataError(
+                f"the groups of {quote(name)} cannot be read from the training table: {error.message}",
+                location=error.location,
+                hint="Restore the table, or leave out --by.",
+            ) from error
+        return load_numbered_rows(config, rows.numbers, dialect, scratch).columns([name])

@@ -1,0 +1,147 @@
+"""Findings about columns and targets as a training reads and encodes them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy.typing as npt
+
+from nncli.base.errors import Location
+from nncli.base.findings import Finding, FindingCode, note, warning
+from nncli.base.text import join_quoted, quote
+from nncli.config.schema import Config
+from nncli.data.columns.units import PARENTHESES, PERCENT
+from nncli.data.encoders.base import ColumnEncoder
+from nncli.data.encoders.encoder import Encoder
+from nncli.data.table import Table
+from nncli.fitting.checks.column import column_finding, drop_key
+from nncli.targets.target import Target
+
+YES_OR_NO = frozenset(["true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "0", "1", "0.0", "1.0"])
+
+
+def table_reading(table: Table) -> list[Finding]:
+    """The notes of a table on how it was read."""
+    return [note(FindingCode.TABLE_READING, text) for text in table.notes]
+
+
+def check_similar_categories(encoder: Encoder) -> list[Finding]:
+    """Categories that seem to mean the same."""
+    found = [similar_categories(column.name, column.spellings) for column in encoder.columns]
+    return [finding for finding in found if finding]
+
+
+def similar_categories(name: str, categories: Iterable[str]) -> Finding | None:
+    """A note if some `categories` of the column `name` seem to mean the same: True and true, yes and 1."""
+    same = defaultdict(list)
+    for category in categories:
+        same[category.strip().casefold()].append(category)
+    groups = [spellings for spellings in same.values() if len(spellings) > 1]
+    if groups:
+        others = f", and {len(groups) - 1:,} more such" if len(groups) > 1 else ""
+        alike = f"{join_quoted(groups[0])} are spelled alike{others}"
+        return _similar(name, f"{alike}; each is a category of its own")
+    if len(same) > 2 and YES_OR_NO.issuperset(same):
+        return _similar(name, f"yes and no are spelled as {join_quoted(sorted(same))}; each is a category of its own")
+    return None
+
+
+def _similar(name: str, message: str) -> Finding:
+    hint = "If they mean the same, spell them alike in the table."
+    return note(FindingCode.SIMILAR_CATEGORIES, message, column=name, hint=hint)
+
+
+def column_units(encoder: Encoder, target: Target) -> list[tuple[str, str | None]]:
+    """The numeric columns and targets, each with the unit that is stripped from its cells, or None."""
+    columns = [(column.name, column.removed_unit) for column in encoder.columns]
+    if target.task == "regression" and target.units is not None:
+        columns += zip(target.names, target.units, strict=True)
+    return columns
+
+
+def removed_units(units: Iterable[tuple[str, str | None]]) -> list[Finding]:
+    """Notes on columns, given with their units, from whose cells a unit is stripped."""
+    messages, columns = [], defaultdict(list)
+    for name, unit in units:
+        if unit is not None:
+            columns[unit].append(name)
+    for unit, names in columns.items():
+        are = "is" if len(names) == 1 else "are"
+        if unit == PARENTHESES:
+            messages.append(f"{join_quoted(names)} {are} read as numbers, those in brackets as negative ones")
+        else:
+            example = f": 12 {unit} is 12" if unit in PERCENT else ""
+            messages.append(f"{join_quoted(names)} {are} read as numbers without their {unit}{example}")
+    return [note(FindingCode.UNIT_REMOVED, message) for message in messages]
+
+
+def constant_target(name: str, value: str, location: Location) -> Finding:
+    """The warning of a target that has the same value in all rows of the table at `location`."""
+    message = f"the target {quote(name)} is {quote(value)} in all rows, so there is nothing to learn"
+    hint = "Name another target, or add rows in which it differs."
+    return Finding("warning", FindingCode.CONSTANT_TARGET, replace(location, column=name), message, hint)
+
+
+def uninformative_column(column: type[ColumnEncoder], name: str, location: Location) -> Finding:
+    """A column that carries no information, such as a categorical column in which every value is unique."""
+    message, alternative = column.uninformative_note(name)
+    hint = f"Drop it: {drop_key([name])}. {alternative}".strip()
+    return column_finding("warning", FindingCode.ID_LIKE_COLUMN, location, [name], message, hint)
+
+
+def check_uninformative(encoder: Encoder, location: Location) -> list[Finding]:
+    """The encoded columns that carry no information."""
+    return [
+        uninformative_column(type(column), column.name, location)
+        for column in encoder.columns
+        if column.is_uninformative
+    ]
+
+
+def ignored_columns(names: Sequence[str]) -> list[Finding]:
+    """A note on columns without a value in any training row."""
+    message = f"ignored {join_quoted(names)}: no value in any training row"
+    return [note(FindingCode.EMPTY_COLUMN, message)] if names else []
+
+
+def ambiguous_dates(name: str, location: Location) -> Finding:
+    """A warning of the column `name` of dates whose day and month are ambiguous."""
+    message = "the dates do not tell day and month apart, so they are treated as categories"
+    hint = 'Set `date_format: "%d/%m/%Y"` or `date_format: "%m/%d/%Y"` under data.'
+    return Finding("warning", FindingCode.AMBIGUOUS_DATES, replace(location, column=name), message, hint)
+
+
+def unreachable_targets(config: Config, y: npt.NDArray[Any]) -> Finding | None:
+    """A warning if encoded training targets are outside the range of the configured output activation."""
+    f = config.output_activation
+    if f is None:
+        return None
+    low, high = f.output_range
+    count = int(((y < low) | (y > high)).sum())
+    if not count:
+        return None
+    message = (
+        f"a {f.type} output lies between {low:g} and {high:g} and cannot reach {count:,} of the {y.size:,} "
+        f"training targets, which lie between {y.min():.4g} and {y.max():.4g}"
+    )
+    hint = (
+        "Remove output_activation, which leaves the output unbounded, or write the target in a unit that lies "
+        "within its range."
+    )
+    column = config.data.target[0] if len(config.data.target) == 1 else None
+    return warning(FindingCode.UNREACHABLE_TARGET, message, column=column, hint=hint)
+
+
+def two_valued_target(target: Target, y: npt.NDArray[Any]) -> Finding | None:
+    """A note if a regression target has only two values, both whole numbers, and so may be a class."""
+    if target.task == "classification" or len(target.names) > 1:
+        return None
+    low, high = float(y.min()), float(y.max())
+    if low < high and low.is_integer() and high.is_integer() and ((y == low) | (y == high)).all():
+        message = f"{quote(target.names[0])} holds only {low:g} and {high:g} and is predicted as a number"
+        hint = "If these are classes, set loss: cross_entropy."
+        return note(FindingCode.TARGET_AS_NUMBER, message, column=target.names[0], hint=hint)
+    return None

@@ -1,0 +1,160 @@
+"""All checks of the rows of a table: its features, its target, and its split into training and validation rows."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+
+from nncli.base.errors import DataError
+from nncli.base.findings import Finding, FindingCode, of_error, ordered
+from nncli.base.spec import Task
+from nncli.config.schema import Config
+from nncli.data.column_profile import ColumnProfile, Label
+from nncli.data.encoders.kinds import Kind
+from nncli.data.profile import profile
+from nncli.fitting.checks.column import Column, SplitTable
+from nncli.fitting.checks.column_values import IdenticalColumns, group_like, id_like, missing_cells, uninformative
+from nncli.fitting.checks.dataset_size import check_sizes
+from nncli.fitting.checks.duplicates import DuplicateRows
+from nncli.fitting.checks.leakage import LeakageSample, target_leakage
+from nncli.fitting.checks.notes import ambiguous_dates
+from nncli.fitting.checks.outliers import check_outliers
+from nncli.fitting.checks.target import check_classes, check_constant
+
+MAX_TRAINING, MAX_VALIDATION = 40_000, 10_000
+"""Rows whose features are checked before a training; larger tables are sampled."""
+MAX_FEATURES = 200
+"""Features that are checked before a training, spread evenly over the table: each takes some milliseconds."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is checked of a table: whether only a part of its `rows`, and at most how many features."""
+
+    rows: bool = False
+    max_features: int = sys.maxsize
+
+
+@dataclass(frozen=True)
+class FeatureReport:
+    """The findings of the features with their profiles; a training would refuse the features `unusable`."""
+
+    findings: tuple[Finding, ...]
+    profiles: tuple[ColumnProfile, ...]
+    unusable: tuple[str, ...]
+
+    @property
+    def empty(self) -> tuple[str, ...]:
+        """The features without a value, which a training ignores."""
+        return tuple(profile.name for profile in self.profiles if profile.label is Label.EMPTY)
+
+
+def training_warnings(config: Config, split: SplitTable, task: Task) -> tuple[Finding, ...]:
+    """The warnings of a training about its rows: those of `nncli check`, of a large or wide table on a sample.
+
+    Raises:
+        DataError: the target cannot be read.
+    """
+    targets = read_targets(config, split, task)
+    findings = [*check_targets(config, split, targets, task), *check_sizes(config, split)]
+    sample = split.sample(MAX_TRAINING, MAX_VALIDATION)
+    sampled_targets = targets if sample is split else read_targets(config, sample, task)
+    part = Part(rows=sample is not split, max_features=MAX_FEATURES)
+    findings += check_features(config, sample, sampled_targets, part).findings
+    return ordered(finding for finding in findings if finding.level == "warning")
+
+
+def read_targets(config: Config, split: SplitTable, task: Task) -> list[Column]:
+    """The target columns: classes as text, or numbers.
+
+    Raises:
+        DataError: a target cannot be read.
+    """
+    kind = Kind.CATEGORICAL if task == "classification" else Kind.NUMERIC
+    return [Column.read(split, name, kind) for name in config.data.target]
+
+
+def check_targets(config: Config, split: SplitTable, targets: list[Column], task: Task) -> list[Finding]:
+    """Constant targets, outliers, and rare or imbalanced classes; a single class is an error of the target's fit."""
+    names = config.data.target if task == "regression" else ()
+    found = [check_constant(split.table, name, task) for name in names]
+    found += [check_outliers(target, split, clipped=False, target=True) for target in targets]
+    classes = check_classes(config, targets[0], split.location) if task == "classification" else []
+    return [*filter(None, found), *classes]
+
+
+def check_features(config: Config, split: SplitTable, targets: list[Column], part: Part = Part()) -> FeatureReport:
+    """Check the features, one at a time; without `targets` neither duplicates nor leakage are looked for.
+
+    Of a `part` of the rows ids are not looked for, and of a part of the columns no duplicates of rows.
+    """
+    return _FeatureChecker(config, split, targets, part).check()
+
+
+class _FeatureChecker:
+    """Collects the findings of the features of one table."""
+
+    def __init__(self, config: Config, split: SplitTable, targets: list[Column], part: Part) -> None:
+        self._config, self._split, self._targets, self._part = config, split, targets, part
+        self._sample = LeakageSample.of(split)
+        self._findings: list[Finding] = []
+
+    def check(self) -> FeatureReport:
+        """Check all features."""
+        split, all_names = self._split, feature_names(self._config, self._split)
+        names = all_names[:: -(-len(all_names) // self._part.max_features)] if all_names else ()
+        profiles, unusable = profile(split.table, names), list[str]()
+        duplicate_rows, identical_columns = DuplicateRows(split), IdenticalColumns()
+        for of_column in profiles:
+            if self._config.data.columns.get(of_column.name, of_column.kind) is Kind.EMPTY:
+                continue
+            column = self._read(of_column)
+            if column is None:
+                unusable.append(of_column.name)
+                continue
+            identical_columns.add(column, duplicate_rows.add(column))
+            if of_column.label is not Label.CONSTANT:
+                self._check_feature(of_column, column, only_feature=len(names) == 1)
+        if self._targets and len(names) == len(all_names):
+            self._findings += duplicate_rows.findings(self._targets)
+        ignored = [p.name for p in profiles if p.label in (Label.EMPTY, Label.CONSTANT)]
+        self._findings += identical_columns.findings(split.location, ignored)
+        usable = [p for p in profiles if p.name not in unusable]
+        self._findings += missing_cells(usable, split.location) + uninformative(usable, split.location)
+        return FeatureReport(tuple(self._findings), profiles, tuple(unusable))
+
+    def _read(self, profile: ColumnProfile) -> Column | None:
+        """The column of a profile; None, and findings, if it cannot be read."""
+        columns = self._config.data.columns
+        try:
+            if profile.error is not None and profile.name not in columns:
+                raise profile.error
+            return Column.read(self._split, profile.name, columns.get(profile.name, profile.kind))
+        except DataError as error:
+            code = FindingCode.AMBIGUOUS_NUMBERS
+            self._findings += [replace(f, code=code) if f.location.row else f for f in of_error(error)]
+            return None
+
+    def _check_feature(self, profile: ColumnProfile, column: Column, *, only_feature: bool) -> None:
+        """Check one feature for leakage and ambiguous dates, and for the first of: id-like, group-like, outliers."""
+        config, split = self._config, self._split
+        if not only_feature:
+            leaks = [target_leakage(column, target, self._sample, split.location) for target in self._targets]
+            self._findings += filter(None, leaks)
+        if profile.has_ambiguous_dates and profile.name not in config.data.columns:
+            self._add(ambiguous_dates(profile.name, split.location))
+        finding = None if self._part.rows else id_like(profile, column, split.location)
+        finding = finding or group_like(profile, config.data.row_columns, split.location)
+        encoding = config.encoding
+        clipped = encoding.clip == "smooth" or encoding.numeric == "quantile"
+        self._add(finding or check_outliers(column, split, clipped=clipped))
+
+    def _add(self, finding: Finding | None) -> None:
+        if finding is not None:
+            self._findings.append(finding)
+
+
+def feature_names(config: Config, split: SplitTable) -> tuple[str, ...]:
+    """The configured features, or all columns of the table that are nothing else."""
+    data = config.data
+    return data.features or tuple(name for name in split.table.header.names if name not in data.excluded)

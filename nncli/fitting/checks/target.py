@@ -1,0 +1,120 @@
+"""Checks of the target: constant, rare or imbalanced classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+import numpy as np
+import polars as pl
+
+from nncli.base.errors import DataError, Location
+from nncli.base.findings import Finding, FindingCode
+from nncli.base.spec import Task
+from nncli.base.text import quote, yaml_quote
+from nncli.config.schema import Config
+from nncli.data.splitting.folds import Fold
+from nncli.data.store.column_store import ColumnStore
+from nncli.fitting.checks.column import MAX_NAMES, Column, count, percentage
+from nncli.fitting.checks.notes import constant_target
+from nncli.targets.metrics.classification import has_rare_class
+
+MIN_CLASS_ROWS = 10
+"""Training rows below which a class is rare."""
+BALANCED_METRICS = ("roc_auc", "balanced_accuracy", "macro_f1", "f1", "precision", "recall", "average_precision")
+
+
+def folds_of(config: Config) -> int:
+    """The number of folds, 0 without folds."""
+    if config.is_ensemble and config.bagging_mode == "folds":
+        return config.n_members
+    return config.validation.folds if isinstance(config.validation, Fold) else 0
+
+
+def check_classes(config: Config, target: Column, location: Location) -> list[Finding]:
+    """Rare and imbalanced classes."""
+    counts = _counts(target.training)
+    if len(counts) < 2:
+        return []
+    location = Location(source=location.source, column=target.name)
+    imbalance = _imbalance(config, counts, location)
+    return [*_rare_classes(config, target, counts, location), *([imbalance] if imbalance else [])]
+
+
+def _rare_classes(config: Config, target: Column, counts: dict[str, int], location: Location) -> list[Finding]:
+    """Classes with few training rows, and classes with fewer rows than there are folds."""
+    findings, folds = [], folds_of(config)
+    totals = _counts(pl.concat([target.training, target.validation]))
+    rare = {label: n for label, n in counts.items() if n < MIN_CLASS_ROWS}
+    below_folds = {label: n for label, n in totals.items() if n < folds and label not in rare}
+    code = FindingCode.RARE_CLASS
+    if rare:
+        message = _counted(rare)
+        if any(totals[label] < folds for label in rare):
+            message += f", fewer than the {folds} folds"
+        hint = "Add rows, merge the class with another one, or remove its rows."
+        findings.append(Finding("warning", code, location, message, hint))
+    if below_folds:
+        message = f"{_counted(below_folds)}, fewer than the {folds} folds"
+        findings.append(Finding("warning", code, location, message, "Use fewer folds, or add rows of the class."))
+    return findings
+
+
+def _imbalance(config: Config, counts: dict[str, int], location: Location) -> Finding | None:
+    """A small class beside a large one, unless the configuration allows for it."""
+    smallest, largest = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
+    total = sum(counts.values())
+    if (
+        not has_rare_class(np.array(list(counts.values())))
+        or counts[smallest] < MIN_CLASS_ROWS
+        or config.class_weight
+        or config.metric in BALANCED_METRICS
+    ):
+        return None
+    message = (
+        f"class {quote(smallest)} has {percentage(counts[smallest], total)} of the training rows and class "
+        f"{quote(largest)} {percentage(counts[largest], total)}: predicting only the latter gives a high accuracy"
+    )
+    hint = (
+        "Use balanced_accuracy or roc_auc rather than accuracy. If the classes are equally important, set "
+        "class_weight: balanced, or choose the best epoch with metric: "
+        f"{'average_precision' if len(counts) == 2 else 'balanced_accuracy'}."
+    )
+    if len(counts) == 2 and smallest != (config.positive_class or _last(counts)):
+        hint += f" Set positive_class: {yaml_quote(smallest)}, so that f1, precision and recall are about it."
+    return Finding("warning", FindingCode.CLASS_IMBALANCE, location, message, hint)
+
+
+def _last(labels: Iterable[str]) -> str:
+    """The last class in order: by number if all are numbers, else by letter."""
+    ordered = sorted(labels)
+    with suppress(ValueError):
+        ordered.sort(key=float)
+    return ordered[-1]
+
+
+def _counts(cells: pl.Series) -> dict[str, int]:
+    counts = cells.alias("label").value_counts(name="rows").sort("rows", "label")
+    return dict(counts.iter_rows())
+
+
+def _counted(classes: dict[str, int]) -> str:
+    """A message that lists classes with their rows."""
+    shown = [f"{quote(label)} {n:,}" for label, n in [*classes.items()][:MAX_NAMES]]
+    more = [f"{len(classes) - MAX_NAMES:,} more"] if len(classes) > MAX_NAMES else []
+    return f"{count(len(classes), 'class has', 'classes have')} few training rows: {', '.join([*shown, *more])}"
+
+
+def check_constant(table: ColumnStore, name: str, task: Task) -> Finding | None:
+    """A numeric target with the same value in all rows.
+
+    Raises:
+        DataError: all rows are of the same class.
+    """
+    values = table.columns([name]).column(name).drop_nulls().unique()
+    if len(values) != 1 or len(table) == 1:
+        return None
+    finding = constant_target(name, str(values[0]), Location(source=table.header.source))
+    if task == "classification":
+        raise DataError(finding.message, location=finding.location, hint=finding.hint)
+    return finding

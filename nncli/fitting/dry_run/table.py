@@ -1,0 +1,95 @@
+"""The table of a configuration on trial: reading, splitting and checking it, with errors as findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nncli.base.errors import ConfigError, DataError
+from nncli.base.findings import Finding, of_error, ordered
+from nncli.base.scratch import Scratch
+from nncli.config.schema import Config
+from nncli.data.column_profile import ColumnProfile
+from nncli.data.store.column_store import ColumnStore
+from nncli.fitting.checks.column import Column, SplitTable
+from nncli.fitting.checks.dataset_size import check_sizes
+from nncli.fitting.checks.rows import check_features, check_targets, feature_names, read_targets
+from nncli.fitting.checks.target import check_constant
+from nncli.fitting.prepare.auto_values import resolve_members
+from nncli.fitting.prepare.fit import infer_loss
+from nncli.fitting.prepare.load import load_labeled_rows
+from nncli.fitting.prepare.split import load_validation_file, split_indices
+from nncli.nn.training.state import RandomStreams
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """The findings of a table, errors first.
+
+    A training would refuse the features `unusable` and ignore the features `empty`. `trainable` says whether a training
+    on the rest could start. The table has so many `rows` with a target.
+    """
+
+    findings: tuple[Finding, ...]
+    profiles: tuple[ColumnProfile, ...] = ()
+    unusable: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+    trainable: bool = False
+    rows: int = 0
+
+
+def check_table(config: Config, on_stage: Callable[[str], None] = lambda line: None) -> TableReport:
+    """Check the table of a configuration and its validation rows; the whole table for an ensemble.
+
+    Columns are read one at a time with all their rows; target leakage is checked on a sample. Errors become findings,
+    and the rest is still checked. `on_stage` is called with the name of each stage.
+
+    Raises:
+        UsageError, NncliError: a file name has no known format, or there is no space for temporary files.
+    """
+    with Scratch() as scratch:
+        on_stage("reading the table")
+        try:
+            table = load_labeled_rows(config, config.data, scratch)
+        except (ConfigError, DataError) as error:
+            return TableReport(of_error(error))
+        config = resolve_members(config, len(table))
+        trial = _split(config, table, scratch)
+        n = len(feature_names(config, trial.split))
+        on_stage(f"checking {n:,} column{'' if n == 1 else 's'}")
+        features = check_features(config, trial.split, trial.targets)
+        sizes = check_sizes(config, trial.split) if trial.trainable else []
+        findings = ordered([*trial.findings, *features.findings, *sizes])
+        return TableReport(findings, features.profiles, features.unusable, features.empty, trial.trainable, len(table))
+
+
+@dataclass(frozen=True)
+class _SplitTrial:
+    """A table that was split if that was possible, with its targets and their findings."""
+
+    split: SplitTable
+    targets: list[Column]
+    findings: tuple[Finding, ...]
+    trainable: bool
+
+
+def _split(config: Config, table: ColumnStore, scratch: Scratch) -> _SplitTrial:
+    """Split the table and check the target; if that fails, all rows are training rows."""
+    split = SplitTable(table, np.arange(len(table)), table, np.empty(0, np.int64))
+    targets: list[Column] = []
+    try:
+        task = infer_loss(config, table.columns(config.data.target))[0].task
+        for name in config.data.target:
+            check_constant(table, name, task)  # raises a clearer error than the split
+        rows = split_indices(config, table, task, RandomStreams.of(config.seed).split)
+        split = SplitTable(table, np.unique(rows.training), table, rows.validation)
+        validation = load_validation_file(config, table, scratch)
+        if validation is not None:
+            split = replace(split, validation_table=validation, validation=np.arange(len(validation)))
+        targets = read_targets(config, split, task)
+        findings = tuple(check_targets(config, split, targets, task))
+    except (ConfigError, DataError) as error:
+        return _SplitTrial(split, targets, of_error(error), trainable=False)
+    return _SplitTrial(split, targets, findings, trainable=True)

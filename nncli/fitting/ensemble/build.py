@@ -1,0 +1,256 @@
+"""Building an ensemble of trained members: one epoch for all, the temperature, and scores of rows that chose neither.
+
+Where the members kept snapshots, the epoch is the one with the best value on the out-of-fold rows of all members. For
+scoring, the rows of each fold are predicted at the epoch, and with the temperature, that the other folds choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.base.findings import Finding
+from nncli.data.sample_weights import class_weights
+from nncli.fitting.checks.scores import check_scores
+from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows, OutOfFoldPredictions, predict_table
+from nncli.fitting.prepare.validation import monitor_name, should_calibrate
+from nncli.models.ensemble import Ensemble, EnsembleSpec
+from nncli.models.held_out_rows import HeldOutRows
+from nncli.models.model import Model
+from nncli.models.predictions import Predictions
+from nncli.models.scores import Averaging, ScoreCard, single_metric, validation_card
+from nncli.nn.training.cross_fit import part_numbers
+from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS, Calibration, smoothed_log_loss
+from nncli.targets.metrics.classification import log_loss
+from nncli.targets.metrics.registry import higher_is_better
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The members after an epoch, 0 for the best epoch of each.
+
+    `predictions` are those of their validation rows, None before they are computed. `recorded` are the predictions of
+    these rows that the members kept for scoring; None: the same.
+    """
+
+    epoch: int
+    members: tuple[Model, ...]
+    recorded: tuple[Predictions, ...] | None = None
+    predictions: tuple[Predictions, ...] | None = None
+
+
+@dataclass(frozen=True)
+class BuiltEnsemble:
+    """An ensemble with its scores and its calibration.
+
+    `candidate` is the number of the chosen candidate, and `held_out` are the rows that are scored, with the predictions
+    of each member; `member_scores` are their scores.
+    """
+
+    ensemble: Ensemble
+    candidate: int
+    training_scores: ScoreCard
+    validation_scores: ScoreCard | None = None
+    held_out: HeldOutRows | None = None
+    member_scores: tuple[ScoreCard, ...] = ()
+    calibration: Calibration | None = None
+
+    def warnings(self, data: EnsembleData) -> tuple[Finding, ...]:
+        """The warnings about the scores."""
+        if self.validation_scores is None:
+            return check_scores(self.training_scores, "training")
+        return check_scores(self.validation_scores, "out-of-fold" if data.validation_table is None else "validation")
+
+
+def build_ensemble(data: EnsembleData, candidates: Sequence[Candidate]) -> BuiltEnsemble:
+    """Build the ensemble of trained members, calibrate it if configured, and score it.
+
+    It is scored on all rows that are not left out, and out of fold: on the validation rows, each predicted by the
+    members that did not train on it; by all members where the validation rows have a file of their own.
+    """
+    spec = ensemble_spec(data, len(candidates[0].members))
+    choice = EpochChoice.of(data, candidates)
+    if choice is None:
+        ensemble = Ensemble(spec, candidates[0].members)
+        return BuiltEnsemble(ensemble, 0, training_scores(data, ensemble))
+    best, temperature, validation, calibration = choice.result()
+    ensemble = Ensemble(spec.model_copy(update={"temperature": temperature}), candidates[best].members)
+    rows, training = choice.actual[best].rows, data.truth(data.table.take(data.used_rows))
+    scored = data.scored_rows(rows, training, validation)
+    averaging = choice.actual[best].averaging(temperature, scored)
+    scored = replace(scored, averaging=averaging)
+    return BuiltEnsemble(
+        ensemble=ensemble,
+        candidate=best,
+        training_scores=training_scores(data, ensemble),
+        validation_scores=validation_card(scored, data.config.seed, optimistic=choice.is_optimistic(candidates)),
+        held_out=choice.actual[best].held_out_rows(scored),
+        member_scores=tuple(
+            data.scored_rows(rows.take(positions), training, predictions).card()
+            for positions, predictions in zip(
+                choice.actual[best].positions, choice.actual[best].member_predictions, strict=True
+            )
+        ),
+        calibration=calibration and _averaged(calibration, averaging),
+    )
+
+
+def ensemble_spec(data: EnsembleData, members: int) -> EnsembleSpec:
+    """The specification of an ensemble before it is calibrated."""
+    return EnsembleSpec(
+        members=members,
+        target=data.target,
+        loss=data.loss,
+        missing_values=data.config.data.missing_values,
+        dialect=data.table.header.dialect,
+    )
+
+
+@dataclass(frozen=True)
+class EpochChoice:
+    """The choice of a candidate and a temperature by out-of-fold rows, for all rows or for those of other folds.
+
+    `actual` are the out-of-fold predictions of each candidate, `scored` the same or those that the members recorded.
+    `class_weight` (classes,) are the weights of the training loss, or None. `parts` (rows,) numbers the part of each
+    row: its fold, or one of five where the members hold out no folds.
+    """
+
+    monitor: str
+    calibrates: bool
+    class_weight: npt.NDArray[np.float64] | None
+    parts: npt.NDArray[np.int64]
+    actual: tuple[OutOfFoldPredictions, ...]
+    scored: tuple[OutOfFoldPredictions, ...]
+
+    @classmethod
+    def of(cls, data: EnsembleData, candidates: Sequence[Candidate]) -> EpochChoice | None:
+        """The choice among candidates; None if there are no validation rows."""
+        spec = ensemble_spec(data, len(candidates[0].members))
+        actual = [data.out_of_fold(Ensemble(spec, one.members), one.predictions) for one in candidates]
+        scored = [
+            data.out_of_fold(Ensemble(spec, one.members), one.recorded) if one.recorded else same
+            for one, same in zip(candidates, actual, strict=True)
+        ]
+        if actual[0] is None:
+            return None
+        first = actual[0]
+        is_folds = data.config.bagging_mode == "folds"
+        return cls(
+            monitor=monitor_name(data.config, data.target.task, has_validation=True),
+            calibrates=should_calibrate(data.config, data.target, has_validation=True),
+            class_weight=_class_weights(data),
+            parts=first.oof_mask.argmax(axis=0) if is_folds else part_numbers(len(first.rows.y)),
+            actual=tuple(one for one in actual if one is not None),
+            scored=tuple(one for one in scored if one is not None),
+        )
+
+    @property
+    def n_rows(self) -> int:
+        """The number of validation rows."""
+        return len(self.parts)
+
+    def is_optimistic(self, candidates: Sequence[Candidate]) -> bool:
+        """Whether rows are scored at an epoch or with a temperature that they chose."""
+        first = candidates[0]
+        chosen_by_members = first.epoch == 0 and first.recorded is None and self.monitor != "loss"
+        return chosen_by_members or len(np.unique(self.parts)) < 2
+
+    def result(self) -> tuple[int, float, Predictions, Calibration | None]:
+        """The candidate, the temperature, the predictions for scoring, and the calibration.
+
+        The temperature is 1 unless the temperatures that fit the other parts lower the log loss.
+        """
+        best, temperature = self.choose(self.actual, np.ones(self.n_rows, np.bool_))
+        uncalibrated, calibrated = self.cross_fit()
+        rows = self.actual[best].rows
+        if not self.calibrates:
+            return best, temperature, uncalibrated, None
+        if log_loss(rows.y, calibrated.values, rows.weights) >= log_loss(rows.y, uncalibrated.values, rows.weights):
+            temperature, calibrated = 1.0, uncalibrated
+        calibration = Calibration.of(temperature, rows.y, uncalibrated.values, calibrated.values, rows.weights)
+        return best, temperature, calibrated, calibration
+
+    def choose(self, among: Sequence[OutOfFoldPredictions], rows: npt.NDArray[np.bool_]) -> tuple[int, float]:
+        """The candidate with the best value on some rows, the last of equals, and the temperature that fits them."""
+        values = [self._value(one, rows) for one in among] if len(among) > 1 else [0.0]
+        best = len(values) - 1 - int(np.argmin(values[::-1]))
+        return best, among[best].temperature(rows) if self.calibrates else 1.0
+
+    def row_losses(self) -> list[npt.NDArray[np.float64]]:
+        """The training loss of each validation row (rows,) for each candidate, at the temperature that fits all rows.
+
+        Weighted rows count by their weights.
+        """
+        every = np.ones(self.n_rows, np.bool_)
+        losses = []
+        for one in self.actual:
+            temperature = one.temperature(every) if self.calibrates else 1.0
+            losses.append(_row_losses(one, one.rows, one.predicted(temperature)))
+        weights = self._weighted(self.actual[0].rows).weights
+        return losses if weights is None else [loss * weights / weights.mean() for loss in losses]
+
+    def cross_fit(self) -> tuple[Predictions, Predictions]:
+        """Predict the rows of each part by the candidate that the other parts choose, without and with temperature."""
+        uncalibrated = calibrated = self.scored[0].predicted(1.0)
+        for part in np.unique(self.parts):
+            own = self.parts == part
+            best, temperature = self.choose(self.scored, ~own if not own.all() else own)
+            uncalibrated = uncalibrated.with_rows(own, self.scored[best].predicted(1.0).take(own))
+            calibrated = calibrated.with_rows(own, self.scored[best].predicted(temperature).take(own))
+        return uncalibrated, calibrated
+
+    def _value(self, predictions: OutOfFoldPredictions, rows: npt.NDArray[np.bool_]) -> float:
+        """The monitored value of some rows; lower is better."""
+        labeled = predictions.rows.take(np.flatnonzero(rows))
+        spec = predictions.ensemble.spec
+        if self.monitor == f"val_{CALIBRATED_LOG_LOSS.name}":
+            P = predictions.predicted(predictions.temperature(rows)).values[rows]
+            return smoothed_log_loss(labeled.y, P, labeled.weights)
+        predicted = predictions.predicted(1.0).take(rows)
+        if self.monitor == "val_loss":
+            labeled = self._weighted(labeled)
+            return float(np.average(_row_losses(predictions, labeled, predicted), weights=labeled.weights))
+        name = self.monitor.removeprefix("val_")
+        value = single_metric(spec.target, name)(labeled.y, predicted.values, labeled.weights)
+        return -value if higher_is_better(name) else value
+
+    def _weighted(self, rows: LabeledRows) -> LabeledRows:
+        """Rows with the weights of their classes."""
+        if self.class_weight is None:
+            return rows
+        return replace(rows, weights=self.class_weight[rows.y] * (1.0 if rows.weights is None else rows.weights))
+
+
+def training_scores(data: EnsembleData, ensemble: Ensemble) -> ScoreCard:
+    """The scores of an ensemble on all rows that are not left out."""
+    used = data.table.take(data.used_rows)
+    rows = data.truth(used)
+    return data.scored_rows(rows, rows, predict_table(ensemble, used, data.target)).card()
+
+
+def _averaged(calibration: Calibration, averaging: Averaging | None) -> Calibration:
+    """The log losses with the expected gain of averaging, as in the scores."""
+    if averaging is None:
+        return calibration
+    factor = averaging.factors[0]
+    before, after = calibration.log_loss_before * factor, calibration.log_loss_after * factor
+    return replace(calibration, log_loss_before=before, log_loss_after=after)
+
+
+def _class_weights(data: EnsembleData) -> npt.NDArray[np.float64] | None:
+    if data.config.class_weight is None or data.target.task == "regression":
+        return None
+    return class_weights(data.config.class_weight, data.target.labels, data.truth(data.table.take(data.used_rows)).y)
+
+
+def _row_losses(
+    predictions: OutOfFoldPredictions, rows: LabeledRows, predicted: Predictions
+) -> npt.NDArray[np.float64]:
+    """The training loss of each row (rows,), in the scale of the first member's target."""
+    target, loss = predictions.ensemble.members[0].spec.target, predictions.ensemble.spec.loss
+    scale = 1.0 if target.task == "classification" else np.array(target.scales)
+    with np.errstate(all="ignore"):
+        return np.asarray(loss.per_row(predicted.loss_inputs, rows.y, scale=scale))

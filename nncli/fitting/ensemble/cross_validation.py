@@ -1,0 +1,263 @@
+"""The record of a cross-validation, and its out-of-fold scores."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from nncli.base.atomic_files import batched_fsync, write_text
+from nncli.base.errors import DataError, Location, NncliError, RunError
+from nncli.base.findings import Finding, FindingCode, warnings_json
+from nncli.config.schema import Config
+from nncli.data.sources.open import open_reader
+from nncli.fitting.checks.scores import check_scores
+from nncli.fitting.ensemble.fold_predictions import FoldPredictions
+from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows
+from nncli.fitting.prepare.execution import Execution
+from nncli.fitting.train.provenance import fingerprint, with_recorded_features
+from nncli.models.ensemble import n_outputs
+from nncli.models.predictions import Predictions
+from nncli.models.scores import Scores, headlines, to_json
+from nncli.runs.config import read_config
+from nncli.runs.cross_validation import CrossValidationRecord, KeptFolds, digest_of_models, read_record
+from nncli.runs.filenames import CROSS_VALIDATION
+from nncli.runs.manifest import CONFIG, HELD_OUT
+from nncli.runs.run import Run
+
+UNSET_EXECUTION = Execution("numpy", 1, 1)
+"""For the fingerprint of a configuration, whose trainings each choose their own execution."""
+
+
+def with_row_checks(data: EnsembleData, findings: Sequence[Finding] = ()) -> EnsembleData:
+    """The data with the warnings about its rows; few validation rows are none, since every row is scored."""
+    checked = data.with_checks(findings)
+    kept = tuple(finding for finding in checked.findings if finding.code != FindingCode.FEW_VALIDATION_ROWS)
+    return replace(checked, findings=kept)
+
+
+def new_record(config: Config, folds: int, repeats: int, data_sha256: str) -> CrossValidationRecord:
+    """The record of a cross-validation that begins."""
+    return CrossValidationRecord(
+        folds=folds,
+        repeats=repeats,
+        epochs=config.epochs,
+        fingerprint=fingerprint(config, UNSET_EXECUTION),
+        data_sha256=data_sha256,
+        time_is_feature=True,
+        fold_seeds=True,
+    )
+
+
+def data_of_trainings(data: EnsembleData, record: CrossValidationRecord) -> list[EnsembleData]:
+    """The data of each training of a cross-validation: without its fold, and with its seed."""
+    seed = data.config.seed
+    left_out = map(data.without, record.of(seed))
+    return [
+        replace(one, config=one.config.model_copy(update={"seed": record.seed_of(seed, i)}))
+        for i, one in enumerate(left_out)
+    ]
+
+
+def start_record(requested: Path, config: Config, folds: int, repeats: int) -> tuple[Run, CrossValidationRecord]:
+    """Create the directory, `requested` or the first of `requested-2` … that is free.
+
+    Raises:
+        NncliError: it cannot be created.
+    """
+    sha256 = open_reader(config.data.source).checksum().sha256
+    assert sha256 is not None, "a pipe is refused before"
+    record = new_record(config, folds, repeats, sha256)
+    n, path = 1, requested
+    while True:
+        try:
+            path.mkdir(parents=True)
+            break
+        except FileExistsError:
+            n += 1
+            path = requested.with_name(f"{requested.name}-{n}")
+        except OSError as error:
+            raise NncliError(
+                f"cannot make the directory: {error.strerror or error}",
+                location=Location(source=str(path)),
+                hint="Name another place with -o.",
+            ) from error
+    return write_record(path, config, record), record
+
+
+def write_record(path: Path, config: Config, record: CrossValidationRecord) -> Run:
+    """Write the configuration and the record of a cross-validation into its directory."""
+    run = Run(path)
+    run.save_config(config.model_copy(update={"output": str(path)}))
+    write_text(path / CROSS_VALIDATION, record.model_dump_json(indent=1) + "\n")
+    return run
+
+
+def open_record(path: Path) -> tuple[Run, CrossValidationRecord, Config]:
+    """Open a cross-validation that was started, with its configuration.
+
+    Raises:
+        RunError: there is none, or its configuration was changed.
+        DataError: the table was changed.
+    """
+    if not os.path.lexists(path / CROSS_VALIDATION):
+        raise RunError(
+            f"there is no cross-validation to resume: no {CROSS_VALIDATION}",
+            location=Location(source=str(path)),
+            hint="`nncli cross-validate CONFIG` begins one and says where.",
+        )
+    record = read_record(path)
+    config = read_config(path)
+    if (fingerprint(config, UNSET_EXECUTION), config.epochs) != (record.fingerprint, record.epochs):
+        raise RunError(
+            "the configuration has been changed since the cross-validation began",
+            location=Location(source=str(path / CONFIG)),
+            hint="Undo the change, or begin a new one.",
+        )
+    if open_reader(config.data.source).checksum().sha256 != record.data_sha256:
+        raise DataError(
+            "the table has changed since the cross-validation began",
+            location=Location(source=config.data.path),
+            hint="Restore it, or begin a new one.",
+        )
+    return Run(path), record, with_recorded_features(config, time_is_feature=record.time_is_feature)
+
+
+@dataclass(frozen=True)
+class FoldScores:
+    """Scores of one training on its fold. Repeats and folds count from 1."""
+
+    repeat: int
+    fold: int
+    rows: int
+    scores: Scores
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """The scores of every fold, the scores of all out-of-fold predictions, and these predictions.
+
+    `predictions` has the columns `row` (from 1), `fold` (without repeats) and those of `nncli predict --proba`. With
+    repeats a prediction is their mean. Rows that are in no fold are left out. `findings` are the warnings about rows
+    and scores.
+    """
+
+    folds: tuple[FoldScores, ...]
+    out_of_fold: Scores
+    predictions: pl.DataFrame
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def means(self) -> dict[str, float | None]:
+        """The mean of each metric over the folds for which it is defined."""
+        return {name: fmean(values) if values else None for name, values in self._values().items()}
+
+    @property
+    def standard_deviations(self) -> dict[str, float | None]:
+        """The standard deviation of each metric over the folds."""
+        return {name: stdev(values) if len(values) > 1 else None for name, values in self._values().items()}
+
+    def _values(self) -> dict[str, list[float]]:
+        all_of: dict[str, list[float]] = {}
+        for fold in self.folds:
+            for name, value in headlines(fold.scores):
+                all_of.setdefault(name, []).extend([] if value is None else [value])
+        return all_of
+
+    def json(self) -> dict[str, Any]:
+        """{"folds": [{"repeat": …, "fold": …, "rows": …, "metrics": …}], "mean": …, "std": …, "out_of_fold": …, …}."""
+        each = [
+            {"repeat": fold.repeat, "fold": fold.fold, "rows": fold.rows, "metrics": to_json(fold.scores)}
+            for fold in self.folds
+        ]
+        return {
+            "folds": each,
+            "mean": self.means,
+            "std": self.standard_deviations,
+            "out_of_fold": {"rows": len(self.predictions), "metrics": to_json(self.out_of_fold)},
+            "findings": warnings_json(self.findings),
+        }
+
+
+def score_folds(
+    run: Run,
+    fold_data: Sequence[EnsembleData],
+    paths: Sequence[Path],
+    record: CrossValidationRecord,
+    folds: FoldPredictions | None = None,
+    truth: FoldTruth | None = None,
+) -> CrossValidation:
+    """Score the run at each path on the rows of its fold, and keep the predictions; `fold_data` share one table.
+
+    The predictions of the `folds`, and their `truth`, may have been computed already.
+    """
+    folds, truth = folds or FoldPredictions.of(fold_data, paths), truth or FoldTruth.of(fold_data)
+    mean = mean_of_folds(fold_data[0], folds)
+    held_out = folds.held_out_rows(fold_data[0], truth.rows, mean).bounded(fold_data[0].config.seed)
+    with batched_fsync():
+        run.save_held_out(held_out)
+        sha256 = hashlib.sha256((run.path / HELD_OUT).read_bytes()).hexdigest()
+        kept = None if held_out.is_sample else KeptFolds(sha256=sha256, models=tuple(map(digest_of_models, paths)))
+        record = record.model_copy(update={"held_out": kept})
+        write_text(run.path / CROSS_VALIDATION, record.model_dump_json(indent=1) + "\n")
+    return scores_of(fold_data, folds, record, truth)
+
+
+@dataclass(frozen=True)
+class FoldTruth:
+    """The true targets of all rows of a table, and the positions of the rows that the training of each fold uses."""
+
+    rows: LabeledRows
+    used: tuple[npt.NDArray[np.int64], ...]
+
+    @classmethod
+    def of(cls, fold_data: Sequence[EnsembleData]) -> FoldTruth:
+        """Read them from the table."""
+        return cls(fold_data[0].truth(fold_data[0].table), tuple(data.used_rows for data in fold_data))
+
+
+def scores_of(
+    fold_data: Sequence[EnsembleData],
+    folds: FoldPredictions,
+    record: CrossValidationRecord,
+    fold_truth: FoldTruth | None = None,
+) -> CrossValidation:
+    """The scores of the predictions of each fold."""
+    table, target = fold_data[0].table, fold_data[0].target
+    fold_truth = fold_truth or FoldTruth.of(fold_data)
+    truth, fold_of, scored = fold_truth.rows, np.zeros(len(table), np.int64), []
+    for i, (data, rows, predictions) in enumerate(zip(fold_data, folds.rows, folds.predictions, strict=True)):
+        scores = data.scored_rows(truth.take(rows), truth.take(fold_truth.used[i]), predictions).scores
+        repeat, fold = divmod(i, record.folds)
+        scored.append(FoldScores(repeat + 1, fold + 1, len(rows), scores))
+        fold_of[rows] = fold + 1
+    rows, predictions = np.unique(np.concatenate(folds.rows)), mean_of_folds(fold_data[0], folds)
+    combined = fold_data[0].scored_rows(truth.take(rows), truth, predictions).card()
+    findings = (*fold_data[0].findings, *check_scores(combined, "out-of-fold"))
+    numbers = rows + 1 if table.row_numbers is None else table.row_numbers[rows]
+    columns = [pl.Series("row", numbers)] + ([pl.Series("fold", fold_of[rows])] if record.repeats == 1 else [])
+    frame = predictions.frame(proba=target.task == "classification")
+    return CrossValidation(tuple(scored), combined.model, pl.DataFrame(columns).hstack(frame), findings)
+
+
+def mean_of_folds(data: EnsembleData, folds: FoldPredictions) -> Predictions:
+    """The mean of the predictions of every row that is in a fold, in the order of the table."""
+    target, levels, precision = data.target, data.loss.quantile_levels, data.config.precision
+    total = np.zeros((len(data.table), n_outputs(target) * max(1, len(levels))))
+    counts = np.zeros((len(data.table), 1), np.int64)
+    for rows, predictions in zip(folds.rows, folds.predictions, strict=True):
+        total[rows] += predictions.loss_inputs.reshape(len(rows), -1)
+        counts[rows] += 1
+    rows = np.flatnonzero(counts)
+    mean = total[rows] / counts[rows]
+    if not levels:
+        return Predictions(target, mean, precision)
+    return Predictions.of_quantiles(target, mean.reshape(len(mean), -1, len(levels)), levels, precision)

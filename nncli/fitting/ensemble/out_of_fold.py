@@ -1,0 +1,355 @@
+"""The data of an ensemble, and its out-of-fold predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.base.findings import Finding, ordered
+from nncli.base.logs import log_duration
+from nncli.base.scratch import Scratch
+from nncli.config.schema import Config
+from nncli.data.sample_weights import Weights, read_weights
+from nncli.data.splitting.folds import Fold
+from nncli.data.splitting.group_time import group_numbers
+from nncli.data.store.column_store import ColumnStore
+from nncli.data.table import Table
+from nncli.fitting.checks.column import SplitTable
+from nncli.fitting.checks.notes import table_reading
+from nncli.fitting.checks.rows import training_warnings
+from nncli.fitting.ensemble.member_config import member_config, number_of_folds, recorded_folds
+from nncli.fitting.prepare.auto_values import resolve_members
+from nncli.fitting.prepare.fit import fit_classes, infer_loss
+from nncli.fitting.prepare.load import load_table, select_rows
+from nncli.fitting.prepare.record_rows import record_rows
+from nncli.fitting.prepare.split import load_validation_file, split_indices, strata_of
+from nncli.fitting.prepare.validation import check_metric, should_calibrate
+from nncli.models.ensemble import AnyModel, Ensemble, align_classes, n_outputs
+from nncli.models.held_out_rows import HeldOutRows, MemberPredictions
+from nncli.models.predictions import Predictions, stack_predictions
+from nncli.models.scores import Averaging, ScoredRows, Truth, baseline_predictions
+from nncli.nn.losses import MIN_PROBABILITY, Loss
+from nncli.nn.training.state import RandomStreams
+from nncli.runs.monitoring.fit_reference import columns_of, fit_columns, reference_of
+from nncli.runs.monitoring.reference import Reference
+from nncli.runs.training_rows import TrainingRows
+from nncli.targets.metrics.averaging import classification_factor, regression_factor
+from nncli.targets.metrics.calibration import fit_temperature, smoothed_log_loss
+from nncli.targets.target import RegressionTarget, Target
+
+
+def _has_validation(config: Config) -> bool:
+    return config.validation != 0.0 or config.bagging_mode != "seeds"
+
+
+@dataclass(frozen=True)
+class EnsembleData:
+    """The rows of a table that have a target, for training an ensemble or a cross-validation on them.
+
+    `validation_table` holds the validation rows that have a file of their own. `target` knows every class of the table,
+    and leaves numbers unscaled. `folds` is the number of folds that the members hold out.
+    """
+
+    config: Config
+    table: ColumnStore
+    validation_table: ColumnStore | None
+    target: Target
+    loss: Loss
+    findings: tuple[Finding, ...]
+    folds: int
+
+    @classmethod
+    def of(
+        cls, config: Config, scratch: Scratch, *, all_columns: bool = False, table: ColumnStore | None = None
+    ) -> EnsembleData:
+        """Load the table that `config` names, with the columns that training needs, or with `all_columns`.
+
+        `members: auto` is resolved. The `table` may have been loaded already.
+
+        Raises:
+            ConfigError, DataError: as for a training.
+        """
+        table = select_rows(
+            config,
+            table if table is not None else load_table(config, config.data, scratch, all_columns=all_columns),
+        )
+        config = resolve_members(config, len(table))
+        target_columns = table.columns(config.data.target)
+        loss, of_target = infer_loss(config, target_columns)
+        target = (
+            fit_classes(config, target_columns)
+            if loss.task == "classification"
+            else RegressionTarget.fit(target_columns, config.data.target, "none")
+        )
+        validation_table = load_validation_file(config, table, scratch, all_columns=all_columns)
+        # Both raise an error before training.
+        should_calibrate(config, target, has_validation=_has_validation(config))
+        check_metric(config, target)
+        findings = (
+            *table_reading(table.header),
+            *([of_target] if of_target else []),
+            *(table_reading(validation_table.header) if validation_table is not None else ()),
+        )
+        return cls(config, table, validation_table, target, loss, findings, number_of_folds(config.n_members))
+
+    def with_checks(self, findings: Sequence[Finding] = ()) -> EnsembleData:
+        """A copy with further `findings` and the warnings about the rows, which are those of a split for one network.
+
+        Raises:
+            DataError: there are too few rows, or the target cannot be read.
+        """
+        task, table = self.target.task, self.table
+        rows = split_indices(self.config, table, task, RandomStreams.of(self.config.seed).split)
+        split = SplitTable(table, np.unique(rows.training), table, rows.validation)
+        if self.validation_table is not None:
+            validation = np.arange(len(self.validation_table))
+            split = replace(split, validation_table=self.validation_table, validation=validation)
+        with log_duration("checking the rows"):
+            warnings = training_warnings(self.config, split, task)
+        return replace(self, findings=ordered([*findings, *self.findings, *warnings]))
+
+    @property
+    def members(self) -> list[Config]:
+        """The configuration of each member; only what concerns the rows is used."""
+        return [member_config(self.config, i, Path(), 1, self.folds) for i in range(self.config.n_members)]
+
+    @property
+    def excluded_rows(self) -> npt.NDArray[np.int64]:
+        """The positions of the rows that data.leave_out excludes."""
+        fold = self.config.data.leave_out
+        none = np.empty(0, np.int64)
+        return none if fold is None else fold.split(strata_of(self.config, self.table, self.target.task)).validation
+
+    @property
+    def used_rows(self) -> npt.NDArray[np.int64]:
+        """The positions of the rows that are used for training or validation."""
+        unsplit = self.config.model_copy(update={"validation": 0.0})
+        return split_indices(unsplit, self.table, self.target.task, RandomStreams.of(0).split).training
+
+    def held_out(self, member: Config) -> npt.NDArray[np.int64]:
+        """The positions of the validation rows of a member.
+
+        Raises:
+            DataError: there are too few rows.
+        """
+        return split_indices(member, self.table, self.target.task, RandomStreams.of(member.seed).split).validation
+
+    def of_run(self, run: Path) -> EnsembleData:
+        """A copy with the folds of the ensemble in the directory `run`."""
+        return replace(self, folds=recorded_folds(run, self.config))
+
+    def without(self, fold: Fold) -> EnsembleData:
+        """A copy with a fold of the rows left out."""
+        data = self.config.data.model_copy(update={"leave_out": fold})
+        return replace(self, config=self.config.model_copy(update={"data": data}))
+
+    @property
+    def member_rows(self) -> int:
+        """The number of training rows of the first member.
+
+        Raises:
+            DataError: there are too few rows.
+        """
+        return max(1, len(self.used_rows) - len(self.held_out(self.members[0])))
+
+    @property
+    def validation_rows(self) -> int:
+        """The number of rows that are validation rows of a member.
+
+        Raises:
+            DataError: there are too few rows for the members.
+        """
+        if self.validation_table is not None:
+            return len(self.validation_table)
+        return len(np.unique(np.concatenate([self.held_out(member) for member in self.members])))
+
+    def record_rows(self, ensemble: Ensemble) -> TrainingRows:
+        """The rows that any member is trained or validated on, by the features of the first member."""
+        encoder = ensemble.members[0].spec.encoder
+        return record_rows([self.table.take(self.used_rows), self.validation_table], encoder, self.target)
+
+    def reference(self, ensemble: Ensemble, held_out: HeldOutRows | None) -> Reference:
+        """The profile of the rows that any member is trained or validated on, and of the held-out predictions."""
+        rows = self.table.take(self.used_rows)
+        bins = fit_columns(rows, columns_of(ensemble), self.config.seed)
+        if held_out is None:
+            return reference_of(bins, len(rows), None)
+        seed = self.config.seed
+        return reference_of(bins, len(rows), *held_out.bounded(seed).one_member_a_row(ensemble.spec.temperature, seed))
+
+    def out_of_fold(
+        self, ensemble: Ensemble, recorded: Sequence[Predictions] | None = None
+    ) -> OutOfFoldPredictions | None:
+        """The members' predictions of their validation rows; None if there are no validation rows.
+
+        They are computed, unless the members have `recorded` them.
+        """
+        if self.validation_table is not None:
+            table, positions = self.validation_table, [np.arange(len(self.validation_table))] * len(ensemble.members)
+        else:
+            table, positions = self.table, [self.held_out(member) for member in self.members]
+        if not any(map(len, positions)):
+            return None
+        predictions = recorded or [
+            predict_table(member, table.take(rows), self.target)
+            for member, rows in zip(ensemble.members, positions, strict=True)
+        ]
+        return OutOfFoldPredictions.of(ensemble, table, self.truth(table), positions, list(predictions))
+
+    def truth(self, table: ColumnStore) -> LabeledRows:
+        """The true targets of the rows of a table."""
+        return truth_of(table, self.target, self.config)
+
+    def scored_rows(self, rows: LabeledRows, training: LabeledRows, predictions: Predictions) -> ScoredRows:
+        """Rows for scoring, beside the baseline of the training rows."""
+        levels = self.loss.quantile_levels
+        baseline = baseline_predictions(self.target, training.y, training.weights, len(rows.y), levels)
+        return ScoredRows(predictions, baseline, rows.y, rows.weights, self.loss, rows.groups)
+
+
+@dataclass(frozen=True)
+class LabeledRows:
+    """The true targets, the sample weights and the group numbers of some rows."""
+
+    y: Truth
+    weights: Weights | None
+    groups: npt.NDArray[np.int64] | None = None
+
+    def take(self, rows: npt.NDArray[np.int64]) -> LabeledRows:
+        """The rows at these positions."""
+        weights = None if self.weights is None else self.weights[rows]
+        return LabeledRows(self.y[rows], weights, None if self.groups is None else self.groups[rows])
+
+
+def truth_of(table: ColumnStore, target: Target, config: Config) -> LabeledRows:
+    """Read the true targets, the sample weights and the group numbers of a table."""
+    weight, group = config.data.sample_weight, config.data.group
+    weights = read_weights(table.columns([weight]), weight) if weight else None
+    groups = group_numbers(table.columns([group]), group) if group in table.header.names else None
+    return LabeledRows(target.read(table.columns(target.names)), weights, groups)
+
+
+@dataclass(frozen=True)
+class OutOfFoldPredictions:
+    """The out-of-fold rows of a table: each member's predictions of its own validation rows.
+
+    `positions` are those of each member's validation rows among the `rows`.
+    """
+
+    ensemble: Ensemble
+    table: ColumnStore
+    rows: LabeledRows
+    positions: tuple[npt.NDArray[np.int64], ...]
+    member_predictions: tuple[Predictions, ...]
+
+    @classmethod
+    def of(
+        cls,
+        ensemble: Ensemble,
+        table: ColumnStore,
+        rows: LabeledRows,
+        member_rows: list[npt.NDArray[np.int64]],
+        predictions: list[Predictions],
+    ) -> OutOfFoldPredictions:
+        """Select the rows of a table that are validation rows of some member, at the positions `member_rows`."""
+        all_rows = np.unique(np.concatenate(member_rows))
+        positions = tuple(np.searchsorted(all_rows, rows_of_member) for rows_of_member in member_rows)
+        return cls(ensemble, table.take(all_rows), rows.take(all_rows), positions, tuple(predictions))
+
+    @property
+    def oof_mask(self) -> npt.NDArray[np.bool_]:
+        """A mask (members, rows): whether the row is a validation row of the member."""
+        mask = np.zeros((len(self.positions), len(self.rows.y)), bool)
+        for row_mask, rows in zip(mask, self.positions, strict=True):
+            row_mask[rows] = True
+        return mask
+
+    @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """The number of members (rows,) that did not train on each row."""
+        return np.asarray(self.oof_mask.sum(axis=0), np.int64)
+
+    def predicted(self, temperature: float) -> Predictions:
+        """For every row, the mean prediction of the members that did not train on it."""
+        total, counts = self._sum(temperature, lambda values: values), self.counts[:, None]
+        return self.ensemble.mean(total, counts, quantiles=self._sum_of_quantiles())
+
+    def held_out_rows(self, scored: ScoredRows) -> HeldOutRows:
+        """These rows with the predictions that are scored, as a run keeps them."""
+        members = map(MemberPredictions, self.positions, self.member_predictions)
+        return HeldOutRows.of(scored, self.table.row_numbers, members)
+
+    def temperature(self, rows: npt.NDArray[np.bool_]) -> float:
+        """The temperature that fits the members' predictions of some rows; 1 unless it improves their mean's loss."""
+        mine = [rows[positions] for positions in self.positions]
+        where = np.concatenate([positions[own] for positions, own in zip(self.positions, mine, strict=True)])
+        P = np.concatenate([item.values[own] for item, own in zip(self.member_predictions, mine, strict=True)])
+        labeled, of_members = self.rows.take(np.flatnonzero(rows)), self.rows.take(where)
+        T = fit_temperature(P, of_members.y, of_members.weights)
+        uncalibrated, calibrated = self.predicted(1.0).values[rows], self.predicted(T).values[rows]
+        improves = smoothed_log_loss(labeled.y, calibrated, labeled.weights) < smoothed_log_loss(
+            labeled.y, uncalibrated, labeled.weights
+        )
+        return T if improves else 1.0
+
+    def averaging(self, temperature: float, scored: ScoredRows) -> Averaging | None:
+        """The expected gain of the mean of all members over the `scored` rows; None if no two members share a row."""
+        counts, members = self.counts, len(self.positions)
+        if counts.min() == members or counts.max() < 2:
+            return None
+        total = self._sum(temperature, lambda values: values)
+        if self.ensemble.spec.target.task == "classification":
+            logarithms = self._sum(temperature, lambda values: np.log(np.maximum(values, MIN_PROBABILITY)))
+            factors = (classification_factor(total, logarithms, counts, members),)
+        else:
+            squares = self._sum(temperature, np.square)
+            error = np.square(scored.predictions.values - scored.y)
+            mse = np.average(error, axis=0, weights=scored.weights)
+            factors = tuple(regression_factor(total, squares, counts, mse, members).tolist())
+        return Averaging(factors, int((counts >= 2).sum()))
+
+    def _sum(
+        self, temperature: float, function: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+    ) -> npt.NDArray[np.float64]:
+        """The sum (rows, outputs) over members of a function of their predictions."""
+        total = np.zeros((len(self.rows.y), self.ensemble.outputs))
+        for rows, predictions in zip(self.positions, self.member_predictions, strict=True):
+            total[rows] += function(predictions.with_temperature(temperature).values)
+        return total
+
+    def _sum_of_quantiles(self) -> npt.NDArray[np.float64] | None:
+        """The sum (rows, targets, levels) over members of their quantiles; None if they predict none."""
+        total = None
+        for rows, predictions in zip(self.positions, self.member_predictions, strict=True):
+            if predictions.quantiles is not None:
+                total = np.zeros((len(self.rows.y), *predictions.quantiles.shape[1:])) if total is None else total
+                total[rows] += predictions.quantiles
+        return total
+
+
+class TableBlocks(Protocol):
+    """A table that is read block by block, such as a ColumnStore."""
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        ...
+
+    def blocks(self, names: Sequence[str]) -> Iterable[Table]:
+        """The columns `names` block by block."""
+        ...
+
+
+def predict_table(model: AnyModel, table: TableBlocks, target: Target) -> Predictions:
+    """Predict all rows of a stored table, block by block, with the classes of `target`."""
+
+    def aligned(predictions: Predictions) -> Predictions:
+        return replace(predictions, target=target, values=align_classes(target, predictions))
+
+    with np.errstate(all="ignore"):  # an overflow is seen in the scores
+        blocks = (aligned(model.predict(block)) for block in table.blocks(model.names))
+        return stack_predictions(blocks, len(table)) or Predictions(target, np.empty((0, n_outputs(target))))

@@ -1,0 +1,321 @@
+"""Training an ensemble: the members in parallel, then their mean."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from nncli.base.atomic_files import batched_fsync
+from nncli.base.errors import NncliError
+from nncli.base.findings import Finding, warnings_json
+from nncli.base.logs import log_duration
+from nncli.base.scratch import Scratch, existing_parent
+from nncli.config.schema import Config
+from nncli.fitting.ensemble.build import BuiltEnsemble, Candidate, EpochChoice, build_ensemble
+from nncli.fitting.ensemble.candidates import adopt_epoch, read_candidates
+from nncli.fitting.ensemble.cycles import CycleDecision
+from nncli.fitting.ensemble.member_config import (
+    check_members,
+    chooses_cycles,
+    has_joint_epoch,
+    member_config,
+    with_cycles,
+)
+from nncli.fitting.ensemble.out_of_fold import EnsembleData
+from nncli.fitting.parallel.control_dir import ControlDirectory
+from nncli.fitting.parallel.task import TaskStatus, TrainingTask
+from nncli.fitting.parallel.task_pool import TaskPool
+from nncli.fitting.parallel.untrained import removed_if_untrained
+from nncli.fitting.prepare.auto_values import FIRST_DECISION, epochs_of_cycles, first_cycle, max_cycles
+from nncli.fitting.prepare.execution import Execution
+from nncli.fitting.timing.plan import TrainingPlan, estimate
+from nncli.fitting.train.events import Event, Finished, MembersProgress, MembersStarted
+from nncli.fitting.train.provenance import (
+    check_config_unchanged,
+    check_tables_unchanged,
+    command_line,
+    lengthened,
+    new_manifest,
+)
+from nncli.models.scores import ScoreCard, scores_json
+from nncli.runs.manifest import MEMBERS, Manifest, Status, member_folder
+from nncli.runs.run import Run
+
+CONTROL_FOLDER = ".work"
+"""The folder in the run directory for the control files of the members' training."""
+
+
+def train_ensemble(
+    config: Config,
+    requested: Path,
+    command: Sequence[str],
+    stop: Callable[[], bool],
+    scheduler: str | None,
+    findings: Sequence[Finding] = (),
+    plan: TrainingPlan | None = None,
+    recorded: RecordedMembers | None = None,
+) -> Generator[Event, None, None]:
+    """Train an ensemble, yielding `MembersStarted`, `MembersProgress` a few times a second, and `Finished`.
+
+    `findings` precede those of the training. A `plan` has the loaded table, and what a time limit changed. `recorded`
+    is what the members take over from those of another run.
+    """
+    check_members(config)
+    parent, plan, start = existing_parent(requested), plan or TrainingPlan(config), time.perf_counter()
+    with Scratch(parent) as scratch:
+        data = EnsembleData.of(config, scratch, table=plan.table)
+        reading = time.perf_counter() - start
+        seconds = plan.estimate or estimate(data.config, data.table, reading)
+        data = data.with_checks(findings)
+        with (
+            EnsembleRun.create(data, requested, command, plan.decision, recorded) as ensemble_run,
+            removed_if_untrained(ensemble_run.run.path, f"{MEMBERS}/*", parent),
+        ):
+            yield from _train(ensemble_run, stop, scheduler, seconds)
+
+
+def resume_ensemble(
+    run: Run,
+    assignments: Sequence[str],
+    command: Sequence[str],
+    stop: Callable[[], bool],
+    scheduler: str | None,
+    findings: Sequence[Finding] = (),
+) -> Generator[Event, None, None]:
+    """Resume all members that are not done; see `nncli.api.train.resume_events`."""
+    with run.locked() as run, Scratch(run.path) as scratch:
+        manifest = run.load_manifest()
+        run.clear_leftovers()
+        config = check_config_unchanged(run, manifest, assignments)
+        check_tables_unchanged(config, manifest)
+        yield from _train(
+            EnsembleRun.resume(EnsembleData.of(config, scratch).with_checks(findings), run, command), stop, scheduler
+        )
+
+
+def _train(
+    ensemble_run: EnsembleRun, stop: Callable[[], bool], scheduler: str | None, seconds: float | None = None
+) -> Generator[Event, None, None]:
+    """Train the members and complete the run directory, also after an error or a signal."""
+    clock, config, run = time.perf_counter(), ensemble_run.data.config, ensemble_run.run
+    control = ControlDirectory(run.path.absolute() / CONTROL_FOLDER)
+    try:
+        with TaskPool(config.n_members, control, config.workers, scheduler, run.watched(stop)) as pool:
+            yield MembersStarted(run.path, config.n_members, pool.workers, ensemble_run.data.findings, estimate=seconds)
+            yield from train_members(pool, [ensemble_run], 1 if scheduler else pool.workers)
+        built = ensemble_run.finalize()
+    except BaseException as error:  # also a second stop signal, or a closed generator
+        ensemble_run.abort(error)
+        raise
+    yield Finished(
+        run=run.path,
+        status="done" if built else "stopped",
+        epochs=max(task.epochs for task in pool.outcomes.values()),
+        best_epoch=ensemble_run.best_epoch,
+        seconds=time.perf_counter() - clock,
+        training=built.training_scores if built else None,
+        validation=built.validation_scores if built else None,
+        findings=built.warnings(ensemble_run.data) if built else (),
+        out_of_fold=ensemble_run.data.validation_table is None,
+        joint_epoch=has_joint_epoch(config),
+    )
+
+
+def train_members(
+    pool: TaskPool, ensemble_runs: Sequence[EnsembleRun], at_a_time: int, tasks: Sequence[TrainingTask] = ()
+) -> Generator[MembersProgress, None, None]:
+    """Train the members of ensembles, and other `tasks`, whose numbers come first; `at_a_time` share the memory.
+
+    Where out-of-fold rows choose the number of cycles, all members are trained for the same number of cycles, then
+    those of the ensembles that need another one.
+    """
+    first = len(tasks)
+    offsets = [first + sum(one.data.config.n_members for one in ensemble_runs[:i]) for i in range(len(ensemble_runs))]
+    remaining = list(zip(ensemble_runs, offsets, strict=True))
+    todo = [*tasks, *(task for one, offset in remaining for task in one.tasks(at_a_time, offset))]
+    while todo:
+        with closing(pool.run(todo)) as progress:
+            yield from progress
+        if any(pool.outcomes[task.number].status != "done" for task in todo):
+            return
+        remaining = [(one, offset) for one, offset in remaining if one.needs_another_cycle()]
+        todo = [task for one, offset in remaining for task in one.tasks(at_a_time, offset)]
+
+
+@dataclass(frozen=True)
+class RecordedMembers:
+    """What is known of the members of a run before they are trained again: the execution of each, and their folds."""
+
+    executions: tuple[Execution, ...]
+    folds: int
+
+
+@dataclass
+class EnsembleRun:
+    """An ensemble that is being trained: its data, its locked run directory and its manifest.
+
+    Where out-of-fold rows choose the number of cycles, the members are trained for `cycles` of them now. Each member
+    chooses its execution unless there are `executions`.
+    """
+
+    data: EnsembleData
+    run: Run
+    manifest: Manifest
+    clock: float = field(default_factory=time.perf_counter)
+    cycles: int = FIRST_DECISION
+    decisions: list[CycleDecision] = field(default_factory=list)
+    executions: tuple[Execution, ...] | None = None
+    _candidates: dict[int, Candidate] = field(default_factory=dict)
+
+    @classmethod
+    @contextmanager
+    def create(
+        cls,
+        data: EnsembleData,
+        requested: Path,
+        command: Sequence[str],
+        time_limit: str | None = None,
+        recorded: RecordedMembers | None = None,
+    ) -> Iterator[EnsembleRun]:
+        """Create the run directory, `requested` or `requested-2` …, and lock it while the block runs.
+
+        Raises:
+            DataError: there are too few rows for the members.
+        """
+        data = replace(data, folds=recorded.folds) if recorded else data
+        manifest = new_manifest(
+            data.config,
+            datetime.now(UTC),
+            command,
+            Execution("numpy", 1, 1),  # each member has its own execution
+            table_rows=data.table.height,
+            training_rows=len(data.used_rows),
+            validation_rows=data.validation_rows,
+            features=0,
+            parameters=0,
+            time_limit=time_limit,
+        )
+        with Run.create(requested, data.config, None, manifest) as run:
+            yield cls(data, run, manifest, executions=recorded.executions if recorded else None)
+
+    @classmethod
+    def resume(cls, data: EnsembleData, run: Run, command: Sequence[str]) -> EnsembleRun:
+        """Resume in a run directory that is locked."""
+        manifest = run.load_manifest()
+        update = {
+            "status": "running",
+            "command": command_line(command) or manifest.command,
+            "lengthened": lengthened(run, manifest, data.config),
+        }
+        manifest = manifest.model_copy(update=update)
+        run.save_manifest(manifest)
+        run.save_config(data.config)
+        run.drop_spec()
+        return cls(data.of_run(run.path), run, manifest)
+
+    def tasks(self, at_a_time: int, first: int = 0) -> list[TrainingTask]:
+        """The training of each member, numbered from `first`; `at_a_time` of them share the memory."""
+        path = self.run.path.absolute()
+        config, folds = self.data.config, self.data.folds
+        members = [member_config(config, i, path, at_a_time, folds) for i in range(config.n_members)]
+        by_cycles = chooses_cycles(config)
+        if by_cycles:
+            rows = self.data.member_rows
+            length, cycles = first_cycle(rows), min(self.cycles, max_cycles(config, rows))
+            members = [with_cycles(member, length, cycles) for member in members]
+        return [
+            TrainingTask(
+                first + i,
+                member,
+                str(path / member_folder(i)),
+                has_joint_epoch(config),
+                by_cycles,
+                self.executions[i] if self.executions else None,
+            )
+            for i, member in enumerate(members)
+        ]
+
+    def needs_another_cycle(self) -> bool:
+        """Whether the members, which are done, are to be trained for another cycle; `cycles` counts it then."""
+        rows = self.data.member_rows
+        if not chooses_cycles(self.data.config) or self.cycles >= max_cycles(self.data.config, rows):
+            return False
+        with log_duration("choosing the number of cycles"):
+            epochs = epochs_of_cycles(rows, self.cycles)
+            candidates = read_candidates(self.run.path, self.data, self._candidates, epochs)
+            choice = EpochChoice.of(self.data, candidates) if len(candidates) > 1 else None
+            if choice is None:
+                return False
+            self.decisions.append(CycleDecision.of(epochs, choice.row_losses()))
+        for one, actual in zip(candidates, choice.actual, strict=True):
+            self._candidates[one.epoch] = replace(one, predictions=actual.member_predictions)
+        self.cycles += self.decisions[-1].continues
+        return self.decisions[-1].continues
+
+    def finalize(self) -> BuiltEnsemble | None:
+        """Build and score the ensemble, and write both to the run directory; None unless all members are done.
+
+        No member may be in training.
+        """
+        self.run.clear_unfinished_members()
+        statuses = [TaskStatus.read(task) for task in self.tasks(1)]
+        if any(task.status != "done" for task in statuses):
+            self._close("stopped")
+            return None
+        data, run = self.data, self.run
+        with log_duration("scoring") as stage:
+            candidates = read_candidates(run.path, data, self._candidates)
+            built = build_ensemble(data, candidates)
+            stage.details.append(f"{len(statuses):,} members together")
+        epoch = candidates[built.candidate].epoch
+        if epoch:
+            adopt_epoch(run.path, built, epoch)
+        metrics = {
+            "training": scores_json(built.training_scores),
+            "validation": self._validation_json(built.validation_scores),
+            "findings": warnings_json([*self.data.findings, *built.warnings(self.data)]),
+        }
+        if self.decisions:
+            metrics["cycles"] = [{**asdict(one), "continues": one.continues} for one in self.decisions]
+        with batched_fsync():
+            run.save_metrics({**metrics, "calibration": asdict(built.calibration)} if built.calibration else metrics)
+            run.save_spec(built.ensemble.spec)
+            run.save_training_rows(data.record_rows(built.ensemble))
+            run.save_reference(data.reference(built.ensemble, built.held_out))
+            if built.held_out is not None:
+                run.save_held_out(built.held_out.bounded(data.config.seed))
+        models = built.ensemble.members
+        features = len({column.name for model in models for column in model.spec.encoder.columns})
+        self._close("done", features=features, parameters=sum(model.spec.network.layout.size for model in models))
+        return built
+
+    @property
+    def best_epoch(self) -> int:
+        """The best epoch of the members, the largest if they differ."""
+        return max(TaskStatus.read(task).best_epoch for task in self.tasks(1))
+
+    def abort(self, error: BaseException) -> None:
+        """Write to the manifest that an error or a second stop signal ended the training."""
+        with suppress(NncliError, OSError, MemoryError):  # the first error is the one to report
+            self._close("failed" if isinstance(error, Exception) else "stopped")
+
+    def _close(self, status: Status, **more: object) -> None:
+        statuses = [TaskStatus.read(task) for task in self.tasks(1)]
+        update = {
+            "status": status,
+            "finished": self.manifest.end_time(),
+            "seconds": round((self.manifest.seconds or 0.0) + time.perf_counter() - self.clock, 3),
+            "epochs": max(task.epochs for task in statuses),
+            "best_epoch": self.best_epoch,
+        }
+        self.run.save_manifest(self.manifest.model_copy(update={**update, **more}))
+
+    def _validation_json(self, scores: ScoreCard | None) -> dict[str, object] | None:
+        """The out-of-fold scores as JSON, and which members predict each row."""
+        all_members = self.data.validation_table is not None
+        predicted_by = {"predicted_by": "all members" if all_members else "the members that held the row out"}
+        return None if scores is None else {**(scores_json(scores) or {}), **predicted_by}

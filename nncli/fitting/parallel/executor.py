@@ -1,0 +1,172 @@
+"""Executors for parallel training: worker processes on this machine, or a Dask cluster.
+
+Nothing else in nncli starts a process, except nncli/export/runtimes/process.py, which runs exported files. The executor
+of this machine is a pool of spawned processes, each of which leaves Ctrl-C to its parent, has one BLAS thread, and
+never outlives the parent; that of a cluster is Dask's.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.context import SpawnContext, SpawnProcess
+from threading import Event, Lock, Thread
+from types import ModuleType
+from typing import Literal
+
+from nncli.base.errors import Location, UsageError
+from nncli.base.threads import available_cpus
+from nncli.fitting.parallel.semaphores import named_semaphores, remove_abandoned_semaphores
+
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+SECONDS_TO_CONNECT = 20
+ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+shutdown_requested = Event()
+"""Set in a worker process that has to save its task and exit."""
+task_lock = Lock()
+"""Held while a task runs: the number of BLAS threads is global to the process, so tasks must not overlap."""
+
+
+def workers_for(tasks: int, requested: int | Literal["auto"]) -> int:
+    """The number of worker processes for a number of tasks: as configured, or one for each core."""
+    return max(1, min(tasks, available_cpus() if requested == "auto" else requested))
+
+
+@contextmanager
+def open_executor(workers: int, scheduler: str | None = None) -> Iterator[Executor]:
+    """Open an executor of worker processes, or of the Dask cluster whose scheduler has the address `scheduler`.
+
+    When the block ends, tasks that have not started are canceled and running ones are awaited; after a second stop
+    signal, which is not an `Exception`, the worker processes are killed.
+
+    Raises:
+        UsageError: Dask is not installed, or there is no such scheduler.
+    """
+    if scheduler is not None:
+        yield from _of_dask(scheduler)
+        return
+    remove_abandoned_semaphores()
+    with named_semaphores(getattr(multiprocessing.current_process(), "_config", None)):
+        pool = ProcessPoolExecutor(workers, _Spawning(), _init_worker)
+    try:
+        yield pool
+    except BaseException as error:
+        if not isinstance(error, Exception | GeneratorExit):
+            for process in [*(pool._processes or {}).values()]:
+                process.kill()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def worker_lost_errors(scheduler: str | None) -> tuple[type[BaseException], ...]:
+    """What a task ends with when its process was lost, several times in a row on a cluster."""
+    if scheduler is None:
+        return (BrokenExecutor,)
+    from concurrent.futures import CancelledError
+
+    with _dask_required():
+        from distributed import KilledWorker
+        from distributed.comm import CommClosedError
+
+    return (KilledWorker, CommClosedError, CancelledError)
+
+
+@contextmanager
+def _dask_required() -> Iterator[None]:
+    """Raise a UsageError with the install command if Dask cannot be imported."""
+    try:
+        yield
+    except ImportError as error:
+        raise UsageError(
+            "--scheduler needs Dask, which is not installed", hint="pip install 'nncli-train[dask]'"
+        ) from error
+
+
+def _of_dask(scheduler: str) -> Generator[Executor, None, None]:
+    with _dask_required():
+        from distributed import Client
+    try:
+        client = Client(scheduler, timeout=SECONDS_TO_CONNECT, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(
+            f"there is no Dask scheduler: {error}",
+            location=Location(source=scheduler),
+            hint="Give the address that `dask scheduler` shows, such as tcp://10.0.0.1:8786.",
+        ) from error
+    with client, client.get_executor(pure=False) as executor:
+        yield executor
+
+
+class _Process(SpawnProcess):
+    """A worker process that does not import the main module of the program that starts it.
+
+    A script that trains needs no `if __name__ == "__main__"`, and is not run again in every process.
+    """
+
+    def start(self) -> None:
+        """Start with one BLAS thread, two Polars threads, and signals blocked until the worker is initialized."""
+        main, environment = sys.modules["__main__"], dict(os.environ)
+        os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+        os.environ.setdefault("POLARS_MAX_THREADS", "2")
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            with _signals_blocked():
+                super().start()
+        finally:
+            sys.modules["__main__"] = main
+            for name in (*ONE_THREAD, "POLARS_MAX_THREADS"):
+                os.environ.pop(name, None)
+                if name in environment:
+                    os.environ[name] = environment[name]
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Block signals, also in a process started meanwhile, which cannot handle them while it imports."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
+
+
+class _Spawning(SpawnContext):
+    Process = _Process
+
+
+def _init_worker() -> None:
+    """Initialize a worker: ignore Ctrl-C, which the parent handles; on SIGTERM or the parent's end, save and exit."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: shutdown_requested.set())
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    _in_background(_await_parent)
+    _in_background(_leave)
+
+
+def _in_background(run: Callable[[], None]) -> None:
+    Thread(target=run, daemon=True).start()
+
+
+def _await_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        shutdown_requested.set()
+
+
+def _leave() -> None:
+    shutdown_requested.wait()
+    with task_lock:
+        os._exit(0)

@@ -1,0 +1,137 @@
+"""Encoding rows for the network: features, codes, targets and sample weights."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.base.errors import DataError
+from nncli.base.scratch import Scratch
+from nncli.config.schema import Config
+from nncli.data.encoders.encoder import Encoder
+from nncli.data.formats.prefetch import prefetch
+from nncli.data.sample_weights import Weights, class_weights, combine, read_weights
+from nncli.data.splitting.group_time import group_numbers
+from nncli.data.store.column_store import ColumnStore
+from nncli.data.table import Table
+from nncli.nn.arrays import Codes, Matrix
+from nncli.nn.batches.dataset import Dataset, DiskStorage
+from nncli.nn.batches.memmap import MatrixFile
+from nncli.nn.network import Network
+from nncli.targets.target import RegressionTarget, Target
+
+
+@dataclass(frozen=True)
+class PreparedRows:
+    """Rows encoded for the network, with their targets and sample weights as in the table.
+
+    `y` holds class codes (rows,) or numbers in their own units (rows, targets); `row_numbers` (rows,) each row's
+    number in its table, from 1, or None for all rows in order; `groups` (rows,) the number of its group, or None.
+    """
+
+    dataset: Dataset
+    y: npt.NDArray[Any]
+    weights: Weights | None
+    row_numbers: npt.NDArray[np.int64] | None = None
+    groups: npt.NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+def encode(
+    config: Config,
+    store: ColumnStore,
+    encoder: Encoder,
+    target: Target,
+    network: Network,
+    training: PreparedRows | None,
+    scratch: Scratch | None,
+) -> PreparedRows:
+    """Encode rows, in memory, or into files of the `scratch` if there is one.
+
+    Class weights are computed from the `training` rows; None: from these rows.
+
+    Raises:
+        DataError: a cell does not fit its column.
+    """
+    X, codes, storage = _encode_features(store, encoder, network, scratch)
+    weight = config.data.sample_weight
+    sample_weight = read_weights(store.columns([weight]), weight) if weight else None
+    table = store.columns(target.names)
+    y: npt.NDArray[Any]
+    encoded_y: npt.NDArray[Any]
+    class_weight = None
+    if target.task == "classification":
+        y = encoded_y = target.read(table)
+        if config.class_weight is not None:
+            training_y = y if training is None else training.y
+            class_weight = class_weights(config.class_weight, target.labels, training_y)[y]
+    else:
+        numbers = target.read(table)
+        y, encoded_y = numbers, _encode_target(table, target, numbers, network)
+    weights = combine(sample_weight, class_weight)
+    scaled = None if weights is None else weights.astype(network.precision)
+    group = config.data.group if config.data.group in store.header.names else None
+    groups = None if group is None else group_numbers(store.columns([group]), group)
+    return PreparedRows(Dataset(X, codes, encoded_y, scaled, storage), y, sample_weight, store.row_numbers, groups)
+
+
+def _encode_features(
+    store: ColumnStore, encoder: Encoder, network: Network, scratch: Scratch | None
+) -> tuple[Matrix, Codes, DiskStorage | None]:
+    """Encode the features: X, codes, and their files if they are not in memory."""
+    n, width, precision = len(store), encoder.width, network.precision
+    if scratch is None:
+        X, codes = encoder.empty(n, precision)
+        _encode_in_memory(store, encoder, X, codes)
+        return X, codes, None
+    X_file = MatrixFile(scratch, width, np.dtype(precision))
+    codes_file = MatrixFile(scratch, len(encoder.embedded), np.dtype(np.int64))
+    for encoded in prefetch(encoder.encode(block, precision) for block in store.blocks(encoder.names)):
+        X_file.append(encoded.X)
+        codes_file.append(encoded.codes)
+    storage = DiskStorage(X_file.as_memmap(n), codes_file.as_memmap(n), scratch)
+    return storage.X.values, storage.codes.values, storage
+
+
+def _encode_in_memory(store: ColumnStore, encoder: Encoder, X: Matrix, codes: Codes) -> None:
+    """Encode the table into X and codes, one half on each of two threads."""
+
+    def encode_rows(half: ColumnStore, X: Matrix, codes: Codes) -> None:
+        stop = 0
+        for block, dense in half.iter_dense(encoder.names, encoder.jointly_encoded):
+            start, stop = stop, stop + max(len(block), dense.values.shape[1])
+            encoder.encode_into(block, X[start:stop], codes[start:stop], dense)
+
+    first, second = store.split_in_two()
+    cut = len(first)
+    with ThreadPoolExecutor(1, "nncli encode") as thread:
+        second_half = thread.submit(encode_rows, second, X[cut:], codes[cut:])
+        encode_rows(first, X[:cut], codes[:cut])
+        second_half.result()
+
+
+def _encode_target(
+    table: Table, target: RegressionTarget, y: npt.NDArray[np.float64], network: Network
+) -> npt.NDArray[np.floating[Any]]:
+    """Encode the numbers y (rows, targets) in the network's precision.
+
+    Raises:
+        DataError: an encoded target is not finite in that precision.
+    """
+    with np.errstate(over="ignore"):
+        encoded = target.encode(y).astype(network.precision)
+    finite = np.isfinite(encoded)
+    if not finite.all():
+        row, j = np.argwhere(~finite)[0]
+        raise DataError(
+            f"{y[row, j]:g} is too large a target for {network.precision}",
+            location=table.location(row=int(row), column=target.names[j]),
+            hint="Fix the cell, or write the column in another unit.",
+        )
+    return encoded

@@ -1,0 +1,237 @@
+"""Fitting the encoder and the target on the training rows, and inferring the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.base.errors import DataError, Location, config_error
+from nncli.base.findings import Finding, FindingCode, note
+from nncli.base.text import join_quoted, quote
+from nncli.config.schema import Config
+from nncli.data.columns.parsing import MAX_INTEGER_CLASSES, read_numbers, unit_of
+from nncli.data.encoders.encoder import Encoder
+from nncli.data.encoders.kinds import Column, Kind, infer_kind
+from nncli.data.encoders.numeric import NumericColumn
+from nncli.data.encoders.numeric_blocks import columns_at_once, fit_dense
+from nncli.data.store.column_store import ColumnStore
+from nncli.data.table import Table
+from nncli.nn.losses import MSE, CrossEntropy, Loss
+from nncli.targets.target import ClassificationTarget, RegressionTarget, Target, TargetScaling
+
+MAX_LABELS = 8
+"""Classes that a message lists."""
+MIN_ROWS_PER_CLASS = 5
+"""Rows per class id, on average, below which whole numbers are read as a quantity."""
+
+
+def are_class_ids(y: npt.NDArray[np.float64]) -> bool:
+    """Whether numbers y (rows,) look like class ids: few whole numbers from 0 or 1 on, without a gap."""
+    if len(y) < 2 * MIN_ROWS_PER_CLASS:
+        return False
+    min_y, max_y = float(y.min()), float(y.max())
+    if min_y not in (0.0, 1.0) or not max_y - min_y < MAX_INTEGER_CLASSES or not (y == np.floor(y)).all():
+        return False
+    counts = np.bincount((y - min_y).astype(np.int64))
+    return len(counts) >= 2 and bool(counts.all()) and len(y) >= MIN_ROWS_PER_CLASS * len(counts)
+
+
+def infer_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
+    """The configured loss, or the usual one of the target's type, and a note if numbers are read as class ids.
+
+    `loss.task` says whether the target is a class: text, booleans, class ids, or anything with a classification loss.
+
+    Raises:
+        ConfigError, DataError: the loss or another key does not fit the target.
+    """
+    names, finding = config.data.target, None
+    if config.loss is not None and config.loss.task == "classification":
+        kinds = [Kind.CATEGORICAL]  # any column can be a class
+    else:
+        kinds = [config.data.columns.get(name) or infer_kind(table, name) for name in names]
+    if config.loss is None and len(names) == 1 and kinds[0] is Kind.DATE and names[0] not in config.data.columns:
+        finding = _date_target(table, names[0])
+    class_like = [name for name, kind in zip(names, kinds, strict=True) if kind.needs_text]
+    is_open = config.loss is None and config.output_activation is None and names[0] not in config.data.columns
+    if is_open and len(names) == 1 and not class_like and unit_of(table, names[0]) is None:
+        y = read_numbers(table, names[0])
+        if are_class_ids(y):
+            class_like = list(names)
+            message = f"{quote(names[0])} is treated as a class label (values {y.min():g} to {y.max():g})"
+            finding = note(FindingCode.TARGET_AS_CLASS, message, column=names[0], hint="For regression set loss: mse.")
+    loss = config.loss or (CrossEntropy() if class_like and len(names) == 1 else MSE())
+    _check_loss(config, table, loss, class_like)
+    return loss, finding
+
+
+def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str]) -> None:
+    """Raise an error when the loss does not fit the target or another key; `class_like` targets are not numbers."""
+    names = config.data.target
+    if loss.task == "classification":
+        if config.output_activation is not None:
+            raise config_error(
+                "output_activation",
+                f"cannot be set when the target, {quote(names[0])}, is a class: {loss.type} has its own link function",
+                "Remove the key.",
+            )
+        return
+    if class_like:
+        raise _not_a_number(table, names, class_like, loss)
+    for key in ("class_weight", "positive_class"):
+        if getattr(config, key) is not None:
+            raise config_error(
+                key, "the target is a number, not a class", "Remove the key, or use loss: cross_entropy."
+            )
+
+
+def _not_a_number(table: Table, names: tuple[str, ...], class_like: list[str], loss: Loss) -> DataError:
+    """The error of `class_like` targets, or one of them, where numbers are needed."""
+    name = class_like[0]
+    cell, location = table.column(name).drop_nulls()[0], table.location(column=name)
+    if len(names) == 1:
+        message = f"the loss {loss.type} needs numbers, and the target holds {quote(cell)}"
+        return DataError(message, location=location, hint="Leave `loss` out or use cross_entropy for classes.")
+    what = "classes" if len(class_like) == len(names) else "a number and a class"
+    message = f"a model predicts several numbers or one class, and the {len(names):,} targets are {what}"
+    hint = f"Train one run for each class: name {quote(name)} alone as data.target."
+    if len(class_like) < len(names):
+        numbers = join_quoted(other for other in names if other not in class_like)
+        hint = f"Train one run for {numbers} and one for {join_quoted(class_like)}."
+    return DataError(message, location=location, hint=hint)
+
+
+def _date_target(table: Table, name: str) -> Finding:
+    """The warning of a target of dates, of which each is a class."""
+    n = table.column(name).drop_nulls().n_unique()
+    message = f"{quote(name)} holds dates, and each of the {n:,} is treated as a class"
+    hint = "To predict when something happens, make a number of the dates, such as the days from another date."
+    return Finding("warning", FindingCode.TARGET_OF_DATES, table.location(column=name), message, hint)
+
+
+@dataclass(frozen=True)
+class FittedFeatures:
+    """The feature columns with their kinds and the encoder fitted on the training rows; `ignored` ones are empty."""
+
+    kinds: tuple[tuple[str, Kind], ...]
+    encoder: Encoder
+    ignored: tuple[str, ...]
+
+
+def fit_features(config: Config, training: ColumnStore) -> FittedFeatures:
+    """Infer the kind of each feature column and fit its encoder on the training rows, on two threads.
+
+    Raises:
+        ConfigError, DataError: a column does not fit its kind, or none is left.
+    """
+    data = config.data
+    names = list(data.features or (name for name in training.header.names if name not in data.excluded))
+    n_columns = columns_at_once(len(training))
+    parts = [names[start : start + n_columns] for start in range(0, len(names), n_columns)]
+    pool = ThreadPoolExecutor(2, "nncli fit")
+    try:
+        fitted = [
+            column for part in pool.map(lambda part: _fit_columns(config, training, part), parts) for column in part
+        ]
+    finally:
+        pool.shutdown(cancel_futures=True)
+    empty = tuple(column.name for column in fitted if column.kind is Kind.EMPTY and column.name not in data.columns)
+    kinds = tuple((column.name, column.kind) for column in fitted if column.kind is not Kind.EMPTY)
+    if not kinds:
+        raise DataError(
+            "there is no feature column",
+            location=Location(source=training.header.source),
+            hint="Name some as data.features, or drop fewer.",
+        )
+    encoder = Encoder(columns=tuple(column.encoder for column in fitted if column.encoder is not None))
+    return FittedFeatures(kinds, encoder, empty)
+
+
+@dataclass(frozen=True)
+class _FittedColumn:
+    """The kind of a column and its encoder; None if it is empty."""
+
+    name: str
+    kind: Kind
+    encoder: Column | None
+
+
+def _fit_columns(config: Config, training: ColumnStore, names: Sequence[str]) -> list[_FittedColumn]:
+    """Infer the kinds of columns and fit their encoders, those of numbers without missing cells at once."""
+    encoding, columns = config.encoding, config.data.columns
+    numbers: dict[str, NumericColumn] = {}
+    if len(training):
+        dense = training.dense([name for name in names if columns.get(name) in (None, Kind.NUMERIC)])
+        fitted = fit_dense(training.row_ids, dense, encoding.numeric, encoding.clip)
+        numbers = {column.name: column for column in fitted}
+
+    def fit(name: str) -> _FittedColumn:
+        if name in numbers:
+            return _FittedColumn(name, Kind.NUMERIC, _with_clipped_time(config, numbers[name]))
+        table = training.columns([name])
+        kind = columns.get(name) or infer_kind(table, name)
+        column = None if kind is Kind.EMPTY else kind.encoder.fit(table, name, encoding)
+        return _FittedColumn(name, kind, column and _with_clipped_time(config, column))
+
+    return [fit(name) for name in names]
+
+
+def _with_clipped_time(config: Config, column: Column) -> Column:
+    """The encoder of a column; with `nearest_year`, numbers in the time column are clipped to the training range."""
+    if (
+        not isinstance(column, NumericColumn)
+        or column.name != config.data.time
+        or config.encoding.out_of_range_dates == "extrapolate"
+    ):
+        return column
+    return column.model_copy(update={"clip_range": True})
+
+
+def fit_classes(config: Config, table: Table) -> ClassificationTarget:
+    """Fit a target of classes, of which `positive_class` is the second of two.
+
+    Raises:
+        ConfigError: there are more than two classes, or none has that name.
+        DataError: the target cannot be a class.
+    """
+    target = ClassificationTarget.fit(table, config.data.target[0], config.positive_class)
+    if config.positive_class is not None and (len(target.labels) != 2 or config.positive_class not in target.labels):
+        labels = join_quoted(target.labels[:MAX_LABELS])
+        raise config_error(
+            "positive_class",
+            f"{quote(config.positive_class)} is none of two classes; the target has {len(target.labels):,}: {labels}",
+            "Name one of two classes, or remove the key.",
+        )
+    return target
+
+
+def fit_target(config: Config, training: Table, loss: Loss) -> tuple[Target, TargetScaling]:
+    """Fit the target on the training rows, and resolve how it is scaled.
+
+    Raises:
+        ConfigError, DataError: the target or its scaling does not fit the loss.
+    """
+    names = config.data.target
+    if loss.task == "classification":
+        return fit_classes(config, training), "none"
+    configured = config.encoding.target
+    unscaled = loss.needs_unscaled_targets or config.output_activation is not None
+    if configured == "standard" and loss.needs_unscaled_targets:
+        raise config_error("encoding.target", f"{loss.type} needs the unscaled target", "Use none, or auto.")
+    scaling: TargetScaling = "none" if unscaled else "standard"
+    if configured != "auto":
+        scaling = configured
+    target = RegressionTarget.fit(training, names, scaling, config.encoding.clip_target)
+    if loss.nonnegative_targets:
+        y = target.read(training)
+        if (y < 0.0).any():
+            row, j = np.argwhere(y < 0.0)[0]
+            raise DataError(
+                f"{loss.type} needs targets of 0 or more, found {y[row, j]:g}",
+                location=training.location(row=int(row), column=names[j]),
+                hint="Use another loss, such as mse.",
+            )
+    return target, scaling

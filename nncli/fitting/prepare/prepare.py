@@ -1,0 +1,318 @@
+"""Preparing a training: load the table, split it, fit and encode it, and build the network.
+
+Rows are split first, and everything that is fitted (column kinds, medians, categories, scales) is fitted on the
+training rows alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from nncli.base.errors import Location
+from nncli.base.findings import Finding, ordered
+from nncli.base.logs import log_duration
+from nncli.base.scratch import Scratch
+from nncli.config.schema import Config, ValidationFile
+from nncli.data.encoders.encoder import Encoder
+from nncli.data.encoders.kinds import Kind
+from nncli.data.store.column_store import ColumnStore
+from nncli.fitting.checks.notes import (
+    check_similar_categories,
+    check_uninformative,
+    column_units,
+    ignored_columns,
+    removed_units,
+    table_reading,
+    two_valued_target,
+    unreachable_targets,
+)
+from nncli.fitting.checks.rows import training_warnings
+from nncli.fitting.checks.time_split import random_split, time_feature
+from nncli.fitting.prepare.auto_values import (
+    batch_rows,
+    epochs_of,
+    max_features_of,
+    resolve_embedding,
+    resolve_layers,
+    resolve_optimizer,
+    schedule_of,
+)
+from nncli.fitting.prepare.build import build_arguments, build_network
+from nncli.fitting.prepare.distillation_rows import DistillationRows, distillation_rows
+from nncli.fitting.prepare.encode import PreparedRows, encode
+from nncli.fitting.prepare.fit import fit_features, fit_target, infer_loss
+from nncli.fitting.prepare.load import load_table, select_rows
+from nncli.fitting.prepare.memory_limit import memory_limit
+from nncli.fitting.prepare.record_rows import record_rows
+from nncli.fitting.prepare.select import of_selection, select_features
+from nncli.fitting.prepare.split import split_indices, split_table
+from nncli.fitting.prepare.teacher import LoadedTeacher, count_copies
+from nncli.fitting.prepare.validation import monitored_metric, should_calibrate, validation_set
+from nncli.models.model import ModelSpec
+from nncli.nn.batches.dataset import Dataset
+from nncli.nn.losses import Loss
+from nncli.nn.network import Network
+from nncli.nn.training.arguments import TrainingArguments, ValidationSet
+from nncli.nn.training.state import RandomStreams
+from nncli.runs.monitoring.bins import Bins
+from nncli.runs.monitoring.fit_reference import fit_columns
+from nncli.runs.training_rows import TrainingRows
+from nncli.targets.target import Target, TargetScaling
+
+
+@dataclass(frozen=True)
+class PreparedTraining:
+    """A training that is ready to start; `config` has every choice resolved.
+
+    `column_bins` are those of the training rows; None for a member of an ensemble, which has them itself. `distilled`
+    are the rows with the predictions of a teacher that the network is fitted to instead of the training rows.
+    """
+
+    config: Config
+    spec: ModelSpec
+    arguments: TrainingArguments
+    streams: RandomStreams
+    training: PreparedRows
+    validation: PreparedRows | None
+    validation_set: ValidationSet | None
+    recorded_rows: TrainingRows
+    table_rows: int
+    findings: tuple[Finding, ...]
+    column_bins: tuple[Bins, ...] | None = None
+    distilled: DistillationRows | None = None
+
+    @property
+    def fitted(self) -> Dataset:
+        """The rows that the network is fitted to."""
+        return self.training.dataset if self.distilled is None else self.distilled.dataset
+
+
+def prepare(
+    config: Config,
+    scratch: Scratch | None = None,
+    *,
+    table: ColumnStore | None = None,
+    with_checks: bool = False,
+    snapshots: bool = False,
+) -> PreparedTraining:
+    """Load the tables and build everything that training needs; `with_checks` adds the warnings about the rows, and
+    their bins.
+
+    The training `table` may have been loaded already.
+
+    Encoded rows beyond the memory limit are kept in files of the `scratch`, which must stay open; without a scratch
+    they are in memory, whatever their size.
+
+    Raises:
+        ConfigError: the configuration does not fit the table.
+        DataError: a table cannot be read or does not fit.
+        NncliError: there is no room for the table in the scratch's folder.
+    """
+    configured, config = config, _of_refit(config)
+    streams = RandomStreams.of(config.seed)
+    teacher = None if config.teacher is None else LoadedTeacher.of(config.teacher, config)
+    config = config if teacher is None else teacher.restrict(config)
+    with Scratch(scratch.folder if scratch else None) as table_scratch:
+        loaded = load_table(config, config.data, table_scratch) if table is None else table
+        rows = _split(config, loaded, streams, table_scratch, with_checks=with_checks)
+        fitted = _fit(config, rows)
+        training, validation = _encode(fitted, rows, scratch)
+        distilled = None if teacher is None else _teach(teacher, configured, loaded, fitted, rows, training)
+        recorded_rows = record_rows([rows.training, rows.validation], fitted.encoder, fitted.target)
+        bins = fit_columns(rows.training, fitted.encoder.columns, config.seed) if with_checks else None
+    fitted_rows = len(training) if distilled is None else len(distilled.dataset)
+    config = _resolve_config(fitted, rows, fitted_rows, has_validation=validation is not None)
+    config = config if teacher is None else teacher.record(config, len(training))
+    spec = _model_spec(fitted, rows)
+    monitored = validation_set(config, spec, validation)
+    monitor = monitored_metric(config, fitted.target.task, has_validation=validation is not None)
+    of_target = (unreachable_targets(config, training.dataset.y), two_valued_target(fitted.target, training.y))
+    numbers = training.row_numbers if distilled is None else distilled.row_numbers
+    arguments = build_arguments(config, spec, fitted_rows, monitor, numbers, snapshots=snapshots)
+    return PreparedTraining(
+        config=_as_configured(config, configured),
+        spec=spec,
+        arguments=arguments if distilled is None else replace(arguments, loss=distilled.loss),
+        streams=streams,
+        training=training,
+        validation=validation,
+        validation_set=monitored,
+        recorded_rows=recorded_rows,
+        table_rows=rows.table_rows,
+        findings=ordered([*rows.findings, *fitted.findings, *filter(None, of_target)]),
+        column_bins=bins,
+        distilled=distilled,
+    )
+
+
+def _of_refit(config: Config) -> Config:
+    """The configuration of the other network of a `refit`, which all members teach on all rows; else as it is."""
+    if config.teacher is None or not config.teacher.refit:
+        return config
+    teacher = config.teacher.model_copy(update={"members": None, "refit": False})
+    return config.model_copy(update={"validation": 0.0, "teacher": teacher})
+
+
+def _as_configured(resolved: Config, config: Config) -> Config:
+    """The resolved configuration of a refit with the validation rows and the members of the scored network."""
+    if config.teacher is None or not config.teacher.refit or resolved.teacher is None:
+        return resolved
+    teacher = resolved.teacher.model_copy(update={"members": config.teacher.members, "refit": True})
+    return resolved.model_copy(update={"validation": config.validation, "teacher": teacher})
+
+
+@dataclass(frozen=True)
+class _SplitRows:
+    """The training and validation rows of a table of `table_rows` rows, and the loss that its target calls for."""
+
+    training: ColumnStore
+    validation: ColumnStore | None
+    loss: Loss
+    table_rows: int
+    findings: tuple[Finding, ...]
+
+    def __len__(self) -> int:
+        return len(self.training) + (0 if self.validation is None else len(self.validation))
+
+
+def _split(
+    config: Config, table: ColumnStore, streams: RandomStreams, scratch: Scratch, *, with_checks: bool
+) -> _SplitRows:
+    """Infer the loss from the target of a table, split its rows, and check them."""
+    with log_duration("splitting") as stage:
+        table_rows, table = table.height, select_rows(config, table)
+        loss, of_target = infer_loss(config, table.columns(config.data.target))
+        split = split_table(config, table, loss.task, streams.split, scratch)
+        findings = table_reading(table.header) + ([of_target] if of_target else [])
+        if isinstance(config.validation, ValidationFile):
+            findings += table_reading(split.validation_table.header)
+        rows = _SplitRows(split.training_store, split.validation_store, loss, table_rows, tuple(findings))
+        stage.details.append(f"{len(split.training):,} training rows, {len(split.validation):,} validation rows")
+    if not with_checks:
+        return rows
+    with log_duration("checking the rows"):
+        return replace(rows, findings=(*findings, *training_warnings(config, split, loss.task)))
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """What is fitted on the training rows, and the network for it; `config` has its layers and embedding resolved."""
+
+    config: Config
+    kinds: tuple[tuple[str, Kind], ...]
+    encoder: Encoder
+    target: Target
+    scaling: TargetScaling
+    network: Network
+    findings: tuple[Finding, ...]
+
+
+def _fit(config: Config, rows: _SplitRows) -> _Fitted:
+    """Fit the encoder and the target on the training rows, and build the network."""
+    with log_duration("fitting") as stage:
+        features = fit_features(config, rows.training)
+        target, scaling = fit_target(config, rows.training.columns(config.data.target), rows.loss)
+        encoder = select_features(config, rows.training, features.encoder, target)
+        embedding = resolve_embedding(config.numeric_embedding, len(encoder.numeric))
+        layers = resolve_layers(config.layers, len(rows.training), encoder.width)
+        config = config.model_copy(update={"layers": layers, "numeric_embedding": embedding})
+        network = build_network(config, encoder, target, rows.loss)
+        stage.details.append(f"{len(encoder.columns):,} features, {network.layout.size:,} parameters")
+    time_notes = (time_feature(config, encoder.names), random_split(config, encoder.dates))
+    findings = (
+        *ignored_columns(features.ignored),
+        *of_selection(features.encoder, encoder),
+        *filter(None, time_notes),
+        *check_uninformative(encoder, Location(source=rows.training.header.source)),
+        *check_similar_categories(encoder),
+        *removed_units(column_units(encoder, target)),
+    )
+    used = set(encoder.names)
+    kinds = tuple((name, kind) for name, kind in features.kinds if name in used)
+    return _Fitted(config, kinds, encoder, target, scaling, network, findings)
+
+
+def _teach(
+    teacher: LoadedTeacher,
+    configured: Config,
+    table: ColumnStore,
+    fitted: _Fitted,
+    rows: _SplitRows,
+    training: PreparedRows,
+) -> DistillationRows:
+    """The rows with the teacher's predictions.
+
+    Raises:
+        ConfigError: a member that teaches the scored network, `configured`, was trained on validation rows.
+    """
+    if configured.teacher is not None and not isinstance(configured.validation, ValidationFile):
+        table, rng = select_rows(configured, table), RandomStreams.of(configured.seed).split
+        validation = table.take(split_indices(configured, table, rows.loss.task, rng).validation)
+        teacher.check_validation(validation.row_ids.row_numbers, configured.teacher.members)
+    parts = (fitted.encoder, fitted.target, fitted.network, rows.loss)
+    return distillation_rows(fitted.config, teacher, rows.training, *parts, training)
+
+
+def _model_spec(fitted: _Fitted, rows: _SplitRows) -> ModelSpec:
+    """The model without its weights."""
+    return ModelSpec(
+        encoder=fitted.encoder,
+        target=fitted.target,
+        network=fitted.network,
+        loss=rows.loss,
+        missing_values=fitted.config.data.missing_values,
+        dialect=rows.training.header.dialect,
+    )
+
+
+def _encode(fitted: _Fitted, rows: _SplitRows, scratch: Scratch | None) -> tuple[PreparedRows, PreparedRows | None]:
+    """Encode the training and the validation rows, into files of the scratch where they exceed the memory limit."""
+    config, encoder = fitted.config, fitted.encoder
+    with log_duration("encoding") as stage:
+        copies = 0 if config.teacher is None else count_copies(config.teacher, len(rows.training))
+        n = len(rows) + copies * len(rows.training)
+        files = scratch if _exceeds_memory(config, n, encoder, fitted.network) else None
+        training = encode(config, rows.training, encoder, fitted.target, fitted.network, None, files)
+        validation = None
+        if rows.validation is not None:
+            validation = encode(config, rows.validation, encoder, fitted.target, fitted.network, training, files)
+        where = "in memory" if files is None else "in a file, beyond memory_limit"
+        stage.details.append(f"{encoder.width:,} numbers and {len(encoder.embedded):,} codes a row, {where}")
+    return training, validation
+
+
+def _exceeds_memory(config: Config, rows: int, encoder: Encoder, network: Network) -> bool:
+    """Whether the encoded rows belong in a file; a batch of all rows has to be in memory anyway."""
+    row_bytes = encoder.width * np.dtype(network.precision).itemsize + 8 * len(encoder.embedded)
+    return config.batch_size != "full" and rows * row_bytes > memory_limit(config)
+
+
+def _resolve_config(fitted: _Fitted, rows: _SplitRows, fitted_rows: int, *, has_validation: bool) -> Config:
+    """The configuration with every inferred and `auto` value written out, for a number of rows to fit.
+
+    Raises:
+        ConfigError: calibration is asked for, and there are no probabilities or no validation rows.
+    """
+    config = fitted.config
+    data: dict[str, Any] = {"features": tuple(name for name, _ in fitted.kinds), "columns": dict(fitted.kinds)}
+    if not isinstance(config.validation, ValidationFile):  # else its dialect, which may differ, is sniffed again
+        data |= rows.training.header.dialect.model_dump(exclude={"header_cells"})
+    calibrates = should_calibrate(config, fitted.target, has_validation=has_validation)
+    return config.model_copy(
+        update={
+            "data": config.data.model_copy(update=data),
+            "encoding": config.encoding.model_copy(
+                update={"target": fitted.scaling, "max_features": max_features_of(config)}
+            ),
+            "layers": config.hidden_layers,
+            "loss": rows.loss,
+            "optimizer": resolve_optimizer(config.optimizer, fitted_rows, fitted.encoder.width),
+            "learning_rate": schedule_of(config, rows.loss, fitted_rows),
+            "batch_size": config.batch_size if config.batch_size == "full" else batch_rows(config, fitted_rows),
+            "epochs": epochs_of(config, fitted_rows),
+            "calibration": "temperature" if calibrates else "none",
+        }
+    )

@@ -1,0 +1,369 @@
+"""Running a training session and writing its results to a run directory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+
+from nncli.base.atomic_files import batched_fsync
+from nncli.base.errors import Location, NncliError
+from nncli.base.findings import Finding, warnings_json
+from nncli.base.logs import log_duration, log_info
+from nncli.fitting.checks.scores import check_scores
+from nncli.fitting.prepare.encode import PreparedRows
+from nncli.fitting.prepare.prepare import PreparedTraining
+from nncli.fitting.train.checkpoint_timer import CheckpointTimer
+from nncli.fitting.train.cross_fitted import CrossFittedPredictions, cross_fit_predictions
+from nncli.fitting.train.events import Event, Finished, ScoredTraining, Started
+from nncli.models.held_out_rows import HeldOutRows, MemberPredictions
+from nncli.models.model import Model
+from nncli.models.predictions import Predictions, stack_predictions
+from nncli.models.scores import ScoreCard, ScoredRows, baseline_predictions, scores_json, validation_card
+from nncli.nn.training.epoch import DivergedError
+from nncli.nn.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
+from nncli.nn.training.state import TrainState
+from nncli.runs.checkpoints import save_checkpoint
+from nncli.runs.manifest import SCORED, Manifest, Status
+from nncli.runs.monitoring.fit_reference import reference_of
+from nncli.runs.run import Run
+
+
+class TrainingSession:
+    """One training, from its first or its latest checkpoint to its end, in a run directory.
+
+    The manifest is written last; until then the run's status is "running", and it can be resumed from its latest
+    checkpoint. `stop` is called after every batch; once it returns True, the training ends and is saved. Of a training
+    on all rows, `predict_held_out` trains another network without some of them, and returns these with its predictions,
+    or None if that was stopped.
+    """
+
+    def __init__(
+        self,
+        prepared: PreparedTraining,
+        run_directory: Run,
+        state: TrainState,
+        reports: list[EpochReport],
+        manifest: Manifest,
+        stop: Callable[[], bool],
+        estimate: float | None = None,
+        predict_held_out: Callable[[], HeldOutRows | None] | None = None,
+    ) -> None:
+        self._estimate, self._predict_held_out = estimate, predict_held_out
+        self._held_out: HeldOutRows | None = None
+        self._prepared, self._state, self._reports = prepared, state, reports
+        self._directory, self._manifest = run_directory, manifest
+        self._timer = CheckpointTimer(prepared.config.checkpoint, run_directory.watched(stop))
+        self._model = Model(prepared.spec, state.best)
+        self._temperature = 1.0
+        self._start_time = time.perf_counter()
+
+    def run(self) -> Generator[Event, None, None]:
+        """Train, yielding `Started`, an `EpochReport` per epoch, and `Finished`; complete the run directory.
+
+        Raises:
+            DivergedError: the loss or the network's output is not finite; the best epoch before that is saved.
+            NncliError: the run directory cannot be written.
+        """
+        try:
+            self._log_execution()
+            yield self._started()
+            yield from self._train()
+            self.checkpoint()
+            if self._predict_held_out is not None and self._has_all_epochs:
+                yield ScoredTraining(self._directory.path / SCORED)
+                self._held_out = self._predict_held_out()
+            scores = self.score() if self._chooses_epoch else self._leave_unscored()
+            status = self._end_status()
+            self.close(status, keep_weights=True)
+        except DivergedError as error:
+            raise self._close_diverged(error) from None
+        except BaseException as error:  # also a second stop signal, or a closed generator
+            self._close_aborted(error)
+            raise
+        yield Finished(
+            run=self._directory.path,
+            status=status,
+            epochs=self._state.epoch,
+            best_epoch=self._best_epoch,
+            seconds=time.perf_counter() - self._start_time,
+            training=scores.training,
+            validation=scores.validation,
+            findings=scores.warnings if status == "done" else (),
+            taught=self._taught,
+        )
+
+    def checkpoint(self) -> None:
+        """Save the whole training state."""
+        self._directory.check_in_place()
+        save_checkpoint(
+            self._directory.path,
+            self._state,
+            self._reports,
+            owner=self._manifest.checkpoint_owner,
+            keep=self._prepared.config.checkpoint.keep,
+        )
+        self._timer.restart()
+
+    @property
+    def _chooses_epoch(self) -> bool:
+        """Whether the training chooses its epoch; with snapshots the ensemble does, which then scores its members."""
+        return not self._prepared.arguments.snapshot_epochs
+
+    def _leave_unscored(self) -> TrainingScores:
+        """Write a metrics.json without scores."""
+        self._choose_weights()
+        findings = warnings_json(self._prepared.findings)
+        self._directory.save_metrics({"training": None, "validation": None, "findings": findings})
+        return TrainingScores(None, None)
+
+    def score(self) -> TrainingScores:
+        """Calibrate the model of the best epoch if configured, score it, and write metrics.json.
+
+        Raises:
+            DivergedError: its output is not finite.
+        """
+        training, validation = self._prepared.training, self._prepared.validation
+        with log_duration("scoring"):
+            self._choose_weights()
+            predictions = self._predict(training)
+            if not _is_finite(predictions):
+                raise _non_finite_output(self._state.epoch)
+            cross_fitted, held_out = None, self._held_out
+            card = None if held_out is None else self._card_of_held_out(held_out)
+            if held_out is not None:
+                self._directory.save_held_out(held_out)
+            if validation is not None:
+                at_best_epoch = self._predict(validation)
+                cross_fitted = cross_fit_predictions(self._prepared, validation, at_best_epoch, self._state.cross_fit)
+                self._temperature = cross_fitted.temperature
+                predictions = predictions.with_temperature(self._temperature)
+                held_out = self._held_out_rows(validation, at_best_epoch, cross_fitted)
+                held_out = held_out.bounded(self._prepared.config.seed)
+                self._directory.save_held_out(held_out)
+                card = self._validation_card(validation, cross_fitted)
+            self._save_reference(held_out)
+            scores = TrainingScores(self._scored_rows(training, predictions).card(), card)
+        warnings = scores.warnings if self._end_status() == "done" else ()
+        metrics = {
+            "training": scores_json(scores.training),
+            "validation": scores_json(scores.validation),
+            "findings": warnings_json([*self._prepared.findings, *warnings]),
+        }
+        calibration = cross_fitted and cross_fitted.calibration
+        self._directory.save_metrics({**metrics, "calibration": asdict(calibration)} if calibration else metrics)
+        return scores
+
+    def _save_reference(self, held_out: HeldOutRows | None) -> None:
+        """Write the profile of the training rows, with the model's predictions of the rows held out, if any."""
+        bins, rows = self._prepared.column_bins, len(self._prepared.training)
+        if bins is None:
+            return
+        if held_out is None:
+            self._directory.save_reference(reference_of(bins, rows, None))
+            return
+        predictions, members = held_out.one_member_a_row(self._temperature, self._prepared.config.seed)
+        self._directory.save_reference(reference_of(bins, rows, predictions, members))
+
+    def close(self, status: Status, *, keep_weights: bool) -> None:
+        """Write the model, the history and the manifest."""
+        config = self._prepared.config
+        with batched_fsync():
+            # Both were written at the start, but may have been deleted since.
+            self._directory.save_spec(self._prepared.spec.model_copy(update={"temperature": self._temperature}))
+            self._directory.restore_config(config)
+            if keep_weights:
+                self._directory.save_weights(self._model.parameters)
+            else:
+                self._directory.drop_weights()
+            self._directory.save_history(self._reports, self._metric)
+        seconds = (self._manifest.seconds or 0.0) + time.perf_counter() - self._start_time
+        update = {
+            "status": status,
+            "finished": self._manifest.end_time(),
+            "seconds": round(seconds, 3),
+            "epochs": self._state.epoch,
+            "best_epoch": self._best_epoch,
+            **({} if self._held_out is None else {"validation_rows": self._held_out.total}),
+        }
+        self._directory.save_manifest(self._manifest.model_copy(update=update))
+
+    @property
+    def _taught(self) -> Literal["once", "refit"] | None:
+        teacher = self._prepared.config.teacher
+        return None if teacher is None else "refit" if teacher.refit else "once"
+
+    @property
+    def _metric(self) -> str | None:
+        """The name of the validation metric in the reports of epochs."""
+        return self._prepared.validation_set.metric if self._prepared.validation_set else None
+
+    @property
+    def _best_epoch(self) -> int:
+        """The best epoch so far, from 1; 0 before the first one is complete."""
+        return self._state.early_stopping.best_epoch
+
+    def _log_execution(self) -> None:
+        manifest, arguments = self._manifest, self._prepared.arguments
+        log_info(
+            f"computing: backend {manifest.backend}, threads {max(manifest.n_shards, manifest.blas_threads)} "
+            f"(shards of a batch {manifest.n_shards}, of the BLAS {manifest.blas_threads}), "
+            f"batch size {arguments.batch_size:,}"
+        )
+
+    def _started(self) -> Started:
+        return Started(
+            run=self._directory.path,
+            training_rows=len(self._prepared.training),
+            validation_rows=self._manifest.validation_rows,
+            features=self._manifest.features,
+            parameters=self._manifest.parameters,
+            epochs=self._prepared.arguments.epochs,
+            done=self._state.epoch,
+            metric=self._metric,
+            findings=self._prepared.findings,
+            reports=tuple(self._reports),
+            monitor=self._prepared.arguments.monitor,
+            estimate=self._estimate,
+        )
+
+    def _train(self) -> Generator[Event, None, None]:
+        """Run the training loop, saving a checkpoint whenever one is due."""
+        state, reports = self._state, self._reports
+        training = fit(
+            self._prepared.arguments,
+            state,
+            self._prepared.fitted,
+            self._prepared.validation_set,
+            after_batch=self._timer.after_batch,
+            max_batches=self._timer.batches_to_checkpoint,
+        )
+        with log_duration("training") as stage, closing(training):
+            for event in training:
+                if isinstance(event, CheckpointDue):
+                    self._save()
+                    continue
+                if isinstance(event, LearningRateHalved):
+                    del reports[event.epoch :]
+                if isinstance(event, EpochReport):
+                    reports.append(event)
+                    if event.epoch in self._prepared.arguments.snapshot_epochs:  # before a checkpoint of this epoch
+                        self._directory.save_snapshot(event.epoch, state.parameters)
+                    if self._timer.after_epoch(event.epoch, state.step):
+                        self._save()
+                yield event
+            stage.details.append(f"{state.epoch:,} epochs, {state.step:,} steps")
+
+    def _save(self) -> None:
+        """Save a checkpoint, and the weights of the best epoch, which predict while the training goes on."""
+        self.checkpoint()
+        if self._best_epoch:
+            self._directory.save_weights(self._model.parameters)
+
+    @property
+    def _has_all_epochs(self) -> bool:
+        """Whether all epochs are done, or early stopping has ended them."""
+        arguments, state = self._prepared.arguments, self._state
+        return state.epoch >= arguments.epochs or state.early_stopping.should_stop(arguments.patience)
+
+    def _end_status(self) -> Literal["done", "stopped"]:
+        """Whether the training is complete, or was stopped."""
+        is_scored = self._predict_held_out is None or self._held_out is not None
+        return "done" if self._has_all_epochs and is_scored else "stopped"
+
+    def _choose_weights(self) -> None:
+        """Before the first complete epoch there is no best one: use the current weights if their output is finite.
+
+        Otherwise the initial ones stay, since the current ones are diverging.
+        """
+        if self._best_epoch:
+            return
+        current = Model(self._prepared.spec, self._state.parameters)
+        if _is_finite(_predict(current, self._prepared.training, self._prepared.arguments.n_shards)):
+            self._state.best.copy_from(self._state.parameters)
+
+    def _predict(self, rows: PreparedRows) -> Predictions:
+        return _predict(self._model, rows, self._prepared.arguments.n_shards)
+
+    def _scored_rows(self, rows: PreparedRows, predictions: Predictions) -> ScoredRows:
+        training, spec = self._prepared.training, self._prepared.spec
+        levels = spec.loss.quantile_levels
+        baseline = baseline_predictions(spec.target, training.y, training.weights, len(rows), levels)
+        return ScoredRows(predictions, baseline, rows.y, rows.weights, spec.loss, rows.groups)
+
+    def _held_out_rows(
+        self, rows: PreparedRows, at_best_epoch: Predictions, cross_fitted: CrossFittedPredictions
+    ) -> HeldOutRows:
+        """The validation rows, with the predictions that are scored and those of the best epoch."""
+        scored = self._scored_rows(rows, cross_fitted.predictions)
+        return HeldOutRows.of(scored, rows.row_numbers, [MemberPredictions(np.arange(len(rows)), at_best_epoch)])
+
+    def _validation_card(self, rows: PreparedRows, cross_fitted: CrossFittedPredictions) -> ScoreCard:
+        scored = self._scored_rows(rows, cross_fitted.predictions)
+        return validation_card(scored, self._prepared.config.seed, optimistic=cross_fitted.optimistic)
+
+    def _card_of_held_out(self, rows: HeldOutRows) -> ScoreCard:
+        """The scores of rows that another network predicted, which they were kept from."""
+        baseline, loss, distilled = rows.baseline_predictions, self._prepared.spec.loss, self._prepared.distilled
+        scored = ScoredRows(rows.predictions, baseline, rows.y, rows.weights, loss, rows.groups)
+        optimistic = distilled is not None and distilled.optimistic
+        return validation_card(scored, self._prepared.config.seed, optimistic=optimistic)
+
+    def _close_diverged(self, error: DivergedError) -> DivergedError:
+        """Close the run directory after divergence, and return the error that says what was kept."""
+        keep_weights = self._best_epoch > 0 and _is_finite(self._predict(self._prepared.training))
+        self.close("failed", keep_weights=keep_weights)
+        if self._best_epoch and not keep_weights:
+            error = _non_finite_output(self._best_epoch)
+        error.location = Location(source=str(self._directory.path))
+        return error
+
+    def _close_aborted(self, error: BaseException) -> None:
+        """Close the run directory after an error or a signal; a further error, such as a full disk, is suppressed."""
+        is_signal = not isinstance(error, Exception)
+        with suppress(NncliError, OSError, MemoryError):
+            # After a signal there is no time to check the weights.
+            keep_weights = self._best_epoch > 0 and (is_signal or _is_finite(self._predict(self._prepared.training)))
+            self.close("stopped" if is_signal else "failed", keep_weights=keep_weights)
+
+
+@dataclass(frozen=True)
+class TrainingScores:
+    """Scores on the training rows and, if there are any, the validation rows."""
+
+    training: ScoreCard | None
+    validation: ScoreCard | None
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """The warnings about the scores."""
+        if self.training is None:
+            return ()
+        if self.validation is None:
+            return check_scores(self.training, "training")
+        return check_scores(self.validation, "validation")
+
+
+def _predict(model: Model, rows: PreparedRows, threads: int) -> Predictions:
+    """Predict encoded rows chunk by chunk."""
+    dataset = rows.dataset
+    with np.errstate(all="ignore"):  # an overflow is seen in the predictions
+        chunks = (model.predict_dataset(dataset.part(span), threads) for span in dataset.row_chunks())
+        predictions = stack_predictions(chunks, len(rows))
+    assert predictions is not None  # there is at least one row
+    return predictions
+
+
+def _is_finite(predictions: Predictions) -> bool:
+    return bool(np.isfinite(predictions.loss_inputs).all())
+
+
+def _non_finite_output(epoch: int) -> DivergedError:
+    return DivergedError(
+        f"after epoch {epoch} the network's output is no longer a finite number; nothing was kept",
+        hint="Use a lower learning_rate, or clip_norm: 1.",
+    )

@@ -1,0 +1,79 @@
+"""Groups of rows by the values of a column, each with a coverage of its own (Mondrian conformal prediction)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from nncli.data.columns.parsing import read_text
+from nncli.data.columns.spellings import alternative_categories
+from nncli.data.table import Table
+from nncli.targets.metrics.sorted_scores import Integers
+
+MISSING = "(missing)"
+UNKNOWN = -1
+"""The code of a value that no calibration row has."""
+
+
+@dataclass(frozen=True)
+class RowGroups:
+    """The values of the column `name`, and the `codes` (n,) of those of the calibration rows.
+
+    If there are missing cells (`has_missing`), they have the last code, the number of the values.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    has_missing: bool
+    codes: Integers
+
+    @classmethod
+    def of(cls, table: Table, name: str) -> RowGroups:
+        """The groups of the calibration rows in a table.
+
+        Raises:
+            DataError: there is no such column, or its type is not supported.
+        """
+        table.require([name])
+        cells = read_text(table, name)
+        values = tuple(cells.drop_nulls().unique().sort())
+        groups = cls(name, values, cells.has_nulls(), np.empty(0, np.int64))
+        return replace(groups, codes=groups.read(table))
+
+    def take(self, rows: Integers) -> RowGroups:
+        """The groups of the calibration rows at these positions."""
+        return replace(self, codes=self.codes[rows])
+
+    @property
+    def count(self) -> int:
+        """The number of codes."""
+        return len(self.values) + self.has_missing
+
+    def title(self, code: int) -> str:
+        """The value of a code."""
+        return self.values[code] if code < len(self.values) else MISSING
+
+    def read(self, table: Table) -> Integers:
+        """The codes (rows,) of the rows of a table, -1 for unknown values.
+
+        Raises:
+            DataError: there is no such column, or its type is not supported.
+        """
+        table.require([self.name])
+        cells = read_text(table, self.name)
+        codes = self._codes_of(cells)
+        others = codes == UNKNOWN
+        if others.any():
+            codes = codes.scatter(
+                others.arg_true(), self._codes_of(alternative_categories(cells.filter(others), self.values))
+            )
+            if self.has_missing:
+                codes = codes.scatter(cells.is_null().arg_true(), len(self.values))
+        return codes.to_numpy().astype(np.int64)
+
+    def _codes_of(self, cells: pl.Series) -> pl.Series:
+        return cells.replace_strict(
+            list(self.values), range(len(self.values)), default=UNKNOWN, return_dtype=pl.Int64
+        ).fill_null(UNKNOWN)

@@ -1,0 +1,232 @@
+"""An ensemble of models, which predicts the mean of its members' predictions, weighted if they have weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
+from math import isfinite
+from operator import add, and_
+from typing import Annotated, Literal, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+
+from nncli.base.spec import Members, PositiveFloat, Spec, StrictStr
+from nncli.base.threads import limit_blas_threads
+from nncli.data.columns.hashing import Hashes
+from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
+from nncli.data.encoders.anomalies import Anomalies
+from nncli.data.encoders.invalid_cells import InvalidCells
+from nncli.data.table import Table
+from nncli.models.model import FORMAT, Model, ModelSpec, Version
+from nncli.models.predictions import Predictions
+from nncli.nn.inference.small_blocks import MAX_ROWS
+from nncli.nn.losses import Loss
+from nncli.nn.member_predictor import Input, MemberPredictor
+from nncli.targets.decision import Decision
+from nncli.targets.target import Target
+
+
+class EnsembleSpec(Spec):
+    """The specification that all members share. `target` has the labels of all members; one may lack a rare class.
+
+    The centers and scales of a regression target are 0 and 1, since members predict in the target's own units.
+    `temperature` applies to every member, after its own, and the `decision` to their mean; they have none. The mean has
+    the `weights` of the members, equal ones for None.
+    """
+
+    format: Version = FORMAT
+    type: Literal["ensemble"] = "ensemble"
+    members: Annotated[Members, Field(ge=2)]
+    target: Target
+    loss: Loss
+    missing_values: tuple[StrictStr, ...]
+    dialect: CsvDialect = PLAIN_NUMBERS
+    temperature: PositiveFloat = 1.0
+    decision: Decision | None = None
+    weights: tuple[PositiveFloat, ...] | None = None
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> Self:
+        if self.weights is not None and (len(self.weights) != self.members or not isfinite(sum(self.weights))):
+            raise ValueError("every member has a weight, with a finite sum")
+        return self
+
+    def accepts(self, member: ModelSpec) -> bool:
+        """Whether a model has the target of a member, and a loss that predicts the same."""
+        target, member_target = self.target, member.target
+        if target.task == "classification" and member_target.task == "classification":
+            same = target.name == member_target.name and set(member_target.labels) <= set(target.labels)
+        else:
+            same = target.task == member_target.task and target.names == member_target.names
+        return same and predicted_by(self.loss) == predicted_by(member.loss)
+
+
+def predicted_by(loss: Loss) -> tuple[str, float | None, tuple[float, ...]]:
+    """What a network of this loss predicts: the task, the quantile, and the levels of several quantiles."""
+    return loss.task, loss.quantile, loss.quantile_levels
+
+
+def spec_json(spec: ModelSpec | EnsembleSpec) -> str:
+    """The JSON of a specification. Without a decision and weights it is the one that versions before these wrote."""
+    optional = ("decision", "weights")
+    return spec.model_dump_json(indent=1, exclude={name for name in optional if getattr(spec, name, None) is None})
+
+
+def n_outputs(target: Target) -> int:
+    """The number of classes, or of regression targets."""
+    return len(target.labels if target.task == "classification" else target.names)
+
+
+def align_classes(target: Target, predictions: Predictions) -> npt.NDArray[np.float64]:
+    """Predictions (rows, outputs) in the class order of `target`; a class unknown to the model has probability 0."""
+    model_target = predictions.target
+    if target.task == "regression" or model_target.task == "regression" or target.labels == model_target.labels:
+        return predictions.values
+    where = {label: j for j, label in enumerate(target.labels)}
+    values = np.zeros((len(predictions.values), len(where)))
+    values[:, [where[label] for label in model_target.labels]] = predictions.values
+    return values
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A trained ensemble in memory."""
+
+    spec: EnsembleSpec
+    members: tuple[Model, ...]
+
+    @property
+    def numeric(self) -> frozenset[str]:
+        """The columns whose cells are plain numbers to every member that uses them."""
+        others = [name for member in self.members for name in member.names if name not in member.numeric]
+        return frozenset().union(*(member.numeric for member in self.members)).difference(others)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the feature columns of any member."""
+        return list(dict.fromkeys(name for member in self.members for name in member.spec.encoder.names))
+
+    def hash_rows(self, table: Table) -> Hashes:
+        """A hash of the target and of the features of the first member of each row (rows,)."""
+        return self.members[0].spec.encoder.hash_rows(table, self.spec.target)
+
+    @property
+    def outputs(self) -> int:
+        """The number of classes, or of regression targets."""
+        return n_outputs(self.spec.target)
+
+    def predict(self, table: Table) -> Predictions:
+        """The mean of the members' predictions; see `Model.predict`. An anomaly is one to all members."""
+        return self.average(predict_members(self, table))
+
+    @cached_property
+    def _member_predictor(self) -> MemberPredictor:
+        return MemberPredictor([member.predictor for member in self.members])
+
+    def predict_few(self, table: Table) -> list[Predictions]:
+        """The predictions of each member, by the calls of one network if theirs are equal; see `Model.predict`."""
+        encoded = [member.encode(table) for member in self.members]
+        with limit_blas_threads(1):
+            outputs = self._member_predictor.run([Input(X, codes) for X, codes, _ in encoded])
+        found = [member.decode(Z) for member, Z in zip(self.members, outputs, strict=True)]
+        return [
+            replace(one, anomalies=anomalies) if anomalies.columns else one
+            for one, (*_, anomalies) in zip(found, encoded, strict=True)
+        ]
+
+    def anomalies(self, table: Table) -> Anomalies:
+        """The anomalies of a table to all members, without predicting it."""
+        return reduce(and_, (member.anomalies(table) for member in self.members))
+
+    def invalid_cells(self, table: Table) -> InvalidCells:
+        """The cells of a table that a member refuses."""
+        return InvalidCells.of(table, (errors for member in self.members for errors in member.cell_errors(table)))
+
+    def average(self, predictions: Sequence[Predictions]) -> Predictions:
+        """The mean of the members' predictions for the same rows."""
+        total = np.zeros((len(predictions[0].values), self.outputs))
+        for i, item in enumerate(predictions):
+            total += self.weighted(i, self.member_values(item))
+        quantiles = [self.weighted(i, one.quantiles) for i, one in enumerate(predictions) if one.quantiles is not None]
+        total_quantiles = reduce(np.add, quantiles) if quantiles else None
+        anomalies = reduce(and_, (item.anomalies for item in predictions))
+        return self.mean(total, self.total_weight(range(len(predictions))), anomalies, quantiles=total_quantiles)
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """The weight of each member in the mean."""
+        return self.spec.weights or (1.0,) * len(self.members)
+
+    def weighted(self, i: int, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Values of member `i`, from 0, times its weight."""
+        return values if self.spec.weights is None else values * self.spec.weights[i]
+
+    def total_weight(self, members: Iterable[int]) -> float:
+        """The sum of the weights of some members."""
+        return reduce(add, (self.weights[i] for i in members))
+
+    def total_weights(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+        """The sum of the weights (rows, 1) of the members that a mask (members, rows) selects for each row."""
+        total = np.zeros((mask.shape[1], 1))
+        for weight, own in zip(self.weights, mask, strict=True):
+            total[own] += weight
+        return total
+
+    def of_members(self, chosen: Sequence[int]) -> Ensemble:
+        """The ensemble of some members alone, numbered from 0."""
+        weights = None if self.spec.weights is None else tuple(self.spec.weights[i] for i in chosen)
+        spec = self.spec.model_copy(update={"members": len(chosen), "weights": weights})
+        return Ensemble(spec, tuple(self.members[i] for i in chosen))
+
+    def member_values(self, predictions: Predictions) -> npt.NDArray[np.float64]:
+        """What a member adds to the mean (rows, outputs): its predictions at the temperature, with all classes."""
+        return align_classes(self.spec.target, predictions.with_temperature(self.spec.temperature))
+
+    def mean(
+        self,
+        total: npt.NDArray[np.float64],
+        weights: npt.NDArray[np.float64] | npt.NDArray[np.int64] | float,
+        anomalies: Anomalies | None = None,
+        *,
+        quantiles: npt.NDArray[np.float64] | None = None,
+    ) -> Predictions:
+        """The mean from a weighted sum (rows, outputs) and the sum of the weights, (rows, 1) or the same for all rows.
+
+        `quantiles` is the sum of their quantiles (rows, targets, levels): level by level, the mean of the quantiles.
+        Vincent, "The functions of the vibrissae in the behavior of the white rat", 1912.
+        """
+        if quantiles is not None:
+            weights = weights[:, :, None] if isinstance(weights, np.ndarray) else weights
+            levels, precision = self.spec.loss.quantile_levels, self.members[0].spec.network.precision
+            mean = Predictions.of_quantiles(self.spec.target, quantiles / weights, levels, precision)
+            return replace(mean, anomalies=anomalies or Anomalies())
+        values, precision = total / weights, self.members[0].spec.network.precision
+        if self.spec.target.task == "classification":
+            values = values.astype(precision).astype(np.float64)  # see nncli.models.model.decode
+        return Predictions(self.spec.target, values, precision, anomalies or Anomalies(), self.spec.decision)
+
+
+AnyModel: TypeAlias = Model | Ensemble
+"""The model of a run directory; both have `spec` (target, loss, missing_values, dialect), `numeric` and `predict`."""
+
+
+def predict_members(model: AnyModel, table: Table) -> list[Predictions]:
+    """The predictions of each member, before temperature scaling by an ensemble; a single model is its only member.
+
+    Raises:
+        DataError: see `Model.predict`.
+    """
+    if not isinstance(model, Ensemble):
+        return [model.predict(table)]
+    table = table.with_cache()
+    if len(table) > MAX_ROWS:
+        return [member.predict(table) for member in model.members]
+    return model.predict_few(table)
+
+
+def average_members(model: AnyModel, members: Sequence[Predictions]) -> Predictions:
+    """The prediction of the model from those of its members: the same bits as of `predict`."""
+    return model.average(members) if isinstance(model, Ensemble) else members[0]

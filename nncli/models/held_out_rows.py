@@ -1,0 +1,278 @@
+"""The rows that a network did not train on, with their predictions, kept in held_out.safetensors.
+
+Scores, calibration, thresholds, intervals and reports come from these rows, without the table and without predicting
+again. The scored predictions cannot be computed from the model: each row is predicted at the epoch that other rows
+chose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import safetensors
+import safetensors.numpy
+
+from nncli.data.sample_weights import Weights
+from nncli.models.ensemble import n_outputs
+from nncli.models.predictions import Predictions
+from nncli.models.scores import ScoredRows, Truth
+from nncli.nn.arrays import Precision, RowIndices
+from nncli.targets.target import Target
+
+MAX_ROWS = 1_000_000
+"""Of more rows a random sample is kept."""
+MAX_VALUES = 20_000_000
+"""Predicted values that are kept at most, of all members together."""
+LARGEST_FILE = 16 * MAX_VALUES + 64 * MAX_ROWS + (1 << 20)
+"""Bytes of the file that are read at most."""
+
+MEMBER_ROWS, MEMBER_PREDICTIONS = "member_rows.", "member_predictions."
+QUANTILES, BASELINE_QUANTILES, MEMBER_QUANTILES = "quantiles", "baseline_quantiles", "member_quantiles."
+
+
+@dataclass(frozen=True)
+class MemberPredictions:
+    """The predictions (n, outputs) of one member for the rows at some positions (n,), which it did not train on.
+
+    They are those of its final weights, before temperature scaling.
+    """
+
+    rows: RowIndices
+    predictions: Predictions
+
+
+@dataclass(frozen=True)
+class HeldOutRows:
+    """Rows with targets and predictions; a single network counts as the only member of an ensemble.
+
+    `numbers` (n,) are the row numbers in the table, from 1, or in the validation file if there is one. `y` holds class
+    codes (n,) or numbers (n, targets), `weights` (n,) sample weights, and `groups` (n,) the number of each row's group.
+    `predictions` are those that are scored. `baseline` (outputs,) is the prediction of the baseline for any row,
+    and `baseline_quantiles` (targets, levels) are its quantiles where the loss has several.
+    The rows are a random sample of `total` rows where there are too many.
+    """
+
+    numbers: RowIndices
+    y: Truth
+    weights: Weights | None
+    groups: npt.NDArray[np.int64] | None
+    predictions: Predictions
+    members: tuple[MemberPredictions, ...]
+    baseline: npt.NDArray[np.float64]
+    total: int
+    baseline_quantiles: npt.NDArray[np.float64] | None = None
+
+    @classmethod
+    def of(cls, scored: ScoredRows, numbers: RowIndices | None, members: Iterable[MemberPredictions]) -> HeldOutRows:
+        """The rows that are scored, with their row numbers, None for 1, 2 and so on."""
+        baseline, n = scored.baseline, len(scored.y)
+        return cls(
+            numbers=np.arange(1, n + 1) if numbers is None else numbers,
+            y=scored.y,
+            weights=scored.weights,
+            groups=scored.groups,
+            predictions=scored.predictions,
+            members=tuple(members),
+            baseline=np.array(baseline.values[0]),
+            baseline_quantiles=None if baseline.quantiles is None else np.array(baseline.quantiles[0]),
+            total=n,
+        )
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether rows are missing, because there were too many."""
+        return self.total > len(self)
+
+    @property
+    def oof_mask(self) -> npt.NDArray[np.bool_]:
+        """A mask (members, n): whether the row is a validation row of the member."""
+        mask = np.zeros((len(self.members), len(self)), np.bool_)
+        for row_mask, member in zip(mask, self.members, strict=True):
+            row_mask[member.rows] = True
+        return mask
+
+    @property
+    def baseline_predictions(self) -> Predictions:
+        """The prediction of the baseline for each row."""
+        values = np.broadcast_to(self.baseline, self.predictions.values.shape)
+        if self.baseline_quantiles is None:
+            return replace(self.predictions, values=values)
+        quantiles = np.broadcast_to(self.baseline_quantiles, (len(self), *self.baseline_quantiles.shape))
+        return replace(self.predictions, values=values, quantiles=quantiles)
+
+    def take(self, rows: RowIndices) -> HeldOutRows:
+        """The rows at these positions, which are in ascending order and distinct."""
+        return replace(
+            self,
+            numbers=self.numbers[rows],
+            y=self.y[rows],
+            weights=None if self.weights is None else self.weights[rows],
+            groups=None if self.groups is None else self.groups[rows],
+            predictions=self.predictions.take(rows),
+            members=tuple(_restrict(member, rows, len(self)) for member in self.members),
+        )
+
+    def of_member(self, i: int) -> HeldOutRows:
+        """The rows that member `i`, from 0, did not train on, with its predictions alone."""
+        rows, predictions = self.members[i].rows, self.members[i].predictions
+        alone = MemberPredictions(np.arange(len(rows)), predictions)
+        return replace(replace(self, members=()).take(rows), predictions=predictions, members=(alone,), total=len(rows))
+
+    def one_member_a_row(self, temperature: float, seed: int) -> tuple[Predictions, tuple[int, ...]]:
+        """For each row the prediction of one member that did not train on it, drawn at random, at the temperature.
+
+        They come with the number of rows of each member. New rows that each member predicts have the same distribution
+        if the members have these weights; the means of several members have less spread.
+        """
+        random, n = np.random.default_rng([seed, 5]), len(self)
+        largest, member = np.full(n, -1.0, np.float32), np.zeros(n, np.int64)
+        for i, one in enumerate(self.members):
+            draws = random.random(len(one.rows), np.float32)
+            is_larger = draws > largest[one.rows]
+            chosen = one.rows[is_larger]
+            largest[chosen], member[chosen] = draws[is_larger], i
+        values = np.empty_like(self.predictions.values)
+        for i, one in enumerate(self.members):
+            own = member[one.rows] == i
+            values[one.rows[own]] = one.predictions.take(own).with_temperature(temperature).values
+        counts = np.bincount(member, minlength=len(self.members))
+        return replace(self.predictions, values=values, quantiles=None), tuple(counts.tolist())
+
+    def with_target(self, target: Target) -> HeldOutRows:
+        """The rows for a target that lacks some classes, none of which these rows have."""
+        own = self.predictions.target
+        if own.task == "regression" or target.task == "regression" or own.labels == target.labels:
+            return self
+        classes = np.array([own.labels.index(label) for label in target.labels])
+        code = np.full(len(own.labels), -1)
+        code[classes] = np.arange(len(classes))
+
+        def convert(predictions: Predictions) -> Predictions:
+            return replace(predictions, target=target, values=predictions.values[:, classes])
+
+        members = tuple(MemberPredictions(one.rows, convert(one.predictions)) for one in self.members)
+        predictions, baseline = convert(self.predictions), self.baseline[classes]
+        return replace(self, y=code[self.y], predictions=predictions, members=members, baseline=baseline)
+
+    def bounded(self, seed: int) -> HeldOutRows:
+        """All rows, or a random sample of as many as a run keeps."""
+        values_per_row = (n_outputs(self.predictions.target) * (1 + len(self.predictions.levels))) * (
+            1.0 + sum(len(member.rows) for member in self.members) / max(1, len(self))
+        )
+        limit = min(MAX_ROWS, int(MAX_VALUES / values_per_row))
+        if len(self) <= limit:
+            return self
+        return self.take(np.sort(np.random.default_rng(seed).choice(len(self), limit, replace=False)))
+
+    def to_bytes(self) -> bytes:
+        """The content of held_out.safetensors."""
+        predictions = self.predictions
+        precision = predictions.precision if predictions.target.task == "classification" else "float64"
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "numbers": self.numbers,
+            "y": self.y,
+            "predictions": predictions.values.astype(precision),  # class probabilities are rounded to the precision
+            "baseline": self.baseline,
+            "total": np.array([self.total], np.int64),
+        }
+        arrays |= {} if self.weights is None else {"weights": self.weights}
+        arrays |= {} if self.groups is None else {"groups": self.groups}
+        if predictions.quantiles is not None and self.baseline_quantiles is not None:
+            arrays |= {QUANTILES: predictions.quantiles, BASELINE_QUANTILES: self.baseline_quantiles}
+        for i, member in enumerate(self.members):
+            if member.predictions.quantiles is not None:
+                arrays[f"{MEMBER_QUANTILES}{i + 1}"] = member.predictions.quantiles
+            arrays[f"{MEMBER_ROWS}{i + 1}"] = member.rows
+            arrays[f"{MEMBER_PREDICTIONS}{i + 1}"] = member.predictions.values.astype(precision)
+        return safetensors.numpy.save({name: np.ascontiguousarray(values) for name, values in arrays.items()})
+
+    @classmethod
+    def from_bytes(cls, content: bytes, target: Target, members: int, levels: tuple[float, ...] = ()) -> HeldOutRows:
+        """Read the content of held_out.safetensors of a model with this target, number of members and quantile levels.
+
+        Raises:
+            ValueError: it does not hold the held-out rows of such a model.
+        """
+        try:
+            arrays = safetensors.numpy.load(content)
+        except (safetensors.SafetensorError, TypeError, KeyError) as error:
+            raise ValueError("not a file of held-out rows") from error
+        reader = _Reader(arrays, target, levels)
+        numbers, total = reader.array("numbers", np.int64, (None,)), reader.array("total", np.int64, (1,))
+        n, is_class, targets = len(numbers), target.task == "classification", n_outputs(target)
+        y = reader.array("y", np.int64, (n,)) if is_class else reader.array("y", np.float64, (n, targets))
+        if is_class and n and not 0 <= y.min() <= y.max() < targets:
+            raise ValueError("y: no such class")
+        rows = cls(
+            numbers=numbers,
+            y=y,
+            weights=reader.array("weights", np.float64, (n,)) if "weights" in arrays else None,
+            groups=reader.array("groups", np.int64, (n,)) if "groups" in arrays else None,
+            predictions=reader.predictions("predictions", QUANTILES, n),
+            members=tuple(reader.member(i + 1, n) for i in range(members)),
+            baseline=reader.array("baseline", np.float64, (targets,)),
+            total=int(total[0]),
+            baseline_quantiles=(
+                reader.array(BASELINE_QUANTILES, np.float64, (targets, len(levels))) if levels else None
+            ),
+        )
+        if rows.total < n or (n and numbers.min() < 1):
+            raise ValueError("the numbers of rows do not fit each other")
+        return rows
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads arrays of a file, and verifies their types and shapes."""
+
+    arrays: Mapping[str, npt.NDArray[Any]]
+    target: Target
+    levels: tuple[float, ...]
+
+    def array(self, name: str, dtype: type[np.generic] | Precision, shape: tuple[int | None, ...]) -> npt.NDArray[Any]:
+        """The array `name`; None in the `shape` stands for any length. Raise a ValueError unless it fits."""
+        if name not in self.arrays:
+            raise ValueError(f"no {name}")
+        array = self.arrays[name]
+        fits = len(array.shape) == len(shape) and all(
+            wanted in (None, length) for wanted, length in zip(shape, array.shape, strict=True)
+        )
+        if not fits or array.dtype != dtype:
+            raise ValueError(f"{name} has another type or shape")
+        return array
+
+    def predictions(self, name: str, quantiles: str, n: int) -> Predictions:
+        precision: Precision = "float64"
+        if self.target.task == "classification" and name in self.arrays and self.arrays[name].dtype == np.float32:
+            precision = "float32"
+        values = self.array(name, precision, (n, n_outputs(self.target)))
+        if self.levels:
+            of_levels = self.array(quantiles, np.float64, (n, n_outputs(self.target), len(self.levels)))
+            predictions = Predictions.of_quantiles(self.target, of_levels, self.levels, precision)
+            if not np.array_equal(predictions.values, values, equal_nan=True):
+                raise ValueError(f"{name} are not the medians of {quantiles}")
+            return predictions
+        return Predictions(self.target, values.astype(np.float64), precision)
+
+    def member(self, number: int, n: int) -> MemberPredictions:
+        rows = self.array(f"{MEMBER_ROWS}{number}", np.int64, (None,))
+        if len(rows) and (rows[0] < 0 or rows[-1] >= n or (np.diff(rows) <= 0).any()):
+            raise ValueError(f"{MEMBER_ROWS}{number}: no such rows")
+        names = f"{MEMBER_PREDICTIONS}{number}", f"{MEMBER_QUANTILES}{number}"
+        return MemberPredictions(rows, self.predictions(*names, len(rows)))
+
+
+def _restrict(member: MemberPredictions, rows: RowIndices, total: int) -> MemberPredictions:
+    """The predictions of a member for those of its rows that are among `rows`, renumbered by their positions there."""
+    position = np.full(total, -1)
+    position[rows] = np.arange(len(rows))
+    new = position[member.rows]
+    kept = np.flatnonzero(new >= 0)
+    return MemberPredictions(new[kept], member.predictions.take(kept))

@@ -1,0 +1,105 @@
+"""The class of many rows, in half of the time that their probabilities take.
+
+The networks run in float32, and bound their errors. Rows whose two most probable classes, or whose probability and the
+threshold of the decision, are too close for that are predicted in float64, so every row gets the class that `predict`
+gives it. Expected costs are computed in float64 only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import and_
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from nncli.base.threads import limit_blas_threads
+from nncli.data.encoders.anomalies import Anomalies
+from nncli.data.table import Table
+from nncli.models.ensemble import AnyModel, Ensemble, align_classes, n_outputs
+from nncli.models.model import Model
+from nncli.nn.arrays import Codes
+from nncli.targets.decision import CostMatrix, Decision, Threshold, decide
+from nncli.targets.target import ClassificationTarget
+
+MIN_ROWS = 4_096
+"""Rows from which float32 pays off: the bounds of the errors must be prepared."""
+SOFTMAX_SLOPE = 0.5
+"""The largest change of a probability with the norm of the change of the scores; see `ClassificationLoss`."""
+ROUNDING = 1e-6
+"""A limit of the errors of probabilities in float64, rounded to float32."""
+MIN_PROBABILITY = 1e-30
+"""Below it, rounding to float32 may change a probability so much that a temperature makes it matter."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PredictedClasses:
+    """The codes of the predicted classes (rows,), and the anomalies among the rows."""
+
+    target: ClassificationTarget
+    codes: Codes
+    anomalies: Anomalies = field(default_factory=Anomalies)
+
+    def frame(self) -> pl.DataFrame:
+        """The column `prediction`, as of `Predictions.frame`."""
+        return pl.DataFrame({"prediction": self.target.decode(self.codes, "prediction")})
+
+
+def predict_classes(model: AnyModel, table: Table) -> PredictedClasses:
+    """Predict the class of every row of a table, as `predict` of a classification model does.
+
+    Raises:
+        DataError: a column is missing, or a cell of a numeric column is not a number.
+    """
+    target = model.spec.target
+    assert target.task == "classification"
+    members = model.members if isinstance(model, Ensemble) else (model,)
+    decision = model.spec.decision
+    can_round = not isinstance(decision, CostMatrix) and all(member.can_round for member in members)
+    if len(table) < MIN_ROWS or not can_round:
+        predictions = model.predict(table)
+        return PredictedClasses(target, predictions.classes, predictions.anomalies)
+    with limit_blas_threads(1), np.errstate(all="ignore"):
+        values, error, anomalies = _approximate(model, members, table)
+    codes = decide(values, target.labels, decision)
+    uncertain = np.flatnonzero(~_is_certain(values, error, target.labels, decision))
+    if len(uncertain):
+        codes[uncertain] = model.predict(table.take(uncertain)).classes
+    return PredictedClasses(target, codes, anomalies)
+
+
+def _is_certain(
+    values: Floats, error: Floats, labels: Sequence[str], decision: Decision | None
+) -> npt.NDArray[np.bool_]:
+    """Whether the values (rows, classes) give the class beyond their error (rows,)."""
+    if isinstance(decision, Threshold):
+        distance = np.abs(values[:, labels.index(decision.positive)] - decision.threshold)
+        return np.asarray(distance > error + ROUNDING)
+    top = np.partition(values, -2, axis=1)[:, -2:]
+    return np.asarray(top[:, 1] - top[:, 0] > 2.0 * (error + ROUNDING))
+
+
+def _approximate(model: AnyModel, members: Sequence[Model], table: Table) -> tuple[Floats, Floats, Anomalies]:
+    """Probabilities (rows, classes) from outputs in float32, the bound of their errors (rows,), and the anomalies."""
+    target, found = model.spec.target, list[Anomalies]()
+    values, error = np.zeros((len(table), n_outputs(target))), np.zeros(len(table))
+    for i, member in enumerate(members):
+        X, codes, anomalies = member.encode(table)
+        Z, bound = member.run_rounded(X, codes)
+        predictions, T, share = member.decode(Z), member.spec.temperature, 1.0
+        smallest = predictions.values.min(axis=1)
+        if isinstance(model, Ensemble):
+            predictions, T = predictions.with_temperature(model.spec.temperature), T * model.spec.temperature
+            share = model.weights[i] / model.total_weight(range(len(members)))
+            smallest = np.minimum(smallest, predictions.values.min(axis=1))
+        if T != 1.0:
+            bound[smallest < MIN_PROBABILITY] = np.inf
+        values += align_classes(target, predictions) * share
+        error += bound * (SOFTMAX_SLOPE / T * share)
+        found.append(anomalies)
+    return values, error, reduce(and_, found)

@@ -1,0 +1,192 @@
+"""A trained model: encoder, network and loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.base.errors import CellError
+from nncli.base.spec import PositiveFloat, Spec, StrictStr
+from nncli.base.threads import ConcurrentCalls, limit_blas_threads
+from nncli.data.columns.cell_errors import CellErrors
+from nncli.data.columns.hashing import Hashes
+from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
+from nncli.data.encoders.anomalies import Anomalies
+from nncli.data.encoders.encoder import Encoded, Encoder
+from nncli.data.encoders.few_rows import FewRowsEncoder
+from nncli.data.encoders.invalid_cells import InvalidCells
+from nncli.data.table import Table
+from nncli.models.predictions import Predictions
+from nncli.nn.arrays import Array, Codes, Matrix
+from nncli.nn.batches.dataset import Dataset
+from nncli.nn.inference.small_blocks import MAX_ROWS
+from nncli.nn.losses import Loss
+from nncli.nn.network import Network
+from nncli.nn.parameters import Parameters
+from nncli.nn.predictor import BLOCK_ROWS, Predictor
+from nncli.targets.decision import Decision
+from nncli.targets.target import Target
+
+Version = Literal[1]
+FORMAT: Version = 1
+"""The format of a run directory. It is raised by a change of what is written; every format is read for ever."""
+
+WORTH_A_SECOND_THREAD = 1 << 26
+"""Multiplications for half of the rows from which a second thread pays off."""
+_CALLS = ConcurrentCalls()
+
+
+class ModelSpec(Spec):
+    """A model without its weights.
+
+    `missing_values` are the spellings of a missing cell in training, `dialect` is that of the training table, and
+    `temperature` calibrates the class probabilities, and a `decision` makes classes of them.
+    """
+
+    format: Version = FORMAT
+    encoder: Encoder
+    target: Target
+    network: Network
+    loss: Loss
+    missing_values: tuple[StrictStr, ...]
+    dialect: CsvDialect = PLAIN_NUMBERS
+    temperature: PositiveFloat = 1.0
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model in memory."""
+
+    spec: ModelSpec
+    parameters: Parameters
+
+    @property
+    def numeric(self) -> frozenset[str]:
+        """The columns whose cells are plain numbers, without a unit."""
+        return frozenset(column.name for column in self.spec.encoder.columns if column.accepts_plain_numbers)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the feature columns."""
+        return self.spec.encoder.names
+
+    def hash_rows(self, table: Table) -> Hashes:
+        """A hash of the features and the target of each row (rows,); see runs/training_rows.py."""
+        return self.spec.encoder.hash_rows(table, self.spec.target)
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """The network in prediction mode."""
+        return Predictor(self.spec.network, self.parameters, final=True)
+
+    @cached_property
+    def _few_rows_encoder(self) -> FewRowsEncoder:
+        return FewRowsEncoder(self.spec.encoder, self.spec.network.precision)
+
+    def predict(self, table: Table) -> Predictions:
+        """Predict every row of a table, in order. The target column is not needed; other columns are ignored.
+
+        Threads may predict at the same time. A row's prediction has the same bits whatever the other rows are; see
+        nncli/nn/predictor.py.
+
+        Raises:
+            DataError: a column is missing, or a cell of a numeric column is not a number.
+        """
+        with _CALLS.begin() as others:
+            X, codes, anomalies = self.encode(table)
+            Z = self._run(X, codes, 1 if others else 2)
+        return replace(self.decode(Z), anomalies=anomalies)
+
+    def encode(self, table: Table) -> Encoded:
+        """The features of a table, encoded for the network.
+
+        Raises:
+            CellError: a cell cannot be read.
+            DataError: a column is missing.
+        """
+        table.require_features(self.names)
+        try:
+            if len(table) <= MAX_ROWS:
+                return self._few_rows_encoder.encode(table)
+            return self.spec.encoder.encode(table, self.spec.network.precision)
+        except CellError as error:
+            raise error.for_model() from None
+
+    def anomalies(self, table: Table) -> Anomalies:
+        """The anomalies of a table, without predicting it; see `encode` for the errors."""
+        with np.errstate(all="ignore"):  # a value far out of the training range may overflow
+            return self.encode(table)[2]
+
+    def invalid_cells(self, table: Table) -> InvalidCells:
+        """The cells of a table that `predict` refuses."""
+        return InvalidCells.of(table, self.cell_errors(table))
+
+    def cell_errors(self, table: Table) -> Iterator[tuple[str, list[CellErrors]]]:
+        """The name of each feature column, and the errors of its cells.
+
+        Raises:
+            DataError: a column is missing, or its type is not supported.
+        """
+        for column in self.spec.encoder.columns:
+            yield column.name, column.cell_errors(table, self.spec.network.precision)
+
+    def _run(self, X: Matrix, codes: Codes, threads: int) -> Array:
+        """The raw outputs (rows, outputs); half of the rows on a second thread if there is much to compute.
+
+        While another call predicts, there is no second thread: it would gain nothing, and needs buffers of its own.
+        The BLAS is limited to one thread: its threads would synchronize, spinning, at every small product, and they
+        give other bits.
+        """
+        half = len(X) // (2 * BLOCK_ROWS) * BLOCK_ROWS
+        if threads == 1 or half * self.spec.network.layout.n_decayed < WORTH_A_SECOND_THREAD:
+            with limit_blas_threads(1):
+                return self.predictor.run(X, codes)
+        Z = np.empty((len(X), self.spec.network.n_outputs))
+        with limit_blas_threads(1), ThreadPoolExecutor(1, "nncli half") as thread:
+            second = thread.submit(copy_context().run, self.predictor.run, X[half:], codes[half:], Z[half:])
+            self.predictor.run(X[:half], codes[:half], Z[:half])
+            second.result()
+        return Z
+
+    def predict_dataset(self, dataset: Dataset, threads: int = 1) -> Predictions:
+        """Predict encoded rows, on one thread, or on two if that pays off and `threads` allows it."""
+        return self.decode(self._run(dataset.X, dataset.codes, threads))
+
+    @property
+    def can_round(self) -> bool:
+        """Whether `run_rounded` is possible."""
+        return self.predictor.can_round
+
+    def run_rounded(self, X: Matrix, codes: Codes) -> tuple[Array, Array]:
+        """The raw outputs in float32, and bounds of their errors (rows,); see `Predictor.run_rounded`."""
+        return self.predictor.run_rounded(X, codes)
+
+    def decode(self, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
+        """Predictions from raw outputs (rows, outputs)."""
+        return decode(self.spec, Z)
+
+
+def decode(spec: ModelSpec, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
+    """Predictions from raw outputs (rows, outputs): the loss's inverse link, rounding, then temperature or unscaling.
+
+    Values are rounded to the precision of the training, so two machines whose matrix products differ in the last place
+    of a float64 give the same predictions.
+    """
+    precision = spec.network.precision
+    quantiles = spec.loss.quantiles(Z)
+    if quantiles is not None and spec.target.task == "regression":
+        by_target = quantiles.swapaxes(1, 2).astype(precision).astype(np.float64)
+        own = np.ascontiguousarray(spec.target.decode(by_target).swapaxes(1, 2))
+        return Predictions.of_quantiles(spec.target, own, spec.loss.quantile_levels, precision)
+    values = spec.loss.inverse_link(Z).astype(precision).astype(np.float64)
+    if spec.target.task == "regression":
+        return Predictions(spec.target, spec.target.decode(values), precision)
+    return Predictions(spec.target, values, precision, decision=spec.decision).with_temperature(spec.temperature)

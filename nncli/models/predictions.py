@@ -1,0 +1,117 @@
+"""Predictions: numbers, class probabilities or quantiles of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from nncli.base.text import percent_digits
+from nncli.data.encoders.anomalies import Anomalies
+from nncli.nn.arrays import Precision
+from nncli.nn.losses import MEDIAN
+from nncli.targets.decision import Decision, decide
+from nncli.targets.metrics.calibration import apply_temperature
+from nncli.targets.target import Target
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions: numbers in the target's own units (rows, targets), or probabilities (rows, classes).
+
+    `anomalies` are the unexpected values in the rows, such as unseen categories. A `decision` makes classes of the
+    probabilities; without one the most probable class is predicted. A loss of several quantiles predicts `quantiles`
+    (rows, targets, levels), ascending, of which `values` are the medians.
+    """
+
+    target: Target
+    values: npt.NDArray[np.float64]
+    precision: Precision = "float64"
+    anomalies: Anomalies = field(default_factory=Anomalies)
+    decision: Decision | None = None
+    quantiles: npt.NDArray[np.float64] | None = None
+    levels: tuple[float, ...] = ()
+
+    @property
+    def classes(self) -> npt.NDArray[np.int64]:
+        """The codes of the predicted classes (rows,)."""
+        assert self.target.task == "classification"
+        return decide(self.values, self.target.labels, self.decision)
+
+    @classmethod
+    def of_quantiles(
+        cls, target: Target, quantiles: npt.NDArray[np.float64], levels: tuple[float, ...], precision: Precision
+    ) -> Predictions:
+        """The predictions with these quantiles (rows, targets, levels)."""
+        medians = np.ascontiguousarray(quantiles[:, :, levels.index(MEDIAN)])
+        return cls(target, medians, precision, quantiles=quantiles, levels=levels)
+
+    @property
+    def loss_inputs(self) -> npt.NDArray[np.float64]:
+        """What the loss of each row is computed from: the quantiles, or without them the values."""
+        return self.values if self.quantiles is None else self.quantiles
+
+    def take(self, rows: npt.NDArray[np.int64 | np.bool_]) -> Predictions:
+        """The rows at these positions, or of a mask."""
+        quantiles = None if self.quantiles is None else self.quantiles[rows]
+        return replace(self, values=self.values[rows], quantiles=quantiles)
+
+    def with_rows(self, rows: slice | npt.NDArray[np.int64 | np.bool_], other: Predictions) -> Predictions:
+        """A copy in which some rows are those of `other`, in order."""
+        values, quantiles = self.values.copy(), None if self.quantiles is None else self.quantiles.copy()
+        values[rows] = other.values
+        if quantiles is not None:
+            quantiles[rows] = other.quantiles
+        return replace(self, values=values, quantiles=quantiles)
+
+    def with_temperature(self, T: float) -> Predictions:
+        """Temperature scaling of the probabilities, rounded to the precision: less confident for T above 1."""
+        if T == 1.0:
+            return self
+        values = apply_temperature(self.values, T).astype(self.precision).astype(np.float64)
+        return replace(self, values=values)
+
+    def frame(self, *, proba: bool = False) -> pl.DataFrame:
+        """`prediction`, or `prediction_TARGET` for several; with `proba` also `proba_CLASS` for each class."""
+        if self.target.task == "regression":
+            names = self.target.names
+            titles = ["prediction"] if len(names) == 1 else [f"prediction_{name}" for name in names]
+            numbers = {title: self.values[:, j] for j, title in enumerate(titles)}
+            return pl.DataFrame(numbers | self._quantile_columns(names))
+        columns = {"prediction": self.target.decode(self.classes, "prediction")}
+        if proba:
+            for j, label in enumerate(self.target.labels):
+                columns[f"proba_{label}"] = pl.Series(self.values[:, j].astype(self.precision))
+        return pl.DataFrame(columns)
+
+    def _quantile_columns(self, names: Sequence[str]) -> dict[str, npt.NDArray[np.float64]]:
+        """`quantile_05` for the level 0.05, or `quantile_05_TARGET` for several targets."""
+        if self.quantiles is None:
+            return {}
+        return {
+            f"quantile_{percent_digits(level)}" + (f"_{name}" if len(names) > 1 else ""): self.quantiles[:, j, k]
+            for j, name in enumerate(names)
+            for k, level in enumerate(self.levels)
+        }
+
+
+def stack_predictions(blocks: Iterable[Predictions], rows: int) -> Predictions | None:
+    """The predictions of consecutive blocks of `rows` rows together, without anomalies; None without a block."""
+    stacked, stop = None, 0
+    for block in blocks:
+        if stacked is None:
+            shape = () if block.quantiles is None else block.quantiles.shape[1:]
+            stacked = replace(
+                block,
+                values=np.empty((rows, block.values.shape[1])),
+                quantiles=None if block.quantiles is None else np.empty((rows, *shape)),
+                anomalies=Anomalies(),
+            )
+        start, stop = stop, stop + len(block.values)
+        stacked.values[start:stop] = block.values
+        if stacked.quantiles is not None:
+            stacked.quantiles[start:stop] = block.quantiles
+    return stacked

@@ -1,0 +1,63 @@
+"""The encoded dataset: arrays with a row for each row of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from nncli.base.scratch import Scratch
+from nncli.nn.arrays import Codes, Matrix
+from nncli.nn.batches.memmap import MemmapMatrix
+
+CHUNK_MULTIPLE = 384
+"""Chunks have a multiple of this number of rows, so that they consist of whole inference blocks."""
+CHUNK_BYTES = 32 << 20
+
+
+@dataclass(frozen=True)
+class DiskStorage:
+    """The files that hold X and the codes of a dataset that is not in memory, and the folder for more files."""
+
+    X: MemmapMatrix
+    codes: MemmapMatrix
+    scratch: Scratch
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Encoded rows.
+
+    X (n, features) numbers; codes (n, embeddings) category codes to embed; y (n, targets) numbers or (n,) class codes;
+    weights (n,) with mean 1, or None for equal weights. `storage` is None for a dataset in memory.
+    """
+
+    X: Matrix
+    codes: Codes
+    y: npt.NDArray[Any]
+    weights: Matrix | None = None
+    storage: DiskStorage | None = None
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def part(self, rows: slice) -> Dataset:
+        """A view of some of the rows."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Dataset(self.X[rows], self.codes[rows], self.y[rows], weights)
+
+    @property
+    def bytes_per_row(self) -> int:
+        """Bytes of a row of X and of codes."""
+        return self.X[:1].nbytes + self.codes[:1].nbytes
+
+    def row_chunks(self, rows: int | None = None) -> Iterator[slice]:
+        """Yield slices that cover all rows; of a dataset on disk only the current chunk is in memory."""
+        rows = rows or max(1, CHUNK_BYTES // CHUNK_MULTIPLE // max(1, self.bytes_per_row)) * CHUNK_MULTIPLE
+        for start in range(0, len(self), rows):
+            yield slice(start, min(start + rows, len(self)))
+            if self.storage is not None:
+                self.storage.X.drop_pages()
+                self.storage.codes.drop_pages()

@@ -1,0 +1,268 @@
+"""Compiled loops: forward, loss, backward and update of many steps in one call, in the textbook's letters.
+
+The layers of nncli/nn need some forty NumPy calls per step; here one call runs many steps, or, if a batch is split into
+shards, one shard of a step. Everything is float32. The BLAS computes the matrix products, as in NumPy; between them,
+loops that LLVM vectorizes read and write each number once.
+
+Numba compiles the loops when they are first used and caches them on disk. Only bridge.py imports this module, and only
+if Numba is installed.
+
+A network is a sequence of blocks (blocks.py) in two tables with a row for each: integers, whose columns are D … STORED,
+and numbers, FACTOR … ANNEALED. `A` holds the input and the outputs of all blocks in sequence: the rows of one are
+A[at : at + B·u]. `dA` has room for two gradients of a block's output, which are used in turn.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nncli.nn.training.compiled.activations import (
+    activate,
+    activate_and_store,
+    activation_grad,
+    add_bias,
+    bias_grad,
+    stored_grad,
+)
+from nncli.nn.training.compiled.dropout import RESOLUTION, mask_keys
+from nncli.nn.training.compiled.inputs import (
+    EMBEDS,
+    N_DIRECT,
+    N_LEARNED,
+    bins_grad,
+    direct_grad,
+    load_embedded,
+    load_rows,
+)
+from nncli.nn.training.compiled.jit import Doubles, Floats, Ints, borrow, compiled, compiled_sum, inlined, internal
+from nncli.nn.training.compiled.losses import LOGISTIC, MSE, PINBALL, logistic, mse, pinball, softmax
+from nncli.nn.training.compiled.optimizers import clip, finite, optimizer_step, penalize
+from nncli.nn.training.compiled.projection import project, project_grad
+
+D, U, W_AT, B_AT, SCALE_AT, ALPHA_AT, ACTIVATION, STORED, SCALED_W_AT = range(9)
+"""Input and output units; offsets of W, b, s and alpha in theta (-1: absent); the number of the activation; whether
+`forward` stores its derivatives, and where; the offset of the buffer for factor · s · W (-1: W itself is used)."""
+FACTOR, H0, H1, DROPOUT, ANNEALED = range(5)
+"""The factor of X W; the hyper-parameters of the activation; the rate of dropout, and whether it is annealed."""
+
+
+@compiled
+def scale_weights(W: Floats, s: Floats, factor: float, order: Ints, W_s: Floats) -> None:
+    """W_s = factor · s · W, a scale for each row of W, with the rows of W in the given order."""
+    f = np.float32(factor)
+    for i in range(len(W)):
+        r = order[i]
+        f_s = f * s[r]
+        for j in range(W.shape[1]):
+            W_s[i, j] = f_s * W[r, j]
+
+
+@compiled_sum
+def scale_grad(dW_s: Floats, W: Floats, s: Floats, factor: float, order: Ints, dW: Floats, ds: Floats) -> None:
+    """From dW_s, the derivative by factor · s · W in the given order, those by W and by s; ds may be empty."""
+    f = np.float32(factor)
+    for i in range(len(W)):
+        r = order[i]
+        total, f_s = np.float32(0.0), f * s[r]
+        for j in range(W.shape[1]):
+            total += W[r, j] * dW_s[i, j]
+            dW[r, j] = f_s * dW_s[i, j]
+        if len(ds):
+            ds[r] = f * total
+
+
+@inlined
+def matrix(vector: Floats, at: int, d: int, u: int) -> Floats:
+    """The matrix (d, u) that begins at an offset of a vector."""
+    return vector[at : at + d * u].reshape(d, u)
+
+
+@inlined
+def part(vector: Floats, at: int, size: int) -> Floats:
+    """The part of a vector that begins at an offset, or nothing if the offset is -1."""
+    return vector[at : at + size] if at >= 0 else vector[:0]
+
+
+@internal
+def activate_block(
+    Z: Floats, block: Ints, numbers: Floats, theta: Floats, derivatives: Floats, ones: Floats, mask: Any
+) -> None:
+    """Z (B, u), a product with the block's matrix, becomes its output; `mask`: the keys and the rate of dropout."""
+    B, u = Z.shape
+    factor = np.float32(1.0) if block[SCALED_W_AT] >= 0 else numbers[FACTOR]
+    b = part(theta, block[B_AT], u)
+    if block[STORED] < 0:
+        add_bias(Z, b, factor)  # type: ignore[arg-type]
+        activate(Z, block[ACTIVATION], numbers[H0])
+        return
+    D, S = matrix(derivatives[0], block[STORED] * B, B, u), matrix(derivatives[1], block[STORED] * B, B, u)
+    alpha = theta[block[ALPHA_AT] : block[ALPHA_AT] + u] if block[ALPHA_AT] >= 0 else ones[:u]
+    dropped: Any = min(np.int64(mask[2] * RESOLUTION), RESOLUTION - 1)
+    h, keys = numbers[H0 : H1 + 1], (mask[0], mask[1])
+    activate_and_store(Z, b, factor, block[ACTIVATION], h, alpha, keys, dropped, D, S)  # type: ignore[arg-type]
+
+
+@internal
+def activation_block_grad(
+    dY: Floats, Y: Floats, block: Ints, numbers: Floats, grad: Floats, derivatives: Floats
+) -> None:
+    """dY (B, u) becomes the derivative by the product with the block's matrix; those by bias and alpha are stored."""
+    B, u = dY.shape
+    if block[STORED] >= 0:
+        D, S = matrix(derivatives[0], block[STORED] * B, B, u), matrix(derivatives[1], block[STORED] * B, B, u)
+        stored_grad(dY, D, S, part(grad, block[ALPHA_AT], u))
+    else:
+        activation_grad(dY, Y, block[ACTIVATION], numbers[H0])
+    factor = np.float32(1.0) if block[SCALED_W_AT] >= 0 else numbers[FACTOR]
+    bias_grad(dY, part(grad, block[B_AT], u), factor)  # type: ignore[arg-type]
+
+
+@internal
+def multiply(X: Floats, W: Floats, Z: Floats) -> None:
+    """Z = X W, or 0 where X has no columns."""
+    if X.shape[1]:
+        np.dot(X, W, Z)
+    else:
+        Z[:] = np.float32(0.0)
+
+
+@inlined
+def forward(data: Any, net: Any, inputs: Any, rows: Ints, t: int, annealing: float) -> int:
+    """Fill A with the outputs of all blocks, and return the offset of the last one; the arguments are `gradient`'s."""
+    X, codes = data[0], data[1]
+    blocks, numbers, order, theta, _, A, _, derivatives, scaled, _, ones, seed = net
+    B, at = len(rows), 0
+    n_direct, embeds = inputs[8][N_DIRECT], inputs[8][EMBEDS] > 0
+    X_0 = matrix(A, 0, B, n_direct)
+    if embeds:
+        load_embedded(X, codes, rows, theta, inputs, X_0)
+    else:
+        load_rows(X, rows, X_0)
+    for l in range(len(blocks)):  # noqa: E741 - the block's number, as in the textbook
+        d, u, w_at = blocks[l, D], blocks[l, U], blocks[l, SCALED_W_AT]
+        Y, Z, W = matrix(A, at, B, d), matrix(A, at + B * d, B, u), matrix(theta, blocks[l, W_AT], d, u)
+        if w_at >= 0:
+            s = theta[blocks[l, SCALE_AT] : blocks[l, SCALE_AT] + d] if blocks[l, SCALE_AT] >= 0 else ones[:d]
+            W_s = matrix(scaled, w_at, d, u)
+            scale_weights(W, s, numbers[l, FACTOR], order[l], W_s)
+            W = W_s
+        if l == 0 and embeds:
+            multiply(X_0, W[:n_direct], Z)
+            project(Z, W, codes, rows, theta, inputs)
+        else:
+            np.dot(Y, W, Z)
+        rate = numbers[l, DROPOUT] * (annealing if numbers[l, ANNEALED] > 0.0 else 1.0)
+        key0, key1 = mask_keys(seed, t, l)
+        activate_block(Z, blocks[l], numbers[l], theta, derivatives, ones, (key0, key1, rate))
+        at += B * d
+    return at
+
+
+@inlined
+def backward(data: Any, net: Any, inputs: Any, rows: Ints, at: int) -> None:
+    """Fill `grad` from the derivative by the last block's output, which is at the offset `at` of A."""
+    codes = data[1]
+    blocks, numbers, order, theta, grad, A, dA, derivatives, scaled, dscaled, ones, _ = net
+    B, half = len(rows), len(dA) // 2
+    n_learned, n_direct, embeds = inputs[8][N_LEARNED], inputs[8][N_DIRECT], inputs[8][EMBEDS] > 0
+    for l in range(len(blocks) - 1, -1, -1):  # noqa: E741
+        d, u, w_at = blocks[l, D], blocks[l, U], blocks[l, SCALED_W_AT]
+        turn, other = ((l + 1) % 2) * half, (l % 2) * half
+        Y, dY = matrix(A, at, B, u), matrix(dA, turn, B, u)
+        activation_block_grad(dY, Y, blocks[l], numbers[l], grad, derivatives)
+        at -= B * d
+        W, dW = matrix(theta, blocks[l, W_AT], d, u), matrix(grad, blocks[l, W_AT], d, u)
+        W_s, dW_s = (matrix(scaled, w_at, d, u), matrix(dscaled, w_at, d, u)) if w_at >= 0 else (W, dW)
+        if l == 0 and embeds:
+            if n_direct:
+                np.dot(matrix(A, 0, B, n_direct).T, dY, dW_s[:n_direct])
+            project_grad(dY, W_s, dW_s, codes, rows, theta, grad, inputs)
+            dE = matrix(dA, other, B, n_learned)
+            if n_learned:
+                np.dot(dY, W_s[:n_learned].T, dE)
+            direct_grad(dE, codes, rows, grad, inputs)
+            bins_grad(inputs, grad)
+        else:
+            np.dot(matrix(A, at, B, d).T, dY, dW_s)
+            if l > 0:
+                np.dot(dY, W_s.T, matrix(dA, other, B, d))
+        if w_at >= 0:
+            s = theta[blocks[l, SCALE_AT] : blocks[l, SCALE_AT] + d] if blocks[l, SCALE_AT] >= 0 else ones[:d]
+            scale_grad(dW_s, W, s, numbers[l, FACTOR], order[l], dW, part(grad, blocks[l, SCALE_AT], d))
+
+
+@inlined
+def gradient(data: Any, net: Any, inputs: Any, rows: Ints, batch: int, t: int, annealing: float) -> float:
+    """The loss of the `rows`, a shard or all of a batch of `batch` rows, and its gradient in `grad`.
+
+    `data`: X (n, features) and codes (n, categories); y (n, targets) numbers, or classes (n,); w (n,) weights, or
+    none; the table T of the classes, or of the levels of quantiles; the number of the loss. `net`: the tables of
+    blocks, the order of their scaled matrices' rows, theta, grad, the buffers and the seed of dropout; `inputs` are the
+    tables and buffers of inputs.py. `t` is the number of the step, `annealing` the factor of dropout rates that fall to
+    0.
+    """
+    _, _, y, classes, w, T, loss = data
+    blocks, A, dA = net[0], net[5], net[6]
+    B, L = len(rows), len(blocks)
+    k = blocks[L - 1, U]
+    at = forward(data, net, inputs, rows, t, annealing)
+    Z, dZ = matrix(A, at, B, k), matrix(dA, (L % 2) * (len(dA) // 2), B, k)
+    weight = w[rows] if len(w) else w
+    if loss == MSE:
+        value = mse(Z, y[rows], weight, dZ, batch)
+    elif loss == LOGISTIC:
+        value = logistic(Z, classes[rows], T, weight, dZ, batch)
+    elif loss == PINBALL:
+        value = pinball(Z, y[rows], T, weight, dZ, batch)
+    else:
+        value = softmax(Z, classes[rows], T, weight, dZ, batch)
+    backward(data, net, inputs, rows, at)
+    return value
+
+
+@compiled
+def train_batches(
+    data: Any,
+    net: Any,
+    inputs: Any,
+    optimizer: Any,
+    extras: Any,
+    order: Ints,
+    batch: int,
+    rates: Doubles,
+    annealing: Doubles,
+    t: int,
+    losses: Doubles,
+    shard_of: int,
+) -> tuple[int, bool]:
+    """Train on the batches of `order`, one for each of `rates`, of which the first is step `t`, counted from 1.
+
+    `annealing` are the factors of what falls to 0, one for each of `rates`; `extras` are l1, l2 and clip_norm, 0 for
+    none, and the number of decayed parameters. `losses` receives the loss of each batch. The loop ends at the first
+    loss or gradient that is not finite, and leaves the weights that led there. Returns the number of batches that were
+    run, and whether the last gradient was finite if the loss was.
+
+    If `shard_of` is not 0, `order` is a shard of a batch of so many rows, and only its gradient is computed.
+    """
+    X, codes, y, classes, w, T, loss = data
+    data = borrow(X), borrow(codes), borrow(y), borrow(classes), borrow(w), borrow(T), loss
+    blocks, numbers, matrix_order, theta, grad, A, dA, derivatives, scaled, dscaled, ones, seed = net
+    theta, grad, order = borrow(theta), borrow(grad), borrow(order)
+    buffers = borrow(A), borrow(dA), borrow(derivatives), borrow(scaled), borrow(dscaled), borrow(ones)
+    net = (borrow(blocks), borrow(numbers), borrow(matrix_order), theta, grad, *buffers, seed)
+    l1, l2, max_norm, decayed = extras
+    for i in range(len(rates)):
+        rows = order[i * batch : min((i + 1) * batch, len(order))]
+        losses[i] = gradient(data, net, inputs, rows, shard_of or len(rows), t + i, annealing[i])
+        if shard_of or not np.isfinite(losses[i]):
+            return i + 1, True
+        if l1 > 0.0 or l2 > 0.0:
+            penalize(theta[:decayed], grad[:decayed], l1, l2)
+        if not finite(grad):
+            return i + 1, False
+        if max_norm > 0.0:
+            clip(grad, max_norm)
+        optimizer_step(theta, grad, optimizer, rates[i], annealing[i], t + i)
+    return len(rates), True

@@ -1,0 +1,105 @@
+"""What the compiled loops support, whether they are worthwhile, and whether Numba works here."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import NamedTuple
+
+from nncli.nn.arrays import Backend
+from nncli.nn.losses import MSE, CrossEntropy, LossBase, Quantile, Quantiles
+from nncli.nn.network import Network
+from nncli.nn.numeric_embeddings import PiecewiseLinear
+from nncli.nn.optim.optimizers import Adam, OptimizerBase, Sgd
+from nncli.nn.training.compiled.blas import import_blas
+from nncli.nn.training.compiled.blocks import UnsupportedError, blocks_of
+
+COMPILED_LOSSES = (MSE, CrossEntropy, Quantile, Quantiles)
+COMPILED_OPTIMIZERS = (Sgd, Adam)  # AdamW is an Adam
+
+SECONDS_SAVED_PER_STEP = 10e-6
+SECONDS_SAVED_PER_MULTIPLICATION = 2.5e-12
+"""Seconds that compiled loops save in a step, and for each multiplication of its forward pass."""
+SECONDS_SAVED_PER_PARAMETER = 0.5e-9
+SECONDS_SAVED_PER_VALUE = 1.5e-9
+"""The same in networks with embeddings, dropout or other activations: for each parameter, and for each value of a row
+
+that is embedded or has a stored derivative."""
+STARTUP_SECONDS = 0.6
+"""Seconds that the loops must save: loading them takes 0.3, and compiling them once takes 15."""
+
+
+def unsupported_reason(network: Network, loss: LossBase, optimizer: OptimizerBase) -> str | None:
+    """Why the compiled loops cannot run this training; None if they can."""
+    if network.precision != "float32":
+        return f"precision {network.precision}"
+    if network.output_activation is not None:
+        return "an output_activation"
+    if not network.input_width:
+        return "a network without inputs"
+    embedding = network.numeric_embedding
+    if embedding and network.embedded_numeric and not isinstance(embedding, PiecewiseLinear):
+        return f"a numeric_embedding of type {embedding.type}"
+    try:
+        blocks_of(network)
+    except UnsupportedError as error:
+        return str(error)
+    for part, supported in ((loss, COMPILED_LOSSES), (optimizer, COMPILED_OPTIMIZERS)):
+        if not isinstance(part, supported):
+            return f"{part.model_dump()['type']}"
+    return None
+
+
+def installed() -> bool:
+    """Whether Numba is installed, and SciPy, through which it calls the BLAS."""
+    return find_spec("numba") is not None and find_spec("scipy") is not None
+
+
+LONG_STEP_MULTIPLICATIONS = 1 << 31
+"""Multiplications of a forward pass above which a step takes a fraction of a second, nearly all of it in the BLAS."""
+
+
+def is_worthwhile(network: Network, batch_rows: int, steps: int) -> bool:
+    """Whether the loops, which support the network, save more time than Numba takes to load, and each step is short.
+
+    A running loop handles no signals; in long steps there is little to gain, and NumPy handles signals in between.
+    """
+    products = batch_rows * network.layout.n_decayed
+    seconds_saved = SECONDS_SAVED_PER_STEP + SECONDS_SAVED_PER_MULTIPLICATION * products
+    values = sum(block.units for block in blocks_of(network) if not block.derivative_from_output)
+    if network.embeddings or network.embedded_numeric:
+        values += network.input_width
+    if values:
+        seconds_saved += SECONDS_SAVED_PER_VALUE * batch_rows * values
+        seconds_saved += SECONDS_SAVED_PER_PARAMETER * network.layout.size
+    return products < LONG_STEP_MULTIPLICATIONS and steps * seconds_saved > STARTUP_SECONDS
+
+
+class BackendProblem(NamedTuple):
+    """Why a backend does not work here, and how to fix it."""
+
+    what: str
+    hint: str
+
+
+INSTALL = "Run pip install 'nncli-train[fast]'"
+
+
+def load(backend: Backend) -> BackendProblem | None:
+    """Import what the backend needs, so that its BLAS is loaded before the number of threads is set."""
+    if backend == "numpy":
+        return None
+    if not installed():
+        return BackendProblem("Numba is not installed", INSTALL)
+    try:
+        import numba
+
+        import_blas()
+        import scipy.linalg.cython_blas  # noqa: F401
+
+        import nncli.nn.training.compiled.bridge  # noqa: F401
+    except ImportError as error:  # its version does not fit this NumPy
+        return BackendProblem(f"Numba cannot be imported: {error}", INSTALL)
+    except RuntimeError:
+        return BackendProblem("Numba finds no folder for compiled code", "Set NUMBA_CACHE_DIR to a writable folder")
+    disabled = getattr(numba.config, "DISABLE_JIT", 0)
+    return BackendProblem("NUMBA_DISABLE_JIT is set", "Unset it") if disabled else None

@@ -1,0 +1,141 @@
+"""Profiles of the rows that a model predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from nncli.data.columns.parsing import read_text
+from nncli.data.encoders.kinds import Column
+from nncli.data.table import Table
+from nncli.models.ensemble import AnyModel, Ensemble, average_members, predict_members
+from nncli.models.predictions import Predictions
+from nncli.nn.arrays import Codes
+from nncli.runs.monitoring.bins import Bins, CategoryBins, Counts, NumberBins
+from nncli.runs.monitoring.fit_reference import columns_of, probability_of
+from nncli.runs.monitoring.performance_estimation import UNKNOWN, ClassRows
+from nncli.runs.monitoring.profile import Profile
+from nncli.runs.monitoring.reference import Reference
+
+
+@dataclass(frozen=True)
+class Profiler:
+    """Profiles the rows that a model predicts, by its reference and its columns, in the order of the reference."""
+
+    reference: Reference
+    columns: tuple[Column, ...]
+    model: AnyModel
+
+    @classmethod
+    def of(cls, reference: Reference, model: AnyModel) -> Profiler:
+        """The profiler of a model; a ValueError if the reference is not that of the model."""
+        columns = {column.name: column for column in columns_of(model)}
+        if set(columns) != {bins.name for bins in reference.columns}:
+            raise ValueError("the reference has other columns than the model")
+        if len(reference.members) not in (0, len(model.members) if isinstance(model, Ensemble) else 1):
+            raise ValueError("the reference has other members than the model")
+        return cls(reference, tuple(columns[bins.name] for bins in reference.columns), model)
+
+    @property
+    def decision(self) -> str:
+        """The saved decision of the model in words; "" without one."""
+        decision = self.model.spec.decision
+        return "" if decision is None else decision.text
+
+    def predict(self, table: Table) -> tuple[Predictions, BinCodes]:
+        """The predictions of a table, and the bins of its rows.
+
+        Raises:
+            DataError: a cell cannot be read.
+        """
+        members = predict_members(self.model, table)
+        predictions = average_members(self.model, members)
+        return predictions, self.bin_codes(table, predictions, members)
+
+    def bin_codes(self, table: Table, predictions: Predictions, members: Sequence[Predictions]) -> BinCodes:
+        """The bins of the rows of a table, and of the predictions of each member, whose mean are the `predictions`.
+
+        Raises:
+            DataError: a cell cannot be read.
+        """
+        reference = self.reference
+        columns = [_codes(bins, column, table) for bins, column in zip(reference.columns, self.columns, strict=True)]
+        classes = None
+        if reference.is_classification:
+            values, probability = predictions.values, reference.predictions[1]
+            assert isinstance(probability, NumberBins)
+            bins = probability.bin_codes(probability_of(values))
+            classes = ClassRows.of(values, predictions.classes, bins, probability.n_bins, labels_of(predictions, table))
+        by_member = tuple(self._prediction_codes(one) for one in members) if reference.predictions else ()
+        return BinCodes(reference, len(table), tuple(columns), by_member, classes, self.decision)
+
+    def _prediction_codes(self, member: Predictions) -> tuple[Codes, ...]:
+        """The bins (rows,) of the predictions of a member, in the order of the reference."""
+        bins = self.reference.predictions
+        values = self.model.member_values(member) if isinstance(self.model, Ensemble) else member.values
+        if not self.reference.is_classification:
+            return tuple(one.bin_codes(y) for one, y in zip(bins, values.T, strict=True) if isinstance(one, NumberBins))
+        probability, p = bins[1], probability_of(values)
+        assert isinstance(probability, NumberBins)
+        return np.where(np.isnan(p), 0, values.argmax(axis=1) + 1), probability.bin_codes(p)
+
+
+@dataclass(frozen=True)
+class BinCodes:
+    """The bins (rows,) of each column of some rows, and of the predictions of each member."""
+
+    reference: Reference
+    rows: int
+    columns: tuple[Codes, ...]
+    members: tuple[tuple[Codes, ...], ...]
+    classes: ClassRows | None
+    decision: str = ""
+
+    def profile(self, rows: slice | Codes = slice(None)) -> Profile:
+        """The profile of the rows at these positions, by default all."""
+        reference = self.reference
+        predictions = tuple(np.zeros(bins.n_bins, np.int64) for bins in reference.predictions)
+        for weight, codes in zip(reference.members, self.members, strict=bool(self.members)):
+            for total, counts in zip(predictions, _counts(codes, reference.predictions, rows), strict=True):
+                total += weight * counts
+        return Profile(
+            reference=reference.checksum,
+            rows=len(range(self.rows)[rows]) if isinstance(rows, slice) else len(rows),
+            columns=_counts(self.columns, reference.columns, rows),
+            predictions=predictions,
+            classes=None if self.classes is None else self.classes.sums(rows),
+            decision=self.decision,
+        )
+
+
+def _counts(codes: tuple[Codes, ...], bins: tuple[Bins, ...], rows: slice | Codes) -> tuple[Counts, ...]:
+    return tuple(
+        np.bincount(column[rows], minlength=one.n_bins).astype(np.int64)
+        for column, one in zip(codes, bins, strict=True)
+    )
+
+
+def _codes(bins: Bins, column: Column, table: Table) -> Codes:
+    cells = column.comparable_cells(table)
+    if isinstance(bins, CategoryBins):
+        return bins.bin_codes(cells if isinstance(cells, pl.Series) else pl.Series(cells).cast(pl.String))
+    assert not isinstance(cells, pl.Series)
+    return bins.bin_codes(cells)
+
+
+def labels_of(predictions: Predictions, table: Table) -> Codes | None:
+    """The codes of the true classes (rows,) of a table; None without their column.
+
+    They are -1 where there is none, and UNKNOWN where the model does not know it.
+    """
+    target = predictions.target
+    if target.task == "regression" or target.name not in table.names:
+        return None
+    codes = target.codes(table)
+    unknown = codes < 0
+    if unknown.any():
+        codes = np.where(unknown & read_text(table, target.name).is_not_null().to_numpy(), UNKNOWN, codes)
+    return codes

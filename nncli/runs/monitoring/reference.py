@@ -1,0 +1,163 @@
+"""The reference profile of a run, kept in reference.safetensors: the bins of each column and of its predictions.
+
+The file has at most some 100 kB for ordinary tables: a column of numbers has 201 quantiles if there are up to 30 such
+columns, and fewer of more columns, but at least 11; a column of categories has at most 200 of them, with a bounded
+number of characters. So a column of a wide table adds at most about 0.5 kB.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import safetensors
+import safetensors.numpy
+
+from nncli.runs.monitoring.bins import Bins, CategoryBins, NumberBins
+
+N_QUANTILES, MIN_QUANTILES = 201, 11
+"""Quantiles of a column of numbers, and the least of a wide table."""
+NUMBER_BYTES, BYTES_PER_QUANTILE = 72_000, 12
+"""Bytes for the quantiles of all columns of numbers together, and for one: an edge and a count."""
+MAX_CATEGORIES, MIN_CATEGORIES = 200, 20
+CATEGORY_BYTES, BYTES_PER_CATEGORY = 20_000, 20
+"""Bytes for the categories of all columns together, and for one of usual length."""
+MAX_ROWS = 200_000
+"""Of more training rows a random sample is profiled."""
+LARGEST_FILE = 1 << 28
+"""Bytes of the file that are read at most."""
+
+
+def n_quantiles(columns: int) -> int:
+    """The number of quantiles of each of some columns of numbers."""
+    return max(MIN_QUANTILES, min(N_QUANTILES, NUMBER_BYTES // (BYTES_PER_QUANTILE * max(1, columns))))
+
+
+def n_categories(columns: int) -> int:
+    """The largest number of categories of each of some columns of categories."""
+    return max(MIN_CATEGORIES, min(MAX_CATEGORIES, CATEGORY_BYTES // (BYTES_PER_CATEGORY * max(1, columns))))
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The bins of the features in `rows` training rows, and of the predictions for rows that were held out.
+
+    `predictions` are the bins of each target's predictions; of a classification those of the predicted class, then
+    those of the positive class's probability, or of the largest probability of three or more classes. They are empty
+    for a run without held-out rows. The rows are a random sample of `total` rows where there are too many.
+    Each held-out row was predicted by one member that did not train on it; `members` are the rows of each.
+    """
+
+    rows: int
+    total: int
+    columns: tuple[Bins, ...]
+    predictions: tuple[Bins, ...]
+    members: tuple[int, ...] = ()
+
+    @property
+    def held_out(self) -> int:
+        """The number of rows that were held out."""
+        return sum(self.members)
+
+    @property
+    def bins(self) -> tuple[Bins, ...]:
+        """The bins of all columns, then those of the predictions."""
+        return (*self.columns, *self.predictions)
+
+    @property
+    def is_classification(self) -> bool:
+        """Whether the predictions are classes and probabilities; False without held-out rows, too."""
+        return bool(self.predictions) and isinstance(self.predictions[0], CategoryBins)
+
+    @cached_property
+    def checksum(self) -> str:
+        """The SHA-256 of the file, by which a profile names its reference."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    def to_bytes(self) -> bytes:
+        """The content of reference.safetensors."""
+        numbers = [bins for bins in self.bins if isinstance(bins, NumberBins)]
+        document = {
+            "rows": self.rows,
+            "total": self.total,
+            "members": self.members,
+            "columns": [*map(_describe, self.columns)],
+            "predictions": [*map(_describe, self.predictions)],
+        }
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        arrays = {
+            "edges": np.concatenate([np.empty(0), *(bins.edges for bins in numbers)]),
+            "counts": np.concatenate([np.empty(0, np.int64), *(bins.counts for bins in self.bins)]).astype(np.uint32),
+            "bins": np.frombuffer(text, np.uint8),
+        }
+        return safetensors.numpy.save(arrays)
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Reference:
+        """Read the content of reference.safetensors.
+
+        Raises:
+            ValueError: it is no reference profile.
+        """
+        try:
+            arrays = safetensors.numpy.load(content)
+            document = json.loads(arrays["bins"].tobytes())
+            reader = _Reader(arrays["edges"], arrays["counts"])
+            columns = tuple(map(reader.bins, document["columns"]))
+            predictions = tuple(map(reader.bins, document["predictions"]))
+            members = tuple(map(int, document["members"]))
+            reference = cls(int(document["rows"]), int(document["total"]), columns, predictions, members)
+        except (safetensors.SafetensorError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ValueError("not a reference profile") from error
+        sums = [(bins, reference.rows) for bins in columns] + [(bins, reference.held_out) for bins in predictions]
+        if any(bins.counts.sum() != rows for bins, rows in sums) or min(members, default=0) < 0 or not reader.is_at_end:
+            raise ValueError("the counts do not add up")
+        return reference
+
+
+def _describe(bins: Bins) -> dict[str, Any]:
+    if isinstance(bins, NumberBins):
+        return {"name": bins.name, "measure": bins.measure, "edges": len(bins.edges)}
+    categories = list(bins.categories)
+    return {"name": bins.name, "categories": categories, "others": bins.n_others, "singles": bins.singles}
+
+
+@dataclass
+class _Reader:
+    """Takes bins from the concatenated edges and counts, one after the other."""
+
+    edges: npt.NDArray[np.float64]
+    counts: npt.NDArray[np.uint32]
+    edge: int = 0
+    count: int = 0
+
+    def bins(self, description: dict[str, Any]) -> Bins:
+        """The next bins. Raise a ValueError unless they are valid."""
+        if "measure" in description:
+            start, self.edge = self.edge, self.edge + int(description["edges"])
+            edges = self.edges[start : self.edge]
+            if edges.dtype != np.float64 or len(edges) < self.edge - start or (np.diff(edges) <= 0.0).any():
+                raise ValueError("the edges are not in order")
+            return NumberBins(description["name"], description["measure"], edges, self._next(len(edges) + 2))
+        categories = tuple(map(str, description["categories"]))
+        counts = self._next(len(categories) + 2)
+        return CategoryBins(
+            description["name"], categories, counts, int(description["others"]), int(description["singles"])
+        )
+
+    def _next(self, n: int) -> npt.NDArray[np.int64]:
+        start, self.count = self.count, self.count + n
+        counts = self.counts[start : self.count]
+        if len(counts) < n or counts.dtype != np.uint32:
+            raise ValueError("counts are missing")
+        return counts.astype(np.int64)
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether nothing is left."""
+        return self.edge == len(self.edges) and self.count == len(self.counts)

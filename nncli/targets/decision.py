@@ -1,0 +1,127 @@
+"""How the probabilities of a row become a class: by a threshold, or by the lowest expected cost.
+
+Without a decision the most probable class is predicted. A decision is a part of a model's specification. It depends on
+the probabilities of the row alone, to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Annotated, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from nncli.base.spec import NonNegativeFloat, Spec, StrictStr
+from nncli.base.text import quote
+from nncli.nn.program.values import Value, select
+from nncli.targets.threshold_goals import AnyGoal, Probability
+
+CHUNK_CELLS = 1 << 20
+"""Expected costs that are in memory at a time."""
+
+Codes = NDArray[np.int64]
+Probabilities = NDArray[np.float64]
+
+
+class Threshold(Spec):
+    """Of two classes, the `positive` one is predicted where its probability is at least the threshold."""
+
+    type: Literal["threshold"] = "threshold"
+    positive: StrictStr
+    threshold: Probability
+    goal: AnyGoal
+
+    @property
+    def text(self) -> str:
+        """The rule in words."""
+        return f"{quote(self.positive)} from a probability of {self.threshold!r} on ({self.goal.text})"
+
+    def fits(self, labels: Sequence[str]) -> bool:
+        """Whether the decision is about these classes."""
+        return len(labels) == 2 and self.positive in labels
+
+    def classes(self, P: Probabilities, labels: Sequence[str]) -> Codes:
+        """The codes (rows,) of the predicted classes, from probabilities (rows, classes)."""
+        j = labels.index(self.positive)
+        return np.where(P[:, j] >= self.threshold, j, 1 - j)
+
+    def lower(self, P: Value, labels: Sequence[str]) -> Value:
+        """The operations of `classes`."""
+        j = labels.index(self.positive)
+        return select(P.columns([j]) >= self.threshold, j, 1 - j)
+
+    def cost_of(self, labels: Sequence[str]) -> NDArray[np.float64] | None:
+        """The cost (actual, predicted) of each prediction; None without costs."""
+        costs, j = self.goal.costs, labels.index(self.positive)
+        if costs is None:
+            return None
+        C = np.zeros((2, 2))
+        C[1 - j, j], C[j, 1 - j] = costs.false_positive, costs.false_negative
+        return C
+
+
+class CostMatrix(Spec):
+    """The class of the lowest expected cost is predicted, the first of several.
+
+    `costs` (actual, predicted) is the cost of predicting a class for a row of the actual class, in the order of
+    `labels`.
+    """
+
+    type: Literal["costs"] = "costs"
+    labels: Annotated[tuple[StrictStr, ...], Field(min_length=2)]
+    costs: tuple[tuple[NonNegativeFloat, ...], ...]
+
+    @property
+    def text(self) -> str:
+        """The rule in words."""
+        return "the class of the lowest expected cost"
+
+    def fits(self, labels: Sequence[str]) -> bool:
+        """Whether the decision is about these classes."""
+        K = len(labels)
+        return self.labels == tuple(labels) and [len(row) for row in self.costs] == [K] * K
+
+    @cached_property
+    def _matrix(self) -> NDArray[np.float64]:
+        return np.array(self.costs, np.float64)
+
+    def classes(self, P: Probabilities, labels: Sequence[str]) -> Codes:
+        """The codes (rows,) of the predicted classes, from probabilities (rows, classes)."""
+        codes = np.empty(len(P), np.int64)
+        step = max(1, CHUNK_CELLS // len(labels))
+        for start in range(0, len(P), step):
+            chunk = P[start : start + step]
+            expected = np.zeros(chunk.shape)
+            for p, costs in zip(chunk.T, self._matrix, strict=True):  # in a matrix product, bits depend on other rows
+                expected += p[:, None] * costs
+            codes[start : start + step] = expected.argmin(axis=1)
+        return codes
+
+    def lower(self, P: Value, labels: Sequence[str]) -> Value:
+        """The operations of `classes`."""
+        return ((P @ self.costs) * -1.0).argmax()
+
+    def cost_of(self, labels: Sequence[str]) -> NDArray[np.float64]:
+        """The cost (actual, predicted) of each prediction."""
+        return self._matrix
+
+
+Decision: TypeAlias = Annotated[Threshold | CostMatrix, Field(discriminator="type")]
+
+
+def decide(P: Probabilities, labels: Sequence[str], decision: Threshold | CostMatrix | None) -> Codes:
+    """The codes (rows,) of the predicted classes; those of the largest probabilities (rows, classes) by default."""
+    return np.asarray(P.argmax(axis=1) if decision is None else decision.classes(P, labels))
+
+
+def lower_decision(P: Value, labels: Sequence[str], decision: Threshold | CostMatrix | None) -> Value:
+    """The operations of `decide`: the codes (rows, 1)."""
+    return P.argmax() if decision is None else decision.lower(P, labels)
+
+
+def decision_note(decision: Threshold | CostMatrix) -> str:
+    """A note that says how classes are decided."""
+    return f"classes by the saved decision: {decision.text}"

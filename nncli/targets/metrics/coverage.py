@@ -1,0 +1,217 @@
+"""Coverage and size of prediction intervals and prediction sets, and the interval score.
+
+An interval covers a row whose target lies between its bounds, a set covers a row whose class it contains. The
+confidence interval of a coverage is Wilson's ("Probable inference, the law of succession, and statistical inference",
+1927); rows with weights count as the number of equal rows with the same variance, and rows of a group vary together.
+
+`y` is (rows,) of numbers or of class codes, `lower` and `upper` (rows,) are bounds, `S` (rows, classes) is a mask of
+the classes in each row's set. `weight` (rows,) are row weights or None for ones, `cluster` (rows,) group numbers or
+None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nncli.base.median import weighted_median
+from nncli.targets.metrics.bootstrap import ConfidenceInterval
+from nncli.targets.metrics.intervals import MIN_ROWS, Z, student_t, wilson_interval
+from nncli.targets.metrics.quantiles import weighted_quantiles
+
+Mask = NDArray[np.bool_]
+Numbers = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+EQUAL_WIDTHS = 1e-6
+"""Widths that differ by less, relative to the widest, are equal: they are sums of the same two quantiles."""
+LARGEST_SIZE = 4
+"""Sets of this many classes or more count together."""
+THIRDS = ("narrowest third", "middle third", "widest third")
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The `share` of some rows that are covered, with its 95 % confidence interval.
+
+    `size` is the mean width of their intervals, or the mean number of classes of their sets. `name` says which rows
+    these are. The interval is None for fewer than five groups of rows.
+    """
+
+    name: str
+    rows: int
+    share: float
+    interval: ConfidenceInterval | None
+    size: float
+
+
+@dataclass(frozen=True)
+class IntervalScores:
+    """Prediction intervals of one level compared with the targets.
+
+    `score` is the mean interval score; lower is better. `below` and `above` are the shares of the rows whose target
+    lies below or above its interval. `by_width` is the coverage by thirds of the width, empty if all widths are equal.
+    """
+
+    level: float
+    coverage: Coverage
+    median_width: float
+    score: float
+    below: float
+    above: float
+    by_width: tuple[Coverage, ...]
+    by_group: tuple[Coverage, ...] = ()
+
+
+@dataclass(frozen=True)
+class SetScores:
+    """Prediction sets of one level compared with the classes; `empty` and `single` are shares of the sets."""
+
+    level: float
+    coverage: Coverage
+    empty: float
+    single: float
+    by_size: tuple[Coverage, ...]
+    by_class: tuple[Coverage, ...]
+    by_group: tuple[Coverage, ...] = ()
+
+
+@dataclass(frozen=True)
+class Groups:
+    """A partition of rows: a number for each row (rows,), from 0, and the name of each number."""
+
+    numbers: Codes
+    names: tuple[str, ...]
+
+
+def interval_score(y: Numbers, lower: Numbers, upper: Numbers, level: float) -> Numbers:
+    """The interval score of each row (rows,): the width, and 2 / (1 - level) times the distance of y from the interval.
+
+    Its expectation is lowest for the quantiles (1 - level) / 2 and (1 + level) / 2. Winkler, "A decision-theoretic
+    approach to interval estimation", 1972; Gneiting and Raftery, "Strictly proper scoring rules", 2007, section 6.2.
+    """
+    distance = np.maximum(lower - y, 0.0) + np.maximum(y - upper, 0.0)
+    return np.asarray(upper - lower + 2.0 / (1.0 - level) * distance)
+
+
+def interval_scores(
+    y: Numbers,
+    lower: Numbers,
+    upper: Numbers,
+    level: float,
+    weight: Numbers | None = None,
+    cluster: Codes | None = None,
+    groups: Groups | None = None,
+) -> IntervalScores:
+    """Compare intervals with targets. A target on a bound is covered; a bound that is NaN counts as infinite."""
+    lower, upper = np.where(np.isnan(lower), -np.inf, lower), np.where(np.isnan(upper), np.inf, upper)
+    width = upper - lower
+    rows = _Rows((lower <= y) & (y <= upper), width, weight, cluster)
+    return IntervalScores(
+        level=level,
+        coverage=rows.coverage("all"),
+        median_width=weighted_median(width, weight),
+        score=rows.mean(interval_score(y, lower, upper, level)),
+        below=rows.mean(y < lower),
+        above=rows.mean(y > upper),
+        by_width=rows.by(thirds(width, weight)),
+        by_group=() if groups is None else rows.by(groups),
+    )
+
+
+def set_scores(
+    y: Codes,
+    S: Mask,
+    level: float,
+    labels: Sequence[str],
+    weight: Numbers | None = None,
+    cluster: Codes | None = None,
+    groups: Groups | None = None,
+) -> SetScores:
+    """Compare sets with classes."""
+    size = S.sum(axis=1)
+    rows = _Rows(S[np.arange(len(y)), y], size.astype(np.float64), weight, cluster)
+    return SetScores(
+        level=level,
+        coverage=rows.coverage("all"),
+        empty=rows.mean(size == 0),
+        single=rows.mean(size == 1),
+        by_size=rows.by(sizes(size)),
+        by_class=rows.by(Groups(y, tuple(labels))),
+        by_group=() if groups is None else rows.by(groups),
+    )
+
+
+def thirds(width: Numbers, weight: Numbers | None = None) -> Groups | None:
+    """The rows with the narrowest, the middle and the widest intervals, each a third of the weight.
+
+    None if all are equally wide.
+    """
+    low, high = float(width.min()), float(width.max())
+    if not high - low > EQUAL_WIDTHS * abs(high):
+        return None
+    (limits,) = weighted_quantiles(width[:, None], [1 / 3, 2 / 3], weight)
+    return Groups(np.searchsorted(limits, width, side="left").astype(np.int64), THIRDS)
+
+
+def sizes(size: Codes) -> Groups:
+    """The rows by the number of classes in their sets; the largest sets count together."""
+    names = ("no class", "1 class", *(f"{n} classes" for n in range(2, LARGEST_SIZE)), f"{LARGEST_SIZE} or more")
+    return Groups(np.minimum(size, LARGEST_SIZE), names)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    covered: Mask
+    size: Numbers
+    weight: Numbers | None
+    cluster: Codes | None
+
+    def mean(self, values: Numbers | Mask) -> float:
+        return float(np.average(values, weights=self.weight))
+
+    def by(self, groups: Groups | None) -> tuple[Coverage, ...]:
+        """The coverage of each group that has rows, in the order of their names."""
+        if groups is None:
+            return ()
+        counts = np.bincount(groups.numbers, minlength=len(groups.names))
+        order = np.argsort(groups.numbers, kind="stable")
+        ends = np.cumsum(counts)
+        return tuple(
+            self._take(order[end - count : end]).coverage(name)
+            for name, count, end in zip(groups.names, counts, ends, strict=True)
+            if count
+        )
+
+    def coverage(self, name: str) -> Coverage:
+        share = self.mean(self.covered)
+        return Coverage(name, len(self.covered), share, self._interval(share), self.mean(self.size))
+
+    def _take(self, at: Codes) -> _Rows:
+        weight = None if self.weight is None else self.weight[at]
+        if weight is not None and not weight.any():
+            weight = None  # rows that count for nothing have no mean
+        return _Rows(self.covered[at], self.size[at], weight, None if self.cluster is None else self.cluster[at])
+
+    def _interval(self, share: float) -> ConfidenceInterval | None:
+        """Wilson's interval of a share, by the variance between clusters if there are any."""
+        w = np.ones(len(self.covered)) if self.weight is None else self.weight
+        residual = w * (self.covered - share)
+        if self.cluster is None:
+            n = w.sum() ** 2 / np.square(w).sum()
+            return _around(share, wilson_interval(share, sqrt(share * (1.0 - share) / n), n, Z))
+        numbers = np.unique(self.cluster, return_inverse=True)[1]
+        n = int(numbers.max()) + 1
+        if n < MIN_ROWS:
+            return None
+        variance = n / (n - 1) * float(np.square(np.bincount(numbers, residual)).sum()) / w.sum() ** 2
+        return _around(share, wilson_interval(share, sqrt(variance), n, student_t(n - 1)))
+
+
+def _around(share: float, interval: ConfidenceInterval) -> ConfidenceInterval:
+    """An interval without the rounding error that leaves out a share of 0 or 1."""
+    return ConfidenceInterval(min(interval.low, share), max(interval.high, share))

@@ -1,1 +1,0 @@
-"""Utilities: atomic files, logging, medians, memory and thread limits."""

@@ -1,0 +1,106 @@
+"""A linear model beside a run: against scikit-learn, and on the rows that the run is scored on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from nncli.analysis.evaluation import linear_model as module
+from nncli.analysis.evaluation.held_out import predict_held_out
+from nncli.analysis.evaluation.linear_model import fit_linear_model, fit_logistic, fit_ridge, softmax
+from nncli.targets.metrics.classification import accuracy
+from tests.analysis.report.support import SMALL, trained_on
+
+
+def features(n: int, p: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Correlated features after a column of ones."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, p)) @ rng.normal(size=(p, p))
+    return np.concatenate([np.ones((n, 1)), (X - X.mean(axis=0)) / X.std(axis=0)], axis=1)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_ridge_regression_is_that_of_scikit_learn(weighted: bool) -> None:
+    X, rng = features(60, 5), np.random.default_rng(1)
+    Y = X @ rng.normal(size=(6, 2)) * [1.0, 1000.0] + rng.normal(size=(60, 2))
+    w = rng.random(60) + 0.5 if weighted else np.ones(60)
+    expected = Ridge(alpha=1.0).fit(X[:, 1:], Y, sample_weight=w).predict(X[:, 1:])
+    assert X @ fit_ridge(X, Y, w) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_logistic_regression_of_three_classes_is_that_of_scikit_learn(weighted: bool) -> None:
+    X, rng = features(150, 6), np.random.default_rng(2)
+    y = (X @ rng.normal(size=(7, 3)) + rng.gumbel(size=(150, 3))).argmax(axis=1)
+    w = rng.random(150) + 0.5 if weighted else np.ones(150)
+    expected = LogisticRegression(C=1.0, tol=1e-10, max_iter=5000).fit(X[:, 1:], y, sample_weight=w)
+    assert softmax(X @ fit_logistic(X, y, w, 3)) == pytest.approx(expected.predict_proba(X[:, 1:]), abs=2e-4)
+
+
+def test_separable_classes_have_finite_coefficients() -> None:
+    X = features(40, 2)
+    y = (X[:, 1] > 0).astype(np.int64)
+    B = fit_logistic(X, y, np.ones(40), 2)
+    assert np.isfinite(B).all()
+    assert accuracy(y, softmax(X @ B)) > 0.9
+
+
+def test_the_rows_of_a_network_are_its_validation_rows(penguins: Path, pair: Path) -> None:
+    held_out = predict_held_out(penguins)
+    found = fit_linear_model(held_out)
+    assert found.name == "logistic regression"
+    assert found.predictions is not None
+    assert found.predictions.values.shape == held_out.predictions.values.shape
+    assert accuracy(held_out.y, found.predictions.values) > 0.95
+    numbers = fit_linear_model(predict_held_out(pair))
+    assert numbers.name == "ridge regression"
+    assert numbers.predictions is not None
+
+
+def test_the_rows_of_an_ensemble_are_predicted_out_of_fold(tmp_path: Path) -> None:
+    """A feature that is different in every row says nothing of rows that a model was not fitted on."""
+    rng = np.random.default_rng(0)
+    words = [f"w{i}" for i in rng.integers(0, 12, 120)]
+    frame = pl.DataFrame({"word": words, "noise": rng.normal(size=120), "label": rng.choice(["a", "b"], 120)})
+    held_out = predict_held_out(trained_on(tmp_path, frame, "label", SMALL + "members: 4\nworkers: 1"))
+    found = fit_linear_model(held_out)
+    assert found.predictions is not None
+    assert accuracy(held_out.y, found.predictions.values) < 0.65
+    assert found.predictions.values.sum(axis=1) == pytest.approx(np.ones(120))
+
+
+def test_a_validation_file_is_predicted_by_a_model_of_all_training_rows(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=80)
+    frame = pl.DataFrame({"x": x, "label": np.where(x > 0, "a", "b")})
+    frame.head(30).write_csv(tmp_path / "held.csv")
+    run = trained_on(tmp_path, frame, "label", SMALL + "validation: {path: held.csv}")
+    held_out = predict_held_out(run)
+    found = fit_linear_model(held_out)
+    assert found.predictions is not None
+    assert accuracy(held_out.y, found.predictions.values) > 0.9
+
+
+def test_without_held_out_rows_or_with_too_many_features_there_is_a_reason(
+    penguins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = pl.DataFrame({"x": [0.5 * i for i in range(40)], "label": ["a", "b"] * 20})
+    found = fit_linear_model(predict_held_out(trained_on(tmp_path, frame, "label", SMALL + "validation: 0")))
+    assert (found.predictions, found.reason) == (None, "no rows are held out")
+    monkeypatch.setattr(module, "MAX_FEATURES", 3)
+    assert "more than 3 features" in fit_linear_model(predict_held_out(penguins)).reason
+
+
+def test_a_large_table_is_sampled_within_the_budget(penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held_out = predict_held_out(penguins)
+    whole = fit_linear_model(held_out).predictions
+    monkeypatch.setattr(module, "MIN_ROWS", 50)
+    monkeypatch.setattr(module, "MULTIPLICATIONS", 1.0)
+    sampled = fit_linear_model(held_out).predictions
+    assert whole is not None
+    assert sampled is not None
+    assert not np.array_equal(whole.values, sampled.values)
+    assert accuracy(held_out.y, sampled.values) > 0.9

@@ -1,0 +1,96 @@
+"""The head of a report: verdicts by the interval of the improvement, and tiles; the wording is pinned here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
+from nncli.analysis.evaluation.linear_model import linear_benchmark
+from nncli.analysis.evaluation.run_summary import summarize_run
+from nncli.analysis.report.sections.headline import head_of, tiles, verdicts
+from nncli.analysis.report.sections.overview import summary_sentence
+from nncli.targets.metrics.bootstrap import ConfidenceInterval
+from tests.analysis.report.support import SMALL, trained_on
+
+
+def test_a_good_model_is_clearly_better_than_the_baseline(penguins: Path) -> None:
+    held_out = predict_held_out(penguins)
+    (verdict,) = verdicts(held_out, held_out.scores_with_intervals())
+    assert verdict.is_clear
+    assert verdict.text.startswith("Clearly better than the baseline: its log loss is lower (95 % CI of the difference")
+
+
+def test_a_model_of_noise_is_not_clearly_better(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame({"x": rng.normal(size=80), "y": rng.normal(size=80)})
+    held_out = predict_held_out(trained_on(tmp_path, frame, "y"))
+    (verdict,) = verdicts(held_out, held_out.scores_with_intervals())
+    assert not verdict.is_clear
+    assert verdict.text.startswith(("Not clearly better than the baseline", "Worse than the baseline"))
+
+
+@pytest.mark.parametrize(
+    ("gain", "is_clear", "start"),
+    [
+        (ConfidenceInterval(0.01, 0.02), True, "Clearly better"),
+        (ConfidenceInterval(-0.01, 0.02), False, "Not clearly better"),
+        (ConfidenceInterval(-0.03, -0.02), False, "Worse"),
+        (None, False, "Not clearly better"),
+    ],
+)
+def test_the_interval_decides(penguins: Path, gain: ConfidenceInterval | None, is_clear: bool, start: str) -> None:
+    held_out = predict_held_out(penguins)
+    scores = held_out.scores_with_intervals()
+    scores = replace(scores, scores=tuple(replace(score, improvement=gain) for score in scores.scores))
+    (verdict,) = verdicts(held_out, scores)
+    assert (verdict.is_clear, verdict.text.startswith(start)) == (is_clear, True)
+
+
+def test_scores_of_training_rows_decide_nothing(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"x": [0.5 * i for i in range(40)], "label": ["a", "b"] * 20})
+    held_out = predict_held_out(trained_on(tmp_path, frame, "label", SMALL + "validation: 0"))
+    (verdict,) = verdicts(held_out, held_out.scores_with_intervals())
+    assert not verdict.is_clear
+
+
+def tiles_of(held_out: HeldOutPredictions) -> dict[str, str]:
+    return {tile.label: tile.value for tile in tiles(held_out, held_out.scores_with_intervals())}
+
+
+def test_the_tiles_are_the_main_score_the_baseline_and_the_sizes(penguins: Path, pair: Path) -> None:
+    held_out = predict_held_out(penguins)
+    found = tiles_of(held_out)
+    assert list(found) == ["Accuracy", "Baseline", "Rows", "Features"]
+    assert (found["Rows"], found["Features"]) == ("344", "6")
+    assert found["Accuracy"].endswith(" %")
+    assert next(iter(tiles_of(predict_held_out(pair)))) == "RMSE of “x2”"
+
+
+def test_balanced_accuracy_is_the_main_score_if_a_class_is_rare(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"x": [0.5 * (i % 7) for i in range(200)], "label": [*["a"] * 195, *["b"] * 5]})
+    summary = summarize_run(trained_on(tmp_path, frame, "label"))
+    assert summary.held_out is not None
+    found = tiles_of(summary.held_out)
+    assert list(found)[:2] == ["Balanced accuracy", "Baseline"]
+    assert found["Baseline"] == "50.0 %"
+    sentence = summary_sentence(summary, summary.held_out.scores_with_intervals())
+    assert "Balanced accuracy on" in sentence
+    assert sentence.endswith(": 50.0 %.")
+
+
+def test_a_linear_model_stands_beside_the_baseline(penguins: Path) -> None:
+    held_out = predict_held_out(penguins)
+    scores, linear = held_out.scores_with_intervals(), linear_benchmark(held_out)
+    assert [tile.label for tile in tiles(held_out, scores, linear)][:3] == ["Accuracy", "Baseline", "Linear model"]
+    baseline, beside = verdicts(held_out, scores, linear)
+    assert baseline.is_clear
+    assert "a linear model (logistic regression)" in beside.text
+
+
+def test_without_rows_there_is_no_head(penguins: Path) -> None:
+    assert head_of(replace(summarize_run(penguins), held_out=None), None) == ((), ())

@@ -1,0 +1,70 @@
+"""The rows with the largest errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nncli import predict, train
+from nncli.analysis.evaluation.held_out import predict_held_out
+from nncli.analysis.report.page import Table
+from nncli.analysis.report.sections.feature_importance import compute_importance
+from nncli.analysis.report.sections.largest_errors import MAX_ROWS, largest_errors
+from nncli.analysis.report.statistics import row_log_loss
+from tests.cli.support import DATA
+
+
+@pytest.fixture(scope="module")
+def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ensemble, whose out-of-fold predictions are not those of the whole model."""
+    folder = tmp_path_factory.mktemp("ensemble")
+    (folder / "c.yaml").write_text(
+        f"data: {{path: {DATA}/penguins.csv, target: species}}\nlayers: [4]\nepochs: 3\nbatch_size: 16\nmembers: 2\n"
+        "workers: 1\ncalibration: temperature\n"
+    )
+    return train(folder / "c.yaml", output=folder / "run").run
+
+
+def number(text: str) -> float:
+    """The number at the end of a text, in percent."""
+    words = text.removesuffix(" %").rsplit(" ", 1)[-1]
+    return float(words.replace("−", "-").replace("+", ""))
+
+
+def test_contributions_add_up_to_the_prediction_of_nncli_predict(ensemble: Path) -> None:
+    held_out = predict_held_out(ensemble)
+    table = table_of(ensemble)
+    assert table.columns[2] == "out-of-fold prediction"
+    predicted = predict(ensemble, DATA / "penguins.csv", proba=True)
+    for row in table.rows:
+        place = int(str(row[0]).replace(",", "")) - 1
+        assert predicted[f"proba_{row[1]}"][place] == pytest.approx(number(str(row[4])) / 100, abs=6e-4)
+        *terms, total = map(number, str(row[5]).split("; "))
+        assert total == number(str(row[4]))
+        assert sum(terms) == pytest.approx(total, abs=0.5)  # each rounded to 0.1 %, and integrated within 0.1 %
+    first = held_out.numbers.tolist().index(int(str(table.rows[0][0]).replace(",", "")))
+    shown = held_out.predictions.values[first, held_out.y[first]]
+    assert number(str(table.rows[0][3])) / 100 == pytest.approx(shown, abs=6e-4)
+
+
+def table_of(run: Path) -> Table:
+    held_out = predict_held_out(run)
+    (table,) = (p for p in largest_errors(held_out, compute_importance(held_out)).parts if isinstance(p, Table))
+    return table
+
+
+def test_rows_come_by_the_log_loss_of_their_class(penguins: Path) -> None:
+    held_out, table = predict_held_out(penguins), table_of(penguins)
+    errors = row_log_loss(held_out.y, held_out.predictions.values)
+    order = held_out.numbers[np.argsort(-errors, kind="stable")[:MAX_ROWS]]
+    assert [row[0] for row in table.rows] == [f"{number:,}" for number in order]
+    assert table.columns[:3] == ("row", "actual", "validation prediction")
+    assert table.columns[-3:] == ("of the whole model", "contributions to it", "features")
+    assert all("bill_length_mm " in str(row[-1]) for row in table.rows)
+
+
+def test_rows_of_a_regression_come_by_their_absolute_error(line: Path) -> None:
+    errors = [float(str(row[3]).replace(",", "")) for row in table_of(line).rows]
+    assert errors == sorted(errors, reverse=True)

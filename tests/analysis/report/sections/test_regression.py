@@ -1,0 +1,63 @@
+"""The section on predicted and actual numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
+from nncli.analysis.report.page import Gallery, Part
+from nncli.analysis.report.sections import regression as module
+from nncli.analysis.report.sections.regression import regression
+from nncli.models.predictions import Predictions
+from nncli.nn.losses import Quantile
+
+
+def parts_of(held_out: HeldOutPredictions) -> tuple[Part, ...]:
+    section = regression(held_out)
+    assert section is not None
+    return section.parts
+
+
+def with_predictions(held_out: HeldOutPredictions, values: np.ndarray) -> HeldOutPredictions:
+    return replace(held_out, predictions=Predictions(held_out.predictions.target, values))
+
+
+def test_classes_have_no_such_section(penguins: Path) -> None:
+    assert regression(predict_held_out(penguins)) is None
+
+
+def test_rows_with_infinite_residuals_are_counted_and_not_drawn(line: Path) -> None:
+    held_out = predict_held_out(line)
+    values = held_out.predictions.values.copy()
+    values[:2] = np.inf
+    counted, gallery = parts_of(with_predictions(held_out, values))
+    assert "2 rows" in str(counted)
+    assert isinstance(gallery, Gallery)
+    assert len(gallery.figures) == 3
+    assert "inf" not in str(gallery.figures[0].table.rows)
+
+
+def test_without_finite_residuals_there_is_a_note(line: Path) -> None:
+    held_out = predict_held_out(line)
+    (only,) = parts_of(with_predictions(held_out, np.full_like(held_out.predictions.values, np.inf)))
+    assert "finite" in str(only)
+
+
+def test_a_quantile_is_compared_with_the_fraction_below_it(line: Path) -> None:
+    held_out = predict_held_out(line)
+    values = held_out.y.astype(np.float64) - 1.0
+    values[: len(values) // 4] += 2.0
+    text = str(parts_of(replace(with_predictions(held_out, values), loss=Quantile(q=0.25)))[0])
+    share = (len(values) // 4) / len(values)
+    assert f"0.25 quantile: {100 * share:.1f} %" in text
+
+
+def test_only_the_first_targets_are_shown(pair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_TARGETS", 1)
+    parts = parts_of(predict_held_out(pair))
+    assert [part.kind for part in parts] == ["heading", "gallery", "paragraph"]
+    assert "1 of 2 targets" in str(parts[-1])

@@ -1,0 +1,86 @@
+"""Curves, bins and intervals, checked by hand and against scikit-learn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+
+from nncli.analysis.evaluation.held_out import predict_held_out
+from nncli.analysis.report.statistics import (
+    calibration_bins,
+    class_curves,
+    max_error_rate,
+    row_errors,
+    row_log_loss,
+    wilson_interval,
+)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_curve_is_that_of_scikit_learn(weighted: bool) -> None:
+    rng = np.random.default_rng(0)
+    p = rng.random(200).round(1)
+    positive = rng.random(200) < p
+    weight = rng.random(200) + 0.1 if weighted else None
+    found = class_curves(positive, p, weight)
+    assert found is not None
+    false_rate, true_rate, _ = roc_curve(positive, p, sample_weight=weight, drop_intermediate=False)
+    assert found.false_rate == pytest.approx(false_rate)
+    assert found.true_rate == pytest.approx(true_rate)
+    assert found.area == pytest.approx(roc_auc_score(positive, p, sample_weight=weight))
+    assert found.average_precision == pytest.approx(average_precision_score(positive, p, sample_weight=weight))
+
+
+def test_a_class_without_rows_or_with_all_has_no_curve() -> None:
+    p = np.array([0.1, 0.9])
+    assert class_curves(np.array([True, True]), p, None) is None
+    assert class_curves(np.array([False, False]), p, None) is None
+    assert class_curves(np.array([True, False]), p, np.array([0.0, 1.0])) is None
+
+
+def test_bins_have_mean_predictions_and_observed_frequencies() -> None:
+    p = np.array([0.05, 0.1, 0.1000001, 0.95, 1.0])
+    true = np.array([False, True, True, True, False])
+    first, second, last = calibration_bins(p, true, None)
+    assert (first.rows, second.rows, last.rows) == (2, 1, 2)
+    assert (first.mean_predicted, last.mean_predicted) == pytest.approx((0.075, 0.975))
+    assert (first.observed, second.observed, last.observed) == (0.5, 1.0, 0.5)
+    weighted = calibration_bins(p, true, np.array([3.0, 1, 0, 1, 1]))
+    assert [one.rows for one in weighted] == [2, 2]
+    assert weighted[0].observed == 0.25
+
+
+def test_the_wilson_interval_has_the_published_values() -> None:
+    assert wilson_interval(0.5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+    assert wilson_interval(0.0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
+    assert wilson_interval(1.0, 1)[1] == 1.0
+
+
+def test_the_error_rate_of_faultless_rows_has_an_upper_bound() -> None:
+    assert max_error_rate(100) == pytest.approx(0.0295, abs=1e-4)
+    assert max_error_rate(1) == pytest.approx(0.95)
+
+
+def test_the_error_of_a_row(penguins: Path, line: Path, pair: Path) -> None:
+    errors, what = row_errors(predict_held_out(penguins))
+    assert what == "error rate"
+    assert set(errors.tolist()) <= {0.0, 1.0}
+    held_out = predict_held_out(line)
+    errors, what = row_errors(held_out)
+    assert what == "mean absolute error"
+    assert errors == pytest.approx(np.abs(held_out.y - held_out.predictions.values)[:, 0])
+    held_out = predict_held_out(pair)
+    errors, what = row_errors(held_out)
+    assert what.endswith("standard deviations")
+    assert errors == pytest.approx(
+        (np.abs(held_out.y - held_out.predictions.values) / held_out.y.std(axis=0)).mean(axis=1)
+    )
+
+
+def test_the_log_loss_of_a_confident_mistake_is_finite() -> None:
+    found = row_log_loss(np.array([0, 1]), np.array([[0.5, 0.5], [1.0, 0.0]]))
+    assert found[0] == pytest.approx(np.log(2))
+    assert 30 < found[1] < 40

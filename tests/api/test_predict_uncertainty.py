@@ -1,0 +1,162 @@
+"""Intervals and sets of `predict`: what is written, for which runs, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from nncli import load, predict, predict_files, train
+from nncli.api.prediction.chunks import predict_tables
+from nncli.api.prediction.frame import table_of
+from nncli.base.errors import DataError, NncliError, RunError, UsageError
+from nncli.models.conformal.options import UncertaintyOptions
+from nncli.runs.manifest import HELD_OUT
+from tests.api.ensembles import written
+from tests.assertions import raises
+from tests.cli.support import DATA, Cli
+
+PENGUINS, LINE = DATA / "penguins.csv", DATA / "linear.csv"
+
+
+def test_intervals_follow_the_prediction(line: Path) -> None:
+    frame = predict(line, LINE, intervals=[0.9, 0.5], keep=["x1"])
+    assert frame.columns == ["x1", "prediction", "lower_90", "upper_90", "lower_50", "upper_50"]
+    ordered = ["lower_90", "lower_50", "prediction", "upper_50", "upper_90"]
+    for low, high in pairwise(ordered):
+        assert (frame[low] <= frame[high]).all()
+    y = pl.read_csv(LINE)["y"]
+    assert y.is_between(frame["lower_90"], frame["upper_90"]).to_numpy().mean() > 0.85
+
+
+def test_every_target_has_an_interval(pair: Path) -> None:
+    frame = predict(pair, LINE, intervals=0.9)
+    assert frame.columns[2:] == ["lower_90_x2", "upper_90_x2", "lower_90_y", "upper_90_y"]
+
+
+def test_a_file_and_its_chunks_have_the_same_intervals(line: Path) -> None:
+    loaded, frame = load(line), pl.read_csv(LINE).drop("y")
+    predictor = loaded._calibrated(UncertaintyOptions.of(0.9))
+    tables = (table_of(loaded.model, part) for part in frame.iter_slices(7))
+    parts = pl.concat(predict_tables(loaded.model, tables, conformal=predictor))
+    assert parts.equals(predict(line, LINE, intervals=0.9))
+    assert loaded.predict(frame, intervals=0.9).equals(parts)
+    assert loaded._calibrated(UncertaintyOptions.of(0.9)) is predictor
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.arrow", "t.jsonl", "t.csv", "t.tsv"])
+def test_a_set_is_a_list_where_cells_can_be_lists(nncli: Cli, here: Path, penguins: Path, name: str) -> None:
+    nncli("predict", penguins, PENGUINS, "--set", "0.9", "--set", "0.95", "-o", name).check()
+    expected = predict(penguins, PENGUINS, sets=[0.9, 0.95])["set_90"].to_list()
+    if name.endswith("jsonl"):
+        assert [json.loads(text)["set_90"] for text in (here / name).read_text().splitlines()] == expected
+    elif name.endswith("sv"):
+        cells = pl.read_csv(here / name, separator="\t" if name == "t.tsv" else ",")["set_90"].fill_null("")
+        assert [cell.split("|") if cell else [] for cell in cells] == expected
+    else:
+        frame = pl.read_parquet(here / name) if name == "t.parquet" else pl.read_ipc(here / name)
+        assert frame["set_90"].to_list() == expected
+
+
+def test_sets_are_text_in_a_database(nncli: Cli, here: Path, penguins: Path) -> None:
+    nncli("predict", penguins, PENGUINS, "--set", "0.9", "-o", "sqlite:///t.db", "--table", "t").check()
+    cells = pl.read_database("select set_90 from t", sqlite3.connect("t.db"))["set_90"]
+    assert [cell.split("|") if cell else [] for cell in cells] == predict(penguins, PENGUINS, sets=0.9)[
+        "set_90"
+    ].to_list()
+
+
+def test_many_files_have_the_same_intervals(line: Path, tmp_path: Path) -> None:
+    for part in range(2):
+        pl.read_csv(LINE)[part::2].write_csv(tmp_path / f"{part}.csv")
+    done = predict_files(line, tmp_path / "*.csv", tmp_path / "out", intervals=0.9, workers=1)
+    frame = predict(line, LINE, intervals=0.9)
+    assert pl.read_csv(tmp_path / "out" / "1.csv").equals(frame[1::2])
+    assert not done.failed
+    again = predict_files(line, tmp_path / "*.csv", tmp_path / "out", intervals=0.9, workers=1)
+    assert len(again.skipped) == 2
+    with raises(UsageError):  # answers with other options
+        predict_files(line, tmp_path / "*.csv", tmp_path / "out", intervals=0.5, workers=1)
+
+
+def test_groups_are_read_from_the_training_table(penguins: Path) -> None:
+    notes: list[str] = []
+    frame = pl.read_csv(PENGUINS, null_values="NA").with_columns(island=pl.lit("Elba"))
+    own = predict(penguins, PENGUINS, sets=0.5, by="island", keep=["island"])
+    other = predict(penguins, frame, sets=0.5, by="island", on_note=notes.append)
+    assert not own["set_50"].equals(other["set_50"])
+    assert any("344 rows" in note for note in notes)
+    with raises(DataError, file="penguins.csv"):
+        predict(penguins, PENGUINS, sets=0.5, by="planet")
+    with raises(DataError):
+        predict(penguins, frame.drop("year"), sets=0.5, by="year")
+
+
+def test_rare_classes_are_covered_too(penguins: Path) -> None:
+    frame = predict(penguins, PENGUINS, sets=0.9, per_class=True, score="aps", keep=["species"])
+    covered = frame.select("species", covered=pl.col("set_90").list.contains(pl.col("species")))
+    for rows in covered.partition_by("species"):
+        assert rows["covered"].to_numpy().mean() > 0.8
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "error"),
+    [
+        ("line", {"intervals": 1.0}, UsageError),
+        ("line", {"sets": 0.9}, UsageError),
+        ("line", {"intervals": 0.9999}, UsageError),
+        ("line", {"by": "x1"}, UsageError),
+        ("penguins", {"intervals": 0.9}, UsageError),
+        ("penguins", {"sets": 0.9, "per_class": True, "by": "island"}, UsageError),
+    ],
+)
+def test_what_does_not_fit_the_run_is_refused_with_a_hint(
+    request: pytest.FixtureRequest, kind: str, options: dict[str, Any], error: type[NncliError]
+) -> None:
+    run, table = request.getfixturevalue(kind), LINE if kind == "line" else PENGUINS
+    with raises(error) as caught:
+        predict(run, table, **options)
+    assert caught.value.hint
+
+
+def test_a_run_of_an_older_version_says_to_train_again(line: Path, tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(line, old)
+    (old / HELD_OUT).unlink()
+    assert predict(old, LINE).width == 1
+    with raises(RunError, file="old", mentions="nncli train"):
+        predict(old, LINE, intervals=0.9)
+
+
+def test_a_run_without_validation_rows_says_what_to_do(tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(f"data: {{path: {LINE}, target: y}}\nlayers: []\nepochs: 1\nvalidation: 0\n")
+    run = train(config, output=tmp_path / "run").run
+    with raises(RunError, file="run", mentions="validation=0.2"):
+        predict(run, LINE, intervals=0.9)
+
+
+@pytest.mark.parametrize(
+    ("assignments", "method"),
+    [
+        (("bagging=folds",), "CV+"),
+        (("bagging=bootstrap",), "jackknife+-after-bootstrap"),
+        (("bagging=seeds", "validation=0.3"), "jackknife+-after-bootstrap"),
+    ],
+)
+def test_ensembles_are_calibrated_by_what_their_members_held_out(
+    tmp_path: Path, assignments: tuple[str, ...], method: str
+) -> None:
+    run = train(written(tmp_path, *assignments, "epochs=1"), output=tmp_path / "run").run
+    loaded = load(run)
+    frame = loaded.predict(PENGUINS, sets=[0.9, 0.5])
+    (predictor,) = loaded._calibrated_models.values()
+    assert predictor.groups.method == method
+    assert frame["prediction"].equals(loaded.predict(PENGUINS)["prediction"])
+    assert (frame["set_90"].list.len() >= frame["set_50"].list.len()).all()

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nncli.base.errors import UsageError
+from nncli.data.formats.registry import Format, format_of, writable_format
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.csv", Format.CSV),
+        ("a.tsv.gz", Format.CSV),
+        ("a.b.TXT", Format.CSV),
+        ("a.parquet", Format.PARQUET),
+        ("a.jsonl", Format.JSONL),
+        ("a.ndjson.gz", Format.JSONL),
+        ("a.csv.zst", Format.CSV),
+        ("a.CSV.BZ2", Format.CSV),
+        ("a.jsonl.xz", Format.JSONL),
+        ("a.feather", Format.ARROW),
+        ("a.arrows.gz", Format.ARROW),
+        ("a.avro", Format.AVRO),
+    ],
+)
+def test_the_name_says_the_format(name: str, expected: Format) -> None:
+    assert format_of(Path(name)) is expected
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a", "a.gz", "csv"])
+def test_an_unknown_name_is_refused_with_the_known_ones(name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        format_of(Path(name))
+    assert ".csv, .tsv" in str(caught.value.hint)
+
+
+def test_a_workbook_is_no_format_to_write() -> None:
+    with pytest.raises(UsageError) as caught:
+        format_of(Path("a.XLSX"))
+    assert "not written" in str(caught.value.hint)
+
+
+def test_a_folder_without_a_suffix_is_called_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="this is a folder, not a file"):
+        format_of(tmp_path)
+
+
+def test_a_misspelled_suffix_is_told_its_nearest() -> None:
+    with pytest.raises(UsageError) as caught:
+        format_of(Path("a.cvs"))
+    assert "Did you mean .csv?" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("name", ["a.parquet.gz", "a.avro.zst"])
+def test_what_is_compressed_already_is_refused_inside_a_compressed_file(name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        format_of(Path(name))
+    assert f"leave out the {Path(name).suffix}" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("name", ["a.avro", "a.arrows"])
+def test_what_is_only_read_is_not_written(name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        writable_format(Path(name))
+    assert ".arrow" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("name", ["a.csv.zip", "a.zip"])
+def test_a_zip_is_not_written(name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        format_of(Path(name))
+    assert "a.csv.gz" in str(caught.value.hint)

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nncli.base.errors import Location
+from nncli.config.schema import Config
+from nncli.fitting.checks.notes import constant_target, removed_units, two_valued_target, unreachable_targets
+from nncli.targets.target import RegressionTarget
+from tests.assertions import lines
+
+TARGET = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
+
+
+def test_columns_with_the_same_unit_share_a_note() -> None:
+    notes = lines(removed_units([("price", "$"), ("cost", "$"), ("share", "%"), ("plain", None)]))
+    assert len(notes) == 2
+    assert "'price'" in notes[0]
+    assert "'cost'" in notes[0]
+    assert "'share'" in notes[1]
+
+
+@pytest.mark.parametrize(("y", "noted"), [([0, 1, 1], True), ([3, 7, 3], True), ([0, 1, 2], False), ([0.5, 1], False)])
+def test_a_target_of_two_whole_numbers_is_noted(y: list[float], noted: bool) -> None:
+    assert (two_valued_target(TARGET, np.array(y)[:, None]) is not None) is noted
+
+
+@pytest.mark.parametrize(("y", "noted"), [([0.2, 0.8], False), ([0.2, 1.8], True)])
+def test_targets_outside_the_range_of_the_output_are_noted(y: list[float], noted: bool) -> None:
+    config = Config.model_validate(
+        {"data": {"path": "t.csv", "target": "y"}, "output_activation": "sigmoid", "loss": "mse"}
+    )
+    assert (unreachable_targets(config, np.array(y)) is not None) is noted
+
+
+def test_wording() -> None:
+    message = "the target 'y' is '3' in all rows, so there is nothing to learn"
+    assert constant_target("y", "3", Location()).message == message
+    assert lines(removed_units([("share", "%")])) == ("'share' is read as numbers without their %: 12 % is 12",)

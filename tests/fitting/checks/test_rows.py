@@ -1,0 +1,123 @@
+"""The warnings of a training about its rows are those of `nncli check`, at a bounded cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli.api.train import train_events
+from nncli.base.scratch import Scratch
+from nncli.config.schema import Config
+from nncli.data.column_profile import ColumnProfile
+from nncli.data.profile import profile
+from nncli.data.store.column_store import ColumnStore
+from nncli.fitting.checks import rows as module
+from nncli.fitting.checks.column import SplitTable
+from nncli.fitting.checks.rows import training_warnings
+from nncli.fitting.ensemble.out_of_fold import EnsembleData
+from nncli.fitting.prepare.load import load_labeled_rows
+from nncli.fitting.prepare.prepare import prepare
+from nncli.fitting.train.events import MembersStarted, Started
+
+N = 400
+
+
+def numbers(seed: int = 0, n: int = N) -> list[float]:
+    return [float(x) for x in np.random.default_rng(seed).normal(size=n)]
+
+
+def config_of(folder: Path, columns: dict[str, object], **keys: object) -> Config:
+    """The configuration of a small network for a table with these columns and the target y."""
+    pl.DataFrame({"a": numbers(1), "b": numbers(2), **columns}).write_csv(folder / "t.csv")
+    document = {"data": {"path": str(folder / "t.csv"), "target": "y"}, "layers": [2], "epochs": 1, **keys}
+    return Config.model_validate(document)
+
+
+def warnings_of(config: Config) -> list[str]:
+    with Scratch() as scratch:
+        found = prepare(config, scratch, with_checks=True).findings
+    return [finding.code.value for finding in found if finding.level == "warning"]
+
+
+CLASSES = ["yes", "no"] * (N // 2)
+RARE = ["yes"] * 16 + ["no"] * (N - 16)
+FAULTS: dict[str, dict[str, object]] = {
+    "class-imbalance": {"y": RARE},
+    "rare-class": {"y": ["yes"] * 4 + ["no"] * (N - 4)},
+    "target-leakage": {"y": CLASSES, "copy": [f"{label}!" for label in CLASSES]},
+    "train-validation-overlap": {"a": numbers(n=100) * 4, "b": numbers(n=100) * 4, "y": ["u", "v"] * 200},
+    "ambiguous-dates": {"y": CLASSES, "day": [f"0{1 + i % 9}/0{1 + i // 9 % 9}/2024" for i in range(N)]},
+    "id-like-column": {"y": CLASSES, "key": list(range(N))},
+    "constant-target": {"y": [2.5] * N},
+    "outlier": {"y": [*numbers()[:-1], 1e6]},
+}
+
+
+@pytest.mark.parametrize("code", FAULTS)
+def test_a_training_warns_of_what_check_warns_of(tmp_path: Path, code: str) -> None:
+    assert warnings_of(config_of(tmp_path, FAULTS[code])) == [code]
+
+
+def test_few_rows_are_a_warning(tmp_path: Path) -> None:
+    config = config_of(tmp_path, {"y": CLASSES}, validation=0.05)
+    assert warnings_of(config) == ["few-validation-rows"]
+
+
+def test_a_sound_table_has_no_warning(tmp_path: Path) -> None:
+    assert warnings_of(config_of(tmp_path, {"y": CLASSES})) == []
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_the_first_event_has_the_warnings_once(tmp_path: Path, members: int) -> None:
+    config = config_of(tmp_path, FAULTS["class-imbalance"], members=members, workers=1)
+    events = train_events(config, output=tmp_path / "run")
+    started = next(events)
+    events.close()
+    assert isinstance(started, Started | MembersStarted)
+    assert [finding.code.value for finding in started.findings] == ["class-imbalance"]
+
+
+def test_an_ensemble_checks_its_rows_once(tmp_path: Path) -> None:
+    config = config_of(tmp_path, FAULTS["class-imbalance"], members=2)
+    with Scratch() as scratch:
+        data = EnsembleData.of(config, scratch)
+        assert data.findings == ()
+        assert [finding.code.value for finding in data.with_checks().findings] == ["class-imbalance"]
+    assert prepare(config.model_copy(update={"members": 1})).findings == ()
+
+
+def test_a_wide_table_is_checked_in_bounded_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_FEATURES", 20)
+    read: list[str] = []
+
+    def recorded(table: ColumnStore, names: Sequence[str]) -> tuple[ColumnProfile, ...]:
+        read.extend(names)
+        return profile(table, names)
+
+    monkeypatch.setattr(module, "profile", recorded)
+    wide: dict[str, object] = {f"x{i}": [0, 1] * (N // 2) for i in range(98)}
+    config = config_of(tmp_path, {**wide, "y": [float(i % 7) for i in range(N)]})
+    assert warnings_of(config) == []  # equal in a part of the columns is not equal
+    assert len(read) == 20
+    assert read[0] == "a"
+    assert read[-1] == "x93"
+
+
+def test_a_large_table_is_sampled_with_its_row_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_TRAINING", 100)
+    monkeypatch.setattr(module, "MAX_VALIDATION", 50)
+    config = config_of(tmp_path, {"y": RARE})
+    with Scratch() as scratch:
+        table = load_labeled_rows(config, config.data, scratch)
+        split = SplitTable(table, np.arange(340), table, np.arange(340, N))
+        sample = split.sample(100, 50)
+        assert (len(sample.training), len(sample.validation), len(sample.table)) == (100, 50, 150)
+        assert {sample.training_row(i) for i in range(100)} < set(map(str, range(1, 341)))
+        assert {sample.validation_row(i) for i in range(50)} < set(map(str, range(341, N + 1)))
+        found = training_warnings(config, split, "classification")
+    assert [finding.code.value for finding in found] == ["class-imbalance"]
+    assert "4.7 %" in found[0].message  # of all training rows, not of the sample

@@ -1,0 +1,91 @@
+"""After a training: classes that are never predicted, and a score that is no better than that of the baseline."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nncli.fitting.checks.scores import check_scores
+from nncli.models.scores import ScoreCard
+from nncli.targets.metrics.classification import classification_scores
+from nncli.targets.metrics.regression import regression_scores
+from tests.assertions import lines
+
+N = 200
+RARE = np.array([1] * 5 + [0] * (N - 5))
+
+
+def classes_card(y: np.ndarray, P: np.ndarray) -> ScoreCard:
+    labels = tuple(map(str, range(P.shape[1])))
+    shares = np.bincount(y, minlength=P.shape[1]) / len(y)
+    baseline = np.broadcast_to(shares, P.shape)
+    return ScoreCard(len(y), classification_scores(y, P, labels), classification_scores(y, baseline, labels))
+
+
+def numbers_card(*predictions: np.ndarray, y: np.ndarray) -> ScoreCard:
+    names = [f"t{i}" for i in range(len(predictions))]
+    model = tuple(regression_scores(name, y, p) for name, p in zip(names, predictions, strict=True))
+    baseline = tuple(regression_scores(name, y, np.full(len(y), y.mean())) for name in names)
+    return ScoreCard(len(y), model, baseline)
+
+
+def codes(card: ScoreCard | None) -> list[str]:
+    return [finding.code.value for finding in check_scores(card, "validation")]
+
+
+def two(p: np.ndarray) -> np.ndarray:
+    return np.column_stack([1 - p, p])
+
+
+def test_a_rare_class_that_is_never_predicted_is_named() -> None:
+    ranked = np.where(RARE == 1, 0.3, 0.01)
+    (finding,) = check_scores(classes_card(RARE, two(ranked)), "validation")
+    assert (finding.level, finding.code) == ("warning", "class-never-predicted")
+    assert "'1'" in finding.message
+    assert "5 of the validation rows" in finding.message
+
+
+def test_a_class_that_is_predicted_or_absent_is_not_named() -> None:
+    assert codes(classes_card(RARE, two(np.where(RARE == 1, 0.7, 0.01)))) == []
+    P = np.column_stack([two(np.where(RARE == 1, 0.7, 0.01)), np.zeros(N)])
+    assert codes(classes_card(RARE, P)) == []
+    assert codes(None) == []
+
+
+def test_many_classes_are_one_warning() -> None:
+    y = np.arange(N) % 40
+    P = np.full((N, 40), 0.6 / 39)
+    P[:, 0] = 0.4
+    (finding, *_) = check_scores(classes_card(y, P), "training")
+    assert "39 classes" in finding.message
+    assert finding.message.count("'") == 6
+
+
+@pytest.mark.parametrize(("worse", "found"), [(True, ["no-better-than-baseline"]), (False, [])])
+def test_a_classifier_worse_than_the_class_shares_is_found(worse: bool, found: list[str]) -> None:
+    y = np.arange(N) % 2
+    right = np.where(np.arange(N) % 3 == 0, 0.4 if worse else 0.8, 0.6)
+    p = np.where(y == 1, right, 1 - right)
+    assert codes(classes_card(y, two(1 - p if worse else p))) == found
+
+
+def test_overconfidence_alone_is_no_alarm() -> None:
+    """A log loss above that of the baseline, with far more rows right, is better than the baseline."""
+    y = np.arange(N) % 2
+    p = np.where(y == 1, 1.0, 0.0)
+    p[:10] = 1 - p[:10]
+    assert codes(classes_card(y, two(p))) == []
+
+
+def test_a_regression_is_compared_for_each_target() -> None:
+    y = np.linspace(0.0, 1.0, N)
+    card = numbers_card(y + 0.01, np.full(N, 0.5), -y, y=y)
+    findings = check_scores(card, "validation")
+    assert [finding.code.value for finding in findings] == ["no-better-than-baseline"] * 2
+    assert [name in line for line, name in zip(lines(findings), ("'t1'", "'t2'"), strict=True)] == [True, True]
+
+
+def test_infinite_and_undefined_scores_are_not_better() -> None:
+    y = np.linspace(0.0, 1.0, N)
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert codes(numbers_card(np.full(N, 1e308), y=y)) == ["no-better-than-baseline"]

@@ -1,0 +1,124 @@
+"""Inference of the loss, and fitting of features and target as the section `encoding` says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli import predict, train
+from nncli.base.errors import ConfigError
+from nncli.config.loading import load_config
+from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.numeric import NumericColumn
+from nncli.fitting.prepare.fit import are_class_ids
+from nncli.fitting.prepare.prepare import prepare
+
+RECIPE = (
+    "encoding: {numeric: robust, clip: smooth, clip_target: true,"
+    " categories: {max_one_hot: 2, binary: sign, scaling: robust, embedding_width: 3}}\n"
+)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    n = range(60)
+    frame = pl.DataFrame(
+        {"x": [float(i) for i in n], "two": [f"{'ab'[i % 2]}" for i in n], "many": [f"w{i % 5}" for i in n], "y": n}
+    )
+    frame.write_csv(tmp_path / "t.csv")
+    text = "data: {path: t.csv, target: y}\nlayers: []\nepochs: 1\nlearning_rate: 1.0\n"
+    (tmp_path / "c.yaml").write_text(text + RECIPE)
+    return tmp_path / "c.yaml"
+
+
+def test_every_encoding_option_reaches_its_column(config: Path) -> None:
+    spec = prepare(load_config(config)).spec
+    x, two, many = spec.encoder.columns
+    assert isinstance(x, NumericColumn)
+    assert (x.clip, x.quantiles) == ("smooth", None)
+    assert x.scale < 40.0  # the quartiles' distance, where the range is nearly 60
+    assert isinstance(two, CategoricalColumn)
+    assert (two.binary_sign, two.clip) == (True, "smooth")
+    assert two.centers is not None
+    assert isinstance(many, CategoricalColumn)
+    assert many.embedding_width == 3
+    assert (spec.network.n_features, spec.encoder.numeric) == (2, (0,))
+    assert spec.target.task == "regression"
+    assert spec.target.lowest is not None
+
+
+def test_quantiles_are_computed_from_training_rows(config: Path) -> None:
+    prepared = prepare(load_config(config, ["encoding.numeric=quantile"]))
+    (x, *_), rows = prepared.spec.encoder.columns, prepared.arguments.rows
+    assert isinstance(x, NumericColumn)
+    assert x.quantiles is not None
+    assert rows is not None
+    assert (len(x.quantiles), x.quantiles[0], x.quantiles[-1]) == (10, rows.min() - 1.0, rows.max() - 1.0)
+
+
+def test_clipped_predictions_stay_within_the_training_targets(config: Path, tmp_path: Path) -> None:
+    run = train(config, output=tmp_path / "run").run
+    target = prepare(load_config(config)).spec.target
+    new = pl.DataFrame({"x": [-1e300, 0.0, 1e300], "two": ["a", "b", None], "many": ["w1", "new", None]})
+    new.write_csv(tmp_path / "new.csv")
+    found = predict(run, tmp_path / "new.csv")["prediction"]
+    assert target.task == "regression"
+    assert target.lowest is not None
+    assert target.highest is not None
+    assert found.is_between(target.lowest[0], target.highest[0]).all()
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "encoding.numeric=ranks",
+        "encoding.clip=hard",
+        "encoding.clip_target=1",
+        "encoding.categories.max_one_hot=-1",
+        "encoding.categories.binary=yes",
+        "encoding.categories.embedding_width=0",
+        "encoding.categories.surprise=1",
+    ],
+)
+def test_an_invalid_option_is_located_by_its_key(config: Path, assignment: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(config, [assignment])
+    (mistake,) = caught.value.issues
+    assert mistake.location is not None
+    assert mistake.location.key is not None
+    assert mistake.location.key.startswith(assignment.split("=")[0].removesuffix(".surprise"))
+
+
+@pytest.mark.parametrize(
+    ("y", "expected"),
+    [
+        ([0, 1] * 10, True),
+        ([1, 2, 3] * 5, True),
+        ([0, 2] * 10, False),  # a gap
+        ([2, 3] * 10, False),  # begins at 2
+        ([0.5, 1.0] * 10, False),
+        ([0, 1] * 4, False),  # too few rows
+        ([1] * 20, False),
+    ],
+)
+def test_class_ids_are_few_whole_numbers_without_a_gap(y: list[float], expected: bool) -> None:
+    assert are_class_ids(np.array(y, np.float64)) is expected
+
+
+@pytest.mark.parametrize(
+    ("assignments", "clipped"),
+    [
+        (["data.time=x"], [False]),
+        (["data.time=x", "encoding.out_of_range_dates=nearest_year"], [True]),
+        (["encoding.out_of_range_dates=nearest_year"], [False]),
+        (["data.path=prices.csv", "encoding.out_of_range_dates=nearest_year"], [False]),
+    ],
+)
+def test_the_time_column_is_clipped_where_dates_are(config: Path, assignments: list[str], clipped: list[bool]) -> None:
+    table = pl.read_csv(config.with_name("t.csv"))
+    table.with_columns(x="$" + pl.col("x").cast(pl.String)).write_csv(config.with_name("prices.csv"))
+    columns = prepare(load_config(config, assignments)).spec.encoder.columns
+    assert [column.clip_range for column in columns if isinstance(column, NumericColumn)] == clipped

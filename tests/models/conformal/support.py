@@ -1,0 +1,60 @@
+"""Held-out rows that are written down instead of computed in a training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.data.table import Table
+from nncli.models.ensemble import Ensemble
+from nncli.models.held_out_rows import HeldOutRows, MemberPredictions
+from nncli.models.predictions import Predictions
+from nncli.targets.target import RegressionTarget
+from tests.api.explained import ensemble_of, model_of
+
+TARGET = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
+
+
+def numbers_of(values: npt.ArrayLike) -> Predictions:
+    """Predictions (rows,) of one number."""
+    return Predictions(TARGET, np.asarray(values, np.float64).reshape(-1, 1))
+
+
+def numbers(members: int) -> Ensemble:
+    """An ensemble that predicts one number."""
+    return ensemble_of(*(model_of(target=TARGET, seed=i) for i in range(members)))
+
+
+def held_out(mask: npt.NDArray[np.bool_]) -> HeldOutRows:
+    """Rows with the target 0 that the members of a mask (members, rows) held out, and predict as 0."""
+    n = mask.shape[1]
+    return HeldOutRows(
+        numbers=np.arange(1, n + 1),
+        y=np.zeros((n, 1)),
+        weights=None,
+        groups=None,
+        predictions=numbers_of(np.zeros(n)),
+        members=tuple(MemberPredictions(np.flatnonzero(own), numbers_of(np.zeros(own.sum()))) for own in mask),
+        baseline=np.zeros(1),
+        total=n,
+    )
+
+
+def predicted_rows(model: Ensemble, table: Table, mask: npt.NDArray[np.bool_]) -> HeldOutRows:
+    """The rows of a labeled table, with the predictions of the members of a mask (members, rows) that held them out."""
+    target, T = model.spec.target, model.spec.temperature
+    each = [member.predict(table) for member in model.members]
+    total = np.sum([one.with_temperature(T).values * own[:, None] for one, own in zip(each, mask, strict=True)], axis=0)
+    members = tuple(
+        MemberPredictions(np.flatnonzero(own), replace(one, values=one.values[own]))
+        for one, own in zip(each, mask, strict=True)
+    )
+    return replace(
+        held_out(mask),
+        y=target.read(table),
+        predictions=Predictions(target, total / mask.sum(axis=0)[:, None]),
+        members=members,
+        baseline=np.zeros(model.outputs),
+    )

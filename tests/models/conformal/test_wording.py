@@ -1,0 +1,50 @@
+"""The wording of errors about intervals and sets. It is pinned here alone: other tests check the class of the error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nncli.base.errors import UsageError
+from nncli.models.conformal.options import UncertaintyOptions
+from nncli.targets.target import ClassificationTarget, RegressionTarget
+
+NUMBER = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
+CLASSES = ClassificationTarget(name="y", labels=("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "expected"),
+    [
+        (
+            NUMBER,
+            {"intervals": 90},
+            "--interval 90 is not a level: it must lie between 0 and 1\n  For 90 % write --interval 0.9.",
+        ),
+        (
+            CLASSES,
+            {"sets": 0.0},
+            "--set 0 is not a level: it must lie between 0 and 1\n  For 90 % write --set 0.9.",
+        ),
+        (NUMBER, {"sets": 0.9}, "--set needs a classification model; this one is for regression\n  Use --interval."),
+        (
+            CLASSES,
+            {"intervals": 0.9},
+            "--interval needs a regression model; this one is for classification\n  Use --set.",
+        ),
+        (NUMBER, {"by": "g"}, "--by is for prediction intervals and sets\n  Add --interval 0.9."),
+        (CLASSES, {"per_class": True}, "--per-class is for prediction sets of classes\n  Add --set 0.9."),
+        (NUMBER, {"intervals": 0.9, "score": "aps"}, "--score is for prediction sets of classes\n  Remove --score."),
+        (CLASSES, {"score": "aps"}, "--score is for prediction sets of classes\n  Add --set 0.9."),
+        (
+            CLASSES,
+            {"sets": 0.9, "per_class": True, "by": "g"},
+            "--per-class and --by exclude each other\n  Leave one of them out.",
+        ),
+    ],
+)
+def test_options_that_do_not_fit(target: Any, options: dict[str, Any], expected: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        UncertaintyOptions.of(**options).check(target)
+    assert str(caught.value) == expected

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nncli.models.predictions import Predictions
+from nncli.models.scores import ScoredRows, baseline_predictions, headlines, score, scores_json, single_metric
+from nncli.nn.losses import MSE, CrossEntropy
+from nncli.targets.decision import Threshold
+from nncli.targets.target import ClassificationTarget, RegressionTarget
+from nncli.targets.threshold_goals import FixedThreshold
+
+NUMBER = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
+TWO = RegressionTarget(names=("y", "z"), centers=(0.0, 0.0), scales=(1.0, 1.0))
+LABELS = ClassificationTarget(name="label", labels=("a", "b"))
+
+
+def test_the_baseline_of_a_regression_is_the_weighted_mean() -> None:
+    y, weights = np.array([[0.0], [3.0]]), np.array([2.0, 1.0])
+    assert baseline_predictions(NUMBER, y, weights, 2).values.tolist() == [[1.0], [1.0]]
+
+
+def test_the_baseline_of_a_classification_is_the_weighted_class_shares() -> None:
+    values = baseline_predictions(LABELS, np.array([0, 0, 1]), np.array([1.0, 1.0, 2.0]), 1).values
+    assert values.tolist() == [[0.5, 0.5]]
+
+
+def test_metrics_of_several_targets_are_named_after_them() -> None:
+    y = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 5.0]])
+    names = [name for name, _ in headlines(score(Predictions(TWO, y), y, None, MSE()))]
+    assert {"rmse_y", "rmse_z"} <= {*names}
+
+
+def test_a_metric_of_several_targets_is_their_mean() -> None:
+    y, values = np.zeros((2, 2)), np.array([[1.0, 3.0], [1.0, 3.0]])
+    assert single_metric(TWO, "mae")(y, values, None) == pytest.approx(2.0)
+
+
+def test_a_card_has_the_scores_of_the_model_and_of_the_baseline() -> None:
+    y = np.array([0, 1, 1, 1])
+    perfect = Predictions(LABELS, np.eye(2)[y])
+    card = ScoredRows(perfect, baseline_predictions(LABELS, y, None, 4), y, None, CrossEntropy()).card()
+    document = scores_json(card)
+    assert document is not None
+    assert document["rows"] == 4
+    assert dict(headlines(card.model))["accuracy"] == 1.0
+    assert dict(headlines(card.baseline))["accuracy"] == 0.75
+    assert scores_json(None) is None
+
+
+def test_infinity_is_null_in_json() -> None:
+    y = np.array([[0.0], [1.0]])
+    card = ScoredRows(Predictions(NUMBER, np.full((2, 1), 1e308)), Predictions(NUMBER, y), y, None, MSE()).card()
+    document = scores_json(card)
+    assert document is not None
+    assert isinstance(document["metrics"], dict)
+    assert document["metrics"]["rmse"] is None
+
+
+def test_predicted_classes_follow_the_decision_and_probabilities_do_not() -> None:
+    target = ClassificationTarget(name="t", labels=("no", "yes"))
+    decision = Threshold(positive="yes", threshold=0.25, goal=FixedThreshold(threshold=0.25))
+    p, y = np.array([0.1, 0.3, 0.2, 0.4, 0.8, 0.05] * 5), np.array([0, 0, 1, 1, 1, 0] * 5)
+    P = np.stack([1 - p, p], axis=1)
+    plain = Predictions(target, P)
+    decided = replace(plain, decision=decision)
+    baseline = baseline_predictions(target, y, None, 30)
+    of_classes = {"accuracy": 4 / 6, "recall": 2 / 3, "precision": 2 / 3}
+    rows, usual = (ScoredRows(one, baseline, y, None, CrossEntropy()) for one in (decided, plain))
+    scores, others = dict(headlines(rows.scores)), dict(headlines(usual.scores))
+    for name, value in of_classes.items():
+        assert scores[name] == pytest.approx(value)
+        assert single_metric(target, name, decision)(y, P, None) == pytest.approx(value)
+    for name in ("log_loss", "roc_auc", "brier", "calibration_error", "average_precision"):
+        assert scores[name] == others[name]
+    interval = rows.with_intervals(0).find("recall").interval
+    assert interval is not None
+    assert interval.low < 2 / 3 < interval.high
+    assert usual.with_intervals(0).find("recall").value == pytest.approx(1 / 3)
+
+
+def test_the_rates_of_a_frequent_positive_class_do_not_count_the_rows_of_the_other_one() -> None:
+    target = ClassificationTarget(name="t", labels=("no", "yes"))
+    y = np.repeat([0, 1], [100, 1900])
+    predicted = np.concatenate([np.repeat([0, 1], [30, 70]), np.repeat([0, 1], [20, 1880])])
+    predictions = Predictions(target, np.eye(2)[predicted])
+    rows = ScoredRows(predictions, baseline_predictions(target, y, None, len(y)), y, None, CrossEntropy())
+    intervals = {one.name: one.interval for one in rows.with_intervals(0).scores}
+    for name, n, hits in (("precision", 1950, 1880), ("recall", 1900, 1880)):
+        interval, half = intervals[name], 1.96 * (hits / n * (1 - hits / n) / n) ** 0.5
+        assert interval is not None
+        assert interval.high - interval.low == pytest.approx(2 * half, rel=0.15)
+    assert intervals["balanced_accuracy"] is not None
