@@ -26,10 +26,10 @@ import polars as pl
 
 from nncli import explain, train
 from nncli.analysis.drift import compare
-from nncli.api.evaluate import read_data
 from nncli.data.table import Table
 from nncli.models.ensemble import average_members, predict_members
 from nncli.models.predictions import Predictions
+from nncli.models.read_table import read_data
 from nncli.nn.arrays import Floats
 from nncli.runs.monitoring.bins import NumberBins
 from nncli.runs.monitoring.profiler import Profiler, labels_of

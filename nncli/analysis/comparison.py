@@ -1,8 +1,7 @@
-"""`nncli compare`: configuration differences, scores, and significance tests of several runs."""
+"""The comparison of several runs: configuration differences, scores, and significance tests."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,12 +14,12 @@ from nncli.analysis.evaluation.labeled_table import predict_labeled
 from nncli.analysis.evaluation.pairwise import ComparableRun, PairwiseResult, comparable_run, compare_pairwise
 from nncli.analysis.evaluation.run_summary import RunSummary, summarize_run
 from nncli.analysis.evaluation.selection import log_choices
-from nncli.api.evaluate import read_data
 from nncli.base.errors import DataError, NncliError, RunError, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.text import json_safe
 from nncli.config.schema import Config
-from nncli.data.sources.table_source import TableLocation, TableSource, as_source
+from nncli.data.sources.table_source import TableLocation
+from nncli.models.read_table import read_data, source_name
 from nncli.models.scores import ScoreWithInterval
 from nncli.runs.config import read_config
 from nncli.runs.history import History, RecordedScores
@@ -163,25 +162,17 @@ class Comparison:
         }
 
 
-def compare(runs: str | Path | Sequence[str | Path], data: TableLocation | Frame | None = None) -> Comparison:
-    """Compare runs: those named, or all in a folder.
-
-    Each is scored on its held-out rows, or on the labeled rows of `data`, a file or a Polars or pandas frame. Two runs
-    with the same table and target are tested on the rows that they share. A damaged or unfinished run, or one whose
-    table is missing, is included as far as it is known.
+def compare_runs(runs: Sequence[Path], data: TableLocation | Frame | None = None) -> Comparison:
+    """Compare runs, those of a folder for a folder, on their held-out rows or on the labeled rows of `data`.
 
     Raises:
-        UsageError: there are fewer than two runs, or `data` is the standard input.
+        UsageError: there are fewer than two runs.
         RunError: a folder does not exist.
         DataError: `data` cannot be read, or no run can be scored on it.
     """
-    source = as_source(data) if isinstance(data, TableSource | str | os.PathLike) else None
-    if source is not None and source.is_standard_input:
-        raise UsageError("every run reads the table, and the standard input can only be read once", hint="Name a file.")
     table = None if data is None else _GivenTable(data)
     predict = predict_held_out if table is None else table.predict
-    wanted = [runs] if isinstance(runs, str | Path) else list(runs)
-    paths = _paths([Path(path) for path in wanted])
+    paths = _paths(runs)
     loaded = [_load_run(path, name, predict) for path, name in zip(paths, _names(paths), strict=True)]
     compared, comparable = tuple(run for run, _ in loaded), [rows for _, rows in loaded]
     if table is not None and table.errors and all(run.scored_on is None for run in compared):
@@ -196,7 +187,7 @@ def compare(runs: str | Path | Sequence[str | Path], data: TableLocation | Frame
         scores=_score_rows(compared, comparable),
         pairs=pairs,
         notes=tuple(_notes(compared, task_ids, comparable, pairs)),
-        data=source.path if source is not None else None if data is None else "the frame",
+        data=None if data is None else source_name(data),
     )
 
 

@@ -7,12 +7,13 @@ without drift by a limit, and its p-value, corrected for all tests of the rows, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from nncli.analysis.drift_limits import LIMIT, SIGNIFICANCE
+from nncli.analysis.drift_limits import LIMIT, SIGNIFICANCE, VALIDITY
+from nncli.base.text import json_safe, quote
 from nncli.runs.monitoring.bins import Bins, CategoryBins, Counts, NumberBins
 from nncli.runs.monitoring.performance_estimation import ScoreEstimate
 from nncli.runs.monitoring.profile import Profile
@@ -224,3 +225,87 @@ def _categories(bins: CategoryBins, counts: Counts, n: int) -> DriftTest:
 
 def _grouped(groups: Counts, counts: Counts) -> Counts:
     return np.bincount(groups, counts).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows of a table, with their `comparison`; `name` is `all`, the numbers of the rows, or their value."""
+
+    name: str
+    comparison: Comparison
+
+
+@dataclass(frozen=True)
+class Drift:
+    """The drift of new rows, in batches; the `reference` is the profile of the training rows of `run`.
+
+    `data` is the name of the table or profile. The column `by`, whose values divide the rows, is not compared.
+    """
+
+    reference: Reference
+    batches: tuple[Batch, ...]
+    limit: float
+    run: str
+    data: str
+    by: str | None = None
+
+    @property
+    def has_drift(self) -> bool:
+        """Whether a column or a prediction has drifted in any batch."""
+        return any(batch.comparison.drifted for batch in self.batches)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not compared, and why."""
+        notes = []
+        if self.by in [bins.name for bins in self.reference.columns]:
+            notes.append(f"{quote(self.by or '')} is not compared: each batch holds one value of it")
+        if not self.reference.predictions:
+            notes.append("predictions and scores are not compared: the run has no held-out rows (validation: 0)")
+        return tuple(notes)
+
+    def json(self) -> dict[str, Any]:
+        """{"run": …, "data": …, "reference_rows": …, "limit": …, "drift": …, "batches": [{"batch": …, …}]}."""
+        document = {
+            "run": self.run,
+            "data": self.data,
+            "reference_rows": self.reference.total,
+            "limit": self.limit,
+            "drift": self.has_drift,
+            "batches": [_batch_json(batch) for batch in self.batches],
+        }
+        found: dict[str, Any] = json_safe(document)
+        return found
+
+
+def _batch_json(batch: Batch) -> dict[str, Any]:
+    comparison = batch.comparison
+    return {
+        "batch": batch.name,
+        "rows": comparison.rows,
+        "drift": bool(comparison.drifted),
+        "columns": [_column_json(column) for column in comparison.columns],
+        "predictions": [_column_json(column) for column in comparison.predictions],
+        "performance": None if comparison.performance is None else _performance_json(comparison.performance),
+    }
+
+
+def _column_json(column: ColumnDrift) -> dict[str, Any]:
+    is_category = isinstance(column.bins, CategoryBins)
+    return {
+        "column": column.name,
+        "measure": "category" if isinstance(column.bins, CategoryBins) else column.bins.measure,
+        "drift": list(column.drifted),
+        "distance": "jensen_shannon" if is_category else "kolmogorov_smirnov",
+        "tests": [asdict(test) for test in column.tests],
+    }
+
+
+def _performance_json(performance: Performance) -> dict[str, Any]:
+    return {
+        "valid": VALIDITY,
+        "estimated": asdict(performance.estimated),
+        "labeled_rows": performance.labeled,
+        "unknown_classes": performance.unknown,
+        "actual": asdict(performance.actual) if performance.labeled else None,
+    }

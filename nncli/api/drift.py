@@ -3,80 +3,25 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nncli.analysis.drift import ColumnDrift, Comparison, Performance, compare
-from nncli.analysis.drift_limits import LIMIT, VALIDITY
-from nncli.api.prediction.frame import table_of
+from nncli.analysis.drift import Batch, Drift, compare
+from nncli.analysis.drift_limits import LIMIT
 from nncli.api.prediction.profile_file import is_profile_file, profiler_of, read_profile, reference_of_run
 from nncli.api.prediction.profiles import WHOLE, Batches, BatchKey, TableProfile, profile_table, profile_tables
 from nncli.api.prediction.summary import OnNote
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.logs import log_duration
-from nncli.base.text import json_safe, quote
 from nncli.data.encoders.invalid_cells import OnError
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.models.ensemble import AnyModel
-from nncli.runs.monitoring.bins import CategoryBins
+from nncli.models.read_table import source_name, table_of
 from nncli.runs.monitoring.profiler import Profiler
-from nncli.runs.monitoring.reference import Reference
 from nncli.runs.run import Run
 
 if TYPE_CHECKING:
     from nncli.data.formats.dataframes import Frame
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Some rows of a table, with their `comparison`; `name` is `all`, the numbers of the rows, or their value."""
-
-    name: str
-    comparison: Comparison
-
-
-@dataclass(frozen=True)
-class Drift:
-    """The drift of new rows, in batches; the `reference` is the profile of the training rows of `run`.
-
-    `data` is the name of the table or profile. The column `by`, whose values divide the rows, is not compared.
-    """
-
-    reference: Reference
-    batches: tuple[Batch, ...]
-    limit: float
-    run: str
-    data: str
-    by: str | None = None
-
-    @property
-    def has_drift(self) -> bool:
-        """Whether a column or a prediction has drifted in any batch."""
-        return any(batch.comparison.drifted for batch in self.batches)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What is not compared, and why."""
-        notes = []
-        if self.by in [bins.name for bins in self.reference.columns]:
-            notes.append(f"{quote(self.by or '')} is not compared: each batch holds one value of it")
-        if not self.reference.predictions:
-            notes.append("predictions and scores are not compared: the run has no held-out rows (validation: 0)")
-        return tuple(notes)
-
-    def json(self) -> dict[str, Any]:
-        """{"run": …, "data": …, "reference_rows": …, "limit": …, "drift": …, "batches": [{"batch": …, …}]}."""
-        document = {
-            "run": self.run,
-            "data": self.data,
-            "reference_rows": self.reference.total,
-            "limit": self.limit,
-            "drift": self.has_drift,
-            "batches": [_batch_json(batch) for batch in self.batches],
-        }
-        found: dict[str, Any] = json_safe(document)
-        return found
 
 
 def drift(
@@ -130,8 +75,8 @@ def drift(
             if profile.rows
         ]
     if not batches:
-        raise DataError("there are no rows to compare", location=Location(source=_source_name(data)))
-    found = Drift(reference, tuple(batches), limit, str(run), _source_name(data), by)
+        raise DataError("there are no rows to compare", location=Location(source=source_name(data)))
+    found = Drift(reference, tuple(batches), limit, str(run), source_name(data), by)
     if on_note is not None:
         for note in found.notes:
             on_note(note)
@@ -170,44 +115,7 @@ def _check_options(every: int | None, by: str | None, limit: float) -> None:
         raise UsageError(f"--limit is {limit:g}", hint="Use a number from 0, such as 0.1.")
 
 
-def _source_name(data: object) -> str:
-    return str(as_source(data).path) if isinstance(data, TableSource | str | os.PathLike) else "the frame"
-
-
 def _name(key: BatchKey, every: int | None, by: str | None, last_row: int) -> str:
     if by is not None:
         return str(key)
     return "all" if every is None else f"{int(key) * every + 1}-{min((int(key) + 1) * every, last_row)}"
-
-
-def _batch_json(batch: Batch) -> dict[str, Any]:
-    comparison = batch.comparison
-    return {
-        "batch": batch.name,
-        "rows": comparison.rows,
-        "drift": bool(comparison.drifted),
-        "columns": [_column_json(column) for column in comparison.columns],
-        "predictions": [_column_json(column) for column in comparison.predictions],
-        "performance": None if comparison.performance is None else _performance_json(comparison.performance),
-    }
-
-
-def _column_json(column: ColumnDrift) -> dict[str, Any]:
-    is_category = isinstance(column.bins, CategoryBins)
-    return {
-        "column": column.name,
-        "measure": "category" if isinstance(column.bins, CategoryBins) else column.bins.measure,
-        "drift": list(column.drifted),
-        "distance": "jensen_shannon" if is_category else "kolmogorov_smirnov",
-        "tests": [asdict(test) for test in column.tests],
-    }
-
-
-def _performance_json(performance: Performance) -> dict[str, Any]:
-    return {
-        "valid": VALIDITY,
-        "estimated": asdict(performance.estimated),
-        "labeled_rows": performance.labeled,
-        "unknown_classes": performance.unknown,
-        "actual": asdict(performance.actual) if performance.labeled else None,
-    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,18 +11,17 @@ import numpy as np
 
 from nncli.analysis.evaluation.labeled_table import labeled_rows, labels_of, sample_weight_column, weights_of
 from nncli.analysis.evaluation.uncertainty import Uncertainty, UncertaintyScores
-from nncli.api.prediction.frame import predict_valid, table_of
+from nncli.api.prediction.frame import predict_valid
 from nncli.api.prediction.options import check_on_error
 from nncli.api.prediction.to_file import open_errors
 from nncli.base.errors import DataError, Location
 from nncli.base.logs import log_duration
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts, OnError
-from nncli.data.sources.read_table import read_table
-from nncli.data.sources.table_source import TableLocation, TableSource, as_source
-from nncli.data.table import Table
+from nncli.data.sources.table_source import TableLocation
 from nncli.models.conformal.options import SetScore, UncertaintyOptions
 from nncli.models.ensemble import AnyModel
+from nncli.models.read_table import read_data
 from nncli.models.scores import Scores, score, to_json
 from nncli.runs.run import Run
 from nncli.runs.training_rows import RowMatches, TrainingRows
@@ -182,23 +180,3 @@ def evaluate_data(
         coverage,
         model.spec.decision,
     )
-
-
-def read_data(model: AnyModel, data: TableLocation | Frame) -> Table:
-    """Read a whole table as the training table was read: a file, the standard input (`-`), or a frame.
-
-    Raises:
-        DataError: the table cannot be read.
-    """
-    if not isinstance(data, TableSource | str | os.PathLike):
-        return table_of(model, data)
-    source = as_source(data)
-    with log_duration(f"reading {source.path}") as log:
-        table = read_table(
-            source,
-            missing_values=model.spec.missing_values,
-            training_dialect=model.spec.dialect,
-            keys=model.names,
-        )
-        log.details.append(f"{len(table):,} rows, {len(table.names):,} columns")
-    return table

@@ -23,7 +23,6 @@ from nncli.analysis.inspection.attribution import Attributions, attribute, selec
 from nncli.analysis.inspection.encoded_rows import EncodedRows, ProgressCallback, Rows, no_progress
 from nncli.analysis.inspection.partial_dependence import PartialDependence
 from nncli.analysis.inspection.permutation_importance import Importance
-from nncli.api.evaluate import read_data
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.text import closest_match, join_quoted, json_safe, quote
@@ -32,6 +31,7 @@ from nncli.data.sources.table_source import TableLocation
 from nncli.data.table import Table
 from nncli.fitting.train.provenance import check_config_unchanged
 from nncli.models.ensemble import AnyModel
+from nncli.models.read_table import read_data
 from nncli.runs.run import Run
 from nncli.runs.training_rows import RowMatches
 from nncli.targets.decision import decision_note

@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from nncli.api.prediction.chunks import read_to_predict
 from nncli.base.atomic_files import check_overwrite, write_bytes
 from nncli.base.errors import Location, NncliError, UsageError
 from nncli.base.logs import log_duration
@@ -25,6 +24,7 @@ from nncli.export.targets import TARGETS, Target
 from nncli.export.typical_values import with_typical_values
 from nncli.fitting.calibration import conformal_predictor
 from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.read_table import read_to_predict
 from nncli.nn.program.program import ClassOutputs, Program, select_class_outputs
 from nncli.runs.run import Run
 from nncli.version import __version__

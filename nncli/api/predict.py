@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from nncli.api.prediction.chunks import predict_chunks, predict_tables
-from nncli.api.prediction.frame import table_of
 from nncli.api.prediction.summary import OnNote
 from nncli.api.prediction.to_file import open_errors
 from nncli.data.encoders.invalid_cells import OnError
@@ -20,6 +19,7 @@ from nncli.fitting.calibration import conformal_predictor
 from nncli.models.conformal.options import SetScore, UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel
+from nncli.models.read_table import table_of
 from nncli.runs.run import Run
 
 if TYPE_CHECKING:

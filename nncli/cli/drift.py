@@ -16,8 +16,7 @@ from nncli.cli.options import AsJson, Force, NoColor, OnError, OnInvalidCell, Qu
 from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
 
 if TYPE_CHECKING:
-    from nncli.analysis.drift import ColumnDrift, Performance
-    from nncli.api.drift import Batch, Drift
+    from nncli.analysis.drift import Batch, ColumnDrift, Drift, Performance
 
 MAX_COLUMNS = 30
 """Columns of a table that are shown; --json has all."""

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from nncli.api.prediction.chunks import read_to_predict
 from nncli.base.errors import NncliError
 from nncli.data.table import Table
 from nncli.fitting.prepare.load import table_copies
 from nncli.fitting.train.provenance import check_config_unchanged, check_tables_unchanged
 from nncli.models.ensemble import AnyModel
+from nncli.models.read_table import read_to_predict
 from nncli.nn.program.inputs import CategoryInput, NumberInput
 from nncli.nn.program.program import Program
 from nncli.runs.run import Run

@@ -20,7 +20,7 @@ from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.invalid_cells import InvalidCells
 from nncli.data.table import Table
-from nncli.models.model import FORMAT, Model, ModelSpec, Version
+from nncli.models.model import FORMAT, Model, ModelSpec, Version, hash_rows
 from nncli.models.predictions import Predictions
 from nncli.nn.inference.small_blocks import MAX_ROWS
 from nncli.nn.losses import Loss
@@ -111,7 +111,7 @@ class Ensemble:
 
     def hash_rows(self, table: Table) -> Hashes:
         """A hash of the target and of the features of the first member of each row (rows,)."""
-        return self.members[0].spec.encoder.hash_rows(table, self.spec.target)
+        return hash_rows(self.members[0].spec.encoder, self.spec.target, table)
 
     @property
     def outputs(self) -> int:

@@ -16,12 +16,13 @@ from nncli.base.errors import CellError
 from nncli.base.spec import PositiveFloat, Spec, StrictStr
 from nncli.base.threads import ConcurrentCalls, limit_blas_threads
 from nncli.data.columns.cell_errors import CellErrors
-from nncli.data.columns.hashing import Hashes
+from nncli.data.columns.hashing import Hashes, combine_columns, sum_of_numbers
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.encoder import Encoded, Encoder
 from nncli.data.encoders.few_rows import FewRowsEncoder
 from nncli.data.encoders.invalid_cells import InvalidCells
+from nncli.data.store.dense_columns import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Array, Codes, Matrix
@@ -80,7 +81,7 @@ class Model:
 
     def hash_rows(self, table: Table) -> Hashes:
         """A hash of the features and the target of each row (rows,); see runs/training_rows.py."""
-        return self.spec.encoder.hash_rows(table, self.spec.target)
+        return hash_rows(self.spec.encoder, self.spec.target, table)
 
     @cached_property
     def predictor(self) -> Predictor:
@@ -172,6 +173,23 @@ class Model:
     def decode(self, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
         """Predictions from raw outputs (rows, outputs)."""
         return decode(self.spec, Z)
+
+
+def hash_rows(encoder: Encoder, target: Target, table: Table, dense: DenseColumns = NO_COLUMNS) -> Hashes:
+    """A hash of the features and the target of each row (rows,), by value, whatever the order of the columns.
+
+    Columns of numbers may be in `dense` instead of the table.
+
+    Raises:
+        DataError: a column is missing, or a cell cannot be read.
+    """
+    in_dense = set(dense.names)
+    numbers = DenseColumns.of(table, [name for name in encoder.numbers if name not in in_dense])
+    in_dense.update(numbers.names)
+    rest = [column for column in encoder.columns if column.name not in in_dense]
+    names = [*(column.name for column in rest), *target.names]
+    cells = [*(column.hash_cells(table) for column in rest), *target.hash_cells(table)]
+    return combine_columns(names, cells, [sum_of_numbers(*part) for part in (dense, numbers) if part.names])
 
 
 def decode(spec: ModelSpec, Z: npt.NDArray[np.floating[Any]]) -> Predictions:

@@ -14,11 +14,11 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from nncli.api.load import Loaded
-from nncli.api.prediction.frame import table_of
 from nncli.base.errors import DataError, RunError, UsageError
 from nncli.base.spec import Task
 from nncli.models.conformal.options import SetScore, UncertaintyOptions
 from nncli.models.conformal.predictions import ConformalPredictions
+from nncli.models.read_table import table_of
 from nncli.runs.archive import from_bytes
 from nncli.runs.manifest import HISTORY
 from nncli.sklearn.training import Columns, Request, calibrate_packed, fit, load_packed

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from nncli import drift
-from nncli.api.prediction.frame import table_of
 from nncli.api.prediction.profile_file import ProfileFile, read_profile
 from nncli.base.errors import DataError, RunError, UsageError
+from nncli.models.read_table import table_of
 from nncli.runs.filenames import REFERENCE
 from nncli.runs.loader import read_manifest
 from nncli.runs.monitoring.profile import Profile
@@ -80,7 +80,7 @@ def test_the_column_of_the_batches_is_not_compared(penguins: Path) -> None:
 
 def test_many_small_chunks_give_the_same(penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = drift(penguins, TABLE, every=150).json()
-    monkeypatch.setattr("nncli.api.prediction.chunks.block_bytes", lambda _: 2_000)
+    monkeypatch.setattr("nncli.models.read_table.block_bytes", lambda _: 2_000)
     assert drift(penguins, TABLE, every=150).json() == whole
 
 

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli import evaluate, predict
-from nncli.api.prediction.chunks import block_bytes, predict_chunks
+from nncli.api.prediction.chunks import predict_chunks
 from nncli.api.prediction.frame import predict_frame
 from nncli.base.errors import CellError, DataError, RunError, UsageError
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.formats.read_options import BLOCK_BYTES
 from nncli.data.sources.read_table import read_chunks
 from nncli.models.ensemble import Ensemble
+from nncli.models.read_table import block_bytes
 from nncli.runs.run import Run
 from nncli.targets.metrics.classification import ClassificationScores
 from tests.api.explained import ensemble_of, model_of

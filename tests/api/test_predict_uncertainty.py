@@ -14,9 +14,9 @@ import pytest
 
 from nncli import load, predict, predict_files, train
 from nncli.api.prediction.chunks import predict_tables
-from nncli.api.prediction.frame import table_of
 from nncli.base.errors import DataError, NncliError, RunError, UsageError
 from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.read_table import table_of
 from nncli.runs.manifest import HELD_OUT
 from tests.api.ensembles import written
 from tests.assertions import raises

@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 
 from nncli import train
-from nncli.api.prediction.chunks import read_to_predict
 from nncli.base.errors import DataError, RunError
 from nncli.export import check_rows
 from nncli.export.check_rows import reason_of, training_sample, with_unusual_rows
 from nncli.export.lowering import lower_model
+from nncli.models.read_table import read_to_predict
 from nncli.nn.program.inputs import CategoryInput, NumberInput
 from nncli.runs.run import Run
 from tests.cli.support import DATA

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from nncli.api.prediction.frame import table_of as table_to_predict
 from nncli.base.errors import CellError, Location
 from nncli.export.comparison import compare
 from nncli.export.lowering import lower_model
 from nncli.export.python.standalone.predictions import Predictor
 from nncli.models.ensemble import AnyModel, Ensemble
+from nncli.models.read_table import table_of as table_to_predict
 from nncli.nn.activations import ElementwiseActivation
 from nncli.nn.losses import Loss
 from tests.export.trained import HOSTILE, new_rows, table_of, trained

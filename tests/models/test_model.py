@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from nncli.base.errors import DataError
+from nncli.data.encoders.encoder import Encoder
+from nncli.data.encoders.kinds import Kind
 from nncli.data.sources.read_table import read_table
+from nncli.data.store.dense_columns import DenseColumns
 from nncli.data.table import Table
 from nncli.models import model as model_module
-from nncli.models.model import Model
+from nncli.models.model import Model, hash_rows
 from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Array, Codes
 from nncli.nn.batches.dataset import Dataset
@@ -152,3 +155,16 @@ def test_probabilities_are_named_after_their_classes() -> None:
     target = ClassificationTarget(name="c", labels=("007", "🐧 "))
     frame = Predictions(target, np.array([[0.25, 0.75]])).frame(proba=True)
     assert frame.to_dicts() == [{"prediction": "🐧 ", "proba_007": 0.25, "proba_🐧 ": 0.75}]
+
+
+def test_rows_have_the_same_hashes_whether_their_numbers_are_apart_typed_or_text() -> None:
+    x = np.array([[1.5, 2.25, -0.0], [3.0, 4.0, 5.0]])
+    words = pl.DataFrame({"word": ["a", "b", None], "y": ["1", "0", "1"]})
+    table = Table(words.with_columns(a=pl.Series(x[0]), b=pl.Series(x[1])), "t.csv")
+    encoder = Encoder.fit(table, [("a", Kind.NUMERIC), ("word", Kind.CATEGORICAL), ("b", Kind.NUMERIC)])
+    target = ClassificationTarget.fit(table, "y")
+    expected = hash_rows(encoder, target, table).tolist()
+    assert len(set(expected)) == 3
+    assert hash_rows(encoder, target, Table(words, "t.csv"), DenseColumns(["b", "a"], x[::-1])).tolist() == expected
+    texts = table.frame.with_columns(pl.col("a", "b").cast(pl.String))
+    assert hash_rows(encoder, target, Table(texts, "t.csv")).tolist() == expected

@@ -12,21 +12,18 @@ from nncli.api.prediction.summary import OnInvalid, OnNote, OnSummary, Predictio
 from nncli.base.logs import log_duration
 from nncli.data.encoders.invalid_cells import OnError
 from nncli.data.formats.prefetch import prefetch_map
-from nncli.data.formats.read_options import BLOCK_BYTES
 from nncli.data.formats.registry import Format
 from nncli.data.sources.open import open_reader
-from nncli.data.sources.read_table import read_chunks
 from nncli.data.sources.table_source import TableLocation, as_source
 from nncli.data.table import Table
 from nncli.models.conformal.predictor import ConformalPredictor
-from nncli.models.ensemble import AnyModel, Ensemble
+from nncli.models.ensemble import AnyModel
+from nncli.models.read_table import read_to_predict
 from nncli.runs.monitoring.profiler import Profiler
 from nncli.targets.decision import decision_note
 
 PREDICTORS = 2
 """Threads that predict blocks of a file, while other threads read and write."""
-MIN_BLOCK_BYTES, BLOCK_BYTES_PER_COLUMN = 1 << 20, 80 << 10
-"""Several blocks are in memory at a time, as text, as cells and encoded."""
 
 
 def predict_chunks(
@@ -79,29 +76,6 @@ def predict_chunks(
     )
 
 
-def read_to_predict(
-    model: AnyModel,
-    location: TableLocation | None,
-    *,
-    format: Format | None = None,  # noqa: A002 - the option's name
-    keys: Sequence[str] = (),
-    as_text: Sequence[str] = (),
-) -> Iterator[Table]:
-    """Read a table chunk by chunk, as the training table was read, None for standard input.
-
-    `keys` are columns that must be there besides the features; those of `as_text` keep their spelling.
-    """
-    return read_chunks(
-        location,
-        format=format,
-        missing_values=model.spec.missing_values,
-        training_dialect=model.spec.dialect,
-        numbers=model.numeric.difference(as_text),
-        keys=[*model.names, *keys],
-        block_bytes=block_bytes(model),
-    )
-
-
 def predictor_threads(location: TableLocation | None, format: Format | None = None) -> int:  # noqa: A002
     """The number of threads that predict the chunks of a table: none for a pipe, whose rows are answered at once."""
     return 0 if open_reader(as_source(location), format).is_read_once else PREDICTORS
@@ -110,13 +84,6 @@ def predictor_threads(location: TableLocation | None, format: Format | None = No
 def conformal_columns(conformal: ConformalPredictor | None) -> tuple[str, ...]:
     """The columns that a calibration reads besides the features, as text."""
     return () if conformal is None or conformal.row_groups is None else (conformal.row_groups.name,)
-
-
-def block_bytes(model: AnyModel) -> int:
-    """Bytes of text that are predicted at a time; for an ensemble only some ten thousand rows, which keep it busy."""
-    if not isinstance(model, Ensemble):
-        return BLOCK_BYTES
-    return max(MIN_BLOCK_BYTES, min(BLOCK_BYTES, len(model.names) * BLOCK_BYTES_PER_COLUMN))
 
 
 def predict_tables(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import polars as pl
@@ -15,8 +15,7 @@ from nncli.base.errors import CellError, UsageError
 from nncli.base.text import join_quoted
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts, OnError
-from nncli.data.formats.dataframes import as_polars
-from nncli.data.table import Table, replace_na_values
+from nncli.data.table import Table
 from nncli.models.conformal.predictions import ConformalPredictions
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel, average_members, predict_members
@@ -26,15 +25,7 @@ from nncli.nn.arrays import RowIndices
 from nncli.runs.monitoring.profile import Profile
 from nncli.runs.monitoring.profiler import Profiler
 
-if TYPE_CHECKING:
-    from nncli.data.formats.dataframes import Frame
-
 ON_ERROR_HINT = "To predict the table all the same: --on-error missing or --on-error skip (in Python on_error)."
-
-
-def table_of(model: AnyModel, data: Frame) -> Table:
-    """A frame as a table to predict from, with the missing values of the training table replaced."""
-    return Table(replace_na_values(as_polars(data), model.spec.missing_values), "the frame", dialect=model.spec.dialect)
 
 
 FramedPredictions: TypeAlias = Predictions | PredictedClasses | ConformalPredictions

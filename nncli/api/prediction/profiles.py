@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import polars as pl
 
-from nncli.api.prediction.chunks import predictor_threads, read_to_predict
+from nncli.api.prediction.chunks import predictor_threads
 from nncli.api.prediction.frame import predict_valid
 from nncli.api.prediction.options import check_on_error
 from nncli.api.prediction.summary import OnNote, PredictionSummary
@@ -22,6 +22,7 @@ from nncli.data.sources.table_source import TableLocation
 from nncli.data.table import Table
 from nncli.models.conformal.row_groups import MISSING
 from nncli.models.ensemble import AnyModel
+from nncli.models.read_table import read_to_predict
 from nncli.nn.arrays import Codes
 from nncli.runs.monitoring.profile import Profile
 from nncli.runs.monitoring.profiler import BinCodes, Profiler

@@ -17,7 +17,6 @@ import numpy as np
 from pydantic import Field
 
 from nncli.base.spec import Spec
-from nncli.data.columns.hashing import Hashes, combine_columns, sum_of_numbers
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.date import DateColumn
@@ -28,7 +27,6 @@ from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
 from nncli.data.store.dense_columns import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Matrix
-from nncli.targets.target import Target
 
 BLOCK = 65_536
 """Rows encoded at a time. X is filled column by column, and a block of it stays in the cache."""
@@ -102,22 +100,6 @@ class Encoder(Spec):
         """
         X, codes = self.empty(len(table), dtype)
         return Encoded(X, codes, self.encode_into(table, X, codes))
-
-    def hash_rows(self, table: Table, target: Target, dense: DenseColumns = NO_COLUMNS) -> Hashes:
-        """A hash of the features and the target of each row (rows,), by value, whatever the order of the columns.
-
-        Columns of numbers may be in `dense` instead of the table.
-
-        Raises:
-            DataError: a column is missing, or a cell cannot be read.
-        """
-        in_dense = set(dense.names)
-        numbers = DenseColumns.of(table, [name for name in self.numbers if name not in in_dense])
-        in_dense.update(numbers.names)
-        rest = [column for column in self.columns if column.name not in in_dense]
-        names = [*(column.name for column in rest), *target.names]
-        cells = [*(column.hash_cells(table) for column in rest), *target.hash_cells(table)]
-        return combine_columns(names, cells, [sum_of_numbers(*part) for part in (dense, numbers) if part.names])
 
     @property
     def numbers(self) -> list[str]:

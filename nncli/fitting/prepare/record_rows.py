@@ -11,6 +11,7 @@ from nncli.base.logs import log_duration
 from nncli.data.columns.hashing import Hashes
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.store.column_store import ColumnStore
+from nncli.models.model import hash_rows
 from nncli.runs.training_rows import TrainingRows
 from nncli.targets.target import Target
 
@@ -29,4 +30,4 @@ def _hashes(tables: Sequence[ColumnStore | None], encoder: Encoder, target: Targ
         # The target may be numbers too: it is read from the table.
         in_dense = frozenset(encoder.numbers) - set(target.names)
         for block, dense in replace(table, row_numbers=numbers).iter_dense([*encoder.names, *target.names], in_dense):
-            yield encoder.hash_rows(block, target, dense)
+            yield hash_rows(encoder, target, block, dense)

@@ -19,7 +19,6 @@ from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.encoders.options import CategoricalOptions, Clip, EncodingOptions, NumericScaling
 from nncli.data.store.dense_columns import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
-from nncli.targets.target import ClassificationTarget
 from tests.data.encoders.support import CLIPS, KINDS, RECIPE, SCALINGS, bits, numeric, one, tables
 
 
@@ -179,19 +178,6 @@ def test_plain_columns_together_give_the_same_bits_strangers_and_refusals_as_one
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(numeric_blocks, "CACHED_CELLS", cells)
         assert outcome(rest, plain) == outcome(plain.add_to(rest), NO_COLUMNS)
-
-
-def test_rows_have_the_same_hashes_whether_their_numbers_are_apart_typed_or_text() -> None:
-    x = np.array([[1.5, 2.25, -0.0], [3.0, 4.0, 5.0]])
-    words = pl.DataFrame({"word": ["a", "b", None], "y": ["1", "0", "1"]})
-    table = Table(words.with_columns(a=pl.Series(x[0]), b=pl.Series(x[1])), "t.csv")
-    encoder = Encoder.fit(table, [("a", Kind.NUMERIC), ("word", Kind.CATEGORICAL), ("b", Kind.NUMERIC)])
-    target = ClassificationTarget.fit(table, "y")
-    expected = encoder.hash_rows(table, target).tolist()
-    assert len(set(expected)) == 3
-    assert encoder.hash_rows(Table(words, "t.csv"), target, DenseColumns(["b", "a"], x[::-1])).tolist() == expected
-    texts = table.frame.with_columns(pl.col("a", "b").cast(pl.String))
-    assert encoder.hash_rows(Table(texts, "t.csv"), target).tolist() == expected
 
 
 def test_a_refused_number_is_named_wherever_its_column_comes_from() -> None:

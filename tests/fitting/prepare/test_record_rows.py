@@ -23,7 +23,7 @@ def prepared(folder: Path, **more: object) -> PreparedTraining:
 
 def recorded(training: PreparedTraining) -> list[bool]:
     """Whether each row of the table is recorded."""
-    hashes = training.spec.encoder.hash_rows(Table(TABLE, "t"), training.spec.target)
+    hashes = training.hash_rows(Table(TABLE, "t"))
     return [training.recorded_rows.match(hashes[[i]]).matched == 1 for i in range(N)]
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from nncli.api.prediction.frame import table_of
 from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.read_table import table_of
 from nncli.serving.models.prediction_options import PredictionOptions
 from nncli.serving.models.served_model import ServedModel
 

@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 
 import nncli
-from nncli.api.prediction.frame import table_of as as_table
 from nncli.base.errors import NncliError, RunError, UsageError
 from nncli.data.table import Table
 from nncli.models.conformal.options import UncertaintyOptions
+from nncli.models.read_table import table_of as as_table
 from nncli.nn import predictor
 from nncli.nn.inference import small_blocks
 from nncli.runs.manifest import HELD_OUT

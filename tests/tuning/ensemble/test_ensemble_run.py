@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 
 import nncli
-from nncli.api.prediction.frame import table_of as as_table
 from nncli.api.report import report
 from nncli.base.errors import RunError
 from nncli.data.sources.read_table import read_table
@@ -21,6 +20,7 @@ from nncli.models import label_predictor as classes_module
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.ensemble import Ensemble, align_classes
 from nncli.models.label_predictor import predict_classes
+from nncli.models.read_table import table_of as as_table
 from nncli.runs.filenames import CONFIG, HELD_OUT
 from nncli.runs.run import Run
 from nncli.serving.models.prediction_options import PredictionOptions

@@ -11,6 +11,7 @@ import polars as pl
 from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.analysis.report.page import Paragraph
+from nncli.analysis.report.run_page import page_of
 from nncli.analysis.report.sections.feature_importance import compute_importance
 from nncli.analysis.report.sections.overview import (
     notices,
@@ -21,7 +22,6 @@ from nncli.analysis.report.sections.overview import (
     scored_rows,
     summary_sentence,
 )
-from nncli.api.report import page_of
 from tests.analysis.report.support import SMALL, trained_on
 
 
