@@ -10,8 +10,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from nncli.api import export as api_export
 from nncli.base.text import percent_digits
 from nncli.data.table import Table
+from nncli.export import targets
 from nncli.export.model_info import ModelInfo
 from nncli.export.read_inputs import read_inputs
 from nncli.export.targets import Target
@@ -32,8 +34,8 @@ def referee(
 ) -> Iterator[Target]:
     """The list of targets with this one alone."""
     with monkeypatch.context() as patch:
-        patch.setattr("nncli.export.targets.TARGETS", (TARGET,))
-        patch.setattr("nncli.api.export.TARGETS", (TARGET,))
+        patch.setattr(targets, "TARGETS", (TARGET,))
+        patch.setattr(api_export, "TARGETS", (TARGET,))
         patch.setitem(state, "missing", missing)
         patch.setitem(state, "fault", fault)
         yield TARGET
