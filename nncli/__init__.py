@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from nncli.version import __version__
 
 if TYPE_CHECKING:
-    from nncli.analysis.comparison import compare
     from nncli.api.check import check
+    from nncli.api.compare import compare
     from nncli.api.cross_validate import cross_validate, resume_cross_validation
     from nncli.api.distill import distill
     from nncli.api.drift import drift

@@ -66,7 +66,7 @@ def compare(
     """
     import json
 
-    from nncli.analysis.comparison import compare as compare_runs
+    from nncli.api.compare import compare as compare_runs
     from nncli.cli.signals import interrupt_at_once
 
     interrupt_at_once()

@@ -64,10 +64,10 @@ def trainings(folder: Path, tables: Path | None) -> Iterator[tuple[str, Path]]:
         table = next(line.split()[-1] for line in config.read_text().splitlines() if "path:" in line)
         nncli("predict", run, config.parent / table, "-o", run / "predictions.csv")
         yield config.stem, run
-    for table in [] if tables is None else sorted(path for path in tables.iterdir() if (path / "meta.json").is_file()):
-        run, target = folder / f"default-{table.name}", json.loads((table / "meta.json").read_text())["target"]
-        nncli("train", table / "train.csv", "-t", target, "-o", run)
-        nncli("predict", run, table / "test.csv", "-o", run / "predictions.csv")
+    for meta in [] if tables is None else sorted(tables.glob("*/meta.json")):
+        run, target = folder / f"default-{meta.parent.name}", json.loads(meta.read_text())["target"]
+        nncli("train", meta.parent / "train.csv", "-t", target, "-o", run)
+        nncli("predict", run, meta.parent / "test.csv", "-o", run / "predictions.csv")
         yield run.name, run
     run = folder / "resumed"
     interrupted = subprocess.Popen(

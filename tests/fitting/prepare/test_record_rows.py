@@ -10,6 +10,7 @@ import pytest
 from nncli.config.schema import Config
 from nncli.data.table import Table
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
+from nncli.models.model import hash_rows
 
 N = 50
 TABLE = pl.DataFrame({"x": [i * 0.5 for i in range(N)], "y": [i % 7 / 3 for i in range(N)]})
@@ -23,7 +24,7 @@ def prepared(folder: Path, **more: object) -> PreparedTraining:
 
 def recorded(training: PreparedTraining) -> list[bool]:
     """Whether each row of the table is recorded."""
-    hashes = training.hash_rows(Table(TABLE, "t"))
+    hashes = hash_rows(training.spec.encoder, training.spec.target, Table(TABLE, "t"))
     return [training.recorded_rows.match(hashes[[i]]).matched == 1 for i in range(N)]
 
 
