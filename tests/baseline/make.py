@@ -2,8 +2,8 @@
 
 Trains by the command line: every shipped configuration, the default on the tables of a folder (TABLE/train.csv,
 test.csv and meta.json with the target), a training that is interrupted and resumed, a cross-validation and a search. Of
-each it takes the SHA-256 of every array, of the scores of each epoch and of the predictions. A change of the structure of the
-code leaves them as they are. The bits of a training depend on the BLAS kernel, which is recorded beside them.
+each it takes the SHA-256 of every array, of the scores of each epoch and of the predictions. A change of the structure
+of the code leaves them as they are. The bits of a training depend on the BLAS kernel, which is recorded beside them.
 """
 
 from __future__ import annotations
