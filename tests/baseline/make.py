@@ -2,7 +2,7 @@
 
 Trains by the command line: every shipped configuration, the default on the tables of a folder (TABLE/train.csv,
 test.csv and meta.json with the target), a training that is interrupted and resumed, a cross-validation and a search. Of
-each it takes the SHA-256 of every array, of the scores of each epoch and of the predictions. A change of the structure
+each it takes the SHA-256 of the arrays, of the scores of each epoch and of the predictions. A change of the structure
 of the code leaves them as they are. The bits of a training depend on the BLAS kernel, which is recorded beside them.
 """
 
@@ -38,22 +38,22 @@ def nncli(*arguments: str | Path) -> None:
 
 
 def digests(run: Path) -> dict[str, str]:
-    """The digest of each array and each history in a directory, by relative path."""
-    found: dict[str, str] = {}
+    """A digest of all weights, of all other arrays, of the histories and of the tables in a directory."""
+    found: dict[str, list[str]] = {}
     for path in sorted(run.rglob("*")):
         name = path.relative_to(run).as_posix()
         if path.suffix == ".safetensors" and "checkpoints" not in name:
+            kind = "weights" if path.stem == "model" else "arrays"
             for key, array in sorted(load_file(path).items()):
                 content = f"{array.dtype} {array.shape}".encode() + array.tobytes()
-                found[f"{name}:{key}"] = hashlib.sha256(content).hexdigest()
+                found.setdefault(kind, []).append(f"{name}:{key} {hashlib.sha256(content).hexdigest()}")
         elif path.name == "history.csv":
             with path.open() as file:
                 rows = [[row[key] for key in row if key not in TIMES] for row in csv.DictReader(file)]
-            found[name] = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+            found.setdefault("histories", []).append(f"{name} {hashlib.sha256(json.dumps(rows).encode()).hexdigest()}")
         elif path.name in ("trials.csv", "best.yaml", "predictions.csv"):
-            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert found, run
-    return found
+            found.setdefault("tables", []).append(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}")
+    return {kind: hashlib.sha256("\n".join(lines).encode()).hexdigest() for kind, lines in sorted(found.items())}
 
 
 def trainings(folder: Path, tables: Path | None) -> Iterator[tuple[str, Path]]:
