@@ -57,7 +57,9 @@ def commands() -> str:
 
 def _pages(group: Any, before: str) -> Iterator[tuple[str, Any]]:
     """Every command with its full name, for example `nncli config show`."""
-    for name, command in group.commands.items():
+    context = _context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if hasattr(command, "commands"):
             yield from _pages(command, f"{before} {name}")
         elif not command.hidden:

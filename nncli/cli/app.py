@@ -9,13 +9,16 @@ import sys
 import traceback
 from contextlib import suppress
 from importlib import import_module
+from inspect import getdoc
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from nncli.base.credentials import argument_without_credentials, redacted
 from nncli.base.errors import NncliError, is_out_of_memory
+from nncli.base.text import closest_match
 from nncli.cli.completion import join_words
 from nncli.cli.help import Command
 from nncli.cli.option_hints import key_hint
@@ -23,31 +26,31 @@ from nncli.cli.signals import SecondSignalError, StoppedError
 from nncli.cli.standard_streams import prepare_standard_streams
 from nncli.version import __version__
 
-COMMANDS = (
-    "head",
-    "init",
-    "check",
-    "train",
-    "cross_validate",
-    "tune",
-    "distill",
-    "predict",
-    "evaluate",
-    "threshold",
-    "drift",
-    "explain",
-    "report",
-    "export",
-    "serve",
-    "track",
-    "runs",
-    "show",
-    "compare",
-    "reproduce",
-    "generate_data",
-    "config",
-)
-"""The commands in the order of the help; each is the object of its name in the module nncli.cli.NAME."""
+COMMANDS = {
+    "head": "Show the columns of a table, their kinds and its first rows.",
+    "init": "Write a commented configuration for a table.",
+    "check": "Check a configuration, its table and its network.",
+    "train": "Train a network and print the path of its run directory.",
+    "cross_validate": "Estimate scores on new rows by k-fold cross-validation.",
+    "tune": "Search for better hyperparameters, and write the best configuration.",
+    "distill": "Teach one small network the predictions of a run, and print the path of its run directory.",
+    "predict": "Predict the rows of a table, or many files, with a trained run.",
+    "evaluate": "Score a trained run on a labeled table.",
+    "threshold": "Choose from which probability on a class is predicted.",
+    "drift": "Compare new rows with the training rows of a run.",
+    "explain": "Show feature importance and partial dependence of a run.",
+    "report": "Write an HTML report and a model card of a run, or a report of a cross-validation or a search.",
+    "export": "Write a run as one file for another program, with its preprocessing, all members and the decision.",
+    "serve": "Answer prediction requests over HTTP.",
+    "track": "Write the metrics of finished runs to TensorBoard or MLflow.",
+    "runs": "List runs with their status and validation score.",
+    "show": "Show what a run is: data, network, scores, next steps; or what a cross-validation or a search is.",
+    "compare": "Compare runs: settings, scores and significance tests.",
+    "reproduce": "Train a run again, and say whether the result is the same.",
+    "generate_data": "Write a synthetic table.",
+    "config": "Show configurations and their JSON Schema.",
+}
+"""The commands in the order of the help, with its first sentence; each is the object of its name in nncli.cli.NAME."""
 GC_THRESHOLD = 200_000
 """Allocations before the first garbage collection: twice as many as the imports of a training make."""
 PYDANTIC_MESSAGES = (
@@ -73,16 +76,52 @@ EPILOG = (
 
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
+
+class Commands(TyperGroup):
+    """The commands of nncli, each imported when it is asked for: the help of all needs none of them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of all commands, in the order of the help."""
+        return [name.replace("_", "-") for name in COMMANDS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command by its name; None if there is no such command."""
+        name = cmd_name.replace("-", "_")
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        if cmd_name not in self.commands:
+            found = getattr(import_module(f"nncli.cli.{name}"), name)
+            if isinstance(found, typer.Typer):
+                found.info.name, found.info.help = cmd_name, COMMANDS[name]
+            else:
+                details, one = getdoc(found), typer.Typer(rich_markup_mode=None, add_completion=False)
+                one.command(cmd_name, cls=Command, help="\n\n".join(filter(None, (COMMANDS[name], details))))(found)
+                found = one
+            self.commands[cmd_name] = typer.main.get_command(found)
+        return self.commands[cmd_name]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the words begin with; a misspelled one is answered with the closest."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None and not ctx.resilient_parsing:
+            close = closest_match(name, self.list_commands(ctx))
+            ctx.fail(f"No such command {name!r}{f'. Did you mean {close!r}?' if close else ''}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The first sentence of the help of each command, whole."""
+        with formatter.section("Commands"):
+            formatter.write_dl([*zip(self.list_commands(ctx), COMMANDS.values(), strict=True)])
+
+
 # Without Rich's markup the help is plain text and takes half the time.
 app = typer.Typer(
-    rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False, context_settings=HELP_NAMES
+    cls=Commands,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings=HELP_NAMES,
 )
-for _name in COMMANDS:
-    _command = getattr(import_module(f"nncli.cli.{_name}"), _name)
-    if isinstance(_command, typer.Typer):
-        app.add_typer(_command, name=_name)
-    else:
-        app.command(_name.replace("_", "-"), cls=Command)(_command)
 
 
 def _show_version(value: bool) -> None:

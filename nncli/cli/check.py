@@ -44,10 +44,8 @@ def check(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Check a configuration, its table and its network.
-
-    A few training steps are tried; nothing is written. Errors prevent a training: exit code 3 (configuration) or
-    4 (data). Warnings are likely to harm the result; notes are good to know. Each finding has a hint.
+    """A few training steps are tried; nothing is written. Errors prevent a training: exit code 3 (configuration) or 4
+    (data). Warnings are likely to harm the result; notes are good to know. Each finding has a hint.
 
     \b
     nncli check config.yaml

@@ -52,11 +52,10 @@ def compare(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Compare runs: settings, scores and significance tests.
-
-    Scores are those on held-out rows, with 95 % confidence intervals; * marks the best of runs with the same rows. Two
-    runs of the same table and target are compared by a paired test on the rows that both held out. If these rows chose
-    the epoch of one run, its scores are optimistic, and the test is corrected for that. New rows decide better: --data.
+    """Scores are those on held-out rows, with 95 % confidence intervals; * marks the best of runs with the same rows.
+    Two runs of the same table and target are compared by a paired test on the rows that both held out. If these rows
+    chose the epoch of one run, its scores are optimistic, and the test is corrected for that. New rows decide better:
+    --data.
 
     \b
     nncli compare runs/first runs/second

@@ -10,12 +10,7 @@ from nncli.cli.completion import complete_config
 from nncli.cli.help import OUTPUT, Command
 from nncli.cli.options import Assignments, NoColor, QualityOfPreset
 
-config = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
-
-
-@config.callback()
-def root() -> None:
-    """Show configurations and their JSON Schema."""
+config = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False)
 
 
 @config.command("schema", cls=Command)

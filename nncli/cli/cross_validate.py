@@ -88,9 +88,7 @@ def cross_validate(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Estimate scores on new rows by k-fold cross-validation.
-
-    Folds are stratified by class, keep the groups of data.group together and are blocks of time with data.time.
+    """Folds are stratified by class, keep the groups of data.group together and are blocks of time with data.time.
     Trainings run in parallel, see the key `workers`. Ctrl-C saves and stops all of them; --resume continues.
 
     \b

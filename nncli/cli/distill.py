@@ -38,9 +38,7 @@ def distill(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Teach one small network the predictions of a run, and print the path of its run directory.
-
-    It learns the run's predictions of the training rows, and of rows that are made by swapping some of their cells.
+    """It learns the run's predictions of the training rows, and of rows that are made by swapping some of their cells.
     The network predicts many times as fast as an ensemble, and nearly as well. The result is a run like any other.
 
     The scores are those of rows that neither the network nor its teachers were trained on.

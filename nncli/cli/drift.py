@@ -94,13 +94,11 @@ def drift(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Compare new rows with the training rows of a run.
-
-    A column has drifted if its distribution, its share of missing cells or of unseen categories differs by more than
+    """A column has drifted if its distribution, its share of missing cells or of unseen categories differs by more than
     --limit, and the difference is significant at 5 % over all tests of the same rows. So at most about one of 20
     batches without drift has a finding. For classes, accuracy, log loss and the area under the ROC curve are estimated
-    from the probabilities, without labels; that is valid under covariate shift: P(class | features) unchanged. If
-    INPUT has the target's column, the true scores stand beside.
+    from the probabilities, without labels; that is valid under covariate shift: P(class | features) unchanged. If INPUT
+    has the target's column, the true scores stand beside.
 
     \b
     nncli drift runs/penguins new.csv

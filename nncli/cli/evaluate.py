@@ -53,9 +53,7 @@ def evaluate(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Score a trained run on a labeled table.
-
-    Notes on stderr say how the table was read and count unseen categories, values out of range and missing cells. A
+    """Notes on stderr say how the table was read and count unseen categories, values out of range and missing cells. A
     warning says so if rows of the table were trained on. A cell that cannot be read ends the command with exit code 4,
     unless --on-error is missing or skip; rows whose target cannot be read are then left out.
 

@@ -109,11 +109,9 @@ def explain(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Show feature importance and partial dependence of a run.
-
-    Permutation importance is the increase of the loss when a column is shuffled, with a 95 % confidence interval; it is
-    the same as in the report. With -o, each prediction of nncli predict is the sum of `base`, that of the average row,
-    and the attributions of the columns.
+    """Permutation importance is the increase of the loss when a column is shuffled, with a 95 % confidence interval; it
+    is the same as in the report. With -o, each prediction of nncli predict is the sum of `base`, that of the average
+    row, and the attributions of the columns.
 
     \b
     nncli explain runs/penguins

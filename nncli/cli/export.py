@@ -81,9 +81,7 @@ def export(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Write a run as one file for another program: the preprocessing, all members and the decision are inside.
-
-    onnx is for ONNX Runtime, js a module for Node and browsers, html a page with a form, c a C99 source file, and
+    """onnx is for ONNX Runtime, js a module for Node and browsers, html a page with a form, c a C99 source file, and
     python needs NumPy alone. First the file is run, and its predictions are compared with those of `nncli predict`; if
     they differ, it is not written, and the exit code is 1. See docs/howto/export.md.
 

@@ -30,9 +30,7 @@ def generate_data(
     force: Force = False,
     no_color: NoColor = False,
 ) -> None:
-    """Write a synthetic table.
-
-    linear, the default: x1 and x2 are uniform on (0, 1), y = 0.5 x1 + 0.5 x2 + noise, noise uniform on (0, 1).
+    """linear, the default: x1 and x2 are uniform on (0, 1), y = 0.5 x1 + 0.5 x2 + noise, noise uniform on (0, 1).
 
     \b
     nncli generate-data -n 1000 -o linear.csv

@@ -36,9 +36,7 @@ def head(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Show the columns of a table, their kinds and its first rows.
-
-    A line for each column: its kind, its type if the table has types, its missing cells, and its cells in the first
+    """A line for each column: its kind, its type if the table has types, its missing cells, and its cells in the first
     rows, as many as fit the terminal. Kinds are those of the first 10,000 rows, and no more is read. Kind is what a
     training makes of the column by itself; refused is what it does not accept as it is, and a warning says why. Of a
     workbook of several sheets, or a database, the names of the sheets or tables are listed.

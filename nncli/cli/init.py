@@ -62,11 +62,9 @@ def init(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Write a commented configuration for a table.
-
-    Comments list the columns with their kinds and the reasons of each choice. Uninformative columns (a different value
-    in every row, one value in all rows, no value) are dropped. With --json, the summary of every column is printed,
-    and the YAML within it.
+    """Comments list the columns with their kinds and the reasons of each choice. Uninformative columns (a different
+    value in every row, one value in all rows, no value) are dropped. With --json, the summary of every column is
+    printed, and the YAML within it.
 
     \b
     nncli init penguins.csv --target species -o config.yaml

@@ -156,11 +156,9 @@ def predict(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Predict the rows of a table, or many files, with a trained run.
-
-    One row is written for each row of INPUT, in order, with the prediction of the whole model: of an ensemble, the mean
-    of all members. INPUT needs the feature columns of the training table, in any order; other columns are ignored and
-    the target is not needed. A note at the end counts unseen categories, values out of range and missing cells.
+    """One row is written for each row of INPUT, in order, with the prediction of the whole model: of an ensemble, the
+    mean of all members. INPUT needs the feature columns of the training table, in any order; other columns are ignored
+    and the target is not needed. A note at the end counts unseen categories, values out of range and missing cells.
 
     --interval and --set add what is expected to hold the true value of that share of new rows. They are calibrated by
     the rows that the model, or some of its members, did not train on.

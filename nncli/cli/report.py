@@ -30,11 +30,9 @@ def report(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Write an HTML report and a model card of a run, or a report of a cross-validation or a search.
-
-    The HTML file is self-contained. The model card, report.md, is written beside it. The training table is read again;
-    if it is missing or has changed, the report says so and leaves out what depends on it. An earlier report in RUN is
-    replaced. With --json, the content of the report is printed instead of its path.
+    """The HTML file is self-contained. The model card, report.md, is written beside it. The training table is read
+    again; if it is missing or has changed, the report says so and leaves out what depends on it. An earlier report in
+    RUN is replaced. With --json, the content of the report is printed instead of its path.
 
     \b
     nncli report runs/penguins

@@ -49,11 +49,9 @@ def reproduce(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Train a run again, and say whether the result is the same.
-
-    The table, the versions, the machine, the configuration and the files of the run are compared with what it records.
-    It is then trained again in a temporary folder; weights, history, metrics and predictions are compared. The run is
-    not changed.
+    """The table, the versions, the machine, the configuration and the files of the run are compared with what it
+    records. It is then trained again in a temporary folder; weights, history, metrics and predictions are compared. The
+    run is not changed.
 
     Exit code 0: identical to the bit. 6: the same within a tolerance. 1: it differs, or its files were changed.
 

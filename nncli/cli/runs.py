@@ -27,9 +27,7 @@ def runs(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """List runs with their status and validation score.
-
-    The newest run is last. The status is done, stopped (by Ctrl-C), failed, running, killed (the process is gone) or
+    """The newest run is last. The status is done, stopped (by Ctrl-C), failed, running, killed (the process is gone) or
     damaged, that of a trial of a search also pruned. The score is the accuracy for classes (balanced_accuracy if a
     class is rare), the rmse for one number, the mean r2 for several numbers; for trials the metric of their search.
     Columns that do not fit the terminal are left out; --json has all.

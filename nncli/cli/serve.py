@@ -125,10 +125,8 @@ def serve(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Answer prediction requests over HTTP.
-
-    POST /predict takes JSON, CSV, JSON lines, Arrow or Parquet, and answers in the same format; GET / is a page to try
-    it, and GET /docs lists all addresses. With several runs, that of /predict is the first, and each has its own
+    """POST /predict takes JSON, CSV, JSON lines, Arrow or Parquet, and answers in the same format; GET / is a page to
+    try it, and GET /docs lists all addresses. With several runs, that of /predict is the first, and each has its own
     /models/NAME/predict. A run directory that is replaced is loaded within seconds; SIGHUP loads all of them at once,
     also if clients must change. The log and the address are on stderr, the address also with --quiet.
 

@@ -26,9 +26,7 @@ def show(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Show what a run is: data, network, scores, next steps; or what a cross-validation or a search is.
-
-    \b
+    """\b
     nncli show runs/penguins
     nncli show runs/penguins --json | jq .columns
     """

@@ -93,9 +93,7 @@ def threshold(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Choose from which probability on a class is predicted.
-
-    The rows are those that the networks were not trained on. Without a goal, precision and recall are listed by
+    """The rows are those that the networks were not trained on. Without a goal, precision and recall are listed by
     threshold. With one, the figures are those that are expected on new rows, with 95 % intervals: the threshold is
     chosen again in each of 1,000 bootstrap resamples, so that they are not too good.
 

@@ -40,9 +40,7 @@ def track(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Write the metrics of finished runs to TensorBoard or MLflow.
-
-    The result is that of `nncli train --track`: the metrics of every epoch, parameters and final scores, with a
+    """The result is that of `nncli train --track`: the metrics of every epoch, parameters and final scores, with a
     child for every member of an ensemble, fold of a cross-validation and trial of a search. Nothing is written twice.
 
     Without DIR, TensorBoard's files go to the folder tensorboard beside the run. Without URI, the server is that of

@@ -91,9 +91,7 @@ def train(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Train a network and print the path of its run directory.
-
-    For a table and a target, the configuration is that of `nncli init`; it is saved as config.yaml in the run.
+    """For a table and a target, the configuration is that of `nncli init`; it is saved as config.yaml in the run.
 
     Ctrl-C (or SIGTERM) stops after the current batch and saves the run; a second one stops at once. --resume continues,
     also after a crash, to the same result as without the interruption.

@@ -72,10 +72,8 @@ def tune(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Search for better hyperparameters, and write the best configuration.
-
-    Each trial is scored by cross-validation on the same folds, with one network for each, even if the configuration is
-    an ensemble. Trial 0 is the configuration itself. The result does not depend on the number of workers. Without
+    """Each trial is scored by cross-validation on the same folds, with one network for each, even if the configuration
+    is an ensemble. Trial 0 is the configuration itself. The result does not depend on the number of workers. Without
     --search and the section `tune`, a search space for the preset is used.
 
     Ctrl-C (or SIGTERM) saves all trainings and stops; a second one stops at once. --resume continues.
