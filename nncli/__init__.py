@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nncli.api.load import load
     from nncli.api.predict import predict
     from nncli.api.predict_files import predict_files
+    from nncli.api.predict_to_file import predict_to_file
     from nncli.api.reproduce import reproduce
     from nncli.api.show import show
     from nncli.api.threshold import clear_threshold, threshold
@@ -48,6 +49,7 @@ __all__ = [
     "load",
     "predict",
     "predict_files",
+    "predict_to_file",
     "reproduce",
     "resume",
     "resume_cross_validation",
@@ -71,6 +73,7 @@ def __getattr__(name: str) -> object:
         "init": "nncli.api.init",
         "predict": "nncli.api.predict",
         "predict_files": "nncli.api.predict_files",
+        "predict_to_file": "nncli.api.predict_to_file",
         "distill": "nncli.api.distill",
         "drift": "nncli.api.drift",
         "evaluate": "nncli.api.evaluate",

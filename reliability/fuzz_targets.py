@@ -17,6 +17,7 @@ def answer(kind: str, path: Path) -> int:
     """Give an input to nncli's functions; the exit code that its answer would have."""
     import polars
 
+    from nncli.api.options import PredictOptions
     from nncli.api.prediction.frame import predict_frame
     from nncli.base.errors import NncliError
     from nncli.config.loading import load_config
@@ -35,7 +36,7 @@ def answer(kind: str, path: Path) -> int:
         else:
             model = Run.open(path).load_model()
             frame = polars.DataFrame({f"x{n}": ["0.5", "-1", "1e30", None] for n in range(1, 11)})
-            predict_frame(model, Table(frame, "rows"), proba=False, keep=[])
+            predict_frame(model, Table(frame, "rows"), PredictOptions())
     except NncliError as error:
         message = str(error)
         if raw := raw_characters(message):

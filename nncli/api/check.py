@@ -21,7 +21,7 @@ from nncli.fitting.dry_run.network_size import NetworkSize
 from nncli.fitting.dry_run.steps import DryRun, dry_run
 from nncli.fitting.dry_run.table import TableReport, check_table
 from nncli.fitting.ensemble.member_config import check_members, member_config
-from nncli.fitting.parallel.executor import workers_for
+from nncli.fitting.parallel.executor import Workers
 from nncli.fitting.prepare.auto_values import resolve_members
 from nncli.fitting.prepare.execution import choose_execution
 from nncli.fitting.prepare.load import table_copies
@@ -167,7 +167,7 @@ def _check_copies(config: Config, on_stage: Callable[[str], None]) -> CheckResul
     config = resolve_members(config, report.rows)
     member = config
     if config.is_ensemble:
-        member = member_config(config, 0, Path(), workers_for(config.n_members, config.workers))
+        member = member_config(config, 0, Path(), Workers(config.workers).count(config.n_members))
     with Scratch() as scratch:
         return _with_network(result, config, _readable(member, report), scratch, on_stage)
 
@@ -205,7 +205,7 @@ def _with_network(
     execution, of_execution = choose_execution(prepared)
     network = NetworkSize.of(prepared)
     findings = [*result.findings, *prepared.findings, *([of_execution] if of_execution else [])]
-    workers = workers_for(config.n_members, config.workers)
+    workers = Workers(config.workers).count(config.n_members)
     short = _memory_finding(network, workers)
     if short is not None:
         return replace(result, findings=ordered([*findings, short]), network=network)

@@ -10,14 +10,16 @@ metrics.json             the scores
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from nncli.api.options import ClusterOptions, CrossValidateOptions
 from nncli.base.errors import UsageError, config_error
 from nncli.base.findings import Finding, FindingCode, note
+from nncli.base.option import operation
 from nncli.base.scratch import Scratch, existing_parent
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
@@ -35,8 +37,8 @@ from nncli.fitting.ensemble.fold_predictions import FoldPredictions
 from nncli.fitting.ensemble.member_config import as_subtask, check_members, check_table
 from nncli.fitting.ensemble.out_of_fold import EnsembleData
 from nncli.fitting.ensemble.train import CONTROL_FOLDER, EnsembleRun, train_members
+from nncli.fitting.launch import Launch
 from nncli.fitting.parallel.control_dir import ControlDirectory
-from nncli.fitting.parallel.executor import workers_for
 from nncli.fitting.parallel.task import TaskStatus, TrainingTask
 from nncli.fitting.parallel.task_pool import TaskPool
 from nncli.fitting.parallel.untrained import removed_if_untrained
@@ -61,43 +63,24 @@ class CrossValidated:
 CrossEvent: TypeAlias = MembersStarted | MembersProgress | CrossValidated
 
 
-def cross_validate(
-    config: Config | str | Path,
-    *,
-    folds: int = 5,
-    repeats: int = 1,
-    output: str | Path | None = None,
-    assignments: Sequence[str] = (),
-    stop: Callable[[], bool] = lambda: False,
-    scheduler: str | None = None,
-) -> CrossValidation | None:
+@operation(CrossValidateOptions)
+def cross_validate(config: Config | str | Path, options: CrossValidateOptions) -> CrossValidation | None:
     """Cross-validate a configuration: train on all folds but one, and score on that fold, for each fold in turn.
 
-    Returns None if it was stopped.
-
-    Args:
-        config: a `Config`, a path, or `-` for the standard input.
-        folds: the number of folds: stratified by class, and split by `data.group` and `data.time` if configured.
-        repeats: the number of repetitions, each with different folds.
-        output: the directory to create; default: the configuration's output with `-cv` appended.
-        assignments: overrides such as `epochs=10`, for a path only.
-        stop: called a few times a second; once it returns True, all trainings are saved and end.
-        scheduler: the address of a Dask scheduler whose workers run the trainings.
+    `config` is a `Config`, a path, or `-` for the standard input; `assignments` are for a path only. Folds are
+    stratified by class, and split by `data.group` and `data.time` if configured; repetitions have different ones. The
+    directory is by default the configuration's output with `-cv` appended. Returns None if it was stopped.
 
     Raises:
         UsageError, ConfigError, DataError: the training cannot start.
     """
-    events = cross_validation_events(
-        config, folds=folds, repeats=repeats, output=output, assignments=assignments, stop=stop, scheduler=scheduler
-    )
-    return _last(events)
+    return _last(cross_validation_events_with(config, options))
 
 
-def resume_cross_validation(
-    path: str | Path, *, stop: Callable[[], bool] = lambda: False, scheduler: str | None = None
-) -> CrossValidation | None:
+@operation(ClusterOptions)
+def resume_cross_validation(path: str | Path, options: ClusterOptions) -> CrossValidation | None:
     """Resume a cross-validation that was stopped or killed; the scores are the same."""
-    return _last(resume_cross_validation_events(path, stop=stop, scheduler=scheduler))
+    return _last(resume_cross_validation_events(path, options))
 
 
 def _last(events: Generator[CrossEvent, None, None]) -> CrossValidation | None:
@@ -107,27 +90,22 @@ def _last(events: Generator[CrossEvent, None, None]) -> CrossValidation | None:
     raise AssertionError("a cross-validation ends with CrossValidated or an error")
 
 
-def cross_validation_events(
+def cross_validation_events_with(
     config: Config | str | Path,
-    *,
-    folds: int = 5,
-    repeats: int = 1,
-    output: str | Path | None = None,
-    assignments: Sequence[str] = (),
+    options: CrossValidateOptions,
     command: Sequence[str] = (),
-    stop: Callable[[], bool] = lambda: False,
-    scheduler: str | None = None,
     findings: Sequence[Finding] = (),
 ) -> Generator[CrossEvent, None, None]:
     """As `cross_validate`, event by event: `MembersStarted`, `MembersProgress`, `CrossValidated`.
 
     `findings` about a drafted configuration precede those of the training.
     """
+    folds, repeats = options.folds, options.repeats
     if not isinstance(config, Config):
-        config = load_config(config, assignments, os.environ)
-    elif assignments:
+        config = load_config(config, options.assignments, os.environ)
+    elif options.assignments:
         raise UsageError("assignments go with the path of a configuration, not with a Config")
-    wanted = Path(output or f"{config.output or 'runs/model'}-cv")
+    wanted = Path(options.output or f"{config.output or 'runs/model'}-cv")
     check_run_name(wanted)
     config = as_subtask(config)
     if folds < 2 or repeats < 1:
@@ -159,15 +137,14 @@ def cross_validation_events(
         run, record = start_record(wanted, config, folds, repeats)
         tasks = f"{FOLDS}/*" if not config.is_ensemble else f"{FOLDS}/*/{MEMBERS}/*"
         with run.locked() as run, removed_if_untrained(run.path, tasks, parent):
-            yield from _cross_validate(data, run, record, command, stop, scheduler)
+            yield from _cross_validate(data, run, record, options.launch(command))
+
+
+cross_validation_events = operation(CrossValidateOptions)(cross_validation_events_with)
 
 
 def resume_cross_validation_events(
-    path: str | Path,
-    *,
-    command: Sequence[str] = (),
-    stop: Callable[[], bool] = lambda: False,
-    scheduler: str | None = None,
+    path: str | Path, options: ClusterOptions, command: Sequence[str] = ()
 ) -> Generator[CrossEvent, None, None]:
     """As `resume_cross_validation`, event by event.
 
@@ -176,27 +153,23 @@ def resume_cross_validation_events(
         DataError: the table has changed.
     """
     with table_copies(read_config(Path(path)), existing_parent(Path(path))):
-        yield from _resume(Path(path), command, stop, scheduler)
+        yield from _resume(Path(path), options.launch(command))
 
 
-def _resume(
-    path: Path, command: Sequence[str], stop: Callable[[], bool], scheduler: str | None
-) -> Generator[CrossEvent, None, None]:
+def _resume(path: Path, launch: Launch) -> Generator[CrossEvent, None, None]:
     run, record, config = open_record(path)
     with run.locked() as run, Scratch() as scratch:
         finished = note(FindingCode.ALREADY_FINISHED, "this cross-validation had finished; it is scored again")
         findings = [finished] if (run.path / METRICS).is_file() else []
         data = with_row_checks(EnsembleData.of(config, scratch), findings)
-        yield from _cross_validate(data, run, record, command, stop, scheduler)
+        yield from _cross_validate(data, run, record, launch)
 
 
 def _cross_validate(
     data: EnsembleData,
     run: Run,
     record: CrossValidationRecord,
-    command: Sequence[str],
-    stop: Callable[[], bool],
-    scheduler: str | None,
+    launch: Launch,
 ) -> Generator[CrossEvent, None, None]:
     config, path = data.config, run.path.absolute()
     fold_data = data_of_trainings(data, record)
@@ -207,11 +180,14 @@ def _cross_validate(
         yield MembersStarted(run.path, count, 1, data.findings, "trainings")
         yield CrossValidated(run.path, scores_of(fold_data, kept, record))
         return
-    at_a_time = 1 if scheduler else workers_for(count, config.workers)
+    workers = launch.workers(config)
+    at_a_time = workers.sharing(count)
     with ExitStack() as stack:
         runs, tasks = [], []
         if config.is_ensemble:
-            runs = [_open_ensemble(one, folder, command, stack) for one, folder in zip(fold_data, paths, strict=True)]
+            runs = [
+                _open_ensemble(one, folder, launch.command, stack) for one, folder in zip(fold_data, paths, strict=True)
+            ]
         else:
             members = [
                 as_subtask(one.config, output=str(folder), at_a_time=at_a_time)
@@ -220,7 +196,7 @@ def _cross_validate(
             tasks = [TrainingTask(i, member, member.output or "") for i, member in enumerate(members)]
         control = ControlDirectory(path / CONTROL_FOLDER)
         try:
-            with TaskPool(count, control, config.workers, scheduler, run.watched(stop)) as pool:
+            with TaskPool(count, control, workers, run.watched(launch.stop)) as pool:
                 yield MembersStarted(run.path, count, pool.workers, data.findings, "trainings")
                 yield from train_members(pool, runs, at_a_time, tasks)
             built = [ensemble_run.finalize() is not None for ensemble_run in runs]

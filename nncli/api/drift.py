@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nncli.analysis.drift import Batch, Drift, compare
-from nncli.analysis.drift_limits import LIMIT
+from nncli.api.options import DriftOptions
 from nncli.api.prediction.profile_file import is_profile_file, profiler_of, read_profile, reference_of_run
-from nncli.api.prediction.profiles import WHOLE, Batches, BatchKey, TableProfile, profile_table, profile_tables
-from nncli.api.prediction.summary import OnNote
+from nncli.api.prediction.profiles import WHOLE, BatchKey, TableProfile, profile_table, profile_tables
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.logs import log_duration
-from nncli.data.encoders.invalid_cells import OnError
+from nncli.base.option import operation
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.models.ensemble import AnyModel
 from nncli.models.read_table import source_name, table_of
@@ -24,33 +23,18 @@ if TYPE_CHECKING:
     from nncli.data.formats.dataframes import Frame
 
 
-def drift(
-    run: str | Path,
-    data: TableLocation | Frame,
-    *,
-    every: int | None = None,
-    by: str | None = None,
-    limit: float = LIMIT,
-    on_error: OnError = "fail",
-    on_note: OnNote | None = None,
-) -> Drift:
+def drift_with(run: str | Path, data: TableLocation | Frame, options: DriftOptions) -> Drift:
     """Compare new rows with the training rows of a run: a table, a frame, or a profile that `predict` wrote (.json).
 
-    Args:
-        run: a run directory.
-        data: the new rows; they need the feature columns. With the target's column, true scores stand beside estimates.
-        every: compare batches of so many rows, in the order of the table.
-        by: compare the rows of each value of this column, which itself is not compared.
-        limit: the population stability index beyond its expectation from which a difference is drift.
-        on_error: what to do with cells that cannot be read, as in `nncli.predict`.
-        on_note: called with notes on how the table was read, on unexpected values, and on what is not compared.
+    The new rows need the feature columns. With the target's column, true scores stand beside estimates.
 
     Raises:
         UsageError: `every` and `by` are both given, or with a profile; or there are too many batches.
         RunError: the run directory is missing or damaged, or has no reference profile.
         DataError: the table cannot be read, has no rows, or lacks a column; or a profile is damaged or another run's.
     """
-    _check_options(every, by, limit)
+    every, by = options.every, options.by
+    _check_options(every, by, options.limit)
     with log_duration(f"loading {run}"):
         opened = Run.open(Path(run))
         reference = reference_of_run(opened)
@@ -65,43 +49,36 @@ def drift(
     else:
         model = opened.load_model()
         profiler = profiler_of(opened, model)
-        profiled, decision = _profile(model, profiler, data, Batches(every, by), on_error, on_note), profiler.decision
-    if decision and on_note is not None:
-        on_note(f"accuracy is that of the classes by the saved decision: {decision}")
+        profiled, decision = _profile(model, profiler, data, options), profiler.decision
+    if decision:
+        options.note(f"accuracy is that of the classes by the saved decision: {decision}")
     with log_duration("comparing"):
         batches = [
-            Batch(_name(key, every, by, profiled.last_row), compare(reference, profile, limit, without=by))
+            Batch(_name(key, every, by, profiled.last_row), compare(reference, profile, options.limit, without=by))
             for key, profile in sorted(profiled.batches.items(), key=lambda item: item[0])
             if profile.rows
         ]
     if not batches:
         raise DataError("there are no rows to compare", location=Location(source=source_name(data)))
-    found = Drift(reference, tuple(batches), limit, str(run), source_name(data), by)
-    if on_note is not None:
-        for note in found.notes:
-            on_note(note)
+    found = Drift(reference, tuple(batches), options.limit, str(run), source_name(data), by)
+    for note in found.notes:
+        options.note(note)
     return found
 
 
-def _profile(
-    model: AnyModel,
-    profiler: Profiler,
-    data: TableLocation | Frame,
-    batches: Batches,
-    on_error: OnError,
-    on_note: OnNote | None,
-) -> TableProfile:
+drift = operation(DriftOptions)(drift_with)
+
+
+def _profile(model: AnyModel, profiler: Profiler, data: TableLocation | Frame, options: DriftOptions) -> TableProfile:
     """The profile of each batch of a table or a frame."""
     with log_duration("reading, predicting and profiling") as stage:
         if isinstance(data, TableSource | str | os.PathLike):
-            found = profile_table(model, profiler, data, batches, on_error=on_error, on_note=on_note)
+            found = profile_table(model, profiler, data, options)
         else:
-            tables = iter([table_of(model, data)])
-            found = profile_tables(model, profiler, tables, batches, on_error=on_error, on_note=on_note)
+            found = profile_tables(model, profiler, iter([table_of(model, data)]), options)
         stage.details.append(f"{found.summary.rows:,} rows")
-    if on_note is not None:
-        for note in found.summary.notes(on_error):
-            on_note(note)
+    for note in found.summary.notes(options):
+        options.note(note)
     return found
 
 

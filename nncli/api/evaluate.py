@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,15 +10,15 @@ import numpy as np
 
 from nncli.analysis.evaluation.labeled_table import labeled_rows, labels_of, sample_weight_column, weights_of
 from nncli.analysis.evaluation.uncertainty import Uncertainty, UncertaintyScores
+from nncli.api.options import ErrorsOptions, EvaluateOptions
 from nncli.api.prediction.frame import predict_valid
-from nncli.api.prediction.options import check_on_error
 from nncli.api.prediction.to_file import open_errors
 from nncli.base.errors import DataError, Location
 from nncli.base.logs import log_duration
+from nncli.base.option import operation
 from nncli.data.encoders.anomalies import Anomalies
-from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts, OnError
+from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts
 from nncli.data.sources.table_source import TableLocation
-from nncli.models.conformal.options import SetScore, UncertaintyOptions
 from nncli.models.ensemble import AnyModel
 from nncli.models.read_table import read_data
 from nncli.models.scores import Scores, score, to_json
@@ -86,70 +85,52 @@ class Evaluation:
         }
 
 
-def evaluate(
-    run: str | Path,
-    data: TableLocation | Frame,
-    *,
-    on_error: OnError = "fail",
-    errors: str | Path | None = None,
-    intervals: float | Sequence[float] = (),
-    sets: float | Sequence[float] = (),
-    by: str | None = None,
-    per_class: bool = False,
-    score: SetScore = "lac",
-) -> Evaluation:
+def evaluate_with(run: str | Path, data: TableLocation | Frame, options: EvaluateOptions) -> Evaluation:
     """Score a trained run on a table that has the target's column: a file, or a Polars or pandas frame.
 
-    `-` is the standard input. `on_error` and `errors` are those of `nncli.predict`; unless `on_error` is fail, rows
-    whose target cannot be read are left out. Rows count by their sample weights if the run has data.sample_weight and
-    the table that column.
-
-    The coverage of prediction intervals or sets is measured for the levels `intervals` or `sets`; these, `by`,
-    `per_class` and `score` are those of `nncli.predict`.
+    `-` is the standard input. Unless invalid cells are errors, rows whose target cannot be read are left out. Rows
+    count by their sample weights if the run has data.sample_weight and the table that column. With levels of prediction
+    intervals or sets, their coverage is measured.
 
     Raises:
         RunError: the run directory is missing or damaged, or has no rows to calibrate with.
         UsageError: the levels do not fit the task of the run, or its number of calibration rows.
         DataError: the table cannot be read, lacks a column, or has a class that is not in the training table.
     """
-    options = UncertaintyOptions.of(intervals, sets, by, per_class=per_class, score=score)
     with log_duration(f"loading {run}"):
         opened = Run.open(Path(run))
         model, training_rows = opened.load_model(), opened.load_training_rows()
-        uncertainty = Uncertainty.of(opened, model, options)
-    return evaluate_data(
-        model, data, training_rows, sample_weight_column(opened), uncertainty, on_error=on_error, errors=errors
-    )
+        uncertainty = Uncertainty.of(opened, model, options.uncertainty)
+    return evaluate_data(model, data, options, training_rows, sample_weight_column(opened), uncertainty)
+
+
+evaluate = operation(EvaluateOptions)(evaluate_with)
 
 
 def evaluate_data(
     model: AnyModel,
     data: TableLocation | Frame,
+    options: ErrorsOptions,
     training_rows: TrainingRows | None = None,
     sample_weight: str | None = None,
     uncertainty: Uncertainty | None = None,
-    *,
-    on_error: OnError = "fail",
-    errors: str | Path | None = None,
 ) -> Evaluation:
     """Score a model; rows count by the column `sample_weight`, if the table has it. See `evaluate`."""
-    check_on_error(on_error)
     table, target = read_data(model, data), model.spec.target
     if uncertainty is not None:
         uncertainty.check(table)
     labeled, counts = labeled_rows(table, target, model.names), InvalidCounts()
     rows_with_label = len(labeled)
-    path = None if errors is None else Path(errors)
-    with open_errors(path, on_error, force=True, by_file=table.origins is not None) as on_invalid:
+    with open_errors(options, by_file=table.origins is not None) as on_invalid:
         found = []
-        if on_error != "fail":
+        if not options.fails:
             found.append(InvalidCells.of(labeled, target.cell_errors(labeled)))
             labeled = labeled.take(found[0].valid_rows(len(labeled)))
         with log_duration("predicting"), np.errstate(all="ignore"):
             if uncertainty is None:
-                predictions, labeled, _, invalid = predict_valid(model, labeled, on_error, model.predict)
+                predictions, labeled, _, invalid = predict_valid(model, labeled, options, model.predict)
             else:
-                conformal, labeled, _, invalid = predict_valid(model, labeled, on_error, uncertainty.predictor.predict)
+                conformal, labeled, _, invalid = predict_valid(model, labeled, options, uncertainty.predictor.predict)
                 predictions = conformal.predictions
         for cells in (*found, invalid):
             counts += InvalidCounts.of(cells)
@@ -169,7 +150,7 @@ def evaluate_data(
         scores,
         (
             *table.notes,
-            *filter(None, (note, counts.note(on_error))),
+            *filter(None, (note, counts.note(skipped=options.skips))),
             *(() if uncertainty is None else uncertainty.predictor.notes()),
         ),
         predictions.anomalies,

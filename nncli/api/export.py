@@ -115,7 +115,7 @@ def export_run(
             "--interval needs a regression model; this one is for classification",
             hint="Leave it out: the file has the probability of each class.",
         )
-    conformal = conformal_predictor(opened, model, UncertaintyOptions.of(intervals))
+    conformal = conformal_predictor(opened, model, UncertaintyOptions(intervals=intervals))
     with log_duration("describing the model as a program"):
         program = _select_outputs(lower_model(model, conformal), labels=labels, proba=proba)
         program = with_typical_values(program, opened.load_reference())

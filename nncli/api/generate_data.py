@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nncli.data.formats.registry import FileOptions
 from nncli.data.formats.writers import write_table
 from nncli.data.synthetic import generate
 
@@ -22,4 +23,4 @@ def generate_data(
     Raises:
         UsageError: there is no such data set, or the file exists.
     """
-    write_table(generate(name, rows, noise=noise, seed=seed), path, force=force)
+    write_table(generate(name, rows, noise=noise, seed=seed), path, FileOptions(force=force))

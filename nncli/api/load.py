@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +12,12 @@ import polars as pl
 from nncli.analysis.evaluation.labeled_table import sample_weight_column
 from nncli.analysis.evaluation.uncertainty import Uncertainty, recorded_config
 from nncli.api.evaluate import Evaluation, evaluate_data
+from nncli.api.options import EvaluateOptions, PredictOptions
 from nncli.api.predict import predict_data
-from nncli.api.prediction.summary import OnNote
-from nncli.data.encoders.invalid_cells import OnError
+from nncli.base.option import operation
 from nncli.data.sources.table_source import TableLocation
 from nncli.fitting.calibration import conformal_predictor
-from nncli.models.conformal.options import SetScore, UncertaintyOptions
+from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel
 from nncli.runs.run import Run
@@ -61,39 +60,16 @@ class Loaded:
             return None
         return tuple(target.decode(np.arange(len(target.labels)), "class"))
 
-    def predict(
-        self,
-        data: TableLocation | Frame,
-        *,
-        proba: bool = False,
-        keep: Sequence[str] = (),
-        intervals: float | Sequence[float] = (),
-        sets: float | Sequence[float] = (),
-        by: str | None = None,
-        per_class: bool = False,
-        score: SetScore = "lac",
-        on_error: OnError = "fail",
-        errors: str | Path | None = None,
-        on_note: OnNote | None = None,
-    ) -> pl.DataFrame:
+    @operation(PredictOptions)
+    def predict(self, data: TableLocation | Frame, options: PredictOptions) -> pl.DataFrame:
         """Predict every row of a file or a Polars or pandas frame; see `nncli.predict`.
 
         Raises:
             UsageError: an option does not fit the model, or a level needs more held-out rows than there are.
             RunError: the run has no held-out rows for intervals or sets.
-            DataError: a column is missing, or a cell cannot be read and `on_error` is fail.
+            DataError: a column is missing, or a cell cannot be read and that is an error.
         """
-        options = UncertaintyOptions.of(intervals, sets, by, per_class=per_class, score=score)
-        return predict_data(
-            self.model,
-            data,
-            proba=proba,
-            keep=keep,
-            on_error=on_error,
-            errors=errors,
-            on_note=on_note,
-            conformal=self._calibrated(options),
-        )
+        return predict_data(self.model, data, options, self._calibrated(options.uncertainty))
 
     def _calibrated(self, options: UncertaintyOptions) -> ConformalPredictor | None:
         """The model, calibrated for some levels; the last calibration is kept."""
@@ -106,18 +82,8 @@ class Loaded:
             self._calibrated_models[options] = calibrated
         return calibrated
 
-    def evaluate(
-        self,
-        data: TableLocation | Frame,
-        *,
-        on_error: OnError = "fail",
-        errors: str | Path | None = None,
-        intervals: float | Sequence[float] = (),
-        sets: float | Sequence[float] = (),
-        by: str | None = None,
-        per_class: bool = False,
-        score: SetScore = "lac",
-    ) -> Evaluation:
+    @operation(EvaluateOptions)
+    def evaluate(self, data: TableLocation | Frame, options: EvaluateOptions) -> Evaluation:
         """Score the model on a table with the target column; see `nncli.evaluate`.
 
         Raises:
@@ -125,13 +91,11 @@ class Loaded:
             RunError: the run has no held-out rows for intervals or sets.
             DataError: the table cannot be read, lacks a column, or has a class that is unknown to the model.
         """
-        predictor = self._calibrated(UncertaintyOptions.of(intervals, sets, by, per_class=per_class, score=score))
+        predictor = self._calibrated(options.uncertainty)
         uncertainty = None
         if predictor is not None and self.run is not None:
             uncertainty = Uncertainty(predictor, recorded_config(self.run))
-        return evaluate_data(
-            self.model, data, self.training_rows, self.sample_weight, uncertainty, on_error=on_error, errors=errors
-        )
+        return evaluate_data(self.model, data, options, self.training_rows, self.sample_weight, uncertainty)
 
 
 def load(run: str | Path) -> Loaded:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
+from nncli.api.options import ResumeTuneOptions, TuneOptions
 from nncli.base.atomic_files import write_text
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.findings import Finding, FindingCode, note
+from nncli.base.option import operation
 from nncli.base.scratch import Scratch, existing_parent
 from nncli.config.loading import LoadedConfig
 from nncli.config.schema import Config, TuneSection
@@ -25,7 +27,7 @@ from nncli.tracking.choice import TrackerChoice, parse_trackers
 from nncli.tuning.ensemble.selected_ensemble import ROUNDS, SelectedEnsemble, write_selected_ensemble
 from nncli.tuning.events import SearchEnded, SearchEvent, SearchStarted
 from nncli.tuning.notes import notes_before
-from nncli.tuning.preparation import PreparedSearch, Workers, prepare_search, run_search
+from nncli.tuning.preparation import PreparedSearch, prepare_search, run_search
 from nncli.tuning.result.result import load_result
 from nncli.tuning.space.load_search import load_search
 from nncli.tuning.tracking import track_search_events
@@ -45,69 +47,33 @@ class TuneEnded:
 TuneEvent: TypeAlias = SearchEvent | TrackingStopped | TuneEnded
 
 
-def tune(
-    config: Config | LoadedConfig | str | Path,
-    *,
-    search: Sequence[str] = (),
-    trials: int | None = None,
-    time: str | float | None = None,
-    folds: int | str | None = None,
-    metric: str | None = None,
-    sampler: str | None = None,
-    lag: int | None = None,
-    prune: bool | None = None,
-    output: str | Path | None = None,
-    assignments: Sequence[str] = (),
-    workers: Workers | None = None,
-    scheduler: str | None = None,
-    stop: Callable[[], bool] = lambda: False,
-    track: Sequence[str] = (),
-) -> TuneResult | None:
+@operation(TuneOptions)
+def tune(config: Config | LoadedConfig | str | Path, options: TuneOptions) -> TuneResult | None:
     """Search for better hyperparameters, as the section `tune` of a configuration says, and write the best ones.
 
-    Returns None if it was stopped.
-
-    Args:
-        config: a `Config`, a path, or `-` for the standard input.
-        search: what keys are chosen from, such as `learning_rate=1e-4..1e-1:log` or `batch_size=16,32,64`.
-        trials: the number of trials, besides trial 0, which is the configuration itself.
-        time: seconds, or a duration such as `30m`, after which no trial begins.
-        folds: the number of folds that score each trial, or `holdout`: the validation rows.
-        metric: the metric that is optimized.
-        sampler: how values are chosen: `tpe`, `random`, `grid`, `gp` or `cmaes`.
-        lag: a trial knows the results of the trials up to this many before it.
-        prune: whether a trial ends after a fold that shows that it is worse than the best one.
-        output: the directory to create; default: the configuration's output with `-tune` appended.
-        assignments: overrides such as `epochs=10`, for a path only.
-        workers: the number of trainings at a time; default: the configuration's. The result is the same for any.
-        scheduler: the address of a Dask scheduler whose workers run the trainings.
-        stop: called a few times a second; once it returns True, all trainings are saved and end.
-        track: where the trials are also written to, see `nncli.train`.
+    `config` is a `Config`, a path, or `-` for the standard input; `assignments` are for a path only. Trial 0 is the
+    configuration itself. The folds are a number, or `holdout`: the validation rows. With `prune`, a trial ends after a
+    fold that shows that it is worse than the best one. The directory is by default the configuration's output with
+    `-tune` appended. Returns None if it was stopped.
 
     Raises:
         UsageError, ConfigError, DataError: the search cannot start.
     """
-    given = {"trials": trials, "time": time, "folds": folds, "metric": metric, "sampler": sampler, "lag": lag}
     environment = {} if isinstance(config, Config | LoadedConfig) else os.environ
-    loaded = load_search(config, assignments, environment, searches=search, settings={**given, "prune": prune})
-    return _last(tune_events(loaded, output=output, workers=workers, scheduler=scheduler, stop=stop, track=track))
+    return _last(tune_events_with(searched(config, options, environment), options))
 
 
-def resume_tune(
-    path: str | Path,
-    *,
-    trials: int | None = None,
-    time: str | float | None = None,
-    workers: Workers | None = None,
-    scheduler: str | None = None,
-    stop: Callable[[], bool] = lambda: False,
-    track: Sequence[str] = (),
-) -> TuneResult | None:
+def searched(
+    config: Config | LoadedConfig | str | Path, options: TuneOptions, environment: Mapping[str, str]
+) -> LoadedConfig:
+    """The configuration with the section `tune` that the options make of it."""
+    return load_search(config, options.assignments, environment, searches=options.search, settings=options.settings)
+
+
+@operation(ResumeTuneOptions)
+def resume_tune(path: str | Path, options: ResumeTuneOptions) -> TuneResult | None:
     """Resume a search that was stopped or killed, or go on with more trials; see `resume_tune_events`."""
-    events = resume_tune_events(
-        path, trials=trials, time=time, workers=workers, scheduler=scheduler, stop=stop, track=track
-    )
-    return _last(events)
+    return _last(resume_tune_events_with(path, options))
 
 
 def select_ensemble(
@@ -142,15 +108,8 @@ def _last(events: Generator[TuneEvent, None, None]) -> TuneResult | None:
     raise AssertionError("a search ends with TuneEnded or an error")
 
 
-def tune_events(
-    loaded: LoadedConfig,
-    *,
-    output: str | Path | None = None,
-    workers: Workers | None = None,
-    scheduler: str | None = None,
-    stop: Callable[[], bool] = lambda: False,
-    findings: Sequence[Finding] = (),
-    track: Sequence[str] = (),
+def tune_events_with(
+    loaded: LoadedConfig, options: TuneOptions, findings: Sequence[Finding] = ()
 ) -> Generator[TuneEvent, None, None]:
     """As `tune`, event by event: `SearchStarted`, `SearchProgress`, `TrialFinished`, `SearchEnded`, `TuneEnded`.
 
@@ -160,8 +119,8 @@ def tune_events(
     Raises:
         UsageError, ConfigError, DataError: the search cannot start.
     """
-    trackers = parse_trackers(track)
-    wanted = Path(output or f"{loaded.config.output or 'runs/model'}-tune")
+    trackers = parse_trackers(options.track)
+    wanted = Path(options.output or f"{loaded.config.output or 'runs/model'}-tune")
     parent = existing_parent(wanted)
     with table_copies(loaded.config, parent), Scratch() as scratch:
         prepared = prepare_search(loaded, loaded.tune or TuneSection(), scratch, findings)
@@ -169,19 +128,13 @@ def tune_events(
         record = new_record(prepared.loaded.config, prepared.section, prepared.data.sha256)
         path = create_directory(wanted, prepared.loaded.config, prepared.section, record)
         with Run(path).locked() as run, removed_if_untrained(path, f"{TRIALS}/*/*", parent):
-            yield from _search(prepared, run, workers, scheduler, stop, trackers)
+            yield from _search(prepared, run, options, trackers)
 
 
-def resume_tune_events(
-    path: str | Path,
-    *,
-    trials: int | None = None,
-    time: str | float | None = None,
-    workers: Workers | None = None,
-    scheduler: str | None = None,
-    stop: Callable[[], bool] = lambda: False,
-    track: Sequence[str] = (),
-) -> Generator[TuneEvent, None, None]:
+tune_events = operation(TuneOptions)(tune_events_with)
+
+
+def resume_tune_events_with(path: str | Path, options: ResumeTuneOptions) -> Generator[TuneEvent, None, None]:
     """Resume a search that was stopped or killed, or go on with more trials; the results are the same.
 
     Raises:
@@ -189,10 +142,10 @@ def resume_tune_events(
         RunError: the directory holds no search, it was changed, or another process is writing it.
         DataError: the table has changed.
     """
-    path, trackers = Path(path), parse_trackers(track)
+    path, trackers = Path(path), parse_trackers(options.track)
     loaded, record = open_directory(path)
     section = loaded.tune or TuneSection()
-    changed = _with_limits(section, trials, time)
+    changed = _with_limits(section, options.trials, options.time)
     with Run(path).locked() as run, table_copies(loaded.config, existing_parent(path)), Scratch() as scratch:
         prepared = prepare_search(loaded, section, scratch, _already_finished(path, changed))
         if prepared.data.sha256 != record.data_sha256:
@@ -204,7 +157,7 @@ def resume_tune_events(
         if changed != section:
             text = config_text(loaded.config, changed, "The configuration of a search by nncli tune.")
             write_text(path / CONFIG, text)
-        yield from _search(replace(prepared, section=changed), run, workers, scheduler, stop, trackers)
+        yield from _search(replace(prepared, section=changed), run, options, trackers)
 
 
 def _with_limits(section: TuneSection, trials: int | None, time: str | float | None) -> TuneSection:
@@ -233,17 +186,16 @@ def _already_finished(path: Path, section: TuneSection) -> list[Finding]:
     return [note(FindingCode.ALREADY_FINISHED, message, hint=f"For more: --trials {2 * finished}")]
 
 
+resume_tune_events = operation(ResumeTuneOptions)(resume_tune_events_with)
+
+
 def _search(
-    prepared: PreparedSearch,
-    run: Run,
-    workers: Workers | None,
-    scheduler: str | None,
-    stop: Callable[[], bool],
-    trackers: Sequence[TrackerChoice],
+    prepared: PreparedSearch, run: Run, options: ResumeTuneOptions, trackers: Sequence[TrackerChoice]
 ) -> Generator[TuneEvent, None, None]:
     """The events of a search, with the path as it was given."""
     started: SearchStarted | None = None
-    for event in track_search_events(run_search(prepared, run, workers, scheduler, stop), trackers):
+    workers = options.launch().workers(prepared.loaded.config, options.workers)
+    for event in track_search_events(run_search(prepared, run, workers, options.stop), trackers):
         if isinstance(event, SearchStarted):
             event = started = replace(event, path=run.path)
         yield event

@@ -22,6 +22,7 @@ from nncli.base.text import closest_match
 from nncli.cli.completion import join_words
 from nncli.cli.help import Command
 from nncli.cli.option_hints import key_hint
+from nncli.cli.parameters import with_options
 from nncli.cli.signals import SecondSignalError, StoppedError
 from nncli.cli.standard_streams import prepare_standard_streams
 from nncli.version import __version__
@@ -95,7 +96,7 @@ class Commands(TyperGroup):
                 found.info.name, found.info.help = cmd_name, COMMANDS[name]
             else:
                 details, one = getdoc(found), typer.Typer(rich_markup_mode=None, add_completion=False)
-                one.command(cmd_name, cls=Command, help="\n\n".join(filter(None, (COMMANDS[name], details))))(found)
+                one.command(cmd_name, cls=Command, help="\n\n".join(filter(None, (COMMANDS[name], details))))(with_options(found))
                 found = one
             self.commands[cmd_name] = typer.main.get_command(found)
         return self.commands[cmd_name]

@@ -8,17 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from nncli.base.credentials import redacted
-from nncli.cli.options import (
-    AsJson,
-    Assignments,
-    NoColor,
-    QualityOfPreset,
-    Quiet,
-    RequiredConfigOrTable,
-    TargetOfTable,
-    Verbose,
-)
-from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
+from nncli.cli.options import AsJson, DisplayOptions, RequiredConfigOrTable, TrainingInputOptions
 
 if TYPE_CHECKING:
     from nncli.api.check import CheckResult, Estimate, SearchSize
@@ -31,18 +21,11 @@ COMMANDS = ("nncli train", "nncli tune")
 
 
 def check(
+    *,
     config: RequiredConfigOrTable,
-    target: TargetOfTable = None,
-    quality: QualityOfPreset = None,
-    assignments: Assignments = None,
-    sheet: Sheet = None,
-    cells: CellRange = None,
-    table_name: DatabaseTable = None,
-    query: Query = None,
+    given: TrainingInputOptions,
     as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    no_color: NoColor = False,
+    display: DisplayOptions,
 ) -> None:
     """A few training steps are tried; nothing is written. Errors prevent a training: exit code 3 (configuration) or 4
     (data). Warnings are likely to harm the result; notes are good to know. Each finding has a hint.
@@ -63,20 +46,19 @@ def check(
     from nncli.cli.training_input import copied_table, resolve_input
 
     interrupt_at_once()
-    options = SourceOptions(sheet, cells, table_name, query)
-    with copied_table(config, target, options, None):
-        resolved = resolve_input(config, target, assignments, quality, options, quiet=quiet)
+    with copied_table(config, given, None):
+        resolved = resolve_input(config, given, quiet=display.quiet)
         result = run_checks(
             resolved.config,
             assignments=resolved.assignments,
-            on_stage=lambda line: None if quiet else echo_err(f"{line} …"),
+            on_stage=lambda line: None if display.quiet else echo_err(f"{line} …"),
         )
     result = result.with_findings(resolved.findings)
     if as_json:
         typer.echo(json.dumps(result.as_json, ensure_ascii=False).encode())
     else:
         typer.echo(_text(config, result).encode())
-    if not quiet:
+    if not display.quiet:
         words = shlex.join(resolved.arguments)
         errors = sum(finding.level == "error" for finding in result.findings)
         command = (

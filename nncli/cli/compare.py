@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nncli.base.option import INPUT, OUTPUT
 from nncli.cli.extras import requires_extra
-from nncli.cli.help import INPUT, OUTPUT
-from nncli.cli.options import AsJson, Force, NoColor, Quiet, Verbose
-from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
+from nncli.cli.options import AsJson, DisplayOptions, Force
+from nncli.cli.source_options import SourceOptions
 
 if TYPE_CHECKING:
     from nncli.analysis.comparison import Comparison
@@ -24,6 +24,7 @@ CONTEXT_LENGTH = 8
 
 
 def compare(
+    *,
     runs: Annotated[
         list[Path], typer.Argument(help="Runs, cross-validations, or a folder.", metavar="RUN", show_default=False)
     ],
@@ -36,10 +37,7 @@ def compare(
             rich_help_panel=INPUT,
         ),
     ] = None,
-    sheet: Sheet = None,
-    cells: CellRange = None,
-    table_name: DatabaseTable = None,
-    query: Query = None,
+    place: SourceOptions,
     html: Annotated[
         Path | None,
         typer.Option(
@@ -48,9 +46,7 @@ def compare(
     ] = None,
     force: Force = False,
     as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    no_color: NoColor = False,
+    display: DisplayOptions,
 ) -> None:
     """Scores are those on held-out rows, with 95 % confidence intervals; * marks the best of runs with the same rows.
     Two runs of the same table and target are compared by a paired test on the rows that both held out. If these rows
@@ -70,16 +66,16 @@ def compare(
 
     interrupt_at_once()
     write_page = None if html is None else _page_writer(html, force=force)
-    options = SourceOptions(sheet, cells, table_name, query)
+    options = place
     comparison = compare_runs(runs, None if data is None else options.source(data))
     if write_page is not None:
         write_page(comparison)
-    _print_notes(comparison, quiet=quiet)
+    _print_notes(comparison, quiet=display.quiet)
     if as_json:
         typer.echo(json.dumps(comparison.json(), ensure_ascii=False).encode())
     else:
         typer.echo("\n\n".join(_parts(comparison)))
-    if not quiet:
+    if not display.quiet:
         of_table = [] if data is None else ["--data", data, *options.words]
         _print_next([*map(str, runs), *of_table], html)
 

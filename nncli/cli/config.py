@@ -6,15 +6,19 @@ from typing import Annotated
 
 import typer
 
+from nncli.api.options import AssignmentOptions
+from nncli.base.option import OUTPUT
 from nncli.cli.completion import complete_config
-from nncli.cli.help import OUTPUT, Command
-from nncli.cli.options import Assignments, NoColor, QualityOfPreset
+from nncli.cli.help import Command
+from nncli.cli.options import ColorOptions, QualityOptions
+from nncli.cli.parameters import with_options
 
 config = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False)
 
 
 @config.command("schema", cls=Command)
-def schema(no_color: NoColor = False) -> None:
+@with_options
+def schema(color: ColorOptions) -> None:
     """Print the JSON Schema of a configuration.
 
     Editors with the YAML language server complete and check a file whose first comment names the schema.
@@ -29,13 +33,15 @@ def schema(no_color: NoColor = False) -> None:
 
 
 @config.command("show", cls=Command)
+@with_options
 def show(
+    *,
     path: Annotated[
         str,
         typer.Argument(help="A YAML file, or - for standard input.", metavar="CONFIG", autocompletion=complete_config),
     ],
-    assignments: Assignments = None,
-    quality: QualityOfPreset = None,
+    changes: AssignmentOptions,
+    level: QualityOptions,
     resolved: Annotated[
         bool,
         typer.Option(
@@ -44,7 +50,7 @@ def show(
             rich_help_panel=OUTPUT,
         ),
     ] = False,
-    no_color: NoColor = False,
+    color: ColorOptions,
 ) -> None:
     """Print a configuration with every default written out.
 
@@ -70,6 +76,6 @@ def show(
     from nncli.api import config_show as command
 
     note_ignored_variables()
-    sets = [*(assignments or ()), *([] if quality is None else [f"quality={quality.value}"])]
+    sets = [*changes.assignments, *([] if level.quality is None else [f"quality={level.quality}"])]
     text = command.show(path, assignments=sets, environment=os.environ, resolved=resolved)
     typer.echo(text.encode(), nl=False)

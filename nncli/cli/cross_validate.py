@@ -3,64 +3,70 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from nncli.cli.completion import complete_run
+from nncli.api.options import (
+    AssignmentOptions,
+    ClusterOptions,
+    CrossValidateOptions,
+    FoldOptions,
+    NewCrossValidationOptions,
+)
+from nncli.base.option import INPUT, OUTPUT, Option, Options
 from nncli.cli.findings import FindingPrinter
-from nncli.cli.help import INPUT, OUTPUT, TRAINING
 from nncli.cli.options import (
     AsJson,
-    Assignments,
     ConfigOrTable,
+    DisplayOptions,
     Force,
-    NoColor,
-    QualityOfPreset,
-    Quiet,
-    Scheduler,
-    TargetOfTable,
-    Verbose,
+    QualityOptions,
+    TargetOptions,
+    TrainingInputOptions,
 )
 from nncli.cli.signals import EventPrinter, StoppedError, interrupt_at_once, renamed_run_note
-from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
+from nncli.cli.source_options import SourceOptions
 from nncli.cli.training_input import copied_table, resolve_input
 
 if TYPE_CHECKING:
     from nncli.api.cross_validate import CrossEvent, CrossValidated
-    from nncli.cli.options import Quality
     from nncli.fitting.ensemble.cross_validation import CrossValidation
 
 MAX_FOLD_ROWS = 60
 """Largest number of folds that are printed one by one."""
 
 
-ResumedDirectory: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        "--resume",
-        metavar="DIR",
-        help="Resume a cross-validation that was stopped or killed.",
-        autocompletion=complete_run,
-        rich_help_panel=INPUT,
-    ),
-]
-Folds: TypeAlias = Annotated[
-    int, typer.Option("--folds", metavar="K", help="Number of folds.", rich_help_panel=TRAINING)
-]
-Repeats: TypeAlias = Annotated[
-    int,
-    typer.Option("--repeats", metavar="R", help="Repetitions with other folds.", rich_help_panel=TRAINING),
-]
-NewDirectory: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        "-o", "--output", metavar="DIR", help="The directory to create. Default: runs/NAME-cv.", rich_help_panel=OUTPUT
-    ),
-]
+@dataclass(frozen=True, kw_only=True)
+class ResumedDirectoryOptions(Options):
+    """The cross-validation that is resumed."""
+
+    resume: Annotated[
+        str | None,
+        Option("Resume a cross-validation that was stopped or killed.", INPUT, metavar="DIR", completion="run"),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossValidateCommandOptions(
+    CrossValidateOptions,
+    NewCrossValidationOptions,
+    ClusterOptions,
+    FoldOptions,
+    TrainingInputOptions,
+    QualityOptions,
+    ResumedDirectoryOptions,
+    SourceOptions,
+    AssignmentOptions,
+    TargetOptions,
+):
+    """The options of `nncli cross-validate`, which begins or resumes a cross-validation."""
+
+
 PredictionsFile: TypeAlias = Annotated[
     Path | None,
     typer.Option("--predictions", metavar="FILE", help="Write the out-of-fold predictions.", rich_help_panel=OUTPUT),
@@ -68,25 +74,13 @@ PredictionsFile: TypeAlias = Annotated[
 
 
 def cross_validate(
+    *,
     config: ConfigOrTable = None,
-    target: TargetOfTable = None,
-    assignments: Assignments = None,
-    sheet: Sheet = None,
-    cells: CellRange = None,
-    table_name: DatabaseTable = None,
-    query: Query = None,
-    resume: ResumedDirectory = None,
-    quality: QualityOfPreset = None,
-    folds: Folds = 5,
-    repeats: Repeats = 1,
-    scheduler: Scheduler = None,
-    output: NewDirectory = None,
+    options: CrossValidateCommandOptions,
     predictions: PredictionsFile = None,
     force: Force = False,
     as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    no_color: NoColor = False,
+    display: DisplayOptions,
 ) -> None:
     """Folds are stratified by class, keep the groups of data.group together and are blocks of time with data.time.
     Trainings run in parallel, see the key `workers`. Ctrl-C saves and stops all of them; --resume continues.
@@ -105,27 +99,23 @@ def cross_validate(
     from nncli.data.sources.input_kept import check_input_kept
 
     check_standard_output()
-    options = SourceOptions(sheet, cells, table_name, query)
-    _check_arguments(config, resume, any((output is not None, assignments, target, quality, options.words)))
+    _check_arguments(config, options)
     if predictions is not None:
         check_overwrite(predictions, force=force)
         if config is not None:
             check_input_kept(options.source(config), predictions, option="--predictions")
     interrupt_at_once()
-    printer = _CrossValidationPrinter(quiet, output)
-    with copied_table(config, target, options, output):
-        if config is None:
-            events = _resume(str(resume), printer, scheduler)
-        else:
-            events = _start(config, target, assignments, quality, options, folds, repeats, output, scheduler, printer)
-        outcome = printer.run(events)
-    _report(outcome, predictions, force=force, as_json=as_json, quiet=quiet)
+    printer = _CrossValidationPrinter(display.quiet, None if options.output is None else Path(options.output))
+    options = replace(options, stop=printer.asked_to_stop)
+    with copied_table(config, options, options.output):
+        outcome = printer.run(_events(config, options, printer))
+    _report(outcome, predictions, force=force, as_json=as_json, quiet=display.quiet)
     if outcome.result is not None:
         printer.findings.show(outcome.result.findings)
 
 
-def _check_arguments(config: str | None, resume: Path | None, has_options: bool) -> None:
-    """Raise a UsageError unless there is either a configuration or a directory to resume, the latter without options.
+def _check_arguments(config: str | None, options: CrossValidateCommandOptions) -> None:
+    """Check that there is either a configuration or a directory to resume, the latter without other options.
 
     Raises:
         UsageError: there is neither or both, or an option that only a new cross-validation takes.
@@ -133,59 +123,35 @@ def _check_arguments(config: str | None, resume: Path | None, has_options: bool)
     from nncli.base.errors import UsageError
     from nncli.base.text import quote
 
-    if config is None and resume is None:
+    if config is None and options.resume is None:
         raise UsageError(
             "cross-validate needs a CONFIG, or --resume DIR",
             hint="For a table: nncli cross-validate TABLE --target COLUMN",
         )
-    if config is not None and resume is not None:
+    if config is not None and options.resume is not None:
         raise UsageError("--resume uses the configuration in DIR", hint=f"Remove {quote(config)}.")
-    if resume is not None and has_options:
+    kept = (options.output is not None, options.assignments, options.target, options.quality, options.words)
+    if options.resume is not None and any(kept):
         raise UsageError(
             "--resume keeps the settings and the directory of the cross-validation",
             hint="Remove -o, --set, --target and --quality.",
         )
 
 
-def _resume(
-    directory: str, printer: _CrossValidationPrinter, scheduler: str | None
+def _events(
+    config: str | None, options: CrossValidateCommandOptions, printer: _CrossValidationPrinter
 ) -> Generator[CrossEvent, None, None]:
+    """The events of a cross-validation that begins or is resumed."""
     import sys
 
-    from nncli.api.cross_validate import resume_cross_validation_events
+    from nncli.api.cross_validate import cross_validation_events_with, resume_cross_validation_events
 
-    return resume_cross_validation_events(directory, command=sys.argv, stop=printer.asked_to_stop, scheduler=scheduler)
-
-
-def _start(
-    config: str,
-    target: Sequence[str] | None,
-    assignments: Sequence[str] | None,
-    quality: Quality | None,
-    options: SourceOptions,
-    folds: int,
-    repeats: int,
-    output: Path | None,
-    scheduler: str | None,
-    printer: _CrossValidationPrinter,
-) -> Generator[CrossEvent, None, None]:
-    import sys
-
-    from nncli.api.cross_validate import cross_validation_events
-
-    resolved = resolve_input(config, target, assignments, quality, options, quiet=printer.quiet)
+    if config is None:
+        return resume_cross_validation_events(str(options.resume), options, sys.argv)
+    resolved = resolve_input(config, options, quiet=printer.quiet)
     printer.findings.show(resolved.findings)
-    return cross_validation_events(
-        resolved.config,
-        folds=folds,
-        repeats=repeats,
-        output=output,
-        assignments=resolved.assignments,
-        command=sys.argv,
-        stop=printer.asked_to_stop,
-        scheduler=scheduler,
-        findings=resolved.findings,
-    )
+    options = replace(options, assignments=resolved.assignments)
+    return cross_validation_events_with(resolved.config, options, sys.argv, resolved.findings)
 
 
 class _CrossValidationPrinter(EventPrinter):
@@ -238,12 +204,13 @@ def _report(outcome: CrossValidated, predictions: Path | None, *, force: bool, a
     import json
 
     from nncli.cli.console import echo_err
+    from nncli.data.formats.registry import FileOptions
     from nncli.data.formats.writers import open_sink
 
     result = outcome.result
     assert result is not None, "run() raises for a cross-validation that was stopped"
     if predictions is not None:
-        with open_sink(predictions, force=force) as sink:
+        with open_sink(predictions, FileOptions(force=force)) as sink:
             sink.write(result.predictions)
     if as_json:
         typer.echo(json.dumps(result.json(), ensure_ascii=False).encode())

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from nncli.analysis.drift_limits import LIMIT, VALIDITY
+from nncli.analysis.drift_limits import VALIDITY
+from nncli.api.options import DriftOptions
+from nncli.base.option import OUTPUT
 from nncli.cli.extras import requires_extra
-from nncli.cli.help import INPUT, OUTPUT
-from nncli.cli.options import AsJson, Force, NoColor, OnError, OnInvalidCell, Quiet, RunDirectory, Verbose
-from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
+from nncli.cli.options import AsJson, DisplayOptions, Force, RunDirectory
+from nncli.cli.source_options import SourceOptions
 
 if TYPE_CHECKING:
     from nncli.analysis.drift import Batch, ColumnDrift, Drift, Performance
@@ -40,28 +42,6 @@ NewRows: TypeAlias = Annotated[
         metavar="INPUT",
     ),
 ]
-Every: TypeAlias = Annotated[
-    int | None,
-    typer.Option("--every", metavar="N", help="Compare batches of N rows.", rich_help_panel=INPUT),
-]
-By: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--by",
-        metavar="COLUMN",
-        help="Compare the rows of each value of a column, which itself is not compared.",
-        rich_help_panel=INPUT,
-    ),
-]
-Limit: TypeAlias = Annotated[
-    float,
-    typer.Option(
-        "--limit",
-        metavar="PSI",
-        help="The population stability index, beyond what is expected by chance, from which a difference is drift.",
-        rich_help_panel=OUTPUT,
-    ),
-]
 FailOnDrift: TypeAlias = Annotated[
     FailOn | None,
     typer.Option("--fail-on", help="End with exit code 1 if there is drift.", rich_help_panel=OUTPUT),
@@ -76,23 +56,16 @@ HtmlFile: TypeAlias = Annotated[
 
 
 def drift(
+    *,
     run: RunDirectory,
     data: NewRows,
-    sheet: Sheet = None,
-    cells: CellRange = None,
-    table_name: DatabaseTable = None,
-    query: Query = None,
-    every: Every = None,
-    by: By = None,
-    on_error: OnInvalidCell = OnError.FAIL,
-    limit: Limit = LIMIT,
+    place: SourceOptions,
+    options: DriftOptions,
     html: HtmlFile = None,
     force: Force = False,
     as_json: AsJson = False,
     fail_on: FailOnDrift = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    no_color: NoColor = False,
+    display: DisplayOptions,
 ) -> None:
     """A column has drifted if its distribution, its share of missing cells or of unseen categories differs by more than
     --limit, and the difference is significant at 5 % over all tests of the same rows. So at most about one of 20
@@ -108,21 +81,21 @@ def drift(
     """
     import json
 
-    from nncli.api.drift import drift as compare
+    from nncli.api.drift import drift_with
     from nncli.cli.console import announce_input, echo_err
     from nncli.cli.signals import interrupt_at_once
 
     interrupt_at_once()
     write_page = None if html is None else _page_writer(html, force=force)
-    source = SourceOptions(sheet, cells, table_name, query).source(data)
+    source = place.source(data)
     if source.is_standard_input:
         announce_input("a table")
 
     def print_note(note: str) -> None:
-        if not quiet:
+        if not display.quiet:
             echo_err(f"note: {note}")
 
-    found = compare(run, source, every=every, by=by, limit=limit, on_error=on_error.value, on_note=print_note)
+    found = drift_with(run, source, replace(options, on_note=print_note))
     if write_page is not None:
         write_page(found)
     if as_json:

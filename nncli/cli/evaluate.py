@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nncli.cli.options import AsJson, ErrorsFile, Force, NoColor, OnError, OnInvalidCell, Quiet, RunDirectory, Verbose
-from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
-from nncli.cli.uncertainty_options import (
-    ByColumn,
-    ClassScore,
-    IntervalLevels,
-    PerClass,
-    ScoreOfClass,
-    SetLevels,
-    uncertainty,
-)
+from nncli.api.options import EvaluateOptions
+from nncli.cli.options import AsJson, DisplayOptions, Force, RunDirectory
+from nncli.cli.source_options import SourceOptions
 
 if TYPE_CHECKING:
     from nncli.api.evaluate import Evaluation
@@ -32,26 +25,16 @@ MAX_CLASSES = 40
 
 
 def evaluate(
+    *,
     run: RunDirectory,
     data: Annotated[
         str, typer.Argument(help="A table with the target column, or - for standard input.", metavar="INPUT")
     ],
-    sheet: Sheet = None,
-    cells: CellRange = None,
-    table_name: DatabaseTable = None,
-    query: Query = None,
-    interval: IntervalLevels = None,
-    set_: SetLevels = None,
-    by: ByColumn = None,
-    per_class: PerClass = False,
-    score: ScoreOfClass = ClassScore.LAC,
-    on_error: OnInvalidCell = OnError.FAIL,
-    errors: ErrorsFile = None,
+    place: SourceOptions,
+    options: EvaluateOptions,
     as_json: AsJson = False,
     force: Force = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    no_color: NoColor = False,
+    display: DisplayOptions,
 ) -> None:
     """Notes on stderr say how the table was read and count unseen categories, values out of range and missing cells. A
     warning says so if rows of the table were trained on. A cell that cannot be read ends the command with exit code 4,
@@ -65,30 +48,19 @@ def evaluate(
     nncli evaluate runs/penguins labeled.csv --set 0.9
     nncli evaluate runs/penguins labeled.csv --json | jq .metrics.accuracy
     """
-    from nncli.api.evaluate import evaluate as run_evaluation
+    from nncli.api.evaluate import evaluate_with
+    from nncli.api.prediction.to_file import check_errors_file
     from nncli.cli.console import announce_input
-    from nncli.cli.errors_file import check_errors_file
     from nncli.cli.signals import interrupt_at_once
 
     interrupt_at_once()
-    source = SourceOptions(sheet, cells, table_name, query).source(data)
+    source = place.source(data)
     if source.is_standard_input:
         announce_input("a table")
-    if errors is not None:
-        check_errors_file(errors, source, None, force=force)
-    asked = uncertainty(interval, set_, by, per_class=per_class, score=score)
-    evaluation = run_evaluation(
-        run,
-        source,
-        on_error=on_error.value,
-        errors=errors,
-        intervals=asked.intervals,
-        sets=asked.sets,
-        by=asked.by,
-        per_class=asked.per_class,
-        score=asked.score,
-    )
-    _show(evaluation, as_json=as_json, quiet=quiet)
+    if options.errors is not None:
+        check_errors_file(Path(options.errors), source, None, force=force)
+    evaluation = evaluate_with(run, source, options)
+    _show(evaluation, as_json=as_json, quiet=display.quiet)
 
 
 def _print_notes(evaluation: Evaluation, *, as_json: bool, quiet: bool) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from nncli.cli.help import INPUT, OUTPUT
-from nncli.cli.options import AsJson, Force, NoColor, Quiet, RunDirectory, Verbose
-from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
+from nncli.base.option import INPUT, OUTPUT
+from nncli.cli.options import AsJson, DisplayOptions, Force, RunDirectory
+from nncli.cli.source_options import SourceOptions
 from nncli.cli.tables import BAR_CELLS
 
 if TYPE_CHECKING:
@@ -91,12 +91,10 @@ TopColumns: TypeAlias = Annotated[
 
 
 def explain(
+    *,
     run: RunDirectory,
     data: InputTable = None,
-    sheet: Sheet = None,
-    cells: CellRange = None,
-    table_name: DatabaseTable = None,
-    query: Query = None,
+    place: SourceOptions,
     output: AttributionsFile = None,
     class_label: ExplainedClass = None,
     target: ExplainedTarget = None,
@@ -105,9 +103,7 @@ def explain(
     top: TopColumns = 6,
     force: Force = False,
     as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    no_color: NoColor = False,
+    display: DisplayOptions,
 ) -> None:
     """Permutation importance is the increase of the loss when a column is shuffled, with a 95 % confidence interval; it
     is the same as in the report. With -o, each prediction of nncli predict is the sum of `base`, that of the average
@@ -126,7 +122,7 @@ def explain(
     from nncli.cli.signals import interrupt_at_once
 
     interrupt_at_once()
-    source = None if data is None else SourceOptions(sheet, cells, table_name, query).source(data)
+    source = None if data is None else place.source(data)
     _check_output(run, source, output, class_label, target, force=force)
     if source is not None and source.is_standard_input:
         announce_input("a table")
@@ -139,10 +135,10 @@ def explain(
         attributions=output is not None,
         class_label=class_label,
         target=target,
-        on_progress=no_progress if quiet else _ProgressLines(),
+        on_progress=no_progress if display.quiet else _ProgressLines(),
     )
-    _write(explanation, output, force=force, as_json=as_json, quiet=quiet)
-    if not quiet:
+    _write(explanation, output, force=force, as_json=as_json, quiet=display.quiet)
+    if not display.quiet:
         echo_err(f"next: nncli report {shlex.quote(str(run))}")
 
 
@@ -181,6 +177,7 @@ def _write(explanation: Explanation, output: Path | None, *, force: bool, as_jso
     import json
 
     from nncli.cli.console import echo_err
+    from nncli.data.formats.registry import FileOptions
     from nncli.data.formats.writers import open_sink
 
     if not quiet:
@@ -189,7 +186,7 @@ def _write(explanation: Explanation, output: Path | None, *, force: bool, as_jso
     if explanation.training_rows is not None and explanation.training_rows.warning:
         echo_err(f"warning: {explanation.training_rows.warning}")
     if output is not None and explanation.attributions is not None:
-        with open_sink(output, force=force) as sink:
+        with open_sink(output, FileOptions(force=force)) as sink:
             sink.write(explanation.attributions.frame(explanation.attributed))
     if as_json:
         typer.echo(json.dumps(explanation.json(), ensure_ascii=False).encode())

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from nncli.base.option import INPUT, OUTPUT
 from nncli.cli.extras import requires_extra
-from nncli.cli.help import INPUT, OUTPUT
-from nncli.cli.options import AsJson, Force, NoColor, Quiet, RunDirectory, Verbose
+from nncli.cli.options import AsJson, DisplayOptions, Force, RunDirectory
 
 if TYPE_CHECKING:
     from nncli.api.export import Export
@@ -67,6 +67,7 @@ Intervals: TypeAlias = Annotated[
 
 
 def export(
+    *,
     run: RunDirectory,
     to: To = None,
     output: OutputPath = None,
@@ -77,9 +78,7 @@ def export(
     intervals: Intervals = None,
     force: Force = False,
     as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    no_color: NoColor = False,
+    display: DisplayOptions,
 ) -> None:
     """onnx is for ONNX Runtime, js a module for Node and browsers, html a page with a form, c a C99 source file, and
     python needs NumPy alone. First the file is run, and its predictions are compared with those of `nncli predict`; if
@@ -94,8 +93,8 @@ def export(
 
     from nncli.base.errors import UsageError
     from nncli.cli.console import echo_err, print_path
+    from nncli.cli.parameters import levels_of
     from nncli.cli.signals import interrupt_at_once
-    from nncli.cli.uncertainty_options import levels_of
 
     interrupt_at_once()
     if check is not None and no_check:
@@ -117,7 +116,7 @@ def export(
         except MismatchError as error:
             _show_check(error.export)
             raise
-    if not quiet:
+    if not display.quiet:
         echo_err(_sizes(exported))
         _show_check(exported)
     if as_json:

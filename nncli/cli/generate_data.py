@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from nncli.cli.help import INPUT
-from nncli.cli.options import Force, NoColor, OutputFile
+from nncli.base.option import INPUT
+from nncli.cli.options import ColorOptions, Force, OutputFile
 
 
 def generate_data(
+    *,
     name: Annotated[
         str,
         typer.Argument(help="linear, sine, friedman1, xor, moons, circles, spirals or blobs.", metavar="NAME"),
@@ -28,7 +29,7 @@ def generate_data(
     ] = 0,
     output: OutputFile = "-",
     force: Force = False,
-    no_color: NoColor = False,
+    color: ColorOptions,
 ) -> None:
     """linear, the default: x1 and x2 are uniform on (0, 1), y = 0.5 x1 + 0.5 x2 + noise, noise uniform on (0, 1).
 

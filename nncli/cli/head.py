@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nncli.cli.help import OUTPUT
-from nncli.cli.options import AsJson, Assignments, NoColor, Quiet, Verbose
-from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
+from nncli.api.options import AssignmentOptions
+from nncli.base.option import OUTPUT
+from nncli.cli.options import AsJson, DisplayOptions
+from nncli.cli.source_options import SourceOptions
 
 if TYPE_CHECKING:
     from nncli.api.head import TableHead
@@ -20,21 +21,17 @@ MAX_CELL = 20
 
 
 def head(
+    *,
     source: Annotated[
         str, typer.Argument(help="A file, folder, pattern, database or URL, or - for standard input.", metavar="SOURCE")
     ],
     rows: Annotated[
         int, typer.Option("-n", "--rows", metavar="N", help="Number of rows to show.", min=0, rich_help_panel=OUTPUT)
     ] = 5,
-    sheet: Sheet = None,
-    cells: CellRange = None,
-    table_name: DatabaseTable = None,
-    query: Query = None,
-    assignments: Assignments = None,
+    place: SourceOptions,
+    changes: AssignmentOptions,
     as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    no_color: NoColor = False,
+    display: DisplayOptions,
 ) -> None:
     """A line for each column: its kind, its type if the table has types, its missing cells, and its cells in the first
     rows, as many as fit the terminal. Kinds are those of the first 10,000 rows, and no more is read. Kind is what a
@@ -54,17 +51,17 @@ def head(
     from nncli.cli.signals import interrupt_at_once
 
     interrupt_at_once()
-    table = SourceOptions(sheet, cells, table_name, query).source(source)
+    table = place.source(source)
     if table.is_standard_input:
         announce_input("a table")
-    found = read_head(table, rows=rows, assignments=assignments or [])
-    FindingPrinter(quiet).show(found.findings)
+    found = read_head(table, rows=rows, assignments=changes.assignments)
+    FindingPrinter(display.quiet).show(found.findings)
     if as_json:
         typer.echo(json.dumps(found.json(), ensure_ascii=False).encode("utf-8", "surrogateescape"))
     else:
         _show(found)
-    if not quiet:
-        _show_next(found, table, assignments or ())
+    if not display.quiet:
+        _show_next(found, table, changes.assignments)
 
 
 def _show(found: TableHead) -> None:
@@ -161,5 +158,5 @@ def _show_next(found: TableHead, source: TableSource, assignments: Sequence[str]
             echo_err(f"next: {shlex.join([*words, f'--{found.choice.kind}', found.choice.names[0]])}")
     elif found.columns and not source.is_standard_input:
         sheet = None if source.sheet is None else str(source.sheet)
-        options = SourceOptions(sheet, source.range, source.table, source.query).words
+        options = SourceOptions(sheet=sheet, range=source.range, table=source.table, query=source.query).words
         echo_err(f"next: {shlex.join(['nncli', 'train', source.path, *options, *sets])} --target COLUMN")

@@ -6,12 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand
 
+from nncli.base.option import (
+    ACCESS,
+    ADDRESS,
+    DISPLAY,
+    GOAL,
+    INPUT,
+    LIMITS,
+    OUTPUT,
+    SEARCH,
+    TRAINING,
+    UNCERTAINTY,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-INPUT, SEARCH, TRAINING, GOAL, UNCERTAINTY = "Input", "Search", "Training", "Goal", "Uncertainty"
-ADDRESS, LIMITS, ACCESS = "Address", "Limits", "Access"
-OUTPUT, DISPLAY = "Output", "Display"
 PANELS = ("Arguments", INPUT, SEARCH, TRAINING, GOAL, UNCERTAINTY, ADDRESS, LIMITS, ACCESS, OUTPUT, DISPLAY)
 """Headings of a command's help, in their order."""
 

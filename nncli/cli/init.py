@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from nncli.cli.help import INPUT, TRAINING
-from nncli.cli.options import AsJson, Assignments, Force, NoColor, OutputFile, QualityOfPreset, Quiet, Verbose
-from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
+from nncli.api.options import AssignmentOptions
+from nncli.base.option import INPUT, TRAINING
+from nncli.cli.options import AsJson, DisplayOptions, Force, OutputFile, QualityOptions
+from nncli.cli.source_options import SourceOptions
 
 if TYPE_CHECKING:
     from nncli.api.init import InitResult
@@ -46,21 +47,17 @@ PresetName: TypeAlias = Annotated[
 
 
 def init(
+    *,
     data: DataFile,
     target: TargetColumns = None,
-    sheet: Sheet = None,
-    cells: CellRange = None,
-    table_name: DatabaseTable = None,
-    query: Query = None,
+    place: SourceOptions,
     preset: PresetName = None,
-    quality: QualityOfPreset = None,
-    assignments: Assignments = None,
+    level: QualityOptions,
+    changes: AssignmentOptions,
     output: OutputFile = "-",
     force: Force = False,
     as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    no_color: NoColor = False,
+    display: DisplayOptions,
 ) -> None:
     """Comments list the columns with their kinds and the reasons of each choice. Uninformative columns (a different
     value in every row, one value in all rows, no value) are dropped. With --json, the summary of every column is
@@ -77,15 +74,15 @@ def init(
 
     interrupt_at_once()
     result = draft(
-        SourceOptions(sheet, cells, table_name, query).source(data),
+        place.source(data),
         target or [],
         preset=None if preset is None else preset.value,
-        quality=None if quality is None else quality.value,
-        assignments=assignments or [],
+        quality=level.quality,
+        assignments=changes.assignments,
         output=None if output == "-" else output,
         force=force,
     )
-    _print(result, output, as_json=as_json, quiet=quiet)
+    _print(result, output, as_json=as_json, quiet=display.quiet)
 
 
 def _print(result: InitResult, output: str, *, as_json: bool, quiet: bool) -> None:

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import os
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from nncli.cli.completion import complete_assignment, complete_config, complete_run, complete_tracker
-from nncli.cli.help import DISPLAY, INPUT, OUTPUT, TRAINING
-
-
-class Quality(StrEnum):
-    """Levels of the preset tabular: training time against accuracy."""
-
-    FAST = "fast"
-    BALANCED = "balanced"
-    BEST = "best"
-
-
-class OnError(StrEnum):
-    """What happens to a cell that cannot be read: an error, a missing cell, or its row is left out."""
-
-    FAIL = "fail"
-    MISSING = "missing"
-    SKIP = "skip"
+from nncli.api.options import AssignmentOptions
+from nncli.base.option import DISPLAY, INPUT, OUTPUT, TRAINING, Option, Options
+from nncli.cli.completion import complete_config, complete_run
+from nncli.cli.source_options import SourceOptions
 
 
 def _set_verbose(value: bool) -> None:
@@ -41,6 +28,56 @@ def _set_no_color(value: bool) -> None:
         os.environ["NO_COLOR"] = "1"  # Rich's own switch
 
 
+@dataclass(frozen=True, kw_only=True)
+class TargetOptions(Options):
+    """The targets of a table that is given instead of a configuration."""
+
+    target: Annotated[
+        Sequence[str],
+        Option("The column to predict; CONFIG is then a table. Repeatable.", INPUT, short="-t", metavar="COLUMN"),
+    ] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityOptions(Options):
+    """The level of the preset tabular: training time against accuracy."""
+
+    quality: Annotated[
+        Literal["fast", "balanced", "best"] | None,
+        Option("fast: an ensemble of 4, trained less; balanced: of up to 8 (default); best: of 20.", TRAINING),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingInputOptions(QualityOptions, SourceOptions, AssignmentOptions, TargetOptions):
+    """What is trained: a configuration with changes, or a table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TalkOptions(Options):
+    """How much is printed on stderr."""
+
+    quiet: Annotated[bool, Option("Print only errors and warnings on stderr.", DISPLAY, short="-q")] = False
+    verbose: Annotated[
+        bool,
+        Option("Log each stage on stderr with its duration and memory.", DISPLAY, short="-v", callback=_set_verbose),
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColorOptions(Options):
+    """Whether the output has colors."""
+
+    no_color: Annotated[
+        bool, Option("Disable colors, like the variable NO_COLOR.", DISPLAY, callback=_set_no_color)
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DisplayOptions(ColorOptions, TalkOptions):
+    """How a command prints."""
+
+
 CONFIG_OR_TABLE = typer.Argument(
     help="A YAML file, or - for standard input; or a table, with --target.",
     metavar="CONFIG",
@@ -48,64 +85,10 @@ CONFIG_OR_TABLE = typer.Argument(
 )
 ConfigOrTable: TypeAlias = Annotated[str | None, CONFIG_OR_TABLE]
 RequiredConfigOrTable: TypeAlias = Annotated[str, CONFIG_OR_TABLE]
-TargetOfTable: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        "-t",
-        "--target",
-        metavar="COLUMN",
-        help="The column to predict; CONFIG is then a table. Repeatable.",
-        rich_help_panel=INPUT,
-    ),
-]
-QualityOfPreset: TypeAlias = Annotated[
-    Quality | None,
-    typer.Option(
-        "--quality",
-        help="fast: an ensemble of 4, trained less; balanced: of up to 8 (default); best: of 20.",
-        rich_help_panel=TRAINING,
-    ),
-]
 RunDirectory: TypeAlias = Annotated[
     Path,
     typer.Argument(
         help="A run directory made by `nncli train`.", metavar="RUN", show_default=False, autocompletion=complete_run
-    ),
-]
-Assignments: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Override a key, for example --set optimizer.type=adam. Repeatable.",
-        autocompletion=complete_assignment,
-        rich_help_panel=INPUT,
-    ),
-]
-Scheduler: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="Train on a Dask cluster, for example tcp://host:8786.",
-        rich_help_panel=TRAINING,
-    ),
-]
-OnInvalidCell: TypeAlias = Annotated[
-    OnError,
-    typer.Option(
-        "--on-error",
-        help="A cell that cannot be read as a number or date: fail, treat it as missing, or skip its row.",
-        rich_help_panel=INPUT,
-    ),
-]
-ErrorsFile: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        "--errors",
-        metavar="FILE",
-        help="With --on-error missing or skip: write these cells to a CSV with row, column, value and reason.",
-        rich_help_panel=OUTPUT,
     ),
 ]
 OutputFile: TypeAlias = Annotated[
@@ -128,35 +111,9 @@ JsonLines: TypeAlias = Annotated[
         "--json", help="Print events as JSON lines: the start, each epoch and the end.", rich_help_panel=OUTPUT
     ),
 ]
-Quiet: TypeAlias = Annotated[
-    bool, typer.Option("-q", "--quiet", help="Print only errors and warnings on stderr.", rich_help_panel=DISPLAY)
-]
-Verbose: TypeAlias = Annotated[
+SearchLines: TypeAlias = Annotated[
     bool,
     typer.Option(
-        "-v",
-        "--verbose",
-        callback=_set_verbose,
-        help="Log each stage on stderr with its duration and memory.",
-        rich_help_panel=DISPLAY,
-    ),
-]
-Track: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--track",
-        metavar="TRACKER",
-        help="Also write the metrics to tensorboard[=DIR] or mlflow[=URI]. Repeatable.",
-        autocompletion=complete_tracker,
-        rich_help_panel=OUTPUT,
-    ),
-]
-NoColor: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--no-color",
-        callback=_set_no_color,
-        help="Disable colors, like the variable NO_COLOR.",
-        rich_help_panel=DISPLAY,
+        "--json", help="Print events as JSON lines: the start, each trial and the end.", rich_help_panel=OUTPUT
     ),
 ]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
+    from nncli.api.options import PredictFilesOptions
     from nncli.api.prediction.many_files.results import FilesPrediction
-    from nncli.api.prediction.options import AnswerOptions
     from nncli.data.sources.table_source import TableSource
 
 
@@ -23,50 +24,22 @@ def names_folder(output: str) -> bool:
 
 
 def predict_into_folder(
-    run: Path,
-    sources: Sequence[TableSource],
-    output: str,
-    options: AnswerOptions,
-    workers: int | None,
-    scheduler: str | None,
-    errors: Path | None,
-    *,
-    force: bool,
-    quiet: bool,
+    run: Path, sources: Sequence[TableSource], output: str, options: PredictFilesOptions, *, quiet: bool
 ) -> None:
     """Predict each file of the sources into a file in the folder `output`.
 
     Raises:
         typer.Exit: files could not be predicted; the exit code is that of the first one's error.
     """
-    from nncli.api.predict_files import predict_files
+    from nncli.api.predict_files import predict_files_with
     from nncli.cli.console import echo_err
     from nncli.cli.progress.files import files_progress
 
     notes: list[str] = []
     progress = files_progress(quiet)
+    options = replace(options, on_note=notes.append, on_progress=progress.update)
     try:
-        result = predict_files(
-            run,
-            sources,
-            output,
-            proba=options.proba,
-            keep=options.keep,
-            intervals=options.uncertainty.intervals,
-            sets=options.uncertainty.sets,
-            by=options.uncertainty.by,
-            per_class=options.uncertainty.per_class,
-            score=options.uncertainty.score,
-            format=options.format,
-            escape_formulas=options.escape_formulas,
-            on_error=options.on_error,
-            errors=errors,
-            workers=workers or "auto",
-            scheduler=scheduler,
-            force=force,
-            on_note=notes.append,
-            on_progress=progress.update,
-        )
+        result = predict_files_with(run, sources, output, options)
     finally:
         progress.close()
     if not quiet:

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from nncli.base.option import OUTPUT
 from nncli.cli.extras import requires_extra
-from nncli.cli.help import OUTPUT
-from nncli.cli.options import AsJson, Force, NoColor, Quiet, RunDirectory, Verbose
+from nncli.cli.options import AsJson, DisplayOptions, Force, RunDirectory
 
 
 def report(
+    *,
     run: RunDirectory,
     output: Annotated[
         Path | None,
@@ -26,9 +27,7 @@ def report(
     ] = None,
     force: Force = False,
     as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    no_color: NoColor = False,
+    display: DisplayOptions,
 ) -> None:
     """The HTML file is self-contained. The model card, report.md, is written beside it. The training table is read
     again; if it is missing or has changed, the report says so and leaves out what depends on it. An earlier report in
@@ -52,5 +51,5 @@ def report(
         typer.echo(json.dumps(files.json(), ensure_ascii=False).encode("utf-8", "surrogateescape"))
     else:
         print_path(files.html)
-    if not quiet:
+    if not display.quiet:
         echo_err(f"next: open {files.html} in a browser")

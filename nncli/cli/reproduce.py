@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from nncli.cli.help import INPUT, TRAINING
-from nncli.cli.options import AsJson, NoColor, Quiet, RunDirectory, Verbose
+from nncli.base.option import INPUT, TRAINING
+from nncli.cli.options import AsJson, DisplayOptions, RunDirectory
 from nncli.cli.signals import EventPrinter, StoppedError
 
 if TYPE_CHECKING:
@@ -40,14 +40,13 @@ SHORT = 12
 
 
 def reproduce(
+    *,
     run: RunDirectory,
     data: TableNow = None,
     validation: ValidationNow = None,
     quick: QuickEpochs = None,
     as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    no_color: NoColor = False,
+    display: DisplayOptions,
 ) -> None:
     """The table, the versions, the machine, the configuration and the files of the run are compared with what it
     records. It is then trained again in a temporary folder; weights, history, metrics and predictions are compared. The
@@ -68,7 +67,7 @@ def reproduce(
 
     from nncli.api.reproduce import reproduction_events
 
-    printer = _ReproductionPrinter(quiet, run)
+    printer = _ReproductionPrinter(display.quiet, run)
     events = reproduction_events(run, data=data, validation=validation, quick=quick, stop=printer.asked_to_stop)
     result = printer.run(events)
     if as_json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nncli.cli.options import AsJson, NoColor, Quiet, Verbose
+from nncli.cli.options import AsJson, DisplayOptions
 
 if TYPE_CHECKING:
     from nncli.runs.listing import RunInfo
@@ -19,13 +19,12 @@ DROPPABLE = (7, 5, 4, 6)
 
 
 def runs(
+    *,
     folder: Annotated[
         Path, typer.Argument(help="The folder of the runs, searched two levels deep.", metavar="FOLDER")
     ] = Path("runs"),
     as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    no_color: NoColor = False,
+    display: DisplayOptions,
 ) -> None:
     """The newest run is last. The status is done, stopped (by Ctrl-C), failed, running, killed (the process is gone) or
     damaged, that of a trial of a search also pruned. The score is the accuracy for classes (balanced_accuracy if a
@@ -48,7 +47,7 @@ def runs(
         typer.echo(json.dumps({"folder": str(folder), "runs": [run.json() for run in runs]}))
     elif runs:
         _show(runs)
-    if quiet:
+    if display.quiet:
         return
     for run in runs:
         if run.error:

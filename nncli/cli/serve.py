@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from nncli.base.option import ACCESS, ADDRESS, LIMITS
 from nncli.cli.completion import complete_run
 from nncli.cli.extras import requires_extra
-from nncli.cli.help import ACCESS, ADDRESS, LIMITS
-from nncli.cli.options import NoColor, Quiet, Verbose
+from nncli.cli.options import DisplayOptions
 from nncli.cli.signals import end_first_process_at_once
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ ORIGIN = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?
 
 
 def serve(
+    *,
     runs: Runs,
     host: Host = "127.0.0.1",
     port: Port = 8000,
@@ -121,9 +122,7 @@ def serve(
     token_file: TokenFile = None,
     cors: Cors = None,
     access_log: AccessLog = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    no_color: NoColor = False,
+    display: DisplayOptions,
 ) -> None:
     """POST /predict takes JSON, CSV, JSON lines, Arrow or Parquet, and answers in the same format; GET / is a page to
     try it, and GET /docs lists all addresses. With several runs, that of /predict is the first, and each has its own
@@ -146,7 +145,7 @@ def serve(
         from nncli.serving.server import serve as serve_runs
 
         named = runs_and_names(runs)
-        notes = _Notes(quiet=quiet, as_json=access_log)
+        notes = _Notes(quiet=display.quiet, as_json=access_log)
         options = ServerOptions(
             host=_host(host),
             port=port,
@@ -160,7 +159,7 @@ def serve(
             access_log=access_log,
         )
         _warn_of_access(options, notes)
-        serve_runs(named, options, quiet=quiet)
+        serve_runs(named, options, quiet=display.quiet)
 
 
 def runs_and_names(words: Sequence[str]) -> list[tuple[str, Path]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from nncli.cli.options import AsJson, NoColor, Quiet, RunDirectory, Verbose
+from nncli.cli.options import AsJson, DisplayOptions, RunDirectory
 
 if TYPE_CHECKING:
     from nncli.analysis.evaluation.cross_validation_summary import CrossValidationSummary
@@ -20,11 +20,10 @@ MAX_TRIALS = 5
 
 
 def show(
+    *,
     run: RunDirectory,
     as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    no_color: NoColor = False,
+    display: DisplayOptions,
 ) -> None:
     """\b
     nncli show runs/penguins
@@ -41,16 +40,16 @@ def show(
     interrupt_at_once()
     description = describe_run(run)
     if isinstance(description, SearchSummary):
-        _show_search(description, as_json=as_json, quiet=quiet)
+        _show_search(description, as_json=as_json, quiet=display.quiet)
         return
     if isinstance(description, CrossValidationSummary):
-        _show_cross_validation(description, as_json=as_json, quiet=quiet)
+        _show_cross_validation(description, as_json=as_json, quiet=display.quiet)
         return
     if as_json:
         typer.echo(json.dumps(description.json(), ensure_ascii=False).encode("utf-8", "surrogateescape"))
     else:
         typer.echo("\n\n".join(_sections(description)))
-    if not quiet:
+    if not display.quiet:
         for command in description.next_steps:
             echo_err(f"next: {command}")
 

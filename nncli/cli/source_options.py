@@ -3,42 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from nncli.cli.help import INPUT
+from nncli.base.option import INPUT, Option, Options
 
 if TYPE_CHECKING:
     from nncli.data.sources.table_source import TableSource
 
-Sheet: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--sheet", metavar="NAME", help="Sheet of a workbook, by name or number from 1.", rich_help_panel=INPUT
-    ),
-]
-CellRange: TypeAlias = Annotated[
-    str | None,
-    typer.Option("--range", metavar="B4:H200", help="Cells of the sheet, header included.", rich_help_panel=INPUT),
-]
-DatabaseTable: TypeAlias = Annotated[
-    str | None, typer.Option("--table", metavar="NAME", help="Table of a database.", rich_help_panel=INPUT)
-]
-Query: TypeAlias = Annotated[
-    str | None,
-    typer.Option("--query", metavar="SELECT", help="Query of a database, instead of a table.", rich_help_panel=INPUT),
-]
 
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions(Options):
+    """The options that say which table of a workbook or database is meant."""
 
-@dataclass(frozen=True)
-class SourceOptions:
-    """The values of the options."""
-
-    sheet: str | None = None
-    cells: str | None = None
-    table: str | None = None
-    query: str | None = None
+    sheet: Annotated[str | None, Option("Sheet of a workbook, by name or number from 1.", INPUT, metavar="NAME")] = None
+    range: Annotated[str | None, Option("Cells of the sheet, header included.", INPUT, metavar="B4:H200")] = None
+    table: Annotated[str | None, Option("Table of a database.", INPUT, metavar="NAME")] = None
+    query: Annotated[str | None, Option("Query of a database, instead of a table.", INPUT, metavar="SELECT")] = None
 
     def source(self, path: str | None) -> TableSource:
         """The source of an INPUT argument; None is standard input.
@@ -51,9 +31,7 @@ class SourceOptions:
 
         if self.table is not None and self.query is not None:
             raise UsageError("--table and --query exclude each other", hint="Remove one of them.")
-        return TableSource(
-            path=path or STANDARD_INPUT, sheet=self.sheet, range=self.cells, table=self.table, query=self.query
-        )
+        return TableSource(path=path or STANDARD_INPUT, **dict(self._given))
 
     @property
     def words(self) -> list[str]:
@@ -61,7 +39,7 @@ class SourceOptions:
         return [word for key, value in self._given for word in (f"--{key}", value)]
 
     @property
-    def assignments(self) -> list[str]:
+    def source_assignments(self) -> list[str]:
         """The options as assignments of a configuration's keys."""
         import json
 
@@ -69,5 +47,5 @@ class SourceOptions:
 
     @property
     def _given(self) -> list[tuple[str, str]]:
-        values = {"sheet": self.sheet, "range": self.cells, "table": self.table, "query": self.query}
+        values = {"sheet": self.sheet, "range": self.range, "table": self.table, "query": self.query}
         return [(key, value) for key, value in values.items() if value is not None]

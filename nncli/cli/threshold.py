@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from nncli.cli.help import GOAL, OUTPUT
-from nncli.cli.options import AsJson, NoColor, Quiet, RunDirectory, Verbose
+from nncli.base.option import GOAL, OUTPUT
+from nncli.cli.options import AsJson, DisplayOptions, RunDirectory
 
 if TYPE_CHECKING:
     from nncli.analysis.evaluation.threshold_analysis import ThresholdAnalysis
@@ -77,6 +77,7 @@ Clear: TypeAlias = Annotated[
 
 
 def threshold(
+    *,
     run: RunDirectory,
     cost: Cost = None,
     costs: CostTable = None,
@@ -89,9 +90,7 @@ def threshold(
     save: Save = False,
     clear: Clear = False,
     as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    no_color: NoColor = False,
+    display: DisplayOptions,
 ) -> None:
     """The rows are those that the networks were not trained on. Without a goal, precision and recall are listed by
     threshold. With one, the figures are those that are expected on new rows, with 95 % intervals: the threshold is
@@ -112,7 +111,7 @@ def threshold(
     interrupt_at_once()
     if clear:
         given = [cost, costs, recall, precision, rate, at, positive, f1 or None, save or None, as_json or None]
-        _clear(run, alone=all(one is None for one in given), quiet=quiet)
+        _clear(run, alone=all(one is None for one in given), quiet=display.quiet)
         return
     found = choose(
         run,
@@ -130,7 +129,7 @@ def threshold(
         typer.echo(json.dumps(found.json(), ensure_ascii=False).encode("utf-8", "surrogateescape"))
     else:
         typer.echo("\n\n".join(_parts(found)))
-    if not quiet:
+    if not display.quiet:
         for message in _messages(found, costs, saved=save):
             echo_err(message)
 

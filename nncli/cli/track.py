@@ -7,9 +7,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from nncli.base.option import OUTPUT
 from nncli.cli.completion import complete_run, complete_tracker
-from nncli.cli.help import OUTPUT
-from nncli.cli.options import AsJson, NoColor, Quiet, Verbose
+from nncli.cli.options import AsJson, DisplayOptions
 
 TrackedRuns: TypeAlias = Annotated[
     list[Path],
@@ -33,12 +33,11 @@ To: TypeAlias = Annotated[
 
 
 def track(
+    *,
     runs: TrackedRuns,
     to: To = None,
     as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    no_color: NoColor = False,
+    display: DisplayOptions,
 ) -> None:
     """The result is that of `nncli train --track`: the metrics of every epoch, parameters and final scores, with a
     child for every member of an ensemble, fold of a cross-validation and trial of a search. Nothing is written twice.
@@ -63,6 +62,6 @@ def track(
     if as_json:
         documents = [{"run": str(one.run), "tracker": one.tracker, "name": one.name} for one in written]
         typer.echo(json.dumps({"tracked": documents}, ensure_ascii=False).encode("utf-8", "backslashreplace"))
-    elif not quiet:
+    elif not display.quiet:
         for one in written:
             echo_err(f"{one.run} is written to {one.tracker} as {one.name}")

@@ -3,93 +3,85 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from nncli.cli.completion import complete_run
+from nncli.api.options import (
+    AssignmentOptions,
+    ClusterOptions,
+    NewRunOptions,
+    ResumeOptions,
+    TimeLimitOptions,
+    TrackOptions,
+    TrainOptions,
+)
+from nncli.base.option import INPUT, OUTPUT, Option, Options
 from nncli.cli.extras import requires_extra
 from nncli.cli.findings import FindingPrinter
-from nncli.cli.help import INPUT, OUTPUT, TRAINING
 from nncli.cli.options import (
-    Assignments,
     ConfigOrTable,
+    DisplayOptions,
     JsonLines,
-    NoColor,
-    QualityOfPreset,
-    Quiet,
-    Scheduler,
-    TargetOfTable,
-    Track,
-    Verbose,
+    QualityOptions,
+    TargetOptions,
+    TrainingInputOptions,
 )
 from nncli.cli.signals import EventPrinter, StoppedError, interrupt_at_once, renamed_run_note
-from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
+from nncli.cli.source_options import SourceOptions
 from nncli.cli.training_input import copied_table, resolve_input, tracker_words
 
 if TYPE_CHECKING:
-    from nncli.cli.options import Quality
     from nncli.fitting.timing.clock import TimeLimit
     from nncli.fitting.train.events import Event, Finished, MembersStarted, Started
 
 
-ResumedRun: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        "--resume",
-        metavar="RUN",
-        help="Resume a run that was stopped or killed.",
-        autocompletion=complete_run,
-        rich_help_panel=INPUT,
-    ),
-]
-TimeLimitOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--time-limit",
-        metavar="DURATION",
-        help="Train the best model there is time for, for example 60s, 5m or 1h.",
-        rich_help_panel=TRAINING,
-    ),
-]
-NewRun: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        "-o", "--output", metavar="RUN", help="The run directory to create. Default: runs/NAME.", rich_help_panel=OUTPUT
-    ),
-]
-WithReport: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--report",
-        help="Also write report.html into the run directory, see `nncli report`.",
-        rich_help_panel=OUTPUT,
-    ),
-]
+@dataclass(frozen=True, kw_only=True)
+class ResumedRunOptions(Options):
+    """The run that is resumed."""
+
+    resume: Annotated[
+        str | None,
+        Option("Resume a run that was stopped or killed.", INPUT, metavar="RUN", completion="run"),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions(Options):
+    """What is written into the run besides."""
+
+    report: Annotated[bool, Option("Also write report.html into the run directory, see `nncli report`.", OUTPUT)] = (
+        False
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainCommandOptions(
+    TrainOptions,
+    ResumeOptions,
+    TrackOptions,
+    ReportOptions,
+    NewRunOptions,
+    ClusterOptions,
+    TimeLimitOptions,
+    TrainingInputOptions,
+    QualityOptions,
+    ResumedRunOptions,
+    SourceOptions,
+    AssignmentOptions,
+    TargetOptions,
+):
+    """The options of `nncli train`, which begins or resumes a training."""
 
 
 def train(
+    *,
     config: ConfigOrTable = None,
-    target: TargetOfTable = None,
-    assignments: Assignments = None,
-    sheet: Sheet = None,
-    cells: CellRange = None,
-    table_name: DatabaseTable = None,
-    query: Query = None,
-    resume: ResumedRun = None,
-    quality: QualityOfPreset = None,
-    time_limit: TimeLimitOption = None,
-    scheduler: Scheduler = None,
-    output: NewRun = None,
-    report: WithReport = False,
-    track: Track = None,
+    options: TrainCommandOptions,
     as_json: JsonLines = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    no_color: NoColor = False,
+    display: DisplayOptions,
 ) -> None:
     """For a table and a target, the configuration is that of `nncli init`; it is saved as config.yaml in the run.
 
@@ -108,38 +100,27 @@ def train(
     nncli train config.yaml --track tensorboard
     nncli train config.yaml --json | jq -r 'select(.event == "epoch") | .val_loss'
     """
-    limit, trackers = _time_limit(time_limit), tracker_words(track)
+    options = replace(options, time_limit=_begun(options.time_limit), track=tracker_words(options.track))
     # Imported deep within the call stack, Polars takes longer: the stack grows and shrinks at thousands of calls.
     import polars  # noqa: F401
 
-    options = SourceOptions(sheet, cells, table_name, query)
-    _check_arguments(config, target, quality, options, resume, output, time_limit)
+    _check_arguments(config, options)
     interrupt_at_once()
-    if report:  # fail before the training rather than after it
+    if options.report:  # fail before the training rather than after it
         with requires_extra("report"):
             import nncli.api.report  # noqa: F401
-    printer = TrainingPrinter(quiet, as_json=as_json, requested=output)
-    with copied_table(config, target, options, output):
-        if config is None:
-            events = _resume(str(resume), assignments, scheduler, printer, trackers)
-        else:
-            events = _start(config, target, assignments, quality, options, output, scheduler, printer, limit, trackers)
-        finished = printer.run(events)
-        if report:
-            _report(finished.run, quiet=quiet)
-    if not (quiet or as_json):
-        print_next(finished.run, has_report=report)
+    requested = None if options.output is None else Path(options.output)
+    printer = TrainingPrinter(display.quiet, as_json=as_json, requested=requested)
+    options = replace(options, stop=printer.asked_to_stop)
+    with copied_table(config, options, options.output):
+        finished = printer.run(_events(config, options, printer))
+        if options.report:
+            _report(finished.run, quiet=display.quiet)
+    if not (display.quiet or as_json):
+        print_next(finished.run, has_report=options.report)
 
 
-def _check_arguments(
-    config: str | None,
-    target: Sequence[str] | None,
-    quality: Quality | None,
-    options: SourceOptions,
-    resume: Path | None,
-    output: Path | None,
-    time_limit: str | None,
-) -> None:
+def _check_arguments(config: str | None, options: TrainCommandOptions) -> None:
     """Check that there is either a configuration or a run to resume.
 
     Raises:
@@ -148,86 +129,48 @@ def _check_arguments(
     from nncli.base.errors import UsageError
     from nncli.base.text import quote
 
-    if config is None and resume is None:
+    if config is None and options.resume is None:
         raise UsageError("train needs a CONFIG, or --resume RUN", hint="For a table: nncli train TABLE --target COLUMN")
-    if resume is None:
+    if options.resume is None:
         return
     if config is not None:
         raise UsageError("--resume uses the configuration in RUN", hint=f"Remove {quote(config)}.")
-    if target or quality:
-        option = "--target" if target else "--quality"
+    if options.target or options.quality:
+        option = "--target" if options.target else "--quality"
         raise UsageError("--resume keeps the target and the quality of RUN", hint=f"Remove {option}.")
     if options.words:
         raise UsageError("--resume keeps the table of RUN", hint=f"Remove {options.words[0]}.")
-    if time_limit is not None:
+    if options.time_limit is not None:
         raise UsageError("--resume trains what RUN was started for", hint="Remove --time-limit.")
-    if output is not None:
+    if options.output is not None:
         raise UsageError("--resume writes into RUN", hint="Remove -o.")
 
 
-def _resume(
-    run: str,
-    assignments: Sequence[str] | None,
-    scheduler: str | None,
-    printer: TrainingPrinter,
-    trackers: Sequence[str],
-) -> Generator[Event, None, None]:
+def _events(config: str | None, options: TrainCommandOptions, printer: TrainingPrinter) -> Generator[Event, None, None]:
+    """The events of a training that begins or is resumed."""
     import sys
 
-    from nncli.api.train import resume_events
+    from nncli.api.train import resume_events_with, train_events_with
 
-    return resume_events(
-        run,
-        assignments=assignments or [],
-        command=sys.argv,
-        stop=printer.asked_to_stop,
-        scheduler=scheduler,
-        track=trackers,
-    )
-
-
-def _start(
-    config: str,
-    target: Sequence[str] | None,
-    assignments: Sequence[str] | None,
-    quality: Quality | None,
-    options: SourceOptions,
-    output: Path | None,
-    scheduler: str | None,
-    printer: TrainingPrinter,
-    limit: TimeLimit | None,
-    trackers: Sequence[str],
-) -> Generator[Event, None, None]:
-    import sys
-
-    from nncli.api.train import train_events
-
-    resolved = resolve_input(config, target, assignments, quality, options, quiet=printer.quiet)
+    if config is None:
+        return resume_events_with(str(options.resume), options, sys.argv)
+    resolved = resolve_input(config, options, quiet=printer.quiet)
     printer.findings.show(resolved.findings)
-    return train_events(
-        resolved.config,
-        output=output,
-        assignments=resolved.assignments,
-        command=sys.argv,
-        stop=printer.asked_to_stop,
-        scheduler=scheduler,
-        findings=resolved.findings,
-        time_limit=limit,
-        track=trackers,
-    )
+    options = replace(options, assignments=resolved.assignments)
+    return train_events_with(resolved.config, options, sys.argv, resolved.findings)
 
 
-def _time_limit(duration: str | None) -> TimeLimit | None:
+def _begun(limit: float | str | TimeLimit | None) -> TimeLimit | None:
     """The time limit, from now on.
 
     Raises:
         UsageError: it is no duration.
     """
-    if duration is None:
+    if limit is None:
         return None
     from nncli.api.train import limit_of
 
-    return limit_of(duration)
+    return limit_of(limit)
 
 
 def _report(run: Path, *, quiet: bool) -> None:

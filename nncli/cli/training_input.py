@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nncli.base.findings import Finding
-    from nncli.cli.options import Quality
-    from nncli.cli.source_options import SourceOptions
+    from nncli.cli.options import TrainingInputOptions
     from nncli.config.schema import Config
 
 
@@ -28,15 +27,7 @@ class TrainingInput:
     findings: tuple[Finding, ...] = ()
 
 
-def resolve_input(
-    path: str,
-    target: Sequence[str] | None,
-    assignments: Sequence[str] | None,
-    quality: Quality | None,
-    options: SourceOptions,
-    *,
-    quiet: bool,
-) -> TrainingInput:
+def resolve_input(path: str, given: TrainingInputOptions, *, quiet: bool) -> TrainingInput:
     """Resolve the CONFIG argument to a configuration file or, for a table, to a drafted configuration.
 
     Raises:
@@ -48,21 +39,20 @@ def resolve_input(
     from nncli.api.init import config_for, is_table
     from nncli.cli.console import announce_input, echo_err
 
-    targets = [word for name in target or () for word in ("--target", name)]
-    sets = [*(assignments or ())]
-    sets_of_words = [word for text in sets for word in ("--set", text)]
-    quality_words = [] if quality is None else ["--quality", quality.value]
-    arguments = (path, *options.words, *targets, *quality_words, *sets_of_words)
-    sets += options.assignments
+    targets = [word for name in given.target for word in ("--target", name)]
+    sets_of_words = [word for text in given.assignments for word in ("--set", text)]
+    quality_words = [] if given.quality is None else ["--quality", given.quality]
+    arguments = (path, *given.words, *targets, *quality_words, *sets_of_words)
+    sets = [*given.assignments, *given.source_assignments]
     if not quiet:
         note_ignored_variables()
-    if quality is not None:
-        sets.append(f"quality={quality.value}")
-    if not is_table(path, target or ()):
+    if given.quality is not None:
+        sets.append(f"quality={given.quality}")
+    if not is_table(path, given.target):
         if path == "-":
             announce_input("a configuration")
         return TrainingInput(path, sets, arguments)
-    config, drafted = config_for(path, target or (), sets)
+    config, drafted = config_for(path, given.target, sets)
     if not quiet:
         words = shlex.join(arguments)
         echo_err(f"note: to edit this configuration: nncli init {words} -o config.yaml")
@@ -70,9 +60,7 @@ def resolve_input(
 
 
 @contextmanager
-def copied_table(
-    path: str | None, target: Sequence[str] | None, options: SourceOptions, output: Path | None
-) -> Iterator[None]:
+def copied_table(path: str | None, given: TrainingInputOptions, output: str | Path | None) -> Iterator[None]:
     """Within the block, read a distant table for which a configuration is drafted from one copy, near `output`.
 
     The draft, the training and its report read the table, each more than once.
@@ -80,15 +68,15 @@ def copied_table(
     Raises:
         DataError: the table cannot be read.
     """
-    if path is None or not target or "://" not in path:
+    if path is None or not given.target or "://" not in path:
         yield
         return
     from nncli.base.scratch import existing_parent
     from nncli.data.sources.local_copies import local_copies
     from nncli.data.sources.open import open_original
 
-    folder = existing_parent(output or Path("runs/model"))
-    with local_copies([options.source(path)], open_original, folder):
+    folder = existing_parent(Path(output or "runs/model"))
+    with local_copies([given.source(path)], open_original, folder):
         yield
 
 
@@ -103,7 +91,7 @@ def note_ignored_variables() -> None:
         echo_err(f"note: {note}")
 
 
-def tracker_words(words: Sequence[str] | None) -> Sequence[str]:
+def tracker_words(words: Sequence[str]) -> Sequence[str]:
     """The trackers as they were named.
 
     Raises:

@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+from nncli.api.options import (
+    AssignmentOptions,
+    ClusterOptions,
+    NewSearchOptions,
+    ResumeTuneOptions,
+    SearchedKeysOptions,
+    SearchMethodOptions,
+    SearchSizeOptions,
+    SearchWorkersOptions,
+    TrackOptions,
+    TuneOptions,
+)
+from nncli.base.option import INPUT, OUTPUT, Option, Options, declared_options
 from nncli.cli.options import (
-    Assignments,
     ConfigOrTable,
-    NoColor,
-    QualityOfPreset,
-    Quiet,
-    Scheduler,
-    TargetOfTable,
-    Track,
-    Verbose,
+    DisplayOptions,
+    QualityOptions,
+    SearchLines,
+    TargetOptions,
+    TrainingInputOptions,
 )
 from nncli.cli.signals import interrupt_at_once
-from nncli.cli.source_options import CellRange, DatabaseTable, Query, Sheet, SourceOptions
+from nncli.cli.source_options import SourceOptions
 from nncli.cli.training_input import copied_table, resolve_input, tracker_words
-from nncli.cli.tune_arguments import Action, InputOptions, SearchOptions, check_resume
-from nncli.cli.tune_options import (
-    EnsemblePicks,
-    FoldsOfTrial,
-    Lag,
-    Metric,
-    NewSearch,
-    NoPrune,
-    ResumedSearch,
-    Sampler,
-    SearchedKeys,
-    SearchEvents,
-    Time,
-    TrainBest,
-    Trials,
-    Workers,
-)
 
 if TYPE_CHECKING:
     from nncli.api.tune import TuneEvent
@@ -43,34 +38,72 @@ if TYPE_CHECKING:
     from nncli.tuning.tune_result import TuneResult
 
 
+@dataclass(frozen=True, kw_only=True)
+class ResumedSearchOptions(Options):
+    """The search that is resumed."""
+
+    resume: Annotated[
+        str | None,
+        Option(
+            "Resume a search that was stopped or killed, or go on with more --trials.",
+            INPUT,
+            metavar="DIR",
+            completion="search",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AfterSearchOptions(Options):
+    """What follows a search."""
+
+    train: Annotated[
+        bool,
+        Option(
+            "Also train the best configuration, with all its members: into runs/NAME, with -o DIR into DIR-best.",
+            OUTPUT,
+        ),
+    ] = False
+    ensemble: Annotated[
+        int | None,
+        Option(
+            "Also write an ensemble of the networks of the best trials, in N picks, without further training: "
+            "runs/NAME-ensemble, with -o DIR DIR-ensemble.",
+            OUTPUT,
+            metavar="N",
+            minimum=1,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneCommandOptions(
+    TuneOptions,
+    ResumeTuneOptions,
+    TrackOptions,
+    AfterSearchOptions,
+    NewSearchOptions,
+    ClusterOptions,
+    SearchWorkersOptions,
+    TrainingInputOptions,
+    QualityOptions,
+    SearchMethodOptions,
+    SearchSizeOptions,
+    SearchedKeysOptions,
+    ResumedSearchOptions,
+    SourceOptions,
+    AssignmentOptions,
+    TargetOptions,
+):
+    """The options of `nncli tune`, which begins or resumes a search."""
+
+
 def tune(
+    *,
     config: ConfigOrTable = None,
-    target: TargetOfTable = None,
-    assignments: Assignments = None,
-    sheet: Sheet = None,
-    cells: CellRange = None,
-    table_name: DatabaseTable = None,
-    query: Query = None,
-    resume: ResumedSearch = None,
-    search: SearchedKeys = None,
-    trials: Trials = None,
-    time: Time = None,
-    folds: FoldsOfTrial = None,
-    metric: Metric = None,
-    sampler: Sampler = None,
-    lag: Lag = None,
-    no_prune: NoPrune = False,
-    quality: QualityOfPreset = None,
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    output: NewSearch = None,
-    train: TrainBest = False,
-    ensemble: EnsemblePicks = None,
-    track: Track = None,
-    as_json: SearchEvents = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    no_color: NoColor = False,
+    options: TuneCommandOptions,
+    as_json: SearchLines = False,
+    display: DisplayOptions,
 ) -> None:
     """Each trial is scored by cross-validation on the same folds, with one network for each, even if the configuration
     is an ensemble. Trial 0 is the configuration itself. The result does not depend on the number of workers. Without
@@ -87,79 +120,70 @@ def tune(
     nncli tune --resume runs/config-tune --trials 60 --ensemble 10
     nncli tune config.yaml --json | jq -r 'select(.event == "trial") | .score'
     """
-    source = SourceOptions(sheet, cells, table_name, query)
-    given = InputOptions(config, tuple(target or ()), tuple(assignments or ()), quality, source)
-    settings = SearchOptions(tuple(search or ()), trials, time, folds, metric, sampler and sampler.value, lag, no_prune)
-    action = Action(resume, output, workers, scheduler, train, ensemble, tuple(tracker_words(track)))
-    _run(given, settings, action, quiet=quiet, as_json=as_json)
-
-
-def _run(given: InputOptions, settings: SearchOptions, action: Action, *, quiet: bool, as_json: bool) -> None:
-    """Search, or resume a search, and train the best configuration if that is asked for."""
+    options = replace(options, track=tracker_words(options.track))
     import polars  # noqa: F401 - before interrupt_at_once, which replaces its signal handler
 
     from nncli.cli.standard_streams import check_standard_output
     from nncli.cli.tune_printer import SearchPrinter
 
     check_standard_output()
-    check_resume(given, settings, action)
+    _check_arguments(config, options)
     interrupt_at_once()
-    printer = SearchPrinter(quiet, as_json=as_json, requested=action.output)
-    with copied_table(given.config, given.target, given.source, action.output):
-        if given.config is None:
-            events = _resume(settings, action, printer)
-        else:
-            events = _start(given.config, given, settings, action, printer)
-        result = printer.run(events)
-        if action.ensemble is not None:
-            _write_ensemble(result, action.ensemble, printer)
-        if action.train:
-            _train_best(result, printer, action.track)
-        if not (quiet or as_json):
-            _print_next(result, action)
+    requested = None if options.output is None else Path(options.output)
+    printer = SearchPrinter(display.quiet, as_json=as_json, requested=requested)
+    options = replace(options, stop=printer.asked_to_stop)
+    with copied_table(config, options, options.output):
+        result = printer.run(_events(config, options, printer))
+        if options.ensemble is not None:
+            _write_ensemble(result, options.ensemble, printer)
+        if options.train:
+            _train_best(result, printer, options.track)
+        if not (display.quiet or as_json):
+            _print_next(result, options)
 
 
-def _resume(settings: SearchOptions, action: Action, printer: SearchPrinter) -> Generator[TuneEvent, None, None]:
-    from nncli.api.tune import resume_tune_events
+def _check_arguments(config: str | None, options: TuneCommandOptions) -> None:
+    """Check that there is either a configuration or a directory to resume, the latter without options that it keeps.
 
-    return resume_tune_events(
-        str(action.resume),
-        trials=settings.trials,
-        time=settings.time,
-        workers=action.workers,
-        scheduler=action.scheduler,
-        stop=printer.asked_to_stop,
-        track=action.track,
-    )
+    Raises:
+        UsageError: there is neither or both, or an option that only a new search takes.
+    """
+    from nncli.base.errors import UsageError
+    from nncli.base.text import quote
+
+    if options.resume is None:
+        if config is None:
+            hint = "For a table: nncli tune TABLE --target COLUMN"
+            raise UsageError("tune needs a CONFIG, or --resume DIR", hint=hint)
+        return
+    if config is not None:
+        raise UsageError("--resume uses the configuration in DIR", hint=f"Remove {quote(config)}.")
+    may_change = {one.field for kind in (ResumeTuneOptions, AfterSearchOptions) for one in declared_options(kind)}
+    shown = [one for one in declared_options(TuneCommandOptions) if one.option.panel and one.field != "resume"]
+    for one in shown:
+        if one.field not in may_change and getattr(options, one.field) != one.default:
+            *others, last = [one.flag for one in shown if one.field in may_change]
+            raise UsageError(
+                f"--resume keeps the settings of the search; what may change are {', '.join(others)} and {last}",
+                hint=f"Remove {one.option.short if one.field == 'output' else one.flag}.",
+            )
 
 
-def _start(
-    config: str, given: InputOptions, settings: SearchOptions, action: Action, printer: SearchPrinter
+def _events(
+    config: str | None, options: TuneCommandOptions, printer: SearchPrinter
 ) -> Generator[TuneEvent, None, None]:
+    """The events of a search that begins or is resumed."""
     import os
 
-    from nncli.api.tune import tune_events
-    from nncli.tuning.space.load_search import load_search
+    from nncli.api.tune import resume_tune_events_with, searched, tune_events_with
 
-    resolved = resolve_input(config, given.target, given.assignments, given.quality, given.source, quiet=printer.quiet)
+    if config is None:
+        return resume_tune_events_with(str(options.resume), options)
+    resolved = resolve_input(config, options, quiet=printer.quiet)
     printer.findings.show(resolved.findings)
     printer.is_drafted = not isinstance(resolved.config, str)
-    loaded = load_search(
-        resolved.config,
-        resolved.assignments,
-        os.environ,
-        searches=settings.search,
-        settings=settings.values,
-    )
-    return tune_events(
-        loaded,
-        output=action.output,
-        workers=action.workers,
-        scheduler=action.scheduler,
-        stop=printer.asked_to_stop,
-        findings=resolved.findings,
-        track=action.track,
-    )
+    loaded = searched(resolved.config, replace(options, assignments=resolved.assignments), os.environ)
+    return tune_events_with(loaded, options, resolved.findings)
 
 
 def _write_ensemble(result: TuneResult, rounds: int, printer: SearchPrinter) -> None:
@@ -171,24 +195,25 @@ def _write_ensemble(result: TuneResult, rounds: int, printer: SearchPrinter) -> 
     printer.show_ensemble(select_ensemble(result.path, rounds=rounds, command=sys.argv))
 
 
-def _print_next(result: TuneResult, action: Action) -> None:
+def _print_next(result: TuneResult, options: TuneCommandOptions) -> None:
     """Print the commands that use the result; those for a trained run are printed after its training."""
     from nncli.cli.console import echo_err
     from nncli.cli.tune_result import next_commands
 
-    for line in next_commands(result, has_ensemble=action.ensemble is not None, is_trained=action.train):
+    for line in next_commands(result, has_ensemble=options.ensemble is not None, is_trained=options.train):
         echo_err(f"next: {line}")
 
 
 def _train_best(result: TuneResult, printer: SearchPrinter, track: Sequence[str]) -> None:
     """Train the best configuration as `nncli train` does."""
-    from nncli.api.train import train_events
+    from nncli.api.options import TrainOptions
+    from nncli.api.train import train_events_with
     from nncli.cli.train import TrainingPrinter, print_next
 
     best, run = str(result.best_config), result.trained_run
     training = TrainingPrinter(printer.quiet, as_json=printer.as_json, requested=run)
     command = ["nncli", "train", best, "-o", str(run)]
-    events = train_events(best, output=run, command=command, stop=training.asked_to_stop, track=track)
-    finished = training.run(events)
+    options = TrainOptions(output=run, stop=training.asked_to_stop, track=track)
+    finished = training.run(train_events_with(best, options, command))
     if not (printer.quiet or printer.as_json):
         print_next(finished.run, has_report=False)

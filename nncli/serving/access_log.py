@@ -14,7 +14,7 @@ from nncli.base.credentials import redacted
 from nncli.serving.batching.job import predicted_of
 from nncli.serving.http.exchange import Exchange
 from nncli.serving.models.model_slots import ModelSlots
-from nncli.serving.parameters import NAMES
+from nncli.serving.models.prediction_options import PARAMETERS
 from nncli.serving.problems.response import REASON
 from nncli.serving.process.log import utc_time
 from nncli.serving.process.log_writer import write_line
@@ -73,4 +73,4 @@ def _model_of(path: str, slots: ModelSlots) -> str | None:
 def _parameters(query: bytes) -> list[str]:
     """The parameters of predictions that a request asks for."""
     names = {name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)}
-    return [name for name in NAMES if name in names]
+    return [name for name in PARAMETERS if name in names]

@@ -218,7 +218,7 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         Raises:
             ValueError: there are no validation rows to calibrate with, or too few for the level.
         """
-        options = UncertaintyOptions.of(sets=level, per_class=per_class, score=score)
+        options = UncertaintyOptions(sets=level, per_class=per_class, score=score)
         included = self._calibrated(X, options).sets[0].included
         mask = np.zeros((len(included), len(self.classes_)), np.bool_)
         mask[:, self._label_positions()] = included
@@ -268,7 +268,7 @@ class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-le
         Raises:
             ValueError: there are no validation rows to calibrate with, or too few for the level.
         """
-        interval = self._calibrated(X, UncertaintyOptions.of(level)).intervals[0]
+        interval = self._calibrated(X, UncertaintyOptions(intervals=level)).intervals[0]
         if self._is_flat:
             return interval.lower[:, 0], interval.upper[:, 0]
         return interval.lower, interval.upper

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
 
 from nncli.base.errors import ConfigError, UsageError, config_error
 from nncli.base.findings import Finding
@@ -18,6 +17,7 @@ from nncli.fitting.ensemble.member_config import as_subtask, check_table
 from nncli.fitting.ensemble.out_of_fold import EnsembleData
 from nncli.fitting.ensemble.train import CONTROL_FOLDER
 from nncli.fitting.parallel.control_dir import ControlDirectory
+from nncli.fitting.parallel.executor import Workers
 from nncli.fitting.parallel.task_stream import TaskStream
 from nncli.fitting.timing.clock import TimeLimit
 from nncli.runs.run import Run
@@ -33,8 +33,6 @@ from nncli.tuning.space.space import SearchSpace, with_one_network
 from nncli.tuning.space.table_features import TableFeatures
 from nncli.tuning.trials.objective import Objective
 from nncli.tuning.trials.search_data import SearchData
-
-Workers: TypeAlias = int | Literal["auto"]
 
 
 @dataclass(frozen=True)
@@ -119,14 +117,13 @@ def _check(config: Config, section: TuneSection) -> None:
 def run_search(
     prepared: PreparedSearch,
     run: Run,
-    workers: Workers | None,
-    scheduler: str | None,
+    workers: Workers,
     stop: Callable[[], bool],
 ) -> Generator[SearchEvent, None, None]:
     """Run a search, begun or resumed, in its directory.
 
     Raises:
-        UsageError: there is no such scheduler.
+        UsageError: there is no such cluster.
         NncliError: the configuration itself cannot be trained, a disk is full, a process is lost again and again.
     """
     data, section = prepared.data, prepared.section
@@ -135,6 +132,5 @@ def run_search(
     search = Search(run.path.absolute(), prepared.space, settings, data, prepared.sampler)
     control = ControlDirectory(run.path.absolute() / CONTROL_FOLDER)
     tasks = section.lag * (1 if section.prune else data.folds)
-    requested = workers or prepared.loaded.config.workers
-    with TaskStream(tasks, control, requested, scheduler, run.watched(stop)) as stream:
+    with TaskStream(tasks, control, workers, run.watched(stop)) as stream:
         yield from with_result(search.run(stream, data.table_data.findings), prepared.space, data)

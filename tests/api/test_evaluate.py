@@ -10,6 +10,7 @@ import pytest
 
 from nncli import evaluate, predict
 from nncli.api.evaluate import evaluate_data
+from nncli.api.options import EvaluateOptions
 from nncli.base.errors import DataError, RunError
 from nncli.runs.run import Run
 from nncli.targets.metrics.classification import ClassificationScores
@@ -40,7 +41,7 @@ def test_a_file_a_frame_and_a_loaded_model_get_the_same_scores(penguins: Path) -
     assert evaluate(penguins, str(TABLE)).json() == from_file
     assert evaluate(penguins, FRAME).json() == from_file
     run = Run.open(penguins)
-    assert evaluate_data(run.load_model(), FRAME, run.load_training_rows()).json() == from_file
+    assert evaluate_data(run.load_model(), FRAME, EvaluateOptions(), run.load_training_rows()).json() == from_file
 
 
 def test_rows_without_a_target_are_skipped(penguins: Path) -> None:

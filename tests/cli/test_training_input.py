@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from nncli.base.errors import UsageError
-from nncli.cli.options import Quality
-from nncli.cli.source_options import SourceOptions
+from nncli.cli.options import TrainingInputOptions
 from nncli.cli.training_input import resolve_input
 from nncli.config.schema import Config
 
@@ -22,13 +21,13 @@ def table(here: Path) -> str:
 
 
 def test_a_configuration_keeps_its_assignments() -> None:
-    resolved = resolve_input("c.yaml", None, ["seed=3"], Quality.FAST, SourceOptions(), quiet=True)
+    resolved = resolve_input("c.yaml", TrainingInputOptions(assignments=["seed=3"], quality="fast"), quiet=True)
     assert (resolved.config, resolved.assignments) == ("c.yaml", ["seed=3", "quality=fast"])
     assert resolved.arguments == ("c.yaml", "--quality", "fast", "--set", "seed=3")
 
 
 def test_a_table_gets_a_drafted_configuration(table: str, capsys: pytest.CaptureFixture[str]) -> None:
-    resolved = resolve_input(table, ["y"], ["seed=3"], None, SourceOptions(), quiet=False)
+    resolved = resolve_input(table, TrainingInputOptions(target=["y"], assignments=["seed=3"]), quiet=False)
     assert isinstance(resolved.config, Config)
     assert (resolved.config.seed, resolved.config.data.drop, resolved.assignments) == (3, ("rowid",), [])
     assert resolved.arguments == ("t.csv", "--target", "y", "--set", "seed=3")
@@ -37,7 +36,7 @@ def test_a_table_gets_a_drafted_configuration(table: str, capsys: pytest.Capture
 
 def test_a_configuration_takes_no_target() -> None:
     with pytest.raises(UsageError):
-        resolve_input("c.yaml", ["y"], None, None, SourceOptions(), quiet=True)
+        resolve_input("c.yaml", TrainingInputOptions(target=["y"]), quiet=True)
 
 
 def test_the_table_of_a_database_is_in_the_configuration_and_in_the_commands(
@@ -48,7 +47,7 @@ def test_the_table_of_a_database_is_in_the_configuration_and_in_the_commands(
         rows = [(i, i * 37 % 11, i % 11 + 0.5) for i in range(40)]
         connection.executemany("INSERT INTO sales VALUES (?, ?, ?)", rows)
         connection.commit()
-    resolved = resolve_input("sqlite:///t.db", ["y"], [], None, SourceOptions(table="sales"), quiet=False)
+    resolved = resolve_input("sqlite:///t.db", TrainingInputOptions(target=["y"], table="sales"), quiet=False)
     assert isinstance(resolved.config, Config)
     assert resolved.config.data.table == "sales"
     assert resolved.arguments == ("sqlite:///t.db", "--table", "sales", "--target", "y")

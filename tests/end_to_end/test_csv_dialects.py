@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from nncli import evaluate, predict, train
+from nncli.api.options import PredictOptions
 from nncli.api.prediction.chunks import predict_chunks
 from nncli.base.errors import CellError, DataError
 from nncli.config.schema import Config
@@ -156,7 +157,9 @@ def test_each_note_comes_once(tmp_path: Path, runs: dict[str, Path]) -> None:
     path = tmp_path / "new.csv"
     path.write_text(TEXTS["semicolon"].replace("\n", "\n\n"), "utf-8")
     notes: list[str] = []
-    assert sum(map(len, predict_chunks(Run.open(runs["plain"]).load_model(), path, on_note=notes.append))) == len(ROWS)
+    assert sum(
+        map(len, predict_chunks(Run.open(runs["plain"]).load_model(), path, PredictOptions(on_note=notes.append)))
+    ) == len(ROWS)
     dialect, blank_lines, out_of_range = notes
     assert "';'" in dialect
     assert "60" in blank_lines

@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 
-from nncli.models.conformal.options import UncertaintyOptions
 from nncli.serving.json_parameters import json_options, may_take_long
 from nncli.serving.models.prediction_options import PredictionOptions
 from nncli.serving.models.served_model import ServedModel
@@ -15,17 +14,17 @@ from nncli.serving.problems.problem import ProblemError
     [
         ("number", {}, PredictionOptions()),
         ("number", {"explain": True}, PredictionOptions(explain=True)),
-        ("number", {"interval": 0.9}, PredictionOptions(uncertainty=UncertaintyOptions.of(0.9))),
+        ("number", {"interval": 0.9}, PredictionOptions(intervals=0.9)),
         ("two", {"proba": True}, PredictionOptions(proba=True)),
         (
             "two",
             {"proba": False, "set": [0.9, 0.5]},
-            PredictionOptions(uncertainty=UncertaintyOptions.of((), [0.9, 0.5])),
+            PredictionOptions(sets=[0.9, 0.5]),
         ),
         (
             "two",
             {"set": "0.9", "score": "aps"},
-            PredictionOptions(uncertainty=UncertaintyOptions.of((), 0.9, score="aps")),
+            PredictionOptions(sets=0.9, score="aps"),
         ),
     ],
 )

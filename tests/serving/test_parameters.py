@@ -5,7 +5,6 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from nncli.models.conformal.options import UncertaintyOptions
 from nncli.serving.models.prediction_options import PredictionOptions
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.parameters import MAX_LEVELS, check_effects, parse_parameters
@@ -25,11 +24,11 @@ def parsed(query: str) -> PredictionOptions:
         ("proba=true", PredictionOptions(proba=True)),
         ("proba=0", PredictionOptions()),
         ("explain=1", PredictionOptions(explain=True)),
-        ("interval=0.9", PredictionOptions(uncertainty=UncertaintyOptions((0.9,)))),
-        ("interval=.9&interval=0.5", PredictionOptions(uncertainty=UncertaintyOptions((0.9, 0.5)))),
+        ("interval=0.9", PredictionOptions(intervals=(0.9,))),
+        ("interval=.9&interval=0.5", PredictionOptions(intervals=(0.9, 0.5))),
         (
             "set=0.8&per_class=true&score=aps",
-            PredictionOptions(uncertainty=UncertaintyOptions((), (0.8,), per_class=True, score="aps")),
+            PredictionOptions(sets=(0.8,), per_class=True, score="aps"),
         ),
     ],
 )

@@ -16,7 +16,7 @@ from nncli.data.splitting.group_time import group_numbers
 from nncli.data.table import Table
 from nncli.fitting.calibration import conformal_predictor
 from nncli.fitting.train.provenance import check_config_unchanged
-from nncli.models.conformal.guarantee import Guarantee, Part, guarantee
+from nncli.models.conformal.guarantee import Guarantee, guarantee
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictions import ConformalPredictions
 from nncli.models.conformal.predictor import ConformalPredictor
@@ -153,11 +153,10 @@ class Uncertainty:
         """The coverage at a level that is guaranteed."""
         predictor, options = self.predictor, self.predictor.options
         task, groups = predictor.model.spec.target.task, predictor.groups
-        part: Part | None = "class" if options.per_class else None if options.by is None else "group"
         partitions = {one.level: one.partition for one in predictor.intervals}
         partitions |= {one.level: one.partition for one in predictor.sets}
         rows = min(len(own) for own in partitions[level].rows if len(own))
-        return guarantee(self.config, task, groups.method, level, rows, len(groups), part)
+        return guarantee(self.config, task, groups.method, level, rows, len(groups), options.part)
 
 
 def recorded_config(run: Run) -> Config | None:

@@ -19,7 +19,9 @@ from nncli.base.errors import ConfigError, DataError, Location, NncliError
 from nncli.config.schema import Config
 from nncli.data.sources.table_source import TableLocation
 from nncli.fitting.ensemble.train import CONTROL_FOLDER, resume_ensemble, train_ensemble
+from nncli.fitting.launch import Launch
 from nncli.fitting.parallel.control_dir import ControlDirectory
+from nncli.fitting.parallel.executor import Workers
 from nncli.fitting.parallel.task import TrainingTask, until_epoch
 from nncli.fitting.parallel.task_pool import TaskPool
 from nncli.fitting.prepare.load import table_copies
@@ -129,12 +131,12 @@ def _train(recorded: RunRecord, config: Config, again: Path, stop: Callable[[], 
     first, *more = [*(one.epochs for one in recorded.manifest.lengthened), config.epochs]
     config = config.model_copy(update={"epochs": first})
     if recorded.is_ensemble:
-        yield from train_ensemble(config, again, (), stop, None, recorded=recorded.members(config))
+        yield from train_ensemble(config, again, Launch(stop=stop), recorded=recorded.members(config))
     else:
         yield from train_network(config, again, stop=stop, execution=recorded_execution(recorded.manifest))
     for epochs in more:
         if recorded.is_ensemble:
-            yield from resume_ensemble(Run(again), [f"epochs={epochs}"], (), stop, None)
+            yield from resume_ensemble(Run(again), [f"epochs={epochs}"], Launch(stop=stop))
         else:
             yield from resume_network(Run(again), [f"epochs={epochs}"], stop=stop)
 
@@ -166,7 +168,7 @@ def _train_first_epochs(
         )
         for i, network in enumerate(recorded.networks)
     ]
-    with TaskPool(len(tasks), ControlDirectory(again / CONTROL_FOLDER), config.workers, None, stop) as pool:
+    with TaskPool(len(tasks), ControlDirectory(again / CONTROL_FOLDER), Workers(config.workers), stop) as pool:
         yield MembersStarted(recorded.path, len(tasks), pool.workers, ())
         for progress in pool.run(tasks):
             yield MembersProgress(tuple(replace(one, epochs=min(quick, one.epochs)) for one in progress.members))

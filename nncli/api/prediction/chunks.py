@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import polars as pl
 
+from nncli.api.options import PredictOptions
 from nncli.api.prediction.frame import PredictedFrame, predict_frame
-from nncli.api.prediction.options import check_on_error
-from nncli.api.prediction.summary import OnInvalid, OnNote, OnSummary, PredictionSummary
+from nncli.api.prediction.summary import OnInvalid, OnSummary, PredictionSummary
 from nncli.base.logs import log_duration
-from nncli.data.encoders.invalid_cells import OnError
 from nncli.data.formats.prefetch import prefetch_map
-from nncli.data.formats.registry import Format
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.table_source import TableLocation, as_source
 from nncli.data.table import Table
@@ -29,13 +27,9 @@ PREDICTORS = 2
 def predict_chunks(
     model: AnyModel,
     location: TableLocation | None,
+    options: PredictOptions,
     *,
-    format: Format | None = None,  # noqa: A002 - the option's name
-    proba: bool = False,
-    keep: Sequence[str] = (),
-    on_error: OnError = "fail",
     on_invalid: OnInvalid | None = None,
-    on_note: OnNote | None = None,
     on_summary: OnSummary | None = None,
     conformal: ConformalPredictor | None = None,
     profiler: Profiler | None = None,
@@ -47,8 +41,8 @@ def predict_chunks(
     `proba`, `proba_CLASS` for each class; with `conformal`, intervals or sets, see `ConformalPredictions.frame`. Memory
     does not grow with the file.
 
-    A cell of a numeric or date column that cannot be read is an error; with `on_error` missing it is a missing cell,
-    with skip its row is left out. `on_invalid` is called with such cells. `on_note` is called with every note on the
+    A cell of a numeric or date column that cannot be read is an error, a missing cell, or its row is left out, as the
+    options say. `on_invalid` is called with such cells. The options' `on_note` is called with every note on the
     reading, and after the last row with notes on invalid cells and on anomalies, such as unseen categories; instead of
     these, `on_summary` is called with the counts and, with a `profiler`, the profile of the rows. `predictors` threads
     predict at a time, by default two.
@@ -56,19 +50,16 @@ def predict_chunks(
     Raises:
         UsageError: `proba` for a regression model.
         DataError: a column is missing.
-        CellError: a cell cannot be read, and `on_error` is fail.
+        CellError: a cell cannot be read, and this is an error.
     """
     as_text = conformal_columns(conformal)
-    tables = read_to_predict(model, location, format=format, keys=as_text, as_text=[*keep, *as_text])
-    workers = predictor_threads(location, format) if predictors is None else predictors
+    tables = read_to_predict(model, location, keys=as_text, as_text=[*options.keep, *as_text])
+    workers = predictor_threads(location) if predictors is None else predictors
     yield from predict_tables(
         model,
         tables,
-        proba=proba,
-        keep=keep,
-        on_error=on_error,
+        options,
         on_invalid=on_invalid,
-        on_note=on_note,
         on_summary=on_summary,
         conformal=conformal,
         profiler=profiler,
@@ -76,9 +67,9 @@ def predict_chunks(
     )
 
 
-def predictor_threads(location: TableLocation | None, format: Format | None = None) -> int:  # noqa: A002
+def predictor_threads(location: TableLocation | None) -> int:
     """The number of threads that predict the chunks of a table: none for a pipe, whose rows are answered at once."""
-    return 0 if open_reader(as_source(location), format).is_read_once else PREDICTORS
+    return 0 if open_reader(as_source(location)).is_read_once else PREDICTORS
 
 
 def conformal_columns(conformal: ConformalPredictor | None) -> tuple[str, ...]:
@@ -89,34 +80,28 @@ def conformal_columns(conformal: ConformalPredictor | None) -> tuple[str, ...]:
 def predict_tables(
     model: AnyModel,
     tables: Iterator[Table],
+    options: PredictOptions,
     *,
-    proba: bool = False,
-    keep: Sequence[str] = (),
-    on_error: OnError = "fail",
     on_invalid: OnInvalid | None = None,
-    on_note: OnNote | None = None,
     on_summary: OnSummary | None = None,
     conformal: ConformalPredictor | None = None,
     profiler: Profiler | None = None,
     workers: int = 0,
 ) -> Iterator[pl.DataFrame]:
     """Predict the chunks of a table; for `workers` see `prefetch_map`, for the rest `predict_chunks`."""
-    check_on_error(on_error)
-    on_note, on_invalid = on_note or (lambda _: None), on_invalid or (lambda _: None)
+    on_invalid = on_invalid or (lambda _: None)
     summary, n_chunks = PredictionSummary(), 0
     if model.spec.decision is not None:
-        on_note(decision_note(model.spec.decision))
+        options.note(decision_note(model.spec.decision))
 
     def work(table: Table) -> PredictedFrame:
-        return predict_frame(
-            model, table, proba=proba, keep=keep, on_error=on_error, conformal=conformal, profiler=profiler
-        )
+        return predict_frame(model, table, options, conformal=conformal, profiler=profiler)
 
     for note in () if conformal is None else conformal.notes():
-        on_note(note)
+        options.note(note)
 
     with log_duration("reading, predicting and writing") as stage:
-        for _, predicted in prefetch_map(_report_notes(tables, on_note), work, workers):
+        for _, predicted in prefetch_map(_report_notes(tables, options), work, workers):
             summary, n_chunks = summary + predicted.summary, n_chunks + 1
             if len(predicted.invalid):
                 on_invalid(predicted.invalid.frame)
@@ -125,13 +110,13 @@ def predict_tables(
     if on_summary is not None:
         on_summary(summary)
         return
-    for note in summary.notes(on_error):
-        on_note(note)
+    for note in summary.notes(options):
+        options.note(note)
 
 
-def _report_notes(tables: Iterator[Table], on_note: OnNote) -> Iterator[Table]:
+def _report_notes(tables: Iterator[Table], options: PredictOptions) -> Iterator[Table]:
     """Report the notes of each table before it is predicted: they may explain an error."""
     for table in tables:
         for note in table.notes:
-            on_note(note)
+            options.note(note)
         yield table

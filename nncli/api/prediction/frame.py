@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import polars as pl
 
-from nncli.api.prediction.options import check_proba
+from nncli.api.options import InvalidCellOptions, PredictOptions
 from nncli.api.prediction.summary import PredictionSummary
 from nncli.base.errors import CellError, UsageError
 from nncli.base.text import join_quoted
 from nncli.data.encoders.anomalies import Anomalies
-from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts, OnError
+from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts
 from nncli.data.table import Table
 from nncli.models.conformal.predictions import ConformalPredictions
 from nncli.models.conformal.predictor import ConformalPredictor
@@ -50,16 +50,14 @@ class PredictedFrame(NamedTuple):
 def predict_frame(
     model: AnyModel,
     table: Table,
+    options: PredictOptions,
     *,
-    proba: bool,
-    keep: Sequence[str],
-    on_error: OnError = "fail",
     conformal: ConformalPredictor | None = None,
     profiler: Profiler | None = None,
 ) -> PredictedFrame:
     """Predict one table in memory; with `conformal`, also intervals or sets, and with `profiler` their profile."""
-    check_proba(model, proba)
-    keep = list(dict.fromkeys(keep))
+    options.check_proba(model)
+    proba, keep = options.proba, list(dict.fromkeys(options.keep))
     table.require(keep)
     with np.errstate(
         all="ignore"
@@ -67,15 +65,15 @@ def predict_frame(
         found: ValidPredictions[FramedPredictions]
         profile = None
         if profiler is not None:
-            profiled = predict_valid(model, table, on_error, partial(_predict_profiled, profiler, conformal))
+            profiled = predict_valid(model, table, options, partial(_predict_profiled, profiler, conformal))
             found = ValidPredictions(profiled.predictions[0], profiled.table, profiled.rows, profiled.invalid)
             profile = profiled.predictions[1]
         elif conformal is not None:
-            found = predict_valid(model, table, on_error, conformal.predict)
+            found = predict_valid(model, table, options, conformal.predict)
         elif proba or model.spec.target.task == "regression":
-            found = predict_valid(model, table, on_error, model.predict)
+            found = predict_valid(model, table, options, model.predict)
         else:
-            found = predict_valid(model, table, on_error, partial(predict_classes, model))
+            found = predict_valid(model, table, options, partial(predict_classes, model))
         predictions = found.predictions
         predicted = predictions.frame() if isinstance(predictions, PredictedClasses) else predictions.frame(proba=proba)
     duplicates = sorted(set(keep) & set(predicted.columns))
@@ -115,19 +113,19 @@ class ValidPredictions(NamedTuple, Generic[P]):
 
 
 def predict_valid(
-    model: AnyModel, table: Table, on_error: OnError, predict: Callable[[Table], P]
+    model: AnyModel, table: Table, options: InvalidCellOptions, predict: Callable[[Table], P]
 ) -> ValidPredictions[P]:
     """Predict a table by `predict`, with its invalid cells missing or without their rows.
 
     Raises:
-        CellError: a cell cannot be read, and `on_error` is fail.
+        CellError: a cell cannot be read, and this is an error.
     """
     try:
         return ValidPredictions(predict(table), table, None, InvalidCells.none())
     except CellError as error:
-        if on_error == "fail":
+        if options.fails:
             raise error.for_model(ON_ERROR_HINT) from None
     invalid = model.invalid_cells(table)
-    rows = invalid.valid_rows(len(table)) if on_error == "skip" else None
+    rows = invalid.valid_rows(len(table)) if options.skips else None
     valid = invalid.removed_from(table) if rows is None else table.take(rows)
     return ValidPredictions(predict(valid), valid, rows, invalid)

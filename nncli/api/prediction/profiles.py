@@ -10,13 +10,13 @@ from typing import TypeAlias
 import numpy as np
 import polars as pl
 
+from nncli.api.options import BatchOptions, DriftOptions
 from nncli.api.prediction.chunks import predictor_threads
 from nncli.api.prediction.frame import predict_valid
-from nncli.api.prediction.options import check_on_error
-from nncli.api.prediction.summary import OnNote, PredictionSummary
+from nncli.api.prediction.summary import PredictionSummary
 from nncli.base.errors import Location, UsageError
 from nncli.data.columns.parsing import read_text
-from nncli.data.encoders.invalid_cells import InvalidCounts, OnError
+from nncli.data.encoders.invalid_cells import InvalidCounts
 from nncli.data.formats.prefetch import prefetch_map
 from nncli.data.sources.table_source import TableLocation
 from nncli.data.table import Table
@@ -36,24 +36,17 @@ BatchKey: TypeAlias = int | str
 """The number of a batch, from 0, or the value of its rows."""
 
 
-@dataclass(frozen=True)
-class Batches:
-    """How rows are divided: `every` so many rows in the order of the table, or `by` the value of a column."""
-
-    every: int | None = None
-    by: str | None = None
-
-    def keys(self, table: Table) -> tuple[list[BatchKey], Codes]:
-        """The keys of the batches in a table, and the position of each row's key (rows,) among them."""
-        if self.by is not None:
-            cells = read_text(table, self.by).fill_null(MISSING)
-            values = cells.unique().sort()
-            codes: Codes = cells.cast(pl.Enum(values)).to_physical().cast(pl.Int64).to_numpy()
-            return [*values.to_list()], codes
-        if self.every is not None:
-            numbers, codes = np.unique((table.row_numbers - 1) // self.every, return_inverse=True)
-            return [*numbers.tolist()], codes
-        return [WHOLE], np.zeros(len(table), np.int64)
+def batch_keys(options: BatchOptions, table: Table) -> tuple[list[BatchKey], Codes]:
+    """The keys of the batches in a table, and the position of each row's key (rows,) among them."""
+    if options.by is not None:
+        cells = read_text(table, options.by).fill_null(MISSING)
+        values = cells.unique().sort()
+        codes: Codes = cells.cast(pl.Enum(values)).to_physical().cast(pl.Int64).to_numpy()
+        return [*values.to_list()], codes
+    if options.every is not None:
+        numbers, codes = np.unique((table.row_numbers - 1) // options.every, return_inverse=True)
+        return [*numbers.tolist()], codes
+    return [WHOLE], np.zeros(len(table), np.int64)
 
 
 @dataclass
@@ -69,10 +62,7 @@ def profile_table(
     model: AnyModel,
     profiler: Profiler,
     location: TableLocation | None,
-    batches: Batches,
-    *,
-    on_error: OnError = "fail",
-    on_note: OnNote | None = None,
+    options: DriftOptions,
 ) -> TableProfile:
     """Profile the rows of the table at `location`, None for standard input; for the rest see `predict_chunks`.
 
@@ -80,58 +70,54 @@ def profile_table(
         UsageError: there are too many batches.
         DataError: a column is missing, or a cell cannot be read.
     """
-    by = [] if batches.by is None else [batches.by]
+    by = [] if options.by is None else [options.by]
     tables, workers = read_to_predict(model, location, keys=by, as_text=by), predictor_threads(location)
-    return profile_tables(model, profiler, tables, batches, on_error=on_error, on_note=on_note, workers=workers)
+    return profile_tables(model, profiler, tables, options, workers=workers)
 
 
 def profile_tables(
     model: AnyModel,
     profiler: Profiler,
     tables: Iterator[Table],
-    batches: Batches,
+    options: DriftOptions,
     *,
-    on_error: OnError = "fail",
-    on_note: OnNote | None = None,
     workers: int = 0,
 ) -> TableProfile:
     """Profile the chunks of a table; see `profile_table`."""
-    check_on_error(on_error)
     found = TableProfile()
-    work = partial(_profile, model, profiler, batches, on_error)
+    work = partial(_profile, model, profiler, options)
     for table, (profiles, summary) in prefetch_map(tables, work, workers):
-        if on_note is not None:
-            for note in table.notes:
-                on_note(note)
+        for note in table.notes:
+            options.note(note)
         found.summary += summary
         found.last_row = int(table.row_numbers[-1]) if len(table) else found.last_row
         for key, profile in profiles:
             found.batches[key] = found.batches[key] + profile if key in found.batches else profile
-        _check_number(len(found.batches), batches, table)
+        _check_number(len(found.batches), options, table)
     return found
 
 
-def _check_number(n: int, batches: Batches, table: Table) -> None:
+def _check_number(n: int, options: BatchOptions, table: Table) -> None:
     """Raise a UsageError if there are too many batches."""
     if n > MAX_BATCHES:
         raise UsageError(
             f"there are more than {MAX_BATCHES:,} batches",
-            location=Location(source=table.source, column=batches.by),
+            location=Location(source=table.source, column=options.by),
             hint="Use a larger --every, or a column with fewer values.",
         )
 
 
 def _profile(
-    model: AnyModel, profiler: Profiler, batches: Batches, on_error: OnError, table: Table
+    model: AnyModel, profiler: Profiler, options: DriftOptions, table: Table
 ) -> tuple[list[tuple[BatchKey, Profile]], PredictionSummary]:
     """The profile of each batch in a chunk."""
-    if batches.by is not None:
-        table.require([batches.by])
+    if options.by is not None:
+        table.require([options.by])
     with np.errstate(all="ignore"):
-        found = predict_valid(model, table, on_error, profiler.predict)
+        found = predict_valid(model, table, options, profiler.predict)
     predictions, bins = found.predictions
-    keys, codes = batches.keys(found.table)
-    _check_number(len(keys), batches, table)
+    keys, codes = batch_keys(options, found.table)
+    _check_number(len(keys), options, table)
     summary = PredictionSummary(len(found.table), predictions.anomalies, InvalidCounts.of(found.invalid))
     return [*_by_batch(bins, keys, codes)], summary
 

@@ -8,11 +8,11 @@ from typing import TypeAlias
 
 import polars as pl
 
+from nncli.api.options import InvalidCellOptions
 from nncli.data.encoders.anomalies import Anomalies
-from nncli.data.encoders.invalid_cells import InvalidCounts, OnError
+from nncli.data.encoders.invalid_cells import InvalidCounts
 from nncli.runs.monitoring.profile import Profile
 
-OnNote: TypeAlias = Callable[[str], object]
 OnInvalid: TypeAlias = Callable[[pl.DataFrame], object]
 """Called with the invalid cells of each chunk: the number of the row, the column, the value and the reason."""
 OnSummary: TypeAlias = Callable[["PredictionSummary"], object]
@@ -40,9 +40,9 @@ class PredictionSummary:
             self.profile + other.profile if self.profile and other.profile else self.profile or other.profile,
         )
 
-    def notes(self, on_error: OnError) -> list[str]:
+    def notes(self, options: InvalidCellOptions) -> list[str]:
         """A line on the invalid cells, one on the anomalies and one on unknown groups, where there are any."""
-        notes = [self.invalid.note(on_error), self.anomalies.note]
+        notes = [self.invalid.note(skipped=options.skips), self.anomalies.note]
         if self.unknown_groups:
             rows = f"{self.unknown_groups:,} row{'s' * (self.unknown_groups > 1)}"
             notes.append(f"{rows} of groups without held-out rows, which are calibrated like groups of few rows")

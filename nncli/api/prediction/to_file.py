@@ -7,12 +7,15 @@ from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
 
+from nncli.api.options import ErrorsOptions, WriteOptions
 from nncli.api.prediction.chunks import predict_chunks
-from nncli.api.prediction.options import AnswerOptions, check_errors_option
-from nncli.api.prediction.summary import OnInvalid, OnNote, OnSummary
-from nncli.data.encoders.invalid_cells import InvalidCells, OnError
-from nncli.data.formats.registry import Format
+from nncli.api.prediction.summary import OnInvalid, PredictionSummary
+from nncli.base.atomic_files import check_overwrite
+from nncli.base.errors import Location, UsageError
+from nncli.data.encoders.invalid_cells import InvalidCells
+from nncli.data.formats.registry import FileOptions, Format
 from nncli.data.formats.writers import open_sink
+from nncli.data.sources.input_kept import check_input_kept
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.output import OutputTarget, has_lists, open_output
 from nncli.data.sources.table_source import TableSource
@@ -24,76 +27,74 @@ from nncli.runs.monitoring.profiler import Profiler
 
 @contextmanager
 def open_errors(
-    path: Path | None,
-    on_error: OnError,
+    options: ErrorsOptions,
     *,
-    force: bool = False,
+    force: bool = True,
     format: Format = Format.CSV,  # noqa: A002
     by_file: bool = False,
 ) -> Iterator[OnInvalid | None]:
-    """Yield a function that appends invalid cells to the file `path`; None without a path. `by_file`: see InvalidCells.
+    """Yield a function that appends invalid cells to their file; None without one. `by_file`: see InvalidCells.
 
     Raises:
-        UsageError: `on_error` is fail, which leaves nothing to write, or the file exists and `force` is false.
+        UsageError: every invalid cell is an error, which leaves nothing to write, or the file exists without `force`.
     """
+    path = options.errors_file
     if path is None:
         yield None
         return
-    check_errors_option(path, on_error)
-    with open_sink(path, format=format, force=force) as sink:
+    with open_sink(path, FileOptions(format=format, force=force)) as sink:
         sink.write(InvalidCells.none(by_file=by_file).frame)
         yield sink.write
 
 
-def predict_to_file(
+def write_predictions(
     model: AnyModel,
     source: TableSource,
     target: OutputTarget,
-    options: AnswerOptions,
+    options: WriteOptions,
     *,
-    force: bool = False,
-    errors: Path | None = None,
+    append: bool = False,
     errors_format: Format = Format.CSV,
-    on_note: OnNote | None = None,
-    on_summary: OnSummary | None = None,
     on_chunk: Callable[[], object] | None = None,
     conformal: ConformalPredictor | None = None,
     profiler: Profiler | None = None,
     predictors: int | None = None,
-) -> None:
+) -> PredictionSummary:
     """Predict every row of a table, chunk by chunk, into `target`; None is standard output.
 
     `on_chunk` is called after each chunk, before the file appears. The file of `errors` appears before `target`. The
     other arguments are those of `predict_chunks` and `open_errors`.
     """
-    by_file = errors is not None and open_reader(source).has_several_files
-    written = open_errors(errors, options.on_error, force=force, format=errors_format, by_file=by_file)
+    by_file = options.errors is not None and open_reader(source).has_several_files
+    written = open_errors(options, force=options.force, format=errors_format, by_file=by_file)
+    summaries: list[PredictionSummary] = []
     with ExitStack() as stack, written as on_invalid:
         frames = predict_chunks(
             model,
             source,
-            proba=options.proba,
-            keep=options.keep,
-            on_error=options.on_error,
+            options,
             on_invalid=on_invalid,
-            on_note=on_note,
-            on_summary=on_summary,
+            on_summary=summaries.append,
             conformal=conformal,
             profiler=profiler,
             predictors=predictors,
         )
         first = next(frames)  # an error in the first rows shows before a file is created
-        sink = stack.enter_context(
-            open_output(
-                target,
-                format=options.format,
-                force=force,
-                append=options.append,
-                escape_formulas=options.escape_formulas,
-            )
-        )
-        sets = [] if conformal is None or has_lists(target, options.format) else conformal.set_columns
+        sink = stack.enter_context(open_output(target, options, append=append))
+        sets = [] if conformal is None or has_lists(target, options.file_format) else conformal.set_columns
         for frame in chain([first], frames):
             sink.write(sets_as_text(frame, sets))
             if on_chunk is not None:
                 on_chunk()
+    return summaries[0]
+
+
+def check_errors_file(errors: Path, source: TableSource, target: Path | None, *, force: bool) -> None:
+    """Raise a UsageError if the file of invalid cells exists, or is read or is the output."""
+    if str(errors) == "-":
+        raise UsageError("invalid cells cannot go to standard output", hint="Name a file for --errors.")
+    if target is not None and errors.resolve() == target.resolve():
+        message = "the predictions are written to this file"
+        raise UsageError(message, location=Location(source=str(errors)), hint="Name another file for --errors.")
+    check_overwrite(errors, force=force)
+    check_input_kept(source, errors, option="--errors")

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Literal, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -18,8 +17,6 @@ from nncli.data.row_origins import RowOrigins
 from nncli.data.table import Table
 from nncli.nn.arrays import RowIndices
 
-OnError: TypeAlias = Literal["fail", "missing", "skip"]
-"""What happens to a cell that cannot be read: an error, a missing cell, or its row is left out."""
 SCHEMA = {"row": pl.Int64, "column": pl.String, "value": pl.String, "reason": pl.String}
 FILE_SCHEMA = {"file": pl.String, **SCHEMA}
 """The columns where the table is one of several files."""
@@ -114,8 +111,8 @@ class InvalidCounts:
     def __add__(self, other: InvalidCounts) -> InvalidCounts:
         return InvalidCounts(self.rows + other.rows, self.columns + other.columns)
 
-    def note(self, on_error: OnError) -> str | None:
-        """One line with the counts, or None if there are no invalid cells."""
+    def note(self, *, skipped: bool) -> str | None:
+        """One line with the counts, or None if there are no invalid cells; whether their rows were `skipped`."""
         total = self.columns.total()
         if not total:
             return None
@@ -126,6 +123,6 @@ class InvalidCounts:
         cells = f"{total:,} {'cell' if total == 1 else 'cells'}"
         rows = f"{self.rows:,} {'row' if self.rows == 1 else 'rows'}"
         where = f"({', '.join(named)}{more})"
-        if on_error == "skip":
+        if skipped:
             return f"skipped {rows}: {cells} could not be read {where}"
         return f"{cells} in {rows} could not be read and {'is' if total == 1 else 'are'} treated as missing {where}"

@@ -28,6 +28,7 @@ from nncli.data.formats.file_format import FileFormat, as_tables
 from nncli.data.formats.input_file import InputFile
 from nncli.data.formats.part_sink import open_part_sink
 from nncli.data.formats.read_options import ReadOptions
+from nncli.data.formats.registry import FileOptions
 from nncli.data.formats.sinks import Sink, Writable
 from nncli.data.formats.streams import open_input, peek, to_temporary_file, translate_damage, translate_os_errors
 from nncli.data.table import Table
@@ -83,7 +84,7 @@ class ArrowFormat(FileFormat):
             raise _no_arrow(head, file.name)
 
     @contextmanager
-    def open_sink(self, file: Writable, path: Path | None, *, escape_formulas: bool = False) -> Iterator[Sink]:
+    def open_sink(self, file: Writable, path: Path | None, options: FileOptions) -> Iterator[Sink]:
         """Yield a sink that joins its batches into a file at the end."""
         with open_part_sink(ArrowParts(), file, path) as sink:
             yield sink

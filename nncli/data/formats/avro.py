@@ -21,6 +21,7 @@ from nncli.data.formats.compression import CompressionError
 from nncli.data.formats.file_format import FileFormat, as_tables
 from nncli.data.formats.input_file import InputFile
 from nncli.data.formats.read_options import ReadOptions
+from nncli.data.formats.registry import FileOptions
 from nncli.data.formats.sinks import STANDARD_OUTPUT, Sink, Writable
 from nncli.data.formats.streams import open_input, peek, translate_damage
 from nncli.data.table import Table
@@ -45,9 +46,7 @@ class AvroFormat(FileFormat):
         """Yield a table for some blocks of rows, or one table of all rows."""
         return as_tables(read_avro(stream, file.name, whole=options.rows is None), file, options)
 
-    def open_sink(
-        self, file: Writable, path: Path | None, *, escape_formulas: bool = False
-    ) -> AbstractContextManager[Sink]:
+    def open_sink(self, file: Writable, path: Path | None, options: FileOptions) -> AbstractContextManager[Sink]:
         """Raise a UsageError."""
         raise UsageError(
             "Avro can only be read",

@@ -12,6 +12,7 @@ import polars
 
 from nncli.data.formats.input_file import InputFile
 from nncli.data.formats.read_options import ReadOptions
+from nncli.data.formats.registry import FileOptions
 from nncli.data.formats.sinks import Sink, Writable
 from nncli.data.formats.streams import open_input
 from nncli.data.table import Table, replace_na_values
@@ -64,9 +65,7 @@ class FileFormat(ABC):
         """
 
     @abstractmethod
-    def open_sink(
-        self, file: Writable, path: Path | None, *, escape_formulas: bool = False
-    ) -> AbstractContextManager[Sink]:
+    def open_sink(self, file: Writable, path: Path | None, options: FileOptions) -> AbstractContextManager[Sink]:
         """Yield a sink that writes to `file`, which becomes `path` (None: standard output)."""
 
 

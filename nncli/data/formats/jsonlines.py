@@ -32,6 +32,7 @@ from nncli.data.formats.csv.encodings import UTF8
 from nncli.data.formats.file_format import FileFormat, as_tables
 from nncli.data.formats.input_file import InputFile
 from nncli.data.formats.read_options import BLOCK_BYTES, ReadOptions
+from nncli.data.formats.registry import FileOptions
 from nncli.data.formats.sinks import ColumnCheck, Sink, Writable, translate_write_errors
 from nncli.data.formats.streams import POLARS_ERRORS, UTF8_BOM
 from nncli.data.table import Table
@@ -68,7 +69,7 @@ class JsonLinesFormat(FileFormat):
         return as_tables(frames, file, options)
 
     @contextmanager
-    def open_sink(self, file: Writable, path: Path | None, *, escape_formulas: bool = False) -> Iterator[Sink]:
+    def open_sink(self, file: Writable, path: Path | None, options: FileOptions) -> Iterator[Sink]:
         """Yield a sink that writes one object per row."""
         yield JsonLinesSink(file, ColumnCheck.of(path))
 

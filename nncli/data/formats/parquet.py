@@ -18,6 +18,7 @@ from nncli.data.formats.input_file import InputFile
 from nncli.data.formats.parquet_pages import ParquetError, ParquetIndex, check_pages, read_index
 from nncli.data.formats.part_sink import open_part_sink
 from nncli.data.formats.read_options import ReadOptions
+from nncli.data.formats.registry import FileOptions
 from nncli.data.formats.sinks import Sink, Writable
 from nncli.data.formats.streams import PARQUET_MAGIC, to_temporary_file, translate_damage, translate_os_errors
 from nncli.data.table import Table
@@ -54,7 +55,7 @@ class ParquetFormat(FileFormat):
             yield from as_tables(read_parquet(copy, file.name, options.rows), file, options)
 
     @contextmanager
-    def open_sink(self, file: Writable, path: Path | None, *, escape_formulas: bool = False) -> Iterator[Sink]:
+    def open_sink(self, file: Writable, path: Path | None, options: FileOptions) -> Iterator[Sink]:
         """Yield a sink that joins its row groups into the file at the end."""
         with open_part_sink(ParquetParts(), file, path) as sink:
             yield sink

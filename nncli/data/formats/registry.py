@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from nncli.base.errors import Location, UsageError
+from nncli.base.option import OUTPUT, Option, Options
 from nncli.base.text import closest_match
 from nncli.data.formats.compression import SUFFIXES as COMPRESSION_SUFFIXES
 from nncli.data.formats.compression import compression_of
@@ -55,6 +56,29 @@ class Format(StrEnum):
         module, _, name = FORMATS[self].location.partition(":")
         file_format: FileFormat = getattr(import_module(module), name)()
         return file_format
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileOptions(Options):
+    """How a file of predictions is written."""
+
+    format: Annotated[
+        Format | str | None, Option("Format of the output. Default: by its file name, else CSV.", OUTPUT)
+    ] = None
+    force: Annotated[bool, Option("Replace an existing file.", OUTPUT)] = False
+    escape_formulas: Annotated[
+        bool,
+        Option(
+            "For spreadsheets, in CSV and TSV: put ' before text and column names that begin like a formula "
+            "(= + - @, tab, line end). Plain numbers such as -3 are not changed.",
+            OUTPUT,
+        ),
+    ] = False
+
+    @property
+    def file_format(self) -> Format | None:
+        """The format, if it is not that of the file's name."""
+        return None if self.format is None else Format(self.format)
 
 
 FORMATS = {

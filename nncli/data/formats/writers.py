@@ -20,7 +20,7 @@ import polars
 from nncli.base.atomic_files import atomic_writer, check_overwrite, open_device
 from nncli.base.errors import Location, UsageError
 from nncli.data.formats.compression import compression_of
-from nncli.data.formats.registry import Format, writable_format
+from nncli.data.formats.registry import FileOptions, Format, writable_format
 from nncli.data.formats.sinks import STANDARD_OUTPUT, Sink, Writable
 from nncli.data.formats.streams import is_stream
 
@@ -28,27 +28,24 @@ from nncli.data.formats.streams import is_stream
 @contextmanager
 def open_sink(
     path: Path | None,
-    *,
-    format: Format | None = None,  # noqa: A002
-    force: bool = False,
-    escape_formulas: bool = False,
+    options: FileOptions = FileOptions(),  # noqa: B008 - frozen
 ) -> Iterator[Sink]:
-    """Yield a sink for `path` (None: standard output, as CSV unless `format` says otherwise).
+    """Yield a sink for `path` (None: standard output, as CSV unless the options have another format).
 
     The file appears when the block ends without an error. Devices and named pipes are written directly. A file called
     .gz, .zst, .bz2 or .xz is compressed, and the same rows give the same bytes. BrokenPipeError of standard output is
     not caught.
 
     Raises:
-        UsageError: the file exists and `force` is false, its suffix is not that of a format, or `escape_formulas` is
-            set and the format is not CSV.
+        UsageError: the file exists without `force`, its suffix is not that of a format, or formulas are to be escaped
+            and the format is not CSV.
         NncliError: the file cannot be written.
         DataError: from `Sink.write`, or at the end if the chunks of a Parquet or Arrow file have incompatible types.
     """
     direct = path is None or is_stream(path)
-    chosen = format or (Format.CSV if path is None or direct else writable_format(path))
+    chosen = options.file_format or (Format.CSV if path is None or direct else writable_format(path))
     file_format = chosen.load()
-    if escape_formulas and not file_format.escapes_formulas:
+    if options.escape_formulas and not file_format.escapes_formulas:
         raise UsageError(
             "formulas can be escaped in CSV and TSV only",
             location=Location(source=STANDARD_OUTPUT if path is None else str(path)),
@@ -61,11 +58,11 @@ def open_sink(
         elif direct:
             file = stack.enter_context(open_device(path))
         else:
-            check_overwrite(path, force=force)
+            check_overwrite(path, force=options.force)
             file = stack.enter_context(atomic_writer(path))
         if path is not None and (compression := compression_of(path.suffix)) is not None:
             file = stack.enter_context(compression.open_writer(file))
-        with file_format.open_sink(file, path, escape_formulas=escape_formulas) as sink:
+        with file_format.open_sink(file, path, options) as sink:
             yield sink
         file.flush()
 
@@ -73,10 +70,8 @@ def open_sink(
 def write_table(
     frame: polars.DataFrame,
     path: Path | None,
-    *,
-    format: Format | None = None,  # noqa: A002
-    force: bool = False,
+    options: FileOptions = FileOptions(),  # noqa: B008 - frozen
 ) -> None:
     """Write `frame`; raises the errors of `open_sink`."""
-    with open_sink(path, format=format, force=force) as sink:
+    with open_sink(path, options) as sink:
         sink.write(frame)

@@ -12,7 +12,7 @@ from typing import TypeAlias, TypeGuard
 
 from nncli.base.atomic_files import check_overwrite
 from nncli.base.errors import Location, UsageError
-from nncli.data.formats.registry import Format, writable_format
+from nncli.data.formats.registry import FileOptions, Format, writable_format
 from nncli.data.formats.sinks import Sink
 from nncli.data.formats.streams import is_stream
 from nncli.data.formats.writers import open_sink
@@ -46,23 +46,21 @@ def output_target(output: str, table: str | None = None) -> OutputTarget:
 def check_output(
     target: OutputTarget,
     source: TableSource,
+    options: FileOptions,
     *,
-    force: bool,
     append: bool = False,
-    format: Format | None = None,  # noqa: A002
-    escape_formulas: bool = False,
 ) -> None:
     """Raise an error, before any work is done, if `target` cannot be written.
 
     Raises:
-        UsageError: it is there and `force` is false, the `source` is read from it, or no table can be written to it.
+        UsageError: it is there without `force`, the `source` is read from it, or no table can be written to it.
         DataError: the object store or the database cannot be reached.
     """
     if is_database(target):
         from nncli.data.sources.database.writer_sink import check_database_output
 
-        _check_file_options(target, format, escape_formulas=escape_formulas)
-        check_database_output(target, source, force=force, append=append)
+        _check_file_options(target, options)
+        check_database_output(target, source, force=options.force, append=append)
         return
     _check_no_append(append=append)
     if isinstance(target, TableSource):
@@ -71,32 +69,30 @@ def check_output(
     if isinstance(target, TableSource):
         from nncli.data.sources.remote.upload import check_object
 
-        check_object(target.path, format, force=force)
+        check_object(target.path, options)
     elif target is not None:
-        check_overwrite(target, force=force)
+        check_overwrite(target, force=options.force)
 
 
 @contextmanager
 def open_output(
     target: OutputTarget,
+    options: FileOptions = FileOptions(),  # noqa: B008 - frozen
     *,
-    format: Format | None = None,  # noqa: A002
-    force: bool = False,
     append: bool = False,
-    escape_formulas: bool = False,
 ) -> Iterator[Sink]:
     """Yield a sink for a target; what is written appears when the block ends without an error.
 
     Raises:
-        UsageError: the target is there and neither `force` nor `append` is set, or it cannot be written or appended to.
+        UsageError: the target is there and is neither replaced nor appended to, or it cannot be written or appended to.
         NncliError: as `open_sink`.
         DataError: the database cannot be reached, or refuses the rows.
     """
     if is_database(target):
         from nncli.data.sources.database.writer_sink import if_exists, open_database_sink
 
-        _check_file_options(target, format, escape_formulas=escape_formulas)
-        with open_database_sink(target, if_exists(force=force, append=append)) as sink:
+        _check_file_options(target, options)
+        with open_database_sink(target, if_exists(force=options.force, append=append)) as sink:
             yield sink
         return
     _check_no_append(append=append)
@@ -104,10 +100,10 @@ def open_output(
         _check_url(target)
         from nncli.data.sources.remote.upload import open_object
 
-        with open_object(target.path, format=format, force=force, escape_formulas=escape_formulas) as sink:
+        with open_object(target.path, options) as sink:
             yield sink
         return
-    with open_sink(target, format=format, force=force, escape_formulas=escape_formulas) as sink:
+    with open_sink(target, options) as sink:
         yield sink
 
 
@@ -146,9 +142,9 @@ def is_database(target: OutputTarget) -> TypeGuard[TableSource]:
     return isinstance(target, TableSource) and target.scheme in DATABASE_SCHEMES
 
 
-def _check_file_options(target: TableSource, format: Format | None, *, escape_formulas: bool) -> None:  # noqa: A002
+def _check_file_options(target: TableSource, options: FileOptions) -> None:
     """Raise a UsageError if there are options of files."""
-    for option, is_set in (("--format", format is not None), ("--escape-formulas", escape_formulas)):
+    for option, is_set in (("--format", options.format is not None), ("--escape-formulas", options.escape_formulas)):
         if is_set:
             raise UsageError(
                 f"{option} is for files, and the output is a database",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator
 from pathlib import Path
 
-from nncli.base.findings import Finding
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch, existing_parent
 from nncli.config.schema import Config
 from nncli.fitting.ensemble.member_config import check_members
 from nncli.fitting.ensemble.train import train_ensemble
+from nncli.fitting.launch import Launch
 from nncli.fitting.prepare.load import load_table
 from nncli.fitting.timing.clock import TimeLimit
 from nncli.fitting.timing.plan import plan_within
@@ -23,10 +23,7 @@ def train_within(
     limit: TimeLimit,
     config: Config,
     requested: Path,
-    command: Sequence[str],
-    stop: Callable[[], bool],
-    scheduler: str | None,
-    findings: Sequence[Finding] = (),
+    launch: Launch,
 ) -> Generator[Event, None, None]:
     """Train what fits into the time limit, with the events of a network or of an ensemble.
 
@@ -42,8 +39,10 @@ def train_within(
         with log_duration("planning for the time limit") as stage:
             plan = plan_within(limit, config, table, reading)
             stage.details.append(plan.decision or "")
-        found, config = [*findings, *plan.findings], plan.config
+        launch, config = launch.with_findings(plan.findings), plan.config
         if config.is_ensemble:
-            yield from train_ensemble(config, requested, command, stop, scheduler, found, plan)
+            yield from train_ensemble(config, requested, launch, plan)
         else:
-            yield from train_network(config, requested, command, stop, findings=found, plan=plan)
+            yield from train_network(
+                config, requested, launch.command, launch.stop, findings=launch.findings, plan=plan
+            )

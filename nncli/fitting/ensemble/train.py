@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nncli.base.atomic_files import batched_fsync
 from nncli.base.errors import NncliError
-from nncli.base.findings import Finding, warnings_json
+from nncli.base.findings import warnings_json
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch, existing_parent
 from nncli.config.schema import Config
@@ -26,6 +26,7 @@ from nncli.fitting.ensemble.member_config import (
     with_cycles,
 )
 from nncli.fitting.ensemble.out_of_fold import EnsembleData
+from nncli.fitting.launch import Launch
 from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.task import TaskStatus, TrainingTask
 from nncli.fitting.parallel.task_pool import TaskPool
@@ -52,16 +53,13 @@ CONTROL_FOLDER = ".work"
 def train_ensemble(
     config: Config,
     requested: Path,
-    command: Sequence[str],
-    stop: Callable[[], bool],
-    scheduler: str | None,
-    findings: Sequence[Finding] = (),
+    launch: Launch,
     plan: TrainingPlan | None = None,
     recorded: RecordedMembers | None = None,
 ) -> Generator[Event, None, None]:
     """Train an ensemble, yielding `MembersStarted`, `MembersProgress` a few times a second, and `Finished`.
 
-    `findings` precede those of the training. A `plan` has the loaded table, and what a time limit changed. `recorded`
+    A `plan` has the loaded table, and what a time limit changed. `recorded`
     is what the members take over from those of another run.
     """
     check_members(config)
@@ -70,43 +68,34 @@ def train_ensemble(
         data = EnsembleData.of(config, scratch, table=plan.table)
         reading = time.perf_counter() - start
         seconds = plan.estimate or estimate(data.config, data.table, reading)
-        data = data.with_checks(findings)
+        data = data.with_checks(launch.findings)
         with (
-            EnsembleRun.create(data, requested, command, plan.decision, recorded) as ensemble_run,
+            EnsembleRun.create(data, requested, launch.command, plan.decision, recorded) as ensemble_run,
             removed_if_untrained(ensemble_run.run.path, f"{MEMBERS}/*", parent),
         ):
-            yield from _train(ensemble_run, stop, scheduler, seconds)
+            yield from _train(ensemble_run, launch, seconds)
 
 
-def resume_ensemble(
-    run: Run,
-    assignments: Sequence[str],
-    command: Sequence[str],
-    stop: Callable[[], bool],
-    scheduler: str | None,
-    findings: Sequence[Finding] = (),
-) -> Generator[Event, None, None]:
+def resume_ensemble(run: Run, assignments: Sequence[str], launch: Launch) -> Generator[Event, None, None]:
     """Resume all members that are not done; see `nncli.api.train.resume_events`."""
     with run.locked() as run, Scratch(run.path) as scratch:
         manifest = run.load_manifest()
         run.clear_leftovers()
         config = check_config_unchanged(run, manifest, assignments)
         check_tables_unchanged(config, manifest)
-        yield from _train(
-            EnsembleRun.resume(EnsembleData.of(config, scratch).with_checks(findings), run, command), stop, scheduler
-        )
+        data = EnsembleData.of(config, scratch).with_checks(launch.findings)
+        yield from _train(EnsembleRun.resume(data, run, launch.command), launch)
 
 
-def _train(
-    ensemble_run: EnsembleRun, stop: Callable[[], bool], scheduler: str | None, seconds: float | None = None
-) -> Generator[Event, None, None]:
+def _train(ensemble_run: EnsembleRun, launch: Launch, seconds: float | None = None) -> Generator[Event, None, None]:
     """Train the members and complete the run directory, also after an error or a signal."""
     clock, config, run = time.perf_counter(), ensemble_run.data.config, ensemble_run.run
     control = ControlDirectory(run.path.absolute() / CONTROL_FOLDER)
     try:
-        with TaskPool(config.n_members, control, config.workers, scheduler, run.watched(stop)) as pool:
+        workers = launch.workers(config)
+        with TaskPool(config.n_members, control, workers, run.watched(launch.stop)) as pool:
             yield MembersStarted(run.path, config.n_members, pool.workers, ensemble_run.data.findings, estimate=seconds)
-            yield from train_members(pool, [ensemble_run], 1 if scheduler else pool.workers)
+            yield from train_members(pool, [ensemble_run], workers.sharing(config.n_members))
         built = ensemble_run.finalize()
     except BaseException as error:  # also a second stop signal, or a closed generator
         ensemble_run.abort(error)

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing.context import SpawnContext, SpawnProcess
 from threading import Event, Lock, Thread
 from types import ModuleType
@@ -33,49 +34,70 @@ task_lock = Lock()
 """Held while a task runs: the number of BLAS threads is global to the process, so tasks must not overlap."""
 
 
-def workers_for(tasks: int, requested: int | Literal["auto"]) -> int:
-    """The number of worker processes for a number of tasks: as configured, or one for each core."""
-    return max(1, min(tasks, available_cpus() if requested == "auto" else requested))
+@dataclass(frozen=True)
+class Workers:
+    """Where tasks run: in so many processes of this machine, or on the Dask cluster whose scheduler has an address."""
 
+    requested: int | Literal["auto"] = "auto"
+    scheduler: str | None = None
 
-@contextmanager
-def open_executor(workers: int, scheduler: str | None = None) -> Iterator[Executor]:
-    """Open an executor of worker processes, or of the Dask cluster whose scheduler has the address `scheduler`.
+    @property
+    def are_remote(self) -> bool:
+        """Whether tasks run on a cluster."""
+        return self.scheduler is not None
 
-    When the block ends, tasks that have not started are canceled and running ones are awaited; after a second stop
-    signal, which is not an `Exception`, the worker processes are killed.
+    def count(self, tasks: int) -> int:
+        """The number of processes for a number of tasks: as configured, or one for each core; a cluster takes all."""
+        if self.are_remote:
+            return tasks
+        return max(1, min(tasks, available_cpus() if self.requested == "auto" else self.requested))
 
-    Raises:
-        UsageError: Dask is not installed, or there is no such scheduler.
-    """
-    if scheduler is not None:
-        yield from _of_dask(scheduler)
-        return
-    remove_abandoned_semaphores()
-    with named_semaphores(getattr(multiprocessing.current_process(), "_config", None)):
-        pool = ProcessPoolExecutor(workers, _Spawning(), _init_worker)
-    try:
-        yield pool
-    except BaseException as error:
-        if not isinstance(error, Exception | GeneratorExit):
-            for process in [*(pool._processes or {}).values()]:
-                process.kill()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+    def sharing(self, tasks: int) -> int:
+        """The number of tasks that share the memory of a machine."""
+        return 1 if self.are_remote else self.count(tasks)
 
+    def begin_here(self, tasks: int) -> bool:
+        """Whether tasks run in this process first: those of one worker, or until processes are worth their start."""
+        return not self.are_remote and (self.requested == "auto" or self.count(tasks) == 1)
 
-def worker_lost_errors(scheduler: str | None) -> tuple[type[BaseException], ...]:
-    """What a task ends with when its process was lost, several times in a row on a cluster."""
-    if scheduler is None:
-        return (BrokenExecutor,)
-    from concurrent.futures import CancelledError
+    @contextmanager
+    def executor(self, count: int) -> Iterator[Executor]:
+        """Open an executor of `count` worker processes, or of the cluster.
 
-    with _dask_required():
-        from distributed import KilledWorker
-        from distributed.comm import CommClosedError
+        When the block ends, tasks that have not started are canceled and running ones are awaited; after a second stop
+        signal, which is not an `Exception`, the worker processes are killed.
 
-    return (KilledWorker, CommClosedError, CancelledError)
+        Raises:
+            UsageError: Dask is not installed, or there is no such scheduler.
+        """
+        if self.scheduler is not None:
+            yield from _of_dask(self.scheduler)
+            return
+        remove_abandoned_semaphores()
+        with named_semaphores(getattr(multiprocessing.current_process(), "_config", None)):
+            pool = ProcessPoolExecutor(count, _Spawning(), _init_worker)
+        try:
+            yield pool
+        except BaseException as error:
+            if not isinstance(error, Exception | GeneratorExit):
+                for process in [*(pool._processes or {}).values()]:
+                    process.kill()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    @property
+    def lost_errors(self) -> tuple[type[BaseException], ...]:
+        """What a task ends with when its process was lost, several times in a row on a cluster."""
+        if not self.are_remote:
+            return (BrokenExecutor,)
+        from concurrent.futures import CancelledError
+
+        with _dask_required():
+            from distributed import KilledWorker
+            from distributed.comm import CommClosedError
+
+        return (KilledWorker, CommClosedError, CancelledError)
 
 
 @contextmanager

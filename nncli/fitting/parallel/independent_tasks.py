@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Hashable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from typing import Generic, TypeVar
 
-from nncli.fitting.parallel.executor import open_executor, worker_lost_errors
+from nncli.fitting.parallel.executor import Workers
 
 SECONDS_BETWEEN_POLLS = 0.25
 MAX_LOSSES = 3
@@ -20,22 +20,22 @@ R = TypeVar("R")
 
 
 class IndependentTasks(Generic[T, R]):
-    """Tasks that `work` turns into results, `workers` at a time, or as many as the cluster has threads.
+    """Tasks that `work` turns into results, `count` at a time, or as many as the cluster has threads.
 
     `work` and the tasks are sent to other processes. A result of None means that the process had to end before the
     task was done.
     """
 
-    def __init__(self, work: Callable[[T], R | None], workers: int, scheduler: str | None = None) -> None:
-        self._work, self._workers, self._scheduler = work, workers, scheduler
+    def __init__(self, work: Callable[[T], R | None], count: int, workers: Workers = Workers()) -> None:  # noqa: B008
+        self._work, self._count, self._where = work, count, workers
         self._losses: Counter[T] = Counter()
-        self._lost = worker_lost_errors(scheduler)
+        self._lost = workers.lost_errors
 
     def run(self, tasks: Sequence[T]) -> Generator[tuple[T, R | None], None, None]:
         """Yield each task with its result, in the order in which they end; None if its process was lost every time.
 
         Raises:
-            UsageError: there is no such scheduler.
+            UsageError: there is no such cluster.
             Exception: what `work` raises.
         """
         waiting = dict.fromkeys(tasks)
@@ -44,7 +44,7 @@ class IndependentTasks(Generic[T, R]):
             batch = together or [*waiting][:1]
             before = len(waiting), self._losses.total()
             try:
-                with open_executor(min(self._workers, len(batch)), self._scheduler) as executor:
+                with self._where.executor(min(self._count, len(batch))) as executor:
                     for task, result in self._results(executor, batch):
                         del waiting[task]
                         yield task, result
@@ -63,7 +63,7 @@ class IndependentTasks(Generic[T, R]):
         the task itself.
         """
         left = iter(tasks)
-        size = len(tasks) if self._scheduler else self._workers + 1
+        size = len(tasks) if self._where.are_remote else self._count + 1
         futures: dict[Future[R | None], T] = {}
         is_broken = False
         try:

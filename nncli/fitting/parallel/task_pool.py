@@ -7,13 +7,13 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 from nncli.base.errors import NncliError
 from nncli.base.logs import log_duration
 from nncli.data.sources.local_copies import copies_in_use
 from nncli.fitting.parallel.control_dir import ControlDirectory
-from nncli.fitting.parallel.executor import open_executor, worker_lost_errors, workers_for
+from nncli.fitting.parallel.executor import Workers
 from nncli.fitting.parallel.task import TaskStatus, TrainingTask, run_task, task_events
 from nncli.fitting.timing.estimate import LONG_TASK, WORTH_A_PROCESS
 from nncli.fitting.train.events import MembersProgress, Progress
@@ -29,26 +29,26 @@ class TaskPool:
     """Training tasks that run in worker processes, on a Dask cluster, or in this process; one worker means this one.
 
     `tasks` of them are run at a time, `stop` is called a few times a second, in this process after every batch. With
-    `requested_workers` auto they first run in this process, as long as little is left; unfinished ones then continue in
+    `workers` auto they first run in this process, as long as little is left; unfinished ones then continue in
     worker processes. `outcomes` holds the status of each task by its number.
 
     Raises:
-        UsageError: there is no such scheduler.
+        UsageError: there is no such cluster.
     """
 
     def __init__(
         self,
         tasks: int,
         control: ControlDirectory,
-        requested_workers: int | Literal["auto"],
-        scheduler: str | None,
+        workers: Workers,
         stop: Callable[[], bool],
     ) -> None:
         self.outcomes: dict[int, TaskStatus] = {}
-        self.workers = tasks if scheduler else workers_for(tasks, requested_workers)
+        self.workers = workers.count(tasks)
         """The number of tasks that run at a time."""
-        self._control, self._scheduler, self._stop = control, scheduler, stop
-        self._starts_here = scheduler is None and (requested_workers == "auto" or self.workers == 1)
+        self._control, self._stop = control, stop
+        self._where = workers
+        self._starts_here = workers.begin_here(tasks)
         self._progress = dict.fromkeys(range(tasks), Progress())
         self._stopped = False
         self._executor: Executor | None = None
@@ -117,7 +117,7 @@ class TaskPool:
                 done += 1
 
     def _run_in_workers(self, tasks: Sequence[TrainingTask]) -> Generator[MembersProgress, None, None]:
-        lost = worker_lost_errors(self._scheduler)
+        lost = self._where.lost_errors
         for _ in range(1 + MAX_RETRIES):
             unfinished = [task for task in tasks if task.number not in self.outcomes]
             if not unfinished:
@@ -151,7 +151,7 @@ class TaskPool:
     def _submit(self, tasks: Sequence[TrainingTask]) -> Generator[MembersProgress, None, None]:
         """Submit tasks, and wait until they are done, or saved after a stop."""
         if self._executor is None:
-            self._executor = self._resources.enter_context(open_executor(self.workers, self._scheduler))
+            self._executor = self._resources.enter_context(self._where.executor(self.workers))
         executor, copies = self._executor, copies_in_use()
         futures: dict[Future[TaskStatus], TrainingTask] = {
             executor.submit(run_task, t, self._control, copies): t for t in tasks

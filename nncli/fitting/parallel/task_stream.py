@@ -7,12 +7,12 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Literal, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from nncli.base.errors import NncliError
 from nncli.data.sources.local_copies import copies_in_use
 from nncli.fitting.parallel.control_dir import ControlDirectory
-from nncli.fitting.parallel.executor import open_executor, worker_lost_errors, workers_for
+from nncli.fitting.parallel.executor import Workers
 from nncli.fitting.parallel.task import TaskStatus, TrainingTask, run_task, task_events
 from nncli.fitting.train.events import Progress
 
@@ -39,13 +39,13 @@ class TaskStream:
         self,
         tasks: int,
         control: ControlDirectory,
-        requested_workers: int | Literal["auto"],
-        scheduler: str | None,
+        workers: Workers,
         stop: Callable[[], bool],
     ) -> None:
-        self.workers = tasks if scheduler else workers_for(tasks, requested_workers)
+        self.workers = workers.count(tasks)
         """The number of tasks that run at a time."""
-        self._control, self._scheduler, self._stop = control, scheduler, stop
+        self._control, self._stop = control, stop
+        self._where = workers
         self._stopped = False
         self._waiting: deque[TrainingTask] = deque()
         self._running: dict[Future[TaskStatus], TrainingTask] = {}
@@ -108,10 +108,10 @@ class TaskStream:
         After a stop the tasks that run are saved and come back as stopped, and those that wait do not start.
 
         Raises:
-            UsageError: there is no such scheduler.
+            UsageError: there is no such cluster.
             NncliError: the process of a task was lost too often.
         """
-        if self.workers == 1 and self._scheduler is None:
+        if self.workers == 1 and not self._where.are_remote:
             return self._run_one_here()
         self._start()
         if not self._running:
@@ -145,8 +145,8 @@ class TaskStream:
     def _start(self) -> None:
         """Start waiting tasks, up to the number of workers."""
         if self._executor is None and self._waiting and not self.stopped():
-            self._executor = self._resources.enter_context(open_executor(self.workers, self._scheduler))
-        copies, lost = copies_in_use(), worker_lost_errors(self._scheduler)
+            self._executor = self._resources.enter_context(self._where.executor(self.workers))
+        copies, lost = copies_in_use(), self._where.lost_errors
         while self._waiting and self._executor is not None and len(self._running) < self.workers:
             if self.stopped():
                 return
@@ -163,7 +163,7 @@ class TaskStream:
             return None
         try:
             outcome: TaskStatus | NncliError = future.result()
-        except worker_lost_errors(self._scheduler):
+        except self._where.lost_errors:
             self._lose(task)
             return None
         except NncliError as error:
@@ -189,7 +189,7 @@ class TaskStream:
                 hint="What was saved is there. Resume with fewer workers: --workers 1",
             )
         tasks = [lost]
-        if self._scheduler is None:
+        if not self._where.are_remote:
             tasks += self._running.values()
             self._running.clear()
             self._resources.close()

@@ -18,15 +18,13 @@ of class probabilities unless `calibration: none`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from nncli.base.spec import Task
 from nncli.base.text import format_percent, quote
 from nncli.config.schema import Config
+from nncli.models.conformal.options import Part
 from nncli.models.conformal.out_of_fold_groups import Method
-
-Part = Literal["group", "class"]
-"""What is calibrated by itself."""
 
 
 @dataclass(frozen=True)

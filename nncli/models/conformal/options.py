@@ -3,54 +3,102 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
-
-import numpy as np
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from nncli.base.errors import UsageError
+from nncli.base.option import UNCERTAINTY, Option, Options
 from nncli.base.text import percent_digits, quote
-from nncli.targets.target import Target
+
+if TYPE_CHECKING:
+    from nncli.targets.target import Target
 
 SetScore: TypeAlias = Literal["lac", "aps"]
 """The score of a class: 1 - its probability, or the total probability of the classes that are more probable."""
+Part: TypeAlias = Literal["class", "group"]
+"""What coverage holds for, if it is not all rows together."""
 
 
-@dataclass(frozen=True)
-class UncertaintyOptions:
-    """The levels of prediction intervals and of prediction sets, such as 0.9.
+@dataclass(frozen=True, kw_only=True)
+class UncertaintyOptions(Options):
+    """The levels of prediction intervals and of prediction sets, such as 0.9, and how they are calibrated."""
 
-    Rows are calibrated separately for each value of the column `by`, or `per_class`. `score` is the score of a class.
-    """
+    intervals: Annotated[
+        float | Sequence[float],
+        Option(
+            "Prediction intervals that cover this share of new rows, such as 0.9. Repeatable.",
+            UNCERTAINTY,
+            name="interval",
+            metavar="LEVEL",
+            http="A level such as 0.9: adds an interval that holds so many of the true values, as lower_90 and "
+            "upper_90. May be repeated.",
+            answer="number",
+        ),
+    ] = ()
+    sets: Annotated[
+        float | Sequence[float],
+        Option(
+            "Sets of classes that cover this share of new rows, such as 0.9. Repeatable.",
+            UNCERTAINTY,
+            name="set",
+            metavar="LEVEL",
+            http="A level such as 0.9: adds the classes that cannot be excluded, as set_90. A set may be empty: then "
+            "no class is probable enough, so the prediction is uncertain. May be repeated.",
+            answer="class",
+        ),
+    ] = ()
+    by: Annotated[
+        str | None,
+        Option("Calibrate the rows of each value of a column separately.", UNCERTAINTY, metavar="COLUMN"),
+    ] = None
+    per_class: Annotated[
+        bool,
+        Option(
+            "Cover this share of the rows of each class.",
+            UNCERTAINTY,
+            http="With set: the sets cover the rows of each class alike, also of rare ones.",
+            answer="class",
+        ),
+    ] = False
+    score: Annotated[
+        SetScore,
+        Option(
+            "Score of a class for --set. lac: 1 - its probability, the smallest sets; aps: adaptive prediction sets.",
+            UNCERTAINTY,
+            http="With set: lac makes small sets; those of aps grow with the uncertainty of a row.",
+            answer="class",
+        ),
+    ] = "lac"
 
-    intervals: tuple[float, ...] = ()
-    sets: tuple[float, ...] = ()
-    by: str | None = None
-    per_class: bool = False
-    score: SetScore = "lac"
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("intervals", "sets"):
+            object.__setattr__(self, name, _levels(getattr(self, name)))
 
-    @classmethod
-    def of(
-        cls,
-        intervals: float | Sequence[float] = (),
-        sets: float | Sequence[float] = (),
-        by: str | None = None,
-        *,
-        per_class: bool = False,
-        score: SetScore = "lac",
-    ) -> UncertaintyOptions:
-        """The options of one or several levels."""
-        return cls(_levels(intervals), _levels(sets), by, per_class, score)
+    @property
+    def uncertainty(self) -> UncertaintyOptions:
+        """These options alone, which are what a model is calibrated for."""
+        return UncertaintyOptions(**{one.name: getattr(self, one.name) for one in fields(UncertaintyOptions)})
 
     @property
     def levels(self) -> tuple[float, ...]:
         """The levels whose columns have distinct names, in the order given; a target has intervals or sets."""
-        return tuple({percent_digits(level): level for level in self.intervals or self.sets}.values())
+        return tuple({percent_digits(level): level for level in _levels(self.intervals or self.sets)}.values())
+
+    @property
+    def part(self) -> Part | None:
+        """What coverage holds for; None for all rows together."""
+        return "class" if self.per_class else None if self.by is None else "group"
+
+    @property
+    def of_sets(self) -> str | None:
+        """The name of an option that is given and for sets alone."""
+        return "per_class" if self.per_class else "score" if self.score != "lac" else None
 
     def check(self, target: Target) -> None:
         """Raise a UsageError if the options do not fit each other or the target."""
         for option, levels in (("--interval", self.intervals), ("--set", self.sets)):
-            for level in levels:
+            for level in _levels(levels):
                 if not 0.0 < level < 1.0:
                     raise UsageError(
                         f"{option} {level:g} is not a level: it must lie between 0 and 1",
@@ -62,12 +110,10 @@ class UncertaintyOptions:
             raise UsageError("--set needs a classification model; this one is for regression", hint="Use --interval.")
         if self.intervals and target.task == "classification":
             raise UsageError("--interval needs a regression model; this one is for classification", hint="Use --set.")
-        if self.score not in get_args(SetScore):
-            raise UsageError(f"score is {self.score!r}", hint="Use lac or aps.")
         if self.per_class and self.by is not None:
             raise UsageError("--per-class and --by exclude each other", hint="Leave one of them out.")
-        if not self.sets and (self.per_class or self.score != "lac"):
-            option = "--per-class" if self.per_class else "--score"
+        if not self.sets and self.of_sets is not None:
+            option = f"--{self.of_sets.replace('_', '-')}"
             hint = f"Remove {option}." if target.task == "regression" else "Add --set 0.9."
             raise UsageError(f"{option} is for prediction sets of classes", hint=hint)
         if self.by in target.names:
@@ -87,4 +133,5 @@ def set_column(level: float) -> str:
 
 def _levels(levels: Any) -> tuple[float, ...]:
     """One or several levels, also of NumPy, as the numbers that they are printed as: 0.9 for np.float32(0.9)."""
-    return tuple(float(str(one)) for one in ((levels,) if np.ndim(levels) == 0 else levels))
+    is_one = isinstance(levels, str) or not hasattr(levels, "__iter__") or getattr(levels, "ndim", 1) == 0
+    return tuple(float(str(one)) for one in ((levels,) if is_one else levels))

@@ -65,7 +65,7 @@ class ConformalPredictor:
         def partition(level: float) -> Partition:
             if row_groups is not None:
                 return Partition.of(row_groups.codes, row_groups.count, min_rows(level))
-            if options.per_class:
+            if options.part == "class":
                 return Partition.of(rows.y, n_outputs(target), min_rows(level))
             return Partition.whole(len(rows))
 
@@ -75,7 +75,7 @@ class ConformalPredictor:
         P = SCORES[options.score](rows.predictions.values)
         of_truth = np.take_along_axis(P, rows.y[:, None], axis=1)[:, 0]
         sets = tuple(
-            SetCalibration.of(level, partition(level), of_truth, groups, per_class=options.per_class)
+            SetCalibration.of(level, partition(level), of_truth, groups, by_class=options.part == "class")
             for level in options.levels
         )
         return cls(model, options, groups, row_groups, sets=sets)

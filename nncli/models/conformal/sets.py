@@ -29,21 +29,21 @@ class PredictionSets:
 class SetCalibration:
     """The scores of the calibration rows, sorted for each part, for sets of a level.
 
-    The parts are those of rows, or, if `per_class`, those of classes.
+    The parts are those of rows, or, if `by_class`, those of classes.
     """
 
     level: float
     partition: Partition
-    per_class: bool
+    by_class: bool
     scores: tuple[SortedScores, ...]
 
     @classmethod
     def of(
-        cls, level: float, partition: Partition, scores: Floats, groups: OutOfFoldGroups, *, per_class: bool
+        cls, level: float, partition: Partition, scores: Floats, groups: OutOfFoldGroups, *, by_class: bool
     ) -> SetCalibration:
         """Calibrate by the scores (n,) of the true classes of calibration rows."""
         parts = tuple(SortedScores.of(scores[rows], groups.group[rows], len(groups)) for rows in partition.rows)
-        return cls(level, partition, per_class, parts)
+        return cls(level, partition, by_class, parts)
 
     def sets(self, scores: Floats, codes: Integers) -> PredictionSets:
         """The sets of rows, from the scores (groups, rows, classes) of each class.
@@ -52,7 +52,7 @@ class SetCalibration:
         """
         _, n, classes = scores.shape
         included = np.empty((n, classes), np.bool_)
-        if self.per_class:
+        if self.by_class:
             for c, p in enumerate(self.partition.part):
                 included[:, c] = is_in_set(self.scores[p], scores[:, :, c], self.level)
             return PredictionSets(self.level, included)

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeAlias
 
 import polars as pl
 
+from nncli.api.options import PredictOptions
 from nncli.api.prediction.frame import PredictedFrame, predict_frame
 from nncli.base.errors import DataError, Location, NncliError, RunError, UsageError
 from nncli.data.encoders.anomalies import Anomalies
@@ -130,7 +131,7 @@ class ServedModel:
             DataError: a column is missing, or a cell cannot be read.
         """
         conformal = self._calibrated(options.uncertainty)
-        predicted = predict_frame(self.model, table, proba=options.proba, keep=(), conformal=conformal)
+        predicted = predict_frame(self.model, table, PredictOptions(proba=options.proba), conformal=conformal)
         if observe is not None:
             self._observe(observe, table, predicted)
         if not options.explain:

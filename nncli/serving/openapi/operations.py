@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import get_args
 
-from nncli.models.conformal.options import SetScore
 from nncli.serving.answers import NOTES_HEADER
+from nncli.serving.models.prediction_options import PARAMETERS
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.openapi.examples import (
     example_invocation,
@@ -16,7 +15,7 @@ from nncli.serving.openapi.examples import (
     example_row,
     example_tensors,
 )
-from nncli.serving.openapi.schemas import NOTES, Json, rows_schema
+from nncli.serving.openapi.schemas import NOTES, Json, parameter_schema, rows_schema
 
 REFUSALS = {
     HTTPStatus.BAD_REQUEST: "The body or a parameter is not what the address reads.",
@@ -38,45 +37,6 @@ NOTES_HEADERS: Json = {
         "schema": {"type": "string"},
     }
 }
-FLAG: Json = {"type": "boolean", "default": False}
-LEVEL: Json = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
-
-
-def _parameter(name: str, schema: Json, description: str, *, is_list: bool = False) -> Json:
-    schema = {"type": "array", "items": schema} if is_list else schema
-    return {"name": name, "in": "query", "description": description, "schema": schema}
-
-
-SCORE: Json = {"type": "string", "enum": list(get_args(SetScore)), "default": "lac"}
-PARAMETERS: dict[str, Json] = {
-    one["name"]: one
-    for one in (
-        _parameter(
-            "interval",
-            LEVEL,
-            "A level such as 0.9: adds an interval that holds so many of the true values, as lower_90 and upper_90. "
-            "May be repeated.",
-            is_list=True,
-        ),
-        _parameter("proba", FLAG, "Adds the probability of each class as proba_CLASS."),
-        _parameter(
-            "set",
-            LEVEL,
-            "A level such as 0.9: adds the classes that cannot be excluded, as set_90. A set may be empty: then no "
-            "class is probable enough, so the prediction is uncertain. May be repeated.",
-            is_list=True,
-        ),
-        _parameter("per_class", FLAG, "With set: the sets cover the rows of each class alike, also of rare ones."),
-        _parameter("score", SCORE, "With set: lac makes small sets; those of aps grow with the uncertainty of a row."),
-        _parameter(
-            "explain",
-            FLAG,
-            "Adds the effect of each column: how the prediction changes if the column has its typical value instead. "
-            "Typical values, such as those of the example, have no effects.",
-        ),
-    )
-}
-"""The parameters of `/predict`, by their names."""
 
 
 def operation(
@@ -156,8 +116,12 @@ def predict(model: ServedModel, key: str, operation_id: str) -> Json:
 
 def prediction_parameters(model: ServedModel) -> list[Json]:
     """The parameters of `/predict` that fit the target of a model."""
-    names = ("interval",) if model.model.spec.target.task == "regression" else ("proba", "set", "per_class", "score")
-    return [PARAMETERS[name] for name in (*names, "explain")]
+    other = "class" if model.model.spec.target.task == "regression" else "number"
+    return [
+        {"name": one.name, "in": "query", "description": one.option.http, "schema": parameter_schema(one)}
+        for one in PARAMETERS.values()
+        if one.option.answer != other
+    ]
 
 
 def invocations(model: ServedModel, key: str, operation_id: str) -> Json:

@@ -7,14 +7,15 @@ predicted too, so they are examples and descriptions here, not limits.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias, get_args
+from typing import Any, TypeAlias
 
 import polars as pl
 
+from nncli.base.option import DeclaredOption
 from nncli.base.text import join_quoted
-from nncli.models.conformal.options import SetScore
 from nncli.serving.columns.input_schema import Feature, FeatureKind
 from nncli.serving.models.empty_predictions import empty_predictions
+from nncli.serving.models.prediction_options import PARAMETERS
 from nncli.serving.models.served_model import ServedModel
 
 Json: TypeAlias = dict[str, Any]
@@ -140,6 +141,20 @@ def _value_schema(dtype: pl.DataType) -> Json:
     return NUMBER if dtype.is_float() else {"type": "string"}
 
 
+def parameter_schema(one: DeclaredOption) -> Json:
+    """The value of a parameter of an address."""
+    if one.item_type is not None:
+        return {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}}
+    return {**value_schema(one), "default": one.default}
+
+
+def value_schema(one: DeclaredOption) -> Json:
+    """The value of a parameter in a JSON document."""
+    if one.item_type is not None:
+        return LEVELS
+    return {"type": "string", "enum": list(one.choices)} if one.choices else {"type": "boolean"}
+
+
 def rows_schema(row: Json, others: Mapping[str, Json] = {}) -> Json:
     """`{"rows": […]}` with other members, or one row."""
     return {
@@ -176,20 +191,13 @@ def invocation_schema(row: Json) -> Json:
     return {
         "type": "object",
         "oneOf": [{"required": [name]} for name in forms],
-        "properties": {**forms, "params": {"type": ["object", "null"], "properties": PARAMETERS}},
+        "properties": {**forms, "params": {"type": ["object", "null"], "properties": PARAMETER_SCHEMAS}},
         "additionalProperties": False,
     }
 
 
 LEVELS: Json = {"anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 1}]}
-PARAMETERS: Json = {
-    "proba": {"type": "boolean"},
-    "interval": LEVELS,
-    "set": LEVELS,
-    "per_class": {"type": "boolean"},
-    "score": {"type": "string", "enum": list(get_args(SetScore))},
-    "explain": {"type": "boolean"},
-}
+PARAMETER_SCHEMAS: Json = {one.name: value_schema(one) for one in PARAMETERS.values()}
 TENSOR: Json = {
     "type": "object",
     "required": ["name", "datatype", "shape"],
@@ -206,7 +214,7 @@ INFER_REQUEST: Json = {
     "required": ["inputs"],
     "properties": {
         "id": {"type": ["string", "null"]},
-        "parameters": {"type": ["object", "null"], "properties": PARAMETERS},
+        "parameters": {"type": ["object", "null"], "properties": PARAMETER_SCHEMAS},
         "inputs": {"type": "array", "items": {"$ref": "#/components/schemas/Tensor"}, "minItems": 1},
         "outputs": {
             "type": ["array", "null"],

@@ -101,7 +101,7 @@ def _template(name: str) -> str:
 def _levels(model: ServedModel) -> UncertaintyOptions:
     """The intervals or sets of the page."""
     is_regression = model.model.spec.target.task == "regression"
-    return UncertaintyOptions.of(LEVEL) if is_regression else UncertaintyOptions.of(sets=LEVEL)
+    return UncertaintyOptions(intervals=LEVEL) if is_regression else UncertaintyOptions(sets=LEVEL)
 
 
 def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> dict[str, Any]:

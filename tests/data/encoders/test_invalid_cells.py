@@ -85,11 +85,12 @@ def test_a_column_with_the_name_of_a_pattern_is_one_column() -> None:
 
 def test_counts_add_up_over_chunks() -> None:
     counts, found = InvalidCounts(), invalid_cells(TABLE)
-    assert counts.note("skip") is None
+    assert counts.note(skipped=True) is None
     counts += InvalidCounts.of(InvalidCells.none())
     counts += InvalidCounts.of(found) + InvalidCounts.of(found)
     assert (counts.rows, dict(counts.columns)) == (6, {"when": 4, "x": 4})
-    assert counts.note("skip") == "skipped 6 rows: 8 cells could not be read ('when': 4, 'x': 4)"
+    assert counts.note(skipped=True) == "skipped 6 rows: 8 cells could not be read ('when': 4, 'x': 4)"
     assert (
-        counts.note("missing") == "8 cells in 6 rows could not be read and are treated as missing ('when': 4, 'x': 4)"
+        counts.note(skipped=False)
+        == "8 cells in 6 rows could not be read and are treated as missing ('when': 4, 'x': 4)"
     )

@@ -14,7 +14,7 @@ from nncli.base.atomic_files import write_text
 from nncli.base.errors import DataError, Location, NncliError, UsageError
 from nncli.data.formats.compression import SUFFIXES
 from nncli.data.formats.csv.writer import DelimitedSink
-from nncli.data.formats.registry import Format
+from nncli.data.formats.registry import FileOptions, Format
 from nncli.data.formats.sinks import ColumnCheck
 from nncli.data.formats.writers import open_sink, write_table
 from nncli.data.sources.read_table import read_table
@@ -101,7 +101,7 @@ def test_only_what_needs_quotes_has_them(tmp_path: Path) -> None:
 
 
 def formulas_escaped(path: Path, *frames: polars.DataFrame) -> polars.DataFrame:
-    with open_sink(path, escape_formulas=True) as sink:
+    with open_sink(path, FileOptions(escape_formulas=True)) as sink:
         for frame in frames:
             sink.write(frame)
     return read_table(path).frame
@@ -121,7 +121,7 @@ def test_a_file_that_exists_is_kept_unless_forced(tmp_path: Path, name: str) -> 
     with pytest.raises(UsageError, match="exists"):
         write_table(FRAME, path)
     assert path.read_bytes() == b"old"
-    write_table(FRAME, path, force=True)
+    write_table(FRAME, path, FileOptions(force=True))
     assert read_table(path).frame.height == 2
 
 
@@ -175,7 +175,7 @@ def test_what_csv_cannot_hold_is_refused_with_its_column(tmp_path: Path) -> None
 def test_standard_output_holds_the_table(
     capsysbinary: pytest.CaptureFixture[bytes], chosen: Format | None, tmp_path: Path
 ) -> None:
-    write_table(FRAME, None, format=chosen)
+    write_table(FRAME, None, FileOptions(format=chosen))
     suffix = (chosen or Format.CSV).value
     (tmp_path / f"a.{suffix}").write_bytes(capsysbinary.readouterr().out)
     assert read_table(tmp_path / f"a.{suffix}").frame["n"].cast(polars.Int64).to_list() == [1, 2]

@@ -9,6 +9,7 @@ import pytest
 from obstore.store import MemoryStore
 
 from nncli.base.errors import UsageError
+from nncli.data.formats.registry import FileOptions
 from nncli.data.sources.input_kept import check_input_kept, is_same_database
 from nncli.data.sources.output import check_output
 from nncli.data.sources.remote.stores import ObjectUrl
@@ -83,8 +84,8 @@ def test_a_local_database_is_known_by_its_file() -> None:
 @pytest.mark.usefixtures("home")
 def test_force_does_not_replace_a_file_of_a_pattern() -> None:
     with pytest.raises(UsageError, match="made from"):
-        check_output(Path("p/a.csv"), TableSource(path="p/*.csv"), force=True)
-    check_output(Path("p/new.csv"), TableSource(path="p/*.csv"), force=True)
+        check_output(Path("p/a.csv"), TableSource(path="p/*.csv"), FileOptions(force=True))
+    check_output(Path("p/new.csv"), TableSource(path="p/*.csv"), FileOptions(force=True))
 
 
 @pytest.mark.parametrize("source", [f"{STORE}a.csv", f"{STORE}*.csv", STORE])
@@ -93,8 +94,8 @@ def test_an_object_that_the_source_names_is_not_replaced(source: str, monkeypatc
     store.put("in/a.csv", b"a\n1\n")
     monkeypatch.setattr(ObjectUrl, "open_store", lambda url: store)
     with pytest.raises(UsageError, match="made from"):
-        check_output(TableSource(path=f"{STORE}a.csv"), TableSource(path=source), force=True)
-    check_output(TableSource(path=f"{STORE}new.csv"), TableSource(path=source), force=True)
+        check_output(TableSource(path=f"{STORE}a.csv"), TableSource(path=source), FileOptions(force=True))
+    check_output(TableSource(path=f"{STORE}new.csv"), TableSource(path=source), FileOptions(force=True))
 
 
 @pytest.mark.parametrize("target", ["s3://data/out/a.csv", "s3://other/in/a.csv", "gs://data/in/a.csv"])
@@ -105,5 +106,5 @@ def test_objects_are_not_listed_where_the_output_cannot_be_one(target: str, monk
 
 def test_an_output_that_is_the_input_is_refused_without_advice_to_force_it(home: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        check_output(home / "p/a.csv", TableSource(path=str(home / "p/a.csv")), force=False)
+        check_output(home / "p/a.csv", TableSource(path=str(home / "p/a.csv")), FileOptions(force=False))
     assert "--force" not in str(caught.value)

@@ -6,6 +6,7 @@ import polars
 import pytest
 
 from nncli.base.errors import UsageError
+from nncli.data.formats.registry import FileOptions
 from nncli.data.sources.output import OutputTarget, check_output, open_output, output_target
 from nncli.data.sources.table_source import TableSource
 
@@ -31,18 +32,18 @@ def test_an_existing_file_and_the_table_itself_are_not_replaced(tmp_path: Path) 
     target = tmp_path / "a.csv"
     target.write_text("a\n1\n")
     with pytest.raises(UsageError, match="exists"):
-        check_output(target, STANDARD_INPUT, force=False)
+        check_output(target, STANDARD_INPUT, FileOptions(force=False))
     with pytest.raises(UsageError, match="made from"):
-        check_output(target, TableSource(path=str(target)), force=True)
+        check_output(target, TableSource(path=str(target)), FileOptions(force=True))
     url = TableSource(path="s3://data/a.csv")
     with pytest.raises(UsageError, match="made from"):
-        check_output(url, url, force=True)
+        check_output(url, url, FileOptions(force=True))
 
 
 @pytest.mark.parametrize("target", [Path("a.csv"), TableSource(path="s3://data/a.csv"), None])
 def test_only_a_table_of_a_database_is_appended_to(target: OutputTarget) -> None:
     with pytest.raises(UsageError, match="--append"):
-        check_output(target, STANDARD_INPUT, force=False, append=True)
+        check_output(target, STANDARD_INPUT, FileOptions(force=False), append=True)
     with pytest.raises(UsageError, match="--append"), open_output(target, append=True):
         pass
 
@@ -50,6 +51,6 @@ def test_only_a_table_of_a_database_is_appended_to(target: OutputTarget) -> None
 @pytest.mark.parametrize("url", ["https://host/a.csv", "hf://datasets/me/set/a.csv", "ftp://host/a.csv"])
 def test_a_table_is_not_written_to_the_web(url: str) -> None:
     with pytest.raises(UsageError, match="cannot be written"):
-        check_output(TableSource(path=url), STANDARD_INPUT, force=True)
+        check_output(TableSource(path=url), STANDARD_INPUT, FileOptions(force=True))
     with pytest.raises(UsageError, match="cannot be written"), open_output(TableSource(path=url)):
         pass

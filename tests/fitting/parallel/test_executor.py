@@ -7,12 +7,13 @@ import signal
 import sys
 from concurrent.futures import wait
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from nncli.base.errors import UsageError
 from nncli.fitting.parallel import executor as executors
-from nncli.fitting.parallel.executor import open_executor, workers_for
+from nncli.fitting.parallel.executor import Workers
 from tests.assertions import raises
 
 
@@ -27,10 +28,10 @@ def surroundings() -> tuple[str, str, bool, bool]:
     ("tasks", "wanted", "expected"), [(8, "auto", 4), (3, "auto", 3), (8, 6, 6), (3, 6, 3), (0, "auto", 1)]
 )
 def test_the_number_of_workers_is_limited_by_cores_and_tasks(
-    monkeypatch: pytest.MonkeyPatch, tasks: int, wanted: int, expected: int
+    monkeypatch: pytest.MonkeyPatch, tasks: int, wanted: int | Literal["auto"], expected: int
 ) -> None:
     monkeypatch.setattr(executors, "available_cpus", lambda: 4)
-    assert workers_for(tasks, wanted) == expected
+    assert Workers(wanted).count(tasks) == expected
 
 
 def test_a_worker_has_one_blas_thread_and_ignores_ctrl_c(
@@ -39,7 +40,7 @@ def test_a_worker_has_one_blas_thread_and_ignores_ctrl_c(
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     main = sys.modules["__main__"]
-    with open_executor(1) as executor:
+    with Workers().executor(1) as executor:
         future = executor.submit(surroundings)
         wait([future], 60)
         assert future.result() == ("1", "1", True, False)
@@ -50,5 +51,5 @@ def test_a_worker_has_one_blas_thread_and_ignores_ctrl_c(
 
 def test_a_scheduler_without_dask_installed_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with raises(UsageError, mentions="nncli-train[dask]"), open_executor(1, "tcp://127.0.0.1:1"):
+    with raises(UsageError, mentions="nncli-train[dask]"), Workers(scheduler="tcp://127.0.0.1:1").executor(1):
         pass

@@ -14,6 +14,7 @@ from typing import NoReturn
 import pytest
 
 from nncli.fitting.parallel import independent_tasks
+from nncli.fitting.parallel.executor import Workers
 from nncli.fitting.parallel.independent_tasks import IndependentTasks
 
 
@@ -76,13 +77,13 @@ def test_tasks_that_no_executor_takes_are_given_up(opens: bool, monkeypatch: pyt
     executors = iter(range(20))
 
     @contextmanager
-    def open_executor(workers: int, scheduler: str | None) -> Iterator[Executor]:
+    def executor(self: Workers, count: int) -> Iterator[Executor]:
         assert next(executors, None) is not None, "it does not end"
         if not opens:
             raise BrokenExecutor
-        with DeadExecutor(workers) as executor:
-            yield executor
+        with DeadExecutor(count) as dead:
+            yield dead
 
-    monkeypatch.setattr(independent_tasks, "open_executor", open_executor)
+    monkeypatch.setattr(Workers, "executor", executor)
     tasks = [Task(number, "") for number in range(3)]
     assert dict(IndependentTasks(double, 2).run(tasks)) == dict.fromkeys(tasks)

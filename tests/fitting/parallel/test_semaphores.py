@@ -19,9 +19,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/dev/shm")
 
 HOLD_A_POOL = """
 import sys, time
-from nncli.fitting.parallel.executor import open_executor
+from nncli.fitting.parallel.executor import Workers
 if __name__ == "__main__":
-    with open_executor(1):
+    with Workers().executor(1):
         print("open", flush=True)
         time.sleep(60)
 """

@@ -15,6 +15,7 @@ from nncli import train
 from nncli.base.errors import NncliError
 from nncli.fitting.parallel import task_stream as module
 from nncli.fitting.parallel.control_dir import ControlDirectory
+from nncli.fitting.parallel.executor import Workers
 from nncli.fitting.parallel.task import TaskStatus, TrainingTask
 from nncli.fitting.parallel.task_stream import TaskResult, TaskStream
 from nncli.nn.training.epoch import DivergedError
@@ -42,7 +43,7 @@ def tasks(folder: Path, n: int, *assignments: str) -> list[TrainingTask]:
 
 def stream(folder: Path, workers: int, stop: Callable[[], bool] = lambda: False, n: int = 4) -> TaskStream:
     (folder / "runs").mkdir(exist_ok=True)
-    return TaskStream(n, ControlDirectory(folder / "work"), workers, None, stop)
+    return TaskStream(n, ControlDirectory(folder / "work"), Workers(workers), stop)
 
 
 def results(tasks: TaskStream) -> Iterator[TaskResult]:

@@ -18,15 +18,15 @@ CLASSES = ClassificationTarget(name="y", labels=("a", "b"))
 @pytest.mark.parametrize(
     "options",
     [
-        UncertaintyOptions.of(0.0),
-        UncertaintyOptions.of([0.9, 1.0]),
-        UncertaintyOptions.of(90),
-        UncertaintyOptions.of(float("nan")),
-        UncertaintyOptions.of(sets=0.9),
-        UncertaintyOptions.of(0.9, per_class=True),
-        UncertaintyOptions.of(0.9, score="aps"),
-        UncertaintyOptions.of(by="g"),
-        UncertaintyOptions.of(0.9, by="y"),
+        UncertaintyOptions(intervals=0.0),
+        UncertaintyOptions(intervals=[0.9, 1.0]),
+        UncertaintyOptions(intervals=90),
+        UncertaintyOptions(intervals=float("nan")),
+        UncertaintyOptions(sets=0.9),
+        UncertaintyOptions(intervals=0.9, per_class=True),
+        UncertaintyOptions(intervals=0.9, score="aps"),
+        UncertaintyOptions(by="g"),
+        UncertaintyOptions(intervals=0.9, by="y"),
     ],
 )
 def test_what_does_not_fit_a_regression_is_refused(options: UncertaintyOptions) -> None:
@@ -38,12 +38,11 @@ def test_what_does_not_fit_a_regression_is_refused(options: UncertaintyOptions) 
 @pytest.mark.parametrize(
     "options",
     [
-        UncertaintyOptions.of(0.9),
-        UncertaintyOptions.of(sets=1.5),
-        UncertaintyOptions.of(sets=0.9, by="y"),
-        UncertaintyOptions.of(sets=0.9, by="g", per_class=True),
-        UncertaintyOptions.of(sets=0.9, score="raps"),  # type: ignore[arg-type]
-        UncertaintyOptions.of(per_class=True),
+        UncertaintyOptions(intervals=0.9),
+        UncertaintyOptions(sets=1.5),
+        UncertaintyOptions(sets=0.9, by="y"),
+        UncertaintyOptions(sets=0.9, by="g", per_class=True),
+        UncertaintyOptions(per_class=True),
     ],
 )
 def test_what_does_not_fit_classes_is_refused(options: UncertaintyOptions) -> None:
@@ -53,10 +52,10 @@ def test_what_does_not_fit_classes_is_refused(options: UncertaintyOptions) -> No
 
 
 def test_levels_are_distinct_and_in_order() -> None:
-    assert UncertaintyOptions.of([0.9, 0.5, 0.9]).levels == (0.9, 0.5)
-    assert len(UncertaintyOptions.of([0.3, 0.1 + 0.2]).levels) == 1
-    UncertaintyOptions.of([0.9, 0.5], by="g").check(NUMBER)
-    UncertaintyOptions.of(sets=0.9, per_class=True, score="aps").check(CLASSES)
+    assert UncertaintyOptions(intervals=[0.9, 0.5, 0.9]).levels == (0.9, 0.5)
+    assert len(UncertaintyOptions(intervals=[0.3, 0.1 + 0.2]).levels) == 1
+    UncertaintyOptions(intervals=[0.9, 0.5], by="g").check(NUMBER)
+    UncertaintyOptions(sets=0.9, per_class=True, score="aps").check(CLASSES)
 
 
 @pytest.mark.parametrize(
@@ -69,4 +68,4 @@ def test_levels_are_distinct_and_in_order() -> None:
     ],
 )
 def test_levels_may_be_numbers_of_numpy(levels: Any, expected: tuple[float, ...]) -> None:
-    assert UncertaintyOptions.of(levels).levels == UncertaintyOptions.of(sets=levels).levels == expected
+    assert UncertaintyOptions(intervals=levels).levels == UncertaintyOptions(sets=levels).levels == expected

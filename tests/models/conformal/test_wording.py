@@ -46,5 +46,5 @@ CLASSES = ClassificationTarget(name="y", labels=("a", "b"))
 )
 def test_options_that_do_not_fit(target: Any, options: dict[str, Any], expected: str) -> None:
     with pytest.raises(UsageError) as caught:
-        UncertaintyOptions.of(**options).check(target)
+        UncertaintyOptions(**options).check(target)
     assert str(caught.value) == expected

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from nncli.models.conformal.options import UncertaintyOptions
 from nncli.serving.batching.batch import PART_ROWS
 from nncli.serving.batching.job import Job
 from nncli.serving.batching.model_queue import MAX_BATCH, SMALL, ModelQueue
@@ -74,7 +73,7 @@ def test_a_request_that_may_take_long_is_a_large_one() -> None:
 
 
 def test_a_request_with_a_level_that_is_not_calibrated_yet_is_a_large_one() -> None:
-    level = FakeRequest([3.0] * 5, options=PredictionOptions(uncertainty=UncertaintyOptions((0.9,))))
+    level = FakeRequest([3.0] * 5, options=PredictionOptions(intervals=(0.9,)))
     assert answers_while_held(FakeRequest([1.0] * 9), level, FakeModel(held_rows=6)) == level.expected
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import polars as pl
 
-from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.read_table import table_of
 from nncli.serving.models.prediction_options import PredictionOptions
 from nncli.serving.models.served_model import ServedModel
@@ -14,5 +13,5 @@ def predicted(
     model: ServedModel, table: pl.DataFrame, *, proba: bool = False, interval: float | tuple[()] = ()
 ) -> pl.DataFrame:
     """The predictions of a table."""
-    options = PredictionOptions(proba=proba, uncertainty=UncertaintyOptions.of(interval))
+    options = PredictionOptions(proba=proba, intervals=interval)
     return model.predict(table_of(model.model, table), options).frame

@@ -17,7 +17,6 @@ from polars.exceptions import PanicException
 
 from nncli import train
 from nncli.data.table import Table
-from nncli.models.conformal.options import UncertaintyOptions
 from nncli.runs.run import Run
 from nncli.serving.models import reload
 from nncli.serving.models.model_slots import ModelSlot, ModelSlots
@@ -26,7 +25,7 @@ from nncli.serving.models.reload import Reloader, warn_of_unfinished
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.process.log import LOG
 
-INTERVAL = PredictionOptions(uncertainty=UncertaintyOptions.of(intervals=0.5))
+INTERVAL = PredictionOptions(intervals=0.5)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nncli.api.options import PredictOptions
 from nncli.api.prediction.chunks import predict_chunks
 from nncli.base.errors import CellError, DataError
 from nncli.models.ensemble import AnyModel
@@ -36,7 +37,7 @@ def predicted(model: AnyModel, folder: Path, name: str, content: bytes, **option
     """What `nncli predict` answers for a file."""
     path = folder / name
     path.write_bytes(content)
-    return pl.concat(predict_chunks(model, path, **options))
+    return pl.concat(predict_chunks(model, path, PredictOptions(**options)))
 
 
 def read_answer(answer: Answer) -> pl.DataFrame:

@@ -110,8 +110,8 @@ def test_a_server_answers_what_predict_does_with_intervals_sets_and_effects(
     frame = pl.read_csv(data_of(selected), null_values="NA")[:9]
     served = ServedModel.load("best", selected.path)
     table, levels = as_table(served.model, frame), {"sets": 0.9} if kind == "classes" else {"intervals": 0.9}
-    options = UncertaintyOptions.of(levels.get("intervals", ()), levels.get("sets", ()))
-    found = served.predict(table, PredictionOptions(uncertainty=options, explain=True)).frame
+    options = UncertaintyOptions(intervals=levels.get("intervals", ()), sets=levels.get("sets", ()))
+    found = served.predict(table, PredictionOptions(intervals=options.intervals, sets=options.sets, explain=True)).frame
     expected = nncli.predict(selected.path, frame, **levels)  # type: ignore[arg-type]
     assert found[:, : expected.width].equals(expected)
     assert len(served.effect_columns) == found.width - expected.width == len(served.model.names)

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from nncli.data.encoders.invalid_cells import FILE_SCHEMA
-from nncli.data.formats.registry import Format
+from nncli.data.formats.registry import FileOptions, Format
 from nncli.data.formats.writers import open_sink
 
 PARTS = ".nncli-predict"
@@ -22,7 +22,7 @@ def part_of(output: Path, answer: str) -> Path:
 
 def write_errors_file(path: Path, output: Path, files: Iterable[tuple[str, str]]) -> None:
     """Write the invalid cells of files, each given by its name and the name of its answer, with a column `file`."""
-    with open_sink(path, format=Format.CSV, force=True) as sink:
+    with open_sink(path, FileOptions(format=Format.CSV, force=True)) as sink:
         sink.write(pl.DataFrame(schema=FILE_SCHEMA))
         for name, answer in files:
             part = part_of(output, answer)

@@ -6,23 +6,22 @@ import os
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
+from nncli.api.options import PredictFilesOptions
 from nncli.api.prediction.many_files.errors_file import part_of
 from nncli.api.prediction.many_files.file_to_predict import FileToPredict
 from nncli.api.prediction.many_files.inputs import input_files
 from nncli.api.prediction.many_files.record import AnswersRecord, new_record, options_of
 from nncli.api.prediction.many_files.task import FileOutcome, PredictionTask, load_calibration, load_model, predict_file
-from nncli.api.prediction.options import AnswerOptions, check_errors_option, check_options
 from nncli.base.atomic_files import check_overwrite, clear_leftovers
 from nncli.base.errors import Location, NncliError, UsageError
 from nncli.base.logs import log_duration
-from nncli.data.formats.registry import FORMATS, format_of
+from nncli.data.formats.registry import FORMATS, FileOptions, format_of
 from nncli.data.sources.input_kept import check_input_kept
 from nncli.data.sources.table_source import TableSource
-from nncli.fitting.parallel.executor import workers_for
+from nncli.fitting.parallel.executor import Workers
 from nncli.fitting.parallel.independent_tasks import MAX_LOSSES, IndependentTasks
 from nncli.fitting.timing.estimate import WORTH_A_PROCESS
 from nncli.runs.run import Run
@@ -46,8 +45,7 @@ class PredictionJob:
     done: frozenset[str]
     record: AnswersRecord
     output: Path
-    options: AnswerOptions
-    errors: Path | None
+    options: PredictFilesOptions
 
     @classmethod
     def prepare(
@@ -55,10 +53,7 @@ class PredictionJob:
         run: Path,
         sources: Sequence[TableSource],
         output: Path,
-        options: AnswerOptions,
-        errors: Path | None,
-        *,
-        force: bool,
+        options: PredictFilesOptions,
     ) -> PredictionJob:
         """Check everything that can be checked before any work.
 
@@ -70,27 +65,26 @@ class PredictionJob:
         with log_duration(f"loading {run}"):
             checksum = Run.open(run).load_manifest().checksum
             model = load_model(str(run.absolute()), checksum)
-        check_options(model, options)
+        errors, force = options.errors_file, options.force
+        options.check_proba(model)
+        options.check(model.spec.target)
         load_calibration(str(run.absolute()), checksum, options.uncertainty)
         if output.exists() and not output.is_dir():
             raise UsageError(
                 "this is a file, not a folder", location=Location(source=str(output)), hint="Name a folder."
             )
-        files = input_files(sources, output, options.format)
+        files = input_files(sources, output, options.file_format)
         _check_formats(files, options)
         old = AnswersRecord.read(output / RECORD, force=force)
-        recorded = options_of(options, sources[0], errors)
+        recorded = options_of(options, sources[0])
         if errors is not None:
-            check_errors_option(errors, options.on_error)
             check_overwrite(errors, force=force or (old is not None and old.options == recorded))
             for file in files:
                 check_input_kept(file.source, errors, option="--errors")
         record, done = new_record(output, checksum, recorded, files, old, force=force)
-        return cls(run.absolute(), checksum, files, done, record, output.absolute(), options, errors)
+        return cls(run.absolute(), checksum, files, done, record, output.absolute(), options)
 
-    def outcomes(
-        self, workers: int | Literal["auto"], scheduler: str | None
-    ) -> Generator[tuple[FileToPredict, FileOutcome | None], None, None]:
+    def outcomes(self) -> Generator[tuple[FileToPredict, FileOutcome | None], None, None]:
         """Yield each file as it ends with its outcome, those that are done already first, without one.
 
         Raises:
@@ -103,15 +97,16 @@ class PredictionJob:
             return
         self.record.write(self.output / RECORD)
         self._clear_leftovers(left)
+        workers = Workers(self.options.workers, self.options.scheduler)
         with log_duration("predicting") as stage:
-            count = workers_for(len(left), workers)
+            count = workers.count(len(left))
             stage.details.append(f"{len(left):,} files")
-            if scheduler is None:
+            if not workers.are_remote:
                 stage.details.append(f"{count:,} at a time")
-            if scheduler is None and (workers == "auto" or count == 1):
-                yield from self._predict_here(left, count, threads=workers != 1)
+            if workers.begin_here(count):
+                yield from self._predict_here(left, count, threads=workers.requested != 1)
             if left:
-                yield from self._predict_elsewhere(left, count, scheduler)
+                yield from self._predict_elsewhere(left, count, workers)
 
     def _predict_here(
         self, left: list[FileToPredict], count: int, *, threads: bool
@@ -127,12 +122,12 @@ class PredictionJob:
             done += file.state.size
 
     def _predict_elsewhere(
-        self, left: Sequence[FileToPredict], count: int, scheduler: str | None
+        self, left: Sequence[FileToPredict], count: int, workers: Workers
     ) -> Generator[tuple[FileToPredict, FileOutcome | None], None, None]:
         """Predict files in worker processes or on a cluster."""
-        tasks = {self._task(file, is_remote=scheduler is not None): file for file in left}
-        results = IndependentTasks(predict_file, count, scheduler).run([*tasks])
-        with self._cleared(left if scheduler is None else ()), closing(results):
+        tasks = {self._task(file, is_remote=workers.are_remote): file for file in left}
+        results = IndependentTasks(predict_file, count, workers).run([*tasks])
+        with self._cleared(() if workers.are_remote else left), closing(results):
             for task, outcome in results:
                 yield tasks[task], outcome or FileOutcome(error=_lost(tasks[task]))
 
@@ -154,6 +149,7 @@ class PredictionJob:
     def _task(self, file: FileToPredict, *, threads: bool = False, is_remote: bool = False) -> PredictionTask:
         """The task of a file, for several threads or one; a process on another machine needs an absolute path."""
         source = file.source
+        errors = None if self.options.errors is None else part_of(self.output, file.answer)
         return PredictionTask(
             run=str(self.run),
             checksum=self.checksum,
@@ -161,8 +157,7 @@ class PredictionJob:
             source=source.model_copy(update=source.relative_to(Path.cwd())) if is_remote else source,
             state=file.state,
             output=str(self.output / file.answer),
-            options=self.options,
-            errors=None if self.errors is None else str(part_of(self.output, file.answer)),
+            options=replace(self.options, errors=errors, force=True, on_note=None, on_progress=None),
             predictors=None if threads else 0,
         )
 
@@ -178,9 +173,9 @@ def is_quick(left: Sequence[FileToPredict], done: int, seconds: float) -> bool:
     return seconds / done * size <= WORTH_A_PROCESS
 
 
-def _check_formats(files: Sequence[FileToPredict], options: AnswerOptions) -> None:
+def _check_formats(files: Sequence[FileToPredict], options: FileOptions) -> None:
     """Raise a UsageError if a format cannot be written, or not with the formulas escaped."""
-    if options.format is not None and not FORMATS[options.format].is_written:
+    if options.file_format is not None and not FORMATS[options.file_format].is_written:
         raise UsageError(f"{options.format} can only be read", hint="Write parquet or arrow: they have the same types.")
     for file in files if options.escape_formulas else ():
         if not format_of(Path(file.answer)).load().escapes_formulas:

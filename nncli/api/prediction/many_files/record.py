@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from nncli.api.options import WriteOptions
 from nncli.api.prediction.many_files.file_to_predict import FileState, FileToPredict
-from nncli.api.prediction.options import AnswerOptions
 from nncli.base.atomic_files import write_text
 from nncli.base.errors import Location, UsageError
+from nncli.base.option import declared_options
 from nncli.base.spec import Spec
 from nncli.base.text import join_quoted
 from nncli.data.sources.table_source import TableSource
@@ -71,23 +72,20 @@ class AnswersRecord(Spec):
         write_text(path, json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
 
 
-def options_of(options: AnswerOptions, source: TableSource, errors: Path | None) -> dict[str, Any]:
-    """What determines the answers besides run and input, as the record holds it; of the source the sheet and range."""
+def options_of(options: WriteOptions, source: TableSource) -> dict[str, Any]:
+    """What determines the answers besides run and input, as the record holds it; of the source the sheet and range.
+
+    There are no options of intervals and sets without levels, as in the records of older versions.
+    """
+    uncertainty = {one.name for one in fields(UncertaintyOptions)}
+    own = [one.field for one in declared_options(WriteOptions) if one.option.panel and one.field not in uncertainty]
     return {
-        "proba": options.proba,
+        **{name: getattr(options, name) for name in own if name != "force"},
         "keep": [*options.keep],
-        "on_error": options.on_error,
-        "format": options.format,
-        "escape_formulas": options.escape_formulas,
-        **_uncertainty(options.uncertainty),
-        "errors": None if errors is None else str(errors.absolute()),
+        **({"uncertainty": json.loads(json.dumps(asdict(options.uncertainty)))} if options.levels else {}),
+        "errors": None if options.errors_file is None else str(options.errors_file.absolute()),
         "source": source.model_dump(mode="json", exclude={"path"}),
     }
-
-
-def _uncertainty(options: UncertaintyOptions) -> dict[str, Any]:
-    """The options of intervals and sets; none without levels, as in the records of older versions."""
-    return {"uncertainty": json.loads(json.dumps(asdict(options)))} if options.levels else {}
 
 
 def new_record(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
 
+from nncli.api.options import PredictFilesOptions
 from nncli.api.prediction.many_files.file_to_predict import FileState
-from nncli.api.prediction.options import AnswerOptions
 from nncli.api.prediction.summary import PredictionSummary
-from nncli.api.prediction.to_file import predict_to_file
+from nncli.api.prediction.to_file import write_predictions
 from nncli.base.errors import DataError, Location, NncliError, RunError, UsageError
 from nncli.data.formats.registry import Format
 from nncli.data.sources.table_source import TableSource
@@ -26,7 +26,7 @@ from nncli.runs.run import Run
 class PredictionTask:
     """The prediction of a file into another one, by the run whose manifest has a checksum.
 
-    `path` and `state` are those of the input; `errors` is the file of its invalid cells. For `predictors` see
+    `path` and `state` are those of the input; the errors of the options are a part of them. For `predictors` see
     `predict_chunks`.
     """
 
@@ -36,8 +36,7 @@ class PredictionTask:
     source: TableSource
     state: FileState
     output: str
-    options: AnswerOptions
-    errors: str | None = None
+    options: PredictFilesOptions
     predictors: int | None = None
 
 
@@ -96,8 +95,6 @@ def predict_file(task: PredictionTask) -> FileOutcome | None:
 
 def _predict(model: AnyModel, conformal: ConformalPredictor | None, task: PredictionTask) -> FileOutcome:
     notes: list[str] = []
-    summaries: list[PredictionSummary] = []
-
     chunks = count()
 
     def check() -> None:
@@ -111,18 +108,14 @@ def _predict(model: AnyModel, conformal: ConformalPredictor | None, task: Predic
                 hint="Start the command again once the file is complete.",
             )
 
-    predict_to_file(
+    summary = write_predictions(
         model,
         task.source,
         Path(task.output),
-        task.options,
-        force=True,
-        errors=None if task.errors is None else Path(task.errors),
+        replace(task.options, on_note=notes.append),
         errors_format=Format.PARQUET,
-        on_note=notes.append,
-        on_summary=summaries.append,
         on_chunk=check,
         conformal=conformal,
         predictors=task.predictors,
     )
-    return FileOutcome(summaries[0], tuple(notes))
+    return FileOutcome(summary, tuple(notes))

@@ -13,7 +13,7 @@ from nncli.data.formats.csv.writer import DelimitedSink
 from nncli.data.formats.file_format import FileFormat
 from nncli.data.formats.input_file import InputFile
 from nncli.data.formats.read_options import ReadOptions
-from nncli.data.formats.registry import suffix_of
+from nncli.data.formats.registry import FileOptions, suffix_of
 from nncli.data.formats.sinks import ColumnCheck, Sink, Writable
 from nncli.data.table import Table
 
@@ -40,9 +40,9 @@ class CsvFormat(FileFormat):
         )
 
     @contextmanager
-    def open_sink(self, file: Writable, path: Path | None, *, escape_formulas: bool = False) -> Iterator[Sink]:
+    def open_sink(self, file: Writable, path: Path | None, options: FileOptions) -> Iterator[Sink]:
         """Yield a sink with the separator that the suffix of `path` implies."""
-        yield DelimitedSink(file, separator_of(path) or COMMA, ColumnCheck.of(path), escape_formulas)
+        yield DelimitedSink(file, separator_of(path) or COMMA, ColumnCheck.of(path), options.escape_formulas)
 
 
 def separator_of(path: PurePath | None) -> str | None:

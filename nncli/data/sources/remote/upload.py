@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from nncli.base.errors import DataError, Location, NncliError, UsageError
 from nncli.base.logs import log_duration
-from nncli.data.formats.registry import Format, writable_format
+from nncli.data.formats.registry import FileOptions, writable_format
 from nncli.data.formats.sinks import Sink
 from nncli.data.formats.writers import open_sink
 from nncli.data.sources.remote import retries
@@ -29,8 +29,8 @@ PART = 8 << 20
 PARTS_AT_A_TIME = 4
 
 
-def check_object(path: str, format: Format | None, *, force: bool) -> None:  # noqa: A002
-    """Raise an error if the object cannot be written, or exists and `force` is false.
+def check_object(path: str, options: FileOptions) -> None:
+    """Raise an error if the object cannot be written, or exists without `force`.
 
     Raises:
         UsageError: it exists, or its name is not that of a table.
@@ -39,9 +39,9 @@ def check_object(path: str, format: Format | None, *, force: bool) -> None:  # n
     url = ObjectUrl.parse(path)
     if not url.key or url.key.endswith("/"):
         raise UsageError("this is a folder, not a file", location=Location(source=path), hint="Name a file inside it.")
-    if format is None:
+    if options.format is None:
         writable_format(PurePosixPath(path))
-    if not force:
+    if not options.force:
         _check_missing(url, url.open_store())
 
 
@@ -65,7 +65,7 @@ def _check_missing(url: ObjectUrl, store: ObjectStore) -> None:
 
 
 @contextmanager
-def open_object(path: str, *, format: Format | None, force: bool, escape_formulas: bool) -> Iterator[Sink]:  # noqa: A002
+def open_object(path: str, options: FileOptions) -> Iterator[Sink]:
     """Yield a sink for an object, which is uploaded when the block ends without an error.
 
     Raises:
@@ -75,9 +75,9 @@ def open_object(path: str, *, format: Format | None, force: bool, escape_formula
     url = ObjectUrl.parse(path)
     with tempfile.TemporaryDirectory(prefix="nncli-") as folder:
         file = Path(folder, PurePosixPath(url.key).name)
-        with _relabeled(file, path), open_sink(file, format=format, escape_formulas=escape_formulas) as sink:
+        with _relabeled(file, path), open_sink(file, options) as sink:
             yield sink
-        _upload(url, file, force=force)
+        _upload(url, file, force=options.force)
 
 
 @contextmanager

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from nncli.api.options import PredictFilesOptions
 from nncli.api.prediction.many_files.file_to_predict import FileState, FileToPredict
 from nncli.api.prediction.many_files.job import PredictionJob, is_quick
-from nncli.api.prediction.options import AnswerOptions
 from nncli.data.sources.table_source import TableSource
 from tests.cli.support import DATA
 
@@ -49,8 +49,9 @@ def test_the_log_counts_workers_of_this_machine_alone(
 ) -> None:
     (here / "a.csv").write_bytes((DATA / "penguins.csv").read_bytes())
     sources = [TableSource(path="a.csv")]
-    job = PredictionJob.prepare(penguins, sources, here / "out", AnswerOptions(), None, force=False)
+    options = PredictFilesOptions(workers=1, scheduler=scheduler)
+    job = PredictionJob.prepare(penguins, sources, here / "out", options)
     monkeypatch.setattr(PredictionJob, "_predict_elsewhere", lambda *args: iter(()))
     with caplog.at_level(logging.INFO, "nncli"):
-        list(job.outcomes(1, scheduler))
+        list(job.outcomes())
     assert ("1 at a time" in caplog.text) == (scheduler is None)

@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from nncli.data.dialect import COMMA, CsvDialect
 from nncli.data.formats.csv.csv_format import separator_of
 from nncli.data.formats.csv.writer import PLAIN_NUMBER, escape_formulas
+from nncli.data.formats.registry import FileOptions
 from nncli.data.formats.writers import open_sink
 from nncli.data.sources.read_table import read_table
 from tests.data.formats.support import NAMES, texts
@@ -19,7 +20,7 @@ PLAIN = ["-3", "+3", "-.5", "-1.", "-1e-5", "+1.5E+300", "-1,5", "-1,234.5", "3"
 
 
 def formulas_escaped(path: Path, *frames: polars.DataFrame) -> polars.DataFrame:
-    with open_sink(path, escape_formulas=True) as sink:
+    with open_sink(path, FileOptions(escape_formulas=True)) as sink:
         for frame in frames:
             sink.write(frame)
     # A column of nothing but `;` would be ambiguous otherwise.

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from nncli.base.errors import DataError, UsageError
+from nncli.data.formats.registry import FileOptions
 from nncli.data.sources.output import check_output, open_output, output_target
 from nncli.data.sources.table_source import TableSource
 from tests.data.sources.database.writing import WriterTests
@@ -93,18 +94,22 @@ def test_a_table_is_named_for_a_database_alone() -> None:
 @pytest.mark.parametrize(
     ("target", "options"),
     [
-        (TableSource(path="sqlite:///a.db"), {}),
-        (TableSource(path="sqlite:///a.db", table="t"), {"force": True, "append": True}),
-        (TableSource(path="sqlite:///a.db", table="t"), {"escape_formulas": True}),
-        (TableSource(path="sqlite:///a.db", table="t"), {"format": "csv"}),
-        (Path("a.csv"), {"append": True}),
-        (None, {"append": True}),
+        (TableSource(path="sqlite:///a.db"), FileOptions(), False),
+        (TableSource(path="sqlite:///a.db", table="t"), FileOptions(force=True), True),
+        (TableSource(path="sqlite:///a.db", table="t"), FileOptions(escape_formulas=True), False),
+        (TableSource(path="sqlite:///a.db", table="t"), FileOptions(format="csv"), False),
+        (Path("a.csv"), FileOptions(), True),
+        (None, FileOptions(), True),
     ],
 )
 def test_options_that_do_not_fit_the_target_are_refused(
-    target: TableSource | Path | None, options: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    target: TableSource | Path | None,
+    options: FileOptions,
+    append: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError):
-        check_output(target, TableSource(path="-"), **{"force": False, **options})  # type: ignore[arg-type]
+        check_output(target, TableSource(path="-"), options, append=append)
     assert list(tmp_path.iterdir()) == []

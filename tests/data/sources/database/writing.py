@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from nncli.base.errors import DataError, UsageError
+from nncli.data.formats.registry import FileOptions
 from nncli.data.sources.database.catalog import tables_of
 from nncli.data.sources.database.writer import IfExists
 from nncli.data.sources.database.writers import writer_of
@@ -114,7 +115,7 @@ class WriterTests(ABC):
         with open_output(target) as sink:
             sink.write(ROWS)
         with pytest.raises(UsageError):
-            check_output(target, TableSource(path="-"), force=False)
+            check_output(target, TableSource(path="-"), FileOptions(force=False))
         with pytest.raises(UsageError):
             _write(target, ROWS)
         _write(target, ROWS[:1], append=True)
@@ -188,24 +189,24 @@ class WriterTests(ABC):
     def test_a_table_of_the_same_database_may_be_read(self, target: TableSource) -> None:
         self.execute(target.path, "CREATE TABLE origins (x INTEGER)", "INSERT INTO origins VALUES (1), (2)")
         origin = TableSource(path=target.path, table="origins")
-        check_output(target, origin, force=False)
+        check_output(target, origin, FileOptions(force=False))
         with open_output(target) as sink:
             sink.write(read_table(origin).frame)
         assert self.written(target) == [(1,), (2,)]
         with pytest.raises(UsageError):
-            check_output(target, target, force=True)
+            check_output(target, target, FileOptions(force=True))
         self.execute(target.path, "DROP TABLE origins")
         with pytest.raises(UsageError):  # the only table
-            check_output(target, TableSource(path=target.path), force=True)
+            check_output(target, TableSource(path=target.path), FileOptions(force=True))
 
     @pytest.mark.parametrize("query", ["SELECT * FROM answers", 'SELECT x FROM (SELECT * FROM "answers") AS a'])
     def test_a_query_cannot_replace_the_table_that_it_reads(self, target: TableSource, query: str) -> None:
         self.execute(target.path, "CREATE TABLE answers (x INTEGER)", "INSERT INTO answers VALUES (1)")
         source = TableSource(path=target.path, query=query.replace('"', "`" if "mysql" in target.path else '"'))
         with pytest.raises(UsageError):
-            check_output(target, source, force=True)
-        check_output(target, source, force=False, append=True)
-        check_output(target, TableSource(path=target.path, query="SELECT 1 AS x"), force=True)
+            check_output(target, source, FileOptions(force=True))
+        check_output(target, source, FileOptions(force=False), append=True)
+        check_output(target, TableSource(path=target.path, query="SELECT 1 AS x"), FileOptions(force=True))
 
     def test_a_table_without_rows_is_created(self, target: TableSource) -> None:
         _write(target, ROWS.clear())
@@ -224,7 +225,7 @@ def _tables(target: TableSource) -> tuple[Any, ...]:
 
 
 def _write(target: TableSource, frame: pl.DataFrame, *, force: bool = False, append: bool = False) -> None:
-    with open_output(target, force=force, append=append) as sink:
+    with open_output(target, FileOptions(force=force), append=append) as sink:
         sink.write(frame)
 
 

@@ -12,6 +12,7 @@ import pytest
 from obstore.store import MemoryStore
 
 from nncli.base.errors import DataError, NncliError, UsageError
+from nncli.data.formats.registry import FileOptions
 from nncli.data.sources.files.paths import find_files
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.output import check_output, open_output
@@ -178,6 +179,6 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
         read_table(url)
     assert info.value.hint == "pip install 'nncli-train[cloud]'"
     with pytest.raises(UsageError, match="not installed"):
-        check_output(as_source("s3://data/b.csv"), as_source("a.csv"), force=False)
+        check_output(as_source("s3://data/b.csv"), as_source("a.csv"), FileOptions(force=False))
     with pytest.raises(UsageError, match="not installed"), open_output(as_source("s3://data/b.csv")) as sink:
         sink.write(polars.DataFrame({"a": [1]}))

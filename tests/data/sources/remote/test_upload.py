@@ -9,7 +9,7 @@ import polars
 import pytest
 
 from nncli.base.errors import DataError, UsageError
-from nncli.data.formats.registry import Format
+from nncli.data.formats.registry import FileOptions, Format
 from nncli.data.sources.output import check_output, open_output
 from nncli.data.sources.table_source import TableSource
 from tests.data.sources.remote.web_server import Site, raw, status
@@ -34,8 +34,8 @@ def environment(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def write(url: str = TARGET.path, *, force: bool = False, format: Format | None = None) -> None:  # noqa: A002
     target = TableSource(path=url)
-    check_output(target, STANDARD_INPUT, force=force, format=format)
-    with open_output(target, force=force, format=format) as sink:
+    check_output(target, STANDARD_INPUT, FileOptions(force=force, format=format))
+    with open_output(target, FileOptions(force=force, format=format)) as sink:
         sink.write(FRAME)
 
 
@@ -98,7 +98,7 @@ def test_a_missing_bucket_is_found_before_any_work(site: Site) -> None:
     text = b"<Error><Code>NoSuchBucket</Code></Error>"
     site.faults = [raw(b"HTTP/1.1 404 No\r\nContent-Length: %d\r\n\r\n" % len(text) + text)]
     with pytest.raises(DataError, match="no bucket"):
-        check_output(TARGET, STANDARD_INPUT, force=False)
+        check_output(TARGET, STANDARD_INPUT, FileOptions(force=False))
 
 
 def test_a_store_that_is_busy_is_asked_again(site: Site) -> None:

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from nncli import evaluate, load, predict, train
+from nncli.api.prediction.to_file import check_errors_file
 from nncli.base.errors import CellError, UsageError
-from nncli.cli.errors_file import check_errors_file
 from nncli.data.sources.table_source import TableSource
 from tests.assertions import raises
 from tests.cli.support import Cli

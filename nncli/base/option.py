@@ -1,0 +1,204 @@
+"""The options of an operation: each is declared once, as the field of a frozen class, and everything else is derived.
+
+    @dataclass(frozen=True, kw_only=True)
+    class PredictOptions(Options):
+        proba: Annotated[bool, Option("Add the probability of each class.", OUTPUT)] = False
+
+From this class come the keyword of the Python function (`operation`), the option of the command line
+(nncli/cli/parameters.py), the parameter of an address (nncli/serving/parameters.py) and their pages. A class with
+options imports neither NumPy nor Polars, so that the command line starts fast.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, dataclass, fields
+from enum import Enum
+from functools import cached_property, wraps
+from itertools import takewhile
+from pathlib import PurePath
+from types import NoneType, UnionType
+from typing import (
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    ParamSpec,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    overload,
+)
+
+from nncli.base.errors import UsageError
+
+INPUT, SEARCH, TRAINING, GOAL, UNCERTAINTY = "Input", "Search", "Training", "Goal", "Uncertainty"
+ADDRESS, LIMITS, ACCESS = "Address", "Limits", "Access"
+OUTPUT, DISPLAY = "Output", "Display"
+
+
+@dataclass(frozen=True)
+class Option:
+    """What is said of an option besides its name, type and default.
+
+    `panel` is the heading in the help of the command line; without one it is no option there. `name` is its name there
+    and in addresses, unless it is that of the field. `completion` is what a shell completes: the end of the name of a
+    function in nncli/cli/completion.py. `choices` are those of a text. The flag of an option that `is_negated` says no,
+    such as --no-prune. `http` describes the parameter of an address; without it there is none. `answer` is the kind of
+    prediction that has it, else all have it.
+    """
+
+    help: str
+    panel: str | None = None
+    name: str | None = None
+    short: str | None = None
+    metavar: str | None = None
+    minimum: int | None = None
+    completion: str | None = None
+    callback: Callable[[Any], object] | None = None
+    choices: tuple[str, ...] = ()
+    is_negated: bool = False
+    http: str | None = None
+    answer: Literal["class", "number"] | None = None
+
+
+@dataclass(frozen=True)
+class DeclaredOption:
+    """An option with its name, the type and the default in Python."""
+
+    field: str
+    type: Any
+    default: Any
+    option: Option
+
+    @property
+    def name(self) -> str:
+        """The name in an address."""
+        return self.option.name or self.field
+
+    @property
+    def flag(self) -> str:
+        """The name on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @cached_property
+    def types(self) -> tuple[Any, ...]:
+        """The types of its values besides None."""
+        parts = get_args(self.type) if get_origin(self.type) in (Union, UnionType) else (self.type,)
+        return tuple(part for part in parts if part is not NoneType)
+
+    @cached_property
+    def choices(self) -> tuple[str, ...]:
+        """The values of an option that has a few of them."""
+        return get_args(self.types[0]) if self.is_checked else self.option.choices
+
+    @cached_property
+    def is_checked(self) -> bool:
+        """Whether a value is an error that is none of the choices."""
+        return len(self.types) == 1 and get_origin(self.types[0]) is Literal
+
+    @property
+    def item_type(self) -> Any:
+        """The type of the items of an option that may be repeated, else None."""
+        return next((get_args(kind)[0] for kind in self.types if get_origin(kind) is Sequence), None)
+
+    @property
+    def value_type(self) -> type:
+        """The type that a word is read as: a path, an enumeration or a text where it may be one."""
+        kinds = [kind for kind in self.types if isinstance(kind, type)]
+        return min(kinds, key=lambda kind: (not issubclass(kind, PurePath | Enum), kind is not str))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of an operation. Values that are given as lists are kept as tuples.
+
+    Raises:
+        UsageError: a value is none of the choices.
+    """
+
+    def __post_init__(self) -> None:
+        for one in declared_options(type(self)):
+            value = getattr(self, one.field)
+            if isinstance(value, list):
+                object.__setattr__(self, one.field, tuple(value))
+            elif one.is_checked and value is not None and value not in one.choices:
+                *others, last = one.choices
+                raise UsageError(f"{one.field} is {value!r}", hint=f"Use {', '.join(others)} or {last}.")
+
+
+def declared_options(options: type[Options]) -> tuple[DeclaredOption, ...]:
+    """The options of a class, in the order of its fields."""
+    found = _DECLARED.get(options)
+    if found is None:
+        found = _DECLARED[options] = _declared(options)
+    return found
+
+
+_DECLARED: dict[type[Options], tuple[DeclaredOption, ...]] = {}
+
+
+def _declared(options: type[Options]) -> tuple[DeclaredOption, ...]:
+    hints = get_type_hints(options, include_extras=True)
+    found = []
+    for field in fields(options):
+        kind, option = get_args(hints[field.name])
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        found.append(DeclaredOption(field.name, kind, default, option))
+    return tuple(found)
+
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+R = TypeVar("R")
+O = TypeVar("O")  # noqa: E741
+P = ParamSpec("P")
+
+
+class operation(Generic[P, O]):  # noqa: N801 - a decorator
+    """Make the public function of an operation: `f(table, options)` becomes `f(table, *, proba=False, …)`.
+
+    The parameter of that name is replaced, and what follows it is left out. The docstring ends with the options.
+    """
+
+    def __init__(self, options: Callable[P, O]) -> None:
+        self._options: Any = options
+
+    @overload
+    def __call__(self, function: Callable[[A, O], R]) -> Callable[Concatenate[A, P], R]: ...
+    @overload
+    def __call__(self, function: Callable[[A, B, O], R]) -> Callable[Concatenate[A, B, P], R]: ...
+    @overload
+    def __call__(self, function: Callable[[A, B, C, O], R]) -> Callable[Concatenate[A, B, C, P], R]: ...
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function with the options as keywords."""
+        options = self._options
+        declared = {one.field: one for one in declared_options(options)}
+        signature = inspect.signature(function)
+        positional = takewhile(lambda one: one.name != "options", signature.parameters.values())
+        keywords = [
+            inspect.Parameter(one.field, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=one.type)
+            for one in declared.values()
+        ]
+        public = signature.replace(parameters=[*positional, *keywords])
+
+        @wraps(function)
+        def call(*args: Any, **given: Any) -> Any:
+            bound = public.bind(*args, **given).arguments
+            values = {name: bound.pop(name) for name in [*bound] if name in declared}
+            return function(**bound, options=options(**values))
+
+        vars(call).pop("__wrapped__")
+        call.__name__ = function.__name__.removesuffix("_with")
+        call.__qualname__ = function.__qualname__.removesuffix("_with")
+        vars(call)["__signature__"] = public
+        words = {one.flag: one.field for one in declared.values()}
+        lines = "\n".join(f"    {one.field}: {one.option.help}" for one in declared.values())
+        lines = re.sub("--[a-z-]+", lambda match: f"`{words.get(match[0], match[0])}`", lines)
+        call.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\nOptions:\n{lines}\n"
+        return call

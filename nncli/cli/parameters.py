@@ -1,0 +1,124 @@
+"""The parameters of a command, from the classes of its options.
+
+A parameter of a command whose type is a class of options stands for all of them:
+
+    def evaluate(run: RunDirectory, options: EvaluateOptions) -> None: …
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from enum import StrEnum
+from functools import partial, wraps
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from nncli.base.option import DeclaredOption, Options, declared_options
+from nncli.cli import completion
+
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with a parameter for each of its options instead of one for their class."""
+    hints = get_type_hints(command, include_extras=True)
+    parameters: list[inspect.Parameter] = []
+    classes: dict[str, type[Options]] = {}
+    for parameter in inspect.signature(command).parameters.values():
+        kind = hints[parameter.name]
+        if isinstance(kind, type) and issubclass(kind, Options):
+            classes[parameter.name] = kind
+            parameters.extend(_parameters(kind))
+        else:
+            parameters.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        for name, options in classes.items():
+            given[name] = options(**_values(options, given))
+        command(**given)
+
+    vars(run).pop("__wrapped__")
+    vars(run)["__signature__"] = inspect.Signature(parameters)
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def _shown(options: type[Options]) -> Iterator[tuple[str, DeclaredOption]]:
+    """The options of a class that the command line has, with names that those of no other class have."""
+    return ((f"{options.__name__}_{one.field}", one) for one in declared_options(options) if one.option.panel)
+
+
+def _parameters(options: type[Options]) -> Iterator[inspect.Parameter]:
+    for name, one in _shown(options):
+        option, words = one.option, filter(None, (one.option.short, one.flag))
+        found = typer.Option(
+            *words,
+            help=option.help,
+            metavar=option.metavar,
+            min=option.minimum,
+            callback=option.callback,
+            autocompletion=None if option.completion is None else getattr(completion, f"complete_{option.completion}"),
+            parser=partial(level_of, one.flag) if one.item_type is float else None,
+            rich_help_panel=option.panel,
+        )
+        kind, default = _type(one), one.default
+        if one.choices:
+            default = None if default is None else kind(default)
+        elif not isinstance(default, bool | int | float):
+            default = None
+        yield inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False if option.is_negated else default,
+            annotation=Annotated[kind if default is not None else kind | None, found],
+        )
+
+
+def _type(one: DeclaredOption) -> Any:
+    """The type that Typer reads an option as."""
+    if one.choices:
+        return StrEnum(one.field, [(choice.upper(), choice) for choice in one.choices])
+    return list[one.item_type] if one.item_type else one.value_type  # type: ignore[name-defined]
+
+
+def _values(options: type[Options], given: dict[str, Any]) -> dict[str, Any]:
+    """What was given for the options of a class; others keep their defaults."""
+    found = {}
+    for name, one in _shown(options):
+        value = given.pop(name)
+        if one.option.is_negated:
+            value = False if value else None
+        if value is not None:
+            found[one.field] = str(value) if one.choices else value
+    return found
+
+
+def levels_of(option: str, texts: Sequence[str] | None) -> list[float]:
+    """The levels that an option names.
+
+    Raises:
+        UsageError: one is not a number.
+    """
+    return [level_of(option, text) for text in texts or ()]
+
+
+def level_of(option: str, text: str) -> float:
+    """The number that a level is; a percentage or a decimal comma is refused with what to write.
+
+    Raises:
+        UsageError: it is not a number.
+    """
+    from nncli.base.errors import UsageError
+    from nncli.base.text import quote
+
+    with suppress(ValueError):
+        return float(text)
+    hint = f"For 90 % write {option} 0.9."
+    with suppress(ValueError):
+        number = float(text.strip().removesuffix("%").replace(",", "."))
+        number = number / 100 if "%" in text else number
+        if 0.0 < number < 1.0:
+            hint = f"Write {option} {number:g}."
+    raise UsageError(f"{option} {quote(text)} is not a number", hint=hint)

@@ -1,0 +1,33 @@
+"""What a training is started with besides its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from nncli.base.findings import Finding
+from nncli.config.schema import Config
+from nncli.fitting.parallel.executor import Workers
+
+
+@dataclass(frozen=True)
+class Launch:
+    """The command line of a training, what stops it, where its tasks run, and the findings that precede its own.
+
+    `stop` is called after every batch, or a few times a second; once it returns True, everything is saved and ends.
+    `scheduler` is the address of a Dask scheduler whose workers train.
+    """
+
+    command: Sequence[str] = ()
+    stop: Callable[[], bool] = lambda: False
+    scheduler: str | None = None
+    findings: Sequence[Finding] = ()
+
+    def workers(self, config: Config, requested: int | Literal["auto"] | None = None) -> Workers:
+        """Where the tasks of a configuration run; `requested` precedes its own number of workers."""
+        return Workers(requested or config.workers, self.scheduler)
+
+    def with_findings(self, findings: Sequence[Finding]) -> Launch:
+        """The same with further findings."""
+        return replace(self, findings=(*self.findings, *findings))

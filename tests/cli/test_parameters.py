@@ -1,0 +1,83 @@
+"""The options of the command line, from the classes of the options."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal, get_args
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from nncli.api.options import PredictCommandOptions, SearchMethodOptions
+from nncli.base.errors import UsageError
+from nncli.base.option import INPUT, Option, Options, declared_options
+from nncli.cli.parameters import level_of, with_options
+from nncli.config.schema.tune import SamplerName
+
+
+@dataclass(frozen=True, kw_only=True)
+class Several(Options):
+    """Options of every type."""
+
+    names: Annotated[Sequence[str], Option("Texts.", INPUT, name="name")] = ()
+    kind: Annotated[Literal["one", "two"], Option("A choice.", INPUT)] = "one"
+    count: Annotated[int | Literal["auto"], Option("A number.", INPUT, metavar="N", minimum=1)] = "auto"
+    prune: Annotated[bool | None, Option("Do not.", INPUT, name="no_prune", is_negated=True)] = None
+    deep: Annotated[bool, Option("A flag.", INPUT, short="-d")] = False
+
+
+def parsed(*words: str) -> Several:
+    """The options that a command gets from words of the command line."""
+    found: list[Several] = []
+
+    def command(*, options: Several) -> None:
+        found.append(options)
+
+    command.__annotations__ = {"options": Several, "return": None}
+    app = typer.Typer()
+    app.command()(with_options(command))
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    return found[0]
+
+
+def test_words_become_options_and_others_keep_their_defaults() -> None:
+    assert parsed() == Several()
+    assert parsed("--name", "a", "--name", "b", "--kind", "two", "--count", "3", "--no-prune", "-d") == Several(
+        names=["a", "b"], kind="two", count=3, prune=False, deep=True
+    )
+
+
+def test_every_option_of_predict_is_worded_once() -> None:
+    flags = [one.flag for one in declared_options(PredictCommandOptions) if one.option.panel]
+    assert len(set(flags)) == len(flags)
+    assert {"--interval", "--set", "--per-class", "--scheduler"} <= {*flags}
+
+
+def test_the_command_offers_the_samplers_of_the_schema() -> None:
+    (sampler,) = (one for one in declared_options(SearchMethodOptions) if one.field == "sampler")
+    assert sampler.choices == get_args(SamplerName)
+
+
+def test_levels_are_read_as_numbers() -> None:
+    assert [level_of("--interval", text) for text in ("0.9", " 5e-1 ")] == [0.9, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("90%", "--set 0.9"),
+        ("97.5 %", "--set 0.975"),
+        ("0,9", "--set 0.9"),
+        ("abc", "--set 0.9"),
+        ("900%", "--set 0.9"),
+        ("", "--set 0.9"),
+    ],
+)
+def test_a_level_that_is_no_number_is_refused_with_what_to_write(text: str, advice: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        level_of("--set", text)
+    assert caught.value.hint is not None
+    assert f"{advice}." in caught.value.hint
