@@ -118,13 +118,13 @@ def _by_class(scores: ClassificationScores, labels: Sequence[str]) -> str:
     shown: Sequence[int] = range(len(labels))
     title = "by class"
     if len(labels) > MAX_CLASSES:
-        shown = sorted(sorted(shown, key=lambda k: scores.per_class[k].f1)[:MAX_CLASSES])
+        shown = sorted(sorted(shown, key=lambda k: scores.by_class[k].f1)[:MAX_CLASSES])
         title = f"by class, the {MAX_CLASSES} of {len(labels):,} with the lowest f1; see --json"
     lines = [
         [
             labels[k],
-            *map(format_number, (scores.per_class[k].precision, scores.per_class[k].recall, scores.per_class[k].f1)),
-            f"{scores.per_class[k].support:,.0f}",
+            *map(format_number, (scores.by_class[k].precision, scores.by_class[k].recall, scores.by_class[k].f1)),
+            f"{scores.by_class[k].support:,.0f}",
         ]
         for k in shown
     ]

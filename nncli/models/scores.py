@@ -137,7 +137,7 @@ def _classes_json(scores: ClassificationScores) -> dict[str, Any]:
             {"actual": scores.labels[pair.actual], "predicted": scores.labels[pair.predicted], "rows": pair.rows}
             for pair in scores.confusions
         ]
-    return {**document, "per_class": [asdict(one) for one in scores.per_class]}
+    return {**document, "per_class": [asdict(one) for one in scores.by_class]}
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def check_scores(card: ScoreCard | None, rows: Rows) -> tuple[Finding, ...]:
 
 def _never_predicted(scores: ClassificationScores, rows: Rows) -> Finding | None:
     """Classes of the scored rows that the model never predicts."""
-    classes = [c for c in scores.per_class if c.support > 0 and not c.predicted]
+    classes = [c for c in scores.by_class if c.support > 0 and not c.predicted]
     if not classes:
         return None
     names = [c.label for c in classes]

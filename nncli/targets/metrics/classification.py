@@ -94,12 +94,12 @@ class ClassificationScores(ScoreValues):
     labels: tuple[str, ...]
     confusion_matrix: tuple[tuple[float, ...], ...] | None
     confusions: tuple[Confusion, ...]
-    per_class: tuple[ClassScore, ...]
+    by_class: tuple[ClassScore, ...]
 
     @property
     def has_rare_class(self) -> bool:
         """Whether a class is rare among the scored rows."""
-        return has_rare_class(np.array([each.support for each in self.per_class]))
+        return has_rare_class(np.array([each.support for each in self.by_class]))
 
 
 def classification_scores(
@@ -127,7 +127,7 @@ def classification_scores(
         labels=labels,
         confusion_matrix=matrix,
         confusions=most_frequent_confusions(y, predicted, K, sample_weight),
-        per_class=class_scores(counts, labels),
+        by_class=class_scores(counts, labels),
     )
 
 

@@ -42,7 +42,7 @@ def test_confusion_and_classes_agree_with_scikit_learn(case: Classified) -> None
         assert_same(scores.confusion_matrix, confusion)
         options = {"labels": codes, "zero_division": 0, "sample_weight": weight}
         columns = their(theirs.precision_recall_fscore_support, case.y, guess, **options)
-        for mine, *wanted in zip(scores.per_class, *columns, strict=True):
+        for mine, *wanted in zip(scores.by_class, *columns, strict=True):
             assert_same([mine.precision, mine.recall, mine.f1, mine.support], wanted)
 
 
@@ -112,7 +112,7 @@ def test_two_classes_by_hand() -> None:
     scores = classification_scores(y, P, ("no", "yes"))
     assert scores.rows == 4
     assert scores.confusion_matrix == ((1, 1), (0, 2))
-    assert scores.per_class == (ClassScore("no", 1.0, 0.5, 2 / 3, 2, 1), ClassScore("yes", 2 / 3, 1.0, 0.8, 2, 3))
+    assert scores.by_class == (ClassScore("no", 1.0, 0.5, 2 / 3, 2, 1), ClassScore("yes", 2 / 3, 1.0, 0.8, 2, 3))
     assert scores["accuracy"] == 0.75
     assert scores["balanced_accuracy"] == 0.75
     assert scores["macro_f1"] == pytest.approx((2 / 3 + 0.8) / 2)
@@ -130,7 +130,7 @@ def test_three_classes_by_hand() -> None:
     assert scores["brier"] == pytest.approx((0.375 + 0.875 + 0) / 3)
     assert scores["roc_auc"] == pytest.approx((0.75 + 0.75 + 1) / 3)
     assert scores["balanced_accuracy"] == pytest.approx(2 / 3)
-    assert scores.per_class[1] == ClassScore("b", 0.0, 0.0, 0.0, 1, 0)
+    assert scores.by_class[1] == ClassScore("b", 0.0, 0.0, 0.0, 1, 0)
 
 
 def test_one_class_alone_has_no_area_and_no_infinite_loss() -> None:
@@ -162,7 +162,7 @@ def test_every_score_of_classes_is_weighted() -> None:
     plain = classification_scores(y[repeated], P[repeated], ("a", "b", "c"))
     for (name, value), (_, wanted) in zip(weighted.values, plain.values, strict=True):
         assert value == pytest.approx(wanted), name
-    assert weighted.per_class == plain.per_class
+    assert weighted.by_class == plain.by_class
     assert weighted.confusion_matrix == plain.confusion_matrix
 
 

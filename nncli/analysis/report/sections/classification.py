@@ -34,8 +34,8 @@ def classification(held_out: HeldOutPredictions) -> tuple[Section, ...]:
     curves = _curves(held_out, scores)
     figures = [_calibration(held_out, labels)]
     if curves:
-        present = sum(one.support > 0 for one in scores.per_class)
-        largest = sorted(curves, key=lambda k: -scores.per_class[k].support)[:MAX_CURVES]
+        present = sum(one.support > 0 for one in scores.by_class)
+        largest = sorted(curves, key=lambda k: -scores.by_class[k].support)[:MAX_CURVES]
         chosen = sorted(largest)
         if len(labels) == 2:
             chosen = [1] if 1 in curves else chosen[:1]
@@ -77,11 +77,11 @@ def _matrix_row(label: str, counts: NDArray[np.float64], fractions: NDArray[np.f
 
 
 def _by_class(scores: ClassificationScores, labels: list[str], curves: Curves) -> Table:
-    order = sorted(range(len(labels)), key=lambda k: scores.per_class[k].f1)
+    order = sorted(range(len(labels)), key=lambda k: scores.by_class[k].f1)
     listed = order[:MAX_LISTED] if len(labels) > MAX_LISTED else range(len(labels))
     rows = []
     for k in listed:
-        score, curve = scores.per_class[k], curves.get(k)
+        score, curve = scores.by_class[k], curves.get(k)
         areas = (None, None) if curve is None else (curve.area, curve.average_precision)
         numbers = map(format_number, (score.precision, score.recall, score.f1, *areas))
         rows.append((labels[k], _count(score.support), *numbers))
@@ -104,11 +104,11 @@ def _curves(held_out: HeldOutPredictions, scores: ClassificationScores) -> Curve
 
 def _shown_classes(scores: ClassificationScores) -> list[int]:
     """The classes in the table and in the charts: all, or of many those of the lowest f1 and the most frequent ones."""
-    present = [k for k, one in enumerate(scores.per_class) if one.support > 0]
+    present = [k for k, one in enumerate(scores.by_class) if one.support > 0]
     if len(scores.labels) <= MAX_LISTED:
         return present
-    lowest = sorted(range(len(scores.labels)), key=lambda k: scores.per_class[k].f1)[:MAX_LISTED]
-    frequent = sorted(present, key=lambda k: -scores.per_class[k].support)[:MAX_CURVES]
+    lowest = sorted(range(len(scores.labels)), key=lambda k: scores.by_class[k].f1)[:MAX_LISTED]
+    frequent = sorted(present, key=lambda k: -scores.by_class[k].support)[:MAX_CURVES]
     return sorted({*lowest, *frequent} & {*present})
 
 
