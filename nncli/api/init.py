@@ -7,11 +7,13 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from nncli.api.options import InitOptions
 from nncli.base.atomic_files import check_overwrite, write_text
 from nncli.base.errors import Location, UsageError
 from nncli.base.findings import Finding, FindingCode, Level, note, ordered, warning
+from nncli.base.option import operation
 from nncli.base.scratch import existing_parent
 from nncli.base.text import join_quoted, json_safe, quote
 from nncli.config.loading import build_config
@@ -28,10 +30,6 @@ from nncli.data.sources.table_source import TableLocation, TableSource, as_sourc
 from nncli.fitting.checks.notes import constant_target
 from nncli.fitting.draft.table_summary import TableSummary, summarize_table
 from nncli.fitting.draft.yaml_draft import column_warning, draft_config
-
-Preset = Literal["tabular", "textbook"]
-Quality = Literal["fast", "balanced", "best"]
-
 
 MIN_ROWS = 10
 """Rows below which a warning is given: the folds of an ensemble need some each."""
@@ -104,75 +102,54 @@ def _column(column: ColumnProfile, use: str) -> dict[str, Any]:
     }
 
 
-def init(
-    data: TableLocation,
-    target: str | Sequence[str],
-    *,
-    preset: Preset | None = None,
-    quality: Quality | None = None,
-    assignments: Sequence[str] = (),
-    output: str | Path | None = None,
-    force: bool = False,
-) -> str:
+@operation(InitOptions)
+def init(data: TableLocation, target: str | Sequence[str], options: InitOptions) -> str:
     """Draft a configuration for a table and return its YAML, with comments on the columns and the choices.
 
-    Args:
-        data: a table: a file, a folder, a pattern such as data/*.csv, or a URL.
-        target: the column to predict, or several numeric ones.
-        preset: the preset; default: tabular.
-        quality: an ensemble of 4 that is trained less, of up to 8, or of 20.
-        assignments: overrides of keys, such as `data.separator=;` or `epochs=10`.
-        output: the file to write the YAML to, if any. Paths in it are relative to its folder, or else to the working
-            directory.
-        force: replace an existing file.
+    `target` is the column to predict, or several numeric ones. Paths in the YAML are relative to the folder of the
+    output, or else to the working directory.
 
     Raises:
         UsageError: there is no target, the table is a pipe, the output exists, or quality is used with textbook.
         ConfigError: an assignment is wrong.
         DataError: the table cannot be read, or has no such target or no feature column.
     """
-    return draft(data, target, preset=preset, quality=quality, assignments=assignments, output=output, force=force).text
+    return draft_with(data, target, options).text
 
 
-def draft(
-    data: TableLocation,
-    target: str | Sequence[str],
-    *,
-    preset: Preset | None = None,
-    quality: Quality | None = None,
-    assignments: Sequence[str] = (),
-    output: str | Path | None = None,
-    force: bool = False,
-) -> InitResult:
+def draft_with(data: TableLocation, target: str | Sequence[str], options: InitOptions) -> InitResult:
     """Draft a configuration as `init` does, and return it with its notes and warnings."""
-    if preset == "textbook" and quality is not None:
+    if options.preset == "textbook" and options.quality is not None:
         raise UsageError("--quality needs the preset tabular", hint="Remove --quality.")
-    output_path = None if output is None else Path(output)
+    output_path = None if options.output is None else Path(options.output)
     if output_path is not None:
-        check_overwrite(output_path, force=force)
+        check_overwrite(output_path, force=options.force)
     source = as_source(data)
     summary = summarize_table(
         source,
         [target] if isinstance(target, str) else target,
-        assignments,
+        options.assignments,
         None if output_path is None else existing_parent(output_path),
     )
-    extra = apply_overrides(Document({}, {}, "nncli init", ()), assignments).value
+    extra = apply_overrides(Document({}, {}, "nncli init", ()), options.assignments).value
     text = draft_config(
         summary,
         path=_relative_path(Path.cwd() if output_path is None else output_path.resolve().parent, source),
         name=_stem(source),
-        preset=preset,
-        quality=quality,
+        preset=options.preset,
+        quality=options.quality,
         extra={key: value for key, value in extra.items() if key != "data"},
         # Editors read the schema named in the first line; it is a local file, so that it works offline.
         heading=[] if output_path is None else [editor_line()],
-        train_command=None if output is None else f"nncli train {shlex.quote(str(output))}",
+        train_command=None if options.output is None else f"nncli train {shlex.quote(str(options.output))}",
     )
     if output_path is not None:
         write_text(output_path, text)
     decisions = (*_decisions(summary), *_training_warnings(summary), *_column_warnings(summary))
     return InitResult(text, summary, summary.findings, decisions)
+
+
+draft = operation(InitOptions)(draft_with)
 
 
 def is_table(argument: str, target: Sequence[str]) -> bool:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 OnError: TypeAlias = Literal["fail", "missing", "skip"]
 """What happens to a cell that cannot be read: an error, a missing cell, or its row is left out."""
+Quality: TypeAlias = Literal["fast", "balanced", "best"]
+Preset: TypeAlias = Literal["tabular", "textbook"]
 OnNote: TypeAlias = Callable[[str], object]
 
 
@@ -232,6 +234,39 @@ class AssignmentOptions(Options):
             completion="assignment",
         ),
     ] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityOptions(Options):
+    """The level of the preset tabular: training time against accuracy."""
+
+    quality: Annotated[
+        Quality | None,
+        Option("fast: an ensemble of 4, trained less; balanced: of up to 8 (default); best: of 20.", TRAINING),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PresetOptions(Options):
+    """The preset of a configuration."""
+
+    preset: Annotated[
+        Preset | None,
+        Option("tabular: the best in our benchmarks (default); textbook: a plain network.", TRAINING),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DraftOptions(AssignmentOptions, QualityOptions, PresetOptions):
+    """What a configuration for a table is to have."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InitOptions(DraftOptions):
+    """The options of `nncli.init`."""
+
+    output: Annotated[str | Path | None, Option("The file to write the YAML to, if any.")] = None
+    force: Annotated[bool, Option("Replace an existing file.")] = False
 
 
 @dataclass(frozen=True, kw_only=True)

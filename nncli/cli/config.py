@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from nncli.api.options import AssignmentOptions
+from nncli.api.options import AssignmentOptions, QualityOptions
 from nncli.base.option import OUTPUT
 from nncli.cli.completion import complete_config
 from nncli.cli.help import Command
-from nncli.cli.options import ColorOptions, QualityOptions
+from nncli.cli.options import ColorOptions
 from nncli.cli.parameters import with_options
 
 config = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False)

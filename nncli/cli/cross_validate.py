@@ -17,6 +17,7 @@ from nncli.api.options import (
     CrossValidateOptions,
     FoldOptions,
     NewCrossValidationOptions,
+    QualityOptions,
 )
 from nncli.base.option import INPUT, OUTPUT, Option, Options
 from nncli.cli.findings import FindingPrinter
@@ -25,7 +26,6 @@ from nncli.cli.options import (
     ConfigOrTable,
     DisplayOptions,
     Force,
-    QualityOptions,
     TargetOptions,
     TrainingInputOptions,
 )

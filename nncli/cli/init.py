@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from nncli.api.options import AssignmentOptions
-from nncli.base.option import INPUT, TRAINING
-from nncli.cli.options import AsJson, DisplayOptions, Force, OutputFile, QualityOptions
+from nncli.api.options import DraftOptions, InitOptions
+from nncli.base.option import INPUT
+from nncli.cli.options import AsJson, DisplayOptions, Force, OutputFile
 from nncli.cli.source_options import SourceOptions
 
 if TYPE_CHECKING:
     from nncli.api.init import InitResult
-
-
-class Preset(StrEnum):
-    """The preset of the configuration."""
-
-    TABULAR = "tabular"
-    TEXTBOOK = "textbook"
 
 
 DataFile: TypeAlias = Annotated[
@@ -36,14 +28,6 @@ TargetColumns: TypeAlias = Annotated[
         rich_help_panel=INPUT,
     ),
 ]
-PresetName: TypeAlias = Annotated[
-    Preset | None,
-    typer.Option(
-        "--preset",
-        help="tabular: the best in our benchmarks (default); textbook: a plain network.",
-        rich_help_panel=TRAINING,
-    ),
-]
 
 
 def init(
@@ -51,9 +35,7 @@ def init(
     data: DataFile,
     target: TargetColumns = None,
     place: SourceOptions,
-    preset: PresetName = None,
-    level: QualityOptions,
-    changes: AssignmentOptions,
+    options: DraftOptions,
     output: OutputFile = "-",
     force: Force = False,
     as_json: AsJson = False,
@@ -69,19 +51,18 @@ def init(
     nncli init penguins.csv --target species --json | jq -r '.columns[] | .name + " " + .use'
     nncli init houses.csv.gz --target price --preset textbook --set data.separator=';' -o houses.yaml
     """
-    from nncli.api.init import draft
+    from nncli.api.init import draft_with
     from nncli.cli.signals import interrupt_at_once
 
     interrupt_at_once()
-    result = draft(
-        place.source(data),
-        target or [],
-        preset=None if preset is None else preset.value,
-        quality=level.quality,
-        assignments=changes.assignments,
+    written = InitOptions(
+        preset=options.preset,
+        quality=options.quality,
+        assignments=options.assignments,
         output=None if output == "-" else output,
         force=force,
     )
+    result = draft_with(place.source(data), target or [], written)
     _print(result, output, as_json=as_json, quiet=display.quiet)
 
 

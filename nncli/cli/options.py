@@ -6,12 +6,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
 import typer
 
-from nncli.api.options import AssignmentOptions
-from nncli.base.option import DISPLAY, INPUT, OUTPUT, TRAINING, Option, Options
+from nncli.api.options import AssignmentOptions, QualityOptions
+from nncli.base.option import DISPLAY, INPUT, OUTPUT, Option, Options
 from nncli.cli.completion import complete_config, complete_run
 from nncli.cli.source_options import SourceOptions
 
@@ -36,16 +36,6 @@ class TargetOptions(Options):
         Sequence[str],
         Option("The column to predict; CONFIG is then a table. Repeatable.", INPUT, short="-t", metavar="COLUMN"),
     ] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class QualityOptions(Options):
-    """The level of the preset tabular: training time against accuracy."""
-
-    quality: Annotated[
-        Literal["fast", "balanced", "best"] | None,
-        Option("fast: an ensemble of 4, trained less; balanced: of up to 8 (default); best: of 20.", TRAINING),
-    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

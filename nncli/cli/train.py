@@ -13,6 +13,7 @@ from nncli.api.options import (
     AssignmentOptions,
     ClusterOptions,
     NewRunOptions,
+    QualityOptions,
     ResumeOptions,
     TimeLimitOptions,
     TrackOptions,
@@ -25,7 +26,6 @@ from nncli.cli.options import (
     ConfigOrTable,
     DisplayOptions,
     JsonLines,
-    QualityOptions,
     TargetOptions,
     TrainingInputOptions,
 )

@@ -11,6 +11,7 @@ from nncli.api.options import (
     AssignmentOptions,
     ClusterOptions,
     NewSearchOptions,
+    QualityOptions,
     ResumeTuneOptions,
     SearchedKeysOptions,
     SearchMethodOptions,
@@ -23,7 +24,6 @@ from nncli.base.option import INPUT, OUTPUT, Option, Options, declared_options
 from nncli.cli.options import (
     ConfigOrTable,
     DisplayOptions,
-    QualityOptions,
     SearchLines,
     TargetOptions,
     TrainingInputOptions,

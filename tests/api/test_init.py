@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nncli.api.init import Preset, Quality, config_for, draft, init, is_table
+from nncli.api.init import config_for, draft, init, is_table
+from nncli.api.options import Preset, Quality
 from nncli.base.errors import DataError, NncliError, UsageError
 from nncli.base.text import quote
 from nncli.config.loading import load_config
