@@ -95,8 +95,9 @@ class Commands(TyperGroup):
             if isinstance(found, typer.Typer):
                 found.info.name, found.info.help = cmd_name, COMMANDS[name]
             else:
-                details, one = getdoc(found), typer.Typer(rich_markup_mode=None, add_completion=False)
-                one.command(cmd_name, cls=Command, help="\n\n".join(filter(None, (COMMANDS[name], details))))(with_options(found))
+                text = "\n\n".join(filter(None, (COMMANDS[name], getdoc(found))))
+                one = typer.Typer(rich_markup_mode=None, add_completion=False)
+                one.command(cmd_name, cls=Command, help=text)(with_options(found))
                 found = one
             self.commands[cmd_name] = typer.main.get_command(found)
         return self.commands[cmd_name]
