@@ -21,11 +21,10 @@ from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts
 from nncli.data.sources.table_source import TableLocation
 from nncli.models.ensemble import AnyModel
 from nncli.models.read_table import read_data
-from nncli.models.scores import Scores, score, to_json
+from nncli.models.scores import Scores, class_scores, score, to_json
 from nncli.runs.run import Run
 from nncli.runs.training_rows import RowMatches, TrainingRows
 from nncli.targets.decision import Decision
-from nncli.targets.metrics.classification import ClassificationScores
 
 if TYPE_CHECKING:
     from nncli.data.formats.dataframes import Frame
@@ -58,9 +57,10 @@ class Evaluation:
     @property
     def cost_per_row(self) -> float | None:
         """The mean cost of a row by the costs of the decision; None without costs."""
-        if self.decision is None or not isinstance(self.scores, ClassificationScores):
+        scores = class_scores(self.scores)
+        if self.decision is None or scores is None:
             return None
-        costs, counts = self.decision.cost_of(self.scores.labels), self.scores.confusion_matrix
+        costs, counts = self.decision.cost_of(scores.labels), scores.confusion_matrix
         if costs is None or counts is None:
             return None
         return float(np.average(costs, weights=np.array(counts, np.float64)))

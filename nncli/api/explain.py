@@ -226,15 +226,17 @@ def _attribute(
 
 def _output(target: Target, class_label: str | None, name: str | None) -> str | None:
     """The class or target to attribute, checked; None for the default."""
-    if class_label is not None and target.task == "regression":
-        raise UsageError("the model predicts numbers and has no classes", hint="Name one of several targets instead.")
+    if class_label is not None and not target.has_labels:
+        raise UsageError(
+            f"the model predicts {target.noun}s and has no classes", hint="Name one of several targets instead."
+        )
     if name is not None and name not in target.names:
         close = closest_match(name, target.names)
         raise UsageError(
             f"the model has no target {quote(name)}",
             hint=f"Did you mean {quote(close)}?" if close else f"The model predicts {join_quoted(target.names)}.",
         )
-    output = class_label if target.task == "classification" else name
+    output = class_label if target.has_labels else name
     if output is not None:
         select_output(target, np.empty((0, 1)), output)  # raises the error before any work
     return output

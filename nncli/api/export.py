@@ -110,11 +110,10 @@ def export_run(
         raise ExportedFileError(f"{target.runtime}, which checks the file, cannot be used", hint=_sentence(missing))
     opened = Run.open(Path(run))
     model = opened.load_model()
-    if intervals and model.spec.target.task == "classification":
-        raise UsageError(
-            "--interval needs a regression model; this one is for classification",
-            hint="Leave it out: the file has the probability of each class.",
-        )
+    target_of_model = model.spec.target
+    if intervals and target_of_model.uncertainty != "interval":
+        hint = "Leave it out: the file has the probability of each class."
+        raise UsageError(f"--interval {target_of_model.no_intervals}", hint=hint)
     conformal = conformal_predictor(opened, model, UncertaintyOptions(intervals=intervals))
     with log_duration("describing the model as a program"):
         program = _select_outputs(lower_model(model, conformal), labels=labels, proba=proba)

@@ -56,9 +56,7 @@ class Loaded:
     def classes(self) -> tuple[Any, ...] | None:
         """The class labels, of the training table's type, in the order of the probabilities; None for regression."""
         target = self.model.spec.target
-        if target.task == "regression":
-            return None
-        return tuple(target.decode(np.arange(len(target.labels)), "class"))
+        return tuple(target.label_column(np.arange(len(target.labels)), "class")) if target.has_labels else None
 
     @operation(PredictOptions)
     def predict(self, data: TableLocation | Frame, options: PredictOptions) -> pl.DataFrame:

@@ -96,7 +96,7 @@ class OutputColumns(Options):
             "Add the probability of each class as proba_CLASS.",
             OUTPUT,
             http="Adds the probability of each class as proba_CLASS.",
-            answer="class",
+            needs="probabilities",
         ),
     ] = False
     keep: Annotated[
@@ -110,8 +110,8 @@ class OutputColumns(Options):
 
     def check_proba(self, model: AnyModel) -> None:
         """Raise a UsageError if probabilities are asked for that the model does not have."""
-        if self.proba and model.spec.target.task == "regression":
-            raise UsageError("--proba needs a classification model; this one is for regression")
+        if self.proba and not model.spec.target.has_probabilities:
+            raise UsageError(f"--proba {model.spec.target.no_labels}")
 
 
 @dataclass(frozen=True, kw_only=True)

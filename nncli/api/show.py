@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from nncli.analysis.evaluation.cross_validation_summary import CrossValidationSummary, summarize_cross_validation
 from nncli.base.findings import Finding
 from nncli.base.logs import format_duration
+from nncli.base.spec import Task
 from nncli.base.text import join_quoted
 from nncli.fitting.dry_run.network_size import LayerSize, layer_sizes
 from nncli.runs.cross_validation import is_cross_validation
@@ -76,7 +77,7 @@ class RunDescription:
     validation_data: str | None
     training_rows: int
     validation_rows: int
-    task: Literal["classification", "regression"] | None
+    task: Task | None
     target: tuple[str, ...]
     classes: tuple[str, ...]
     columns: tuple[FeatureColumn, ...]
@@ -217,7 +218,7 @@ def show(run: str | Path) -> RunDescription:
         validation_rows=manifest.validation_rows,
         task=None if target is None else target.task,
         target=() if target is None else target.names,
-        classes=target.labels if target is not None and target.task == "classification" else (),
+        classes=() if target is None else target.labels,
         columns=() if spec is None else tuple(FeatureColumn(c.name, c.type) for c in spec.encoder.columns),
         layers=() if spec is None else layer_sizes(spec.network),
         loss=None if spec is None else spec.loss.type,

@@ -64,7 +64,7 @@ def threshold(
         manifest, rows = opened.load_manifest(), opened.load_held_out()
         rows = _require_rows(opened, manifest, rows)
     target = rows.predictions.target
-    if target.task == "regression":
+    if not target.has_labels:
         raise UsageError("the run predicts numbers, which need no threshold", location=Location(source=str(run)))
     if isinstance(goal, FixedThreshold) and costs is not None:
         goal = with_costs(goal, read_costs(costs, target.labels), positive)
@@ -97,7 +97,7 @@ def _require_rows(run: Run, manifest: Manifest, rows: HeldOutRows | None) -> Hel
     """The held-out rows of a run; a RunError says what to do where there are none."""
     if rows is not None and len(rows):
         return rows
-    if run.load_model().spec.target.task == "regression":
+    if not run.load_model().spec.target.has_labels:
         raise UsageError("the run predicts numbers, which need no threshold", location=Location(source=str(run.path)))
     check_not_removed(run.path, manifest, HELD_OUT)
     is_old = manifest.validation_rows > 0

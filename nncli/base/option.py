@@ -48,8 +48,8 @@ class Option:
     `panel` is the heading in the help of the command line; without one it is no option there. `name` is its name there
     and in addresses, unless it is that of the field. `completion` is what a shell completes: the end of the name of a
     function in nncli/cli/completion.py. `choices` are those of a text. The flag of an option that `is_negated` says no,
-    such as --no-prune. `http` describes the parameter of an address; without it there is none. `answer` is the kind of
-    prediction that has it, else all have it.
+    such as --no-prune. `http` describes the parameter of an address; without it there is none. `needs` is what the
+    predictions of a model must be able to have.
     """
 
     help: str
@@ -63,7 +63,7 @@ class Option:
     choices: tuple[str, ...] = ()
     is_negated: bool = False
     http: str | None = None
-    answer: Literal["class", "number"] | None = None
+    needs: Literal["probabilities", "set", "interval"] | None = None
 
 
 @dataclass(frozen=True)

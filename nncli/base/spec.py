@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, TypeAlias, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.fields import FieldInfo
@@ -34,8 +34,8 @@ MAX_MEMBERS = 10_000
 """Members of an ensemble. Files of a run are read with this limit, since a loop over the members follows."""
 Members = Annotated[int, Field(strict=True, ge=1, le=MAX_MEMBERS)]
 
-Task: TypeAlias = Literal["classification", "regression"]
-"""What is predicted: one of several classes, or numbers."""
+Task: TypeAlias = str
+"""What a loss or a metric is for, and what saved models know a kind of answer by: classification, regression."""
 
 
 class Spec(BaseModel):

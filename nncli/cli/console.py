@@ -140,10 +140,10 @@ def summary(started: Started | MembersStarted, finished: Finished) -> str:
 
 def _confusion_matrix(title: str, card: ScoreCard) -> list[str]:
     """The confusion matrix of a few classes one of which is rare, and the positive class of two."""
-    from nncli.targets.metrics.classification import ClassificationScores
+    from nncli.models.scores import class_scores
 
-    scores = card.model
-    if not isinstance(scores, ClassificationScores) or not scores.has_rare_class or len(scores.labels) > MAX_CLASSES:
+    scores = class_scores(card.model)
+    if scores is None or not scores.has_rare_class or len(scores.labels) > MAX_CLASSES:
         return []
     labels = [escape_unprintable(label) for label in scores.labels]
     rows = [[f"{count:,.6g}" for count in row] for row in scores.confusion_matrix or ()]

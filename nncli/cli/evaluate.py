@@ -89,21 +89,19 @@ def _show(evaluation: Evaluation, *, as_json: bool, quiet: bool) -> None:
     from nncli.cli.console import format_number, rows
     from nncli.cli.tables import table
     from nncli.cli.uncertainty import uncertainty_text
-    from nncli.models.scores import headlines
+    from nncli.models.scores import class_scores, headlines
     from nncli.targets.decision import decision_note
-    from nncli.targets.metrics.classification import ClassificationScores
 
     _print_notes(evaluation, as_json=as_json, quiet=quiet)
     if as_json:
         typer.echo(json.dumps(evaluation.json(), ensure_ascii=False).encode())
         return
-    scores = evaluation.scores
-    figures = [[escape_unprintable(name), format_number(value)] for name, value in headlines(scores)]
+    figures = [[escape_unprintable(name), format_number(value)] for name, value in headlines(evaluation.scores)]
     if evaluation.cost_per_row is not None:
         figures.insert(0, ["cost_per_row", format_number(evaluation.cost_per_row)])
     decided = "" if evaluation.decision is None else escape_unprintable(f", {decision_note(evaluation.decision)}")
     typer.echo(f"{rows(evaluation.rows)}{decided}\n{table([['metric', 'value'], *figures])}")
-    if isinstance(scores, ClassificationScores):
+    if (scores := class_scores(evaluation.scores)) is not None:
         labels = [escape_unprintable(label) for label in scores.labels]
         typer.echo(f"\n{_by_class(scores, labels)}\n\n{_confusions(scores, labels)}")
     if evaluation.uncertainty is not None:

@@ -93,7 +93,7 @@ def compare(
     # A file whose outputs have names may have them in another order.
     if sorted(exported.columns) != sorted(predicted.columns) or exported.height != predicted.height:
         raise ExportedFileError(_difference(predicted, exported))
-    is_class = predictions.target.task == "classification"
+    is_class = predictions.target.has_labels
     names = [name for name in predicted.columns if not (is_class and name == "prediction")]
     numbers = [_compare_numbers(predicted[name], exported[name], max_ulp, row_name) for name in names]
     found = reduce(_beside, numbers, Comparison(max_ulp, predicted.height))
@@ -151,8 +151,7 @@ def _ordinals(x: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
 
 def _compare_classes(found: Comparison, predictions: Predictions, exported: pl.Series, row_name: RowName) -> Comparison:
     target = predictions.target
-    assert target.task == "classification"
-    labels = target.decode(np.arange(len(target.labels)), "label")
+    labels = target.label_column(np.arange(len(target.labels)), "label")
     codes = dict(zip(labels.to_list(), range(len(labels)), strict=True))
     theirs = np.array([codes.get(label, -1) for label in exported.cast(labels.dtype, strict=False).to_list()], np.int64)
     rows = np.flatnonzero(predictions.classes != theirs)
@@ -169,7 +168,6 @@ def _compare_classes(found: Comparison, predictions: Predictions, exported: pl.S
 def _ties(predictions: Predictions, theirs: npt.NDArray[np.int64], max_ulp: int) -> npt.NDArray[np.bool_]:
     """Whether the classes `theirs` (rows,) would be predicted if both probabilities were `max_ulp` nearer to them."""
     ours, target = predictions.classes, predictions.target
-    assert target.task == "classification"
     P, row = predictions.values.astype(np.float32), np.arange(len(theirs))
     for _ in range(max_ulp):
         P[row, ours] = np.nextafter(P[row, ours], np.float32(-np.inf))

@@ -11,13 +11,10 @@ from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.model import Model
 from nncli.nn.arrays import Precision
-from nncli.nn.losses import Quantiles
 from nncli.nn.program.inputs import ProgramInput
-from nncli.nn.program.program import ClassOutputs, NumberOutputs, Outputs, Program, build
-from nncli.nn.program.values import Builder, Value, is_nan, round_to, select
-from nncli.targets.decision import lower_decision
+from nncli.nn.program.program import Bounds, Program, build
+from nncli.nn.program.values import Builder, Value, round_to
 from nncli.targets.metrics.calibration import lower_temperature
-from nncli.targets.target import RegressionTarget
 
 
 @dataclass(frozen=True)
@@ -43,8 +40,18 @@ def lower_model(model: AnyModel, conformal: ConformalPredictor | None = None) ->
     precision = members[0].spec.network.precision
     lowered = [_lower_member(member, builder, inputs) for member in members]
     mean = _lower_mean(model, lowered, precision)
-    is_regression = isinstance(model.spec.target, RegressionTarget)
-    outputs = _number_outputs(model, lowered, mean, conformal) if is_regression else _class_outputs(model, mean)
+    bounds: tuple[Bounds, ...] = ()
+    if conformal is not None:
+        quantiles = [member.quantiles for member in lowered if member.quantiles is not None]
+        bounds = lower_intervals(conformal, [member.values for member in lowered], quantiles)
+    target, codes = model.spec.target, model.spec.target.lower_codes(mean.values, model.spec.decision)
+    outputs = target.program_outputs(
+        target.lower_shown(mean.values).position,
+        None if codes is None else codes.position,
+        None if mean.quantiles is None else target.lower_shown(mean.quantiles).position,
+        model.spec.loss.quantile_levels,
+        bounds,
+    )
     program = build(builder, outputs, precision, model.spec.missing_values)
     decimal = "," if model.spec.dialect.decimal == "," else "."
     return replace(program, decimal=decimal, thousands=model.spec.dialect.thousands)
@@ -58,13 +65,11 @@ def _lower_member(model: Model, builder: Builder, inputs: Mapping[str, ProgramIn
     vectors = [column.codes.look_up(p[e.param_spec.name][column.own]) for e, column in embedded]
     z = spec.network.lower(model.parameters, features.X, vectors)
     precision, target = spec.network.precision, spec.target
-    values = round_to(precision, spec.loss.lower_inverse_link(z))
-    if not isinstance(target, RegressionTarget):
-        return LoweredPredictions(_at_temperature(values, spec.temperature, precision))
-    if not isinstance(spec.loss, Quantiles):
-        return LoweredPredictions(target.lower_decode(values))
-    quantiles, count = round_to(precision, spec.loss.lower_quantiles(z)), len(spec.loss.levels)
-    return LoweredPredictions(target.lower_decode(values), target.lower_decode(quantiles, count))
+    values, quantiles = round_to(precision, spec.loss.lower_inverse_link(z)), spec.loss.lower_quantiles(z)
+    if quantiles is None:
+        return LoweredPredictions(_at_temperature(target.lower_decode(values), spec.temperature, precision))
+    rounded, count = round_to(precision, quantiles), len(spec.loss.quantile_levels)
+    return LoweredPredictions(target.lower_decode(values), target.lower_decode(rounded, count))
 
 
 def _at_temperature(P: Value, T: float, precision: Precision) -> Value:
@@ -84,39 +89,12 @@ def _lower_mean(model: AnyModel, members: Sequence[LoweredPredictions], precisio
 
 def mean_of(model: Ensemble, values: Sequence[Value], precision: Precision) -> Value:
     """The mean of the members' values, which are given in the order of the members, in the classes of all."""
-    target = model.spec.target
-    if isinstance(target, RegressionTarget):
-        return weighted_mean(values, range(len(values)), model.spec.weights)
-    aligned = []
-    for member, P in zip(model.members, values, strict=True):
-        own = member.spec.target
-        assert not isinstance(own, RegressionTarget)
-        at = {label: j for j, label in enumerate(own.labels)}
-        scaled = _at_temperature(P, model.spec.temperature, precision)
-        aligned.append(scaled.columns([at.get(label, -1) for label in target.labels]))
-    return round_to(precision, weighted_mean(aligned, range(len(aligned)), model.spec.weights))
-
-
-def _number_outputs(
-    model: AnyModel,
-    members: Sequence[LoweredPredictions],
-    mean: LoweredPredictions,
-    conformal: ConformalPredictor | None,
-) -> NumberOutputs:
-    values = [member.values for member in members]
-    quantiles = [member.quantiles for member in members if member.quantiles is not None]
-    return NumberOutputs(
-        model.spec.target.names,
-        mean.values.position,
-        None if mean.quantiles is None else mean.quantiles.position,
-        model.spec.loss.quantile_levels,
-        () if conformal is None else lower_intervals(conformal, values, quantiles),
-    )
-
-
-def _class_outputs(model: AnyModel, mean: LoweredPredictions) -> Outputs:
-    target, P = model.spec.target, mean.values
-    assert not isinstance(target, RegressionTarget)
-    codes = lower_decision(P, target.labels, model.spec.decision)
-    known = select(is_nan(P.columns([0])), -1.0, codes)
-    return ClassOutputs(target.name, target.labels, target.label_type, known.position, P.position)
+    target, aligned = model.spec.target, list[Value]()
+    for member, own in zip(model.members, values, strict=True):
+        scaled, positions = (
+            _at_temperature(own, model.spec.temperature, precision),
+            target.positions_in(member.spec.target),
+        )
+        aligned.append(scaled if positions is None else scaled.columns(positions))
+    mean = weighted_mean(aligned, range(len(aligned)), model.spec.weights)
+    return round_to(target.precision_of(precision), mean)

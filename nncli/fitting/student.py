@@ -61,7 +61,7 @@ def student_config(path: Path, units: int, output: Path, assignments: Sequence[s
     preset = parse(Path(nncli.config.presets.__file__).with_name(STUDENT).read_text(encoding="utf-8"), STUDENT).value
     validation, teacher = _validation(run, manifest, config, held_out)
     own: dict[str, object] = {
-        "loss": CrossEntropy() if model.spec.loss.task == "classification" else model.spec.loss,
+        "loss": CrossEntropy() if model.spec.target.has_labels else model.spec.loss,
         "validation": validation,
         "teacher": teacher,
         "output": str(output),

@@ -26,7 +26,7 @@ from nncli.nn.inference.small_blocks import MAX_ROWS
 from nncli.nn.losses import Loss
 from nncli.nn.member_predictor import Input, MemberPredictor
 from nncli.targets.decision import Decision
-from nncli.targets.target import Target
+from nncli.targets.target import Target, TargetKind, kind_of
 
 
 class EnsembleSpec(Spec):
@@ -56,39 +56,18 @@ class EnsembleSpec(Spec):
 
     def accepts(self, member: ModelSpec) -> bool:
         """Whether a model has the target of a member, and a loss that predicts the same."""
-        target, member_target = self.target, member.target
-        if target.task == "classification" and member_target.task == "classification":
-            same = target.name == member_target.name and set(member_target.labels) <= set(target.labels)
-        else:
-            same = target.task == member_target.task and target.names == member_target.names
-        return same and predicted_by(self.loss) == predicted_by(member.loss)
+        return self.target.accepts(member.target) and predicted_by(self.loss) == predicted_by(member.loss)
 
 
-def predicted_by(loss: Loss) -> tuple[str, float | None, tuple[float, ...]]:
-    """What a network of this loss predicts: the task, the quantile, and the levels of several quantiles."""
-    return loss.task, loss.quantile, loss.quantile_levels
+def predicted_by(loss: Loss) -> tuple[TargetKind, float | None, tuple[float, ...]]:
+    """What a network of this loss predicts: the kind of answer, the quantile, and the levels of several quantiles."""
+    return kind_of(loss), loss.quantile, loss.quantile_levels
 
 
 def spec_json(spec: ModelSpec | EnsembleSpec) -> str:
     """The JSON of a specification. Without a decision and weights it is the one that versions before these wrote."""
     optional = ("decision", "weights")
     return spec.model_dump_json(indent=1, exclude={name for name in optional if getattr(spec, name, None) is None})
-
-
-def n_outputs(target: Target) -> int:
-    """The number of classes, or of regression targets."""
-    return len(target.labels if target.task == "classification" else target.names)
-
-
-def align_classes(target: Target, predictions: Predictions) -> npt.NDArray[np.float64]:
-    """Predictions (rows, outputs) in the class order of `target`; a class unknown to the model has probability 0."""
-    model_target = predictions.target
-    if target.task == "regression" or model_target.task == "regression" or target.labels == model_target.labels:
-        return predictions.values
-    where = {label: j for j, label in enumerate(target.labels)}
-    values = np.zeros((len(predictions.values), len(where)))
-    values[:, [where[label] for label in model_target.labels]] = predictions.values
-    return values
 
 
 @dataclass(frozen=True)
@@ -112,11 +91,6 @@ class Ensemble:
     def hash_rows(self, table: Table) -> Hashes:
         """A hash of the target and of the features of the first member of each row (rows,)."""
         return hash_rows(self.members[0].spec.encoder, self.spec.target, table)
-
-    @property
-    def outputs(self) -> int:
-        """The number of classes, or of regression targets."""
-        return n_outputs(self.spec.target)
 
     def predict(self, table: Table) -> Predictions:
         """The mean of the members' predictions; see `Model.predict`. An anomaly is one to all members."""
@@ -147,7 +121,7 @@ class Ensemble:
 
     def average(self, predictions: Sequence[Predictions]) -> Predictions:
         """The mean of the members' predictions for the same rows."""
-        total = np.zeros((len(predictions[0].values), self.outputs))
+        total = np.zeros((len(predictions[0].values), self.spec.target.n_outputs))
         for i, item in enumerate(predictions):
             total += self.weighted(i, self.member_values(item))
         quantiles = [self.weighted(i, one.quantiles) for i, one in enumerate(predictions) if one.quantiles is not None]
@@ -183,7 +157,8 @@ class Ensemble:
 
     def member_values(self, predictions: Predictions) -> npt.NDArray[np.float64]:
         """What a member adds to the mean (rows, outputs): its predictions at the temperature, with all classes."""
-        return align_classes(self.spec.target, predictions.with_temperature(self.spec.temperature))
+        values = predictions.with_temperature(self.spec.temperature).values
+        return self.spec.target.align(values, predictions.target)
 
     def mean(
         self,
@@ -203,10 +178,9 @@ class Ensemble:
             levels, precision = self.spec.loss.quantile_levels, self.members[0].spec.network.precision
             mean = Predictions.of_quantiles(self.spec.target, quantiles / weights, levels, precision)
             return replace(mean, anomalies=anomalies or Anomalies())
-        values, precision = total / weights, self.members[0].spec.network.precision
-        if self.spec.target.task == "classification":
-            values = values.astype(precision).astype(np.float64)  # see nncli.models.model.decode
-        return Predictions(self.spec.target, values, precision, anomalies or Anomalies(), self.spec.decision)
+        target, precision = self.spec.target, self.members[0].spec.network.precision
+        values = (total / weights).astype(target.precision_of(precision)).astype(np.float64)  # see model.decode
+        return Predictions(target, values, precision, anomalies or Anomalies(), self.spec.decision)
 
 
 AnyModel: TypeAlias = Model | Ensemble

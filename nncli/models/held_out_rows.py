@@ -17,10 +17,10 @@ import safetensors
 import safetensors.numpy
 
 from nncli.data.sample_weights import Weights
-from nncli.models.ensemble import n_outputs
 from nncli.models.predictions import Predictions
-from nncli.models.scores import ScoredRows, Truth
+from nncli.models.scores import ScoredRows
 from nncli.nn.arrays import Precision, RowIndices
+from nncli.targets.base import Truth
 from nncli.targets.target import Target
 
 MAX_ROWS = 1_000_000
@@ -148,9 +148,9 @@ class HeldOutRows:
     def with_target(self, target: Target) -> HeldOutRows:
         """The rows for a target that lacks some classes, none of which these rows have."""
         own = self.predictions.target
-        if own.task == "regression" or target.task == "regression" or own.labels == target.labels:
+        classes = target.positions_in(own)
+        if classes is None:
             return self
-        classes = np.array([own.labels.index(label) for label in target.labels])
         code = np.full(len(own.labels), -1)
         code[classes] = np.arange(len(classes))
 
@@ -163,7 +163,7 @@ class HeldOutRows:
 
     def bounded(self, seed: int) -> HeldOutRows:
         """All rows, or a random sample of as many as a run keeps."""
-        values_per_row = (n_outputs(self.predictions.target) * (1 + len(self.predictions.levels))) * (
+        values_per_row = (self.predictions.target.n_outputs * (1 + len(self.predictions.levels))) * (
             1.0 + sum(len(member.rows) for member in self.members) / max(1, len(self))
         )
         limit = min(MAX_ROWS, int(MAX_VALUES / values_per_row))
@@ -174,7 +174,7 @@ class HeldOutRows:
     def to_bytes(self) -> bytes:
         """The content of held_out.safetensors."""
         predictions = self.predictions
-        precision = predictions.precision if predictions.target.task == "classification" else "float64"
+        precision = predictions.target.precision_of(predictions.precision)
         arrays: dict[str, npt.NDArray[Any]] = {
             "numbers": self.numbers,
             "y": self.y,
@@ -206,21 +206,21 @@ class HeldOutRows:
             raise ValueError("not a file of held-out rows") from error
         reader = _Reader(arrays, target, levels)
         numbers, total = reader.array("numbers", np.int64, (None,)), reader.array("total", np.int64, (1,))
-        n, is_class, targets = len(numbers), target.task == "classification", n_outputs(target)
-        y = reader.array("y", np.int64, (n,)) if is_class else reader.array("y", np.float64, (n, targets))
-        if is_class and n and not 0 <= y.min() <= y.max() < targets:
-            raise ValueError("y: no such class")
+        n, outputs = len(numbers), target.n_outputs
+        if "y" not in arrays:
+            raise ValueError("no y")
+        target.check_truth(arrays["y"], n)
         rows = cls(
             numbers=numbers,
-            y=y,
+            y=arrays["y"],
             weights=reader.array("weights", np.float64, (n,)) if "weights" in arrays else None,
             groups=reader.array("groups", np.int64, (n,)) if "groups" in arrays else None,
             predictions=reader.predictions("predictions", QUANTILES, n),
             members=tuple(reader.member(i + 1, n) for i in range(members)),
-            baseline=reader.array("baseline", np.float64, (targets,)),
+            baseline=reader.array("baseline", np.float64, (outputs,)),
             total=int(total[0]),
             baseline_quantiles=(
-                reader.array(BASELINE_QUANTILES, np.float64, (targets, len(levels))) if levels else None
+                reader.array(BASELINE_QUANTILES, np.float64, (outputs, len(levels))) if levels else None
             ),
         )
         if rows.total < n or (n and numbers.min() < 1):
@@ -249,12 +249,11 @@ class _Reader:
         return array
 
     def predictions(self, name: str, quantiles: str, n: int) -> Predictions:
-        precision: Precision = "float64"
-        if self.target.task == "classification" and name in self.arrays and self.arrays[name].dtype == np.float32:
-            precision = "float32"
-        values = self.array(name, precision, (n, n_outputs(self.target)))
+        is_float32 = name in self.arrays and self.arrays[name].dtype == np.float32
+        precision, outputs = self.target.precision_of("float32" if is_float32 else "float64"), self.target.n_outputs
+        values = self.array(name, precision, (n, outputs))
         if self.levels:
-            of_levels = self.array(quantiles, np.float64, (n, n_outputs(self.target), len(self.levels)))
+            of_levels = self.array(quantiles, np.float64, (n, outputs, len(self.levels)))
             predictions = Predictions.of_quantiles(self.target, of_levels, self.levels, precision)
             if not np.array_equal(predictions.values, values, equal_nan=True):
                 raise ValueError(f"{name} are not the medians of {quantiles}")

@@ -19,11 +19,11 @@ import polars as pl
 from nncli.base.threads import limit_blas_threads
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.table import Table
-from nncli.models.ensemble import AnyModel, Ensemble, align_classes, n_outputs
+from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.model import Model
 from nncli.nn.arrays import Codes
 from nncli.targets.decision import CostMatrix, Decision, Threshold, decide
-from nncli.targets.target import ClassificationTarget
+from nncli.targets.target import Target
 
 MIN_ROWS = 4_096
 """Rows from which float32 pays off: the bounds of the errors must be prepared."""
@@ -41,13 +41,13 @@ Floats = npt.NDArray[np.float64]
 class PredictedClasses:
     """The codes of the predicted classes (rows,), and the anomalies among the rows."""
 
-    target: ClassificationTarget
+    target: Target
     codes: Codes
     anomalies: Anomalies = field(default_factory=Anomalies)
 
     def frame(self) -> pl.DataFrame:
         """The column `prediction`, as of `Predictions.frame`."""
-        return pl.DataFrame({"prediction": self.target.decode(self.codes, "prediction")})
+        return pl.DataFrame({"prediction": self.target.label_column(self.codes, "prediction")})
 
 
 def predict_classes(model: AnyModel, table: Table) -> PredictedClasses:
@@ -57,7 +57,6 @@ def predict_classes(model: AnyModel, table: Table) -> PredictedClasses:
         DataError: a column is missing, or a cell of a numeric column is not a number.
     """
     target = model.spec.target
-    assert target.task == "classification"
     members = model.members if isinstance(model, Ensemble) else (model,)
     decision = model.spec.decision
     can_round = not isinstance(decision, CostMatrix) and all(member.can_round for member in members)
@@ -87,7 +86,7 @@ def _is_certain(
 def _approximate(model: AnyModel, members: Sequence[Model], table: Table) -> tuple[Floats, Floats, Anomalies]:
     """Probabilities (rows, classes) from outputs in float32, the bound of their errors (rows,), and the anomalies."""
     target, found = model.spec.target, list[Anomalies]()
-    values, error = np.zeros((len(table), n_outputs(target))), np.zeros(len(table))
+    values, error = np.zeros((len(table), target.n_outputs)), np.zeros(len(table))
     for i, member in enumerate(members):
         X, codes, anomalies = member.encode(table)
         Z, bound = member.run_rounded(X, codes)
@@ -99,7 +98,7 @@ def _approximate(model: AnyModel, members: Sequence[Model], table: Table) -> tup
             smallest = np.minimum(smallest, predictions.values.min(axis=1))
         if T != 1.0:
             bound[smallest < MIN_PROBABILITY] = np.inf
-        values += align_classes(target, predictions) * share
+        values += target.align(predictions.values, predictions.target) * share
         error += bound * (SOFTMAX_SLOPE / T * share)
         found.append(anomalies)
     return values, error, reduce(and_, found)

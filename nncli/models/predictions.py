@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.base.text import percent_digits
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.nn.arrays import Precision
 from nncli.nn.losses import MEDIAN
@@ -38,7 +37,6 @@ class Predictions:
     @property
     def classes(self) -> npt.NDArray[np.int64]:
         """The codes of the predicted classes (rows,)."""
-        assert self.target.task == "classification"
         return decide(self.values, self.target.labels, self.decision)
 
     @classmethod
@@ -75,27 +73,8 @@ class Predictions:
         return replace(self, values=values)
 
     def frame(self, *, proba: bool = False) -> pl.DataFrame:
-        """`prediction`, or `prediction_TARGET` for several; with `proba` also `proba_CLASS` for each class."""
-        if self.target.task == "regression":
-            names = self.target.names
-            titles = ["prediction"] if len(names) == 1 else [f"prediction_{name}" for name in names]
-            numbers = {title: self.values[:, j] for j, title in enumerate(titles)}
-            return pl.DataFrame(numbers | self._quantile_columns(names))
-        columns = {"prediction": self.target.decode(self.classes, "prediction")}
-        if proba:
-            for j, label in enumerate(self.target.labels):
-                columns[f"proba_{label}"] = pl.Series(self.values[:, j].astype(self.precision))
-        return pl.DataFrame(columns)
-
-    def _quantile_columns(self, names: Sequence[str]) -> dict[str, npt.NDArray[np.float64]]:
-        """`quantile_05` for the level 0.05, or `quantile_05_TARGET` for several targets."""
-        if self.quantiles is None:
-            return {}
-        return {
-            f"quantile_{percent_digits(level)}" + (f"_{name}" if len(names) > 1 else ""): self.quantiles[:, j, k]
-            for j, name in enumerate(names)
-            for k, level in enumerate(self.levels)
-        }
+        """The columns that the target gives predictions, with `proba` also those of the probabilities."""
+        return pl.DataFrame(self.target.columns(self, proba=proba))
 
 
 def stack_predictions(blocks: Iterable[Predictions], rows: int) -> Predictions | None:

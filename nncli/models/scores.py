@@ -2,67 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from nncli.base.errors import UsageError
-from nncli.base.text import json_safe, quote
 from nncli.models.predictions import Predictions
 from nncli.nn.losses import Loss
-from nncli.targets.decision import Decision, decide
+from nncli.targets.base import Scores, Truth
 from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, Samples
-from nncli.targets.metrics.classification import (
-    POSITIVE_CLASS_METRICS,
-    ClassificationScores,
-    classification_scores,
-    one_hot,
-    shown_metrics,
-)
-from nncli.targets.metrics.classification_resamples import ClassificationResamples
-from nncli.targets.metrics.intervals import MEANS_OF_CLASSES, OF_POSITIVE_CLASS, difference_interval, score_interval
-from nncli.targets.metrics.metric import Metric, resampled_scores
-from nncli.targets.metrics.quantiles import mean_pinball_metric, weighted_quantiles
-from nncli.targets.metrics.registry import METRICS, BoundMetric, has_baseline, higher_is_better, metric_function
-from nncli.targets.metrics.regression import (
-    REGRESSION_METRICS,
-    RegressionResamples,
-    RegressionScores,
-    regression_metrics,
-    regression_scores,
-)
+from nncli.targets.metrics.classification import ClassificationScores
+from nncli.targets.metrics.intervals import difference_interval, score_interval
+from nncli.targets.metrics.metric import ScoreValues
+from nncli.targets.metrics.quantiles import weighted_quantiles
+from nncli.targets.metrics.registry import METRICS, has_baseline, higher_is_better
 from nncli.targets.target import Target
 
-Scores: TypeAlias = ClassificationScores | tuple[RegressionScores, ...]
-"""Scores of a classification target, or of each regression target."""
-
-Truth: TypeAlias = npt.NDArray[Any]
-"""True targets: class codes (rows,), or numbers (rows, targets) in their own units."""
+S = TypeVar("S", bound=ScoreValues)
 
 
 def score(predictions: Predictions, y: Truth, weights: npt.NDArray[np.float64] | None, loss: Loss) -> Scores:
-    """Compute every metric of the task. `weights` (rows,) are sample weights, or None."""
-    target = predictions.target
-    if target.task == "classification":
-        classes = None if predictions.decision is None else predictions.classes
-        return classification_scores(y, predictions.values, target.labels, weights, classes)
-    with np.errstate(over="ignore", invalid="ignore"):  # errors beyond measure sum up to infinity
-        return tuple(
-            regression_scores(
-                name, y[:, j], predictions.values[:, j], weights, _regression_metrics(predictions, loss, j)
-            )
-            for j, name in enumerate(target.names)
-        )
-
-
-def _regression_metrics(predictions: Predictions, loss: Loss, j: int) -> tuple[Metric[RegressionResamples], ...]:
-    """The metrics of target `j`, with the pinball loss if the loss predicts quantiles."""
-    if not loss.quantile_levels:
-        return regression_metrics(loss.quantile)
-    quantiles = None if predictions.quantiles is None else predictions.quantiles[:, j]
-    return (*REGRESSION_METRICS, mean_pinball_metric(loss.quantile_levels, quantiles))
+    """Compute every metric of the target. `weights` (rows,) are sample weights, or None."""
+    return predictions.target.scores(predictions, y, weights, loss)
 
 
 def baseline_predictions(
@@ -76,11 +38,7 @@ def baseline_predictions(
 
     With `levels`, its quantiles are those of the training rows.
     """
-    if target.task == "classification":
-        counts = np.bincount(training, weights, minlength=len(target.labels)).astype(np.float64)
-        values = counts / counts.sum()
-    else:
-        values = np.average(training, axis=0, weights=weights)
+    values = target.baseline(training, weights)
     baseline = Predictions(target, np.broadcast_to(values, (rows, len(values))))
     if not levels:
         return baseline
@@ -88,56 +46,29 @@ def baseline_predictions(
     return replace(baseline, quantiles=np.broadcast_to(quantiles, (rows, *quantiles.shape)), levels=levels)
 
 
-def single_metric(target: Target, name: str, decision: Decision | None = None) -> BoundMetric:
-    """A metric as a function of (y, values, weights); the mean over several targets. NaN when undefined.
+def parts_of(scores: Scores) -> tuple[ScoreValues, ...]:
+    """The scores of each target."""
+    return scores if isinstance(scores, tuple) else (scores,)
 
-    A `decision` makes classes of the probabilities.
 
-    Raises:
-        UsageError: there is no such metric for the target.
-    """
-    metric = metric_function(name, target.task)
-    if target.task == "classification":
-        if name in {metric.name for metric in POSITIVE_CLASS_METRICS} and len(target.labels) != 2:
-            message = f"{name} needs two classes, and {quote(target.name)} has {len(target.labels):,}"
-            raise UsageError(message, hint="Use macro_f1 or balanced_accuracy.")
-        if decision is None or not METRICS[name].of_classes:
-            return metric
-        labels = target.labels
-        return lambda y, P, weights: metric(y, one_hot(decide(P, labels, decision), len(labels)), weights)
-
-    def mean(y: Truth, values: Truth, weights: npt.NDArray[np.float64] | None) -> float:
-        return float(np.mean([metric(y[:, j], values[:, j], weights) for j in range(y.shape[1])]))
-
-    return mean
+def class_scores(scores: Scores) -> ClassificationScores | None:
+    """The scores with those of each class; None without classes."""
+    return None if isinstance(scores, tuple) else scores
 
 
 def headlines(scores: Scores) -> list[tuple[str, float | None]]:
     """The metrics that are a single number, by name; `name_TARGET` for several targets."""
-    if isinstance(scores, ClassificationScores):
-        return list(scores.values)
-    if len(scores) == 1:
-        return list(scores[0].values)
-    return [(f"{name}_{part.target}", value) for part in scores for name, value in part.values]
+    parts = parts_of(scores)
+    if len(parts) == 1:
+        return list(parts[0].values)
+    return [(f"{name}_{part.title}", value) for part in parts for name, value in part.values]
 
 
 def to_json(scores: Scores) -> dict[str, Any]:
     """The metrics as a JSON object; for several targets, an object for each by its name. Infinity becomes null."""
-    if isinstance(scores, ClassificationScores):
-        return {**dict(scores.values), **_classes_json(scores)}
-    each = {part.target: {name: json_safe(value) for name, value in part.values} for part in scores}
-    return each[scores[0].target] if len(scores) == 1 else {"targets": each}
-
-
-def _classes_json(scores: ClassificationScores) -> dict[str, Any]:
-    """The labels, the confusion matrix (of many classes the most frequent confusions), and the scores of each class."""
-    document: dict[str, Any] = {"labels": scores.labels, "confusion_matrix": scores.confusion_matrix}
-    if scores.confusion_matrix is None:
-        document["confusions"] = [
-            {"actual": scores.labels[pair.actual], "predicted": scores.labels[pair.predicted], "rows": pair.rows}
-            for pair in scores.confusions
-        ]
-    return {**document, "per_class": [asdict(one) for one in scores.by_class]}
+    each = [part.json() for part in parts_of(scores)]
+    titles = [part.title for part in parts_of(scores)]
+    return each[0] if len(each) == 1 else {"targets": dict(zip(titles, each, strict=True))}
 
 
 @dataclass(frozen=True)
@@ -153,13 +84,12 @@ class Averaging:
 
     def apply(self, scores: Scores) -> Scores:
         """The scores that are expected of the mean of all members."""
-        if isinstance(scores, ClassificationScores):
-            values = tuple((name, self.score(name, value)) for name, value in scores.values)
-            return replace(scores, values=values)
-        return tuple(
-            replace(part, values=tuple((name, self.score(name, value, j)) for name, value in part.values))
-            for j, part in enumerate(scores)
-        )
+        if not isinstance(scores, tuple):
+            return self._applied(scores, 0)
+        return tuple(self._applied(part, j) for j, part in enumerate(scores))
+
+    def _applied(self, part: S, target: int) -> S:
+        return replace(part, values=tuple((name, self.score(name, value, target)) for name, value in part.values))
 
     def score(self, name: str, value: float | None, target: int = 0) -> float | None:
         """The score of that name: its distance from a perfect score is multiplied by the factor.
@@ -234,10 +164,12 @@ class ScoredRows:
         resampling = BootstrapResampler.of(len(self.y), seed, self.groups)
         values = headlines(self.scores)
         baselines = headlines(score(self.baseline, self.y, self.weights, self.loss))
-        model, baseline = (self._samples(predictions, resampling) for predictions in (self.predictions, self.baseline))
+        model, baseline = (
+            one.target.score_samples(one, self.y, self.weights, self.loss, resampling)
+            for one in (self.predictions, self.baseline)
+        )
         names = self.predictions.target.names
-        per_target = len(values) if self.predictions.target.task == "classification" else len(values) // len(names)
-        class_rows = self._class_rows()
+        per_target, interval_rows = len(values) // len(names), self.predictions.target.interval_rows(self.y)
         scores = []
         for j, ((title, value), (_, baseline_value)) in enumerate(zip(values, baselines, strict=True)):
             target = names[j // per_target] if len(names) > 1 else None
@@ -248,22 +180,13 @@ class ScoredRows:
             if not has_baseline(name):
                 baseline_value = None
             elif value is not None:
-                interval = score_interval(METRICS[name], value, samples, resampling, class_rows.get(name))
+                interval = score_interval(METRICS[name], value, samples, resampling, interval_rows.get(name))
             if value is not None and baseline_value is not None:
                 improvement = difference_interval(
                     sign * (value - baseline_value), sign * (samples - baseline[:, j]), resampling
                 )
             scores.append(ScoreWithInterval(target, name, value, interval, baseline_value, improvement))
         return ScoresWithIntervals(resampling, tuple(scores))
-
-    def _class_rows(self) -> dict[str, int]:
-        """The rows of the class that a rate of classes depends on: the positive class, or the rarest there is."""
-        if self.predictions.target.task != "classification":
-            return {}
-        counts = np.bincount(self.y, minlength=2)
-        rarest = int(counts[counts > 0].min())
-        positive = int(counts[1]) or rarest
-        return dict.fromkeys(MEANS_OF_CLASSES, rarest) | dict.fromkeys(OF_POSITIVE_CLASS, positive)
 
     def _corrected(self, name: str, samples: Samples, target: int) -> Samples:
         """The samples of a score with the gain by averaging."""
@@ -273,31 +196,6 @@ class ScoredRows:
         assert zero is not None
         assert one is not None
         return zero + (one - zero) * samples  # the gain is linear in the score
-
-    def _samples(self, predictions: Predictions, resampling: BootstrapResampler) -> Samples:
-        """(resamples, scores), in the order of `headlines`."""
-        rows = resampling.rows
-        taken = predictions.take(rows)
-        y, values = self.y[rows], taken.values
-        weight = None if self.weights is None else self.weights[rows]
-        classes = None if predictions.decision is None else predictions.classes[rows]
-
-        def classification(counts: Samples) -> Samples:
-            metrics = shown_metrics(np.bincount(self.y, self.weights, minlength=values.shape[1]))
-            W = counts if weight is None else counts * weight
-            resamples = ClassificationResamples(y, values, W, classes)
-            return resampled_scores(metrics, resamples, y, values, W)
-
-        def regression(counts: Samples) -> Samples:
-            W = counts if weight is None else counts * weight
-            scores = []
-            for j, (actual, predicted) in enumerate(zip(y.T, values.T, strict=True)):
-                resamples = RegressionResamples(actual, predicted, W)
-                metrics = _regression_metrics(taken, self.loss, j)
-                scores.append(resampled_scores(metrics, resamples, actual, predicted, W))
-            return np.hstack(scores)
-
-        return resampling.samples(classification if predictions.target.task == "classification" else regression)
 
 
 @dataclass(frozen=True)

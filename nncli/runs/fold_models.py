@@ -13,10 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from nncli.base.errors import Location, RunError
-from nncli.data.table import Table
 from nncli.models import held_out_rows
 from nncli.models.ensemble import AnyModel, Ensemble, EnsembleSpec
 from nncli.models.held_out_rows import HeldOutRows
@@ -44,7 +41,7 @@ from nncli.runs.loader import (
 )
 from nncli.runs.manifest import Manifest
 from nncli.runs.training_rows import TrainingRows
-from nncli.targets.target import ClassificationTarget, RegressionTarget, Target
+from nncli.targets.target import Target
 
 
 def read_folds_manifest(folder: Path) -> FoldsManifest:
@@ -180,23 +177,10 @@ def joint_spec(members: Sequence[Model], target: Target) -> EnsembleSpec:
     )
 
 
-def joint_target(targets: Sequence[Target], positive: str | None) -> Target:
-    """The target with the classes of all; numbers are unscaled. `positive` is the second of two classes."""
-    first = targets[0]
-    if isinstance(first, RegressionTarget):
-        n = len(first.names)
-        return RegressionTarget(names=first.names, centers=(0.0,) * n, scales=(1.0,) * n, units=first.units)
-    labels = list(dict.fromkeys(label for one in targets if one.task == "classification" for label in one.labels))
-    if len(labels) == len(first.labels):
-        return first
-    table = Table(pl.DataFrame({first.name: labels}), "")
-    return ClassificationTarget.fit(table, first.name, positive).model_copy(update={"label_type": first.label_type})
-
-
 def _target(folder: Path, targets: Sequence[Target]) -> Target:
     """The joint target of the folds; the configuration, which is slow to read, is needed only if classes differ."""
-    differ = any(one.task == "classification" and one != targets[0] for one in targets)
-    return joint_target(targets, read_config(folder).positive_class if differ else None)
+    differ = any(one.has_labels and one != targets[0] for one in targets)
+    return targets[0].joint(targets, read_config(folder).positive_class if differ else None)
 
 
 def _check_models(folder: Path, record: CrossValidationRecord) -> None:

@@ -41,7 +41,7 @@ from nncli.runs.manifest import (
 from nncli.runs.monitoring import reference
 from nncli.runs.monitoring.reference import Reference
 from nncli.runs.training_rows import TrainingRows
-from nncli.targets.target import RegressionTarget
+from nncli.targets.target import kind_of
 
 LARGEST_TEXT = 1 << 28
 """Bytes of JSON that are read at most: far more than a real encoder needs, far less than fills the memory."""
@@ -281,16 +281,15 @@ def _committed(folder: Path, text: bytes, manifest: Manifest, kind: type[ModelSp
 def _check_parts(folder: Path, spec: ModelSpec) -> None:
     """Raise a RunError if the parts of a model do not fit each other."""
     encoder, target, network, loss = spec.encoder, spec.target, spec.network, spec.loss
-    classes = target.task == "classification"
     tables = [(c.name, c.n_codes, c.embedding_width) for c in encoder.embedded]
     fits = (
         network.n_features == encoder.width
         and network.embedded_numeric in ((), encoder.numeric)
         and [(e.name, e.n_embeddings, e.width) for e in network.embeddings] == tables
-        and (loss.task == "classification") == classes
-        and (classes or spec.temperature == 1.0)
-        and network.n_outputs == loss.outputs(len(target.labels if target.task == "classification" else target.names))
-        and (target.task == "classification" or _is_whole(target))
+        and kind_of(loss) is type(target)
+        and (target.has_probabilities or spec.temperature == 1.0)
+        and network.n_outputs == loss.outputs(target.n_outputs)
+        and target.is_whole
         and _decision_fits(spec)
     )
     try:
@@ -303,15 +302,7 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
 
 def _decision_fits(spec: ModelSpec | EnsembleSpec) -> bool:
     """Whether there is no decision, or one about the classes of the target."""
-    decision, target = spec.decision, spec.target
-    return decision is None or (target.task == "classification" and decision.fits(target.labels))
-
-
-def _is_whole(target: RegressionTarget) -> bool:
-    """Whether every field has one value per target."""
-    parts = (target.centers, target.scales, target.lowest, target.highest)
-    both = (target.lowest is None) == (target.highest is None)
-    return both and all(part is None or len(part) == len(target.names) for part in parts)
+    return spec.decision is None or spec.decision.fits(spec.target.labels)
 
 
 def _read_weights(folder: Path, spec: ModelSpec, manifest: Manifest) -> Parameters:

@@ -12,6 +12,7 @@ from nncli.serving.models.effects import check_rows
 from nncli.serving.models.prediction_options import PARAMETERS, PredictionOptions
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.problems.problem import ProblemError, bad_request
+from nncli.targets.base import LABELED, NUMERIC
 from nncli.targets.target import Target
 
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
@@ -58,13 +59,12 @@ def _value(one: DeclaredOption, texts: Sequence[str]) -> Any:
 
 def check_options(options: PredictionOptions, target: Target) -> None:
     """Raise a ProblemError if a model with this target does not have what the options ask for."""
-    is_regression = target.task == "regression"
-    if options.proba and is_regression:
-        raise _not_for("proba", "classification", "Leave it out.")
-    if options.sets and is_regression:
-        raise _not_for("set", "classification", "Use interval=0.9.")
-    if options.intervals and not is_regression:
-        raise _not_for("interval", "regression", "Use set=0.9.")
+    if options.proba and not target.has_probabilities:
+        raise _not_for("proba", LABELED, "Leave it out.")
+    if options.sets and target.uncertainty != "set":
+        raise _not_for("set", LABELED, f"Use {target.uncertainty}=0.9.")
+    if options.intervals and target.uncertainty != "interval":
+        raise _not_for("interval", NUMERIC, f"Use {target.uncertainty}=0.9.")
     if not options.sets and options.of_sets is not None:
         message = f"the parameter {quote(options.of_sets)} is for prediction sets"
         raise bad_request(message, "Add set=0.9, or leave it out.")

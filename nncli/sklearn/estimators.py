@@ -15,7 +15,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from nncli.api.load import Loaded
 from nncli.base.errors import DataError, RunError, UsageError
-from nncli.base.spec import Task
 from nncli.models.conformal.options import SetScore, UncertaintyOptions
 from nncli.models.conformal.predictions import ConformalPredictions
 from nncli.models.read_table import table_of
@@ -23,6 +22,9 @@ from nncli.runs.archive import from_bytes
 from nncli.runs.manifest import HISTORY
 from nncli.sklearn.training import Columns, Request, calibrate_packed, fit, load_packed
 from nncli.sklearn.validation import Array, class_cells, classes, features, free, numbers, weights
+from nncli.targets.classes import ClassificationTarget
+from nncli.targets.number import RegressionTarget
+from nncli.targets.target import TargetKind
 
 NOT_KEYS = ("config", "n_jobs", "random_state")
 LARGEST_SEED = 2**31 - 1
@@ -53,7 +55,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         random_state: the configuration's seed; None: drawn from NumPy's global generator.
     """
 
-    _task: Task
+    _kind: TargetKind
 
     def __init__(
         self,
@@ -130,7 +132,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         parameters["workers"] = "auto" if self.n_jobs == -1 else self.n_jobs or 1
         seed, fixed = self.random_state, isinstance(self.random_state, int | np.integer)
         parameters["seed"] = seed if fixed else check_random_state(seed).randint(LARGEST_SEED)
-        fitted = fit(Request(self.config, parameters, self._task), table, Columns(target, weight))
+        fitted = fit(Request(self.config, parameters, self._kind), table, Columns(target, weight))
         self.run_files_, self.n_iter_, self.notes_ = fitted.files, fitted.epochs, fitted.notes
         self._loaded = fitted.model
 
@@ -179,7 +181,7 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
 
     {Estimator.__doc__}"""
 
-    _task = "classification"
+    _kind = ClassificationTarget
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NNClassifier:
         """Train on X (rows, features) and the classes y (rows,), weighted by sample_weight (rows,).
@@ -226,10 +228,8 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
 
     def _label_positions(self) -> list[int]:
         """The positions of the model's classes in `classes_`."""
-        target = self._loaded.model.spec.target
-        labels = target.labels if target.task == "classification" else ()
         where = {text: j for j, text in enumerate(class_cells(self.classes_).cast(pl.String))}
-        return [where[text] for text in labels]
+        return [where[text] for text in self._loaded.model.spec.target.labels]
 
 
 class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -237,7 +237,7 @@ class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-le
 
     {Estimator.__doc__}"""
 
-    _task = "regression"
+    _kind = RegressionTarget
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NNRegressor:
         """Train on X (rows, features) and numbers y (rows,) or (rows, targets), weighted by sample_weight (rows,).

@@ -19,7 +19,6 @@ import polars as pl
 from nncli.api.load import Loaded, load
 from nncli.api.train import train_events
 from nncli.base.errors import ConfigError, DataError, NncliError
-from nncli.base.spec import Task
 from nncli.config.errors.validate import validate
 from nncli.config.presets.apply import TABULAR, TEXTBOOK, with_preset
 from nncli.config.schema import Config, DataSection
@@ -33,8 +32,7 @@ from nncli.nn.training.epoch import DivergedError
 from nncli.runs.archive import from_bytes, to_bytes
 from nncli.runs.calibration_rows import calibration_rows
 from nncli.runs.run import Run
-
-LOSSES: dict[Task, str] = {"regression": "mse", "classification": "cross_entropy"}
+from nncli.targets.target import TargetKind, kind_of
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class Request:
 
     config: Mapping[str, object] | str | Path | None
     parameters: Mapping[str, object]
-    task: Task
+    kind: TargetKind
 
     def config_of(self, table: str, columns: Columns) -> Config:
         """The configuration of a training on `table`, with the default loss of the task.
@@ -76,13 +74,12 @@ class Request:
         data = columns.section(section, table) if isinstance(section, dict) else section  # for validation to refuse
         preset = value.get("preset") or (TEXTBOOK if "layers" in value else TABULAR)
         quality = value.get("quality") or ("fast" if preset == TABULAR else None)
-        loss = value.get("loss") or LOSSES[self.task]
+        loss = value.get("loss") or ("cross_entropy" if self.kind.has_labels else "mse")
         value = {**value, "data": data, "loss": loss, "quality": quality}
         config = validate(Config, with_preset(replace(document, value=value)))
-        if config.loss is not None and config.loss.task != self.task:
-            raise ValueError(
-                f"the loss {config.loss.type} is for {config.loss.task}, but this estimator is for {self.task}"
-            )
+        if config.loss is not None and kind_of(config.loss) is not self.kind:
+            found, own = kind_of(config.loss).task_name(), self.kind.task_name()
+            raise ValueError(f"the loss {config.loss.type} is for {found}, but this estimator is for {own}")
         return config
 
     @property

@@ -76,7 +76,7 @@ def _prepared(
     _check(config, section)
     data = replace(EnsembleData.of(_with_all_columns(config, section), scratch), config=config)
     data = with_row_checks(data, findings)
-    features = TableFeatures.of(config, data.table, data.target.task)
+    features = TableFeatures.of(config, data.table, type(data.target))
     if not section.search:
         loaded, section = with_default_space(loaded, section, features)
     space = build_space(loaded, section)

@@ -20,7 +20,9 @@ from nncli.models.model import Model, ModelSpec
 from nncli.nn.embeddings import Embedding
 from nncli.nn.losses import MSE, CrossEntropy, Loss
 from nncli.nn.network import Network
-from nncli.targets.target import ClassificationTarget, RegressionTarget, Target
+from nncli.targets.classes import ClassificationTarget
+from nncli.targets.number import RegressionTarget
+from nncli.targets.target import Target
 
 
 def table_of(n: int, seed: int = 1) -> Table:

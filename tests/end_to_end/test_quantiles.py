@@ -22,7 +22,7 @@ from nncli.models.predictions import Predictions, stack_predictions
 from nncli.nn.losses import Quantiles
 from nncli.runs.run import Run
 from nncli.sklearn import NNRegressor
-from nncli.targets.target import RegressionTarget
+from nncli.targets.number import RegressionTarget
 from tests.assertions import raises
 
 LEVELS = (0.1, 0.5, 0.9)

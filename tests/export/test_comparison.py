@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from nncli.export.comparison import Comparison, compare, ulp_distance
 from nncli.export.runtimes.process import ExportedFileError
 from nncli.models.predictions import Predictions
+from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import Threshold
-from nncli.targets.target import ClassificationTarget, RegressionTarget
+from nncli.targets.number import RegressionTarget
 from nncli.targets.threshold_goals import FixedThreshold
 
 NUMBERS = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))

@@ -14,8 +14,10 @@ from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.nn.layers.dense import Dense
 from nncli.nn.losses import Hinge, Poisson, Quantiles
 from nncli.nn.program.interpreter import run
+from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import CostMatrix, Threshold
-from nncli.targets.target import ClassificationTarget, RegressionTarget, Target
+from nncli.targets.number import RegressionTarget
+from nncli.targets.target import Target
 from nncli.targets.threshold_goals import HighestF1
 from tests.api.explained import CITY, CLASSES, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
 from tests.export.support import assert_equal_predictions, compute

@@ -15,14 +15,15 @@ from pydantic import ValidationError
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.sources.read_table import read_table
 from nncli.data.table import Table
-from nncli.models.ensemble import Ensemble, EnsembleSpec, align_classes, predict_members, spec_json
+from nncli.models.ensemble import Ensemble, EnsembleSpec, predict_members, spec_json
 from nncli.models.model import Model
 from nncli.models.predictions import Predictions
 from nncli.nn.inference.small_blocks import MAX_ROWS
 from nncli.nn.losses import MAE, Quantile, Quantiles
 from nncli.nn.parameters import Parameters
 from nncli.runs.loader import read_model
-from nncli.targets.target import ClassificationTarget, RegressionTarget
+from nncli.targets.classes import ClassificationTarget
+from nncli.targets.number import RegressionTarget
 from tests.api.explained import CITY, CLASSES, X2, ensemble_of, model_of, table_of
 from tests.cli.support import DATA
 
@@ -45,11 +46,11 @@ def spec_for(model: Model, labels: tuple[str, ...]) -> EnsembleSpec:
 def test_a_class_that_a_member_does_not_know_has_probability_0_in_it() -> None:
     known = ClassificationTarget(name="y", labels=("a", "c"))
     predictions = Predictions(known, np.array([[0.25, 0.75]]))
-    assert align_classes(ClassificationTarget(name="y", labels=("a", "b", "c")), predictions).tolist() == [
-        [0.25, 0.0, 0.75]
-    ]
+    assert ClassificationTarget(name="y", labels=("a", "b", "c")).align(
+        predictions.values, predictions.target
+    ).tolist() == [[0.25, 0.0, 0.75]]
     numbers = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
-    assert align_classes(numbers, Predictions(numbers, np.array([[2.0]]))).tolist() == [[2.0]]
+    assert numbers.align(np.array([[2.0]]), numbers).tolist() == [[2.0]]
 
 
 def test_labels_are_those_of_all_members(model: Model, table: Table) -> None:

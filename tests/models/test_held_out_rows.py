@@ -21,7 +21,9 @@ from nncli.models.held_out_rows import HeldOutRows, MemberPredictions
 from nncli.models.predictions import Predictions
 from nncli.runs.manifest import HELD_OUT
 from nncli.runs.run import Run
-from nncli.targets.target import ClassificationTarget, RegressionTarget, Target
+from nncli.targets.classes import ClassificationTarget
+from nncli.targets.number import RegressionTarget
+from nncli.targets.target import Target
 from tests.api.ensembles import written
 from tests.assertions import raises
 

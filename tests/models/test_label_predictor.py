@@ -14,8 +14,8 @@ from nncli.models.ensemble import AnyModel
 from nncli.models.label_predictor import predict_classes
 from nncli.models.model import Model
 from nncli.nn.arrays import Array, Codes
+from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import CostMatrix, Decision, Threshold
-from nncli.targets.target import ClassificationTarget
 from nncli.targets.threshold_goals import FixedThreshold
 from tests.api.explained import CITY, CLASSES, DATE, WORDS, X1, X2, ensemble_of, model_of, table_of
 

@@ -27,7 +27,8 @@ from nncli.nn.arrays import Array, Codes
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.predictor import Predictor
 from nncli.runs.loader import read_model
-from nncli.targets.target import ClassificationTarget, RegressionTarget
+from nncli.targets.classes import ClassificationTarget
+from nncli.targets.number import RegressionTarget
 from tests.assertions import raises
 from tests.cli.support import DATA
 
@@ -162,7 +163,7 @@ def test_rows_have_the_same_hashes_whether_their_numbers_are_apart_typed_or_text
     words = pl.DataFrame({"word": ["a", "b", None], "y": ["1", "0", "1"]})
     table = Table(words.with_columns(a=pl.Series(x[0]), b=pl.Series(x[1])), "t.csv")
     encoder = Encoder.fit(table, [("a", Kind.NUMERIC), ("word", Kind.CATEGORICAL), ("b", Kind.NUMERIC)])
-    target = ClassificationTarget.fit(table, "y")
+    target = ClassificationTarget.fit(table, ("y",))
     expected = hash_rows(encoder, target, table).tolist()
     assert len(set(expected)) == 3
     assert hash_rows(encoder, target, Table(words, "t.csv"), DenseColumns(["b", "a"], x[::-1])).tolist() == expected

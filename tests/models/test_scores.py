@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from nncli.models.predictions import Predictions
-from nncli.models.scores import ScoredRows, baseline_predictions, headlines, score, scores_json, single_metric
+from nncli.models.scores import ScoredRows, baseline_predictions, headlines, score, scores_json
 from nncli.nn.losses import MSE, CrossEntropy
+from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import Threshold
-from nncli.targets.target import ClassificationTarget, RegressionTarget
+from nncli.targets.number import RegressionTarget
 from nncli.targets.threshold_goals import FixedThreshold
 
 NUMBER = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
@@ -35,7 +36,7 @@ def test_metrics_of_several_targets_are_named_after_them() -> None:
 
 def test_a_metric_of_several_targets_is_their_mean() -> None:
     y, values = np.zeros((2, 2)), np.array([[1.0, 3.0], [1.0, 3.0]])
-    assert single_metric(TWO, "mae")(y, values, None) == pytest.approx(2.0)
+    assert TWO.metric("mae")(y, values, None) == pytest.approx(2.0)
 
 
 def test_a_card_has_the_scores_of_the_model_and_of_the_baseline() -> None:
@@ -72,7 +73,7 @@ def test_predicted_classes_follow_the_decision_and_probabilities_do_not() -> Non
     scores, others = dict(headlines(rows.scores)), dict(headlines(usual.scores))
     for name, value in of_classes.items():
         assert scores[name] == pytest.approx(value)
-        assert single_metric(target, name, decision)(y, P, None) == pytest.approx(value)
+        assert target.metric(name, decision)(y, P, None) == pytest.approx(value)
     for name in ("log_loss", "roc_auc", "brier", "calibration_error", "average_precision"):
         assert scores[name] == others[name]
     interval = rows.with_intervals(0).find("recall").interval

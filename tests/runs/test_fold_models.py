@@ -16,9 +16,8 @@ from nncli.base.errors import RunError
 from nncli.models.ensemble import Ensemble
 from nncli.runs.cross_validation import FoldsManifest
 from nncli.runs.filenames import HELD_OUT, METRICS
-from nncli.runs.fold_models import joint_target
 from nncli.runs.run import Run
-from nncli.targets.target import ClassificationTarget
+from nncli.targets.classes import ClassificationTarget
 from tests.api.ensembles import written
 from tests.assertions import raises
 from tests.cli.support import DATA
@@ -121,7 +120,7 @@ def test_a_joint_target_has_the_classes_of_all_in_the_order_of_a_table() -> None
     targets = [
         ClassificationTarget(name="y", labels=labels, label_type="integer") for labels in (("2", "10"), ("2", "3"))
     ]
-    joint = joint_target(targets, None)
+    joint = targets[0].joint(targets, None)
     assert joint.task == "classification"
     assert (joint.labels, joint.label_type) == (("2", "3", "10"), "integer")
-    assert joint_target(targets[:1] * 2, None) == targets[0]
+    assert targets[0].joint(targets[:1] * 2, None) == targets[0]

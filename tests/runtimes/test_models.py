@@ -24,8 +24,8 @@ from nncli.nn.layers.dense import Dense
 from nncli.nn.losses import Quantiles
 from nncli.nn.losses.classification import ClassLoss
 from nncli.nn.losses.regression import RegressionLoss
+from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import CostMatrix
-from nncli.targets.target import ClassificationTarget
 from tests.api.explained import CITY, CLASSES, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
 from tests.cli.support import DATA
 from tests.export.test_lowering import CLIPPED, THREE, TWO_OF_THREE, with_decision

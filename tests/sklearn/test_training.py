@@ -11,13 +11,14 @@ import pytest
 
 from nncli.nn.training.epoch import DivergedError
 from nncli.sklearn.training import Columns, Request, fit, load_packed, plain
+from nncli.targets.number import RegressionTarget
 
 TABLE = pl.DataFrame({"x": np.linspace(-1.0, 1.0, 40), "y": np.linspace(0.0, 3.0, 40)})
 COLUMNS = Columns(TABLE.select("y"), None)
 
 
 def request(**parameters: object) -> Request:
-    return Request({"layers": [4], "epochs": 2}, parameters, "regression")
+    return Request({"layers": [4], "epochs": 2}, parameters, RegressionTarget)
 
 
 def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,8 @@ from nncli.fitting.ensemble.out_of_fold import LabeledRows
 from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Floats
 from nncli.nn.losses import MSE, CrossEntropy
-from nncli.targets.target import ClassificationTarget, RegressionTarget
+from nncli.targets.classes import ClassificationTarget
+from nncli.targets.number import RegressionTarget
 from nncli.tuning.result.gain import Gain, compute_gain
 from nncli.tuning.result.trial_comparison import TrialComparison
 from nncli.tuning.trials.held_out_predictions import SearchRows, TrialPredictions

@@ -11,6 +11,7 @@ from nncli.config.schema import Config
 from nncli.config.yaml.writer import dump_scalar
 from nncli.fitting.prepare.validation import monitor_name
 from nncli.nn.losses import Loss
+from nncli.targets.target import kind_of
 
 IGNORED_KEYS = frozenset({"output", "workers", "threads", "memory_limit", "checkpoint", "layers"})
 """Keys that do not affect the result, and the layers, which are compared separately."""
@@ -93,9 +94,9 @@ def _flat(resolved: ResolvedConfig) -> Iterator[tuple[str, str]]:
         document["bagging"] = config.bagging_mode
     if (loss := resolved.loss) is not None:
         has_validation = config.validation != 0.0 or (config.is_ensemble and config.bagging_mode != "seeds")
-        document["metric"] = monitor_name(config, loss.task, has_validation=has_validation)
+        document["metric"] = monitor_name(config, kind_of(loss), has_validation=has_validation)
         calibrates = config.calibration == "temperature" or (
-            config.calibration == "auto" and loss.task == "classification" and has_validation
+            config.calibration == "auto" and kind_of(loss).has_probabilities and has_validation
         )
         document["calibration"] = "temperature" if calibrates else "none"
     yield from _pairs(document)

@@ -26,8 +26,8 @@ from nncli.fitting.prepare.load import load_labeled_rows
 from nncli.fitting.train.provenance import check_tables_unchanged
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.runs.manifest import Manifest
-from nncli.targets.metrics.registry import DEFAULT_METRIC, metric_names
-from nncli.targets.target import Target, rows_with_target
+from nncli.targets.base import rows_with_target
+from nncli.targets.target import Target
 
 PredictionOf: TypeAlias = Literal["out-of-fold", "model"]
 """Whose predictions: of the members that were not trained on the row, or of the whole model, as in `nncli predict`."""
@@ -163,7 +163,7 @@ def background_rows(
 
 def _metric(config: Config, target: Target) -> str:
     """The metric that the run monitored, if it is a known one; else accuracy or rmse."""
-    return config.metric if config.metric in metric_names(target.task) else DEFAULT_METRIC[target.task]
+    return config.metric if config.metric in target.metric_names() else target.default_metric
 
 
 def _labeled(table: Table, target: Target) -> Rows:

@@ -189,7 +189,7 @@ def _of_network(config: Config, model: Model, scratch: Scratch) -> _PredictedRow
     """The validation rows of a single network, with its predictions."""
     target, rng = model.spec.target, RandomStreams.of(config.seed).split
     table = load_labeled_rows(config, config.data, scratch, all_columns=True)
-    split = split_table(config, table, target.task, rng, scratch, all_columns=True)
+    split = split_table(config, table, type(target), rng, scratch, all_columns=True)
     training, validation = split.training_store, split.validation_store
     rows = training if validation is None else validation
     return _predicted_rows(

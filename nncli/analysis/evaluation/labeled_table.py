@@ -20,7 +20,8 @@ from nncli.models.ensemble import AnyModel
 from nncli.models.scores import baseline_predictions
 from nncli.runs.filenames import CONFIG
 from nncli.runs.run import Run
-from nncli.targets.target import Target, rows_with_target
+from nncli.targets.base import rows_with_target
+from nncli.targets.target import Target
 
 LABELS_NEEDED = "Evaluation needs labels; `nncli predict` does not."
 

@@ -83,7 +83,7 @@ def linear_benchmark(held_out: HeldOutPredictions) -> LinearBenchmark:
 def fit_linear_model(held_out: HeldOutPredictions) -> LinearModel:
     """Fit a linear model and predict the scored rows of a run."""
     target = held_out.predictions.target
-    name = "ridge regression" if target.task == "regression" else "logistic regression"
+    name = target.linear_model
     if held_out.split == "training":
         return LinearModel(name, None, "no rows are held out")
     outputs = held_out.predictions.values.shape[1]
@@ -91,7 +91,7 @@ def fit_linear_model(held_out: HeldOutPredictions) -> LinearModel:
     try:
         with np.errstate(all="ignore"), limit_blas_threads(1):
             for split in _splits(held_out):
-                P = _predict(split, outputs, classes=target.task == "classification")
+                P = _predict(split, outputs, classes=target.has_probabilities)
                 if P is None:
                     return LinearModel(name, None, f"there are more than {MAX_FEATURES:,} features")
                 values[split.scored] += P
@@ -133,11 +133,11 @@ def _splits(held_out: HeldOutPredictions) -> Iterator[_Split]:
 
 def _training_rows(held_out: HeldOutPredictions) -> Table:
     """The training rows of a network, read and split again."""
-    config, task = held_out.config, held_out.predictions.target.task
+    config, kind = held_out.config, type(held_out.predictions.target)
     with Scratch() as scratch:
         rows = load_labeled_rows(config, config.data, scratch)
         if not isinstance(held_out.model, Ensemble):
-            rows = split_table(config, rows, task, RandomStreams.of(config.seed).split, scratch).training_store
+            rows = split_table(config, rows, kind, RandomStreams.of(config.seed).split, scratch).training_store
         return _sample(rows, config.seed, MAX_ROWS).columns(list(rows.types))
 
 

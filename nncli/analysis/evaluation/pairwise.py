@@ -24,6 +24,7 @@ from nncli.targets.decision import Decision, decide
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.classification_resamples import log_loss_per_row
 from nncli.targets.metrics.significance import PairedTest, holm_correction, paired_test
+from nncli.targets.target import kind_of
 
 Floats = NDArray[np.float64]
 Truth: TypeAlias = NDArray[np.str_] | Floats
@@ -100,7 +101,7 @@ def comparable_run(held_out: HeldOutPredictions, log_choices: float = 0.0) -> Co
     trained_on = held_out.training_rows is not None and held_out.training_rows.are_optimistic
     if held_out.split == "training" or name is None or trained_on or (held_out.split == "validation" and same_file):
         return None
-    labels = target.labels if target.task == "classification" else None
+    labels = target.labels if target.has_labels else None
     return ComparableRun(
         table=name,
         target=target.names,
@@ -284,7 +285,7 @@ def _measures(losses: Sequence[Loss]) -> _Measures:
     it is shown beside only. For numbers the loss that all runs share, or else the squared and the absolute error.
     """
     first = losses[0]
-    if first.task == "classification":
+    if kind_of(first).has_probabilities:
         return _Measures(("log loss",), "error rate")
     if all(loss == first for loss in losses):
         if first.is_comparison_measure:

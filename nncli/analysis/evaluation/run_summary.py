@@ -41,8 +41,8 @@ class RunSummary:
         """The value that chooses the best epoch: loss, val_loss, or val_ and a metric; None if it is unknown."""
         if self.held_out is None:
             return None
-        task, has_validation = self.held_out.predictions.target.task, self.held_out.split == "validation"
-        return monitor_name(self.held_out.config, task, has_validation=has_validation)
+        kind, has_validation = type(self.held_out.predictions.target), self.held_out.split == "validation"
+        return monitor_name(self.held_out.config, kind, has_validation=has_validation)
 
 
 @dataclass

@@ -25,7 +25,7 @@ def log_choices(path: Path, held_out: HeldOutPredictions) -> float:
     config, total = held_out.config, 0.0
     if config.metric != "loss":
         total += sum(log(max(manifest.epochs, 1)) for manifest in _manifests(path, held_out.manifest))
-    if held_out.predictions.target.task == "classification" and config.calibration != "none":
+    if held_out.predictions.target.has_probabilities and config.calibration != "none":
         total += 0.5 * log(len(held_out))
     return total
 

@@ -19,8 +19,8 @@ from nncli.models.held_out_rows import HeldOutRows
 from nncli.runs.config import read_config
 from nncli.runs.manifest import Manifest
 from nncli.runs.run import Run
+from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import CostMatrix, Decision, Threshold
-from nncli.targets.target import ClassificationTarget
 from nncli.targets.threshold_goals import AnyGoal, FixedThreshold, LowestCost, MaxPositiveRate
 
 

@@ -126,7 +126,7 @@ class Uncertainty:
         target = self.predictor.model.spec.target
         cluster = group_numbers(table, None if self.config is None else self.config.data.group)
         groups = None if self.predictor.row_groups is None else _groups(table, self.predictor.row_groups)
-        if target.task == "classification":
+        if target.uncertainty == "set":
             return UncertaintyScores(
                 sets=tuple(
                     SetEvaluation(
@@ -152,11 +152,11 @@ class Uncertainty:
     def guarantee(self, level: float) -> Guarantee:
         """The coverage at a level that is guaranteed."""
         predictor, options = self.predictor, self.predictor.options
-        task, groups = predictor.model.spec.target.task, predictor.groups
+        kind, groups = type(predictor.model.spec.target), predictor.groups
         partitions = {one.level: one.partition for one in predictor.intervals}
         partitions |= {one.level: one.partition for one in predictor.sets}
         rows = min(len(own) for own in partitions[level].rows if len(own))
-        return guarantee(self.config, task, groups.method, level, rows, len(groups), options.part)
+        return guarantee(self.config, kind, groups.method, level, rows, len(groups), options.part)
 
 
 def recorded_config(run: Run) -> Config | None:

@@ -31,7 +31,7 @@ from nncli.base.threads import limit_blas_threads
 from nncli.data.formats.prefetch import prefetch_map
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.model import ModelSpec
-from nncli.targets.decision import Decision, decide
+from nncli.targets.decision import Decision
 from nncli.targets.target import Target
 
 TOLERANCE = 1e-3
@@ -113,7 +113,7 @@ def attribute(
         else select_output(target, predictions, output, rows.model.spec.decision)
     )
     spread = 1.0
-    if target.task == "regression":
+    if not target.has_probabilities:
         spread = float(np.std(background.predict()[:, chosen[0]])) if len(chosen) else 1.0
     tolerance = TOLERANCE * (spread if np.isfinite(spread) and spread > 0.0 else 1.0)
     names, members, shares = rows.model.names, len(rows.parts), _shares(rows.model)
@@ -134,7 +134,7 @@ def attribute(
         ends[task.rows] += integrated.ends * share
         done += task.rows.stop - task.rows.start
         on_progress("attributions", done, members * len(rows))
-    labels = target.labels if target.task == "classification" else target.names
+    labels = target.output_names
     error = Integrated(values, base, ends).error
     return Attributions(tuple(names), tuple(labels[k] for k in chosen), values, base, ends, error, tolerance)
 
@@ -149,18 +149,16 @@ def _shares(model: AnyModel) -> list[float]:
 
 def select_output(target: Target, predictions: Floats, output: str | None, decision: Decision | None = None) -> Rows:
     """Index of the output to explain, for each row (rows,); see `attribute`. A `decision` makes classes."""
-    labels = target.labels if target.task == "classification" else target.names
-    if output is not None:
-        if output not in labels:
-            close, what = closest_match(output, labels), "class" if target.task == "classification" else "target"
-            raise UsageError(
-                f"the model has no {what} {quote(output)}",
-                hint=f"Did you mean {quote(close)}?" if close else f"The model predicts {join_quoted(labels)}.",
-            )
-        return np.full(len(predictions), labels.index(output))
-    if target.task == "classification" and len(labels) > 2:
-        return decide(predictions, labels, decision)
-    return np.full(len(predictions), 1 if target.task == "classification" else 0)
+    names = target.output_names
+    if output is None:
+        return target.default_output(predictions, decision)
+    if output not in names:
+        close = closest_match(output, names)
+        raise UsageError(
+            f"the model has no {target.output_noun} {quote(output)}",
+            hint=f"Did you mean {quote(close)}?" if close else f"The model predicts {join_quoted(names)}.",
+        )
+    return np.full(len(predictions), names.index(output))
 
 
 class _Task(NamedTuple):
@@ -196,12 +194,8 @@ def _of_part(rows: EncodedRows, background: EncodedRows, task: _Task, chosen: Ro
 
 def _outputs_of_member(target: Target, member_target: Target, chosen: Rows) -> Rows:
     """The outputs `chosen` (rows,) as outputs of one member; -1 for a class that it does not have."""
-    if target.task == "regression" or member_target.task == "regression":
-        return chosen
-    where = np.array(
-        [member_target.labels.index(label) if label in member_target.labels else -1 for label in target.labels]
-    )
-    return np.asarray(where[chosen], np.int64)
+    positions = target.positions_in(member_target)
+    return chosen if positions is None else positions[chosen]
 
 
 @dataclass(frozen=True)
@@ -215,8 +209,7 @@ class OutputFunction:
     def value(self, Z: Floats, rows: Rows) -> Floats:
         """The probability, or the number in its own units, (n,)."""
         P, k = self.spec.loss.inverse_link(Z / self.temperature), self.chosen[rows]
-        if self.spec.target.task == "regression":
-            P = self.spec.target.decode(P)
+        P = self.spec.target.decode(P)
         return np.where(k < 0, 0.0, P[np.arange(len(P)), k])
 
     def slope(self, Z: Floats, rows: Rows) -> Floats:
@@ -225,12 +218,7 @@ class OutputFunction:
         P = loss.inverse_link(Z / T)
         dP = np.zeros(P.shape)
         dP[np.arange(len(P)), k] = np.where(k < 0, 0.0, 1.0)
-        if target.task == "regression":
-            dP *= np.array(target.scales)
-            if target.lowest is not None and target.highest is not None:
-                values = P * np.array(target.scales) + np.array(target.centers)
-                dP[(values < np.array(target.lowest)) | (values > np.array(target.highest))] = 0.0
-        return np.asarray(loss.inverse_link_vjp(Z / T, dP) / T)
+        return np.asarray(loss.inverse_link_vjp(Z / T, target.decode_vjp(P, dP)) / T)
 
 
 def _by_column(part: EncodedPart, attributions: Floats) -> Floats:

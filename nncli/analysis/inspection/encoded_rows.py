@@ -15,7 +15,7 @@ from nncli.data.encoders.encoder import Encoder
 from nncli.data.formats.prefetch import prefetch_map
 from nncli.data.sample_weights import Weights, combine
 from nncli.data.table import Table
-from nncli.models.ensemble import AnyModel, Ensemble, align_classes
+from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.model import Model
 from nncli.nn.arrays import Codes, Matrix
 from nncli.nn.batches.dataset import Dataset
@@ -186,15 +186,14 @@ class EncodedRows:
                 predictions = part.model.predict_dataset(part.copies(mask, column, values), threads)
                 found = predictions.values
                 if isinstance(self.model, Ensemble):
-                    spec = self.model.spec
-                    found = align_classes(spec.target, predictions.with_temperature(spec.temperature))
+                    found = self.model.member_values(predictions)
                 if levels:
                     found = predictions.loss_inputs.reshape(len(found), -1)
                 return found.reshape(len(cells), -1, found.shape[1])
 
         if not isinstance(self.model, Ensemble):
             return values_of(members[0])
-        total = np.zeros((len(cells), len(self), self.model.outputs * max(1, levels)))
+        total = np.zeros((len(cells), len(self), self.model.spec.target.n_outputs * max(1, levels)))
         predicted = prefetch_map(iter(members), values_of, MEMBER_THREADS)
         for i, ((_, mask, _), values) in enumerate(predicted):
             total[:, slice(None) if mask is None else mask] += self.model.weighted(i, values)

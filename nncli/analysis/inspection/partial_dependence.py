@@ -16,7 +16,6 @@ from nncli.analysis.inspection.encoded_rows import EncodedRows, ProgressCallback
 from nncli.base.threads import limit_blas_threads
 from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.table import Table
-from nncli.targets.target import Target
 
 Floats = npt.NDArray[np.float64]
 MAX_ROWS = 500
@@ -75,13 +74,6 @@ class PartialDependence:
         return "increases" if up > down else "decreases"
 
 
-def shown_outputs(target: Target) -> tuple[slice, tuple[str, ...]]:
-    """The slice of the predictions that is shown, and the names of its outputs."""
-    if target.task == "classification":
-        return (slice(1, 2), target.labels[1:]) if len(target.labels) == 2 else (slice(None), target.labels)
-    return slice(None), target.names
-
-
 @np.errstate(all="ignore")  # infinities are kept in the result
 @limit_blas_threads(1)
 def partial_dependence(
@@ -93,8 +85,8 @@ def partial_dependence(
 ) -> tuple[PartialDependence, ...]:
     """Partial dependence on each of the columns; `rows` are the encoded rows of the table."""
     target = rows.model.spec.target
-    shown, outputs = shown_outputs(target)
-    target_name = target.name if target.task == "classification" else None
+    shown, outputs = target.shown_outputs, target.output_names[target.shown_outputs]
+    target_name = target.names[0] if target.has_labels else None
     averaged = rows
     if len(rows) > MAX_ROWS:
         averaged = rows.take(np.sort(rng.choice(len(rows), MAX_ROWS, replace=False)))

@@ -26,8 +26,8 @@ from nncli.analysis.inspection.encoded_rows import EncodedRows, ProgressCallback
 from nncli.base.threads import limit_blas_threads
 from nncli.data.sample_weights import Weights
 from nncli.models.ensemble import AnyModel, Ensemble
-from nncli.models.scores import Truth, single_metric
 from nncli.nn.losses import MEDIAN
+from nncli.targets.base import Truth
 from nncli.targets.metrics.registry import higher_is_better
 
 Floats = npt.NDArray[np.float64]
@@ -94,17 +94,11 @@ class Scorer:
     def losses(self, values: Floats) -> Floats:
         """The losses (rows,) of predictions (rows, outputs), or of quantiles (rows, targets · levels)."""
         target, loss = self.model.spec.target, self.model.spec.loss
-        if target.task == "classification":
-            return loss.per_row(values, self.y)
         member = self.model.members[0] if isinstance(self.model, Ensemble) else self.model
-        trained = member.spec.target
-        scales = np.ones(1) if trained.task == "classification" else np.array(trained.scales)
+        quantiles = self._quantiles(values)
         with np.errstate(all="ignore"):
-            unit = scales if len(target.names) > 1 else np.ones(1)
-            quantiles = self._quantiles(values)
-            if quantiles is not None:
-                return loss.per_row(quantiles / unit[:, None], self.y / unit)
-            return loss.per_row(values / unit, self.y / unit, scale=scales / unit)
+            predicted = values if quantiles is None else quantiles
+            return target.row_losses(loss, predicted, self.y, member.spec.target.scale)
 
     @limit_blas_threads(1)
     def unshuffled(self, rows: EncodedRows) -> tuple[float, float]:
@@ -118,7 +112,7 @@ class Scorer:
         if quantiles is not None:
             values = quantiles[:, :, spec.loss.quantile_levels.index(MEDIAN)]
         with np.errstate(all="ignore"):
-            return single_metric(spec.target, self.metric, spec.decision)(self.y, values, weights)
+            return spec.target.metric(self.metric, spec.decision)(self.y, values, weights)
 
     def _quantiles(self, values: Floats) -> Floats | None:
         """The quantiles (rows, targets, levels) that `values` holds; None if it holds predictions."""

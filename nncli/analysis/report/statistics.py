@@ -11,35 +11,10 @@ from math import log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.analysis.evaluation.held_out import HeldOutPredictions
-from nncli.models.scores import Truth
-from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS
-
 Floats = NDArray[np.float64]
 Z = 1.959964
 """Two-sided 95 % quantile of the standard normal distribution."""
 BINS = 10
-
-
-def row_errors(held_out: HeldOutPredictions) -> tuple[Floats, str]:
-    """The error of each row (rows,) and its name: 1 for a misclassified row, else the absolute error; of several
-    targets, the mean of their absolute errors in standard deviations of the actual values."""
-    y, values = held_out.y, held_out.predictions.values
-    if held_out.predictions.target.task == "classification":
-        return (held_out.predictions.classes != y).astype(np.float64), "error rate"
-    with np.errstate(all="ignore"):
-        error = np.abs(y - values)
-        if error.shape[1] == 1:
-            return np.asarray(error[:, 0]), "mean absolute error"
-        spread = y.std(axis=0)
-        return np.asarray(
-            (error / np.where(spread > 0, spread, 1)).mean(axis=1)
-        ), "mean absolute error in standard deviations"
-
-
-def row_log_loss(y: Truth, P: Floats) -> Floats:
-    """The log loss of each row (rows,)."""
-    return np.asarray(-np.log(P[np.arange(len(y)), y].clip(LOG_LOSS_EPS)))
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def predict_frame(
             profile = profiled.predictions[1]
         elif conformal is not None:
             found = predict_valid(model, table, options, conformal.predict)
-        elif proba or model.spec.target.task == "regression":
+        elif proba or not model.spec.target.has_labels:
             found = predict_valid(model, table, options, model.predict)
         else:
             found = predict_valid(model, table, options, partial(predict_classes, model))

@@ -184,7 +184,7 @@ class Config(Spec):
     def _check_combinations(self) -> Config:
         if self.loss is not None and self.loss.has_link and self.output_activation is not None:
             raise ValueError(f"output_activation cannot be set with the loss {self.loss.type}, which has its own link")
-        if self.loss is not None and self.loss.task == "classification" and len(self.data.target) > 1:
+        if self.loss is not None and not self.loss.has_several_targets and len(self.data.target) > 1:
             raise ValueError("several targets must be numeric; a classification loss has one target")
         if isinstance(self.validation, Bootstrap) and self.data.time is not None:
             raise ValueError("a bootstrap ignores time; validate on a fold or a fraction, or remove data.time")

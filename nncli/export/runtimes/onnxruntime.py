@@ -20,7 +20,7 @@ from nncli.export.onnx.names import INPUTS, OUTPUTS, READING
 from nncli.export.read_inputs import read_input
 from nncli.export.runtimes.process import ExportedFileError
 from nncli.nn.program.inputs import DateInput, NumberInput
-from nncli.targets.target import ClassificationTarget
+from nncli.targets.classes import ClassificationTarget
 
 Tensors: TypeAlias = dict[str, npt.NDArray[Any]]
 BATCH = 64
@@ -129,5 +129,5 @@ def _labels(described: Mapping[str, Any], found: Sequence[Any]) -> pl.Series:
     target = ClassificationTarget(name=described["target"], labels=tuple(labels), label_type=described["label_type"])
     kind = type(found[0]) if found else str
     codes = {kind(label): code for code, label in enumerate(labels)}
-    decoded = target.decode(np.array([codes.get(label, 0) for label in found], np.int64), "prediction")
+    decoded = target.label_column(np.array([codes.get(label, 0) for label in found], np.int64), "prediction")
     return decoded.set(pl.Series([label not in codes for label in found], dtype=pl.Boolean), None)

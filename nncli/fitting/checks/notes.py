@@ -56,10 +56,7 @@ def _similar(name: str, message: str) -> Finding:
 
 def column_units(encoder: Encoder, target: Target) -> list[tuple[str, str | None]]:
     """The numeric columns and targets, each with the unit that is stripped from its cells, or None."""
-    columns = [(column.name, column.removed_unit) for column in encoder.columns]
-    if target.task == "regression" and target.units is not None:
-        columns += zip(target.names, target.units, strict=True)
-    return columns
+    return [*((column.name, column.removed_unit) for column in encoder.columns), *target.removed_units]
 
 
 def removed_units(units: Iterable[tuple[str, str | None]]) -> list[Finding]:
@@ -137,7 +134,7 @@ def unreachable_targets(config: Config, y: npt.NDArray[Any]) -> Finding | None:
 
 def two_valued_target(target: Target, y: npt.NDArray[Any]) -> Finding | None:
     """A note if a regression target has only two values, both whole numbers, and so may be a class."""
-    if target.task == "classification" or len(target.names) > 1:
+    if target.has_labels or len(target.names) > 1:
         return None
     low, high = float(y.min()), float(y.max())
     if low < high and low.is_integer() and high.is_integer() and ((y == low) | (y == high)).all():

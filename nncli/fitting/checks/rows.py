@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from nncli.base.errors import DataError
 from nncli.base.findings import Finding, FindingCode, of_error, ordered
-from nncli.base.spec import Task
 from nncli.config.schema import Config
 from nncli.data.column_profile import ColumnProfile, Label
 from nncli.data.encoders.kinds import Kind
@@ -20,6 +19,7 @@ from nncli.fitting.checks.leakage import LeakageSample, target_leakage
 from nncli.fitting.checks.notes import ambiguous_dates
 from nncli.fitting.checks.outliers import check_outliers
 from nncli.fitting.checks.target import check_classes, check_constant
+from nncli.targets.target import TargetKind
 
 MAX_TRAINING, MAX_VALIDATION = 40_000, 10_000
 """Rows whose features are checked before a training; larger tables are sampled."""
@@ -49,37 +49,37 @@ class FeatureReport:
         return tuple(profile.name for profile in self.profiles if profile.label is Label.EMPTY)
 
 
-def training_warnings(config: Config, split: SplitTable, task: Task) -> tuple[Finding, ...]:
+def training_warnings(config: Config, split: SplitTable, kind: TargetKind) -> tuple[Finding, ...]:
     """The warnings of a training about its rows: those of `nncli check`, of a large or wide table on a sample.
 
     Raises:
         DataError: the target cannot be read.
     """
-    targets = read_targets(config, split, task)
-    findings = [*check_targets(config, split, targets, task), *check_sizes(config, split)]
+    targets = read_targets(config, split, kind)
+    findings = [*check_targets(config, split, targets, kind), *check_sizes(config, split)]
     sample = split.sample(MAX_TRAINING, MAX_VALIDATION)
-    sampled_targets = targets if sample is split else read_targets(config, sample, task)
+    sampled_targets = targets if sample is split else read_targets(config, sample, kind)
     part = Part(rows=sample is not split, max_features=MAX_FEATURES)
     findings += check_features(config, sample, sampled_targets, part).findings
     return ordered(finding for finding in findings if finding.level == "warning")
 
 
-def read_targets(config: Config, split: SplitTable, task: Task) -> list[Column]:
+def read_targets(config: Config, split: SplitTable, kind: TargetKind) -> list[Column]:
     """The target columns: classes as text, or numbers.
 
     Raises:
         DataError: a target cannot be read.
     """
-    kind = Kind.CATEGORICAL if task == "classification" else Kind.NUMERIC
-    return [Column.read(split, name, kind) for name in config.data.target]
+    column_kind = Kind.CATEGORICAL if kind.has_labels else Kind.NUMERIC
+    return [Column.read(split, name, column_kind) for name in config.data.target]
 
 
-def check_targets(config: Config, split: SplitTable, targets: list[Column], task: Task) -> list[Finding]:
+def check_targets(config: Config, split: SplitTable, targets: list[Column], kind: TargetKind) -> list[Finding]:
     """Constant targets, outliers, and rare or imbalanced classes; a single class is an error of the target's fit."""
-    names = config.data.target if task == "regression" else ()
-    found = [check_constant(split.table, name, task) for name in names]
+    names = () if kind.has_labels else config.data.target
+    found = [check_constant(split.table, name, kind) for name in names]
     found += [check_outliers(target, split, clipped=False, target=True) for target in targets]
-    classes = check_classes(config, targets[0], split.location) if task == "classification" else []
+    classes = check_classes(config, targets[0], split.location) if kind.has_labels else []
     return [*filter(None, found), *classes]
 
 

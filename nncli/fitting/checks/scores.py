@@ -7,25 +7,21 @@ from typing import Literal
 
 from nncli.base.findings import Finding, FindingCode, warning
 from nncli.base.text import format_number, join_quoted, quote
-from nncli.models.scores import ScoreCard, Scores
+from nncli.models.scores import ScoreCard, class_scores, parts_of
 from nncli.targets.metrics.classification import ClassificationScores
-from nncli.targets.metrics.metric import ScoreValues
 from nncli.targets.metrics.registry import is_better
 
 MAX_NAMES = 3
 """Classes that a message lists."""
 Rows = Literal["validation", "training", "out-of-fold"]
 
-CLASSIFICATION = ("log_loss", "brier", "accuracy", "balanced_accuracy")
-REGRESSION = ("rmse", "mae", "pinball")
-"""Metrics of which one must be better than that of the baseline."""
-
 
 def check_scores(card: ScoreCard | None, rows: Rows) -> tuple[Finding, ...]:
     """The warnings about the scores of a model on some `rows`; none without scores."""
     if card is None:
         return ()
-    never = _never_predicted(card.model, rows) if isinstance(card.model, ClassificationScores) else None
+    scores = class_scores(card.model)
+    never = None if scores is None else _never_predicted(scores, rows)
     return tuple(filter(None, [never, *_no_better(card, rows)]))
 
 
@@ -50,13 +46,12 @@ def _several(names: Sequence[str]) -> str:
 def _no_better(card: ScoreCard, rows: Rows) -> list[Finding]:
     """A warning for each target for which no metric is better than that of the baseline."""
     findings = []
-    for model, baseline, target in _pairs(card.model, card.baseline):
-        names = CLASSIFICATION if target is None else REGRESSION
-        figures = {name: (model[name], baseline[name]) for name in names if name in dict(model.values)}
+    for model, baseline in zip(parts_of(card.model), parts_of(card.baseline), strict=True):
+        figures = {name: (model[name], baseline[name]) for name in model.decisive if name in dict(model.values)}
         if any(is_better(name, *pair) for name, pair in figures.items()):
             continue
         name, (value, of_baseline) = next(iter(figures.items()))
-        what = "the class shares" if target is None else f"the mean of {quote(target)}"
+        what = "the class shares" if model.title is None else f"the mean of {quote(model.title)}"
         message = (
             f"the model is no better than the baseline, {what} of the training rows: {name} {format_number(value)} "
             f"against {format_number(of_baseline)} on the {rows} rows"
@@ -64,12 +59,3 @@ def _no_better(card: ScoreCard, rows: Rows) -> list[Finding]:
         hint = "Check that the columns tell about the target, or add rows or columns."
         findings.append(warning(FindingCode.NO_BETTER_THAN_BASELINE, message, hint=hint))
     return findings
-
-
-def _pairs(model: Scores, baseline: Scores) -> list[tuple[ScoreValues, ScoreValues, str | None]]:
-    """The scores of each target beside those of the baseline, and its name if it is a number."""
-    if isinstance(model, ClassificationScores):
-        assert isinstance(baseline, ClassificationScores), "model and baseline have one target"
-        return [(model, baseline, None)]
-    assert not isinstance(baseline, ClassificationScores), "model and baseline have the same targets"
-    return [(m, b, m.target) for m, b in zip(model, baseline, strict=True)]

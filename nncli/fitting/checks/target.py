@@ -10,7 +10,6 @@ import polars as pl
 
 from nncli.base.errors import DataError, Location
 from nncli.base.findings import Finding, FindingCode
-from nncli.base.spec import Task
 from nncli.base.text import quote, yaml_quote
 from nncli.config.schema import Config
 from nncli.data.splitting.folds import Fold
@@ -18,6 +17,7 @@ from nncli.data.store.column_store import ColumnStore
 from nncli.fitting.checks.column import MAX_NAMES, Column, count, percentage
 from nncli.fitting.checks.notes import constant_target
 from nncli.targets.metrics.classification import has_rare_class
+from nncli.targets.target import TargetKind
 
 MIN_CLASS_ROWS = 10
 """Training rows below which a class is rare."""
@@ -105,7 +105,7 @@ def _counted(classes: dict[str, int]) -> str:
     return f"{count(len(classes), 'class has', 'classes have')} few training rows: {', '.join([*shown, *more])}"
 
 
-def check_constant(table: ColumnStore, name: str, task: Task) -> Finding | None:
+def check_constant(table: ColumnStore, name: str, kind: TargetKind) -> Finding | None:
     """A numeric target with the same value in all rows.
 
     Raises:
@@ -115,6 +115,6 @@ def check_constant(table: ColumnStore, name: str, task: Task) -> Finding | None:
     if len(values) != 1 or len(table) == 1:
         return None
     finding = constant_target(name, str(values[0]), Location(source=table.header.source))
-    if task == "classification":
+    if kind.has_labels:
         raise DataError(finding.message, location=finding.location, hint=finding.hint)
     return finding

@@ -30,6 +30,8 @@ from nncli.fitting.checks.notes import ambiguous_dates, removed_units, table_rea
 from nncli.fitting.checks.time_split import random_split, time_feature
 from nncli.fitting.prepare.fit import are_class_ids, infer_loss
 from nncli.fitting.prepare.load import drop_missing_targets, load_table, table_copies
+from nncli.nn.losses import MSE
+from nncli.targets.target import TargetKind, kind_of
 
 USUAL_TARGETS = ("target", "label", "labels", "class", "y", "outcome", "response")
 NO_TARGET = "?"
@@ -48,7 +50,7 @@ class TableSummary:
     """
 
     data: DataSection
-    task: Task
+    kind: TargetKind
     integer_classes: bool
     targets: tuple[ColumnProfile, ...]
     columns: tuple[ColumnProfile, ...]
@@ -62,6 +64,11 @@ class TableSummary:
     @cached_property
     def _features(self) -> frozenset[str]:
         return frozenset(self.data.features or ())
+
+    @property
+    def task(self) -> Task:
+        """The task of the loss."""
+        return self.kind.task_name()
 
     @property
     def location(self) -> Location:
@@ -146,7 +153,7 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
     names = data.features or [name for name in table.header.names if name not in data.excluded]
     targets = profile(table, data.target)
     if any(target.na_spellings or target.thousands for target in targets):  # the table is read again
-        return TableSummary(data, "regression", False, targets, (), 0, len(table), 0, ())
+        return TableSummary(data, kind_of(MSE()), False, targets, (), 0, len(table), 0, ())
     rows = drop_missing_targets(table, data.target)
     seen = rows.columns(data.target)
     loss, of_target = infer_loss(config, seen)
@@ -154,10 +161,8 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
     units = ((column.name, column.unit) for column in (*columns, *targets) if column.recommended)
     return TableSummary(
         data=data,
-        task=loss.task,
-        integer_classes=config.loss is None
-        and loss.task == "classification"
-        and _are_integer_classes(seen, data.target[0]),
+        kind=kind_of(loss),
+        integer_classes=config.loss is None and kind_of(loss).has_labels and _are_integer_classes(seen, data.target[0]),
         targets=targets if len(rows) == len(table) else profile(rows, data.target),
         columns=columns,
         rows=len(rows),

@@ -14,6 +14,7 @@ from nncli.data.columns.units import PARENTHESES
 from nncli.data.encoders.kinds import Kind
 from nncli.fitting.checks.column import percentage
 from nncli.fitting.draft.table_summary import TableSummary
+from nncli.targets.base import NUMERIC
 
 MAX_COLUMN_LINES = 200
 """Columns described by a line each."""
@@ -83,12 +84,12 @@ def _overview(summary: TableSummary) -> list[str]:
 
 def _target_description(summary: TableSummary, target: ColumnProfile) -> str:
     """The task of a target and its range or its classes."""
-    if summary.task == "regression":
-        return f"regression: {_range(target)}"
+    if not summary.kind.has_labels:
+        return f"{summary.task}: {_range(target)}"
     classes = [f"{_word(value)} ({_count(count, 'row')})" for value, count in target.top_values]
     if target.distinct > len(classes):
         classes.append(f"… {target.distinct - len(classes):,} more")
-    return f"classification, {target.distinct:,} classes: {', '.join(classes)}"
+    return f"{summary.task}, {target.distinct:,} classes: {', '.join(classes)}"
 
 
 def _data_section(summary: TableSummary, path: str) -> list[str]:
@@ -201,8 +202,8 @@ def _training_keys(
         if quality is None and preset is None:
             inactive.append(("layers", [64, 32], "units of each hidden layer, without the preset tabular"))
     if summary.integer_classes:
-        inactive.append(("loss", "mse", "regression"))
-    if summary.task == "classification":
+        inactive.append(("loss", "mse", NUMERIC))
+    if summary.kind.has_labels:
         inactive.append(("class_weight", "balanced", "all classes have the same total weight"))
     on = [(key, extra.get(key, value), comment) for key, value, comment in active]
     known = {key for key, *_ in on}

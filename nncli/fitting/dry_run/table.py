@@ -22,6 +22,7 @@ from nncli.fitting.prepare.fit import infer_loss
 from nncli.fitting.prepare.load import load_labeled_rows
 from nncli.fitting.prepare.split import load_validation_file, split_indices
 from nncli.nn.training.state import RandomStreams
+from nncli.targets.target import kind_of
 
 
 @dataclass(frozen=True)
@@ -80,16 +81,16 @@ def _split(config: Config, table: ColumnStore, scratch: Scratch) -> _SplitTrial:
     split = SplitTable(table, np.arange(len(table)), table, np.empty(0, np.int64))
     targets: list[Column] = []
     try:
-        task = infer_loss(config, table.columns(config.data.target))[0].task
+        kind = kind_of(infer_loss(config, table.columns(config.data.target))[0])
         for name in config.data.target:
-            check_constant(table, name, task)  # raises a clearer error than the split
-        rows = split_indices(config, table, task, RandomStreams.of(config.seed).split)
+            check_constant(table, name, kind)  # raises a clearer error than the split
+        rows = split_indices(config, table, kind, RandomStreams.of(config.seed).split)
         split = SplitTable(table, np.unique(rows.training), table, rows.validation)
         validation = load_validation_file(config, table, scratch)
         if validation is not None:
             split = replace(split, validation_table=validation, validation=np.arange(len(validation)))
-        targets = read_targets(config, split, task)
-        findings = tuple(check_targets(config, split, targets, task))
+        targets = read_targets(config, split, kind)
+        findings = tuple(check_targets(config, split, targets, kind))
     except (ConfigError, DataError) as error:
         return _SplitTrial(split, targets, of_error(error), trainable=False)
     return _SplitTrial(split, targets, findings, trainable=True)

@@ -21,7 +21,7 @@ from nncli.models.ensemble import Ensemble, EnsembleSpec
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.model import Model
 from nncli.models.predictions import Predictions
-from nncli.models.scores import Averaging, ScoreCard, single_metric, validation_card
+from nncli.models.scores import Averaging, ScoreCard, validation_card
 from nncli.nn.training.cross_fit import part_numbers
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS, Calibration, smoothed_log_loss
 from nncli.targets.metrics.classification import log_loss
@@ -139,7 +139,7 @@ class EpochChoice:
         first = actual[0]
         is_folds = data.config.bagging_mode == "folds"
         return cls(
-            monitor=monitor_name(data.config, data.target.task, has_validation=True),
+            monitor=monitor_name(data.config, type(data.target), has_validation=True),
             calibrates=should_calibrate(data.config, data.target, has_validation=True),
             class_weight=_class_weights(data),
             parts=first.oof_mask.argmax(axis=0) if is_folds else part_numbers(len(first.rows.y)),
@@ -214,7 +214,7 @@ class EpochChoice:
             labeled = self._weighted(labeled)
             return float(np.average(_row_losses(predictions, labeled, predicted), weights=labeled.weights))
         name = self.monitor.removeprefix("val_")
-        value = single_metric(spec.target, name)(labeled.y, predicted.values, labeled.weights)
+        value = spec.target.metric(name)(labeled.y, predicted.values, labeled.weights)
         return -value if higher_is_better(name) else value
 
     def _weighted(self, rows: LabeledRows) -> LabeledRows:
@@ -241,7 +241,7 @@ def _averaged(calibration: Calibration, averaging: Averaging | None) -> Calibrat
 
 
 def _class_weights(data: EnsembleData) -> npt.NDArray[np.float64] | None:
-    if data.config.class_weight is None or data.target.task == "regression":
+    if data.config.class_weight is None or not data.target.has_labels:
         return None
     return class_weights(data.config.class_weight, data.target.labels, data.truth(data.table.take(data.used_rows)).y)
 
@@ -251,6 +251,5 @@ def _row_losses(
 ) -> npt.NDArray[np.float64]:
     """The training loss of each row (rows,), in the scale of the first member's target."""
     target, loss = predictions.ensemble.members[0].spec.target, predictions.ensemble.spec.loss
-    scale = 1.0 if target.task == "classification" else np.array(target.scales)
     with np.errstate(all="ignore"):
-        return np.asarray(loss.per_row(predicted.loss_inputs, rows.y, scale=scale))
+        return np.asarray(loss.per_row(predicted.loss_inputs, rows.y, scale=target.scale))

@@ -11,7 +11,6 @@ import numpy as np
 from nncli.fitting.ensemble.build import BuiltEnsemble, Candidate
 from nncli.fitting.ensemble.member_config import has_joint_epoch
 from nncli.fitting.ensemble.out_of_fold import EnsembleData
-from nncli.models.ensemble import align_classes
 from nncli.models.model import Model, ModelSpec
 from nncli.models.predictions import Predictions
 from nncli.models.scores import scores_json
@@ -71,7 +70,7 @@ def _recorded(folder: Path, target: Target, rows: int) -> Predictions | None:
     if held_out.total != rows:
         raise damaged(folder, HELD_OUT, "the file does not hold the validation rows of this member")
     kept = held_out.predictions
-    return replace(kept, target=target, values=align_classes(target, kept))
+    return replace(kept, target=target, values=target.align(kept.values, kept.target))
 
 
 def adopt_epoch(run: Path, built: BuiltEnsemble, epoch: int) -> None:

@@ -24,7 +24,6 @@ from nncli.fitting.ensemble.fold_predictions import FoldPredictions
 from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows
 from nncli.fitting.prepare.execution import Execution
 from nncli.fitting.train.provenance import fingerprint, with_recorded_features
-from nncli.models.ensemble import n_outputs
 from nncli.models.predictions import Predictions
 from nncli.models.scores import Scores, headlines, to_json
 from nncli.runs.config import read_config
@@ -244,14 +243,14 @@ def scores_of(
     findings = (*fold_data[0].findings, *check_scores(combined, "out-of-fold"))
     numbers = rows + 1 if table.row_numbers is None else table.row_numbers[rows]
     columns = [pl.Series("row", numbers)] + ([pl.Series("fold", fold_of[rows])] if record.repeats == 1 else [])
-    frame = predictions.frame(proba=target.task == "classification")
+    frame = predictions.frame(proba=target.has_probabilities)
     return CrossValidation(tuple(scored), combined.model, pl.DataFrame(columns).hstack(frame), findings)
 
 
 def mean_of_folds(data: EnsembleData, folds: FoldPredictions) -> Predictions:
     """The mean of the predictions of every row that is in a fold, in the order of the table."""
     target, levels, precision = data.target, data.loss.quantile_levels, data.config.precision
-    total = np.zeros((len(data.table), n_outputs(target) * max(1, len(levels))))
+    total = np.zeros((len(data.table), target.n_outputs * max(1, len(levels))))
     counts = np.zeros((len(data.table), 1), np.int64)
     for rows, predictions in zip(folds.rows, folds.predictions, strict=True):
         total[rows] += predictions.loss_inputs.reshape(len(rows), -1)

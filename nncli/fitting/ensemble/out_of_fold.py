@@ -24,12 +24,12 @@ from nncli.fitting.checks.notes import table_reading
 from nncli.fitting.checks.rows import training_warnings
 from nncli.fitting.ensemble.member_config import member_config, number_of_folds, recorded_folds
 from nncli.fitting.prepare.auto_values import resolve_members
-from nncli.fitting.prepare.fit import fit_classes, infer_loss
+from nncli.fitting.prepare.fit import fit_kind, infer_loss
 from nncli.fitting.prepare.load import load_table, select_rows
 from nncli.fitting.prepare.record_rows import record_rows
 from nncli.fitting.prepare.split import load_validation_file, split_indices, strata_of
 from nncli.fitting.prepare.validation import check_metric, should_calibrate
-from nncli.models.ensemble import AnyModel, Ensemble, align_classes, n_outputs
+from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.held_out_rows import HeldOutRows, MemberPredictions
 from nncli.models.predictions import Predictions, stack_predictions
 from nncli.models.scores import Averaging, ScoredRows, Truth, baseline_predictions
@@ -40,7 +40,7 @@ from nncli.runs.monitoring.reference import Reference
 from nncli.runs.training_rows import TrainingRows
 from nncli.targets.metrics.averaging import classification_factor, regression_factor
 from nncli.targets.metrics.calibration import fit_temperature, smoothed_log_loss
-from nncli.targets.target import RegressionTarget, Target
+from nncli.targets.target import Target
 
 
 def _has_validation(config: Config) -> bool:
@@ -81,11 +81,7 @@ class EnsembleData:
         config = resolve_members(config, len(table))
         target_columns = table.columns(config.data.target)
         loss, of_target = infer_loss(config, target_columns)
-        target = (
-            fit_classes(config, target_columns)
-            if loss.task == "classification"
-            else RegressionTarget.fit(target_columns, config.data.target, "none")
-        )
+        target = fit_kind(config, target_columns, loss)
         validation_table = load_validation_file(config, table, scratch, all_columns=all_columns)
         # Both raise an error before training.
         should_calibrate(config, target, has_validation=_has_validation(config))
@@ -103,14 +99,14 @@ class EnsembleData:
         Raises:
             DataError: there are too few rows, or the target cannot be read.
         """
-        task, table = self.target.task, self.table
-        rows = split_indices(self.config, table, task, RandomStreams.of(self.config.seed).split)
+        kind, table = type(self.target), self.table
+        rows = split_indices(self.config, table, kind, RandomStreams.of(self.config.seed).split)
         split = SplitTable(table, np.unique(rows.training), table, rows.validation)
         if self.validation_table is not None:
             validation = np.arange(len(self.validation_table))
             split = replace(split, validation_table=self.validation_table, validation=validation)
         with log_duration("checking the rows"):
-            warnings = training_warnings(self.config, split, task)
+            warnings = training_warnings(self.config, split, kind)
         return replace(self, findings=ordered([*findings, *self.findings, *warnings]))
 
     @property
@@ -123,13 +119,13 @@ class EnsembleData:
         """The positions of the rows that data.leave_out excludes."""
         fold = self.config.data.leave_out
         none = np.empty(0, np.int64)
-        return none if fold is None else fold.split(strata_of(self.config, self.table, self.target.task)).validation
+        return none if fold is None else fold.split(strata_of(self.config, self.table, type(self.target))).validation
 
     @property
     def used_rows(self) -> npt.NDArray[np.int64]:
         """The positions of the rows that are used for training or validation."""
         unsplit = self.config.model_copy(update={"validation": 0.0})
-        return split_indices(unsplit, self.table, self.target.task, RandomStreams.of(0).split).training
+        return split_indices(unsplit, self.table, type(self.target), RandomStreams.of(0).split).training
 
     def held_out(self, member: Config) -> npt.NDArray[np.int64]:
         """The positions of the validation rows of a member.
@@ -137,7 +133,7 @@ class EnsembleData:
         Raises:
             DataError: there are too few rows.
         """
-        return split_indices(member, self.table, self.target.task, RandomStreams.of(member.seed).split).validation
+        return split_indices(member, self.table, type(self.target), RandomStreams.of(member.seed).split).validation
 
     def of_run(self, run: Path) -> EnsembleData:
         """A copy with the folds of the ensemble in the directory `run`."""
@@ -303,7 +299,7 @@ class OutOfFoldPredictions:
         if counts.min() == members or counts.max() < 2:
             return None
         total = self._sum(temperature, lambda values: values)
-        if self.ensemble.spec.target.task == "classification":
+        if self.ensemble.spec.target.has_probabilities:
             logarithms = self._sum(temperature, lambda values: np.log(np.maximum(values, MIN_PROBABILITY)))
             factors = (classification_factor(total, logarithms, counts, members),)
         else:
@@ -317,7 +313,7 @@ class OutOfFoldPredictions:
         self, temperature: float, function: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
     ) -> npt.NDArray[np.float64]:
         """The sum (rows, outputs) over members of a function of their predictions."""
-        total = np.zeros((len(self.rows.y), self.ensemble.outputs))
+        total = np.zeros((len(self.rows.y), self.ensemble.spec.target.n_outputs))
         for rows, predictions in zip(self.positions, self.member_predictions, strict=True):
             total[rows] += function(predictions.with_temperature(temperature).values)
         return total
@@ -348,8 +344,8 @@ def predict_table(model: AnyModel, table: TableBlocks, target: Target) -> Predic
     """Predict all rows of a stored table, block by block, with the classes of `target`."""
 
     def aligned(predictions: Predictions) -> Predictions:
-        return replace(predictions, target=target, values=align_classes(target, predictions))
+        return replace(predictions, target=target, values=target.align(predictions.values, predictions.target))
 
     with np.errstate(all="ignore"):  # an overflow is seen in the scores
         blocks = (aligned(model.predict(block)) for block in table.blocks(model.names))
-        return stack_predictions(blocks, len(table)) or Predictions(target, np.empty((0, n_outputs(target))))
+        return stack_predictions(blocks, len(table)) or Predictions(target, np.empty((0, target.n_outputs)))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from math import log2
 
-from nncli.base.spec import Task
 from nncli.config.schema import Config
 from nncli.nn.layers.residual import Layer
 from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optim.optimizers import Optimizer
 from nncli.nn.optim.schedules import CoslogRate, Schedule, ScheduleBase
+from nncli.targets.target import kind_of
 
 BATCHES = ((2_000, 64), (6_000, 128), (20_000, 256), (80_000, 512))
 """(training rows at most, batch size); beyond the last, MAX_BATCH."""
@@ -39,8 +39,6 @@ MEMBERS = ((20_000, 8), (200_000, 4))
 """(rows at most, members): of the gain of averaging many members, 8 have 7/8 and 4 have 3/4."""
 MIN_MEMBERS, HELD_OUT_ROWS = 3, 20_000
 """Members beyond, and the rows that each then holds out; a fold would be more than choosing the epoch needs."""
-PEAKS: dict[Task, float] = {"regression": 0.12, "classification": 0.04}
-"""Peak learning rates. Holzmüller, Grinsztajn and Steinwart, 2024, use 0.2 and 0.04; see docs/accuracy.md."""
 TAUGHT_ROWS, MAX_SWAPPED_ROWS = 50_000, 40
 """Rows, about, that a network is taught on, and rows at most that are made of each by swapping cells; at least one."""
 MAX_TAUGHT_VISITS = 2_500_000
@@ -109,11 +107,11 @@ def max_cycles(config: Config, rows: int) -> int:
 
 
 def schedule_of(config: Config, loss: Loss, rows: int) -> Schedule:
-    """The learning rate schedule, with the peak rate of the loss's task and the first cycle for a number of rows.
+    """The learning rate schedule, with the peak rate of the kind of answer and the first cycle for a number of rows.
 
     A configured number of epochs consists of whole cycles, whatever the number of rows.
     """
-    schedule = config.schedule.with_auto_peak(PEAKS[loss.task])
+    schedule = config.schedule.with_auto_peak(kind_of(loss).peak_learning_rate)
     if config.epochs == "auto" or not isinstance(schedule, CoslogRate):
         return schedule.with_auto_cycle(first_cycle(rows))
     cycles = min(schedule.cycles, int(log2(config.epochs + 1)))

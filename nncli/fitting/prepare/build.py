@@ -26,7 +26,6 @@ def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) 
     Raises:
         ConfigError: a layer does not fit the one before it, or the network is too large.
     """
-    count = len(target.labels) if target.task == "classification" else len(target.names)
     network = Network(
         n_features=encoder.width,
         embeddings=tuple(
@@ -36,7 +35,7 @@ def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) 
             for c in encoder.embedded
         ),
         layers=config.hidden_layers,
-        n_outputs=loss.outputs(count),
+        n_outputs=loss.outputs(target.n_outputs),
         output_activation=config.output_activation,
         precision=config.precision,
         numeric_features=encoder.numeric,

@@ -22,7 +22,8 @@ from nncli.nn.arrays import Codes, Matrix
 from nncli.nn.batches.dataset import Dataset, DiskStorage
 from nncli.nn.batches.memmap import MatrixFile
 from nncli.nn.network import Network
-from nncli.targets.target import RegressionTarget, Target
+from nncli.targets.base import Truth
+from nncli.targets.target import Target
 
 
 @dataclass(frozen=True)
@@ -63,17 +64,11 @@ def encode(
     weight = config.data.sample_weight
     sample_weight = read_weights(store.columns([weight]), weight) if weight else None
     table = store.columns(target.names)
-    y: npt.NDArray[Any]
-    encoded_y: npt.NDArray[Any]
-    class_weight = None
-    if target.task == "classification":
-        y = encoded_y = target.read(table)
-        if config.class_weight is not None:
-            training_y = y if training is None else training.y
-            class_weight = class_weights(config.class_weight, target.labels, training_y)[y]
-    else:
-        numbers = target.read(table)
-        y, encoded_y = numbers, _encode_target(table, target, numbers, network)
+    y: Truth = target.read(table)
+    encoded_y, class_weight = _encode_target(table, target, y, network), None
+    if config.class_weight is not None and target.has_labels:
+        training_y = y if training is None else training.y
+        class_weight = class_weights(config.class_weight, target.labels, training_y)[y]
     weights = combine(sample_weight, class_weight)
     scaled = None if weights is None else weights.astype(network.precision)
     group = config.data.group if config.data.group in store.header.names else None
@@ -116,16 +111,14 @@ def _encode_in_memory(store: ColumnStore, encoder: Encoder, X: Matrix, codes: Co
         second_half.result()
 
 
-def _encode_target(
-    table: Table, target: RegressionTarget, y: npt.NDArray[np.float64], network: Network
-) -> npt.NDArray[np.floating[Any]]:
-    """Encode the numbers y (rows, targets) in the network's precision.
+def _encode_target(table: Table, target: Target, y: Truth, network: Network) -> npt.NDArray[Any]:
+    """Encode the targets in the network's precision.
 
     Raises:
         DataError: an encoded target is not finite in that precision.
     """
     with np.errstate(over="ignore"):
-        encoded = target.encode(y).astype(network.precision)
+        encoded = target.encode(y, network.precision)
     finite = np.isfinite(encoded)
     if not finite.all():
         row, j = np.argwhere(~finite)[0]

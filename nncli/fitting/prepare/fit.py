@@ -21,7 +21,8 @@ from nncli.data.encoders.numeric_blocks import columns_at_once, fit_dense
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.nn.losses import MSE, CrossEntropy, Loss
-from nncli.targets.target import ClassificationTarget, RegressionTarget, Target, TargetScaling
+from nncli.targets.base import TargetScaling
+from nncli.targets.target import Target, kind_of
 
 MAX_LABELS = 8
 """Classes that a message lists."""
@@ -43,13 +44,13 @@ def are_class_ids(y: npt.NDArray[np.float64]) -> bool:
 def infer_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
     """The configured loss, or the usual one of the target's type, and a note if numbers are read as class ids.
 
-    `loss.task` says whether the target is a class: text, booleans, class ids, or anything with a classification loss.
+    The loss says whether the target is a class: text, booleans, class ids, or anything with a classification loss.
 
     Raises:
         ConfigError, DataError: the loss or another key does not fit the target.
     """
     names, finding = config.data.target, None
-    if config.loss is not None and config.loss.task == "classification":
+    if config.loss is not None and kind_of(config.loss).has_labels:
         kinds = [Kind.CATEGORICAL]  # any column can be a class
     else:
         kinds = [config.data.columns.get(name) or infer_kind(table, name) for name in names]
@@ -71,7 +72,7 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
 def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str]) -> None:
     """Raise an error when the loss does not fit the target or another key; `class_like` targets are not numbers."""
     names = config.data.target
-    if loss.task == "classification":
+    if kind_of(loss).has_labels:
         if config.output_activation is not None:
             raise config_error(
                 "output_activation",
@@ -190,14 +191,16 @@ def _with_clipped_time(config: Config, column: Column) -> Column:
     return column.model_copy(update={"clip_range": True})
 
 
-def fit_classes(config: Config, table: Table) -> ClassificationTarget:
-    """Fit a target of classes, of which `positive_class` is the second of two.
+def fit_kind(
+    config: Config, table: Table, loss: Loss, scaling: TargetScaling = "none", *, clip: bool = False
+) -> Target:
+    """Fit the target of the kind that the loss is for; of two classes the `positive_class` is the second.
 
     Raises:
         ConfigError: there are more than two classes, or none has that name.
-        DataError: the target cannot be a class.
+        DataError: the target cannot be of that kind.
     """
-    target = ClassificationTarget.fit(table, config.data.target[0], config.positive_class)
+    target = kind_of(loss).fit(table, config.data.target, scaling, clip=clip, positive=config.positive_class)
     if config.positive_class is not None and (len(target.labels) != 2 or config.positive_class not in target.labels):
         labels = join_quoted(target.labels[:MAX_LABELS])
         raise config_error(
@@ -215,8 +218,8 @@ def fit_target(config: Config, training: Table, loss: Loss) -> tuple[Target, Tar
         ConfigError, DataError: the target or its scaling does not fit the loss.
     """
     names = config.data.target
-    if loss.task == "classification":
-        return fit_classes(config, training), "none"
+    if kind_of(loss).has_labels:
+        return fit_kind(config, training, loss), "none"
     configured = config.encoding.target
     unscaled = loss.needs_unscaled_targets or config.output_activation is not None
     if configured == "standard" and loss.needs_unscaled_targets:
@@ -224,7 +227,7 @@ def fit_target(config: Config, training: Table, loss: Loss) -> tuple[Target, Tar
     scaling: TargetScaling = "none" if unscaled else "standard"
     if configured != "auto":
         scaling = configured
-    target = RegressionTarget.fit(training, names, scaling, config.encoding.clip_target)
+    target = fit_kind(config, training, loss, scaling, clip=config.encoding.clip_target)
     if loss.nonnegative_targets:
         y = target.read(training)
         if (y < 0.0).any():

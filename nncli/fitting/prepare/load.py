@@ -22,7 +22,8 @@ from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.writer import write_store
 from nncli.data.table import Table
 from nncli.nn.arrays import RowIndices
-from nncli.targets.target import rows_with_target
+from nncli.targets.base import rows_with_target
+from nncli.targets.target import kind_of
 
 COLUMNAR_ROWS = 1 << 17
 """Rows of a table of typed columns that are read at a time."""
@@ -137,7 +138,7 @@ def _text_columns(config: Config, *, all_columns: bool) -> tuple[set[str], froze
     """
     data = config.data
     inferred = config.loss is None and not all_columns
-    classes = data.target if config.loss is None or config.loss.task == "classification" else ()
+    classes = data.target if config.loss is None or kind_of(config.loss).has_labels else ()
     texts = {name for name, kind in data.columns.items() if kind.needs_text}
     texts |= set() if inferred else set(classes)
     texts |= set(data.drop) if all_columns else set()

@@ -60,7 +60,8 @@ from nncli.nn.training.state import RandomStreams
 from nncli.runs.monitoring.bins import Bins
 from nncli.runs.monitoring.fit_reference import fit_columns
 from nncli.runs.training_rows import TrainingRows
-from nncli.targets.target import Target, TargetScaling
+from nncli.targets.base import TargetScaling
+from nncli.targets.target import Target, kind_of
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def prepare(
     config = config if teacher is None else teacher.record(config, len(training))
     spec = _model_spec(fitted, rows)
     monitored = validation_set(config, spec, validation)
-    monitor = monitored_metric(config, fitted.target.task, has_validation=validation is not None)
+    monitor = monitored_metric(config, type(fitted.target), has_validation=validation is not None)
     of_target = (unreachable_targets(config, training.dataset.y), two_valued_target(fitted.target, training.y))
     numbers = training.row_numbers if distilled is None else distilled.row_numbers
     arguments = build_arguments(config, spec, fitted_rows, monitor, numbers, snapshots=snapshots)
@@ -185,7 +186,7 @@ def _split(
     with log_duration("splitting") as stage:
         table_rows, table = table.height, select_rows(config, table)
         loss, of_target = infer_loss(config, table.columns(config.data.target))
-        split = split_table(config, table, loss.task, streams.split, scratch)
+        split = split_table(config, table, kind_of(loss), streams.split, scratch)
         findings = table_reading(table.header) + ([of_target] if of_target else [])
         if isinstance(config.validation, ValidationFile):
             findings += table_reading(split.validation_table.header)
@@ -194,7 +195,7 @@ def _split(
     if not with_checks:
         return rows
     with log_duration("checking the rows"):
-        return replace(rows, findings=(*findings, *training_warnings(config, split, loss.task)))
+        return replace(rows, findings=(*findings, *training_warnings(config, split, kind_of(loss))))
 
 
 @dataclass(frozen=True)
@@ -250,7 +251,7 @@ def _teach(
     """
     if configured.teacher is not None and not isinstance(configured.validation, ValidationFile):
         table, rng = select_rows(configured, table), RandomStreams.of(configured.seed).split
-        validation = table.take(split_indices(configured, table, rows.loss.task, rng).validation)
+        validation = table.take(split_indices(configured, table, kind_of(rows.loss), rng).validation)
         teacher.check_validation(validation.row_ids.row_numbers, configured.teacher.members)
     parts = (fitted.encoder, fitted.target, fitted.network, rows.loss)
     return distillation_rows(fitted.config, teacher, rows.training, *parts, training)

@@ -48,7 +48,7 @@ def of_selection(candidates: Encoder, selected: Encoder) -> list[Finding]:
 def _scores(training: ColumnStore, encoder: Encoder, target: Target) -> Floats:
     """The score of each column of the encoder: the best of the features that it becomes."""
     y = target.read(training.columns(target.names))
-    if target.task == "classification":
+    if target.has_labels:
         scores = FeatureScores(encoder.width, classes=len(target.labels))
     else:
         scores = FeatureScores(encoder.width, center=y.mean(axis=0))

@@ -6,7 +6,6 @@ import numpy as np
 
 from nncli.base.errors import Location
 from nncli.base.scratch import Scratch
-from nncli.base.spec import Task
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.data.splitting.group_time import read_groups, read_times
@@ -15,12 +14,13 @@ from nncli.data.splitting.strata import Strata
 from nncli.data.store.column_store import ColumnStore
 from nncli.fitting.checks.column import SplitTable
 from nncli.fitting.prepare.load import load_labeled_rows
+from nncli.targets.target import TargetKind
 
 
 def split_table(
     config: Config,
     table: ColumnStore,
-    task: Task,
+    kind: TargetKind,
     rng: np.random.Generator,
     scratch: Scratch,
     *,
@@ -31,7 +31,7 @@ def split_table(
     Raises:
         DataError: there are too few rows, a group or time cannot be read, or the validation file does not fit.
     """
-    split = split_indices(config, table, task, rng)
+    split = split_indices(config, table, kind, rng)
     validation = load_validation_file(config, table, scratch, all_columns=all_columns)
     if validation is None:
         return SplitTable(table, split.training, table, split.validation)
@@ -52,7 +52,7 @@ def load_validation_file(
     return load_labeled_rows(config, config.validation, scratch, dialect, all_columns=all_columns)
 
 
-def split_indices(config: Config, table: ColumnStore, task: Task, rng: np.random.Generator) -> Split:
+def split_indices(config: Config, table: ColumnStore, kind: TargetKind, rng: np.random.Generator) -> Split:
     """Positions of the training and the validation rows of a table; no validation rows where they have a file.
 
     Raises:
@@ -62,7 +62,7 @@ def split_indices(config: Config, table: ColumnStore, task: Task, rng: np.random
     rows, none = np.arange(len(table)), np.empty(0, np.int64)
     if left_out is None and (isinstance(validation, ValidationFile) or validation == 0.0):
         return Split(rows, none)
-    strata = strata_of(config, table, task)
+    strata = strata_of(config, table, kind)
     if left_out is not None:
         rows = left_out.split(strata).training
         strata = strata.take(rows)
@@ -74,15 +74,15 @@ def split_indices(config: Config, table: ColumnStore, task: Task, rng: np.random
     return Split(rows[split.training], rows[split.validation])
 
 
-def strata_of(config: Config, table: ColumnStore, task: Task) -> Strata:
-    """The class (for classification), group and time of each row, which a split has to respect.
+def strata_of(config: Config, table: ColumnStore, kind: TargetKind) -> Strata:
+    """The class (of a kind with labels), group and time of each row, which a split has to respect.
 
     Raises:
         DataError: a group or time is missing or cannot be read.
     """
     data = config.data
     classes = None
-    if task == "classification":
+    if kind.has_labels:
         name = data.target[0]
         classes = table.columns([name]).column(name).rank("dense").to_numpy().astype(np.int64)
     return Strata(

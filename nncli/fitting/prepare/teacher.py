@@ -171,10 +171,10 @@ def weights_checksum(manifest: Manifest) -> str:
 
 def in_classes_of(predictions: Predictions, target: Target) -> npt.NDArray[np.float64]:
     """Predictions (rows, outputs), of classes in the order of `target`, which may lack some; numbers as they are."""
-    own = predictions.target
-    if own.task == "regression" or target.task == "regression" or own.labels == target.labels:
+    positions = target.positions_in(predictions.target)
+    if positions is None:
         return predictions.values
-    P = predictions.values[:, [own.labels.index(label) for label in target.labels]]
+    P = predictions.values[:, positions]
     return np.asarray(P / np.maximum(P.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny))
 
 

@@ -8,15 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.base.errors import UsageError, config_error
-from nncli.base.spec import Task
 from nncli.config.schema import Config
 from nncli.fitting.prepare.encode import PreparedRows
 from nncli.models.model import ModelSpec, decode
-from nncli.models.scores import single_metric
 from nncli.nn.training.arguments import ValidationSet
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS, MANY_CLASSES
-from nncli.targets.metrics.registry import DEFAULT_METRIC, BoundMetric, higher_is_better
-from nncli.targets.target import Target
+from nncli.targets.metrics.registry import BoundMetric, higher_is_better
+from nncli.targets.target import Target, TargetKind
 
 LOSS_NAMES = ("loss", "val_loss")
 CALIBRATED_LOSS = "calibrated_loss"
@@ -62,12 +60,12 @@ def check_metric(config: Config, target: Target) -> tuple[str, BoundMetric]:
         ConfigError: there is no such metric for the target.
     """
     name = config.metric
-    if _chooses_by_calibrated_loss(config, target.task):
+    if _chooses_by_calibrated_loss(config, type(target)):
         name = CALIBRATED_LOG_LOSS.name
     elif name in ("auto", CALIBRATED_LOSS, *LOSS_NAMES):
-        name = DEFAULT_METRIC[target.task]
+        name = target.default_metric
     try:
-        return name, single_metric(target, name)
+        return name, target.metric(name)
     except UsageError as error:
         raise config_error("metric", error.message, error.hint or "") from error
 
@@ -81,15 +79,17 @@ def should_calibrate(config: Config, target: Target, *, has_validation: bool) ->
     if config.calibration == "none":
         return False
     if config.calibration == "auto":
-        return target.task == "classification" and has_validation
-    if target.task == "regression":
-        raise config_error("calibration", "the target is a number, which has no probabilities", "Remove the key.")
+        return target.has_probabilities and has_validation
+    if not target.has_probabilities:
+        raise config_error(
+            "calibration", f"the target is a {target.noun}, which has no probabilities", "Remove the key."
+        )
     if not has_validation:
         raise config_error("calibration", "it needs validation rows, and validation is 0", "Set validation: 0.2.")
     return True
 
 
-def monitored_metric(config: Config, task: Task, *, has_validation: bool) -> str:
+def monitored_metric(config: Config, kind: TargetKind, *, has_validation: bool) -> str:
     """The name of the value that chooses the best epoch: loss, val_loss, or val_ and a metric.
 
     Raises:
@@ -104,10 +104,10 @@ def monitored_metric(config: Config, task: Task, *, has_validation: bool) -> str
             f"{what} needs validation rows, and validation is 0",
             "Set validation: 0.2, or metric: loss.",
         )
-    return monitor_name(config, task, has_validation=has_validation)
+    return monitor_name(config, kind, has_validation=has_validation)
 
 
-def monitor_name(config: Config, task: Task, *, has_validation: bool) -> str:
+def monitor_name(config: Config, kind: TargetKind, *, has_validation: bool) -> str:
     """The name of the monitored value, for a configuration that `monitored_metric` accepts."""
     if config.metric in LOSS_NAMES:
         return config.metric
@@ -115,8 +115,8 @@ def monitor_name(config: Config, task: Task, *, has_validation: bool) -> str:
         return f"val_{config.metric}"
     if not has_validation:
         return "loss"
-    return f"val_{CALIBRATED_LOG_LOSS.name}" if _chooses_by_calibrated_loss(config, task) else "val_loss"
+    return f"val_{CALIBRATED_LOG_LOSS.name}" if _chooses_by_calibrated_loss(config, kind) else "val_loss"
 
 
-def _chooses_by_calibrated_loss(config: Config, task: Task) -> bool:
-    return config.metric == CALIBRATED_LOSS and task == "classification" and config.class_weight is None
+def _chooses_by_calibrated_loss(config: Config, kind: TargetKind) -> bool:
+    return config.metric == CALIBRATED_LOSS and kind.has_probabilities and config.class_weight is None

@@ -20,11 +20,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from nncli.base.spec import Task
 from nncli.base.text import format_percent, quote
 from nncli.config.schema import Config
 from nncli.models.conformal.options import Part
 from nncli.models.conformal.out_of_fold_groups import Method
+from nncli.targets.target import TargetKind
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,16 @@ class Guarantee:
 
 
 def guarantee(
-    config: Config | None, task: Task, method: Method, level: float, rows: int, folds: int, part: Part | None = None
+    config: Config | None,
+    kind: TargetKind,
+    method: Method,
+    level: float,
+    rows: int,
+    folds: int,
+    part: Part | None = None,
 ) -> Guarantee:
     """The guarantee for a run with this configuration; None: it cannot be read."""
-    reason, advice = _reason(config, task, method)
+    reason, advice = _reason(config, kind, method)
     coverage = None
     if reason is None:
         coverage = coverage_bound(level, rows, folds)
@@ -94,7 +100,7 @@ def coverage_bound(level: float, rows: int, folds: int) -> float:
     return 1.0 - 2.0 * (1.0 - level) - 2.0 * level * (folds - 1) / (rows + folds)
 
 
-def _reason(config: Config | None, task: Task, method: Method) -> tuple[str | None, str | None]:
+def _reason(config: Config | None, kind: TargetKind, method: Method) -> tuple[str | None, str | None]:
     """Why nothing is guaranteed, or None, and the advice."""
     if config is None:
         return "the configuration of the run cannot be read", None
@@ -108,7 +114,7 @@ def _reason(config: Config | None, task: Task, method: Method) -> tuple[str | No
         return "another network predicted the calibration rows, taught by fewer members and on fewer rows", None
     if config.teacher is not None:
         return "the network learned from a run that may have chosen its epoch by the calibration rows", None
-    calibrates = task == "classification" and config.calibration != "none"
+    calibrates = kind.has_probabilities and config.calibration != "none"
     if config.metric == "loss" and not calibrates:
         return None, None
     chosen = " and ".join(

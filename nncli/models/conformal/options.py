@@ -32,7 +32,7 @@ class UncertaintyOptions(Options):
             metavar="LEVEL",
             http="A level such as 0.9: adds an interval that holds so many of the true values, as lower_90 and "
             "upper_90. May be repeated.",
-            answer="number",
+            needs="interval",
         ),
     ] = ()
     sets: Annotated[
@@ -44,7 +44,7 @@ class UncertaintyOptions(Options):
             metavar="LEVEL",
             http="A level such as 0.9: adds the classes that cannot be excluded, as set_90. A set may be empty: then "
             "no class is probable enough, so the prediction is uncertain. May be repeated.",
-            answer="class",
+            needs="set",
         ),
     ] = ()
     by: Annotated[
@@ -57,7 +57,7 @@ class UncertaintyOptions(Options):
             "Cover this share of the rows of each class.",
             UNCERTAINTY,
             http="With set: the sets cover the rows of each class alike, also of rare ones.",
-            answer="class",
+            needs="set",
         ),
     ] = False
     score: Annotated[
@@ -66,7 +66,7 @@ class UncertaintyOptions(Options):
             "Score of a class for --set. lac: 1 - its probability, the smallest sets; aps: adaptive prediction sets.",
             UNCERTAINTY,
             http="With set: lac makes small sets; those of aps grow with the uncertainty of a row.",
-            answer="class",
+            needs="set",
         ),
     ] = "lac"
 
@@ -97,32 +97,32 @@ class UncertaintyOptions(Options):
 
     def check(self, target: Target) -> None:
         """Raise a UsageError if the options do not fit each other or the target."""
-        for option, levels in (("--interval", self.intervals), ("--set", self.sets)):
+        for name, levels in (("--interval", self.intervals), ("--set", self.sets)):
             for level in _levels(levels):
                 if not 0.0 < level < 1.0:
                     raise UsageError(
-                        f"{option} {level:g} is not a level: it must lie between 0 and 1",
-                        hint=f"For {level:g} % write {option} {level / 100:g}."
+                        f"{name} {level:g} is not a level: it must lie between 0 and 1",
+                        hint=f"For {level:g} % write {name} {level / 100:g}."
                         if 1.0 < level < 100.0
-                        else f"For 90 % write {option} 0.9.",
+                        else f"For 90 % write {name} 0.9.",
                     )
-        if self.sets and target.task == "regression":
-            raise UsageError("--set needs a classification model; this one is for regression", hint="Use --interval.")
-        if self.intervals and target.task == "classification":
-            raise UsageError("--interval needs a regression model; this one is for classification", hint="Use --set.")
+        option = f"--{target.uncertainty}"
+        if self.sets and target.uncertainty != "set":
+            raise UsageError(f"--set {target.no_labels}", hint=f"Use {option}.")
+        if self.intervals and target.uncertainty != "interval":
+            raise UsageError(f"--interval {target.no_intervals}", hint=f"Use {option}.")
         if self.per_class and self.by is not None:
             raise UsageError("--per-class and --by exclude each other", hint="Leave one of them out.")
         if not self.sets and self.of_sets is not None:
-            option = f"--{self.of_sets.replace('_', '-')}"
-            hint = f"Remove {option}." if target.task == "regression" else "Add --set 0.9."
-            raise UsageError(f"{option} is for prediction sets of classes", hint=hint)
+            of_sets = f"--{self.of_sets.replace('_', '-')}"
+            hint = "Add --set 0.9." if target.has_labels else f"Remove {of_sets}."
+            raise UsageError(f"{of_sets} is for prediction sets of classes", hint=hint)
         if self.by in target.names:
             raise UsageError(
                 f"--by {quote(self.by)} is the target, which new rows do not have",
-                hint="Use --per-class." if target.task == "classification" else "Name another column.",
+                hint="Use --per-class." if target.has_labels else "Name another column.",
             )
         if not self.levels and self.by is not None:
-            option = "--interval" if target.task == "regression" else "--set"
             raise UsageError("--by is for prediction intervals and sets", hint=f"Add {option} 0.9.")
 
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.models.ensemble import AnyModel, Ensemble, align_classes
+from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.predictions import Predictions
 from nncli.targets.metrics.sorted_scores import Integers
@@ -57,8 +57,8 @@ class OutOfFoldGroups:
         """The mean predictions (groups, rows, outputs) of each group, from those of all members for the same rows."""
         if not isinstance(model, Ensemble):
             return members[0].values[None]
-        spec, values = model.spec, np.empty((len(self), len(members[0].values), model.outputs))
-        aligned = [align_classes(spec.target, one.with_temperature(spec.temperature)) for one in members]
+        values = np.empty((len(self), len(members[0].values), model.spec.target.n_outputs))
+        aligned = [model.member_values(one) for one in members]
         for g, own in enumerate(self.members):
             total = np.zeros(values.shape[1:])
             for i in own:

@@ -44,8 +44,8 @@ class ConformalPredictions:
                 suffix = percent_digits(interval.level) + ("" if len(target.names) == 1 else f"_{name}")
                 columns[f"lower_{suffix}"] = pl.Series(interval.lower[:, j])
                 columns[f"upper_{suffix}"] = pl.Series(interval.upper[:, j])
-        if target.task == "classification":
-            labels = target.decode(np.arange(len(target.labels)), "set")
+        if self.sets:
+            labels = target.label_column(np.arange(len(target.labels)), "set")
             for one in self.sets:
                 classes = pl.Series(np.nonzero(one.included)[1], dtype=pl.Int64)
                 columns[set_column(one.level)] = _lists(labels.gather(classes), one.included.sum(axis=1))

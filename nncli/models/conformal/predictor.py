@@ -18,7 +18,7 @@ from nncli.models.conformal.partition import Partition
 from nncli.models.conformal.predictions import ConformalPredictions
 from nncli.models.conformal.row_groups import UNKNOWN, RowGroups
 from nncli.models.conformal.sets import SCORES, SetCalibration
-from nncli.models.ensemble import AnyModel, average_members, n_outputs, predict_members
+from nncli.models.ensemble import AnyModel, average_members, predict_members
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.predictions import Predictions
 from nncli.targets.metrics.conformal import min_rows
@@ -66,10 +66,10 @@ class ConformalPredictor:
             if row_groups is not None:
                 return Partition.of(row_groups.codes, row_groups.count, min_rows(level))
             if options.part == "class":
-                return Partition.of(rows.y, n_outputs(target), min_rows(level))
+                return Partition.of(rows.y, target.n_outputs, min_rows(level))
             return Partition.whole(len(rows))
 
-        if target.task == "regression":
+        if target.uncertainty == "interval":
             intervals = tuple(IntervalCalibration.of(level, partition(level), rows, groups) for level in options.levels)
             return cls(model, options, groups, row_groups, intervals=intervals)
         P = SCORES[options.score](rows.predictions.values)
@@ -113,7 +113,7 @@ class ConformalPredictor:
     def _title(self, code: int) -> str:
         target = self.model.spec.target
         if self.row_groups is None:
-            return target.labels[code] if target.task == "classification" else ""
+            return target.labels[code] if target.has_labels else ""
         return self.row_groups.title(code)
 
     def predict(self, table: Table) -> ConformalPredictions:

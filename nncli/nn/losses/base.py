@@ -37,6 +37,8 @@ class LossBase(Spec):
     """The interface of a loss function: value, gradient, inverse link and loss per row."""
 
     task: ClassVar[Task] = "regression"
+    has_several_targets: ClassVar[bool] = True
+    """Whether a network can learn several targets at once."""
     needs_unscaled_targets: ClassVar[bool] = False
     """True if the target may not be standardized, because the loss gives its zero a meaning."""
     nonnegative_targets: ClassVar[bool] = False
@@ -89,6 +91,10 @@ class LossBase(Spec):
 
     def quantiles(self, Z: Array) -> npt.NDArray[np.float64] | None:
         """The quantiles (B, targets, levels), ascending, from the raw output; None but for a loss of several."""
+        return None
+
+    def lower_quantiles(self, z: Value) -> Value | None:
+        """The operations of `quantiles`: (B, targets · levels)."""
         return None
 
     def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

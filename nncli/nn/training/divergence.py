@@ -120,7 +120,7 @@ def _cause(arguments: TrainingArguments, dataset: Dataset, rate: float) -> str:
     weights = np.ones((0, 1)) if dataset.weights is None else dataset.weights[:, None]
     X = _Numbers(dataset.X, arguments.features, "feature", arguments.scaled, "use encoding: {numeric: standard}")
     y = _Numbers(
-        dataset.y if arguments.loss.task == "regression" else np.ones((0, 1)),
+        dataset.y if dataset.y.dtype.kind == "f" else np.ones((0, 1)),
         arguments.targets,
         "target",
         arguments.target_scaled,

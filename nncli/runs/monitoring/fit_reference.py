@@ -63,11 +63,11 @@ def measure_of(column: Column) -> Measure:
 def fit_predictions(predictions: Predictions) -> tuple[Bins, ...]:
     """The bins of predictions for rows that were held out."""
     target, values = predictions.target, predictions.values
-    if target.task == "regression":
+    if not target.has_labels:
         return tuple(
             NumberBins.fit(name, "prediction", y, N_QUANTILES) for name, y in zip(target.names, values.T, strict=True)
         )
-    classes = CategoryBins.of_classes(target.name, target.labels, values.argmax(axis=1))
+    classes = CategoryBins.of_classes(target.names[0], target.labels, values.argmax(axis=1))
     label = target.labels[POSITIVE] if len(target.labels) == 2 else ""
     return (classes, NumberBins.fit(label, "probability", probability_of(values), N_QUANTILES))
 

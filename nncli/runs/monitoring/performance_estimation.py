@@ -20,11 +20,10 @@ import numpy.typing as npt
 from nncli.nn.arrays import Codes, Floats
 from nncli.nn.losses import MIN_PROBABILITY
 from nncli.runs.monitoring.bins import Counts
+from nncli.targets.classes import UNKNOWN
 
 UNIT = 1 << 30
 """Sums are in units of 1 / UNIT, whole numbers, so that they are the same in any order."""
-UNKNOWN = -2
-"""The code of a true class that the model does not know."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from nncli.data.columns.parsing import read_text
 from nncli.data.encoders.kinds import Column
 from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel, Ensemble, average_members, predict_members
@@ -16,7 +15,7 @@ from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Codes
 from nncli.runs.monitoring.bins import Bins, CategoryBins, Counts, NumberBins
 from nncli.runs.monitoring.fit_reference import columns_of, probability_of
-from nncli.runs.monitoring.performance_estimation import UNKNOWN, ClassRows
+from nncli.runs.monitoring.performance_estimation import ClassRows
 from nncli.runs.monitoring.profile import Profile
 from nncli.runs.monitoring.reference import Reference
 
@@ -68,7 +67,9 @@ class Profiler:
             values, probability = predictions.values, reference.predictions[1]
             assert isinstance(probability, NumberBins)
             bins = probability.bin_codes(probability_of(values))
-            classes = ClassRows.of(values, predictions.classes, bins, probability.n_bins, labels_of(predictions, table))
+            classes = ClassRows.of(
+                values, predictions.classes, bins, probability.n_bins, predictions.target.true_classes(table)
+            )
         by_member = tuple(self._prediction_codes(one) for one in members) if reference.predictions else ()
         return BinCodes(reference, len(table), tuple(columns), by_member, classes, self.decision)
 
@@ -124,18 +125,3 @@ def _codes(bins: Bins, column: Column, table: Table) -> Codes:
         return bins.bin_codes(cells if isinstance(cells, pl.Series) else pl.Series(cells).cast(pl.String))
     assert not isinstance(cells, pl.Series)
     return bins.bin_codes(cells)
-
-
-def labels_of(predictions: Predictions, table: Table) -> Codes | None:
-    """The codes of the true classes (rows,) of a table; None without their column.
-
-    They are -1 where there is none, and UNKNOWN where the model does not know it.
-    """
-    target = predictions.target
-    if target.task == "regression" or target.name not in table.names:
-        return None
-    codes = target.codes(table)
-    unknown = codes < 0
-    if unknown.any():
-        codes = np.where(unknown & read_text(table, target.name).is_not_null().to_numpy(), UNKNOWN, codes)
-    return codes

@@ -52,9 +52,9 @@ class RowMetrics:
         self._rows.labels(model.name)
         self._batches.labels(model.name)
         target = model.model.spec.target
-        if target.task == "classification":
+        if target.has_labels:
             codes = np.arange(min(len(target.labels), MAX_LABELS))
-            for label in target.decode(codes, "prediction").cast(pl.String):
+            for label in target.label_column(codes, "prediction").cast(pl.String):
                 self._classes.add(0, model.name, label)
         for column in columns_of(model.model)[:MAX_LABELS]:
             for kind in _kinds(column):
@@ -65,7 +65,7 @@ class RowMetrics:
         self._rows.labels(model.name).inc(len(table))
         self._batches.labels(model.name).observe(len(table))
         self._count_cells(model.name, predicted.anomalies)
-        if model.model.spec.target.task == "classification" and "prediction" in predicted.frame.columns:
+        if model.model.spec.target.has_labels and "prediction" in predicted.frame.columns:
             for label, rows in _rows_by_class(predicted.frame.get_column("prediction")):
                 self._classes.add(rows, model.name, label)
         self.profiles.add(model, table)

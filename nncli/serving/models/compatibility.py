@@ -14,11 +14,8 @@ def incompatibilities(served: ServedModel, new: ServedModel) -> list[str]:
     """
     found = []
     old_target, target = served.model.spec.target, new.model.spec.target
-    if (old_target.task, old_target.names) != (target.task, target.names):
-        found.append(
-            f"it predicts {join_quoted(target.names)} ({target.task}) in place of "
-            f"{join_quoted(old_target.names)} ({old_target.task})"
-        )
+    if (type(old_target), old_target.names) != (type(target), target.names):
+        found.append(f"it predicts {target.title} in place of {old_target.title}")
     unknown = [name for name in new.schema.required if name not in served.schema.by_name]
     if unknown:
         found.append(f"it needs columns that the served model does not read: {join_quoted(unknown)}")

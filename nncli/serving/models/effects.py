@@ -48,7 +48,7 @@ def effect_columns(inputs: Sequence[ProgramInput], model: AnyModel) -> tuple[Eff
     Where names with underscores give two columns the same title, the later one gets a number.
     """
     found, taken = list[EffectColumn](), set[str]()
-    several = model.spec.target.task == "regression" and len(model.spec.target.names) > 1
+    several = len(model.spec.target.names) > 1
     for target in model.spec.target.names if several else (None,):
         for column in inputs:
             title = own = f"effect_{column.name}" + ("" if target is None else f"_{target}")
@@ -86,7 +86,7 @@ def effects_of(model: AnyModel, inputs: Sequence[ProgramInput], table: Table) ->
             some = range(start, min(start + at_once, n + 1))
             predictions = model.predict(variants.table(some))
             own = predictions.values.reshape(len(some), rows, predictions.values.shape[1])
-            if predictions.target.task == "classification":
+            if predictions.target.has_labels:
                 if classes is None:
                     classes = predictions.classes[:rows].clip(0)  # -1 has no probability, so that its effects are NaN
                 own = np.take_along_axis(own, classes[None, :, None], axis=2)

@@ -12,7 +12,7 @@ from nncli.serving.models.served_model import ServedModel
 
 def default_options(model: ServedModel) -> PredictionOptions:
     """The options of a V2 request without parameters: the probabilities of classes are predicted, too."""
-    return PredictionOptions(proba=model.model.spec.target.task == "classification")
+    return PredictionOptions(proba=model.model.spec.target.has_probabilities)
 
 
 def empty_predictions(model: ServedModel) -> pl.DataFrame:

@@ -63,7 +63,7 @@ def infer_answer(
 
 def _no_output(unknown: Sequence[str], columns: Sequence[str], model: ServedModel) -> ProblemError:
     outputs = dict.fromkeys([*empty_predictions(model).columns, *columns])
-    level = "interval" if model.model.spec.target.task == "regression" else "set"
+    level = model.model.spec.target.uncertainty
     return bad_request(
         f"there is no output {join_quoted(unknown)}",
         f"The outputs are {join_quoted(outputs)}; the parameters {level} and explain add others.",

@@ -116,11 +116,11 @@ def predict(model: ServedModel, key: str, operation_id: str) -> Json:
 
 def prediction_parameters(model: ServedModel) -> list[Json]:
     """The parameters of `/predict` that fit the target of a model."""
-    other = "class" if model.model.spec.target.task == "regression" else "number"
+    gives = model.model.spec.target.gives
     return [
         {"name": one.name, "in": "query", "description": one.option.http, "schema": parameter_schema(one)}
         for one in PARAMETERS.values()
-        if one.option.answer != other
+        if one.option.needs is None or one.option.needs in gives
     ]
 
 

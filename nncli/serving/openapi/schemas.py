@@ -115,7 +115,7 @@ def prediction_schema(model: ServedModel) -> Json:
     """The prediction of a row."""
     columns = empty_predictions(model)
     required = [name for name in columns.columns if not name.startswith("proba_")]
-    is_regression = model.model.spec.target.task == "regression"
+    has_intervals = model.model.spec.target.uncertainty == "interval"
     return {
         "type": "object",
         "title": f"A prediction of the model {model.name}",
@@ -129,7 +129,7 @@ def prediction_schema(model: ServedModel) -> Json:
                 "description": "With explain: the effect of each column on the prediction, the largest first.",
             },
         },
-        "patternProperties": {"^(lower|upper)_[0-9]": NUMBER} if is_regression else {"^set_[0-9]": {"type": "array"}},
+        "patternProperties": {"^(lower|upper)_[0-9]": NUMBER} if has_intervals else {"^set_[0-9]": {"type": "array"}},
     }
 
 

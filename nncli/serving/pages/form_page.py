@@ -16,13 +16,12 @@ from nncli.export.html.fields import field, html_text, readable_text
 from nncli.export.html.parts import document, explanation, safe_script, template, title_of
 from nncli.export.javascript.module import as_literal, classes_of, input_data
 from nncli.models.conformal.options import UncertaintyOptions, set_column
-from nncli.nn.program.program import Bounds, ClassOutputs, NumberOutputs
+from nncli.nn.program.program import Bounds, ClassOutputs
 from nncli.serving.models.effects import most_rows
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.openapi.paths import model_path
 from nncli.serving.options import ServerOptions
 from nncli.serving.pages.page_headers import security_policy
-from nncli.targets.target import ClassificationTarget
 from nncli.version import __version__
 
 LEVEL = 0.9
@@ -61,7 +60,7 @@ def model_page(model: ServedModel, options: ServerOptions, links: Links) -> str:
         title=html_text(title),
         summary=html_text(_summary(model)),
         fields="\n".join(field(form, i) for i in range(len(form.inputs))),
-        explanation=explanation(form.inputs, are_classes=target.task == "classification"),
+        explanation=explanation(form.inputs, are_classes=target.has_labels),
         table=_about_tables(options),
         options="\n".join(_option(*one) for one in _table_options(model, has_levels=has_levels)),
         origin=_origin(model, options, links),
@@ -100,8 +99,8 @@ def _template(name: str) -> str:
 
 def _levels(model: ServedModel) -> UncertaintyOptions:
     """The intervals or sets of the page."""
-    is_regression = model.model.spec.target.task == "regression"
-    return UncertaintyOptions(intervals=LEVEL) if is_regression else UncertaintyOptions(sets=LEVEL)
+    uncertainty = model.model.spec.target.uncertainty
+    return UncertaintyOptions(intervals=LEVEL) if uncertainty == "interval" else UncertaintyOptions(sets=LEVEL)
 
 
 def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> dict[str, Any]:
@@ -109,15 +108,13 @@ def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> di
     form, target = model.inputs, model.model.spec.target
     model_data: dict[str, Any] = {"targets": list(target.names)}
     query = [value for value, _ in _table_options(model, has_levels=has_levels)]
-    if isinstance(target, ClassificationTarget):
-        outputs = ClassOutputs(target.name, target.labels, target.label_type, 0, 1)
+    levels = model.model.spec.loss.quantile_levels
+    bounds = (Bounds(LEVEL, 3, 4),) if has_levels else ()
+    outputs = target.program_outputs(0, 1, 2 if levels else None, levels, bounds)
+    output = output_data(outputs)
+    if isinstance(outputs, ClassOutputs):
         model_data |= {"labels": list(target.labels), "classes": classes_of(outputs)}
-        sets = [["90 % set", set_column(LEVEL)]] if has_levels else []
-        output = output_data(outputs) | {"sets": sets}
-    else:
-        levels = model.model.spec.loss.quantile_levels
-        bounds = (Bounds(LEVEL, 2, 3),) if has_levels else ()
-        output = output_data(NumberOutputs(target.names, 0, 1 if levels else None, levels, bounds))
+        output["sets"] = [["90 % set", set_column(LEVEL)]] if has_levels else []
     return {
         "inputs": [input_data(column) for column in form.inputs],
         "model": model_data,
@@ -135,12 +132,10 @@ def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> di
 
 def _table_options(model: ServedModel, *, has_levels: bool) -> list[tuple[str, str]]:
     """The parameters that add columns to the predictions, and their names on the page."""
-    is_regression = model.model.spec.target.task == "regression"
-    found = [] if is_regression else [("proba=true", "probabilities")]
+    target = model.model.spec.target
+    found = [("proba=true", "probabilities")] if target.has_probabilities else []
     if has_levels:
-        found.append(
-            (f"{'interval' if is_regression else 'set'}={LEVEL}", "90 % interval" if is_regression else "90 % set")
-        )
+        found.append((f"{target.uncertainty}={LEVEL}", f"90 % {target.uncertainty}"))
     if most_rows(len(model.inputs.inputs)):
         found.append(("explain=true", "effect of each column"))
     return found

@@ -11,7 +11,8 @@ and not all 0. A row of weight 0 counts as absent, one of weight 2 as two rows.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +91,7 @@ class ClassificationScores(ScoreValues):
     MAX_MATRIX_CLASSES classes. `confusions` are the most frequent ones.
     """
 
+    decisive: ClassVar[tuple[str, ...]] = ("log_loss", "brier", "accuracy", "balanced_accuracy")
     rows: int
     labels: tuple[str, ...]
     confusion_matrix: tuple[tuple[float, ...], ...] | None
@@ -100,6 +102,20 @@ class ClassificationScores(ScoreValues):
     def has_rare_class(self) -> bool:
         """Whether a class is rare among the scored rows."""
         return has_rare_class(np.array([each.support for each in self.by_class]))
+
+    def json(self) -> dict[str, Any]:
+        """The scores, the labels, the confusion matrix (of many classes the most frequent pairs), and each class."""
+        document: dict[str, Any] = {
+            **dict(self.values),
+            "labels": self.labels,
+            "confusion_matrix": self.confusion_matrix,
+        }
+        if self.confusion_matrix is None:
+            document["confusions"] = [
+                {"actual": self.labels[pair.actual], "predicted": self.labels[pair.predicted], "rows": pair.rows}
+                for pair in self.confusions
+            ]
+        return {**document, "per_class": [asdict(one) for one in self.by_class]}
 
 
 def classification_scores(

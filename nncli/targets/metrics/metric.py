@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nncli.base.spec import Task
+from nncli.base.text import json_safe
 from nncli.targets.metrics.bootstrap import Samples
 
 MetricFunction = Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None], float | None]
@@ -50,12 +51,24 @@ class Metric(Generic[R]):
 class ScoreValues:
     """Scores by name, in the order in which they are shown; None where a score is undefined."""
 
+    decisive: ClassVar[tuple[str, ...]] = ("rmse", "mae", "pinball")
+    """Scores of which one must be better than that of the baseline."""
+
     values: tuple[tuple[str, float | None], ...]
 
     def __getitem__(self, name: str) -> float:
         """The score of that name, NaN where it is undefined."""
         value = dict(self.values)[name]
         return np.nan if value is None else value
+
+    @property
+    def title(self) -> str | None:
+        """The name of the number whose scores these are; None for classes."""
+        return None
+
+    def json(self) -> dict[str, Any]:
+        """The scores as a JSON object. Infinity becomes null."""
+        return {name: json_safe(value) for name, value in self.values}
 
 
 def resampled_scores(

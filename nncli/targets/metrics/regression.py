@@ -29,6 +29,11 @@ class RegressionScores(ScoreValues):
 
     target: str
 
+    @property
+    def title(self) -> str:
+        """The name of the target."""
+        return self.target
+
 
 def regression_scores(
     target: str,

@@ -20,7 +20,7 @@ from nncli.models.model import Model
 from nncli.models.predictions import Predictions
 from nncli.models.scores import ScoreCard, ScoredRows, scores_json, validation_card
 from nncli.runs.filenames import CONFIG, HISTORY, METRICS, WEIGHTS
-from nncli.runs.fold_models import joint_spec, joint_target
+from nncli.runs.fold_models import joint_spec
 from nncli.runs.loader import read_file, read_manifest
 from nncli.runs.manifest import Manifest, member_folder
 from nncli.runs.run import Run
@@ -85,7 +85,8 @@ def _write_members(folder: Path, trials: Sequence[FinishedTrial], counts: Sequen
             run.save_manifest(read_manifest(source))
             members.append(network)
             weights.append(count * (share / smallest))
-    target = joint_target([trials[0].held_out.predictions.target], None)
+    target = trials[0].held_out.predictions.target
+    target = target.joint([target], None)
     spec = joint_spec(members, target)
     if len(set(weights)) > 1:
         spec = spec.model_copy(update={"weights": tuple(weights)})

@@ -19,13 +19,12 @@ from nncli.base.errors import Location, UsageError
 from nncli.base.text import format_number
 from nncli.models.predictions import Predictions
 from nncli.runs.filenames import METRICS
-from nncli.runs.fold_models import joint_target
 from nncli.runs.loader import read_manifest
 from nncli.runs.selection_record import SelectedTrial, SelectionRecord
+from nncli.targets.number import ABSOLUTE_ERRORS
 from nncli.tuning.ensemble.ensemble_run import write_ensemble_run
 from nncli.tuning.ensemble.ensemble_selection import CandidatePredictions, Selection
 from nncli.tuning.trials.finished_trial import FinishedTrial, read_trials
-from nncli.tuning.trials.objective import ABSOLUTE_ERRORS
 
 ROUNDS = 10
 """Picks that are tried, unless another number is given."""
@@ -131,7 +130,7 @@ def candidates_of(trials: Sequence[FinishedTrial], metric: str | None = None) ->
     """The held-out predictions of trials as candidates of a selection."""
     rows = trials[0].held_out
     values = np.stack([trial.held_out.predictions.loss_inputs for trial in trials])
-    if rows.predictions.target.task == "classification":
+    if rows.predictions.target.has_labels:
         of = CandidatePredictions.of_errors if metric == "accuracy" else CandidatePredictions.of_classes
         return of(values, rows.y, rows.weights)
     is_absolute = metric in ABSOLUTE_ERRORS
@@ -145,7 +144,7 @@ def _scored_predictions(
 ) -> Predictions:
     """The predictions of the rows of each part, by the trials that its selection has picked."""
     first = trials[0].held_out.predictions
-    target, precision = joint_target([first.target], None), trials[0].first.network.precision
+    target, precision = first.target.joint([first.target], None), trials[0].first.network.precision
     values = np.empty(first.loss_inputs.shape)
     for k, selection in selections.items():
         own, total = part == k, np.zeros(first.loss_inputs[part == k].shape)
@@ -154,8 +153,7 @@ def _scored_predictions(
         values[own] = total / len(selection.picks)
     if first.quantiles is not None:
         return Predictions.of_quantiles(target, values, first.levels, precision)
-    if target.task == "classification":
-        values = values.astype(precision).astype(np.float64)  # as the mean of an ensemble
+    values = values.astype(target.precision_of(precision)).astype(np.float64)  # as the mean of an ensemble
     return Predictions(target, values, precision)
 
 

@@ -27,11 +27,10 @@ from nncli.base.spec import Spec
 from nncli.base.text import format_number
 from nncli.targets.metrics.bootstrap import CONFIDENCE, ConfidenceInterval
 from nncli.targets.metrics.intervals import MIN_ROWS
-from nncli.targets.target import Target
 from nncli.tuning.result.fold_variance import FoldVariance
-from nncli.tuning.result.trial_comparison import GainSamples, Reader, TrialComparison, is_mean
+from nncli.tuning.result.trial_comparison import GainSamples, Reader, TrialComparison
 from nncli.tuning.trials.held_out_predictions import SearchRows
-from nncli.tuning.trials.objective import ABSOLUTE_ERRORS, PINBALL, Objective
+from nncli.tuning.trials.objective import Objective
 from nncli.tuning.trials.trials import Trial
 
 LEVEL = 0.05
@@ -126,8 +125,8 @@ def compute_gain(
         apparent=objective.loss_of(candidates[0].score or 0.0) - objective.loss_of(best.score or 0.0),
         trials=len(candidates),
         rows=len(rows),
-        loss=_row_loss(objective, rows.target),
-        loss_is_metric=is_mean(objective, rows.target),
+        loss=rows.target.test_loss_name(objective.metric),
+        loss_is_metric=rows.target.is_mean_of_rows(objective.metric),
     )
     if best.number == 0:
         return gain
@@ -160,12 +159,3 @@ def _interval(
     luck = samples.luck * float(np.quantile(np.abs(draws), CONFIDENCE))
     low, high = np.hypot(estimate - interval.low, luck), np.hypot(interval.high - estimate, luck)
     return ConfidenceInterval(estimate - float(low), estimate + float(high))
-
-
-def _row_loss(objective: Objective, target: Target) -> str:
-    """The name of the loss of rows by which trials are tested."""
-    if target.task == "classification":
-        return "classification error" if objective.metric == "accuracy" else "log loss"
-    if objective.metric == PINBALL:
-        return "pinball loss"
-    return "absolute error" if objective.metric in ABSOLUTE_ERRORS else "squared error"

@@ -14,11 +14,7 @@ from nncli.models.predictions import Predictions
 from nncli.models.scores import Truth
 from nncli.nn.arrays import Floats
 from nncli.targets.metrics.bootstrap import MAX_ROWS, BootstrapResampler, Samples
-from nncli.targets.metrics.classification_resamples import ClassificationResamples
 from nncli.targets.metrics.intervals import MIN_ROWS
-from nncli.targets.metrics.metric import resampled_scores
-from nncli.targets.metrics.registry import METRICS
-from nncli.targets.metrics.regression import RegressionResamples
 from nncli.targets.metrics.selection import (
     Gains,
     gains_of_choices,
@@ -26,10 +22,9 @@ from nncli.targets.metrics.selection import (
     max_sign_flip_test,
     resampling_units,
 )
-from nncli.targets.target import Target
 from nncli.tuning.result.fold_variance import NO_VARIANCE, FoldGains, FoldVariance, estimate_fold_variance
 from nncli.tuning.trials.held_out_predictions import SearchRows, TrialPredictions
-from nncli.tuning.trials.objective import PINBALL, Objective
+from nncli.tuning.trials.objective import Objective
 from nncli.tuning.trials.trials import Trial
 
 Reader: TypeAlias = Callable[[Trial], TrialPredictions]
@@ -130,7 +125,7 @@ class TrialComparison:
 
     def samples(self) -> GainSamples:
         """The gain of the choice of each resample."""
-        if is_mean(self.objective, self.rows.target):
+        if self.rows.target.is_mean_of_rows(self.objective.metric):
             return self._samples_of_means()
         return self._samples_of_scores()
 
@@ -175,13 +170,6 @@ class TrialComparison:
         return GainSamples(gains_of_choices(*losses), resampling, luck)
 
 
-def is_mean(objective: Objective, target: Target) -> bool:
-    """Whether the metric is the mean of the losses of rows, or the root of it."""
-    if target.task == "classification":
-        return objective.metric in ("log_loss", "accuracy")
-    return objective.metric == PINBALL or (objective.metric in ("rmse", "mae") and len(target.names) == 1)
-
-
 def row_weights(weights: Floats | None, n: int) -> Floats:
     """The weights (n,) of rows."""
     return np.ones(n) if weights is None else weights
@@ -196,18 +184,5 @@ def _scale(losses: Floats, weights: Floats) -> float:
 
 def _losses(objective: Objective, predictions: Predictions, y: Truth, W: Samples) -> Samples:
     """(resamples, 1): what the search minimizes, for every row of weights in `W` (resamples, rows)."""
-    metric = METRICS[objective.metric]
-    values = predictions.values
-    if predictions.target.task == "classification":
-        classes = None if predictions.decision is None else predictions.classes
-        if metric.of_classes and classes is not None:
-            values = np.eye(values.shape[1])[classes]
-        resamples = ClassificationResamples(y, values, W, classes)
-        scores = resampled_scores((metric,), resamples, y, values, W)
-    else:
-        each = [
-            resampled_scores((metric,), RegressionResamples(actual, predicted, W), actual, predicted, W)
-            for actual, predicted in zip(y.T, values.T, strict=True)
-        ]
-        scores = np.mean(each, axis=0)
-    return -scores if metric.higher_is_better else scores
+    scores = predictions.target.metric_samples(objective.metric, predictions, y, W)
+    return -scores if objective.higher_is_better else scores

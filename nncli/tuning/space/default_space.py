@@ -48,7 +48,7 @@ def with_default_space(
     name = TABULAR if loaded.preset == TABULAR or _is_tabular(loaded) else TEXTBOOK
     space, written = default_space(name)
     search: dict[str, Domain] = {}
-    for part in ("always", features.task):
+    for part in ("always", features.kind.family):
         for key, domain in getattr(space, part).items():
             if not any(is_inside(key_of(key), key_of(other)) for other in search):
                 one = _with_search(loaded, section, {key: domain}, written, part)
@@ -56,7 +56,7 @@ def with_default_space(
                 search |= {key: domain} if is_wanted and _fits(*one, key_of(key)) else {}
     if not search:
         raise UsageError("there is nothing to search", hint="Write tune.search, or use --search KEY=FROM..TO.")
-    for part in ("always", features.task):
+    for part in ("always", features.kind.family):
         loaded, section = _with_search(loaded, section, search, written, part)
     return loaded, section
 

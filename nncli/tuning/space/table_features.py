@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nncli.base.spec import Task
 from nncli.config.schema import Config
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.store.column_store import ColumnStore
-from nncli.fitting.prepare.auto_values import MAX_EMBEDDED, PEAKS, WEIGHT_DECAY
+from nncli.fitting.prepare.auto_values import MAX_EMBEDDED, WEIGHT_DECAY
 from nncli.fitting.prepare.fit import fit_features
+from nncli.targets.target import TargetKind
 from nncli.tuning.space.keys import Key
 
 
@@ -20,10 +20,10 @@ class TableFeatures:
     categorical: int
     numeric: int
     width: int
-    task: Task
+    kind: TargetKind
 
     @classmethod
-    def of(cls, config: Config, table: ColumnStore, task: Task) -> TableFeatures:
+    def of(cls, config: Config, table: ColumnStore, kind: TargetKind) -> TableFeatures:
         """Those of the features that `config` chooses.
 
         Raises:
@@ -31,7 +31,7 @@ class TableFeatures:
         """
         encoder = fit_features(config, table).encoder
         categorical = sum(isinstance(column, CategoricalColumn) for column in encoder.columns)
-        return cls(categorical, len(encoder.numeric), encoder.width, task)
+        return cls(categorical, len(encoder.numeric), encoder.width, kind)
 
     def has_effect(self, key: Key) -> bool:
         """Whether a key changes the network on this table; not if it is about columns that there are none of."""
@@ -48,5 +48,5 @@ class TableFeatures:
         optimizer = config.optimizer
         if self.width <= MAX_EMBEDDED:
             optimizer = optimizer.with_auto_weight_decay(WEIGHT_DECAY)
-        schedule = config.schedule.with_auto_peak(PEAKS[self.task])
+        schedule = config.schedule.with_auto_peak(self.kind.peak_learning_rate)
         return config.model_copy(update={"learning_rate": schedule, "optimizer": optimizer})

@@ -23,7 +23,6 @@ from nncli.runs.loader import read_manifest, read_spec
 from nncli.runs.manifest import Manifest
 from nncli.runs.read_run import read_run_held_out
 from nncli.runs.run import Run
-from nncli.targets.target import Target
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ class FinishedTrial:
         ours, theirs, own, other = self.held_out, first.held_out, self.first, first.first
         reasons = {
             "another table": self.manifest.data.sha256 == first.manifest.data.sha256,
-            "another target": _same_target(ours.predictions.target, theirs.predictions.target),
+            "another target": ours.predictions.target.is_same(theirs.predictions.target),
             "other predictions, by its loss": predicted_by(own.loss) == predicted_by(other.loss),
             "another precision": own.network.precision == other.network.precision,
             "other missing_values": own.missing_values == other.missing_values,
@@ -143,11 +142,6 @@ def _shares(manifest: Manifest, model: Ensemble | None) -> Sequence[float]:
         return [1.0]
     total = sum(model.weights)
     return [weight / total for weight in model.weights]
-
-
-def _same_target(a: Target, b: Target) -> bool:
-    """Whether two targets have the same columns and classes; numbers are in their own units, whatever their scaling."""
-    return a.names == b.names if a.task == "regression" and b.task == "regression" else a == b
 
 
 def _folds(rows: HeldOutRows) -> npt.NDArray[np.bool_]:

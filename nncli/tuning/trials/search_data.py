@@ -106,8 +106,8 @@ class SearchData:
             return tuple(self.table_data.without(fold).excluded_rows for fold in self.fold_list)
         if self.is_file:
             return (np.arange(len(self.truth.y)),)
-        config, task = self.table_data.config, self.table_data.target.task
-        return (split_indices(config, self.table_data.table, task, RandomStreams.of(config.seed).split).validation,)
+        config, kind = self.table_data.config, type(self.table_data.target)
+        return (split_indices(config, self.table_data.table, kind, RandomStreams.of(config.seed).split).validation,)
 
     @cached_property
     def fold_tables(self) -> tuple[_KeptRows, ...]:
@@ -159,7 +159,7 @@ class SearchData:
         if config.loss == self.table_data.config.loss:
             return self.table_data.loss
         loss, _ = infer_loss(config, self.table_data.table.columns(config.data.target))
-        self.objective.check(loss, self.table_data.target.task)
+        self.objective.check(loss, type(self.table_data.target))
         return loss
 
     def score(self, held_out: Sequence[HeldOut]) -> float | None:

@@ -18,7 +18,6 @@ from nncli.fitting.ensemble.fold_predictions import FoldPredictions
 from nncli.fitting.ensemble.member_config import as_subtask
 from nncli.fitting.ensemble.out_of_fold import predict_table
 from nncli.fitting.parallel.task import TaskStatus, TrainingTask
-from nncli.models.ensemble import align_classes
 from nncli.runs.cross_validation import CrossValidationRecord
 from nncli.runs.filenames import CROSS_VALIDATION, FOLDS
 from nncli.runs.run import Run
@@ -85,7 +84,7 @@ class TrialTraining:
         self._search.check_table(run.load_manifest().data.sha256)
         kept = run.load_held_out() if self._search.is_holdout else None
         if kept is not None and np.array_equal(kept.numbers, _row_numbers(self._search.table, rows)):
-            values = align_classes(data.target, kept.predictions)
+            values = data.target.align(kept.predictions.values, kept.predictions.target)
             return self._search.held_out(fold, replace(kept.predictions, target=data.target, values=values))
         predictions = predict_table(run.load_model(), self._search.fold_tables[fold], data.target)
         return self._search.held_out(fold, predictions)

@@ -15,7 +15,8 @@ from nncli.analysis.inspection.encoded_rows import EncodedRows
 from nncli.base.errors import UsageError
 from nncli.models.ensemble import AnyModel
 from nncli.nn.losses import Hinge, Poisson
-from nncli.targets.target import ClassificationTarget, RegressionTarget
+from nncli.targets.classes import ClassificationTarget
+from nncli.targets.number import RegressionTarget
 from tests.api.explained import CITY, CLASSES, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
 from tests.assertions import raises
 
@@ -71,7 +72,7 @@ MODELS: dict[str, AnyModel] = {
 @pytest.mark.parametrize("model", [pytest.param(model, id=name) for name, model in MODELS.items()])
 def test_attributions_add_up_to_the_prediction(model: AnyModel) -> None:
     found, said = attributed(model), model.predict(TABLE).values
-    labels = getattr(model.spec.target, "labels", model.spec.target.names)
+    labels = model.spec.target.output_names
     chosen = [labels.index(output) for output in found.outputs]
     np.testing.assert_allclose(found.predictions, said[np.arange(12), chosen], rtol=1e-9, atol=1e-12)
     assert found.missed == 0

@@ -12,7 +12,7 @@ from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.dependence_grid import MAX_LABELS, QUANTILES
 from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel
-from nncli.targets.target import ClassificationTarget
+from nncli.targets.classes import ClassificationTarget
 from tests.api.explained import CLASSES, COLUMNS, DATE, WORDS, X2, ensemble_of, model_of, table_of
 
 

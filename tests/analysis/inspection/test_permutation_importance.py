@@ -21,7 +21,8 @@ from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel
 from nncli.models.model import Model
 from nncli.nn.losses import MAE, MSE, CrossEntropy, Huber, Loss, Poisson, Quantile
-from nncli.targets.target import ClassificationTarget, RegressionTarget
+from nncli.targets.classes import ClassificationTarget
+from nncli.targets.number import RegressionTarget
 from tests.api.explained import CLASSES, X2, ensemble_of, model_of, table_of
 
 A = X2.model_copy(update={"name": "a"})

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.analysis.report.statistics import (
     calibration_bins,
     class_curves,
     max_error_rate,
-    row_errors,
-    row_log_loss,
     wilson_interval,
 )
 
@@ -62,25 +57,3 @@ def test_the_wilson_interval_has_the_published_values() -> None:
 def test_the_error_rate_of_faultless_rows_has_an_upper_bound() -> None:
     assert max_error_rate(100) == pytest.approx(0.0295, abs=1e-4)
     assert max_error_rate(1) == pytest.approx(0.95)
-
-
-def test_the_error_of_a_row(penguins: Path, line: Path, pair: Path) -> None:
-    errors, what = row_errors(predict_held_out(penguins))
-    assert what == "error rate"
-    assert set(errors.tolist()) <= {0.0, 1.0}
-    held_out = predict_held_out(line)
-    errors, what = row_errors(held_out)
-    assert what == "mean absolute error"
-    assert errors == pytest.approx(np.abs(held_out.y - held_out.predictions.values)[:, 0])
-    held_out = predict_held_out(pair)
-    errors, what = row_errors(held_out)
-    assert what.endswith("standard deviations")
-    assert errors == pytest.approx(
-        (np.abs(held_out.y - held_out.predictions.values) / held_out.y.std(axis=0)).mean(axis=1)
-    )
-
-
-def test_the_log_loss_of_a_confident_mistake_is_finite() -> None:
-    found = row_log_loss(np.array([0, 1]), np.array([[0.5, 0.5], [1.0, 0.0]]))
-    assert found[0] == pytest.approx(np.log(2))
-    assert 30 < found[1] < 40

@@ -20,7 +20,8 @@ from nncli.data.encoders.date import DateColumn
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.splitting.group_time import group_numbers, read_groups, read_times
 from nncli.data.table import Table
-from nncli.targets.target import ClassificationTarget, rows_with_target
+from nncli.targets.base import rows_with_target
+from nncli.targets.classes import ClassificationTarget
 
 LARGE = 2**53
 
@@ -86,11 +87,11 @@ def test_integers_that_float64_cannot_hold_are_refused_as_numbers_and_kept_as_ca
     assert caught.value.location is not None
     assert (caught.value.location.row, caught.value.location.column) == (1, "c")
     assert read_text(large, "c").to_list() == [str(cell) for cell in cells]
-    target = ClassificationTarget.fit(large, "c")
+    target = ClassificationTarget.fit(large, ("c",))
     assert target.labels == (str(LARGE), str(LARGE + 1))
     codes = target.read(large)
     assert codes.tolist() == [1, 0, 1, 0]
-    assert [int(label) for label in target.decode(codes, "c")] == cells
+    assert [int(label) for label in target.label_column(codes, "c")] == cells
 
 
 @given(st.lists(st.decimals(-(10**9), 10**9, places=4, allow_nan=False), min_size=1, max_size=20))
@@ -129,8 +130,8 @@ def test_timestamps_of_several_zones_are_compared_in_utc() -> None:
 def test_the_predictions_of_a_boolean_target_are_booleans() -> None:
     cells = table([True, False, None, True], pl.Boolean)
     rows = cells.take(rows_with_target(cells, ("c",)))
-    target = ClassificationTarget.fit(rows, "c")
-    assert target.decode(target.read(rows), "c").to_list() == [True, False, True]
+    target = ClassificationTarget.fit(rows, ("c",))
+    assert target.label_column(target.read(rows), "c").to_list() == [True, False, True]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import EncodingOptions
 from nncli.data.table import Table
-from nncli.targets.target import RegressionTarget
+from nncli.targets.number import RegressionTarget
 from tests.data.columns.test_ambiguity import refused, texts
 
 

@@ -25,7 +25,7 @@ from nncli.data.store.dense_columns import DenseColumns
 from nncli.data.table import Table
 from nncli.models.model import hash_rows
 from nncli.nn.arrays import Floats
-from nncli.targets.target import RegressionTarget
+from nncli.targets.number import RegressionTarget
 from tests.data.encoders.support import CLIPS, SCALINGS
 
 VALUES = st.floats(-1e30, 1e30) | st.sampled_from([0.0, -0.0, 1.0, 2.0, 1e-300, 1.5e308, -1.5e308])

@@ -6,7 +6,7 @@ import pytest
 from nncli.base.errors import Location
 from nncli.config.schema import Config
 from nncli.fitting.checks.notes import constant_target, removed_units, two_valued_target, unreachable_targets
-from nncli.targets.target import RegressionTarget
+from nncli.targets.number import RegressionTarget
 from tests.assertions import lines
 
 TARGET = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))

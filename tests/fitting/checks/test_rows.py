@@ -22,6 +22,7 @@ from nncli.fitting.ensemble.out_of_fold import EnsembleData
 from nncli.fitting.prepare.load import load_labeled_rows
 from nncli.fitting.prepare.prepare import prepare
 from nncli.fitting.train.events import MembersStarted, Started
+from nncli.targets.classes import ClassificationTarget
 
 N = 400
 
@@ -118,6 +119,6 @@ def test_a_large_table_is_sampled_with_its_row_numbers(tmp_path: Path, monkeypat
         assert (len(sample.training), len(sample.validation), len(sample.table)) == (100, 50, 150)
         assert {sample.training_row(i) for i in range(100)} < set(map(str, range(1, 341)))
         assert {sample.validation_row(i) for i in range(50)} < set(map(str, range(341, N + 1)))
-        found = training_warnings(config, split, "classification")
+        found = training_warnings(config, split, ClassificationTarget)
     assert [finding.code.value for finding in found] == ["class-imbalance"]
     assert "4.7 %" in found[0].message  # of all training rows, not of the sample

@@ -15,7 +15,7 @@ from nncli.models.scores import Scores, score
 from nncli.nn.losses import MSE
 from nncli.runs.filenames import CROSS_VALIDATION
 from nncli.runs.manifest import CONFIG
-from nncli.targets.target import RegressionTarget
+from nncli.targets.number import RegressionTarget
 from tests.assertions import raises
 
 

@@ -21,7 +21,6 @@ from nncli.fitting.prepare.auto_values import (
     MAX_ROW_VISITS,
     MIN_CYCLES,
     MIN_MEMBERS,
-    PEAKS,
     WEIGHT_DECAY,
     WEIGHT_DECAY_OF_WIDE_TABLES,
     batch_rows,
@@ -42,6 +41,7 @@ from nncli.nn.losses import MSE, CrossEntropy
 from nncli.nn.numeric_embeddings import Periodic, PiecewiseLinear
 from nncli.nn.optim.optimizers import AdamW, Sgd
 from nncli.nn.optim.schedules import ConstantRate, CoslogRate
+from nncli.targets.target import kind_of
 
 
 def config(**keys: Any) -> Config:
@@ -89,7 +89,7 @@ def test_a_training_with_a_first_cycle_is_likely_to_have_further_ones() -> None:
 @pytest.mark.parametrize("loss", [MSE(), CrossEntropy()])
 def test_the_automatic_learning_rate_depends_on_the_task(loss: Any) -> None:
     open_peak = config(learning_rate={"type": "coslog"})
-    assert schedule_of(open_peak, loss, 100) == CoslogRate(peak=PEAKS[loss.task])
+    assert schedule_of(open_peak, loss, 100) == CoslogRate(peak=kind_of(loss).peak_learning_rate)
     assert schedule_of(config(learning_rate={"type": "coslog", "peak": 0.3}), loss, 100) == CoslogRate(peak=0.3)
 
 

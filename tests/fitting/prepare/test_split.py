@@ -18,6 +18,7 @@ from nncli.fitting.prepare.load import load_table
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
 from nncli.fitting.prepare.split import split_table
 from nncli.nn.training.state import RandomStreams
+from nncli.targets.number import RegressionTarget
 from tests.assertions import raises
 
 N = 120
@@ -164,7 +165,7 @@ def split_with_file(
     )
     table = load_table(config, config.data, scratch, all_columns=all_columns)
     rng = RandomStreams.of(0).split
-    split = split_table(config, table, "regression", rng, scratch, all_columns=all_columns)
+    split = split_table(config, table, RegressionTarget, rng, scratch, all_columns=all_columns)
     return [split.training_store, split.validation_store]
 
 

@@ -14,7 +14,7 @@ from nncli.config.schema import Config
 from nncli.fitting.prepare.teacher import LoadedTeacher, chose_epoch, in_classes_of
 from nncli.models.predictions import Predictions
 from nncli.runs.config import read_config
-from nncli.targets.target import ClassificationTarget
+from nncli.targets.classes import ClassificationTarget
 from tests.api.ensembles import CONFIG
 from tests.fitting.support import teacher
 

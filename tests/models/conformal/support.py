@@ -11,7 +11,7 @@ from nncli.data.table import Table
 from nncli.models.ensemble import Ensemble
 from nncli.models.held_out_rows import HeldOutRows, MemberPredictions
 from nncli.models.predictions import Predictions
-from nncli.targets.target import RegressionTarget
+from nncli.targets.number import RegressionTarget
 from tests.api.explained import ensemble_of, model_of
 
 TARGET = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
@@ -56,5 +56,5 @@ def predicted_rows(model: Ensemble, table: Table, mask: npt.NDArray[np.bool_]) -
         y=target.read(table),
         predictions=Predictions(target, total / mask.sum(axis=0)[:, None]),
         members=members,
-        baseline=np.zeros(model.outputs),
+        baseline=np.zeros(model.spec.target.n_outputs),
     )

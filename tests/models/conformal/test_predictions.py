@@ -9,7 +9,8 @@ from nncli.models.conformal.intervals import Interval
 from nncli.models.conformal.predictions import ConformalPredictions, sets_as_text
 from nncli.models.conformal.sets import PredictionSets
 from nncli.models.predictions import Predictions
-from nncli.targets.target import ClassificationTarget, RegressionTarget
+from nncli.targets.classes import ClassificationTarget
+from nncli.targets.number import RegressionTarget
 
 
 def test_several_targets_have_columns_of_their_own() -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from nncli.base.errors import UsageError
 from nncli.models.conformal.options import UncertaintyOptions
-from nncli.targets.target import ClassificationTarget, RegressionTarget
+from nncli.targets.classes import ClassificationTarget
+from nncli.targets.number import RegressionTarget
 
 NUMBER = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
 CLASSES = ClassificationTarget(name="y", labels=("a", "b"))

@@ -18,7 +18,7 @@ from nncli.data.splitting.folds import Fold
 from nncli.data.table import Table
 from nncli.models import label_predictor as classes_module
 from nncli.models.conformal.options import UncertaintyOptions
-from nncli.models.ensemble import Ensemble, align_classes
+from nncli.models.ensemble import Ensemble
 from nncli.models.label_predictor import predict_classes
 from nncli.models.read_table import table_of as as_table
 from nncli.runs.filenames import CONFIG, HELD_OUT
@@ -50,14 +50,14 @@ def table_of(selected: Selected) -> Table:
 def weighted_mean(selected: Selected, table: Table) -> npt.NDArray[np.float64]:
     """The mean of the selected trials by NumPy: every pick counts the same, every fold, and every network of it."""
     target, weights = model_of(selected).spec.target, 0.0
-    total = np.zeros((len(table), model_of(selected).outputs))
+    total = np.zeros((len(table), model_of(selected).spec.target.n_outputs))
     for number, count in selected.result.picks:
         for fold in sorted((selected.trials[number] / "folds").iterdir()):
             model = Run.open(fold).load_model()
             members = model.members if isinstance(model, Ensemble) else (model,)
             T = model.spec.temperature if isinstance(model, Ensemble) else 1.0
             for member in members:
-                values = align_classes(target, member.predict(table).with_temperature(T))
+                values = target.align(member.predict(table).with_temperature(T).values, member.spec.target)
                 weight = count * ((1 / (3 * len(members))) / smallest_share(selected))
                 total += values * weight
                 weights += weight

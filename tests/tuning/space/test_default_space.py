@@ -8,18 +8,20 @@ from pathlib import Path
 import pytest
 
 from nncli.base.errors import UsageError
-from nncli.base.spec import Task
 from nncli.config.loading import LoadedConfig, load_document
 from nncli.config.presets.apply import QUALITIES, TABULAR, TEXTBOOK
 from nncli.config.schema import TuneSection
 from nncli.config.yaml.parser import parse
+from nncli.targets.classes import ClassificationTarget
+from nncli.targets.number import RegressionTarget
+from nncli.targets.target import KINDS, TargetKind
 from nncli.tuning.space.build_space import build_space
 from nncli.tuning.space.default_space import SPACES, default_space, with_default_space
 from nncli.tuning.space.load_search import load_search
 from nncli.tuning.space.table_features import TableFeatures
 
 SECTION = TuneSection(trials=3)
-MIXED = TableFeatures(categorical=2, numeric=3, width=9, task="classification")
+MIXED = TableFeatures(categorical=2, numeric=3, width=9, kind=ClassificationTarget)
 
 
 def loaded(text: str) -> LoadedConfig:
@@ -28,9 +30,9 @@ def loaded(text: str) -> LoadedConfig:
     return load_document(document, (), folder=Path.cwd(), name="c")
 
 
-def searched(text: str, task: Task = "classification") -> list[str]:
+def searched(text: str, kind: TargetKind = ClassificationTarget) -> list[str]:
     """The keys that are searched by default; each has a valid domain."""
-    configuration, section = with_default_space(loaded(text), SECTION, replace(MIXED, task=task))
+    configuration, section = with_default_space(loaded(text), SECTION, replace(MIXED, kind=kind))
     assert configuration.tune == section
     assert section.trials == SECTION.trials
     space = build_space(configuration, section)
@@ -54,8 +56,8 @@ def test_the_preset_tabular_is_searched_in_all_its_keys(quality: str) -> None:
 
 
 def test_label_smoothing_is_for_classes_alone() -> None:
-    assert "loss" in searched("", "classification")
-    assert "loss" not in searched("", "regression")
+    assert "loss" in searched("", ClassificationTarget)
+    assert "loss" not in searched("", RegressionTarget)
 
 
 @pytest.mark.parametrize(
@@ -88,8 +90,10 @@ def test_what_the_configuration_lacks_or_the_user_has_set_is_left_out(
 def test_a_complete_configuration_is_searched_like_the_preset_that_it_came_from() -> None:
     for text in ("", "layers: [64, dropout]"):
         configuration = loaded(text)
-        _, section = with_default_space(load_search(configuration.config), SECTION, replace(MIXED, task="regression"))
-        assert list(section.search) == searched(text, "regression")
+        _, section = with_default_space(
+            load_search(configuration.config), SECTION, replace(MIXED, kind=RegressionTarget)
+        )
+        assert list(section.search) == searched(text, RegressionTarget)
 
 
 def test_there_must_be_something_to_search() -> None:
@@ -124,9 +128,9 @@ def test_keys_without_an_effect_on_the_table_are_left_out(features: TableFeature
     assert len(section.search) < len(keys)
 
 
-@pytest.mark.parametrize("task", ["classification", "regression"])
-def test_the_preset_tabular_is_in_its_space(task: Task) -> None:
-    features = replace(MIXED, task=task)
+@pytest.mark.parametrize("kind", KINDS.values())
+def test_the_preset_tabular_is_in_its_space(kind: TargetKind) -> None:
+    features = replace(MIXED, kind=kind)
     configuration, section = with_default_space(loaded(""), SECTION, features)
     space = build_space(configuration, section)
     values = space.base_values(features.resolved)

@@ -8,9 +8,10 @@ import pytest
 
 from nncli.base.scratch import Scratch
 from nncli.config.loading import load
-from nncli.fitting.prepare.auto_values import PEAKS, resolve_optimizer, schedule_of
+from nncli.fitting.prepare.auto_values import resolve_optimizer, schedule_of
 from nncli.fitting.prepare.load import load_table
 from nncli.nn.losses import MSE
+from nncli.targets.number import RegressionTarget
 from nncli.tuning.space.keys import key_of
 from nncli.tuning.space.table_features import TableFeatures
 
@@ -25,7 +26,7 @@ def features_of(folder: Path, data: str = "") -> TableFeatures:
     config.write_text(f"preset: tabular\ndata: {{path: t.csv, target: y{data}}}")
     loaded = load(config).config
     with Scratch() as scratch:
-        return TableFeatures.of(loaded, load_table(loaded, loaded.data, scratch), "regression")
+        return TableFeatures.of(loaded, load_table(loaded, loaded.data, scratch), RegressionTarget)
 
 
 def test_columns_are_counted_by_their_kind(tmp_path: Path) -> None:
@@ -56,6 +57,6 @@ def test_auto_is_what_a_training_makes_of_it(tmp_path: Path) -> None:
     config = load(tmp_path / "c.yaml").config
     resolved = features.resolved(config)
     assert resolved.optimizer == resolve_optimizer(config.optimizer, 30, features.width)
-    assert resolved.schedule == config.schedule.with_auto_peak(PEAKS["regression"])
+    assert resolved.schedule == config.schedule.with_auto_peak(RegressionTarget.peak_learning_rate)
     assert schedule_of(resolved, MSE(), 30) == schedule_of(config, MSE(), 30)
     assert features.resolved(resolved) == resolved

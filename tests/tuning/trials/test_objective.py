@@ -12,7 +12,9 @@ from nncli.config.schema import Config
 from nncli.fitting.ensemble.out_of_fold import LabeledRows
 from nncli.models.predictions import Predictions
 from nncli.nn.losses import MAE, MSE, CrossEntropy, Huber, Loss, Quantile, Quantiles
-from nncli.targets.target import ClassificationTarget, RegressionTarget, Target
+from nncli.targets.classes import ClassificationTarget
+from nncli.targets.number import RegressionTarget
+from nncli.targets.target import Target
 from nncli.tuning.trials.objective import PINBALL, Objective
 from tests.assertions import raises
 
@@ -99,8 +101,8 @@ def test_the_pinball_score_of_quantiles_is_the_weighted_mean_of_the_rows() -> No
 
 def test_trials_with_other_targets_or_quantiles_are_not_compared() -> None:
     objective = Objective(PINBALL, LEVELS)
-    objective.check(LEVELS, "regression")
+    objective.check(LEVELS, RegressionTarget)
     for other in (MSE(), Quantiles(levels=(0.2, 0.5, 0.8)), CrossEntropy()):
         with raises(ConfigError, key="loss"):
-            objective.check(other, "regression")
-    Objective("rmse", LEVELS).check(MSE(), "regression")
+            objective.check(other, RegressionTarget)
+    Objective("rmse", LEVELS).check(MSE(), RegressionTarget)

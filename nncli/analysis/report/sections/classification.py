@@ -10,6 +10,7 @@ from nncli.analysis.report.charts import Axis, Color, Line, evenly_spaced, lines
 from nncli.analysis.report.page import Cell, Columns, Figure, Gallery, Paragraph, Part, Section, Table, display
 from nncli.analysis.report.statistics import ClassCurves, calibration_bins, class_curves
 from nncli.base.text import format_number, format_percent
+from nncli.models.scores import class_scores
 from nncli.targets.metrics.classification import ClassificationScores, calibration_error
 
 Curves = dict[int, ClassCurves]
@@ -26,9 +27,9 @@ STYLES: tuple[tuple[Color, bool], ...] = (
 
 
 def classification(held_out: HeldOutPredictions) -> tuple[Section, ...]:
-    """The sections on the confusion matrix and on the curves; none for regression."""
-    target, scores = held_out.predictions.target, held_out.scores
-    if target.task == "regression" or not isinstance(scores, ClassificationScores):
+    """The sections on the confusion matrix and on the curves; none without classes."""
+    target, scores = held_out.predictions.target, class_scores(held_out.scores)
+    if scores is None:
         return ()
     labels = [display(label, 40) for label in target.labels]
     curves = _curves(held_out, scores)

@@ -55,7 +55,6 @@ def _of_costs(held_out: HeldOutPredictions, saved: CostMatrix) -> Table:
 
 def _of_threshold(held_out: HeldOutPredictions, saved: Threshold) -> list[Part]:
     target, values = held_out.predictions.target, held_out.predictions.values
-    assert target.task == "classification"
     j = target.labels.index(saved.positive)
     rows = TwoClassRows(
         p=values[:, j],

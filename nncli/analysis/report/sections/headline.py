@@ -26,7 +26,7 @@ def verdicts(
     """Whether the model is better than the baseline and a linear model, by intervals of the improvement."""
     if held_out.split == "training":
         return (Verdict("Not known to be better than the baseline: no rows were kept apart to measure it.", False),)
-    metric = "log_loss" if held_out.predictions.target.task == "classification" else "rmse"
+    metric = held_out.predictions.target.verdict_metric
     compared = [score for score in scores.scores if score.name == metric]
     found = []
     for score in compared[:MAX_VERDICTS]:

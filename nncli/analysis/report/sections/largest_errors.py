@@ -14,8 +14,7 @@ from nncli.analysis.inspection.attribution import attribute
 from nncli.analysis.inspection.encoded_rows import EncodedRows
 from nncli.analysis.report.page import Paragraph, Section, Table, display
 from nncli.analysis.report.sections.feature_importance import FeatureImportance
-from nncli.analysis.report.statistics import row_errors, row_log_loss
-from nncli.base.text import format_number, format_percent
+from nncli.base.text import format_number
 
 MAX_ROWS = 10
 MAX_COLUMNS = 8
@@ -28,28 +27,26 @@ KINDS = {"validation": "validation", "training": "training", "table": "model's"}
 
 def largest_errors(held_out: HeldOutPredictions, importance: FeatureImportance) -> Section:
     """The rows with the largest errors: their held-out predictions, and those of the whole model, explained."""
-    target, values = held_out.predictions.target, held_out.predictions.values
-    classes = target.task == "classification"
-    errors = row_log_loss(held_out.y, values) if classes else row_errors(held_out)[0]
+    target, predictions = held_out.predictions.target, held_out.predictions
+    errors = target.surprises(predictions, held_out.y)
     rows = np.argsort(-np.nan_to_num(errors, nan=np.inf), kind="stable")[:MAX_ROWS]
     columns = list(dict.fromkeys([*importance.columns, *held_out.model.names]))
     shown_columns = columns[:MAX_COLUMNS]
     lines, explained = [], contributions(held_out, importance, rows)
-    form = format_percent if classes else format_number
     for k, i in enumerate(rows.tolist()):
         cells = held_out.table.frame.row(i, named=True)
         features = "; ".join(f"{display(name, 30)} {_cell(cells[name])}" for name in shown_columns)
-        outcome = _outcome(held_out, i, float(errors[i]))
-        of_model = [text for one in explained[k : k + 1] for text in (form(one.prediction), one.text)]
+        outcome = map(display, target.outcome(predictions, held_out.y, i, float(errors[i])))
+        of_model = [text for one in explained[k : k + 1] for text in (target.format(one.prediction), one.text)]
         lines.append((held_out.table.row_name(int(held_out.numbers[i])), *outcome, *of_model, features))
     kind = KINDS[held_out.split] if held_out.oof_mask is None else "out-of-fold"
     titles = (
-        *("row", "actual", f"{kind} prediction", "probability of the actual class" if classes else "error"),
+        *("row", "actual", f"{kind} prediction", target.error_title),
         *(("of the whole model", "contributions to it") if explained else ()),
         "features",
     )
     note = f"{len(shown_columns)} of {len(columns):,} columns." if len(shown_columns) < len(columns) else ""
-    prose = (0, *range(5, len(titles)), *((1, 2) if classes else ())) if explained else (0, len(titles) - 1)
+    prose = (0, *range(5, len(titles)), *((1, 2) if target.has_labels else ())) if explained else (0, len(titles) - 1)
     table = Table("Rows with the largest errors", titles, tuple(lines), prose, note, folds=True)
     return Section(
         "largest-errors",
@@ -63,10 +60,10 @@ def _text(held_out: HeldOutPredictions, kind: str, *, has_sums: bool) -> str:
     text = "Rows are numbered as in the table, from 1. Check these first: a row may be mislabeled or contain a typo."
     if not has_sums:
         return text
-    classes = held_out.predictions.target.task == "classification"
-    subject = "probability of the actual class" if classes else "prediction"
-    if not classes and len(held_out.predictions.target.names) > 1:
-        subject = f"prediction of {display(held_out.predictions.target.names[0], 30)}"
+    target = held_out.predictions.target
+    subject = target.error_title if target.has_labels else "prediction"
+    if len(target.names) > 1:
+        subject = f"prediction of {display(target.names[0], 30)}"
     return (
         f"{text} The errors are those of the {kind} predictions. The {subject} of the whole model is that of nncli "
         "predict, which may have been trained on the row. It is the sum of that of the average row and of the "
@@ -91,13 +88,14 @@ def contributions(
     """
     if importance.explanation is None or not len(rows):
         return ()
-    model, classes = held_out.model, held_out.predictions.target.task == "classification"
+    model, target = held_out.model, held_out.predictions.target
     background, _ = background_rows(held_out.config, held_out.manifest, model, importance.explanation.encoded)
     encoded = EncodedRows.of(model, held_out.table.take(rows))
-    found = attribute(encoded, background, held_out.y[rows].astype(np.int64) if classes else None)
-    form = format_percent if classes else format_number
+    found = attribute(encoded, background, held_out.y[rows] if target.has_labels else None)
     return tuple(
-        Contributions(float(prediction), _sum_text(found.columns, values, float(base), float(prediction), form))
+        Contributions(
+            float(prediction), _sum_text(found.columns, values, float(base), float(prediction), target.format)
+        )
         for values, base, prediction in zip(found.values, found.base, found.predictions, strict=True)
     )
 
@@ -116,18 +114,6 @@ def _sum_text(
         terms.append(("other columns", float(np.delete(values, largest).sum())))
     lines = [f"{name} {'−' if value < 0 else '+'}{form(abs(value))}" for name, value in terms if value]
     return "; ".join([f"average row {form(base)}", *lines, f"sum {form(prediction)}"])
-
-
-def _outcome(held_out: HeldOutPredictions, i: int, error: float) -> tuple[str, str, str]:
-    """The actual value, the predicted one, and the error of the row at position `i`."""
-    target, y, p = held_out.predictions.target, held_out.y[i], held_out.predictions.values[i]
-    if target.task == "classification":
-        actual, predicted = int(y), int(held_out.predictions.classes[i])
-        return display(target.labels[actual]), display(target.labels[predicted]), format_percent(float(p[actual]))
-    actual_values, predicted_values = (
-        ", ".join(format_number(float(value)) for value in values[:MAX_TARGETS]) for values in (y, p)
-    )
-    return actual_values, predicted_values, format_number(error)
 
 
 def _cell(value: object) -> str:

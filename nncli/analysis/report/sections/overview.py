@@ -85,11 +85,11 @@ def summary_sentence(summary: RunSummary, scores: ScoresWithIntervals | None) ->
         return f"{_networks(manifest)}: {_state(manifest)}. {_recorded_score(summary)}"
     target, columns = held_out.predictions.target, len(held_out.model.names)
     source, rows = f"from {columns:,} column{'s' * (columns != 1)}", scored_rows(held_out)
-    if target.task == "classification":
+    if target.has_labels:
         main = main_score(scores)
         majority = target.labels[int(held_out.baseline.values[0].argmax())]
         return (
-            f"{_networks(manifest)} classifies {quoted_name(target.name)} into "
+            f"{_networks(manifest)} classifies {quoted_name(target.names[0])} into "
             f"{len(target.labels):,} classes {source}. {TITLES[main.name]} on {rows}: "
             f"{format_percent(main.value or 0.0)}{_percent_interval(main.interval)}; the baseline, which always "
             f"predicts {quoted_name(majority)}: {format_percent(main.baseline or 0)}."
@@ -142,11 +142,8 @@ def overview_facts(summary: RunSummary) -> tuple[tuple[str, str], ...]:
     pairs = []
     if held_out is not None:
         target = held_out.predictions.target
-        if target.task == "classification":
-            classes = f"{len(target.labels):,} classes, {quoted_names(target.labels)}"
-            pairs.append(("target", f"{quoted_name(target.name)}: {classes}"))
-        else:
-            pairs.append(("target", f"{quoted_names(target.names)}: numeric"))
+        classes = f"{len(target.labels):,} classes, {quoted_names(target.labels)}"
+        pairs.append(("target", f"{quoted_names(target.names)}: {classes if target.has_labels else 'numeric'}"))
         pairs.append(("features", quoted_names(tuple(held_out.model.names))))
     pairs.append(("table", f"{display(manifest.data.title, 200)}, {manifest.data.rows:,} rows"))
     if held_out is not None:

@@ -19,9 +19,9 @@ LARGEST = 1e300
 
 
 def regression(held_out: HeldOutPredictions) -> Section | None:
-    """Charts for each target; None for classification."""
+    """Charts for each target that is a number; None without."""
     target = held_out.predictions.target
-    if target.task == "classification":
+    if target.has_labels:
         return None
     parts: list[Part] = []
     if held_out.loss.quantile is not None:

@@ -38,11 +38,7 @@ def held_out_scores(
         unit = "row" if groups == len(scores.resampling.rows) else "group"
         count = f"Only {groups} {unit}{'s' * (groups != 1)} {'is' if groups == 1 else 'are'} scored"
         parts.append(Notice("warning", f"{count}: scores are very uncertain, and their intervals are too narrow."))
-    if (
-        held_out.predictions.target.task == "classification"
-        and (held_out.predictions.classes == held_out.y).all()
-        and n > 1
-    ):
+    if held_out.predictions.target.has_labels and (held_out.predictions.classes == held_out.y).all() and n > 1:
         bound = format_percent(max_error_rate(n))
         parts.append(Notice("note", f"No row is misclassified. With {n:,} rows the error rate may still be {bound}."))
     if held_out.averaging is not None:

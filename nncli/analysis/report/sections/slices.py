@@ -14,15 +14,16 @@ from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.analysis.report.charts import Range, ranges
 from nncli.analysis.report.page import Details, Paragraph, Part, Section, Table, display
 from nncli.analysis.report.sections.scores import format_interval
-from nncli.analysis.report.statistics import Floats, row_errors
+from nncli.analysis.report.statistics import Floats
 from nncli.base.errors import DataError
-from nncli.base.text import format_number, format_percent
+from nncli.base.text import format_number
 from nncli.data.columns.parsing import parse_numbers, read_text, unit_of
 from nncli.data.encoders.kinds import infer_kind
 from nncli.data.sample_weights import Weights
 from nncli.models.scores import ScoresWithIntervals
 from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, bootstrap_means
 from nncli.targets.metrics.significance import max_t_test
+from nncli.targets.target import Target
 
 MAX_COLUMNS = 100
 TOP_VALUES = 6
@@ -62,20 +63,21 @@ def slices(held_out: HeldOutPredictions, scores: ScoresWithIntervals, first: Seq
 
     Of more than MAX_COLUMNS columns only the `first` ones are examined.
     """
-    errors, error_name = row_errors(held_out)
+    errors, error_name = held_out.predictions.target.row_errors(held_out.predictions, held_out.y)
     columns = _columns(held_out, first)
     examined = _slices(held_out, scores, errors, columns[:MAX_COLUMNS])
     overall = float(np.average(errors, weights=held_out.weights))
     standing_out = [part for part in examined if part.p <= SIGNIFICANT and part.error > overall]
     ranked = sorted(standing_out, key=lambda part: (-part.lower_bound, part.column, part.value))
-    classes = held_out.predictions.target.task == "classification"
-    form = format_percent if classes else format_number
-    parts: list[Part] = [Paragraph(_result(len(ranked), len(examined), f"{error_name} of all rows, {form(overall)}"))]
+    target = held_out.predictions.target
+    parts: list[Part] = [
+        Paragraph(_result(len(ranked), len(examined), f"{error_name} of all rows, {target.format(overall)}"))
+    ]
     if len(columns) > MAX_COLUMNS:
         which = "most important" if first else "first"
         parts.append(Paragraph(f"Only the {MAX_COLUMNS} {which} of {len(columns):,} columns were examined."))
     if ranked:
-        parts += _listed(ranked, error_name, overall, classes=classes)
+        parts += _listed(ranked, error_name, overall, target)
     parts.append(Details("How slices are tested", (Paragraph(METHOD.format(rows=_min_rows(len(held_out)))),)))
     return Section("slices", "Data slices", tuple(parts))
 
@@ -90,9 +92,9 @@ def _result(found: int, examined: int, overall: str) -> str:
     return f"{which} of {examined:,}: the error is higher than the {overall}, by more than chance."
 
 
-def _listed(ranked: Sequence[Slice], error_name: str, overall: float, *, classes: bool) -> list[Part]:
+def _listed(ranked: Sequence[Slice], error_name: str, overall: float, target: Target) -> list[Part]:
     """A chart and a table of the slices."""
-    form = format_percent if classes else format_number
+    form = target.format
     note = f"The first {MAX_LISTED} slices." if len(ranked) > MAX_LISTED else ""
     rows = tuple(
         (
@@ -107,7 +109,7 @@ def _listed(ranked: Sequence[Slice], error_name: str, overall: float, *, classes
     )
     titles = ("column", "value", "rows", error_name, "95 % CI", "adjusted p-value")
     table = Table("Error by data slice", titles, rows, (0, 1), note)
-    unit, label = (100.0, f"{error_name}, %") if classes else (1.0, error_name)
+    unit, label = (100.0, f"{error_name}, %") if target.has_labels else (1.0, error_name)
     drawn = [
         Range(f"{display(part.column, 14)}: {part.value}", unit * part.error, *_ends(part.interval, unit))
         for part in ranked[:MAX_DRAWN]

@@ -19,7 +19,7 @@ MAX_POINTS = 200
 def thresholds(held_out: HeldOutPredictions) -> Section | None:
     """The charts and tables for two classes; None otherwise, or if all rows are of one class."""
     target = held_out.predictions.target
-    if target.task == "regression" or len(target.labels) != 2:
+    if len(target.labels) != 2:
         return None
     ranking = ranking_of(held_out.y == 1, held_out.predictions.values[:, 1], held_out.weights)
     if ranking is None:

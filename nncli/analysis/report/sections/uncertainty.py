@@ -49,7 +49,7 @@ def uncertainty(held_out: HeldOutPredictions, columns: Sequence[str]) -> Section
     levels = possible_levels(LEVELS, folds)
     if LEVEL not in levels:
         return None
-    if held_out.predictions.target.task == "classification":
+    if held_out.predictions.target.uncertainty == "set":
         return _sets(held_out, folds, levels, cluster)
     return _intervals(held_out, folds, levels, cluster, columns)
 
@@ -59,7 +59,7 @@ def _introduction(held_out: HeldOutPredictions, option: str, what: str) -> Parag
     groups = None if held_out.oof_mask is None else OutOfFoldGroups.of_mask(held_out.oof_mask)
     found = guarantee(
         held_out.config,
-        held_out.predictions.target.task,
+        type(held_out.predictions.target),
         "split conformal" if groups is None else groups.method,
         LEVEL,
         len(held_out),
@@ -109,7 +109,6 @@ def _intervals(
 
 def _sets(held_out: HeldOutPredictions, folds: Integers, levels: Sequence[float], cluster: Integers | None) -> Section:
     target = held_out.predictions.target
-    assert target.task == "classification"
     sets = cross_sets(held_out.predictions.values, held_out.y, folds, levels)
     scores = [
         set_scores(held_out.y, S, level, target.labels, held_out.weights, cluster)

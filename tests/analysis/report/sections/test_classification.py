@@ -12,7 +12,7 @@ from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_
 from nncli.analysis.report.page import Cell, Gallery, Paragraph, Table
 from nncli.analysis.report.sections.classification import classification
 from nncli.models.predictions import Predictions
-from nncli.targets.target import ClassificationTarget
+from nncli.targets.classes import ClassificationTarget
 from tests.analysis.report.support import flat
 
 

@@ -14,7 +14,6 @@ from nncli.analysis.report.page import Figure, Table
 from nncli.analysis.report.sections.decision import decision
 from nncli.analysis.report.sections.overview import overview_facts
 from nncli.analysis.report.sections.thresholds import thresholds
-from nncli.analysis.report.statistics import row_errors
 from nncli.models.predictions import Predictions
 from nncli.targets.decision import CostMatrix, Decision, Threshold
 from nncli.targets.threshold_goals import FixedThreshold, LowestCost
@@ -52,7 +51,7 @@ def test_a_threshold_shows_what_it_achieves_and_the_curve_of_its_costs(two_class
     (curve,) = (part for part in parts if isinstance(part, Figure))
     assert curve.title == "Cost by threshold"
     assert (held_out.predictions.classes == (held_out.predictions.values[:, 1] >= 0.4)).all()
-    assert row_errors(held_out)[0].sum() == 1.0
+    assert held_out.predictions.target.row_errors(held_out.predictions, held_out.y)[0].sum() == 1.0
     text = thresholds(held_out)
     assert text is not None
     assert "which is 0.5" not in str(text.parts[0])

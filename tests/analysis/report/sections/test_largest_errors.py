@@ -12,7 +12,6 @@ from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.analysis.report.page import Table
 from nncli.analysis.report.sections.feature_importance import compute_importance
 from nncli.analysis.report.sections.largest_errors import MAX_ROWS, largest_errors
-from nncli.analysis.report.statistics import row_log_loss
 from tests.cli.support import DATA
 
 
@@ -57,7 +56,7 @@ def table_of(run: Path) -> Table:
 
 def test_rows_come_by_the_log_loss_of_their_class(penguins: Path) -> None:
     held_out, table = predict_held_out(penguins), table_of(penguins)
-    errors = row_log_loss(held_out.y, held_out.predictions.values)
+    errors = held_out.predictions.target.surprises(held_out.predictions, held_out.y)
     order = held_out.numbers[np.argsort(-errors, kind="stable")[:MAX_ROWS]]
     assert [row[0] for row in table.rows] == [f"{number:,}" for number in order]
     assert table.columns[:3] == ("row", "actual", "validation prediction")

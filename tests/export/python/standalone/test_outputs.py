@@ -8,8 +8,9 @@ import pytest
 
 from nncli.export.python.standalone.outputs import output_columns
 from nncli.models.predictions import Predictions
-from nncli.nn.program.program import Bounds, ClassOutputs, NumberOutputs
-from nncli.targets.target import ClassificationTarget, LabelType, RegressionTarget
+from nncli.nn.program.program import Bounds, ClassOutputs, LabelType, NumberOutputs
+from nncli.targets.classes import ClassificationTarget
+from nncli.targets.number import RegressionTarget
 
 
 @pytest.mark.parametrize("names", [("y",), ("a", "b")])

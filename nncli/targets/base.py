@@ -1,0 +1,423 @@
+"""What every kind of answer is: the interface of a target, which rooms above ask and never for its name.
+
+A kind of answer is one class: how its cells are read, what a network's outputs become, which columns predictions have,
+how they are scored, and what they have: labels, probabilities, intervals or sets. A new kind is one class beside the
+others, its name in the union of target.py, and a loss whose `task` is that of the class.
+
+Arrays: y (rows, targets) are numbers in their own units, or y (rows,) the codes of classes; `values` (rows, outputs)
+are predicted numbers or probabilities.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAlias
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from nncli.base.errors import DataError
+from nncli.base.spec import Spec, Task
+from nncli.base.text import format_number, join_quoted, quote
+from nncli.data.columns.cell_errors import CellErrors
+from nncli.data.columns.hashing import Hashes
+from nncli.data.columns.parsing import readable
+from nncli.data.table import Table
+from nncli.nn.arrays import Codes, Floats, Precision, RowIndices
+from nncli.nn.losses import Loss
+from nncli.nn.program.program import Bounds, Outputs
+from nncli.nn.program.values import Value
+from nncli.targets.decision import Decision
+from nncli.targets.metrics.bootstrap import BootstrapResampler, Samples
+from nncli.targets.metrics.classification import ClassificationScores
+from nncli.targets.metrics.metric import ScoreValues
+from nncli.targets.metrics.registry import BoundMetric, metric_names
+
+Truth: TypeAlias = NDArray[Any]
+"""True targets: class codes (rows,), or numbers (rows, targets) in their own units."""
+
+LABELED, NUMERIC = "classification", "regression"
+"""The tasks that messages name for kinds that have classes, and for those that have intervals."""
+
+TargetScaling: TypeAlias = Literal["standard", "none"]
+
+Scores: TypeAlias = ClassificationScores | tuple[ScoreValues, ...]
+"""Scores of classes, or of each number."""
+
+
+class Predicted(Protocol):
+    """Predictions of rows; see `nncli.models.predictions.Predictions`."""
+
+    @property
+    def values(self) -> Floats: ...
+    @property
+    def quantiles(self) -> Floats | None: ...
+    @property
+    def levels(self) -> tuple[float, ...]: ...
+    @property
+    def precision(self) -> Precision: ...
+    @property
+    def decision(self) -> Decision | None: ...
+    @property
+    def classes(self) -> Codes: ...
+    @property
+    def loss_inputs(self) -> Floats: ...
+    def take(self, rows: NDArray[np.int64 | np.bool_]) -> Self: ...
+
+
+class TargetBase(Spec):
+    """A kind of answer, fitted on the training rows; a saved model tells kinds apart by `task`."""
+
+    task: Task = ""
+
+    noun: ClassVar[str] = "number"
+    """What is predicted for a row, in messages."""
+    output_noun: ClassVar[str] = "target"
+    """What an output of the network stands for, in messages."""
+    has_labels: ClassVar[bool] = False
+    """Whether a row belongs to one of some classes, whose names are `labels`; y holds their codes."""
+    has_probabilities: ClassVar[bool] = False
+    """Whether predicted values are probabilities of the outputs: they are calibrated, decided by, and rounded."""
+    uncertainty: ClassVar[Literal["interval", "set"]] = "interval"
+    """What conformal calibration gives: an interval of numbers, or a set of classes; also the name of the option."""
+    family: ClassVar[Task] = "regression"
+    """The task whose metrics and search space it shares."""
+    default_metric: ClassVar[str] = "rmse"
+    """The metric that is shown for each epoch if the configuration names none."""
+    verdict_metric: ClassVar[str] = "rmse"
+    """The metric by which a model is better than the baseline or not."""
+    linear_model: ClassVar[str] = "ridge regression"
+    """The linear model of this kind that a network is compared with."""
+    peak_learning_rate: ClassVar[float] = 0.12
+    """The peak of a schedule. Holzmüller, Grinsztajn and Steinwart, 2024, use 0.2 and 0.04; see docs/accuracy.md."""
+    error_title: ClassVar[str] = "error"
+    """What the largest errors of rows are shown as."""
+
+    if TYPE_CHECKING:  # fields or properties
+
+        @property
+        def names(self) -> tuple[str, ...]:
+            """The names of the target columns."""
+
+        @property
+        def labels(self) -> tuple[str, ...]:
+            """The names of the classes; none for numbers."""
+
+    @classmethod
+    @abstractmethod
+    def fit(
+        cls,
+        table: Table,
+        names: tuple[str, ...],
+        scaling: TargetScaling = "none",
+        *,
+        clip: bool = False,
+        positive: str | None = None,
+    ) -> Self:
+        """Fit the target to the training rows of a table.
+
+        `scaling` is that of numbers, and with `clip` predictions are limited to the range of the rows. `positive` is
+        the second of two classes.
+
+        Raises:
+            DataError: a cell cannot be an answer, or the rows do not suffice.
+        """
+
+    @classmethod
+    def task_name(cls) -> Task:
+        """The name of the task that losses of this kind have."""
+        task: Task = cls.model_fields["task"].default
+        return task
+
+    @property
+    def title(self) -> str:
+        """What is predicted, and the task."""
+        return f"{join_quoted(self.names)} ({self.task})"
+
+    # What it has, as sentences that follow the name of an option
+
+    @property
+    def gives(self) -> frozenset[str]:
+        """What predictions can have, which some options need: probabilities, and an interval or a set."""
+        return frozenset((self.uncertainty, *(("probabilities",) if self.has_probabilities else ())))
+
+    @property
+    def no_labels(self) -> str:
+        """Why an option of classes cannot be used."""
+        return f"needs a {LABELED} model; this one is for {self.task}"
+
+    @property
+    def no_intervals(self) -> str:
+        """Why an option of intervals cannot be used."""
+        return f"needs a {NUMERIC} model; this one is for {self.task}"
+
+    # Cells
+
+    @abstractmethod
+    def read(self, table: Table) -> Truth:
+        """The targets y of a table.
+
+        Raises:
+            DataError: a cell is missing, or cannot be an answer; names its row.
+        """
+
+    @abstractmethod
+    def cell_errors(self, table: Table) -> list[tuple[str, list[CellErrors]]]:
+        """The cells of each target that cannot be read."""
+
+    @abstractmethod
+    def hash_cells(self, table: Table) -> list[Hashes]:
+        """A hash of each cell (rows,), for each target."""
+
+    def true_classes(self, table: Table) -> Codes | None:
+        """The class codes (rows,) of a table, -1 where a cell is missing and -2 where it is unknown; None without."""
+        return None
+
+    @property
+    def removed_units(self) -> list[tuple[str, str | None]]:
+        """The targets with the unit that is stripped from their cells, or None."""
+        return []
+
+    # Outputs of the network, and predictions
+
+    @property
+    def n_outputs(self) -> int:
+        """The number of values that are predicted for a row."""
+        return len(self.output_names)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """What each predicted value is of: a target or a class."""
+        return self.labels or self.names
+
+    @property
+    def scale(self) -> Floats | float:
+        """What a training loss divides errors by: the scale (targets,) of numbers."""
+        return 1.0
+
+    def encode(self, y: Truth, precision: Precision = "float64") -> Truth:
+        """Targets as the loss takes them: codes, or numbers in the precision of the network."""
+        return y
+
+    def decode(self, values: Floats) -> Floats:
+        """Predicted values (…, outputs) from those of the loss's inverse link."""
+        return values
+
+    def decode_vjp(self, values: Floats, d: Floats) -> Floats:
+        """The gradient with respect to `values`, before `decode`, from that after it; both (rows, outputs)."""
+        return d
+
+    def lower_decode(self, values: Value, repeats: int = 1) -> Value:
+        """The operations of `decode` for values (rows, outputs · repeats), with adjacent columns of each output."""
+        return values
+
+    def lower_codes(self, values: Value, decision: Decision | None) -> Value | None:
+        """The operations that make the codes (rows, 1) of predicted classes; -1 where a value is NaN. None without."""
+        return None
+
+    @abstractmethod
+    def program_outputs(
+        self,
+        values: int,
+        codes: int | None = None,
+        quantiles: int | None = None,
+        levels: tuple[float, ...] = (),
+        bounds: tuple[Bounds, ...] = (),
+    ) -> Outputs:
+        """The outputs of a program from its nodes, which exporters print."""
+
+    def precision_of(self, precision: Precision) -> Precision:
+        """The precision that predicted values are rounded to, by that of the network."""
+        return precision if self.has_probabilities else "float64"
+
+    def shown(self, values: Floats) -> Floats:
+        """The numbers that the columns of predictions show, from predicted ones or their quantiles."""
+        return values
+
+    def lower_shown(self, values: Value) -> Value:
+        """The operations of `shown`."""
+        return values
+
+    @abstractmethod
+    def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
+        """The columns of predictions by name; with `proba` also of the probabilities, if there are any."""
+
+    def label_column(self, codes: Codes, name: str) -> pl.Series:
+        """The labels of codes (rows,), in the type of the training table."""
+        return pl.Series(name, list(self.labels), dtype=pl.String).gather(pl.Series(codes))
+
+    def default_output(self, values: Floats, decision: Decision | None) -> Codes:
+        """The output (rows,) that is explained for each row: the first one."""
+        return np.full(len(values), 0)
+
+    @property
+    def shown_outputs(self) -> slice:
+        """The outputs that partial dependence shows."""
+        return slice(None)
+
+    # Members of an ensemble, folds and students
+
+    def accepts(self, member: TargetBase) -> bool:
+        """Whether a model of this target can have a member of that one."""
+        return (self.task, self.names) == (member.task, member.names)
+
+    def is_same(self, other: TargetBase) -> bool:
+        """Whether two targets have the same columns and classes, so that predictions can be compared."""
+        return self == other
+
+    def positions_in(self, other: TargetBase) -> Codes | None:
+        """The position (outputs,) of each output among those of `other`, -1 where it has none; None if all agree."""
+        return None
+
+    def align(self, values: Floats, source: TargetBase) -> Floats:
+        """Values (rows, outputs) of a model of the target `source`, in the order of this one; 0 where it has none."""
+        positions = self.positions_in(source)
+        if positions is None:
+            return values
+        aligned, has_own = np.zeros((len(values), len(positions))), positions >= 0
+        aligned[:, has_own] = values[:, positions[has_own]]
+        return aligned
+
+    @abstractmethod
+    def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
+        """The target of a model whose members have these `targets`, of which this is the first.
+
+        `positive` is the second of two classes.
+        """
+
+    # Arrays in files
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every field has one value per target."""
+        return True
+
+    def check_truth(self, y: Truth, rows: int) -> None:
+        """Raise a ValueError unless an array of a file can be the targets of so many rows."""
+        if y.dtype != np.float64 or y.shape != (rows, len(self.names)):
+            raise ValueError("y has another type or shape")
+
+    # Scores
+
+    @classmethod
+    def metric_names(cls) -> tuple[str, ...]:
+        """The metrics that a configuration may name."""
+        return metric_names(cls.family)
+
+    @abstractmethod
+    def metric(self, name: str, decision: Decision | None = None) -> BoundMetric:
+        """A metric as a function of (y, values, weights); the mean over several targets. NaN when undefined.
+
+        A `decision` makes classes of the probabilities.
+
+        Raises:
+            UsageError: there is no such metric for the target.
+        """
+
+    @abstractmethod
+    def scores(self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss) -> Scores:
+        """Every metric. `weights` (rows,) are sample weights, or None."""
+
+    @abstractmethod
+    def score_samples(
+        self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss, resampling: BootstrapResampler
+    ) -> Samples:
+        """(resamples, metrics): every metric of each resample, in the order of `scores`."""
+
+    def interval_rows(self, y: Truth) -> dict[str, int]:
+        """The number of rows that a metric depends on, by its name, where it is not all."""
+        return {}
+
+    @abstractmethod
+    def baseline(self, y: Truth, weights: Floats | None) -> Floats:
+        """The values (outputs,) that the baseline predicts for any row, from the training rows."""
+
+    @abstractmethod
+    def row_losses(self, loss: Loss, predicted: Floats, y: Truth, scale: Floats | float) -> Floats:
+        """The training loss of each row (rows,) from `loss_inputs`, in units that suit several targets.
+
+        `scale` is that of the target the model was trained with.
+        """
+
+    @abstractmethod
+    def row_errors(self, predictions: Predicted, y: Truth) -> tuple[Floats, str]:
+        """An error of each row (rows,) that everyone understands, and its name."""
+
+    def surprises(self, predictions: Predicted, y: Truth) -> Floats:
+        """The errors (rows,) by which rows with the largest ones are found."""
+        return self.row_errors(predictions, y)[0]
+
+    # Choosing among models
+
+    @classmethod
+    @abstractmethod
+    def loss_metric(cls, loss: Loss) -> str:
+        """The metric that goes with a loss."""
+
+    @abstractmethod
+    def metric_samples(self, name: str, predictions: Predicted, y: Truth, W: Samples) -> Samples:
+        """(resamples, 1): a metric for every row of weights in `W` (resamples, rows)."""
+
+    @abstractmethod
+    def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
+        """A loss of each row (rows,) whose mean goes with the metric, for paired tests."""
+
+    @classmethod
+    @abstractmethod
+    def test_loss_name(cls, metric: str) -> str:
+        """The name of `test_losses`."""
+
+    @abstractmethod
+    def is_mean_of_rows(self, metric: str) -> bool:
+        """Whether the metric is the mean of `test_losses`, or the root of it."""
+
+    # Words for reports
+
+    def format(self, value: float) -> str:
+        """A predicted value, or an error, as text."""
+        return format_number(value)
+
+    @abstractmethod
+    def outcome(self, predictions: Predicted, y: Truth, row: int, error: float) -> tuple[str, str, str]:
+        """The actual and the predicted value of a row as text, and what `error_title` says of it."""
+
+
+def missing_target_error(table: Table, name: str, row: int) -> DataError:
+    """The error for a row without a target."""
+    cell, hint = table.column(name)[row], "Fill in the cell, or remove the row."
+    if isinstance(cell, str):
+        hint = f"Fill in the cell, or add {quote(cell)} to data.missing_values to leave such rows out."
+    return DataError("the target is missing", location=table.location(row=row, column=name), hint=hint)
+
+
+def rows_with_target(table: Table, names: tuple[str, ...]) -> RowIndices:
+    """Positions of the rows that have a value for every target.
+
+    Raises:
+        DataError: there is no such column, or its type cannot be a target.
+    """
+    table.require(names)
+    present = np.ones(len(table), bool)
+    for name in names:
+        cells = table.column(name)
+        _check_type(table, name)
+        present &= cells.is_not_null().to_numpy()
+        if cells.dtype.is_float():
+            present &= ~cells.is_nan().fill_null(False).to_numpy()
+    return np.flatnonzero(present)
+
+
+def _check_type(table: Table, name: str) -> None:
+    """Raise a DataError if a target has a type of dates or times, lists, objects or bytes."""
+    try:
+        readable(table, name)
+    except DataError as error:
+        kind = table.column(name).dtype
+        hint = "Convert it to numbers, such as the days until a date, or to text for classes."
+        raise DataError(
+            error.message.replace("the column", "the target"),
+            location=error.location,
+            hint=hint if kind.is_temporal() else "Name another column as data.target.",
+        ) from None

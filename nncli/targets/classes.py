@@ -1,0 +1,325 @@
+"""One of several classes, named as in the table, each with a probability."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar, Literal, Self
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from nncli.base.errors import DataError, UsageError
+from nncli.base.spec import StrictStr, Task
+from nncli.base.text import format_percent, join_quoted, quote
+from nncli.data.columns.cell_errors import CellErrors
+from nncli.data.columns.hashing import Hashes, hash_texts
+from nncli.data.columns.parsing import parse_numbers, read_text
+from nncli.data.columns.spellings import alternative_categories
+from nncli.data.table import Table
+from nncli.nn.arrays import Codes, Floats
+from nncli.nn.losses import Loss
+from nncli.nn.program.program import Bounds, ClassOutputs, LabelType
+from nncli.nn.program.values import Value, is_nan, select
+from nncli.targets.base import Predicted, TargetBase, TargetScaling, Truth, missing_target_error
+from nncli.targets.decision import Decision, decide, lower_decision
+from nncli.targets.metrics.bootstrap import BootstrapResampler, Samples
+from nncli.targets.metrics.classification import (
+    POSITIVE_CLASS_METRICS,
+    ClassificationScores,
+    classification_scores,
+    one_hot,
+    shown_metrics,
+)
+from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS, ClassificationResamples, log_loss_per_row
+from nncli.targets.metrics.intervals import MEANS_OF_CLASSES, OF_POSITIVE_CLASS
+from nncli.targets.metrics.metric import resampled_scores
+from nncli.targets.metrics.registry import METRICS, BoundMetric, metric_function
+
+INTEGER_TYPES = (pl.Int64, pl.UInt64, pl.Int128)
+UNKNOWN = -2
+"""The code of a class that did not occur in the training rows."""
+
+
+class Classes(TargetBase):
+    """A target of two or more classes, named as in the table. Of two classes the second is the positive one."""
+
+    noun: ClassVar[str] = "class"
+    output_noun: ClassVar[str] = "class"
+    has_labels: ClassVar[bool] = True
+    has_probabilities: ClassVar[bool] = True
+    uncertainty: ClassVar[Literal["interval", "set"]] = "set"
+    family: ClassVar[Task] = "classification"
+    default_metric: ClassVar[str] = "accuracy"
+    verdict_metric: ClassVar[str] = "log_loss"
+    linear_model: ClassVar[str] = "logistic regression"
+    peak_learning_rate: ClassVar[float] = 0.04
+    error_title: ClassVar[str] = "probability of the actual class"
+
+    name: StrictStr
+    labels: Annotated[tuple[StrictStr, ...], Field(min_length=2)]
+    label_type: LabelType = "text"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of the target column, in a tuple as of numbers."""
+        return (self.name,)
+
+    @classmethod
+    def fit(
+        cls,
+        table: Table,
+        names: tuple[str, ...],
+        scaling: TargetScaling = "none",
+        *,
+        clip: bool = False,
+        positive: str | None = None,
+    ) -> Self:
+        """Fit the classes: sorted by number if all are whole numbers, else alphabetically.
+
+        Of two classes the `positive` one comes last.
+
+        Raises:
+            DataError: there are fewer than two classes; or all are numbers, and one has a fraction or is nan.
+        """
+        (name,) = names
+        kind, cells = table.column(name).dtype, read_text(table, name)
+        labels = cells.drop_nulls().unique()
+        numbers = parse_numbers(labels, table.dialect)
+        whole = not numbers.has_nulls()
+        if whole and numbers.is_nan().any():
+            raise missing_target_error(
+                table, name, cells.is_in(labels.filter(numbers.is_nan()).to_list()).arg_max() or 0
+            )
+        if whole and (numbers != numbers.floor()).any():
+            fraction = labels.filter(numbers != numbers.floor()).sort()[0]
+            raise DataError(
+                f"the target has the value {quote(fraction)}: numbers with fractions cannot be classes",
+                location=table.location(column=name),
+                hint="For regression set loss: mse, or choose another target.",
+            )
+        if len(labels) < 2:
+            raise DataError(
+                f"the target has {'only the class ' + quote(labels[0]) if len(labels) else 'no value'} in the "
+                "training rows; classification needs two classes or more",
+                location=table.location(column=name),
+                hint="Choose another target, or add rows of another class.",
+            )
+        ordered = [label for _, label in sorted(zip(numbers if whole else [0.0] * len(labels), labels, strict=True))]
+        spelling: LabelType = "text"
+        if kind.is_integer():
+            spelling = "integer"
+        elif kind.is_float():
+            spelling = "float"
+        elif kind == pl.Boolean:
+            spelling = "boolean"
+        if positive in ordered and len(ordered) == 2:
+            ordered.sort(key=lambda label: label == positive)
+        return cls(name=name, labels=tuple(ordered), label_type=spelling)
+
+    def read(self, table: Table) -> Codes:
+        """The class of each row as a code (rows,).
+
+        Raises:
+            DataError: a label is missing, or did not occur in the training rows; names its row.
+        """
+        cells, values = read_text(table, self.name), self.codes(table)
+        if len(values) and values.min() < 0:
+            row = int((values < 0).argmax())
+            if cells[row] is None:
+                raise missing_target_error(table, self.name, row)
+            raise DataError(
+                f"the class {quote(cells[row])} did not occur in the training rows",
+                location=table.location(row=row, column=self.name),
+                hint=f"The classes of the model are {join_quoted(self.labels)}.",
+            )
+        return values
+
+    def cell_errors(self, table: Table) -> list[tuple[str, list[CellErrors]]]:
+        """The cells whose class is unknown, in a list as of numbers."""
+        unknown = (self.codes(table) < 0) & read_text(table, self.name).is_not_null().to_numpy()
+        return [(self.name, CellErrors.of(unknown, "is a class that did not occur in the training rows", ""))]
+
+    def codes(self, table: Table) -> Codes:
+        """The class of each row as a code (rows,), -1 where a label is missing or unknown."""
+        cells = read_text(table, self.name)
+
+        def codes_of(labels: pl.Series) -> pl.Series:
+            return labels.replace_strict(list(self.labels), range(len(self.labels)), default=-1, return_dtype=pl.Int64)
+
+        codes = codes_of(cells)
+        unknown = (codes < 0) & cells.is_not_null()
+        if unknown.any():
+            found = alternative_categories(cells.filter(unknown), self.labels)
+            codes = codes.scatter(unknown.arg_true(), codes_of(found))
+        values: Codes = codes.to_numpy()
+        return values
+
+    def hash_cells(self, table: Table) -> list[Hashes]:
+        """A hash of each label (rows,), in a list as of numbers."""
+        return [hash_texts(read_text(table, self.name))]
+
+    def label_column(self, codes: Codes, name: str) -> pl.Series:
+        """The labels of codes, in the type of the training table; integers in the first of INTEGER_TYPES that fits."""
+        labels = pl.Series(name, list(self.labels), dtype=pl.String)
+        if self.label_type == "integer":
+            fitting = (kind for kind in INTEGER_TYPES if not labels.cast(kind, strict=False).has_nulls())
+            labels = labels.cast(next(fitting, pl.String))
+        elif self.label_type == "float":
+            labels = labels.cast(pl.Float64)
+        elif self.label_type == "boolean":
+            labels = labels == "true"
+        return labels.gather(pl.Series(codes))
+
+    def true_classes(self, table: Table) -> Codes | None:
+        if self.name not in table.names:
+            return None
+        codes = self.codes(table)
+        unknown = codes < 0
+        if unknown.any():
+            codes = np.where(unknown & read_text(table, self.name).is_not_null().to_numpy(), UNKNOWN, codes)
+        return codes
+
+    def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
+        """`prediction`; with `proba` also `proba_CLASS` for each class."""
+        columns = {"prediction": self.label_column(predictions.classes, "prediction")}
+        if proba:
+            for j, label in enumerate(self.labels):
+                columns[f"proba_{label}"] = pl.Series(predictions.values[:, j].astype(predictions.precision))
+        return columns
+
+    def lower_codes(self, values: Value, decision: Decision | None) -> Value | None:
+        codes = lower_decision(values, self.labels, decision)
+        return select(is_nan(values.columns([0])), -1.0, codes)
+
+    def program_outputs(
+        self,
+        values: int,
+        codes: int | None = None,
+        quantiles: int | None = None,
+        levels: tuple[float, ...] = (),
+        bounds: tuple[Bounds, ...] = (),
+    ) -> ClassOutputs:
+        return ClassOutputs(self.name, self.labels, self.label_type, codes, values)
+
+    def default_output(self, values: Floats, decision: Decision | None) -> Codes:
+        """The second of two classes, the predicted one of more."""
+        return decide(values, self.labels, decision) if len(self.labels) > 2 else np.full(len(values), 1)
+
+    @property
+    def shown_outputs(self) -> slice:
+        """The second of two classes alone."""
+        return slice(1, 2) if len(self.labels) == 2 else slice(None)
+
+    def accepts(self, member: TargetBase) -> bool:
+        """A member may lack a rare class."""
+        return super().accepts(member) and set(member.labels) <= set(self.labels)
+
+    def positions_in(self, other: TargetBase) -> Codes | None:
+        if self.labels == other.labels:
+            return None
+        positions = {label: j for j, label in enumerate(other.labels)}
+        return np.array([positions.get(label, -1) for label in self.labels])
+
+    def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
+        """The target with the classes of all."""
+        labels = list(dict.fromkeys(label for one in targets for label in one.labels))
+        if len(labels) == len(self.labels):
+            return self
+        target = self.fit(Table(pl.DataFrame({self.name: labels}), ""), self.names, positive=positive)
+        return target.model_copy(update={"label_type": self.label_type})
+
+    def check_truth(self, y: Truth, rows: int) -> None:
+        if y.dtype != np.int64 or y.shape != (rows,):
+            raise ValueError("y has another type or shape")
+        if rows and not 0 <= y.min() <= y.max() < len(self.labels):
+            raise ValueError("y: no such class")
+
+    def metric(self, name: str, decision: Decision | None = None) -> BoundMetric:
+        metric, K = metric_function(name, self.family), len(self.labels)
+        if name in {metric.name for metric in POSITIVE_CLASS_METRICS} and K != 2:
+            message = f"{name} needs two classes, and {quote(self.name)} has {K:,}"
+            raise UsageError(message, hint="Use macro_f1 or balanced_accuracy.")
+        if decision is None or not METRICS[name].of_classes:
+            return metric
+        return lambda y, P, weights: metric(y, one_hot(decide(P, self.labels, decision), K), weights)
+
+    def scores(self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss) -> ClassificationScores:
+        return classification_scores(y, predictions.values, self.labels, weights, _decided(predictions))
+
+    def score_samples(
+        self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss, resampling: BootstrapResampler
+    ) -> Samples:
+        rows, metrics = resampling.rows, shown_metrics(np.bincount(y, weights, minlength=len(self.labels)))
+        taken, y, weight = predictions.take(rows), y[rows], None if weights is None else weights[rows]
+        classes = _decided(taken)
+
+        def score(counts: Samples) -> Samples:
+            W = counts if weight is None else counts * weight
+            resamples = ClassificationResamples(y, taken.values, W, classes)
+            return resampled_scores(metrics, resamples, y, taken.values, W)
+
+        return resampling.samples(score)
+
+    def interval_rows(self, y: Truth) -> dict[str, int]:
+        """The rows of the class that a rate of classes depends on: the positive class, or the rarest there is."""
+        counts = np.bincount(y, minlength=2)
+        rarest = int(counts[counts > 0].min())
+        positive = int(counts[1]) or rarest
+        return dict.fromkeys(MEANS_OF_CLASSES, rarest) | dict.fromkeys(OF_POSITIVE_CLASS, positive)
+
+    def baseline(self, y: Truth, weights: Floats | None) -> Floats:
+        """The class shares."""
+        counts = np.bincount(y, weights, minlength=len(self.labels)).astype(np.float64)
+        return np.asarray(counts / counts.sum())
+
+    def row_losses(self, loss: Loss, predicted: Floats, y: Truth, scale: Floats | float) -> Floats:
+        return loss.per_row(predicted, y)
+
+    def row_errors(self, predictions: Predicted, y: Truth) -> tuple[Floats, str]:
+        """1 for a misclassified row."""
+        return (predictions.classes != y).astype(np.float64), "error rate"
+
+    def surprises(self, predictions: Predicted, y: Truth) -> Floats:
+        """The log losses."""
+        return np.asarray(-np.log(predictions.values[np.arange(len(y)), y].clip(LOG_LOSS_EPS)))
+
+    @classmethod
+    def loss_metric(cls, loss: Loss) -> str:
+        return "log_loss"
+
+    def metric_samples(self, name: str, predictions: Predicted, y: Truth, W: Samples) -> Samples:
+        metric, values, classes = METRICS[name], predictions.values, _decided(predictions)
+        if metric.of_classes and classes is not None:
+            values = np.eye(values.shape[1])[classes]
+        return resampled_scores((metric,), ClassificationResamples(y, values, W, classes), y, values, W)
+
+    def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
+        """The log loss, or for accuracy the error."""
+        return self.row_errors(predictions, y)[0] if metric == "accuracy" else log_loss_per_row(y, predictions.values)
+
+    @classmethod
+    def test_loss_name(cls, metric: str) -> str:
+        return "classification error" if metric == "accuracy" else "log loss"
+
+    def is_mean_of_rows(self, metric: str) -> bool:
+        return metric in ("log_loss", "accuracy")
+
+    def format(self, value: float) -> str:
+        return format_percent(value)
+
+    def outcome(self, predictions: Predicted, y: Truth, row: int, error: float) -> tuple[str, str, str]:
+        actual, predicted = int(y[row]), int(predictions.classes[row])
+        probability = format_percent(float(predictions.values[row, actual]))
+        return self.labels[actual], self.labels[predicted], probability
+
+
+class ClassificationTarget(Classes):
+    """Classes that a loss of a classification is for."""
+
+    task: Literal["classification"] = "classification"
+
+
+def _decided(predictions: Predicted) -> Codes | None:
+    """The codes of the classes (rows,) that a decision makes of probabilities; None without a decision."""
+    return None if predictions.decision is None else predictions.classes

@@ -1,0 +1,291 @@
+"""Numbers: one or several targets, each with its own unit and scale; with a loss of several quantiles also these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Self
+
+import numpy as np
+import polars as pl
+
+from nncli.base.spec import FiniteFloat, PositiveFloat, StrictStr
+from nncli.base.text import format_number, percent_digits
+from nncli.data.columns.cell_errors import CellErrors, raise_first
+from nncli.data.columns.hashing import Hashes, hash_numbers
+from nncli.data.columns.parsing import check_finite_scale, numbers_and_errors, safe_scale, unit_of
+from nncli.data.table import Table
+from nncli.nn.arrays import Floats, Precision
+from nncli.nn.losses import MAE, MSE, Loss
+from nncli.nn.program.program import Bounds, NumberOutputs
+from nncli.nn.program.values import Value, maximum, minimum
+from nncli.targets.base import Predicted, TargetBase, TargetScaling, Truth, missing_target_error
+from nncli.targets.decision import Decision
+from nncli.targets.metrics.bootstrap import BootstrapResampler, Samples
+from nncli.targets.metrics.metric import Metric, ScoreValues, resampled_scores
+from nncli.targets.metrics.quantiles import mean_pinball_metric
+from nncli.targets.metrics.registry import METRICS, BoundMetric, metric_function
+from nncli.targets.metrics.regression import (
+    REGRESSION_METRICS,
+    RegressionResamples,
+    regression_metrics,
+    regression_scores,
+)
+
+PINBALL = "pinball"
+ABSOLUTE_ERRORS = ("mae", "median_absolute_error", "mape")
+MAX_SHOWN = 4
+"""Targets of a row that reports show."""
+
+
+class Numbers(TargetBase):
+    """One or several numeric targets. The network learns (y - center) / scale; predictions are in the units of y.
+
+    With `lowest` and `highest`, the training range, predictions are clipped to it. `units` are removed from cells of
+    text, None for a target without; see units.py. Predictions have no unit.
+    """
+
+    names: tuple[StrictStr, ...]
+    centers: tuple[FiniteFloat, ...]
+    scales: tuple[PositiveFloat, ...]
+    lowest: tuple[FiniteFloat, ...] | None = None
+    highest: tuple[FiniteFloat, ...] | None = None
+    units: tuple[StrictStr | None, ...] | None = None
+
+    @classmethod
+    def fit(
+        cls,
+        table: Table,
+        names: tuple[str, ...],
+        scaling: TargetScaling = "none",
+        *,
+        clip: bool = False,
+        positive: str | None = None,
+    ) -> Self:
+        """Fit center and scale: mean and standard deviation, or 0 and 1 with `none`. A constant column has scale 1.
+
+        `clip` limits predictions to the range of `table`, the training rows.
+
+        Raises:
+            DataError: a target is missing or not a number, or so large that the spread is not a finite number.
+        """
+        inferred = tuple(unit_of(table, name) for name in names)
+        units = inferred if any(inferred) else None
+        Y = cls._read(table, names, units) if clip or scaling != "none" else np.empty((0, len(names)))
+        ends = {"lowest": tuple(Y.min(0).tolist()), "highest": tuple(Y.max(0).tolist())} if clip and len(Y) else {}
+        if scaling == "none":
+            return cls(names=names, centers=(0.0,) * len(names), scales=(1.0,) * len(names), units=units, **ends)
+        centers, scales = [], []
+        for name, y in zip(names, Y.T, strict=True):
+            with np.errstate(over="ignore", invalid="ignore"):
+                center, scale = float(y.mean()), float(y.std())
+            check_finite_scale(table, name, y, center, scale)
+            centers.append(center)
+            scales.append(safe_scale(center, scale))
+        return cls(names=names, centers=tuple(centers), scales=tuple(scales), units=units, **ends)
+
+    @staticmethod
+    def _read(table: Table, names: tuple[str, ...], units: tuple[str | None, ...] | None) -> Floats:
+        y = np.empty((len(table), len(names)))
+        for j, name in enumerate(names):
+            y[:, j], errors = numbers_and_errors(table, name, None if units is None else units[j], alternatives=True)
+            raise_first(table, name, errors)
+            missing = np.isnan(y[:, j])
+            if missing.any():
+                raise missing_target_error(table, name, int(missing.argmax()))
+        return y
+
+    def read(self, table: Table) -> Floats:
+        """The targets in their original units (rows, targets)."""
+        return self._read(table, self.names, self.units)
+
+    def hash_cells(self, table: Table) -> list[Hashes]:
+        """A hash of each number (rows,), for each target."""
+        return [hash_numbers(y) for y in self.read(table).T]
+
+    def cell_errors(self, table: Table) -> list[tuple[str, list[CellErrors]]]:
+        """The cells of each target that are not numbers."""
+        units = self.units or (None,) * len(self.names)
+        columns = zip(self.names, units, strict=True)
+        return [(name, numbers_and_errors(table, name, unit, alternatives=True)[1]) for name, unit in columns]
+
+    def encode(self, y: Truth, precision: Precision = "float64") -> Truth:
+        """Scale targets for the network."""
+        return np.asarray((y - np.array(self.centers)) / np.array(self.scales)).astype(precision)
+
+    def decode(self, y: Floats) -> Floats:
+        """Scale the network's output back to the original units, and clip it to the training range if that is kept."""
+        own = np.asarray(y * np.array(self.scales) + np.array(self.centers))
+        return own if self.lowest is None or self.highest is None else own.clip(self.lowest, self.highest)
+
+    def lower_decode(self, y: Value, repeats: int = 1) -> Value:
+        """The operations of `decode` for y (rows, targets · repeats), with adjacent columns of each target."""
+        own = y * np.repeat(self.scales, repeats) + np.repeat(self.centers, repeats)
+        if self.lowest is None or self.highest is None:
+            return own
+        return minimum(maximum(own, np.repeat(self.lowest, repeats)), np.repeat(self.highest, repeats))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def program_outputs(
+        self,
+        values: int,
+        codes: int | None = None,
+        quantiles: int | None = None,
+        levels: tuple[float, ...] = (),
+        bounds: tuple[Bounds, ...] = (),
+    ) -> NumberOutputs:
+        return NumberOutputs(self.names, values, quantiles, levels, bounds)
+
+    @property
+    def removed_units(self) -> list[tuple[str, str | None]]:
+        return [] if self.units is None else [*zip(self.names, self.units, strict=True)]
+
+    @property
+    def scale(self) -> Floats:
+        return np.array(self.scales)
+
+    def decode_vjp(self, values: Floats, d: Floats) -> Floats:
+        d = d * np.array(self.scales)
+        if self.lowest is not None and self.highest is not None:
+            own = values * np.array(self.scales) + np.array(self.centers)
+            d[(own < np.array(self.lowest)) | (own > np.array(self.highest))] = 0.0
+        return d
+
+    def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
+        """`prediction`, or `prediction_TARGET` for several targets; then `quantile_05` for the level 0.05."""
+        suffixes = [""] if len(self.names) == 1 else [f"_{name}" for name in self.names]
+        values = self.shown(predictions.values)
+        numbers = {f"prediction{suffix}": values[:, j] for j, suffix in enumerate(suffixes)}
+        if predictions.quantiles is not None:
+            quantiles = self.shown(predictions.quantiles)
+            numbers |= {
+                f"quantile_{percent_digits(level)}{suffix}": quantiles[:, j, k]
+                for j, suffix in enumerate(suffixes)
+                for k, level in enumerate(predictions.levels)
+            }
+        return {title: pl.Series(values) for title, values in numbers.items()}
+
+    def is_same(self, other: TargetBase) -> bool:
+        """Numbers are in their own units, whatever their scaling."""
+        return self.accepts(other)
+
+    def joint(self, targets: Sequence[TargetBase], positive: str | None) -> Self:
+        """The target without scaling, since members predict in its own units."""
+        n = len(self.names)
+        return type(self)(names=self.names, centers=(0.0,) * n, scales=(1.0,) * n, units=self.units)
+
+    @property
+    def is_whole(self) -> bool:
+        parts = (self.centers, self.scales, self.lowest, self.highest)
+        both = (self.lowest is None) == (self.highest is None)
+        return both and all(part is None or len(part) == len(self.names) for part in parts)
+
+    def metric(self, name: str, decision: Decision | None = None) -> BoundMetric:
+        metric = metric_function(name, self.family)
+
+        def mean(y: Truth, values: Floats, weights: Floats | None) -> float:
+            return float(np.mean([metric(y[:, j], values[:, j], weights) for j in range(y.shape[1])]))
+
+        return mean
+
+    def scores(self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss) -> tuple[ScoreValues, ...]:
+        with np.errstate(over="ignore", invalid="ignore"):  # errors beyond measure sum up to infinity
+            return tuple(
+                regression_scores(name, y[:, j], predictions.values[:, j], weights, _metrics(predictions, loss, j))
+                for j, name in enumerate(self.names)
+            )
+
+    def score_samples(
+        self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss, resampling: BootstrapResampler
+    ) -> Samples:
+        rows = resampling.rows
+        taken, y, weight = predictions.take(rows), y[rows], None if weights is None else weights[rows]
+
+        def score(counts: Samples) -> Samples:
+            W = counts if weight is None else counts * weight
+            scores = []
+            for j, (actual, predicted) in enumerate(zip(y.T, taken.values.T, strict=True)):
+                resamples = RegressionResamples(actual, predicted, W)
+                scores.append(resampled_scores(_metrics(taken, loss, j), resamples, actual, predicted, W))
+            return np.hstack(scores)
+
+        return resampling.samples(score)
+
+    def baseline(self, y: Truth, weights: Floats | None) -> Floats:
+        """The mean."""
+        return np.asarray(np.average(y, axis=0, weights=weights))
+
+    def row_losses(self, loss: Loss, predicted: Floats, y: Truth, scale: Floats | float) -> Floats:
+        """With one target in its units; with several, each in its own standard deviations."""
+        scales = np.broadcast_to(scale, len(self.names))
+        unit = scales if len(self.names) > 1 else np.ones(1)
+        if predicted.ndim == 3:
+            return loss.per_row(predicted / unit[:, None], y / unit)
+        return loss.per_row(predicted / unit, y / unit, scale=scales / unit)
+
+    def row_errors(self, predictions: Predicted, y: Truth) -> tuple[Floats, str]:
+        """The absolute error; of several targets, the mean of them in standard deviations of the actual values."""
+        with np.errstate(all="ignore"):
+            error = np.abs(y - predictions.values)
+            if error.shape[1] == 1:
+                return np.asarray(error[:, 0]), "mean absolute error"
+            spread = y.std(axis=0)
+            relative = (error / np.where(spread > 0, spread, 1)).mean(axis=1)
+            return np.asarray(relative), "mean absolute error in standard deviations"
+
+    @classmethod
+    def loss_metric(cls, loss: Loss) -> str:
+        if loss.per_row_name == "pinball_loss":
+            return PINBALL
+        return "mae" if isinstance(loss, MAE) else "rmse"
+
+    def metric_samples(self, name: str, predictions: Predicted, y: Truth, W: Samples) -> Samples:
+        each = [
+            resampled_scores((METRICS[name],), RegressionResamples(actual, predicted, W), actual, predicted, W)
+            for actual, predicted in zip(y.T, predictions.values.T, strict=True)
+        ]
+        return np.asarray(np.mean(each, axis=0))
+
+    def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
+        """The squared or absolute error, of several targets in units of their spread, or the pinball loss."""
+        spread = y.std(axis=0)
+        unit = np.where(spread > 0, spread, 1.0) if y.shape[1] > 1 else np.ones(1)
+        with np.errstate(all="ignore"):
+            if metric == PINBALL:
+                units = unit if predictions.quantiles is None else unit[:, None]
+                return loss.per_row(predictions.loss_inputs / units, y / unit)
+            measure = MAE() if metric in ABSOLUTE_ERRORS else MSE()
+            return measure.per_row(predictions.values / unit, y / unit)
+
+    @classmethod
+    def test_loss_name(cls, metric: str) -> str:
+        if metric == PINBALL:
+            return "pinball loss"
+        return "absolute error" if metric in ABSOLUTE_ERRORS else "squared error"
+
+    def is_mean_of_rows(self, metric: str) -> bool:
+        return metric == PINBALL or (metric in ("rmse", "mae") and len(self.names) == 1)
+
+    def outcome(self, predictions: Predicted, y: Truth, row: int, error: float) -> tuple[str, str, str]:
+        actual, predicted = (
+            ", ".join(format_number(float(value)) for value in values[row, :MAX_SHOWN])
+            for values in (y, predictions.values)
+        )
+        return actual, predicted, format_number(error)
+
+
+class RegressionTarget(Numbers):
+    """Numbers that a loss of a regression is for."""
+
+    task: Literal["regression"] = "regression"
+
+
+def _metrics(predictions: Predicted, loss: Loss, j: int) -> tuple[Metric[RegressionResamples], ...]:
+    """The metrics of target `j`, with the pinball loss if the loss predicts quantiles."""
+    if not loss.quantile_levels:
+        return regression_metrics(loss.quantile)
+    quantiles = None if predictions.quantiles is None else predictions.quantiles[:, j]
+    return (*REGRESSION_METRICS, mean_pinball_metric(loss.quantile_levels, quantiles))
