@@ -32,13 +32,14 @@ from nncli.base.threads import limit_blas_threads
 from nncli.config.schema import Config
 from nncli.fitting.prepare.auto_values import batch_rows
 from nncli.fitting.train.events import Finished
-from nncli.models.scores import Scores, headlines
+from nncli.models.scores import headlines
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.residual import Layer
 from nncli.nn.optim.schedules import CoslogRate
 from nncli.runs.config import read_config
 from nncli.runs.run import Run
+from nncli.targets.base import Scores
 from results import Goal, Report, show
 
 GAIN, SPEED = 0.95, 20.0

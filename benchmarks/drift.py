@@ -32,7 +32,7 @@ from nncli.models.predictions import Predictions
 from nncli.models.read_table import read_data
 from nncli.nn.arrays import Floats
 from nncli.runs.monitoring.bins import NumberBins
-from nncli.runs.monitoring.profiler import Profiler, labels_of
+from nncli.runs.monitoring.profiler import Profiler
 from nncli.runs.run import Run
 
 SIZES = (100, 1_000, 10_000)
@@ -113,7 +113,7 @@ def found_shifts(one: Trained, size: int, batches: int) -> dict[str, float]:
 
 def accuracy_errors(one: Trained) -> list[float]:
     """Estimated minus true accuracy, in points, where each important column moves up and down."""
-    labels = labels_of(one.predictions, one.table)
+    labels = one.predictions.target.true_classes(one.table)
     assert labels is not None
     values = one.predictions.values
     correct, confidence = (values.argmax(axis=1) == labels).astype(np.float64), values.max(axis=1)

@@ -21,9 +21,10 @@ from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts
 from nncli.data.sources.table_source import TableLocation
 from nncli.models.ensemble import AnyModel
 from nncli.models.read_table import read_data
-from nncli.models.scores import Scores, class_scores, score, to_json
+from nncli.models.scores import class_scores, score, to_json
 from nncli.runs.run import Run
 from nncli.runs.training_rows import RowMatches, TrainingRows
+from nncli.targets.base import Scores
 from nncli.targets.decision import Decision
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.model import Model
 from nncli.nn.arrays import Precision
 from nncli.nn.program.inputs import ProgramInput
-from nncli.nn.program.program import Bounds, Program, build
+from nncli.nn.program.program import Bounds, NumberOutputs, Program, build
 from nncli.nn.program.values import Builder, Value, round_to
 from nncli.targets.metrics.calibration import lower_temperature
 
@@ -44,14 +44,16 @@ def lower_model(model: AnyModel, conformal: ConformalPredictor | None = None) ->
     if conformal is not None:
         quantiles = [member.quantiles for member in lowered if member.quantiles is not None]
         bounds = lower_intervals(conformal, [member.values for member in lowered], quantiles)
-    target, codes = model.spec.target, model.spec.target.lower_codes(mean.values, model.spec.decision)
-    outputs = target.program_outputs(
+    target = model.spec.target
+    codes = target.lower_codes(mean.values, model.spec.decision)
+    numbers = NumberOutputs(
+        target.names,
         target.lower_shown(mean.values).position,
-        None if codes is None else codes.position,
         None if mean.quantiles is None else target.lower_shown(mean.quantiles).position,
         model.spec.loss.quantile_levels,
         bounds,
     )
+    outputs = target.program_outputs(numbers, None if codes is None else codes.position)
     program = build(builder, outputs, precision, model.spec.missing_values)
     decimal = "," if model.spec.dialect.decimal == "," else "."
     return replace(program, decimal=decimal, thousands=model.spec.dialect.thousands)

@@ -164,10 +164,7 @@ class ScoredRows:
         resampling = BootstrapResampler.of(len(self.y), seed, self.groups)
         values = headlines(self.scores)
         baselines = headlines(score(self.baseline, self.y, self.weights, self.loss))
-        model, baseline = (
-            one.target.score_samples(one, self.y, self.weights, self.loss, resampling)
-            for one in (self.predictions, self.baseline)
-        )
+        model, baseline = (self._samples(one, resampling) for one in (self.predictions, self.baseline))
         names = self.predictions.target.names
         per_target, interval_rows = len(values) // len(names), self.predictions.target.interval_rows(self.y)
         scores = []
@@ -187,6 +184,17 @@ class ScoredRows:
                 )
             scores.append(ScoreWithInterval(target, name, value, interval, baseline_value, improvement))
         return ScoresWithIntervals(resampling, tuple(scores))
+
+    def _samples(self, predictions: Predictions, resampling: BootstrapResampler) -> Samples:
+        """(resamples, scores), in the order of `headlines`."""
+        rows, names = resampling.rows, [name for name, _ in parts_of(self.scores)[0].values]
+        taken, y, weight = predictions.take(rows), self.y[rows], None if self.weights is None else self.weights[rows]
+
+        def score(counts: Samples) -> Samples:
+            W = counts if weight is None else counts * weight
+            return np.hstack(taken.target.samples(taken, y, W, names, self.loss))
+
+        return resampling.samples(score)
 
     def _corrected(self, name: str, samples: Samples, target: int) -> Samples:
         """The samples of a score with the gain by averaging."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, Self, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -27,10 +27,10 @@ from nncli.data.columns.parsing import readable
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Precision, RowIndices
 from nncli.nn.losses import Loss
-from nncli.nn.program.program import Bounds, Outputs
+from nncli.nn.program.program import NumberOutputs, Outputs
 from nncli.nn.program.values import Value
 from nncli.targets.decision import Decision
-from nncli.targets.metrics.bootstrap import BootstrapResampler, Samples
+from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.metric import ScoreValues
 from nncli.targets.metrics.registry import BoundMetric, metric_names
@@ -42,6 +42,20 @@ LABELED, NUMERIC = "classification", "regression"
 """The tasks that messages name for kinds that have classes, and for those that have intervals."""
 
 TargetScaling: TypeAlias = Literal["standard", "none"]
+
+
+class FitOptions(NamedTuple):
+    """How a target is fitted: the `scaling` of numbers; with `clip`, predictions stay in the range of the rows.
+
+    `positive` is the second of two classes.
+    """
+
+    scaling: TargetScaling = "none"
+    clip: bool = False
+    positive: str | None = None
+
+
+UNSCALED = FitOptions()
 
 Scores: TypeAlias = ClassificationScores | tuple[ScoreValues, ...]
 """Scores of classes, or of each number."""
@@ -64,7 +78,6 @@ class Predicted(Protocol):
     def classes(self) -> Codes: ...
     @property
     def loss_inputs(self) -> Floats: ...
-    def take(self, rows: NDArray[np.int64 | np.bool_]) -> Self: ...
 
 
 class TargetBase(Spec):
@@ -107,19 +120,8 @@ class TargetBase(Spec):
 
     @classmethod
     @abstractmethod
-    def fit(
-        cls,
-        table: Table,
-        names: tuple[str, ...],
-        scaling: TargetScaling = "none",
-        *,
-        clip: bool = False,
-        positive: str | None = None,
-    ) -> Self:
+    def fit(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> Self:
         """Fit the target to the training rows of a table.
-
-        `scaling` is that of numbers, and with `clip` predictions are limited to the range of the rows. `positive` is
-        the second of two classes.
 
         Raises:
             DataError: a cell cannot be an answer, or the rows do not suffice.
@@ -217,16 +219,9 @@ class TargetBase(Spec):
         """The operations that make the codes (rows, 1) of predicted classes; -1 where a value is NaN. None without."""
         return None
 
-    @abstractmethod
-    def program_outputs(
-        self,
-        values: int,
-        codes: int | None = None,
-        quantiles: int | None = None,
-        levels: tuple[float, ...] = (),
-        bounds: tuple[Bounds, ...] = (),
-    ) -> Outputs:
-        """The outputs of a program from its nodes, which exporters print."""
+    def program_outputs(self, numbers: NumberOutputs, codes: int | None) -> Outputs:
+        """The outputs of a program, which exporters print, from the nodes of values and those of `lower_codes`."""
+        return numbers
 
     def precision_of(self, precision: Precision) -> Precision:
         """The precision that predicted values are rounded to, by that of the network."""
@@ -321,10 +316,8 @@ class TargetBase(Spec):
         """Every metric. `weights` (rows,) are sample weights, or None."""
 
     @abstractmethod
-    def score_samples(
-        self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss, resampling: BootstrapResampler
-    ) -> Samples:
-        """(resamples, metrics): every metric of each resample, in the order of `scores`."""
+    def samples(self, predictions: Predicted, y: Truth, W: Samples, names: Sequence[str], loss: Loss) -> list[Samples]:
+        """(resamples, names) for each target: metrics for every row of weights in `W` (resamples, rows)."""
 
     def interval_rows(self, y: Truth) -> dict[str, int]:
         """The number of rows that a metric depends on, by its name, where it is not all."""
@@ -355,10 +348,6 @@ class TargetBase(Spec):
     @abstractmethod
     def loss_metric(cls, loss: Loss) -> str:
         """The metric that goes with a loss."""
-
-    @abstractmethod
-    def metric_samples(self, name: str, predictions: Predicted, y: Truth, W: Samples) -> Samples:
-        """(resamples, 1): a metric for every row of weights in `W` (resamples, rows)."""
 
     @abstractmethod
     def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:

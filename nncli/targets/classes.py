@@ -19,17 +19,16 @@ from nncli.data.columns.spellings import alternative_categories
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats
 from nncli.nn.losses import Loss
-from nncli.nn.program.program import Bounds, ClassOutputs, LabelType
+from nncli.nn.program.program import ClassOutputs, LabelType, NumberOutputs
 from nncli.nn.program.values import Value, is_nan, select
-from nncli.targets.base import Predicted, TargetBase, TargetScaling, Truth, missing_target_error
+from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.decision import Decision, decide, lower_decision
-from nncli.targets.metrics.bootstrap import BootstrapResampler, Samples
+from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.classification import (
     POSITIVE_CLASS_METRICS,
     ClassificationScores,
     classification_scores,
     one_hot,
-    shown_metrics,
 )
 from nncli.targets.metrics.classification_resamples import LOG_LOSS_EPS, ClassificationResamples, log_loss_per_row
 from nncli.targets.metrics.intervals import MEANS_OF_CLASSES, OF_POSITIVE_CLASS
@@ -66,15 +65,7 @@ class Classes(TargetBase):
         return (self.name,)
 
     @classmethod
-    def fit(
-        cls,
-        table: Table,
-        names: tuple[str, ...],
-        scaling: TargetScaling = "none",
-        *,
-        clip: bool = False,
-        positive: str | None = None,
-    ) -> Self:
+    def fit(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> Self:
         """Fit the classes: sorted by number if all are whole numbers, else alphabetically.
 
         Of two classes the `positive` one comes last.
@@ -82,7 +73,7 @@ class Classes(TargetBase):
         Raises:
             DataError: there are fewer than two classes; or all are numbers, and one has a fraction or is nan.
         """
-        (name,) = names
+        (name,), positive = names, options.positive
         kind, cells = table.column(name).dtype, read_text(table, name)
         labels = cells.drop_nulls().unique()
         numbers = parse_numbers(labels, table.dialect)
@@ -192,15 +183,8 @@ class Classes(TargetBase):
         codes = lower_decision(values, self.labels, decision)
         return select(is_nan(values.columns([0])), -1.0, codes)
 
-    def program_outputs(
-        self,
-        values: int,
-        codes: int | None = None,
-        quantiles: int | None = None,
-        levels: tuple[float, ...] = (),
-        bounds: tuple[Bounds, ...] = (),
-    ) -> ClassOutputs:
-        return ClassOutputs(self.name, self.labels, self.label_type, codes, values)
+    def program_outputs(self, numbers: NumberOutputs, codes: int | None) -> ClassOutputs:
+        return ClassOutputs(self.name, self.labels, self.label_type, codes, numbers.values)
 
     def default_output(self, values: Floats, decision: Decision | None) -> Codes:
         """The second of two classes, the predicted one of more."""
@@ -226,7 +210,7 @@ class Classes(TargetBase):
         labels = list(dict.fromkeys(label for one in targets for label in one.labels))
         if len(labels) == len(self.labels):
             return self
-        target = self.fit(Table(pl.DataFrame({self.name: labels}), ""), self.names, positive=positive)
+        target = self.fit(Table(pl.DataFrame({self.name: labels}), ""), self.names, FitOptions(positive=positive))
         return target.model_copy(update={"label_type": self.label_type})
 
     def check_truth(self, y: Truth, rows: int) -> None:
@@ -247,19 +231,9 @@ class Classes(TargetBase):
     def scores(self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss) -> ClassificationScores:
         return classification_scores(y, predictions.values, self.labels, weights, _decided(predictions))
 
-    def score_samples(
-        self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss, resampling: BootstrapResampler
-    ) -> Samples:
-        rows, metrics = resampling.rows, shown_metrics(np.bincount(y, weights, minlength=len(self.labels)))
-        taken, y, weight = predictions.take(rows), y[rows], None if weights is None else weights[rows]
-        classes = _decided(taken)
-
-        def score(counts: Samples) -> Samples:
-            W = counts if weight is None else counts * weight
-            resamples = ClassificationResamples(y, taken.values, W, classes)
-            return resampled_scores(metrics, resamples, y, taken.values, W)
-
-        return resampling.samples(score)
+    def samples(self, predictions: Predicted, y: Truth, W: Samples, names: Sequence[str], loss: Loss) -> list[Samples]:
+        resamples = ClassificationResamples(y, predictions.values, W, _decided(predictions))
+        return [resampled_scores(tuple(METRICS[name] for name in names), resamples, y, predictions.values, W)]
 
     def interval_rows(self, y: Truth) -> dict[str, int]:
         """The rows of the class that a rate of classes depends on: the positive class, or the rarest there is."""
@@ -287,12 +261,6 @@ class Classes(TargetBase):
     @classmethod
     def loss_metric(cls, loss: Loss) -> str:
         return "log_loss"
-
-    def metric_samples(self, name: str, predictions: Predicted, y: Truth, W: Samples) -> Samples:
-        metric, values, classes = METRICS[name], predictions.values, _decided(predictions)
-        if metric.of_classes and classes is not None:
-            values = np.eye(values.shape[1])[classes]
-        return resampled_scores((metric,), ClassificationResamples(y, values, W, classes), y, values, W)
 
     def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
         """The log loss, or for accuracy the error."""

@@ -9,21 +9,22 @@ import numpy as np
 import polars as pl
 
 from nncli.base.spec import FiniteFloat, PositiveFloat, StrictStr
-from nncli.base.text import format_number, percent_digits
+from nncli.base.text import format_number
 from nncli.data.columns.cell_errors import CellErrors, raise_first
 from nncli.data.columns.hashing import Hashes, hash_numbers
 from nncli.data.columns.parsing import check_finite_scale, numbers_and_errors, safe_scale, unit_of
 from nncli.data.table import Table
 from nncli.nn.arrays import Floats, Precision
 from nncli.nn.losses import MAE, MSE, Loss
-from nncli.nn.program.program import Bounds, NumberOutputs
+from nncli.nn.program.output_columns import number_columns
+from nncli.nn.program.program import NumberOutputs
 from nncli.nn.program.values import Value, maximum, minimum
-from nncli.targets.base import Predicted, TargetBase, TargetScaling, Truth, missing_target_error
+from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.decision import Decision
-from nncli.targets.metrics.bootstrap import BootstrapResampler, Samples
+from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.metric import Metric, ScoreValues, resampled_scores
 from nncli.targets.metrics.quantiles import mean_pinball_metric
-from nncli.targets.metrics.registry import METRICS, BoundMetric, metric_function
+from nncli.targets.metrics.registry import BoundMetric, metric_function
 from nncli.targets.metrics.regression import (
     REGRESSION_METRICS,
     RegressionResamples,
@@ -52,22 +53,13 @@ class Numbers(TargetBase):
     units: tuple[StrictStr | None, ...] | None = None
 
     @classmethod
-    def fit(
-        cls,
-        table: Table,
-        names: tuple[str, ...],
-        scaling: TargetScaling = "none",
-        *,
-        clip: bool = False,
-        positive: str | None = None,
-    ) -> Self:
+    def fit(cls, table: Table, names: tuple[str, ...], options: FitOptions = UNSCALED) -> Self:
         """Fit center and scale: mean and standard deviation, or 0 and 1 with `none`. A constant column has scale 1.
-
-        `clip` limits predictions to the range of `table`, the training rows.
 
         Raises:
             DataError: a target is missing or not a number, or so large that the spread is not a finite number.
         """
+        scaling, clip, _ = options
         inferred = tuple(unit_of(table, name) for name in names)
         units = inferred if any(inferred) else None
         Y = cls._read(table, names, units) if clip or scaling != "none" else np.empty((0, len(names)))
@@ -129,16 +121,6 @@ class Numbers(TargetBase):
         """None."""
         return ()
 
-    def program_outputs(
-        self,
-        values: int,
-        codes: int | None = None,
-        quantiles: int | None = None,
-        levels: tuple[float, ...] = (),
-        bounds: tuple[Bounds, ...] = (),
-    ) -> NumberOutputs:
-        return NumberOutputs(self.names, values, quantiles, levels, bounds)
-
     @property
     def removed_units(self) -> list[tuple[str, str | None]]:
         return [] if self.units is None else [*zip(self.names, self.units, strict=True)]
@@ -155,18 +137,12 @@ class Numbers(TargetBase):
         return d
 
     def columns(self, predictions: Predicted, *, proba: bool = False) -> Mapping[str, pl.Series]:
-        """`prediction`, or `prediction_TARGET` for several targets; then `quantile_05` for the level 0.05."""
-        suffixes = [""] if len(self.names) == 1 else [f"_{name}" for name in self.names]
-        values = self.shown(predictions.values)
-        numbers = {f"prediction{suffix}": values[:, j] for j, suffix in enumerate(suffixes)}
+        """Those of the outputs of a program: `prediction`, or `prediction_TARGET`, then `quantile_05`."""
+        nodes = [self.shown(predictions.values)]
         if predictions.quantiles is not None:
-            quantiles = self.shown(predictions.quantiles)
-            numbers |= {
-                f"quantile_{percent_digits(level)}{suffix}": quantiles[:, j, k]
-                for j, suffix in enumerate(suffixes)
-                for k, level in enumerate(predictions.levels)
-            }
-        return {title: pl.Series(values) for title, values in numbers.items()}
+            nodes.append(self.shown(predictions.quantiles).reshape(len(predictions.values), -1))
+        outputs = NumberOutputs(self.names, 0, len(nodes) - 1 or None, predictions.levels)
+        return {title: pl.Series(nodes[node][:, place]) for title, node, place in number_columns(outputs)}
 
     def is_same(self, other: TargetBase) -> bool:
         """Numbers are in their own units, whatever their scaling."""
@@ -198,21 +174,12 @@ class Numbers(TargetBase):
                 for j, name in enumerate(self.names)
             )
 
-    def score_samples(
-        self, predictions: Predicted, y: Truth, weights: Floats | None, loss: Loss, resampling: BootstrapResampler
-    ) -> Samples:
-        rows = resampling.rows
-        taken, y, weight = predictions.take(rows), y[rows], None if weights is None else weights[rows]
-
-        def score(counts: Samples) -> Samples:
-            W = counts if weight is None else counts * weight
-            scores = []
-            for j, (actual, predicted) in enumerate(zip(y.T, taken.values.T, strict=True)):
-                resamples = RegressionResamples(actual, predicted, W)
-                scores.append(resampled_scores(_metrics(taken, loss, j), resamples, actual, predicted, W))
-            return np.hstack(scores)
-
-        return resampling.samples(score)
+    def samples(self, predictions: Predicted, y: Truth, W: Samples, names: Sequence[str], loss: Loss) -> list[Samples]:
+        found = []
+        for j, (actual, predicted) in enumerate(zip(y.T, predictions.values.T, strict=True)):
+            metrics = tuple(one for one in _metrics(predictions, loss, j) if one.name in names)
+            found.append(resampled_scores(metrics, RegressionResamples(actual, predicted, W), actual, predicted, W))
+        return found
 
     def baseline(self, y: Truth, weights: Floats | None) -> Floats:
         """The mean."""
@@ -241,13 +208,6 @@ class Numbers(TargetBase):
         if loss.per_row_name == "pinball_loss":
             return PINBALL
         return "mae" if isinstance(loss, MAE) else "rmse"
-
-    def metric_samples(self, name: str, predictions: Predicted, y: Truth, W: Samples) -> Samples:
-        each = [
-            resampled_scores((METRICS[name],), RegressionResamples(actual, predicted, W), actual, predicted, W)
-            for actual, predicted in zip(y.T, predictions.values.T, strict=True)
-        ]
-        return np.asarray(np.mean(each, axis=0))
 
     def test_losses(self, metric: str, loss: Loss, predictions: Predicted, y: Truth) -> Floats:
         """The squared or absolute error, of several targets in units of their spread, or the pinball loss."""

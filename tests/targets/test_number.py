@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nncli.base.errors import DataError
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
-from nncli.targets.base import TargetScaling
+from nncli.targets.base import FitOptions, TargetScaling
 from nncli.targets.number import RegressionTarget
 
 
@@ -23,7 +23,7 @@ def one(cells: Sequence[Any] | pl.Series, name: str = "y") -> Table:
 
 def test_numbers_are_scaled_and_come_back() -> None:
     table = Table(pl.DataFrame({"a": [1.0, 3.0], "b": ["10", "10"]}), "t.csv")
-    target = RegressionTarget.fit(table, ("a", "b"), "standard")
+    target = RegressionTarget.fit(table, ("a", "b"), FitOptions("standard"))
     assert (target.centers, target.scales) == ((2.0, 10.0), (1.0, 1.0))
     y = target.read(table)
     assert target.encode(y).tolist() == [[-1.0, 0.0], [1.0, 0.0]]
@@ -32,44 +32,44 @@ def test_numbers_are_scaled_and_come_back() -> None:
 
 @given(st.lists(st.floats(-1e100, 1e100), min_size=1))
 def test_numbers_come_back_in_their_own_units(numbers: list[float]) -> None:
-    target = RegressionTarget.fit(one(numbers), ("y",), "standard")
+    target = RegressionTarget.fit(one(numbers), ("y",), FitOptions("standard"))
     y = target.read(one(numbers))
     assert target.decode(target.encode(y)) == pytest.approx(y, abs=np.abs(y).max() * 1e-12)
     assert RegressionTarget.model_validate_json(target.model_dump_json()) == target
 
 
 def test_none_leaves_numbers_as_they_are() -> None:
-    target = RegressionTarget.fit(one([1.0, 5.0]), ("y",), "none")
+    target = RegressionTarget.fit(one([1.0, 5.0]), ("y",), FitOptions("none"))
     assert (target.centers, target.scales) == ((0.0,), (1.0,))
 
 
 @pytest.mark.parametrize("value", [0.1, 0.0, -3.7, 1e150])
 def test_a_constant_target_has_scale_one(value: float) -> None:
-    assert RegressionTarget.fit(one([value] * 1001), ("y",), "standard").scales == (1.0,)
+    assert RegressionTarget.fit(one([value] * 1001), ("y",), FitOptions("standard")).scales == (1.0,)
 
 
 @pytest.mark.parametrize("scaling", ["standard", "none"])
 def test_predictions_can_be_kept_to_the_training_range(scaling: TargetScaling) -> None:
     table = Table(pl.DataFrame({"a": [1.0, 3.0], "b": [-5, 10]}), "t.csv")
-    target = RegressionTarget.fit(table, ("a", "b"), scaling, clip=True)
+    target = RegressionTarget.fit(table, ("a", "b"), FitOptions(scaling, clip=True))
     assert (target.lowest, target.highest) == ((1.0, -5.0), (3.0, 10.0))
     beyond = target.encode(np.array([[0.0, 99.0], [2.0, -6.0], [3.0, 10.0]]))
     assert target.decode(beyond).tolist() == [[1.0, 10.0], [2.0, -5.0], [3.0, 10.0]]
-    free = RegressionTarget.fit(table, ("a", "b"), scaling)
+    free = RegressionTarget.fit(table, ("a", "b"), FitOptions(scaling))
     assert (free.lowest, free.decode(beyond)[0].tolist()) == (None, [pytest.approx(0.0), pytest.approx(99.0)])
 
 
 @pytest.mark.parametrize("cells", [[1.0, 1e200, 3.0], [1.0, 1.7e308, 1.6e308]])
 def test_targets_too_large_to_be_scaled_are_refused_with_their_row(cells: list[float]) -> None:
     with pytest.raises(DataError, match="too large") as caught:
-        RegressionTarget.fit(one(cells), ("y",), "standard")
+        RegressionTarget.fit(one(cells), ("y",), FitOptions("standard"))
     assert caught.value.location == one(cells).location(row=1, column="y")
 
 
 def test_a_missing_number_is_refused_with_its_row() -> None:
     table = one([1.0, 2.0, None, math.nan]).take(np.array([1, 3]))
     with pytest.raises(DataError, match="target is missing") as caught:
-        RegressionTarget.fit(table, ("y",), "standard")
+        RegressionTarget.fit(table, ("y",), FitOptions("standard"))
     assert caught.value.location is not None
     assert caught.value.location.row == 4
     assert caught.value.hint == "Fill in the cell, or remove the row."
@@ -77,7 +77,7 @@ def test_a_missing_number_is_refused_with_its_row() -> None:
 
 def test_a_target_spelled_nan_is_refused_with_what_to_do() -> None:
     with pytest.raises(DataError, match="target is missing") as caught:
-        RegressionTarget.fit(one(["1", "nan"]), ("y",), "standard")
+        RegressionTarget.fit(one(["1", "nan"]), ("y",), FitOptions("standard"))
     assert "add 'nan' to data.missing_values" in str(caught.value.hint)
 
 

@@ -27,7 +27,7 @@ from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.model import Model
 from nncli.models.predictions import Predictions
-from nncli.models.scores import Averaging, ScoredRows, Scores, ScoresWithIntervals, Truth, baseline_predictions
+from nncli.models.scores import Averaging, ScoredRows, ScoresWithIntervals, baseline_predictions
 from nncli.nn.losses import Loss
 from nncli.nn.training.state import RandomStreams
 from nncli.runs.filenames import CONFIG, HELD_OUT
@@ -36,6 +36,7 @@ from nncli.runs.loader import check_not_removed
 from nncli.runs.manifest import METRICS, SCORED, Manifest
 from nncli.runs.run import Run
 from nncli.runs.training_rows import RowMatches
+from nncli.targets.base import Scores, Truth
 
 ScoredSplit: TypeAlias = Literal["validation", "training", "table"]
 """Which rows are scored; `table` are those of another table, see `nncli.analysis.evaluation.labeled_table`."""

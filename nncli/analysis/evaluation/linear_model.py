@@ -27,9 +27,10 @@ from nncli.fitting.prepare.split import split_table
 from nncli.models.ensemble import Ensemble
 from nncli.models.model import Model
 from nncli.models.predictions import Predictions
-from nncli.models.scores import ScoresWithIntervals, ScoreWithInterval, Truth
+from nncli.models.scores import ScoresWithIntervals, ScoreWithInterval
 from nncli.nn.arrays import Weights
 from nncli.nn.training.state import RandomStreams
+from nncli.targets.base import Truth
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

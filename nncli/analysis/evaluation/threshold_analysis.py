@@ -19,8 +19,8 @@ from nncli.models.held_out_rows import HeldOutRows
 from nncli.runs.config import read_config
 from nncli.runs.manifest import Manifest
 from nncli.runs.run import Run
-from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import CostMatrix, Decision, Threshold
+from nncli.targets.target import Target
 from nncli.targets.threshold_goals import AnyGoal, FixedThreshold, LowestCost, MaxPositiveRate
 
 
@@ -96,7 +96,7 @@ def analyze_threshold(
     run: Run,
     manifest: Manifest,
     rows: HeldOutRows,
-    target: ClassificationTarget,
+    target: Target,
     positive: str | None,
     goal: AnyGoal | None,
 ) -> ThresholdAnalysis:
@@ -155,7 +155,7 @@ def _expensive_right_predictions(decision: CostMatrix) -> tuple[str, ...]:
     return (f"a row of class {join_quoted(found)} costs more if it is predicted right than by any wrong prediction",)
 
 
-def two_class_rows(rows: HeldOutRows, target: ClassificationTarget, positive: str | None, seed: int) -> TwoClassRows:
+def two_class_rows(rows: HeldOutRows, target: Target, positive: str | None, seed: int) -> TwoClassRows:
     """The held-out rows with the probabilities of the positive class, by default the second.
 
     Raises:
@@ -165,7 +165,7 @@ def two_class_rows(rows: HeldOutRows, target: ClassificationTarget, positive: st
     labels = target.labels
     if len(labels) != 2:
         raise UsageError(
-            f"a threshold needs two classes, and {quote(target.name)} has {len(labels):,}",
+            f"a threshold needs two classes, and {quote(target.names[0])} has {len(labels):,}",
             hint="Write the cost of each prediction to a table, and use --costs COSTS.csv. Its header is "
             f"{','.join(['actual', *labels[:20]])}, with a row for each actual class.",
         )

@@ -22,8 +22,8 @@ from nncli.models.conformal.predictions import ConformalPredictions
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.conformal.row_groups import MISSING, UNKNOWN, RowGroups
 from nncli.models.ensemble import AnyModel
-from nncli.models.scores import Truth
 from nncli.runs.run import Run
+from nncli.targets.base import Truth
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.coverage import Coverage, Groups, IntervalScores, SetScores, interval_scores, set_scores
 

@@ -25,12 +25,13 @@ from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows
 from nncli.fitting.prepare.execution import Execution
 from nncli.fitting.train.provenance import fingerprint, with_recorded_features
 from nncli.models.predictions import Predictions
-from nncli.models.scores import Scores, headlines, to_json
+from nncli.models.scores import headlines, to_json
 from nncli.runs.config import read_config
 from nncli.runs.cross_validation import CrossValidationRecord, KeptFolds, digest_of_models, read_record
 from nncli.runs.filenames import CROSS_VALIDATION
 from nncli.runs.manifest import CONFIG, HELD_OUT
 from nncli.runs.run import Run
+from nncli.targets.base import Scores
 
 UNSET_EXECUTION = Execution("numpy", 1, 1)
 """For the fingerprint of a configuration, whose trainings each choose their own execution."""

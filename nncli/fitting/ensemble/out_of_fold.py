@@ -32,12 +32,13 @@ from nncli.fitting.prepare.validation import check_metric, should_calibrate
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.held_out_rows import HeldOutRows, MemberPredictions
 from nncli.models.predictions import Predictions, stack_predictions
-from nncli.models.scores import Averaging, ScoredRows, Truth, baseline_predictions
+from nncli.models.scores import Averaging, ScoredRows, baseline_predictions
 from nncli.nn.losses import MIN_PROBABILITY, Loss
 from nncli.nn.training.state import RandomStreams
 from nncli.runs.monitoring.fit_reference import columns_of, fit_columns, reference_of
 from nncli.runs.monitoring.reference import Reference
 from nncli.runs.training_rows import TrainingRows
+from nncli.targets.base import Truth
 from nncli.targets.metrics.averaging import classification_factor, regression_factor
 from nncli.targets.metrics.calibration import fit_temperature, smoothed_log_loss
 from nncli.targets.target import Target

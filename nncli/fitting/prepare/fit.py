@@ -21,7 +21,7 @@ from nncli.data.encoders.numeric_blocks import columns_at_once, fit_dense
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.nn.losses import MSE, CrossEntropy, Loss
-from nncli.targets.base import TargetScaling
+from nncli.targets.base import FitOptions, TargetScaling
 from nncli.targets.target import Target, kind_of
 
 MAX_LABELS = 8
@@ -200,7 +200,7 @@ def fit_kind(
         ConfigError: there are more than two classes, or none has that name.
         DataError: the target cannot be of that kind.
     """
-    target = kind_of(loss).fit(table, config.data.target, scaling, clip=clip, positive=config.positive_class)
+    target = kind_of(loss).fit(table, config.data.target, FitOptions(scaling, clip, config.positive_class))
     if config.positive_class is not None and (len(target.labels) != 2 or config.positive_class not in target.labels):
         labels = join_quoted(target.labels[:MAX_LABELS])
         raise config_error(

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.models.predictions import Predictions
-from nncli.models.scores import Truth
 from nncli.nn.arrays import Floats
+from nncli.targets.base import Truth
 from nncli.targets.metrics.bootstrap import MAX_ROWS, BootstrapResampler, Samples
 from nncli.targets.metrics.intervals import MIN_ROWS
 from nncli.targets.metrics.selection import (
@@ -184,5 +184,5 @@ def _scale(losses: Floats, weights: Floats) -> float:
 
 def _losses(objective: Objective, predictions: Predictions, y: Truth, W: Samples) -> Samples:
     """(resamples, 1): what the search minimizes, for every row of weights in `W` (resamples, rows)."""
-    scores = predictions.target.metric_samples(objective.metric, predictions, y, W)
+    scores: Samples = np.mean(predictions.target.samples(predictions, y, W, [objective.metric], objective.loss), axis=0)
     return -scores if objective.higher_is_better else scores

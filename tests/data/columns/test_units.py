@@ -11,6 +11,7 @@ from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import EncodingOptions
 from nncli.data.table import Table
+from nncli.targets.base import FitOptions
 from nncli.targets.number import RegressionTarget
 from tests.data.columns.test_ambiguity import refused, texts
 
@@ -108,11 +109,11 @@ def test_a_column_of_a_model_that_is_older_than_units_has_none() -> None:
 
 def test_a_target_with_a_sign_is_read_and_predicted_without() -> None:
     table = texts("$10", "$30")
-    target = RegressionTarget.fit(table, ("x",), "standard")
+    target = RegressionTarget.fit(table, ("x",), FitOptions("standard"))
     assert target.units == ("$",)
     assert target.read(table).tolist() == [[10.0], [30.0]]
     assert target.decode(target.encode(target.read(table))).tolist() == [[10.0], [30.0]]
-    assert RegressionTarget.fit(texts("1", "2"), ("x",), "standard").units is None
+    assert RegressionTarget.fit(texts("1", "2"), ("x",), FitOptions("standard")).units is None
 
 
 def test_a_semicolon_file_of_euros_tells_its_decimal_mark() -> None:

@@ -25,6 +25,7 @@ from nncli.data.store.dense_columns import DenseColumns
 from nncli.data.table import Table
 from nncli.models.model import hash_rows
 from nncli.nn.arrays import Floats
+from nncli.targets.base import FitOptions
 from nncli.targets.number import RegressionTarget
 from tests.data.encoders.support import CLIPS, SCALINGS
 
@@ -79,7 +80,7 @@ def test_a_column_takes_less_than_a_tenth_of_a_millisecond_to_fit_encode_and_rec
     x = np.random.default_rng(0).normal(size=(n_columns, 10))
     names = [f"x{j}" for j in range(n_columns)]
     table = Table(pl.DataFrame({**dict(zip(names, x, strict=True)), "y": x[0]}), "t.csv")
-    target = RegressionTarget.fit(table, ("y",), "none")
+    target = RegressionTarget.fit(table, ("y",), FitOptions("none"))
 
     def seconds() -> npt.NDArray[np.float64]:
         times = [time.process_time()]

@@ -11,10 +11,11 @@ from nncli.base.errors import DataError, RunError
 from nncli.config.schema import Config
 from nncli.fitting.ensemble.cross_validation import CrossValidation, FoldScores, open_record, start_record
 from nncli.models.predictions import Predictions
-from nncli.models.scores import Scores, score
+from nncli.models.scores import score
 from nncli.nn.losses import MSE
 from nncli.runs.filenames import CROSS_VALIDATION
 from nncli.runs.manifest import CONFIG
+from nncli.targets.base import Scores
 from nncli.targets.number import RegressionTarget
 from tests.assertions import raises
 

@@ -13,9 +13,9 @@ from nncli.fitting.ensemble.out_of_fold import LabeledRows
 from nncli.models.predictions import Predictions
 from nncli.nn.losses import MAE, MSE, CrossEntropy, Huber, Loss, Quantile, Quantiles
 from nncli.targets.classes import ClassificationTarget
-from nncli.targets.number import RegressionTarget
+from nncli.targets.number import PINBALL, RegressionTarget
 from nncli.targets.target import Target
-from nncli.tuning.trials.objective import PINBALL, Objective
+from nncli.tuning.trials.objective import Objective
 from tests.assertions import raises
 
 NUMBER = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
