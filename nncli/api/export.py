@@ -25,7 +25,7 @@ from nncli.export.typical_values import with_typical_values
 from nncli.fitting.calibration import conformal_predictor
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.read_table import read_to_predict
-from nncli.nn.program.program import ClassOutputs, Program, select_class_outputs
+from nncli.nn.program.program import Program, select_class_outputs
 from nncli.runs.run import Run
 from nncli.version import __version__
 
@@ -218,6 +218,6 @@ def _select_outputs(program: Program, *, labels: bool, proba: bool) -> Program:
             "--labels leaves out the probabilities, and --proba the label",
             hint="For both, leave out both options.",
         )
-    if not isinstance(program.outputs, ClassOutputs):
+    if not program.outputs.labels:
         raise UsageError(f"{option} needs a classification model; this one is for regression")
     return select_class_outputs(program, labels=labels, probabilities=proba)

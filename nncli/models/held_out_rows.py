@@ -148,17 +148,17 @@ class HeldOutRows:
     def with_target(self, target: Target) -> HeldOutRows:
         """The rows for a target that lacks some classes, none of which these rows have."""
         own = self.predictions.target
-        classes = target.positions_in(own)
-        if classes is None:
+        kept = target.positions_in(own)
+        if kept is None:
             return self
         code = np.full(len(own.labels), -1)
-        code[classes] = np.arange(len(classes))
+        code[kept] = np.arange(len(kept))
 
         def convert(predictions: Predictions) -> Predictions:
-            return replace(predictions, target=target, values=predictions.values[:, classes])
+            return replace(predictions, target=target, values=predictions.values[:, kept])
 
         members = tuple(MemberPredictions(one.rows, convert(one.predictions)) for one in self.members)
-        predictions, baseline = convert(self.predictions), self.baseline[classes]
+        predictions, baseline = convert(self.predictions), self.baseline[kept]
         return replace(self, y=code[self.y], predictions=predictions, members=members, baseline=baseline)
 
     def bounded(self, seed: int) -> HeldOutRows:

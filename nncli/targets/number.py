@@ -140,7 +140,8 @@ class Numbers(TargetBase):
         """Those of the outputs of a program: `prediction`, or `prediction_TARGET`, then `quantile_05`."""
         nodes = [self.shown(predictions.values)]
         if predictions.quantiles is not None:
-            nodes.append(self.shown(predictions.quantiles).reshape(len(predictions.values), -1))
+            width = len(self.names) * len(predictions.levels)
+            nodes.append(self.shown(predictions.quantiles).reshape(-1, width))
         outputs = NumberOutputs(self.names, 0, len(nodes) - 1 or None, predictions.levels)
         return {title: pl.Series(nodes[node][:, place]) for title, node, place in number_columns(outputs)}
 

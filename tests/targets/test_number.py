@@ -88,3 +88,14 @@ def test_the_error_of_a_row_is_absolute_or_of_several_targets_in_their_spread() 
     assert (errors.tolist(), name) == ([0.5, 0.0], "mean absolute error")
     errors, name = two.row_errors(Predictions(two, values), y)
     assert (errors.tolist(), name) == ([0.25, 0.5], "mean absolute error in standard deviations")
+
+
+@pytest.mark.parametrize("n", [0, 2])
+def test_columns_of_several_targets_and_quantiles_are_named_after_both(n: int) -> None:
+    target = RegressionTarget(names=("y", "z"), centers=(0.0, 0.0), scales=(1.0, 1.0))
+    quantiles = np.arange(12.0).reshape(2, 2, 3)[:n]
+    columns = target.columns(Predictions.of_quantiles(target, quantiles, (0.25, 0.5, 0.75), "float64"))
+    titles = [f"quantile_{level}_{name}" for name in target.names for level in (25, 50, 75)]
+    assert list(columns) == ["prediction_y", "prediction_z", *titles]
+    assert columns["prediction_z"].to_list() == [4.0, 10.0][:n]
+    assert columns["quantile_75_y"].to_list() == [2.0, 8.0][:n]

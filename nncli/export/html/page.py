@@ -9,7 +9,7 @@ from nncli.export.html.fields import field, html_text
 from nncli.export.html.parts import document, explanation, safe_script, source_hash, template, title_of
 from nncli.export.javascript.module import to_javascript
 from nncli.export.model_info import ModelInfo
-from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program
+from nncli.nn.program.program import Program
 
 SCRIPTS = ("form.js", "answer.js", "effects.js", "csv.js", "drop.js", "predictions.js", "table.js", "main.js")
 """The scripts of the page, in the order in which they run."""
@@ -30,20 +30,15 @@ def page_of(program: Program, info: ModelInfo, module: str) -> str:
     metadata = Template(template("metadata.html")).substitute(
         policy=f"{policy}; base-uri 'none'; form-action 'none'", version=html_text(info.nncli_version)
     )
-    title = title_of(_targets(program))
+    title = title_of(program.outputs.names)
     body = Template(template("page.html")).substitute(
         title=html_text(title),
         summary=html_text(_summary(program, info)),
         fields="\n".join(field(program, i) for i in range(len(program.inputs))),
-        explanation=explanation(program.inputs, are_classes=isinstance(program.outputs, ClassOutputs)),
+        explanation=explanation(program.inputs, are_classes=bool(program.outputs.labels)),
         origin=html_text(f"Exported by nncli {info.nncli_version}. Checksum of the run: {info.checksum}"),
     )
     return document(title, style, body, script=script, metadata=metadata)
-
-
-def _targets(program: Program) -> tuple[str, ...]:
-    outputs = program.outputs
-    return outputs.names if isinstance(outputs, NumberOutputs) else (outputs.name,)
 
 
 def _summary(program: Program, info: ModelInfo) -> str:

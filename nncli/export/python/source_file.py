@@ -29,7 +29,7 @@ from nncli.export.python.standalone import (
 from nncli.nn.program import inputs, interpreter, nodes, output_columns, program
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
 from nncli.nn.program.nodes import Constant, Node
-from nncli.nn.program.program import NumberOutputs, Program
+from nncli.nn.program.program import Program
 
 UNUSED = ("build", "without_unused_nodes", "select_class_outputs", "_needed", "_renumbered")
 PARTS = (
@@ -144,9 +144,9 @@ def _print_nodes(nodes: tuple[Node, ...]) -> tuple[bytes, list[str]]:
 
 def _describe(program: Program, info: ModelInfo) -> str:
     """The first comment of a file: the model, what it needs, and examples."""
-    target = program.outputs.names if isinstance(program.outputs, NumberOutputs) else (program.outputs.name,)
     example = "{" + ", ".join(f"{column.name!r}: {_example(column)}" for column in program.inputs) + "}"
-    title = f"Predicts {', '.join(map(repr, target))}: the model {info.name!r}, exported by nncli {info.nncli_version}."
+    names = ", ".join(map(repr, program.outputs.names))
+    title = f"Predicts {names}: the model {info.name!r}, exported by nncli {info.nncli_version}."
     return f"""{title}
 
     python THIS_FILE.py new.csv > predictions.csv

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from nncli.nn.program.inputs import ProgramInput
 from nncli.nn.program.nodes import (
@@ -54,6 +54,7 @@ class NumberOutputs:
     quantiles: int | None = None
     levels: tuple[float, ...] = ()
     bounds: tuple[Bounds, ...] = ()
+    labels: ClassVar[tuple[str, ...]] = ()
 
     @property
     def nodes(self) -> tuple[int, ...]:
@@ -81,6 +82,11 @@ class ClassOutputs:
     label_type: LabelType
     codes: int | None
     probabilities: int | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of the target, in a tuple as of numbers."""
+        return (self.name,)
 
     @property
     def nodes(self) -> tuple[int, ...]:
