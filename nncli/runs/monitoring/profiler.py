@@ -13,7 +13,7 @@ from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel, Ensemble, average_members, predict_members
 from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Codes
-from nncli.runs.monitoring.bins import Bins, CategoryBins, Counts, NumberBins
+from nncli.runs.monitoring.bins import Bins, CategoryBins, Counts
 from nncli.runs.monitoring.fit_reference import columns_of, probability_of
 from nncli.runs.monitoring.performance_estimation import ClassRows
 from nncli.runs.monitoring.profile import Profile
@@ -64,8 +64,7 @@ class Profiler:
         columns = [_codes(bins, column, table) for bins, column in zip(reference.columns, self.columns, strict=True)]
         classes = None
         if reference.is_classification:
-            values, probability = predictions.values, reference.predictions[1]
-            assert isinstance(probability, NumberBins)
+            values, (probability,) = predictions.values, reference.numbers
             bins = probability.bin_codes(probability_of(values))
             classes = ClassRows.of(
                 values, predictions.classes, bins, probability.n_bins, predictions.target.true_classes(table)
@@ -75,12 +74,10 @@ class Profiler:
 
     def _prediction_codes(self, member: Predictions) -> tuple[Codes, ...]:
         """The bins (rows,) of the predictions of a member, in the order of the reference."""
-        bins = self.reference.predictions
         values = self.model.member_values(member) if isinstance(self.model, Ensemble) else member.values
         if not self.reference.is_classification:
-            return tuple(one.bin_codes(y) for one, y in zip(bins, values.T, strict=True) if isinstance(one, NumberBins))
-        probability, p = bins[1], probability_of(values)
-        assert isinstance(probability, NumberBins)
+            return tuple(one.bin_codes(y) for one, y in zip(self.reference.numbers, values.T, strict=True))
+        (probability,), p = self.reference.numbers, probability_of(values)
         return np.where(np.isnan(p), 0, values.argmax(axis=1) + 1), probability.bin_codes(p)
 
 

@@ -70,6 +70,11 @@ class Reference:
         return (*self.columns, *self.predictions)
 
     @property
+    def numbers(self) -> tuple[NumberBins, ...]:
+        """The bins of predicted numbers or probabilities."""
+        return tuple(bins for bins in self.predictions if isinstance(bins, NumberBins))
+
+    @property
     def is_classification(self) -> bool:
         """Whether the predictions are classes and probabilities; False without held-out rows, too."""
         return bool(self.predictions) and isinstance(self.predictions[0], CategoryBins)

@@ -24,7 +24,6 @@ from prometheus_client.utils import floatToGoString
 from nncli import __version__
 from nncli.runs.monitoring.bins import Counts, NumberBins
 from nncli.serving.metrics.row_metrics import RowMetrics, label_text
-from nncli.serving.metrics.served_profiles import numbers_of
 from nncli.serving.models.model_slots import ModelSlots
 
 SECONDS = (
@@ -165,7 +164,7 @@ class ModelCollector(Collector):
         profiled = GaugeMetricFamily("nncli_profile_rows", f"Rows in the profile.{SAMPLE}", labels=["model"])
         for name, served in self._rows.profiles.current().items():
             profiled.add_metric([name], served.profile.rows)
-            for bins, counts in zip(numbers_of(served.reference), served.histograms, strict=True):
+            for bins, counts in zip(served.reference.numbers, served.histograms, strict=True):
                 family = probabilities if bins.measure == "probability" else numbers
                 family.add_metric([name, label_text(bins.name)], buckets(bins, counts), None)
         yield from (numbers, probabilities, profiled)

@@ -21,7 +21,7 @@ import polars as pl
 from nncli.base.errors import NncliError
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
-from nncli.runs.monitoring.bins import Counts, NumberBins
+from nncli.runs.monitoring.bins import Counts
 from nncli.runs.monitoring.profile import Profile
 from nncli.runs.monitoring.profiler import BinCodes, Profiler
 from nncli.runs.monitoring.reference import Reference
@@ -43,7 +43,7 @@ NICENESS = 10
 class ServedProfile:
     """The profile of the rows of a model, and the histograms of their predictions.
 
-    `histograms` are the rows by bin of each prediction of `numbers_of`, for which the answers count, not the members.
+    `histograms` are the rows by bin of each of `Reference.numbers`, for which the answers count, not the members.
     """
 
     profile: Profile
@@ -58,7 +58,7 @@ class ServedProfile:
     def empty(cls, profiler: Profiler) -> ServedProfile:
         """That of no row."""
         reference = profiler.reference
-        histograms = tuple(np.zeros(bins.n_bins, np.int64) for bins in numbers_of(reference))
+        histograms = tuple(np.zeros(bins.n_bins, np.int64) for bins in reference.numbers)
         return cls(Profile.empty(reference, profiler.decision), reference, histograms)
 
     def add(self, predictions: Predictions, codes: BinCodes) -> ServedProfile:
@@ -68,13 +68,8 @@ class ServedProfile:
         return ServedProfile(self.profile + codes.profile(), self.reference, histograms)
 
 
-def numbers_of(reference: Reference) -> tuple[NumberBins, ...]:
-    """The bins of predicted numbers or probabilities."""
-    return tuple(bins for bins in reference.predictions if isinstance(bins, NumberBins))
-
-
 def _histograms(reference: Reference, predictions: Predictions, codes: BinCodes) -> Iterator[Counts]:
-    for k, bins in enumerate(numbers_of(reference)):
+    for k, bins in enumerate(reference.numbers):
         own = bins.bin_codes(predictions.values[:, k]) if codes.classes is None else codes.classes.bins
         yield np.bincount(own, minlength=bins.n_bins).astype(np.int64)
 

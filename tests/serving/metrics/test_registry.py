@@ -12,7 +12,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from nncli.data.table import Table
 from nncli.serving.metrics.registry import OTHER, Metrics, buckets
-from nncli.serving.metrics.served_profiles import numbers_of
 from nncli.serving.models.model_slots import ModelSlot, ModelSlots
 from nncli.serving.models.prediction_options import PredictionOptions
 from nncli.serving.models.served_model import ServedModel
@@ -79,7 +78,7 @@ def test_buckets_are_cumulative_and_count_every_row_that_is_not_missing(slot: Mo
     metrics.rows.profiles.profile(model)
     metrics.close()
     served = metrics.rows.profiles.current()["number"]
-    for bins, counts in zip(numbers_of(served.reference), served.histograms, strict=True):
+    for bins, counts in zip(served.reference.numbers, served.histograms, strict=True):
         ends, sums = zip(*buckets(bins, counts), strict=True)
         assert ends[-1] == "+Inf"
         assert [*map(float, ends[:-1])] == sorted(map(float, ends[:-1]))
