@@ -18,7 +18,7 @@ from nncli.fitting.checks.duplicates import DuplicateRows
 from nncli.fitting.checks.leakage import LeakageSample, target_leakage
 from nncli.fitting.checks.notes import ambiguous_dates
 from nncli.fitting.checks.outliers import check_outliers
-from nncli.fitting.checks.target import check_classes, check_constant
+from nncli.fitting.checks.target import check_classes, check_constant, check_rows_of_classes
 from nncli.targets.target import TargetKind
 
 MAX_TRAINING, MAX_VALIDATION = 40_000, 10_000
@@ -53,7 +53,7 @@ def training_warnings(config: Config, split: SplitTable, kind: TargetKind) -> tu
     """The warnings of a training about its rows: those of `nncli check`, of a large or wide table on a sample.
 
     Raises:
-        DataError: the target cannot be read.
+        DataError: the target cannot be read, or has too many classes of few rows.
     """
     targets = read_targets(config, split, kind)
     findings = [*check_targets(config, split, targets, kind), *check_sizes(config, split)]
@@ -75,7 +75,13 @@ def read_targets(config: Config, split: SplitTable, kind: TargetKind) -> list[Co
 
 
 def check_targets(config: Config, split: SplitTable, targets: list[Column], kind: TargetKind) -> list[Finding]:
-    """Constant targets, outliers, and rare or imbalanced classes; a single class is an error of the target's fit."""
+    """Constant targets, outliers, and rare or imbalanced classes; a single class is an error of the target's fit.
+
+    Raises:
+        DataError: there are too many classes of few rows.
+    """
+    if kind.has_labels:
+        check_rows_of_classes(split.table, config.data.target[0])
     names = () if kind.has_labels else config.data.target
     found = [check_constant(split.table, name, kind) for name in names]
     found += [check_outliers(target, split, clipped=False, target=True) for target in targets]

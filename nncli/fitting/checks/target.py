@@ -12,6 +12,7 @@ from nncli.base.errors import DataError, Location
 from nncli.base.findings import Finding, FindingCode
 from nncli.base.text import quote, yaml_quote
 from nncli.config.schema import Config
+from nncli.data.columns.parsing import parse_numbers
 from nncli.data.splitting.folds import Fold
 from nncli.data.store.column_store import ColumnStore
 from nncli.fitting.checks.column import MAX_NAMES, Column, count, percentage
@@ -21,6 +22,9 @@ from nncli.targets.target import TargetKind
 
 MIN_CLASS_ROWS = 10
 """Training rows below which a class is rare."""
+MAX_PREDICTIONS_OF_RARE_CLASSES = 20_000_000
+"""Rows times classes up to which a class may have fewer than MIN_CLASS_ROWS rows on average: beyond, next to nothing is
+learned in minutes and gigabytes."""
 BALANCED_METRICS = ("roc_auc", "balanced_accuracy", "macro_f1", "f1", "precision", "recall", "average_precision")
 
 
@@ -39,6 +43,26 @@ def check_classes(config: Config, target: Column, location: Location) -> list[Fi
     location = Location(source=location.source, column=target.name)
     imbalance = _imbalance(config, counts, location)
     return [*_rare_classes(config, target, counts, location), *([imbalance] if imbalance else [])]
+
+
+def check_rows_of_classes(table: ColumnStore, name: str) -> None:
+    """Raise a DataError if the target `name` of a table has too many classes of too few rows."""
+    target = table.columns([name])
+    cells = target.column(name).drop_nulls()
+    rows, classes = len(cells), cells.n_unique()
+    if rows >= MIN_CLASS_ROWS * classes or rows * classes <= MAX_PREDICTIONS_OF_RARE_CLASSES:
+        return
+    hint = "Merge rare classes into one, or remove their rows; an id of rows or cases is no target."
+    if not parse_numbers(cells, target.dialect).has_nulls():
+        key = f"columns: {{{yaml_quote(name)}: numeric}}"
+        hint = f"To predict it as a number instead, set `loss: mse`, and `{key}` under data. {hint}"
+    raise DataError(
+        f"{classes:,} classes in {rows:,} rows are too many: a class has {rows / classes:.3g} rows on average, too few "
+        f"to learn it, and with less than {MIN_CLASS_ROWS}, rows times classes may be at most "
+        f"{MAX_PREDICTIONS_OF_RARE_CLASSES:,}",
+        location=target.location(column=name),
+        hint=hint,
+    )
 
 
 def _rare_classes(config: Config, target: Column, counts: dict[str, int], location: Location) -> list[Finding]:

@@ -98,7 +98,7 @@ class EnsembleData:
         """A copy with further `findings` and the warnings about the rows, which are those of a split for one network.
 
         Raises:
-            DataError: there are too few rows, or the target cannot be read.
+            DataError: there are too few rows, or too many classes of few rows, or the target cannot be read.
         """
         kind, table = type(self.target), self.table
         rows = split_indices(self.config, table, kind, RandomStreams.of(self.config.seed).split)

@@ -31,7 +31,7 @@ from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.task import TaskStatus, TrainingTask
 from nncli.fitting.parallel.task_pool import TaskPool
 from nncli.fitting.parallel.untrained import removed_if_untrained
-from nncli.fitting.prepare.auto_values import FIRST_DECISION, epochs_of_cycles, first_cycle, max_cycles
+from nncli.fitting.prepare.auto_values import FIRST_DECISION, counted_rows, epochs_of_cycles, first_cycle, max_cycles
 from nncli.fitting.prepare.execution import Execution
 from nncli.fitting.timing.plan import TrainingPlan, estimate
 from nncli.fitting.train.events import Event, Finished, MembersProgress, MembersStarted
@@ -42,6 +42,7 @@ from nncli.fitting.train.provenance import (
     lengthened,
     new_manifest,
 )
+from nncli.models.ensemble import n_outputs
 from nncli.models.scores import ScoreCard, scores_json
 from nncli.runs.manifest import MEMBERS, Manifest, Status, member_folder
 from nncli.runs.run import Run
@@ -67,8 +68,8 @@ def train_ensemble(
     with Scratch(parent) as scratch:
         data = EnsembleData.of(config, scratch, table=plan.table)
         reading = time.perf_counter() - start
-        seconds = plan.estimate or estimate(data.config, data.table, reading)
         data = data.with_checks(launch.findings)
+        seconds = plan.estimate or estimate(data.config, data.table, reading)
         with (
             EnsembleRun.create(data, requested, launch.command, plan.decision, recorded) as ensemble_run,
             removed_if_untrained(ensemble_run.run.path, f"{MEMBERS}/*", parent),
@@ -213,7 +214,7 @@ class EnsembleRun:
         members = [member_config(config, i, path, at_a_time, folds) for i in range(config.n_members)]
         by_cycles = chooses_cycles(config)
         if by_cycles:
-            rows = self.data.member_rows
+            rows = self._counted_rows
             length, cycles = first_cycle(rows), min(self.cycles, max_cycles(config, rows))
             members = [with_cycles(member, length, cycles) for member in members]
         return [
@@ -230,7 +231,7 @@ class EnsembleRun:
 
     def needs_another_cycle(self) -> bool:
         """Whether the members, which are done, are to be trained for another cycle; `cycles` counts it then."""
-        rows = self.data.member_rows
+        rows = self._counted_rows
         if not chooses_cycles(self.data.config) or self.cycles >= max_cycles(self.data.config, rows):
             return False
         with log_duration("choosing the number of cycles"):
@@ -244,6 +245,10 @@ class EnsembleRun:
             self._candidates[one.epoch] = replace(one, predictions=actual.member_predictions)
         self.cycles += self.decisions[-1].continues
         return self.decisions[-1].continues
+
+    @property
+    def _counted_rows(self) -> int:
+        return counted_rows(self.data.member_rows, n_outputs(self.data.target))
 
     def finalize(self) -> BuiltEnsemble | None:
         """Build and score the ensemble, and write both to the run directory; None unless all members are done.

@@ -10,6 +10,7 @@ from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optim.optimizers import Optimizer
 from nncli.nn.optim.schedules import CoslogRate, Schedule, ScheduleBase
+from nncli.targets.metrics.calibration import MANY_CLASSES
 from nncli.targets.target import kind_of
 
 BATCHES = ((2_000, 64), (6_000, 128), (20_000, 256), (80_000, 512))
@@ -18,7 +19,7 @@ MAX_BATCH = 1_024
 MAX_CYCLES, MAX_FIRST_CYCLE = 6, 4
 """The cycles of the default, each twice as long as the last, and the epochs of the first: 4 + 8 + 16 + … = 252."""
 MAX_ROW_VISITS = 1_800_000
-"""Training rows times epochs: the number of epochs of a large table is limited to keep the training practical."""
+"""Counted rows times epochs: the number of epochs of a large table is limited to keep the training practical."""
 MIN_CYCLES = 2
 """Cycles of a training on however many rows."""
 FIRST_DECISION, DEFAULT_CYCLES = 3, 4
@@ -67,8 +68,16 @@ def batch_rows(config: Config, rows: int) -> int:
     return next((batch for max_rows, batch in BATCHES if rows <= max_rows), MAX_BATCH)
 
 
+def counted_rows(rows: int, outputs: int) -> int:
+    """The training rows that count for the number of epochs: with MANY_CLASSES or more, a row takes as much longer.
+
+    The last layer and the loss are then most of a step.
+    """
+    return rows * max(outputs, MANY_CLASSES) // MANY_CLASSES
+
+
 def epochs_of(config: Config, rows: int) -> int:
-    """The number of epochs for a number of training rows."""
+    """The number of epochs for a number of counted rows, as for the functions below."""
     if config.epochs != "auto":
         return config.epochs
     if config.teacher is not None:

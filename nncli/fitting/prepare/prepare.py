@@ -33,6 +33,7 @@ from nncli.fitting.checks.rows import training_warnings
 from nncli.fitting.checks.time_split import random_split, time_feature
 from nncli.fitting.prepare.auto_values import (
     batch_rows,
+    counted_rows,
     epochs_of,
     max_features_of,
     resolve_embedding,
@@ -51,6 +52,7 @@ from nncli.fitting.prepare.select import of_selection, select_features
 from nncli.fitting.prepare.split import split_indices, split_table
 from nncli.fitting.prepare.teacher import LoadedTeacher, count_copies
 from nncli.fitting.prepare.validation import monitored_metric, should_calibrate, validation_set
+from nncli.models.ensemble import n_outputs
 from nncli.models.model import ModelSpec
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.losses import Loss
@@ -302,6 +304,7 @@ def _resolve_config(fitted: _Fitted, rows: _SplitRows, fitted_rows: int, *, has_
     if not isinstance(config.validation, ValidationFile):  # else its dialect, which may differ, is sniffed again
         data |= rows.training.header.dialect.model_dump(exclude={"header_cells"})
     calibrates = should_calibrate(config, fitted.target, has_validation=has_validation)
+    counted = counted_rows(fitted_rows, n_outputs(fitted.target))
     return config.model_copy(
         update={
             "data": config.data.model_copy(update=data),
@@ -311,9 +314,9 @@ def _resolve_config(fitted: _Fitted, rows: _SplitRows, fitted_rows: int, *, has_
             "layers": config.hidden_layers,
             "loss": rows.loss,
             "optimizer": resolve_optimizer(config.optimizer, fitted_rows, fitted.encoder.width),
-            "learning_rate": schedule_of(config, rows.loss, fitted_rows),
+            "learning_rate": schedule_of(config, rows.loss, counted),
             "batch_size": config.batch_size if config.batch_size == "full" else batch_rows(config, fitted_rows),
-            "epochs": epochs_of(config, fitted_rows),
+            "epochs": epochs_of(config, counted),
             "calibration": "temperature" if calibrates else "none",
         }
     )

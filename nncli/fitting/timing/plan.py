@@ -13,7 +13,8 @@ from nncli.base.threads import available_cpus
 from nncli.config.schema import Config
 from nncli.data.splitting.sample import Sample
 from nncli.data.store.column_store import ColumnStore
-from nncli.fitting.prepare.auto_values import epochs_of, epochs_of_cycles, max_cycles, resolve_members
+from nncli.fitting.prepare.auto_values import counted_rows, epochs_of, epochs_of_cycles, max_cycles, resolve_members
+from nncli.fitting.prepare.fit import infer_loss
 from nncli.fitting.prepare.load import select_rows
 from nncli.fitting.timing.clock import TimeLimit
 from nncli.fitting.timing.estimate import Workload, seconds_of
@@ -54,20 +55,30 @@ class TrainingPlan:
         return [] if self.decision is None else [note(FindingCode.TIME_LIMIT, f"time limit {self.decision}")]
 
 
-def workload_of(config: Config, rows: int) -> Workload:
-    """The size of a training on a number of rows; `members: auto` must be resolved."""
+def workload_of(config: Config, rows: int, outputs: int) -> Workload:
+    """The size of a training of a number of rows and outputs; `members: auto` must be resolved."""
     members = config.n_members
     held_out = config.validation if isinstance(config.validation, float) else 0.0
     if members > 1 and config.bagging_mode == "folds":
         held_out = 1.0 / members
     workers = min(members, available_cpus() if config.workers == "auto" else config.workers)
     work = Workload(members, workers, 1, rows, held_out)
-    return replace(work, epochs=epochs_of(config, work.training_rows))
+    return replace(work, epochs=epochs_of(config, counted_rows(work.training_rows, outputs)))
+
+
+def _outputs(config: Config, table: ColumnStore) -> int:
+    """The number of classes, or 1 where the target is none or a training would refuse it."""
+    target = table.columns(config.data.target)
+    try:
+        loss, _ = infer_loss(config, target)
+    except NncliError:
+        return 1
+    return target.column(config.data.target[0]).n_unique() if loss.task == "classification" else 1
 
 
 def estimate(config: Config, table: ColumnStore, reading: float, measured: Measurement | None = None) -> float | None:
     """The estimated seconds of the training on a table of rows with targets; None if it cannot be measured."""
-    work = workload_of(config, len(table))
+    work = workload_of(config, len(table), _outputs(config, table))
     try:
         return seconds_of(measured or measure(config, table, work.training_rows, reading), work)
     except NncliError:  # the training says what is wrong
@@ -86,9 +97,11 @@ def plan_within(
     """
     rows = select_rows(config, table)
     whole = resolve_members(config, len(rows))
-    work = workload_of(whole, len(rows))
+    outputs = _outputs(whole, rows)
+    work = workload_of(whole, len(rows), outputs)
     if work.members > 1 and config.epochs == "auto":  # out-of-fold rows may choose all cycles
-        longest = epochs_of_cycles(work.training_rows, max_cycles(whole, work.training_rows))
+        counted = counted_rows(work.training_rows, outputs)
+        longest = epochs_of_cycles(counted, max_cycles(whole, counted))
         work = replace(work, epochs=max(work.epochs, longest))
     measured = measure(whole, rows, work.training_rows, reading, MEASURED_SHARE * limit.seconds)
     budget = limit.left - max(MARGIN * limit.left, MIN_MARGIN)

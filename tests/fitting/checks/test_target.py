@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import polars as pl
+import pytest
 
+from nncli.api.train import train_events
+from nncli.base.errors import DataError
+from nncli.config.schema import Config
+from nncli.fitting.dry_run.table import check_table
+from nncli.fitting.prepare.prepare import prepare
 from tests.fitting.checks.support import ROWS, codes, found, sound
 
 rng = np.random.default_rng(3)
@@ -48,3 +55,42 @@ def test_a_constant_target_is_a_warning_and_a_single_class_an_error(tmp_path: Pa
     (finding,) = [f for f in found(tmp_path, {**sound(), "y": ["yes"] * ROWS}) if f.level == "error"]
     assert "'yes'" in finding.message
     assert finding.exit_code == 4
+
+
+def of_classes(path: Path, classes: int, rows: int, prefix: str = "c", columns: dict[str, str] | None = None) -> Config:
+    n = range(rows)
+    pl.DataFrame({"x": [float(i) for i in n], "y": [f"{prefix}{i % classes}" for i in n]}).write_csv(path / "t.csv")
+    data = {"path": str(path / "t.csv"), "target": "y", "columns": columns or {}}
+    return Config.model_validate({"data": data, "layers": []})
+
+
+@pytest.mark.parametrize("keys", [{}, {"members": 4}, {"members": 2, "bagging": "seeds"}], ids=str)
+def test_too_many_classes_of_few_rows_are_refused_before_a_training_and_by_check(
+    tmp_path: Path, keys: dict[str, object]
+) -> None:
+    config = Config.model_validate({**of_classes(tmp_path, 5_000, 15_000).model_dump(exclude_unset=True), **keys})
+    with pytest.raises(DataError) as refused:
+        next(train_events(config.model_copy(update={"output": str(tmp_path / "run")})))
+    (error,) = [finding for finding in check_table(config).findings if finding.level == "error"]
+    assert error.message == refused.value.message
+    assert error.location.column == refused.value.location.column == "y"
+    assert error.exit_code == refused.value.exit_code == 4
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("classes", "rows"), [(2_000, 10_000), (3_000, 30_000)])
+def test_many_classes_of_many_rows_and_of_few_predictions_are_accepted(tmp_path: Path, classes: int, rows: int) -> None:
+    config = of_classes(tmp_path, classes, rows)
+    assert check_table(config).trainable
+    more = of_classes(tmp_path, classes + 1, rows)
+    assert not check_table(more).trainable
+
+
+def test_numbers_that_are_too_many_classes_are_trained_as_the_hint_says(tmp_path: Path) -> None:
+    config = of_classes(tmp_path, 5_000, 15_000, "", {"y": "categorical"})
+    with pytest.raises(DataError, match="classes") as refused:
+        prepare(config, with_checks=True)
+    assert '`columns: {"y": numeric}`' in (refused.value.hint or "")
+    config = of_classes(tmp_path, 5_000, 15_000, "", {"y": "numeric"})
+    followed = Config.model_validate({**config.model_dump(exclude_unset=True), "loss": "mse"})
+    assert prepare(followed, with_checks=True).spec.target.task == "regression"

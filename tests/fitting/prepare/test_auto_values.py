@@ -24,6 +24,7 @@ from nncli.fitting.prepare.auto_values import (
     WEIGHT_DECAY,
     WEIGHT_DECAY_OF_WIDE_TABLES,
     batch_rows,
+    counted_rows,
     epochs_of,
     epochs_of_cycles,
     likely_epochs,
@@ -41,6 +42,7 @@ from nncli.nn.losses import MSE, CrossEntropy
 from nncli.nn.numeric_embeddings import Periodic, PiecewiseLinear
 from nncli.nn.optim.optimizers import AdamW, Sgd
 from nncli.nn.optim.schedules import ConstantRate, CoslogRate
+from nncli.targets.metrics.calibration import MANY_CLASSES
 from nncli.targets.target import kind_of
 
 
@@ -78,6 +80,13 @@ def test_the_number_of_steps_is_bounded(rows: int) -> None:
     assert 3 <= epochs <= MAX_FIRST_CYCLE * (2**MAX_CYCLES - 1)
     assert epochs * rows <= MAX_ROW_VISITS or cycles == MIN_CYCLES
     assert epochs_of(config(), rows) == epochs_of_cycles(rows, min(DEFAULT_CYCLES, cycles))
+
+
+@given(st.integers(1, 10**7), st.integers(1, 20_000))
+def test_rows_of_many_classes_count_in_proportion_and_those_of_few_as_they_are(rows: int, classes: int) -> None:
+    counted = counted_rows(rows, classes)
+    assert counted == rows if classes <= MANY_CLASSES else counted == rows * classes // MANY_CLASSES
+    assert epochs_of(config(), counted) <= epochs_of(config(), rows)
 
 
 def test_a_training_with_a_first_cycle_is_likely_to_have_further_ones() -> None:
