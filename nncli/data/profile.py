@@ -24,6 +24,7 @@ from nncli.data.numeric_profiles import histogram_of, profile_numbers
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.dense_columns import NO_COLUMNS
 from nncli.data.table import Table
+from nncli.data.text_profiles import profile_texts
 
 MIN_ROWS_FOR_KEY = 20
 """Smallest number of rows for which unique values suggest a key, unless the column is named like one."""
@@ -57,13 +58,18 @@ def profile(table: ColumnStore, names: Sequence[str] | None = None) -> tuple[Col
 
 
 def _profile_part(table: ColumnStore, names: Sequence[str]) -> Iterator[ColumnProfile]:
-    """Profile some columns, those of finite numbers at once unless they are profiled one at a time anyway."""
+    """Profile some columns: those of finite numbers and those of plain text at once, the others one at a time."""
     dense = table.dense(names) if len(names) > 1 and len(table) else NO_COLUMNS
     numeric = {column.name: (column, x) for column, x in zip(profile_numbers(dense), dense.values, strict=True)}
+    is_text = {name for name in names if table.types.get(name) == pl.String} if len(names) > 1 else set[str]()
+    texts = table.columns([name for name in names if name in is_text])
+    plain = profile_texts(texts.frame.get_columns(), texts.dialect)
     for name in names:
         column, x = numeric.get(name, (None, None))
-        if column is None or x is None or max(-x.min(), x.max()) >= MAX_EXACT_INTEGER:
-            yield profile_column(table.columns([name]), name)
+        if name in plain:
+            yield _with_recommendation(plain[name], texts.column(name), texts, is_plain=True)
+        elif column is None or x is None or max(-x.min(), x.max()) >= MAX_EXACT_INTEGER:
+            yield profile_column(texts if name in is_text else table.columns([name]), name)
         elif column.distinct <= 2 or (column.is_unique and (x == np.floor(x)).all()):  # its label may not be numeric
             yield _with_recommendation(column, pl.Series(x), table.header)
         else:
@@ -128,8 +134,10 @@ def _with_statistics(column: ColumnProfile, present: pl.Series, table: Table) ->
     return replace(column, lowest=lowest, highest=highest, mean=mean, median=median, histogram=histogram)  # type: ignore[arg-type]
 
 
-def _with_recommendation(column: ColumnProfile, present: pl.Series, table: Table) -> ColumnProfile:
-    """Add the label and the recommendation to the profile."""
+def _with_recommendation(
+    column: ColumnProfile, present: pl.Series, table: Table, *, is_plain: bool = False
+) -> ColumnProfile:
+    """Add the label and the recommendation to the profile; text `is_plain` that is no number in any spelling."""
     if column.distinct == 1 and column.rows == column.present > 1:
         return replace(column, label=Label.CONSTANT, recommended=False, reason="one value in all rows")
     error = column.error
@@ -145,9 +153,10 @@ def _with_recommendation(column: ColumnProfile, present: pl.Series, table: Table
     if column.is_unique and _is_key(column, present, table):
         return replace(column, label=Label.ID, recommended=False, reason="a different value in every row")
     if column.kind.encoder.needs_repeats:
-        if present.dtype == pl.String and (spellings := _na_spellings(column, present, table)):
-            return replace(column, na_spellings=spellings)
-        column = replace(column, thousands=_infer_thousands(present, table))
+        if not is_plain:
+            if present.dtype == pl.String and (spellings := _na_spellings(column, present, table)):
+                return replace(column, na_spellings=spellings)
+            column = replace(column, thousands=_infer_thousands(present, table))
         if column.is_unique and column.rows >= MIN_ROWS_FOR_KEY:
             return replace(column, label=Kind.TEXT, recommended=False, reason="text that differs in every row")
     if column.distinct == 2 and frozenset(value.strip().lower() for value, _ in column.top_values) in BOOLEAN_PAIRS:

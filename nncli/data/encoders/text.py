@@ -41,6 +41,15 @@ def _words_and_pairs(terms: tuple[str, ...]) -> tuple[str, ...]:
     return terms
 
 
+def are_phrases(cells: pl.Series, distinct: int) -> bool:
+    """Whether cells of text, `distinct` different ones, are phrases of several words, most of which occur only once."""
+    present = len(cells) - cells.null_count()
+    if distinct <= MIN_DISTINCT or 2 * distinct <= present or 2 * cells.str.contains(LETTER).sum() <= present:
+        return False
+    words = cells.str.count_matches(r"\S+").median()
+    return isinstance(words, float) and words >= MIN_WORDS
+
+
 class TextColumn(ColumnEncoder):
     """A text column, encoded as log₂(1 + count) for each term of its `vocabulary`: words, and pairs like `not good`.
 
@@ -62,13 +71,7 @@ class TextColumn(ColumnEncoder):
         if not column.is_text:
             return False
         column.check_not_numbers()
-        distinct = column.present.n_unique()
-        if distinct <= MIN_DISTINCT or 2 * distinct <= len(column.present):
-            return False
-        if 2 * column.present.str.contains(LETTER).sum() <= len(column.present):
-            return False
-        words = column.present.str.count_matches(r"\S+").median()
-        return isinstance(words, float) and words >= MIN_WORDS
+        return are_phrases(column.cells, column.present.n_unique())
 
     @classmethod
     def fit(cls, table: Table, name: str, options: EncodingOptions = DEFAULT_OPTIONS) -> TextColumn:

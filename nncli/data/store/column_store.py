@@ -85,7 +85,12 @@ class ColumnStore:
     def columns(self, names: Sequence[str]) -> Table:
         """The columns `names`, in memory."""
         self._require(names)
-        return replace(self.row_ids, frame=pl.DataFrame({name: self._column(name) for name in names}))
+        others = [name for name in dict.fromkeys(names) if not self._is_raw(name)]
+        blocks = [block.frame for block in self.blocks(others)] if others else []
+        frame = pl.concat(blocks) if blocks else pl.DataFrame(schema={name: self.types[name] for name in others})
+        found = dict(zip(others, frame.get_columns(), strict=True))
+        columns = {name: found[name] if name in found else self._raw_column(name) for name in names}
+        return replace(self.row_ids, frame=pl.DataFrame(columns))
 
     def _require(self, names: Sequence[str]) -> None:
         """Raise a DataError if one of `names` is no column, without a list of all names for each call."""
@@ -102,12 +107,13 @@ class ColumnStore:
         """The number of the first row of the first row group, selected or not."""
         return self.row_groups[0].first if self.row_groups else 1
 
-    def _column(self, name: str) -> pl.Series:
-        """A column, from all row groups."""
+    def _is_raw(self, name: str) -> bool:
+        """Whether a column is raw in all row groups."""
+        return self.types[name] == pl.Float64 and all(group.spans[name].is_raw for group in self.row_groups)
+
+    def _raw_column(self, name: str) -> pl.Series:
+        """A column that is raw in all row groups."""
         spans = [group.spans[name] for group in self.row_groups]
-        if self.types[name] != pl.Float64 or not all(span.is_raw for span in spans):
-            blocks = [block.frame.to_series() for block in self.blocks([name])]
-            return pl.concat(blocks) if blocks else pl.Series(name, dtype=self.types[name])
         cells = pl.Series(self._read_column(spans))
         return (cells.fill_nan(None) if any(span.has_nulls for span in spans) else cells).alias(name)
 
@@ -180,7 +186,7 @@ class ColumnStore:
                     self.file.seek(span.offset)
                     content = self.file.read(span.size)
                 cells = pl.read_ipc_stream(io.BytesIO(content)).to_series()
-            columns[name] = cells.cast(self.types[name])
+            columns[name] = cells if cells.dtype == self.types[name] else cells.cast(self.types[name])
         return pl.DataFrame(columns)
 
     def _read_matrix(self, group: RowGroup, names: Sequence[str]) -> Floats:
