@@ -60,7 +60,8 @@ def _words(cells: pl.Series, present: np.ndarray[tuple[int], np.dtype[np.int64]]
     may_have_thousands = any_in_column(cells.str.contains(SEPARATED_DIGITS), n)
     may_have_thousands &= ~any_in_column(cells.str.contains(DIGIT_AND_LETTER), n)
     words: Mask = (present > 0) & ~any_in_column(is_number | is_amount, n) & ~may_have_thousands
-    return words & (2 * is_date.sum(axis=1) <= present)
+    of_words: Mask = words & (2 * is_date.sum(axis=1) <= present)
+    return of_words
 
 
 def _dates(columns: Sequence[pl.Series], cells: pl.Series, present: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Mask:

@@ -112,7 +112,12 @@ def test_words_and_days_are_profiled_together_and_what_may_be_numbers_is_not() -
         "day": "date",
         "size": "categorical",
     }
-    odd = {"nan": ["nan", "a"], "money": ["5 €", "a"], "thousands": ["1,234", "1,2"], "date": ["5/6/2024", "7/6/2024"]}
+    odd: dict[str, list[str | None]] = {
+        "nan": ["nan", "a"],
+        "money": ["5 €", "a"],
+        "thousands": ["1,234", "1,2"],
+        "date": ["5/6/2024", "7/6/2024"],
+    }
     assert kinds(**odd, no_day=["2024-05-31", "2023-02-29"], empty=[None, None]) == {}
 
 

@@ -176,7 +176,7 @@ def test_ids_beyond_float64_are_refused_as_features_and_allowed_as_classes(tmp_p
         prepared(tmp_path, text)
     (tmp_path / "t.csv").write_text(text, "utf-8")
     complete = config(tmp_path / "t.csv").model_dump() | {"loss": {"type": "cross_entropy"}}
-    assert prepare(Config.model_validate(complete)).spec.target.labels == ("9007199254740992", "9007199254740993")  # type: ignore[union-attr]
+    assert prepare(Config.model_validate(complete)).spec.target.labels == ("9007199254740992", "9007199254740993")
 
 
 @pytest.mark.parametrize(

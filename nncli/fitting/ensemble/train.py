@@ -42,7 +42,6 @@ from nncli.fitting.train.provenance import (
     lengthened,
     new_manifest,
 )
-from nncli.models.ensemble import n_outputs
 from nncli.models.scores import ScoreCard, scores_json
 from nncli.runs.manifest import MEMBERS, Manifest, Status, member_folder
 from nncli.runs.run import Run
@@ -248,7 +247,7 @@ class EnsembleRun:
 
     @property
     def _counted_rows(self) -> int:
-        return counted_rows(self.data.member_rows, n_outputs(self.data.target))
+        return counted_rows(self.data.member_rows, self.data.target.n_outputs)
 
     def finalize(self) -> BuiltEnsemble | None:
         """Build and score the ensemble, and write both to the run directory; None unless all members are done.

@@ -52,7 +52,6 @@ from nncli.fitting.prepare.select import of_selection, select_features
 from nncli.fitting.prepare.split import split_indices, split_table
 from nncli.fitting.prepare.teacher import LoadedTeacher, count_copies
 from nncli.fitting.prepare.validation import monitored_metric, should_calibrate, validation_set
-from nncli.models.ensemble import n_outputs
 from nncli.models.model import ModelSpec
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.losses import Loss
@@ -304,7 +303,7 @@ def _resolve_config(fitted: _Fitted, rows: _SplitRows, fitted_rows: int, *, has_
     if not isinstance(config.validation, ValidationFile):  # else its dialect, which may differ, is sniffed again
         data |= rows.training.header.dialect.model_dump(exclude={"header_cells"})
     calibrates = should_calibrate(config, fitted.target, has_validation=has_validation)
-    counted = counted_rows(fitted_rows, n_outputs(fitted.target))
+    counted = counted_rows(fitted_rows, fitted.target.n_outputs)
     return config.model_copy(
         update={
             "data": config.data.model_copy(update=data),

@@ -13,7 +13,6 @@ from nncli.fitting.prepare.auto_values import batch_rows, counted_rows, epochs_o
 from nncli.fitting.prepare.execution import choose_execution
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
 from nncli.fitting.timing.steps import seconds_per_prediction, seconds_per_step
-from nncli.models.ensemble import n_outputs
 
 VALIDATION = 0.2
 """The fraction of the measured rows that are validation rows."""
@@ -71,7 +70,7 @@ def measure(
     start = time.perf_counter()
     prepared = prepare(config.model_copy(update=update), table=table.take(rows))
     preparing = time.perf_counter() - start
-    epochs = epochs_of(config, counted_rows(training_rows, n_outputs(prepared.spec.target)))
+    epochs = epochs_of(config, counted_rows(training_rows, prepared.spec.target.n_outputs))
     return replace(
         measure_prepared(prepared, epochs * -(-training_rows // batch), min_seconds),
         reading=reading,

@@ -118,7 +118,7 @@ def test_the_rows_come_with_their_numbers_and_all_their_columns(table: Path) -> 
     assert held_out.table.frame["answer"].to_list() == rows["answer"].to_list()
     assert held_out.table.frame["whole"].cast(pl.Int64).to_list() == rows["whole"].cast(pl.Int64).to_list()
     said = held_out.model.spec.target
-    assert [said.labels[code] for code in held_out.y] == rows["answer"].to_list()  # type: ignore[union-attr]
+    assert [said.labels[code] for code in held_out.y] == rows["answer"].to_list()
 
 
 def test_the_rows_of_a_validation_file_are_numbered_as_there(table: Path) -> None:

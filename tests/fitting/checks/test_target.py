@@ -73,6 +73,8 @@ def test_too_many_classes_of_few_rows_are_refused_before_a_training_and_by_check
         next(train_events(config.model_copy(update={"output": str(tmp_path / "run")})))
     (error,) = [finding for finding in check_table(config).findings if finding.level == "error"]
     assert error.message == refused.value.message
+    assert error.location is not None
+    assert refused.value.location is not None
     assert error.location.column == refused.value.location.column == "y"
     assert error.exit_code == refused.value.exit_code == 4
     assert not (tmp_path / "run").exists()
