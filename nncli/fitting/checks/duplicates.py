@@ -28,10 +28,10 @@ class DuplicateRows:
 
     def add(self, column: Column) -> Digests:
         """Add a feature and return the digests of its training cells (rows,)."""
-        digests = _digests(column.training)
-        self._training = _mixed(self._training, digests)
-        self._validation = _mixed(self._validation, _digests(column.validation))
-        return digests
+        both, n = _digests(pl.concat([column.training, column.validation])), len(column.training)
+        self._training = _mixed(self._training, both[:n])
+        self._validation = _mixed(self._validation, both[n:])
+        return both[:n]
 
     def findings(self, targets: list[Column]) -> list[Finding]:
         """The findings, once all features are added."""

@@ -93,7 +93,7 @@ def check_outliers(column: Column, split: SplitTable, *, clipped: bool, target: 
     cells, rows = column.training, split.training
     if split.validation_table is split.table:
         cells, rows = pl.concat([cells, column.validation]), np.concatenate([rows, split.validation])
-    x = cells.fill_null(np.nan).to_numpy()
+    x = (cells.fill_null(np.nan) if cells.has_nulls() else cells).to_numpy()
     level: Level = "note" if clipped and not target else "warning"
     location = Location(source=split.location.source, column=column.name)
     sentinel = sentinel_values(x)

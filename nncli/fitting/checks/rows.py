@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from nncli.base.errors import DataError
@@ -10,6 +11,7 @@ from nncli.base.findings import Finding, FindingCode, of_error, ordered
 from nncli.config.schema import Config
 from nncli.data.column_profile import ColumnProfile, Label
 from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.numeric_blocks import columns_at_once
 from nncli.data.profile import profile
 from nncli.fitting.checks.column import Column, SplitTable
 from nncli.fitting.checks.column_values import IdenticalColumns, group_like, id_like, missing_cells, uninformative
@@ -111,10 +113,7 @@ class _FeatureChecker:
         names = all_names[:: -(-len(all_names) // self._part.max_features)] if all_names else ()
         profiles, unusable = profile(split.table, names), list[str]()
         duplicate_rows, identical_columns = DuplicateRows(split), IdenticalColumns()
-        for of_column in profiles:
-            if self._config.data.columns.get(of_column.name, of_column.kind) is Kind.EMPTY:
-                continue
-            column = self._read(of_column)
+        for of_column, column in self._read_all(profiles):
             if column is None:
                 unusable.append(of_column.name)
                 continue
@@ -128,6 +127,20 @@ class _FeatureChecker:
         usable = [p for p in profiles if p.name not in unusable]
         self._findings += missing_cells(usable, split.location) + uninformative(usable, split.location)
         return FeatureReport(tuple(self._findings), profiles, tuple(unusable))
+
+    def _read_all(self, profiles: Sequence[ColumnProfile]) -> Iterator[tuple[ColumnProfile, Column | None]]:
+        """The columns of profiles but for the empty ones, those of numbers without missing cells many at a time."""
+        rows, columns = len(self._split.table), self._config.data.columns
+        at_once = columns_at_once(rows)
+        for start in range(0, len(profiles), at_once):
+            part = profiles[start : start + at_once]
+            kinds = {one.name: columns.get(one.name, one.kind) for one in part}
+            readable = {one.name for one in part if one.error is None or one.name in columns}
+            numeric = [name for name, kind in kinds.items() if kind is Kind.NUMERIC and name in readable]
+            dense = Column.read_dense(self._split, numeric) if rows and len(numeric) > 1 else {}
+            for one in part:
+                if kinds[one.name] is not Kind.EMPTY:
+                    yield one, dense.get(one.name) or self._read(one)
 
     def _read(self, profile: ColumnProfile) -> Column | None:
         """The column of a profile; None, and findings, if it cannot be read."""

@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from polars.testing import assert_series_equal
 
 from nncli.base.errors import CellError, Location
 from nncli.base.findings import FindingCode
@@ -41,6 +44,25 @@ def test_a_column_is_split_into_training_and_validation_cells(split: SplitTable)
 def test_a_cell_that_is_not_a_number_is_located(split: SplitTable) -> None:
     with raises(CellError, file="t.csv", row=4, column="x"):
         Column.read(split, "x", Kind.NUMERIC)
+
+
+@given(
+    st.lists(st.lists(st.sampled_from([0.0, -0.0, 1.5, 1e300, None, np.inf]), min_size=6, max_size=6), min_size=1),
+    st.booleans(),
+)
+def test_columns_read_at_once_are_those_read_by_themselves(columns: list[list[float | None]], is_split: bool) -> None:
+    frame = pl.DataFrame({f"x{j}": pl.Series(cells, dtype=pl.Float64) for j, cells in enumerate(columns)})
+    with Scratch() as scratch:
+        store, other = stored(frame, scratch), stored(frame.reverse(), scratch)
+        split = SplitTable(store, np.array([0, 2, 5]), store if is_split else other, np.array([1, 3]))
+        read = Column.read_dense(split, frame.columns)
+        finite = [name for name in frame.columns if not frame[name].has_nulls() and frame[name].is_finite().all()]
+        assert [*read] == finite
+        for name, column in read.items():
+            single = Column.read(split, name, Kind.NUMERIC)
+            assert (column.name, column.kind) == (single.name, single.kind)
+            assert_series_equal(column.training, single.training)
+            assert_series_equal(column.validation, single.validation)
 
 
 @pytest.mark.parametrize(("names", "column"), [(["a"], "a"), (["a", "b"], None)])

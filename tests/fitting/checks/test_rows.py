@@ -18,6 +18,7 @@ from nncli.data.store.column_store import ColumnStore
 from nncli.fitting.checks import rows as module
 from nncli.fitting.checks.column import SplitTable
 from nncli.fitting.checks.rows import training_warnings
+from nncli.fitting.dry_run.table import check_table
 from nncli.fitting.ensemble.out_of_fold import EnsembleData
 from nncli.fitting.prepare.load import load_labeled_rows
 from nncli.fitting.prepare.prepare import prepare
@@ -122,3 +123,28 @@ def test_a_large_table_is_sampled_with_its_row_numbers(tmp_path: Path, monkeypat
         found = training_warnings(config, split, ClassificationTarget)
     assert [finding.code.value for finding in found] == ["class-imbalance"]
     assert "4.7 %" in found[0].message  # of all training rows, not of the sample
+
+
+@pytest.mark.parametrize(("target", "code"), [("y", "duplicate-column"), ("a", "target-leakage")])
+def test_features_checked_at_once_have_the_findings_of_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, code: str
+) -> None:
+    a = numbers(1)
+    columns: dict[str, object] = {
+        "copy": a,
+        "gap": [None, *a[1:]],
+        "far": [1e6, *numbers(3)[1:]],
+        "sentinel": [-999.0 if i % 40 == 0 else x for i, x in enumerate(numbers(4))],
+        "row": list(range(N)),
+        "long": [2**53 + i for i in range(N)],
+        "word": ["no" if x < 0 else "yes" for x in a],
+        "same": [1.0] * N,
+        "y": numbers(5),
+    }
+    config = config_of(tmp_path, columns, loss="mse", validation=0.3)
+    config = config.model_copy(update={"data": config.data.model_copy(update={"target": (target,)})})
+    at_once = check_table(config)
+    monkeypatch.setattr(module, "columns_at_once", lambda rows: 1)
+    one_by_one = check_table(config)
+    assert (at_once.findings, at_once.unusable) == (one_by_one.findings, one_by_one.unusable)
+    assert {"outlier", "sentinel-value", code} <= {finding.code.value for finding in at_once.findings}
