@@ -82,6 +82,7 @@ def profile_column(table: Table, name: str) -> ColumnProfile:
     Raises:
         DataError: there is no such column.
     """
+    table = table.with_cache()
     cells, kind_error, read_error = table.column(name), None, None
     try:
         kind = infer_kind(table, name)

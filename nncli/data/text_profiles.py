@@ -1,4 +1,4 @@
-"""Profiles of many columns of text at once, where the cells are words, or dates as in 2024-05-31.
+"""Profiles of many columns of text at once, where the cells are words, or dates of one format.
 
 For a table of thousands of columns and few rows, thirty calls of Polars for each would take most of the time.
 """
@@ -6,13 +6,15 @@ For a table of thousands of columns and few rows, thirty calls of Polars for eac
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from nncli.data.column_profile import MAX_TOP_VALUES, ColumnProfile
 from nncli.data.columns.codes import looks_like_a_number
-from nncli.data.columns.datetimes import DATE_LIKE, ISO, parse_dates
+from nncli.data.columns.datetimes import DATE_FORMATS, DATE_LIKE, ISO, parse_dates, pattern_of
 from nncli.data.columns.parsing import parse_numbers
 from nncli.data.columns.units import IN_PARENTHESES, NUMBER_WITH_SIGN
 from nncli.data.dialect import AUTO, SPACES, CsvDialect
@@ -21,7 +23,8 @@ from nncli.data.encoders.text import are_phrases
 from nncli.data.stacked import any_in_column, stacked
 from nncli.nn.arrays import Mask
 
-ISO_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+Counts: TypeAlias = npt.NDArray[np.int64]
+
 SEPARATED_DIGITS = rf"\d(?:[,.']|{SPACES})\d"
 DIGIT_AND_LETTER = r"[0-9].*[A-DF-Za-df-z]|[A-DF-Za-df-z].*[0-9]"
 """No number, whatever separates its thousands; e may be an exponent."""
@@ -37,8 +40,10 @@ def profile_texts(columns: Sequence[pl.Series], dialect: CsvDialect) -> dict[str
         return {}
     n, rows = len(columns), len(columns[0])
     cells = stacked(columns)
-    present = cells.is_not_null().to_numpy().reshape(n, rows).sum(axis=1)
-    are_words, are_dates = _words(cells, present, dialect), _dates(columns, cells, present)
+    present = _count(cells.is_not_null(), n)
+    is_amount = cells.str.contains(f"{NUMBER_WITH_SIGN}|{IN_PARENTHESES}")
+    is_number = any_in_column(parse_numbers(cells, dialect).is_not_null() | is_amount, n)
+    are_words, are_dates = _words(cells, present, is_number), _dates(columns, cells, present, is_number)
     chosen = np.flatnonzero(are_words | are_dates)
     distinct, top_values = _values([columns[j] for j in chosen.tolist()])
     profiles = {}
@@ -51,29 +56,47 @@ def profile_texts(columns: Sequence[pl.Series], dialect: CsvDialect) -> dict[str
     return profiles
 
 
-def _words(cells: pl.Series, present: np.ndarray[tuple[int], np.dtype[np.int64]], dialect: CsvDialect) -> Mask:
-    """Which of the columns (columns,) have a cell, and none that is, or looks like, a number, an amount or a date."""
+def _words(cells: pl.Series, present: Counts, is_number: Mask) -> Mask:
+    """Which of the columns (columns,) have a cell, and none that is, or looks like, a number or a date.
+
+    `is_number` says which columns have a number or an amount.
+    """
     n = len(present)
-    is_number = parse_numbers(cells, dialect).is_not_null()
-    is_amount = cells.str.contains(f"{NUMBER_WITH_SIGN}|{IN_PARENTHESES}") | looks_like_a_number(cells)
-    is_date = cells.str.contains(DATE_LIKE).fill_null(False).to_numpy().reshape(n, -1)
-    may_have_thousands = any_in_column(cells.str.contains(SEPARATED_DIGITS), n)
-    may_have_thousands &= ~any_in_column(cells.str.contains(DIGIT_AND_LETTER), n)
-    words: Mask = (present > 0) & ~any_in_column(is_number | is_amount, n) & ~may_have_thousands
-    of_words: Mask = words & (2 * is_date.sum(axis=1) <= present)
-    return of_words
+    dates = _count(cells.str.contains(DATE_LIKE), n)
+    may_be_numbers = any_in_column(cells.str.contains(SEPARATED_DIGITS), n)
+    may_be_numbers &= ~any_in_column(cells.str.contains(DIGIT_AND_LETTER), n)
+    may_be_numbers |= any_in_column(looks_like_a_number(cells), n)
+    words: Mask = (present > 0) & (2 * dates <= present) & ~may_be_numbers & ~is_number
+    return words
 
 
-def _dates(columns: Sequence[pl.Series], cells: pl.Series, present: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Mask:
-    """Which of the columns (columns,) have a cell, and none that is not a day in ISO format."""
+def _dates(columns: Sequence[pl.Series], cells: pl.Series, present: Counts, is_number: Mask) -> Mask:
+    """Which of the columns (columns,) have a cell, and only dates in the one format that `infer_date_format` finds."""
     n = len(present)
-    dates: Mask = (present > 0) & ~any_in_column(~cells.str.contains(ISO_DAY), n)
-    found = np.flatnonzero(dates)
-    if len(found):
-        candidates = stacked([columns[j] for j in found.tolist()])
-        is_odd = parse_dates(candidates, ISO).is_null() & candidates.is_not_null()
-        dates[found] = ~any_in_column(is_odd, len(found))
-    return dates
+    may_be = (2 * _count(cells.str.contains(DATE_LIKE), n) > present) & ~is_number
+    if not may_be.any():
+        return may_be
+    chosen = np.flatnonzero(may_be)
+    present, columns = present[chosen], [columns[j] for j in chosen.tolist()]
+    cells = stacked(columns)
+    is_iso = 2 * _count(cells.str.contains(pattern_of(ISO)), len(columns)) > present
+    fits = np.zeros((len(DATE_FORMATS) + 1, len(columns)), np.int64)
+    for parsed, form in zip(fits, (ISO, *DATE_FORMATS), strict=True):
+        is_shaped = is_iso
+        if form != ISO:
+            is_shaped = ~is_iso & (2 * _count(cells.str.contains(pattern_of(form)), len(columns)) > present)
+        shaped = np.flatnonzero(is_shaped)
+        if len(shaped):
+            moments = parse_dates(stacked([columns[j] for j in shaped.tolist()]), form)
+            parsed[shaped] = _count(moments.is_not_null(), len(shaped))
+    may_be[chosen] = (fits.max(axis=0) == present) & ((fits == present).sum(axis=0) == 1)
+    return may_be
+
+
+def _count(mask: pl.Series, columns: int) -> Counts:
+    """The true cells of each column of a stacked mask, in which null is false."""
+    counts: Counts = mask.fill_null(False).to_numpy().reshape(columns, -1).sum(axis=1)
+    return counts
 
 
 def _values(columns: Sequence[pl.Series]) -> tuple[list[int], list[tuple[tuple[str, int], ...]]]:

@@ -102,23 +102,26 @@ def test_typical_columns_have_the_profiles_of_single_ones(rows: int) -> None:
 
 
 def test_words_and_days_are_profiled_together_and_what_may_be_numbers_is_not() -> None:
-    def kinds(**columns: list[str | None]) -> dict[str, str]:
-        series = [pl.Series(name, cells, dtype=pl.String) for name, cells in columns.items()]
-        return {name: one.kind.value for name, one in profile_texts(series, CsvDialect(decimal=".")).items()}
-
-    assert kinds(word=["a", None], code=["A12", "b"], day=["2024-05-31", None], size=["1.5 kg", "2 kg"]) == {
-        "word": "categorical",
-        "code": "categorical",
-        "day": "date",
-        "size": "categorical",
+    plain = {
+        "word": (["a", None], "categorical"),
+        "code": (["A12", "b"], "categorical"),
+        "size": (["1.5 kg", "2 kg"], "categorical"),
+        "day": (["2024-05-31", None], "date"),
+        "month first": (["1/2/2024", "1/13/2024"], "date"),
+        "named": (["5 May 2024", "6 June 2024 12:30"], "date"),
     }
-    odd: dict[str, list[str | None]] = {
+    odd = {
         "nan": ["nan", "a"],
         "money": ["5 €", "a"],
         "thousands": ["1,234", "1,2"],
-        "date": ["5/6/2024", "7/6/2024"],
+        "ambiguous": ["5/6/2024", "7/6/2024"],
+        "no day": ["2024-05-31", "2023-02-29"],
+        "empty": [None, None],
     }
-    assert kinds(**odd, no_day=["2024-05-31", "2023-02-29"], empty=[None, None]) == {}
+    columns = {name: cells for name, (cells, _) in plain.items()} | odd
+    series = [pl.Series(name, cells, dtype=pl.String) for name, cells in columns.items()]
+    kinds = {name: one.kind.value for name, one in profile_texts(series, CsvDialect(decimal=".")).items()}
+    assert kinds == {name: kind for name, (_, kind) in plain.items()}
 
 
 def test_a_column_of_words_or_days_takes_less_than_a_quarter_of_a_millisecond() -> None:

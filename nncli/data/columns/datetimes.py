@@ -218,9 +218,9 @@ def _candidate_formats(present: pl.Series, configured: str) -> list[str]:
 
     if not _is_shaped(present, DATE_LIKE):
         return []
-    if _is_shaped(present, rf"^\s*{ISO_DATE[1:]}"):
+    if _is_shaped(present, pattern_of(ISO)):
         return [ISO]
-    return [form for form in DATE_FORMATS if _is_shaped(present, _pattern_of(form))]
+    return [form for form in DATE_FORMATS if _is_shaped(present, pattern_of(form))]
 
 
 def _is_shaped(present: pl.Series, pattern: str) -> bool:
@@ -228,8 +228,10 @@ def _is_shaped(present: pl.Series, pattern: str) -> bool:
     return bool(2 * present.str.contains(pattern).sum() > len(present))
 
 
-def _pattern_of(date_format: str) -> str:
+def pattern_of(date_format: str) -> str:
     """A regular expression of cells that may be dates in that format."""
+    if date_format == ISO:
+        return rf"^\s*{ISO_DATE[1:]}"
     parts = {"%Y": r"\d{4}", "%m": r"\d{1,2}", "%d": r"\d{1,2}", "%B": "[A-Za-z]{3,9}"}
     date = re.sub("%[YmdB]", lambda found: parts[found[0]], re.escape(date_format))
     return rf"^\s*{date}(?:[T ]|$)"

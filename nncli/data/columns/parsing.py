@@ -110,11 +110,15 @@ def _are_exact(numbers: pl.Series) -> bool:
 
 def unit_of(table: Table, name: str) -> str | None:
     """The unit that all present cells of a column of text have, if they are numbers without it; see units.py."""
-    cells = table.column(name)
-    unit = infer_unit(cells)
-    if unit is None or parse_numbers(cells, table.dialect, unit).null_count() > cells.null_count():
-        return None
-    return unit
+
+    def find() -> str | None:
+        cells = table.column(name)
+        unit = infer_unit(cells)
+        if unit is None or parse_numbers(cells, table.dialect, unit).null_count() > cells.null_count():
+            return None
+        return unit
+
+    return table.once(("unit", name), find)
 
 
 def may_be_class_ids(numbers: pl.Series) -> bool:
