@@ -102,7 +102,7 @@ def test_typical_columns_have_the_profiles_of_single_ones(rows: int) -> None:
 
 
 def test_words_and_days_are_profiled_together_and_what_may_be_numbers_is_not() -> None:
-    plain = {
+    plain: dict[str, tuple[list[str | None], str]] = {
         "word": (["a", None], "categorical"),
         "code": (["A12", "b"], "categorical"),
         "size": (["1.5 kg", "2 kg"], "categorical"),
@@ -110,7 +110,7 @@ def test_words_and_days_are_profiled_together_and_what_may_be_numbers_is_not() -
         "month first": (["1/2/2024", "1/13/2024"], "date"),
         "named": (["5 May 2024", "6 June 2024 12:30"], "date"),
     }
-    odd = {
+    odd: dict[str, list[str | None]] = {
         "nan": ["nan", "a"],
         "money": ["5 €", "a"],
         "thousands": ["1,234", "1,2"],
