@@ -39,7 +39,7 @@ LOGINS_IN_TEXT = [
     (re.compile(pattern, re.IGNORECASE | re.MULTILINE), shown)
     for pattern, shown in (
         # user : password @, after a slash, with blanks where none should be.
-        (r"""(/\s*)[^\s/:@'"]{0,100}\s*:\s*[^\s/@'"]{1,300}\s*@""", rf"\1{HIDDEN}@"),
+        (r"""(/\s*+)[^\s/:@'"]{0,100}+\s*+:\s*+[^\s/@'"]{1,300}+\s*+@""", rf"\1{HIDDEN}@"),
         # user:password@ anywhere else, also percent-encoded. What follows the colon is no path, and no port.
         (r"""(?:(?!%3A)[^\s:/@'"]){0,100}(?::|%3A)(?![/\\]|\d+/|\*{3}@)[^\s'"]{1,300}(?:@|%40)""", f"{HIDDEN}@"),
         # token@ after one slash; after two it is part of a URL.
