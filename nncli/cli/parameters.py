@@ -8,7 +8,7 @@ A parameter of a command whose type is a class of options stands for all of them
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from functools import partial, wraps
@@ -24,19 +24,23 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     """The command with a parameter for each of its options instead of one for their class."""
     hints = get_type_hints(command, include_extras=True)
     parameters: list[inspect.Parameter] = []
-    classes: dict[str, type[Options]] = {}
+    classes: dict[str, tuple[type[Options], dict[str, DeclaredOption]]] = {}
+    used = {*hints}
     for parameter in inspect.signature(command).parameters.values():
         kind = hints[parameter.name]
         if isinstance(kind, type) and issubclass(kind, Options):
-            classes[parameter.name] = kind
-            parameters.extend(_parameters(kind))
+            shown = [one for one in declared_options(kind) if one.option.panel]
+            names = [f"{parameter.name}_{one.field}" if one.field in used else one.field for one in shown]
+            used.update(names)
+            classes[parameter.name] = kind, dict(zip(names, shown, strict=True))
+            parameters.extend(_parameter(name, one) for name, one in zip(names, shown, strict=True))
         else:
             parameters.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
 
     @wraps(command)
     def run(**given: Any) -> None:
-        for name, options in classes.items():
-            given[name] = options(**_values(options, given))
+        for name, (options, shown) in classes.items():
+            given[name] = options(**_values(shown, given))
         command(**given)
 
     vars(run).pop("__wrapped__")
@@ -45,35 +49,30 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _shown(options: type[Options]) -> Iterator[tuple[str, DeclaredOption]]:
-    """The options of a class that the command line has, with names that those of no other class have."""
-    return ((f"{options.__name__}_{one.field}", one) for one in declared_options(options) if one.option.panel)
-
-
-def _parameters(options: type[Options]) -> Iterator[inspect.Parameter]:
-    for name, one in _shown(options):
-        option, words = one.option, filter(None, (one.option.short, one.flag))
-        found = typer.Option(
-            *words,
-            help=option.help,
-            metavar=option.metavar,
-            min=option.minimum,
-            callback=option.callback,
-            autocompletion=None if option.completion is None else getattr(completion, f"complete_{option.completion}"),
-            parser=partial(level_of, one.flag) if one.item_type is float else None,
-            rich_help_panel=option.panel,
-        )
-        kind, default = _type(one), one.default
-        if one.choices:
-            default = None if default is None else kind(default)
-        elif not isinstance(default, bool | int | float):
-            default = None
-        yield inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=False if option.is_negated else default,
-            annotation=Annotated[kind if default is not None else kind | None, found],
-        )
+def _parameter(name: str, one: DeclaredOption) -> inspect.Parameter:
+    """The parameter of an option, as Typer reads it."""
+    option, words = one.option, filter(None, (one.option.short, one.flag))
+    found = typer.Option(
+        *words,
+        help=option.help,
+        metavar=option.metavar,
+        min=option.minimum,
+        callback=option.callback,
+        autocompletion=None if option.completion is None else getattr(completion, f"complete_{option.completion}"),
+        parser=partial(level_of, one.flag) if one.item_type is float else None,
+        rich_help_panel=option.panel,
+    )
+    kind, default = _type(one), one.default
+    if one.choices:
+        default = None if default is None else kind(default)
+    elif not isinstance(default, bool | int | float):
+        default = None
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=False if option.is_negated else default,
+        annotation=Annotated[kind if default is not None else kind | None, found],
+    )
 
 
 def _type(one: DeclaredOption) -> Any:
@@ -83,10 +82,10 @@ def _type(one: DeclaredOption) -> Any:
     return list[one.item_type] if one.item_type else one.value_type  # type: ignore[name-defined]
 
 
-def _values(options: type[Options], given: dict[str, Any]) -> dict[str, Any]:
-    """What was given for the options of a class; others keep their defaults."""
+def _values(shown: Mapping[str, DeclaredOption], given: dict[str, Any]) -> dict[str, Any]:
+    """What was given for the options of a class, by the names of their parameters; others keep their defaults."""
     found = {}
-    for name, one in _shown(options):
+    for name, one in shown.items():
         value = given.pop(name)
         if one.option.is_negated:
             value = False if value else None
