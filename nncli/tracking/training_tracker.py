@@ -7,8 +7,7 @@ from pathlib import Path
 
 from nncli.base.errors import RunError
 from nncli.fitting.ensemble.train import CONTROL_FOLDER
-from nncli.fitting.parallel.control_dir import ControlDirectory
-from nncli.fitting.parallel.epochs_file import EpochsReader
+from nncli.fitting.parallel.control_dir import ControlDirectory, EpochsReader
 from nncli.fitting.train.events import Event, Finished, MembersProgress, MembersStarted, Started
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
 from nncli.runs.manifest import member_folder

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from nncli.api.train import train_events
 from nncli.fitting.ensemble.train import CONTROL_FOLDER
-from nncli.fitting.parallel.control_dir import ControlDirectory
-from nncli.fitting.parallel.epochs_file import EpochsWriter
+from nncli.fitting.parallel.control_dir import ControlDirectory, EpochsWriter
 from nncli.fitting.train.events import MembersProgress, MembersStarted, Progress, Started
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
 from nncli.runs.history import read_history

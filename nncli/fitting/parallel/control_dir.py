@@ -2,10 +2,11 @@
 
     signal     the owner, and a number that grows while the parent waits for the tasks, or `stop`
     1.json …   the progress of a task
-    1.csv …    its epochs so far, see epochs_file.py
+    1.csv …    its epochs so far: history.csv, row by row
     1.stop …   written if one task has to stop
 
-They are written without fsync, since they are of use only while the parent runs.
+A task that is started again, or a training that goes back, writes rows of epochs that are there already: whoever reads
+them has to expect it. The files are written without fsync, since they are of use only while the parent runs.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from secrets import token_hex
 
 from nncli.base.atomic_files import TEMPORARY_SUFFIX
 from nncli.base.findings import of_json
-from nncli.fitting.train.events import Progress
+from nncli.fitting.train.events import Event, Progress, Started
+from nncli.nn.training.loop import EpochReport
+from nncli.runs.history import history_csv, parse_history
 
 STOP = "stop"
 POLL_SECONDS = 0.4
@@ -64,6 +67,10 @@ class ControlDirectory:
     def is_task_stopped(self, task: int) -> bool:
         """Whether one task has to stop."""
         return (self.folder / f"{task}.stop").exists()
+
+    def epochs_file(self, task: int) -> Path:
+        """The file for the epochs of one task."""
+        return self.folder / f"{task}.csv"
 
     def close(self) -> None:
         """Remove the folder."""
@@ -117,3 +124,67 @@ class StopCheck:
             self._stopped |= signal == STOP or now - self._last_change > MAX_SILENCE
             self._stopped |= self._task is not None and self._control.is_task_stopped(self._task)
         return self._stopped or self._leaving()
+
+
+@dataclass
+class EpochsWriter:
+    """Writes the epochs of a task. Errors are ignored: a full disk is no reason to end a training."""
+
+    control: ControlDirectory
+    task: int
+    _metric: str | None = None
+    _rows: list[EpochReport] = field(default_factory=list)
+    _is_new: bool = True
+
+    def add(self, event: Event) -> None:
+        """Remember an epoch; the start of the training brings those before."""
+        if isinstance(event, Started):
+            self._metric, self._rows, self._is_new = event.metric, list(event.reports), True
+        elif isinstance(event, EpochReport):
+            self._rows.append(event)
+
+    def write(self) -> None:
+        """Write what was remembered."""
+        path = self.control.epochs_file(self.task)
+        text = history_csv(self._rows, self._metric)
+        with suppress(OSError):
+            if self._is_new:
+                temporary = path.with_name(f".{path.name}.{os.getpid()}")
+                temporary.write_text(text)
+                temporary.replace(path)
+            elif self._rows:
+                with path.open("a") as file:
+                    file.write(text.partition("\n")[2])
+        self._rows, self._is_new = [], False
+
+
+@dataclass
+class EpochsReader:
+    """Reads the epochs of a task that were written since the last time."""
+
+    control: ControlDirectory
+    task: int
+    _file: int = -1
+    _position: int = 0
+    _titles: bytes = b""
+
+    def new(self) -> tuple[str | None, tuple[EpochReport, ...]]:
+        """The metric of the reports, and the reports; none if the file is not there."""
+        try:
+            with self.control.epochs_file(self.task).open("rb") as file:
+                about = os.fstat(file.fileno())
+                if about.st_ino != self._file or about.st_size < self._position:
+                    self._file, self._position, self._titles = about.st_ino, 0, b""
+                file.seek(self._position)
+                # The last row may be written just now.
+                rows = file.read().rpartition(b"\n")[0]
+        except OSError:
+            return None, ()
+        self._position += len(rows) + 1 if rows else 0
+        if not self._titles:
+            self._titles, _, rows = rows.partition(b"\n")
+        try:
+            history = parse_history(self._titles + b"\n" + rows)
+        except ValueError:
+            return None, ()
+        return history.metric, history.reports

@@ -3,29 +3,37 @@
 Nothing else in nncli starts a process, except nncli/export/runtimes/process.py, which runs exported files. The executor
 of this machine is a pool of spawned processes, each of which leaves Ctrl-C to its parent, has one BLAS thread, and
 never outlives the parent; that of a cluster is Dask's.
+
+A pool of spawned processes has named POSIX semaphores. Python removes them at its end, and its resource tracker if the
+process was killed; a SIGKILL of the whole process group ends the tracker too, and they stay until the machine restarts.
+So their names say which process made them, and the next pool removes those of processes that have ended.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.context import SpawnContext, SpawnProcess
+from pathlib import Path
 from threading import Event, Lock, Thread
 from types import ModuleType
 from typing import Literal
 
 from nncli.base.errors import Location, UsageError
 from nncli.base.threads import available_cpus
-from nncli.fitting.parallel.semaphores import named_semaphores, remove_abandoned_semaphores
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 SECONDS_TO_CONNECT = 20
+SEMAPHORES = Path("/dev/shm")
+NAMESPACE = Path("/proc/self/ns/pid")
+"""Containers may share the semaphores and still number their processes differently."""
 ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 shutdown_requested = Event()
@@ -74,7 +82,7 @@ class Workers:
             yield from _of_dask(self.scheduler)
             return
         remove_abandoned_semaphores()
-        with named_semaphores(getattr(multiprocessing.current_process(), "_config", None)):
+        with _named_semaphores(getattr(multiprocessing.current_process(), "_config", None)):
             pool = ProcessPoolExecutor(count, _Spawning(), _init_worker)
         try:
             yield pool
@@ -192,3 +200,54 @@ def _leave() -> None:
     shutdown_requested.wait()
     with task_lock:
         os._exit(0)
+
+
+@contextmanager
+def _named_semaphores(settings: object) -> Iterator[None]:
+    """Give semaphores that are created inside the block a name with the number of this process.
+
+    `settings` are the internal ones of the process; without them the block is left as it is.
+    """
+    namespace = _namespace()
+    if not isinstance(settings, dict) or namespace is None:
+        yield
+        return
+    previous = settings.get("semprefix")
+    settings["semprefix"] = f"/nncli-{namespace}-{os.getpid()}"
+    try:
+        yield
+    finally:
+        if previous is None:
+            del settings["semprefix"]
+        else:
+            settings["semprefix"] = previous
+
+
+def remove_abandoned_semaphores(folder: Path = SEMAPHORES) -> None:
+    """Remove the semaphores of processes of nncli that have ended."""
+    namespace = _namespace()
+    if namespace is None:
+        return
+    for path in folder.glob(f"sem.nncli-{namespace}-*"):
+        match = re.match(r"sem\.nncli-[0-9]+-([0-9]+)-", path.name)
+        if match and not _is_running(int(match[1])):
+            with suppress(OSError):
+                path.unlink()
+
+
+def _namespace() -> int | None:
+    """The number of this process's namespace of process numbers; None except on Linux."""
+    try:
+        return NAMESPACE.stat().st_ino
+    except OSError:
+        return None
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it belongs to another user
+        return True
+    return True

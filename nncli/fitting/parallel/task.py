@@ -13,8 +13,7 @@ from typing import Literal
 from nncli.base.errors import RunLockedError
 from nncli.config.schema import Config
 from nncli.data.sources.local_copies import LocalCopies
-from nncli.fitting.parallel.control_dir import POLL_SECONDS, ControlDirectory, StopCheck
-from nncli.fitting.parallel.epochs_file import EpochsWriter
+from nncli.fitting.parallel.control_dir import POLL_SECONDS, ControlDirectory, EpochsWriter, StopCheck
 from nncli.fitting.parallel.executor import shutdown_requested, task_lock
 from nncli.fitting.prepare.execution import Execution
 from nncli.fitting.train.events import Event, Progress, Started

@@ -1,4 +1,4 @@
-"""How tasks hear that they are to stop, and are heard of."""
+"""How tasks hear that they are to stop, and are heard of; their epochs, written while they run and read meanwhile."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 
 from nncli.base.findings import FindingCode, note
 from nncli.fitting.parallel import control_dir as module
-from nncli.fitting.parallel.control_dir import ControlDirectory, StopCheck
-from nncli.fitting.train.events import Progress
+from nncli.fitting.parallel.control_dir import ControlDirectory, EpochsReader, EpochsWriter, StopCheck
+from nncli.fitting.train.events import Progress, Started
+from nncli.nn.training.loop import EpochReport
 
 
 @pytest.fixture
@@ -103,3 +104,63 @@ def test_a_full_disk_does_not_end_a_training(control: ControlDirectory) -> None:
     control.write_progress(0, Progress())  # the folder is gone: nothing can be written
     control.stop()
     assert control.read_progress(0) is None
+
+
+def report(epoch: int) -> EpochReport:
+    return EpochReport(epoch, 0.1 * epoch, 0.0, None, 0.5, 0.1, False, 1.0)
+
+
+def started(*reports: EpochReport) -> Started:
+    return Started(Path(), 10, 5, 2, 3, 9, len(reports), "rmse", (), reports)
+
+
+def test_every_epoch_is_read_once(control: ControlDirectory) -> None:
+    writer, reader = EpochsWriter(control, 3), EpochsReader(control, 3)
+    assert reader.new() == (None, ())
+    writer.add(started())
+    writer.write()
+    assert reader.new() == ("rmse", ())
+    for epoch in (1, 2):
+        writer.add(report(epoch))
+    assert reader.new()[1] == ()
+    writer.write()
+    assert reader.new() == ("rmse", (report(1), report(2)))
+    assert reader.new()[1] == ()
+    writer.add(report(3))
+    writer.write()
+    assert reader.new() == ("rmse", (report(3),))
+
+
+def test_a_task_that_starts_again_brings_the_epochs_before(control: ControlDirectory) -> None:
+    reader = EpochsReader(control, 0)
+    for before in ((), (report(1), report(2), report(3))):
+        writer = EpochsWriter(control, 0)
+        writer.add(started(*before))
+        writer.add(report(len(before) + 1))
+        writer.write()
+        assert reader.new() == ("rmse", (*before, report(len(before) + 1)))
+
+
+def test_a_row_that_is_written_just_now_waits(control: ControlDirectory) -> None:
+    writer, reader = EpochsWriter(control, 0), EpochsReader(control, 0)
+    writer.add(started(report(1)))
+    writer.write()
+    with control.epochs_file(0).open("a") as file:
+        file.write("2,0.2,0.0,,0.5,0.1,fal")
+    assert reader.new()[1] == (report(1),)
+    with control.epochs_file(0).open("a") as file:
+        file.write("se,1.0\n")
+    assert reader.new()[1] == (report(2),)
+
+
+def test_a_control_directory_that_is_gone_is_no_error(control: ControlDirectory) -> None:
+    writer, reader = EpochsWriter(control, 0), EpochsReader(control, 0)
+    writer.add(started(report(1)))
+    control.close()
+    writer.write()
+    assert reader.new() == (None, ())
+
+
+def test_a_file_that_is_damaged_holds_nothing(control: ControlDirectory) -> None:
+    control.epochs_file(0).write_text("what\nis this\n")
+    assert EpochsReader(control, 0).new() == (None, ())
