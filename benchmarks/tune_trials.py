@@ -24,7 +24,7 @@ from nncli.base.threads import limit_blas_threads
 from nncli.config.loading import load
 from nncli.config.schema.tune import TuneSection
 from nncli.fitting.parallel.control_dir import ControlDirectory
-from nncli.fitting.parallel.task import task_events
+from nncli.fitting.parallel.trainings import task_events
 from nncli.nn.training.epoch import DivergedError
 from nncli.tuning.preparation import PreparedSearch, prepare_search
 from nncli.tuning.space.space import SearchSpace, Values, with_one_network

@@ -39,9 +39,7 @@ from nncli.fitting.ensemble.out_of_fold import EnsembleData
 from nncli.fitting.ensemble.train import CONTROL_FOLDER, EnsembleRun, train_members
 from nncli.fitting.launch import Launch
 from nncli.fitting.parallel.control_dir import ControlDirectory
-from nncli.fitting.parallel.task import TaskStatus, TrainingTask
-from nncli.fitting.parallel.task_pool import TaskPool
-from nncli.fitting.parallel.untrained import removed_if_untrained
+from nncli.fitting.parallel.trainings import TaskStatus, TrainingStream, TrainingTask, removed_if_untrained
 from nncli.fitting.prepare.load import table_copies
 from nncli.fitting.train.events import MembersProgress, MembersStarted
 from nncli.runs.config import read_config
@@ -196,9 +194,9 @@ def _cross_validate(
             tasks = [TrainingTask(i, member, member.output or "") for i, member in enumerate(members)]
         control = ControlDirectory(path / CONTROL_FOLDER)
         try:
-            with TaskPool(count, control, workers, run.watched(launch.stop)) as pool:
-                yield MembersStarted(run.path, count, pool.workers, data.findings, "trainings")
-                yield from train_members(pool, runs, at_a_time, tasks)
+            with TrainingStream(count, control, workers, run.watched(launch.stop)) as stream:
+                yield MembersStarted(run.path, count, stream.workers, data.findings, "trainings")
+                yield from train_members(stream, runs, at_a_time, tasks)
             built = [ensemble_run.finalize() is not None for ensemble_run in runs]
         except BaseException as error:
             for ensemble_run in runs:

@@ -18,7 +18,7 @@ from nncli.config.loading import LoadedConfig
 from nncli.config.schema import Config, TuneSection
 from nncli.config.schema.training import seconds_of
 from nncli.config.schema.tune import MAX_TRIALS
-from nncli.fitting.parallel.untrained import removed_if_untrained
+from nncli.fitting.parallel.trainings import removed_if_untrained
 from nncli.fitting.prepare.load import table_copies
 from nncli.fitting.train.events import TrackingStopped
 from nncli.runs.filenames import CONFIG

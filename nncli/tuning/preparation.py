@@ -18,7 +18,7 @@ from nncli.fitting.ensemble.out_of_fold import EnsembleData
 from nncli.fitting.ensemble.train import CONTROL_FOLDER
 from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.executor import Workers
-from nncli.fitting.parallel.task_stream import TaskStream
+from nncli.fitting.parallel.trainings import TrainingStream
 from nncli.fitting.timing.clock import TimeLimit
 from nncli.runs.run import Run
 from nncli.tuning.compute_result import with_result
@@ -132,5 +132,5 @@ def run_search(
     search = Search(run.path.absolute(), prepared.space, settings, data, prepared.sampler)
     control = ControlDirectory(run.path.absolute() / CONTROL_FOLDER)
     tasks = section.lag * (1 if section.prune else data.folds)
-    with TaskStream(tasks, control, workers, run.watched(stop)) as stream:
+    with TrainingStream(tasks, control, workers, run.watched(stop), "--workers 1") as stream:
         yield from with_result(search.run(stream, data.table_data.findings), prepared.space, data)

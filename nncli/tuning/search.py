@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nncli.base.errors import ConfigError, DataError, NncliError
 from nncli.base.findings import Finding
-from nncli.fitting.parallel.task_stream import TaskResult, TaskStream
+from nncli.fitting.parallel.trainings import TrainingResult, TrainingStream
 from nncli.fitting.timing.clock import TimeLimit
 from nncli.nn.training.epoch import DivergedError
 from nncli.tuning.events import RunningTrial, SearchEnded, SearchEvent, SearchProgress, SearchStarted, TrialFinished
@@ -60,7 +60,7 @@ class Search:
         self._files = SearchFiles(path, space, data.objective)
         self._start = time.monotonic()
 
-    def run(self, stream: TaskStream, findings: tuple[Finding, ...] = ()) -> Generator[SearchEvent, None, None]:
+    def run(self, stream: TrainingStream, findings: tuple[Finding, ...] = ()) -> Generator[SearchEvent, None, None]:
         """Run the search until it ends or is stopped; what is not finished is saved.
 
         Raises:
@@ -78,7 +78,7 @@ class Search:
                 stream.wait(), key=lambda one: one.task.number
             ):  # of failed folds, the lowest is named
                 yield from self._take(result, stream)
-        while stream.is_running:  # what runs saves its state
+        while stream.running:  # what runs saves its state
             for result in stream.wait():
                 yield from self._take(result, stream)
         self._files.save_table(self._history.trials, is_last=True)
@@ -100,7 +100,7 @@ class Search:
         seconds = time.monotonic() - self._start
         return SearchProgress(self._history.trials, running, self._history.best, seconds)
 
-    def _started(self, stream: TaskStream, findings: tuple[Finding, ...]) -> SearchStarted:
+    def _started(self, stream: TrainingStream, findings: tuple[Finding, ...]) -> SearchStarted:
         data, objective = self._data, self._data.objective
         better = objective.higher_is_better
         trials, workers = self._settings.trials, stream.workers
@@ -117,7 +117,7 @@ class Search:
     def _has_all(self) -> bool:
         return len(self._history) > self._settings.trials
 
-    def _restore(self, stream: TaskStream) -> Generator[SearchEvent, None, None]:
+    def _restore(self, stream: TrainingStream) -> Generator[SearchEvent, None, None]:
         """Read the trials of a search that was stopped, and go on with those that are not finished."""
         recorded = load_trials(self.path)
         clear_leftovers(self.path, recorded)
@@ -134,7 +134,7 @@ class Search:
         if self._history.best is not None:
             self._files.save_best(self._history.best)  # perhaps it was killed before
 
-    def _propose(self, stream: TaskStream) -> Generator[SearchEvent, None, None]:
+    def _propose(self, stream: TrainingStream) -> Generator[SearchEvent, None, None]:
         """Begin trials while the results are known that they follow from."""
         while not (self._has_all or self._exhausted or self._is_late):
             number = len(self._history)
@@ -150,7 +150,7 @@ class Search:
             self._history.add(trial)
             yield from self._begin(trial, stream)
 
-    def _begin(self, trial: Trial, stream: TaskStream) -> Generator[SearchEvent, None, None]:
+    def _begin(self, trial: Trial, stream: TrainingStream) -> Generator[SearchEvent, None, None]:
         """Open a trial, with the folds that were trained before an interruption; it fails if its values do not fit."""
         try:
             training = self._training_of(trial, stream.workers)
@@ -175,7 +175,7 @@ class Search:
         config = self._space.trial_config(trial.values)
         return TrialTraining(trial.number, config, folder_of(self.path, trial.number), self._data, at_a_time)
 
-    def _submit(self, stream: TaskStream) -> None:
+    def _submit(self, stream: TrainingStream) -> None:
         """Submit the trainings that are due: the next fold of each trial, or all where no result can prune it."""
         for number in sorted(self._open):
             trial = self._open[number]
@@ -186,7 +186,7 @@ class Search:
                     trial.submitted.add(fold)
                     stream.submit(trial.training.task(fold))
 
-    def _take(self, result: TaskResult, stream: TaskStream) -> Generator[SearchEvent, None, None]:
+    def _take(self, result: TrainingResult, stream: TrainingStream) -> Generator[SearchEvent, None, None]:
         """Take the result of a training."""
         number, fold = divmod(result.task.number, self._data.folds)
         if number not in self._open:
@@ -197,7 +197,7 @@ class Search:
                 raise error
             if isinstance(error, DataError):
                 self._data.check_table()  # without it every trial would fail
-            stream.cancel(self._open[number].training.task_numbers)
+            stream.cancel(lambda task: task.number // self._data.folds == number)
             yield self._finish(number, "failed", message=error.message)
         elif result.outcome.status == "done":
             yield from self._take_fold(number, fold)

@@ -22,8 +22,7 @@ from nncli.fitting.ensemble.train import CONTROL_FOLDER, resume_ensemble, train_
 from nncli.fitting.launch import Launch
 from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.executor import Workers
-from nncli.fitting.parallel.task import TrainingTask, until_epoch
-from nncli.fitting.parallel.task_pool import TaskPool
+from nncli.fitting.parallel.trainings import TrainingStream, TrainingTask, until_epoch
 from nncli.fitting.prepare.load import table_copies
 from nncli.fitting.train.events import Event, Finished, MembersProgress, MembersStarted, Started
 from nncli.fitting.train.provenance import recorded_execution
@@ -168,7 +167,8 @@ def _train_first_epochs(
         )
         for i, network in enumerate(recorded.networks)
     ]
-    with TaskPool(len(tasks), ControlDirectory(again / CONTROL_FOLDER), Workers(config.workers), stop) as pool:
-        yield MembersStarted(recorded.path, len(tasks), pool.workers, ())
-        for progress in pool.run(tasks):
+    control = ControlDirectory(again / CONTROL_FOLDER)
+    with TrainingStream(len(tasks), control, Workers(config.workers), stop) as stream:
+        yield MembersStarted(recorded.path, len(tasks), stream.workers, ())
+        for progress in stream.run(tasks):
             yield MembersProgress(tuple(replace(one, epochs=min(quick, one.epochs)) for one in progress.members))

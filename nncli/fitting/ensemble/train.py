@@ -28,9 +28,7 @@ from nncli.fitting.ensemble.member_config import (
 from nncli.fitting.ensemble.out_of_fold import EnsembleData
 from nncli.fitting.launch import Launch
 from nncli.fitting.parallel.control_dir import ControlDirectory
-from nncli.fitting.parallel.task import TaskStatus, TrainingTask
-from nncli.fitting.parallel.task_pool import TaskPool
-from nncli.fitting.parallel.untrained import removed_if_untrained
+from nncli.fitting.parallel.trainings import TaskStatus, TrainingStream, TrainingTask, removed_if_untrained
 from nncli.fitting.prepare.auto_values import FIRST_DECISION, counted_rows, epochs_of_cycles, first_cycle, max_cycles
 from nncli.fitting.prepare.execution import Execution
 from nncli.fitting.timing.plan import TrainingPlan, estimate
@@ -93,9 +91,11 @@ def _train(ensemble_run: EnsembleRun, launch: Launch, seconds: float | None = No
     control = ControlDirectory(run.path.absolute() / CONTROL_FOLDER)
     try:
         workers = launch.workers(config)
-        with TaskPool(config.n_members, control, workers, run.watched(launch.stop)) as pool:
-            yield MembersStarted(run.path, config.n_members, pool.workers, ensemble_run.data.findings, estimate=seconds)
-            yield from train_members(pool, [ensemble_run], workers.sharing(config.n_members))
+        with TrainingStream(config.n_members, control, workers, run.watched(launch.stop)) as stream:
+            yield MembersStarted(
+                run.path, config.n_members, stream.workers, ensemble_run.data.findings, estimate=seconds
+            )
+            yield from train_members(stream, [ensemble_run], workers.sharing(config.n_members))
         built = ensemble_run.finalize()
     except BaseException as error:  # also a second stop signal, or a closed generator
         ensemble_run.abort(error)
@@ -103,7 +103,7 @@ def _train(ensemble_run: EnsembleRun, launch: Launch, seconds: float | None = No
     yield Finished(
         run=run.path,
         status="done" if built else "stopped",
-        epochs=max(task.epochs for task in pool.outcomes.values()),
+        epochs=max(task.epochs for task in stream.outcomes.values()),
         best_epoch=ensemble_run.best_epoch,
         seconds=time.perf_counter() - clock,
         training=built.training_scores if built else None,
@@ -115,7 +115,7 @@ def _train(ensemble_run: EnsembleRun, launch: Launch, seconds: float | None = No
 
 
 def train_members(
-    pool: TaskPool, ensemble_runs: Sequence[EnsembleRun], at_a_time: int, tasks: Sequence[TrainingTask] = ()
+    stream: TrainingStream, ensemble_runs: Sequence[EnsembleRun], at_a_time: int, tasks: Sequence[TrainingTask] = ()
 ) -> Generator[MembersProgress, None, None]:
     """Train the members of ensembles, and other `tasks`, whose numbers come first; `at_a_time` share the memory.
 
@@ -127,9 +127,9 @@ def train_members(
     remaining = list(zip(ensemble_runs, offsets, strict=True))
     todo = [*tasks, *(task for one, offset in remaining for task in one.tasks(at_a_time, offset))]
     while todo:
-        with closing(pool.run(todo)) as progress:
+        with closing(stream.run(todo)) as progress:
             yield from progress
-        if any(pool.outcomes[task.number].status != "done" for task in todo):
+        if any(stream.outcomes[task.number].status != "done" for task in todo):
             return
         remaining = [(one, offset) for one, offset in remaining if one.needs_another_cycle()]
         todo = [task for one, offset in remaining for task in one.tasks(at_a_time, offset)]

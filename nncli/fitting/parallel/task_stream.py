@@ -1,197 +1,211 @@
-"""Training tasks that are submitted one after another, as the results of others come in."""
+"""Tasks that are submitted one after another, to worker processes or a Dask cluster, as the results of others come in.
+
+What may not be broken: a task begun anywhere, any number of times, leads to the same bits. Only so may the task of a
+lost process simply start again.
+"""
 
 from __future__ import annotations
 
-from collections import Counter, deque
+import sys
+from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import ExitStack
+from dataclasses import dataclass
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Generic, NamedTuple, Self, TypeVar
 
 from nncli.base.errors import NncliError
-from nncli.data.sources.local_copies import copies_in_use
-from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.executor import Workers
-from nncli.fitting.parallel.task import TaskStatus, TrainingTask, run_task, task_events
-from nncli.fitting.train.events import Progress
 
 SECONDS_BETWEEN_POLLS = 0.25
-MAX_LOSSES = 4
-"""How often the process of a task may be lost."""
+MAX_LOSSES = 3
+"""How often a task is started again after its process was lost."""
+LOSSES_OF_A_SUSPECT = 2
+"""From so many losses on a task runs alone, so that no other one is lost with it."""
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
-class TaskResult(NamedTuple):
-    """A task that has ended: its status, or the error that it ended with."""
+class TaskResult(NamedTuple, Generic[T, R]):
+    """A task that has ended: what it led to, or the error that it ended with."""
 
-    task: TrainingTask
-    outcome: TaskStatus | NncliError
+    task: T
+    outcome: R | NncliError
 
 
-class TaskStream:
-    """Runs training tasks in worker processes, on a Dask cluster, or with one worker in this process.
+@dataclass(eq=False)
+class _Entry(Generic[T]):
+    """A task that was submitted, and how often its process was lost."""
 
-    `tasks` is the largest number of tasks that may be useful at a time; `stop` is called a few times a second, in this
-    process after every batch. A task whose process is lost starts again.
+    task: T
+    losses: int = 0
+    is_canceled: bool = False
+
+    @property
+    def is_suspect(self) -> bool:
+        return self.losses >= LOSSES_OF_A_SUSPECT
+
+
+class TaskStream(Generic[T, R]):
+    """Runs tasks by the function `work` in worker processes, or on a Dask cluster, as many as it has threads for.
+
+    `tasks` is the largest number of them that may be useful at a time. `work` and the tasks are sent to other
+    processes; it returns None if its process has to end before the task is done. A task whose process is lost starts
+    again, after two losses alone; `lost` says what becomes of one that is lost too often. Once `stop` returns True,
+    tasks that wait do not start. Of short tasks some may be `queued` in the executor.
     """
 
     def __init__(
         self,
+        work: Callable[[T], R | None],
+        lost: Callable[[T], R | NncliError],
         tasks: int,
-        control: ControlDirectory,
         workers: Workers,
-        stop: Callable[[], bool],
+        stop: Callable[[], bool] = lambda: False,
+        *,
+        queued: int = 0,
     ) -> None:
         self.workers = workers.count(tasks)
         """The number of tasks that run at a time."""
-        self._control, self._stop = control, stop
-        self._where = workers
-        self._stopped = False
-        self._waiting: deque[TrainingTask] = deque()
-        self._running: dict[Future[TaskStatus], TrainingTask] = {}
-        self._here: tuple[TrainingTask, Generator[Progress, None, TaskStatus]] | None = None
-        self._canceled: set[int] = set()
-        self._losses: Counter[int] = Counter()
+        self._work, self._lost, self._where, self._stop = work, lost, workers, stop
+        self._loss_errors = workers.lost_errors
+        # A broken pool loses all that it has, and a few tell better which one broke it. A cluster names the one.
+        self._most = sys.maxsize if workers.are_remote else self.workers + queued
+        self._waiting: deque[_Entry[T]] = deque()
+        self._running: dict[Future[R | None], _Entry[T]] = {}
+        self._ended: list[TaskResult[T, R]] = []
         self._executor: Executor | None = None
+        self._is_broken = False
         self._resources = ExitStack()
+        self._stopped = False
 
     def __enter__(self) -> Self:
-        self._control.open()
         return self
 
     def __exit__(
         self, cls: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        try:
-            if error is not None:
-                self._control.stop()
-            if self._here is not None:
-                self._here[1].close()
-            self._resources.__exit__(cls, error, traceback)
-        finally:
-            self._control.close()
+        self._resources.__exit__(cls, error, traceback)
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._running) + (self._here is not None)
+        return len(self._waiting) + len(self.running)
 
     @property
-    def is_running(self) -> bool:
-        """Whether a task runs."""
-        return bool(self._running) or self._here is not None
+    def running(self) -> list[T]:
+        """The tasks that run."""
+        return [entry.task for entry in self._running.values()]
 
     @property
     def has_room(self) -> bool:
         """Whether a task that is submitted now would start at once."""
         return len(self) < self.workers
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether no task runs, and none will start."""
+        return not self.running and (not self._waiting or self.stopped())
+
     def stopped(self) -> bool:
         """Whether `stop` has returned True once."""
         self._stopped = self._stopped or self._stop()
         return self._stopped
 
-    def submit(self, task: TrainingTask) -> None:
-        """Add a task."""
-        self._waiting.append(task)
+    def submit(self, task: T, *, first: bool = False) -> None:
+        """Add a task, behind those that wait or as the first of them."""
+        self._waiting.insert(0 if first else len(self._waiting), _Entry(task))
 
-    def cancel(self, numbers: Iterable[int]) -> None:
-        """Remove tasks that wait, and have those saved that run. They have no result."""
-        numbers = set(numbers)
-        self._waiting = deque(task for task in self._waiting if task.number not in numbers)
-        for task in self._running.values():
-            if task.number in numbers:
-                self._canceled.add(task.number)
-                self._control.stop_task(task.number)
+    def cancel(self, is_meant: Callable[[T], bool]) -> None:
+        """Remove tasks that wait. Those that run go on, and have no result."""
+        self._waiting = deque(entry for entry in self._waiting if not is_meant(entry.task))
+        for entry in self._running.values():
+            entry.is_canceled |= is_meant(entry.task)
 
-    def wait(self) -> list[TaskResult]:
-        """The tasks that have ended since the last call; waits for a moment if none has.
-
-        After a stop the tasks that run are saved and come back as stopped, and those that wait do not start.
+    def results(self, tasks: Iterable[T]) -> Generator[tuple[T, R], None, None]:
+        """Submit tasks and yield each with what it led to, as they end. If it is closed, the others are given up.
 
         Raises:
             UsageError: there is no such cluster.
-            NncliError: the process of a task was lost too often.
+            Exception: what `work` raises.
         """
-        if self.workers == 1 and not self._where.are_remote:
-            return self._run_one_here()
-        self._start()
-        if not self._running:
-            return []
-        finished, _ = wait(self._running, SECONDS_BETWEEN_POLLS, FIRST_COMPLETED)
-        if self.stopped():
-            self._control.stop()
-        else:
-            self._control.heartbeat()
-        return [result for future in finished if (result := self._result(future)) is not None]
-
-    def _run_one_here(self) -> list[TaskResult]:
-        """Go on with a task in this process for a moment."""
-        if self._here is None:
-            if not self._waiting or self.stopped():
-                return []
-            task = self._waiting.popleft()
-            self._here = task, task_events(task, self._control, self.stopped)
-        task, events = self._here
+        for task in tasks:
+            self.submit(task)
         try:
-            next(events)
-        except StopIteration as end:
-            outcome: TaskStatus | NncliError = end.value
-        except NncliError as error:
-            outcome = error
-        else:
-            return []
-        self._here = None
-        return [TaskResult(task, outcome)]
+            while not self.has_ended:
+                for task, outcome in self.wait():
+                    if isinstance(outcome, NncliError):
+                        raise outcome
+                    yield task, outcome
+        finally:
+            for future in self._running:
+                future.cancel()
 
-    def _start(self) -> None:
-        """Start waiting tasks, up to the number of workers."""
-        if self._executor is None and self._waiting and not self.stopped():
-            self._executor = self._resources.enter_context(self._where.executor(self.workers))
-        copies, lost = copies_in_use(), self._where.lost_errors
-        while self._waiting and self._executor is not None and len(self._running) < self.workers:
-            if self.stopped():
-                return
-            task = self._waiting.popleft()
-            try:
-                self._running[self._executor.submit(run_task, task, self._control, copies)] = task
-            except lost:
-                self._lose(task)
-
-    def _result(self, future: Future[TaskStatus]) -> TaskResult | None:
-        """The result of a task; None if it starts again, or was canceled."""
-        task = self._running.pop(future, None)
-        if task is None:  # it was lost with another one
-            return None
-        try:
-            outcome: TaskStatus | NncliError = future.result()
-        except self._where.lost_errors:
-            self._lose(task)
-            return None
-        except NncliError as error:
-            outcome = error
-        if task.number in self._canceled:
-            return None
-        if isinstance(outcome, TaskStatus) and outcome.status == "stopped" and not self.stopped():
-            self._waiting.appendleft(task)  # its worker was terminated, or missed the heartbeat
-            return None
-        return TaskResult(task, outcome)
-
-    def _lose(self, lost: TrainingTask) -> None:
-        """Count the loss of a task, and start it again: in another executor, since a process pool is broken as a whole.
+    def wait(self) -> list[TaskResult[T, R]]:
+        """The tasks that have ended since the last call; waits for a moment if none has.
 
         Raises:
-            NncliError: it was lost too often.
+            UsageError: there is no such cluster.
+            Exception: what `work` raises, unless it is an NncliError.
         """
-        self._losses[lost.number] += 1
-        if self._losses[lost.number] > MAX_LOSSES:
-            raise NncliError(
-                f"the process of a training ended before its time, {self._losses[lost.number]} times: perhaps the "
-                "system was short of memory and killed it",
-                hint="What was saved is there. Resume with fewer workers: --workers 1",
-            )
-        tasks = [lost]
-        if not self._where.are_remote:
-            tasks += self._running.values()
-            self._running.clear()
+        self._start()
+        if self._running:
+            finished, _ = wait(self._running, SECONDS_BETWEEN_POLLS, FIRST_COMPLETED)
+            self._lose([entry for future in [*self._running] if future in finished and (entry := self._take(future))])
+        ended, self._ended = self._ended, []
+        return ended
+
+    def _start(self) -> None:
+        """Hand tasks that wait to the executor: a new one after a loss, once all that ran are back."""
+        if self._is_broken and not self._running:
             self._resources.close()
-            self._executor = None
-        self._waiting.extendleft(task for task in reversed(tasks) if task.number not in self._canceled)
+            self._executor, self._is_broken = None, False
+        while not self._is_broken and len(self._running) < self._most and (entry := self._next()) is not None:
+            try:
+                if self._executor is None:
+                    self._executor = self._resources.enter_context(self._where.executor(self.workers))
+                self._running[self._executor.submit(self._work, entry.task)] = entry
+            except self._loss_errors:
+                if not self._running:  # there is no other one that broke it
+                    self._lose([entry])
+                else:
+                    self._waiting.appendleft(entry)
+                self._is_broken = True
+
+    def _next(self) -> _Entry[T] | None:
+        """Take the next task that may start; a suspect starts once no other one runs or waits."""
+        if not self._waiting or self.stopped() or any(entry.is_suspect for entry in self._running.values()):
+            return None
+        entry = next((entry for entry in self._waiting if not entry.is_suspect), None)
+        if entry is None and not self._running:
+            entry = self._waiting[0]
+        if entry is not None:
+            self._waiting.remove(entry)
+        return entry
+
+    def _take(self, future: Future[R | None]) -> _Entry[T] | None:
+        """Take the outcome of a task; its entry if it was lost."""
+        entry = self._running.pop(future)
+        try:
+            outcome: R | NncliError | None = future.result()
+        except self._loss_errors:
+            outcome = None
+        except NncliError as error:
+            outcome = error
+        if outcome is None:
+            return entry
+        if not entry.is_canceled:
+            self._ended.append(TaskResult(entry.task, outcome))
+        return None
+
+    def _lose(self, entries: list[_Entry[T]]) -> None:
+        """Count the loss of tasks, which start again before the others, or have ended if it was one too many."""
+        for entry in reversed(entries):
+            entry.losses += 1
+            self._is_broken = True
+            if entry.is_canceled:
+                continue
+            if entry.losses > MAX_LOSSES:
+                self._ended.append(TaskResult(entry.task, self._lost(entry.task)))
+            else:
+                self._waiting.appendleft(entry)

@@ -17,7 +17,7 @@ from nncli.fitting.ensemble.cross_validation import data_of_trainings, new_recor
 from nncli.fitting.ensemble.fold_predictions import FoldPredictions
 from nncli.fitting.ensemble.member_config import as_subtask
 from nncli.fitting.ensemble.out_of_fold import predict_table
-from nncli.fitting.parallel.task import TaskStatus, TrainingTask
+from nncli.fitting.parallel.trainings import TaskStatus, TrainingTask
 from nncli.runs.cross_validation import CrossValidationRecord
 from nncli.runs.filenames import CROSS_VALIDATION, FOLDS
 from nncli.runs.run import Run
@@ -51,17 +51,11 @@ class TrialTraining:
             self.path.mkdir(parents=True, exist_ok=True)
             write_record(self.path, self.config, self._record)
 
-    @property
-    def task_numbers(self) -> range:
-        """The numbers of the tasks of the trial."""
-        first = self.number * self._search.folds
-        return range(first, first + self._search.folds)
-
     def task(self, fold: int) -> TrainingTask:
         """The training that leaves out a fold."""
         path = str(self._paths[fold])
         config = as_subtask(self._fold_data[fold].config, output=path, at_a_time=self._at_a_time)
-        return TrainingTask(self.task_numbers[fold], config, path)
+        return TrainingTask(self.number * self._search.folds + fold, config, path)
 
     def is_done(self, fold: int) -> bool:
         """Whether a training has ended before an interruption; one of another table is removed."""

@@ -22,7 +22,7 @@ from nncli.data.formats.registry import FORMATS, FileOptions, format_of
 from nncli.data.sources.input_kept import check_input_kept
 from nncli.data.sources.table_source import TableSource
 from nncli.fitting.parallel.executor import Workers
-from nncli.fitting.parallel.independent_tasks import MAX_LOSSES, IndependentTasks
+from nncli.fitting.parallel.task_stream import MAX_LOSSES, TaskStream
 from nncli.fitting.timing.estimate import WORTH_A_PROCESS
 from nncli.runs.run import Run
 
@@ -106,7 +106,7 @@ class PredictionJob:
             if workers.begin_here(count):
                 yield from self._predict_here(left, count, threads=workers.requested != 1)
             if left:
-                yield from self._predict_elsewhere(left, count, workers)
+                yield from self._predict_elsewhere(left, workers)
 
     def _predict_here(
         self, left: list[FileToPredict], count: int, *, threads: bool
@@ -122,14 +122,17 @@ class PredictionJob:
             done += file.state.size
 
     def _predict_elsewhere(
-        self, left: Sequence[FileToPredict], count: int, workers: Workers
+        self, left: Sequence[FileToPredict], workers: Workers
     ) -> Generator[tuple[FileToPredict, FileOutcome | None], None, None]:
         """Predict files in worker processes or on a cluster."""
         tasks = {self._task(file, is_remote=workers.are_remote): file for file in left}
-        results = IndependentTasks(predict_file, count, workers).run([*tasks])
-        with self._cleared(() if workers.are_remote else left), closing(results):
+        with (
+            self._cleared(() if workers.are_remote else left),
+            TaskStream(predict_file, lambda task: _of_lost(tasks[task]), len(left), workers, queued=1) as stream,
+            closing(stream.results(tasks)) as results,
+        ):
             for task, outcome in results:
-                yield tasks[task], outcome or FileOutcome(error=_lost(tasks[task]))
+                yield tasks[task], outcome
 
     @contextmanager
     def _cleared(self, files: Sequence[FileToPredict]) -> Iterator[None]:
@@ -186,10 +189,11 @@ def _check_formats(files: Sequence[FileToPredict], options: FileOptions) -> None
             )
 
 
-def _lost(file: FileToPredict) -> NncliError:
-    return NncliError(
+def _of_lost(file: FileToPredict) -> FileOutcome:
+    error = NncliError(
         f"the process that predicted this file died, {1 + MAX_LOSSES} times: "
         "perhaps the system was short of memory and killed it",
         location=Location(source=file.name),
         hint="Start the command again with --workers 1.",
     )
+    return FileOutcome(error=error)
