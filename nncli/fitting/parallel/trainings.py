@@ -300,8 +300,7 @@ class TrainingStream(TaskStream[TrainingTask, TaskStatus]):
                     progress = self._control.read_progress(task.number)
                     self._progress[task.number] = progress or self._progress[task.number]
                 yield self._members_progress
-            for task in tasks:
-                self.outcomes.setdefault(task.number, TaskStatus.read(task))
+            self.outcomes |= {task.number: TaskStatus.read(task) for task in tasks if task.number not in self.outcomes}
 
     @property
     def _members_progress(self) -> MembersProgress:

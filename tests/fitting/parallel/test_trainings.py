@@ -253,7 +253,8 @@ def test_a_task_whose_process_is_terminated_goes_on_in_another(
 @without_signals
 def test_a_task_that_is_lost_again_and_again_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_stream, "MAX_LOSSES", 1)
-    kills, found = 0, []
+    found: list[TrainingResult] = []
+    kills = 0
     with stream(tmp_path, 2) as open_stream:
         open_stream.submit(tasks(tmp_path, 1, *LONG_TRAINING)[0])
         end = time.monotonic() + SECONDS
