@@ -150,7 +150,7 @@ reliability: .venv/dev
 # Every mutant of the arithmetic against the tests nearest to it: half an hour. mutmut makes them and finds those tests.
 mutation: .venv/dev
 	$(BIN)/pip install --quiet mutmut
-	$(BIN)/mutmut run --max-children 1 "nncli.nn.training.thread_policy.x_choose_threads__mutmut_1"
+	$(BIN)/mutmut run --max-children 1 "nncli.fitting.prepare.execution.x_choose_threads__mutmut_1"
 	$(BIN)/python reliability/mutation_testing.py
 
 clean:

@@ -34,8 +34,8 @@ from nncli.fitting.prepare.auto_values import batch_rows
 from nncli.fitting.train.events import Finished
 from nncli.models.scores import headlines
 from nncli.nn.layers.dense import Dense
-from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.residual import Layer
+from nncli.nn.layers.sequential import Dropout
 from nncli.nn.optim.schedules import CoslogRate
 from nncli.runs.config import read_config
 from nncli.runs.run import Run

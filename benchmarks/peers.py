@@ -40,6 +40,7 @@ class Learner:
 
 def set_up_nncli(size: Size, X: Rows, y: Rows, threads: int, **settings: Any) -> Learner:
     from nncli.base.threads import limit_blas_threads
+    from nncli.fitting.prepare.execution import choose_threads
     from nncli.nn.activations import Relu
     from nncli.nn.batches.dataset import Dataset
     from nncli.nn.layers.dense import Dense
@@ -51,7 +52,6 @@ def set_up_nncli(size: Size, X: Rows, y: Rows, threads: int, **settings: Any) ->
     from nncli.nn.training.compiled.support import load
     from nncli.nn.training.loop import fit
     from nncli.nn.training.state import RandomStreams, TrainState
-    from nncli.nn.training.thread_policy import choose_threads
 
     network = Network(
         n_features=X.shape[1],

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from nncli.config.schema.tune import SamplerName
 from nncli.nn.arrays import Floats
 from nncli.tuning.sampler import Sampler
-from nncli.tuning.space.domains import ChoiceDomain, Value
-from nncli.tuning.space.space import Parameter, SearchSpace, Values
-from nncli.tuning.trials.pruning import is_worse
+from nncli.tuning.search import is_worse
+from nncli.tuning.space.space import ChoiceDomain, Parameter, SearchSpace, Value, Values
 
 if TYPE_CHECKING:
     from optuna.trial import Trial as OptunaTrial

@@ -16,8 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nncli.nn.arrays import Floats
-from nncli.tuning.space.domains import NumberDomain
-from nncli.tuning.space.space import SearchSpace, Values
+from nncli.tuning.space.space import NumberDomain, SearchSpace, Values
 from tune_search import Stop, Trained
 from tune_trials import Trials
 

@@ -10,7 +10,7 @@ import typer
 
 from nncli.base.findings import FindingCode
 from nncli.cli.app import EPILOG, app
-from nncli.cli.help import option_groups
+from nncli.cli.completion import option_groups
 
 INTRODUCTION = """# The commands
 

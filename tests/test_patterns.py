@@ -65,7 +65,7 @@ BUILT: dict[str, list[tuple[Pattern, str]]] = {
     ],
 }
 """Patterns that functions build, as these or equal ones."""
-OWN_FILES = {"nncli.export.javascript.source"}
+OWN_FILES = {"nncli.export.javascript.module"}
 """Modules whose patterns read files of the package alone."""
 SUSPECT, MEASURABLE = 0.0008, 0.005
 """Seconds: what growth is measured for, and what can be measured."""

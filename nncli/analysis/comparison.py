@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,7 +14,6 @@ from nncli.analysis.evaluation.held_out import HeldOutPredictions, ScoredSplit, 
 from nncli.analysis.evaluation.labeled_table import predict_labeled
 from nncli.analysis.evaluation.pairwise import ComparableRun, PairwiseResult, comparable_run, compare_pairwise
 from nncli.analysis.evaluation.run_summary import RunSummary, summarize_run
-from nncli.analysis.evaluation.selection import log_choices
 from nncli.base.errors import DataError, NncliError, RunError, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.text import json_safe
@@ -24,9 +24,10 @@ from nncli.models.scores import ScoreWithInterval
 from nncli.runs.config import read_config
 from nncli.runs.history import History, RecordedScores
 from nncli.runs.listing import RunInfo, info_of, is_run, list_runs, notes_on_choice
+from nncli.runs.loader import read_manifest
 from nncli.runs.manifest import CONFIG, Manifest
 from nncli.runs.run import Run
-from nncli.runs.search_folder import check_is_no_search
+from nncli.runs.run_name import check_is_no_search
 from nncli.runs.training_rows import RowMatches
 from nncli.targets.decision import Decision, decision_note
 from nncli.targets.metrics.registry import higher_is_better
@@ -386,3 +387,30 @@ def _score_json(row: ScoreRow) -> dict[str, Any]:
         for score, best in zip(row.values, row.best, strict=True)
     ]
     return {"metric": row.name, "target": row.target, "runs": runs}
+
+
+def log_choices(path: Path, held_out: HeldOutPredictions) -> float:
+    """The natural logarithm of the number of models that the held-out rows of the run at `path` chose from.
+
+    The validation rows choose one of the trained epochs, unless `metric` is loss; of an ensemble, one of every member.
+    A temperature fitted to n rows counts as the √n values that these can tell apart (Rissanen, "Modeling by shortest
+    data description", 1978). 0 for rows that chose nothing: the predictions are cross-fitted but in older runs.
+
+    Raises:
+        RunError: the manifest of a member is missing or damaged.
+    """
+    if held_out.split != "validation" or not held_out.optimistic:
+        return 0.0
+    config, total = held_out.config, 0.0
+    if config.metric != "loss":
+        total += sum(log(max(manifest.epochs, 1)) for manifest in _manifests(path, held_out.manifest))
+    if held_out.predictions.target.has_probabilities and config.calibration != "none":
+        total += 0.5 * log(len(held_out))
+    return total
+
+
+def _manifests(path: Path, manifest: Manifest) -> list[Manifest]:
+    """The manifest of the network, or of every member."""
+    if manifest.members == 1:
+        return [manifest]
+    return [read_manifest(path / folder) for folder in manifest.member_folders]

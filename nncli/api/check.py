@@ -17,9 +17,7 @@ from nncli.base.memory import format_bytes, free_memory
 from nncli.base.scratch import Scratch
 from nncli.config.loading import load, load_partial, with_source_line
 from nncli.config.schema import Config
-from nncli.fitting.dry_run.network_size import NetworkSize
-from nncli.fitting.dry_run.steps import DryRun, dry_run
-from nncli.fitting.dry_run.table import TableReport, check_table
+from nncli.fitting.dry_run.steps import DryRun, NetworkSize, TableReport, check_table, dry_run
 from nncli.fitting.ensemble.member_config import check_members, member_config
 from nncli.fitting.parallel.executor import Workers
 from nncli.fitting.prepare.auto_values import resolve_members

@@ -26,6 +26,7 @@ from nncli.config.schema import Config
 from nncli.data.splitting.folds import Fold
 from nncli.fitting.ensemble.cross_validation import (
     CrossValidation,
+    FoldPredictions,
     data_of_trainings,
     open_record,
     score_folds,
@@ -33,7 +34,6 @@ from nncli.fitting.ensemble.cross_validation import (
     start_record,
     with_row_checks,
 )
-from nncli.fitting.ensemble.fold_predictions import FoldPredictions
 from nncli.fitting.ensemble.member_config import as_subtask, check_members, check_table
 from nncli.fitting.ensemble.out_of_fold import EnsembleData
 from nncli.fitting.ensemble.train import CONTROL_FOLDER, EnsembleRun, train_members

@@ -14,14 +14,11 @@ from nncli.base.logs import log_duration
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.sources.table_source import TableLocation
 from nncli.data.table import Table
-from nncli.export.check import Check
-from nncli.export.check_rows import reason_of, training_sample, with_unusual_rows
+from nncli.export.check import Check, reason_of, training_sample, with_unusual_rows
 from nncli.export.comparison import Comparison
-from nncli.export.lowering import lower_model
-from nncli.export.model_info import ModelInfo
+from nncli.export.lowering import lower_model, with_typical_values
 from nncli.export.runtimes.process import ExportedFileError
-from nncli.export.targets import TARGETS, Target
-from nncli.export.typical_values import with_typical_values
+from nncli.export.targets import TARGETS, ModelInfo, Target
 from nncli.fitting.calibration import conformal_predictor
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.read_table import read_to_predict

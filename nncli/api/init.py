@@ -16,16 +16,16 @@ from nncli.base.findings import Finding, FindingCode, Level, note, ordered, warn
 from nncli.base.option import operation
 from nncli.base.scratch import existing_parent
 from nncli.base.text import join_quoted, json_safe, quote
+from nncli.config.json_schema import editor_line
 from nncli.config.loading import build_config
 from nncli.config.overrides import apply_overrides
 from nncli.config.schema import Config
-from nncli.config.schema_file import editor_line
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import parse
 from nncli.data.column_profile import ColumnProfile
-from nncli.data.formats.input_file import path_of
 from nncli.data.formats.registry import SPREADSHEETS, SUFFIXES, ZIP, suffix_of, without_compression
-from nncli.data.sources.files.paths import fixed_folder, names_several
+from nncli.data.formats.streams import path_of
+from nncli.data.sources.files.several_files import fixed_folder, names_several
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.fitting.checks.notes import constant_target
 from nncli.fitting.draft.table_summary import TableSummary, summarize_table

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from nncli.api.options import PredictFilesOptions
-from nncli.api.prediction.many_files.errors_file import write_errors_file
-from nncli.api.prediction.many_files.file_to_predict import FileToPredict
 from nncli.api.prediction.many_files.job import PredictionJob
-from nncli.api.prediction.many_files.notes import common_notes
-from nncli.api.prediction.many_files.results import FilesPrediction, FilesProgress, PredictedFile
-from nncli.api.prediction.many_files.task import FileOutcome
-from nncli.api.prediction.summary import PredictionSummary
+from nncli.api.prediction.many_files.record import FilesPrediction, FilesProgress, PredictedFile
+from nncli.api.prediction.many_files.task import FileOutcome, FileToPredict, write_errors_file
+from nncli.api.prediction.options import PredictionSummary
 from nncli.base.option import operation
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 
@@ -67,3 +64,25 @@ def _result(job: PredictionJob, file: FileToPredict, outcome: FileOutcome | None
     if outcome.error is not None:
         return PredictedFile(file.name, answer, "failed", error=outcome.error)
     return PredictedFile(file.name, answer, "done", outcome.summary.rows)
+
+
+MAX_NOTES = 5
+
+
+def common_notes(notes: Iterable[tuple[str, tuple[str, ...]]]) -> Iterator[str]:
+    """The different notes of files, each given by its name and its notes; the same note of several files is one.
+
+    >>> list(common_notes([("a.csv", ("a.csv: read with encoding latin-1",)),
+    ...                    ("b.csv", ("b.csv: read with encoding latin-1",))]))
+    ['a.csv: read with encoding latin-1 (and 1 more file)']
+    """
+    names: dict[str, list[str]] = {}
+    for name, lines in notes:
+        for line in lines:
+            names.setdefault(line.removeprefix(f"{name}: "), []).append(name)
+    for text, files in [*names.items()][:MAX_NOTES]:
+        more = len(files) - 1
+        yield f"{files[0]}: {text}" + (f" (and {more:,} more file{'s' * (more > 1)})" if more else "")
+    others = {file for files in [*names.values()][MAX_NOTES:] for file in files}
+    if others:
+        yield f"other notes on {len(others):,} file{'s' * (len(others) > 1)}"

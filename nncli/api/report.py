@@ -12,16 +12,16 @@ from nncli.analysis.evaluation.held_out import run_copies
 from nncli.analysis.evaluation.linear_model import linear_benchmark
 from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.analysis.report.cross_validation import cross_validation_page
-from nncli.analysis.report.html import MARK, check_html_suffix, render
 from nncli.analysis.report.json_report import report_json
 from nncli.analysis.report.model_card import MARK as CARD_MARK
 from nncli.analysis.report.model_card import model_card, summary_card
+from nncli.analysis.report.page import MARK, check_html_suffix, render
 from nncli.analysis.report.run_page import page_of
 from nncli.analysis.report.sections.feature_importance import compute_importance
 from nncli.base.atomic_files import batched_fsync, check_overwrite, write_text
 from nncli.base.logs import log_duration
 from nncli.runs.cross_validation import is_cross_validation
-from nncli.runs.search_folder import is_search
+from nncli.runs.run_name import is_search
 from nncli.tuning.report import search_page
 from nncli.tuning.result.summary import read_search
 

@@ -13,15 +13,15 @@ from nncli.base.findings import Finding
 from nncli.base.logs import format_duration
 from nncli.base.spec import Task
 from nncli.base.text import join_quoted
-from nncli.fitting.dry_run.network_size import LayerSize, layer_sizes
+from nncli.fitting.dry_run.steps import LayerSize, layer_sizes
 from nncli.runs.cross_validation import is_cross_validation
 from nncli.runs.history import RecordedCycle, RecordedMetrics, read_metrics
 from nncli.runs.listing import Kind, RunStatus, info_of
 from nncli.runs.loader import read_manifest, read_spec
 from nncli.runs.manifest import MANIFEST, METRICS, MODEL, Manifest
 from nncli.runs.run import Run
+from nncli.runs.run_name import is_search
 from nncli.runs.saved_decision import read_decision
-from nncli.runs.search_folder import is_search
 from nncli.targets.decision import Decision
 from nncli.tuning.result.summary import SearchSummary, read_search
 

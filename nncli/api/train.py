@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
-from nncli.analysis.evaluation.threshold_options import threshold_options
+from nncli.analysis.evaluation.threshold_choice import threshold_options
 from nncli.api.options import ClusterOptions, ResumeOptions, TrainOptions
 from nncli.base.errors import UsageError
 from nncli.base.findings import Finding, FindingCode, note, warning
@@ -18,16 +18,16 @@ from nncli.config.schema import Config
 from nncli.config.schema.training import seconds_of
 from nncli.fitting.launch import Launch
 from nncli.fitting.prepare.load import table_copies
-from nncli.fitting.timing.clock import TimeLimit
+from nncli.fitting.timing.plan import TimeLimit
 from nncli.fitting.train.events import Event, Finished
 from nncli.fitting.train.single import resume_network, train_network
 from nncli.runs.config import read_config
 from nncli.runs.cross_validation import check_is_run, resume_command
+from nncli.runs.manifest import check_not_selected
 from nncli.runs.run import Run
 from nncli.runs.run_name import check_run_name
 from nncli.runs.saved_decision import read_decision
-from nncli.runs.selection_record import check_not_selected
-from nncli.tracking.choice import TrackerChoice, parse_trackers
+from nncli.tracking.tracker import TrackerChoice, parse_trackers
 
 
 def train_events_with(
@@ -154,7 +154,7 @@ def _resume(path: str | Path, options: ResumeOptions, command: Sequence[str]) ->
 
 def _tracked(events: Generator[Event, None, None], trackers: Sequence[TrackerChoice]) -> Generator[Event, None, None]:
     if trackers:
-        from nncli.tracking.training import track_events
+        from nncli.tracking.training_tracker import track_events
 
         events = track_events(events, trackers)
     yield from events

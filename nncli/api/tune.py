@@ -23,17 +23,16 @@ from nncli.fitting.prepare.load import table_copies
 from nncli.fitting.train.events import TrackingStopped
 from nncli.runs.filenames import CONFIG
 from nncli.runs.run import Run
-from nncli.tracking.choice import TrackerChoice, parse_trackers
+from nncli.tracking.tracker import TrackerChoice, parse_trackers
 from nncli.tuning.ensemble.selected_ensemble import ROUNDS, SelectedEnsemble, write_selected_ensemble
-from nncli.tuning.events import SearchEnded, SearchEvent, SearchStarted
-from nncli.tuning.notes import notes_before
 from nncli.tuning.preparation import PreparedSearch, prepare_search, run_search
-from nncli.tuning.result.result import load_result
+from nncli.tuning.result.summary import load_result
+from nncli.tuning.search import SearchEnded, SearchEvent, SearchStarted
 from nncli.tuning.space.load_search import load_search
 from nncli.tuning.tracking import track_search_events
 from nncli.tuning.trials.record import config_text, create_directory, new_record, open_directory
 from nncli.tuning.trials.trials import TRIALS, folder_of, load_trials
-from nncli.tuning.tune_result import TuneResult, ensemble_path
+from nncli.tuning.tune_result import TuneResult, ensemble_path, notes_before
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What libraries in other languages write to the descriptor of stderr.
 
 Polars and calamine print a message about an error of their own before they raise it as an exception, whose message is
-then shown, too. A command gives sys.stderr a descriptor of its own first (nncli/cli/standard_streams.py), so that the
+then shown, too. A command gives sys.stderr a descriptor of its own first (nncli/cli/console.py), so that the
 other can be redirected without any effect on what Python writes.
 """
 

@@ -13,8 +13,7 @@ from nncli.cli.options import AsJson, DisplayOptions, RequiredConfigOrTable, Tra
 if TYPE_CHECKING:
     from nncli.api.check import CheckResult, Estimate, SearchSize
     from nncli.base.findings import Finding
-    from nncli.fitting.dry_run.network_size import NetworkSize
-    from nncli.fitting.dry_run.steps import DryRun
+    from nncli.fitting.dry_run.steps import DryRun, NetworkSize
 
 COMMANDS = ("nncli train", "nncli tune")
 """What follows the check of a configuration without and with a section `tune`."""
@@ -41,9 +40,8 @@ def check(
     import shlex
 
     from nncli.api.check import check as run_checks
-    from nncli.cli.console import echo_err
-    from nncli.cli.signals import interrupt_at_once
-    from nncli.cli.training_input import copied_table, resolve_input
+    from nncli.cli.console import echo_err, interrupt_at_once
+    from nncli.cli.train import copied_table, resolve_input
 
     interrupt_at_once()
     with copied_table(config, given, None):

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nncli.base.option import INPUT, OUTPUT
-from nncli.cli.extras import requires_extra
-from nncli.cli.options import AsJson, DisplayOptions, Force
-from nncli.cli.source_options import SourceOptions
+from nncli.cli.options import AsJson, DisplayOptions, Force, SourceOptions, requires_extra
 
 if TYPE_CHECKING:
     from nncli.analysis.comparison import Comparison
@@ -62,7 +60,7 @@ def compare(
     import json
 
     from nncli.api.compare import compare as compare_runs
-    from nncli.cli.signals import interrupt_at_once
+    from nncli.cli.console import interrupt_at_once
 
     interrupt_at_once()
     write_page = None if html is None else _page_writer(html, force=force)
@@ -109,7 +107,7 @@ def _page_writer(path: Path, *, force: bool) -> Callable[[Comparison], object]:
     check_overwrite(path, force=force)
     with requires_extra("report"):
         from nncli.analysis.report.comparison import write_comparison
-        from nncli.analysis.report.html import check_html_suffix
+        from nncli.analysis.report.page import check_html_suffix
     check_html_suffix(path)
     return partial(write_comparison, path=path, force=force)
 

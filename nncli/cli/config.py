@@ -8,8 +8,7 @@ import typer
 
 from nncli.api.options import AssignmentOptions, QualityOptions
 from nncli.base.option import OUTPUT
-from nncli.cli.completion import complete_config
-from nncli.cli.help import Command
+from nncli.cli.completion import Command, complete_config
 from nncli.cli.options import ColorOptions
 from nncli.cli.parameters import with_options
 
@@ -27,7 +26,7 @@ def schema(color: ColorOptions) -> None:
     nncli config schema > config.schema.json
     echo '# yaml-language-server: $schema=config.schema.json' >> config.yaml
     """
-    from nncli.config.schema_file import SCHEMA
+    from nncli.config.json_schema import SCHEMA
 
     typer.echo(SCHEMA.read_bytes(), nl=False)
 
@@ -66,9 +65,8 @@ def show(
     """
     import os
 
-    from nncli.cli.console import announce_input
-    from nncli.cli.signals import interrupt_at_once
-    from nncli.cli.training_input import note_ignored_variables
+    from nncli.cli.console import announce_input, interrupt_at_once
+    from nncli.cli.train import note_ignored_variables
 
     interrupt_at_once()
     if path == "-":

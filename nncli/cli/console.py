@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import logging
 import os
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from shlex import quote
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
@@ -20,6 +27,7 @@ from nncli.cli.tables import table
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from typing_extensions import Buffer
 
     from nncli.fitting.train.events import Finished, MembersStarted, Started
     from nncli.models.scores import ScoreCard
@@ -203,3 +211,220 @@ def _sizes(started: Started | MembersStarted, finished: Finished) -> str:
     if finished.joint_epoch:
         epochs = f"best epoch {finished.best_epoch:,} of {finished.epochs:,} for all members"
     return f"{started.members:,} members, {finished.training.rows:,} training rows, {validation}{epochs}"
+
+
+STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Signals that end a program: Ctrl-C, kill, a closed terminal."""
+
+STOPPING = "stopping after this batch; again to stop now"
+"""The answer to the first signal."""
+SECONDS_TO_ANSWER = 1.0
+"""Longest wait for that answer."""
+
+
+class StoppedError(NncliError):
+    """A signal stopped the work, which is saved; the exit code is 128 + `number`."""
+
+    def __init__(self, message: str, *, number: int = signal.SIGINT, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.number = number
+
+    @property
+    def code(self) -> int:
+        """The exit code by the convention of shells."""
+        return 128 + self.number
+
+
+class SecondSignalError(BaseException):
+    """A second signal: stop at once. It is no Exception, so that no handler catches it; `hint` says how to resume."""
+
+    def __init__(self, number: int, hint: str = "") -> None:
+        super().__init__(number)
+        self.number = number
+        self.hint = hint
+
+
+def no_answer() -> None:
+    """Answer a stop request with nothing, and wait for nothing."""
+
+
+class StopRequest:
+    """The signal that asked for a stop, if any; calling it returns whether there was one, once that is answered."""
+
+    number: int | None = None
+    wait_for_answer: Callable[[], object] = no_answer
+
+    def __call__(self) -> bool:
+        if self.number is None:
+            return False
+        self.wait_for_answer()  # before a live display closes, with which the answer must not mix
+        return True
+
+
+def answer_stop_request() -> Callable[[], object]:
+    """Print that the training stops, on a thread: the signal may have interrupted another print.
+
+    Returns a function that waits until it is printed.
+    """
+    from threading import Thread
+
+    thread = Thread(target=echo_err, args=(STOPPING,), daemon=True)
+    thread.start()
+    return partial(thread.join, SECONDS_TO_ANSWER)
+
+
+@contextmanager
+def asked_to_stop(
+    resume: str = "", answer: Callable[[], Callable[[], object]] = lambda: no_answer
+) -> Iterator[StopRequest]:
+    """Yield a StopRequest that a signal sets inside the block, and that `answer` is called for at once.
+
+    A second signal raises SecondSignalError with the command `resume`. Signals that the parent process had ignored, as
+    nohup does with SIGHUP, stay ignored.
+    """
+    request = StopRequest()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if request.number is not None:
+            raise SecondSignalError(number, f"To resume: {resume}" if resume else "")
+        request.number = number
+        request.wait_for_answer = answer()
+
+    handled = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, handle) for number in handled}
+    try:
+        yield request
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def interrupt_at_once() -> None:
+    """Restore Python's handler of Ctrl-C: that of Polars does not interrupt a blocking read."""
+    signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
+
+
+def end_first_process_at_once() -> None:
+    """End the process at SIGTERM if it is the first one, as that of a container, which ignores signals otherwise."""
+    if os.getpid() == 1:
+        signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
+
+
+class EventPrinter:
+    """Base class of the printers of training events."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self._stop_request: StopRequest | None = None
+
+    def until_asked_to_stop(self, command: str, run: Path) -> AbstractContextManager[StopRequest]:
+        """A block in which a signal asks for a stop; `command` resumes `run`."""
+        resume = f"nncli {command} --resume {quote(str(run))}"
+        return asked_to_stop(resume) if self.quiet else asked_to_stop(resume, answer_stop_request)
+
+    def asked_to_stop(self) -> bool:
+        """Whether a signal has asked for a stop since the training started."""
+        return self._stop_request is not None and self._stop_request()
+
+
+def renamed_run_note(requested: Path | None, created: Path) -> list[str]:
+    """A note if the requested directory existed and another one was created."""
+    if requested is None or requested == created:
+        return []
+    return [f"{requested} already exists; this run is written to {created}"]
+
+
+DESCRIPTORS = (0, 1, 2)
+
+
+class _ClosedOutput(io.TextIOBase):
+    """Stands in for a closed standard output: every write is an error, since the data would be lost."""
+
+    @property
+    def buffer(self) -> _ClosedOutput:
+        """The binary stream."""
+        return self
+
+    def write(self, data: Any) -> NoReturn:
+        """Raise an NncliError."""
+        raise NncliError(
+            "standard output is closed, so the result cannot be written",
+            hint="Redirect it to a file or to /dev/null.",
+        )
+
+
+class _WholeWrites(io.BufferedIOBase):
+    """Writes everything at once, however often a signal interrupts it.
+
+    With PYTHONUNBUFFERED, Python writes to the descriptor directly, and drops what an interrupted write left over.
+    """
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        self.raw = raw
+
+    def write(self, data: Buffer) -> int:
+        """Write all bytes of `data`."""
+        rest = memoryview(data).cast("B")
+        length = len(rest)
+        while rest:
+            written = self.raw.write(rest)
+            if written is None:
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), length - len(rest))
+            rest = rest[written:]
+        return length
+
+    def writable(self) -> bool:
+        """Whether the stream can be written to."""
+        return self.raw.writable()
+
+    def isatty(self) -> bool:
+        """Whether the stream is a terminal."""
+        return self.raw.isatty()
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self.raw.fileno()
+
+
+def prepare_standard_streams() -> None:
+    """Replace closed and unbuffered standard streams, and let unencodable characters be written as escapes.
+
+    A closed descriptor is opened on the null device: otherwise the next file to be opened would get its number, and a
+    library that prints to stderr would write into that file.
+    """
+    for descriptor in DESCRIPTORS:
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is `descriptor`
+    if sys.stdout is None:
+        sys.stdout = _ClosedOutput()
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - open until the process ends
+    if os.name == "posix" and _is_descriptor_2(sys.stderr):  # see nncli/base/native_stderr.py
+        sys.stderr.flush()
+        sys.stderr = open(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding)  # noqa: SIM115, PTH123
+    sys.stdout, sys.stderr = _with_whole_writes(sys.stdout), _with_whole_writes(sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # instead of UnicodeEncodeError
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _is_descriptor_2(stream: Any) -> bool:
+    try:
+        return bool(stream.fileno() == 2)
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _with_whole_writes(stream: Any) -> Any:
+    raw = getattr(stream, "buffer", None)
+    if not isinstance(raw, io.RawIOBase):
+        return stream
+    return io.TextIOWrapper(_WholeWrites(raw), stream.encoding, stream.errors, write_through=True)
+
+
+def check_standard_output() -> None:
+    """Raise an NncliError if the standard output is closed, before a long computation of what it would get."""
+    if isinstance(sys.stdout, _ClosedOutput):
+        sys.stdout.write("")

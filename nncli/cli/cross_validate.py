@@ -20,18 +20,18 @@ from nncli.api.options import (
     QualityOptions,
 )
 from nncli.base.option import INPUT, OUTPUT, Option, Options
+from nncli.cli.console import EventPrinter, StoppedError, interrupt_at_once, renamed_run_note
 from nncli.cli.findings import FindingPrinter
 from nncli.cli.options import (
     AsJson,
     ConfigOrTable,
     DisplayOptions,
     Force,
+    SourceOptions,
     TargetOptions,
     TrainingInputOptions,
 )
-from nncli.cli.signals import EventPrinter, StoppedError, interrupt_at_once, renamed_run_note
-from nncli.cli.source_options import SourceOptions
-from nncli.cli.training_input import copied_table, resolve_input
+from nncli.cli.train import copied_table, resolve_input
 
 if TYPE_CHECKING:
     from nncli.api.cross_validate import CrossEvent, CrossValidated
@@ -95,8 +95,8 @@ def cross_validate(
     import polars  # noqa: F401 - before interrupt_at_once, which replaces its signal handler
 
     from nncli.base.atomic_files import check_overwrite
-    from nncli.cli.standard_streams import check_standard_output
-    from nncli.data.sources.input_kept import check_input_kept
+    from nncli.cli.console import check_standard_output
+    from nncli.data.sources.output import check_input_kept
 
     check_standard_output()
     _check_arguments(config, options)

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from nncli.api.options import DistillOptions
+from nncli.cli.console import interrupt_at_once
 from nncli.cli.options import DisplayOptions, JsonLines, RunDirectory
-from nncli.cli.signals import interrupt_at_once
 from nncli.cli.train import TrainingPrinter, print_next
 
 

@@ -13,9 +13,7 @@ import typer
 from nncli.analysis.drift_limits import VALIDITY
 from nncli.api.options import DriftOptions
 from nncli.base.option import OUTPUT
-from nncli.cli.extras import requires_extra
-from nncli.cli.options import AsJson, DisplayOptions, Force, RunDirectory
-from nncli.cli.source_options import SourceOptions
+from nncli.cli.options import AsJson, DisplayOptions, Force, RunDirectory, SourceOptions, requires_extra
 
 if TYPE_CHECKING:
     from nncli.analysis.drift import Batch, ColumnDrift, Drift, Performance
@@ -82,8 +80,7 @@ def drift(
     import json
 
     from nncli.api.drift import drift_with
-    from nncli.cli.console import announce_input, echo_err
-    from nncli.cli.signals import interrupt_at_once
+    from nncli.cli.console import announce_input, echo_err, interrupt_at_once
 
     interrupt_at_once()
     write_page = None if html is None else _page_writer(html, force=force)
@@ -114,7 +111,7 @@ def _page_writer(html: Path, *, force: bool) -> Callable[[Drift], None]:
 
     with requires_extra("report"):
         from nncli.analysis.report.drift import write_drift
-        from nncli.analysis.report.html import check_html_suffix
+        from nncli.analysis.report.page import check_html_suffix
     check_html_suffix(html)
     check_overwrite(html, force=force)
     return partial(write_drift, path=html, force=force)

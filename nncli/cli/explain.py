@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from nncli.base.option import INPUT, OUTPUT
-from nncli.cli.options import AsJson, DisplayOptions, Force, RunDirectory
-from nncli.cli.source_options import SourceOptions
+from nncli.cli.options import AsJson, DisplayOptions, Force, RunDirectory, SourceOptions
 from nncli.cli.tables import BAR_CELLS
 
 if TYPE_CHECKING:
@@ -118,8 +117,7 @@ def explain(
 
     from nncli.analysis.inspection.encoded_rows import no_progress
     from nncli.api.explain import explain as explain_run
-    from nncli.cli.console import announce_input, echo_err
-    from nncli.cli.signals import interrupt_at_once
+    from nncli.cli.console import announce_input, echo_err, interrupt_at_once
 
     interrupt_at_once()
     source = None if data is None else place.source(data)
@@ -159,7 +157,7 @@ def _check_output(
     from nncli.base.atomic_files import check_overwrite
     from nncli.base.errors import UsageError
     from nncli.data.formats.registry import writable_format
-    from nncli.data.sources.input_kept import check_input_kept
+    from nncli.data.sources.output import check_input_kept
     from nncli.runs.config import read_config
     from nncli.runs.run import Run
 

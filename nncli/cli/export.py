@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from nncli.base.option import INPUT, OUTPUT
-from nncli.cli.extras import requires_extra
-from nncli.cli.options import AsJson, DisplayOptions, Force, RunDirectory
+from nncli.cli.options import AsJson, DisplayOptions, Force, RunDirectory, requires_extra
 
 if TYPE_CHECKING:
     from nncli.api.export import Export
@@ -92,9 +91,8 @@ def export(
     import json
 
     from nncli.base.errors import UsageError
-    from nncli.cli.console import echo_err, print_path
+    from nncli.cli.console import echo_err, interrupt_at_once, print_path
     from nncli.cli.parameters import levels_of
-    from nncli.cli.signals import interrupt_at_once
 
     interrupt_at_once()
     if check is not None and no_check:

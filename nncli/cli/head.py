@@ -9,8 +9,7 @@ import typer
 
 from nncli.api.options import AssignmentOptions
 from nncli.base.option import OUTPUT
-from nncli.cli.options import AsJson, DisplayOptions
-from nncli.cli.source_options import SourceOptions
+from nncli.cli.options import AsJson, DisplayOptions, SourceOptions
 
 if TYPE_CHECKING:
     from nncli.api.head import TableHead
@@ -46,9 +45,8 @@ def head(
     import json
 
     from nncli.api.head import head as read_head
-    from nncli.cli.console import announce_input
+    from nncli.cli.console import announce_input, interrupt_at_once
     from nncli.cli.findings import FindingPrinter
-    from nncli.cli.signals import interrupt_at_once
 
     interrupt_at_once()
     table = place.source(source)

@@ -8,8 +8,7 @@ import typer
 
 from nncli.api.options import DraftOptions, InitOptions
 from nncli.base.option import INPUT
-from nncli.cli.options import AsJson, DisplayOptions, Force, OutputFile
-from nncli.cli.source_options import SourceOptions
+from nncli.cli.options import AsJson, DisplayOptions, Force, OutputFile, SourceOptions
 
 if TYPE_CHECKING:
     from nncli.api.init import InitResult
@@ -52,7 +51,7 @@ def init(
     nncli init houses.csv.gz --target price --preset textbook --set data.separator=';' -o houses.yaml
     """
     from nncli.api.init import draft_with
-    from nncli.cli.signals import interrupt_at_once
+    from nncli.cli.console import interrupt_at_once
 
     interrupt_at_once()
     written = InitOptions(

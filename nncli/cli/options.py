@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from nncli.api.options import AssignmentOptions, QualityOptions
 from nncli.base.option import DISPLAY, INPUT, OUTPUT, Option, Options
 from nncli.cli.completion import complete_config, complete_run
-from nncli.cli.source_options import SourceOptions
+
+if TYPE_CHECKING:
+    from nncli.data.sources.table_source import TableSource
 
 
 def _set_verbose(value: bool) -> None:
@@ -36,6 +39,46 @@ class TargetOptions(Options):
         Sequence[str],
         Option("The column to predict; CONFIG is then a table. Repeatable.", INPUT, short="-t", metavar="COLUMN"),
     ] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions(Options):
+    """The options that say which table of a workbook or database is meant."""
+
+    sheet: Annotated[str | None, Option("Sheet of a workbook, by name or number from 1.", INPUT, metavar="NAME")] = None
+    range: Annotated[str | None, Option("Cells of the sheet, header included.", INPUT, metavar="B4:H200")] = None
+    table: Annotated[str | None, Option("Table of a database.", INPUT, metavar="NAME")] = None
+    query: Annotated[str | None, Option("Query of a database, instead of a table.", INPUT, metavar="SELECT")] = None
+
+    def source(self, path: str | None) -> TableSource:
+        """The source of an INPUT argument; None is standard input.
+
+        Raises:
+            UsageError: a table and a query are given.
+        """
+        from nncli.base.errors import UsageError
+        from nncli.data.sources.table_source import STANDARD_INPUT, TableSource
+
+        if self.table is not None and self.query is not None:
+            raise UsageError("--table and --query exclude each other", hint="Remove one of them.")
+        return TableSource(path=path or STANDARD_INPUT, **dict(self._given))
+
+    @property
+    def words(self) -> list[str]:
+        """The options as command-line arguments."""
+        return [word for key, value in self._given for word in (f"--{key}", value)]
+
+    @property
+    def source_assignments(self) -> list[str]:
+        """The options as assignments of a configuration's keys."""
+        import json
+
+        return [f"data.{key}={json.dumps(value, ensure_ascii=False)}" for key, value in self._given]
+
+    @property
+    def _given(self) -> list[tuple[str, str]]:
+        values = {"sheet": self.sheet, "range": self.range, "table": self.table, "query": self.query}
+        return [(key, value) for key, value in values.items() if value is not None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,3 +150,31 @@ SearchLines: TypeAlias = Annotated[
         "--json", help="Print events as JSON lines: the start, each trial and the end.", rich_help_panel=OUTPUT
     ),
 ]
+
+
+EXTRAS = {
+    "export": ("onnx",),
+    "report": ("jinja2", "markupsafe", "matplotlib"),
+    "serve": ("httptools", "prometheus_client", "starlette", "uvicorn"),
+}
+"""The packages of each extra that a command imports."""
+
+
+@contextmanager
+def requires_extra(extra: str) -> Iterator[None]:
+    """Translate the ImportError of a package of an extra inside the block.
+
+    Raises:
+        NncliError: a package is not installed; the hint is the command that installs the extra.
+    """
+    from nncli.base.errors import NncliError
+
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]  # the name may be that of a module in the package
+        if package not in EXTRAS[extra]:
+            raise
+        raise NncliError(
+            f"the package {package} is not installed", hint=f"pip install 'nncli-train[{extra}]'"
+        ) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
@@ -10,12 +12,13 @@ import typer
 
 from nncli.api.options import PredictCommandOptions
 from nncli.base.option import INPUT, OUTPUT, Option
-from nncli.cli.options import DisplayOptions, RunDirectory
-from nncli.cli.source_options import SourceOptions
+from nncli.cli.options import DisplayOptions, RunDirectory, SourceOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nncli.api.options import PredictFilesOptions
+    from nncli.api.prediction.many_files.record import FilesPrediction
     from nncli.data.sources.table_source import TableSource
 
 
@@ -80,8 +83,7 @@ def predict(
     """
     import polars  # noqa: F401 - before interrupt_at_once, which replaces its signal handler
 
-    from nncli.cli.predict_files import names_folder, predict_into_folder
-    from nncli.cli.signals import interrupt_at_once
+    from nncli.cli.console import interrupt_at_once
     from nncli.data.sources.table_source import STANDARD_INPUT
 
     interrupt_at_once()
@@ -138,8 +140,7 @@ def _predict_into_one(
 ) -> None:
     """Predict the rows of a table into one file, one table of a database, or standard output."""
     from nncli.api.predict_to_file import predict_to_file_with
-    from nncli.cli.console import announce_input, echo_err, rows
-    from nncli.cli.standard_streams import check_standard_output
+    from nncli.cli.console import announce_input, check_standard_output, echo_err, rows
     from nncli.data.sources.output import is_database
 
     if output == "-":
@@ -161,3 +162,53 @@ def _predict_into_one(
         print_note(note)
     if is_database(written.target):  # a file can be looked at, a table not as easily
         echo_err(f"{count} {'added' if options.append else 'written'} to {written.target.title}")
+
+
+def names_folder(output: str) -> bool:
+    """Whether an output is a folder: it ends in a separator, or there is such a folder."""
+    if "://" in output:
+        return False
+    return output.endswith(("/", os.sep)) or os.path.isdir(output)  # noqa: PTH112 - Path.is_dir may raise
+
+
+def predict_into_folder(
+    run: Path, sources: Sequence[TableSource], output: str, options: PredictFilesOptions, *, quiet: bool
+) -> None:
+    """Predict each file of the sources into a file in the folder `output`.
+
+    Raises:
+        typer.Exit: files could not be predicted; the exit code is that of the first one's error.
+    """
+    from nncli.api.predict_files import predict_files_with
+    from nncli.cli.console import echo_err
+    from nncli.cli.progress.files import files_progress
+
+    notes: list[str] = []
+    progress = files_progress(quiet)
+    options = replace(options, on_note=notes.append, on_progress=progress.update)
+    try:
+        result = predict_files_with(run, sources, output, options)
+    finally:
+        progress.close()
+    if not quiet:
+        for note in notes:
+            echo_err(f"note: {note}")
+        echo_err(summary(result))
+    if result.failed:
+        error = result.failed[0].error
+        raise typer.Exit(1 if error is None else error.exit_code)
+
+
+def summary(result: FilesPrediction) -> str:
+    """What became of the files, for example `61 of 64 files predicted, 3 failed`."""
+    from nncli.cli.console import rows
+
+    total, failed, before = len(result.files), len(result.failed), len(result.skipped)
+    parts = [f"{total - failed:,} of {total:,} file{'s' * (total > 1)} predicted"]
+    if before:
+        parts.append(f"{before:,} of them before")
+    if failed:
+        parts.append(f"{failed:,} failed")
+    if result.done:
+        parts.append(rows(result.summary.rows))
+    return ", ".join(parts)

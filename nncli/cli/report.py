@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from nncli.base.option import OUTPUT
-from nncli.cli.extras import requires_extra
-from nncli.cli.options import AsJson, DisplayOptions, Force, RunDirectory
+from nncli.cli.options import AsJson, DisplayOptions, Force, RunDirectory, requires_extra
 
 
 def report(
@@ -40,8 +39,7 @@ def report(
     """
     import json
 
-    from nncli.cli.console import echo_err, print_path
-    from nncli.cli.signals import interrupt_at_once
+    from nncli.cli.console import echo_err, interrupt_at_once, print_path
 
     interrupt_at_once()
     with requires_extra("report"):

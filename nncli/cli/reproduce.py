@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from nncli.base.option import INPUT, TRAINING
+from nncli.cli.console import EventPrinter, StoppedError
 from nncli.cli.options import AsJson, DisplayOptions, RunDirectory
-from nncli.cli.signals import EventPrinter, StoppedError
 
 if TYPE_CHECKING:
     from nncli.analysis.reproduction.checks import Check
@@ -91,8 +91,8 @@ class _ReproductionPrinter(EventPrinter):
             StoppedError: a signal stopped the training.
         """
         from nncli.analysis.reproduction.verdict import Reproduction
+        from nncli.cli.console import answer_stop_request, asked_to_stop
         from nncli.cli.progress.training_display import progress_for
-        from nncli.cli.signals import answer_stop_request, asked_to_stop
         from nncli.fitting.train.events import MembersStarted, Started
 
         result = None

@@ -37,8 +37,7 @@ def runs(
     """
     import json
 
-    from nncli.cli.console import echo_err
-    from nncli.cli.signals import interrupt_at_once
+    from nncli.cli.console import echo_err, interrupt_at_once
     from nncli.runs.listing import list_runs
 
     interrupt_at_once()

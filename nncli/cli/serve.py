@@ -13,13 +13,11 @@ import typer
 
 from nncli.base.option import ACCESS, ADDRESS, LIMITS
 from nncli.cli.completion import complete_run
-from nncli.cli.extras import requires_extra
-from nncli.cli.options import DisplayOptions
-from nncli.cli.signals import end_first_process_at_once
+from nncli.cli.console import end_first_process_at_once
+from nncli.cli.options import DisplayOptions, requires_extra
 
 if TYPE_CHECKING:
-    from nncli.serving.options import ServerOptions
-    from nncli.serving.token import Token
+    from nncli.serving.options import ServerOptions, Token
 
 Runs: TypeAlias = Annotated[
     list[str],
@@ -279,7 +277,7 @@ def _token(path: Path | None, notes: _Notes) -> Token | None:
     """The token in a file, with a note if others may read it."""
     if path is None:
         return None
-    from nncli.serving.token import Token
+    from nncli.serving.options import Token
 
     token = Token(path)
     if token.is_readable_by_others:

@@ -33,8 +33,7 @@ def show(
 
     from nncli.analysis.evaluation.cross_validation_summary import CrossValidationSummary
     from nncli.api.show import describe as describe_run
-    from nncli.cli.console import echo_err
-    from nncli.cli.signals import interrupt_at_once
+    from nncli.cli.console import echo_err, interrupt_at_once
     from nncli.tuning.result.summary import SearchSummary
 
     interrupt_at_once()

@@ -135,7 +135,7 @@ def _max_width(stream: TextIO) -> int | None:
 
 
 def _width(text: str) -> int:
-    from nncli.config.yaml.source_text import width
+    from nncli.config.yaml.document import width
 
     return width(text)
 

@@ -105,8 +105,7 @@ def threshold(
     import json
 
     from nncli.api.threshold import threshold as choose
-    from nncli.cli.console import echo_err
-    from nncli.cli.signals import interrupt_at_once
+    from nncli.cli.console import echo_err, interrupt_at_once
 
     interrupt_at_once()
     if clear:
@@ -265,7 +264,7 @@ def _messages(found: ThresholdAnalysis, costs: Path | None, *, saved: bool) -> S
     """What was saved, what else the run has saved, and the next command."""
     import shlex
 
-    from nncli.analysis.evaluation.threshold_options import threshold_options
+    from nncli.analysis.evaluation.threshold_choice import threshold_options
     from nncli.targets.decision import CostMatrix
 
     run = shlex.quote(str(found.run))

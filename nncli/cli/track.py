@@ -54,8 +54,7 @@ def track(
     import json
 
     from nncli.api.track import track as track_runs
-    from nncli.cli.console import echo_err
-    from nncli.cli.signals import interrupt_at_once
+    from nncli.cli.console import echo_err, interrupt_at_once
 
     interrupt_at_once()
     written = track_runs(*runs, to=to or [])

@@ -21,16 +21,16 @@ from nncli.api.options import (
     TuneOptions,
 )
 from nncli.base.option import INPUT, OUTPUT, Option, Options, declared_options
+from nncli.cli.console import interrupt_at_once
 from nncli.cli.options import (
     ConfigOrTable,
     DisplayOptions,
     SearchLines,
+    SourceOptions,
     TargetOptions,
     TrainingInputOptions,
 )
-from nncli.cli.signals import interrupt_at_once
-from nncli.cli.source_options import SourceOptions
-from nncli.cli.training_input import copied_table, resolve_input, tracker_words
+from nncli.cli.train import copied_table, resolve_input, tracker_words
 
 if TYPE_CHECKING:
     from nncli.api.tune import TuneEvent
@@ -123,7 +123,7 @@ def tune(
     options = replace(options, track=tracker_words(options.track))
     import polars  # noqa: F401 - before interrupt_at_once, which replaces its signal handler
 
-    from nncli.cli.standard_streams import check_standard_output
+    from nncli.cli.console import check_standard_output
     from nncli.cli.tune_printer import SearchPrinter
 
     check_standard_output()
@@ -198,7 +198,7 @@ def _write_ensemble(result: TuneResult, rounds: int, printer: SearchPrinter) -> 
 def _print_next(result: TuneResult, options: TuneCommandOptions) -> None:
     """Print the commands that use the result; those for a trained run are printed after its training."""
     from nncli.cli.console import echo_err
-    from nncli.cli.tune_result import next_commands
+    from nncli.cli.tune_printer import next_commands
 
     for line in next_commands(result, has_ensemble=options.ensemble is not None, is_trained=options.train):
         echo_err(f"next: {line}")

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Generator, Iterable
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from nncli.base.logs import format_duration
+from nncli.base.text import escape_unprintable
+from nncli.cli.console import EventPrinter, StoppedError, format_number, renamed_run_note
 from nncli.cli.findings import FindingPrinter
-from nncli.cli.signals import EventPrinter, StoppedError, renamed_run_note
+from nncli.cli.tables import table
 
 if TYPE_CHECKING:
     from nncli.api.tune import TuneEnded, TuneEvent
+    from nncli.cli.progress.json_events import SearchJsonLines
     from nncli.cli.progress.search import LiveSearch, PlainSearch
-    from nncli.cli.progress.search_json import SearchJsonLines
     from nncli.fitting.train.events import TrackingStopped
     from nncli.tuning.ensemble.selected_ensemble import SelectedEnsemble
-    from nncli.tuning.events import SearchStarted
+    from nncli.tuning.search import SearchStarted
+    from nncli.tuning.trials.trials import Trial
     from nncli.tuning.tune_result import TuneResult
 
 
@@ -41,10 +47,9 @@ class SearchPrinter(EventPrinter):
             StoppedError: a signal stopped the search.
         """
         from nncli.api.tune import TuneEnded
-        from nncli.cli.tune_result import notes_on, result_text
         from nncli.fitting.train.events import TrackingStopped
         from nncli.runs.filenames import CONFIG
-        from nncli.tuning.events import SearchEnded, SearchStarted
+        from nncli.tuning.search import SearchEnded, SearchStarted
 
         ended: TuneEnded | None = None
         progress: PlainSearch | LiveSearch | SearchJsonLines | None = None
@@ -77,8 +82,7 @@ class SearchPrinter(EventPrinter):
     def show_ensemble(self, ensemble: SelectedEnsemble) -> None:
         """Print which trials were selected, and the path of the run directory."""
         from nncli.cli.console import echo_err, print_path
-        from nncli.cli.progress.search_json import write_ensemble
-        from nncli.cli.tune_result import ensemble_text
+        from nncli.cli.progress.json_events import write_ensemble
 
         if self.as_json:
             write_ensemble(ensemble)
@@ -98,8 +102,8 @@ class SearchPrinter(EventPrinter):
     def _progress(self, started: SearchStarted, stack: ExitStack) -> PlainSearch | LiveSearch | SearchJsonLines | None:
         """The display of the progress, which the stack closes."""
         from nncli.cli.console import terminal
+        from nncli.cli.progress.json_events import SearchJsonLines
         from nncli.cli.progress.search import LiveSearch, PlainSearch
-        from nncli.cli.progress.search_json import SearchJsonLines
 
         if self.as_json:
             return SearchJsonLines(started)
@@ -125,3 +129,113 @@ class SearchPrinter(EventPrinter):
 
         for note in () if self.quiet else notes:
             echo_err(note if note.startswith("warning: ") else f"note: {note}")
+
+
+MAX_NUMBERS = 10
+"""Failed trials that are named by their numbers."""
+MIN_LATE = 1.0
+"""Seconds beyond the time limit from which they are printed."""
+MAX_REASONS = 3
+"""Reasons of failures that are printed."""
+
+
+def result_text(result: TuneResult) -> str:
+    """The scores of the best trial and of trial 0, the values that were changed, and where the configuration is."""
+    best, first = result.best, result.first
+    where = escape_unprintable(str(result.best_config))
+    if best.number == 0:
+        score = format_number(first.score)
+        return f"no trial is better than the configuration itself: {result.metric} {score}\n{where}"
+    lines = [
+        ["", f"trial {best.number}", "trial 0", "gain"],
+        [result.metric, format_number(best.score), format_number(first.score), format_number(result.apparent_gain)],
+    ]
+    if result.baseline_score is not None:
+        lines = [
+            [*line, cell] for line, cell in zip(lines, ["baseline", format_number(result.baseline_score)], strict=True)
+        ]
+    changed = result.values.changed(best)
+    values = [["changed", f"trial {best.number}", "trial 0"]]
+    values += [[name, label, result.values.base(name)] for name, label in changed.items()]
+    escaped = [[escape_unprintable(cell) for cell in line] for line in values]
+    gain = result.corrected_gain
+    parts = [table(lines), *([] if gain is None else [gain.sentence]), table(escaped), where]
+    return "\n\n".join(parts)
+
+
+def notes_on(result: TuneResult) -> Iterator[str]:
+    """How the search ended, and what failed or was pruned."""
+    finished = [trial for trial in result.trials if trial.is_finished]
+    if result.timed_out:
+        yield (
+            f"the time limit ended the search after {counted(len(finished), 'trial')}{_late(result.seconds_late)}; "
+            "how many there are depends on the machine, so this result is not repeatable"
+        )
+    if result.exhausted:
+        n = result.combinations
+        yield f"all {n:,} combinations of values have been tried" if n > 1 else "the only combination has been tried"
+    if result.is_worse_than_baseline:
+        yield (
+            f"warning: the best trial is no better than the baseline, a prediction that is the same for every row "
+            f"({result.metric} {format_number(result.baseline_score)}), so the columns may not predict the target"
+        )
+    yield from _failures([trial for trial in finished if trial.state == "failed"])
+    if result.message is not None:
+        yield f"whether the gain is significant is not known: {result.message}"
+    saved = result.time_saved
+    if saved is not None:
+        yield (
+            f"pruning ended {saved.trials:,} trial{'s' if saved.trials > 1 else ''} early and saved about "
+            f"{format_duration(saved.seconds)}, {saved.share:.0%} of the training time (an estimate by their folds)"
+        )
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "trial"), counted(2000, "trial")
+    ('1 trial', '2,000 trials')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _late(seconds: float) -> str:
+    """How long trials took that had begun before the limit."""
+    return f", and those that had begun took {format_duration(seconds)} more" if seconds >= MIN_LATE else ""
+
+
+def _failures(trials: Sequence[Trial]) -> Iterator[str]:
+    """Why trials failed, once for reasons that differ in numbers alone."""
+    reasons: dict[str, list[Trial]] = defaultdict(list)
+    for trial in trials:
+        reasons[re.sub("[0-9]+", "0", trial.message or "")].append(trial)
+    for alike in [*reasons.values()][:MAX_REASONS]:
+        numbers = ", ".join(str(trial.number) for trial in alike[:MAX_NUMBERS])
+        others = f" and {len(alike) - MAX_NUMBERS:,} more" if len(alike) > MAX_NUMBERS else ""
+        yield f"trial{'s' if len(alike) > 1 else ''} {numbers}{others} failed: {alike[0].message}"
+    if len(reasons) > MAX_REASONS:
+        yield f"{len(reasons) - MAX_REASONS:,} more reasons why trials failed are in the files of trials/"
+
+
+def next_commands(result: TuneResult, *, has_ensemble: bool, is_trained: bool) -> Iterator[str]:
+    """The commands that use the result of a search, by what has been made of it."""
+    from nncli.tuning.tune_result import ensemble_path
+
+    search = shlex.quote(str(result.path))
+    if has_ensemble:
+        ensemble = shlex.quote(str(ensemble_path(result.path)))
+        yield f"nncli predict {ensemble} NEW_TABLE"
+        if is_trained:
+            run = shlex.quote(str(result.trained_run))
+            yield f"nncli compare {run} {ensemble} --data NEW_TABLE, which says which of the two predicts better"
+    elif not is_trained:
+        yield f"nncli report {search}, or nncli train {shlex.quote(str(result.best_config))}"
+        yield f"nncli tune --resume {search} --ensemble 10, for more networks, without further training"
+
+
+def ensemble_text(ensemble: SelectedEnsemble) -> str:
+    """The trials of an ensemble and how often each was picked, and its loss beside that of the best trial."""
+    if len(ensemble.picks) == 1:
+        return f"all picks are of trial {ensemble.picks[0][0]}, so that the ensemble is its networks alone"
+    picks = ", ".join(f"{number}{f' ({count} times)' if count > 1 else ''}" for number, count in ensemble.picks)
+    return f"ensemble of the trials {picks}\n{ensemble.sentence}"

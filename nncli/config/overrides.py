@@ -9,11 +9,9 @@ from types import MappingProxyType
 
 from nncli.base.errors import ConfigError, ConfigIssue, Location, UsageError
 from nncli.base.text import join_quoted, quote
-from nncli.config.errors.aliases import suggest
-from nncli.config.yaml.document import Document, Path, SourceSpan, dotted
-from nncli.config.yaml.parser import MAX_DEPTH, parse_value
-from nncli.config.yaml.scalars import describe
-from nncli.config.yaml.source_text import checked_lines
+from nncli.config.errors.suggestions import suggest
+from nncli.config.yaml.document import Document, Path, SourceSpan, checked_lines, dotted
+from nncli.config.yaml.parser import MAX_DEPTH, describe, parse_value
 
 OPTION = "--set"
 PREFIX = "NNCLI_"

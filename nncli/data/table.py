@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from nncli.base.errors import DataError, Location
 from nncli.base.text import closest_match, join_quoted, name_difference, name_key, quote
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
-from nncli.data.row_origins import RowOrigins
-from nncli.data.stacked import MANY_COLUMNS, names_of_columns_with
 from nncli.nn.arrays import RowIndices
 
 T = TypeVar("T")
@@ -22,6 +22,37 @@ MAX_CLOSE = 20
 """Missing columns that are compared with those of a table."""
 FEW_ROWS = 64
 """Rows for which a loop of Python takes less time than a call of Polars."""
+
+
+class RowOrigin(NamedTuple):
+    """The file of a row, and the number of the row in that file (from 1)."""
+
+    source: str
+    row: int
+
+
+@dataclass(frozen=True)
+class RowOrigins:
+    """The files of a table in their order, each with the number that its first row has in the table (from 1)."""
+
+    sources: tuple[str, ...] = ()
+    first_rows: tuple[int, ...] = ()
+
+    @classmethod
+    def joined(cls, parts: Iterable[RowOrigins | None]) -> RowOrigins | None:
+        """The files of all parts of a table, in their order; None if no part has any."""
+        found = {
+            source: first
+            for part in parts
+            if part is not None
+            for source, first in zip(part.sources, part.first_rows, strict=True)
+        }
+        return cls(tuple(found), tuple(found.values())) if found else None
+
+    def find(self, number: int) -> RowOrigin:
+        """The origin of the row with this number."""
+        i = max(bisect_right(self.first_rows, number) - 1, 0)
+        return RowOrigin(self.sources[i], number - self.first_rows[i] + 1)
 
 
 @dataclass(frozen=True)
@@ -205,3 +236,27 @@ def replace_na_values(frame: pl.DataFrame, missing_values: Sequence[str]) -> pl.
         elif words and dtype in (pl.Categorical, pl.Enum):
             changes.append(pl.when(~column.cast(pl.String).is_in(words)).then(column).alias(name))
     return frame.with_columns(changes) if changes else frame
+
+
+MANY_COLUMNS = 64
+"""Columns from which they are stacked."""
+
+
+def stacked(columns: Sequence[pl.Series]) -> pl.Series:
+    """At least one column of the same type and length, one below the other, without a name."""
+    # In one piece: to slice or index many, Polars goes through them from the first one.
+    return pl.concat([cells.alias("") for cells in columns], rechunk=True)
+
+
+def any_in_column(mask: pl.Series, columns: int) -> npt.NDArray[np.bool_]:
+    """Whether a stacked mask of booleans, in which null is false, has a true cell in each column (columns,)."""
+    cells = mask.fill_null(False).to_numpy().reshape(columns, -1)
+    return np.asarray(cells.any(axis=1))
+
+
+def names_of_columns_with(columns: Sequence[pl.Series], words: Sequence[str]) -> set[str]:
+    """The names of the columns of text that contain one of the words."""
+    if not columns or not words:
+        return set()
+    found = any_in_column(stacked(columns).is_in(list(words)), len(columns))
+    return {cells.name for cells, is_found in zip(columns, found.tolist(), strict=True) if is_found}

@@ -16,11 +16,11 @@ from nncli.data.column_profile import MAX_TOP_VALUES, ColumnProfile
 from nncli.data.columns.codes import looks_like_a_number
 from nncli.data.columns.datetimes import DATE_FORMATS, DATE_LIKE, ISO, parse_dates, pattern_of
 from nncli.data.columns.parsing import parse_numbers
-from nncli.data.columns.units import IN_PARENTHESES, NUMBER_WITH_SIGN
+from nncli.data.columns.spellings import IN_PARENTHESES, NUMBER_WITH_SIGN
 from nncli.data.dialect import AUTO, SPACES, CsvDialect
 from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.text import are_phrases
-from nncli.data.stacked import any_in_column, stacked
+from nncli.data.table import any_in_column, stacked
 from nncli.nn.arrays import Mask
 
 Counts: TypeAlias = npt.NDArray[np.int64]

@@ -14,7 +14,6 @@ from typing import Protocol, cast
 
 import polars as pl
 
-from nncli.export.model_info import ModelInfo
 from nncli.nn.program.program import Program
 
 
@@ -111,7 +110,16 @@ TARGETS = (
         "Python",
         2,
         "nncli.export.python.source_file.to_python",
-        "nncli.export.runtimes.python",
+        "nncli.export.runtimes.process",
     ),
 )
 """All targets, in the order of the help."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The name of the run, the SHA-256 checksum of its manifest, and the version of nncli that exported it."""
+
+    name: str
+    checksum: str
+    nncli_version: str

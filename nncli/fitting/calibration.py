@@ -14,8 +14,8 @@ from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.conformal.row_groups import RowGroups
 from nncli.models.ensemble import AnyModel
 from nncli.models.held_out_rows import HeldOutRows
-from nncli.runs.calibration_rows import calibration_rows
 from nncli.runs.run import Run
+from nncli.runs.saved_decision import calibration_rows
 
 
 def conformal_predictor(run: Run, model: AnyModel, options: UncertaintyOptions) -> ConformalPredictor | None:

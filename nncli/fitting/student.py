@@ -12,8 +12,7 @@ import nncli.config.presets
 from nncli.base.errors import DataError, Location, RunError, UsageError
 from nncli.config.loading import build_config
 from nncli.config.schema import Config
-from nncli.config.schema.teacher import Teacher
-from nncli.config.schema.validation import Validation
+from nncli.config.schema.training import Teacher, Validation
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump
 from nncli.fitting.prepare.auto_values import MAX_EMBEDDING, MIN_EMBEDDING

@@ -22,7 +22,7 @@ from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.encoder import Encoded, Encoder
 from nncli.data.encoders.few_rows import FewRowsEncoder
 from nncli.data.encoders.invalid_cells import InvalidCells
-from nncli.data.store.dense_columns import NO_COLUMNS, DenseColumns
+from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Array, Codes, Matrix

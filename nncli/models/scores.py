@@ -15,8 +15,8 @@ from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterv
 from nncli.targets.metrics.classification import ClassificationScores
 from nncli.targets.metrics.intervals import difference_interval, score_interval
 from nncli.targets.metrics.metric import ScoreValues
-from nncli.targets.metrics.quantiles import weighted_quantiles
 from nncli.targets.metrics.registry import METRICS, has_baseline, higher_is_better
+from nncli.targets.metrics.regression import weighted_quantiles
 from nncli.targets.target import Target
 
 S = TypeVar("S", bound=ScoreValues)
@@ -73,7 +73,7 @@ def to_json(scores: Scores) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Averaging:
-    """The expected gain from the out-of-fold predictions to the mean of all members; see targets/metrics/averaging.py.
+    """The expected gain from the out-of-fold predictions to the mean of all members; see metrics/calibration.py.
 
     `factors` are those of the mean squared error of each target, or the one of the log loss, which is also used for
     error rates. `rows` were held out by several members.

@@ -71,7 +71,7 @@ class RecordedScores:
 
 @dataclass(frozen=True)
 class RecordedCycle:
-    """Whether another cycle of the learning rate followed after a number of epochs; see fitting/ensemble/cycles.py."""
+    """Whether another cycle of the learning rate followed after a number of epochs; see fitting/ensemble/train.py."""
 
     epochs: int
     decrease: float

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -31,7 +32,6 @@ from nncli.models.model import Model, ModelSpec
 from nncli.nn.parameters import Parameters
 from nncli.runs.cross_validation import is_cross_validation
 from nncli.runs.filenames import LOCK
-from nncli.runs.folder_watch import FolderIdentity, watched
 from nncli.runs.loader import read_reference
 from nncli.runs.manifest import (
     CHECKPOINTS,
@@ -53,16 +53,61 @@ from nncli.runs.manifest import (
 )
 from nncli.runs.monitoring.reference import Reference
 from nncli.runs.read_run import read_run_held_out, read_run_manifest, read_run_model, read_run_training_rows
-from nncli.runs.run_name import check_run_name, runs_in, why_not_a_directory
-from nncli.runs.search_folder import check_is_no_search
+from nncli.runs.run_name import check_is_no_search, check_run_name, runs_in, why_not_a_directory
 from nncli.runs.training_rows import TrainingRows
 
-if TYPE_CHECKING:  # predicting needs neither of these slow imports
+if TYPE_CHECKING:
     from nncli.config.schema import Config
     from nncli.nn.training.loop import EpochReport
 
-
 CONFIG_HEADER = "# The configuration of this run, every default written out.\n"
+
+
+SECONDS_BETWEEN_CHECKS = 0.25
+
+
+@dataclass(frozen=True)
+class FolderIdentity:
+    """The device and inode of a folder, which do not change when it is renamed."""
+
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> FolderIdentity:
+        """The identity of the folder at `path`; OSError if there is none."""
+        status = path.stat()
+        return cls(status.st_dev, status.st_ino)
+
+    def check(self, path: Path) -> None:
+        """Raise a RunError unless `path` is this folder."""
+        try:
+            in_place = FolderIdentity.of(path) == self
+        except (FileNotFoundError, NotADirectoryError):
+            in_place = False
+        except OSError:  # a passing fault of the file system; a write will say more
+            return
+        if not in_place:
+            raise RunError(
+                "the run directory was moved or deleted while it was being written",
+                location=Location(source=str(path)),
+                hint="If it was moved, continue from its last checkpoint: nncli train --resume NEW_PATH",
+            )
+
+
+def watched(identity: FolderIdentity, path: Path, stop: Callable[[], bool]) -> Callable[[], bool]:
+    """`stop`, which a training calls after every batch, with a check of the folder a few times a second."""
+    next_check = 0.0
+
+    def check_and_stop() -> bool:
+        nonlocal next_check
+        now = time.monotonic()
+        if now >= next_check:
+            next_check = now + SECONDS_BETWEEN_CHECKS
+            identity.check(path)
+        return stop()
+
+    return check_and_stop
 
 
 @dataclass(frozen=True)
@@ -252,7 +297,7 @@ class Run:
         Raises:
             DataError: it would be too large to be read again.
         """
-        from nncli.config.yaml.source_text import MAX_TEXT_BYTES
+        from nncli.config.yaml.document import MAX_TEXT_BYTES
         from nncli.config.yaml.writer import dump
 
         text = (header + dump(config.model_dump(mode="json"))).encode()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 from nncli.base.atomic_files import check_no_login
-from nncli.base.errors import Location, UsageError
+from nncli.base.errors import Location, RunError, UsageError
 from nncli.base.text import join_quoted, quote
-from nncli.runs.filenames import MANIFEST
+from nncli.runs.filenames import MANIFEST, SEARCH
 
 
 def check_run_name(requested: Path) -> None:
@@ -58,3 +59,20 @@ def runs_in(path: Path) -> str:
         if runs
         else "Is this the right path? `nncli runs` lists the runs there are."
     )
+
+
+def is_search(path: Path) -> bool:
+    """Whether the folder holds a search, finished or not."""
+    return os.path.lexists(path / SEARCH)
+
+
+def check_is_no_search(path: Path) -> None:
+    """Raise a RunError that says what to name instead, if the folder holds a search."""
+    if is_search(path):
+        folder = shlex.quote(str(path))
+        raise RunError(
+            "this is a search of hyperparameters, not a run",
+            location=Location(source=str(path)),
+            hint=f"`nncli train {folder}/best.yaml` trains the best configuration; `nncli runs {folder}/trials` lists "
+            "the trials.",
+        )

@@ -12,10 +12,10 @@ import polars as pl
 
 from nncli.data.dialect import COMMA, TAB
 from nncli.data.formats.arrow import ArrowParts
-from nncli.data.formats.csv.writer import DelimitedSink
+from nncli.data.formats.csv.csv_format import DelimitedSink
 from nncli.data.formats.parquet import ParquetParts
 from nncli.data.formats.sinks import ColumnCheck
-from nncli.models.conformal.predictions import sets_as_text
+from nncli.models.conformal.predictor import sets_as_text
 from nncli.serving.bodies.media_types import MediaType
 
 NOTES_HEADER = "X-Notes"

@@ -2,24 +2,50 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import time
+from collections.abc import Callable, MutableMapping
+from functools import partial
 from http import HTTPStatus
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qsl, quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from nncli.serving.middleware.access import AccessControl, Cors
-from nncli.serving.middleware.model_version import ModelVersionHeader
-from nncli.serving.middleware.overload import OverloadControl
-from nncli.serving.middleware.request_metrics import RequestMetrics
-from nncli.serving.middleware.trailing_slash import WithoutTrailingSlash
+from nncli.base.credentials import redacted
+from nncli.serving.batching import predicted_of
+from nncli.serving.http.connections import Connections
+from nncli.serving.http.exchange import Exchange, Progress
+from nncli.serving.http.limits import HttpLimits
+from nncli.serving.metrics.registry import OTHER
+from nncli.serving.middleware import (
+    CLIENT_CLOSED_REQUEST,
+    AccessControl,
+    Cors,
+    ModelVersionHeader,
+    OverloadControl,
+    PathPatterns,
+    RequestMetrics,
+    WithoutTrailingSlash,
+)
+from nncli.serving.models.reload import ModelSlots
+from nncli.serving.models.served_model import PARAMETERS
 from nncli.serving.pages.descriptions import Descriptions
-from nncli.serving.problems.problem import Problem, ProblemError
-from nncli.serving.problems.response import problem_response
+from nncli.serving.problems import REASON, Problem, ProblemError, problem_response
+from nncli.serving.process.log import utc_time, write_line
 from nncli.serving.routes import docs, health, metrics, mlflow, models, open_inference, openapi, page, predict
 from nncli.serving.state import ServerState
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 ROUTES = [
     *page.ROUTES,
@@ -70,3 +96,94 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
         hint = f"Use {'POST' if 'POST' in headers.get('Allow', '') else 'GET'}; {hint}"
     problem = Problem(status, f"{request.method} {request.scope['path']}: {status.phrase}", hint, headers=headers)
     return problem_response(problem, request.scope["path"])
+
+
+def connections_of(state: ServerState) -> Connections:
+    """The connections of a server, with its application behind them."""
+    cors, patterns = state.options.cors, PathPatterns(ROUTES)
+
+    def on_answer(exchange: Exchange, seconds: float) -> None:
+        if not_counted := _status_of_uncounted(exchange):
+            address = OTHER if exchange.is_refused else patterns.of(exchange.scope)
+            state.metrics.count_request(address, exchange.scope["method"], not_counted, seconds, exchange.received, 0)
+        if state.options.access_log:
+            log_access(exchange, seconds, state.slots)
+
+    app, limits = _behind_proxies(build_app(state)), HttpLimits.of(state.options)
+    if cors is None:
+        return Connections(app, limits, on_answer=on_answer)
+    return Connections(app, limits, partial(Cors, origin=cors), on_answer)
+
+
+def _behind_proxies(app: ASGIApp) -> ASGIApp:
+    """Take the client and the scheme from X-Forwarded-For and X-Forwarded-Proto of proxies on this machine.
+
+    As for uvicorn, the variable FORWARDED_ALLOW_IPS may list the addresses of other proxies instead.
+    """
+    proxies = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+    wrap: Callable[[ASGIApp, str], ASGIApp] = cast("Any", ProxyHeadersMiddleware)  # has types of its own for ASGI
+    return wrap(app, proxies)
+
+
+def _status_of_uncounted(exchange: Exchange) -> int | None:
+    """The status of a request that the application did not count itself: refused before, too late, or cancelled."""
+    if exchange.is_refused or exchange.is_late:
+        return exchange.status
+    return CLIENT_CLOSED_REQUEST if exchange.progress is Progress.DISCONNECTED else None
+
+
+MAX_PATH = 500
+"""Characters of a path that are written."""
+MODEL_PATH = re.compile(r"(?:/v2)?/models/([^/]+)(?:/.*)?|/(?:predict|invocations)/?")
+"""Paths of models; those of the first have no name."""
+
+
+def log_access(exchange: Exchange, seconds: float, slots: ModelSlots) -> None:
+    """Write the line of a request that was answered, or whose client has left. A full disk is no reason to stop."""
+    write_line(json.dumps(access_record(exchange, seconds, time.time(), slots)))
+
+
+def access_record(exchange: Exchange, seconds: float, now: float, slots: ModelSlots) -> dict[str, Any]:
+    """What is written of a request.
+
+    `client` is an IP address, that of X-Forwarded-For if a proxy on this machine has sent it. `status` is null if the
+    client has left before its answer, `rows` if none were read, `model` if the path is not that of a model, and
+    `reason` unless the request was refused. `parameters` are the names of parameters of predictions. The path is
+    percent-encoded ASCII. Of what is not an HTTP request, the method is empty.
+    """
+    scope, predicted = exchange.scope, predicted_of(exchange.scope)
+    return {
+        "time": utc_time(now),
+        "client": _client_of(scope),
+        "method": scope["method"],
+        "path": quote(redacted(scope["path"]), safe="/*")[:MAX_PATH],
+        "status": exchange.status,
+        "milliseconds": round(1000 * seconds, 3),
+        "request_bytes": exchange.received,
+        "model": _model_of(scope["path"], slots) if predicted is None else predicted.model,
+        "rows": None if predicted is None else predicted.rows,
+        "parameters": _parameters(scope["query_string"]),
+        "reason": scope.get("state", {}).get(REASON),
+    }
+
+
+def _client_of(scope: MutableMapping[str, Any]) -> str | None:
+    """The IP address of the client; None if it has none, or if other text is in its header X-Forwarded-For."""
+    text = scope["client"][0].partition("%")[0] if scope["client"] else ""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return None
+
+
+def _model_of(path: str, slots: ModelSlots) -> str | None:
+    """The name of the model of a path; None if there is no such model."""
+    match = MODEL_PATH.fullmatch(path)
+    slot = None if match is None else slots.find(match[1])
+    return None if slot is None else slot.name
+
+
+def _parameters(query: bytes) -> list[str]:
+    """The parameters of predictions that a request asks for."""
+    names = {name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)}
+    return [name for name in PARAMETERS if name in names]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nncli.base.option import DeclaredOption
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.serving.models.effects import check_rows
-from nncli.serving.models.prediction_options import PARAMETERS, PredictionOptions
-from nncli.serving.models.served_model import ServedModel
-from nncli.serving.problems.problem import ProblemError, bad_request
+from nncli.serving.models.served_model import PARAMETERS, PredictionOptions, ServedModel
+from nncli.serving.problems import ProblemError, bad_request
 from nncli.targets.base import LABELED, NUMERIC
 from nncli.targets.target import Target
 
@@ -93,3 +92,38 @@ def _level(name: str, value: str) -> float:
             f"For 90 % use {name}=0.9; a level has at most three digits.",
         )
     return float(value)
+
+
+SLOW = re.compile(rb'"(?:explain|interval|set)"|\\u00[2-7]')
+"""The names of slow parameters, and the escape of a character that needs none, which may hide a name."""
+
+
+def json_options(
+    parameters: Mapping[str, Any], model: ServedModel, of_address: Sequence[tuple[str, str]] = ()
+) -> PredictionOptions:
+    """What is predicted: `{"interval": [0.9, 0.5]}` is `?interval=0.9&interval=0.5`; with those of the address.
+
+    Raises:
+        ProblemError: a parameter is unknown, has a bad value, or is for another kind of model.
+    """
+    options = parse_parameters([*of_address, *_pairs(parameters)])
+    check_options(options, model.model.spec.target)
+    return options
+
+
+def may_take_long(body: bytes) -> bool:
+    """Whether a JSON body may ask for effects or levels, which is also true of some that do not: it is not parsed."""
+    return SLOW.search(body) is not None
+
+
+def _pairs(parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, values in parameters.items():
+        if values == []:
+            raise bad_request(f"the parameter {quote(name)} is an empty list", "Leave it out, or name a level.")
+        for value in values if isinstance(values, list) else [values]:
+            if isinstance(value, bool):
+                yield name, str(value).lower()
+            elif isinstance(value, (int, float, str)):
+                yield name, str(value)
+            else:
+                raise bad_request(f"the parameter {quote(name)} must be a number, text, true or false")

@@ -12,18 +12,21 @@ from pathlib import Path
 from nncli.base.errors import NncliError
 from nncli.base.native_stderr import native_text_to
 from nncli.base.threads import limit_blas_threads
-from nncli.serving.connections import connections_of
+from nncli.serving.app import connections_of
 from nncli.serving.http.connection import STOP_GRACE, Connection
-from nncli.serving.models.model_slots import ModelSlot, ModelSlots
-from nncli.serving.models.reload import Reloader, warn_of_unfinished
+from nncli.serving.models.reload import ModelSlot, ModelSlots, Reloader, warn_of_unfinished
 from nncli.serving.options import ServerOptions
-from nncli.serving.process.interpreter import short_pauses
-from nncli.serving.process.listeners import BACKLOG, bind_listeners, close_all, listen, stop_listening, url_of
-from nncli.serving.process.log import ALWAYS, LOG, dropped_line, log_native_text, log_to_stderr
-from nncli.serving.process.log_writer import writing_on_a_thread
-from nncli.serving.process.notify import notify
-from nncli.serving.process.open_files import raise_limit_of_open_files
-from nncli.serving.process.signals import signals_while_loading, signals_while_serving
+from nncli.serving.process.listeners import (
+    BACKLOG,
+    bind_listeners,
+    close_all,
+    listen,
+    raise_limit_of_open_files,
+    stop_listening,
+    url_of,
+)
+from nncli.serving.process.log import ALWAYS, LOG, dropped_line, log_native_text, log_to_stderr, writing_on_a_thread
+from nncli.serving.process.signals import notify, short_pauses, signals_while_loading, signals_while_serving
 from nncli.serving.state import ServerState
 
 SECONDS_BETWEEN_DATES = 1.0

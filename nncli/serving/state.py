@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nncli.serving.batching.batcher import Batcher
+from nncli.serving.batching import Batcher
 from nncli.serving.metrics.registry import Metrics
-from nncli.serving.models.model_slots import ModelSlots
+from nncli.serving.models.reload import ModelSlots
 from nncli.serving.options import ServerOptions
 
 

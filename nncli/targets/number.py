@@ -23,11 +23,11 @@ from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Trut
 from nncli.targets.decision import Decision
 from nncli.targets.metrics.bootstrap import Samples
 from nncli.targets.metrics.metric import Metric, ScoreValues, resampled_scores
-from nncli.targets.metrics.quantiles import mean_pinball_metric
 from nncli.targets.metrics.registry import BoundMetric, metric_function
 from nncli.targets.metrics.regression import (
     REGRESSION_METRICS,
     RegressionResamples,
+    mean_pinball_metric,
     regression_metrics,
     regression_scores,
 )

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from nncli.base.findings import Finding, FindingCode, warning
-from nncli.tracking.choice import TrackerChoice
-from nncli.tracking.tracker import Tracker
+from nncli.tracking.tracker import Tracker, TrackerChoice
 from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, CloseTimeouts, Receiver, TrackerThread
 
 T = TypeVar("T")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nncli.base.errors import RunError
 from nncli.fitting.ensemble.train import CONTROL_FOLDER
 from nncli.fitting.parallel.control_dir import ControlDirectory, EpochsReader
-from nncli.fitting.train.events import Event, Finished, MembersProgress, MembersStarted, Started
+from nncli.fitting.train.events import Event, Finished, MembersProgress, MembersStarted, Started, TrackingStopped
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
 from nncli.runs.manifest import member_folder
-from nncli.tracking.epoch_log import EpochLog
+from nncli.tracking.points import epoch_points
 from nncli.tracking.run_files import RunFiles
-from nncli.tracking.tracker import Outcome, TrackedRun, Tracker
+from nncli.tracking.tracker import Outcome, Point, TrackedRun, Tracker, TrackerChoice
+from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, SIGNAL_TIMEOUTS, CloseTimeouts
+from nncli.tracking.tracker_threads import TrackerThreads
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,60 @@ class TrainingTracker:
         return self._members[i]
 
 
+class EpochLog:
+    """The epochs of a run that a tracker has.
+
+    Points are collected until `flush`, so that many epochs are one call. `metric` is that of the reports.
+    """
+
+    def __init__(self, tracker: Tracker, run: TrackedRun, metric: str | None) -> None:
+        self._tracker, self.run, self._metric = tracker, run, metric
+        self._reports: dict[int, EpochReport] = {}
+        self._times = {0: run.started}
+        self._points: list[Point] = []
+
+    def add(self, report: EpochReport) -> None:
+        """Add an epoch, unless it is known; one with other values repeats that epoch and voids those after it."""
+        last = max(self._reports, default=0)
+        if report.epoch <= last:
+            if _is_same(report, self._reports.get(report.epoch)):
+                return
+            self.rewind(report.epoch - 1)
+        before = self._times.get(report.epoch - 1, self._times[max(self._times)])
+        time = self._times[report.epoch] = before + report.seconds
+        self._reports[report.epoch] = report
+        self._points += epoch_points(report, self._metric, time)
+
+    def set(self, reports: Iterable[EpochReport]) -> None:
+        """Make these reports all that the run has."""
+        every = list(reports)
+        for report in every:
+            self.add(report)
+        if len(self._reports) > len(every):
+            self.rewind(len(every))
+
+    def rewind(self, epoch: int) -> None:
+        """Forget the epochs after `epoch`."""
+        self.flush()
+        self._reports = {number: report for number, report in self._reports.items() if number <= epoch}
+        self._times = {number: time for number, time in self._times.items() if number <= epoch}
+        self._tracker.rewind(self.run, epoch)
+
+    def flush(self) -> None:
+        """Give the tracker what was collected."""
+        if self._points:
+            self._tracker.log(self.run, self._points)
+            self._points = []
+
+
+def _is_same(report: EpochReport, known: EpochReport | None) -> bool:
+    """Whether a report is that of an epoch that was repeated after a crash, which has the same values."""
+    if known is None:
+        return False
+    # As texts, of which two that are no numbers are equal.
+    return repr(replace(report, seconds=0.0, is_best=False)) == repr(replace(known, seconds=0.0, is_best=False))
+
+
 @dataclass
 class _Member:
     """A member: its epochs as the tracker has them, and after how many of them it was done."""
@@ -144,3 +202,39 @@ class _Member:
     reader: EpochsReader
     epochs: EpochLog | None = None
     done: int = 0
+
+
+def track_events(
+    events: Generator[Event, None, None], choices: Sequence[TrackerChoice], timeouts: CloseTimeouts = DEFAULT_TIMEOUTS
+) -> Generator[Event, None, None]:
+    """Pass on the events of a training, and write them to each tracker.
+
+    Once a tracker fails, a `TrackingStopped` follows, and the training goes on without it. At the end of the training,
+    also by an error, the trackers are waited for within the `timeouts`.
+    """
+    if not choices:
+        yield from events
+        return
+    threads: TrackerThreads[Event | Aborted] | None = None
+    try:
+        with closing(events):
+            for event in events:
+                if isinstance(event, Started | MembersStarted) and threads is None:
+                    threads = TrackerThreads(choices, event.run, TrainingTracker)
+                if threads is not None:
+                    threads.put(event)
+                    if isinstance(event, Finished):
+                        threads.close(timeouts)
+                    yield from map(TrackingStopped, threads.new_warnings())
+                yield event
+    except Exception:
+        if threads is not None:
+            threads.put(Aborted("failed"))
+            threads.close(timeouts)
+            yield from map(TrackingStopped, threads.new_warnings())
+        raise
+    except BaseException:  # a second stop signal, or the generator is closed
+        if threads is not None:
+            threads.put(Aborted("stopped"))
+            threads.close(SIGNAL_TIMEOUTS)
+        raise

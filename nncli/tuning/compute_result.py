@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from nncli.base.atomic_files import write_text
 from nncli.base.errors import RunError
 from nncli.base.logs import log_duration
 from nncli.config.schema import Config
+from nncli.fitting.ensemble.out_of_fold import LabeledRows
+from nncli.models.scores import baseline_predictions
 from nncli.runs.filenames import METRICS
-from nncli.tuning.events import SearchEnded, SearchEvent
-from nncli.tuning.result.baseline import baseline_score
-from nncli.tuning.result.gain import Gain, compute_gain
-from nncli.tuning.result.importance import compute_importance
-from nncli.tuning.result.result import SearchResult
+from nncli.tuning.result.gain import Gain, compute_gain, compute_importance
+from nncli.tuning.result.summary import SearchResult
+from nncli.tuning.search import SearchEnded, SearchEvent
 from nncli.tuning.space.space import SearchSpace
-from nncli.tuning.trials.held_out_predictions import TrialReader
+from nncli.tuning.trials.finished_trial import TrialReader
 from nncli.tuning.trials.search_data import SearchData
 from nncli.tuning.trials.trials import Trial
 
@@ -82,3 +85,22 @@ def _gain(path: Path, trials: Sequence[Trial], best: Trial, space: SearchSpace, 
 
     reader = TrialReader(path, data, config_of)
     return compute_gain(trials, best, reader.rows, reader.read, data.objective, data.seed)
+
+
+def baseline_score(data: SearchData) -> float | None:
+    """The metric of a prediction that is the same for every row; None where it is undefined."""
+    rows = np.unique(np.concatenate(data.fold_rows))
+    training, levels = _training_rows(data), data.table_data.loss.quantile_levels
+    predictions = baseline_predictions(data.table_data.target, training.y, training.weights, len(rows), levels)
+    with np.errstate(all="ignore"):
+        score = data.objective.score(predictions, data.truth.take(rows))
+    return score if math.isfinite(score) else None
+
+
+def _training_rows(data: SearchData) -> LabeledRows:
+    """The rows that are not held out; of a cross-validation all, each of which is in some training."""
+    if not data.is_holdout:
+        return data.truth
+    if data.is_file:
+        return data.table_data.truth(data.table_data.table)
+    return data.truth.take(np.setdiff1d(np.arange(len(data.truth.y)), data.fold_rows[0]))

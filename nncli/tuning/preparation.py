@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from nncli.base.errors import ConfigError, UsageError, config_error
+from nncli.base.errors import ConfigError, ConfigIssue, Location, UsageError, config_error
 from nncli.base.findings import Finding
 from nncli.base.scratch import Scratch
+from nncli.base.text import closest_match, join_quoted, quote
 from nncli.config.loading import LoadedConfig, located
 from nncli.config.schema import Config, TuneSection
 from nncli.config.schema.training import seconds_of
+from nncli.config.yaml.document import Document, SourceSpan, excerpt
 from nncli.data.sources.open import open_reader
 from nncli.fitting.ensemble.cross_validation import with_row_checks
 from nncli.fitting.ensemble.member_config import as_subtask, check_table
@@ -19,18 +21,15 @@ from nncli.fitting.ensemble.train import CONTROL_FOLDER
 from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.executor import Workers
 from nncli.fitting.parallel.trainings import TrainingStream
-from nncli.fitting.timing.clock import TimeLimit
+from nncli.fitting.timing.plan import TimeLimit
 from nncli.runs.run import Run
 from nncli.tuning.compute_result import with_result
-from nncli.tuning.events import SearchEvent
 from nncli.tuning.sampler import Sampler
-from nncli.tuning.search import Search, SearchSettings
+from nncli.tuning.search import Search, SearchEvent, SearchSettings
 from nncli.tuning.space.build_space import build_space
-from nncli.tuning.space.check_columns import COLUMN_KEYS, check_columns
-from nncli.tuning.space.default_space import with_default_space
+from nncli.tuning.space.default_space import TableFeatures, with_default_space
 from nncli.tuning.space.keys import key_of
-from nncli.tuning.space.space import SearchSpace, with_one_network
-from nncli.tuning.space.table_features import TableFeatures
+from nncli.tuning.space.space import ChoiceDomain, SearchSpace, with_one_network
 from nncli.tuning.trials.objective import Objective
 from nncli.tuning.trials.search_data import SearchData
 
@@ -134,3 +133,41 @@ def run_search(
     tasks = section.lag * (1 if section.prune else data.folds)
     with TrainingStream(tasks, control, workers, run.watched(stop), "--workers 1") as stream:
         yield from with_result(search.run(stream, data.table_data.findings), prepared.space, data)
+
+
+COLUMN_KEYS = (("data", "features"), ("data", "drop"))
+"""The keys that choose the columns which are features."""
+
+
+def check_columns(loaded: LoadedConfig, space: SearchSpace, names: Sequence[str]) -> None:
+    """Check that the table, whose columns are `names`, has those that the choices of features name.
+
+    Raises:
+        ConfigError: it has not; holds an issue for each choice.
+    """
+    issues = [
+        _issue(loaded.document, ".".join(parameter.key), span, missing, names)
+        for parameter in space.parameters
+        if parameter.key[:2] in COLUMN_KEYS and isinstance(parameter.domain, ChoiceDomain)
+        for choice, span in zip(parameter.domain.choices, parameter.choice_spans, strict=True)
+        if (missing := [name for name in _columns(choice) if name not in names])
+    ]
+    if issues:
+        raise ConfigError(*issues)
+
+
+def _columns(choice: object) -> Iterator[str]:
+    """The columns that a choice names; those with a search space of their own are choices too."""
+    names = choice if isinstance(choice, list) else [choice]
+    yield from (name for name in names if isinstance(name, str))
+
+
+def _issue(document: Document, key: str, span: SourceSpan, missing: Sequence[str], names: Sequence[str]) -> ConfigIssue:
+    line, character = span.key or (None, None)
+    close = closest_match(missing[0], names)
+    return ConfigIssue(
+        f"there {'is no column' if len(missing) == 1 else 'are no columns'} {join_quoted(missing)}",
+        Location(span.source, line, character, key),
+        f"Did you mean {quote(close)}?" if close else f"The columns are {join_quoted(names)}.",
+        excerpt(document.other_lines.get(span.source, document.lines), line, character),
+    )

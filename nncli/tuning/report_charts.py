@@ -13,11 +13,9 @@ from matplotlib.ticker import NullLocator
 from nncli.analysis.report.charts import MAX_ROWS, MAX_TICK_LENGTH, evenly_spaced, finish_axes, needs_log_scale
 from nncli.analysis.report.charts import Axis as Labels
 from nncli.analysis.report.page import Figure, Table, display
-from nncli.analysis.report.svg import FIRST, INK, RULE, SECOND, SOFT, THIN, draw, plain_numbers
-from nncli.analysis.report.ticks import PlainLogLocator
+from nncli.analysis.report.svg import FIRST, INK, RULE, SECOND, SOFT, THIN, PlainLogLocator, draw, plain_numbers
 from nncli.base.text import format_number
-from nncli.tuning.space.domains import ChoiceDomain, Domain
-from nncli.tuning.space.space import Parameter
+from nncli.tuning.space.space import ChoiceDomain, Domain, Parameter
 
 WIDE, TALL = 760, 330
 """Size of the parallel coordinates."""

@@ -19,8 +19,7 @@ import numpy as np
 
 from nncli.base.errors import RunError, UsageError
 from nncli.config.schema.tune import SamplerName
-from nncli.tuning.space.domains import Domain, NumberDomain, Value
-from nncli.tuning.space.space import SearchSpace, Values
+from nncli.tuning.space.space import Domain, NumberDomain, SearchSpace, Value, Values
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

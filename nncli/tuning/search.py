@@ -7,24 +7,42 @@ result are the same for any number of workers, and after any number of interrupt
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from math import sqrt
 from pathlib import Path
+from statistics import NormalDist
+from typing import TypeAlias
 
+import numpy as np
+
+from nncli.base.atomic_files import write_text
 from nncli.base.errors import ConfigError, DataError, NncliError
 from nncli.base.findings import Finding
 from nncli.fitting.parallel.trainings import TrainingResult, TrainingStream
-from nncli.fitting.timing.clock import TimeLimit
+from nncli.fitting.timing.plan import TimeLimit
+from nncli.nn.arrays import Floats
 from nncli.nn.training.epoch import DivergedError
-from nncli.tuning.events import RunningTrial, SearchEnded, SearchEvent, SearchProgress, SearchStarted, TrialFinished
+from nncli.targets.metrics.significance import sign_flip_test
+from nncli.tuning.result.summary import SearchResult
 from nncli.tuning.sampler import Sampler
 from nncli.tuning.space.space import SearchSpace
-from nncli.tuning.trials.history import TrialHistory
-from nncli.tuning.trials.pruning import is_worse
+from nncli.tuning.trials.objective import Objective
+from nncli.tuning.trials.record import BEST, config_text
 from nncli.tuning.trials.search_data import HeldOut, SearchData
-from nncli.tuning.trials.search_files import SearchFiles
 from nncli.tuning.trials.trial_training import TrialTraining
-from nncli.tuning.trials.trials import State, Trial, clear_leftovers, damaged_record, folder_of, load_trials, record_of
+from nncli.tuning.trials.trials import (
+    State,
+    Trial,
+    TrialHistory,
+    clear_leftovers,
+    damaged_record,
+    folder_of,
+    load_trials,
+    record_of,
+    save_trial,
+    write_trials_table,
+)
 
 
 @dataclass(frozen=True)
@@ -293,3 +311,126 @@ class Search:
         """Keep the held-out rows in memory only of trials that others are still compared with."""
         kept = self._history.incumbents_from(min(self._open, default=len(self._history)))
         self._held_out = {number: rows for number, rows in self._held_out.items() if number in kept}
+
+
+LEVEL = 0.2
+"""One-sided significance level: it trains fewer folds than 0.05 for as good a best score; see docs/accuracy.md."""
+NORMAL_ROWS = 200
+"""Smallest number of rows for the normal approximation."""
+
+
+def is_worse(losses: Sequence[Floats], best: Sequence[Floats], seed: Sequence[int]) -> bool:
+    """Whether a trial with these losses of the rows (rows,) of each fold is worse than the best one.
+
+    It must be worse in every fold, since rows of a fold share the chance of one training.
+    """
+    differences = [mine - other for mine, other in zip(losses, best, strict=True)]
+    if not all(np.isfinite(d).all() for d in differences):
+        return not all(np.isfinite(mine).all() for mine in losses)
+    if any(d.sum() <= 0.0 for d in differences):
+        return False
+    return p_value(np.concatenate(differences), seed) < LEVEL
+
+
+def p_value(differences: Floats, seed: Sequence[int]) -> float:
+    """The one-sided p-value that the sum of the differences (rows,) is positive by chance."""
+    total, variance = float(differences.sum()), float(differences @ differences)
+    if total <= 0.0 or variance == 0.0:
+        return 1.0
+    if len(differences) < NORMAL_ROWS:
+        return sign_flip_test(differences, np.random.default_rng(seed)) / 2.0
+    return 1.0 - NormalDist().cdf(total / sqrt(variance))
+
+
+SECONDS_BETWEEN_TABLES = 2.0
+"""Least time between two writes of trials.csv while trials run."""
+SHARE_OF_TABLES = 0.01
+"""The part of the time that may be spent on writing trials.csv while trials run: it has a row for each trial."""
+
+
+class SearchFiles:
+    """Writes the files of the search in the directory `path`."""
+
+    def __init__(self, path: Path, space: SearchSpace, objective: Objective) -> None:
+        self.path, self._space, self._objective = path, space, objective
+        self._next_table = 0.0
+
+    def save(self, trial: Trial) -> None:
+        """Write the record of a trial."""
+        save_trial(self.path, trial)
+
+    def save_best(self, trial: Trial) -> None:
+        """Write best.yaml, the configuration of the best trial."""
+        config = self._space.rounded_config(trial.values)
+        comment = f"The best configuration of a search by nncli tune: trial {trial.number}."
+        write_text(self.path / BEST, config_text(config, None, comment))
+
+    def save_table(self, trials: Sequence[Trial], *, is_last: bool = False) -> None:
+        """Write trials.csv, unless it was written a moment ago and this is not the last time."""
+        start = time.monotonic()
+        if start < self._next_table and not is_last:
+            return
+        write_trials_table(self.path, trials, self._space, self._objective)
+        seconds = time.monotonic() - start
+        self._next_table = start + max(SECONDS_BETWEEN_TABLES, seconds / SHARE_OF_TABLES)
+
+
+@dataclass(frozen=True)
+class SearchStarted:
+    """A search begins, or goes on; trial 0 is not counted among `trials`, and no trial begins after the `limit`."""
+
+    path: Path
+    trials: int
+    folds: int
+    workers: int
+    metric: str
+    higher_is_better: bool
+    space: SearchSpace
+    limit: TimeLimit | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunningTrial:
+    """A trial that is being trained: `folds_done` of its folds are."""
+
+    number: int
+    folds_done: int
+
+
+@dataclass(frozen=True)
+class SearchProgress:
+    """The trials that were proposed so far, those that run, and the best one."""
+
+    trials: tuple[Trial, ...]
+    running: tuple[RunningTrial, ...]
+    best: Trial | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrialFinished:
+    """A trial has ended; `is_best` if its score is the best so far."""
+
+    trial: Trial
+    is_best: bool
+
+
+@dataclass(frozen=True)
+class SearchEnded:
+    """A search has ended: after all trials, at its time limit (`timed_out`), after all combinations, or by a stop.
+
+    `seconds_late` is how long the trials that had begun took beyond the limit. `result` is None if it was stopped.
+    """
+
+    path: Path
+    trials: tuple[Trial, ...]
+    best: Trial | None
+    stopped: bool = False
+    timed_out: bool = False
+    seconds_late: float = 0.0
+    exhausted: bool = False
+    result: SearchResult | None = None
+
+
+SearchEvent: TypeAlias = SearchStarted | SearchProgress | TrialFinished | SearchEnded

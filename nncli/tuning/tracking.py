@@ -8,17 +8,15 @@ from pathlib import Path
 from nncli.base.findings import Finding
 from nncli.fitting.train.events import TrackingStopped
 from nncli.runs.filenames import CONFIG
-from nncli.tracking.choice import TrackerChoice
 from nncli.tracking.points import parameter_value, parameters, tracker_names
-from nncli.tracking.search import SearchTracking, TrackedSearch, TrackedTrial, track_search
-from nncli.tracking.tracker import Outcome, TrackedRun, Tracker, run_key
+from nncli.tracking.run_files import SearchTracking, TrackedSearch, TrackedTrial, track_search
+from nncli.tracking.tracker import Outcome, TrackedRun, Tracker, TrackerChoice, run_key
 from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, SIGNAL_TIMEOUTS, CloseTimeouts
-from nncli.tuning.events import SearchEnded, SearchEvent, SearchProgress, SearchStarted
 from nncli.tuning.result.summary import read_search
+from nncli.tuning.search import SearchEnded, SearchEvent, SearchProgress, SearchStarted
 from nncli.tuning.space.space import SearchSpace
 from nncli.tuning.trials.record import BEST, RECORD, open_directory
-from nncli.tuning.trials.trial_values import TrialValues
-from nncli.tuning.trials.trials import TRIALS_TABLE, Trial, record_of
+from nncli.tuning.trials.trials import TRIALS_TABLE, Trial, TrialValues, record_of
 
 
 def track_search_events(

@@ -13,7 +13,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from nncli.analysis.drift import Comparison, TestKind, compare, rows_by_bin
 from nncli.nn.arrays import Codes, Floats
 from nncli.runs.monitoring.bins import CategoryBins
-from nncli.runs.monitoring.profile import Profile
+from nncli.runs.monitoring.profiler import Profile
 from nncli.runs.monitoring.reference import Reference
 from tests.runs.monitoring.tables import profile_of, some_reference
 

@@ -12,8 +12,8 @@ import pytest
 
 from nncli import cross_validate, drift, evaluate, explain, load, predict, reproduce, resume, show, threshold, train
 from nncli.analysis.evaluation.run_summary import summarize_run
+from nncli.analysis.report.run_page import provenance
 from nncli.analysis.report.sections.overview import overview_facts, scored_predictions
-from nncli.analysis.report.sections.provenance import provenance
 from nncli.analysis.reproduction.verdict import Verdict
 from nncli.api.distill import distill_events
 from nncli.base.errors import ConfigError, NncliError, RunError, UsageError

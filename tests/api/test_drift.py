@@ -15,7 +15,7 @@ from nncli.base.errors import DataError, RunError, UsageError
 from nncli.models.read_table import table_of
 from nncli.runs.filenames import REFERENCE
 from nncli.runs.loader import read_manifest
-from nncli.runs.monitoring.profile import Profile
+from nncli.runs.monitoring.profiler import Profile
 from nncli.runs.run import Run
 from tests.cli.support import DATA, Cli
 from tests.runs.support import change_manifest, changed

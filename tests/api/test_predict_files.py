@@ -10,7 +10,7 @@ import pytest
 
 from nncli import predict, predict_files
 from nncli.api.prediction.many_files import task as tasks
-from nncli.api.prediction.many_files.results import FilesProgress
+from nncli.api.prediction.many_files.record import FilesProgress
 from nncli.base.errors import DataError, NncliError, RunError, UsageError
 from tests.assertions import raises
 from tests.cli.support import DATA, Cli

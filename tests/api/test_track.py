@@ -64,4 +64,4 @@ def test_a_log_directory_that_cannot_be_made_does_not_end_a_training(tmp_path: P
 def test_a_training_without_a_tracker_imports_none() -> None:
     program = "import sys, nncli; nncli.train; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
-    assert not {"nncli.tracking.training", "tensorboardX", "mlflow"} & {*done.stdout.split()}
+    assert not {"nncli.tracking.training_tracker", "tensorboardX", "mlflow"} & {*done.stdout.split()}

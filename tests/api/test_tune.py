@@ -15,7 +15,7 @@ from nncli.base.findings import FindingCode
 from nncli.config.loading import load
 from nncli.fitting.train.events import Started
 from nncli.models.scores import headlines
-from nncli.tuning.events import SearchEnded, SearchProgress, SearchStarted, TrialFinished
+from nncli.tuning.search import SearchEnded, SearchProgress, SearchStarted, TrialFinished
 from nncli.tuning.tune_result import TuneResult
 from tests.assertions import raises
 from tests.tuning.configs import search_config

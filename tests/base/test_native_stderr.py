@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="descriptors are redi
 
 BEGIN = """
 import os, sys, threading
-from nncli.cli.standard_streams import prepare_standard_streams
+from nncli.cli.console import prepare_standard_streams
 from nncli.base.native_stderr import native_text_to, without_panics
 prepare_standard_streams()
 panic = b"thread '<unnamed>' (12) panicked at src/a.rs:3:5:\\nthe cell is 'x'\\n"

@@ -8,7 +8,7 @@ import pytest
 
 from nncli.api.tune import tune_events
 from nncli.config.loading import load
-from nncli.tuning.events import SearchEnded
+from nncli.tuning.search import SearchEnded
 from tests.benchmarks.test_intervals import write_tables
 from tests.benchmarks.test_scripts import ran
 from tune import needed, relative

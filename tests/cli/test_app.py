@@ -238,7 +238,7 @@ def test_a_training_does_not_depend_on_the_streams_it_reports_to(nncli: Cli, her
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
 def test_no_file_gets_the_number_of_a_closed_stream(penguins: Path, here: Path) -> None:
     """What a library prints to such a stream would go into the file."""
-    listing = "import sys, os; from nncli.cli.standard_streams import prepare_standard_streams; "
+    listing = "import sys, os; from nncli.cli.console import prepare_standard_streams; "
     listing += "prepare_standard_streams(); sys.exit(os.open('file', os.O_CREAT | os.O_RDWR))"
     done = subprocess.run(
         ["bash", "-c", '"$@" <&- >&- 2>&-', "-", sys.executable, "-c", listing],

@@ -13,7 +13,7 @@ import pytest
 from nncli import train
 from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.base.errors import NncliError
-from nncli.cli.extras import requires_extra
+from nncli.cli.options import requires_extra
 from nncli.runs.manifest import MANIFEST
 from tests.cli.support import DATA, Cli
 

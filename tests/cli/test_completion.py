@@ -20,7 +20,7 @@ from nncli.cli.completion import (
     complete_tracker,
     join_words,
 )
-from nncli.tracking.choice import KINDS
+from nncli.tracking.tracker import KINDS
 from tests.cli.support import ROOT, Cli
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nncli import resume
-from nncli.cli.signals import STOPPING
+from nncli.cli.console import STOPPING
 from nncli.runs.run import Run
 from tests.cli.support import COMMAND, DATA, ROOT, SECONDS, Cli, ended, on_terminal, run, start, wait_for_epochs
 from tests.runs.support import outcome

@@ -17,8 +17,7 @@ from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import format_of
 from nncli.data.sample_weights import read_weights
 from nncli.data.splitting.folds import assign_folds
-from nncli.data.splitting.group_time import read_groups, read_times
-from nncli.data.splitting.holdout import holdout_split
+from nncli.data.splitting.holdout import holdout_split, read_groups, read_times
 from nncli.data.splitting.strata import Strata
 from nncli.data.synthetic import generate
 from nncli.data.table import Table

@@ -12,8 +12,7 @@ from nncli.nn.activations import Mish, Relu, Tanh
 from nncli.nn.embeddings import Embedding
 from nncli.nn.initializers import DataDependent, init_dense_from_data
 from nncli.nn.layers.dense import Dense
-from nncli.nn.layers.parametric import ParametricActivation, Scale
-from nncli.nn.layers.residual import Residual
+from nncli.nn.layers.residual import ParametricActivation, Residual, Scale
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import Periodic, PiecewiseLinear
 from nncli.nn.parameters import Parameters

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from nncli.nn.layers.dense import Dense
-from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.residual import Layer
+from nncli.nn.layers.sequential import Dropout
 from nncli.nn.optim.optimizers import Optimizer
 from nncli.nn.optim.schedules import CosineRate, ReduceOnPlateau
 from nncli.nn.training.epoch import LoopSignal

@@ -13,10 +13,9 @@ from nncli import predict, train
 from nncli.config.loading import load_config
 from nncli.nn.activations import Activation, ElementwiseActivation
 from nncli.nn.initializers import Initializer
-from nncli.nn.layers.activation import ActivationLayer
 from nncli.nn.layers.dense import Dense
-from nncli.nn.layers.parametric import ParametricActivation
-from nncli.nn.layers.residual import Layer, Residual
+from nncli.nn.layers.residual import Layer, ParametricActivation, Residual
+from nncli.nn.layers.sequential import ActivationLayer
 from nncli.nn.losses import CrossEntropy, Hinge, Loss, Poisson
 from nncli.nn.optim.optimizers import Optimizer
 from nncli.nn.optim.schedules import Schedule

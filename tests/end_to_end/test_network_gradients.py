@@ -14,13 +14,11 @@ from numpy.typing import NDArray
 from nncli.nn.activations import Activation, ElementwiseActivation, Mish, Tanh
 from nncli.nn.embeddings import Embedding
 from nncli.nn.gradcheck import GradientCheck, gradcheck
-from nncli.nn.layers.activation import ActivationLayer
 from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.layers.dense import Dense
-from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
-from nncli.nn.layers.parametric import ParametricActivation, Scale
-from nncli.nn.layers.residual import Layer, Residual
+from nncli.nn.layers.residual import Layer, ParametricActivation, Residual, Scale
+from nncli.nn.layers.sequential import ActivationLayer, Dropout
 from nncli.nn.losses import MAE, MSE, CrossEntropy, Hinge, Huber, Loss, LossBase, Poisson, Quantile
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import NumericEmbedding, Periodic, PiecewiseLinear

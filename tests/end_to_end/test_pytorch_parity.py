@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from nncli.nn.activations import Activation, ElementwiseActivation
-from nncli.nn.layers.parametric import ParametricActivation
-from nncli.nn.layers.residual import Layer
+from nncli.nn.layers.residual import Layer, ParametricActivation
 from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optim.optimizers import Optimizer

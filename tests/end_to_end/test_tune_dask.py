@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nncli.api.tune import TuneEvent
-from nncli.tuning.events import SearchStarted, TrialFinished
+from nncli.tuning.search import SearchStarted, TrialFinished
 from tests.end_to_end.test_tune_workers import PENGUINS
 from tests.tuning.searches import loaded, results, resume_search, run_search
 

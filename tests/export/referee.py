@@ -14,9 +14,8 @@ from nncli.api import export as api_export
 from nncli.base.text import percent_digits
 from nncli.data.table import Table
 from nncli.export import targets
-from nncli.export.model_info import ModelInfo
 from nncli.export.read_inputs import read_inputs
-from nncli.export.targets import Target
+from nncli.export.targets import ModelInfo, Target
 from nncli.nn.program.interpreter import run as interpret
 from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program
 

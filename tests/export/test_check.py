@@ -11,7 +11,7 @@ from nncli.data.table import Table
 from nncli.export import check as module
 from nncli.export.check import Check
 from nncli.export.lowering import lower_model
-from nncli.export.model_info import ModelInfo
+from nncli.export.targets import ModelInfo
 from nncli.runs.run import Run
 from tests.cli.support import DATA
 from tests.export.referee import TARGET, referee

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from nncli.export.model_info import ModelInfo
-from nncli.export.targets import TARGETS, Target
+from nncli.export.targets import TARGETS, ModelInfo, Target
 from nncli.nn.program.inputs import NumberInput
 from nncli.nn.program.program import NumberOutputs, Program
 from nncli.nn.program.values import Builder

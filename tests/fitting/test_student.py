@@ -8,7 +8,7 @@ import pytest
 
 from nncli import distill, train
 from nncli.base.errors import ConfigError, DataError, NncliError, RunError, UsageError
-from nncli.config.schema.validation import ValidationFile
+from nncli.config.schema.training import ValidationFile
 from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.fitting.student import embedding_of, student_config
 from nncli.nn.layers.dense import Dense

@@ -18,7 +18,7 @@ from nncli.base.errors import DataError
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Kind
 from nncli.data.sources.read_table import read_table
-from nncli.data.store.dense_columns import DenseColumns
+from nncli.data.store.column_store import DenseColumns
 from nncli.data.table import Table
 from nncli.models import model as model_module
 from nncli.models.model import Model, hash_rows

@@ -13,8 +13,8 @@ from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.embeddings import Embedding
 from nncli.nn.gradcheck import GradientCheck, gradcheck
 from nncli.nn.layers.dense import Dense
-from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
+from nncli.nn.layers.sequential import Dropout
 from nncli.nn.losses import MAE, MSE, BoundLoss, LossBase
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters

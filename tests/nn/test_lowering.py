@@ -11,11 +11,10 @@ from numpy.testing import assert_allclose
 from nncli.nn.activation_base import ActivationBase
 from nncli.nn.activations import Activation, ElementwiseActivation, Tanh
 from nncli.nn.layers import Layer
-from nncli.nn.layers.activation import ActivationLayer
 from nncli.nn.layers.base import LayerBase
 from nncli.nn.layers.dense import Dense
-from nncli.nn.layers.parametric import ParametricActivation
-from nncli.nn.layers.residual import Residual
+from nncli.nn.layers.residual import ParametricActivation, Residual
+from nncli.nn.layers.sequential import ActivationLayer
 from nncli.nn.losses import Loss, LossBase, Quantiles
 from nncli.nn.numeric_embeddings import NumericEmbedding, NumericEmbeddingBase
 from nncli.nn.parameters import ParamLayout

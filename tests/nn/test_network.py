@@ -12,12 +12,11 @@ from pydantic import ValidationError
 from nncli.nn.activations import Relu, Softmax, Tanh
 from nncli.nn.embeddings import Embedding
 from nncli.nn.initializers import Glorot, Normal, Zeros
-from nncli.nn.layers.activation import ActivationLayer
 from nncli.nn.layers.base import TrainingContext
 from nncli.nn.layers.dense import Dense
-from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.normalization import BatchNorm
 from nncli.nn.layers.residual import Residual
+from nncli.nn.layers.sequential import ActivationLayer, Dropout
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 from tests.nn.networks import network_of

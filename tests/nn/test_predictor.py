@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nncli.nn import predictor as predictor_module
 from nncli.nn.embeddings import Embedding
-from nncli.nn.layers.dropout import Dropout
+from nncli.nn.layers.sequential import Dropout
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 from nncli.nn.predictor import BLOCK_ROWS, MIN_BLOCK_ROWS, Predictor, block_rows_for

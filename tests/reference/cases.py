@@ -9,12 +9,10 @@ import numpy as np
 
 from nncli.nn.activations import Activation, Elu, Gelu, LeakyRelu, Mish, Relu, Selu, Silu, Softmax, Tanh
 from nncli.nn.embeddings import Embedding
-from nncli.nn.layers.activation import ActivationLayer
 from nncli.nn.layers.dense import Dense, Parametrization
-from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
-from nncli.nn.layers.parametric import ParametricActivation, Scale
-from nncli.nn.layers.residual import Layer, Residual
+from nncli.nn.layers.residual import Layer, ParametricActivation, Residual, Scale
+from nncli.nn.layers.sequential import ActivationLayer, Dropout
 from nncli.nn.losses import MAE, MSE, ClassificationLoss, CrossEntropy, Hinge, Huber, Loss, Poisson, Quantile, Quantiles
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import NumericEmbedding, Periodic, PiecewiseLinear

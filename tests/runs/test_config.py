@@ -10,7 +10,7 @@ import pytest
 from nncli.api.train import resume, train
 from nncli.base.errors import ConfigError, DataError, RunError, UsageError
 from nncli.config.loading import load_config
-from nncli.config.yaml import source_text
+from nncli.config.yaml import document as source_text
 from nncli.runs.config import read_config
 from nncli.runs.manifest import CONFIG
 from tests.assertions import raises

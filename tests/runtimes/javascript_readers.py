@@ -19,8 +19,8 @@ from nncli.data.columns.parsing import numbers_and_errors
 from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
 from nncli.export.javascript.module import to_javascript
-from nncli.export.model_info import ModelInfo
 from nncli.export.read_inputs import read_input
+from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput
 from nncli.nn.program.program import NumberOutputs, Program
 from nncli.nn.program.values import Builder, is_nan, select

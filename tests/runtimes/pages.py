@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Page
 
 from nncli.data.table import Table
 from nncli.export.html.page import to_html
-from nncli.export.model_info import ModelInfo
 from nncli.export.read_inputs import read_inputs
+from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
 from nncli.nn.program.interpreter import run
 from nncli.nn.program.program import Bounds, ClassOutputs, NumberOutputs, Program

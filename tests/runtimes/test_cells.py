@@ -15,11 +15,10 @@ import pytest
 from nncli.base.errors import CellError
 from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
-from nncli.export.model_info import ModelInfo
 from nncli.export.read_inputs import read_inputs
 from nncli.export.runtimes import c_compiler
 from nncli.export.runtimes.process import ExportedFileError
-from nncli.export.targets import TARGETS, Target
+from nncli.export.targets import TARGETS, ModelInfo, Target
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput
 from nncli.nn.program.interpreter import run
 from nncli.nn.program.program import NumberOutputs, Program, build

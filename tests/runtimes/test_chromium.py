@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from nncli.export.html.page import to_html
-from nncli.export.model_info import ModelInfo
 from nncli.export.runtimes import chromium
 from nncli.export.runtimes.process import ExportedFileError
+from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput
 from nncli.nn.program.program import LabelType
 from tests.runtimes.hostile import frames, program_of, programs

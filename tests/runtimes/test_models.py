@@ -14,8 +14,7 @@ from nncli.data.table import Table
 from nncli.export.check import Check
 from nncli.export.comparison import Comparison
 from nncli.export.lowering import lower_model
-from nncli.export.model_info import ModelInfo
-from nncli.export.targets import TARGETS, Target
+from nncli.export.targets import TARGETS, ModelInfo, Target
 from nncli.models.ensemble import AnyModel
 from nncli.nn.activations import ElementwiseActivation
 from nncli.nn.layers import Layer

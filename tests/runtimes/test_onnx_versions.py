@@ -25,7 +25,7 @@ from nncli.nn.program.program import Program
 from nncli.nn.program.values import Builder
 from tests.api.explained import CITY, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
 from tests.export.onnx.support import INFO, number_program
-from tests.export.onnx.test_operations import CASES
+from tests.export.onnx.test_program_nodes_operations import CASES
 from tests.export.test_lowering import CLIPPED, THREE
 from tests.runtimes.hostile import category_input, program_of, texts
 from tests.runtimes.test_models import MODELS

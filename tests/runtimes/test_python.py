@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from nncli.data.table import Table
 from nncli.export.python.source_file import to_python
 from nncli.export.read_inputs import read_inputs
-from nncli.export.runtimes import python
+from nncli.export.runtimes import process as python
 from nncli.nn.program.inputs import NumberInput
 from nncli.nn.program.interpreter import run
 from nncli.nn.program.program import ClassOutputs, Program

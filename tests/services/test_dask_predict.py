@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from nncli import predict_files
-from nncli.api.prediction.many_files.results import FilesProgress
+from nncli.api.prediction.many_files.record import FilesProgress
 from nncli.base.errors import UsageError
 from tests.assertions import raises
 from tests.cli.support import DATA, run, start

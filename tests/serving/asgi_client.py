@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message
 
-from nncli.serving.problems.response import PROBLEM_JSON
+from nncli.serving.problems import PROBLEM_JSON
 
 
 @dataclass(frozen=True)

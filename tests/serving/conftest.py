@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nncli.serving.app import build_app
-from nncli.serving.models.model_slots import ModelSlot, ModelSlots
+from nncli.serving.models.reload import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.options import ServerOptions
 from nncli.serving.state import ServerState

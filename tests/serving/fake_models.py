@@ -14,9 +14,8 @@ from nncli.base.errors import CellError, DataError
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.table import Table
 from nncli.models.conformal.options import UncertaintyOptions
-from nncli.serving.models.model_slots import ModelSlot
-from nncli.serving.models.prediction_options import PredictionOptions
-from nncli.serving.models.served_model import PredictedRows, ServedModel
+from nncli.serving.models.reload import ModelSlot
+from nncli.serving.models.served_model import PredictedRows, PredictionOptions, ServedModel
 
 BAD_ROW, FAULT, PANIC, BAD_CELL = -1.0, -2.0, -3.0, -4.0
 """Values of x that are an error of the row, a fault of the server, one of Polars, and an error of the cell whose

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from prometheus_client.parser import text_string_to_metric_families
 
 from nncli.serving.app import build_app
-from nncli.serving.models.model_slots import ModelSlot, ModelSlots
+from nncli.serving.models.reload import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.state import ServerState
 from tests.serving.asgi_client import AsgiClient

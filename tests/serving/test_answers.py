@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from nncli.data.table import Table
-from nncli.serving.models.prediction_options import PredictionOptions
-from nncli.serving.models.served_model import ServedModel
+from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from tests.serving.asgi_client import AsgiClient, Call
 from tests.serving.routes.test_predict import LINES_TYPE, TYPES, body_of
 from tests.serving.trained import CONFIGS, TARGETS, table_of

@@ -5,10 +5,9 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from nncli.serving.models.prediction_options import PredictionOptions
-from nncli.serving.models.served_model import ServedModel
+from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from nncli.serving.parameters import MAX_LEVELS, check_effects, parse_parameters
-from nncli.serving.problems.problem import ProblemError
+from nncli.serving.problems import ProblemError
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.bodies.test_table_body import ROW
 

@@ -24,8 +24,7 @@ from nncli.config.schema import Config
 from nncli.models.ensemble import Ensemble
 from nncli.models.model import Model
 from nncli.nn.layers.dense import Dense
-from nncli.nn.layers.parametric import Scale
-from nncli.nn.layers.residual import Layer
+from nncli.nn.layers.residual import Layer, Scale
 from nncli.runs.run import Run
 from nncli.sklearn import NNClassifier, NNRegressor
 from nncli.sklearn.estimators import NOT_KEYS

@@ -17,15 +17,15 @@ from nncli.fitting.train.events import Finished, TrackingStopped
 from nncli.nn.training.loop import EpochReport
 from nncli.runs.history import read_history
 from nncli.runs.run import Run
-from nncli.tracking.choice import TrackerChoice
 from nncli.tracking.mlflow import MLflow
-from nncli.tracking.search import track_search
+from nncli.tracking.run_files import track_search
+from nncli.tracking.tracker import TrackerChoice
 from nncli.tracking.tracker_thread import CloseTimeouts
-from nncli.tracking.training import track_events
+from nncli.tracking.training_tracker import track_events
 from tests.cli.support import run as run_command
 from tests.tracking.mlflow_server import Proxy, client, mlflow_server, runs_of, silent_server, values
 from tests.tracking.support import ENSEMBLE, NETWORK, config, trained
-from tests.tracking.test_search import SEARCH, TRIALS
+from tests.tracking.test_run_files_search import SEARCH, TRIALS
 from tests.tuning.finished_searches import search
 
 

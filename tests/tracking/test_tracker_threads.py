@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nncli.base.findings import FindingCode
-from nncli.tracking.choice import parse_trackers
-from nncli.tracking.tracker import Tracker
+from nncli.tracking.tracker import Tracker, parse_trackers
 from nncli.tracking.tracker_threads import TrackerThreads
 from nncli.tracking.training_tracker import Aborted, TrainingTracker
 

@@ -12,9 +12,8 @@ from nncli.config.loading import load
 from nncli.config.schema import TuneSection
 from nncli.nn.losses import MSE
 from nncli.runs.filenames import METRICS
-from nncli.tuning.result.gain import Gain
-from nncli.tuning.result.importance import compute_importance
-from nncli.tuning.result.result import SearchResult
+from nncli.tuning.result.gain import Gain, compute_importance
+from nncli.tuning.result.summary import SearchResult
 from nncli.tuning.space.build_space import build_space
 from nncli.tuning.trials.objective import Objective
 from nncli.tuning.trials.record import BEST, config_text, create_directory, new_record

@@ -14,7 +14,7 @@ from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget
 from nncli.tuning.result.gain import Gain, compute_gain
 from nncli.tuning.result.trial_comparison import TrialComparison
-from nncli.tuning.trials.held_out_predictions import SearchRows, TrialPredictions
+from nncli.tuning.trials.finished_trial import SearchRows, TrialPredictions
 from nncli.tuning.trials.objective import Objective
 from nncli.tuning.trials.trials import Trial
 

@@ -6,8 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from nncli.tuning.space.domains import NumberDomain, Value
-from nncli.tuning.space.space import SearchSpace
+from nncli.tuning.space.space import NumberDomain, SearchSpace, Value
 
 FRACTIONS = {"from": 0.1, "to": 0.9}
 STEPS = {"from": 0.0, "to": 0.8, "step": 0.2}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nncli.api.tune import TuneEvent, resume_tune_events, tune_events
 from nncli.config.loading import LoadedConfig, load
-from nncli.tuning.events import SearchEnded
+from nncli.tuning.search import SearchEnded
 from nncli.tuning.trials.record import BEST
 from nncli.tuning.trials.trials import TRIALS_TABLE
 from tests.cli.support import DATA

@@ -10,7 +10,7 @@ import pytest
 from nncli.api.tune import resume_tune, tune
 from nncli.config.loading import load
 from nncli.runs.filenames import METRICS
-from nncli.tuning.result.result import load_result
+from nncli.tuning.result.summary import load_result
 from nncli.tuning.trials.trials import folder_of
 from tests.tuning.finished_searches import search
 

@@ -8,8 +8,7 @@ import numpy as np
 
 from nncli.config.yaml.document import SourceSpan
 from nncli.tuning.report_charts import ScoredTrial, history, number_of_best, parallel_coordinates, slice_chart
-from nncli.tuning.space.domains import ChoiceDomain, Domain, NumberDomain
-from nncli.tuning.space.space import Parameter
+from nncli.tuning.space.space import ChoiceDomain, Domain, NumberDomain, Parameter
 
 RATE = NumberDomain(1e-4, 1e-1, None, is_log=True, is_int=False)
 UNITS = NumberDomain(8, 64, 8, is_log=False, is_int=True)

@@ -13,8 +13,7 @@ from nncli.base.errors import RunError, UsageError
 from nncli.config.schema.tune import SamplerName
 from nncli.tuning.sampler import Sampler
 from nncli.tuning.space.build_space import build_space
-from nncli.tuning.space.domains import Value
-from nncli.tuning.space.space import SearchSpace, Values
+from nncli.tuning.space.space import SearchSpace, Value, Values
 from tests.assertions import raises
 from tests.tuning.searches import NUMBERS, loaded
 

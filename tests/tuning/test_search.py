@@ -12,7 +12,7 @@ from nncli.api.tune import TuneEnded, TuneEvent, tune_events
 from nncli.base.errors import DataError, NncliError, RunError
 from nncli.nn.training.epoch import DivergedError
 from nncli.runs.filenames import CONFIG, CROSS_VALIDATION, FOLDS, METRICS
-from nncli.tuning.events import SearchEnded, SearchProgress, SearchStarted, TrialFinished
+from nncli.tuning.search import SearchEnded, SearchProgress, SearchStarted, TrialFinished
 from nncli.tuning.trials.objective import Objective
 from nncli.tuning.trials.record import BEST
 from nncli.tuning.trials.trials import TRIALS_TABLE, Trial, folder_of, load_trials, record_of, save_trial

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nncli.base.errors import NncliError
-from nncli.tuning.events import SearchEnded
+from nncli.tuning.search import SearchEnded
 from nncli.tuning.tune_result import TuneResult, ensemble_path
 from tests.assertions import raises
 from tests.cli.progress.searches import BETTER, FIRST, PRUNED, started

@@ -16,12 +16,12 @@ from nncli.base.scratch import Scratch
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.data.sample_weights import Weights, read_weights
-from nncli.data.splitting.group_time import group_numbers
+from nncli.data.splitting.holdout import group_numbers
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows, predict_table, truth_of
 from nncli.fitting.prepare.load import load_labeled_rows, load_numbered_rows, table_copies
-from nncli.fitting.prepare.split import split_table
+from nncli.fitting.prepare.validation import split_table
 from nncli.fitting.train.provenance import check_config_unchanged, check_tables_unchanged
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.held_out_rows import HeldOutRows

@@ -23,7 +23,7 @@ from nncli.data.sample_weights import read_weights
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.fitting.prepare.load import load_labeled_rows
-from nncli.fitting.prepare.split import split_table
+from nncli.fitting.prepare.validation import split_table
 from nncli.models.ensemble import Ensemble
 from nncli.models.model import Model
 from nncli.models.predictions import Predictions

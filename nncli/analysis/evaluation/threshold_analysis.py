@@ -11,8 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from nncli.analysis.evaluation.threshold_choice import CurvePoint, Figure, TwoClassRows, expected_costs
-from nncli.analysis.evaluation.threshold_options import fixed_threshold, threshold_options
+from nncli.analysis.evaluation.threshold_choice import (
+    CurvePoint,
+    Figure,
+    TwoClassRows,
+    expected_costs,
+    fixed_threshold,
+    threshold_options,
+)
 from nncli.base.errors import DataError, RunError, UsageError
 from nncli.base.text import closest_match, format_number, format_percent, join_quoted, json_safe, quote
 from nncli.models.held_out_rows import HeldOutRows

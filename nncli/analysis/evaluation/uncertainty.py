@@ -12,14 +12,13 @@ from nncli.base.text import json_safe
 from nncli.config.schema import Config
 from nncli.data.columns.parsing import read_text
 from nncli.data.sample_weights import Weights
-from nncli.data.splitting.group_time import group_numbers
+from nncli.data.splitting.holdout import group_numbers
 from nncli.data.table import Table
 from nncli.fitting.calibration import conformal_predictor
 from nncli.fitting.train.provenance import check_config_unchanged
 from nncli.models.conformal.guarantee import Guarantee, guarantee
 from nncli.models.conformal.options import UncertaintyOptions
-from nncli.models.conformal.predictions import ConformalPredictions
-from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.conformal.predictor import ConformalPredictions, ConformalPredictor
 from nncli.models.conformal.row_groups import MISSING, UNKNOWN, RowGroups
 from nncli.models.ensemble import AnyModel
 from nncli.runs.run import Run

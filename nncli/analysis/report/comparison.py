@@ -7,8 +7,18 @@ from pathlib import Path
 
 from nncli.analysis.comparison import Comparison
 from nncli.analysis.evaluation.pairwise import PairwiseResult
-from nncli.analysis.report.html import check_html_suffix, render
-from nncli.analysis.report.page import Details, Notice, Page, Paragraph, Part, Section, Table, display
+from nncli.analysis.report.page import (
+    Details,
+    Notice,
+    Page,
+    Paragraph,
+    Part,
+    Section,
+    Table,
+    check_html_suffix,
+    display,
+    render,
+)
 from nncli.analysis.report.sections.compared_curves import compared_curves
 from nncli.analysis.report.sections.scores import format_interval, metric_label
 from nncli.base.atomic_files import check_overwrite, write_text

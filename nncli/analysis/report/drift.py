@@ -10,8 +10,19 @@ import numpy as np
 from nncli.analysis.drift import Batch, ColumnDrift, Drift
 from nncli.analysis.drift_limits import VALIDITY
 from nncli.analysis.report.charts import Axis, Line, lines
-from nncli.analysis.report.html import check_html_suffix, render
-from nncli.analysis.report.page import Figure, Gallery, Notice, Page, Paragraph, Part, Section, Table, display
+from nncli.analysis.report.page import (
+    Figure,
+    Gallery,
+    Notice,
+    Page,
+    Paragraph,
+    Part,
+    Section,
+    Table,
+    check_html_suffix,
+    display,
+    render,
+)
 from nncli.base.atomic_files import check_overwrite, write_text
 from nncli.base.text import format_number, format_percent
 from nncli.runs.monitoring.bins import CategoryBins, Counts, NumberBins

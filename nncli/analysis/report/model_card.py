@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from nncli.analysis.evaluation.run_summary import RunSummary
 from nncli.analysis.report.page import Page, display
-from nncli.analysis.report.sections.intended_use import COMMANDS, intended, limitations
-from nncli.analysis.report.sections.overview import overview_facts, scored_rows
+from nncli.analysis.report.sections.overview import COMMANDS, intended, limitations, overview_facts, scored_rows
 from nncli.analysis.report.sections.scores import format_interval, metric_label, shown_baseline
 from nncli.base.text import format_number
 from nncli.models.scores import ScoresWithIntervals

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nncli.analysis.reproduction.changed_keys import changed_keys
 from nncli.analysis.reproduction.run_record import RunRecord
 from nncli.base.errors import DataError
 from nncli.base.text import join_quoted
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.sources.table_source import TableSource
 from nncli.fitting.train.provenance import (
+    RESUMABLE_KEYS,
     changed_files,
     is_config_recorded,
     present_machine,
@@ -160,3 +160,42 @@ def _of_several(kind: CheckKind, name: str, recorded: Iterable[str | None], now:
 def _processor(machine: Machine) -> str:
     """The architecture of the processor and the operating system, such as `x86_64, Linux`."""
     return f"{machine.processor}, {machine.system.partition('-')[0]}"
+
+
+OTHERS = "others"
+"""Stands for changed keys whose recorded values are not known."""
+
+
+def changed_keys(recorded: RunRecord, config: Config) -> tuple[str, ...]:
+    """The keys of a changed configuration: seed, members, and one more; empty if none is known."""
+    manifest, restored = recorded.manifest, dict[str, Any]()
+    if config.seed != manifest.seed:
+        restored["seed"] = manifest.seed
+    if config.n_members != manifest.members:
+        restored["members"] = manifest.members
+    if is_config_recorded(config.model_copy(update=restored), manifest):
+        return tuple(restored)
+    for key, value in _earlier_values(recorded):
+        values = {**restored, key: value}
+        if is_config_recorded(config.model_copy(update=values), manifest):
+            return tuple(values)
+    return (*restored, OTHERS) if restored else ()
+
+
+def _earlier_values(recorded: RunRecord) -> Iterator[tuple[str, Any]]:
+    """Keys with values that they may have had: the default, and that of the first member of an ensemble."""
+    member = _first_member(recorded)
+    for key, field in Config.model_fields.items():
+        if key not in RESUMABLE_KEYS:
+            if not field.is_required():
+                yield key, field.get_default(call_default_factory=True)
+            if member is not None:
+                yield key, getattr(member, key)
+
+
+def _first_member(recorded: RunRecord) -> Config | None:
+    """The configuration of the first member of an ensemble; None if its file was changed too."""
+    first = recorded.networks[0]
+    if recorded.is_ensemble and recorded.checksum(first.file(CONFIG)) == first.manifest.files.get(CONFIG):
+        return read_config(recorded.path / first.folder)
+    return None

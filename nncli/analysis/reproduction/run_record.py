@@ -18,9 +18,8 @@ from nncli.fitting.ensemble.train import RecordedMembers
 from nncli.fitting.train.provenance import recorded_execution, with_recorded_features
 from nncli.runs.config import read_config
 from nncli.runs.cross_validation import check_is_run, fold_folder
-from nncli.runs.manifest import MANIFEST, MEMBERS, DataRecord, Manifest
+from nncli.runs.manifest import MANIFEST, MEMBERS, DataRecord, Manifest, check_not_selected
 from nncli.runs.run import Run
-from nncli.runs.selection_record import check_not_selected
 
 SELECTIONS = ("sheet", "range", "table", "query")
 """The keys that select a table in a workbook or a database."""

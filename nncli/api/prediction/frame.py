@@ -10,20 +10,18 @@ import numpy as np
 import polars as pl
 
 from nncli.api.options import InvalidCellOptions, PredictOptions
-from nncli.api.prediction.summary import PredictionSummary
+from nncli.api.prediction.options import PredictionSummary
 from nncli.base.errors import CellError, UsageError
 from nncli.base.text import join_quoted
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts
 from nncli.data.table import Table
-from nncli.models.conformal.predictions import ConformalPredictions
-from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.conformal.predictor import ConformalPredictions, ConformalPredictor
 from nncli.models.ensemble import AnyModel, average_members, predict_members
 from nncli.models.label_predictor import PredictedClasses, predict_classes
 from nncli.models.predictions import Predictions
 from nncli.nn.arrays import RowIndices
-from nncli.runs.monitoring.profile import Profile
-from nncli.runs.monitoring.profiler import Profiler
+from nncli.runs.monitoring.profiler import Profile, Profiler
 
 ON_ERROR_HINT = "To predict the table all the same: --on-error missing or --on-error skip (in Python on_error)."
 

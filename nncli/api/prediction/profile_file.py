@@ -13,8 +13,7 @@ from nncli.data.sources.table_source import TableSource
 from nncli.models.ensemble import AnyModel
 from nncli.runs.filenames import REFERENCE
 from nncli.runs.loader import check_not_removed
-from nncli.runs.monitoring.profile import LARGEST_FILE, OtherReferenceError, Profile
-from nncli.runs.monitoring.profiler import Profiler
+from nncli.runs.monitoring.profiler import LARGEST_FILE, OtherReferenceError, Profile, Profiler
 from nncli.runs.monitoring.reference import Reference
 from nncli.runs.run import Run
 

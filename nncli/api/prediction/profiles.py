@@ -13,7 +13,7 @@ import polars as pl
 from nncli.api.options import BatchOptions, DriftOptions
 from nncli.api.prediction.chunks import predictor_threads
 from nncli.api.prediction.frame import predict_valid
-from nncli.api.prediction.summary import PredictionSummary
+from nncli.api.prediction.options import PredictionSummary
 from nncli.base.errors import Location, UsageError
 from nncli.data.columns.parsing import read_text
 from nncli.data.encoders.invalid_cells import InvalidCounts
@@ -24,8 +24,7 @@ from nncli.models.conformal.row_groups import MISSING
 from nncli.models.ensemble import AnyModel
 from nncli.models.read_table import read_to_predict
 from nncli.nn.arrays import Codes
-from nncli.runs.monitoring.profile import Profile
-from nncli.runs.monitoring.profiler import BinCodes, Profiler
+from nncli.runs.monitoring.profiler import BinCodes, Profile, Profiler
 
 MAX_BATCHES = 1_000
 """Batches of a table at most."""

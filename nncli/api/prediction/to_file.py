@@ -9,18 +9,16 @@ from pathlib import Path
 
 from nncli.api.options import ErrorsOptions, WriteOptions
 from nncli.api.prediction.chunks import predict_chunks
-from nncli.api.prediction.summary import OnInvalid, PredictionSummary
+from nncli.api.prediction.options import OnInvalid, PredictionSummary
 from nncli.base.atomic_files import check_overwrite
 from nncli.base.errors import Location, UsageError
 from nncli.data.encoders.invalid_cells import InvalidCells
 from nncli.data.formats.registry import FileOptions, Format
 from nncli.data.formats.writers import open_sink
-from nncli.data.sources.input_kept import check_input_kept
 from nncli.data.sources.open import open_reader
-from nncli.data.sources.output import OutputTarget, has_lists, open_output
+from nncli.data.sources.output import OutputTarget, check_input_kept, has_lists, open_output
 from nncli.data.sources.table_source import TableSource
-from nncli.models.conformal.predictions import sets_as_text
-from nncli.models.conformal.predictor import ConformalPredictor
+from nncli.models.conformal.predictor import ConformalPredictor, sets_as_text
 from nncli.models.ensemble import AnyModel
 from nncli.runs.monitoring.profiler import Profiler
 

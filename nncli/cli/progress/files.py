@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from nncli.api.prediction.many_files.results import FilesProgress
+from nncli.api.prediction.many_files.record import FilesProgress
 from nncli.base.logs import format_duration
 from nncli.cli.console import echo_err, rows, terminal
 from nncli.cli.progress.training import SECONDS_BETWEEN_LINES, Speed

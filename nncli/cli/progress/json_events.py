@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from nncli.base.findings import Finding
 from nncli.base.text import json_safe
+from nncli.cli.progress.search import SearchStatus
 from nncli.cli.progress.training import TrainingProgress, shown_name
 from nncli.fitting.train.events import (
     Event,
@@ -23,6 +25,12 @@ from nncli.fitting.train.events import (
 )
 from nncli.models.scores import scores_json
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
+
+if TYPE_CHECKING:
+    from nncli.api.tune import TuneEnded
+    from nncli.tuning.ensemble.selected_ensemble import SelectedEnsemble
+    from nncli.tuning.search import SearchProgress, SearchStarted, TrialFinished
+    from nncli.tuning.trials.trials import Trial
 
 
 class JsonLines:
@@ -128,3 +136,115 @@ def _member(member: Progress) -> dict[str, Any]:
         "best": member.best_epoch or None,
         "done": member.done,
     }
+
+
+SECONDS_BETWEEN_LINES = 10.0
+"""Least time between two lines of progress."""
+
+
+class SearchJsonLines:
+    """Writes a JSON line for the start, each finished trial, the end, and now and then for the progress."""
+
+    def __init__(self, started: SearchStarted) -> None:
+        self._status = SearchStatus(started)
+        self._next = time.monotonic() + SECONDS_BETWEEN_LINES
+        parameters = [parameter.name for parameter in started.space.parameters]
+        _write(
+            {
+                "event": "started",
+                "search": str(started.path),
+                "trials": started.trials,
+                "folds": started.folds,
+                "workers": started.workers,
+                "metric": {"name": started.metric, "higher_is_better": started.higher_is_better},
+                "parameters": parameters,
+                **findings_json(started.findings),
+            }
+        )
+
+    def update(self, event: SearchProgress | TrialFinished) -> None:
+        """Write a trial that has ended, or the progress if it is due."""
+        from nncli.tuning.search import TrialFinished
+
+        self._status.update(event)
+        if isinstance(event, TrialFinished):
+            _write({"event": "trial", **self.trial(event.trial), "best": event.is_best})
+        elif time.monotonic() >= self._next:
+            self._next = time.monotonic() + SECONDS_BETWEEN_LINES
+            self._write_progress()
+
+    def trial(self, trial: Trial) -> dict[str, Any]:
+        """A finished trial; a pruned one has a score of the folds that it was trained on."""
+        return {
+            "trial": trial.number,
+            "state": trial.state,
+            "score": trial.score,
+            "folds": list(trial.folds),
+            "values": self._status.values.written(trial),
+            "seconds": trial.seconds,
+            "message": trial.message,
+        }
+
+    def end(self, ended: TuneEnded) -> None:
+        """Write the end: of a search that was stopped, or with its best trial."""
+        result = ended.result
+        if result is None:
+            _write({"event": "finished", "search": str(ended.path), "status": "stopped"})
+            return
+        saved, gain = result.time_saved, result.corrected_gain
+        _write(
+            {
+                "event": "finished",
+                "search": str(ended.path),
+                "status": "time limit" if result.timed_out else "all combinations" if result.exhausted else "done",
+                "repeatable": not result.timed_out,
+                "trials": len(result.trials) - 1,
+                "best": self.trial(result.best),
+                "changed": {
+                    name: value
+                    for name, value in self._status.values.written(result.best).items()
+                    if name in self._status.values.changed(result.best)
+                },
+                "best_config": str(result.best_config),
+                "gain": result.apparent_gain,
+                "corrected_gain": None if gain is None else gain.model_dump(mode="json"),
+                "seconds_saved_by_pruning": None if saved is None else saved.seconds,
+            }
+        )
+
+    def _write_progress(self) -> None:
+        status = self._status
+        _write(
+            {
+                "event": "progress",
+                "done": status.done,
+                **status.counts,
+                "running": [{"trial": one.number, "folds": one.folds_done} for one in status.running],
+                "best": None if status.best is None else status.best.number,
+                "seconds": status.seconds,
+                "seconds_left": status.seconds_left,
+            }
+        )
+
+
+def write_ensemble(ensemble: SelectedEnsemble) -> None:
+    """Write the line of an ensemble of the best trials."""
+    _write(
+        {
+            "event": "ensemble",
+            "run": str(ensemble.path),
+            "picks": [{"trial": number, "picks": count} for number, count in ensemble.picks],
+            "measure": ensemble.measure,
+            "loss": ensemble.loss,
+            "cross_fitted_loss": ensemble.cross_fitted_loss,
+            "best_trial": ensemble.best_trial,
+            "best_loss": ensemble.best_loss,
+            "is_better": ensemble.is_better,
+        }
+    )
+
+
+def _write(document: dict[str, Any]) -> None:
+    """Write a line and flush it; numbers that are not finite become null."""
+    line = json.dumps(json_safe(document), ensure_ascii=False, allow_nan=False)
+    typer.echo(line.encode("utf-8", "backslashreplace"))  # a path may not be valid Unicode

@@ -8,9 +8,9 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from nncli.base.errors import ConfigError, ConfigIssue
-from nncli.config.errors.fixes import FixChecker
 from nncli.config.errors.locate import LocatedError, locate
 from nncli.config.errors.messages import IssueWriter, meant_key
+from nncli.config.errors.suggestions import FixChecker
 from nncli.config.yaml.document import Document, Path
 
 M = TypeVar("M", bound=BaseModel)

@@ -23,8 +23,7 @@ from nncli.data.dialect import (
 from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.options import EncodingOptions
 from nncli.data.sources.table_source import TableSource
-from nncli.data.splitting.folds import Fold
-from nncli.data.splitting.sample import RowSample
+from nncli.data.splitting.folds import Fold, RowSample
 
 
 def _one_or_many(value: object) -> object:

@@ -5,9 +5,21 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from nncli.base.spec import NonNegativeFloat, PositiveFloat, PositiveInt, Spec, StrictStr
+from nncli.base.spec import (
+    Fraction,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PathText,
+    PositiveFloat,
+    PositiveInt,
+    Spec,
+    StrictBool,
+    StrictStr,
+)
+from nncli.data.sources.table_source import TableSource
+from nncli.data.splitting.folds import Bootstrap, Fold
 
 
 class EarlyStopping(Spec):
@@ -104,3 +116,59 @@ def _amount_expected(value: object) -> str:
 
 MemoryAmount = Annotated[StrictStr, BeforeValidator(_check_amount)]
 """`auto`, or an amount of memory such as `500 MiB`."""
+
+
+Bagging = Literal["folds", "seeds", "bootstrap"]
+"""How the members of an ensemble differ."""
+
+
+class ValidationFile(TableSource):
+    """Validation rows in a table of their own, with the same columns."""
+
+
+def _validation_type(value: object) -> str | None:
+    """The tag of the type of validation, from the keys of the section."""
+    if not isinstance(value, dict):
+        return type(value).__name__ if isinstance(value, Spec) else "fraction"
+    for model in (ValidationFile, Fold, Bootstrap):
+        if model.model_fields.keys() & value.keys():
+            return model.__name__
+    return None
+
+
+Validation = Annotated[
+    Annotated[Fraction, Tag("fraction")]
+    | Annotated[ValidationFile, Tag("ValidationFile")]
+    | Annotated[Fold, Tag("Fold")]
+    | Annotated[Bootstrap, Tag("Bootstrap")],
+    Discriminator(
+        _validation_type,
+        custom_error_type="no_such_validation",
+        custom_error_message="expected a fraction of the rows, {path: …}, {folds: …, fold: …} or {bootstrap: …}",
+    ),
+]
+"""A fraction of the rows, a file, a fold or a bootstrap."""
+
+
+class Teacher(Spec):
+    """A run whose predictions the network learns instead of the targets; see `nncli distill`."""
+
+    path: PathText = Field(description="Run directory of the teacher, which was trained on the same table.")
+    sha256: StrictStr | None = Field(
+        None,
+        description="Checksum of the teacher's weights and held-out predictions. null: any; the run has that of its "
+        "teacher.",
+    )
+    members: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | None = Field(
+        None, description="Numbers of the members that teach, from 1; no other may have trained on the validation rows."
+    )
+    swapped_rows: NonNegativeInt | Literal["auto"] = Field(
+        "auto",
+        description="Rows made of each training row by swapping 10 to 30 % of its cells for those of another row. "
+        "auto: more for a small table.",
+    )
+    refit: StrictBool = Field(
+        False,
+        description="Whether the model is another network, taught by all members and all rows. The network that is "
+        "taught by `members`, without the validation rows, is then trained for the scores alone.",
+    )

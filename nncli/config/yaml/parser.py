@@ -7,7 +7,9 @@ raises a syntax error without the issues on the lines above it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -15,10 +17,7 @@ import yaml
 
 from nncli.base.errors import ConfigError, ConfigIssue, Location
 from nncli.base.text import quote
-from nncli.config.yaml.document import Document, Path, SourceSpan
-from nncli.config.yaml.scalars import parse_scalar
-from nncli.config.yaml.source_text import Position, checked_lines, syntax_issue
-from nncli.config.yaml.syntax_errors import events, start_of
+from nncli.config.yaml.document import Document, Path, Position, SourceSpan, checked_lines, position, syntax_issue
 
 MAX_DEPTH = 50  # nested sections and lists
 MAX_VALUES = 1_000_000  # after aliases are expanded
@@ -215,3 +214,133 @@ def parse(text: str, source: str) -> Document:
         hint = "A space is required after the ':' of a key."
         raise ConfigError(syntax_issue("expected key: value pairs", source, parsed.lines, parsed.start, hint))
     return Document(parsed.value, MappingProxyType(parsed.spans), source, parsed.lines)
+
+
+_CONSTANTS: Mapping[str, object] = MappingProxyType(
+    {word: value for words, value in (
+        (("", "~", "null", "Null", "NULL"), None),
+        (("true", "True", "TRUE"), True),
+        (("false", "False", "FALSE"), False),
+        ((".nan", ".NaN", ".NAN"), float("nan")),
+        ((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
+        (("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    ) for word in words}
+)  # fmt: skip
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?|(?:\.[0-9]+|[0-9]+)[eE][-+]?[0-9]+)")
+
+
+def parse_scalar(text: str) -> object:
+    """Convert a scalar that is written without quotes.
+
+    Raises:
+        ValueError: a number has too many digits or would round to infinity.
+    """
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        number = float(text)
+        if number in (float("inf"), float("-inf")):
+            raise ValueError(text)
+        return number
+    return text
+
+
+def describe(value: object) -> str:
+    """`value` as written in YAML, or its kind if it is a list or a section."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and not math.isfinite(value):
+        return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    if isinstance(value, int | float):
+        return quote(value).strip("'")
+    if isinstance(value, dict):
+        return "key: value pairs"
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}"
+    return quote(value)
+
+
+_QUOTE_IT = "Put text with special characters in quotes."
+
+# (part of PyYAML's message, our message, our hint). The first match is used.
+_SYNTAX: tuple[tuple[str, str, str], ...] = (
+    (r"character '\t'", "a tab is not allowed here", "Use spaces for indentation and between a key and its value."),
+    ("cannot start any token", "text cannot start with this character", _QUOTE_IT),
+    (
+        "mapping values are not allowed",
+        "unexpected ':'",
+        "Check the line above and the indentation. Text with ': ' must be in quotes.",
+    ),
+    ("could not find expected ':'", "expected 'key: value' here", "Is the ':' or a space after it missing?"),
+    ("unexpected end of stream", "this quote is never closed", "Add the closing quote."),
+    ("unexpected document separator", "this quote is never closed", "Add the closing quote."),
+    ("unknown escape", r"unknown escape after '\'", r"Use single quotes, which have no escapes, or write '\\'."),
+    ("expected escape sequence", "this escape needs more hexadecimal digits", r"Examples: \x0a, \u00e9."),
+    ("expected ',' or ']'", "this list is never closed, or a ',' is missing", "Write [a, b, c]."),
+    ("expected ',' or '}'", "this '{' is never closed, or a ',' is missing", "Write {a: 1, b: 2}."),
+    (
+        "expected <block end>",
+        "this line does not match the lines above it",
+        "Keys of a section start in the same column. Nothing may follow a value in quotes.",
+    ),
+    ("entries are not allowed", "a list item is not allowed here", "Start the list on a new line."),
+    ("keys are not allowed", "a '?' is not allowed here", _QUOTE_IT),
+    ("scanning an alias", "text cannot start with '*'", _QUOTE_IT),
+    ("scanning an anchor", "text cannot start with '&'", _QUOTE_IT),
+    ("scanning a block scalar", "text cannot start with '|' or '>'", _QUOTE_IT),
+    ("scanning a tag", "text cannot start with '!'", _QUOTE_IT),
+    ("tag handle", "text cannot start with '!'", _QUOTE_IT),
+    ("directive", "a line cannot start with '%'", _QUOTE_IT),
+    ("node content", "a value is missing or misplaced", "Check for an extra bracket, comma or dash."),
+    ("document start", "this line does not belong to the configuration above it", "Check the indentation."),
+)
+
+# These errors are reported at the start of the construct, not where PyYAML stopped looking for its end.
+_POINTS_AT_START = ("never closed", "'key: value'", "text cannot start with '")
+
+_TOO_HIGH_ESCAPE = re.compile(r"\\U(?!000[0-9a-fA-F]|0010)[0-9a-fA-F]{8}")
+
+
+def reworded(context: str, problem: str) -> tuple[str, str, bool]:
+    """Our message and hint for an error of PyYAML, and whether to report it at the start of the construct."""
+    error = f"{context} {problem}"
+    for part, message, hint in _SYNTAX:
+        if part in error:
+            return message, hint, any(start in message for start in _POINTS_AT_START)
+    return "this is not valid YAML", _QUOTE_IT, False
+
+
+def start_of(event: yaml.Event) -> Position:
+    """Line and character of the start of `event`, both from 1."""
+    mark = event.start_mark
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+
+
+def events(text: str, source: str, lines: Sequence[str], earlier: Sequence[ConfigIssue]) -> Iterator[yaml.Event]:
+    """PyYAML's events.
+
+    Raises:
+        ConfigError: a syntax error, after the `earlier` issues.
+    """
+    last: Position = (1, 1)
+    try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            last = start_of(event)
+            yield event
+    except yaml.MarkedYAMLError as error:
+        message, hint, points_at_start = reworded(error.context or "", error.problem or "")
+        mark = (error.context_mark if points_at_start else None) or error.problem_mark
+        start = (mark.line + 1, mark.column + 1) if mark else last
+        raise ConfigError(*earlier, syntax_issue(message, source, lines, start, hint)) from None
+    except (ValueError, OverflowError, IndexError):
+        # Not caught by PyYAML: chr() of "\UFFFFFFFF" and int() of a %YAML version with thousands of digits.
+        escape = _TOO_HIGH_ESCAPE.search(text)
+        start = position(text, escape.start()) if escape else last
+        raise ConfigError(*earlier, syntax_issue("invalid character or number", source, lines, start)) from None

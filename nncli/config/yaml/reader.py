@@ -8,9 +8,8 @@ from pathlib import Path
 
 from nncli.base.errors import ConfigError, ConfigIssue, Location
 from nncli.base.text import closest_file, join_quoted, quote
-from nncli.config.yaml.document import Document
+from nncli.config.yaml.document import LINE_BREAK, MAX_TEXT_BYTES, Document, position, syntax_issue, too_large
 from nncli.config.yaml.parser import parse
-from nncli.config.yaml.source_text import LINE_BREAK, MAX_TEXT_BYTES, position, syntax_issue, too_large
 
 
 def read(path: str | Path) -> Document:

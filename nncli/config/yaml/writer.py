@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from nncli.base.text import escape_unprintable
 from nncli.config.yaml.document import Path
-from nncli.config.yaml.scalars import describe
+from nncli.config.yaml.parser import describe
 
 # Text that YAML 1.1 and 1.2 both read as text without quotes. Everything else is quoted.
 _PLAIN = re.compile(r"[^\W\d][\w./+-]*(?: [\w/+][\w./+-]*)*")

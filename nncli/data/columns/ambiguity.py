@@ -17,7 +17,7 @@ from nncli.data.columns.codes import are_addresses_or_phone_numbers, are_categor
 from nncli.data.columns.datetimes import infer_date_formats, parse_any_date
 from nncli.data.columns.hints import date_hint, number_hint
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER
-from nncli.data.columns.units import may_be_thousands, strip_unit
+from nncli.data.columns.spellings import may_be_thousands, strip_unit
 from nncli.data.table import Table
 
 

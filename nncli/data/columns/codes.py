@@ -8,7 +8,7 @@ from __future__ import annotations
 import polars as pl
 
 from nncli.data.columns.hints import MISSING_WORDS
-from nncli.data.columns.units import SIGN
+from nncli.data.columns.spellings import SIGN
 
 DIGIT = r"\p{Nd}"
 GROUPED = (

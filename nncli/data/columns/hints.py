@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from nncli.base.text import quote, yaml_quote
-from nncli.data.columns.units import CURRENCY_CODES, PARENTHESES, PERCENT
+from nncli.data.columns.spellings import CURRENCY_CODES, PARENTHESES, PERCENT
 from nncli.data.dialect import CsvDialect
 
 MISSING_WORDS = frozenset(

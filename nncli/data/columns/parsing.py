@@ -13,11 +13,9 @@ from nncli.base.errors import DataError
 from nncli.base.text import quote, yaml_quote
 from nncli.data.columns.cell_errors import CellErrors, raise_first
 from nncli.data.columns.hints import EMPTY_CELL_HINT, number_hint, plain_number_hint, unit_hint
-from nncli.data.columns.spellings import alternative_numbers, boolean_numbers
-from nncli.data.columns.units import infer_unit, strip_unit
+from nncli.data.columns.spellings import alternative_numbers, boolean_numbers, infer_unit, strip_unit
 from nncli.data.dialect import SPACES, CsvDialect
-from nncli.data.stacked import MANY_COLUMNS, any_in_column, stacked
-from nncli.data.table import Table, unnamed
+from nncli.data.table import MANY_COLUMNS, Table, any_in_column, stacked, unnamed
 from nncli.nn.arrays import Floats
 
 # 007 is an id, not a number: as a number it would lose its zeros.

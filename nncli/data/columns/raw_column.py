@@ -8,7 +8,7 @@ import polars as pl
 
 from nncli.data.columns.ambiguity import check_mixed_numbers
 from nncli.data.columns.parsing import LEADING_ZERO, parse_numbers
-from nncli.data.columns.units import infer_unit
+from nncli.data.columns.spellings import infer_unit
 from nncli.data.table import Table
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -33,19 +33,72 @@ from nncli.data.columns.raw_column import RawColumn
 from nncli.data.dialect import AUTO, validate_date_format
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder, check_read_alike
-from nncli.data.encoders.date_lowering import Cycle, lower_calendar, lower_cycle, lower_shift_into_range
 from nncli.data.encoders.dependence_grid import Grid
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
 from nncli.data.table import Table
 from nncli.nn.arrays import Floats, Matrix
 from nncli.nn.program.inputs import DateInput, ProgramInput
-from nncli.nn.program.values import Value, cos, is_nan, join, select, sin
+from nncli.nn.program.values import Value, absolute, cos, floor, is_nan, join, maximum, minimum, select, sin
 
 DATE_HINT = f'{EMPTY_CELL_HINT} To train with another format, set it under data: `date_format: "%d/%m/%Y"`.'
 DATE_MODEL_HINT = f"The model also reads dates such as 2024-05-31. {EMPTY_CELL_HINT}"
 UNITS_PER_DAY = {"ms": MICROSECONDS_PER_DAY // 1_000, "us": MICROSECONDS_PER_DAY, "ns": MICROSECONDS_PER_DAY * 1_000}
 DAYS_PER_YEAR = 365.2425
+
+
+Cycle: TypeAlias = Literal["month", "weekday", "hour"]
+
+
+class Calendar(NamedTuple):
+    """The year and the month, from 1, of dates (rows, 1)."""
+
+    year: Value
+    month: Value
+
+
+def lower_calendar(days: Value) -> Calendar:
+    """The year and the month of days since 1970, in the Gregorian calendar; years begin in March for the arithmetic."""
+    z = floor(days) + 719_468.0
+    era = floor(z / 146_097.0)
+    day_of_era = z - era * 146_097.0
+    leap_days = floor(day_of_era / 1_460.0) - floor(day_of_era / 36_524.0) + floor(day_of_era / 146_096.0)
+    year_of_era = floor((day_of_era - leap_days) / 365.0)
+    day_of_year = day_of_era - (year_of_era * 365.0 + floor(year_of_era / 4.0) - floor(year_of_era / 100.0))
+    from_march = floor((day_of_year * 5.0 + 2.0) / 153.0)
+    month = from_march + select(from_march >= 10.0, -9.0, 3.0)
+    return Calendar(year_of_era + era * 400.0 + (month <= 2.0), month)
+
+
+def lower_cycle(cycle: Cycle, days: Value) -> Value:
+    """The position within the cycle, in [0, 1)."""
+    if cycle == "month":
+        return (lower_calendar(days).month - 1.0) / 12.0
+    if cycle == "weekday":
+        from_monday = floor(days) + 3.0
+        return (from_monday - floor(from_monday / 7.0) * 7.0) / 7.0
+    return days - floor(days)
+
+
+def lower_shift_into_range(days: Value, low: float, high: float, days_per_year: float) -> Value:
+    """The operations of `DateColumn._shift_into_range`."""
+
+    def shift(end: float, sign: float) -> Value:
+        years = floor(absolute(days - end) / days_per_year * -1.0) * -1.0
+        moved = days + _round_half_even(years * days_per_year) * sign
+        is_far = moved < low if sign < 0.0 else moved > high
+        return select(is_far, end, minimum(maximum(moved, low), high))
+
+    return select(days > high, shift(high, -1.0), select(days < low, shift(low, 1.0), days))
+
+
+def _round_half_even(x: Value) -> Value:
+    """The nearest whole number, the even one of two."""
+    nearest = floor(x + 0.5)
+    is_odd = nearest - floor(nearest / 2.0) * 2.0
+    return nearest - is_odd * (nearest - x >= 0.5)
+
+
 CYCLES: dict[Cycle, Callable[[Floats], Floats]] = {
     "month": lambda days: (_whole(days, "M").astype(np.int64) % 12) / 12,
     "weekday": lambda days: (np.floor(days) + 3) % 7 / 7,

@@ -24,7 +24,7 @@ from nncli.data.encoders.kinds import Column, Kind
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.numeric_blocks import encode_many
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
-from nncli.data.store.dense_columns import NO_COLUMNS, DenseColumns
+from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Matrix
 

@@ -13,8 +13,7 @@ import polars as pl
 from nncli.base.text import quote
 from nncli.data.columns.cell_errors import CellErrors, readable_cells
 from nncli.data.encoders.anomalies import MAX_COLUMNS
-from nncli.data.row_origins import RowOrigins
-from nncli.data.table import Table
+from nncli.data.table import RowOrigins, Table
 from nncli.nn.arrays import RowIndices
 
 SCHEMA = {"row": pl.Int64, "column": pl.String, "value": pl.String, "reason": pl.String}

@@ -17,7 +17,7 @@ from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import Clip, NumericScaling
 from nncli.data.encoders.scaling import QUARTILES, clip_smoothly, quantiles_of, robust_scale
 from nncli.data.encoders.scaling_lowering import lower_smooth_clip
-from nncli.data.store.dense_columns import DenseColumns
+from nncli.data.store.column_store import DenseColumns
 from nncli.data.table import Table
 from nncli.nn.arrays import Floats, Matrix
 from nncli.nn.program.values import Value, is_nan, select

@@ -25,12 +25,18 @@ from nncli.data.formats.arrow_messages import (
 )
 from nncli.data.formats.compression import CompressionError
 from nncli.data.formats.file_format import FileFormat, as_tables
-from nncli.data.formats.input_file import InputFile
-from nncli.data.formats.part_sink import open_part_sink
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import FileOptions
 from nncli.data.formats.sinks import Sink, Writable
-from nncli.data.formats.streams import open_input, peek, to_temporary_file, translate_damage, translate_os_errors
+from nncli.data.formats.streams import (
+    InputFile,
+    open_input,
+    peek,
+    to_temporary_file,
+    translate_damage,
+    translate_os_errors,
+)
+from nncli.data.formats.writers import open_part_sink
 from nncli.data.table import Table
 
 FEATHER_1 = b"FEA1"

@@ -10,11 +10,10 @@ from typing import IO, ClassVar
 
 import polars
 
-from nncli.data.formats.input_file import InputFile
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import FileOptions
 from nncli.data.formats.sinks import Sink, Writable
-from nncli.data.formats.streams import open_input
+from nncli.data.formats.streams import InputFile, open_input
 from nncli.data.table import Table, replace_na_values
 
 

@@ -27,14 +27,12 @@ from nncli.base.native_stderr import without_panics
 from nncli.base.text import quote
 from nncli.data.dialect import AUTO
 from nncli.data.formats.csv.blocks import NEWLINE, NO_POSITIONS, QUOTE, Block, blocks, check_utf8, positions_of
-from nncli.data.formats.csv.decoding import DecodedStream
-from nncli.data.formats.csv.encodings import UTF8
+from nncli.data.formats.csv.decoding import UTF8, DecodedStream
 from nncli.data.formats.file_format import FileFormat, as_tables
-from nncli.data.formats.input_file import InputFile
 from nncli.data.formats.read_options import BLOCK_BYTES, ReadOptions
 from nncli.data.formats.registry import FileOptions
 from nncli.data.formats.sinks import ColumnCheck, Sink, Writable, translate_write_errors
-from nncli.data.formats.streams import POLARS_ERRORS, UTF8_BOM
+from nncli.data.formats.streams import POLARS_ERRORS, UTF8_BOM, InputFile
 from nncli.data.table import Table
 
 MAX_DEPTH = 128

@@ -14,13 +14,18 @@ from nncli.base.errors import DataError, Location
 from nncli.base.native_stderr import without_panics
 from nncli.data.formats.compression import CompressionError
 from nncli.data.formats.file_format import FileFormat, as_tables
-from nncli.data.formats.input_file import InputFile
 from nncli.data.formats.parquet_pages import ParquetError, ParquetIndex, check_pages, read_index
-from nncli.data.formats.part_sink import open_part_sink
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import FileOptions
 from nncli.data.formats.sinks import Sink, Writable
-from nncli.data.formats.streams import PARQUET_MAGIC, to_temporary_file, translate_damage, translate_os_errors
+from nncli.data.formats.streams import (
+    PARQUET_MAGIC,
+    InputFile,
+    to_temporary_file,
+    translate_damage,
+    translate_os_errors,
+)
+from nncli.data.formats.writers import open_part_sink
 from nncli.data.table import Table
 
 

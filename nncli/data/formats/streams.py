@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import shutil
 import struct
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING
 
@@ -27,7 +29,6 @@ from nncli.data.formats.compression import (
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
-
 
 HEAD_BYTES = 16
 """First bytes of a stream by which its compression and format are detected."""
@@ -199,3 +200,41 @@ def digest(path: Path) -> str:
     """
     with translate_os_errors(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+WEB_URL_QUERY = re.compile(r"\A(https?://[^?#]*+)[?#].*", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file at `path` (None: standard input); `name` is that of messages, and its suffix that of the format.
+
+    They differ for a local copy of a table that is elsewhere.
+    """
+
+    path: Path | None
+    name: str
+
+    @classmethod
+    def of(cls, path: Path | None) -> InputFile:
+        """The file at a path that the user gave."""
+        return cls(path, name_of(path))
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the file can be read only once: standard input, a named pipe or a device."""
+        return is_stream(self.path)
+
+    @property
+    def pure_path(self) -> PurePath | None:
+        """The name as a path; None for standard input."""
+        return None if self.path is None else path_of(self.name)
+
+
+def path_of(name: str) -> PurePath:
+    """The name of a file as a path; of a URL of the web without its query.
+
+    >>> path_of("https://example.org/table.csv?version=1.2").name
+    'table.csv'
+    """
+    return PurePath(WEB_URL_QUERY.sub(r"\1", name))

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from nncli.base.errors import Location, UsageError
 from nncli.base.text import closest_match
-from nncli.data.formats.input_file import InputFile
 from nncli.data.formats.registry import Format
+from nncli.data.formats.streams import InputFile
 from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
 from nncli.data.sources.files.partition import keys_of
-from nncli.data.sources.files.paths import names_several
-from nncli.data.sources.files.several_files import FilesReader
+from nncli.data.sources.files.several_files import FilesReader, names_several
 from nncli.data.sources.files.single_file import open_file, selection_error
 from nncli.data.sources.local_copies import copy_of
 from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES

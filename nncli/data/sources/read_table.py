@@ -16,11 +16,10 @@ from nncli.data.dialect import CsvDialect
 from nncli.data.formats.prefetch import prefetch
 from nncli.data.formats.read_options import ANY_DIALECT, BLOCK_BYTES, NumericColumns, ReadOptions
 from nncli.data.formats.registry import Format
-from nncli.data.row_origins import RowOrigins
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.table_reader import TableReader
 from nncli.data.sources.table_source import TableLocation, as_source
-from nncli.data.table import Table
+from nncli.data.table import RowOrigins, Table
 
 CHUNK_ROWS = 65_536
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field, model_validator
+import polars as pl
+from pydantic import BeforeValidator, Field, model_validator
 
 from nncli.base.errors import DataError
-from nncli.base.spec import NonNegativeInt, Spec
+from nncli.base.spec import NonNegativeInt, PositiveInt, Spec
 from nncli.data.splitting.assignment import assign_groups, assign_rows, time_blocks
-from nncli.data.splitting.holdout import SINGLE_ROWS_HINT, Split, indices_by_class
+from nncli.data.splitting.holdout import SINGLE_ROWS_HINT, Split, indices_by_class, stratified_split
 from nncli.data.splitting.strata import Strata, relabel_by_appearance
-from nncli.nn.arrays import Codes
+from nncli.nn.arrays import Codes, RowIndices
 
 
 class Fold(Spec):
@@ -126,3 +127,36 @@ def assign_folds(strata: Strata, folds: int, seed: int) -> Codes:
             else f"Add rows, or use fewer folds (an ensemble has one per member, or one fewer). {reason}".rstrip(),
         )
     return assigned
+
+
+MAX_CLASSES = 1_000
+"""Distinct targets above which the rows are not stratified: the target is a quantity then."""
+
+
+class Sample(Spec):
+    """A random sample of the rows of a table, stratified by a target of few distinct values.
+
+    The same seed gives the same rows.
+    """
+
+    rows: PositiveInt = Field(description="Number of rows; a table of fewer rows is used whole.")
+    seed: NonNegativeInt = Field(0, description="Random seed of the sample; independent of the top-level `seed`.")
+
+    def draw(self, target: pl.Series) -> RowIndices:
+        """The positions (rows,) of the sample in ascending order, from the target (n,) of each row."""
+        n = len(target)
+        if n <= self.rows:
+            return np.arange(n)
+        is_class = target.n_unique() <= min(MAX_CLASSES, self.rows)
+        classes = target.rank("dense").to_numpy().astype(np.int64) if is_class else None
+        rng = np.random.default_rng(self.seed)
+        return stratified_split(n, 1.0 - self.rows / n, rng, classes).training
+
+
+def _expand(value: Any) -> Any:
+    """A bare number is the number of rows."""
+    return {"rows": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+RowSample = Annotated[Sample, BeforeValidator(_expand, json_schema_input_type=PositiveInt | Sample)]
+"""A sample, or its number of rows."""

@@ -13,9 +13,8 @@ import polars as pl
 from nncli.base.errors import DataError, Location
 from nncli.base.scratch import Scratch, ScratchFile
 from nncli.data.columns.parsing import exact_numbers, may_be_class_ids
-from nncli.data.row_origins import RowOrigins
 from nncli.data.store.column_store import ColumnSpan, ColumnStore, RowGroup
-from nncli.data.table import Table, unnamed
+from nncli.data.table import RowOrigins, Table, unnamed
 
 WRITE_BYTES = 1 << 20
 """Bytes of numbers that are written at a time; larger matrices would be newly allocated each time."""

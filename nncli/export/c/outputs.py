@@ -7,10 +7,9 @@ from typing import Protocol
 
 import polars as pl
 
-from nncli.data.formats.csv.writer import header
+from nncli.data.formats.csv.csv_format import header
 from nncli.export.c.columns import enumeration
-from nncli.export.c.identifiers import LONGEST_FIELD, Identifiers
-from nncli.export.c.literals import comment, string
+from nncli.export.c.identifiers import LONGEST_FIELD, Identifiers, comment, string
 from nncli.nn.program.output_columns import number_columns, probability_columns
 from nncli.nn.program.program import ClassOutputs, NumberOutputs, Outputs
 

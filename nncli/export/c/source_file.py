@@ -7,21 +7,28 @@ declarations, the functions of c_source/*.c that it uses, the constants, `predic
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 
 from nncli.base.errors import UsageError
 from nncli.base.text import quote
-from nncli.export.c.buffers import is_array
-from nncli.export.c.columns import Column, name_columns
-from nncli.export.c.identifiers import Identifiers
-from nncli.export.c.library import check_parts, reserved_words, source_of, template, used_parts
-from nncli.export.c.literals import comment, string
+from nncli.export.c.columns import (
+    Column,
+    character_tables,
+    longest_folded_key,
+    missing_values,
+    name_columns,
+    reader,
+    vocabulary,
+)
+from nncli.export.c.identifiers import Identifiers, comment, string, words_of
 from nncli.export.c.outputs import ClassPrediction, NumberPrediction, header_line, prediction_of
-from nncli.export.c.readers import longest_folded_key, missing_values, reader
-from nncli.export.c.statements import Statements
-from nncli.export.c.vocabulary import character_tables, vocabulary
-from nncli.export.model_info import ModelInfo
+from nncli.export.c.statements import Statements, is_array
+from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import CategoryInput, TextInput
 from nncli.nn.program.program import ClassOutputs, Program
 
@@ -189,3 +196,81 @@ def _main(columns: Sequence[Column], prediction: NumberPrediction | ClassPredict
     writer = prediction.writer(is_float)
     numbers = f"{template('write_number')}\n" if "write_number(" in writer else ""
     return f"{table}\n{template('main')}\n{numbers}{writer}"
+
+
+FILES = ("cells", "categories", "numbers", "number_spellings", "dates", "date_formats", "text", "helpers")
+"""In an order in which each follows what it uses."""
+DEFINED = re.compile(
+    r"^(?:static (?:\w++ )*+\**+(\w++)\(|static const [^\n\[]*\b(\w++)\[|struct (\w+) \{|#define (\w+))", re.MULTILINE
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One function, structure or group of macros; or the title of a file, which defines nothing.
+
+    `words` are the identifiers in it, `check_words` also those in what is compiled with -DCHECK alone.
+    """
+
+    text: str
+    file: str
+    defined: frozenset[str]
+    words: frozenset[str]
+    check_words: frozenset[str]
+
+
+def template(name: str) -> str:
+    """The text of a .c file of this folder."""
+    return (files("nncli.export.c") / f"{name}.c").read_text(encoding="utf-8")
+
+
+@cache
+def parts() -> tuple[Part, ...]:
+    """The parts of all files, which blank lines separate."""
+    found = []
+    for name in FILES:
+        for text in template(name).strip().split("\n\n"):
+            code = re.sub(r"/\*.*?(?:\*/|\Z)", "", text, flags=re.DOTALL)
+            defined = {word for groups in DEFINED.findall(code) for word in groups if word}
+            always = re.sub(r"#ifdef CHECK.*?(?:#endif|\Z)", "", code, flags=re.DOTALL)
+            words = frozenset(words_of(always)), frozenset(words_of(code))
+            found.append(Part(text, name, frozenset(defined), *words))
+    return tuple(found)
+
+
+@cache
+def reserved_words() -> frozenset[str]:
+    """All identifiers of the files."""
+    programs = [words_of(template(name)) for name in ("main", "write_number")]
+    return frozenset().union(*(part.check_words for part in parts()), *programs)
+
+
+def used_parts(source: str, *, without: Sequence[Part] = ()) -> list[Part]:
+    """The parts that C source uses, in order, besides those that it has already, with all that these use."""
+    return _used(source, without, lambda part: part.words)
+
+
+def check_parts(source: str, *, without: Sequence[Part] = ()) -> list[Part]:
+    """The parts as `used_parts` returns them, and those that are used with -DCHECK alone."""
+    return _used(source, without, lambda part: part.check_words)
+
+
+def _used(source: str, without: Sequence[Part], words_in: Callable[[Part], frozenset[str]]) -> list[Part]:
+    words, used = words_of(source), set[Part]()
+    known = set(without)
+    while found := [part for part in parts() if part not in used and part.defined & words]:
+        used.update(found)
+        words = words.union(*map(words_in, found))
+    return [part for part in parts() if part in used and part not in known]
+
+
+def source_of(used: Sequence[Part], of_check: Sequence[Part] = ()) -> str:
+    """The text of parts, with the titles of their files; those of `of_check` are compiled with -DCHECK alone."""
+    titles = {part.file: part for part in parts() if not part.defined}
+    texts, last = [], ""
+    for part in (part for part in parts() if part in {*used, *of_check}):
+        if part.file != last and part.file in titles:
+            texts.append(titles[part.file].text)
+        texts.append(part.text if part in used else f"#ifdef CHECK\n{part.text}\n#endif")
+        last = part.file
+    return "\n\n".join(texts) + "\n" if texts else ""

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from datetime import datetime, timedelta
+from importlib.resources import files
 from typing import Any
 
 from nncli.export.javascript.program_data import ProgramData
-from nncli.export.javascript.source import runtime_source
-from nncli.export.model_info import ModelInfo
+from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import OTHER_CODE, CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
 from nncli.nn.program.output_columns import number_columns
 from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program
@@ -189,3 +190,32 @@ def _cell_data(column: ProgramInput) -> Any:
 def _is_key(text: str) -> bool:
     """Whether the key of a text is certainly the text itself: see nncli/data/columns/spellings.py."""
     return text == text.strip() and re.search(r"\.0+$", text) is None
+
+
+FOLDER = "runtime"
+KEPT = "|".join(
+    (
+        *(r'"(?:\\.|[^"\\])*"', r"`(?:\\.|[^`\\])*`", r"/\*[\s\S]*?\*/"),  # strings, templates, comments with types
+        r"/(?![/ *])(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\\n\[])+/[a-z]*",  # regular expressions
+    )
+)
+"""What stays as it is. The runtime has no template within a template, and a space after each division sign."""
+SPACES = r" *([{}()\[\],;:?=<>&|+*%.!-]) *"
+
+
+def runtime_source(kinds: Collection[str]) -> str:
+    """The runtime for inputs of these kinds, with the places for its data as comments such as /*INPUTS*/."""
+    names = ["module", *(["numbers"] * ("number" in kinds)), *(["dates"] * ("date" in kinds)), "operations"]
+    folder = files("nncli.export.javascript") / FOLDER
+    return "".join(compact((folder / f"{name}.js").read_text("utf-8")) for name in names)
+
+
+def compact(source: str) -> str:
+    r"""A source without comments of one line, indentation and spaces that mean nothing.
+
+    >>> compact('// sum\nconst f = (a, b) => {\n  return a + b; // both\n};\n\n')
+    'const f=(a,b)=>{\nreturn a+b;\n};\n'
+    """
+    pattern = rf"({KEPT})|//[^\n]*|{SPACES}|^ +| +(?=$|//)"
+    short = re.sub(pattern, lambda found: found[1] or found[2] or "", source, flags=re.MULTILINE)
+    return re.sub(r"\n{2,}", "\n", short).lstrip("\n")

@@ -1,6 +1,6 @@
 """A program as an ONNX model, which ONNX Runtime computes in Python, C, C++, Java, C# and browsers."""
 
-from nncli.export.model_info import ModelInfo
+from nncli.export.targets import ModelInfo
 from nncli.nn.program.program import Program
 
 

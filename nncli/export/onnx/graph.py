@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from nncli.nn.program.inputs import ProgramInput
 
 OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
 """The versions that ONNX Runtime reads from 1.13 on."""
@@ -101,3 +103,24 @@ class Graph:
     def name_output(self, old: str, new: str) -> None:
         """Give a tensor the name of an output of the graph, too."""
         self.nodes.append(helper.make_node("Identity", [old], [new], self.name()))
+
+
+PROBABILITIES = "probabilities"
+RUN, CHECKSUM = "nncli.run", "nncli.checksum"
+INPUTS, OUTPUTS, READING = "nncli.inputs", "nncli.outputs", "nncli.reading"
+"""The keys of the metadata. The values of the last three are JSON."""
+
+
+def input_names(inputs: Sequence[ProgramInput]) -> list[str]:
+    """The names of the columns. An empty one is `column`, and U+0000, which ends a name of C, is written `\\0`."""
+    names = list[str]()
+    for column in inputs:
+        names.append(free_name(column.name.replace("\0", r"\0") or "column", names))
+    return names
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """The name, with as many underscores after it as make it different from the taken ones."""
+    while name in taken:
+        name += "_"
+    return name

@@ -16,7 +16,7 @@ from nncli.data.columns.parsing import read_text
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.text import unigrams
 from nncli.data.table import Table
-from nncli.export.onnx.names import INPUTS, OUTPUTS, READING
+from nncli.export.onnx.graph import INPUTS, OUTPUTS, READING
 from nncli.export.read_inputs import read_input
 from nncli.export.runtimes.process import ExportedFileError
 from nncli.nn.program.inputs import DateInput, NumberInput

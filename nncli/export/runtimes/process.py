@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
+import polars as pl
 
 from nncli.base.errors import NncliError
 
@@ -41,3 +46,64 @@ def run_program(
         message = "\n".join(f"    {line}" for line in lines[:MAX_LINES]) or "    it printed no message"
         raise ExportedFileError(f"{name} ended with code {done.returncode}:\n{message}")
     return done.stdout
+
+
+DRIVER = """
+import importlib.abc, importlib.util, json, sys
+from datetime import datetime, timedelta
+
+folder, file = sys.argv[1:]
+sys.tracebacklimit = 0
+sys.path += [folder] if folder else []
+allowed = {"numpy", *sys.stdlib_module_names}
+
+
+class NumPyAlone(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in allowed:
+            raise ModuleNotFoundError(f"{name} is not NumPy", name=name)
+
+
+sys.meta_path.insert(0, NumPyAlone())
+spec = importlib.util.spec_from_file_location("exported", file)
+exported = sys.modules["exported"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(exported)
+columns = json.load(sys.stdin)
+for name, is_moment, cells in columns:
+    if is_moment:
+        cells[:] = [None if us is None else datetime(1970, 1, 1) + timedelta(microseconds=us) for us in cells]
+answers = exported.predict({name: cells for name, _, cells in columns})
+json.dump([(title, str(values.dtype), values.tolist()) for title, values in answers.items()], sys.stdout)
+"""
+"""Predicts the columns that it reads as JSON, and imports no other package than NumPy."""
+
+
+def missing() -> str | None:
+    """Nothing: the running interpreter has NumPy."""
+    return None
+
+
+def run(file: Path, rows: pl.DataFrame, python: str | None = None) -> pl.DataFrame:
+    """The outputs of a file for rows, with the columns that `nncli predict` prints.
+
+    The interpreter is the running one without its other packages, or `python`, which has a NumPy of its own.
+
+    Raises:
+        ExportedFileError: it refused the file, or a row.
+    """
+    columns = [(cells.name, cells.dtype.is_temporal(), _plain(cells)) for cells in rows]
+    own: list[str | Path] = [sys.executable, "-S"] if python is None else [python]
+    folder = "" if python else Path(np.__file__).parent.parent
+    command = [*own, "-I", "-c", DRIVER, folder, file]
+    answers = json.loads(run_program(command, stdin=json.dumps(columns).encode()))
+    return pl.DataFrame([_series(*answer) for answer in answers])
+
+
+def _plain(cells: pl.Series) -> list[object]:
+    """Cells as values of JSON: dates and times are microseconds since 1970."""
+    return cells.cast(pl.Datetime("us")).to_physical().to_list() if cells.dtype.is_temporal() else cells.to_list()
+
+
+def _series(title: str, dtype: str, values: list[object]) -> pl.Series:
+    cells = pl.Series(title, values)
+    return cells.cast(pl.Float32) if dtype == "float32" else cells

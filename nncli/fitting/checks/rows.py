@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from nncli.base.errors import DataError
-from nncli.base.findings import Finding, FindingCode, of_error, ordered
-from nncli.config.schema import Config
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from nncli.base.errors import DataError, Location
+from nncli.base.findings import Finding, FindingCode, Level, note, of_error, ordered
+from nncli.base.text import join_quoted, quote
+from nncli.config.schema import Config, ValidationFile
+from nncli.config.yaml.writer import dump_scalar
 from nncli.data.column_profile import ColumnProfile, Label
 from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.numeric_blocks import columns_at_once
 from nncli.data.profile import profile
-from nncli.fitting.checks.column import Column, SplitTable
-from nncli.fitting.checks.column_values import IdenticalColumns, group_like, id_like, missing_cells, uninformative
-from nncli.fitting.checks.dataset_size import check_sizes
-from nncli.fitting.checks.duplicates import DuplicateRows
+from nncli.fitting.checks.column import Column, SplitTable, count, percentage
+from nncli.fitting.checks.column_values import (
+    IdenticalColumns,
+    check_outliers,
+    group_like,
+    id_like,
+    missing_cells,
+    uninformative,
+)
 from nncli.fitting.checks.leakage import LeakageSample, target_leakage
 from nncli.fitting.checks.notes import ambiguous_dates
-from nncli.fitting.checks.outliers import check_outliers
 from nncli.fitting.checks.target import check_classes, check_constant, check_rows_of_classes
 from nncli.targets.target import TargetKind
 
@@ -177,3 +188,138 @@ def feature_names(config: Config, split: SplitTable) -> tuple[str, ...]:
     """The configured features, or all columns of the table that are nothing else."""
     data = config.data
     return data.features or tuple(name for name in split.table.header.names if name not in data.excluded)
+
+
+def time_feature(config: Config, features: Iterable[str]) -> Finding | None:
+    """A note if the column by which rows are split in time is also a feature without being listed as one."""
+    time = config.data.time
+    if time is None or config.data.features is not None or time not in features:
+        return None
+    message = (
+        f"rows are split in time by {quote(time)}, which is also a feature; the latest are scored and not trained on"
+    )
+    hint = (
+        "For the final model set validation: 0.05, so that few are left out; to drop the column, add it to data.drop."
+    )
+    return note(FindingCode.TIME_FEATURE, message, column=time, hint=hint)
+
+
+def random_split(config: Config, dates: Sequence[str]) -> Finding | None:
+    """A note if rows are split at random although the columns `dates` hold dates."""
+    validation, data = config.validation, config.data
+    unsplit = validation == 0.0 and config.bagging_mode == "seeds"
+    if (
+        not dates
+        or data.time is not None
+        or data.group is not None
+        or unsplit
+        or isinstance(validation, ValidationFile)
+    ):
+        return None
+    option = shlex.quote(f"data.time={dump_scalar(dates[0])}")
+    message = (
+        f"rows are split at random, so the scores are for dates among those of training ({join_quoted(dates)}); "
+        "later dates are usually predicted worse"
+    )
+    return note(FindingCode.RANDOM_SPLIT, message, hint=f"To score the latest rows, --set {option}")
+
+
+MIN_VALIDATION_ROWS = 30
+"""Below this the standard error of an accuracy of one half is above 9 %."""
+
+
+def check_sizes(config: Config, split: SplitTable) -> list[Finding]:
+    """A batch larger than the training set; few or no validation rows."""
+    findings, rows, validation = [], len(split.training), len(split.validation)
+    if isinstance(config.batch_size, int) and config.batch_size > rows:
+        message = f"batch_size {config.batch_size:,} exceeds the {count(rows, 'training row', 'training rows')}"
+        hint = "Set batch_size: full for one step per epoch, or a smaller number for more steps."
+        findings.append(Finding("warning", FindingCode.BATCH_SIZE, Location(key="batch_size"), message, hint))
+    if config.is_ensemble and config.bagging_mode != "seeds":
+        validation += rows  # each row is a validation row of some member
+    location = Location(key="validation")
+    if not validation:
+        message = "there are no validation rows, so the score on new rows is unknown"
+        hint = "Set validation: 0.2, or score the run with nncli evaluate on a test table."
+        findings.append(Finding("note", FindingCode.NO_VALIDATION, location, message, hint))
+    elif validation < MIN_VALIDATION_ROWS:
+        message = f"only {count(validation, 'validation row', 'validation rows')}: scores on so few are mostly chance"
+        hint = "Add rows, increase validation, or use nncli cross-validate, which scores every row."
+        findings.append(Finding("warning", FindingCode.FEW_VALIDATION_ROWS, location, message, hint))
+    return findings
+
+
+Digests = npt.NDArray[np.uint64]
+MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+MAX_OVERLAP = 0.01
+"""Fraction of duplicates in the validation rows from which they are a warning."""
+
+
+class DuplicateRows:
+    """64-bit digests of the features and the target of every row, built column by column.
+
+    Among a million different rows, two share a digest with a probability of 3e-8.
+    """
+
+    def __init__(self, split: SplitTable) -> None:
+        self._split = split
+        self._training = np.zeros(len(split.training), np.uint64)
+        self._validation = np.zeros(len(split.validation), np.uint64)
+
+    def add(self, column: Column) -> Digests:
+        """Add a feature and return the digests of its training cells (rows,)."""
+        both, n = _digests(pl.concat([column.training, column.validation])), len(column.training)
+        self._training = _mixed(self._training, both[:n])
+        self._validation = _mixed(self._validation, both[n:])
+        return both[:n]
+
+    def findings(self, targets: list[Column]) -> list[Finding]:
+        """The findings, once all features are added."""
+        training, validation = self._training, self._validation
+        for target in targets:
+            training = _mixed(training, _digests(target.training))
+            validation = _mixed(validation, _digests(target.validation))
+        same_features = np.isin(self._validation, self._training)
+        same_rows = np.isin(validation, training)
+        n_duplicates = len(training) - len(np.unique(training))
+        findings = []
+        if same_rows.any():
+            first = int(np.argmax(same_rows))
+            findings.append(self._overlap(int(same_rows.sum()), first, int(np.argmax(training == validation[first]))))
+        elif n_duplicates:
+            message = f"{count(n_duplicates, 'training row is', 'training rows are')} equal to an earlier one"
+            hint = "If they are copies, remove them; if they are different cases with equal values, keep them."
+            findings.append(Finding("note", FindingCode.DUPLICATE_ROWS, self._split.location, message, hint))
+        if not same_rows.any() and same_features.any():
+            n = int(same_features.sum())
+            message = (
+                f"{count(n, 'validation row has', 'validation rows have')} the features of a training row and another "
+                f"target ({percentage(n, len(validation))}): no model can predict both"
+            )
+            hint = "Check whether a column is missing, or whether a case was entered twice."
+            findings.append(Finding("note", FindingCode.CONFLICTING_TARGETS, self._split.location, message, hint))
+        return findings
+
+    def _overlap(self, n: int, i: int, j: int) -> Finding:
+        """The finding of `n` validation rows that are also training rows; validation row `i` is training row `j`."""
+        total = len(self._split.validation)
+        message = (
+            f"{count(n, 'validation row is', 'validation rows are')} equal to training rows, target included "
+            f"({percentage(n, total)}; for example row {self._split.validation_row(i)} and row "
+            f"{self._split.training_row(j)}): validation scores are too optimistic"
+        )
+        hint = "If they are copies, remove them; if they are different cases with equal values, keep them."
+        level: Level = "warning" if n >= MAX_OVERLAP * total else "note"
+        return Finding(level, FindingCode.TRAIN_VALIDATION_OVERLAP, self._split.location, message, hint)
+
+
+def _digests(cells: pl.Series) -> Digests:
+    digests: Digests = cells.hash().to_numpy()
+    return digests
+
+
+def _mixed(rows: Digests, more: Digests) -> Digests:
+    """Digests of the rows with one more column."""
+    with np.errstate(over="ignore"):
+        mixed: Digests = ((rows ^ (rows >> np.uint64(29))) * MULTIPLIER) ^ more
+    return mixed

@@ -27,7 +27,7 @@ from nncli.data.sources.read_table import read_chunks
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.data.table import Table
 from nncli.fitting.checks.notes import ambiguous_dates, removed_units, table_reading
-from nncli.fitting.checks.time_split import random_split, time_feature
+from nncli.fitting.checks.rows import random_split, time_feature
 from nncli.fitting.prepare.fit import are_class_ids, infer_loss
 from nncli.fitting.prepare.load import drop_missing_targets, load_table, table_copies
 from nncli.nn.losses import MSE

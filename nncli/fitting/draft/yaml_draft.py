@@ -10,7 +10,7 @@ from nncli.base.text import escape_unprintable, format_number, join_quoted
 from nncli.config.presets.apply import TABULAR, TEXTBOOK
 from nncli.config.yaml.writer import dump, dump_scalar
 from nncli.data.column_profile import MAX_TOP_VALUES, ColumnProfile, Label
-from nncli.data.columns.units import PARENTHESES
+from nncli.data.columns.spellings import PARENTHESES
 from nncli.data.encoders.kinds import Kind
 from nncli.fitting.checks.column import percentage
 from nncli.fitting.draft.table_summary import TableSummary

@@ -4,26 +4,43 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
-from math import isfinite
-from typing import Any
+from math import isfinite, prod
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncli.base.errors import Location
-from nncli.base.findings import Finding, FindingCode
+from nncli.base.errors import ConfigError, DataError, Location
+from nncli.base.findings import Finding, FindingCode, of_error, ordered
+from nncli.base.scratch import Scratch
 from nncli.base.text import json_safe
+from nncli.config.schema import Config
+from nncli.data.column_profile import ColumnProfile
+from nncli.data.store.column_store import ColumnStore
+from nncli.fitting.checks.column import Column, SplitTable
+from nncli.fitting.checks.rows import check_features, check_sizes, check_targets, feature_names, read_targets
+from nncli.fitting.checks.target import check_constant
+from nncli.fitting.prepare.auto_values import resolve_members
+from nncli.fitting.prepare.fit import infer_loss
+from nncli.fitting.prepare.load import load_labeled_rows
 from nncli.fitting.prepare.prepare import PreparedTraining
+from nncli.fitting.prepare.validation import load_validation_file, split_indices
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.layers.base import TrainingContext
+from nncli.nn.network import Network
 from nncli.nn.optim.schedules import ConstantRate, PlateauState, TrainingLength
-from nncli.nn.parameters import Parameters
+from nncli.nn.parameters import Parameters, ParamGroup
 from nncli.nn.predictor import Predictor, block_rows_for
 from nncli.nn.training.arguments import TrainingArguments
 from nncli.nn.training.epoch import DivergedError, LoopSignal
 from nncli.nn.training.loop import fit
-from nncli.nn.training.state import RandomStreams, TrainState
+from nncli.nn.training.state import MAX_INIT_BYTES, MAX_INIT_ROWS, RandomStreams, TrainState
+from nncli.targets.target import kind_of
+
+if TYPE_CHECKING:
+    from nncli.fitting.prepare.prepare import PreparedTraining
 
 WARMUP_STEPS, MIN_TIMED_STEPS = 3, 10
 """Steps before timing starts, and the fewest steps that are timed."""
@@ -207,3 +224,181 @@ def _validation_seconds(prepared: PreparedTraining) -> float:
         if n == len(X):
             validation.score(Z)
     return (time.perf_counter() - start) * len(X) / n
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """The findings of a table, errors first.
+
+    A training would refuse the features `unusable` and ignore the features `empty`. `trainable` says whether a training
+    on the rest could start. The table has so many `rows` with a target.
+    """
+
+    findings: tuple[Finding, ...]
+    profiles: tuple[ColumnProfile, ...] = ()
+    unusable: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+    trainable: bool = False
+    rows: int = 0
+
+
+def check_table(config: Config, on_stage: Callable[[str], None] = lambda line: None) -> TableReport:
+    """Check the table of a configuration and its validation rows; the whole table for an ensemble.
+
+    Columns are read one at a time with all their rows; target leakage is checked on a sample. Errors become findings,
+    and the rest is still checked. `on_stage` is called with the name of each stage.
+
+    Raises:
+        UsageError, NncliError: a file name has no known format, or there is no space for temporary files.
+    """
+    with Scratch() as scratch:
+        on_stage("reading the table")
+        try:
+            table = load_labeled_rows(config, config.data, scratch)
+        except (ConfigError, DataError) as error:
+            return TableReport(of_error(error))
+        config = resolve_members(config, len(table))
+        trial = _split(config, table, scratch)
+        n = len(feature_names(config, trial.split))
+        on_stage(f"checking {n:,} column{'' if n == 1 else 's'}")
+        features = check_features(config, trial.split, trial.targets)
+        sizes = check_sizes(config, trial.split) if trial.trainable else []
+        findings = ordered([*trial.findings, *features.findings, *sizes])
+        return TableReport(findings, features.profiles, features.unusable, features.empty, trial.trainable, len(table))
+
+
+@dataclass(frozen=True)
+class _SplitTrial:
+    """A table that was split if that was possible, with its targets and their findings."""
+
+    split: SplitTable
+    targets: list[Column]
+    findings: tuple[Finding, ...]
+    trainable: bool
+
+
+def _split(config: Config, table: ColumnStore, scratch: Scratch) -> _SplitTrial:
+    """Split the table and check the target; if that fails, all rows are training rows."""
+    split = SplitTable(table, np.arange(len(table)), table, np.empty(0, np.int64))
+    targets: list[Column] = []
+    try:
+        kind = kind_of(infer_loss(config, table.columns(config.data.target))[0])
+        for name in config.data.target:
+            check_constant(table, name, kind)  # raises a clearer error than the split
+        rows = split_indices(config, table, kind, RandomStreams.of(config.seed).split)
+        split = SplitTable(table, np.unique(rows.training), table, rows.validation)
+        validation = load_validation_file(config, table, scratch)
+        if validation is not None:
+            split = replace(split, validation_table=validation, validation=np.arange(len(validation)))
+        targets = read_targets(config, split, kind)
+        findings = tuple(check_targets(config, split, targets, kind))
+    except (ConfigError, DataError) as error:
+        return _SplitTrial(split, targets, of_error(error), trainable=False)
+    return _SplitTrial(split, targets, findings, trainable=True)
+
+
+LIBRARY_BYTES = 110 << 20
+"""Memory of a process before it reads a table: Python, NumPy, Polars and their buffers."""
+BUFFERS_PER_UNIT = 4
+"""Numbers for each unit and row of a batch: input, output and their gradients."""
+MAX_READING_BYTES, READING_FACTOR = 128 << 20, 8
+"""Memory of the table while it is read and encoded: a multiple of the encoded rows, up to a maximum."""
+INIT_BUFFERS = 10
+"""Layer outputs that are held during a data-dependent initialization."""
+
+
+@dataclass(frozen=True)
+class LayerSize:
+    """A layer: the prefix of its parameters' names, its type, its units and the number of its trained parameters."""
+
+    name: str
+    type: str
+    units: int
+    parameters: int
+
+
+@dataclass(frozen=True)
+class NetworkSize:
+    """The layers of a network and bytes of its parameters, its optimizer state and the activations of a batch.
+
+    `memory_bytes` is an estimate of the peak memory of one training.
+    """
+
+    layers: tuple[LayerSize, ...]
+    parameters: int
+    batch_size: int
+    parameter_bytes: int
+    optimizer_bytes: int
+    activation_bytes: int
+    memory_bytes: int
+
+    @classmethod
+    def of(cls, prepared: PreparedTraining) -> NetworkSize:
+        """The sizes of a network that is ready to be trained, without allocating it."""
+        arguments, network = prepared.arguments, prepared.spec.network
+        batch = min(arguments.batch_size, len(prepared.training))
+        item, size = np.dtype(network.precision).itemsize, network.layout.size
+        statistics = sum(prod(spec.shape) for spec in network.layout.specs if spec.group is ParamGroup.STATISTIC)
+        optimizer_bytes = len(arguments.optimizer.state) * size * item
+        weights = (size + statistics) * item
+        # weights, gradient, best weights and, beside these, a gradient that is allocated and never touched
+        state = (
+            3 * weights + optimizer_bytes + (2 * weights + optimizer_bytes if arguments.rollback_on_divergence else 0)
+        )
+        layers = layer_sizes(network)
+        activations = BUFFERS_PER_UNIT * batch * item * sum(layer.units for layer in layers)
+        rows = 0
+        for side in filter(None, (prepared.training, prepared.validation)):
+            dataset = side.dataset
+            feature_bytes = 0 if dataset.storage is not None else dataset.X.nbytes + dataset.codes.nbytes
+            weight_bytes = 0 if dataset.weights is None else dataset.weights.nbytes
+            rows += feature_bytes + dataset.y.nbytes + side.y.nbytes + weight_bytes
+        init_bytes = min(MAX_INIT_BYTES, min(MAX_INIT_ROWS, len(prepared.training)) * network.max_width * item)
+        initialization = INIT_BUFFERS * init_bytes if network.needs_data_init else 0
+        predicted = len(prepared.training) * network.n_outputs * np.dtype(np.float64).itemsize * 2
+        return cls(
+            layers=layers,
+            parameters=size,
+            batch_size=batch,
+            parameter_bytes=weights,
+            optimizer_bytes=optimizer_bytes,
+            activation_bytes=activations,
+            memory_bytes=LIBRARY_BYTES
+            + max(min(MAX_READING_BYTES, READING_FACTOR * rows), predicted, initialization)
+            + rows
+            + state
+            + activations,
+        )
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        """As a JSON object."""
+        layers = [
+            {
+                "name": layer.name,
+                "type": layer.type,
+                "output_shape": [self.batch_size, layer.units],
+                "parameters": layer.parameters,
+            }
+            for layer in self.layers
+        ]
+        return {
+            "layers": layers,
+            "parameters": self.parameters,
+            "parameter_bytes": self.parameter_bytes,
+            "optimizer_bytes": self.optimizer_bytes,
+            "activation_bytes": self.activation_bytes,
+        }
+
+
+def layer_sizes(network: Network) -> tuple[LayerSize, ...]:
+    """The input with its embeddings, then every layer to the output."""
+    input_parameters = sum(
+        prod(spec.shape) for spec in network.layout.specs if spec.group in (ParamGroup.EMBEDDING, ParamGroup.NUMERIC)
+    )
+    embeds = network.embeddings or network.embedded_numeric
+    layers = [LayerSize("input", "embedding" if embeds else "input", network.input_width, input_parameters)]
+    for name, layer, d in network.sequential.infer_widths(network.input_width):
+        trained = sum(prod(spec.shape) for spec in layer.parameters(d) if spec.group is not ParamGroup.STATISTIC)
+        layers.append(LayerSize(name, str(layer.model_dump()["type"]), layer.out_features(d), trained))
+    return tuple(layers)

@@ -14,11 +14,11 @@ from nncli.fitting.ensemble.out_of_fold import EnsembleData
 from nncli.models.model import Model, ModelSpec
 from nncli.models.predictions import Predictions
 from nncli.models.scores import scores_json
+from nncli.nn.parameters import Parameters
 from nncli.runs.history import read_history
-from nncli.runs.loader import damaged, read_model, read_spec
-from nncli.runs.manifest import HELD_OUT, member_folder
+from nncli.runs.loader import damaged, parse_weights, read_file, read_model, read_spec, weights_size
+from nncli.runs.manifest import HELD_OUT, SNAPSHOTS, member_folder, snapshot_file
 from nncli.runs.run import Run
-from nncli.runs.snapshots import read_snapshot, snapshot_epochs
 from nncli.targets.target import Target
 
 
@@ -101,3 +101,18 @@ def adopt_epoch(run: Path, built: BuiltEnsemble, epoch: int) -> None:
         member.save_metrics({"training": None, "validation": scores_json(scores)})
         member.save_history(reports, history.metric)
         member.save_manifest(manifest.model_copy(update={"best_epoch": epoch}))
+
+
+def snapshot_epochs(folder: Path) -> set[int]:
+    """The epochs of which the run in `folder` keeps the weights."""
+    return {int(file.stem) for file in (folder / SNAPSHOTS).glob("*.safetensors") if file.stem.isdecimal()}
+
+
+def read_snapshot(folder: Path, epoch: int, spec: ModelSpec) -> Parameters:
+    """Read the weights that a training kept after an epoch.
+
+    Raises:
+        RunError: the file is missing, damaged, or of another network.
+    """
+    name = snapshot_file(epoch)
+    return parse_weights(folder, name, read_file(folder, name, weights_size(spec)), spec)

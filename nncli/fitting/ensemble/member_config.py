@@ -10,7 +10,7 @@ from nncli.config.loading import load_config
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.sources.open import open_reader
 from nncli.data.splitting.folds import Bootstrap, Fold
-from nncli.fitting.prepare.memory_limit import memory_limit
+from nncli.fitting.prepare.encode import memory_limit
 from nncli.nn.optim.schedules import CoslogRate
 from nncli.runs.manifest import CONFIG, member_folder
 
@@ -64,7 +64,7 @@ def check_table(config: Config) -> None:
 def number_of_folds(members: int) -> int:
     """The number of folds of an ensemble: from six members on one fewer, so that two members hold out the first fold.
 
-    Their predictions of it show how much the members differ on new rows; see nncli/targets/metrics/averaging.py.
+    Their predictions of it show how much the members differ on new rows; see nncli/targets/metrics/calibration.py.
     """
     return members - 1 if members >= MIN_MEMBERS_OF_A_SHARED_FOLD else members
 

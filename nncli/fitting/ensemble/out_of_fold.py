@@ -16,7 +16,7 @@ from nncli.base.scratch import Scratch
 from nncli.config.schema import Config
 from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.splitting.folds import Fold
-from nncli.data.splitting.group_time import group_numbers
+from nncli.data.splitting.holdout import group_numbers
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.fitting.checks.column import SplitTable
@@ -24,23 +24,31 @@ from nncli.fitting.checks.notes import table_reading
 from nncli.fitting.checks.rows import training_warnings
 from nncli.fitting.ensemble.member_config import member_config, number_of_folds, recorded_folds
 from nncli.fitting.prepare.auto_values import resolve_members
+from nncli.fitting.prepare.encode import record_rows
 from nncli.fitting.prepare.fit import fit_kind, infer_loss
 from nncli.fitting.prepare.load import load_table, select_rows
-from nncli.fitting.prepare.record_rows import record_rows
-from nncli.fitting.prepare.split import load_validation_file, split_indices, strata_of
-from nncli.fitting.prepare.validation import check_metric, should_calibrate
+from nncli.fitting.prepare.validation import (
+    check_metric,
+    load_validation_file,
+    should_calibrate,
+    split_indices,
+    strata_of,
+)
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.held_out_rows import HeldOutRows, MemberPredictions
 from nncli.models.predictions import Predictions, stack_predictions
 from nncli.models.scores import Averaging, ScoredRows, baseline_predictions
 from nncli.nn.losses import MIN_PROBABILITY, Loss
 from nncli.nn.training.state import RandomStreams
-from nncli.runs.monitoring.fit_reference import columns_of, fit_columns, reference_of
-from nncli.runs.monitoring.reference import Reference
+from nncli.runs.monitoring.reference import Reference, columns_of, fit_columns, reference_of
 from nncli.runs.training_rows import TrainingRows
 from nncli.targets.base import Truth
-from nncli.targets.metrics.averaging import classification_factor, regression_factor
-from nncli.targets.metrics.calibration import fit_temperature, smoothed_log_loss
+from nncli.targets.metrics.calibration import (
+    classification_factor,
+    fit_temperature,
+    regression_factor,
+    smoothed_log_loss,
+)
 from nncli.targets.target import Target
 
 

@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from nncli.base.atomic_files import batched_fsync
 from nncli.base.errors import NncliError
 from nncli.base.findings import warnings_json
@@ -17,7 +20,6 @@ from nncli.base.scratch import Scratch, existing_parent
 from nncli.config.schema import Config
 from nncli.fitting.ensemble.build import BuiltEnsemble, Candidate, EpochChoice, build_ensemble
 from nncli.fitting.ensemble.candidates import adopt_epoch, read_candidates
-from nncli.fitting.ensemble.cycles import CycleDecision
 from nncli.fitting.ensemble.member_config import (
     check_members,
     chooses_cycles,
@@ -141,6 +143,39 @@ class RecordedMembers:
 
     executions: tuple[Execution, ...]
     folds: int
+
+
+MIN_STANDARD_ERRORS = 0.25
+"""Standard errors of the mean difference of losses by which a cycle has to lower the loss for another one to follow."""
+
+
+@dataclass(frozen=True)
+class CycleDecision:
+    """Whether another cycle follows a number of cycles.
+
+    `loss` is the mean loss of the out-of-fold rows after the last cycle, `decrease` the difference from the lowest
+    one after a cycle before it, and `standard_error` that of the decrease.
+    """
+
+    cycles: int
+    epochs: int
+    loss: float
+    decrease: float
+    standard_error: float
+
+    @property
+    def continues(self) -> bool:
+        """Whether another cycle is worth training."""
+        return self.decrease > MIN_STANDARD_ERRORS * self.standard_error
+
+    @classmethod
+    def of(cls, epochs: int, losses: list[npt.NDArray[np.float64]]) -> CycleDecision:
+        """The decision from the losses of rows (rows,) at the end of each cycle, of which there are two or more."""
+        *before, last = losses
+        best = min(before, key=lambda loss: float(loss.mean()))
+        difference = best - last
+        error = float(difference.std(ddof=1)) / len(last) ** 0.5 if len(last) > 1 else 0.0
+        return cls(len(losses), epochs, float(last.mean()), float(difference.mean()), error)
 
 
 @dataclass

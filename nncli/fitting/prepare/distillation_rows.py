@@ -8,25 +8,26 @@ is the second alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch
 from nncli.config.schema import Config
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.store.column_store import ColumnStore
-from nncli.data.swapped_cells import swap_cells
+from nncli.data.table import Table
 from nncli.fitting.prepare.encode import PreparedRows
 from nncli.fitting.prepare.teacher import LoadedTeacher, count_copies
-from nncli.nn.arrays import Codes, Matrix, RowIndices
+from nncli.nn.arrays import Array, Codes, Matrix, RowIndices
 from nncli.nn.batches.dataset import Dataset, DiskStorage
 from nncli.nn.batches.memmap import MatrixFile
 from nncli.nn.losses import MSE, LossBase
-from nncli.nn.losses.soft_targets import SoftCrossEntropy
+from nncli.nn.losses.classification import CrossEntropy
 from nncli.nn.network import Network
 from nncli.targets.target import Target
 
@@ -142,3 +143,53 @@ def _targets(
         distributions = values.astype(network.precision)
         return SoftCrossEntropy.of(distributions), SoftCrossEntropy.codes(distributions)
     return (loss if loss.has_link else MSE()), target.encode(values, network.precision)
+
+
+FEWEST, MOST = 0.1, 0.3
+"""The shares of the cells of a row that are swapped: each row draws its own between these."""
+
+
+def swap_cells(table: Table, random: np.random.Generator) -> Table:
+    """A copy of a table in which each row has some cells of another row, drawn at random; it keeps its number.
+
+    Each cell is replaced with a probability of 10 to 30 %, which is drawn for its row.
+
+    Source: Fakoor, Mueller, Erickson, Chaudhari and Smola, "Fast, accurate, and simple models for tabular data via
+    augmented distillation", 2020, and the swap noise of denoising autoencoders.
+    """
+    n = len(table)
+    donors = random.integers(n, size=n)
+    shares = random.uniform(FEWEST, MOST, n)
+    columns = []
+    for name in table.names:
+        cells = table.frame.get_column(name)
+        keeps = pl.Series(random.random(n) >= shares)
+        columns.append(cells.zip_with(keeps, cells.gather(donors)))
+    return replace(table, frame=pl.DataFrame(columns))
+
+
+class SoftCrossEntropy(CrossEntropy):
+    """-Σ_k t_k log p_k for rows with target distributions t. Hinton, Vinyals and Dean, 2015.
+
+    The table of targets has a row for each class, one-hot, and then one for each distribution. So the target of a row
+    is its class, or the code of its distribution. No configuration names this loss, since the distributions are data.
+    """
+
+    _table: Array
+
+    @classmethod
+    def of(cls, distributions: Array) -> SoftCrossEntropy:
+        """The loss for distributions (rows, classes)."""
+        loss, classes = cls(), distributions.shape[1]
+        soft = distributions[:, 1:] if classes == 2 else distributions  # two classes share an output
+        loss._table = np.concatenate([CrossEntropy().targets(loss.outputs(classes), soft.dtype), soft])
+        return loss
+
+    @staticmethod
+    def codes(distributions: Array) -> npt.NDArray[np.int64]:
+        """The targets (rows,) of the distributions (rows, classes) as codes."""
+        rows, classes = distributions.shape
+        return np.arange(classes, classes + rows, dtype=np.int64)
+
+    def targets(self, k: int, dtype: np.dtype[Any]) -> Array:
+        return self._table.astype(dtype, copy=False)

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nncli.base.errors import DataError
+from nncli.base.logs import log_duration
+from nncli.base.memory import free_memory
 from nncli.base.scratch import Scratch
-from nncli.config.schema import Config
+from nncli.config.schema import Config, bytes_of
+from nncli.data.columns.hashing import Hashes
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.formats.prefetch import prefetch
 from nncli.data.sample_weights import Weights, class_weights, combine, read_weights
-from nncli.data.splitting.group_time import group_numbers
+from nncli.data.splitting.holdout import group_numbers
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
+from nncli.models.model import hash_rows
 from nncli.nn.arrays import Codes, Matrix
 from nncli.nn.batches.dataset import Dataset, DiskStorage
 from nncli.nn.batches.memmap import MatrixFile
 from nncli.nn.network import Network
+from nncli.runs.training_rows import TrainingRows
 from nncli.targets.base import Truth
 from nncli.targets.target import Target
 
@@ -128,3 +134,30 @@ def _encode_target(table: Table, target: Target, y: Truth, network: Network) -> 
             hint="Fix the cell, or write the column in another unit.",
         )
     return encoded
+
+
+AUTO_SHARE = 0.5
+"""Share of the free memory that `memory_limit: auto` allows."""
+
+
+def memory_limit(config: Config) -> float:
+    """The memory limit in bytes. It does not affect the result of the training."""
+    limit = bytes_of(config.memory_limit)
+    return AUTO_SHARE * free_memory() if limit is None else limit
+
+
+def record_rows(tables: Sequence[ColumnStore | None], encoder: Encoder, target: Target) -> TrainingRows:
+    """The hashes of the rows of stored tables, None for one that there is not; a row drawn repeatedly counts once."""
+    with log_duration("recording the training rows"):
+        return TrainingRows.of(_hashes(tables, encoder, target))
+
+
+def _hashes(tables: Sequence[ColumnStore | None], encoder: Encoder, target: Target) -> Iterator[Hashes]:
+    for table in tables:
+        if table is None:
+            continue
+        numbers = None if table.row_numbers is None else np.unique(table.row_numbers)
+        # The target may be numbers too: it is read from the table.
+        in_dense = frozenset(encoder.numbers) - set(target.names)
+        for block, dense in replace(table, row_numbers=numbers).iter_dense([*encoder.names, *target.names], in_dense):
+            yield hash_rows(encoder, target, block, dense)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from nncli.base.errors import Location, RunError, config_error
 from nncli.base.findings import Finding, FindingCode, note, ordered
@@ -12,8 +13,8 @@ from nncli.base.threads import limit_blas_threads
 from nncli.fitting.prepare.auto_values import likely_epochs
 from nncli.fitting.prepare.prepare import PreparedTraining
 from nncli.nn.arrays import Backend
+from nncli.nn.network import Network
 from nncli.nn.training.compiled.support import installed, is_worthwhile, load, unsupported_reason
-from nncli.nn.training.thread_policy import choose_threads
 
 MEMBERS_OF_A_PROCESS = 3
 """Members of an ensemble that share the time of loading the compiled loops, about."""
@@ -99,3 +100,30 @@ def _choose_backend(prepared: PreparedTraining) -> tuple[Backend, Finding | None
     if obstacle is not None:
         raise config_error("backend", obstacle.what, f"{obstacle.hint}, or use backend: auto.")
     return "numba", None
+
+
+MIN_PARALLEL_MULTIPLICATIONS = 1 << 24
+"""Multiplications in the forward pass of a batch above which two threads pay off; measured on two cores."""
+DEFAULT_SHARDS = 2
+"""Shards of a batch by default: the same on every machine, since it affects the last bits."""
+
+
+@dataclass(frozen=True)
+class Threads:
+    """The number of shards of a batch, one thread each, and of BLAS threads; one of the two is 1."""
+
+    n_shards: int
+    blas: int
+
+
+def choose_threads(threads: int | Literal["auto"], network: Network, batch_rows: int) -> Threads:
+    """The number of threads that the configuration names; with auto `DEFAULT_SHARDS` for long steps, else 1.
+
+    It depends on the configuration and the network alone, not on the machine, so that the same training has the same
+    bits on any number of cores.
+    """
+    if threads == "auto":
+        threads = 1 if batch_rows * network.layout.n_decayed < MIN_PARALLEL_MULTIPLICATIONS else DEFAULT_SHARDS
+    if network.mixes_rows:
+        return Threads(n_shards=1, blas=threads)
+    return Threads(n_shards=min(threads, batch_rows), blas=1)

@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from math import inf
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nncli.base.errors import DataError, Location, config_error
 from nncli.base.findings import Finding, FindingCode, note
+from nncli.base.logs import log_duration
 from nncli.base.text import join_quoted, quote
 from nncli.config.schema import Config
 from nncli.data.columns.parsing import MAX_INTEGER_CLASSES, read_numbers, unit_of
+from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Column, Kind, infer_kind
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.numeric_blocks import columns_at_once, fit_dense
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
+from nncli.fitting.prepare.auto_values import max_features_of
+from nncli.nn.arrays import Floats, Matrix
 from nncli.nn.losses import MSE, CrossEntropy, Loss
 from nncli.targets.base import FitOptions, TargetScaling
 from nncli.targets.target import Target, kind_of
@@ -238,3 +245,105 @@ def fit_target(config: Config, training: Table, loss: Loss) -> tuple[Target, Tar
                 hint="Use another loss, such as mse.",
             )
     return target, scaling
+
+
+def select_features(config: Config, training: ColumnStore, encoder: Encoder, target: Target) -> Encoder:
+    """The encoder of at most `encoding.max_features` columns, in their order; of equal ones the first are kept.
+
+    Columns of many categories, which become codes, are kept before all others.
+
+    Raises:
+        DataError: a cell cannot be encoded.
+    """
+    limit = max_features_of(config)
+    if limit is None or len(encoder.columns) <= limit:
+        return encoder
+    with log_duration("selecting features") as stage:
+        scores = _scores(training, encoder, target)
+        best = np.sort(np.argsort(-scores, kind="stable")[:limit])
+        stage.details.append(f"{limit:,} of {len(scores):,}")
+    return Encoder(columns=tuple(encoder.columns[j] for j in best))
+
+
+def of_selection(candidates: Encoder, selected: Encoder) -> list[Finding]:
+    """A note on the columns that were left out."""
+    n, n_selected = len(candidates.columns), len(selected.columns)
+    message = f"the network uses {n_selected:,} of {n:,} features, those that tell most about the target by themselves"
+    hint = "To choose how many, set encoding.max_features; null uses all."
+    return [note(FindingCode.SELECTED_FEATURES, message, hint=hint)] if n_selected < n else []
+
+
+def _scores(training: ColumnStore, encoder: Encoder, target: Target) -> Floats:
+    """The score of each column of the encoder: the best of the features that it becomes."""
+    y = target.read(training.columns(target.names))
+    if target.has_labels:
+        scores = FeatureScores(encoder.width, classes=len(target.labels))
+    else:
+        scores = FeatureScores(encoder.width, center=y.mean(axis=0))
+    stop = 0
+    for block, dense in training.iter_dense(encoder.names, encoder.jointly_encoded):
+        start, stop = stop, stop + max(len(block), dense.values.shape[1])
+        X, codes = encoder.empty(stop - start, "float32")
+        encoder.encode_into(block, X, codes, dense)
+        scores.add(X, y[start:stop])
+    values = scores.values()
+    edges = list(accumulate((column.width for column in encoder.columns), initial=0))
+    return np.array(
+        [
+            inf
+            if isinstance(column, CategoricalColumn) and column.embedding_width
+            else values[start:stop].max(initial=0.0)
+            for column, (start, stop) in zip(encoder.columns, pairwise(edges), strict=True)
+        ]
+    )
+
+
+class FeatureScores:
+    """Scores of `width` encoded features, from rows that are added in blocks.
+
+    With `classes`, targets are class codes (rows,); else numbers (rows, targets), whose `center` (targets,) should be
+    near their mean.
+    """
+
+    def __init__(self, width: int, *, classes: int = 0, center: Floats | None = None) -> None:
+        self._classes = classes
+        self._center = np.zeros(classes) if center is None else center
+        n_outputs = len(self._center)
+        self._rows = 0
+        self._x, self._xx = np.zeros(width), np.zeros(width)
+        self._y, self._yy, self._xy = np.zeros(n_outputs), np.zeros(n_outputs), np.zeros((width, n_outputs))
+
+    def add(self, X: Matrix, y: npt.NDArray[Any]) -> None:
+        """Add the encoded features X (rows, width) of some rows, and their targets."""
+        X = X.astype(np.float64)
+        Y = np.eye(self._classes)[y] if self._classes else y - self._center
+        self._rows += len(X)
+        self._x += X.sum(axis=0)
+        self._xx += np.einsum("ij,ij->j", X, X)
+        self._y += Y.sum(axis=0)
+        self._yy += np.einsum("ij,ij->j", Y, Y)
+        self._xy += X.T @ Y
+
+    def values(self) -> Floats:
+        """The share of the variance that each feature explains (width,), of the best target; 0 for a constant one."""
+        n = max(self._rows, 1)
+        spread = self._xx - self._x**2 / n
+        if self._classes:
+            counts = np.maximum(self._y, 1.0)
+            between = (self._xy**2 / counts).sum(axis=1) - self._x**2 / n
+            return _ratio(between, spread, self._xx)
+        covariance = self._xy - np.outer(self._x, self._y) / n
+        target_spread = self._yy - self._y**2 / n
+        shares = [
+            _ratio(covariance[:, j] ** 2, spread * target_spread[j], self._xx * self._yy[j])
+            for j in range(len(target_spread))
+        ]
+        best: Floats = np.max(shares, axis=0)
+        return best
+
+
+def _ratio(part: Floats, whole: Floats, size: Floats) -> Floats:
+    """part / whole, 0 where `whole` is 0 up to rounding of sums of this `size`."""
+    is_constant = ~(whole > size * 1e-12)
+    values: Floats = np.where(is_constant, 0.0, part / np.where(is_constant, 1.0, whole))
+    return values

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from nncli.base.errors import Location
+from nncli.base.errors import Location, config_error
 from nncli.base.findings import Finding, ordered
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch
@@ -29,8 +30,7 @@ from nncli.fitting.checks.notes import (
     two_valued_target,
     unreachable_targets,
 )
-from nncli.fitting.checks.rows import training_warnings
-from nncli.fitting.checks.time_split import random_split, time_feature
+from nncli.fitting.checks.rows import random_split, time_feature, training_warnings
 from nncli.fitting.prepare.auto_values import (
     batch_rows,
     counted_rows,
@@ -41,25 +41,27 @@ from nncli.fitting.prepare.auto_values import (
     resolve_optimizer,
     schedule_of,
 )
-from nncli.fitting.prepare.build import build_arguments, build_network
 from nncli.fitting.prepare.distillation_rows import DistillationRows, distillation_rows
-from nncli.fitting.prepare.encode import PreparedRows, encode
-from nncli.fitting.prepare.fit import fit_features, fit_target, infer_loss
+from nncli.fitting.prepare.encode import PreparedRows, encode, memory_limit, record_rows
+from nncli.fitting.prepare.fit import fit_features, fit_target, infer_loss, of_selection, select_features
 from nncli.fitting.prepare.load import load_table, select_rows
-from nncli.fitting.prepare.memory_limit import memory_limit
-from nncli.fitting.prepare.record_rows import record_rows
-from nncli.fitting.prepare.select import of_selection, select_features
-from nncli.fitting.prepare.split import split_indices, split_table
 from nncli.fitting.prepare.teacher import LoadedTeacher, count_copies
-from nncli.fitting.prepare.validation import monitored_metric, should_calibrate, validation_set
+from nncli.fitting.prepare.validation import (
+    monitored_metric,
+    should_calibrate,
+    split_indices,
+    split_table,
+    validation_set,
+)
 from nncli.models.model import ModelSpec
 from nncli.nn.batches.dataset import Dataset
+from nncli.nn.embeddings import Embedding
 from nncli.nn.losses import Loss
 from nncli.nn.network import Network
 from nncli.nn.training.arguments import TrainingArguments, ValidationSet
 from nncli.nn.training.state import RandomStreams
 from nncli.runs.monitoring.bins import Bins
-from nncli.runs.monitoring.fit_reference import fit_columns
+from nncli.runs.monitoring.reference import fit_columns
 from nncli.runs.training_rows import TrainingRows
 from nncli.targets.base import TargetScaling
 from nncli.targets.target import Target, kind_of
@@ -318,4 +320,81 @@ def _resolve_config(fitted: _Fitted, rows: _SplitRows, fitted_rows: int, *, has_
             "epochs": epochs_of(config, counted),
             "calibration": "temperature" if calibrates else "none",
         }
+    )
+
+
+MAX_PARAMETERS = 1_000_000_000_000
+"""More are a typing error: no machine holds them."""
+
+
+def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) -> Network:
+    """Build the network between the encoder and the loss.
+
+    Raises:
+        ConfigError: a layer does not fit the one before it, or the network is too large.
+    """
+    network = Network(
+        n_features=encoder.width,
+        embeddings=tuple(
+            Embedding(
+                name=c.name, n_embeddings=c.n_codes, width=c.embedding_width or 0, init_std=config.embedding_init_std
+            )
+            for c in encoder.embedded
+        ),
+        layers=config.hidden_layers,
+        n_outputs=loss.outputs(target.n_outputs),
+        output_activation=config.output_activation,
+        precision=config.precision,
+        numeric_features=encoder.numeric,
+        numeric_embedding=config.numeric_embedding,
+        output_init=config.init,
+        output_parametrization=config.parametrization,
+    )
+    try:
+        size = network.layout.size
+    except ValueError as error:
+        layer, _, message = str(error).partition(": ")
+        raise config_error(layer, message, "Change the units, or add a dense layer.") from error
+    if size > MAX_PARAMETERS:
+        raise config_error("layers", f"the network would have {size:.3g} parameters", "Use fewer units.")
+    return network
+
+
+def build_arguments(
+    config: Config,
+    spec: ModelSpec,
+    n_rows: int,
+    monitor: str,
+    row_numbers: npt.NDArray[np.int64] | None,
+    *,
+    snapshots: bool = False,
+) -> TrainingArguments:
+    """The arguments of a training on `n_rows` rows, whose numbers in their table are `row_numbers` (None: all rows).
+
+    With `snapshots` the weights after some epochs are kept.
+    """
+    stopping, target = config.early_stopping, spec.target
+    schedule, epochs = schedule_of(config, spec.loss, n_rows), epochs_of(config, n_rows)
+    return TrainingArguments(
+        network=spec.network,
+        loss=spec.loss,
+        optimizer=config.optimizer,
+        schedule=schedule,
+        batch_size=batch_rows(config, n_rows),
+        epochs=epochs,
+        snapshot_epochs=schedule.snapshot_epochs(epochs) if snapshots else (),
+        l1=config.l1,
+        l2=config.l2,
+        clip_norm=config.clip_norm,
+        monitor=monitor,
+        last_on_tie=config.best_epoch_tie == "last",
+        patience=stopping.patience if stopping else None,
+        min_delta=stopping.min_delta if stopping else 0.0,
+        rollback_on_divergence=config.on_divergence == "halve_learning_rate",
+        features=spec.encoder.features,
+        targets=target.names,
+        scaled=config.encoding.numeric != "none",
+        target_scaled=config.encoding.target != "none",
+        weight=config.data.sample_weight,
+        rows=row_numbers,
     )

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from nncli.base.errors import DataError, Location, RunError, config_error
 from nncli.base.text import join_quoted
 from nncli.config.schema import Config
-from nncli.config.schema.teacher import Teacher
+from nncli.config.schema.training import Teacher
 from nncli.data.sources.open import open_reader
 from nncli.data.splitting.folds import Fold
 from nncli.data.table import Table

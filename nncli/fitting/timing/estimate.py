@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nncli.fitting.timing.measure import Measurement
+from nncli.fitting.timing.steps import Measurement
 
 LONG_TASK, WORTH_A_PROCESS = 1.0, 3.0
 """Seconds after which a member is trained elsewhere, and seconds of all that are left from which workers pay off."""

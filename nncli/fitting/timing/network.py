@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from nncli.fitting.prepare.prepare import PreparedTraining
 from nncli.fitting.timing.estimate import Workload, seconds_of
-from nncli.fitting.timing.measure import Measurement
-from nncli.fitting.timing.steps import full_batches, seconds_per_prediction, seconds_per_step
+from nncli.fitting.timing.steps import Measurement, full_batches, seconds_per_prediction, seconds_per_step
 
 MIN_PARAMETER_ROWS = 200_000_000
 """Parameters times rows of all epochs below which a training takes a fraction of a second, and is not timed."""

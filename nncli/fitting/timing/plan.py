@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from nncli.base.errors import NncliError
@@ -11,14 +12,13 @@ from nncli.base.findings import Finding, FindingCode, note
 from nncli.base.logs import format_duration
 from nncli.base.threads import available_cpus
 from nncli.config.schema import Config
-from nncli.data.splitting.sample import Sample
+from nncli.data.splitting.folds import Sample
 from nncli.data.store.column_store import ColumnStore
 from nncli.fitting.prepare.auto_values import counted_rows, epochs_of, epochs_of_cycles, max_cycles, resolve_members
 from nncli.fitting.prepare.fit import infer_loss
 from nncli.fitting.prepare.load import select_rows
-from nncli.fitting.timing.clock import TimeLimit
 from nncli.fitting.timing.estimate import Workload, seconds_of
-from nncli.fitting.timing.measure import Measurement, measure
+from nncli.fitting.timing.steps import Measurement, measure
 
 MARGIN, MIN_MARGIN = 0.2, 0.3
 """The share of the time that is left as a margin, and at least so many seconds."""
@@ -165,3 +165,17 @@ def _describe(fitting: Workload, work: Workload) -> str:
         if getattr(fitting, name) < getattr(work, name)
     ]
     return ", ".join(parts) or "the whole training fits"
+
+
+@dataclass(frozen=True)
+class TimeLimit:
+    """A limit of `seconds` since `start`, a reading of the `clock`."""
+
+    seconds: float
+    start: float = field(default_factory=time.monotonic)
+    clock: Callable[[], float] = time.monotonic
+
+    @property
+    def left(self) -> float:
+        """The seconds that are left; negative once they are over."""
+        return self.seconds - (self.clock() - self.start)

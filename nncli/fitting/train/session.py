@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -14,23 +15,25 @@ from nncli.base.atomic_files import batched_fsync
 from nncli.base.errors import Location, NncliError
 from nncli.base.findings import Finding, warnings_json
 from nncli.base.logs import log_duration, log_info
+from nncli.config.schema import Checkpoint
 from nncli.fitting.checks.scores import check_scores
 from nncli.fitting.prepare.encode import PreparedRows
 from nncli.fitting.prepare.prepare import PreparedTraining
-from nncli.fitting.train.checkpoint_timer import CheckpointTimer
-from nncli.fitting.train.cross_fitted import CrossFittedPredictions, cross_fit_predictions
 from nncli.fitting.train.events import Event, Finished, ScoredTraining, Started
 from nncli.models.held_out_rows import HeldOutRows, MemberPredictions
-from nncli.models.model import Model
+from nncli.models.model import Model, decode
 from nncli.models.predictions import Predictions, stack_predictions
 from nncli.models.scores import ScoreCard, ScoredRows, baseline_predictions, scores_json, validation_card
-from nncli.nn.training.epoch import DivergedError
+from nncli.nn.training.cross_fit import CrossFit, number_of_parts, part_numbers
+from nncli.nn.training.epoch import DivergedError, LoopSignal
 from nncli.nn.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
 from nncli.nn.training.state import TrainState
 from nncli.runs.checkpoints import save_checkpoint
 from nncli.runs.manifest import SCORED, Manifest, Status
-from nncli.runs.monitoring.fit_reference import reference_of
+from nncli.runs.monitoring.reference import reference_of
 from nncli.runs.run import Run
+from nncli.targets.metrics.calibration import Calibration, fit_temperature
+from nncli.targets.metrics.classification import log_loss
 
 
 class TrainingSession:
@@ -367,3 +370,92 @@ def _non_finite_output(epoch: int) -> DivergedError:
         f"after epoch {epoch} the network's output is no longer a finite number; nothing was kept",
         hint="Use a lower learning_rate, or clip_norm: 1.",
     )
+
+
+@dataclass
+class CheckpointTimer:
+    """Decides after every batch and every epoch whether a checkpoint is due."""
+
+    checkpoint: Checkpoint
+    stop: Callable[[], bool]
+    saved: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._steps, self._seconds = self.checkpoint.interval("step"), self.checkpoint.interval("s")
+        self._epochs = self.checkpoint.interval("epoch")
+
+    def restart(self) -> None:
+        """Count the seconds to the next checkpoint from now on."""
+        self.saved = time.monotonic()
+
+    def after_batch(self, step: int) -> LoopSignal:
+        """STOP when asked to, CHECKPOINT when one is due, else CONTINUE."""
+        if self.stop():
+            return LoopSignal.STOP
+        if self._steps is not None:
+            return LoopSignal.CHECKPOINT if step % self._steps == 0 else LoopSignal.CONTINUE
+        return LoopSignal.CHECKPOINT if self._overdue() else LoopSignal.CONTINUE
+
+    def batches_to_checkpoint(self, step: int) -> int:
+        """The number of batches to the next checkpoint that is due at a step."""
+        return sys.maxsize if self._steps is None else int(self._steps - step % self._steps)
+
+    def after_epoch(self, epoch: int, step: int) -> bool:
+        """Whether a checkpoint is due at the end of an epoch."""
+        if self._epochs is not None:
+            return epoch % self._epochs == 0
+        return step % self._steps == 0 if self._steps is not None else self._overdue()
+
+    def _overdue(self) -> bool:
+        return self._seconds is not None and time.monotonic() - self.saved >= self._seconds
+
+
+@dataclass(frozen=True)
+class CrossFittedPredictions:
+    """Predictions for scoring, and the `temperature` of the model, fitted to all validation rows at its best epoch.
+
+    `calibration` is None without temperature scaling. The predictions are `optimistic` if the rows themselves chose the
+    epoch or the temperature: there is one row, the training began with an older version, or they chose the epoch of a
+    teacher.
+    """
+
+    predictions: Predictions
+    temperature: float
+    calibration: Calibration | None
+    optimistic: bool
+
+
+def cross_fit_predictions(
+    prepared: PreparedTraining, rows: PreparedRows, at_best_epoch: Predictions, cross_fit: CrossFit | None
+) -> CrossFittedPredictions:
+    """The predictions of the validation rows, from those of the best epoch if these rows chose nothing.
+
+    The temperature is 1 unless the temperatures that fit the other rows lower the log loss.
+    """
+    taught = prepared.distilled is not None and prepared.distilled.optimistic
+    optimistic, uncalibrated = taught or prepared.arguments.monitor != "loss", at_best_epoch
+    if cross_fit is not None and all(cross_fit.epochs):
+        optimistic = taught
+        with np.errstate(all="ignore"):
+            uncalibrated = decode(prepared.spec, cross_fit.Z)
+    if prepared.config.calibration == "none":
+        return CrossFittedPredictions(uncalibrated, 1.0, None, optimistic)
+    temperature = fit_temperature(at_best_epoch.values, rows.y, rows.weights)
+    calibrated = cross_fit_temperature(uncalibrated, rows)
+    if log_loss(rows.y, calibrated.values, rows.weights) >= log_loss(rows.y, uncalibrated.values, rows.weights):
+        temperature, calibrated = 1.0, uncalibrated
+    calibration = Calibration.of(temperature, rows.y, uncalibrated.values, calibrated.values, rows.weights)
+    return CrossFittedPredictions(calibrated, temperature, calibration, optimistic or len(rows) == 1)
+
+
+def cross_fit_temperature(predictions: Predictions, rows: PreparedRows) -> Predictions:
+    """Calibrate the predictions of each part of rows with the temperature that fits the other parts."""
+    if number_of_parts(len(rows)) == 1:
+        return predictions.with_temperature(fit_temperature(predictions.values, rows.y, rows.weights))
+    number, values = part_numbers(len(rows)), predictions.values.copy()
+    for part in range(number_of_parts(len(rows))):
+        others, own = np.flatnonzero(number != part), np.flatnonzero(number == part)
+        weights = None if rows.weights is None else rows.weights[others]
+        T = fit_temperature(predictions.values[others], rows.y[others], weights)
+        values[own] = replace(predictions, values=predictions.values[own]).with_temperature(T).values
+    return replace(predictions, values=values)

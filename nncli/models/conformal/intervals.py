@@ -8,7 +8,7 @@ import numpy as np
 
 from nncli.models.conformal.conformity_scores import IntervalScore
 from nncli.models.conformal.out_of_fold_groups import OutOfFoldGroups
-from nncli.models.conformal.partition import Partition
+from nncli.models.conformal.row_groups import Partition
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.targets.metrics.conformal import lower_bounds, upper_bounds
 from nncli.targets.metrics.sorted_scores import Floats, Integers, SortedScores

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+import polars as pl
 
 from nncli.base.errors import UsageError
-from nncli.base.text import join_quoted, quote
+from nncli.base.text import join_quoted, percent_digits, quote
+from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.table import Table
-from nncli.models.conformal.intervals import IntervalCalibration
+from nncli.models.conformal.intervals import Interval, IntervalCalibration
 from nncli.models.conformal.options import UncertaintyOptions, set_column
 from nncli.models.conformal.out_of_fold_groups import OutOfFoldGroups, calibration_sample
-from nncli.models.conformal.partition import Partition
-from nncli.models.conformal.predictions import ConformalPredictions
-from nncli.models.conformal.row_groups import UNKNOWN, RowGroups
-from nncli.models.conformal.sets import SCORES, SetCalibration
+from nncli.models.conformal.row_groups import UNKNOWN, Partition, RowGroups
+from nncli.models.conformal.sets import SCORES, PredictionSets, SetCalibration
 from nncli.models.ensemble import AnyModel, average_members, predict_members
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.predictions import Predictions
@@ -162,3 +162,60 @@ def _check_enough(level: float, n: int, held_out: int) -> None:
         f"the level {level:g} needs {min_rows(level):,} rows that the model did not train on; {has}",
         hint=f"{hint[0].upper()}{hint[1:]}.",
     )
+
+
+SEPARATOR = "|"
+
+
+@dataclass(frozen=True)
+class ConformalPredictions:
+    """The predictions of a model, with intervals or sets for each level.
+
+    `unknown_groups` is the number of rows in groups that no calibration row is in.
+    """
+
+    predictions: Predictions
+    intervals: tuple[Interval, ...] = ()
+    sets: tuple[PredictionSets, ...] = ()
+    unknown_groups: int = 0
+
+    @property
+    def anomalies(self) -> Anomalies:
+        """The unexpected values in the rows."""
+        return self.predictions.anomalies
+
+    def frame(self, *, proba: bool = False) -> pl.DataFrame:
+        """The columns of `Predictions.frame`; then lower_90 and upper_90 (with _TARGET for several), or set_90."""
+        target = self.predictions.target
+        columns: dict[str, pl.Series] = {}
+        for interval in self.intervals:
+            for j, name in enumerate(target.names):
+                suffix = percent_digits(interval.level) + ("" if len(target.names) == 1 else f"_{name}")
+                columns[f"lower_{suffix}"] = pl.Series(interval.lower[:, j])
+                columns[f"upper_{suffix}"] = pl.Series(interval.upper[:, j])
+        if self.sets:
+            labels = target.label_column(np.arange(len(target.labels)), "set")
+            for one in self.sets:
+                classes = pl.Series(np.nonzero(one.included)[1], dtype=pl.Int64)
+                columns[set_column(one.level)] = _lists(labels.gather(classes), one.included.sum(axis=1))
+        return pl.concat([self.predictions.frame(proba=proba), pl.DataFrame(columns)], how="horizontal")
+
+
+def _lists(items: pl.Series, sizes: Integers) -> pl.Series:
+    """Consecutive items as lists of these sizes (rows,)."""
+    row = pl.Series("row", np.repeat(np.arange(len(sizes)), sizes), dtype=pl.Int64)
+    grouped = pl.DataFrame({"row": row, "set": items}).group_by("row", maintain_order=True).agg("set")
+    every = pl.DataFrame({"row": pl.Series(np.arange(len(sizes)), dtype=pl.Int64)})
+    lists = every.join(grouped, on="row", how="left", maintain_order="left")["set"]
+    return lists.fill_null(pl.Series([[]], dtype=pl.List(items.dtype)))
+
+
+def sets_as_text(frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    r"""The frame with the columns `names` of lists as text: `a|b`, where a \ or | of a class has a \ before it."""
+    return frame.with_columns(_joined(frame[name]) for name in names)
+
+
+def _joined(lists: pl.Series) -> pl.Series:
+    sizes = lists.list.len().to_numpy().astype(np.int64)
+    items = lists.filter(pl.Series(sizes > 0)).explode().cast(pl.String).str.replace_all(r"([\\|])", r"\$1")
+    return _lists(items, sizes).list.join(SEPARATOR).alias(lists.name)

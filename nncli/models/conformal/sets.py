@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from nncli.models.conformal.options import SetScore
 from nncli.models.conformal.out_of_fold_groups import OutOfFoldGroups
-from nncli.models.conformal.partition import Partition
+from nncli.models.conformal.row_groups import Partition
 from nncli.targets.metrics.conformal import aps_scores, is_in_set, lac_scores
 from nncli.targets.metrics.sorted_scores import Floats, Integers, SortedScores
 

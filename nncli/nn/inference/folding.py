@@ -14,10 +14,9 @@ import numpy as np
 from nncli.nn.activations import ElementwiseActivation, Identity
 from nncli.nn.arrays import Array, Precision
 from nncli.nn.inference.piecewise_tables import PiecewiseTables
-from nncli.nn.layers.activation import ActivationLayer
 from nncli.nn.layers.dense import Dense
-from nncli.nn.layers.dropout import Dropout
-from nncli.nn.layers.parametric import ParametricActivation, Scale
+from nncli.nn.layers.residual import ParametricActivation, Scale
+from nncli.nn.layers.sequential import ActivationLayer, Dropout
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import PiecewiseLinear
 from nncli.nn.parameters import Parameters, with_prefix

@@ -12,8 +12,8 @@ from typing import Self
 import numpy as np
 
 from nncli.nn.arrays import Array
-from nncli.nn.inference.activations import bind_activation
 from nncli.nn.inference.folding import FoldedNetwork, Stage
+from nncli.nn.inference.forward_pass import bind_activation
 from nncli.nn.inference.inputs import Inputs
 from nncli.nn.inference.piecewise_tables import PiecewiseTables, bind_piecewise, is_one_group
 from nncli.nn.network import Network

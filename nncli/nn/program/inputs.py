@@ -17,7 +17,7 @@ MISSING_CODE, OTHER_CODE = 0, 1
 class NumberInput:
     """A column of numbers: x (rows, 1), NaN where a cell is missing.
 
-    The `unit` is removed from cells of text (nncli/data/columns/units.py). With `reads_booleans`, true is 1 and false
+    The `unit` is removed from cells of text (data/columns/spellings.py). With `reads_booleans`, true is 1 and false
     is 0. `lowest` and `highest` are the training range and `typical` is the median, None if most cells are missing.
     """
 

@@ -16,6 +16,7 @@ from nncli.nn.optim.schedules import TrainingLength
 from nncli.nn.parameters import Parameters
 from nncli.nn.training.arguments import TrainingArguments
 from nncli.nn.training.parallel import (
+    WorkerThreads,
     bind_optimizer_shard,
     gradient_replicas,
     run_in_parallel,
@@ -25,7 +26,6 @@ from nncli.nn.training.parallel import (
 )
 from nncli.nn.training.state import TrainState
 from nncli.nn.training.step import GradientError, GradientFn, L1L2Penalty, TrainStep, bind_gradient, bind_step
-from nncli.nn.training.worker_threads import WorkerThreads
 
 COMPILED_SLICE_SECONDS = 0.05
 """Seconds that compiled loops run before Python checks for a signal to stop."""

@@ -13,9 +13,9 @@ from nncli.nn.batches.batches import Batches
 from nncli.nn.training.arguments import TrainingArguments
 from nncli.nn.training.batch_runner import bind_batch_runner, learning_rate_at
 from nncli.nn.training.divergence import diagnose
+from nncli.nn.training.parallel import WorkerThreads
 from nncli.nn.training.state import TrainState
 from nncli.nn.training.step import L1L2Penalty
-from nncli.nn.training.worker_threads import WorkerThreads
 
 
 class DivergedError(NncliError):

@@ -18,9 +18,9 @@ from nncli.nn.training.arguments import TrainingArguments, ValidationSet
 from nncli.nn.training.batch_runner import learning_rate_at
 from nncli.nn.training.cross_fit import CrossFit
 from nncli.nn.training.epoch import DivergedError, LoopSignal, bind_epoch
+from nncli.nn.training.parallel import WorkerThreads
 from nncli.nn.training.state import TrainState
 from nncli.nn.training.step import L1L2Penalty
-from nncli.nn.training.worker_threads import WorkerThreads
 
 SMALLEST_FACTOR = 2.0**-20
 """The smallest factor of the learning rate: a training that still diverges then has another cause."""

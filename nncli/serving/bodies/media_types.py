@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from nncli.base.text import closest_match, quote
 from nncli.data.dialect import AUTO, validate_encoding
-from nncli.serving.problems.problem import Problem, ProblemError
+from nncli.serving.problems import Problem, ProblemError
 
 
 class MediaType(StrEnum):

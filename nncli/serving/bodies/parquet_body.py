@@ -14,7 +14,7 @@ from nncli.data.formats.parquet_pages import ParquetChunk, ParquetError, read_in
 from nncli.data.formats.streams import PARQUET_MAGIC
 from nncli.serving.bodies.body_size import BodySize
 from nncli.serving.columns.row_reader import SOURCE
-from nncli.serving.problems.problem import bad_request
+from nncli.serving.problems import bad_request
 
 MAX_METADATA = 2 << 20
 """Bytes of the metadata at the end of a file that are read: they describe some ten thousand columns."""

@@ -10,21 +10,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 
 from nncli.data.columns.datetimes import FIRST_DAY, LAST_DAY
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.date import DateColumn
-from nncli.data.encoders.kinds import Column
+from nncli.data.encoders.kinds import ENCODERS, Column
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.text import TextColumn
-from nncli.export.typical_values import median, most_frequent
-from nncli.models.ensemble import AnyModel
+from nncli.export.lowering import median, most_frequent
+from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.runs.monitoring.bins import Bins, CategoryBins, NumberBins
 from nncli.runs.monitoring.reference import Reference
-from nncli.serving.columns.member_columns import kind_of, member_columns, of_kind
 
 FeatureKind: TypeAlias = Literal["number", "category", "date", "text"]
 EPOCH = datetime(1970, 1, 1)
@@ -148,3 +147,25 @@ def _category(columns: Sequence[CategoricalColumn], bins: Bins | None) -> Featur
     if isinstance(bins, CategoryBins):
         example = most_frequent(categories, bins)
     return Feature(columns[0].name, "category", is_optional, categories=categories, example=example)
+
+
+C = TypeVar("C")
+
+
+def member_columns(model: AnyModel) -> dict[str, list[Column]]:
+    """The columns of each name, in the order of the first member that has it."""
+    columns: dict[str, list[Column]] = {}
+    for member in model.members if isinstance(model, Ensemble) else (model,):
+        for column in member.spec.encoder.columns:
+            columns.setdefault(column.name, []).append(column)
+    return columns
+
+
+def kind_of(columns: Sequence[Column]) -> type[Column]:
+    """The kind of a column: of members that read it differently, the first kind of kinds.py."""
+    return next(kind for kind in ENCODERS.values() if any(isinstance(column, kind) for column in columns))
+
+
+def of_kind(kind: type[C], columns: Sequence[object]) -> list[C]:
+    """The columns of a kind."""
+    return [column for column in columns if isinstance(column, kind)]

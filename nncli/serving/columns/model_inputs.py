@@ -10,11 +10,11 @@ from nncli.base.errors import UsageError
 from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.kinds import Column
 from nncli.export.html.fields import date_text, has_time
-from nncli.export.typical_values import typical_inputs
+from nncli.export.lowering import typical_inputs
 from nncli.models.ensemble import AnyModel
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
 from nncli.runs.monitoring.reference import Reference
-from nncli.serving.columns.member_columns import kind_of, member_columns, of_kind
+from nncli.serving.columns.input_schema import kind_of, member_columns, of_kind
 
 
 @dataclass(frozen=True)

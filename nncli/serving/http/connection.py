@@ -13,11 +13,9 @@ from starlette.types import ASGIApp
 
 from nncli.serving.http.connections import Connections
 from nncli.serving.http.exchange import Exchange
-from nncli.serving.http.head import Head
 from nncli.serving.http.limits import WITH_REFUSED
-from nncli.serving.http.reader import RequestReader
-from nncli.serving.problems.problem import Problem, busy
-from nncli.serving.problems.response import problem_response
+from nncli.serving.http.reader import Head, RequestReader
+from nncli.serving.problems import Problem, busy, problem_response
 
 STOP_GRACE = 1.0
 """How long, in seconds, a connection without a request stays open once the server stops: one may be on its way."""

@@ -13,9 +13,8 @@ from typing import Any, Protocol
 from starlette.types import ASGIApp
 
 from nncli.serving.http.connections import Connections
-from nncli.serving.http.head import body_too_large
-from nncli.serving.problems.problem import Problem, ProblemError, busy
-from nncli.serving.problems.response import problem_response
+from nncli.serving.http.reader import body_too_large
+from nncli.serving.problems import Problem, ProblemError, busy, problem_response
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 STATUS_LINES = {status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nncli.serving.options import ServerOptions
-from nncli.serving.process.open_files import limit_of_open_files
+from nncli.serving.process.listeners import limit_of_open_files
 
 MAX_CONNECTIONS = 1000
 WITH_REFUSED = 2

@@ -22,8 +22,7 @@ from nncli.base.errors import NncliError
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
 from nncli.runs.monitoring.bins import Counts
-from nncli.runs.monitoring.profile import Profile
-from nncli.runs.monitoring.profiler import BinCodes, Profiler
+from nncli.runs.monitoring.profiler import BinCodes, Profile, Profiler
 from nncli.runs.monitoring.reference import Reference
 from nncli.serving.models.served_model import ServedModel
 

@@ -23,7 +23,7 @@ from nncli.models.ensemble import AnyModel
 from nncli.nn.arrays import Floats
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput
 from nncli.serving.columns.model_inputs import typical_cell
-from nncli.serving.problems.problem import too_large
+from nncli.serving.problems import too_large
 
 MAX_EFFECTS = 20_000
 """Rows times columns of a request: so many rows are predicted for it, which takes some seconds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -12,18 +12,63 @@ from polars.exceptions import PanicException
 
 from nncli.base.errors import Location, NncliError, RunError
 from nncli.base.memory import release_unused_memory
-from nncli.serving.models.compatibility import incompatibilities
-from nncli.serving.models.model_slots import ModelSlot, ModelSlots
+from nncli.base.text import join_quoted, quote
 from nncli.serving.models.run_files import FileStates, file_states
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.process.log import LOG
-from nncli.serving.process.notify import notify
+from nncli.serving.process.signals import notify
 
 SECONDS_BETWEEN_CHECKS = 1.0
 
 Load = Callable[[str, Path], ServedModel]
 OnResult = Callable[[str, bool], object]
 """What is called with the name of a model, and whether it was replaced."""
+
+
+class ModelSlot:
+    """The place of a model in a server: `current` may be replaced at any time, and is read once for each batch.
+
+    `files` are the states of the files that it was read from. The `problem` says why the run that is at the path now is
+    not the one that is served; it is None if it is.
+    """
+
+    def __init__(self, path: Path, current: ServedModel, files: FileStates | None = None) -> None:
+        self.path, self.current = path, current
+        self.files = file_states(path) if files is None else files
+        self.problem: str | None = None
+
+    @classmethod
+    def load(cls, name: str, path: Path) -> ModelSlot:
+        """Load and verify a run, and predict a row.
+
+        Raises:
+            RunError: the run directory is missing, damaged, or not trained yet.
+        """
+        files = file_states(path)
+        model = ServedModel.load(name, path)
+        model.warm_up()
+        return cls(path, model, files)
+
+    @property
+    def name(self) -> str:
+        """The name of the model in addresses."""
+        return self.current.name
+
+
+class ModelSlots:
+    """All models of a server, by name; the first is that of addresses without a name."""
+
+    def __init__(self, slots: Sequence[ModelSlot]) -> None:
+        self._slots = {slot.name: slot for slot in slots}
+
+    @property
+    def all(self) -> list[ModelSlot]:
+        """The slots in the order of the command line."""
+        return list(self._slots.values())
+
+    def find(self, name: str | None) -> ModelSlot | None:
+        """The slot of a model, of the first if `name` is None; None if there is none."""
+        return self.all[0] if name is None else self._slots.get(name)
 
 
 @dataclass
@@ -148,3 +193,25 @@ def _check_finished(model: ServedModel) -> None:
             location=Location(source=str(model.run.path)),
             hint="It is loaded once it has.",
         )
+
+
+def incompatibilities(served: ServedModel, new: ServedModel) -> list[str]:
+    """What would fail for clients of the served model if the new one took its place.
+
+    They would fail if the new model predicts something else, or refuses the rows that they send: it needs a column that
+    the served one does not read, or cannot read the cells of one. What it no longer reads is ignored.
+    """
+    found = []
+    old_target, target = served.model.spec.target, new.model.spec.target
+    if (type(old_target), old_target.names) != (type(target), target.names):
+        found.append(f"it predicts {target.title} in place of {old_target.title}")
+    unknown = [name for name in new.schema.required if name not in served.schema.by_name]
+    if unknown:
+        found.append(f"it needs columns that the served model does not read: {join_quoted(unknown)}")
+    for feature in new.schema.features:
+        old = served.schema.by_name.get(feature.name)
+        if old is not None and old.kind != feature.kind and feature.kind in ("number", "date"):
+            found.append(f"it reads {quote(feature.name)} as a {feature.kind}, and the served model as a {old.kind}")
+        if old is not None and old.is_optional and not feature.is_optional:
+            found.append(f"{quote(feature.name)} may no longer be missing")
+    return found

@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
 import polars as pl
 
-from nncli.api.options import PredictOptions
+from nncli.api.options import OutputColumns, PredictOptions
 from nncli.api.prediction.frame import PredictedFrame, predict_frame
 from nncli.base.errors import DataError, Location, NncliError, RunError, UsageError
+from nncli.base.option import DeclaredOption, Option, declared_options
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.table import Table
 from nncli.models.conformal.options import UncertaintyOptions
@@ -31,9 +32,8 @@ from nncli.runs.read_run import read_run_held_out
 from nncli.runs.run import Run
 from nncli.serving.columns.input_schema import InputSchema
 from nncli.serving.columns.model_inputs import ModelInputs
-from nncli.serving.columns.row_reader import RowReader
+from nncli.serving.columns.row_reader import SOURCE, RowReader
 from nncli.serving.models.effects import EffectColumn, effect_columns, effects_of
-from nncli.serving.models.prediction_options import PredictionOptions
 
 MAX_CALIBRATIONS = 16
 """Calibrations for different levels that are kept."""
@@ -200,3 +200,34 @@ def _has_few_held_out_rows(path: Path) -> bool:
 
 Observer: TypeAlias = Callable[[ServedModel, Table, PredictedFrame], object]
 """What is called with the rows that a model predicted, by several threads; it must be quick. Errors are logged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionOptions(UncertaintyOptions, OutputColumns):
+    """What a request asks for; requests with equal options are predicted together."""
+
+    explain: Annotated[
+        bool,
+        Option(
+            "Add the effect of each column.",
+            http="Adds the effect of each column: how the prediction changes if the column has its typical value "
+            "instead. Typical values, such as those of the example, have no effects.",
+        ),
+    ] = False
+
+
+PARAMETERS: dict[str, DeclaredOption] = {
+    one.name: one for one in declared_options(PredictionOptions) if one.option.http is not None
+}
+"""The parameters of an address by their names, those of all kinds of models."""
+
+
+def default_options(model: ServedModel) -> PredictionOptions:
+    """The options of a V2 request without parameters: the probabilities of classes are predicted, too."""
+    return PredictionOptions(proba=model.model.spec.target.has_probabilities)
+
+
+def empty_predictions(model: ServedModel) -> pl.DataFrame:
+    """The predictions of a table without rows, with `default_options`: their names and data types."""
+    frame = pl.DataFrame({name: pl.Series([], dtype=pl.String) for name in model.model.names})
+    return model.predict(Table(frame, SOURCE), default_options(model)).frame

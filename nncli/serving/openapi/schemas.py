@@ -14,9 +14,7 @@ import polars as pl
 from nncli.base.option import DeclaredOption
 from nncli.base.text import join_quoted
 from nncli.serving.columns.input_schema import Feature, FeatureKind
-from nncli.serving.models.empty_predictions import empty_predictions
-from nncli.serving.models.prediction_options import PARAMETERS
-from nncli.serving.models.served_model import ServedModel
+from nncli.serving.models.served_model import PARAMETERS, ServedModel, empty_predictions
 
 Json: TypeAlias = dict[str, Any]
 JSON_TYPES: dict[FeatureKind, list[str]] = {

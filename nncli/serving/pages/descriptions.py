@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from nncli.serving.models.model_slots import ModelSlots
+from nncli.serving.models.reload import ModelSlots
 from nncli.serving.models.served_model import ServedModel
 
 Models: TypeAlias = tuple[ServedModel, ...]

@@ -11,15 +11,14 @@ from functools import cache
 from string import Template
 from typing import Any
 
-from nncli.export.html.data import field_data, output_data
 from nncli.export.html.fields import field, html_text, readable_text
-from nncli.export.html.parts import document, explanation, safe_script, template, title_of
+from nncli.export.html.page import document, explanation, field_data, output_data, safe_script, template, title_of
 from nncli.export.javascript.module import as_literal, classes_of, input_data
 from nncli.models.conformal.options import UncertaintyOptions, set_column
 from nncli.nn.program.program import Bounds, ClassOutputs, NumberOutputs
 from nncli.serving.models.effects import most_rows
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.openapi.paths import model_path
+from nncli.serving.openapi.operations import model_path
 from nncli.serving.options import ServerOptions
 from nncli.serving.pages.page_headers import security_policy
 from nncli.version import __version__

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nncli.export.html.parts import source_hash
+from nncli.export.html.page import source_hash
 
 
 def security_policy(style: str, script: str | None = None) -> str:

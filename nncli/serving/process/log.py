@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import sys
 import time
 import traceback
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from queue import Full, Queue
+from threading import Thread
 from types import TracebackType
 from typing import TypeAlias
 
 from nncli.base.native_stderr import panics_of
 from nncli.base.text import escape_unprintable
-from nncli.serving.process.log_writer import write_line
 
 LOG = logging.getLogger("nncli.serving")
 LOGGERS = ("nncli.serving", "uvicorn", "asyncio")
@@ -92,3 +96,75 @@ def log_to_stderr(*, quiet: bool = False, as_json: bool = False) -> None:
         logger.handlers, logger.propagate = [handler], False
         own = ALWAYS if quiet else logging.INFO
         logger.setLevel(own if name == LOG.name else logging.WARNING)
+
+
+MAX_LINES = 10_000
+"""Lines that may wait to be written; further ones are dropped and counted."""
+FLUSH_SECONDS = 2.0
+"""How long lines that wait are written when the server ends."""
+
+
+class LineWriter:
+    """Writes lines to a file descriptor; `describe` is the line that says how many were dropped."""
+
+    def __init__(self, descriptor: int, describe: Callable[[int], str], limit: int = MAX_LINES) -> None:
+        self._descriptor, self._describe = descriptor, describe
+        self._lines = Queue[str | None](limit)
+        self._dropped = 0
+        self._thread = Thread(target=self._work, name="nncli log", daemon=True)
+        self._thread.start()
+
+    def write(self, line: str) -> None:
+        """Let a line be written, unless too many wait."""
+        try:
+            self._lines.put_nowait(line)
+        except Full:
+            self._dropped += 1
+
+    def close(self, seconds: float = FLUSH_SECONDS) -> None:
+        """Write what waits, at most for so long."""
+        with suppress(Full):
+            self._lines.put(None, timeout=seconds)
+            self._thread.join(seconds)
+
+    def _work(self) -> None:
+        while (line := self._lines.get()) is not None:
+            self._write(line)
+            if self._dropped and self._lines.empty():
+                dropped, self._dropped = self._dropped, 0
+                self._write(self._describe(dropped))
+
+    def _write(self, line: str) -> None:
+        """Write a line without the locks of sys.stderr, which the end of the interpreter would wait for."""
+        data = f"{line}\n".encode(errors="backslashreplace")
+        with suppress(OSError):  # a log that cannot be written is no reason to stop
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+
+
+_writers: list[LineWriter] = []
+
+
+def write_line(line: str) -> None:
+    """Write a line to stderr: at once, or on a thread within `writing_on_a_thread`. It never fails."""
+    if _writers:
+        _writers[-1].write(line)
+        return
+    with suppress(OSError, ValueError):
+        print(line, file=sys.stderr, flush=True)  # noqa: T201 - this is the log
+
+
+@contextmanager
+def writing_on_a_thread(describe: Callable[[int], str]) -> Iterator[None]:
+    """Let a thread write the lines to stderr; all that wait are written at the end."""
+    try:
+        writer = LineWriter(sys.stderr.fileno(), describe)
+    except (OSError, ValueError, AttributeError):  # stderr is closed, or no file
+        yield
+        return
+    _writers.append(writer)
+    try:
+        yield
+    finally:
+        _writers.remove(writer)
+        writer.close()

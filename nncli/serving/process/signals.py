@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -91,3 +93,37 @@ def _has_terminal() -> bool:
     except OSError:
         return False
     return True
+
+
+def notify(state: str) -> None:
+    """Send a state such as READY=1 to the socket of NOTIFY_SOCKET, if systemd has started the process."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address.startswith(("/", "@")) or not hasattr(socket, "AF_UNIX"):
+        return
+    if state.startswith("RELOADING"):
+        state += f"\nMONOTONIC_USEC={time.monotonic_ns() // 1000}"
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifier:
+        notifier.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+
+
+ALLOCATIONS_BETWEEN_COLLECTIONS = 10_000
+"""So many objects are searched for garbage in less than a millisecond."""
+SECONDS_BETWEEN_SWITCHES = 0.001
+"""How long a thread that reads or writes in Python may hold the interpreter while another waits for it. The event loop
+gives it away at every call of the system: at Python's 5 ms, one answer would wait several times so long."""
+
+
+@contextmanager
+def short_pauses() -> Iterator[None]:
+    """Keep garbage collections short and thread switches frequent; the settings of before are restored at the end."""
+    thresholds, interval, is_frozen = gc.get_threshold(), sys.getswitchinterval(), gc.get_freeze_count() > 0
+    gc.freeze()  # a collection of all that was imported and loaded would hold up every answer
+    gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS)
+    sys.setswitchinterval(SECONDS_BETWEEN_SWITCHES)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
+        gc.set_threshold(*thresholds)
+        if not is_frozen:  # else by the caller
+            gc.unfreeze()

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from nncli.serving.middleware.access import has_token as is_authorized
+from nncli.serving.middleware import has_token as is_authorized
 from nncli.serving.pages.descriptions import Descriptions, Models
 from nncli.serving.pages.docs_page import content_security_policy, docs_page, with_origin
 from nncli.serving.pages.page_headers import page_headers

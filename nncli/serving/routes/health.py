@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from nncli.serving.batching.model_queue import STOPPING
-from nncli.serving.problems.problem import ProblemError
+from nncli.serving.batching import STOPPING
+from nncli.serving.problems import ProblemError
 from nncli.serving.state import ServerState
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from nncli.serving.problems.problem import Problem, ProblemError
+from nncli.serving.problems import Problem, ProblemError
 from nncli.serving.routes.predict import find_slot
 from nncli.serving.state import ServerState
 

@@ -17,18 +17,14 @@ from nncli.base.text import join_quoted, quote
 from nncli.data.table import Table
 from nncli.serving.answers import dump, json_rows
 from nncli.serving.bodies.body_size import check_rows
-from nncli.serving.bodies.invocation import parse_invocation
-from nncli.serving.bodies.json_body import one_at_a_time, parse_document
+from nncli.serving.bodies.json_body import one_at_a_time, parse_document, parse_invocation
 from nncli.serving.bodies.media_types import UTF_8, ContentType, MediaType, split_content_type, unsupported
 from nncli.serving.bodies.table_body import read_file
-from nncli.serving.json_parameters import json_options, may_take_long
-from nncli.serving.models.prediction_options import PredictionOptions
-from nncli.serving.models.served_model import ServedModel
-from nncli.serving.parameters import check_effects, check_options, parse_parameters
+from nncli.serving.models.served_model import PredictionOptions, ServedModel
+from nncli.serving.parameters import check_effects, check_options, json_options, may_take_long, parse_parameters
 from nncli.serving.routes.health import ready
 from nncli.serving.routes.other_models import answer_of
-from nncli.serving.routes.predict import find_slot, refuse_form
-from nncli.serving.routes.request_body import RequestBody
+from nncli.serving.routes.predict import RequestBody, find_slot, refuse_form
 from nncli.serving.state import ServerState
 from nncli.version import __version__
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from nncli.serving.models.model_slots import ModelSlot
+from nncli.serving.models.reload import ModelSlot
 from nncli.serving.state import ServerState
 
 

@@ -16,20 +16,21 @@ from nncli.base.text import join_quoted
 from nncli.data.table import Table
 from nncli.serving.bodies.json_body import one_at_a_time, parse_document
 from nncli.serving.bodies.table_body import table_of_columns
-from nncli.serving.json_parameters import json_options, may_take_long
-from nncli.serving.models.empty_predictions import default_options
-from nncli.serving.models.model_slots import ModelSlot
-from nncli.serving.models.prediction_options import PredictionOptions
-from nncli.serving.models.served_model import ServedModel
-from nncli.serving.open_inference.answers import infer_answer
-from nncli.serving.open_inference.infer_request import InferRequest, parse_infer_request, split_body
-from nncli.serving.open_inference.metadata import model_metadata, server_metadata
-from nncli.serving.parameters import check_effects
-from nncli.serving.problems.problem import Problem, ProblemError, bad_request
+from nncli.serving.models.reload import ModelSlot
+from nncli.serving.models.served_model import PredictionOptions, ServedModel, default_options
+from nncli.serving.open_inference import (
+    InferRequest,
+    infer_answer,
+    model_metadata,
+    parse_infer_request,
+    server_metadata,
+    split_body,
+)
+from nncli.serving.parameters import check_effects, json_options, may_take_long
+from nncli.serving.problems import Problem, ProblemError, bad_request
 from nncli.serving.routes import health
 from nncli.serving.routes.other_models import answer_of
-from nncli.serving.routes.predict import find_slot
-from nncli.serving.routes.request_body import RequestBody
+from nncli.serving.routes.predict import RequestBody, find_slot
 from nncli.serving.state import ServerState
 
 HEADER_LENGTH = "Inference-Header-Content-Length"

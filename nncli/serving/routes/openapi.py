@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from nncli.serving.openapi.document import openapi_document
+from nncli.serving.openapi.operations import openapi_document
 from nncli.serving.pages.descriptions import Descriptions, Models
 from nncli.serving.state import ServerState
 

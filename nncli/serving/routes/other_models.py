@@ -7,11 +7,11 @@ from dataclasses import replace
 from starlette.requests import Request
 
 from nncli.base.text import quote
-from nncli.serving.batching.job import PredictionRequest
-from nncli.serving.models.model_slots import ModelSlot
+from nncli.serving.batching import PredictionRequest
+from nncli.serving.models.reload import ModelSlot
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.openapi.paths import model_path
-from nncli.serving.problems.problem import Problem, ProblemError
+from nncli.serving.openapi.operations import model_path
+from nncli.serving.problems import Problem, ProblemError
 from nncli.serving.state import ServerState
 
 

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from nncli.serving.middleware.access import has_token
-from nncli.serving.models.model_slots import ModelSlots
+from nncli.serving.middleware import has_token
+from nncli.serving.models.reload import ModelSlots
 from nncli.serving.pages.descriptions import Descriptions, Models
 from nncli.serving.pages.form_page import Links, content_security_policy, login_page, model_page
 from nncli.serving.pages.page_headers import page_headers

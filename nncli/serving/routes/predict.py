@@ -15,6 +15,7 @@ from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.table import Table
 from nncli.serving.answers import dump_json, json_answer, json_rows, notes_header, write_answer
 from nncli.serving.bodies.body_hints import form_hint
+from nncli.serving.bodies.body_size import BodyLimits, check_encoding, gunzip
 from nncli.serving.bodies.json_body import read_json
 from nncli.serving.bodies.media_types import (
     SUPPORTED,
@@ -26,16 +27,48 @@ from nncli.serving.bodies.media_types import (
     unsupported,
 )
 from nncli.serving.bodies.table_body import read_file
-from nncli.serving.columns.absent_columns import MAX_NAME
+from nncli.serving.columns.row_reader import MAX_NAME
 from nncli.serving.models.effects import json_effects
-from nncli.serving.models.model_slots import ModelSlot
-from nncli.serving.models.prediction_options import PredictionOptions
-from nncli.serving.models.served_model import ServedModel
+from nncli.serving.models.reload import ModelSlot
+from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from nncli.serving.parameters import check_effects, check_options, parse_parameters
-from nncli.serving.problems.problem import Problem, ProblemError, bad_request
+from nncli.serving.problems import Problem, ProblemError, bad_request
 from nncli.serving.routes.other_models import answer_of
-from nncli.serving.routes.request_body import RequestBody
 from nncli.serving.state import ServerState
+
+
+@dataclass(frozen=True)
+class RequestBody:
+    """The bytes of a body, perhaps compressed by gzip."""
+
+    content: bytes
+    limits: BodyLimits
+    is_gzip: bool = False
+
+    @classmethod
+    async def of(cls, request: Request) -> RequestBody:
+        """The body of a request.
+
+        Raises:
+            ProblemError: its Content-Encoding is not supported.
+        """
+        state: ServerState = request.app.state.server
+        is_gzip = check_encoding(request.headers.get("content-encoding"))
+        limits = BodyLimits(state.options.max_body, state.options.max_rows)
+        return cls(await request.body(), limits, is_gzip)
+
+    @property
+    def size(self) -> int:
+        """The bytes of the body as it was sent."""
+        return len(self.content)
+
+    def decompressed(self) -> bytes:
+        """The body as it was before it was compressed.
+
+        Raises:
+            ProblemError: it is not gzip, or too large once it is decompressed.
+        """
+        return gunzip(self.content, self.limits.max_body) if self.is_gzip else self.content
 
 
 @dataclass

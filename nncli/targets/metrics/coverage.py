@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from nncli.base.median import weighted_median
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.intervals import MIN_ROWS, Z, student_t, wilson_interval
-from nncli.targets.metrics.quantiles import weighted_quantiles
+from nncli.targets.metrics.regression import weighted_quantiles
 
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.float64]

@@ -22,9 +22,8 @@ from nncli.models.scores import ScoreCard, ScoredRows, scores_json, validation_c
 from nncli.runs.filenames import CONFIG, HISTORY, METRICS, WEIGHTS
 from nncli.runs.fold_models import joint_spec
 from nncli.runs.loader import read_file, read_manifest
-from nncli.runs.manifest import Manifest, member_folder
+from nncli.runs.manifest import Manifest, SelectionRecord, member_folder
 from nncli.runs.run import Run
-from nncli.runs.selection_record import SelectionRecord
 from nncli.tuning.trials.finished_trial import FinishedTrial
 from nncli.version import __version__
 

@@ -19,6 +19,8 @@ significant only if both say so.
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,9 +29,10 @@ from nncli.base.spec import Spec
 from nncli.base.text import format_number
 from nncli.targets.metrics.bootstrap import CONFIDENCE, ConfidenceInterval
 from nncli.targets.metrics.intervals import MIN_ROWS
-from nncli.tuning.result.fold_variance import FoldVariance
-from nncli.tuning.result.trial_comparison import GainSamples, Reader, TrialComparison
-from nncli.tuning.trials.held_out_predictions import SearchRows
+from nncli.tuning.result.trial_comparison import FoldVariance, GainSamples, Reader, TrialComparison
+from nncli.tuning.sampler import distribution_of, without_logs
+from nncli.tuning.space.space import SearchSpace
+from nncli.tuning.trials.finished_trial import SearchRows
 from nncli.tuning.trials.objective import Objective
 from nncli.tuning.trials.trials import Trial
 
@@ -159,3 +162,50 @@ def _interval(
     luck = samples.luck * float(np.quantile(np.abs(draws), CONFIDENCE))
     low, high = np.hypot(estimate - interval.low, luck), np.hypot(interval.high - estimate, luck)
     return ConfidenceInterval(estimate - float(low), estimate + float(high))
+
+
+TARGET_QUANTILE = 0.1
+"""Quantile of the scores up to which trials count as the best ones."""
+MIN_BEST = 5
+"""Number of the best trials, at least."""
+MIN_TRIALS = 2 * MIN_BEST
+
+
+class ParameterImportance(Spec):
+    """The importance of a parameter, a share of 1."""
+
+    parameter: str
+    importance: float
+
+
+def compute_importance(
+    trials: Sequence[Trial], space: SearchSpace, objective: Objective
+) -> tuple[ParameterImportance, ...] | None:
+    """The importance of each parameter, the largest first; None for fewer than ten trials with a score.
+
+    A pruned trial counts by its estimate, and trial 0 if its values are in the space.
+    """
+    import optuna
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+    from optuna.trial import create_trial
+
+    distributions = {parameter.name: distribution_of(parameter.domain) for parameter in space.parameters}
+    with without_logs():
+        study = optuna.create_study()
+        for trial in trials:
+            score = trial.comparable_score
+            values = trial.values if trial.number else space.base_values()
+            if not values or score is None or not math.isfinite(score):
+                continue
+            own = {name: distributions[name] for name in values}
+            study.add_trial(create_trial(params=dict(values), distributions=own, value=objective.loss_of(score)))
+        scored = len(study.get_trials(deepcopy=False))
+        if scored < MIN_TRIALS:
+            return None
+        evaluator = PedAnovaImportanceEvaluator(target_quantile=max(TARGET_QUANTILE, MIN_BEST / scored))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Some regimes", UserWarning)  # a choice that hardly any trial made
+            shares = get_param_importances(study, evaluator=evaluator)
+    names = [parameter.name for parameter in space.parameters if parameter.name in shares]
+    ranked = sorted(names, key=lambda name: -shares[name])
+    return tuple(ParameterImportance(parameter=name, importance=float(shares[name])) for name in ranked)

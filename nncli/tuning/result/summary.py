@@ -5,24 +5,83 @@ from __future__ import annotations
 import csv
 import io
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from nncli.base.errors import RunError
+from pydantic import ValidationError
+
+from nncli.base.errors import Location, RunError
 from nncli.base.logs import format_duration
+from nncli.base.spec import NonNegativeInt, Spec
 from nncli.base.text import format_number
 from nncli.config.schema import Config, TuneSection
-from nncli.runs.filenames import is_locked
+from nncli.runs.filenames import METRICS, is_locked
 from nncli.runs.loader import LARGEST_TEXT, read_file
 from nncli.targets.metrics.registry import higher_is_better
-from nncli.tuning.result.result import SearchResult, load_result
+from nncli.tuning.result.gain import Gain, ParameterImportance
 from nncli.tuning.space.build_space import build_space
 from nncli.tuning.space.space import SearchSpace, Values
-from nncli.tuning.trials.pruning_time import TimeSaved, time_saved
 from nncli.tuning.trials.record import BEST, open_directory
 from nncli.tuning.trials.trials import TRIALS_TABLE, Trial, load_trials
+
+
+class SearchResult(Spec):
+    """The best of so many `trials`, trial 0 included, what it gained over it, and which parameters matter.
+
+    `gain` is None if a trial's predictions cannot be read, for the reason in `message`; `importance` is None for fewer
+    than ten trials with a score. `baseline_score` is of a prediction that is the same for every row.
+    A search that `timed_out` may end otherwise on another machine.
+    """
+
+    format: Literal[1] = 1
+    metric: str
+    higher_is_better: bool
+    trials: NonNegativeInt
+    complete: NonNegativeInt
+    pruned: NonNegativeInt
+    failed: NonNegativeInt
+    first_score: float
+    best_trial: NonNegativeInt
+    best_score: float
+    gain: Gain | None
+    baseline_score: float | None = None
+    importance: tuple[ParameterImportance, ...] | None
+    timed_out: bool = False
+    exhausted: bool = False
+    message: str | None = None
+
+    @property
+    def is_worse_than_baseline(self) -> bool:
+        """Whether the best trial is no better than a prediction that is the same for every row."""
+        return is_no_better(self.best_score, self.baseline_score, higher_is_better=self.higher_is_better)
+
+
+def is_no_better(score: float | None, baseline: float | None, *, higher_is_better: bool) -> bool:
+    """Whether a score is no better than that of the baseline; no if one is not known."""
+    if score is None or baseline is None:
+        return False
+    return score <= baseline if higher_is_better else score >= baseline
+
+
+def load_result(path: Path) -> SearchResult | None:
+    """The result of the search in the directory `path`; None if it has not ended.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    if not (path / METRICS).exists():
+        return None
+    try:
+        return SearchResult.model_validate_json(read_file(path, METRICS, LARGEST_TEXT))
+    except (ValidationError, ValueError) as error:
+        raise RunError(
+            "the file is damaged, or was written by a newer nncli",
+            location=Location(source=str(path / METRICS)),
+            hint="`nncli tune --resume` writes it again.",
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -215,3 +274,28 @@ def _metric(path: Path) -> str:
     except (RunError, UnicodeDecodeError):
         return "score"
     return header[2] if len(header) > 2 else "score"
+
+
+@dataclass(frozen=True)
+class TimeSaved:
+    """The `seconds` of training that pruning saved of so many `trials`, and `trained` those that there were."""
+
+    trials: int
+    seconds: float
+    trained: float
+
+    @property
+    def share(self) -> float:
+        """The part of the time without pruning."""
+        total = self.seconds + self.trained
+        return self.seconds / total if total else 0.0
+
+
+def time_saved(trials: Iterable[Trial], folds: int) -> TimeSaved | None:
+    """What pruning saved if the other folds of each pruned trial had taken as long as its own; None without any."""
+    finished = [trial for trial in trials if trial.is_finished]
+    pruned = [trial for trial in finished if trial.state == "pruned" and trial.folds]
+    if not pruned:
+        return None
+    seconds = sum(trial.seconds / len(trial.folds) * (folds - len(trial.folds)) for trial in pruned)
+    return TimeSaved(len(pruned), seconds, sum(trial.seconds for trial in finished))

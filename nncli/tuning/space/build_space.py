@@ -9,14 +9,12 @@ from nncli.base.errors import ConfigError, ConfigIssue, Location
 from nncli.base.text import quote
 from nncli.config.loading import LoadedConfig
 from nncli.config.schema import Config, TuneSection, ValidationFile
-from nncli.config.schema.tune import NOT_COMPARABLE, SEARCHABLE_DATA, UNSEARCHABLE, Range
-from nncli.config.yaml.document import Document
-from nncli.tuning.space.domains import ChoiceDomain, NumberDomain, Value
-from nncli.tuning.space.keys import WILDCARD, expand, is_inside, is_same
-from nncli.tuning.space.locate_issues import IssueLocator
-from nncli.tuning.space.parameters import Inside, WrittenParameter, fractions_of, parameters_of
-from nncli.tuning.space.space import Condition, Parameter, SearchSpace
-from nncli.tuning.space.unknown_keys import item_with, unknown_key
+from nncli.config.schema.tune import NOT_COMPARABLE, SEARCHABLE_DATA, UNSEARCHABLE, Choices, Range
+from nncli.config.yaml.document import Document, SourceSpan, excerpt
+from nncli.config.yaml.document import Path as SourcePath
+from nncli.config.yaml.writer import one_line
+from nncli.tuning.space.keys import WILDCARD, Key, expand, is_inside, is_same, item_with, key_of, long_form, unknown_key
+from nncli.tuning.space.space import ChoiceDomain, Condition, NumberDomain, Parameter, SearchSpace, Value
 
 
 def build_space(loaded: LoadedConfig, section: TuneSection) -> SearchSpace:
@@ -45,6 +43,118 @@ def _in_order(issues: Sequence[ConfigIssue], written: Sequence[WrittenParameter]
         return (source, at.line or 0, at.character or 0)
 
     return sorted(dict.fromkeys(issues), key=position)
+
+
+Inside = list[tuple[Key, Range | Choices]]
+"""What keys inside a choice are chosen from."""
+
+
+@dataclass(frozen=True)
+class WrittenParameter:
+    """A parameter and what it is chosen from as it is written.
+
+    `nested` are the search spaces inside each of its choices. One that `is_nested` itself must have a value wherever
+    the choice is made that it is in: the key has no other one.
+    """
+
+    parameter: Parameter
+    written: Range | Choices
+    nested: tuple[Inside, ...] = ()
+    is_nested: bool = False
+
+
+def parameters_of(search: Mapping[str, Range | Choices], document: Document) -> Iterator[WrittenParameter]:
+    """The parameters of the section `tune.search` in a document."""
+    for name, domain in search.items():
+        yield from _parameters(name, key_of(name), domain, ("tune", "search", name), None, document)
+
+
+def _parameters(
+    name: str, key: Key, domain: Range | Choices, path: SourcePath, condition: Condition | None, document: Document
+) -> Iterator[WrittenParameter]:
+    span = _span(document, path)
+    if isinstance(domain, Range):
+        parameter = Parameter(name, key, number_domain(domain), span, (), condition)
+        yield WrittenParameter(parameter, domain, is_nested=condition is not None)
+        return
+    nested: tuple[Inside, ...] = tuple([] for _ in domain.choices)
+    plain = [_without_domains(value, (), found) for value, found in zip(domain.choices, nested, strict=True)]
+    spans = tuple(_span(document, (*path, "choices", i)) for i in range(len(plain)))
+    values = tuple(long_form(key, _completed(value)) for value in plain)
+    choices = ChoiceDomain(values, _labels(plain))
+    parameter = Parameter(name, key, choices, span, spans, condition)
+    yield WrittenParameter(parameter, domain, nested, is_nested=condition is not None)
+    for i, found in enumerate(nested):
+        label = _name_of(plain, i)
+        for inner, inner_domain in found:
+            at = (*path, "choices", i, *(int(step) if step.isdecimal() else step for step in inner))
+            inside = Condition(name, frozenset([i]))
+            full_name = f"{name}{label}{'.' if inner else ''}{'.'.join(inner)}"
+            yield from _parameters(full_name, (*key, *inner), inner_domain, at, inside, document)
+
+
+def number_domain(written: Range) -> NumberDomain:
+    """The numbers of a range: whole numbers if all that is written is whole."""
+    low, high, step = written.low, written.high, written.step
+    is_int = isinstance(low, int) and isinstance(high, int) and isinstance(step, int | None)
+    if is_int:
+        return NumberDomain(low, high, step, written.scale == "log", is_int=True)
+    return fractions_of(written)
+
+
+def fractions_of(written: Range) -> NumberDomain:
+    """The numbers of a range, also those that are not whole."""
+    return NumberDomain(float(written.low), float(written.high), written.step, written.scale == "log", is_int=False)
+
+
+class _Domain:
+    """The place of a search space inside a choice."""
+
+
+def _without_domains(value: object, key: Key, found: Inside) -> object:
+    """The value with `_Domain` in place of each search space inside it, which are added to `found`."""
+    if isinstance(value, Range | Choices):
+        found.append((key, value))
+        return _Domain()
+    if isinstance(value, Mapping):
+        return {name: _without_domains(item, (*key, str(name)), found) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_domains(item, (*key, str(i)), found) for i, item in enumerate(value)]
+    return value
+
+
+def _completed(value: object) -> object:
+    """The value without the keys that have a search space of their own; an item of a list is None instead."""
+    if isinstance(value, _Domain):
+        return None
+    if isinstance(value, Mapping):
+        return {name: _completed(item) for name, item in value.items() if not isinstance(item, _Domain)}
+    return [_completed(item) for item in value] if isinstance(value, list) else value
+
+
+def _labels(choices: Sequence[object]) -> tuple[str, ...]:
+    """The types of the choices, those without one of their own as inline YAML, numbered where two would look alike."""
+    texts = [_own_type(choices, i) or one_line(_completed(choice)) for i, choice in enumerate(choices)]
+    return tuple(text if texts.count(text) == 1 else f"{text} ({i})" for i, text in enumerate(texts))
+
+
+def _name_of(choices: Sequence[object], i: int) -> str:
+    """`.sgd` for a choice of that type; `[2]`, its number, from 0, if it has none, or others have the same."""
+    own = _own_type(choices, i)
+    return f"[{i}]" if own is None else f".{own}"
+
+
+def _own_type(choices: Sequence[object], i: int) -> str | None:
+    """The type of a choice, which may be written alone; None if it has none, or others have the same."""
+    types = [choice.get("type") if isinstance(choice, Mapping) else choice for choice in choices]
+    mine = types[i]
+    return mine if isinstance(mine, str) and types.count(mine) == 1 else None
+
+
+def _span(document: Document, path: SourcePath) -> SourceSpan:
+    """The span of a path or of its nearest ancestor."""
+    nearest = (document.spans[path[:n]] for n in range(len(path), 0, -1) if path[:n] in document.spans)
+    return next(nearest, SourceSpan(document.source))
 
 
 @dataclass
@@ -237,3 +347,47 @@ class _SpaceBuilder:
                 message = f"the choice {quote(parameter.domain.labels[i])} is repeated"
                 yield self.locator.issue(parameter.choice_spans[i], parameter, message, "Remove it.")
             seen.append((config, inside))
+
+
+@dataclass(frozen=True)
+class IssueLocator:
+    """Locates issues in the document of the search space, whose parameters are `written` there."""
+
+    document: Document
+    written: tuple[Parameter, ...]
+
+    def located(self, issue: ConfigIssue, parameter: Parameter, value: SourceSpan) -> ConfigIssue:
+        """An issue of the configuration with a value of the parameter, where that is written from which it follows."""
+        at = issue.location
+        position = None if at.line is None or at.character is None else (at.line, at.character)
+        for other in self.written:
+            for span in (other.span, *other.choice_spans):
+                if span.source == at.source and position in (span.key, span.value):
+                    inside = self._inside(span, other, issue)
+                    line, character = (inside.key if inside is not span else position) or (None, None)
+                    location = replace(at, line=line, character=character)
+                    return replace(issue, location=location, excerpt=self._excerpt(location), fix=None)
+        return self.issue(self._inside(value, parameter, issue), parameter, issue.message, issue.hint)
+
+    def error(self, parameter: Parameter, message: str, hint: str | None = None) -> ConfigError:
+        """An error of the key of a parameter."""
+        return ConfigError(self.issue(parameter.span, parameter, message, hint))
+
+    def issue(self, span: SourceSpan, parameter: Parameter, message: str, hint: str | None) -> ConfigIssue:
+        """An issue of a parameter at a span."""
+        line, character = span.key or (None, None)
+        location = Location(span.source, line, character, ".".join(parameter.key))
+        return ConfigIssue(message, location, hint, self._excerpt(location))
+
+    def _inside(self, span: SourceSpan, parameter: Parameter, issue: ConfigIssue) -> SourceSpan:
+        """The span of the key inside a value that an issue is about, or that of the value."""
+        spans = self.document.spans
+        steps = tuple((issue.location.key or "").split("."))[len(parameter.key) :]
+        if span.key is None or not steps:
+            return span
+        paths = (path for path, other in spans.items() if path[:2] == ("tune", "search") and other == span)
+        path = next(paths, ())
+        return spans.get((*path, *(int(step) if step.isdecimal() else step for step in steps)), span)
+
+    def _excerpt(self, at: Location) -> str | None:
+        return excerpt(self.document.other_lines.get(at.source or "", self.document.lines), at.line, at.character)

@@ -20,7 +20,7 @@ from nncli.data.table import Table
 from nncli.fitting.ensemble.cross_validation import FoldTruth
 from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows
 from nncli.fitting.prepare.fit import infer_loss
-from nncli.fitting.prepare.split import split_indices
+from nncli.fitting.prepare.validation import split_indices
 from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Floats
 from nncli.nn.losses import Loss

@@ -13,8 +13,13 @@ import numpy.typing as npt
 from nncli.base.atomic_files import batched_fsync
 from nncli.config.schema import Config
 from nncli.data.store.column_store import ColumnStore
-from nncli.fitting.ensemble.cross_validation import data_of_trainings, new_record, score_folds, write_record
-from nncli.fitting.ensemble.fold_predictions import FoldPredictions
+from nncli.fitting.ensemble.cross_validation import (
+    FoldPredictions,
+    data_of_trainings,
+    new_record,
+    score_folds,
+    write_record,
+)
 from nncli.fitting.ensemble.member_config import as_subtask
 from nncli.fitting.ensemble.out_of_fold import predict_table
 from nncli.fitting.parallel.trainings import TaskStatus, TrainingTask

@@ -5,20 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pydantic import ValidationError
 
 from nncli.base.atomic_files import TEMPORARY_SUFFIX, write_text
-from nncli.base.errors import Location, NncliError, RunError
-from nncli.base.spec import NonNegativeInt, Spec, StrictStr
+from nncli.base.errors import ConfigError, Location, NncliError, RunError
+from nncli.base.spec import NonNegativeInt, Spec, StrictStr, non_defaults
+from nncli.config.schema import Config
+from nncli.config.yaml.writer import one_line
 from nncli.runs.filenames import FOLDS
 from nncli.runs.loader import LARGEST_TEXT, read_file
 from nncli.runs.run import Run
-from nncli.tuning.space.space import SearchSpace
+from nncli.tuning.space.keys import Key, expand
+from nncli.tuning.space.space import ChoiceDomain, SearchSpace
 from nncli.tuning.trials.objective import Objective
 
 TRIALS = "trials"
@@ -130,3 +133,156 @@ def write_trials_table(path: Path, trials: Sequence[Trial], space: SearchSpace, 
             score = "" if trial.score is None else repr(trial.score)
             writer.writerow([trial.number, trial.state, score, len(trial.folds), *(labels.get(n, "") for n in names)])
     write_text(path / TRIALS_TABLE, text.getvalue())
+
+
+DEFAULT = "default"
+"""The text of a value that is not set."""
+SHORT_FORMS = (("dense", "units"), ("constant", "initial"))
+"""Types that are written as the value of a key alone."""
+ABSENT = "–"
+"""The text of a value of a key that the configuration does not have."""
+
+
+class TrialValues:
+    """The values of the trials of a search space."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        self._space = space
+        self._parameters = {parameter.name: parameter for parameter in space.parameters}
+
+    def labels(self, trial: Trial) -> dict[str, str]:
+        """The value of each active parameter as text; empty for trial 0."""
+        return self._space.labels(self._space.rounded(trial.values))
+
+    def changed(self, trial: Trial) -> dict[str, str]:
+        """The values that differ from those of the configuration, as text."""
+        labels = self.labels(trial)
+        try:
+            config = self._space.rounded_config(trial.values)
+        except ConfigError:
+            return labels
+        return {name: label for name, label in labels.items() if self._differs(config, self._parameters[name].key)}
+
+    def _differs(self, config: Config, key: Key) -> bool:
+        return any(spec_at(config, one) != spec_at(self._space.base, one) for one in expand(key, config))
+
+    def base(self, name: str) -> str:
+        """The value of a parameter in the configuration itself, as text."""
+        keys = expand(self._parameters[name].key, self._space.base)
+        values = [spec_at(self._space.base, key) for key in keys]
+        texts = [DEFAULT if value is None else one_line(_short(non_defaults(value))) for value in values]
+        return ", ".join(dict.fromkeys(texts)) or ABSENT
+
+    def written(self, trial: Trial) -> dict[str, Any]:
+        """The value of each active parameter as it is written in a configuration."""
+        values = self._space.rounded(trial.values)
+        domains = {name: self._parameters[name].domain for name in values}
+        return {
+            name: _short(domain.choices[int(values[name])]) if isinstance(domain, ChoiceDomain) else values[name]
+            for name, domain in domains.items()
+        }
+
+
+def spec_at(config: Config, key: Key) -> Any:
+    """The value of a key without *, as an object of a specification if it is one; None if there is none."""
+    value: Any = config
+    for step in key:
+        if isinstance(value, Spec):
+            value = getattr(value, step, None)
+        elif isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(value, Sequence) and not isinstance(value, str):
+            value = value[int(step)] if step.isdecimal() and int(step) < len(value) else None
+        else:
+            return None
+    return value
+
+
+def _short(value: Any) -> Any:
+    """A value with names and numbers in place of `{type: relu}` and `{type: dense, units: 8}`."""
+    if isinstance(value, Mapping):
+        for kind, name in SHORT_FORMS:
+            if value.keys() == {"type", name} and value["type"] == kind:
+                return value[name]
+        return value["type"] if value.keys() == {"type"} else {key: _short(item) for key, item in value.items()}
+    return [_short(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+class TrialHistory:
+    """The trials that were proposed. `lag` is that of the search."""
+
+    def __init__(self, objective: Objective, lag: int) -> None:
+        self._objective, self._lag = objective, lag
+        self._trials: list[Trial] = []
+        self._losses: list[float | None] = []  # of the trials before the first unfinished one
+        self._incumbents: list[int | None] = [None]  # the best of the first 0, 1, … trials that are finished
+        self._best: int | None = None
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    def __getitem__(self, number: int) -> Trial:
+        return self._trials[number]
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """All trials in order."""
+        return tuple(self._trials)
+
+    @property
+    def best(self) -> Trial | None:
+        """The best complete trial so far, the first of several equal ones."""
+        return None if self._best is None else self._trials[self._best]
+
+    def add(self, trial: Trial) -> None:
+        """Add the next trial, finished or not."""
+        self._trials.append(trial)
+        if trial.is_finished:
+            self._update(trial)
+
+    def finish(self, trial: Trial) -> None:
+        """Replace a trial by its result."""
+        self._trials[trial.number] = trial
+        self._update(trial)
+
+    def known_losses(self, number: int) -> Sequence[float | None] | None:
+        """The losses of all trials that trial `number` follows from, each None if it failed or has no estimated score.
+
+        None if one of these trials is not finished.
+        """
+        known = self._known(number)
+        return self._losses[:known] if known <= len(self._losses) else None
+
+    def incumbent(self, number: int) -> Trial | None:
+        """The trial that trial `number` is compared with: the best of those that it follows from."""
+        incumbent = self._incumbents[self._known(number)]
+        return None if incumbent is None else self._trials[incumbent]
+
+    def incumbents_from(self, number: int) -> set[int]:
+        """The numbers of the trials that trial `number` or a later one may be compared with, as far as is known."""
+        return {
+            incumbent for incumbent in (*self._incumbents[self._known(number) :], self._best) if incumbent is not None
+        }
+
+    def _known(self, number: int) -> int:
+        """How many trials trial `number` follows from."""
+        return max(0, number - self._lag + 1)
+
+    def _update(self, finished: Trial) -> None:
+        self._best = self._better(self._best, finished)
+        while len(self._losses) < len(self._trials) and self._trials[len(self._losses)].is_finished:
+            trial = self._trials[len(self._losses)]
+            score = trial.comparable_score
+            self._losses.append(None if score is None else self._objective.loss_of(score))
+            self._incumbents.append(self._better(self._incumbents[-1], trial))
+
+    def _better(self, best: int | None, trial: Trial) -> int | None:
+        """The better one of two trials."""
+        if trial.state != "complete" or trial.score is None:
+            return best
+        if best is None:
+            return trial.number
+        score = self._trials[best].score
+        assert score is not None, "only a trial with a score is the best"
+        losses = self._objective.loss_of(trial.score), self._objective.loss_of(score)
+        return trial.number if (losses[0], trial.number) < (losses[1], best) else best

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nncli import train
-from nncli.analysis.reproduction.changed_keys import OTHERS, changed_keys
+from nncli.analysis.reproduction.checks import OTHERS, changed_keys
 from nncli.analysis.reproduction.run_record import RunRecord
 from nncli.analysis.reproduction.verdict import Verdict
 from nncli.base.errors import DataError

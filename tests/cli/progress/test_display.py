@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from nncli.cli.console import STOPPING
 from nncli.cli.progress.display import wrapped_height
-from nncli.cli.signals import STOPPING
 from tests.cli.support import COMMAND, DATA, PERSON, ROOT, own_terminal
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="terminals")

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from nncli.cli.progress.search import LiveSearch, PlainSearch
-from nncli.tuning.events import RunningTrial
+from nncli.tuning.search import RunningTrial
 from tests.cli.progress.searches import BETTER, ENDED, FIRST, PRUNED, progress, started
 
 

@@ -16,7 +16,7 @@ from nncli.config.errors.suggestions import (
 )
 from nncli.config.schema import Config, EarlyStopping
 from nncli.nn.layers.dense import Dense
-from nncli.nn.layers.dropout import Dropout
+from nncli.nn.layers.sequential import Dropout
 from nncli.nn.optim.schedules import CosineRate
 
 TOP = list(field_names(Config))

@@ -18,7 +18,7 @@ from nncli.data.columns.parsing import read_numbers, read_text
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.date import DateColumn
 from nncli.data.encoders.kinds import Kind, infer_kind
-from nncli.data.splitting.group_time import group_numbers, read_groups, read_times
+from nncli.data.splitting.holdout import group_numbers, read_groups, read_times
 from nncli.data.table import Table
 from nncli.targets.base import rows_with_target
 from nncli.targets.classes import ClassificationTarget

@@ -17,7 +17,7 @@ from nncli.data.encoders import numeric_blocks
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.encoders.options import CategoricalOptions, Clip, EncodingOptions, NumericScaling
-from nncli.data.store.dense_columns import NO_COLUMNS, DenseColumns
+from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from tests.data.encoders.support import CLIPS, KINDS, RECIPE, SCALINGS, bits, numeric, one, tables
 

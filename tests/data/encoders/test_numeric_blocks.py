@@ -21,7 +21,7 @@ from nncli.data.encoders.kinds import Column
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.numeric_blocks import columns_at_once, fit_dense
 from nncli.data.encoders.options import Clip, NumericScaling
-from nncli.data.store.dense_columns import DenseColumns
+from nncli.data.store.column_store import DenseColumns
 from nncli.data.table import Table
 from nncli.models.model import hash_rows
 from nncli.nn.arrays import Floats

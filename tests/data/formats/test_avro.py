@@ -13,8 +13,7 @@ import pytest
 import zstandard
 
 from nncli.base.errors import DataError, UsageError
-from nncli.data.formats.avro import AvroFormat
-from nncli.data.formats.avro_blocks import AvroHeader, read_blocks, read_header
+from nncli.data.formats.avro import AvroFormat, AvroHeader, read_blocks, read_header
 from nncli.data.formats.writers import write_table
 from nncli.data.sources.read_table import read_chunks, read_table
 

@@ -28,9 +28,8 @@ from nncli.data.formats.compression import (
     compression_of,
     detect_compression,
 )
-from nncli.data.formats.input_file import InputFile
 from nncli.data.formats.read_options import ReadOptions
-from nncli.data.formats.streams import open_input
+from nncli.data.formats.streams import InputFile, open_input
 from nncli.data.sources.files.single_file import open_file
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {

@@ -4,8 +4,8 @@ import polars
 
 from nncli.data.dialect import CsvDialect
 from nncli.data.formats.file_format import as_tables
-from nncli.data.formats.input_file import InputFile
 from nncli.data.formats.read_options import ReadOptions
+from nncli.data.formats.streams import InputFile
 
 
 def test_frames_become_tables_with_row_numbers_missing_values_and_the_training_dialect() -> None:

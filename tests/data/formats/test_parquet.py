@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from nncli.base.errors import DataError
-from nncli.data.formats.input_file import InputFile
 from nncli.data.formats.parquet import ParquetFormat, read_parquet
 from nncli.data.formats.read_options import ReadOptions
+from nncli.data.formats.streams import InputFile
 from nncli.data.sources.read_table import read_table
 from tests.data.formats.parquet_files import ParquetParts
 

@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 
 from nncli.base.errors import NncliError
-from nncli.data.formats.input_file import InputFile
 from nncli.data.formats.read_options import ReadOptions
+from nncli.data.formats.streams import InputFile
 from nncli.data.sources.files.single_file import FileReader
 from nncli.data.sources.local_copies import PREFIX, copies_in_use, local_copies
 from nncli.data.sources.open import open_reader

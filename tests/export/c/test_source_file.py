@@ -7,7 +7,7 @@ import pytest
 
 from nncli.base.errors import UsageError
 from nncli.export.c.source_file import to_c
-from nncli.export.model_info import ModelInfo
+from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
 from nncli.nn.program.program import NumberOutputs, Program, build
 from nncli.nn.program.values import Builder, join

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from nncli.export.html.page import page_of, to_html
-from nncli.export.model_info import ModelInfo
+from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
 from nncli.nn.program.program import Program
 from tests.export.html.test_fields import Elements

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from nncli.export.javascript.module import as_literal, to_javascript
-from nncli.export.model_info import ModelInfo
+from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
 from nncli.nn.program.program import LabelType
 from tests.runtimes import hostile

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import onnx
 from onnx.reference import ReferenceEvaluator
 
-from nncli.export.model_info import ModelInfo
 from nncli.export.onnx import to_onnx
+from nncli.export.targets import ModelInfo
 from nncli.nn.program.program import NumberOutputs, Program, build
 from nncli.nn.program.values import Builder, Value, join
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from nncli.export.onnx.spellings import missing_word
+from nncli.export.onnx.input_nodes import missing_word
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
 from nncli.nn.program.values import Builder
 from tests.export.onnx.support import model_of, number_program, numbers

@@ -6,8 +6,8 @@ import sys
 from importlib.util import module_from_spec, spec_from_loader
 from typing import Any
 
-from nncli.export.model_info import ModelInfo
 from nncli.export.python.source_file import to_python
+from nncli.export.targets import ModelInfo
 from nncli.nn.program.program import Program
 
 INFO = ModelInfo("penguins", "0123abcd", "1.0")

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.data.table import Table
-from nncli.export.model_info import ModelInfo
 from nncli.export.python.source_file import to_python
 from nncli.export.read_inputs import read_inputs
+from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
 from nncli.nn.program.interpreter import run
 from nncli.nn.program.nodes import Constant

@@ -16,13 +16,12 @@ from nncli.base.scratch import Scratch
 from nncli.config.loading import load_config
 from nncli.data.splitting.folds import Fold
 from nncli.fitting.ensemble.build import Candidate, EpochChoice, build_ensemble
-from nncli.fitting.ensemble.candidates import read_candidates
+from nncli.fitting.ensemble.candidates import read_candidates, read_snapshot, snapshot_epochs
 from nncli.fitting.ensemble.out_of_fold import EnsembleData
 from nncli.models.scores import headlines
 from nncli.runs.history import read_history, read_metrics
 from nncli.runs.manifest import CONFIG, HELD_OUT
 from nncli.runs.run import Run
-from nncli.runs.snapshots import read_snapshot, snapshot_epochs
 from tests.api.ensembles import written
 
 MEMBERS = 6

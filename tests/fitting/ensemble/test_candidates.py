@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from nncli import predict, resume, train
+from nncli.fitting.ensemble.candidates import snapshot_epochs
 from nncli.runs.run import Run
-from nncli.runs.snapshots import snapshot_epochs
 from tests.api.ensembles import written
 from tests.cli.support import DATA
 

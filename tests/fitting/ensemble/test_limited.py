@@ -12,7 +12,7 @@ from nncli.base.errors import UsageError
 from nncli.config.loading import load_config
 from nncli.fitting.ensemble import limited
 from nncli.fitting.timing import plan
-from nncli.fitting.timing.measure import Measurement
+from nncli.fitting.timing.steps import Measurement
 from nncli.runs.manifest import CONFIG
 from tests.api.ensembles import config_of
 from tests.cli.support import DATA

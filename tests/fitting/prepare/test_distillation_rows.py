@@ -11,13 +11,13 @@ import pytest
 
 from nncli import predict
 from nncli.base.scratch import Scratch
-from nncli.config.schema.teacher import Teacher
+from nncli.config.schema.training import Teacher
 from nncli.fitting.prepare.auto_values import MAX_SWAPPED_ROWS, swapped_rows
+from nncli.fitting.prepare.distillation_rows import SoftCrossEntropy
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
 from nncli.fitting.prepare.teacher import count_copies
 from nncli.fitting.student import student_config
 from nncli.nn.losses import MSE, Poisson
-from nncli.nn.losses.soft_targets import SoftCrossEntropy
 from nncli.runs.config import read_config
 from nncli.runs.run import Run
 from tests.fitting.support import QUICK, number_teacher, teacher

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from nncli.fitting.timing.estimate import LONG_TASK, SIDE_BY_SIDE, STARTUP, Workload, seconds_of
-from nncli.fitting.timing.measure import Measurement
+from nncli.fitting.timing.steps import Measurement
 
 MEASURED = Measurement(
     reading=1.0, preparing=0.5, preparing_row=1e-3, rows=100, step=0.01, batch_size=10, prediction=1e-4

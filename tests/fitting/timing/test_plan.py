@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from nncli.base.findings import FindingCode
 from nncli.base.scratch import Scratch
 from nncli.config.schema import Config
-from nncli.data.splitting.sample import Sample
+from nncli.data.splitting.folds import Sample
 from nncli.fitting.prepare.load import load_table
-from nncli.fitting.timing.clock import TimeLimit
 from nncli.fitting.timing.estimate import Workload, seconds_of
-from nncli.fitting.timing.measure import Measurement
-from nncli.fitting.timing.plan import TrainingPlan, fit_workload, plan_within
+from nncli.fitting.timing.plan import TimeLimit, TrainingPlan, fit_workload, plan_within
+from nncli.fitting.timing.steps import Measurement
 
 MEASURED = Measurement(
     reading=0.1, preparing=0.1, preparing_row=1e-5, rows=1_000, step=0.01, batch_size=100, prediction=1e-6

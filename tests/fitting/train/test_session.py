@@ -11,10 +11,10 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from nncli.api.train import resume, resume_events, train, train_events
+from nncli.fitting.prepare.execution import Threads
 from nncli.fitting.train.events import Finished
 from nncli.nn.training.epoch import DivergedError
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
-from nncli.nn.training.thread_policy import Threads
 from nncli.runs.loader import read_model
 from nncli.runs.run import Run
 from tests.assertions import raises

@@ -15,11 +15,10 @@ from nncli.data.table import Table
 from nncli.models.conformal.intervals import IntervalCalibration
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.out_of_fold_groups import OutOfFoldGroups, calibration_sample
-from nncli.models.conformal.partition import Partition
 from nncli.models.conformal.predictor import ConformalPredictor
-from nncli.models.conformal.row_groups import RowGroups
-from nncli.runs.calibration_rows import calibration_rows
+from nncli.models.conformal.row_groups import Partition, RowGroups
 from nncli.runs.run import Run
+from nncli.runs.saved_decision import calibration_rows
 from nncli.targets.metrics.conformal import aps_scores
 from tests.api.explained import CLASSES, NUMBER, ensemble_of, model_of, table_of
 from tests.cli.support import DATA

@@ -16,8 +16,8 @@ from nncli.nn.optim.schedules import ConstantRate, CosineRate, TrainingLength
 from nncli.nn.training import batch_runner as module
 from nncli.nn.training.arguments import TrainingArguments
 from nncli.nn.training.batch_runner import COMPILED_SLICE_SECONDS, RunBatches, bind_batch_runner, learning_rate_at
+from nncli.nn.training.parallel import WorkerThreads
 from nncli.nn.training.state import RandomStreams, TrainState
-from nncli.nn.training.worker_threads import WorkerThreads
 from tests.nn.training.test_step import example_rows
 
 BACKENDS = pytest.mark.parametrize("backend", ["numpy", "numba"])

@@ -11,8 +11,8 @@ import pytest
 from nncli.nn.batches.batches import Batches
 from nncli.nn.training.arguments import TrainingArguments
 from nncli.nn.training.epoch import DivergedError, LoopSignal, bind_epoch
+from nncli.nn.training.parallel import WorkerThreads
 from nncli.nn.training.state import TrainState
-from nncli.nn.training.worker_threads import WorkerThreads
 from tests.nn.training.helpers import arguments_of, bits, fresh, rows_of
 
 ROWS, BATCH = 29, 8

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from nncli.nn.activations import Tanh
 from nncli.nn.layers.dense import Dense
-from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.normalization import BatchNorm
+from nncli.nn.layers.sequential import Dropout
 from nncli.nn.optim.optimizers import Adam, Sgd
 from nncli.nn.optim.schedules import ConstantRate, CosineRate, ReduceOnPlateau, StepRate
 from nncli.nn.predictor import Predictor

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.fitting.prepare.execution import choose_threads
 from nncli.nn.arrays import Array
 from nncli.nn.batches.batches import Batches
 from nncli.nn.batches.dataset import Dataset
@@ -30,6 +31,7 @@ from nncli.nn.training.batch_runner import RunBatches, bind_batch_runner
 from nncli.nn.training.epoch import DivergedError, LoopSignal
 from nncli.nn.training.loop import CheckpointDue, EpochReport, fit
 from nncli.nn.training.parallel import (
+    WorkerThreads,
     bind_optimizer_shard,
     gradient_replicas,
     run_in_parallel,
@@ -38,8 +40,6 @@ from nncli.nn.training.parallel import (
 )
 from nncli.nn.training.state import RandomStreams, TrainState
 from nncli.nn.training.step import L1L2Penalty, bind_gradient
-from nncli.nn.training.thread_policy import choose_threads
-from nncli.nn.training.worker_threads import WorkerThreads
 from nncli.runs.checkpoints import load_checkpoint, save_checkpoint
 from tests.nn.training.test_step import LARGEST, example_rows, peak_of
 from tests.unions import members, tag

@@ -10,8 +10,8 @@ import pytest
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.initializers import DataDependent
 from nncli.nn.layers.dense import Dense
-from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.normalization import BatchNorm
+from nncli.nn.layers.sequential import Dropout
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import Periodic
 from nncli.nn.optim.optimizers import Adam, Optimizer, OptimizerBase

@@ -17,13 +17,11 @@ from nncli.nn.arrays import Array
 from nncli.nn.batches.batches import Batches
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.embeddings import Embedding
-from nncli.nn.layers.activation import ActivationLayer
 from nncli.nn.layers.base import TrainingContext
 from nncli.nn.layers.dense import Dense
-from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
-from nncli.nn.layers.parametric import ParametricActivation
-from nncli.nn.layers.residual import Residual
+from nncli.nn.layers.residual import ParametricActivation, Residual
+from nncli.nn.layers.sequential import ActivationLayer, Dropout
 from nncli.nn.losses import MSE, CrossEntropy, Loss, LossBase
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import Periodic, PiecewiseLinear

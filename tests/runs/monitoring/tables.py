@@ -7,8 +7,7 @@ import numpy as np
 from nncli.nn.arrays import Codes, Floats
 from nncli.runs.monitoring.bins import CategoryBins, NumberBins
 from nncli.runs.monitoring.performance_estimation import ClassRows
-from nncli.runs.monitoring.profile import Profile
-from nncli.runs.monitoring.profiler import BinCodes
+from nncli.runs.monitoring.profiler import BinCodes, Profile
 from nncli.runs.monitoring.reference import Reference
 
 LABELS = ("no", "yes")

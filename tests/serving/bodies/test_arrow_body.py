@@ -11,7 +11,7 @@ from nncli.base.errors import DataError
 from nncli.data.formats.arrow_messages import END_OF_STREAM, read_messages
 from nncli.serving.bodies.arrow_body import MAX_DEPTH, read_arrow
 from nncli.serving.bodies.body_size import BodyLimits, BodySize
-from nncli.serving.problems.problem import ProblemError
+from nncli.serving.problems import ProblemError
 from tests.serving.bodies.test_table_body import arrow_file_of, arrow_of
 
 FRAME = pl.DataFrame({"a": [1, 2, None], "b": ["x", None, "z"]})

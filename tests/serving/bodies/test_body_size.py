@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from nncli.serving.bodies.body_size import BodyLimits, BodySize, check_rows
-from nncli.serving.problems.problem import ProblemError
+from nncli.serving.problems import ProblemError
 
 LIMITS = BodyLimits(max_body=100, max_rows=3)
 

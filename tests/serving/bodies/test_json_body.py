@@ -12,7 +12,7 @@ import pytest
 from nncli.serving.bodies.body_size import BodyLimits
 from nncli.serving.bodies.json_body import parse_document
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.problems.problem import ProblemError
+from nncli.serving.problems import ProblemError
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.bodies.test_table_body import ROW
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from nncli.serving.bodies.media_types import NAMES, ContentType, MediaType, negotiate, parse_content_type
-from nncli.serving.problems.problem import ProblemError
+from nncli.serving.problems import ProblemError
 
 CSV = ContentType(MediaType.CSV, "text/csv")
 

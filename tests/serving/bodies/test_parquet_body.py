@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 from nncli.base.errors import DataError
 from nncli.serving.bodies.body_size import BodyLimits, BodySize
 from nncli.serving.bodies.parquet_body import read_parquet
-from nncli.serving.problems.problem import ProblemError
+from nncli.serving.problems import ProblemError
 from tests.serving.bodies.test_table_body import parquet_of
 
 FRAME = pl.DataFrame({"a": [1, 2, None], "b": ["x", None, "z"], "lists": [[1], [], [2, 3]]})

@@ -5,8 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from nncli.models.read_table import table_of
-from nncli.serving.models.prediction_options import PredictionOptions
-from nncli.serving.models.served_model import ServedModel
+from nncli.serving.models.served_model import PredictionOptions, ServedModel
 
 
 def predicted(

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.open_inference.metadata import model_metadata, server_metadata
+from nncli.serving.open_inference import model_metadata, server_metadata
 from tests.serving.clients.expected import predicted
 
 

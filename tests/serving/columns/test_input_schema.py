@@ -8,8 +8,7 @@ import pytest
 
 from nncli.data.table import Table
 from nncli.serving.columns.input_schema import Feature, InputSchema
-from nncli.serving.models.prediction_options import PredictionOptions
-from nncli.serving.models.served_model import ServedModel
+from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from tests.serving.trained import COLORS, ROWS, SIZES, table_of
 
 

@@ -12,7 +12,7 @@ from nncli.data.columns.parsing import read_text
 from nncli.data.table import FEW_ROWS, Table
 from nncli.serving.columns.row_reader import RowReader
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.problems.problem import ProblemError
+from nncli.serving.problems import ProblemError
 from tests.serving.bodies.test_table_body import ROW
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from nncli.serving.http.connection import Connection
 from nncli.serving.http.connections import Connections
 from nncli.serving.http.limits import HttpLimits
-from nncli.serving.problems.response import problem_response
+from nncli.serving.problems import problem_response
 
 SECONDS = 10.0
 

@@ -12,9 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from nncli.data.table import Table
 from nncli.serving.metrics.registry import OTHER, Metrics, buckets
-from nncli.serving.models.model_slots import ModelSlot, ModelSlots
-from nncli.serving.models.prediction_options import PredictionOptions
-from nncli.serving.models.served_model import ServedModel
+from nncli.serving.models.reload import ModelSlot, ModelSlots
+from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from tests.serving.trained import TARGETS, table_of
 
 

@@ -14,9 +14,8 @@ from nncli.nn.program.inputs import NumberInput
 from nncli.serving.columns.model_inputs import typical_cell
 from nncli.serving.models import effects
 from nncli.serving.models.effects import EffectColumn, check_rows, effect_columns, effects_of, json_effects
-from nncli.serving.models.prediction_options import PredictionOptions
-from nncli.serving.models.served_model import ServedModel
-from nncli.serving.problems.problem import ProblemError
+from nncli.serving.models.served_model import PredictionOptions, ServedModel
+from nncli.serving.problems import ProblemError
 from tests.serving.asgi_client import AsgiClient, Call
 from tests.serving.trained import CONFIGS, table_of
 

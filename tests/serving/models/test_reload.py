@@ -19,10 +19,8 @@ from nncli import train
 from nncli.data.table import Table
 from nncli.runs.run import Run
 from nncli.serving.models import reload
-from nncli.serving.models.model_slots import ModelSlot, ModelSlots
-from nncli.serving.models.prediction_options import PredictionOptions
-from nncli.serving.models.reload import Reloader, warn_of_unfinished
-from nncli.serving.models.served_model import ServedModel
+from nncli.serving.models.reload import ModelSlot, ModelSlots, Reloader, warn_of_unfinished
+from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from nncli.serving.process.log import LOG
 
 INTERVAL = PredictionOptions(intervals=0.5)

@@ -21,9 +21,8 @@ from nncli.runs.manifest import HELD_OUT
 from nncli.runs.run import Run
 from nncli.serving.app import build_app
 from nncli.serving.models import served_model
-from nncli.serving.models.model_slots import ModelSlot, ModelSlots
-from nncli.serving.models.prediction_options import PredictionOptions
-from nncli.serving.models.served_model import ServedModel
+from nncli.serving.models.reload import ModelSlot, ModelSlots
+from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from nncli.serving.state import ServerState
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.trained import TARGETS, table_of

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from weakref import ref
 
-from nncli.serving.models.model_slots import ModelSlot, ModelSlots
+from nncli.serving.models.reload import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.pages.descriptions import Descriptions, Models
 

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncli.export.html.parts import source_hash
+from nncli.export.html.page import source_hash
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.options import ServerOptions
+from nncli.serving.options import ServerOptions, Token
 from nncli.serving.pages.form_page import Links, content_security_policy, login_page, model_page
-from nncli.serving.token import Token
 from tests.analysis.report.support import hostile_run
 from tests.export.html.test_fields import Elements
 from tests.export.html.test_page import Skeleton, inner

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nncli.serving.app import build_app
-from nncli.serving.models.model_slots import ModelSlots
+from nncli.serving.models.reload import ModelSlots
 from nncli.serving.state import ServerState
 from tests.serving.asgi_client import AsgiClient
 

@@ -9,7 +9,7 @@ import pytest
 from nncli.serving.bodies.body_size import BodyLimits
 from nncli.serving.bodies.media_types import MediaType
 from nncli.serving.routes.mlflow import InvocationRequest
-from nncli.serving.routes.request_body import RequestBody
+from nncli.serving.routes.predict import RequestBody
 from nncli.version import __version__
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.trained import TARGETS, table_of

@@ -9,7 +9,7 @@ import pytest
 
 from nncli.serving.bodies.body_size import BodyLimits
 from nncli.serving.routes.open_inference import HEADER_LENGTH, TensorsRequest
-from nncli.serving.routes.request_body import RequestBody
+from nncli.serving.routes.predict import RequestBody
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.trained import CONFIGS, TARGETS, table_of
 

@@ -8,7 +8,7 @@ import pytest
 
 from nncli.serving.app import build_app
 from nncli.serving.columns.input_schema import InputSchema
-from nncli.serving.models.model_slots import ModelSlot, ModelSlots
+from nncli.serving.models.reload import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.state import ServerState
 from tests.serving.asgi_client import AsgiClient

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from nncli.serving.app import build_app
-from nncli.serving.models.model_slots import ModelSlot, ModelSlots
+from nncli.serving.models.reload import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.options import ServerOptions
+from nncli.serving.options import ServerOptions, Token
 from nncli.serving.pages.form_page import Links, content_security_policy, model_page
 from nncli.serving.state import ServerState
-from nncli.serving.token import Token
 from tests.serving.asgi_client import AsgiClient, Call
 
 TOKEN = "secret-of-the-server"

@@ -23,8 +23,7 @@ from nncli.models.label_predictor import predict_classes
 from nncli.models.read_table import table_of as as_table
 from nncli.runs.filenames import CONFIG, HELD_OUT
 from nncli.runs.run import Run
-from nncli.serving.models.prediction_options import PredictionOptions
-from nncli.serving.models.served_model import ServedModel
+from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from tests.assertions import raises
 from tests.cli.support import DATA
 from tests.tuning.conftest import Selected

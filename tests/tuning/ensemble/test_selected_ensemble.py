@@ -16,8 +16,7 @@ from nncli.base.errors import RunError, UsageError
 from nncli.runs.filenames import METRICS
 from nncli.runs.run import Run
 from nncli.targets.metrics.classification import log_loss
-from nncli.tuning.ensemble.ensemble_selection import CandidatePredictions
-from nncli.tuning.ensemble.selected_ensemble import candidates_of, write_selected_ensemble
+from nncli.tuning.ensemble.selected_ensemble import CandidatePredictions, candidates_of, write_selected_ensemble
 from tests.assertions import raises
 from tests.tuning.conftest import Selected
 from tests.tuning.trained_trials import NUMBERS

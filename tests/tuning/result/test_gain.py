@@ -11,7 +11,7 @@ from nncli.fitting.ensemble.out_of_fold import LabeledRows
 from nncli.nn.arrays import Floats
 from nncli.nn.losses import CrossEntropy
 from nncli.tuning.result.gain import gain_text
-from nncli.tuning.trials.held_out_predictions import SearchRows
+from nncli.tuning.trials.finished_trial import SearchRows
 from nncli.tuning.trials.objective import Objective
 from nncli.tuning.trials.trials import Trial
 from tests.tuning.made_trials import (

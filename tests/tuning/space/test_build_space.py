@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nncli.base.errors import ConfigError
-from nncli.tuning.space.domains import ChoiceDomain, NumberDomain
-from nncli.tuning.space.space import Condition
+from nncli.tuning.space.space import ChoiceDomain, Condition, NumberDomain
 from tests.tuning.spaces import BASE, FIRST_LINE, space_of
 
 EXAMPLE = """

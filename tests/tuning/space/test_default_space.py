@@ -16,9 +16,8 @@ from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget
 from nncli.targets.target import KINDS, TargetKind
 from nncli.tuning.space.build_space import build_space
-from nncli.tuning.space.default_space import SPACES, default_space, with_default_space
+from nncli.tuning.space.default_space import SPACES, TableFeatures, default_space, with_default_space
 from nncli.tuning.space.load_search import load_search
-from nncli.tuning.space.table_features import TableFeatures
 
 SECTION = TuneSection(trials=3)
 MIXED = TableFeatures(categorical=2, numeric=3, width=9, kind=ClassificationTarget)

@@ -12,10 +12,9 @@ from nncli.base.errors import ConfigError, ConfigIssue
 from nncli.config.loading import load
 from nncli.config.schema import Config, ValidationFile
 from nncli.config.yaml.writer import dump
-from nncli.nn.layers.dropout import Dropout
+from nncli.nn.layers.sequential import Dropout
 from nncli.tuning.space.build_space import build_space
-from nncli.tuning.space.domains import Value
-from nncli.tuning.space.space import SearchSpace
+from nncli.tuning.space.space import SearchSpace, Value
 from tests.tuning.random_spaces import SPACES, random_values
 from tests.tuning.spaces import space_of
 

@@ -16,7 +16,7 @@ from nncli.config.loading import load
 from nncli.fitting.ensemble.cross_validation import open_record
 from nncli.runs.filenames import FOLDS, HELD_OUT, METRICS
 from nncli.runs.run import Run
-from nncli.tuning.events import SearchEnded
+from nncli.tuning.search import SearchEnded
 from nncli.tuning.trials.trials import folder_of
 from tests.cli.support import DATA
 from tests.tuning.searches import NUMBERS, loaded, resume_search, run_search

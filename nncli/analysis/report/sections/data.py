@@ -7,7 +7,7 @@ from nncli.analysis.report.page import Cell, Paragraph, Part, Section, Table, di
 from nncli.base.findings import Finding
 from nncli.base.text import format_number, format_percent
 from nncli.data.column_profile import ColumnProfile
-from nncli.fitting.dry_run.table import TableReport, check_table
+from nncli.fitting.dry_run.steps import TableReport, check_table
 
 MAX_FINDINGS = 40
 MAX_COLUMNS = 200

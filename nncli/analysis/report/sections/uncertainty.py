@@ -12,7 +12,7 @@ from nncli.analysis.report.page import Columns, Figure, Paragraph, Part, Section
 from nncli.analysis.report.sections.scores import format_interval
 from nncli.base.text import format_number, format_percent
 from nncli.data.columns.parsing import parse_numbers
-from nncli.data.splitting.group_time import group_numbers
+from nncli.data.splitting.holdout import group_numbers
 from nncli.models.conformal.cross_calibration import (
     Bounds,
     calibration_folds,

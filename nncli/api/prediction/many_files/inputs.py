@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
 
-from nncli.api.prediction.many_files.answer_name import answer_name
-from nncli.api.prediction.many_files.file_to_predict import FileState, FileToPredict
+from nncli.api.prediction.many_files.task import FileState, FileToPredict
 from nncli.base.errors import DataError, Location, UsageError
-from nncli.data.formats.registry import Format
+from nncli.data.formats.registry import FORMATS, Format, suffix_of, writable_format
 from nncli.data.formats.streams import translate_os_errors
-from nncli.data.sources.files.paths import find_files, pattern_of
+from nncli.data.sources.files.several_files import find_files, pattern_of
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.remote.listing import find_objects, names_several_objects
 from nncli.data.sources.remote.stored_object import StoredObject
@@ -129,3 +128,33 @@ def _input_file(
     has_keys = "=" in PurePath(path).parent.name
     source = given.model_copy(update={"path": pattern_of(path)}) if has_keys else single
     return FileToPredict(path, source, state, answer_name(PurePath(name), format).as_posix())
+
+
+def answer_name(name: PurePath, format: Format | None = None) -> PurePath:  # noqa: A002
+    """The name of the answers of a file: its own name, or with the suffix of `format`.
+
+    What can only be read, such as a workbook, has its answers in CSV. A compressed file has compressed answers.
+
+    >>> str(answer_name(PurePath("b/x.csv.gz"))), str(answer_name(PurePath("x.xlsx")))
+    ('b/x.csv.gz', 'x.csv')
+    >>> str(answer_name(PurePath("x.csv.gz"), Format.JSONL)), str(answer_name(PurePath("x.csv.gz"), Format.PARQUET))
+    ('x.jsonl.gz', 'x.parquet')
+    """
+    own = _format_of(name)
+    if own is not None and format in (None, own):
+        return name
+    is_compressed = suffix_of(name) != name.suffix.lower()
+    inner = name.with_suffix("") if is_compressed else name
+    if own is None and _format_of(inner.with_suffix("")) is not None:  # such as x.csv.zip
+        return answer_name(inner.with_suffix(""), format)
+    answer = inner.with_suffix(FORMATS[format or Format.CSV].suffixes[0])
+    compressed = answer.with_name(answer.name + name.suffix)
+    return compressed if is_compressed and _format_of(compressed) is not None else answer
+
+
+def _format_of(name: PurePath) -> Format | None:
+    """The format that a name tells, or None if none can be written under that name."""
+    try:
+        return writable_format(name)
+    except UsageError:
+        return None

@@ -10,16 +10,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nncli.api.options import PredictFilesOptions
-from nncli.api.prediction.many_files.errors_file import part_of
-from nncli.api.prediction.many_files.file_to_predict import FileToPredict
 from nncli.api.prediction.many_files.inputs import input_files
 from nncli.api.prediction.many_files.record import AnswersRecord, new_record, options_of
-from nncli.api.prediction.many_files.task import FileOutcome, PredictionTask, load_calibration, load_model, predict_file
+from nncli.api.prediction.many_files.task import (
+    FileOutcome,
+    FileToPredict,
+    PredictionTask,
+    load_calibration,
+    load_model,
+    part_of,
+    predict_file,
+)
 from nncli.base.atomic_files import check_overwrite, clear_leftovers
 from nncli.base.errors import Location, NncliError, UsageError
 from nncli.base.logs import log_duration
 from nncli.data.formats.registry import FORMATS, FileOptions, format_of
-from nncli.data.sources.input_kept import check_input_kept
+from nncli.data.sources.output import check_input_kept
 from nncli.data.sources.table_source import TableSource
 from nncli.fitting.parallel.executor import Workers
 from nncli.fitting.parallel.task_stream import MAX_LOSSES, TaskStream

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import ValidationError
 
 from nncli.api.options import WriteOptions
-from nncli.api.prediction.many_files.file_to_predict import FileState, FileToPredict
+from nncli.api.prediction.many_files.task import FileState, FileToPredict
+from nncli.api.prediction.options import PredictionSummary
 from nncli.base.atomic_files import write_text
-from nncli.base.errors import Location, UsageError
+from nncli.base.errors import Location, NncliError, UsageError
 from nncli.base.option import declared_options
 from nncli.base.spec import Spec
 from nncli.base.text import join_quoted
@@ -137,3 +138,69 @@ def _refuse_others(output: Path, run: str, old: AnswersRecord) -> None:
         raise UsageError(
             f"the files in this folder were predicted {what}", location=Location(source=str(output)), hint=FORCE
         )
+
+
+FileStatus: TypeAlias = Literal["done", "skipped", "failed"]
+
+
+@dataclass(frozen=True)
+class PredictedFile:
+    """One of many files: its name, the file of its answers, and what was done.
+
+    `skipped`: it was predicted before. A `failed` file has an error and no answers. `rows` counts the answers.
+    """
+
+    name: str
+    answer: Path
+    status: FileStatus
+    rows: int | None = None
+    error: NncliError | None = None
+
+
+@dataclass(frozen=True)
+class FilesProgress:
+    """The files that have been predicted so far, of a `total`; `latest` is the one that ended last."""
+
+    total: int
+    done: int = 0
+    skipped: int = 0
+    failed: int = 0
+    rows: int = 0
+    latest: PredictedFile | None = None
+
+    def with_file(self, file: PredictedFile) -> FilesProgress:
+        """The progress after one more file."""
+        return replace(
+            self,
+            done=self.done + (file.status == "done"),
+            skipped=self.skipped + (file.status == "skipped"),
+            failed=self.failed + (file.status == "failed"),
+            rows=self.rows + (file.rows or 0),
+            latest=file,
+        )
+
+
+@dataclass(frozen=True)
+class FilesPrediction:
+    """The files that a command predicted, in the order of the input, with counts of those that it predicted now."""
+
+    files: tuple[PredictedFile, ...]
+    summary: PredictionSummary
+
+    @property
+    def done(self) -> tuple[PredictedFile, ...]:
+        """The files that were predicted now."""
+        return self._of_status("done")
+
+    @property
+    def skipped(self) -> tuple[PredictedFile, ...]:
+        """The files that had been predicted before."""
+        return self._of_status("skipped")
+
+    @property
+    def failed(self) -> tuple[PredictedFile, ...]:
+        """The files that could not be read or predicted, each with its error."""
+        return self._of_status("failed")
+
+    def _of_status(self, status: FileStatus) -> tuple[PredictedFile, ...]:
+        return tuple(file for file in self.files if file.status == status)

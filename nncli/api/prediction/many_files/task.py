@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
 
+import polars as pl
+
 from nncli.api.options import PredictFilesOptions
-from nncli.api.prediction.many_files.file_to_predict import FileState
-from nncli.api.prediction.summary import PredictionSummary
+from nncli.api.prediction.options import PredictionSummary
 from nncli.api.prediction.to_file import write_predictions
 from nncli.base.errors import DataError, Location, NncliError, RunError, UsageError
-from nncli.data.formats.registry import Format
+from nncli.base.spec import NonNegativeInt, Spec
+from nncli.data.encoders.invalid_cells import FILE_SCHEMA
+from nncli.data.formats.registry import FileOptions, Format
+from nncli.data.formats.writers import open_sink
+from nncli.data.sources.remote.listing import ObjectVersion
+from nncli.data.sources.remote.stored_object import StoredObject
+from nncli.data.sources.remote.stores import ObjectUrl
 from nncli.data.sources.table_source import TableSource
 from nncli.fitting.calibration import conformal_predictor
 from nncli.fitting.parallel.executor import shutdown_requested, task_lock
@@ -20,6 +29,44 @@ from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel
 from nncli.runs.run import Run
+
+
+class FileState(Spec):
+    """The size of a file and the time of its last change, or the ETag of an object, which tell whether it changed."""
+
+    size: NonNegativeInt
+    mtime_ns: int | None = None
+    tag: str | None = None
+
+    @classmethod
+    def of(cls, path: str | Path) -> FileState:
+        """The state of an existing file."""
+        found = os.stat(path)  # noqa: PTH116
+        return cls(size=found.st_size, mtime_ns=found.st_mtime_ns)
+
+    @classmethod
+    def of_object(cls, version: ObjectVersion) -> FileState:
+        """The state of an object of an object store."""
+        return cls(size=version.size, tag=version.tag)
+
+    def is_present(self, path: str) -> bool:
+        """Whether a file or an object is still in this state."""
+        if self.tag is None:
+            return FileState.of(path) == self
+        return FileState.of_object(StoredObject(ObjectUrl.parse(path)).version()) == self
+
+
+@dataclass(frozen=True)
+class FileToPredict:
+    """A file to predict: its path as the user wrote it, how it is read, its state, and the path of its answer.
+
+    `answer` is relative to the output folder.
+    """
+
+    name: str
+    source: TableSource
+    state: FileState
+    answer: str
 
 
 @dataclass(frozen=True)
@@ -119,3 +166,23 @@ def _predict(model: AnyModel, conformal: ConformalPredictor | None, task: Predic
         predictors=task.predictors,
     )
     return FileOutcome(summary, tuple(notes))
+
+
+PARTS = ".nncli-predict"
+"""The folder of the parts in the output folder. They stay, for when further files are predicted."""
+
+
+def part_of(output: Path, answer: str) -> Path:
+    """The file of the invalid cells of one file, by the name of its answer."""
+    return output / PARTS / f"{answer}.parquet"
+
+
+def write_errors_file(path: Path, output: Path, files: Iterable[tuple[str, str]]) -> None:
+    """Write the invalid cells of files, each given by its name and the name of its answer, with a column `file`."""
+    with open_sink(path, FileOptions(format=Format.CSV, force=True)) as sink:
+        sink.write(pl.DataFrame(schema=FILE_SCHEMA))
+        for name, answer in files:
+            part = part_of(output, answer)
+            if part.exists():
+                cells = pl.read_parquet(part)
+                sink.write(cells.insert_column(0, pl.Series("file", [name] * len(cells), pl.String)))

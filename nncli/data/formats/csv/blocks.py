@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nncli.base.errors import DataError, Location
-from nncli.data.formats.csv.decoding import Readable
-from nncli.data.formats.csv.encodings import BINARY, BINARY_HINT
+from nncli.data.formats.csv.decoding import BINARY, BINARY_HINT, Readable
 from nncli.data.formats.csv.quoting import QuoteRepair
 from nncli.data.formats.read_options import BLOCK_BYTES
 from nncli.data.formats.streams import UTF8_HINT

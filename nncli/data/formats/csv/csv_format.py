@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO, ClassVar
 
+import polars
+
+from nncli.data.columns.parsing import TEXT_TYPES
 from nncli.data.dialect import COMMA, TAB
 from nncli.data.formats.csv.reader import read_delimited
-from nncli.data.formats.csv.writer import DelimitedSink
 from nncli.data.formats.file_format import FileFormat
-from nncli.data.formats.input_file import InputFile
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import FileOptions, suffix_of
-from nncli.data.formats.sinks import ColumnCheck, Sink, Writable
+from nncli.data.formats.sinks import ColumnCheck, Sink, Writable, translate_write_errors
+from nncli.data.formats.streams import InputFile
 from nncli.data.table import Table
 
 SEPARATORS = {".csv": COMMA, ".tsv": TAB}
@@ -48,3 +54,54 @@ class CsvFormat(FileFormat):
 def separator_of(path: PurePath | None) -> str | None:
     """The separator that the suffix of a file name implies; None for .txt and standard input."""
     return None if path is None else SEPARATORS.get(suffix_of(path))
+
+
+FORMULA = r"^[=+\-@\t\r\n\x00＝＋－＠]"
+"""Matches text that a spreadsheet may run as a formula."""
+PLAIN_NUMBER = r"^[+-]?[0-9.,]*[0-9][0-9.,]*([eE][+-]?[0-9]+)?$"
+PLAIN_NAME = re.compile(r"[\w .%()+-]+")
+
+
+@dataclass
+class DelimitedSink:
+    """Writes CSV or TSV, with the header before the first rows."""
+
+    file: Writable
+    separator: str
+    columns: ColumnCheck
+    escape_formulas: bool = False
+
+    def write(self, frame: polars.DataFrame) -> None:
+        names = frame.columns
+        first = self.columns.begin(frame)
+        if self.escape_formulas:
+            names = escape_formulas(polars.Series(names, dtype=polars.String)).to_list()
+            frame = frame.with_columns(escape_formulas(cells) for cells in frame if cells.dtype in TEXT_TYPES)
+        # nncli reads an empty line as an empty cell, but many readers skip it.
+        null = '""' if frame.width == 1 else ""
+        with translate_write_errors(frame, self.columns.source):
+            rows = frame.write_csv(include_header=False, separator=self.separator, null_value=null)
+        if first:
+            self.file.write(header(names, self.separator))
+        self.file.write(rows.encode())
+
+
+def header(names: list[str], separator: str) -> bytes:
+    """The header line; names are quoted unless all of them are plain."""
+    text = io.StringIO(newline="")
+    plain = all(PLAIN_NAME.fullmatch(name) for name in names)
+    writer = csv.writer(
+        text,
+        delimiter=separator,
+        quoting=csv.QUOTE_MINIMAL if plain else csv.QUOTE_ALL,
+        lineterminator="\n",
+    )
+    writer.writerow(names)
+    return text.getvalue().encode()
+
+
+def escape_formulas(cells: polars.Series) -> polars.Series:
+    """Put an apostrophe before text that a spreadsheet would run as a formula."""
+    texts = cells.cast(polars.String).alias("")  # Polars reads a name such as ^x$ as a pattern
+    formulas = (texts.str.contains(FORMULA) & ~texts.str.contains(PLAIN_NUMBER)).fill_null(False)
+    return ("'" + texts).zip_with(formulas, texts).alias(cells.name)

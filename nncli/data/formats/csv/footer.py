@@ -17,10 +17,9 @@ import numpy as np
 from nncli.base.text import quote
 from nncli.data.dialect import AUTO
 from nncli.data.formats.csv.blocks import QUOTE, Block, positions_of
-from nncli.data.formats.csv.layout import Layout
-from nncli.data.formats.csv.notes import NO_NOTE, NOTE, TOTAL, first_note
+from nncli.data.formats.csv.layout import NO_NOTE, NOTE, TOTAL, Layout, first_note
+from nncli.data.formats.csv.ragged import check_strict_csv
 from nncli.data.formats.csv.records import Records, split_record
-from nncli.data.formats.csv.strict import check_strict_csv
 from nncli.data.formats.csv.titles import filled
 
 MAX_RECORDS = 100

@@ -19,16 +19,14 @@ from nncli.base.errors import DataError, Location, reraise_out_of_memory
 from nncli.data.columns.parsing import exact_numbers, may_be_class_ids
 from nncli.data.dialect import AUTO, CsvDialect
 from nncli.data.formats.csv.blocks import Block, blocks, check_utf8
-from nncli.data.formats.csv.decoding import DecodedStream
-from nncli.data.formats.csv.encodings import UTF8
+from nncli.data.formats.csv.decoding import UTF8, DecodedStream
 from nncli.data.formats.csv.footer import Footer
-from nncli.data.formats.csv.header import CsvHeader
 from nncli.data.formats.csv.layout import Layout, find_layout
+from nncli.data.formats.csv.names import CsvHeader
 from nncli.data.formats.csv.numeric_columns import NumericParser, is_rectangular
 from nncli.data.formats.csv.quoting import QuoteRepair
-from nncli.data.formats.csv.ragged import Repairs, repair
+from nncli.data.formats.csv.ragged import Repairs, check_strict_csv, repair, unify_line_ends
 from nncli.data.formats.csv.sniffer import sniff_dialect
-from nncli.data.formats.csv.strict import check_strict_csv, unify_line_ends
 from nncli.data.formats.prefetch import prefetch_map
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.streams import POLARS_ERRORS

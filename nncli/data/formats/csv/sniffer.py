@@ -18,11 +18,10 @@ from nncli.base.errors import DataError, Location
 from nncli.base.text import join_quoted, quote
 from nncli.data.dialect import AUTO, BAR, COMMA, SEMICOLON, TAB, CsvDialect
 from nncli.data.formats.csv.blocks import MAX_RECORD_BYTES, QUOTE, Block, end_of_records, positions_of
-from nncli.data.formats.csv.decoding import DecodedStream
-from nncli.data.formats.csv.encodings import UTF8
+from nncli.data.formats.csv.decoding import UTF8, DecodedStream
 from nncli.data.formats.csv.quoting import QuoteRepair
+from nncli.data.formats.csv.ragged import unify_line_ends
 from nncli.data.formats.csv.records import Records, split_record
-from nncli.data.formats.csv.strict import unify_line_ends
 from nncli.data.formats.csv.titles import MAX_TITLES, find_header
 
 SEPARATORS = {COMMA: "commas", SEMICOLON: "semicolons", TAB: "tabs", BAR: "bars"}

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.text import closest_match, join_quoted, quote
-from nncli.data.sources.database.database import DatabaseTable
-from nncli.data.sources.database.open import database_of
+from nncli.data.sources.database.database import DatabaseTable, database_of
 from nncli.data.sources.database.retry import with_retries
 from nncli.data.sources.table_source import TableSource
 

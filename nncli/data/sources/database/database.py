@@ -12,8 +12,9 @@ import polars as pl
 
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.text import join_quoted
-from nncli.data.sources.database.address import DatabaseAddress
+from nncli.data.sources.database.address import DatabaseAddress, DatabaseKind
 from nncli.data.sources.database.sql import Dialect
+from nncli.data.sources.table_source import TableSource
 
 
 class DatabaseConnectionError(DataError):
@@ -106,3 +107,28 @@ def check_column_names(names: Sequence[str], source: str) -> None:
         )
     if not names:
         raise DataError("the query returns no columns", location=Location(source=source))
+
+
+def database_of(source: TableSource) -> Database:
+    """The database that a source names, which is not opened yet.
+
+    Raises:
+        UsageError: the URL is wrong.
+    """
+    address = DatabaseAddress.of(source)
+    # A driver is imported only if its database is read.
+    if address.kind is DatabaseKind.POSTGRESQL:
+        from nncli.data.sources.database.postgresql import PostgresqlDatabase
+
+        return PostgresqlDatabase(address)
+    if address.kind is DatabaseKind.MYSQL:
+        from nncli.data.sources.database.mysql import MysqlDatabase
+
+        return MysqlDatabase(address)
+    if address.kind is DatabaseKind.DUCKDB:
+        from nncli.data.sources.database.duckdb import DuckdbDatabase
+
+        return DuckdbDatabase(address)
+    from nncli.data.sources.database.sqlite import SqliteDatabase
+
+    return SqliteDatabase(address)

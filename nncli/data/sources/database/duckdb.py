@@ -13,7 +13,7 @@ import polars as pl
 
 from nncli.base.errors import DataError, Location, reraise_out_of_memory
 from nncli.data.sources.database.address import EXTERNAL_ACCESS, DatabaseAddress
-from nncli.data.sources.database.arrow_batches import ArrowStreamError, frames_of
+from nncli.data.sources.database.column_types import ArrowStreamError, frames_of
 from nncli.data.sources.database.database import (
     Connection,
     Database,
@@ -23,8 +23,8 @@ from nncli.data.sources.database.database import (
     check_column_names,
     driver_required,
 )
-from nncli.data.sources.database.files import check_database_file
 from nncli.data.sources.database.sql import Dialect, quoted_name
+from nncli.data.sources.database.sqlite import check_database_file
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -14,7 +14,7 @@ import polars as pl
 from nncli.base.errors import DataError, Location, reraise_out_of_memory
 from nncli.base.text import join_quoted
 from nncli.data.sources.database.address import DatabaseAddress
-from nncli.data.sources.database.arrow_batches import ArrowStreamError, frames_of
+from nncli.data.sources.database.column_types import ArrowStreamError, frames_of
 from nncli.data.sources.database.database import (
     Connection,
     Database,

@@ -12,16 +12,15 @@ import polars as pl
 
 from nncli.base.errors import Location, UsageError
 from nncli.data.formats.file_format import as_tables
-from nncli.data.formats.input_file import InputFile
 from nncli.data.formats.read_options import ReadOptions
-from nncli.data.sources.database.arrow_copy import write_rows
-from nncli.data.sources.database.blocks import BLOCK_ROWS, blocks_of
+from nncli.data.formats.streams import InputFile
 from nncli.data.sources.database.catalog import find_table, tables_of
-from nncli.data.sources.database.database import Connection, Database
-from nncli.data.sources.database.open import database_of
+from nncli.data.sources.database.column_types import BLOCK_ROWS, blocks_of
+from nncli.data.sources.database.database import Connection, Database, database_of
 from nncli.data.sources.database.retry import with_retries
 from nncli.data.sources.database.rows_digest import digest_of
 from nncli.data.sources.database.sql import check_query
+from nncli.data.sources.database.writer_postgresql import write_rows
 from nncli.data.sources.table_reader import Checksum, TableChoice, TableReader
 from nncli.data.sources.table_source import TableSource
 from nncli.data.table import Table

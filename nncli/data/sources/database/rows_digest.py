@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import polars as pl
 
-from nncli.data.sources.database.blocks import blocks_of
+from nncli.data.sources.database.column_types import blocks_of
 from nncli.data.table import unnamed
 
 

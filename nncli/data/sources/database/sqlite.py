@@ -10,12 +10,15 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote as quote_url
 
 import polars as pl
 
 from nncli.base.errors import DataError, Location
+from nncli.data.formats.streams import missing_file_hint
+from nncli.data.sources.database.address import DatabaseAddress
 from nncli.data.sources.database.database import (
     Connection,
     Database,
@@ -24,7 +27,6 @@ from nncli.data.sources.database.database import (
     DatabaseTable,
     check_column_names,
 )
-from nncli.data.sources.database.files import check_database_file
 from nncli.data.sources.database.sql import Dialect, quoted_name
 
 BATCH_ROWS = 16_384
@@ -169,3 +171,27 @@ def translate_errors(url: str, database: sqlite3.Connection | None = None) -> It
             location=Location(source=url),
             hint="Use no random() or other functions that return another value each time.",
         ) from None
+
+
+def check_database_file(address: DatabaseAddress) -> None:
+    """Raise a DataError if there is no file at the address of a local database."""
+    path, location = address.file, Location(source=address.url)
+    if path.is_dir():
+        raise DataError("this is a folder, not a database file", location=location, hint="Name a file inside it.")
+    if not path.exists():
+        raise DataError("there is no such database file", location=location, hint=missing_file_hint(path))
+
+
+@contextmanager
+def new_file_removed_on_error(address: DatabaseAddress) -> Iterator[None]:
+    """Remove the file of a local database if it was created in the block, and the block fails."""
+    path = address.file
+    if path.exists():
+        yield
+        return
+    try:
+        yield
+    except BaseException:
+        for name in (path.name, f"{path.name}.wal", f"{path.name}-journal"):
+            Path(path.parent, name).unlink(missing_ok=True)
+        raise

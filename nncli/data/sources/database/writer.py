@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 
 import polars as pl
 
-from nncli.base.errors import Location, UsageError
+from nncli.base.errors import Location, NncliError, UsageError
+from nncli.base.logs import log_duration
 from nncli.base.text import quote
+from nncli.data.formats.sinks import ColumnCheck, Sink, translate_write_errors
 from nncli.data.sources.database.address import DatabaseAddress, DatabaseKind
-from nncli.data.sources.database.catalog import tables_of
-from nncli.data.sources.database.database import DatabaseTable
-from nncli.data.sources.database.sql import quoted_name
-from nncli.data.sources.database.writer_types import TypeNames
+from nncli.data.sources.database.catalog import find_table, tables_of
+from nncli.data.sources.database.database import DatabaseTable, database_of
+from nncli.data.sources.database.sql import mentions, quoted_name
+from nncli.data.sources.database.writer_types import TypeNames, check_writable, fitted
+from nncli.data.sources.output import is_same_database
 from nncli.data.sources.table_source import TableSource
 
 
@@ -26,6 +32,127 @@ class IfExists(StrEnum):
     REFUSE = "refuse"
     REPLACE = "replace"
     APPEND = "append"
+
+
+def if_exists(*, force: bool, append: bool) -> IfExists:
+    """What --force and --append mean for a table.
+
+    Raises:
+        UsageError: both are set.
+    """
+    if force and append:
+        raise UsageError("--force and --append exclude each other", hint="Remove one of them.")
+    return IfExists.REPLACE if force else IfExists.APPEND if append else IfExists.REFUSE
+
+
+def check_database_output(target: TableSource, source: TableSource, *, force: bool, append: bool) -> None:
+    """Raise an error, before any work is done, if the table cannot be written.
+
+    Raises:
+        UsageError: it is there and may be neither replaced nor appended to, or it is the table that is read.
+        DataError: the database cannot be reached.
+    """
+    writer = writer_of(target, if_exists(force=force, append=append))
+    if _is_read(writer, source):
+        raise UsageError(
+            "the answers would go into the table that they are made from",
+            location=Location(source=target.path),
+            hint="Name another one with --table.",
+        )
+    writer.check()
+
+
+def _is_read(writer: DatabaseWriter, source: TableSource) -> bool:
+    """Whether the existing table of a writer is the one that the source reads.
+
+    A query may add to a table that it reads, but not replace it: that would lose what the query leaves out.
+    """
+    if not is_same_database(source, writer.target) or writer.existing is None:
+        return False
+    if source.query is not None:
+        name = (writer.target.table or "").rpartition(".")[2]
+        return writer.if_exists is IfExists.REPLACE and mentions(source.query, name, database_of(source).dialect)
+    try:
+        return find_table(tables_of(source), source).sql_name == writer.existing.sql_name
+    except NncliError:  # reading the source says so
+        return False
+
+
+@contextmanager
+def open_database_sink(target: TableSource, existing: IfExists) -> Iterator[Sink]:
+    """Yield a sink for a table; the rows are in the database when the block has ended without an error.
+
+    Raises:
+        UsageError: the table exists and may be neither replaced nor appended to.
+        DataError: the database cannot be reached, or refuses the table or a row; nothing is changed then.
+    """
+    writer = writer_of(target, existing)
+    writer.check()
+    with tempfile.TemporaryDirectory(prefix="nncli-") as folder:
+        sink = DatabaseSink(writer, Path(folder), ColumnCheck(writer.name))
+        yield sink
+        with log_duration(f"writing {writer.name}"):
+            sink.finish()
+
+
+@dataclass
+class DatabaseSink:
+    """Keeps chunks in Arrow files, and writes them to the database at the end."""
+
+    writer: DatabaseWriter
+    folder: Path
+    columns: ColumnCheck
+    files: list[Path] = field(default_factory=list)
+    empty: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """The columns without rows, in types that hold all chunks."""
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Keep a chunk, and check that it fits an existing table."""
+        is_first = self.columns.begin(frame)
+        check_writable(frame, self.writer.name)
+        if (table := self.writer.existing) is not None:
+            frame = fitted(frame, table, self.writer.name, self.writer.address.kind)
+        with translate_write_errors(frame, self.writer.name):
+            self.empty = frame.clear() if is_first else pl.concat([self.empty, frame.clear()], how="vertical_relaxed")
+        if frame.height or is_first:
+            self.files.append(self.folder / f"{len(self.files)}.arrow")
+            frame.write_ipc(self.files[-1])
+
+    def finish(self) -> None:
+        """Write all rows."""
+        schema = self.empty.schema
+        self.writer.write((pl.read_ipc(file).cast(schema) for file in self.files), schema)
+
+
+def writer_of(target: TableSource, if_exists: IfExists) -> DatabaseWriter:
+    """The writer of the table that a target names; the database is not opened yet.
+
+    Raises:
+        UsageError: the URL is wrong, or no table is named.
+    """
+    kind = DatabaseAddress.of(target).kind
+    if not target.table or target.query is not None:
+        raise UsageError(
+            "the output is a database, and no table is named",
+            location=Location(source=target.path),
+            hint="Name it with --table.",
+        )
+    # A driver is imported only if its database is written.
+    if kind is DatabaseKind.POSTGRESQL:
+        from nncli.data.sources.database.writer_postgresql import PostgresqlWriter
+
+        return PostgresqlWriter(target, if_exists)
+    if kind is DatabaseKind.MYSQL:
+        from nncli.data.sources.database.writer_mysql import MysqlWriter
+
+        return MysqlWriter(target, if_exists)
+    if kind is DatabaseKind.DUCKDB:
+        from nncli.data.sources.database.writer_duckdb import DuckdbWriter
+
+        return DuckdbWriter(target, if_exists)
+    from nncli.data.sources.database.writer_sqlite import SqliteWriter
+
+    return SqliteWriter(target, if_exists)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import polars as pl
 
 from nncli.data.sources.database.database import driver_required
 from nncli.data.sources.database.duckdb import settings, translate_errors
-from nncli.data.sources.database.files import new_file_removed_on_error
+from nncli.data.sources.database.sqlite import new_file_removed_on_error
 from nncli.data.sources.database.writer import DatabaseWriter
 from nncli.data.sources.database.writer_types import TypeNames
 

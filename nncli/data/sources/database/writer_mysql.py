@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from nncli.base.errors import DataError, Location
-from nncli.data.sources.database.mysql import MysqlDatabase, translate_errors
-from nncli.data.sources.database.mysql_columns import backquoted
+from nncli.data.sources.database.mysql import MysqlDatabase, backquoted, translate_errors
 from nncli.data.sources.database.writer import DatabaseWriter
 from nncli.data.sources.database.writer_types import TypeNames
 

@@ -8,8 +8,7 @@ from contextlib import closing
 
 import polars as pl
 
-from nncli.data.sources.database.files import new_file_removed_on_error
-from nncli.data.sources.database.sqlite import BUSY_SECONDS, translate_errors
+from nncli.data.sources.database.sqlite import BUSY_SECONDS, new_file_removed_on_error, translate_errors
 from nncli.data.sources.database.writer import DatabaseWriter
 from nncli.data.sources.database.writer_types import WIDE_INTEGERS, TypeNames
 

@@ -11,7 +11,7 @@ import polars
 
 from nncli.base.errors import DataError, Location
 from nncli.base.text import join_quoted
-from nncli.data.formats.input_file import InputFile
+from nncli.data.formats.streams import InputFile
 
 MISSING = "__HIVE_DEFAULT_PARTITION__"
 """The value of a key that is missing in all rows of a folder."""

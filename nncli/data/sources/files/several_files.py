@@ -5,26 +5,27 @@ The files are read one after the other, in the order of their names. While one i
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
+import stat
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from pathlib import PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import TypeAlias
 
 from nncli.base.errors import DataError, Location, UsageError
-from nncli.base.text import quote
-from nncli.data.formats.input_file import InputFile
+from nncli.base.text import closest_match, quote
 from nncli.data.formats.prefetch import prefetch_map
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import Format
-from nncli.data.sources.files.column_alignment import FileColumns
-from nncli.data.sources.files.files_pass import FilesPass
+from nncli.data.formats.streams import InputFile, missing_file_hint
+from nncli.data.sources.files.column_alignment import FileColumns, FilesPass
 from nncli.data.sources.files.partition import Part, parts_of
-from nncli.data.sources.files.paths import find_files, names_several
 from nncli.data.sources.files.single_file import FileReader, open_file
 from nncli.data.sources.files.zip_file import ZipReader
 from nncli.data.sources.table_reader import Checksum, FileChecksum, TableChoice, TableReader
@@ -165,3 +166,170 @@ def _kind(reader: TableReader) -> str:
         return reader.format.value
     except UsageError:
         return "no table"
+
+
+HIDDEN = (".", "_")
+"""First characters of files and folders in a folder that are no part of a table, such as _SUCCESS and .DS_Store."""
+
+
+SYSTEM_FOLDERS = ("/proc/", "/sys/")
+"""Folders of the kernel: their files are no tables, and reading some of them waits forever."""
+MAX_NAMES = 300_000
+"""The most names of files and folders in a folder and its folders: they take a minute to list and check."""
+KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+@dataclass(frozen=True)
+class FoundFiles:
+    """The files that a path names, in the order of their names; `folder` is the part of the path without wildcards."""
+
+    folder: Path
+    files: tuple[Path, ...]
+
+
+def names_several(path: str) -> bool:
+    """Whether a path is that of a folder, or a pattern that is not the name of a file."""
+    if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises when the name is too long
+        return False
+    return glob.has_magic(path) or os.path.isdir(path)  # noqa: PTH112
+
+
+def find_files(path: str) -> FoundFiles:
+    """The files that a folder, a pattern or the path of one file names.
+
+    A folder names all files in it and in its folders, without hidden ones; so does a folder that a pattern matches.
+    In a pattern ** stands for any number of folders.
+
+    Raises:
+        DataError: the path names no file, or something that is none; or as `_files_in`.
+        UsageError: the pattern matches both files and folders.
+    """
+    if not names_several(path):
+        return FoundFiles(Path(path).parent, (Path(path),))
+    if not glob.has_magic(path) or os.path.isdir(path):  # noqa: PTH112
+        folder, files = Path(path), _files_in(Path(path))
+        if not files:
+            hint = "Name another folder, or a file. Names that begin with . or _ do not count."
+            raise DataError("there is no file in the folder", location=Location(source=path), hint=hint)
+    else:
+        folder, files = fixed_folder(path), [*_matches(path)]
+    return FoundFiles(folder, tuple(sorted(files, key=lambda file: file.parts)))
+
+
+def pattern_of(path: str) -> str:
+    """A pattern that names one file, so that its folders such as year=2025 become columns, as for several files."""
+    return f"{glob.escape(path[:-1])}[{path[-1]}]"
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """The files in a folder and its folders; a symbolic link to a folder that it is in is not followed.
+
+    Raises:
+        DataError: the folder is that of a system, a folder cannot be read, it holds something that is no file, or too
+            many names.
+    """
+    found, n_names = list[Path](), 0
+    waiting = [(str(folder), frozenset[str]())]
+    while waiting:
+        path, parents = waiting.pop()
+        real = os.path.realpath(path)
+        if real in (os.path.dirname(real), "/dev") or f"{real}/".startswith(SYSTEM_FOLDERS):  # noqa: PTH120
+            hint = "Name the folder that holds the files of the table."
+            raise DataError("this is a folder of the system, not of a table", location=Location(source=path), hint=hint)
+        parents |= {real}
+        try:
+            with os.scandir(path) as scanned:
+                entries = [entry for entry in scanned if not entry.name.startswith(HIDDEN)]
+        except OSError as error:
+            raise DataError(
+                f"the folder cannot be read: {error.strerror or error}",
+                location=Location(source=path),
+                hint="Change its permissions, or name the files by a pattern such as 2025/*.csv.",
+            ) from error
+        n_names += len(entries)
+        if n_names > MAX_NAMES:
+            raise DataError(
+                f"there are more than {MAX_NAMES:,} names in the folder and its folders",
+                location=Location(source=str(folder)),
+                hint="Name a part of them by a pattern such as 2025/*.csv, or join the files.",
+            )
+        for entry in entries:
+            # Of a link the path is asked: the entry raises an error where links go around in a circle.
+            asked = Path(entry.path) if entry.is_symlink() else entry
+            if not asked.is_dir():
+                check_readable(Path(entry.path), is_file=asked.is_file())
+                found.append(Path(entry.path))
+            elif os.path.realpath(entry) not in parents:
+                waiting.append((entry.path, parents))
+    return found
+
+
+def check_readable(path: Path, *, is_file: bool) -> None:
+    """Raise a DataError if one of several files is none: a pipe or a device would be waited for, perhaps forever."""
+    if is_file:
+        return
+    try:
+        kind = KINDS.get(stat.S_IFMT(path.stat().st_mode), "no file")
+    except OSError as error:
+        kind = "a link that leads nowhere" if path.is_symlink() else f"no file: {error.strerror or error}"
+    raise DataError(
+        f"one of several files is {kind}",
+        location=Location(source=str(path)),
+        hint="Move it out of the folder, or name the files by a pattern such as *.csv.",
+    )
+
+
+def fixed_folder(pattern: str) -> Path:
+    """The folder in which a pattern begins to match; the path itself if it has no wildcards."""
+    parts = PurePath(pattern).parts
+    fixed = next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+    return Path(*parts[:fixed])
+
+
+def _matches(pattern: str) -> Iterator[Path]:
+    """The files that match a pattern, or those in the folders that match it."""
+    fixed = len(fixed_folder(pattern).parts)
+    wanted = {part[0] for part in PurePath(pattern).parts[fixed:]}
+    hidden = tuple(first for first in HIDDEN if first not in wanted)  # unless a part of the pattern begins so
+    found_by_name = (Path(match) for match in glob.iglob(pattern, recursive=True))  # noqa: PTH207 - not into .folders
+    matches = [match for match in found_by_name if not any(part.startswith(hidden) for part in match.parts[fixed:])]
+    folders = [match for match in matches if match.is_dir()]
+    files = [match for match in matches if not match.is_dir()]
+    if files and "**" in PurePath(pattern).parts:
+        folders = []  # ** matches each folder on the way to the files
+    if files and folders:
+        raise UsageError(
+            f"the pattern matches files, such as {quote(files[0])}, and folders, such as {quote(folders[0])}",
+            location=Location(source=pattern),
+            hint="Name one kind: *.csv matches files that end in .csv, */ matches folders.",
+        )
+    for file in files if len(files) > 1 else ():
+        check_readable(file, is_file=file.is_file())
+    found = files or [file for folder in folders for file in _files_in(folder)]
+    if not found:
+        raise DataError("no file matches the pattern", location=Location(source=pattern), hint=_near(pattern))
+    yield from dict.fromkeys(found)
+
+
+def _near(pattern: str) -> str:
+    """The hint for a pattern that matches nothing: a similar ending of files in the folder, or a similar folder."""
+    folder = fixed_folder(pattern)
+    if not folder.is_dir():
+        return missing_file_hint(folder) if folder.parent.is_dir() else f"There is no folder {quote(folder)}."
+    try:
+        endings = Counter("".join(file.suffixes) for file in _files_in(folder) if file.suffix)
+    except DataError:
+        return "Check the pattern."
+    if not endings:
+        return f"There are no files in {quote(folder)}."
+    ending = "".join(PurePath(pattern).suffixes)
+    near = closest_match(ending, endings) if ending and not glob.has_magic(ending) else None
+    if near is not None and near != ending:
+        return f"Did you mean {quote(PurePath(pattern).name.removesuffix(ending) + near)}?"
+    common, count = endings.most_common(1)[0]
+    return f"{quote(folder)} has {count:,} file{'s' * (count > 1)} that end{'s' * (count == 1)} in {common}."

@@ -9,10 +9,9 @@ import polars
 
 from nncli.base.errors import Location, UsageError
 from nncli.data.formats.compression import CompressionError
-from nncli.data.formats.input_file import InputFile, path_of
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import SPREADSHEETS, ZIP, Format, database_hint, detect_format, format_of
-from nncli.data.formats.streams import digest, open_input, to_temporary_file, translate_os_errors
+from nncli.data.formats.streams import InputFile, digest, open_input, path_of, to_temporary_file, translate_os_errors
 from nncli.data.sources.files.zip_file import ZIP_MAGIC, ZipReader
 from nncli.data.sources.table_reader import Checksum, TableReader, with_format
 from nncli.data.table import Table

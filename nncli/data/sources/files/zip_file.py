@@ -15,10 +15,9 @@ from typing import IO, TYPE_CHECKING
 from nncli.base.errors import DataError, Location, NncliError, UsageError
 from nncli.base.text import join_quoted, quote
 from nncli.data.formats.compression import PIECE, SizeLimit
-from nncli.data.formats.input_file import InputFile
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import SUFFIXES, Format, format_of, suffix_of
-from nncli.data.formats.streams import decompress, digest, translate_damage, translate_os_errors
+from nncli.data.formats.streams import InputFile, decompress, digest, translate_damage, translate_os_errors
 from nncli.data.sources.table_reader import Checksum, TableReader, with_format
 from nncli.data.table import Table
 

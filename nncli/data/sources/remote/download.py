@@ -9,8 +9,8 @@ from typing import IO
 from nncli.base.errors import DataError, Location, NncliError
 from nncli.base.logs import log_info
 from nncli.base.memory import format_bytes
+from nncli.data.sources.remote.http_errors import Retries
 from nncli.data.sources.remote.remote_file import RemoteFile, Response, TransientError
-from nncli.data.sources.remote.retries import Retries
 
 SECONDS_BETWEEN_LINES = 5.0
 """Seconds between two lines of the log about a download."""

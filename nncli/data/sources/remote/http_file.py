@@ -7,6 +7,7 @@ a table on request, and it would need an extra for the most common of sources.
 from __future__ import annotations
 
 import http.client
+import io
 import netrc
 import os
 import re
@@ -17,17 +18,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import PurePosixPath
-from typing import IO
+from typing import IO, TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from nncli.base.credentials import split_url, with_credentials
 from nncli.base.errors import DataError, Location, UsageError
-from nncli.data.sources.remote import hugging_face, retries
-from nncli.data.sources.remote.gzip_body import CHUNK, decompressed
+from nncli.data.formats.compression import CompressionError, DecompressedStream, GrowthError, Gzip
+from nncli.data.sources.remote import http_errors as retries
+from nncli.data.sources.remote import hugging_face
 from nncli.data.sources.remote.http_errors import translated_errors
 from nncli.data.sources.remote.opener import has_server, open_url
 from nncli.data.sources.remote.remote_file import RangeError, RemoteFile, Response, TransientError
 from nncli.version import __version__
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=~"
 """Characters that stay as they are in a URL; others, such as spaces, are encoded."""
@@ -164,3 +169,50 @@ def _login_of_netrc(host: str | None) -> tuple[str, str] | None:
 
 def _has_gzip_name(url: str) -> bool:
     return PurePosixPath(urlsplit(url).path).suffix.lower() == ".gz"
+
+
+CHUNK = 1 << 20
+
+
+def decompressed(body: IO[bytes], size: int | None, url: str) -> Iterator[bytes]:
+    """Yield the decompressed bytes of a body of `size` compressed bytes, as far as that is known.
+
+    Raises:
+        TransientError: the body is damaged or truncated, which another try may correct.
+        DataError: it grows absurdly.
+    """
+    received = _Body(body, url)
+    stream = io.BufferedReader(DecompressedStream(io.BufferedReader(received), Gzip()), CHUNK)
+    try:
+        while chunk := stream.read(CHUNK):
+            yield chunk
+    except GrowthError as error:
+        raise DataError(
+            f"the answer of the server, which is compressed with gzip, is refused: {error}",
+            location=Location(source=url),
+            hint="Such a table repeats itself from end to end. If it is what you want, download it with a browser.",
+        ) from None
+    except CompressionError:
+        raise TransientError("the server sent bytes that cannot be decompressed") from None
+    # A body of several streams may have lost the last ones.
+    if size not in (None, received.size):
+        raise TransientError("the connection ended before the end of the file")
+
+
+class _Body(io.RawIOBase):
+    """The compressed bytes of a body; `size` is the number of those that were received."""
+
+    def __init__(self, body: IO[bytes], url: str) -> None:
+        self._body, self._url = body, url
+        self.size = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer).cast("B")
+        with translated_errors(self._url):
+            piece = self._body.read(len(view))
+        view[: len(piece)] = piece
+        self.size += len(piece)
+        return len(piece)

@@ -1,6 +1,6 @@
 """The objects that a folder or a pattern of an object store names, as s3://bucket/2025-*.parquet does.
 
-The rules are those of local folders and patterns, see nncli/data/sources/files/paths.py.
+The rules are those of local folders and patterns, see nncli/data/sources/files/several_files.py.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.text import closest_match, quote
-from nncli.data.sources.files.paths import HIDDEN
-from nncli.data.sources.remote.retries import retried
+from nncli.data.sources.files.several_files import HIDDEN
+from nncli.data.sources.remote.http_errors import retried
 from nncli.data.sources.remote.stores import ObjectUrl, translated_errors
 
 if TYPE_CHECKING:

@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import TypeAlias
 
 from nncli.base.logs import log_duration
-from nncli.data.formats.input_file import InputFile
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import Format
+from nncli.data.formats.streams import InputFile
 from nncli.data.sources.files.single_file import FileReader
 from nncli.data.sources.remote.download import download
 from nncli.data.sources.remote.http_file import HttpFile
 from nncli.data.sources.remote.listing import names_several_objects
-from nncli.data.sources.remote.objects import ObjectsReader
 from nncli.data.sources.remote.remote_file import RemoteFile
-from nncli.data.sources.remote.stored_object import StoredObject
+from nncli.data.sources.remote.stored_object import ObjectsReader, StoredObject
 from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
 from nncli.data.sources.remote.stores import ObjectUrl
 from nncli.data.sources.table_reader import Checksum, TableChoice, TableReader

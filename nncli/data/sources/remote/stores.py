@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.text import quote
-from nncli.data.sources.remote import retries
+from nncli.data.sources.remote import http_errors as retries
 from nncli.data.sources.remote.remote_file import RangeError, TransientError
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from nncli.base.logs import log_duration
 from nncli.data.formats.registry import FileOptions, writable_format
 from nncli.data.formats.sinks import Sink
 from nncli.data.formats.writers import open_sink
-from nncli.data.sources.remote import retries
+from nncli.data.sources.remote import http_errors as retries
+from nncli.data.sources.remote.http_errors import retried
 from nncli.data.sources.remote.remote_file import TransientError
-from nncli.data.sources.remote.retries import retried
 from nncli.data.sources.remote.stores import ObjectUrl, translated_errors
 
 if TYPE_CHECKING:

@@ -13,24 +13,30 @@ from typing import TYPE_CHECKING
 
 from nncli.base.errors import Location, UsageError
 from nncli.base.native_stderr import without_panics
-from nncli.data.formats.input_file import InputFile
 from nncli.data.formats.read_options import ReadOptions
-from nncli.data.formats.streams import digest, translate_damage
+from nncli.data.formats.streams import InputFile, digest, translate_damage
 from nncli.data.sources.table_reader import Checksum, TableChoice, TableReader
-from nncli.data.sources.workbook.calamine_cells import grid_of, with_durations
-from nncli.data.sources.workbook.cell_range import CellRange, parse_range
-from nncli.data.sources.workbook.container import SAVE_AS, read_bytes, workbook_file
-from nncli.data.sources.workbook.grid import Grid
-from nncli.data.sources.workbook.hidden.facts import encrypted
-from nncli.data.sources.workbook.sheet_copy import WorkbookCopy, write_grid
+from nncli.data.sources.workbook.columns import grid_of, with_durations
+from nncli.data.sources.workbook.grid import CellRange, Grid, parse_range
+from nncli.data.sources.workbook.hidden.zip_file import encrypted
 from nncli.data.sources.workbook.sheet_table import SheetTable
-from nncli.data.sources.workbook.sheets import ambiguous_sheet, named_sheet, sheet_names, sheets_with_table
+from nncli.data.sources.workbook.sheets import (
+    SAVE_AS,
+    WorkbookCopy,
+    ambiguous_sheet,
+    named_sheet,
+    read_bytes,
+    sheet_names,
+    sheets_with_table,
+    workbook_file,
+    write_grid,
+)
 from nncli.data.table import Table
 
 if TYPE_CHECKING:
     from python_calamine import CalamineWorkbook
 
-    from nncli.data.sources.workbook.hidden.facts import WorkbookFile
+    from nncli.data.sources.workbook.hidden.zip_file import WorkbookFile
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import polars
 
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.text import closest_match, join_quoted, quote
+from nncli.data.formats.read_options import ReadOptions
+from nncli.data.formats.streams import InputFile, translate_os_errors
+from nncli.data.sources.table_reader import Checksum, TableReader
+from nncli.data.sources.workbook.grid import Column, Grid
+from nncli.data.sources.workbook.hidden.ods import CONTENT, OdsFile
+from nncli.data.sources.workbook.hidden.xls import OleFile, XlsFile
+from nncli.data.sources.workbook.hidden.xlsb import WORKBOOK_BINARY, XlsbFile
+from nncli.data.sources.workbook.hidden.xlsx import WORKBOOK, XlsxFile
+from nncli.data.sources.workbook.hidden.zip_file import WorkbookFile, ZipFile, encrypted
+from nncli.data.sources.workbook.sheet_table import SheetTable
+from nncli.data.table import Table
 
 if TYPE_CHECKING:
     from python_calamine import CalamineWorkbook
@@ -71,3 +86,120 @@ def ambiguous_sheet(names: Sequence[str], sizes: Sequence[tuple[str, int, int]],
         location=Location(source=source),
         hint=f"Name one, such as --sheet {quote(names[0])}, or data.sheet in a configuration.",
     )
+
+
+ZIP_MAGIC = b"PK\x03\x04"
+OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+MANIFEST = "META-INF/manifest.xml"
+"""The member of .ods that says how the others are encrypted; newer programs encrypt them all as one."""
+SAVE_AS = "Open it in a spreadsheet program and save it as .xlsx."
+HTML = (b"<html", b"<!doctype html", b"<table", b"<head", b"<meta", b"<style", b"<div")
+HEAD = 4096
+
+
+def workbook_file(data: bytes, source: str) -> WorkbookFile:
+    """The workbook of these bytes, by their format; `source` is the name of the file in messages.
+
+    Raises:
+        DataError: they are no workbook, or one with a password, or damaged.
+    """
+    if data.startswith(ZIP_MAGIC):
+        archive = ZipFile(data, source)
+        if MANIFEST in archive and b"encryption-data" in archive.read(MANIFEST):
+            raise encrypted(source)
+        archive.check()
+        if WORKBOOK in archive:
+            return XlsxFile(archive)
+        if WORKBOOK_BINARY in archive:
+            return XlsbFile(archive)
+        if CONTENT in archive:
+            return OdsFile(archive)
+        raise _no_workbook("a zip archive without a workbook in it", "Extract the file in it first.", source)
+    if data.startswith(OLE_MAGIC):
+        return XlsFile(OleFile(data, source))
+    raise _no_workbook(*_description(data), source)
+
+
+def read_bytes(file: InputFile) -> bytes:
+    """The bytes of a workbook.
+
+    Raises:
+        DataError: the file cannot be read, or is empty.
+    """
+    assert file.path is not None
+    with translate_os_errors(file.path):
+        data = file.path.read_bytes()
+    if not data:
+        raise DataError("the file is empty", location=Location(source=file.name))
+    return data
+
+
+def _no_workbook(what: str, hint: str, source: str) -> DataError:
+    return DataError(f"this is no workbook but {what}", location=Location(source=source), hint=hint)
+
+
+def _description(data: bytes) -> tuple[str, str]:
+    """What a file is that is no workbook, and what to do."""
+    head = data[:HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if head.startswith(HTML) or b"<html" in head or b"<table" in head:
+        return "a web page (HTML)", SAVE_AS
+    if head.startswith(b"<?xml"):
+        return "an XML file", SAVE_AS
+    if head.startswith(b"%pdf"):
+        return "a PDF file", "Export its table as a workbook or as CSV."
+    if b"\0" not in data[:HEAD]:
+        return "a text file", "If it is a CSV, name it .csv, or set its format (--format csv)."
+    return "a file of an unknown kind", SAVE_AS
+
+
+@dataclass(frozen=True)
+class WorkbookCopy(TableReader):
+    """Reads the cells of a sheet from an Arrow file; `table` is the sheet without them."""
+
+    path: Path
+    table: SheetTable
+    original: Checksum
+
+    @property
+    def name(self) -> str:
+        """The name of the workbook."""
+        return self.table.file
+
+    def read(self, options: ReadOptions) -> Generator[Table]:
+        """Yield the table of the sheet, whole."""
+        with translate_os_errors(self.path):
+            grid = replace(self.table.grid, columns=read_columns(self.path))
+        yield replace(self.table, grid=grid).read(options)
+
+    def checksum(self) -> Checksum:
+        """The checksum of the workbook."""
+        return self.original
+
+
+def write_grid(grid: Grid, path: Path) -> None:
+    """Write the columns of a grid: several arrays for each, called by its position and what they hold."""
+    arrays = dict[str, polars.Series]()
+    for j, column in enumerate(grid.columns):
+        parts = {"kinds": column.kinds, "numbers": column.numbers, "texts": column.texts, "times": column.times}
+        arrays |= {f"{part}_{j}": polars.Series(values) for part, values in parts.items() if values is not None}
+    polars.DataFrame(arrays).write_ipc(path)
+
+
+def read_columns(path: Path) -> tuple[Column, ...]:
+    """The columns of a grid that was written by `write_grid`."""
+    frame = polars.read_ipc(path)
+    columns = list[Column]()
+    while (kinds := f"kinds_{len(columns)}") in frame.columns:
+        j = len(columns)
+        numbers, texts, times = (
+            frame[name] if (name := f"{part}_{j}") in frame.columns else None for part in ("numbers", "texts", "times")
+        )
+        columns.append(
+            Column(
+                frame[kinds].to_numpy(),
+                None if numbers is None else numbers.to_numpy(),
+                texts,
+                None if times is None else times.to_numpy(),
+            )
+        )
+    return tuple(columns)

@@ -13,8 +13,8 @@ import numpy as np
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.text import join_quoted, quote
 from nncli.data.dialect import AUTO, CsvDialect
+from nncli.data.formats.csv.layout import NOTE, TOTAL, TableShape, first_note
 from nncli.data.formats.csv.names import ColumnNames, made_names, name_columns, name_like
-from nncli.data.formats.csv.notes import NOTE, TOTAL, TableShape, first_note
 from nncli.data.formats.csv.titles import (
     MAX_TITLES,
     filled,

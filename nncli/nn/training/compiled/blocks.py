@@ -26,11 +26,10 @@ from nncli.nn.activations import (
     Silu,
     Tanh,
 )
-from nncli.nn.layers.activation import ActivationLayer
 from nncli.nn.layers.base import LayerBase
 from nncli.nn.layers.dense import Dense
-from nncli.nn.layers.dropout import Dropout
-from nncli.nn.layers.parametric import ParametricActivation, Scale
+from nncli.nn.layers.residual import ParametricActivation, Scale
+from nncli.nn.layers.sequential import ActivationLayer, Dropout
 from nncli.nn.network import Network
 
 COMPILED_ACTIVATIONS = (Identity, Relu, LeakyRelu, Sigmoid, Tanh, Elu, Selu, Gelu, Silu, Mish)

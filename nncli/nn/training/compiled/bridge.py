@@ -16,12 +16,13 @@ from nncli.nn.annealing import annealing_factor
 from nncli.nn.arrays import Array
 from nncli.nn.batches.batches import Batches
 from nncli.nn.losses import CrossEntropy, LossBase
-from nncli.nn.optim.optimizers import DecoupledWeightDecay, OptimizerBase, Sgd, Step
-from nncli.nn.optim.param_groups import merge_groups
+from nncli.nn.optim.optimizers import DecoupledWeightDecay, OptimizerBase, Sgd, Step, merge_groups
 from nncli.nn.optim.schedules import TrainingLength
 from nncli.nn.parameters import Parameters, ParamGroup
 from nncli.nn.training.arguments import TrainingArguments
-from nncli.nn.training.compiled import cache, inputs, kernels, losses, optimizers
+from nncli.nn.training.compiled import cache, inputs, kernels
+from nncli.nn.training.compiled import kernels as losses
+from nncli.nn.training.compiled import kernels as optimizers
 from nncli.nn.training.compiled.cache import warm_up
 from nncli.nn.training.compiled.network_arguments import Bins, NetworkArguments
 from nncli.nn.training.state import TrainState
@@ -140,7 +141,7 @@ def _bind_loop(
 def _optimizer_arguments(
     optimizer: OptimizerBase, moments: Mapping[str, Array], groups: Mapping[ParamGroup, slice]
 ) -> tuple[Any, ...]:
-    """The optimizer as arguments of nncli.nn.training.compiled.optimizers.optimizer_step."""
+    """The optimizer as arguments of nncli.nn.training.compiled.kernels.optimizer_step."""
     decay = optimizer.strength if isinstance(optimizer, DecoupledWeightDecay) else 0.0
     merged = ((span, (rate, strength * decay)) for span, rate, strength in merge_groups(optimizer.param_groups, groups))
     runs = [(multipliers, [span for span, _ in run]) for multipliers, run in groupby(merged, key=itemgetter(1))]

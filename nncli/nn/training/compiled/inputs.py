@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from nncli.nn.training.compiled.jit import Floats, Ints, compiled, inlined, internal
+from nncli.nn.training.compiled.cache import Floats, Ints, compiled, inlined, internal
 
 AT, WIDTH, COUNT, PLACE, ROW = range(5)
 """The columns of the table of categorical columns: the offset of the vectors in theta, their width, their number, the

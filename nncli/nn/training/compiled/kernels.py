@@ -14,32 +14,38 @@ A[at : at + B·u]. `dA` has room for two gradients of a block's output, which ar
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import Any
 
 import numpy as np
 
 from nncli.nn.training.compiled.activations import (
+    RESOLUTION,
     activate,
     activate_and_store,
     activation_grad,
     add_bias,
     bias_grad,
+    exp,
+    mask_keys,
     stored_grad,
 )
-from nncli.nn.training.compiled.dropout import RESOLUTION, mask_keys
+from nncli.nn.training.compiled.cache import Doubles, Floats, Ints, borrow, compiled, compiled_sum, inlined, internal
 from nncli.nn.training.compiled.inputs import (
+    AT,
+    COUNT,
     EMBEDS,
     N_DIRECT,
     N_LEARNED,
+    PLACE,
+    PROJECTS,
+    ROW,
+    WIDTH,
     bins_grad,
     direct_grad,
     load_embedded,
     load_rows,
 )
-from nncli.nn.training.compiled.jit import Doubles, Floats, Ints, borrow, compiled, compiled_sum, inlined, internal
-from nncli.nn.training.compiled.losses import LOGISTIC, MSE, PINBALL, logistic, mse, pinball, softmax
-from nncli.nn.training.compiled.optimizers import clip, finite, optimizer_step, penalize
-from nncli.nn.training.compiled.projection import project, project_grad
 
 D, U, W_AT, B_AT, SCALE_AT, ALPHA_AT, ACTIVATION, STORED, SCALED_W_AT = range(9)
 """Input and output units; offsets of W, b, s and alpha in theta (-1: absent); the number of the activation; whether
@@ -266,3 +272,227 @@ def train_batches(
             clip(grad, max_norm)
         optimizer_step(theta, grad, optimizer, rates[i], annealing[i], t + i)
     return len(rates), True
+
+
+@internal
+def project(Z: Floats, W: Floats, codes: Ints, rows: Ints, theta: Floats, inputs: Any) -> None:
+    """Add the projected columns to Z (B, u)."""
+    columns, _, units, _, _, width, _, categories, sizes, OS, bins, fractions, _, T, _, _ = inputs
+    B, u = Z.shape
+    K = width.shape[1]
+    if sizes[PROJECTS]:
+        for c in range(len(columns)):
+            at = sizes[N_DIRECT] + c * units
+            np.dot(OS[c], W[at : at + units], T[: 2 * K])
+            for i in range(B):
+                j, f = bins[i, c], fractions[i, c]
+                for k in range(u):
+                    Z[i, k] += T[j, k] + f * T[K + j, k]
+    for e in range(len(categories)):
+        if categories[e, PLACE] < 0:
+            n, d, at = categories[e, COUNT], categories[e, WIDTH], categories[e, ROW]
+            vectors = theta[categories[e, AT] : categories[e, AT] + n * d].reshape(n, d)
+            np.dot(vectors, W[at : at + d], T[:n])
+            for i in range(B):
+                j = codes[rows[i], e]
+                for k in range(u):
+                    Z[i, k] += T[j, k]
+
+
+@internal
+def project_grad(
+    dZ: Floats, W: Floats, dW: Floats, codes: Ints, rows: Ints, theta: Floats, grad: Floats, inputs: Any
+) -> None:
+    """The derivatives by the projected columns' rows of W, by O and S, and by the vectors of categories."""
+    columns, _, units, _, _, width, _, categories, sizes, OS, bins, fractions, GH, T, _, _ = inputs
+    B, u = dZ.shape
+    K = width.shape[1]
+    if sizes[PROJECTS]:
+        dT = T[: 2 * K]
+        for c in range(len(columns)):
+            at = sizes[N_DIRECT] + c * units
+            dT[:] = np.float32(0.0)
+            for i in range(B):
+                j, f = bins[i, c], fractions[i, c]
+                for k in range(u):
+                    dT[j, k] += dZ[i, k]
+                    dT[K + j, k] += f * dZ[i, k]
+            np.dot(OS[c].T, dT, dW[at : at + units])
+            np.dot(dT, W[at : at + units].T, GH[c])
+    for e in range(len(categories)):
+        if categories[e, PLACE] < 0:
+            n, d, at = categories[e, COUNT], categories[e, WIDTH], categories[e, ROW]
+            dT, begin = T[:n], categories[e, AT]
+            dT[:] = np.float32(0.0)
+            for i in range(B):
+                j = codes[rows[i], e]
+                for k in range(u):
+                    dT[j, k] += dZ[i, k]
+            np.dot(theta[begin : begin + n * d].reshape(n, d).T, dT, dW[at : at + d])
+            np.dot(dT, W[at : at + d].T, grad[begin : begin + n * d].reshape(n, d))
+
+
+MSE, LOGISTIC, SOFTMAX, PINBALL = range(4)
+NEGLIGIBLE = 2.0**-40
+"""Bound below which a derivative of the loss by a logit, at most 1, is set to 0."""
+
+
+@compiled
+def mse(Z: Floats, y: Floats, w: Floats, dZ: Floats, batch: int) -> float:
+    """Mean squared error of Z (B, k), a shard of `batch` rows; dZ becomes its derivative."""
+    B, k = Z.shape
+    total: Any = 0.0
+    share = np.float32(2.0 / (batch * k))
+    for i in range(B):
+        weight = w[i] if len(w) else np.float32(1.0)
+        for j in range(k):
+            D = Z[i, j] - y[i, j]
+            total += D * D * weight
+            dZ[i, j] = D * weight * share
+    value: float = total / (batch * k)
+    return value
+
+
+@compiled
+def pinball(Z: Floats, y: Floats, T: Floats, w: Floats, dZ: Floats, batch: int) -> float:
+    """The pinball loss of Z (B, targets · levels) for the levels T (1, levels); dZ becomes its derivative."""
+    B, k = Z.shape
+    total: Any = 0.0
+    share, levels = np.float32(1.0 / (batch * k)), T.shape[1]
+    for i in range(B):
+        weight = w[i] if len(w) else np.float32(1.0)
+        for j in range(y.shape[1]):
+            for q in range(levels):
+                at = j * levels + q
+                D = Z[i, at] - y[i, j]
+                slope = (np.float32(1.0) if np.float32(0.0) < D else np.float32(0.0)) - T[0, q]
+                total += D * slope * weight
+                dZ[i, at] = slope * weight * share
+    value: float = total / (batch * k)
+    return value
+
+
+@inlined
+def flush_to_zero(slope: Any) -> Any:
+    """The derivative, or 0 if it is negligible.
+
+    On its way back through the network it would become subnormal, which many processors compute a hundred times as
+    slowly, and every row that is learned well has such a derivative. NumPy's sigmoid gives 0 from 2^-25 on.
+    """
+    return np.float32(0.0) if abs(slope) < np.float32(NEGLIGIBLE) else slope
+
+
+@compiled
+def logistic(Z: Floats, y: Ints, T: Floats, w: Floats, dZ: Floats, batch: int) -> float:
+    """softplus(z) - t z, the cross-entropy of two classes that share one output; its derivative is sigmoid(z) - t."""
+    total: Any = 0.0
+    share, one = np.float32(1.0 / batch), np.float32(1.0)
+    for i in range(len(Z)):
+        z, t = Z[i, 0], T[y[i], 0]
+        weight = w[i] if len(w) else one
+        e = exp(-abs(z))
+        p = one / (one + e) if z > np.float32(0.0) else e / (one + e)
+        total += (max(z, np.float32(0.0)) + np.log1p(e) - t * z) * weight
+        dZ[i, 0] = flush_to_zero(p - t) * weight * share
+    value: float = total / batch
+    return value
+
+
+@compiled
+def softmax(Z: Floats, y: Ints, T: Floats, w: Floats, dZ: Floats, batch: int) -> float:
+    """-Σ t log softmax(z), row by row; the derivative is softmax(z) - t."""
+    B, k = Z.shape
+    total: Any = 0.0
+    share = np.float32(1.0 / batch)
+    for i in range(B):
+        weight = w[i] if len(w) else np.float32(1.0)
+        t, largest, s = T[y[i]], Z[i, 0], np.float32(0.0)
+        for j in range(1, k):
+            largest = max(largest, Z[i, j])
+        for j in range(k):
+            dZ[i, j] = exp(Z[i, j] - largest)
+        for j in range(k):
+            s += dZ[i, j]
+        log_s, row = np.log(s), np.float32(0.0)
+        for j in range(k):
+            row -= t[j] * (Z[i, j] - largest - log_s)
+            dZ[i, j] = flush_to_zero(dZ[i, j] / s - t[j]) * weight * share
+        total += row * weight
+    value: float = total / batch
+    return value
+
+
+SGD, ADAM = range(2)
+
+
+@compiled
+def penalize(theta: Floats, grad: Floats, l1: float, l2: float) -> None:
+    """dw += l1 · sign(w) + l2 · w."""
+    a, b = np.float32(l1), np.float32(l2)
+    for i in range(len(theta)):
+        grad[i] += a * np.sign(theta[i]) + b * theta[i]
+
+
+@compiled
+def finite(grad: Floats) -> bool:
+    """Whether all of a vector is finite: one pass of BLAS if its squares can be summed."""
+    return bool(np.isfinite(np.dot(grad, grad))) or bool(np.isfinite(grad).all())
+
+
+@compiled
+def clip(grad: Floats, max_norm: float) -> None:
+    """Scale `grad` down to the Euclidean norm `max_norm` if it is longer."""
+    total = 0.0
+    for i in range(len(grad)):
+        total += np.float64(grad[i]) * np.float64(grad[i])
+    if total > max_norm * max_norm:
+        factor = np.float32(max_norm / sqrt(total))
+        for i in range(len(grad)):
+            grad[i] *= factor
+
+
+@compiled
+def sgd(theta: Floats, grad: Floats, v: Floats, momentum: float, nesterov: float, rate: float) -> None:
+    """v ← momentum v + g; theta ← theta - rate · v, or, with nesterov, - rate · (g + momentum v)."""
+    mu, eta = np.float32(momentum), np.float32(rate)
+    if momentum == 0.0:
+        for i in range(len(theta)):
+            theta[i] -= eta * grad[i]
+        return
+    for i in range(len(theta)):
+        v[i] = mu * v[i] + grad[i]
+        theta[i] -= eta * (mu * v[i] + grad[i] if nesterov > 0.0 else v[i])
+
+
+@compiled
+def adam(theta: Floats, grad: Floats, M: Floats, V: Floats, h: Doubles, rate: float, t: int, shrinkage: float) -> None:
+    """Adam with the moments as nncli/nn/optim/optimizers.py keeps them, after theta ← shrinkage · theta.
+
+    h is beta1, beta2, epsilon.
+    """
+    beta1, beta2, epsilon = h[0], h[1], h[2]
+    c = sqrt((1.0 - beta2) / (1.0 - beta2**t))
+    e, eta = np.float32(epsilon / c), np.float32(rate * (1.0 - beta1) / (1.0 - beta1**t) / c)
+    b1, b2, s = np.float32(beta1), np.float32(beta2), np.float32(shrinkage)
+    for i in range(len(theta)):
+        M[i] = b1 * M[i] + grad[i]
+        V[i] = b2 * V[i] + grad[i] * grad[i]
+        theta[i] = s * theta[i] - eta * (M[i] / (np.sqrt(V[i]) + e))
+
+
+@compiled
+def optimizer_step(theta: Floats, grad: Floats, optimizer: Any, rate: float, annealing: float, t: int) -> None:
+    """One step of the `optimizer`.
+
+    It is a tuple of two state vectors (the same one twice for SGD), its number, its hyper-parameters h, and the groups:
+    their starts and stops (groups, 2), and their multipliers of the rate and their weight decays (groups, 2).
+    `annealing` is the factor of a weight decay that falls to 0, for which h[3] is 1.
+    """
+    M, V, number, h, spans, multipliers = optimizer
+    strength = rate * annealing if h[3] > 0.0 else rate
+    for g in range(len(spans)):
+        a, b, eta = spans[g, 0], spans[g, 1], rate * multipliers[g, 0]
+        if number == SGD:
+            sgd(theta[a:b], grad[a:b], M[a:b], h[0], h[1], eta)
+        else:
+            adam(theta[a:b], grad[a:b], M[a:b], V[a:b], h, eta, t, 1.0 - strength * multipliers[g, 1])

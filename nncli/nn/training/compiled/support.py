@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import sys
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
 from typing import NamedTuple
 
 from nncli.nn.arrays import Backend
@@ -10,7 +12,6 @@ from nncli.nn.losses import MSE, CrossEntropy, LossBase, Quantile, Quantiles
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import PiecewiseLinear
 from nncli.nn.optim.optimizers import Adam, OptimizerBase, Sgd
-from nncli.nn.training.compiled.blas import import_blas
 from nncli.nn.training.compiled.blocks import UnsupportedError, blocks_of
 
 COMPILED_LOSSES = (MSE, CrossEntropy, Quantile, Quantiles)
@@ -103,3 +104,31 @@ def load(backend: Backend) -> BackendProblem | None:
         return BackendProblem("Numba finds no folder for compiled code", "Set NUMBA_CACHE_DIR to a writable folder")
     disabled = getattr(numba.config, "DISABLE_JIT", 0)
     return BackendProblem("NUMBA_DISABLE_JIT is set", "Unset it") if disabled else None
+
+
+BLAS = "scipy.linalg.cython_blas"
+"""The module in which Numba looks up the BLAS."""
+
+
+def import_blas() -> None:
+    """Import scipy.linalg.cython_blas without its package.
+
+    Python does not import the package of a module that is loaded already, and a later `import scipy.linalg` gets the
+    whole package. If the module is not found, or cannot be loaded alone, Numba imports it in the usual way.
+
+    Raises:
+        ImportError: SciPy itself does not load.
+    """
+    import scipy
+
+    if BLAS in sys.modules or "scipy.linalg" in sys.modules:
+        return
+    spec = PathFinder.find_spec(BLAS, [f"{folder}/linalg" for folder in scipy.__path__])
+    if spec is None or spec.loader is None:
+        return
+    try:
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except ImportError:
+        return
+    sys.modules[BLAS] = module

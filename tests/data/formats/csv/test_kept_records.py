@@ -19,8 +19,8 @@ from nncli.data.formats.read_options import ReadOptions
 from nncli.data.sources.read_table import read_table
 from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel
-from nncli.serving.bodies.delimited_body import read_delimited_body
 from nncli.serving.bodies.media_types import ContentType, MediaType
+from nncli.serving.bodies.table_body import read_delimited_body
 from tests.assertions import raises
 
 PLAIN = ["x", "5", "", '"p, q"', '"p\nq"', '"p ""q"""']

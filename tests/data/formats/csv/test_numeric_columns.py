@@ -18,8 +18,7 @@ from nncli.data.formats.csv.blocks import QUOTE, Block, positions_of
 from nncli.data.formats.csv.numeric_columns import MAX_FAILED_BLOCKS, ambiguous_starts
 from nncli.data.formats.csv.reader import read_delimited
 from nncli.data.formats.read_options import NumericColumns, ReadOptions
-from nncli.data.stacked import MANY_COLUMNS
-from nncli.data.table import Table
+from nncli.data.table import MANY_COLUMNS, Table
 
 SPELLINGS = [
     *("1", "+1", "-1", "1e5", "1E+5", "1e-5", ".5", "5.", "-.5", "+.5e1", "007", "-007", "0", "-0", "-0.0", "00"),

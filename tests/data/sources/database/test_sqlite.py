@@ -10,8 +10,8 @@ import pytest
 
 from nncli.base.errors import DataError, UsageError
 from nncli.data.formats.read_options import ReadOptions
-from nncli.data.sources.database.blocks import BLOCK_ROWS
 from nncli.data.sources.database.catalog import tables_of
+from nncli.data.sources.database.column_types import BLOCK_ROWS
 from nncli.data.sources.database.sqlite import translate_errors
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_chunks, read_table

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from nncli.base.errors import DataError, Location
-from nncli.data.formats.input_file import InputFile
+from nncli.data.formats.streams import InputFile
 from nncli.data.sources.files.column_alignment import FileColumns, common_type
 from nncli.data.sources.files.partition import Part
 

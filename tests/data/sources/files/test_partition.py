@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from nncli.base.errors import DataError
-from nncli.data.formats.input_file import InputFile
+from nncli.data.formats.streams import InputFile
 from nncli.data.sources.files.partition import Part, key_types, parts_of
 
 

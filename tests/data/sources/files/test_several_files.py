@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from nncli.base.errors import DataError, NncliError, UsageError
 from nncli.base.scratch import Scratch
 from nncli.config.schema import Config
-from nncli.data.formats.input_file import InputFile
 from nncli.data.formats.read_options import NumericColumns, ReadOptions
 from nncli.data.formats.registry import Format
-from nncli.data.sources.files.files_pass import FilesPass
+from nncli.data.formats.streams import InputFile
+from nncli.data.sources.files.column_alignment import FilesPass
 from nncli.data.sources.files.partition import Part
 from nncli.data.sources.files.several_files import FilesReader
 from nncli.data.sources.open import open_reader

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nncli.data.columns import spellings, units
+from nncli.data.columns import spellings
+from nncli.data.columns import spellings as units
 from nncli.data.columns.parsing import numbers_and_errors
 from nncli.data.dialect import SPACES, CsvDialect
 from nncli.data.table import Table

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.formats.csv.writer import header
+from nncli.data.formats.csv.csv_format import header
 from nncli.export.python.standalone import script
 from nncli.export.python.standalone.predictions import Predictor
 from nncli.export.python.standalone.script import header_line, lines, main, predict_csv

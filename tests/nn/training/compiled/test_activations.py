@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 
 from nncli.nn.activations import Elu, Gelu, Identity, LeakyRelu, Mish, Relu, Selu, Sigmoid, Silu, Tanh
-from nncli.nn.layers.parametric import ParametricActivation
+from nncli.nn.layers.residual import ParametricActivation
 from tests.nn.training.compiled.support import (
     BEYOND,
     EXTREMES,
@@ -29,8 +29,8 @@ pytest.importorskip("numba")
 pytest.importorskip("scipy")
 
 from nncli.nn.training.compiled import activations
+from nncli.nn.training.compiled.activations import RESOLUTION, mask_keys
 from nncli.nn.training.compiled.blocks import FROM_OUTPUT
-from nncli.nn.training.compiled.dropout import RESOLUTION, mask_keys
 from nncli.nn.training.compiled.network_arguments import hyperparameters, number_of
 
 ACTIVATIONS = [Identity(), Relu(), LeakyRelu(), LeakyRelu(slope=0.3), LeakyRelu(slope=0.0), Sigmoid(), Tanh()]

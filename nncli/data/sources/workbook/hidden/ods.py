@@ -10,10 +10,8 @@ from functools import cached_property
 from html import unescape
 from itertools import accumulate
 
-from nncli.data.sources.workbook.cell_range import CellRange
-from nncli.data.sources.workbook.grid import HiddenCell, Kind, SheetFacts
-from nncli.data.sources.workbook.hidden.facts import NOT_AVAILABLE, WorkbookFile, check_size
-from nncli.data.sources.workbook.hidden.zip_file import ZipFile
+from nncli.data.sources.workbook.grid import CellRange, HiddenCell, Kind, SheetFacts
+from nncli.data.sources.workbook.hidden.zip_file import NOT_AVAILABLE, WorkbookFile, ZipFile, check_size
 
 CONTENT = "content.xml"
 METADATA = "meta.xml"

@@ -6,11 +6,9 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nncli.data.sources.workbook.cell_range import CellRange
-from nncli.data.sources.workbook.grid import HiddenCell, Kind, SheetFacts
-from nncli.data.sources.workbook.hidden.facts import ERROR_CODES, NOT_AVAILABLE, WorkbookFile, check_size
+from nncli.data.sources.workbook.grid import CellRange, HiddenCell, Kind, SheetFacts
 from nncli.data.sources.workbook.hidden.xlsx import member_name
-from nncli.data.sources.workbook.hidden.zip_file import ZipFile
+from nncli.data.sources.workbook.hidden.zip_file import ERROR_CODES, NOT_AVAILABLE, WorkbookFile, ZipFile, check_size
 
 WORKBOOK_BINARY = "xl/workbook.bin"
 RELATIONSHIPS = "xl/_rels/workbook.bin.rels"

@@ -12,10 +12,8 @@ from functools import cached_property
 
 from nncli.base.errors import UsageError
 from nncli.data.formats.prefetch import prefetch
-from nncli.data.sources.workbook.cell_range import CellRange, column_position, parse_range
-from nncli.data.sources.workbook.grid import HiddenCell, Kind, SheetFacts
-from nncli.data.sources.workbook.hidden.facts import NOT_AVAILABLE, WorkbookFile, check_size
-from nncli.data.sources.workbook.hidden.zip_file import ZipFile
+from nncli.data.sources.workbook.grid import CellRange, HiddenCell, Kind, SheetFacts, column_position, parse_range
+from nncli.data.sources.workbook.hidden.zip_file import NOT_AVAILABLE, WorkbookFile, ZipFile, check_size
 
 WORKBOOK = "xl/workbook.xml"
 RELATIONSHIPS = "xl/_rels/workbook.xml.rels"

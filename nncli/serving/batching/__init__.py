@@ -1,1 +1,0 @@
-"""Requests that wait for predictions, answered in batches on threads."""

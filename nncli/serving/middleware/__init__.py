@@ -1,1 +1,0 @@
-"""What is done with every request before its route: access, overload, counting."""

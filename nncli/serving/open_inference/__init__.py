@@ -1,1 +1,0 @@
-"""The Open Inference Protocol V2: tensors, requests, answers and metadata."""

@@ -1,0 +1,13 @@
+from collections.abc import Mapping
+
+from nncli.serving.columns.input_schema import kind_of, member_columns, of_kind
+from nncli.serving.models.served_model import ServedModel
+
+
+def test_columns_have_those_of_every_member(models: Mapping[str, ServedModel]) -> None:
+    for served in models.values():
+        columns = member_columns(served.model)
+        assert list(columns) == list(served.model.names)
+        for name, own in columns.items():
+            assert {column.name for column in own} == {name}
+            assert of_kind(kind_of(own), own)

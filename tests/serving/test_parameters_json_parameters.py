@@ -1,0 +1,75 @@
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from nncli.serving.models.served_model import PredictionOptions, ServedModel
+from nncli.serving.parameters import json_options, may_take_long
+from nncli.serving.problems import ProblemError
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters", "options"),
+    [
+        ("number", {}, PredictionOptions()),
+        ("number", {"explain": True}, PredictionOptions(explain=True)),
+        ("number", {"interval": 0.9}, PredictionOptions(intervals=0.9)),
+        ("two", {"proba": True}, PredictionOptions(proba=True)),
+        (
+            "two",
+            {"proba": False, "set": [0.9, 0.5]},
+            PredictionOptions(sets=[0.9, 0.5]),
+        ),
+        (
+            "two",
+            {"set": "0.9", "score": "aps"},
+            PredictionOptions(sets=0.9, score="aps"),
+        ),
+    ],
+)
+def test_parameters_are_options(
+    models: Mapping[str, ServedModel], model: str, parameters: dict[str, Any], options: PredictionOptions
+) -> None:
+    assert json_options(parameters, models[model]) == options
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"proba": True},
+        {"set": 0.9},
+        {"interval": 90},
+        {"interval": True},
+        {"interval": {}},
+        {"interval": []},
+        {"interval": [[0.9]]},
+        {"interval": None},
+        {"explain": "yes"},
+        {"explain": [True, True]},
+        {"temperature": 1},
+        {"interval": [0.1] * 20},
+    ],
+)
+def test_other_parameters_are_refused(models: Mapping[str, ServedModel], parameters: dict[str, Any]) -> None:
+    with pytest.raises(ProblemError) as error:
+        json_options(parameters, models["number"])
+    assert error.value.problem.status == 400
+
+
+def test_a_misspelled_parameter_is_named_with_the_one_that_is_meant(models: Mapping[str, ServedModel]) -> None:
+    with pytest.raises(ProblemError) as error:
+        json_options({"intervall": 0.9}, models["number"])
+    assert "'interval'" in str(error.value.problem.hint)
+
+
+@pytest.mark.parametrize(
+    ("document", "may"),
+    [
+        (b'{"inputs": [], "params": {"explain": true}}', True),
+        (b'{"inputs": [], "params": {"\\u0065xplain": true}}', True),
+        (b'{"inputs": [], "params": {"interval": 0.9}}', True),
+        (b'{"inputs": {"gr\\u00f6\\u00dfe": [1]}, "parameters": {"binary_data_output": true}}', False),
+    ],
+)
+def test_slow_parameters_are_foreseen_before_a_body_is_read(document: bytes, may: bool) -> None:
+    assert may_take_long(document) is may
