@@ -79,8 +79,8 @@ def missing_word(column: TextInput) -> str:
 def spelling_codes(column: CategoryInput, missing_values: Sequence[str]) -> dict[str, int]:
     """The code of each known text. The code of a rare category is OTHER_CODE.
 
-    These are the missing values, the texts, their keys, and `3.0` for 3; of true and false all mixtures of upper and
-    lower case. White space around a cell is not removed.
+    These are the missing values, the texts, their keys, and `3.0` and `3.00` for 3; of true and false all mixtures of
+    upper and lower case. White space around a cell is not removed.
     """
     codes = dict.fromkeys((missing_spelling(column, missing_values), *missing_values), MISSING_CODE)
     spellings = (
@@ -94,10 +94,10 @@ def spelling_codes(column: CategoryInput, missing_values: Sequence[str]) -> dict
 
 
 def _with_zeros(key: str) -> tuple[str, ...]:
-    """A key, and that of a whole number as a number with a fraction."""
+    """A key, and that of a whole number with one and two decimals."""
     digits = key[1:] if key[:1] in ("+", "-") else key
     is_whole = digits.isascii() and digits.isdecimal() and (digits == "0" or digits[0] != "0")
-    return (key, f"{key}.0") if is_whole else (key,)
+    return (key, f"{key}.0", f"{key}.00") if is_whole else (key,)
 
 
 def _cases(key: str) -> Iterable[str]:

@@ -19,7 +19,7 @@ YES_NO = CategoryInput("b", ("No", "Yes"), (("No", 2), ("Yes", 3)), (), (("no", 
 
 def test_missing_values_come_first_and_common_spellings_last() -> None:
     codes = spelling_codes(NUMBERS, ("", "x"))
-    assert codes == {"": 0, "x": 0, "-4": 2, "-4.0": 2, "3": 3, "3.0": 3}
+    assert codes == {"": 0, "x": 0, "-4": 2, "-4.0": 2, "-4.00": 2, "3": 3, "3.0": 3, "3.00": 3}
 
 
 def test_true_and_false_are_read_in_any_case() -> None:
