@@ -51,7 +51,7 @@ def digests(run: Path) -> dict[str, str]:
             with path.open() as file:
                 rows = [[row[key] for key in row if key not in TIMES] for row in csv.DictReader(file)]
             found.setdefault("histories", []).append(f"{name} {hashlib.sha256(json.dumps(rows).encode()).hexdigest()}")
-        elif path.name in ("trials.csv", "best.yaml", "predictions.csv"):
+        elif path.name in ("trials.csv", "predictions.csv"):
             found.setdefault("tables", []).append(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}")
     return {kind: hashlib.sha256("\n".join(lines).encode()).hexdigest() for kind, lines in sorted(found.items())}
 
