@@ -18,7 +18,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from nncli.config import schema
-from nncli.config.json_schema import SCHEMA, json_schema
+from nncli.config.json_schema import json_schema
+from nncli.config.schema_file import SCHEMA
 from nncli.config.yaml.writer import dump
 from nncli.data.encoders.options import CategoricalOptions
 from nncli.nn.activations import Activation

@@ -16,10 +16,10 @@ from nncli.base.findings import Finding, FindingCode, Level, note, ordered, warn
 from nncli.base.option import operation
 from nncli.base.scratch import existing_parent
 from nncli.base.text import join_quoted, json_safe, quote
-from nncli.config.json_schema import editor_line
 from nncli.config.loading import build_config
 from nncli.config.overrides import apply_overrides
 from nncli.config.schema import Config
+from nncli.config.schema_file import editor_line
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import parse
 from nncli.data.column_profile import ColumnProfile

@@ -14,7 +14,7 @@ from nncli.analysis.drift_limits import LIMIT
 from nncli.base.errors import Location, UsageError
 from nncli.base.option import INPUT, OUTPUT, SEARCH, TRAINING, Option, Options
 from nncli.data.formats.registry import FileOptions
-from nncli.fitting.timing.plan import TimeLimit
+from nncli.fitting.timing.clock import TimeLimit
 from nncli.models.conformal.options import UncertaintyOptions
 
 if TYPE_CHECKING:

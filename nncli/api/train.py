@@ -18,7 +18,7 @@ from nncli.config.schema import Config
 from nncli.config.schema.training import seconds_of
 from nncli.fitting.launch import Launch
 from nncli.fitting.prepare.load import table_copies
-from nncli.fitting.timing.plan import TimeLimit
+from nncli.fitting.timing.clock import TimeLimit
 from nncli.fitting.train.events import Event, Finished
 from nncli.fitting.train.single import resume_network, train_network
 from nncli.runs.config import read_config

@@ -26,7 +26,7 @@ def schema(color: ColorOptions) -> None:
     nncli config schema > config.schema.json
     echo '# yaml-language-server: $schema=config.schema.json' >> config.yaml
     """
-    from nncli.config.json_schema import SCHEMA
+    from nncli.config.schema_file import SCHEMA
 
     typer.echo(SCHEMA.read_bytes(), nl=False)
 

@@ -35,7 +35,7 @@ from nncli.cli.options import (
 if TYPE_CHECKING:
     from nncli.base.findings import Finding
     from nncli.config.schema import Config
-    from nncli.fitting.timing.plan import TimeLimit
+    from nncli.fitting.timing.clock import TimeLimit
     from nncli.fitting.train.events import Event, Finished, MembersStarted, Started
 
 

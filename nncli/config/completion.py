@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from nncli.config.json_schema import SCHEMA, Node, resolve
+from nncli.config.schema_file import SCHEMA, Node, resolve
 
 
 def complete_assignment(text: str) -> list[str]:

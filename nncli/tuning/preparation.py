@@ -21,7 +21,7 @@ from nncli.fitting.ensemble.train import CONTROL_FOLDER
 from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.executor import Workers
 from nncli.fitting.parallel.trainings import TrainingStream
-from nncli.fitting.timing.plan import TimeLimit
+from nncli.fitting.timing.clock import TimeLimit
 from nncli.runs.run import Run
 from nncli.tuning.compute_result import with_result
 from nncli.tuning.sampler import Sampler

@@ -20,7 +20,7 @@ from nncli.base.atomic_files import write_text
 from nncli.base.errors import ConfigError, DataError, NncliError
 from nncli.base.findings import Finding
 from nncli.fitting.parallel.trainings import TrainingResult, TrainingStream
-from nncli.fitting.timing.plan import TimeLimit
+from nncli.fitting.timing.clock import TimeLimit
 from nncli.nn.arrays import Floats
 from nncli.nn.training.epoch import DivergedError
 from nncli.targets.metrics.significance import sign_flip_test

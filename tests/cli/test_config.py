@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.config.json_schema import SCHEMA
+from nncli.config.schema_file import SCHEMA
 from tests.cli.support import CONFIGS, DATA, Cli
 
 

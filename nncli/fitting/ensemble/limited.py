@@ -13,7 +13,8 @@ from nncli.fitting.ensemble.member_config import check_members
 from nncli.fitting.ensemble.train import train_ensemble
 from nncli.fitting.launch import Launch
 from nncli.fitting.prepare.load import load_table
-from nncli.fitting.timing.plan import TimeLimit, plan_within
+from nncli.fitting.timing.clock import TimeLimit
+from nncli.fitting.timing.plan import plan_within
 from nncli.fitting.train.events import Event
 from nncli.fitting.train.single import train_network
 

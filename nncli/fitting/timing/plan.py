@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from nncli.base.errors import NncliError
@@ -17,6 +16,7 @@ from nncli.data.store.column_store import ColumnStore
 from nncli.fitting.prepare.auto_values import counted_rows, epochs_of, epochs_of_cycles, max_cycles, resolve_members
 from nncli.fitting.prepare.fit import infer_loss
 from nncli.fitting.prepare.load import select_rows
+from nncli.fitting.timing.clock import TimeLimit
 from nncli.fitting.timing.estimate import Workload, seconds_of
 from nncli.fitting.timing.steps import Measurement, measure
 
@@ -165,17 +165,3 @@ def _describe(fitting: Workload, work: Workload) -> str:
         if getattr(fitting, name) < getattr(work, name)
     ]
     return ", ".join(parts) or "the whole training fits"
-
-
-@dataclass(frozen=True)
-class TimeLimit:
-    """A limit of `seconds` since `start`, a reading of the `clock`."""
-
-    seconds: float
-    start: float = field(default_factory=time.monotonic)
-    clock: Callable[[], float] = time.monotonic
-
-    @property
-    def left(self) -> float:
-        """The seconds that are left; negative once they are over."""
-        return self.seconds - (self.clock() - self.start)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nncli.config.loading import load
 from nncli.config.schema import TuneSection
-from nncli.fitting.timing.plan import TimeLimit
+from nncli.fitting.timing.clock import TimeLimit
 from nncli.tuning.search import RunningTrial, SearchProgress, SearchStarted, TrialFinished
 from nncli.tuning.space.build_space import build_space
 from nncli.tuning.trials.trials import Trial

@@ -12,8 +12,9 @@ from nncli.base.scratch import Scratch
 from nncli.config.schema import Config
 from nncli.data.splitting.folds import Sample
 from nncli.fitting.prepare.load import load_table
+from nncli.fitting.timing.clock import TimeLimit
 from nncli.fitting.timing.estimate import Workload, seconds_of
-from nncli.fitting.timing.plan import TimeLimit, TrainingPlan, fit_workload, plan_within
+from nncli.fitting.timing.plan import TrainingPlan, fit_workload, plan_within
 from nncli.fitting.timing.steps import Measurement
 
 MEASURED = Measurement(

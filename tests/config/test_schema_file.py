@@ -6,7 +6,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from nncli.config.json_schema import SCHEMA, editor_line, json_schema, resolve
+from nncli.config.json_schema import json_schema
+from nncli.config.schema_file import SCHEMA, editor_line, resolve
 from nncli.config.yaml.parser import parse
 from tests.cli.support import ROOT
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from nncli.fitting.timing.plan import TimeLimit
+from nncli.fitting.timing.clock import TimeLimit
 
 
 def test_the_time_left_is_counted_from_the_start_by_the_clock() -> None:
