@@ -92,7 +92,7 @@ def test_a_table_is_named_for_a_database_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "options"),
+    ("target", "options", "append"),
     [
         (TableSource(path="sqlite:///a.db"), FileOptions(), False),
         (TableSource(path="sqlite:///a.db", table="t"), FileOptions(force=True), True),

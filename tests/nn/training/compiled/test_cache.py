@@ -38,7 +38,7 @@ def write(folder: Path, name: str, content: bytes = b"", age: float = -10.0) -> 
     return file
 
 
-LOOP, OTHER, FOREIGN = "kernels.train_batches-9.py311.1.nbc", "losses.mse-8.py311.1.nbi", "other.f-1.py311.1.nbc"
+LOOP, OTHER, FOREIGN = "kernels.train_batches-9.py311.1.nbc", "activations.relu-8.py311.1.nbi", "other.f-1.py311.1.nbc"
 
 
 def test_a_loop_is_cached_once_its_file_is_newer_than_every_source(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_files_older_than_a_source_are_removed_before_compiling(tmp_path: Path) 
     write(tmp_path, LOOP, age=10.0)
     write(tmp_path, OTHER, age=1.0)
     write(tmp_path, FOREIGN, age=10.0)
-    fresh = write(tmp_path, "optimizers.sgd-8.py311.1.nbc")
+    fresh = write(tmp_path, "kernels.sgd-8.py311.1.nbc")
     loop = Loop(tmp_path)
     cache.warm_up(loop, loop)
     assert loop.calls == 1
