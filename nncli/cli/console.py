@@ -403,7 +403,8 @@ def prepare_standard_streams() -> None:
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - open until the process ends
     if os.name == "posix" and _is_descriptor_2(sys.stderr):  # see nncli/base/native_stderr.py
         sys.stderr.flush()
-        sys.stderr = open(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding)  # noqa: SIM115, PTH123
+        raw = io.FileIO(os.dup(2), "w", closefd=False)  # open until the process ends
+        sys.stderr = io.TextIOWrapper(_WholeWrites(raw), sys.stderr.encoding, write_through=True)
     sys.stdout, sys.stderr = _with_whole_writes(sys.stdout), _with_whole_writes(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # instead of UnicodeEncodeError

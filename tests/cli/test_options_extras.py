@@ -12,6 +12,9 @@ from nncli.base.errors import NncliError
 from nncli.cli.options import EXTRAS, requires_extra
 from tests.cli.support import ROOT, Cli
 
+REPORT = ("nncli.analysis.report", "nncli.api.report", "nncli.tuning.report")
+"""The modules that import what the extra report installs."""
+
 CONFIG = "data: {path: t.csv, target: y}\nlayers: [4]\nepochs: 1\nvalidation: 0\n"
 
 
@@ -38,7 +41,7 @@ def test_another_missing_module_is_an_internal_error() -> None:
 def test_train_needs_the_extra_report_before_it_trains(
     nncli: Cli, config: str, monkeypatch: pytest.MonkeyPatch, here: Path
 ) -> None:
-    for name in [name for name in sys.modules if name.startswith("nncli.analysis.report")]:
+    for name in [name for name in sys.modules if name.startswith(REPORT)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "jinja2", None)

@@ -14,6 +14,9 @@ import pytest
 from tests.analysis.report.support import hostile_run
 from tests.cli.support import Cli
 
+REPORT = ("nncli.analysis.report", "nncli.api.report", "nncli.tuning.report")
+"""The modules that import what the extra report installs."""
+
 
 def test_the_path_is_all_that_stdout_holds(nncli: Cli, penguins: Path, tmp_path: Path) -> None:
     done = nncli("report", penguins, "-o", tmp_path / "r.html").check()
@@ -83,7 +86,7 @@ def test_no_run_is_an_error(nncli: Cli, here: Path) -> None:
 def test_what_is_not_installed_is_named(
     nncli: Cli, penguins: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name in [name for name in sys.modules if name.startswith("nncli.analysis.report")]:
+    for name in [name for name in sys.modules if name.startswith(REPORT)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "jinja2", None)
     done = nncli("report", penguins, "-o", tmp_path / "r.html").check(1)
