@@ -228,7 +228,7 @@ def test_twenty_thousand_hostile_names_and_labels_are_text_and_nothing_else(brow
             assert page.evaluate("nncli.inputs.map((column) => column.name)") == [column.name for column in columns]
             assert page.evaluate("nncli.inputs.at(-2).categories") == menu
             assert page.evaluate("nncli.inputs.at(-1).categories") == listed
-            assert page.evaluate("nncli.models.model.labels") == labels
+            assert page.evaluate("nncli.model.labels") == labels
             shown = "list => list.map((one) => one.textContent)"
             assert page.locator("label bdi").evaluate_all(shown) == [readable_text(column.name) for column in columns]
             assert page.locator("select option").evaluate_all(shown)[:-2] == [*map(readable_text, menu)]
