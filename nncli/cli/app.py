@@ -265,7 +265,6 @@ def _takes_assignments(error: Any) -> bool:
 
 def _key(name: str, *, has_similar_option: bool) -> str | None:
     """The key of that name; of `data` without its section, or spelled nearly so unless an option is."""
-    from nncli.base.text import closest_match
     from nncli.config.schema import Config, DataSection
 
     first, _, rest = name.partition(".")

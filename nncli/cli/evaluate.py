@@ -86,7 +86,6 @@ def _show(evaluation: Evaluation, *, as_json: bool, quiet: bool) -> None:
     """Print notes, then the scores, for classes also of each and their confusion matrix, and of intervals or sets."""
     import json
 
-    from nncli.base.text import escape_unprintable
     from nncli.cli.console import format_number, rows
     from nncli.cli.tables import table
     from nncli.models.scores import class_scores, headlines
@@ -131,7 +130,6 @@ def _by_class(scores: ClassificationScores, labels: Sequence[str]) -> str:
 
 def _confusions(scores: ClassificationScores, labels: Sequence[str]) -> str:
     """The confusion matrix if it fits the terminal, else the pairs of classes that are confused most often."""
-    from nncli.base.text import format_percent
     from nncli.cli.tables import fits, one_line_table, prose, table
 
     matrix = scores.confusion_matrix

@@ -15,8 +15,6 @@ from nncli.base.option import INPUT, OUTPUT, Option
 from nncli.cli.options import DisplayOptions, RunDirectory, SourceOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from nncli.api.options import PredictFilesOptions
     from nncli.api.prediction.many_files.record import FilesPrediction
     from nncli.data.sources.table_source import TableSource

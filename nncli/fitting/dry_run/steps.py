@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from math import isfinite, prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -38,9 +38,6 @@ from nncli.nn.training.epoch import DivergedError, LoopSignal
 from nncli.nn.training.loop import fit
 from nncli.nn.training.state import MAX_INIT_BYTES, MAX_INIT_ROWS, RandomStreams, TrainState
 from nncli.targets.target import kind_of
-
-if TYPE_CHECKING:
-    from nncli.fitting.prepare.prepare import PreparedTraining
 
 WARMUP_STEPS, MIN_TIMED_STEPS = 3, 10
 """Steps before timing starts, and the fewest steps that are timed."""
