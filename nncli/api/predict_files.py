@@ -10,7 +10,7 @@ from nncli.api.options import PredictFilesOptions
 from nncli.api.prediction.many_files.job import PredictionJob
 from nncli.api.prediction.many_files.record import FilesPrediction, FilesProgress, PredictedFile
 from nncli.api.prediction.many_files.task import FileOutcome, FileToPredict, write_errors_file
-from nncli.api.prediction.options import PredictionSummary
+from nncli.api.prediction.summary import PredictionSummary
 from nncli.base.option import operation
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nncli.api.options import PredictToFileOptions
-from nncli.api.prediction.options import PredictionSummary
 from nncli.api.prediction.profile_file import ProfileFile, read_profile
+from nncli.api.prediction.summary import PredictionSummary
 from nncli.api.prediction.to_file import check_errors_file, write_predictions
 from nncli.base.errors import Location, UsageError
 from nncli.base.logs import log_duration

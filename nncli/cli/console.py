@@ -1,4 +1,4 @@
-"""Messages on stderr: notes, log lines and the summary of a training. stdout is for data."""
+"""The terminal: standard streams, signals, and messages on stderr. stdout is for data."""
 
 from __future__ import annotations
 

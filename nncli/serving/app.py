@@ -1,4 +1,4 @@
-"""The application: all routes, the middleware, and the answers to errors."""
+"""The application: all routes, the middleware, the answers to errors, the access log, and its connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request that waits for its predictions, and its answer."""
+"""Requests that wait for their predictions, are predicted in batches on threads, and get their answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may use the server: the token, pages of other origins, and requests to another host name."""
+"""What is done with every request before its route: access, overload, metrics, the version of the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options of a server."""
+"""The options of a server, and its token."""
 
 from __future__ import annotations
 

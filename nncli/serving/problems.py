@@ -1,4 +1,4 @@
-"""Errors of requests, by the members of application/problem+json of RFC 9457."""
+"""Errors of requests as answers, worded for clients: application/problem+json of RFC 9457."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The interface of trackers, and what they are given: runs, points of metrics, the end of a run."""
+"""The interface of trackers, what they are given, and the choice of one by `tensorboard` or `mlflow=URI`."""
 
 from __future__ import annotations
 

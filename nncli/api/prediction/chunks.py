@@ -8,7 +8,7 @@ import polars as pl
 
 from nncli.api.options import PredictOptions
 from nncli.api.prediction.frame import PredictedFrame, predict_frame
-from nncli.api.prediction.options import OnInvalid, OnSummary, PredictionSummary
+from nncli.api.prediction.summary import OnInvalid, OnSummary, PredictionSummary
 from nncli.base.logs import log_duration
 from nncli.data.formats.prefetch import prefetch_map
 from nncli.data.sources.open import open_reader

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from nncli.api.options import InvalidCellOptions, PredictOptions
-from nncli.api.prediction.options import PredictionSummary
+from nncli.api.prediction.summary import PredictionSummary
 from nncli.base.errors import CellError, UsageError
 from nncli.base.text import join_quoted
 from nncli.data.encoders.anomalies import Anomalies

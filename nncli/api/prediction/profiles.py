@@ -13,7 +13,7 @@ import polars as pl
 from nncli.api.options import BatchOptions, DriftOptions
 from nncli.api.prediction.chunks import predictor_threads
 from nncli.api.prediction.frame import predict_valid
-from nncli.api.prediction.options import PredictionSummary
+from nncli.api.prediction.summary import PredictionSummary
 from nncli.base.errors import Location, UsageError
 from nncli.data.columns.parsing import read_text
 from nncli.data.encoders.invalid_cells import InvalidCounts

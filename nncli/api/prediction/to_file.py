@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nncli.api.options import ErrorsOptions, WriteOptions
 from nncli.api.prediction.chunks import predict_chunks
-from nncli.api.prediction.options import OnInvalid, PredictionSummary
+from nncli.api.prediction.summary import OnInvalid, PredictionSummary
 from nncli.base.atomic_files import check_overwrite
 from nncli.base.errors import Location, UsageError
 from nncli.data.encoders.invalid_cells import InvalidCells

@@ -1,4 +1,4 @@
-"""Sections that a misplaced key or type belongs to, and how it is written there."""
+"""What was probably meant by an unknown key or type: another spelling, another section, the word of another library."""
 
 from __future__ import annotations
 

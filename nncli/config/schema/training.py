@@ -1,4 +1,4 @@
-"""The sections `early_stopping` and `checkpoint`, and amounts of memory."""
+"""The sections of a training: `validation`, `early_stopping`, `checkpoint` and `teacher`, and amounts of memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A few training steps on real rows: how long a step takes, and whether the loss decreases. Nothing is kept."""
+"""A training on trial for `nncli check`: its table, the size of its network, and a few steps. Nothing is kept."""
 
 from __future__ import annotations
 

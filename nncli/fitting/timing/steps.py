@@ -1,4 +1,4 @@
-"""Timing the steps of a prepared training, with random streams of their own; nothing is kept."""
+"""The seconds that the steps of a prepared training take, timed with random streams of their own; nothing is kept."""
 
 from __future__ import annotations
 

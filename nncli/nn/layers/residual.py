@@ -1,4 +1,4 @@
-"""Residual blocks, and the union of all layers, which is the registry."""
+"""Residual blocks, layers with learned strengths, and the union of all layers, which is the registry."""
 
 from __future__ import annotations
 

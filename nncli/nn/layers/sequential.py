@@ -1,4 +1,4 @@
-"""Layers in sequence: the output of one is the input of the next."""
+"""Layers in sequence, the output of one being the input of the next: activation, dropout, and blocks of layers."""
 
 from __future__ import annotations
 

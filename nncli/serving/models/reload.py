@@ -1,4 +1,4 @@
-"""Loading models again: when a run directory is replaced, or when SIGHUP asks for it."""
+"""The slots of the models that are served, and loading them again: when a run is replaced, or on SIGHUP."""
 
 from __future__ import annotations
 

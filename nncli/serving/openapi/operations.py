@@ -1,4 +1,4 @@
-"""Operations: what an address answers, one function for each kind of address."""
+"""The document of OpenAPI: its operations, one function for each kind of address, and their examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choose the sheet of a workbook that a source means."""
+"""Open a workbook, and choose the sheet of it that a source means."""
 
 from __future__ import annotations
 
