@@ -19,6 +19,7 @@ from nncli.fitting.prepare.load import select_rows
 from nncli.fitting.timing.clock import TimeLimit
 from nncli.fitting.timing.estimate import Workload, seconds_of
 from nncli.fitting.timing.steps import Measurement, measure
+from nncli.targets.target import kind_of
 
 MARGIN, MIN_MARGIN = 0.2, 0.3
 """The share of the time that is left as a margin, and at least so many seconds."""
@@ -73,7 +74,7 @@ def _outputs(config: Config, table: ColumnStore) -> int:
         loss, _ = infer_loss(config, target)
     except NncliError:
         return 1
-    return target.column(config.data.target[0]).n_unique() if loss.task == "classification" else 1
+    return target.column(config.data.target[0]).n_unique() if kind_of(loss).has_labels else 1
 
 
 def estimate(config: Config, table: ColumnStore, reading: float, measured: Measurement | None = None) -> float | None:
