@@ -236,6 +236,8 @@ class Run:
                 hint="Check that it can be written to, and that the disk is not full.",
             ) from error
         try:
+            # The lock makes its folder again if another process removed it after `identity` was read.
+            identity.check(self.path)
             yield replace(self, identity=identity)
         finally:
             lock.release()

@@ -37,7 +37,7 @@ from nncli.runs.manifest import (
     WEIGHTS,
     Manifest,
 )
-from nncli.runs.run import Run
+from nncli.runs.run import FolderIdentity, Run
 from tests.assertions import raises
 from tests.cli.support import DATA, ROOT, Cli, start
 
@@ -83,6 +83,26 @@ def test_concurrent_runs_get_their_own_directories(tmp_path: Path, parts: Parts)
         paths = list(pool.map(lambda _: made(tmp_path / "run", parts), range(40)))
     assert len(set(paths)) == 40
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in paths}
+
+
+def test_a_directory_that_another_process_removes_before_it_is_locked_is_made_again(
+    tmp_path: Path, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity_of = FolderIdentity.of
+    removed: list[Path] = []
+
+    def remove_once(path: Path) -> FolderIdentity:
+        identity = identity_of(path)
+        if not removed:
+            removed.append(path)
+            path.rmdir()
+            (tmp_path / "occupied").mkdir()  # so that the folder does not get the same inode again
+        return identity
+
+    monkeypatch.setattr(FolderIdentity, "of", remove_once)
+    assert made(tmp_path / "run", parts).name == "run"
+    assert removed
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "occupied"}
 
 
 def test_a_new_run_has_its_configuration_and_path_at_once(tmp_path: Path, parts: Parts) -> None:
@@ -205,7 +225,7 @@ def test_a_locked_run_is_refused(copy: Path) -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from nncli.runs.run import Run
+from nncli.runs.run import FolderIdentity, Run
 with Run(Path(sys.argv[1])).locked():
     print("held", flush=True)
     sys.stdin.read()
