@@ -67,7 +67,7 @@ parity: .venv/dev
 	$(BIN)/python tests/reference/make_recipe.py --check
 
 # Times nncli beside whatever peers are installed (.venv/bin/pip install -e '.[bench]' brings them): hours, on a quiet
-# machine. Writes benchmarks/results.json and the tables of docs/performance.md.
+# machine. Writes benchmarks/results.json and the tables of benchmarks/README.md.
 bench: .venv/dev
 	$(BIN)/python benchmarks/all.py
 

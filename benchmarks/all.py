@@ -3,7 +3,7 @@
     python benchmarks/all.py
     python benchmarks/all.py --only startup contention --rounds 3      # the others keep their last results
 
-Writes benchmarks/results.json, the part between the markers in docs/performance.md, and docs/growth.svg, after every
+Writes benchmarks/results.json, the part between the markers in benchmarks/README.md, and docs/growth.svg, after every
 benchmark. All of them take about two hours on two cores; tables.py says how much disk and memory they need.
 """
 
@@ -42,7 +42,7 @@ def write(results: dict[str, Any], path: Path, document: Path) -> None:
     path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
     document.write_text(with_results(document.read_text("utf-8"), results), "utf-8")
     if "growth" in results["parts"]:
-        (document.parent / "growth.svg").write_text(growth_picture(Report.of(results["parts"]["growth"][0])), "utf-8")
+        (ROOT / "docs" / "growth.svg").write_text(growth_picture(Report.of(results["parts"]["growth"][0])), "utf-8")
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS, help="default: all; none: write anew")
     parser.add_argument("--rounds", type=int, help="of every benchmark; default: its own number")
     parser.add_argument("--results", type=Path, default=HERE / "results.json")
-    parser.add_argument("--document", type=Path, default=ROOT / "docs" / "performance.md")
+    parser.add_argument("--document", type=Path, default=ROOT / "benchmarks" / "README.md")
     options = parser.parse_args()
     results = load(options.results)
     for part in options.only:

@@ -314,7 +314,7 @@ class Search:
 
 
 LEVEL = 0.2
-"""One-sided significance level: it trains fewer folds than 0.05 for as good a best score; see docs/accuracy.md."""
+"""One-sided significance level: it trains fewer folds than 0.05 for as good a best score (benchmarks/ablations.md)."""
 NORMAL_ROWS = 200
 """Smallest number of rows for the normal approximation."""
 

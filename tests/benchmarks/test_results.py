@@ -17,7 +17,7 @@ RESULTS = json.loads((ROOT / "benchmarks" / "results.json").read_text("utf-8"))
 
 
 def test_the_document_shows_exactly_the_results() -> None:
-    document = (ROOT / "docs" / "performance.md").read_text("utf-8")
+    document = (ROOT / "benchmarks" / "README.md").read_text("utf-8")
     assert document == with_results(document, RESULTS)
 
 
