@@ -110,7 +110,7 @@ def measure(options: argparse.Namespace) -> list[Report]:
                 goals.append(Goal(f"exponent of {axis.title}", exponent(clear), "≤", 1.05, ""))
     note = (
         f"Seconds of the whole `nncli train`, medians of {options.rounds} rounds, and what is left of them without the "
-        "smallest job's.\n\n![Time against rows, columns and steps](growth.svg)"
+        "smallest job's.\n\n![Time against rows, columns and steps](../docs/growth.svg)"
     )
     return [Report("Growth", note, ("of", "number", "seconds", "without the fixed part"), rows, goals)]
 

@@ -104,7 +104,7 @@ class TargetBase(Spec):
     linear_model: ClassVar[str] = "ridge regression"
     """The linear model of this kind that a network is compared with."""
     peak_learning_rate: ClassVar[float] = 0.12
-    """The peak of a schedule. Holzmüller, Grinsztajn and Steinwart, 2024, use 0.2 and 0.04 (benchmarks/ablations.md)."""
+    """The peak of a schedule. Holzmüller, Grinsztajn, Steinwart, 2024: 0.2 and 0.04 (benchmarks/ablations.md)."""
     error_title: ClassVar[str] = "error"
     """What the largest errors of rows are shown as."""
 
