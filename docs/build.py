@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Union, get_args, get_origin
@@ -221,7 +223,41 @@ def training_picture() -> str:
     return console.export_svg(title="nncli", unique_id="nncli")
 
 
+PEERS_AND_TESTS = ("browser", "bench", "docs", "dev")
+"""The extras that only somebody who works on nncli needs."""
+
+
+def extras() -> str:
+    """The table of extras, from pyproject.toml, where a comment above each says what it is for."""
+    text = (DOCS.parent / "pyproject.toml").read_text("utf-8")
+    lines = text.partition("[project.optional-dependencies]\n")[2].partition("\n\n")[0]
+    rows = re.findall(r"# ([^\n]+)\n([a-z]+) = ", lines)
+    in_all = re.search(r"nncli-train\[([a-z,]+)\]", lines)
+    assert in_all is not None
+    table = "".join(
+        f"| `{name}` | {what} | {'yes' if name in in_all[1].split(',') else 'no'} |\n"
+        for what, name in sorted(rows, key=lambda row: row[1])
+        if name != "all" and name not in PEERS_AND_TESTS
+    )
+    return f"| extra | for | in `all` |\n|---|---|---|\n{table}"
+
+
+TABLES: dict[str, Callable[[], str]] = {"extras": extras}
+"""What stands between `<!-- made: NAME -->` and `<!-- end -->` in a page."""
+
+
+def with_tables(page: Path) -> str:
+    """The text of a page whose tables are made anew."""
+    return re.sub(
+        r"(<!-- made: (\w+) -->\n\n).*?(\n<!-- end -->)",
+        lambda match: match[1] + TABLES[match[2]]() + match[3],
+        page.read_text("utf-8"),
+        flags=re.DOTALL,
+    )
+
+
 MADE: dict[Path, Callable[[], str]] = {
+    DOCS / "errors.md": partial(with_tables, DOCS / "errors.md"),
     DOCS / "configuration.md": configuration,
     DOCS / "commands.md": commands,
     DOCS / "config.schema.json": json_schema,

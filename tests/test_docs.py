@@ -13,7 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from nncli.base.errors import ConfigError, DataError, NncliError, RunError, UsageError
+from nncli.data.formats.registry import FORMATS
+
 ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text("utf-8")
 
 INSTALLATION = ("make train", "pip install")
@@ -97,7 +101,31 @@ def test_what_is_made_from_the_code_is_current() -> None:
     run([sys.executable, "docs/build.py", "--check"], ROOT)
 
 
-DOCS = ROOT / "docs"
+def words_of(picture: str) -> list[str]:
+    """The words of an SVG, without its numbers and the bars and points of its charts."""
+    return re.findall(r"[a-z_]{2,}", " ".join(re.findall(r">([^<]+)</text>", picture.partition("</defs>")[2])))
+
+
+def test_the_picture_of_a_training_shows_what_the_terminal_shows_now() -> None:
+    shown = "import sys; sys.path.insert(0, 'docs'); from build import training_picture; print(training_picture())"
+    now = run([sys.executable, "-c", shown], ROOT)
+    assert words_of(now) == words_of((DOCS / "training.svg").read_text("utf-8"))
+    assert "accuracy" in words_of(now)
+
+
+def test_the_table_of_exit_codes_names_each_class_of_errors_with_its_code() -> None:
+    rows = re.findall(r"^\| (\d) \|.*\| `(\w+)` \|$", (DOCS / "errors.md").read_text("utf-8"), re.MULTILINE)
+    classes = (NncliError, UsageError, ConfigError, DataError, RunError)
+    assert rows == [(str(error.exit_code), error.__name__) for error in classes]
+
+
+def test_the_page_of_formats_names_every_suffix_that_is_read() -> None:
+    page = (DOCS / "data" / "formats.md").read_text("utf-8")
+    suffixes = [suffix for entry in FORMATS.values() for suffix in entry.suffixes]
+    assert len(suffixes) > 8
+    assert [suffix for suffix in suffixes if f"`{suffix}`" not in page] == []
+
+
 ELSEWHERE = ("commands.md", "configuration.md", "extending.md")
 PAGES = sorted(page for page in DOCS.rglob("*.md") if page.name not in ELSEWHERE)
 EXECUTED = [page for page in PAGES if any(blocks("sh", page.read_text("utf-8")))]
@@ -147,7 +175,8 @@ def test_the_example_worked_by_hand_comes_out_of_the_layers_too() -> None:
 
 
 def test_every_link_of_the_pages_outside_the_site_leads_somewhere() -> None:
-    for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "data" / "README.md"]:
+    names = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")
+    for document in [*(ROOT / name for name in names), *(ROOT / "benchmarks").glob("*.md")]:
         for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text("utf-8")):
             assert (document.parent / link).exists(), f"{document.name}: {link}"
 
