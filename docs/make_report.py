@@ -1,6 +1,6 @@
 """Make the example report of the documentation: python docs/make_report.py [--screenshot].
 
-Trains on data/penguins.csv as the README does. With --screenshot a part of the report is also written to
+Trains on data/penguins-train.csv as the README does. With --screenshot a part of the report is also written to
 docs/assets/report.png, by the system's Chromium.
 """
 
@@ -26,9 +26,9 @@ def make_report() -> None:
     from nncli.api.report import report
 
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copy2(DOCS.parent / "data" / "penguins.csv", folder)
+        shutil.copy2(DOCS.parent / "data" / "penguins-train.csv", folder)
         path = Path(folder) / "penguins.yaml"
-        path.write_text("data: {path: penguins.csv, target: species}\n", "utf-8")
+        path.write_text("data: {path: penguins-train.csv, target: species}\n", "utf-8")
         run = train(path, output=Path(folder) / "penguins").run
         REPORT.parent.mkdir(exist_ok=True)
         page = report(run).html.read_text("utf-8")
