@@ -15,6 +15,7 @@ import pytest
 
 from nncli.base.errors import ConfigError, DataError, NncliError, RunError, UsageError
 from nncli.data.formats.registry import FORMATS
+from nncli.runs import filenames
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -117,6 +118,13 @@ def test_the_table_of_exit_codes_names_each_class_of_errors_with_its_code() -> N
     rows = re.findall(r"^\| (\d) \|.*\| `(\w+)` \|$", (DOCS / "errors.md").read_text("utf-8"), re.MULTILINE)
     classes = (NncliError, UsageError, ConfigError, DataError, RunError)
     assert rows == [(str(error.exit_code), error.__name__) for error in classes]
+
+
+def test_the_page_of_the_run_directory_names_every_file_of_it() -> None:
+    page = (DOCS / "run-directory.md").read_text("utf-8")
+    names = [value for name, value in vars(filenames).items() if name.isupper() and name != "VALIDATION"]
+    assert len(names) > 12
+    assert [name for name in names if f"`{name}" not in page] == []
 
 
 def test_the_page_of_formats_names_every_suffix_that_is_read() -> None:
