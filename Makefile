@@ -15,8 +15,10 @@ test: lint
 	@$(MAKE) --no-print-directory --jobs 2 types test-units
 
 # Whole programs, which take as long as all other tests together: examples of the documentation, processes that are killed,
-# small versions of the benchmarks and of the reliability scripts, a server of MLflow.
-SYSTEM_TESTS := tests/test_docs.py tests/benchmarks tests/cli tests/deploy tests/end_to_end tests/packaging tests/fitting/parallel tests/reliability tests/tracking/test_mlflow.py
+# small versions of the benchmarks and of the reliability scripts, clients of the server, scikit-learn's checks, a server of
+# MLflow.
+SYSTEM_TESTS := tests/test_docs.py tests/test_extending.py tests/benchmarks tests/cli tests/deploy tests/end_to_end \
+	tests/fitting/parallel tests/packaging tests/reliability tests/serving/clients tests/sklearn tests/tracking/test_mlflow.py
 
 test-units: .venv/dev
 	$(BIN)/python -m pytest -n auto $(SYSTEM_TESTS:%=--ignore=%)
