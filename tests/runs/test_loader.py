@@ -232,7 +232,7 @@ def tried(tiny: Path, folder: Path, name: str, contents: Iterator[bytes]) -> lis
 @pytest.mark.parametrize("name", READ)
 def test_every_flipped_bit_is_detected_or_harmless(tiny: Path, tmp_path: Path, name: str) -> None:
     every_bit = flips((tiny / name).read_bytes())
-    assert tried(tiny, tmp_path, name, islice(every_bit, None, None, every(23))) == []  # 23: another bit of every third byte
+    assert tried(tiny, tmp_path, name, islice(every_bit, None, None, every(23))) == []  # 23: other bits
 
 
 @pytest.mark.parametrize("name", [MODEL, WEIGHTS])
