@@ -16,8 +16,7 @@ from nncli.api.prediction.to_file import open_errors
 from nncli.base.errors import DataError, Location
 from nncli.base.logs import log_duration
 from nncli.base.option import operation
-from nncli.data.encoders.anomalies import Anomalies
-from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts
+from nncli.data.encoders.anomalies import Anomalies, InvalidCells, InvalidCounts
 from nncli.data.sources.table_source import TableLocation
 from nncli.models.ensemble import AnyModel
 from nncli.models.read_table import read_data

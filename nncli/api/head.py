@@ -15,18 +15,17 @@ from nncli.base.findings import Finding, FindingCode, note, ordered, warning
 from nncli.base.scratch import Scratch
 from nncli.base.spec import non_defaults
 from nncli.base.text import join_quoted, json_safe, quote
-from nncli.config.errors.validate import validate
-from nncli.config.presets.apply import with_preset
+from nncli.config.errors.messages import validate
+from nncli.config.loading import with_preset
 from nncli.config.schema import Config, DataSection
 from nncli.config.yaml.document import Document
-from nncli.data.column_profile import ColumnProfile
 from nncli.data.formats.read_options import ReadOptions
-from nncli.data.profile import profile
+from nncli.data.profile import ColumnProfile, profile
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_pieces
 from nncli.data.sources.table_reader import TableChoice, TableReader
 from nncli.data.sources.table_source import TableLocation, as_source
-from nncli.data.store.writer import write_store
+from nncli.data.store.column_store import write_store
 from nncli.data.table import Table, replace_na_values
 from nncli.fitting.draft.table_summary import NO_TARGET
 

@@ -22,9 +22,9 @@ from nncli.config.schema import Config
 from nncli.config.schema_file import editor_line
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import parse
-from nncli.data.column_profile import ColumnProfile
 from nncli.data.formats.registry import SPREADSHEETS, SUFFIXES, ZIP, suffix_of, without_compression
 from nncli.data.formats.streams import path_of
+from nncli.data.profile import ColumnProfile
 from nncli.data.sources.files.several_files import fixed_folder, names_several
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.fitting.checks.notes import constant_target

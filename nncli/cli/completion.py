@@ -66,7 +66,7 @@ def complete_config(incomplete: str) -> list[str]:
 
 def complete_assignment(incomplete: str) -> list[str]:
     """Complete a key or a value of a configuration."""
-    from nncli.config.completion import complete_assignment
+    from nncli.config.schema_file import complete_assignment
 
     before = os.environ.get(BEFORE_VARIABLE, "")
     return [word.removeprefix(before) for word in complete_assignment(before + incomplete)]
@@ -76,7 +76,7 @@ def complete_key(incomplete: str) -> list[str]:
     """Complete the key of a search space; there is nothing to complete in its range."""
     if "=" in os.environ.get(BEFORE_VARIABLE, "") + incomplete:
         return []
-    from nncli.config.completion import complete_assignment
+    from nncli.config.schema_file import complete_assignment
 
     words = (word.partition("=") for word in complete_assignment(incomplete))
     return list(dict.fromkeys(key + equals for key, equals, _ in words))

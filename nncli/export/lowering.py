@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nncli.data.encoders.encoder_lowering import lower_encoder, program_inputs
+from nncli.data.encoders.encoder import lower_encoder, program_inputs
 from nncli.models.conformal.lowering import lower_intervals, weighted_mean
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel, Ensemble

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from nncli.data.columns.cell_errors import raise_first
-from nncli.data.columns.parsing import numbers_and_errors, read_text
+from nncli.data.columns.parsing import numbers_and_errors, raise_first, read_text
 from nncli.data.columns.spellings import category_keys
 from nncli.data.encoders.date import read_days
 from nncli.data.encoders.text import count_terms

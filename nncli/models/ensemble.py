@@ -17,8 +17,7 @@ from nncli.base.spec import Members, PositiveFloat, Spec, StrictStr
 from nncli.base.threads import limit_blas_threads
 from nncli.data.columns.hashing import Hashes
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
-from nncli.data.encoders.anomalies import Anomalies
-from nncli.data.encoders.invalid_cells import InvalidCells
+from nncli.data.encoders.anomalies import Anomalies, InvalidCells
 from nncli.data.table import Table
 from nncli.models.model import FORMAT, Model, ModelSpec, Version, hash_rows
 from nncli.models.predictions import Predictions

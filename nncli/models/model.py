@@ -15,13 +15,12 @@ import numpy.typing as npt
 from nncli.base.errors import CellError
 from nncli.base.spec import PositiveFloat, Spec, StrictStr
 from nncli.base.threads import ConcurrentCalls, limit_blas_threads
-from nncli.data.columns.cell_errors import CellErrors
 from nncli.data.columns.hashing import Hashes, combine_columns, sum_of_numbers
+from nncli.data.columns.parsing import CellErrors
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
-from nncli.data.encoders.anomalies import Anomalies
+from nncli.data.encoders.anomalies import Anomalies, InvalidCells
 from nncli.data.encoders.encoder import Encoded, Encoder
 from nncli.data.encoders.few_rows import FewRowsEncoder
-from nncli.data.encoders.invalid_cells import InvalidCells
 from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions

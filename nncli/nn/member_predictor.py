@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from nncli.nn.arrays import Array, Codes
+from nncli.nn.inference.forward_pass import StackedNetworks, StackedPass
 from nncli.nn.inference.small_blocks import MAX_ROWS
-from nncli.nn.inference.stacked_pass import StackedNetworks, StackedPass
 from nncli.nn.predictor import FREE_BLOCKS, MAX_FOLDED_BYTES, Predictor
 
 

@@ -23,6 +23,7 @@ from nncli.nn.inference.forward_pass import (
     SLACK,
     ForwardPass,
     RoundedStage,
+    StackedPass,
     U,
     bind_activation,
     has_bound,
@@ -30,7 +31,6 @@ from nncli.nn.inference.forward_pass import (
 )
 from nncli.nn.inference.inputs import Inputs
 from nncli.nn.inference.small_blocks import MAX_ROWS, SIZES, BlockPlan, VerifiedSizes, plan_blocks
-from nncli.nn.inference.stacked_pass import StackedPass
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 

@@ -19,11 +19,11 @@ import polars as pl
 from nncli.api.load import Loaded, load
 from nncli.api.train import train_events
 from nncli.base.errors import ConfigError, DataError, NncliError
-from nncli.config.errors.validate import validate
-from nncli.config.presets.apply import TABULAR, TEXTBOOK, with_preset
+from nncli.config.errors.messages import validate
+from nncli.config.loading import TABULAR, TEXTBOOK, with_preset
 from nncli.config.schema import Config, DataSection
 from nncli.config.yaml.document import Document
-from nncli.config.yaml.reader import read
+from nncli.config.yaml.parser import read
 from nncli.fitting.train.events import Finished, MembersStarted, Started
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor

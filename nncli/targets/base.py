@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 from nncli.base.errors import DataError
 from nncli.base.spec import Spec, Task
 from nncli.base.text import format_number, join_quoted, quote
-from nncli.data.columns.cell_errors import CellErrors
 from nncli.data.columns.hashing import Hashes
-from nncli.data.columns.parsing import readable
+from nncli.data.columns.parsing import CellErrors, readable
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Precision, RowIndices
 from nncli.nn.losses import Loss

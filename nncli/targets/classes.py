@@ -12,9 +12,8 @@ from pydantic import Field
 from nncli.base.errors import DataError, UsageError
 from nncli.base.spec import StrictStr, Task
 from nncli.base.text import format_percent, join_quoted, quote
-from nncli.data.columns.cell_errors import CellErrors
 from nncli.data.columns.hashing import Hashes, hash_texts
-from nncli.data.columns.parsing import parse_numbers, read_text
+from nncli.data.columns.parsing import CellErrors, parse_numbers, read_text
 from nncli.data.columns.spellings import alternative_categories
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats

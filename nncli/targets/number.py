@@ -10,14 +10,19 @@ import polars as pl
 
 from nncli.base.spec import FiniteFloat, PositiveFloat, StrictStr
 from nncli.base.text import format_number
-from nncli.data.columns.cell_errors import CellErrors, raise_first
 from nncli.data.columns.hashing import Hashes, hash_numbers
-from nncli.data.columns.parsing import check_finite_scale, numbers_and_errors, safe_scale, unit_of
+from nncli.data.columns.parsing import (
+    CellErrors,
+    check_finite_scale,
+    numbers_and_errors,
+    raise_first,
+    safe_scale,
+    unit_of,
+)
 from nncli.data.table import Table
 from nncli.nn.arrays import Floats, Precision
 from nncli.nn.losses import MAE, MSE, Loss
-from nncli.nn.program.output_columns import number_columns
-from nncli.nn.program.program import NumberOutputs
+from nncli.nn.program.program import NumberOutputs, number_columns
 from nncli.nn.program.values import Value, maximum, minimum
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.decision import Decision
@@ -42,7 +47,7 @@ class Numbers(TargetBase):
     """One or several numeric targets. The network learns (y - center) / scale; predictions are in the units of y.
 
     With `lowest` and `highest`, the training range, predictions are clipped to it. `units` are removed from cells of
-    text, None for a target without; see units.py. Predictions have no unit.
+    text, None for a target without; see spellings.py. Predictions have no unit.
     """
 
     names: tuple[StrictStr, ...]

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from nncli.base.errors import ConfigError, ConfigIssue
-from nncli.config.errors.validate import validate
+from nncli.config.errors.messages import validate
 from nncli.config.overrides import apply_overrides
 from nncli.config.yaml.parser import parse
 

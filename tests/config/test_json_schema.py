@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from nncli.config.json_schema import json_schema
-from nncli.config.presets.apply import QUALITIES, TABULAR
+from nncli.config.loading import QUALITIES, TABULAR
 from nncli.config.schema import Config, ConfigFile
 from nncli.config.schema_file import resolve
 from nncli.config.yaml.parser import parse

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from nncli.base.errors import DataError
 from nncli.base.scratch import Scratch
-from nncli.data.column_profile import ColumnProfile, Label
 from nncli.data.encoders.kinds import Kind
-from nncli.data.profile import is_named_like_a_key, profile, profile_column
-from nncli.data.store.writer import write_store
+from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key, profile, profile_column
+from nncli.data.store.column_store import write_store
 from nncli.data.table import Table
 
 N = 40

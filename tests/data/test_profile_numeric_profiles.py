@@ -12,10 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.base.scratch import Scratch
-from nncli.data.column_profile import ColumnProfile
-from nncli.data.profile import histogram_of, profile, profile_column, profile_numbers
-from nncli.data.store.column_store import DenseColumns
-from nncli.data.store.writer import write_store
+from nncli.data.profile import ColumnProfile, histogram_of, profile, profile_column, profile_numbers
+from nncli.data.store.column_store import DenseColumns, write_store
 from nncli.data.table import Table
 
 VALUES = st.sampled_from([0.0, -0.0, 1.0, 2.0, 3.0, 0.5, -7.25, 99.0, 1e-300, 2.0**53, 1e12]) | st.floats(-1e9, 1e9)

@@ -18,8 +18,14 @@ from hypothesis import strategies as st
 
 from nncli.data.columns.spellings import WHOLE_NUMBER
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.output_columns import number_columns, probability_columns
-from nncli.nn.program.program import ClassOutputs, LabelType, NumberOutputs, Program
+from nncli.nn.program.program import (
+    ClassOutputs,
+    LabelType,
+    NumberOutputs,
+    Program,
+    number_columns,
+    probability_columns,
+)
 from nncli.nn.program.values import Builder, Value, exp, is_nan, join, round_to, select, tanh
 
 KEYWORDS = (

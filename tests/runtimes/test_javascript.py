@@ -27,8 +27,7 @@ from nncli.export.runtimes.process import ExportedFileError
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
 from nncli.nn.program.interpreter import run
 from nncli.nn.program.nodes import NODE_TYPES, Binary, BinaryFunction, Unary, UnaryFunction
-from nncli.nn.program.output_columns import number_columns
-from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program, build
+from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program, build, number_columns
 from nncli.nn.program.values import (
     Builder,
     absolute,

@@ -13,8 +13,7 @@ from nncli.api.options import InvalidCellOptions, PredictOptions
 from nncli.api.prediction.summary import PredictionSummary
 from nncli.base.errors import CellError, UsageError
 from nncli.base.text import join_quoted
-from nncli.data.encoders.anomalies import Anomalies
-from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts
+from nncli.data.encoders.anomalies import Anomalies, InvalidCells, InvalidCounts
 from nncli.data.table import Table
 from nncli.models.conformal.predictor import ConformalPredictions, ConformalPredictor
 from nncli.models.ensemble import AnyModel, average_members, predict_members

@@ -16,7 +16,7 @@ from nncli.api.prediction.frame import predict_valid
 from nncli.api.prediction.summary import PredictionSummary
 from nncli.base.errors import Location, UsageError
 from nncli.data.columns.parsing import read_text
-from nncli.data.encoders.invalid_cells import InvalidCounts
+from nncli.data.encoders.anomalies import InvalidCounts
 from nncli.data.formats.prefetch import prefetch_map
 from nncli.data.sources.table_source import TableLocation
 from nncli.data.table import Table

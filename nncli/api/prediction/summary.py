@@ -9,8 +9,7 @@ from typing import TypeAlias
 import polars as pl
 
 from nncli.api.options import InvalidCellOptions
-from nncli.data.encoders.anomalies import Anomalies
-from nncli.data.encoders.invalid_cells import InvalidCounts
+from nncli.data.encoders.anomalies import Anomalies, InvalidCounts
 from nncli.runs.monitoring.profiler import Profile
 
 OnInvalid: TypeAlias = Callable[[pl.DataFrame], object]

@@ -12,7 +12,7 @@ from nncli.api.prediction.chunks import predict_chunks
 from nncli.api.prediction.summary import OnInvalid, PredictionSummary
 from nncli.base.atomic_files import check_overwrite
 from nncli.base.errors import Location, UsageError
-from nncli.data.encoders.invalid_cells import InvalidCells
+from nncli.data.encoders.anomalies import InvalidCells
 from nncli.data.formats.registry import FileOptions, Format
 from nncli.data.formats.writers import open_sink
 from nncli.data.sources.open import open_reader

@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args, get_origin
+from typing import Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from nncli.base.errors import ConfigFix, ConfigIssue
+from nncli.base.errors import ConfigError, ConfigFix, ConfigIssue
 from nncli.base.text import join_quoted, quote
-from nncli.config.errors import messages as hints
-from nncli.config.errors.locate import CUSTOM_KINDS, LocatedError, discriminator, field_names
 from nncli.config.errors.suggestions import (
+    CUSTOM_KINDS,
     FixChecker,
     Hint,
+    LocatedError,
+    discriminator,
     example,
+    field_names,
     is_complete,
+    locate,
     normalized,
     same_spelling,
     section_hints,
@@ -107,19 +110,19 @@ class IssueWriter:
         if about_key:
             return self._written(message, path, "key", ())
         near = suggest(value, choices) if isinstance(value, str) else None
-        candidates = [Hint("", ConfigFix(path, near))] if near else hints.value_hints(group)
+        candidates = [Hint("", ConfigFix(path, near))] if near else value_hints(group)
         return self._written(message + _did_you_mean(value, choices), path, "value", candidates)
 
     def _unknown_choice(self, error: LocatedError, word: str, choices: Sequence[str]) -> ConfigIssue:
         path = error.path
         noun = "key" if error.about_key else _noun(path)
         message = f"unknown {noun} {quote(word)}{_did_you_mean(word, choices)}"
-        fallback = hints.expected_hint(choices)
+        fallback = expected_hint(choices)
         if error.about_key:
             near = suggest(word, choices)
             fix = ConfigFix((*path[:-1], near), error_value(self.document, path), remove=path) if near else None
             return self._written(message, path, "key", [Hint(fallback.text, fix)] if fix else (), fallback)
-        return self._written(message, path, "value", hints.choice_hints(path, word, choices, self.root), fallback)
+        return self._written(message, path, "value", choice_hints(path, word, choices, self.root), fallback)
 
     def _unknown_key(self, group: Sequence[LocatedError]) -> ConfigIssue:
         """The issue of an unknown key: it is misspelled, or belongs to another section."""
@@ -157,23 +160,23 @@ class IssueWriter:
         if error.kind == "missing":
             models = [model for model in error.models if path[-1] in field_names(model)]
             value = error.details["input"]
-            fallback = hints.missing_hint(path[:-1], value, models[0]) if models and len(path) == 2 else NO_HINT
+            fallback = missing_hint(path[:-1], value, models[0]) if models and len(path) == 2 else NO_HINT
             return self._written(f"missing key {quote(path[-1])}", path, "key", (), fallback)
         if error.kind == "union_tag_not_found":
             tags = [tag for model in error.models for tag in get_args(field_names(model).get(str(path[-1])))]
-            candidates = hints.untyped_hints(path[:-1], error.details["input"], error.models)
-            fallback = hints.expected_hint(tags) if tags else NO_HINT
+            candidates = untyped_hints(path[:-1], error.details["input"], error.models)
+            fallback = expected_hint(tags) if tags else NO_HINT
             return self._written(f"missing key {quote(path[-1])}", path, "key", candidates, fallback)
         if error.kind == "union_tag_invalid":
             key, tag = discriminator(error.details), context.get("tag", "")
             owner = path[:-1] if path and path[-1] == key else path
             message = f"unknown {f'{_noun(owner)} {key}'.strip()} {quote(tag)}{_did_you_mean(tag, error.choices)}"
-            candidates = hints.type_hints(path, tag, error.choices, error.models, self.root)
-            return self._written(message, path, "value", candidates, hints.expected_hint(error.choices))
+            candidates = type_hints(path, tag, error.choices, error.models, self.root)
+            return self._written(message, path, "value", candidates, expected_hint(error.choices))
         message = str(context["error"]) if error.kind in CUSTOM_KINDS else error.details["msg"]
         value = error.details["input"]
         is_list = error.kind == "search_space" and isinstance(value, list)
-        written = [hints.write_hint(path, {"choices": value})] if is_list else []
+        written = [write_hint(path, {"choices": value})] if is_list else []
         return self._written(message or "this value is not valid", path, "value", written)
 
     def _written(
@@ -392,3 +395,60 @@ def _literals(annotation: object) -> Iterator[object]:
     """Every value of a Literal in `annotation`."""
     for inner in get_args(getattr(annotation, "__value__", annotation)):
         yield from [inner] if get_origin(annotation) is Literal else _literals(inner)
+
+
+M = TypeVar("M", bound=BaseModel)
+Group = Sequence[LocatedError]
+
+MAX_ISSUES = 20  # shown in full
+MAX_SUGGESTIONS = 100  # unknown keys that are compared with the missing keys
+
+
+def validate(model: type[M], document: Document) -> M:
+    """The document as a `model`.
+
+    Raises:
+        ConfigError: the document is not valid; holds the first MAX_ISSUES issues in the order of the file.
+    """
+    try:
+        return model.model_validate(document.value)
+    except ValidationError as error:
+        errors = [locate(details, model, document) for details in error.errors(include_url=False)]
+        raise ConfigError(*_issues(errors, model, document)) from None
+
+
+def _issues(errors: Sequence[LocatedError], model: type[BaseModel], document: Document) -> list[ConfigIssue]:
+    """One issue for each location, in the order of the file, and one that counts those that are left out."""
+    groups = sorted(_by_location(errors).values(), key=lambda group: _position(document, group[0].path))
+    writer = IssueWriter(model, document, FixChecker(model, document, errors))
+    issues = sorted(map(writer.issue, groups[:MAX_ISSUES]), key=lambda issue: _order(issue, document))
+    if len(groups) > MAX_ISSUES:
+        issues.append(document.issue(f"and {len(groups) - MAX_ISSUES:,} more", groups[MAX_ISSUES][0].path))
+    return issues
+
+
+def _by_location(errors: Sequence[LocatedError]) -> Mapping[tuple[Path, bool], Group]:
+    """The errors of each path, of its key or its value, without those that follow from others."""
+    nested = {error.path[:n] for error in errors for n in range(len(error.path))}
+    groups: dict[tuple[Path, bool], list[LocatedError]] = {}
+    for error in errors:
+        # A union reports the errors of every branch; the branch with the longest path is the one that was meant.
+        if error.path not in nested:
+            groups.setdefault((error.path, error.about_key), []).append(error)
+    # A misspelled key is also reported as missing. One mistake is one issue.
+    unknown = [error for error in errors if error.kind == "extra_forbidden"]
+    misspelled = {(*error.path[:-1], meant_key(error)) for error in unknown[:MAX_SUGGESTIONS]}
+    return {
+        (path, about_key): group
+        for (path, about_key), group in groups.items()
+        if not (group[0].kind == "missing" and path in misspelled)
+    }
+
+
+def _position(document: Document, path: Path) -> tuple[bool, int, int]:
+    location = document.location(path)
+    return (location.source != document.source, location.line or 0, location.character or 0)
+
+
+def _order(issue: ConfigIssue, document: Document) -> tuple[bool, int, int]:
+    return (issue.location.source != document.source, issue.location.line or 0, issue.location.character or 0)

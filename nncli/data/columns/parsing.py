@@ -1,22 +1,164 @@
-"""Parse the cells of a column as numbers or as text."""
+"""Parse the cells of a column as numbers or as text; the errors and hints of cells that cannot be read."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Callable, Sequence
 from math import isfinite, isnan
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
-from nncli.base.errors import DataError
+from nncli.base.errors import CellError, DataError
 from nncli.base.text import quote, yaml_quote
-from nncli.data.columns.cell_errors import CellErrors, raise_first
-from nncli.data.columns.hints import EMPTY_CELL_HINT, number_hint, plain_number_hint, unit_hint
-from nncli.data.columns.spellings import alternative_numbers, boolean_numbers, infer_unit, strip_unit
+from nncli.data.columns.spellings import (
+    CURRENCY_CODES,
+    PARENTHESES,
+    PERCENT,
+    alternative_numbers,
+    boolean_numbers,
+    infer_unit,
+    strip_unit,
+)
 from nncli.data.dialect import SPACES, CsvDialect
 from nncli.data.table import MANY_COLUMNS, Table, any_in_column, stacked, unnamed
-from nncli.nn.arrays import Floats
+from nncli.nn.arrays import Floats, Mask, RowIndices
+
+
+class CellErrors(NamedTuple):
+    """Cells of one column that cannot be read for one `reason`: their positions `rows` (n,), at least one.
+
+    `hint` returns the hint of the error for the text of a cell, `model_hint` is that of a trained model.
+    """
+
+    rows: RowIndices
+    reason: str
+    hint: Callable[[str], str]
+    model_hint: str | None = None
+
+    @classmethod
+    def of(
+        cls, mask: Mask, reason: str, hint: Callable[[str], str] | str, model_hint: str | None = None
+    ) -> list[CellErrors]:
+        """The errors of the cells in the mask (rows,), in a list that is empty if there are none."""
+        rows = np.flatnonzero(mask)
+        return [cls(rows, reason, hint if callable(hint) else lambda cell: hint, model_hint)] if len(rows) else []
+
+
+def raise_first(table: Table, name: str, errors: Sequence[CellErrors]) -> None:
+    """Raise a CellError that names the first cell of the first of the errors in the column `name`, if there are any."""
+    if not errors:
+        return
+    first = errors[0]
+    row = int(first.rows[0])
+    cell = readable_cells(table.column(name))[row]
+    raise CellError(
+        f"{quote(cell)} {first.reason}",
+        location=table.location(row=row, column=name),
+        hint=first.hint(str(cell)),
+        model_hint=first.model_hint,
+    )
+
+
+def readable_cells(cells: pl.Series) -> pl.Series:
+    """The cells, with dates and times as numbers, since those beyond the year 9999 cannot be converted to text."""
+    return cells.to_physical() if cells.dtype.is_temporal() else cells
+
+
+MISSING_WORDS = frozenset(
+    (
+        *("-", "--", "?", ".", "*", "n/a", "na", "n.a.", "#n/a", "#na", "nan", "nil", "none", "null"),
+        *("missing", "unknown", "undefined", "tbd", "#value!", "#div/0!", "#null!"),
+    )
+)
+DATE = re.compile(r"\d{1,4}([-./])\d{1,2}\1\d{1,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2}.*)?")
+UNIT_SIGNS = re.compile(rf"^\(|[%‰$€£¥₹₩₽₺₴₫₱₪]|\b(?:{CURRENCY_CODES})\b|\)$")
+SAME_SIGN = "A currency or percent sign is removed only if all cells of the column have the same one."
+NUMBER_WITH_SEPARATORS = re.compile(
+    r"[+-]?(?:\d{1,3}(?:(?P<group>[,.'’_ \xa0\u202f])\d{3}(?:(?P=group)\d{3})*)|\d*)"
+    r"(?:(?P<mark>[,.])\d+)?(?:[eE][+-]?\d+)?"
+)
+EMPTY_CELL_HINT = "Correct the cell, or leave it empty."
+
+
+def number_hint(cell: str, name: str, dialect: CsvDialect) -> str:
+    """The hint for `cell` of the column `name`, which is not a number."""
+    sentences = [
+        guess_meaning(cell.strip(), dialect),
+        f"Correct the cell, or empty it. If it means a missing value, add {yaml_quote(cell)} to data.missing_values. "
+        f"To treat the column as categories, set `columns: {{{yaml_quote(name)}: categorical}}` under data.",
+    ]
+    return " ".join(filter(None, sentences))
+
+
+def unit_hint(unit: str) -> str:
+    """The hint for a cell that is not a number with the `unit` of the training rows."""
+    if unit == PARENTHESES:
+        return (
+            "In the training rows negative numbers were in parentheses. Write a number in this form, or empty the cell."
+        )
+    if unit in PERCENT:
+        return (
+            f"In the training rows all cells were numbers with {quote(unit)}. A number without it could be a fraction "
+            "(0.12 for 12 %). Write the cell with the sign, or empty it."
+        )
+    return f"The model reads numbers with {quote(unit)}, or without a unit. Write the cell like these, or empty it."
+
+
+def plain_number_hint(dialect: CsvDialect) -> str:
+    """The hint of a trained model for a cell that is not a number without a unit."""
+    return f"The model reads numbers such as 1234{dialect.decimal}5. {EMPTY_CELL_HINT}"
+
+
+def date_hint(name: str) -> str:
+    """The hint for a cell of the column `name` that is not a date."""
+    return (
+        "Correct the cell. If it means a missing value, add it to data.missing_values. If dates have another "
+        'format, set it under data, such as `date_format: "%d/%m/%Y"`. '
+        f"To treat the column as categories, set `columns: {{{yaml_quote(name)}: categorical}}` under data."
+    )
+
+
+def guess_meaning(text: str, dialect: CsvDialect) -> str:
+    """A sentence about what `text` seems to be, and the setting that would read it so."""
+    if not any(c.isdigit() for c in text):
+        return ""
+    if (bare := UNIT_SIGNS.sub("", text).strip()) != text:
+        return guess_meaning(bare, dialect) or SAME_SIGN
+    if DATE.fullmatch(text):
+        return "It looks like a date or a time; to use it as a number, convert it to a year or a count of days."
+    if any(is_non_ascii_number_char(c) for c in text):
+        return "Numbers must be written with the digits 0 to 9 and the ASCII signs + and -."
+    if not (found := NUMBER_WITH_SEPARATORS.fullmatch(text)):
+        return ""
+    group, mark = found["group"], found["mark"]
+    readings = []
+    if group is None or (group in ",." and mark is None and text.count(group) == 1):
+        readings.append(alternative_reading(text, None, mark or group, dialect))
+    if group is not None and group != mark:
+        readings.append(alternative_reading(text, group, mark, dialect))
+    sentence = ", ".join(filter(None, readings))
+    return f"{sentence[0].upper()}{sentence[1:]}." if sentence else ""
+
+
+def alternative_reading(text: str, group: str | None, mark: str | None, dialect: CsvDialect) -> str:
+    """`with data.decimal: "," it is 1.5`; empty if the dialect has these settings already."""
+    settings, number = [], text.replace(group or "", "") if group else text
+    if mark is not None and mark != dialect.decimal:
+        settings.append(f'data.decimal: "{mark}"')
+    if group is not None and group != dialect.thousands:
+        settings.append(f"data.thousands: {yaml_quote(' ' if group.isspace() else group)}")
+    if not settings:
+        return ""
+    return f"with {' and '.join(settings)} it is {quote(number.replace(mark, '.') if mark else number)[1:-1]}"
+
+
+def is_non_ascii_number_char(c: str) -> bool:
+    """Whether a character is a digit, sign or separator of numbers that is not ASCII, such as − or １."""
+    return not c.isascii() and (c.isdigit() or unicodedata.category(c) == "Pd" or c in "−，．٫٬")
+
 
 # 007 is an id, not a number: as a number it would lose its zeros.
 LEADING_ZERO = r"^\s*[+-]?0[0-9]"
@@ -33,7 +175,7 @@ MAX_INTEGER_CLASSES = 20
 def parse_numbers(cells: pl.Series, dialect: CsvDialect, unit: str | None = None) -> pl.Series:
     """Parse cells as Float64: null where a cell is missing or not a number, NaN where it is `nan`.
 
-    With a `unit`, cells of text are numbers only if they have it; see units.py.
+    With a `unit`, cells of text are numbers only if they have it; see spellings.py.
     """
     if cells.dtype in TEXT_TYPES:
         words = cells.cast(pl.String)
@@ -107,7 +249,7 @@ def _are_exact(numbers: pl.Series) -> bool:
 
 
 def unit_of(table: Table, name: str) -> str | None:
-    """The unit that all present cells of a column of text have, if they are numbers without it; see units.py."""
+    """The unit that all present cells of a column of text have, if they are numbers without it; see spellings.py."""
 
     def find() -> str | None:
         cells = table.column(name)

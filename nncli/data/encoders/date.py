@@ -14,8 +14,6 @@ from pydantic import AfterValidator, model_validator
 from nncli.base.errors import DataError
 from nncli.base.spec import FiniteFloat, StrictBool, StrictStr
 from nncli.base.text import quote
-from nncli.data.columns.ambiguity import are_dates
-from nncli.data.columns.cell_errors import CellErrors, raise_first
 from nncli.data.columns.datetimes import (
     FIRST_DAY,
     ISO,
@@ -27,13 +25,11 @@ from nncli.data.columns.datetimes import (
     parse_any_date,
 )
 from nncli.data.columns.hashing import Hashes, hash_exact_numbers
-from nncli.data.columns.hints import EMPTY_CELL_HINT
-from nncli.data.columns.parsing import DATE_TYPES, read_text
-from nncli.data.columns.raw_column import RawColumn
+from nncli.data.columns.parsing import DATE_TYPES, EMPTY_CELL_HINT, CellErrors, raise_first, read_text
+from nncli.data.columns.raw_column import RawColumn, are_dates
 from nncli.data.dialect import AUTO, validate_date_format
 from nncli.data.encoders.anomalies import ColumnAnomalies
-from nncli.data.encoders.base import ColumnEncoder, check_read_alike
-from nncli.data.encoders.dependence_grid import Grid
+from nncli.data.encoders.base import ColumnEncoder, Grid, check_read_alike
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
 from nncli.data.table import Table

@@ -10,9 +10,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from nncli.base.errors import DataError
 from nncli.base.spec import NonNegativeInt, PositiveInt, Spec
-from nncli.data.splitting.assignment import assign_groups, assign_rows, time_blocks
 from nncli.data.splitting.holdout import SINGLE_ROWS_HINT, Split, indices_by_class, stratified_split
-from nncli.data.splitting.strata import Strata, relabel_by_appearance
+from nncli.data.splitting.strata import Strata, assign_groups, assign_rows, relabel_by_appearance, time_blocks
 from nncli.nn.arrays import Codes, RowIndices
 
 

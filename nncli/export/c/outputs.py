@@ -10,8 +10,7 @@ import polars as pl
 from nncli.data.formats.csv.csv_format import header
 from nncli.export.c.columns import enumeration
 from nncli.export.c.identifiers import LONGEST_FIELD, Identifiers, comment, string
-from nncli.nn.program.output_columns import number_columns, probability_columns
-from nncli.nn.program.program import ClassOutputs, NumberOutputs, Outputs
+from nncli.nn.program.program import ClassOutputs, NumberOutputs, Outputs, number_columns, probability_columns
 
 
 class Element(Protocol):

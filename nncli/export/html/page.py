@@ -16,8 +16,7 @@ from nncli.export.html.fields import MAX_OPTIONS, FormInputs, field, html_text, 
 from nncli.export.javascript.module import as_literal, to_javascript
 from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.output_columns import number_columns
-from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program
+from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program, number_columns
 
 SCRIPTS = ("form.js", "answer.js", "effects.js", "csv.js", "drop.js", "predictions.js", "table.js", "main.js")
 """The scripts of the page, in the order in which they run."""

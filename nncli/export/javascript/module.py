@@ -15,8 +15,7 @@ from typing import Any
 from nncli.export.javascript.program_data import ProgramData
 from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import OTHER_CODE, CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.output_columns import number_columns
-from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program
+from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program, number_columns
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """Beyond it a number of JavaScript does not hold every integer."""

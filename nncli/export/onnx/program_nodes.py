@@ -35,8 +35,7 @@ from nncli.nn.program.nodes import (
     Sort,
     Unary,
 )
-from nncli.nn.program.output_columns import number_columns, probability_columns
-from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program
+from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program, number_columns, probability_columns
 
 
 def write_program(graph: Graph, program: Program, inputs: Sequence[Tensor]) -> dict[int, Tensor]:

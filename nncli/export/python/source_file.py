@@ -31,7 +31,7 @@ from nncli.export.python.standalone import (
     words,
 )
 from nncli.export.targets import ModelInfo
-from nncli.nn.program import inputs, interpreter, nodes, output_columns, program
+from nncli.nn.program import inputs, interpreter, nodes, program
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
 from nncli.nn.program.nodes import Constant, Node
 from nncli.nn.program.program import Program
@@ -104,7 +104,6 @@ PARTS = (
         ModulePart(inputs),
         ModulePart(nodes),
         ModulePart(program, without=UNUSED),
-        ModulePart(output_columns),
         ModulePart(interpreter),
     ),
     *map(ModulePart, (texts, numbers, categories, words, dates, columns, outputs, predictions, script)),

@@ -14,9 +14,8 @@ from nncli.base.errors import Location
 from nncli.base.findings import Finding, FindingCode, Level
 from nncli.base.median import median
 from nncli.base.text import join_quoted, quote, yaml_quote
-from nncli.data.column_profile import ColumnProfile, Label
 from nncli.data.encoders.categorical import MIN_COUNT
-from nncli.data.profile import is_named_like_a_key
+from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key
 from nncli.fitting.checks.column import MAX_NAMES, Column, SplitTable, column_finding, count, drop_key, percentage
 from nncli.fitting.checks.notes import uninformative_column
 

@@ -16,10 +16,9 @@ from nncli.base.findings import Finding, FindingCode, Level, note, of_error, ord
 from nncli.base.text import join_quoted, quote
 from nncli.config.schema import Config, ValidationFile
 from nncli.config.yaml.writer import dump_scalar
-from nncli.data.column_profile import ColumnProfile, Label
 from nncli.data.encoders.kinds import Kind
-from nncli.data.encoders.numeric_blocks import columns_at_once
-from nncli.data.profile import profile
+from nncli.data.encoders.numeric import columns_at_once
+from nncli.data.profile import ColumnProfile, Label, profile
 from nncli.fitting.checks.column import Column, SplitTable, count, percentage
 from nncli.fitting.checks.column_values import (
     IdenticalColumns,

@@ -13,15 +13,14 @@ from nncli.base.findings import Finding
 from nncli.base.scratch import Scratch
 from nncli.base.spec import Task, non_defaults
 from nncli.base.text import join_quoted, quote
-from nncli.config.errors.validate import validate
-from nncli.config.presets.apply import with_preset
+from nncli.config.errors.messages import validate
+from nncli.config.loading import with_preset
 from nncli.config.schema import Config, DataSection
 from nncli.config.yaml.document import Document
-from nncli.data.column_profile import ColumnProfile, Label
 from nncli.data.columns.parsing import read_numbers
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.kinds import Kind, infer_kind
-from nncli.data.profile import is_named_like_a_key, profile
+from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key, profile
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_chunks
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source

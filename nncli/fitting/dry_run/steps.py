@@ -17,7 +17,7 @@ from nncli.base.findings import Finding, FindingCode, of_error, ordered
 from nncli.base.scratch import Scratch
 from nncli.base.text import json_safe
 from nncli.config.schema import Config
-from nncli.data.column_profile import ColumnProfile
+from nncli.data.profile import ColumnProfile
 from nncli.data.store.column_store import ColumnStore
 from nncli.fitting.checks.column import Column, SplitTable
 from nncli.fitting.checks.rows import check_features, check_sizes, check_targets, feature_names, read_targets

@@ -21,8 +21,7 @@ from nncli.data.columns.parsing import MAX_INTEGER_CLASSES, read_numbers, unit_o
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Column, Kind, infer_kind
-from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.encoders.numeric_blocks import columns_at_once, fit_dense
+from nncli.data.encoders.numeric import NumericColumn, columns_at_once, fit_dense
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.fitting.prepare.auto_values import max_features_of

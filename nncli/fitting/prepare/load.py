@@ -18,8 +18,7 @@ from nncli.data.sources.open import open_original, open_reader
 from nncli.data.sources.read_table import read_pieces
 from nncli.data.sources.table_reader import TableReader
 from nncli.data.sources.table_source import TableSource
-from nncli.data.store.column_store import ColumnStore
-from nncli.data.store.writer import write_store
+from nncli.data.store.column_store import ColumnStore, write_store
 from nncli.data.table import Table
 from nncli.nn.arrays import RowIndices
 from nncli.targets.base import rows_with_target

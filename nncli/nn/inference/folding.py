@@ -6,20 +6,136 @@ piecewise-linear embedding becomes tables. What is left is Z = W [A; 1] and an a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nncli.nn.activations import ElementwiseActivation, Identity
 from nncli.nn.arrays import Array, Precision
-from nncli.nn.inference.piecewise_tables import PiecewiseTables
+from nncli.nn.embeddings import GROUP_VALUES
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import ParametricActivation, Scale
 from nncli.nn.layers.sequential import ActivationLayer, Dropout
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import PiecewiseLinear
-from nncli.nn.parameters import Parameters, with_prefix
+from nncli.nn.parameters import Parameters, ParamViews, with_prefix
+
+
+@dataclass(frozen=True)
+class PiecewiseTables:
+    """A piecewise-linear embedding as tables: the line of each segment of x between two edges.
+
+    For prediction they replace the (columns, bins, rows) array of `PiecewiseLinear.bind` by the number of the segment
+    and the position within it: y = start + (x - low) · rate · rise. The learned line a x + c is part of start and rise.
+    A column with fewer than `bins` segments is padded.
+
+    `edges` (columns, bins - 1, 1) are the lower ends of the segments after the first, NaN where padded. `low` and
+    `rate`, one over the width, are (columns · bins,); `start` and `rise` are (columns · bins, units).
+    """
+
+    edges: Array
+    low: Array
+    rate: Array
+    start: Array
+    rise: Array
+
+    @classmethod
+    def of(cls, p: ParamViews, precision: str, edges_precision: str) -> PiecewiseTables:
+        """The tables of an embedding's parameters p; `edges_precision` is that of the values to embed."""
+        columns, bins, units = p["weight"].shape
+        edges, low, rate = np.full((columns, bins), np.nan), np.zeros((columns, bins)), np.zeros((columns, bins))
+        start, rise = np.zeros((columns, bins, units)), np.zeros((columns, bins, units))
+        each = (p[name].astype(np.float64) for name in ("slope", "bias", "weight", "edges"))
+        for j, (a, c, V, ends) in enumerate(zip(*each, strict=True)):
+            at, width, added, total = _segments(ends, V)
+            n = len(at)
+            edges[j, :n], low[j, :n], rate[j, :n] = at, at, 1.0 / width
+            start[j, :n], rise[j, :n] = total + c + at[:, None] * a, added + width[:, None] * a
+        tables = (values.reshape(columns * bins, *values.shape[2:]) for values in (low, rate, start, rise))
+        later = np.ascontiguousarray(edges[:, 1:, None], edges_precision)
+        return cls(later, *(values.astype(precision) for values in tables))
+
+    @classmethod
+    def joined(cls, tables: Sequence[PiecewiseTables]) -> PiecewiseTables:
+        """The tables of several embeddings of equal shapes, with the columns of all."""
+        arrays = zip(*((one.edges, one.low, one.rate, one.start, one.rise) for one in tables), strict=True)
+        return cls(*(np.concatenate(parts) for parts in arrays))
+
+
+def _segments(edges: Array, V: Array) -> tuple[Array, Array, Array, Array]:
+    """The lower ends (n,), the widths (n,), Vᵀ v gained within each segment and before it (n, units), of one column.
+
+    Bins of no width are left out. The first and the last bin are not cut off at their outer ends; if one of them has no
+    width, a segment in which nothing is gained takes its place. So there are at most as many segments as bins.
+    """
+    widths = np.diff(edges)
+    filled = np.flatnonzero(widths > 0.0)
+    at, width, added = edges[:-1][filled], widths[filled], V[filled]
+    if widths[0] <= 0.0:
+        at, width, added = np.insert(at, 0, edges[0]), np.insert(width, 0, 1.0), np.insert(added, 0, 0.0, axis=0)
+    if len(filled) and widths[-1] <= 0.0:
+        at, width, added = np.append(at, edges[-1]), np.append(width, 1.0), np.append(added, np.zeros_like(V[:1]), 0)
+    total = np.cumsum(added, axis=0) - added
+    return at, width, added, total
+
+
+def bind_piecewise(
+    embedding: PiecewiseLinear, numeric: Sequence[int], X: Array, Y: Array
+) -> Callable[[PiecewiseTables], None]:
+    """A function that fills Y (rows, columns · units) from the columns `numeric` of X (rows, features) by tables.
+
+    It works in groups of columns, which share buffers of a few MB. If `is_one_group`, Y may be divided by members:
+    (rows, members, own columns · units).
+    """
+    rows, columns, units, bins = len(X), len(numeric), embedding.out_features, embedding.bins
+    most = _group_columns(embedding, rows)
+    size = -(-columns // -(-columns // most))
+    starts = [min(start, columns - size) for start in range(0, columns, size)]  # the last two groups may overlap
+    groups = [
+        (
+            slice(start, start + size),
+            np.array(numeric[start : start + size], np.intp),
+            np.arange(start, start + size) * bins,
+            Y if Y.ndim == 3 else Y[:, start * units : (start + size) * units],
+        )
+        for start in starts
+    ]
+    x, xT = np.empty((rows, size), X.dtype), np.empty((size, 1, rows), X.dtype)
+    above = np.empty((size, bins - 1, rows), bool)
+    ones, count = above.view(np.uint8), np.empty((size, rows), np.min_scalar_type(bins))
+    index, f, rate = np.empty((rows, size), np.intp), np.empty((rows, size), Y.dtype), np.empty((rows, size), Y.dtype)
+    start, rise = np.empty((rows, size, units), Y.dtype), np.empty((rows, size, units), Y.dtype)
+    shape = Y.shape if Y.ndim == 3 else (rows, size * units)
+    flat_start, flat_rise = start.reshape(shape), rise.reshape(shape)
+
+    def fill(tables: PiecewiseTables) -> None:
+        for span, positions, first, out in groups:
+            np.take(X, positions, axis=1, out=x, mode="clip")
+            np.copyto(xT[:, 0], x.T)
+            np.greater_equal(xT, tables.edges[span], out=above)
+            np.add.reduce(ones, axis=1, dtype=count.dtype, out=count)
+            np.add(count.T, first, out=index)
+            np.take(tables.low, index, out=f, mode="clip")
+            np.take(tables.rate, index, out=rate, mode="clip")
+            np.subtract(x, f, out=f)
+            np.multiply(f, rate, out=f)
+            np.take(tables.start, index, axis=0, out=start, mode="clip")
+            np.take(tables.rise, index, axis=0, out=rise, mode="clip")
+            np.multiply(rise, f[:, :, None], out=rise)
+            np.add(flat_start, flat_rise, out=out)
+
+    return fill
+
+
+def is_one_group(embedding: PiecewiseLinear, rows: int, columns: int) -> bool:
+    """Whether a number of columns are embedded at once."""
+    return columns <= _group_columns(embedding, rows)
+
+
+def _group_columns(embedding: PiecewiseLinear, rows: int) -> int:
+    """The largest number of columns of a group."""
+    return max(1, GROUP_VALUES // max(1, rows * max(embedding.bins, embedding.out_features)))
 
 
 @dataclass(frozen=True)

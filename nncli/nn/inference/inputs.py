@@ -9,8 +9,7 @@ import numpy as np
 
 from nncli.nn.arrays import Array, Codes, Precision
 from nncli.nn.embeddings import GROUP_VALUES, bind_numeric_forward
-from nncli.nn.inference.folding import FoldedNetwork
-from nncli.nn.inference.piecewise_tables import bind_piecewise
+from nncli.nn.inference.folding import FoldedNetwork, bind_piecewise
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import NumericEmbeddingBase, PiecewiseLinear
 

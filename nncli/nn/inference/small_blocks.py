@@ -19,8 +19,7 @@ import numpy as np
 from nncli.base.threads import limit_blas_threads
 from nncli.nn.arrays import Array, Codes
 from nncli.nn.inference.folding import FoldedNetwork, Stage
-from nncli.nn.inference.forward_pass import ForwardPass
-from nncli.nn.inference.stacked_pass import StackedNetworks, StackedPass
+from nncli.nn.inference.forward_pass import ForwardPass, StackedNetworks, StackedPass
 from nncli.nn.network import Network
 
 SIZES = (8, 16, 64)

@@ -11,9 +11,8 @@ from pydantic import Field
 
 from nncli.base.errors import ConfigError, UsageError
 from nncli.base.spec import Spec, non_defaults
-from nncli.config.errors.validate import validate
-from nncli.config.loading import LoadedConfig, build_config
-from nncli.config.presets.apply import TABULAR, TEXTBOOK
+from nncli.config.errors.messages import validate
+from nncli.config.loading import TABULAR, TEXTBOOK, LoadedConfig, build_config
 from nncli.config.schema import Config, TuneSection
 from nncli.config.schema.tune import Domain
 from nncli.config.yaml.document import Document

@@ -9,8 +9,15 @@ from typing import TypeAlias
 
 from nncli.base.spec import Spec, non_defaults
 from nncli.base.text import join_quoted, quote
-from nncli.config.errors.locate import field_names, model_classes
-from nncli.config.errors.suggestions import SectionMatch, aliases_of, sections_with_key, suggest_key, type_of
+from nncli.config.errors.suggestions import (
+    SectionMatch,
+    aliases_of,
+    field_names,
+    model_classes,
+    sections_with_key,
+    suggest_key,
+    type_of,
+)
 from nncli.config.schema import Config
 from nncli.config.schema.tune import Choices, Range
 from nncli.config.yaml.writer import one_line

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from nncli.base.errors import ConfigError, Location, UsageError
 from nncli.base.spec import non_defaults
 from nncli.base.text import closest_file, closest_match, quote
-from nncli.config.errors.validate import validate
+from nncli.config.errors.messages import validate
 from nncli.config.loading import (
     NOTHING,
     LoadedConfig,
@@ -25,8 +25,7 @@ from nncli.config.loading import (
 from nncli.config.overrides import Assignment, override, shortened, with_value
 from nncli.config.schema import Config, TuneFile
 from nncli.config.yaml.document import Document, SourceSpan
-from nncli.config.yaml.parser import parse_scalar
-from nncli.config.yaml.reader import read
+from nncli.config.yaml.parser import parse_scalar, read
 from nncli.tuning.space.keys import key_of, unknown_key
 
 NO_SETTINGS: Mapping[str, object] = MappingProxyType({})

@@ -8,7 +8,7 @@ import pytest
 from pydantic import create_model
 
 from nncli.base.errors import ConfigError
-from nncli.config.errors.validate import validate
+from nncli.config.errors.messages import validate
 from nncli.config.loading import load_config
 from nncli.config.yaml.parser import parse
 from tests.config.sections import START, Section, only

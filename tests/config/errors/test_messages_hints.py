@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.base.errors import ConfigError, ConfigFix, ConfigIssue
+from nncli.config.errors.messages import validate
 from nncli.config.errors.suggestions import apply_fix
-from nncli.config.errors.validate import validate
 from nncli.config.schema import Config
 from nncli.config.yaml.document import Path as KeyPath
 from nncli.config.yaml.document import dotted

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from nncli.base.errors import ConfigFix
-from nncli.config.errors.locate import field_names
 from nncli.config.errors.suggestions import (
     example,
+    field_names,
     section_hints,
     sections_with_key,
     sections_with_type,

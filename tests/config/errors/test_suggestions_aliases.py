@@ -8,8 +8,17 @@ from pathlib import Path
 import pytest
 
 from nncli.base.errors import ConfigError, ConfigFix
-from nncli.config.errors.locate import field_names, model_classes
-from nncli.config.errors.suggestions import ALIASES, aliases_of, apply_fix, normalized, same_spelling, suggest, type_of
+from nncli.config.errors.suggestions import (
+    ALIASES,
+    aliases_of,
+    apply_fix,
+    field_names,
+    model_classes,
+    normalized,
+    same_spelling,
+    suggest,
+    type_of,
+)
 from nncli.config.loading import load_config
 from nncli.config.schema import ConfigFile
 from nncli.config.yaml.parser import parse

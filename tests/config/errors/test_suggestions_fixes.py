@@ -6,8 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from nncli.base.errors import ConfigFix
-from nncli.config.errors.locate import locate
-from nncli.config.errors.suggestions import FixChecker, apply_fix, is_complete
+from nncli.config.errors.suggestions import FixChecker, apply_fix, is_complete, locate
 from nncli.config.yaml.parser import parse
 from tests.config.sections import START, Config
 

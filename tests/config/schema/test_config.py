@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.base.errors import ConfigError
-from nncli.config.errors.validate import validate
+from nncli.config.errors.messages import validate
 from nncli.config.overrides import apply_overrides
 from nncli.config.schema import Config
 from nncli.config.yaml.parser import parse

@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from nncli.base.errors import ConfigError
-from nncli.config.errors.validate import validate
+from nncli.config.errors.messages import validate
 from nncli.config.schema import Config
 from nncli.config.schema.training import Validation, ValidationFile
 from nncli.config.yaml.parser import parse

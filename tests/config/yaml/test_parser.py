@@ -135,8 +135,8 @@ def test_no_text_raises_another_exception(text: str) -> None:
 
 def test_the_parser_imports_no_heavy_libraries() -> None:
     code = (
-        "import sys, nncli.config.yaml.reader, nncli.config.overrides\n"
-        "import nncli.config.errors.validate, nncli.config.yaml.writer\n"
+        "import sys, nncli.config.yaml.parser, nncli.config.overrides\n"
+        "import nncli.config.errors.messages, nncli.config.yaml.writer\n"
         "print([m for m in ('numpy', 'polars', 'rich', 'typer') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,7 +13,7 @@ from nncli.data.encoders.options import EncodingOptions
 from nncli.data.table import Table
 from nncli.targets.base import FitOptions
 from nncli.targets.number import RegressionTarget
-from tests.data.columns.test_ambiguity import refused, texts
+from tests.data.columns.test_raw_column_ambiguity import refused, texts
 
 
 @pytest.mark.parametrize(

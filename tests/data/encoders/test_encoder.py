@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nncli.base.errors import DataError
 from nncli.data.encoders import encoder as encoding
-from nncli.data.encoders import numeric_blocks
+from nncli.data.encoders import numeric as numeric_blocks
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.encoders.options import CategoricalOptions, Clip, EncodingOptions, NumericScaling

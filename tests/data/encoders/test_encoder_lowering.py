@@ -10,8 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from nncli.base.errors import UsageError
-from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.encoder_lowering import lower_encoder, program_inputs
+from nncli.data.encoders.encoder import Encoder, lower_encoder, program_inputs
 from nncli.data.encoders.kinds import ENCODERS, Kind, infer_kind
 from nncli.data.encoders.options import CategoricalOptions, EncodingOptions
 from nncli.data.table import Table

@@ -15,11 +15,10 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from nncli.base.errors import DataError
 from nncli.base.median import MIN_SAMPLED_SIZE
-from nncli.data.encoders import numeric_blocks
+from nncli.data.encoders import numeric as numeric_blocks
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Column
-from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.encoders.numeric_blocks import columns_at_once, fit_dense
+from nncli.data.encoders.numeric import NumericColumn, columns_at_once, fit_dense
 from nncli.data.encoders.options import Clip, NumericScaling
 from nncli.data.store.column_store import DenseColumns
 from nncli.data.table import Table

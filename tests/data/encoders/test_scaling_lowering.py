@@ -5,8 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from nncli.data.encoders.scaling import clip_smoothly, normal_quantile, quantile_transform
-from nncli.data.encoders.scaling_lowering import lower_normal_quantile, lower_quantile_transform, lower_smooth_clip
+from nncli.data.encoders.scaling import (
+    clip_smoothly,
+    lower_normal_quantile,
+    lower_quantile_transform,
+    lower_smooth_clip,
+    normal_quantile,
+    quantile_transform,
+)
 from tests.nn.program.support import compute
 
 NUMBERS = st.lists(st.floats(-1e12, 1e12), min_size=1, max_size=30)

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from nncli.base.scratch import Scratch
-from nncli.data.store.column_store import ColumnStore
-from nncli.data.store.writer import write_store
+from nncli.data.store.column_store import ColumnStore, write_store
 from nncli.data.table import Table
 
 

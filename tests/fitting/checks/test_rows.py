@@ -12,8 +12,7 @@ import pytest
 from nncli.api.train import train_events
 from nncli.base.scratch import Scratch
 from nncli.config.schema import Config
-from nncli.data.column_profile import ColumnProfile
-from nncli.data.profile import profile
+from nncli.data.profile import ColumnProfile, profile
 from nncli.data.store.column_store import ColumnStore
 from nncli.fitting.checks import rows as module
 from nncli.fitting.checks.column import SplitTable

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from nncli.nn import predictor as predictor_module
 from nncli.nn.inference import small_blocks
 from nncli.nn.inference.folding import FoldedNetwork, stages_of
-from nncli.nn.inference.forward_pass import ForwardPass
+from nncli.nn.inference.forward_pass import ForwardPass, StackedNetworks, StackedPass
 from nncli.nn.inference.small_blocks import MAX_ROWS, SIZES, VerifiedSizes, has_equal_bits, plan_blocks
-from nncli.nn.inference.stacked_pass import StackedNetworks, StackedPass
 from nncli.nn.network import Network
 from nncli.nn.predictor import BLOCK_ROWS, Predictor
 

@@ -12,8 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from nncli.api.prediction.frame import PredictedFrame
-from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
-from nncli.data.encoders.invalid_cells import InvalidCells
+from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies, InvalidCells
 from nncli.data.table import Table
 from nncli.serving.metrics.registry import MAX_LABELS, RowMetrics
 from nncli.serving.models.served_model import PredictionOptions, ServedModel

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from nncli.base.errors import UsageError
-from nncli.config.loading import LoadedConfig, load_document
-from nncli.config.presets.apply import QUALITIES, TABULAR, TEXTBOOK
+from nncli.config.loading import QUALITIES, TABULAR, TEXTBOOK, LoadedConfig, load_document
 from nncli.config.schema import TuneSection
 from nncli.config.yaml.parser import parse
 from nncli.targets.classes import ClassificationTarget

@@ -6,7 +6,7 @@ from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.analysis.report.page import Cell, Paragraph, Part, Section, Table, display
 from nncli.base.findings import Finding
 from nncli.base.text import format_number, format_percent
-from nncli.data.column_profile import ColumnProfile
+from nncli.data.profile import ColumnProfile
 from nncli.fitting.dry_run.steps import TableReport, check_table
 
 MAX_FINDINGS = 40

@@ -16,7 +16,7 @@ from nncli.api.prediction.summary import PredictionSummary
 from nncli.api.prediction.to_file import write_predictions
 from nncli.base.errors import DataError, Location, NncliError, RunError, UsageError
 from nncli.base.spec import NonNegativeInt, Spec
-from nncli.data.encoders.invalid_cells import FILE_SCHEMA
+from nncli.data.encoders.anomalies import FILE_SCHEMA
 from nncli.data.formats.registry import FileOptions, Format
 from nncli.data.formats.writers import open_sink
 from nncli.data.sources.remote.listing import ObjectVersion

@@ -44,7 +44,7 @@ UNAMBIGUOUS = {
 
 UNIT_BEFORE = re.compile(r"[^\w.,+-]*+(?:[A-Z]{3}\s*+)?+[^\w.,+-]*+")
 UNIT_BEHIND = re.compile(r"[^\w.,]*+(?:[A-Z]{3}\s*+)?+")
-"""What may surround a number: a currency or percent sign, a currency code, parentheses; see units.py. The latter is
+"""What may surround a number: a currency or percent sign, a currency code, parentheses; see spellings.py. The latter is
 spelled backwards, so that it is searched for in one place alone."""
 
 

@@ -1,4 +1,4 @@
-"""Cells of text as numbers: as nncli/data/columns/parsing.py, units.py and spellings.py read them."""
+"""Cells of text as numbers: as nncli/data/columns/parsing.py and spellings.py read them."""
 
 from __future__ import annotations
 

@@ -8,8 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nncli.nn.program.output_columns import number_columns, probability_columns
-from nncli.nn.program.program import ClassOutputs, LabelType, NumberOutputs, Outputs, Precision
+from nncli.nn.program.program import (
+    ClassOutputs,
+    LabelType,
+    NumberOutputs,
+    Outputs,
+    Precision,
+    number_columns,
+    probability_columns,
+)
 
 
 def output_columns(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.base.errors import DataError
-from nncli.data.columns.codes import are_addresses_or_phone_numbers, are_categories, are_codes, looks_like_a_number
+from nncli.data.columns.raw_column import are_addresses_or_phone_numbers, are_categories, are_codes, looks_like_a_number
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.profile import profile_column
 from nncli.data.table import Table

@@ -6,8 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.splitting.assignment import assign_groups, assign_rows, time_blocks
-from nncli.data.splitting.strata import Strata
+from nncli.data.splitting.strata import Strata, assign_groups, assign_rows, time_blocks
 
 CODES = st.lists(st.integers(0, 5), min_size=1, max_size=60).map(lambda codes: np.array(codes, np.int64))
 PAIRS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9)), min_size=1, max_size=60)

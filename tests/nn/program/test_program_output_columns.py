@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from nncli.nn.program.output_columns import number_columns, probability_columns
-from nncli.nn.program.program import Bounds, ClassOutputs, NumberOutputs
+from nncli.nn.program.program import Bounds, ClassOutputs, NumberOutputs, number_columns, probability_columns
 
 
 def test_columns_of_several_targets_are_those_of_predict() -> None:

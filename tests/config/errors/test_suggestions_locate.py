@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from nncli.config.errors.locate import discriminator, field_names, locate
+from nncli.config.errors.suggestions import discriminator, field_names, locate
 from nncli.config.yaml.parser import parse
 from tests.config.sections import Config, Dense, Dropout, only, refused
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from nncli.base.errors import ConfigError, ConfigIssue, Location
-from nncli.config.yaml.reader import read
+from nncli.config.yaml.parser import read
 from tests.config.support import at
 
 

@@ -10,12 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.base.scratch import Scratch
-from nncli.data.column_profile import ColumnProfile
 from nncli.data.dialect import CsvDialect
-from nncli.data.profile import profile, profile_column
-from nncli.data.store.writer import write_store
+from nncli.data.profile import ColumnProfile, profile, profile_column, profile_texts
+from nncli.data.store.column_store import write_store
 from nncli.data.table import Table
-from nncli.data.text_profiles import profile_texts
 
 POOLS = (
     ("red", "green", "blue", "", "é"),

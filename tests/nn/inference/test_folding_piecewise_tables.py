@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from nncli.nn.arrays import Array
-from nncli.nn.inference import piecewise_tables
-from nncli.nn.inference.piecewise_tables import PiecewiseTables, bind_piecewise
+from nncli.nn.inference import folding as piecewise_tables
+from nncli.nn.inference.folding import PiecewiseTables, bind_piecewise
 from nncli.nn.numeric_embeddings import PiecewiseLinear
 
 EDGES = {

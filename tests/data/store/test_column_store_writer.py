@@ -7,7 +7,7 @@ import pytest
 
 from nncli.base.errors import DataError
 from nncli.base.scratch import Scratch
-from nncli.data.store.writer import write_store
+from nncli.data.store.column_store import write_store
 from tests.data.store.support import blocks, stored
 
 
@@ -77,7 +77,7 @@ def test_columns_of_possible_class_ids_stay_text() -> None:
 def test_numbers_are_unchanged_for_any_number_of_columns_per_write(
     write_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nncli.data.store.writer.WRITE_BYTES", write_bytes)
+    monkeypatch.setattr("nncli.data.store.column_store.WRITE_BYTES", write_bytes)
     frame = pl.DataFrame({f"x{j}": [float(i * j) for i in range(5)] for j in range(5)})
     frame = frame.with_columns(
         x1=pl.Series([1.0, None, float("nan"), 4.0, 5.0]), x3=pl.Series([None, 1.0, 2.0, 3.0, 4.0])

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from nncli.base.errors import ConfigError
-from nncli.config.loading import load_config
+from nncli.config.loading import QUALITIES, load_config, preset_of
 from nncli.config.overrides import from_options
-from nncli.config.presets.apply import QUALITIES, preset_of
 from nncli.config.schema import Config
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from nncli.config.completion import complete_assignment
 from nncli.config.loading import build_config
 from nncli.config.schema import ConfigFile
+from nncli.config.schema_file import complete_assignment
 from nncli.config.yaml.parser import parse
 
 

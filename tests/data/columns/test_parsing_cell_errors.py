@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from nncli.base.errors import CellError
-from nncli.data.columns.cell_errors import CellErrors, raise_first, readable_cells
+from nncli.data.columns.parsing import CellErrors, raise_first, readable_cells
 from nncli.data.table import Table
 from tests.assertions import raises
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.base.errors import CellError
+from nncli.data.encoders.anomalies import SCHEMA, InvalidCells, InvalidCounts
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.invalid_cells import SCHEMA, InvalidCells, InvalidCounts
 from nncli.data.encoders.kinds import Kind
 from nncli.data.table import Table
 

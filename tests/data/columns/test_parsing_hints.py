@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nncli.data.columns.hints import date_hint, guess_meaning, number_hint, plain_number_hint, unit_hint
+from nncli.data.columns.parsing import date_hint, guess_meaning, number_hint, plain_number_hint, unit_hint
 from nncli.data.dialect import CsvDialect
 
 POINT = CsvDialect(decimal=".")

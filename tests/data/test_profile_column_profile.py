@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from nncli.data.column_profile import ColumnProfile
 from nncli.data.encoders.kinds import Kind
+from nncli.data.profile import ColumnProfile
 
 
 def test_a_column_is_unique_if_no_value_is_missing_or_repeats() -> None:

@@ -9,10 +9,9 @@ import pytest
 
 from nncli.base.threads import limit_blas_threads
 from nncli.nn import embeddings
-from nncli.nn.inference import piecewise_tables
+from nncli.nn.inference import folding as piecewise_tables
 from nncli.nn.inference.folding import FoldedNetwork, stages_of
-from nncli.nn.inference.forward_pass import ForwardPass
-from nncli.nn.inference.stacked_pass import StackedNetworks, StackedPass
+from nncli.nn.inference.forward_pass import ForwardPass, StackedNetworks, StackedPass
 from nncli.nn.network import Network
 from tests.nn.inference.test_forward_pass import NETWORKS
 

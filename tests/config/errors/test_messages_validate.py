@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from nncli.base.errors import ConfigError
-from nncli.config.errors.validate import MAX_ISSUES, validate
+from nncli.config.errors.messages import MAX_ISSUES, validate
 from nncli.config.yaml.parser import parse
 from tests.config.sections import START, Adam, Config, Dense, Dropout, Section, only, refused
 

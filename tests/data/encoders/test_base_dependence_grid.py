@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from nncli.data.encoders.dependence_grid import MAX_LABELS, QUANTILES, Grid
+from nncli.data.encoders.base import MAX_LABELS, QUANTILES, Grid
 
 
 def test_quantiles_are_distinct_values_of_rows_that_have_them() -> None:
