@@ -16,8 +16,8 @@ from nncli.data.table import Table
 from nncli.export import targets
 from nncli.export.read_inputs import read_inputs
 from nncli.export.targets import ModelInfo, Target
-from nncli.nn.program.interpreter import run as interpret
 from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program
+from nncli.nn.program.program import run as interpret
 
 TARGET = Target("referee", (".ref",), "the interpreter", 2, f"{__name__}.print_program", __name__)
 

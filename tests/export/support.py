@@ -12,8 +12,7 @@ from nncli.export.lowering import lower_model
 from nncli.export.read_inputs import read_inputs
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel
-from nncli.nn.program.interpreter import run
-from nncli.nn.program.program import ClassOutputs, NumberOutputs
+from nncli.nn.program.program import ClassOutputs, NumberOutputs, run
 
 Floats = npt.NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from nncli.export.read_inputs import read_inputs
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.nn.layers.dense import Dense
 from nncli.nn.losses import Hinge, Poisson, Quantiles
-from nncli.nn.program.interpreter import run
+from nncli.nn.program.program import run
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import CostMatrix, Threshold
 from nncli.targets.number import RegressionTarget

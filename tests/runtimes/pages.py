@@ -16,8 +16,7 @@ from nncli.export.html.page import to_html
 from nncli.export.read_inputs import read_inputs
 from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.interpreter import run
-from nncli.nn.program.program import Bounds, ClassOutputs, NumberOutputs, Program
+from nncli.nn.program.program import Bounds, ClassOutputs, NumberOutputs, Program, run
 from tests.runtimes.hostile import category_input, program_of
 from tests.web_page import Scheme, visit
 

@@ -23,8 +23,7 @@ from nncli.export.read_inputs import read_inputs
 from nncli.export.runtimes import c_compiler
 from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.interpreter import run
-from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program, build
+from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program, build, run
 from nncli.nn.program.values import Builder
 from tests.cli.support import ROOT
 from tests.runtimes.hostile import category_input, frames, program_of, programs, texts, titles_of

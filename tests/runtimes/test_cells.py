@@ -20,8 +20,7 @@ from nncli.export.runtimes import c_compiler
 from nncli.export.runtimes.process import ExportedFileError
 from nncli.export.targets import TARGETS, ModelInfo, Target
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput
-from nncli.nn.program.interpreter import run
-from nncli.nn.program.program import NumberOutputs, Program, build
+from nncli.nn.program.program import NumberOutputs, Program, build, run
 from nncli.nn.program.values import Builder, is_nan, select
 from tests.runtimes.hostile import category_input
 

@@ -25,9 +25,8 @@ from nncli.export.read_inputs import read_inputs
 from nncli.export.runtimes.node import run as run_in_node
 from nncli.export.runtimes.process import ExportedFileError
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
-from nncli.nn.program.interpreter import run
 from nncli.nn.program.nodes import NODE_TYPES, Binary, BinaryFunction, Unary, UnaryFunction
-from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program, build, number_columns
+from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program, build, number_columns, run
 from nncli.nn.program.values import (
     Builder,
     absolute,

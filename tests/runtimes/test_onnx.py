@@ -20,8 +20,7 @@ from nncli.export.runtimes import onnxruntime as runner
 from nncli.export.runtimes.process import ExportedFileError
 from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.interpreter import run
-from nncli.nn.program.program import ClassOutputs, Program
+from nncli.nn.program.program import ClassOutputs, Program, run
 from tests.runtimes.hostile import category_input, frames, key_of, program_of, programs, texts, titles_of
 
 INFO = ModelInfo("penguins", "ab" * 32, "1.2.3")

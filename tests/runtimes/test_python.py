@@ -19,8 +19,7 @@ from nncli.export.python.source_file import to_python
 from nncli.export.read_inputs import read_inputs
 from nncli.export.runtimes import process as python
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.interpreter import run
-from nncli.nn.program.program import ClassOutputs, Program
+from nncli.nn.program.program import ClassOutputs, Program, run
 from tests.export.python.support import INFO
 from tests.export.python.test_source_file import check_hostile_texts
 from tests.runtimes.hostile import frames, program_of, programs, texts, titles_of

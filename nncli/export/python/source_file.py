@@ -1,6 +1,6 @@
 """Print a program as one Python file that needs NumPy alone.
 
-The file consists of the modules that run a program here: the operations, their interpreter, and the readers of cells in
+The file consists of the modules that run a program here: the operations, what runs them, and the readers of cells in
 nncli/export/python/standalone/. The program follows as the expressions that build it, its weights in base64.
 """
 
@@ -31,12 +31,12 @@ from nncli.export.python.standalone import (
     words,
 )
 from nncli.export.targets import ModelInfo
-from nncli.nn.program import inputs, interpreter, nodes, program
+from nncli.nn.program import inputs, nodes, program
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
 from nncli.nn.program.nodes import Constant, Node
 from nncli.nn.program.program import Program
 
-UNUSED = ("build", "without_unused_nodes", "select_class_outputs", "_needed", "_renumbered")
+UNUSED = ("build", "without_unused_nodes", "select_class_outputs", "_needed")
 
 
 IMPORTS = (ast.Import, ast.ImportFrom)
@@ -104,7 +104,6 @@ PARTS = (
         ModulePart(inputs),
         ModulePart(nodes),
         ModulePart(program, without=UNUSED),
-        ModulePart(interpreter),
     ),
     *map(ModulePart, (texts, numbers, categories, words, dates, columns, outputs, predictions, script)),
 )

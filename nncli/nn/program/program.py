@@ -7,27 +7,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
+import numpy as np
+
 from nncli.base.text import percent_digits
 from nncli.nn.program.inputs import ProgramInput
-from nncli.nn.program.nodes import (
-    ArgMax,
-    Binary,
-    Columns,
-    Constant,
-    CountUpTo,
-    GroupedMatMul,
-    Input,
-    Join,
-    LookUp,
-    MatMul,
-    Node,
-    RowReduction,
-    Select,
-    SmallestSum,
-    Sort,
-    Unary,
-    operands,
-)
+from nncli.nn.program.nodes import Constant, Floats, Input, Node, operands, renumbered
 from nncli.nn.program.values import Builder
 
 Precision: TypeAlias = Literal["float32", "float64"]
@@ -141,6 +125,18 @@ class Program:
         return sum(node.values.nbytes for _, node in self.constants)
 
 
+def run(program: Program, inputs: Sequence[Floats]) -> dict[int, Floats]:
+    """The values (rows, width) of the nodes of the outputs; the others are freed once no operation needs them."""
+    values: dict[int, Floats] = {}
+    with np.errstate(all="ignore"):
+        for i, (node, last) in enumerate(zip(program.nodes, program.last_operands, strict=True)):
+            value = inputs[node.position] if isinstance(node, Input) else node.value(values)
+            values[i] = value.astype(np.float64, copy=False)
+            for operand in last:
+                del values[operand]
+    return {position: values[position] for position in program.outputs.nodes}
+
+
 def build(
     builder: Builder,
     outputs: Outputs,
@@ -169,7 +165,7 @@ def without_unused_nodes(program: Program) -> Program:
     new = {old: position for position, old in enumerate(kept)}
     return replace(
         program,
-        nodes=tuple(_renumbered(program.nodes[old], new) for old in kept),
+        nodes=tuple(renumbered(program.nodes[old], new) for old in kept),
         widths=tuple(program.widths[old] for old in kept),
         outputs=program.outputs.renumbered(new),
     )
@@ -196,30 +192,6 @@ def _needed(nodes: Sequence[Node], outputs: Sequence[int]) -> list[int]:
             found.add(position)
             waiting.extend(operands(nodes[position]))
     return sorted(found)
-
-
-def _renumbered(node: Node, new: Mapping[int, int]) -> Node:
-    """A node with the new positions of its operands."""
-    match node:
-        case Input() | Constant():
-            return node
-        case Unary() | Columns() | RowReduction() | Sort() | ArgMax():
-            return replace(node, x=new[node.x])
-        case Binary():
-            return replace(node, x=new[node.x], y=new[node.y])
-        case Select():
-            return Select(new[node.condition], new[node.x], new[node.y])
-        case Join():
-            return Join(tuple(new[part] for part in node.parts))
-        case MatMul() | GroupedMatMul():
-            return replace(node, x=new[node.x], weights=new[node.weights])
-        case LookUp():
-            return LookUp(new[node.x], new[node.table])
-        case CountUpTo():
-            return CountUpTo(new[node.x], new[node.edges])
-        case SmallestSum():
-            scales = None if node.scales is None else new[node.scales]
-            return replace(node, shifts=new[node.shifts], scales=scales, scores=new[node.scores])
 
 
 class OutputColumn(NamedTuple):

@@ -16,8 +16,7 @@ from nncli.data.encoders.options import CategoricalOptions, EncodingOptions
 from nncli.data.table import Table
 from nncli.export.read_inputs import read_inputs
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.interpreter import run
-from nncli.nn.program.program import NumberOutputs, build
+from nncli.nn.program.program import NumberOutputs, build, run
 from nncli.nn.program.values import Builder
 from tests.assertions import raises
 

@@ -5,8 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.interpreter import run
-from nncli.nn.program.program import NumberOutputs
+from nncli.nn.program.program import NumberOutputs, run
 from nncli.nn.program.values import Builder, join, smallest_sum
 from tests.export.onnx.support import evaluate, model_of, number_program
 

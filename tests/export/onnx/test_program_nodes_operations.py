@@ -7,9 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.interpreter import run
 from nncli.nn.program.nodes import NODE_TYPES, Constant, Input, SmallestSum
-from nncli.nn.program.program import NumberOutputs
+from nncli.nn.program.program import NumberOutputs, run
 from nncli.nn.program.values import (
     Builder,
     Value,

@@ -7,8 +7,7 @@ from numpy.testing import assert_allclose
 
 from nncli.export.onnx.program_nodes import steps_of
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.interpreter import run
-from nncli.nn.program.program import NumberOutputs, Program
+from nncli.nn.program.program import NumberOutputs, Program, run
 from nncli.nn.program.values import Builder, Value, join, select, tanh
 from tests.export.onnx.support import evaluate, model_of, number_program
 

@@ -18,9 +18,8 @@ from nncli.export.python.source_file import to_python
 from nncli.export.read_inputs import read_inputs
 from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.interpreter import run
 from nncli.nn.program.nodes import Constant
-from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program, build
+from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program, build, run
 from nncli.nn.program.values import Builder
 from tests.export.python.support import INFO, imported
 from tests.runtimes.hostile import category_input, frames, program_of, programs, texts

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.interpreter import run
-from nncli.nn.program.program import NumberOutputs, Program, build
+from nncli.nn.program.program import NumberOutputs, Program, build, run
 from nncli.nn.program.values import Builder, Value, join
 
 Floats = npt.NDArray[np.float64]

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.interpreter import run
 from nncli.nn.program.nodes import Constant, operands
 from nncli.nn.program.program import (
     Bounds,
@@ -12,6 +11,7 @@ from nncli.nn.program.program import (
     NumberOutputs,
     Program,
     build,
+    run,
     select_class_outputs,
     without_unused_nodes,
 )

@@ -13,8 +13,7 @@ import numpy.typing as npt
 from nncli.export.python.standalone.columns import CellReader, cell_error, cell_reader, read_column
 from nncli.export.python.standalone.outputs import output_columns
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.interpreter import run
-from nncli.nn.program.program import ClassOutputs, Program
+from nncli.nn.program.program import ClassOutputs, Program, run
 
 BLOCK_ROWS = 256
 """Rows that are predicted at a time, so that memory does not grow with the table."""

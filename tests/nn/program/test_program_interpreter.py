@@ -4,8 +4,7 @@ import numpy as np
 from numpy.testing import assert_array_equal
 
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.interpreter import run
-from nncli.nn.program.program import NumberOutputs, Program
+from nncli.nn.program.program import NumberOutputs, Program, run
 from nncli.nn.program.values import Builder, Value, exp, join, maximum, minimum, select, smallest_sum
 
 
