@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import inf, isfinite
-from typing import Annotated, Any, ClassVar, Literal, Self
+from math import inf
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -122,22 +122,10 @@ class NumericColumn(ColumnEncoder):
         """Fit on values (rows,) that were read from `table`, NaN for missing cells; raises what `fit` does."""
         if not len(present := drop_nan(x)):
             return cls(name=name, center=0.0, scale=1.0, fill_value=0.0, missing_indicator=len(x) > 0, clip=clip)
-        lowest, highest = float(present.min()), float(present.max())
-        with np.errstate(over="ignore", invalid="ignore"):
-            center, scale = _center_and_scale(present, scaling)
-            fill = fast_median(present)
-        check_finite_scale(table, name, x, center, scale, fill)
-        return cls(
-            name=name,
-            center=center,
-            scale=scale if scaling == "robust" else safe_scale(center, scale),
-            fill_value=fill,
-            missing_indicator=len(present) < len(x),
-            lowest=lowest,
-            highest=highest,
-            quantiles=tuple(quantiles_of(present).tolist()) if scaling == "quantile" else None,
-            clip=clip,
-        )
+        statistics = Statistics.of(present[None], scaling)
+        check_finite_scale(table, name, x, *statistics.centers, *statistics.scales, *statistics.medians)
+        (column,) = statistics.columns([name], present[None], scaling, clip)
+        return column if len(present) == len(x) else column.model_copy(update={"missing_indicator": True})
 
     @property
     def width(self) -> int:
@@ -318,24 +306,6 @@ def drop_nan(x: Floats) -> Floats:
     return x[~np.isnan(x)] if len(x) and np.isnan(x.min()) else x
 
 
-def _center_and_scale(present: Floats, scaling: NumericScaling) -> tuple[float, float]:
-    """Center and scale of the values (rows,), at least one; infinite if they overflow."""
-    if scaling == "none":
-        return 0.0, 1.0
-    if scaling == "standard":
-        mean = float(present.mean())
-        return mean, std(present, mean)
-    extent = float(np.ptp(present))
-    if scaling == "min_max":
-        return float(present.min()), extent
-    if not isfinite(extent):
-        return 0.0, inf
-    if scaling == "quantile":  # the quantiles replace both
-        return 0.0, 1.0
-    lowest, q25, q50, q75, highest = np.quantile(present, QUARTILES).tolist()
-    return robust_scale(lowest, q25, q50, q75, highest)
-
-
 # Fitting and encoding many numeric columns at once, with the bits of one after the other. A table of 20,000 columns has
 # few rows: what NumPy and Polars need for a call is then most of the time of a column.
 
@@ -355,37 +325,48 @@ def fit_dense(table: Table, dense: DenseColumns, scaling: NumericScaling, clip: 
     Raises:
         DataError: the spread of the values is not a finite number.
     """
-    columns = _fit_at_once(dense, scaling, clip) if dense.values.shape[1] <= MIN_SAMPLED_SIZE else None
-    if columns is not None:
-        return columns
+    statistics = Statistics.of(dense.values, scaling)
+    if np.isfinite([statistics.centers, statistics.scales, statistics.medians]).all():
+        return statistics.columns(dense.names, dense.values, scaling, clip)
     columns_and_values = zip(dense.names, dense.values, strict=True)
     return [NumericColumn.fit_values(table, name, x, scaling, clip) for name, x in columns_and_values]
 
 
-def _fit_at_once(dense: DenseColumns, scaling: NumericScaling, clip: Clip) -> list[NumericColumn] | None:
-    """Fit columns at once; None if one is refused."""
-    x = dense.values
-    with np.errstate(over="ignore", invalid="ignore"):
-        lowest, highest = x.min(axis=1), x.max(axis=1)
-        centers, scales = _centers_and_scales(x, lowest, highest, scaling)
-        fills = _medians(x)
-    if not np.isfinite([centers, scales, fills]).all():
-        return None
-    ends = (values.tolist() for values in (centers, scales, fills, lowest, highest))
-    return [
-        NumericColumn(
-            name=name,
-            center=center,
-            scale=scale if scaling == "robust" else safe_scale(center, scale),
-            fill_value=fill,
-            missing_indicator=False,
-            lowest=low,
-            highest=high,
-            quantiles=tuple(quantiles_of(values).tolist()) if scaling == "quantile" else None,
-            clip=clip,
-        )
-        for name, values, center, scale, fill, low, high in zip(dense.names, x, *ends, strict=True)
-    ]
+class Statistics(NamedTuple):
+    """What is fitted of columns (columns,); centers, scales and medians are not finite where they overflow."""
+
+    centers: Floats
+    scales: Floats
+    medians: Floats
+    lowest: Floats
+    highest: Floats
+
+    @classmethod
+    def of(cls, x: Floats, scaling: NumericScaling) -> Statistics:
+        """The statistics of the values of columns (columns, rows), none missing, at least one row."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            lowest, highest = x.min(axis=1), x.max(axis=1)
+            centers, scales = _centers_and_scales(x, lowest, highest, scaling)
+            return cls(centers, scales, _medians(x), lowest, highest)
+
+    def columns(self, names: Sequence[str], x: Floats, scaling: NumericScaling, clip: Clip) -> list[NumericColumn]:
+        """The fitted columns, whose values x (columns, rows) are all there."""
+        return [
+            NumericColumn(
+                name=name,
+                center=center,
+                scale=scale if scaling == "robust" else safe_scale(center, scale),
+                fill_value=median,
+                missing_indicator=False,
+                lowest=lowest,
+                highest=highest,
+                quantiles=tuple(quantiles_of(values).tolist()) if scaling == "quantile" else None,
+                clip=clip,
+            )
+            for name, values, center, scale, median, lowest, highest in zip(
+                names, x, *(statistic.tolist() for statistic in self), strict=True
+            )
+        ]
 
 
 def _centers_and_scales(x: Floats, lowest: Floats, highest: Floats, scaling: NumericScaling) -> tuple[Floats, Floats]:
@@ -394,7 +375,10 @@ def _centers_and_scales(x: Floats, lowest: Floats, highest: Floats, scaling: Num
     if scaling == "none":
         return zeros, ones
     if scaling == "standard":
-        return x.mean(axis=1), x.std(axis=1)
+        means = x.mean(axis=1)
+        if x.shape[1] <= MIN_SAMPLED_SIZE:
+            return means, x.std(axis=1)
+        return means, np.array([std(column, mean) for column, mean in zip(x, means.tolist(), strict=True)])
     extent = highest - lowest
     if scaling == "min_max":
         return lowest, extent
@@ -409,6 +393,8 @@ def _centers_and_scales(x: Floats, lowest: Floats, highest: Floats, scaling: Num
 
 def _medians(x: Floats) -> Floats:
     """The median of each column of x (columns, rows), as `median` computes it."""
+    if x.shape[1] > MIN_SAMPLED_SIZE:
+        return np.array([fast_median(column) for column in x])
     last = x.shape[1] - 1
     low, high = last // 2, (last + 1) // 2
     medians: Floats = np.partition(x, sorted({low, high, last}), axis=1)[:, low : high + 1].mean(axis=1)
