@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -301,37 +301,22 @@ def profile_numbers(dense: DenseColumns) -> list[ColumnProfile]:
     rows = X.shape[1]
     is_first = np.ones(X.shape, np.bool_)
     np.not_equal(X[:, 1:], X[:, :-1], out=is_first[:, 1:])
-    distinct = is_first.sum(axis=1)
     with np.errstate(over="ignore", invalid="ignore"):
         means = dense.values.mean(axis=1)
         medians = (X[:, (rows - 1) // 2] + X[:, rows // 2]) / 2.0
-    statistics = zip(
-        dense.names,
-        distinct.tolist(),
-        _top_values(X, is_first, distinct.tolist()),
-        X[:, 0].tolist(),
-        X[:, -1].tolist(),
-        means.tolist(),
-        medians.tolist(),
-        _histograms(X),
-        strict=True,
-    )
+    distinct = is_first.sum(axis=1).tolist()
+    statistics: dict[str, list[Any]] = {
+        "distinct": distinct,
+        "top_values": _top_values(X, is_first, distinct),
+        "lowest": X[:, 0].tolist(),
+        "highest": X[:, -1].tolist(),
+        "mean": means.tolist(),
+        "median": medians.tolist(),
+        "histogram": _histograms(X),
+    }
     return [
-        ColumnProfile(
-            name,
-            Kind.NUMERIC,
-            Kind.NUMERIC,
-            rows,
-            0,
-            distinct=n,
-            top_values=top,
-            lowest=lowest,
-            highest=highest,
-            mean=mean,
-            median=median,
-            histogram=histogram,
-        )
-        for name, n, top, lowest, highest, mean, median, histogram in statistics
+        ColumnProfile(name, Kind.NUMERIC, Kind.NUMERIC, rows, 0, **dict(zip(statistics, values, strict=True)))
+        for name, *values in zip(dense.names, *statistics.values(), strict=True)
     ]
 
 
@@ -355,7 +340,7 @@ def _top_values(X: Floats, is_first: Mask, distinct: list[int]) -> list[tuple[tu
 
 
 def _histograms(X: Floats) -> list[tuple[int, ...]]:
-    """The histogram of each column of X (columns, rows), sorted."""
+    """The histogram of each column of X (columns, rows), sorted: one bar for each of few integers."""
     first, last = X[:, 0], X[:, -1]
     with np.errstate(over="ignore", invalid="ignore"):
         low, high = np.quantile(X, HISTOGRAM_ENDS, axis=1)
@@ -363,35 +348,19 @@ def _histograms(X: Floats) -> list[tuple[int, ...]]:
         low, high = np.where(is_flat, first, low)[:, None], np.where(is_flat, last, high)[:, None]
         span = high - low
         place = (X.clip(low, high) - low) / np.where(span > 0.0, span, 1.0) * HISTOGRAM_BARS
-        few = (last - first < HISTOGRAM_BARS) & (np.floor(X) == X).all(axis=1)
-    alone = few | ~((span[:, 0] > 0.0) & np.isfinite(span[:, 0]))
-    place[alone] = 0.0
+        are_few = (last - first < HISTOGRAM_BARS) & (np.floor(X) == X).all(axis=1)
+    n_bars = np.where((span[:, 0] > 0.0) & np.isfinite(span[:, 0]), HISTOGRAM_BARS, 1)
+    n_bars[are_few] = (last - first)[are_few] + 1.0
+    place[are_few] = X[are_few] - first[are_few, None]
+    place[(n_bars == 1) & ~are_few] = 0.0
     bars = np.clip(place, 0, HISTOGRAM_BARS - 1).astype(np.int64) + HISTOGRAM_BARS * np.arange(len(X))[:, None]
-    counts = np.bincount(bars.reshape(-1), minlength=HISTOGRAM_BARS * len(X)).reshape(len(X), HISTOGRAM_BARS).tolist()
-    return [
-        histogram_of(x) if is_alone else tuple(count)
-        for x, is_alone, count in zip(X, alone.tolist(), counts, strict=True)
-    ]
+    counts = np.bincount(bars.reshape(-1), minlength=HISTOGRAM_BARS * len(X)).reshape(len(X), HISTOGRAM_BARS)
+    return [tuple(count[:n]) for count, n in zip(counts.tolist(), n_bars.tolist(), strict=True)]
 
 
 def histogram_of(x: Floats) -> tuple[int, ...]:
     """The number of values in each of at most HISTOGRAM_BARS bars of equal width; one for each of few integers."""
-    if not len(x):
-        return ()
-    values, counts = np.unique(x, return_counts=True)
-    with np.errstate(over="ignore", invalid="ignore"):
-        low, high = np.quantile(x, HISTOGRAM_ENDS)
-        if not low < high:
-            low, high = values[0], values[-1]
-        width, span = values[-1] - values[0], high - low
-    if width < HISTOGRAM_BARS and (values == np.floor(values)).all():
-        bars = np.zeros(int(width) + 1, np.int64)
-        bars[(values - values[0]).astype(np.int64)] = counts
-        return tuple(bars.tolist())
-    if not 0 < span < np.inf:
-        return (len(x),)
-    place = np.clip((x.clip(low, high) - low) / span * HISTOGRAM_BARS, 0, HISTOGRAM_BARS - 1).astype(np.int64)
-    return tuple(np.bincount(place, minlength=HISTOGRAM_BARS).tolist())
+    return _histograms(np.sort(x)[None])[0] if len(x) else ()
 
 
 # Profiles of many columns of text at once, where the cells are words, or dates of one format. For a table of thousands

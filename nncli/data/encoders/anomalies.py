@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from math import floor, inf, isfinite
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,7 @@ from nncli.data.table import RowOrigins, Table
 from nncli.nn.arrays import RowIndices
 
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+NO_EXTENTS: Mapping[str, str] = MappingProxyType({})
 MAX_COLUMNS = 3
 """Columns that the note names for each kind of anomaly, those with the most cells first."""
 
@@ -40,27 +42,19 @@ class ColumnAnomalies:
     is_date: bool = False
 
     def __add__(self, other: ColumnAnomalies) -> ColumnAnomalies:
-        return ColumnAnomalies(
-            unseen=self.unseen + other.unseen,
-            rare=self.rare + other.rare,
-            missing=self.missing + other.missing,
-            out_of_range=self.out_of_range + other.out_of_range,
-            lowest=min(self.lowest, other.lowest),
-            highest=max(self.highest, other.highest),
-            is_date=self.is_date or other.is_date,
-        )
+        counts = [a + b for a, b in zip(self._counts, other._counts, strict=True)]
+        ends = min(self.lowest, other.lowest), max(self.highest, other.highest)
+        return ColumnAnomalies(*counts, *ends, self.is_date or other.is_date)
 
     def __and__(self, other: ColumnAnomalies) -> ColumnAnomalies:
         """Anomalies of the same cells to both of two models: the minimum of each count."""
-        return ColumnAnomalies(
-            unseen=min(self.unseen, other.unseen),
-            rare=min(self.rare, other.rare),
-            missing=min(self.missing, other.missing),
-            out_of_range=min(self.out_of_range, other.out_of_range),
-            lowest=max(self.lowest, other.lowest),
-            highest=min(self.highest, other.highest),
-            is_date=self.is_date and other.is_date,
-        )
+        counts = [min(pair) for pair in zip(self._counts, other._counts, strict=True)]
+        ends = max(self.lowest, other.lowest), min(self.highest, other.highest)
+        return ColumnAnomalies(*counts, *ends, self.is_date and other.is_date)
+
+    @property
+    def _counts(self) -> tuple[int, int, int, int]:
+        return self.unseen, self.rare, self.missing, self.out_of_range
 
     @property
     def extent(self) -> str:
@@ -118,13 +112,18 @@ class Anomalies:
         extent: bool = False,
     ) -> str | None:
         """`12 cells hold a category that training never saw ('city': 10, 'colour': 2)`."""
-        counts = sorted(((-count(c), name) for name, c in self.columns.items() if count(c)))
-        if not counts:
-            return None
-        total, n_more = -sum(n for n, _ in counts), len(counts) - MAX_COLUMNS
-        named = [f"{quote(name)}: {-n:,}{self.columns[name].extent * extent}" for n, name in counts[:MAX_COLUMNS]]
-        more = f" and {n_more:,} more column{'s' * (n_more > 1)}" if n_more > 0 else ""
-        return f"{total:,} {singular if total == 1 else plural} {description} ({', '.join(named)}{more})"
+        counts = {name: count(c) for name, c in self.columns.items() if count(c)}
+        total, extents = sum(counts.values()), {name: self.columns[name].extent for name in counts if extent}
+        words = f"{total:,} {singular if total == 1 else plural} {description}"
+        return f"{words} ({named_counts(counts, extents)})" if counts else None
+
+
+def named_counts(counts: Mapping[str, int], extents: Mapping[str, str] = NO_EXTENTS) -> str:
+    """The columns with the most cells, with their counts, each followed by its extent, and the number of the others."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    named = [f"{quote(name)}: {count:,}{extents.get(name, '')}" for name, count in ordered[:MAX_COLUMNS]]
+    n_more = len(ordered) - MAX_COLUMNS
+    return ", ".join(named) + (f" and {n_more:,} more column{'s' * (n_more > 1)}" if n_more > 0 else "")
 
 
 SCHEMA = {"row": pl.Int64, "column": pl.String, "value": pl.String, "reason": pl.String}
@@ -226,13 +225,9 @@ class InvalidCounts:
         total = self.columns.total()
         if not total:
             return None
-        counts = sorted(self.columns.items(), key=lambda item: (-item[1], item[0]))
-        named = [f"{quote(name)}: {count:,}" for name, count in counts[:MAX_COLUMNS]]
-        n_more = len(counts) - MAX_COLUMNS
-        more = f" and {n_more:,} more column{'s' * (n_more > 1)}" if n_more > 0 else ""
         cells = f"{total:,} {'cell' if total == 1 else 'cells'}"
         rows = f"{self.rows:,} {'row' if self.rows == 1 else 'rows'}"
-        where = f"({', '.join(named)}{more})"
+        where = f"({named_counts(self.columns)})"
         if skipped:
             return f"skipped {rows}: {cells} could not be read {where}"
         return f"{cells} in {rows} could not be read and {'is' if total == 1 else 'are'} treated as missing {where}"

@@ -386,8 +386,9 @@ def _centers_and_scales(x: Floats, lowest: Floats, highest: Floats, scaling: Num
         return zeros, np.where(np.isfinite(extent), 1.0, inf)
     if not np.isfinite(extent).all():
         return zeros, extent
-    quartiles = np.quantile(x, QUARTILES, axis=1).T.tolist()
-    centers, scales = np.array([robust_scale(*column) for column in quartiles]).reshape(-1, 2).T
+    few_rows = x.shape[1] <= MIN_SAMPLED_SIZE  # of many rows, columns one by one take half of the time
+    quartiles = np.quantile(x, QUARTILES, axis=1).T if few_rows else [np.quantile(column, QUARTILES) for column in x]
+    centers, scales = np.array([robust_scale(*column) for column in np.array(quartiles).tolist()]).reshape(-1, 2).T
     return centers, scales
 
 
