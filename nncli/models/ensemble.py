@@ -23,7 +23,8 @@ from nncli.models.model import FORMAT, Model, ModelSpec, Version, hash_rows
 from nncli.models.predictions import Predictions
 from nncli.nn.inference.small_blocks import MAX_ROWS
 from nncli.nn.losses import Loss
-from nncli.nn.member_predictor import Input, MemberPredictor
+from nncli.nn.member_predictor import MemberPredictor
+from nncli.nn.predictor import Input
 from nncli.targets.decision import Decision
 from nncli.targets.target import Target, TargetKind, kind_of
 

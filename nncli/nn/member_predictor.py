@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from threading import Lock
-from typing import NamedTuple
 
 import numpy as np
 
-from nncli.nn.arrays import Array, Codes
-from nncli.nn.inference.forward_pass import StackedNetworks, StackedPass
+from nncli.nn.arrays import Array
+from nncli.nn.inference.folding import FoldedNetwork
+from nncli.nn.inference.forward_pass import ForwardPass
 from nncli.nn.inference.small_blocks import MAX_ROWS
-from nncli.nn.predictor import FREE_BLOCKS, MAX_FOLDED_BYTES, Predictor
-
-
-class Input(NamedTuple):
-    """X (rows, features) and codes (rows, embeddings) of one network."""
-
-    X: Array
-    codes: Codes
+from nncli.nn.predictor import MAX_FOLDED_BYTES, Input, Predictor, run_blocks
 
 
 class MemberPredictor:
@@ -35,7 +29,7 @@ class MemberPredictor:
             if predictor.stages:
                 equal[predictor.specification].append(i)
         self._groups = [members for members in equal.values() if len(members) > 1]
-        self._stacked: dict[int, StackedNetworks | None] = {}
+        self._stacked: dict[int, FoldedNetwork | None] = {}
         self._lock = Lock()
 
     def run(self, inputs: Sequence[Input]) -> list[Array]:
@@ -57,31 +51,20 @@ class MemberPredictor:
         stacked = self._stack(members) if plan else None
         if stacked is None or plan is None:
             return None
-        Z, start = np.empty((len(members), rows, first.network.n_outputs)), 0
-        for size, count in plan:
-            key = (f"stacked {len(members)}", size, first.specification)
-            block = FREE_BLOCKS.take(key)
-            if not isinstance(block, StackedPass):
-                block = StackedPass(first.network, first.stages or (), size, len(members))
-            for _ in range(count):
-                stop = min(start + size, rows)
-                n = stop - start
-                for X, codes, one in zip(block.X, block.codes, inputs, strict=True):
-                    X[:n], codes[:n] = one.X[start:stop], one.codes[start:stop]
-                    X[n:], codes[n:] = 0.0, 0
-                block.run(stacked)
-                Z[:, start:stop] = block.Z[:, :n]
-                start = stop
-            FREE_BLOCKS.put(key, block)
+        Z = np.empty((len(members), rows, first.network.n_outputs))
+        key, stages = f"stacked {len(members)} {first.specification}", first.stages or ()
+        new = partial(ForwardPass, first.network, stages, members=len(members))
+        for span, block in run_blocks(key, plan, new, lambda block: partial(block.run, stacked), inputs):
+            Z[:, span] = block.Z[:, : span.stop - span.start]
         return Z
 
-    def _stack(self, members: Sequence[int]) -> StackedNetworks | None:
+    def _stack(self, members: Sequence[int]) -> FoldedNetwork | None:
         """The weights of equal networks side by side; None if they are large."""
         with self._lock:
             if members[0] not in self._stacked:
                 folded = [self._predictors[i].folded() for i in members]
                 small = all(one.nbytes <= MAX_FOLDED_BYTES for one in folded)
-                stacked = StackedNetworks.of(folded) if small else None
+                stacked = FoldedNetwork.joined(folded) if small else None
                 for i, one in zip(members, stacked.networks if stacked else (), strict=False):
                     self._predictors[i].use_folded(one)
                 self._stacked[members[0]] = stacked

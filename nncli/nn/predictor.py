@@ -10,26 +10,17 @@ same bits, which is tried once for each network (nncli/nn/inference/small_blocks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from threading import Lock
-from typing import TypeAlias, TypeVar, cast
+from typing import NamedTuple, TypeAlias, TypeVar, cast
 
 import numpy as np
 
 from nncli.nn.arrays import Array, Codes, Precision
 from nncli.nn.embeddings import GROUP_VALUES
-from nncli.nn.inference.folding import FoldedNetwork, Stage, stages_of
-from nncli.nn.inference.forward_pass import (
-    SLACK,
-    ForwardPass,
-    RoundedStage,
-    StackedPass,
-    U,
-    bind_activation,
-    has_bound,
-    rounded_stages,
-)
-from nncli.nn.inference.inputs import Inputs
+from nncli.nn.inference.folding import FoldedNetwork, stages_of
+from nncli.nn.inference.forward_pass import ForwardPass, RoundedPass, RoundedStage, has_bound, rounded_stages
 from nncli.nn.inference.small_blocks import MAX_ROWS, SIZES, BlockPlan, VerifiedSizes, plan_blocks
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
@@ -50,64 +41,34 @@ BUFFERS_PER_COLUMN = 5
 """Buffers for each value of the numeric columns that are embedded together: measured."""
 
 
+class Input(NamedTuple):
+    """X (rows, features) and codes (rows, embeddings) of one network."""
+
+    X: Array
+    codes: Codes
+
+
 class _BoundBlock:
     """A network bound for one block of rows, with the weights in the precision of its arithmetic."""
 
     def __init__(self, network: Network, rows: int) -> None:
         self._parameters = network.layout.empty(network.precision)
         self._bound = network.bind(self._parameters, rows, training=None, forward_only=True)
-        self.X, self.codes, self.Z = self._bound.X, self._bound.codes, self._bound.Z
+        self.X, self.codes, self.Z = [self._bound.X], [self._bound.codes], self._bound.Z[None]
         columns = min(GROUP_VALUES, rows * network.embedding_values)
         values = rows * (network.input_width + BUFFERS_PER_UNIT * network.units) + BUFFERS_PER_COLUMN * columns
         self.nbytes = 2 * self._parameters.theta.nbytes + 8 * values
 
-    def load(self, predictor: Predictor) -> None:
-        """Copy the parameters of a predictor."""
-        self._parameters.copy_from(predictor.parameters)
-
-    def forward(self) -> None:
-        """Compute Z from X and codes."""
-        self._bound.forward()
+    def load(self, parameters: Parameters) -> Callable[[], None]:
+        """Copy the parameters of a predictor, and return what computes Z from X and codes."""
+        self._parameters.copy_from(parameters)
+        return self._bound.forward
 
 
-class _FoldedBlock:
-    """The forward pass of a folded network for one block of rows."""
-
-    def __init__(self, network: Network, stages: tuple[Stage, ...], rows: int) -> None:
-        self._pass = ForwardPass(network, stages, rows, "float64", copies=rows in SIZES)
-        self.X, self.codes, self.Z = self._pass.X, self._pass.codes, self._pass.Z
-        self.nbytes = self._pass.nbytes
-
-    def load(self, predictor: Predictor) -> None:
-        """Use the folded arrays of a predictor."""
-        self._folded = predictor.folded()
-
-    def forward(self) -> None:
-        """Compute Z from X and codes."""
-        self._pass.run(self._folded)
-
-
-class _RoundedBlock:
-    """The forward pass of a folded network in float32 for one block of rows."""
-
-    def __init__(self, network: Network, stages: tuple[Stage, ...], rows: int) -> None:
-        self._pass = RoundedPass(network, stages, rows)
-        self.X, self.codes, self.Z, self.error = self._pass.X, self._pass.codes, self._pass.Z, self._pass.error
-        self.nbytes = self._pass.nbytes
-
-    def load(self, predictor: Predictor) -> None:
-        """Use the folded and rounded arrays of a predictor."""
-        self._folded, self._rounded = predictor.folded(), predictor.rounded()
-
-    def forward(self) -> None:
-        """Compute Z and error from X and codes."""
-        self._pass.run(self._folded, self._rounded)
-
-
-_Block: TypeAlias = _BoundBlock | _FoldedBlock | _RoundedBlock | StackedPass
-_Key: TypeAlias = tuple[str, int, str]
-"""The kind of a block, its rows, and the specification of its network."""
-B = TypeVar("B", _BoundBlock | _FoldedBlock, _RoundedBlock)
+_Block: TypeAlias = _BoundBlock | ForwardPass
+_Key: TypeAlias = tuple[str, int]
+"""The kind of a block with the specification of its network, and its rows."""
+B = TypeVar("B", bound=_BoundBlock | ForwardPass)
 
 
 class _FreeBlocks:
@@ -170,7 +131,7 @@ class Predictor:
 
     def folded(self) -> FoldedNetwork:
         """The folded arrays of the network, kept for later runs unless they are large."""
-        folded = self._folded or FoldedNetwork.of(self.network, self.stages or (), self.parameters, "float64")
+        folded = self._folded or FoldedNetwork.of(self.network, self.stages or (), self.parameters)
         if folded.nbytes <= MAX_FOLDED_BYTES:
             self._folded = folded
         return folded
@@ -195,9 +156,19 @@ class Predictor:
         """The raw outputs (rows, outputs) for X (rows, features) and codes (rows, embeddings), into `out` if given."""
         dtype = "float64" if self.stages else self.network.precision
         Z = np.empty((len(X), self.network.n_outputs), dtype) if out is None else out
-        for span, block in self._run("folded" if self.stages else "bound", self._block, X, codes):
-            Z[span] = block.Z[: span.stop - span.start]
+        plan = self.small_blocks(len(X)) or self._large_blocks(len(X))
+        key = f"{'folded' if self.stages else 'bound'} {self.specification}"
+        for span, block in run_blocks(key, plan, self._block, self._load, [Input(X, codes)]):
+            Z[span] = block.Z[0, : span.stop - span.start]
         return Z
+
+    def _block(self, rows: int) -> _Block:
+        if self.stages:
+            return ForwardPass(self.network, self.stages, rows, copies=rows in SIZES)
+        return _BoundBlock(self.network, rows)
+
+    def _load(self, block: _Block) -> Callable[[], None]:
+        return partial(block.run, self.folded()) if isinstance(block, ForwardPass) else block.load(self.parameters)
 
     def run_rounded(self, X: Array, codes: Codes) -> tuple[Array, Array]:
         """The raw outputs (rows, outputs) in float32, and bounds of their difference from those of `run` (rows,).
@@ -205,18 +176,16 @@ class Predictor:
         It takes half of the time. The outputs may depend on the other rows.
         """
         Z, error = np.empty((len(X), self.network.n_outputs), np.float32), np.empty(len(X))
-        for span, block in self._run("rounded", self._rounded_block, X, codes):
+        key, new = f"rounded {self.specification}", partial(RoundedPass, self.network, self.stages or ())
+        plan, arrays = self._large_blocks(len(X)), (self.folded(), self.rounded())
+        done = run_blocks(key, plan, new, lambda block: partial(block.run_rounded, *arrays), [Input(X, codes)])
+        for span, block in done:
             rows = span.stop - span.start
-            Z[span], error[span] = block.Z[:rows], block.error[:rows]
+            Z[span], error[span] = block.Z[0, :rows], block.error[:rows]
         return Z, error
 
-    def _block(self, rows: int) -> _BoundBlock | _FoldedBlock:
-        if self.stages:
-            return _FoldedBlock(self.network, self.stages, rows)
-        return _BoundBlock(self.network, rows)
-
-    def _rounded_block(self, rows: int) -> _RoundedBlock:
-        return _RoundedBlock(self.network, self.stages or (), rows)
+    def _large_blocks(self, rows: int) -> BlockPlan:
+        return [(self._rows, -(-rows // self._rows))]
 
     def small_blocks(self, rows: int, members: int = 1) -> BlockPlan | None:
         """The sizes of small blocks for a number of rows, for equal networks at once; None without the same bits."""
@@ -226,24 +195,33 @@ class Predictor:
         is_allowed = _VERIFIED.allow(key, self.network, self.stages, self.folded(), plan, BLOCK_ROWS, members)
         return plan if is_allowed else None
 
-    def _run(self, kind: str, new_block: Callable[[int], B], X: Array, codes: Codes) -> Iterator[tuple[slice, B]]:
-        """Yield slices of the rows, each with the block that has just computed them."""
-        small, start = self.small_blocks(len(X)) if kind == "folded" else None, 0
-        for size, count in small or [(self._rows, -(-len(X) // self._rows))]:
-            key = (kind, size, self.specification)
-            block = cast("B", FREE_BLOCKS.take(key) or new_block(size))
-            block.load(self)
-            for _ in range(count):
-                stop = min(start + size, len(X))
-                rows = stop - start
-                block.X[:rows] = X[start:stop]
-                block.codes[:rows] = codes[start:stop]
-                block.X[rows:] = 0.0
-                block.codes[rows:] = 0
-                block.forward()
-                yield slice(start, stop), block
-                start = stop
-            FREE_BLOCKS.put(key, block)
+
+def run_blocks(
+    key: str,
+    plan: BlockPlan,
+    new_block: Callable[[int], B],
+    load: Callable[[B], Callable[[], None]],
+    inputs: Sequence[Input],
+) -> Iterator[tuple[slice, B]]:
+    """Yield slices of the rows, each with the block that has just computed them.
+
+    `key` is equal for networks that may share a block. `load` gives a block the arrays of the networks, and returns
+    what computes its Z.
+    """
+    start, n_rows = 0, len(inputs[0].X)
+    for size, count in plan:
+        block = cast("B", FREE_BLOCKS.take((key, size)) or new_block(size))
+        compute = load(block)
+        for _ in range(count):
+            stop = min(start + size, n_rows)
+            rows = stop - start
+            for X, codes, given in zip(block.X, block.codes, inputs, strict=True):
+                X[:rows], codes[:rows] = given.X[start:stop], given.codes[start:stop]
+                X[rows:], codes[rows:] = 0.0, 0
+            compute()
+            yield slice(start, stop), block
+            start = stop
+        FREE_BLOCKS.put((key, size), block)
 
 
 def block_rows_for(rows: int) -> int:
@@ -251,47 +229,3 @@ def block_rows_for(rows: int) -> int:
     n_blocks = max(1, -(-rows // BLOCK_ROWS))
     per_block = max(1, -(-rows // n_blocks))
     return -(-per_block // MIN_BLOCK_ROWS) * MIN_BLOCK_ROWS
-
-
-class RoundedPass:
-    """A network for a number of rows: fill `X` and `codes`, call `run`, read `Z` and `error`.
-
-    Its inputs are computed in float64, then rounded. Z is (rows, outputs); the Euclidean norm of its difference from
-    the outputs in float64 is at most `error` (rows,), which is not finite if Z may not be.
-    """
-
-    def __init__(self, network: Network, stages: tuple[Stage, ...], rows: int) -> None:
-        self._inputs = Inputs(network, rows, "float64")
-        self.X, self.codes = self._inputs.X, self._inputs.codes
-        self._H = np.empty(self._inputs.H.shape, np.float32)
-        self._outputs = [np.ones((stage.units + 1, rows), np.float32) for stage in stages]
-        self._activate = [
-            None
-            if stage.activation is None
-            else bind_activation(stage.activation, Z[:-1], parametric=stage.alpha is not None)
-            for stage, Z in zip(stages, self._outputs, strict=True)
-        ]
-        self.Z, self.error = self._outputs[-1][:-1].T, np.empty(rows)
-        outputs = sum(Z.nbytes for Z in self._outputs)
-        self.nbytes = self._inputs.nbytes + self._H.nbytes + 2 * outputs
-
-    def run(self, folded: FoldedNetwork, stages: tuple[RoundedStage, ...]) -> None:
-        """Compute `Z` and `error` from `X` and `codes`; `folded` is in float64."""
-        self._inputs.fill(folded)
-        np.copyto(self._H, self._inputs.H)
-        A: Array = self._H.T
-        error, size = self.error, _norms(A[:-1])
-        np.multiply(size, U, out=error)
-        for stage, Z, activate in zip(stages, self._outputs, self._activate, strict=True):
-            np.matmul(stage.weights, A, out=Z[:-1])
-            np.multiply(error, stage.gain, out=error)
-            error += stage.product * size + stage.bias
-            if activate is not None:
-                error += stage.activation * _norms(Z[:-1])
-                activate(stage.strengths)
-            A, size = Z, _norms(Z[:-1])
-
-
-def _norms(A: Array) -> Array:
-    """An upper bound of the norm of each column of A (units, rows)."""
-    return np.asarray(np.sqrt(np.einsum("ij,ij->j", A, A), dtype=np.float64) * SLACK)

@@ -12,9 +12,9 @@ from nncli.base.threads import limit_blas_threads
 from nncli.nn import member_predictor, predictor
 from nncli.nn.inference import small_blocks
 from nncli.nn.inference.small_blocks import MAX_ROWS, VerifiedSizes
-from nncli.nn.member_predictor import Input, MemberPredictor
+from nncli.nn.member_predictor import MemberPredictor
 from nncli.nn.network import Network
-from nncli.nn.predictor import Predictor
+from nncli.nn.predictor import Input, Predictor
 
 DENSE = {"type": "dense", "units": 24, "activation": "mish"}
 FIELDS: dict[str, Any] = {
@@ -93,7 +93,7 @@ def test_networks_run_alone_if_bits_differ_or_weights_are_large(reason: str, mon
     else:
         monkeypatch.setattr(member_predictor, "MAX_FOLDED_BYTES", 10)
     members, given = predictors([EQUAL] * 3), inputs(3, 5)
-    monkeypatch.setattr(member_predictor, "StackedPass", None)
+    monkeypatch.setattr(member_predictor, "ForwardPass", None)
     with limit_blas_threads(1):
         found = MemberPredictor(members).run(given)
     assert [Z.tobytes() for Z in found] == large_blocks(members, given, monkeypatch)

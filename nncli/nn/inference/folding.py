@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nncli.nn.activations import ElementwiseActivation, Identity
-from nncli.nn.arrays import Array, Precision
+from nncli.nn.arrays import Array
 from nncli.nn.embeddings import GROUP_VALUES
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import ParametricActivation, Scale
@@ -41,8 +41,8 @@ class PiecewiseTables:
     rise: Array
 
     @classmethod
-    def of(cls, p: ParamViews, precision: str, edges_precision: str) -> PiecewiseTables:
-        """The tables of an embedding's parameters p; `edges_precision` is that of the values to embed."""
+    def of(cls, p: ParamViews, edges_precision: str) -> PiecewiseTables:
+        """The tables of an embedding's parameters p in float64; `edges_precision` is that of the values to embed."""
         columns, bins, units = p["weight"].shape
         edges, low, rate = np.full((columns, bins), np.nan), np.zeros((columns, bins)), np.zeros((columns, bins))
         start, rise = np.zeros((columns, bins, units)), np.zeros((columns, bins, units))
@@ -54,7 +54,7 @@ class PiecewiseTables:
             start[j, :n], rise[j, :n] = total + c + at[:, None] * a, added + width[:, None] * a
         tables = (values.reshape(columns * bins, *values.shape[2:]) for values in (low, rate, start, rise))
         later = np.ascontiguousarray(edges[:, 1:, None], edges_precision)
-        return cls(later, *(values.astype(precision) for values in tables))
+        return cls(later, *tables)
 
     @classmethod
     def joined(cls, tables: Sequence[PiecewiseTables]) -> PiecewiseTables:
@@ -181,11 +181,11 @@ def stages_of(network: Network) -> tuple[Stage, ...] | None:
 
 @dataclass(frozen=True)
 class FoldedNetwork:
-    """The arrays of a folded network, in the precision of its arithmetic.
+    """The arrays of a folded network in float64, or those of several networks of equal shapes side by side.
 
-    `weights` (units, inputs + 1) of each stage, whose last column is the bias; `strengths` (units, 1) of its
-    activation, None where it is not parametric. `tables` are those of a piecewise-linear embedding, `numeric` the
-    parameters of any other, and `embeddings` the vectors of each categorical column.
+    `weights` (members, units, inputs + 1) of each stage, whose last column is the bias; `strengths` (members, units, 1)
+    of its activation, None where it is not parametric. `tables` are those of a piecewise-linear embedding, `numeric`
+    the parameters of any other, and `embeddings` the vectors of each categorical column.
     """
 
     weights: tuple[Array, ...]
@@ -193,22 +193,38 @@ class FoldedNetwork:
     tables: PiecewiseTables | None
     numeric: Mapping[str, Array]
     embeddings: tuple[Array, ...]
+    parts: tuple[FoldedNetwork, ...] = ()
 
     @classmethod
-    def of(
-        cls, network: Network, stages: tuple[Stage, ...], parameters: Parameters, precision: Precision
-    ) -> FoldedNetwork:
-        """Fold the parameters of a network. It is computed in float64, then rounded to `precision`."""
+    def of(cls, network: Network, stages: tuple[Stage, ...], parameters: Parameters) -> FoldedNetwork:
+        """Fold the parameters of a network."""
         p = parameters.by_name
         numeric = with_prefix(p, "numeric")
         piecewise = isinstance(network.numeric_embedding, PiecewiseLinear) and bool(numeric)
         return cls(
-            weights=tuple(_weights(stage, p).astype(precision, order="C") for stage in stages),
-            strengths=tuple(None if s.alpha is None else p[s.alpha].astype(precision)[:, None] for s in stages),
-            tables=PiecewiseTables.of(numeric, precision, network.precision) if piecewise else None,
-            numeric={} if piecewise else {name: view.astype(precision) for name, view in numeric.items()},
-            embeddings=tuple(p[e.param_spec.name].astype(precision) for e in network.embeddings),
+            weights=tuple(_weights(stage, p).astype(np.float64, order="C")[None] for stage in stages),
+            strengths=tuple(None if s.alpha is None else p[s.alpha].astype(np.float64)[None, :, None] for s in stages),
+            tables=PiecewiseTables.of(numeric, network.precision) if piecewise else None,
+            numeric={} if piecewise else {name: view.astype(np.float64) for name, view in numeric.items()},
+            embeddings=tuple(p[e.param_spec.name].astype(np.float64) for e in network.embeddings),
         )
+
+    @classmethod
+    def joined(cls, networks: Sequence[FoldedNetwork]) -> FoldedNetwork:
+        """Copy the arrays of networks side by side. The tables have the columns of all, one network after the other."""
+        weights = tuple(np.concatenate(layer) for layer in zip(*(each.weights for each in networks), strict=True))
+        strengths = tuple(
+            np.concatenate(present) if (present := [view for view in layer if view is not None]) else None
+            for layer in zip(*(each.strengths for each in networks), strict=True)
+        )
+        tables = [each.tables for each in networks if each.tables is not None]
+        parts = (replace(own, weights=tuple(W[i : i + 1] for W in weights)) for i, own in enumerate(networks))
+        return cls(weights, strengths, PiecewiseTables.joined(tables) if tables else None, {}, (), tuple(parts))
+
+    @property
+    def networks(self) -> tuple[FoldedNetwork, ...]:
+        """Each network alone; the weights of several are views."""
+        return self.parts or (self,)
 
     @property
     def nbytes(self) -> int:

@@ -1,4 +1,4 @@
-"""The forward pass of a folded network for a block of rows, in buffers that are allocated once.
+"""The forward pass of folded networks for a block of rows, in buffers that are allocated once.
 
 The input is (rows, inputs); the layers after it are (units, rows), so that what belongs to a unit is one number for a
 contiguous row, and the ones that the biases are multiplied by are one row beneath the units.
@@ -6,60 +6,69 @@ contiguous row, and the ones that the biases are multiplied by are one row benea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Self, TypeAlias
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from nncli.nn.activations import ElementwiseActivation, Identity, Mish, Relu
 from nncli.nn.arrays import Array, Precision, scalar
-from nncli.nn.inference.folding import FoldedNetwork, PiecewiseTables, Stage, bind_piecewise, is_one_group
+from nncli.nn.inference.folding import FoldedNetwork, Stage
 from nncli.nn.inference.inputs import Inputs
 from nncli.nn.network import Network
-from nncli.nn.numeric_embeddings import PiecewiseLinear
 
 
 class ForwardPass:
-    """A network for a number of rows: fill `X` and `codes`, call `run` with its folded arrays, read `Z`.
+    """Networks of equal shapes for a number of rows each: fill `X` and `codes` of each, call `run`, read `Z`.
 
-    X (rows, features) has the precision of the network, codes are (rows, embeddings), Z is (rows, outputs). `nbytes` is
-    the approximate size of all buffers, and `outputs` are those of each layer. Networks that are equal may share one.
+    X are (rows, features) in the precision of the network, codes (rows, embeddings), Z (members, rows, outputs).
+    `outputs` (members, units, rows) are those of each layer, and `nbytes` is the approximate size of all buffers.
+    Networks that are equal may share one. A product of stacked matrices is one call of the BLAS for each network, so
+    that a row has the same bits, however many members there are.
 
     With `copies`, the input is transposed in memory: OpenBLAS's kernels for small matrices on AVX-512 add in another
     order if both matrices are contiguous along the sum, and then give other bits than those for large ones.
     """
 
     def __init__(
-        self, network: Network, stages: tuple[Stage, ...], rows: int, precision: Precision, *, copies: bool = False
+        self,
+        network: Network,
+        stages: tuple[Stage, ...],
+        rows: int,
+        members: int = 1,
+        *,
+        copies: bool = True,
+        precision: Precision = "float64",
     ) -> None:
-        self._inputs = Inputs(network, rows, precision)
+        self._inputs = Inputs(network, rows, members)
         self.X, self.codes = self._inputs.X, self._inputs.codes
-        self._outputs = [np.ones((stage.units + 1, rows), precision) for stage in stages]
+        self._layers = [np.ones((members, stage.units + 1, rows), precision) for stage in stages]
+        self.outputs = [Z[:, :-1] for Z in self._layers]
         self._activate = [
             None
             if stage.activation is None
-            else bind_activation(stage.activation, Z[:-1], parametric=stage.alpha is not None)
-            for stage, Z in zip(stages, self._outputs, strict=True)
+            else bind_activation(stage.activation, Z, parametric=stage.alpha is not None)
+            for stage, Z in zip(stages, self.outputs, strict=True)
         ]
-        self.outputs = [Z[:-1] for Z in self._outputs]
-        self.Z = self._outputs[-1][:-1].T
-        self._copied = np.empty(self._inputs.H.T.shape, precision) if copies else None
-        self.nbytes = self._inputs.nbytes + 2 * sum(Z.nbytes for Z in self._outputs)
+        self.Z = self.outputs[-1].transpose(0, 2, 1)
+        self._H = self._inputs.H.transpose(1, 2, 0)
+        self._copied = np.empty(self._H.shape) if copies else None
+        self.nbytes = self._inputs.nbytes + 2 * sum(Z.nbytes for Z in self._layers)
 
     def run(self, folded: FoldedNetwork) -> None:
         """Compute `Z` from `X` and `codes`."""
         self._inputs.fill(folded)
-        A = self._inputs.H.T
+        A = self._H
         if self._copied is not None:
             np.copyto(self._copied, A)
             A = self._copied
-        layers = zip(folded.weights, folded.strengths, self._outputs, self._activate, strict=True)
-        for W, strengths, Z, activate in layers:
-            np.matmul(W, A, out=Z[:-1])
+        layers = zip(folded.weights, folded.strengths, self._layers, self.outputs, self._activate, strict=True)
+        for W, strengths, layer, Z, activate in layers:
+            np.matmul(W, A, out=Z)
             if activate is not None:
                 activate(strengths)
-            A = Z
+            A = layer
 
 
 Activate: TypeAlias = Callable[[Array | None], None]
@@ -143,9 +152,12 @@ class RoundedStage:
 
 
 def rounded_stages(folded: FoldedNetwork, stages: tuple[Stage, ...]) -> tuple[RoundedStage, ...]:
-    """The stages of a network that was folded in float64, in float32."""
+    """The stages of a folded network in float32."""
     arrays = zip(stages, folded.weights, folded.strengths, strict=True)
-    return tuple(RoundedStage.of(stage.activation, W, strengths) for stage, W, strengths in arrays)
+    return tuple(
+        RoundedStage.of(stage.activation, W[0], None if strengths is None else strengths[0])
+        for stage, W, strengths in arrays
+    )
 
 
 def has_bound(stages: tuple[Stage, ...]) -> bool:
@@ -170,78 +182,35 @@ def spectral_norm(W: Array) -> float:
     return float(np.exp(log_norm + power * np.log(np.linalg.norm(G)))) * SLACK
 
 
-# Several networks of equal shapes, for a block of rows each, in the calls of one network. A product of stacked matrices
-# is one call of the BLAS for each network, so that a row has the bits of `ForwardPass`.
+class RoundedPass(ForwardPass):
+    """A network in float32: fill `X` and `codes`, call `run_rounded`, read `Z` and `error`.
 
-
-@dataclass(frozen=True)
-class StackedNetworks:
-    """The arrays of networks of equal shapes.
-
-    `weights` are (members, units, inputs + 1), `strengths` (members, units, 1), and `tables` have the columns of all
-    members one after the other. The weights of each of the `networks` are views.
+    Its inputs are computed in float64, then rounded. The Euclidean norm of the difference of Z from the outputs in
+    float64 is at most `error` (rows,), which is not finite if Z may not be.
     """
 
-    weights: tuple[Array, ...]
-    strengths: tuple[Array | None, ...]
-    tables: PiecewiseTables | None
-    networks: tuple[FoldedNetwork, ...]
+    def __init__(self, network: Network, stages: tuple[Stage, ...], rows: int) -> None:
+        super().__init__(network, stages, rows, copies=False, precision="float32")
+        self._rounded, self.error = np.empty(self._inputs.H[:, 0].shape, np.float32), np.empty(rows)
+        self.nbytes += self._rounded.nbytes
 
-    @classmethod
-    def of(cls, networks: Sequence[FoldedNetwork]) -> Self:
-        """Copy the arrays of networks."""
-        weights = tuple(np.stack(layer) for layer in zip(*(one.weights for one in networks), strict=True))
-        strengths = tuple(
-            np.stack(present) if (present := [view for view in layer if view is not None]) else None
-            for layer in zip(*(one.strengths for one in networks), strict=True)
-        )
-        tables = [one.tables for one in networks if one.tables is not None]
-        views = (replace(one, weights=tuple(W[i] for W in weights)) for i, one in enumerate(networks))
-        return cls(weights, strengths, PiecewiseTables.joined(tables) if tables else None, tuple(views))
-
-
-class StackedPass:
-    """Networks for a number of rows each: fill `X` and `codes` of each, call `run` with their arrays, read `Z`.
-
-    Z (members, rows, outputs) is in float64, `outputs` (members, units, rows) are those of each layer, and `nbytes` is
-    the approximate size of all buffers.
-    """
-
-    def __init__(self, network: Network, stages: tuple[Stage, ...], rows: int, members: int) -> None:
-        embedding, numeric = network.numeric_embedding, network.embedded_numeric
-        X = np.zeros((rows, members, network.n_features), network.precision)
-        H = np.ones((rows, members, network.input_width + 1))
-        self._embed, columns = None, members * len(numeric)
-        if isinstance(embedding, PiecewiseLinear) and columns and is_one_group(embedding, rows, columns):
-            positions = [i * network.n_features + j for i in range(members) for j in numeric]
-            embedded = H[:, :, : len(numeric) * embedding.out_features]
-            self._embed = bind_piecewise(embedding, positions, X.reshape(rows, -1), embedded)
-        self._inputs = [
-            Inputs(network, rows, "float64", (X[:, i], H[:, i]), embeds=self._embed is None) for i in range(members)
-        ]
-        self.X, self.codes = [one.X for one in self._inputs], [one.codes for one in self._inputs]
-        layers = [np.ones((members, stage.units + 1, rows)) for stage in stages]
-        self.outputs = [Z[:, :-1] for Z in layers]
-        self._H = H.transpose(1, 2, 0)
-        self._passed = [np.empty(self._H.shape), *layers[:-1]]  # see `copies` of ForwardPass
-        self._activate = [
-            None
-            if stage.activation is None
-            else bind_activation(stage.activation, Z, parametric=stage.alpha is not None)
-            for stage, Z in zip(stages, self.outputs, strict=True)
-        ]
-        self.Z = self.outputs[-1].transpose(0, 2, 1)
-        self.nbytes = sum(one.nbytes for one in self._inputs) + 2 * sum(Z.nbytes for Z in layers)
-
-    def run(self, stacked: StackedNetworks) -> None:
-        """Compute `Z` from `X` and `codes`."""
-        if self._embed is not None and stacked.tables is not None:
-            self._embed(stacked.tables)
-        for inputs, folded in zip(self._inputs, stacked.networks, strict=True):
-            inputs.fill(folded)
-        np.copyto(self._passed[0], self._H)
-        layers = zip(stacked.weights, stacked.strengths, self._passed, self.outputs, self._activate, strict=True)
-        for W, strengths, A, Z, activate in layers:
-            np.matmul(W, A, out=Z)
+    def run_rounded(self, folded: FoldedNetwork, stages: tuple[RoundedStage, ...]) -> None:
+        """Compute `Z` and `error` from `X` and `codes`."""
+        self._inputs.fill(folded)
+        np.copyto(self._rounded, self._inputs.H[:, 0])
+        A: Array = self._rounded.T
+        error, size = self.error, _norms(A[:-1])
+        np.multiply(size, U, out=error)
+        for stage, (layer,), (Z,), activate in zip(stages, self._layers, self.outputs, self._activate, strict=True):
+            np.matmul(stage.weights, A, out=Z)
+            np.multiply(error, stage.gain, out=error)
+            error += stage.product * size + stage.bias
             if activate is not None:
-                activate(strengths)
+                error += stage.activation * _norms(Z)
+                activate(stage.strengths)
+            A, size = layer, _norms(Z)
+
+
+def _norms(A: Array) -> Array:
+    """An upper bound of the norm of each column of A (units, rows)."""
+    return np.asarray(np.sqrt(np.einsum("ij,ij->j", A, A), dtype=np.float64) * SLACK)

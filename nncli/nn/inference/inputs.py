@@ -7,45 +7,52 @@ from itertools import pairwise
 
 import numpy as np
 
-from nncli.nn.arrays import Array, Codes, Precision
+from nncli.nn.arrays import Array, Codes
 from nncli.nn.embeddings import GROUP_VALUES, bind_numeric_forward
-from nncli.nn.inference.folding import FoldedNetwork, bind_piecewise
+from nncli.nn.inference.folding import FoldedNetwork, bind_piecewise, is_one_group
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import NumericEmbeddingBase, PiecewiseLinear
 
 
 class Inputs:
-    """The input of the first layer: fill `X` and `codes`, call `fill` with the folded arrays, read `H`.
+    """The inputs of the first layer of networks of equal shapes: fill `X` and `codes` of each, call `fill`, read `H`.
 
-    X (rows, features) has the precision of the network, codes are (rows, embeddings). H (rows, inputs + 1) ends with a
-    column of ones. They may be views, `buffers`, of which H is filled with ones. Without `embeds`, the caller computes
-    the piecewise-linear embedding. `nbytes` is the approximate size of all buffers.
+    X are (rows, features) in the precision of the network, codes (rows, embeddings). H (rows, members, inputs + 1) in
+    float64 ends with ones. `nbytes` is the approximate size of all buffers.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        rows: int,
-        precision: Precision,
-        buffers: tuple[Array, Array] | None = None,
-        *,
-        embeds: bool = True,
-    ) -> None:
-        if buffers is None:
-            X = np.zeros((rows, network.n_features), network.precision)
-            buffers = X, np.ones((rows, network.input_width + 1), precision)
-        self.X, self.H = buffers
-        self.codes = np.zeros((rows, len(network.embeddings)), np.int64)
+    def __init__(self, network: Network, rows: int, members: int) -> None:
+        embedding, numeric = network.numeric_embedding, network.embedded_numeric
+        X = np.zeros((rows, members, network.n_features), network.precision)
+        self.H = H = np.ones((rows, members, network.input_width + 1))
+        self.X = [X[:, i] for i in range(members)]
+        self.codes = [np.zeros((rows, len(network.embeddings)), np.int64) for _ in range(members)]
+        self._embed, columns = None, members * len(numeric)
+        if (
+            members > 1
+            and isinstance(embedding, PiecewiseLinear)
+            and columns
+            and is_one_group(embedding, rows, columns)
+        ):
+            positions = [i * network.n_features + j for i in range(members) for j in numeric]
+            embedded = H[:, :, : len(numeric) * embedding.out_features]
+            self._embed = bind_piecewise(embedding, positions, X.reshape(rows, -1), embedded)
         self._fill = [
-            _bind_numbers(network, self.X, self.H, embeds=embeds),
-            _bind_categories(network, self.codes, self.H),
+            (
+                _bind_numbers(network, self.X[i], H[:, i], embeds=self._embed is None),
+                _bind_categories(network, self.codes[i], H[:, i]),
+            )
+            for i in range(members)
         ]
-        self.nbytes = self.X.nbytes + self.H.nbytes + _embedding_bytes(network, rows)
+        self.nbytes = X.nbytes + H.nbytes + members * _embedding_bytes(network, rows)
 
     def fill(self, folded: FoldedNetwork) -> None:
         """Compute `H` from `X` and `codes`."""
-        for fill in self._fill:
-            fill(folded)
+        if self._embed is not None and folded.tables is not None:
+            self._embed(folded.tables)
+        for fills, own in zip(self._fill, folded.networks, strict=True):
+            for fill in fills:
+                fill(own)
 
 
 def _embedding_bytes(network: Network, rows: int) -> int:

@@ -10,16 +10,14 @@ is fast enough. Blocks of 4 rows have not on AVX-512, and on two BLAS threads a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from threading import Lock
 
 import numpy as np
 
 from nncli.base.threads import limit_blas_threads
-from nncli.nn.arrays import Array, Codes
 from nncli.nn.inference.folding import FoldedNetwork, Stage
-from nncli.nn.inference.forward_pass import ForwardPass, StackedNetworks, StackedPass
+from nncli.nn.inference.forward_pass import ForwardPass
 from nncli.nn.network import Network
 
 SIZES = (8, 16, 64)
@@ -84,48 +82,24 @@ def has_equal_bits(
     computed by `members` equal networks at once, each with rows of its own.
     """
     rng = np.random.default_rng(0)
-    weights = tuple(rng.normal(0.0, W.shape[1] ** -0.5, W.shape) for W in folded.weights)
+    weights = tuple(rng.normal(0.0, W.shape[-1] ** -0.5, W.shape) for W in folded.weights)
     arrays = replace(folded, weights=weights)
-    whole = ForwardPass(network, stages, large, "float64")
-    whole.X[...] = rng.normal(size=whole.X.shape)
-    whole.codes[...] = rng.integers(0, [e.n_embeddings for e in network.embeddings], whole.codes.shape)
+    whole = ForwardPass(network, stages, large, copies=False)
+    (X,), (codes,) = whole.X, whole.codes
+    X[...] = rng.normal(size=X.shape)
+    codes[...] = rng.integers(0, [e.n_embeddings for e in network.embeddings], codes.shape)
     every = [slice(start, start + small) for start in range(0, large, small)]
     compared = every[:: max(1, len(every) // COMPARED_BLOCKS)] + every[-1:]
+    block, joined = ForwardPass(network, stages, small, members), FoldedNetwork.joined([arrays] * members)
     with limit_blas_threads(1), np.errstate(all="ignore"):
         whole.run(arrays)
-        compute = _bind_small(network, stages, arrays, small, members)
         for i in range(0, len(compared), members):
-            blocks = [compared[(i + j) % len(compared)] for j in range(members)]
-            for layer, expected in zip(
-                compute([whole.X[rows] for rows in blocks], [whole.codes[rows] for rows in blocks]),
-                whole.outputs,
-                strict=True,
-            ):
-                pairs = zip(layer, blocks, strict=True)
+            parts = [compared[(i + j) % len(compared)] for j in range(members)]
+            for j, rows in enumerate(parts):
+                block.X[j][...], block.codes[j][...] = X[rows], codes[rows]
+            block.run(joined)
+            for layer, (expected,) in zip(block.outputs, whole.outputs, strict=True):
+                pairs = zip(layer, parts, strict=True)
                 if not all(np.array_equal(Z, expected[:, rows], equal_nan=True) for Z, rows in pairs):
                     return False
     return True
-
-
-def _bind_small(
-    network: Network, stages: tuple[Stage, ...], arrays: FoldedNetwork, rows: int, members: int
-) -> Callable[[Sequence[Array], Sequence[Codes]], Sequence[Array]]:
-    """A function of X and codes of each member that returns the outputs (members, units, rows) of each layer."""
-    if members == 1:
-        alone = ForwardPass(network, stages, rows, "float64", copies=True)
-
-        def compute_alone(X: Sequence[Array], codes: Sequence[Codes]) -> Sequence[Array]:
-            alone.X[...], alone.codes[...] = X[0], codes[0]
-            alone.run(arrays)
-            return [Z[None] for Z in alone.outputs]
-
-        return compute_alone
-    together, stacked = StackedPass(network, stages, rows, members), StackedNetworks.of([arrays] * members)
-
-    def compute(X: Sequence[Array], codes: Sequence[Codes]) -> Sequence[Array]:
-        for j in range(members):
-            together.X[j][...], together.codes[j][...] = X[j], codes[j]
-        together.run(stacked)
-        return together.outputs
-
-    return compute

@@ -55,10 +55,10 @@ def test_scales_factor_and_bias_are_in_the_weights() -> None:
     parameters = net.initialize(np.random.default_rng(0))
     parameters.theta[...] = np.random.default_rng(1).normal(size=parameters.theta.shape)
     p = {name: view.astype(np.float64) for name, view in parameters.by_name.items()}
-    folded = FoldedNetwork.of(net, stages, parameters, "float64")
+    folded = FoldedNetwork.of(net, stages, parameters)
     A = np.random.default_rng(2).normal(size=(7, 3))
     Z = (A * p["layers.0.scale"]) @ p["layers.1.weight"] / np.sqrt(3.0) + p["layers.1.bias"]
-    W = folded.weights[0]
+    (W,) = folded.weights[0]
     np.testing.assert_allclose(A @ W[:, :-1].T + W[:, -1], Z, rtol=1e-12)
-    assert (folded.weights[1][:, -1] == 0.0).all()
+    assert (folded.weights[1][0, :, -1] == 0.0).all()
     assert folded.nbytes == 8 * (4 * 4 + 5 * 5 + 2 * 6)

@@ -40,7 +40,7 @@ def by_the_layer(embedding: PiecewiseLinear, p: dict[str, Array], X: Array) -> A
 
 def by_tables(embedding: PiecewiseLinear, p: dict[str, Array], X: Array, numeric: Sequence[int]) -> Array:
     Y = np.full((len(X), len(numeric) * embedding.out_features), np.nan)
-    bind_piecewise(embedding, numeric, X, Y)(PiecewiseTables.of(p, "float64", str(X.dtype)))
+    bind_piecewise(embedding, numeric, X, Y)(PiecewiseTables.of(p, str(X.dtype)))
     return Y
 
 
@@ -70,7 +70,7 @@ def test_values_in_float32_are_compared_in_float32() -> None:
     edges = np.array([-1.0, 0.1, 0.2, 0.3, 1.0], np.float32)
     p = {name: view.astype(np.float32) for name, view in parameters([edges.tolist()]).items()}
     X = edges[:, None]
-    assert PiecewiseTables.of(p, "float64", "float32").edges.dtype == np.float32
+    assert PiecewiseTables.of(p, "float32").edges.dtype == np.float32
     expected = by_the_layer(
         PiecewiseLinear(bins=4, width=3), {n: v.astype(float) for n, v in p.items()}, X.astype(float)
     )

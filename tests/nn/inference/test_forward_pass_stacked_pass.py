@@ -11,7 +11,7 @@ from nncli.base.threads import limit_blas_threads
 from nncli.nn import embeddings
 from nncli.nn.inference import folding as piecewise_tables
 from nncli.nn.inference.folding import FoldedNetwork, stages_of
-from nncli.nn.inference.forward_pass import ForwardPass, StackedNetworks, StackedPass
+from nncli.nn.inference.forward_pass import ForwardPass
 from nncli.nn.network import Network
 from tests.nn.inference.test_forward_pass import NETWORKS
 
@@ -24,7 +24,7 @@ def folded(network: Network, seed: int) -> FoldedNetwork:
     parameters.theta[...] += rng.normal(0.0, 0.3, parameters.theta.shape)
     for edges in (view for name, view in parameters.by_name.items() if name == "numeric.edges"):
         edges.sort(axis=1)
-    return FoldedNetwork.of(network, stages_of(network) or (), parameters, "float64")
+    return FoldedNetwork.of(network, stages_of(network) or (), parameters)
 
 
 @pytest.mark.parametrize("group_values", [embeddings.GROUP_VALUES, 1])
@@ -37,23 +37,23 @@ def test_every_layer_of_every_member_has_the_bits_of_its_own_forward_pass(
     stages = stages_of(network)
     assert stages is not None
     networks = [folded(network, seed) for seed in range(MEMBERS)]
-    alone, together = ForwardPass(network, stages, ROWS, "float64"), StackedPass(network, stages, ROWS, MEMBERS)
-    rng, stacked = np.random.default_rng(9), StackedNetworks.of(networks)
+    alone, together = ForwardPass(network, stages, ROWS), ForwardPass(network, stages, ROWS, MEMBERS)
+    rng, stacked = np.random.default_rng(9), FoldedNetwork.joined(networks)
     for _ in range(2):
         for X, codes in zip(together.X, together.codes, strict=True):
             X[...], codes[...] = rng.normal(size=X.shape), rng.integers(0, 3, codes.shape)
         with limit_blas_threads(1):
             together.run(stacked)
             for i, own in enumerate(networks):
-                alone.X[...], alone.codes[...] = together.X[i], together.codes[i]
+                alone.X[0][...], alone.codes[0][...] = together.X[i], together.codes[i]
                 alone.run(own)
                 for Z, expected in zip(together.outputs, alone.outputs, strict=True):
-                    np.testing.assert_array_equal(Z[i], expected)
-                np.testing.assert_array_equal(together.Z[i], alone.Z)
+                    np.testing.assert_array_equal(Z[i], expected[0])
+                np.testing.assert_array_equal(together.Z[i], alone.Z[0])
 
 
 def test_the_weights_of_each_network_are_views_of_those_of_all() -> None:
     network = Network.model_validate({**NETWORKS["every input"], "n_outputs": 2})
-    stacked = StackedNetworks.of([folded(network, seed) for seed in range(MEMBERS)])
+    stacked = FoldedNetwork.joined([folded(network, seed) for seed in range(MEMBERS)])
     for i, one in enumerate(stacked.networks):
         assert all(np.shares_memory(W, all_[i]) for W, all_ in zip(one.weights, stacked.weights, strict=True))

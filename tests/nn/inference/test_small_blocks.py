@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from nncli.nn import predictor as predictor_module
 from nncli.nn.inference import small_blocks
 from nncli.nn.inference.folding import FoldedNetwork, stages_of
-from nncli.nn.inference.forward_pass import ForwardPass, StackedNetworks, StackedPass
+from nncli.nn.inference.forward_pass import ForwardPass
 from nncli.nn.inference.small_blocks import MAX_ROWS, SIZES, VerifiedSizes, has_equal_bits, plan_blocks
 from nncli.nn.network import Network
 from nncli.nn.predictor import BLOCK_ROWS, Predictor
@@ -45,7 +45,7 @@ def test_a_plan_covers_the_rows_with_little_padding(rows: int) -> None:
 
 def folded(network: Network) -> FoldedNetwork:
     parameters = network.initialize(np.random.default_rng(0))
-    return FoldedNetwork.of(network, stages_of(network) or (), parameters, "float64")
+    return FoldedNetwork.of(network, stages_of(network) or (), parameters)
 
 
 def test_a_size_whose_bits_differ_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,20 +54,13 @@ def test_a_size_whose_bits_differ_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         assert has_equal_bits(NETWORK, stages, folded(NETWORK), BLOCK_ROWS, BLOCK_ROWS, members)
 
     class Inexact(ForwardPass):
-        def run(self, arrays: FoldedNetwork) -> None:
-            super().run(arrays)
-            if len(self.X) == SIZES[0]:
-                layer = self.outputs[0]
+        def run(self, folded: FoldedNetwork) -> None:
+            super().run(folded)
+            if len(self.X[0]) == SIZES[0]:
+                layer = self.outputs[0][-1]  # of the last network
                 layer[-1, -1] = np.nextafter(layer[-1, -1], np.inf)  # one unit in the last row of a block
 
-    class InexactStack(StackedPass):
-        def run(self, stacked: StackedNetworks) -> None:
-            super().run(stacked)
-            layer = self.outputs[0][-1]  # of the last network
-            layer[0, 0] = np.nextafter(layer[0, 0], np.inf)
-
     monkeypatch.setattr(small_blocks, "ForwardPass", Inexact)
-    monkeypatch.setattr(small_blocks, "StackedPass", InexactStack)
     assert not has_equal_bits(NETWORK, stages, folded(NETWORK), SIZES[0], BLOCK_ROWS)
     assert not has_equal_bits(NETWORK, stages, folded(NETWORK), SIZES[0], BLOCK_ROWS, 3)
 
@@ -110,7 +103,8 @@ def test_blocks_of_another_size_and_networks_that_are_not_folded_have_no_small_b
 PROMISE = """
 import sys
 import numpy as np
-from nncli.nn.member_predictor import Input, MemberPredictor
+from nncli.nn.member_predictor import MemberPredictor
+from nncli.nn.predictor import Input
 from nncli.nn.network import Network
 from nncli.nn.predictor import Predictor
 from nncli.base.threads import limit_blas_threads
