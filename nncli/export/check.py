@@ -12,6 +12,7 @@ import polars as pl
 from nncli.base.errors import NncliError
 from nncli.data.table import RowOrigins, Table
 from nncli.export.comparison import Comparison, compare
+from nncli.export.lowering import exported_cells
 from nncli.export.targets import Target
 from nncli.fitting.prepare.load import table_copies
 from nncli.fitting.train.provenance import check_config_unchanged, check_tables_unchanged
@@ -52,7 +53,7 @@ class Check:
     def _compare(self, file: Path, table: Table) -> Comparison:
         with np.errstate(all="ignore"):
             predictions, frame = self._predict(table)
-        exported = self.target.load_runner().run(file, table.frame)
+        exported = self.target.load_runner().run(file, exported_cells(self.model, table).frame)
         return compare(predictions, frame, exported, self.target.max_ulp, RowNames(table))
 
     def _predict(self, table: Table) -> tuple[Predictions, pl.DataFrame]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nncli.data.encoders.encoder import lower_encoder, program_inputs
+from nncli.data.table import Table
 from nncli.models.conformal.lowering import lower_intervals, weighted_mean
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel, Ensemble
@@ -17,7 +18,7 @@ from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, Progr
 from nncli.nn.program.program import Bounds, NumberOutputs, Program, build
 from nncli.nn.program.values import Builder, Value, round_to
 from nncli.runs.monitoring.bins import Bins, CategoryBins, NumberBins
-from nncli.runs.monitoring.reference import Reference
+from nncli.runs.monitoring.reference import Reference, columns_of
 from nncli.targets.metrics.calibration import lower_temperature
 
 
@@ -104,6 +105,12 @@ def mean_of(model: Ensemble, values: Sequence[Value], precision: Precision) -> V
         aligned.append(scaled if positions is None else scaled.columns(positions))
     mean = weighted_mean(aligned, range(len(aligned)), model.spec.weights)
     return round_to(target.precision_of(precision), mean)
+
+
+def exported_cells(model: AnyModel, table: Table) -> Table:
+    """The table with the cells of its columns as an exported file takes them."""
+    cells = [column.exported_cells(table).alias(column.name) for column in columns_of(model)]
+    return replace(table, frame=table.frame.with_columns(cells))
 
 
 def with_typical_values(program: Program, reference: Reference | None) -> Program:

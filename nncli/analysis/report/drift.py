@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from nncli.analysis.report.page import (
 )
 from nncli.base.atomic_files import check_overwrite, write_text
 from nncli.base.text import format_number, format_percent
+from nncli.data.columns.datetimes import date_text
 from nncli.runs.monitoring.bins import CategoryBins, Counts, NumberBins
 from nncli.version import __version__
 
@@ -162,4 +162,4 @@ def _lower(bins: NumberBins) -> float:
 
 
 def _number(bins: NumberBins, x: float) -> str:
-    return (date(1970, 1, 1) + timedelta(days=int(x))).isoformat() if bins.measure == "date" else format_number(x)
+    return date_text(x) if bins.measure == "date" else format_number(x)

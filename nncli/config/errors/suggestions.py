@@ -308,12 +308,18 @@ def normalized(word: str) -> str:
 
 
 @cache
-def _by_alias() -> Mapping[str, Sequence[str]]:
-    """The keys and values that each alias in aliases.yaml stands for."""
+def aliases() -> Mapping[str, str]:
+    """The aliases of each key and value."""
     text = FilePath(__file__).with_name("aliases.yaml").read_text(encoding="utf-8")
+    return {word: str(others) for word, others in parse(text, "aliases").value.items()}
+
+
+@cache
+def _by_alias() -> Mapping[str, Sequence[str]]:
+    """The keys and values that each alias stands for."""
     words: dict[str, list[str]] = {}
-    for word, aliases in parse(text, "aliases").value.items():
-        for alias in str(aliases).split():
+    for word, others in aliases().items():
+        for alias in others.split():
             words.setdefault(normalized(alias), []).append(word)
     return words
 

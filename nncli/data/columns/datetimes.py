@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from math import floor
+from typing import Literal, NamedTuple
 
 import polars as pl
 
@@ -29,10 +31,20 @@ TIME_OF_DAY = r"[T ]+(\d{1,2}:\d{2}.*)$"
 TIME_FORMATS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 MICROSECONDS_PER_DAY = 86_400_000_000
 """Microseconds."""
+EPOCH, UNITS_OF_A_DAY = datetime(1970, 1, 1), {"minutes": 1_440, "seconds": 86_400}
 FIRST_DAY, LAST_DAY = -719_162, 2_932_896
 """Days since 1970 of the first of January of year 1 and the last of December of year 9999."""
 LAST_MOMENT = 2_932_897 - 2.0**-31
 """The last moment of year 9999 in days since 1970; the last 20 µs round to the next day."""
+
+
+def date_text(days: float, precision: Literal["days", "minutes", "seconds"] = "days") -> str:
+    """Days since 1970 as a date in ISO 8601, with the time of day to the minute or the second."""
+    if precision == "days":
+        return (EPOCH + timedelta(min(max(floor(days), FIRST_DAY), LAST_DAY))).date().isoformat()
+    units = UNITS_OF_A_DAY[precision]
+    whole = min(max(round(days * units), FIRST_DAY * units), (LAST_DAY + 1) * units - 1)
+    return (EPOCH + timedelta(**{precision: whole})).isoformat(" ", precision)
 
 
 def parse_dates(cells: pl.Series, date_format: str = ISO) -> pl.Series:

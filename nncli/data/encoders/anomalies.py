@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
 from functools import cache
-from math import floor, inf, isfinite
+from math import inf, isfinite
 from types import MappingProxyType
 
 import numpy as np
 import polars as pl
 
 from nncli.base.text import quote
+from nncli.data.columns.datetimes import date_text
 from nncli.data.columns.parsing import CellErrors, readable_cells
 from nncli.data.table import RowOrigins, Table
 from nncli.nn.arrays import RowIndices
 
-EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 NO_EXTENTS: Mapping[str, str] = MappingProxyType({})
 MAX_COLUMNS = 3
 """Columns that the note names for each kind of anomaly, those with the most cells first."""
@@ -65,7 +64,7 @@ class ColumnAnomalies:
 
     def _format(self, value: float) -> str:
         if self.is_date:
-            return date.fromordinal(EPOCH_ORDINAL + floor(value)).isoformat()
+            return date_text(value)
         return f"{value + 0.0:g}"  # never -0
 
 

@@ -142,6 +142,14 @@ class ColumnEncoder(Spec):
     def lower(self, x: Value, column: ProgramInput) -> Value:
         """The operations that make columns of the matrix (rows, width) of the value x of the input `column`."""
 
+    def exported_cells(self, table: Table) -> pl.Series:
+        """The cells as an exported file takes them; a kind that no runtime can read gives what its input holds.
+
+        Raises:
+            DataError: a cell cannot be read as this kind.
+        """
+        return table.column(self.name)
+
     def hash_cells(self, table: Table) -> Hashes:
         """A hash of the value of each cell (rows,), by which rows of different files are compared.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise, product
-from typing import ClassVar, Literal, Protocol, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import polars as pl
@@ -173,7 +173,29 @@ class CategoricalColumn(ColumnEncoder):
 
     @classmethod
     def program_input(cls, columns: Sequence[Self]) -> CategoryInput:
-        return category_input(columns)
+        """The input whose codes tell apart whatever a member tells apart."""
+        texts = sorted({text for column in columns for text in column.categories})
+        known = list(dict.fromkeys(text for column in columns for text in column.known))
+        folding = [text for column in columns if folds_case(column.known) for text in column.known]
+        keys, folded_keys = _distinct_keys(known, folds=False), _distinct_keys(folding, folds=True)
+        unseen = _unlike(UNSEEN_TEXT, known)
+        spellings = {key: _unlike(f" {key}", known) for key in keys}
+        variants = {key: f" {_unlike(variant, known)}" for key in folded_keys if (variant := _other_case(key, keys))}
+        cells = [None, unseen, *texts, *spellings.values(), *variants.values()]
+        own = np.stack([column.codes_of(pl.Series("cells", cells, dtype=pl.String)) for column in columns])
+        codes, representatives = _merge_equal(own, cells)
+        ends = np.cumsum([2, len(texts), len(spellings), len(variants)])
+        of_text, of_key, of_folded = (codes[start:stop].tolist() for start, stop in pairwise(ends))
+        return CategoryInput(
+            columns[0].name,
+            tuple(texts),
+            tuple(zip(texts, of_text, strict=True)),
+            _known_keys(spellings, of_key),
+            _known_keys(variants, of_folded),
+            len(representatives),
+            tuple(representatives),
+            is_optional=any(column.has_missing for column in columns),
+        )
 
     def lower(self, x: Value, column: ProgramInput) -> Value:
         return x.look_up(self.code_table[self.input_codes(column)])
@@ -248,50 +270,6 @@ def _weighted_robust_scale(values: Floats, rows: Sequence[int]) -> tuple[float, 
 # exactly as the members do, see nncli/data/columns/spellings.py.
 
 UNSEEN_TEXT = "\0unseen"
-
-
-class CategoryReader(Protocol):
-    """A member's column of categories."""
-
-    @property
-    def name(self) -> str:
-        """The name of the column."""
-
-    @property
-    def categories(self) -> tuple[str, ...]:
-        """The categories that have a code of their own."""
-
-    @property
-    def known(self) -> list[str]:
-        """All categories that have a meaning, rare ones included."""
-
-    def codes_of(self, cells: pl.Series) -> Codes:
-        """The member's own codes of cells of text."""
-
-
-def category_input(columns: Sequence[CategoryReader]) -> CategoryInput:
-    """The input whose codes tell apart whatever a member tells apart."""
-    texts = sorted({text for column in columns for text in column.categories})
-    known = list(dict.fromkeys(text for column in columns for text in column.known))
-    folding = [text for column in columns if folds_case(column.known) for text in column.known]
-    keys, folded_keys = _distinct_keys(known, folds=False), _distinct_keys(folding, folds=True)
-    unseen = _unlike(UNSEEN_TEXT, known)
-    spellings = {key: _unlike(f" {key}", known) for key in keys}
-    variants = {key: f" {_unlike(variant, known)}" for key in folded_keys if (variant := _other_case(key, keys))}
-    cells = [None, unseen, *texts, *spellings.values(), *variants.values()]
-    own = np.stack([column.codes_of(pl.Series("cells", cells, dtype=pl.String)) for column in columns])
-    codes, representatives = _merge_equal(own, cells)
-    ends = np.cumsum([2, len(texts), len(spellings), len(variants)])
-    of_text, of_key, of_folded = (codes[start:stop].tolist() for start, stop in pairwise(ends))
-    return CategoryInput(
-        columns[0].name,
-        tuple(texts),
-        tuple(zip(texts, of_text, strict=True)),
-        _known_keys(spellings, of_key),
-        _known_keys(variants, of_folded),
-        len(representatives),
-        tuple(representatives),
-    )
 
 
 def _distinct_keys(texts: Sequence[str], *, folds: bool) -> list[str]:

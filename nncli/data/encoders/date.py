@@ -243,6 +243,8 @@ class DateColumn(ColumnEncoder):
             min((origin + low for origin, low, _ in ranges), default=None),
             max((origin + high for origin, _, high in ranges), default=None),
             _typical(columns) if ranges else None,
+            any(column.days.missing_indicator for column in columns),
+            any("hour" in column.cycles for column in columns),
         )
 
     @property

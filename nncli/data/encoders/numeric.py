@@ -245,6 +245,7 @@ class NumericColumn(ColumnEncoder):
             min(lowest, default=None),
             max(highest, default=None),
             float(np.median(typical)) if typical else None,
+            any(column.missing_indicator for column in columns),
         )
 
     def lower(self, x: Value, column: ProgramInput) -> Value:

@@ -101,7 +101,7 @@ class TextColumn(ColumnEncoder):
     @classmethod
     def program_input(cls, columns: Sequence[Self]) -> TextInput:
         terms = dict.fromkeys(term for column in columns for term in column.vocabulary)
-        return TextInput(columns[0].name, tuple(terms))
+        return TextInput(columns[0].name, tuple(terms), any(column.has_missing for column in columns))
 
     def lower(self, x: Value, column: ProgramInput) -> Value:
         assert isinstance(column, TextInput)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from html import escape
 from typing import Protocol
 
 from nncli.base.text import escape_unprintable
-from nncli.data.columns.datetimes import LAST_DAY
+from nncli.data.columns.datetimes import date_text
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
 
 MAX_OPTIONS = 40
 """Categories of a menu; of more, the field is one to type into, with suggestions."""
-EPOCH, MINUTES_PER_DAY = datetime(1970, 1, 1), 1440
 
 
 class FormInputs(Protocol):
@@ -47,17 +45,9 @@ def field_text(form: FormInputs, x: float) -> str:
     return f"{x:.12g}".replace(".", form.decimal)
 
 
-def date_text(days: float, *, has_time: bool) -> str:
-    """Days since 1970 as a date in ISO 8601, with the time of day to the minute."""
-    minutes = min(round(days * MINUTES_PER_DAY), (LAST_DAY + 1) * MINUTES_PER_DAY - 1)
-    moment = EPOCH + timedelta(minutes=minutes)
-    return moment.isoformat(" ", "minutes") if has_time else moment.date().isoformat()
-
-
-def has_time(column: DateInput) -> bool:
-    """Whether the dates of a column have a time of day."""
-    days = [x for x in (column.lowest, column.highest) if x is not None]
-    return any(x % 1.0 for x in days) or any("%H" in form or "%I" in form for form in column.formats)
+def day_text(column: DateInput, days: float) -> str:
+    """Days since 1970 as the page shows them, to the minute if the column has times of day."""
+    return date_text(days, "minutes") if column.has_times else date_text(days)
 
 
 def category_start(column: CategoryInput) -> int | None:
@@ -71,7 +61,7 @@ def start_text(form: FormInputs, column: ProgramInput) -> str:
         case NumberInput():
             return "missing" if column.typical is None else field_text(form, column.typical)
         case DateInput():
-            return "missing" if column.typical is None else date_text(column.typical, has_time=has_time(column))
+            return "missing" if column.typical is None else day_text(column, column.typical)
         case CategoryInput():
             start = category_start(column)
             return "missing" if start is None else readable_text(column.categories[start])
@@ -84,7 +74,7 @@ def range_text(form: FormInputs, column: NumberInput | DateInput) -> str:
     assert column.lowest is not None
     assert column.highest is not None
     if isinstance(column, DateInput):
-        ends = [date_text(x, has_time=has_time(column)) for x in (column.lowest, column.highest)]
+        ends = [day_text(column, x) for x in (column.lowest, column.highest)]
     else:
         ends = [field_text(form, x) for x in (column.lowest, column.highest)]
     return " to ".join(ends)
@@ -95,16 +85,16 @@ def field(form: FormInputs, i: int) -> str:
     column = form.inputs[i]
     match column:
         case NumberInput():
-            kind, control = "number", _number(form, column, i)
+            control = _number(form, column, i)
         case DateInput():
-            kind, control = "date", _date(form, column, i)
+            control = _date(form, column, i)
         case CategoryInput():
-            kind, control = "category", _category(column, i)
+            control = _category(column, i)
         case TextInput():
-            kind, control = "text", f'<textarea id="i{i}" rows="3" dir="auto"{_described(i)}></textarea>'
+            control = f'<textarea id="i{i}" rows="3" dir="auto"{_described(i)}></textarea>'
     name = escape(readable_text(column.name))
     return (
-        f'<div class="field {kind}"><label for="i{i}"><bdi class="long" id="i{i}-label">{name}'
+        f'<div class="field {column.kind}"><label for="i{i}"><bdi class="long" id="i{i}-label">{name}'
         f'</bdi></label><div class="entry">{control}</div>{_hint(form, column, i)}'
         f'<p class="remark" id="i{i}-remark" hidden></p></div>'
     )
@@ -138,7 +128,7 @@ def _number(form: FormInputs, column: NumberInput, i: int) -> str:
 
 def _date(form: FormInputs, column: DateInput, i: int) -> str:
     value = "" if column.typical is None else start_text(form, column).replace(" ", "T")
-    kind, end = ("datetime-local", "9999-12-31T23:59") if has_time(column) else ("date", "9999-12-31")
+    kind, end = ("datetime-local", "9999-12-31T23:59") if column.has_times else ("date", "9999-12-31")
     return f'<input id="i{i}" type="{kind}" value="{value}" max="{end}"{_described(i)}>'
 
 

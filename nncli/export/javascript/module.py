@@ -38,7 +38,7 @@ def to_javascript(program: Program, info: ModelInfo) -> str:
         "FLOAT32": f'"{data.float32}"',
         "FLOAT64": f'"{data.float64}"',
     }
-    source = runtime_source({_kind(column) for column in program.inputs})
+    source = runtime_source({column.kind for column in program.inputs})
     pieces = re.split(r"/\*([A-Z0-9]+)\*/", source)
     return "".join(parts[piece] if i % 2 else piece for i, piece in enumerate(pieces))
 
@@ -64,7 +64,7 @@ def _escape(character: str) -> str:
 
 def _header(program: Program, info: ModelInfo) -> str:
     """The comment with the types of rows and predictions."""
-    row = [(column.name, CELL_TYPES[_kind(column)]) for column in program.inputs]
+    row = [(column.name, CELL_TYPES[column.kind]) for column in program.inputs]
     if isinstance(program.outputs, NumberOutputs):
         prediction = [(column.title, "number") for column in number_columns(program.outputs)]
     else:
@@ -88,21 +88,9 @@ def _object_type(fields: list[tuple[str, str]]) -> str:
     return "{{" + lines.replace("*/", "*\\/") + "\n * }}"
 
 
-def _kind(column: ProgramInput) -> str:
-    match column:
-        case NumberInput():
-            return "number"
-        case CategoryInput():
-            return "category"
-        case DateInput():
-            return "date"
-        case TextInput():
-            return "text"
-
-
 def input_data(column: ProgramInput) -> dict[str, Any]:
     """What `inputs` tells of a column; what is not known is left out."""
-    found: dict[str, Any] = {"name": column.name, "kind": _kind(column)}
+    found: dict[str, Any] = {"name": column.name, "kind": column.kind}
     match column:
         case NumberInput():
             found |= {"unit": column.unit, "lowest": column.lowest, "highest": column.highest}

@@ -12,13 +12,13 @@ import re
 from base64 import b64encode
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
 from functools import cached_property
 from itertools import groupby
 from textwrap import wrap
 from types import ModuleType
 
 import nncli.base.text
+from nncli.data.columns.datetimes import date_text
 from nncli.export.python.standalone import (
     categories,
     columns,
@@ -230,7 +230,7 @@ def _example(column: ProgramInput) -> str:
             return repr(typical)
         case DateInput():
             days = 0.0 if column.typical is None else column.typical
-            return repr((date(1970, 1, 1) + timedelta(int(days // 1))).isoformat())
+            return repr(date_text(days))
     return repr("some words")
 
 

@@ -1,13 +1,14 @@
-"""The inputs of a program: the columns of a table, and how their cells become numbers.
+"""The columns that a model reads: what their cells are, how they become numbers, and what the training rows had.
 
-Every input has a value (rows, width) for its node: see the classes. A cell that is missing, or one of the program's
-`missing_values`, is NaN, or has a code of its own.
+This is the one description of a column, from which the inputs of programs, forms, and what clients of a server are told
+are made. With `is_optional`, training rows had missing cells. Every input has a value (rows, width) for its node: see
+the classes. A cell that is missing, or one of the program's `missing_values`, is NaN, or has a code of its own.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 MISSING_CODE, OTHER_CODE = 0, 1
 """The codes of a missing cell, and of a cell that is no known category."""
@@ -21,17 +22,15 @@ class NumberInput:
     is 0. `lowest` and `highest` are the training range and `typical` is the median, None if most cells are missing.
     """
 
+    kind: ClassVar[Literal["number"]] = "number"
+    width: ClassVar[int] = 1
     name: str
     unit: str | None = None
     reads_booleans: bool = False
     lowest: float | None = None
     highest: float | None = None
     typical: float | None = None
-
-    @property
-    def width(self) -> int:
-        """The number of columns of the value."""
-        return 1
+    is_optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,8 @@ class CategoryInput:
     `categories` are those of the training rows; `typical` is the most frequent one, None if more rows are missing.
     """
 
+    kind: ClassVar[Literal["category"]] = "category"
+    width: ClassVar[int] = 1
     name: str
     categories: tuple[str, ...]
     texts: tuple[tuple[str, int], ...]
@@ -53,11 +54,7 @@ class CategoryInput:
     representatives: tuple[str | None, ...]
     """A cell of each code, by which an encoder finds its own code."""
     typical: str | None = None
-
-    @property
-    def width(self) -> int:
-        """The number of columns of the value."""
-        return 1
+    is_optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,19 +63,25 @@ class DateInput:
 
     A cell is read in the first of the `formats` that fits, or in another one without ambiguity: see
     nncli/data/columns/datetimes.py. `lowest` and `highest` are the days of the training range, `typical` is a day near
-    the median.
+    the median. With `varies_by_hour`, the training rows have several times of day.
     """
 
+    kind: ClassVar[Literal["date"]] = "date"
+    width: ClassVar[int] = 1
     name: str
     formats: tuple[str, ...]
     lowest: float | None = None
     highest: float | None = None
     typical: float | None = None
+    is_optional: bool = False
+    varies_by_hour: bool = False
 
     @property
-    def width(self) -> int:
-        """The number of columns of the value."""
-        return 1
+    def has_times(self) -> bool:
+        """Whether its dates have a time of day, by the training range, the formats or the training rows."""
+        days = [x for x in (self.lowest, self.highest) if x is not None]
+        has_hours = any("%H" in form or "%I" in form for form in self.formats)
+        return self.varies_by_hour or has_hours or any(x % 1.0 for x in days)
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,10 @@ class TextInput:
     Terms are words in lower case, and pairs of adjacent words: see nncli/data/encoders/text.py.
     """
 
+    kind: ClassVar[Literal["text"]] = "text"
     name: str
     terms: tuple[str, ...]
+    is_optional: bool = False
 
     @property
     def width(self) -> int:

@@ -7,26 +7,20 @@ those of all members.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, TypeAlias, TypeVar
 
-import numpy as np
-
-from nncli.data.columns.datetimes import FIRST_DAY, LAST_DAY
-from nncli.data.encoders.categorical import CategoricalColumn
-from nncli.data.encoders.date import DateColumn
+from nncli.base.errors import UsageError
+from nncli.data.columns.datetimes import date_text
+from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.kinds import ENCODERS, Column
-from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.encoders.text import TextColumn
-from nncli.export.lowering import median, most_frequent
+from nncli.export.lowering import typical_inputs
 from nncli.models.ensemble import AnyModel, Ensemble
-from nncli.runs.monitoring.bins import Bins, CategoryBins, NumberBins
+from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
 from nncli.runs.monitoring.reference import Reference
 
 FeatureKind: TypeAlias = Literal["number", "category", "date", "text"]
-EPOCH = datetime(1970, 1, 1)
 MAX_EXAMPLE_WORDS = 5
 
 
@@ -64,8 +58,8 @@ class InputSchema:
     @classmethod
     def of(cls, model: AnyModel, reference: Reference | None) -> InputSchema:
         """The columns of a model; the profile of its training rows, if there is one, gives the examples."""
-        bins = {} if reference is None else {one.name: one for one in reference.columns}
-        return cls(tuple(_feature(own, bins.get(name)) for name, own in member_columns(model).items()))
+        inputs = model_inputs(model)
+        return cls(tuple(map(_feature, inputs, typical_inputs(inputs, reference))))
 
     @cached_property
     def by_name(self) -> Mapping[str, Feature]:
@@ -78,75 +72,42 @@ class InputSchema:
         return tuple(feature.name for feature in self.features if not feature.is_optional)
 
 
-def _feature(columns: Sequence[Column], bins: Bins | None) -> Feature:
-    """The column of all members; of members that read it as different kinds, those with the first kind of kinds.py."""
-    kind = kind_of(columns)
-    if kind is NumericColumn:
-        return _number(of_kind(NumericColumn, columns), bins)
-    if kind is DateColumn:
-        return _date(of_kind(DateColumn, columns), bins)
-    if kind is TextColumn:
-        return _text(of_kind(TextColumn, columns))
-    return _category(of_kind(CategoricalColumn, columns), bins)
+def _feature(column: ProgramInput, typical: ProgramInput) -> Feature:
+    """The column as a client must know it; the same with the `typical` value of training rows gives the example."""
+    feature = Feature(column.name, column.kind, column.is_optional)
+    match typical:
+        case NumberInput():
+            feature = replace(feature, unit=typical.unit, reads_booleans=typical.reads_booleans)
+            return replace(feature, lowest=typical.lowest, highest=typical.highest, example=typical.typical)
+        case DateInput():
+            precision: Literal["days", "seconds"] = "seconds" if typical.has_times else "days"
+            days = (typical.lowest, typical.highest, typical.typical)
+            lowest, highest, example = (None if x is None else date_text(x, precision) for x in days)
+            feature = replace(feature, date_formats=typical.formats, has_times=typical.has_times)
+            return replace(feature, lowest=lowest, highest=highest, example=example)
+        case CategoryInput():
+            categories = typical.categories
+            example = categories[0] if categories and typical is column else typical.typical
+            return replace(feature, categories=categories, example=example)
+        case TextInput():
+            words = [term for term in typical.terms if " " not in term][:MAX_EXAMPLE_WORDS]
+            return replace(feature, example=" ".join(words) or None)
 
 
-def _number(columns: Sequence[NumericColumn], bins: Bins | None) -> Feature:
-    known = [column for column in columns if column.lowest is not None]
-    example = float(np.median([column.fill_value for column in known])) if known else None
-    return Feature(
-        columns[0].name,
-        "number",
-        any(column.missing_indicator for column in columns),
-        unit=columns[0].unit,
-        reads_booleans=all(column.reads_booleans for column in columns),
-        lowest=min((column.range[0] for column in known), default=None),
-        highest=max((column.range[1] for column in known), default=None),
-        example=median(bins) if isinstance(bins, NumberBins) else example,
-    )
+def model_inputs(model: AnyModel) -> list[ProgramInput]:
+    """The columns of all members; of members that read one differently, it is that of the first kind of kinds.py."""
+    return [_input_of(kind_of(columns), columns) for columns in member_columns(model).values()]
 
 
-def _date(columns: Sequence[DateColumn], bins: Bins | None) -> Feature:
-    known = [column for column in columns if column.days.lowest is not None]
-    has_times = any("hour" in column.cycles for column in columns)
-    days = float(np.median([column.origin + column.days.fill_value for column in known])) if known else None
-    if isinstance(bins, NumberBins):
-        days = median(bins)
-    lowest = min((column.origin + column.days.range[0] for column in known), default=None)
-    highest = max((column.origin + column.days.range[1] for column in known), default=None)
-    return Feature(
-        columns[0].name,
-        "date",
-        any(column.days.missing_indicator for column in columns),
-        lowest=_date_text(lowest, has_times=has_times),
-        highest=_date_text(highest, has_times=has_times),
-        date_formats=tuple(dict.fromkeys(form for column in columns for form in column.formats)),
-        has_times=has_times,
-        example=_date_text(days, has_times=has_times),
-    )
+E = TypeVar("E", bound=ColumnEncoder)
 
 
-def _date_text(days: float | None, *, has_times: bool) -> str | None:
-    """Days since 1970 as a date in ISO 8601, with the time of day to the second."""
-    if days is None:
-        return None
-    moment = EPOCH + timedelta(seconds=round(min(max(days, FIRST_DAY), LAST_DAY + 1.0 - 1e-5) * 86_400.0))
-    return moment.isoformat(" ", "seconds") if has_times else moment.date().isoformat()
-
-
-def _text(columns: Sequence[TextColumn]) -> Feature:
-    terms = dict.fromkeys(term for column in columns for term in column.vocabulary)
-    words = [term for term in terms if " " not in term][:MAX_EXAMPLE_WORDS]
-    is_optional = any(column.has_missing for column in columns)
-    return Feature(columns[0].name, "text", is_optional, example=" ".join(words) or None)
-
-
-def _category(columns: Sequence[CategoricalColumn], bins: Bins | None) -> Feature:
-    categories = tuple(sorted({text for column in columns for text in column.categories}))
-    example = categories[0] if categories else None
-    is_optional = any(column.has_missing for column in columns)
-    if isinstance(bins, CategoryBins):
-        example = most_frequent(categories, bins)
-    return Feature(columns[0].name, "category", is_optional, categories=categories, example=example)
+def _input_of(kind: type[E], columns: Sequence[ColumnEncoder]) -> ProgramInput:
+    own = of_kind(kind, columns)
+    try:
+        return kind.program_input(own)
+    except UsageError:  # such as another unit
+        return kind.program_input(own[:1])
 
 
 C = TypeVar("C")

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
-from nncli.base.errors import UsageError
-from nncli.data.encoders.base import ColumnEncoder
-from nncli.data.encoders.kinds import Column
-from nncli.export.html.fields import date_text, has_time
+from nncli.export.html.fields import day_text
 from nncli.export.lowering import typical_inputs
 from nncli.models.ensemble import AnyModel
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
 from nncli.runs.monitoring.reference import Reference
-from nncli.serving.columns.input_schema import kind_of, member_columns, of_kind
+from nncli.serving.columns.input_schema import model_inputs
 
 
 @dataclass(frozen=True)
@@ -28,25 +23,9 @@ class ModelInputs:
     @classmethod
     def of(cls, model: AnyModel, reference: Reference | None) -> ModelInputs:
         """The columns of all members; the profile of the training rows, if there is one, gives the typical values."""
-        inputs = typical_inputs(map(_input_of, member_columns(model).values()), reference)
+        inputs = typical_inputs(model_inputs(model), reference)
         decimal = "," if model.spec.dialect.decimal == "," else "."
         return cls(tuple(map(_with_shown_typical, inputs)), decimal, model.spec.missing_values)
-
-
-C = TypeVar("C", bound=ColumnEncoder)
-
-
-def _input_of(columns: Sequence[Column]) -> ProgramInput:
-    """The input of a column of all members; of members that read it differently, that of the first kind of kinds.py."""
-    return _input_of_kind(kind_of(columns), columns)
-
-
-def _input_of_kind(kind: type[C], columns: Sequence[ColumnEncoder]) -> ProgramInput:
-    own = of_kind(kind, columns)
-    try:
-        return kind.program_input(own)
-    except UsageError:  # such as another unit
-        return kind.program_input(own[:1])
 
 
 def _with_shown_typical(column: ProgramInput) -> ProgramInput:
@@ -62,6 +41,6 @@ def typical_cell(column: ProgramInput) -> float | str | None:
         case NumberInput() | CategoryInput():
             return column.typical
         case DateInput():
-            return None if column.typical is None else date_text(column.typical, has_time=has_time(column))
+            return None if column.typical is None else day_text(column, column.typical)
         case TextInput():
             return None

@@ -18,6 +18,7 @@ import polars as pl
 
 from nncli.data.columns.parsing import DATE_TYPES, read_text
 from nncli.data.table import Table
+from nncli.export.lowering import exported_cells
 from nncli.export.read_inputs import read_input
 from nncli.models.ensemble import AnyModel
 from nncli.nn.arrays import Floats
@@ -78,7 +79,8 @@ def check_rows(rows: int, columns: int) -> None:
 def effects_of(model: AnyModel, inputs: Sequence[ProgramInput], table: Table) -> pl.DataFrame:
     """The effects of every column on each prediction of a table that the model can predict, as `effect_columns`."""
     rows, n = len(table), len(inputs)
-    variants = _Variants(table, [_cells_and_typical(column, table) for column in inputs])
+    cells = exported_cells(model, table)
+    variants = _Variants(table, [_cells_and_typical(column, cells) for column in inputs])
     at_once = max(1, CELLS_AT_ONCE // max(1, rows * n))
     values, classes = [], None
     with np.errstate(all="ignore"):  # a value far out of the training range may overflow

@@ -9,7 +9,7 @@ import pytest
 
 from nncli.base.errors import ConfigError, ConfigFix
 from nncli.config.errors.suggestions import (
-    ALIASES,
+    aliases,
     aliases_of,
     apply_fix,
     field_names,
@@ -76,9 +76,9 @@ def test_every_name_with_aliases_exists() -> None:
             known.add(key)
             models += [inner for inner in model_classes(annotation) if inner not in models]
         known.add(type_of(model) or "")
-    assert set(ALIASES) <= known
-    assert all(aliases_of(word) for words in ALIASES.values() for word in words.split())
-    assert not any(normalized(word) == normalized(name) for name, words in ALIASES.items() for word in words.split())
+    assert set(aliases()) <= known
+    assert all(aliases_of(word) for words in aliases().values() for word in words.split())
+    assert not any(normalized(word) == normalized(name) for name, words in aliases().items() for word in words.split())
 
 
 RENAMED = [

@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from nncli.export.html.fields import MAX_OPTIONS, date_text, field, html_text, readable_text, start_text
+from nncli.data.columns.datetimes import date_text
+from nncli.export.html.fields import MAX_OPTIONS, field, html_text, readable_text, start_text
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
 from nncli.nn.program.program import Program
 from tests.runtimes.hostile import category_input, program_of, texts
@@ -106,7 +107,7 @@ def test_a_date_has_a_time_of_day_if_the_training_rows_have(column: DateInput, k
 
 
 def test_the_time_of_day_is_rounded_to_the_minute() -> None:
-    assert date_text(1.0 - 1e-9, has_time=True) == "1970-01-02 00:00"
+    assert date_text(1.0 - 1e-9, "minutes") == "1970-01-02 00:00"
 
 
 def test_free_text_is_an_area() -> None:
