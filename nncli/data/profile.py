@@ -18,7 +18,7 @@ from nncli.data.columns.parsing import MAX_EXACT_INTEGER, MISSING_WORDS, parse_n
 from nncli.data.columns.raw_column import MAX_CATEGORIES, are_addresses_or_phone_numbers, looks_like_a_number
 from nncli.data.columns.spellings import BOOLEAN_PAIRS, IN_PARENTHESES, NUMBER_WITH_SIGN, infer_unit
 from nncli.data.dialect import AUTO, SPACES, CsvDialect
-from nncli.data.encoders.kinds import Kind, infer_kind
+from nncli.data.encoders.kinds import ENCODERS, Kind, infer_kind
 from nncli.data.encoders.numeric import columns_at_once
 from nncli.data.encoders.text import are_phrases
 from nncli.data.store.column_store import NO_COLUMNS, ColumnStore, DenseColumns
@@ -118,7 +118,8 @@ def _profile_part(table: ColumnStore, names: Sequence[str]) -> Iterator[ColumnPr
     numeric = {column.name: (column, x) for column, x in zip(profile_numbers(dense), dense.values, strict=True)}
     is_text = {name for name in names if table.types.get(name) == pl.String} if len(names) > 1 else set[str]()
     texts = table.columns([name for name in names if name in is_text])
-    plain = profile_texts(texts.frame.get_columns(), texts.dialect)
+    at_once = all(kind.profiles_at_once for kind in ENCODERS.values())
+    plain = profile_texts(texts.frame.get_columns(), texts.dialect) if at_once else {}
     for name in names:
         column, x = numeric.get(name, (None, None))
         if name in plain:

@@ -65,6 +65,8 @@ class ColumnEncoder(Spec):
     """Whether cells are read as Float64. Such columns have a range and quantiles, and may be a regression target."""
     lists_values: ClassVar[bool] = False
     """Whether the most frequent values describe the column; of other kinds one value is shown as an example."""
+    profiles_at_once: ClassVar[bool] = False
+    """Whether profiles of many columns of text, which do not ask `matches`, tell columns of this kind from others."""
     needs_repeats: ClassVar[bool] = False
     """Whether a column is useless if each value occurs in one row only."""
 

@@ -45,6 +45,7 @@ class CategoricalColumn(ColumnEncoder):
     """
 
     lists_values: ClassVar[bool] = True
+    profiles_at_once: ClassVar[bool] = True
     needs_repeats: ClassVar[bool] = True
 
     type: Literal["categorical"] = "categorical"

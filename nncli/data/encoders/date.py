@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Annotated, Literal, NamedTuple, Self, TypeAlias
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -121,6 +121,8 @@ class DateColumn(ColumnEncoder):
     With `nearest_year`, the days and year of dates outside the training range are those of the same day in the nearest
     year of the range: a network extrapolates them erratically, since in the range they stand for the season, too.
     """
+
+    profiles_at_once: ClassVar[bool] = True
 
     type: Literal["date"] = "date"
     name: StrictStr

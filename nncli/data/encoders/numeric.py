@@ -57,6 +57,7 @@ class NumericColumn(ColumnEncoder):
 
     is_numeric: ClassVar[bool] = True
     lists_values: ClassVar[bool] = True
+    profiles_at_once: ClassVar[bool] = True
 
     type: Literal["numeric"] = "numeric"
     name: StrictStr

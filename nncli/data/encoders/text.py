@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,8 @@ class TextColumn(ColumnEncoder):
 
     A term that occurs once is therefore 1, as in a one-hot column. `has_missing` adds a 0/1 column for missing cells.
     """
+
+    profiles_at_once: ClassVar[bool] = True
 
     type: Literal["text"] = "text"
     name: StrictStr
