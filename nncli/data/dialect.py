@@ -12,8 +12,6 @@ from nncli.base.spec import Spec, StrictBool, StrictStr
 
 AUTO: Literal["auto"] = "auto"
 COMMA, SEMICOLON, TAB, BAR = ",", ";", "\t", "|"
-SPACES = "[ \xa0\u202f]"
-"""Spaces that may separate thousands: a plain one, and the two non-breaking ones."""
 DIRECTIVE = re.compile(r"%(?:\.f|.?)", re.DOTALL)
 DIRECTIVES = {
     **{"%Y": "year", "%y": "year", "%m": "month", "%b": "month", "%B": "month", "%d": "day"},

@@ -13,14 +13,15 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.base.errors import DataError
-from nncli.data.columns.datetimes import DATE_FORMATS, DATE_LIKE, ISO, is_ambiguous_date, parse_dates, pattern_of
+from nncli.data.columns.datetimes import DATE_LIKE, is_ambiguous_date, parse_dates, pattern_of
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER, MISSING_WORDS, parse_numbers, read_text, unit_of
 from nncli.data.columns.raw_column import MAX_CATEGORIES, are_addresses_or_phone_numbers, looks_like_a_number
 from nncli.data.columns.spellings import BOOLEAN_PAIRS, IN_PARENTHESES, NUMBER_WITH_SIGN, infer_unit
-from nncli.data.dialect import AUTO, SPACES, CsvDialect
+from nncli.data.dialect import AUTO, CsvDialect
 from nncli.data.encoders.kinds import ENCODERS, Kind, infer_kind
 from nncli.data.encoders.numeric import columns_at_once
 from nncli.data.encoders.text import are_phrases
+from nncli.data.grammar import DATE_FORMATS, ISO, SPACES_BETWEEN, separator_pattern
 from nncli.data.store.column_store import NO_COLUMNS, ColumnStore, DenseColumns
 from nncli.data.table import Table, any_in_column, stacked
 from nncli.nn.arrays import Floats, Mask
@@ -228,7 +229,7 @@ def _infer_thousands(present: pl.Series, table: Table) -> str:
         return ""
     unit = infer_unit(present)
     for mark in THOUSANDS:
-        between = SPACES if mark == " " else re.escape(mark)
+        between = separator_pattern(mark)
         if mark == dialect.decimal or present.str.contains(rf"^\s*[+-]?0+{between}").any():
             continue
         if not present.str.contains(rf"\d{between}\d").any():  # ids such as 007 are numbers with any separator
@@ -369,7 +370,7 @@ def histogram_of(x: Floats) -> tuple[int, ...]:
 
 Counts: TypeAlias = npt.NDArray[np.int64]
 
-SEPARATED_DIGITS = rf"\d(?:[,.']|{SPACES})\d"
+SEPARATED_DIGITS = rf"\d(?:[,.']|{SPACES_BETWEEN})\d"
 DIGIT_AND_LETTER = r"[0-9].*[A-DF-Za-df-z]|[A-DF-Za-df-z].*[0-9]"
 """No number, whatever separates its thousands; e may be an exponent."""
 

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nncli.data.columns.datetimes import MICROSECONDS_PER_DAY, parse_any_date
+from nncli.data.columns.datetimes import parse_any_date
 from nncli.data.columns.parsing import numbers_and_errors
 from nncli.data.dialect import CsvDialect
+from nncli.data.grammar import MICROSECONDS_PER_DAY
 from nncli.data.table import Table
 from nncli.export.javascript.module import to_javascript
 from nncli.export.read_inputs import read_input

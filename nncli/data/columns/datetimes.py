@@ -11,31 +11,23 @@ from typing import Literal, NamedTuple
 import polars as pl
 
 from nncli.data.dialect import AUTO
-
-ISO = "iso"
-DATE_FORMATS = (
-    *("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y"),
-    *("%d %B %Y", "%d-%B-%Y", "%B %d %Y", "%B %d, %Y"),
+from nncli.data.grammar import (
+    DATE_FORMATS,
+    FIRST_DAY,
+    ISO,
+    LAST_DAY,
+    MICROSECONDS_PER_DAY,
+    ORDERS,
+    TIME_FORMATS,
+    YEAR_FIRST_OR_NAMED,
+    orders_of,
 )
-"""Formats that are inferred, besides ISO 8601. Of two formats of the same pattern the one that fits more cells is used;
-with dots the day comes first; names of months may be abbreviated."""
+
 DATE_LIKE = r"^\s*(?:\d{1,4}[-./ ]|[A-Za-z]{3,9} )\w{1,9}(?:[-./ ]|, )\d{1,4}"
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}(?:[T ]|$)"
-YEAR_FIRST_OR_NAMED = (ISO, *(form for form in DATE_FORMATS if form.startswith("%Y") or "%B" in form))
-"""Formats in which a date has one meaning."""
-ORDERS = {"/": ("%d/%m/%Y", "%m/%d/%Y"), "-": ("%d-%m-%Y", "%m-%d-%Y"), ".": ("%d.%m.%Y",)}
-"""Formats in which the year comes last, by the separator; the first has the day first."""
-DAY_AND_MONTH = re.compile(r"%d([-./])%m|%m([-./])%d")
 EIGHT_DIGITS = r"^\s*[12]\d{7}(?:[T ]|\s*$)"
 TIME_OF_DAY = r"[T ]+(\d{1,2}:\d{2}.*)$"
-TIME_FORMATS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
-MICROSECONDS_PER_DAY = 86_400_000_000
-"""Microseconds."""
 EPOCH, UNITS_OF_A_DAY = datetime(1970, 1, 1), {"minutes": 1_440, "seconds": 86_400}
-FIRST_DAY, LAST_DAY = -719_162, 2_932_896
-"""Days since 1970 of the first of January of year 1 and the last of December of year 9999."""
-LAST_MOMENT = 2_932_897 - 2.0**-31
-"""The last moment of year 9999 in days since 1970; the last 20 µs round to the next day."""
 
 
 def date_text(days: float, precision: Literal["days", "minutes", "seconds"] = "days") -> str:
@@ -115,16 +107,6 @@ def _fill_from(moments: pl.Series, cells: pl.Series, parse: Callable[[pl.Series]
 def _parse_compact(cells: pl.Series) -> pl.Series:
     """Parse eight digits such as 20240531."""
     return parse_dates(cells.set(~cells.str.contains(EIGHT_DIGITS), None), "%Y%m%d")
-
-
-def orders_of(formats: Sequence[str]) -> dict[str, str]:
-    """The format with the year last that has the order of day and month of the `formats`, by separator."""
-    orders = {}
-    for form in formats:
-        if found := DAY_AND_MONTH.search(form):
-            separator = found[1] or found[2]
-            orders[separator] = f"%d{separator}%m{separator}%Y" if found[1] else f"%m{separator}%d{separator}%Y"
-    return orders
 
 
 def _parse_year_last(cells: pl.Series, orders: Mapping[str, str]) -> pl.Series:

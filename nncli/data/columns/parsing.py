@@ -15,14 +15,13 @@ from nncli.base.errors import CellError, DataError
 from nncli.base.text import quote, yaml_quote
 from nncli.data.columns.spellings import (
     CURRENCY_CODES,
-    PARENTHESES,
-    PERCENT,
     alternative_numbers,
     boolean_numbers,
     infer_unit,
     strip_unit,
 )
-from nncli.data.dialect import SPACES, CsvDialect
+from nncli.data.dialect import CsvDialect
+from nncli.data.grammar import PARENTHESES, PERCENT, separator_pattern, training_form
 from nncli.data.table import MANY_COLUMNS, Table, any_in_column, stacked, unnamed
 from nncli.nn.arrays import Floats, Mask, RowIndices
 
@@ -194,12 +193,9 @@ def parse_numbers(cells: pl.Series, dialect: CsvDialect, unit: str | None = None
 
 def normalize_numbers(words: pl.Series, dialect: CsvDialect) -> pl.Series:
     """Rewrite numbers with a decimal point and without thousands separators; null if not a number in the dialect."""
-    mark, group, whole, bare = re.escape(dialect.decimal), dialect.thousands, "[0-9]*", words
-    if group is not None:
-        between = SPACES if group == " " else re.escape(group)
-        whole = f"(?:[0-9]{{1,3}}(?:{between}[0-9]{{3}})+|[0-9]*)"
-        bare = words.str.replace_all(between, "")
-    right = rf"^\s*[+-]?{whole}(?:{mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?\s*$|^[^0-9]*$"
+    between = separator_pattern(dialect.thousands)
+    bare = words.str.replace_all(between, "") if between else words
+    right = rf"^\s*{training_form(dialect.decimal, dialect.thousands)}\s*$|^[^0-9]*$"
     point = bare.str.replace(dialect.decimal, ".", literal=True)
     return point.zip_with(words.str.contains(right), pl.Series([None], dtype=pl.String))
 

@@ -13,14 +13,13 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from nncli.data.dialect import SPACES, CsvDialect
+from nncli.data.dialect import CsvDialect
+from nncli.data.grammar import PARENTHESES, PERCENT, other_forms
 
 BOOLEAN_PAIRS = frozenset(
     map(frozenset, (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off"), ("0", "1")))
 )
 """Spellings of the two values of a boolean column, in lower case."""
-SEPARATORS = (",", r"\.", "'", "’", "_", SPACES)
-"""Regular expressions of thousands separators."""
 WHOLE_NUMBER = r"^[+-]?(?:0|[1-9][0-9]*)\.0+$"
 
 
@@ -33,16 +32,9 @@ def alternative_numbers(words: pl.Series, dialect: CsvDialect, unit: str | None)
     if unit is not None:
         stripped = strip_unit(bare, unit)
         bare = stripped if unit in PERCENT else stripped.zip_with(stripped.is_not_null(), strip_unit(bare, PARENTHESES))
-    mark = re.escape(dialect.decimal)
-    forms = [("", rf"[0-9]+(?:{mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?|{mark}[0-9]+(?:[eE][+-]?[0-9]+)?")]
-    for between in SEPARATORS:
-        if between not in (mark, dialect.decimal):
-            groups = rf"[1-9][0-9]{{0,2}}(?:{between}[0-9]{{3}})"
-            form = rf"{groups}{{2,}}(?:{mark}[0-9]+)?|{groups}{mark}[0-9]+"
-            forms.append((between, form if between in (",", r"\.") else rf"{form}|{groups}"))
     numbers = pl.Series(words.name, [None] * len(words), dtype=pl.Float64)
-    for between, form in forms:
-        plain = bare.set(~bare.str.contains(rf"^[+-]?(?:{form})$"), None)
+    for between, form in other_forms(dialect.decimal):
+        plain = bare.set(~bare.str.contains(form), None)
         plain = plain.str.replace_all(between, "") if between else plain
         found = plain.str.replace(dialect.decimal, ".", literal=True).cast(pl.Float64, strict=False)
         numbers = numbers.zip_with(numbers.is_not_null(), found)
@@ -86,9 +78,6 @@ def category_keys(words: pl.Series, *, folds_case: bool) -> pl.Series:
     return keys.str.replace(r"\.0+$", "").zip_with(keys.str.contains(WHOLE_NUMBER), keys)
 
 
-PARENTHESES = "()"
-"""The unit of numbers without a sign of which negative ones are in parentheses, as in accounting: (1,234)."""
-PERCENT = ("%", "‰")
 CURRENCY_CODES = (
     "AED|ARS|AUD|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|ISK|JPY|KES|KRW|MAD|MXN|MYR|NGN|NOK|"
     "NZD|PEN|PHP|PKR|PLN|RON|RSD|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR"

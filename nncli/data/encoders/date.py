@@ -14,16 +14,7 @@ from pydantic import AfterValidator, model_validator
 from nncli.base.errors import DataError
 from nncli.base.spec import FiniteFloat, StrictBool, StrictStr
 from nncli.base.text import quote
-from nncli.data.columns.datetimes import (
-    FIRST_DAY,
-    ISO,
-    LAST_DAY,
-    LAST_MOMENT,
-    MICROSECONDS_PER_DAY,
-    infer_date_formats,
-    orders_of,
-    parse_any_date,
-)
+from nncli.data.columns.datetimes import infer_date_formats, parse_any_date
 from nncli.data.columns.hashing import Hashes, hash_exact_numbers
 from nncli.data.columns.parsing import DATE_TYPES, EMPTY_CELL_HINT, CellErrors, raise_first, read_text
 from nncli.data.columns.raw_column import RawColumn, are_dates
@@ -32,6 +23,7 @@ from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder, Grid, check_read_alike
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
+from nncli.data.grammar import FIRST_DAY, ISO, LAST_DAY, LAST_MOMENT, MICROSECONDS_PER_DAY, orders_of
 from nncli.data.table import Table
 from nncli.nn.arrays import Floats, Matrix
 from nncli.nn.program.inputs import DateInput, ProgramInput

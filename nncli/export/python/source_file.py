@@ -18,6 +18,7 @@ from textwrap import wrap
 from types import ModuleType
 
 import nncli.base.text
+from nncli.data import grammar
 from nncli.data.columns.datetimes import date_text
 from nncli.export.python.standalone import (
     categories,
@@ -100,6 +101,7 @@ def _span(node: ast.stmt) -> slice:
 
 PARTS = (
     ModulePart(nncli.base.text, only=("percent_digits",)),
+    ModulePart(grammar),
     *(
         ModulePart(inputs),
         ModulePart(nodes),

@@ -13,9 +13,9 @@ from nncli.base.errors import Location
 from nncli.base.findings import Finding, FindingCode, note, warning
 from nncli.base.text import join_quoted, quote
 from nncli.config.schema import Config
-from nncli.data.columns.spellings import PARENTHESES, PERCENT
 from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.encoder import Encoder
+from nncli.data.grammar import PARENTHESES, PERCENT
 from nncli.data.table import Table
 from nncli.fitting.checks.column import column_finding, drop_key
 from nncli.targets.target import Target

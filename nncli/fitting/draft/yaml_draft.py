@@ -9,8 +9,8 @@ from nncli.base.spec import non_defaults
 from nncli.base.text import escape_unprintable, format_number, join_quoted
 from nncli.config.loading import TABULAR, TEXTBOOK
 from nncli.config.yaml.writer import dump, dump_scalar
-from nncli.data.columns.spellings import PARENTHESES
 from nncli.data.encoders.kinds import Kind
+from nncli.data.grammar import PARENTHESES
 from nncli.data.profile import MAX_TOP_VALUES, ColumnProfile, Label
 from nncli.fitting.checks.column import percentage
 from nncli.fitting.draft.table_summary import TableSummary

@@ -8,15 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.data.columns.datetimes import (
-    DATE_FORMATS,
-    ISO,
     infer_date_format,
     infer_date_formats,
     is_ambiguous_date,
     parse_any_date,
     parse_dates,
 )
-from nncli.data.columns.datetimes import MICROSECONDS_PER_DAY as DAY
+from nncli.data.grammar import DATE_FORMATS, ISO
+from nncli.data.grammar import MICROSECONDS_PER_DAY as DAY
 
 DAYS = st.dates(date(1, 1, 1), date(9999, 12, 31))
 EPOCH = datetime(1970, 1, 1)

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from nncli.base.errors import CellError, DataError
-from nncli.data.columns.datetimes import ISO, LAST_DAY
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.date import DateColumn, read_days
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.options import EncodingOptions
+from nncli.data.grammar import ISO, LAST_DAY
 from nncli.data.table import Table
 from tests.assertions import raises
 

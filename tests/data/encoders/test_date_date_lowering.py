@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.data.columns.datetimes import FIRST_DAY, LAST_DAY
 from nncli.data.encoders.date import (
     CYCLES,
     DAYS_PER_YEAR,
@@ -16,6 +15,7 @@ from nncli.data.encoders.date import (
     lower_shift_into_range,
 )
 from nncli.data.encoders.numeric import NumericColumn
+from nncli.data.grammar import FIRST_DAY, LAST_DAY
 from tests.nn.program.support import compute
 
 DAYS = st.lists(st.floats(FIRST_DAY, LAST_DAY), min_size=1, max_size=40)

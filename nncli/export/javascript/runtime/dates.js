@@ -6,6 +6,8 @@ read.date = (out, cell, { formats }) => {
   return days !== null;
 };
 
+// Formats of one meaning, those of two orders of day and month, and times of day.
+const [CERTAIN, ORDERS, CLOCKS] = /*DATES*/;
 const MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october"];
 MONTHS.push("november", "december");
 const TWO = "\\d{1,2}";
@@ -62,8 +64,6 @@ function parse(text, format) {
   return found && dayOf(found.date, found.microseconds);
 }
 
-const CLOCKS = ["%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p"];
-
 function isoDate(text) {
   if (!/^\d{4}-\d{2}-\d{2}(?:[T ]|$)/.test(text)) return null;
   const spaced = text.replace("T", " ");
@@ -83,9 +83,6 @@ function dateOf(cell, format) {
   const found = match(clock ? text.slice(0, clock.index) : text, format);
   return found && isoDate(new Date(found.date).toISOString().slice(0, 10) + (clock ? ` ${clock[1]}` : ""));
 }
-
-const CERTAIN = ["iso", "%Y/%m/%d", "%Y.%m.%d", "%d %B %Y", "%d-%B-%Y", "%B %d %Y", "%B %d, %Y"];
-const ORDERS = [["%d/%m/%Y", "%m/%d/%Y"], ["%d-%m-%Y", "%m-%d-%Y"], ["%d.%m.%Y"]];
 
 function anyDate(text, formats) {
   if (text === undefined || text.length > 200) return null;

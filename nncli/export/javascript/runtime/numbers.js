@@ -8,18 +8,11 @@ read.number = (out, cell, { unit = null }, readsBooleans) => {
   return x !== undefined && Math.abs(x) !== Infinity;
 };
 
-const group = thousands === null ? null : thousands === " " ? "[ \xa0\u202f]" : escape(thousands);
-const mark = escape(decimal);
-const whole = group === null ? "[0-9]*" : `(?:[0-9]{1,3}(?:${group}[0-9]{3})+|[0-9]*)`;
-const NUMBER = pattern(`^${S}(?![${SPACES}])[+-]?${whole}(?:${mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?${S}$|^[^0-9]*$`);
+// The thousands separator, numbers with the marks of the training table, and other spellings of one meaning.
+const { group, training, forms } = /*NUMBERS*/;
+const NUMBER = pattern(`^${S}(?![${SPACES}])${training}${S}$|^[^0-9]*$`);
 const isPlain = decimal !== "," && thousands === null;
-const FORMS = [["", `[0-9]+(?:${mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?|${mark}[0-9]+(?:[eE][+-]?[0-9]+)?`]];
-for (const between of [",", "\\.", "'", "’", "_", "[ \xa0\u202f]"]) {
-  const groups = `[1-9][0-9]{0,2}(?:${between}[0-9]{3})`;
-  const one = between === "," || between === "\\." ? "" : `|${groups}`;
-  if (between !== mark) FORMS.push([between, `${groups}{2,}(?:${mark}[0-9]+)?|${groups}${mark}[0-9]+${one}`]);
-}
-for (const form of FORMS) form[1] = pattern(`^[+-]?(?:${form[1]})$`);
+const FORMS = forms.map(([between, form]) => [between, pattern(form)]);
 
 function numberOf(text, unit) {
   const bare = unit === null ? text : withoutUnit(text, unit);
@@ -29,7 +22,7 @@ function numberOf(text, unit) {
 function plain(text) {
   if (isPlain) return floatOf(trim(text));
   if (!NUMBER.test(text)) return undefined;
-  const joined = group === null ? text : text.replace(pattern(group, "g"), "");
+  const joined = group === "" ? text : text.replace(pattern(group, "g"), "");
   return floatOf(trim(joined.replace(decimal, ".")));
 }
 

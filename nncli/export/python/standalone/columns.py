@@ -10,9 +10,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nncli.data.grammar import FIRST_DAY, ISO, LAST_DAY, PARENTHESES
 from nncli.export.python.standalone.categories import code_reader
-from nncli.export.python.standalone.dates import FIRST_DAY, ISO, LAST_DAY, days_of, read_date
-from nncli.export.python.standalone.numbers import PARENTHESES, NumberFormat
+from nncli.export.python.standalone.dates import days_of, read_date
+from nncli.export.python.standalone.numbers import NumberFormat
 from nncli.export.python.standalone.texts import is_missing, text_of
 from nncli.export.python.standalone.words import term_counter
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput

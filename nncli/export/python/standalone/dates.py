@@ -6,22 +6,22 @@ import re
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
+from nncli.data.grammar import (
+    FIRST_DAY,
+    ISO,
+    LAST_DAY,
+    LAST_MOMENT,
+    MICROSECONDS_PER_DAY,
+    ORDERS,
+    TIME_FORMATS,
+    YEAR_FIRST_OR_NAMED,
+    orders_of,
+)
 from nncli.export.python.standalone.texts import SPACE, SPACES
 
-ISO = "iso"
-DATE_FORMATS = (
-    *("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y"),
-    *("%d %B %Y", "%d-%B-%Y", "%B %d %Y", "%B %d, %Y"),
-)
-YEAR_FIRST_OR_NAMED = (ISO, *(form for form in DATE_FORMATS if form.startswith("%Y") or "%B" in form))
-"""Formats in which a date has one meaning."""
-ORDERS = {"/": ("%d/%m/%Y", "%m/%d/%Y"), "-": ("%d-%m-%Y", "%m-%d-%Y"), ".": ("%d.%m.%Y",)}
-"""Formats in which the year comes last, by the separator; the first has the day first."""
-DAY_AND_MONTH = re.compile(r"%d([-./])%m|%m([-./])%d")
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]|\Z)")
 EIGHT_DIGITS = re.compile(rf"[{SPACE}]*[12]\d{{7}}(?:[T ]|[{SPACE}]*\Z)")
 TIME_OF_DAY = re.compile(r"(?<![T ])[T ]+(\d{1,2}:\d{2}.*)")
-TIME_FORMATS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 DIRECTIVE = re.compile(rf"%(?:\.f|.)|[{SPACE}]+|[^%{SPACE}]+")
 MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
@@ -30,12 +30,7 @@ MONTHS = (
 DIGITS = {"%Y": 4, "%y": 2, "%m": 2, "%d": 2, "%H": 2, "%I": 2, "%M": 2, "%S": 2}
 """The most digits that a directive reads."""
 ZONE = re.compile(rf"[{SPACE}]*([+−-])([0-9]{{2}})[:{SPACE}]*([0-5][0-9])")
-MICROSECONDS_PER_DAY = 86_400_000_000
 EPOCH = date(1970, 1, 1).toordinal()
-FIRST_DAY, LAST_DAY = -719_162, 2_932_896
-"""Days since 1970 of the first of January of year 1 and the last of December of year 9999."""
-LAST_MOMENT = 2_932_897 - 2.0**-31
-"""The last moment of year 9999 in days since 1970; the last 20 µs round to the next day."""
 
 
 def days_of(moment: date) -> float:
@@ -72,11 +67,7 @@ def _unambiguous(formats: tuple[str, ...]) -> tuple[str, ...]:
 
 def _parse_year_last(text: str, formats: tuple[str, ...]) -> int | None:
     """Parse dates such as 13/05/2024, None if day and month could be in either order."""
-    orders = {}
-    for form in formats:
-        if found := DAY_AND_MONTH.search(form):
-            mark = found[1] or found[2]
-            orders[mark] = f"%d{mark}%m{mark}%Y" if found[1] else f"%m{mark}%d{mark}%Y"
+    orders = orders_of(formats)
     for mark, forms in ORDERS.items():
         readings = {parse_date(text, form) for form in ([orders[mark]] if mark in orders else forms)} - {None}
         if len(readings) == 1:

@@ -6,19 +6,13 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
+from nncli.data.grammar import PARENTHESES, PERCENT, other_forms, separator_pattern, training_form
 from nncli.export.python.standalone.texts import SPACE, SPACES
 
 NUMBER = re.compile(
     r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity|nan)", re.ASCII | re.IGNORECASE
 )
-PARENTHESES = "()"
-"""The unit of numbers of which negative ones are in parentheses: (1,234)."""
 IN_PARENTHESES = re.compile(rf"[{SPACE}]*\(([^()+0-9-]*[0-9][^()+-]*)\)[{SPACE}]*")
-PERCENT = ("%", "‰")
-SPACES_BETWEEN = "[ \xa0\u202f]"
-"""Spaces that may separate thousands."""
-SEPARATORS = (",", r"\.", "'", "’", "_", SPACES_BETWEEN)
-"""Regular expressions of thousands separators."""
 BOOLEANS = {"true": 1.0, "false": 0.0}
 
 
@@ -47,35 +41,21 @@ class NumberFormat:
         if self.decimal == "," or self.thousands is not None:
             if not self._training_form.search(bare):
                 return None
-            bare = re.sub(self._between, "", bare) if self._between else bare
+            between = separator_pattern(self.thousands)
+            bare = re.sub(between, "", bare) if between else bare
             bare = bare.replace(self.decimal, ".", 1)
         return parse(bare)
 
     @cached_property
-    def _between(self) -> str:
-        """A regular expression of the thousands separator, empty if there is none."""
-        if self.thousands is None:
-            return ""
-        return SPACES_BETWEEN if self.thousands == " " else re.escape(self.thousands)
-
-    @cached_property
     def _training_form(self) -> re.Pattern[str]:
         """Matches numbers with the marks of the training table, and texts without a digit, such as nan."""
-        whole = f"(?:[0-9]{{1,3}}(?:{self._between}[0-9]{{3}})+|[0-9]*)" if self._between else "[0-9]*"
-        number = rf"[+-]?{whole}(?:{re.escape(self.decimal)}[0-9]*)?(?:[eE][+-]?[0-9]+)?"
+        number = training_form(self.decimal, self.thousands)
         return re.compile(rf"\A[{SPACE}]*(?![{SPACE}]){number}[{SPACE}]*\Z|\A[^0-9]*\Z")
 
     @cached_property
     def _other_forms(self) -> list[tuple[str, re.Pattern[str]]]:
         """Regular expressions of thousands separators, and of the numbers with each that have one meaning."""
-        mark = re.escape(self.decimal)
-        forms = [("", rf"[0-9]+(?:{mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?|{mark}[0-9]+(?:[eE][+-]?[0-9]+)?")]
-        for between in SEPARATORS:
-            if between not in (mark, self.decimal):
-                groups = rf"[1-9][0-9]{{0,2}}(?:{between}[0-9]{{3}})"
-                form = rf"{groups}{{2,}}(?:{mark}[0-9]+)?|{groups}{mark}[0-9]+"
-                forms.append((between, form if between in (",", r"\.") else rf"{form}|{groups}"))
-        return [(between, re.compile(rf"[+-]?(?:{form})")) for between, form in forms]
+        return [(between, re.compile(form)) for between, form in other_forms(self.decimal)]
 
     def _in_another_spelling(self, text: str) -> float | None:
         bare: str | None = re.sub("[−–]", "-", text.strip(SPACES), count=1)
