@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from nncli.base.errors import ConfigError, ConfigIssue
 from nncli.base.text import quote
@@ -29,25 +30,23 @@ PRESET_KEYS = (("preset",), ("quality",), ("layers",))
 """Keys that select the preset."""
 
 
-def preset_of(document: Document, assignments: Sequence[Assignment]) -> str:
-    """The name of the preset that a document has beneath it, with the assignments; of one that does not exist too."""
-    document, _ = override(document, [assignment for assignment in assignments if assignment.path in PRESET_KEYS])
-    return str(_preset(document.value))
+class Merged(NamedTuple):
+    """A document above its preset and beneath the assignments, the issues of both, and the name of the preset."""
+
+    document: Document
+    issues: list[ConfigIssue]
+    preset: str
 
 
-def _preset(written: Mapping[str, object]) -> object:
-    return written.get("preset") or (TEXTBOOK if "layers" in written else TABULAR)
-
-
-def apply_preset(document: Document, assignments: Sequence[Assignment]) -> tuple[Document, list[ConfigIssue]]:
-    """The document with its preset beneath it and the assignments above it, and the issues of both.
+def apply_preset(document: Document, assignments: Sequence[Assignment]) -> Merged:
+    """The document with its preset beneath it and the assignments above it.
 
     The name of a preset or a quality that does not exist is kept, so that validation reports it.
     """
     selecting = [assignment for assignment in assignments if assignment.path in PRESET_KEYS]
     document, issues = override(document, selecting)
     written = document.value
-    preset = _preset(written)
+    preset = written.get("preset") or (TEXTBOOK if "layers" in written else TABULAR)
     quality = written.get("quality") or "balanced"
     if preset == TEXTBOOK and written.get("quality") is not None:
         hint = "Remove the key, or leave out `layers`."
@@ -58,7 +57,7 @@ def apply_preset(document: Document, assignments: Sequence[Assignment]) -> tuple
     elif preset == TEXTBOOK:
         document = replace(document, value=without_preset)
     document, later = override(document, [a for a in assignments if a.path not in PRESET_KEYS])
-    return document, [*issues, *later]
+    return Merged(document, [*issues, *later], str(preset))
 
 
 def with_preset(document: Document, options: Iterable[str] = ()) -> Document:
@@ -68,10 +67,10 @@ def with_preset(document: Document, options: Iterable[str] = ()) -> Document:
         ConfigError: an option is wrong, or a quality is set for a preset that has none.
         UsageError: an option is not of the form key=value.
     """
-    document, issues = apply_preset(document, list(from_options(options)))
-    if issues:
-        raise ConfigError(*issues)
-    return document
+    merged = apply_preset(document, list(from_options(options)))
+    if merged.issues:
+        raise ConfigError(*merged.issues)
+    return merged.document
 
 
 def _merge_defaults(document: Document, name: str) -> Document:
@@ -217,8 +216,7 @@ def load_partial(
         document = _read(path)
         value = {key: item for key, item in document.value.items() if key not in invalid}
         value |= {"layers": []} if "layers" in invalid else {}
-        folder = Path(path).resolve().parent
-        return load_assigned(replace(document, value=value), valid, folder, Path(path).stem).config, issues
+        return load_assigned(replace(document, value=value), valid, *folder_and_name(path)).config, issues
     except ConfigError:
         return None, issues
 
@@ -236,8 +234,7 @@ def with_source_line(
     """
     if issue.location.key is None or issue.location.source is not None or str(path) == "-":
         return issue
-    document, _ = apply_preset(read(path), parse_assignments(assignments, environment))
-    return located(issue, document)
+    return located(issue, apply_preset(read(path), parse_assignments(assignments, environment)).document)
 
 
 def located(issue: ConfigIssue, document: Document) -> ConfigIssue:
@@ -264,9 +261,9 @@ def load_assigned(document: Document, assignments: Sequence[Assignment], folder:
     Raises:
         ConfigError: the configuration is wrong; holds every issue with its location.
     """
-    merged, issues = apply_preset(document, assignments)
-    loaded = resolve(merged, assignments, issues, folder, name)
-    return replace(loaded, preset=preset_of(document, assignments))
+    merged = apply_preset(document, assignments)
+    loaded = resolve(merged.document, assignments, merged.issues, folder, name)
+    return replace(loaded, preset=merged.preset)
 
 
 def resolve(

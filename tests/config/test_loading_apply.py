@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nncli.base.errors import ConfigError
-from nncli.config.loading import QUALITIES, load_config, preset_of
+from nncli.config.loading import QUALITIES, apply_preset, load_config
 from nncli.config.overrides import from_options
 from nncli.config.schema import Config
 from nncli.config.yaml.parser import parse
@@ -113,4 +113,4 @@ def test_an_invalid_assignment_to_a_key_of_the_preset_is_located_at_its_option(t
     ],
 )
 def test_the_preset_has_a_name(text: str, assignment: str, name: str) -> None:
-    assert preset_of(parse(f"{DATA}{text}", "c.yaml"), list(from_options([assignment]))) == name
+    assert apply_preset(parse(f"{DATA}{text}", "c.yaml"), list(from_options([assignment]))).preset == name

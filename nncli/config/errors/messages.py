@@ -9,7 +9,7 @@ from typing import Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from nncli.base.errors import ConfigError, ConfigFix, ConfigIssue
+from nncli.base.errors import ConfigError, ConfigFix, ConfigIssue, Location
 from nncli.base.text import join_quoted, quote
 from nncli.config.errors.suggestions import (
     CUSTOM_KINDS,
@@ -37,21 +37,18 @@ MAX_KEYS = 12  # in a hint
 NO_HINT = Hint("")
 
 _EXPECTED = {
-    "int": "a whole number",
-    "float": "a number",
-    "decimal": "a number",
-    "bool": "true or false",
-    "string": "text",
-    "path": "a path",
-    "list": "a list",
-    "tuple": "a list",
-    "set": "a list",
-    "frozen": "a list",
-    "dict": "key: value pairs",
-    "mapping": "key: value pairs",
-    "model": "key: value pairs",
-    "dataclass": "key: value pairs",
-    "none": "nothing",
+    kind: words
+    for words, kinds in {
+        "a whole number": "int",
+        "a number": "float decimal",
+        "true or false": "bool",
+        "text": "string",
+        "a path": "path",
+        "a list": "list tuple set frozen",
+        "key: value pairs": "dict mapping model dataclass",
+        "nothing": "none",
+    }.items()
+    for kind in kinds.split()
 }
 
 # Constraints on a value of the right type: what it must be or have, filled from the error's context.
@@ -117,7 +114,7 @@ class IssueWriter:
         path = error.path
         noun = "key" if error.about_key else _noun(path)
         message = f"unknown {noun} {quote(word)}{_did_you_mean(word, choices)}"
-        fallback = expected_hint(choices)
+        fallback = _expected_hint(choices)
         if error.about_key:
             near = suggest(word, choices)
             fix = ConfigFix((*path[:-1], near), error_value(self.document, path), remove=path) if near else None
@@ -128,7 +125,8 @@ class IssueWriter:
         """The issue of an unknown key: it is misspelled, or belongs to another section."""
         path, value = group[0].path, group[0].details["input"]
         word, message = str(path[-1]), f"unknown key {quote(path[-1])}"
-        foreign = [keys[word] for error in group for keys in map(foreign_keys, error.models) if word in keys]
+        # Keys that other libraries have where a model has others, and what is written instead.
+        foreign = [keys[word] for e in group for m in e.models if word in (keys := getattr(m, "foreign_keys", {}))]
         if foreign:
             return self._written(message, path, "key", (), Hint(foreign[0]))
         siblings = list(dict.fromkeys(key for error in group for model in error.models for key in field_names(model)))
@@ -165,14 +163,14 @@ class IssueWriter:
         if error.kind == "union_tag_not_found":
             tags = [tag for model in error.models for tag in get_args(field_names(model).get(str(path[-1])))]
             candidates = untyped_hints(path[:-1], error.details["input"], error.models)
-            fallback = expected_hint(tags) if tags else NO_HINT
+            fallback = _expected_hint(tags) if tags else NO_HINT
             return self._written(f"missing key {quote(path[-1])}", path, "key", candidates, fallback)
         if error.kind == "union_tag_invalid":
             key, tag = discriminator(error.details), context.get("tag", "")
             owner = path[:-1] if path and path[-1] == key else path
             message = f"unknown {f'{_noun(owner)} {key}'.strip()} {quote(tag)}{_did_you_mean(tag, error.choices)}"
             candidates = type_hints(path, tag, error.choices, error.models, self.root)
-            return self._written(message, path, "value", candidates, expected_hint(error.choices))
+            return self._written(message, path, "value", candidates, _expected_hint(error.choices))
         message = str(context["error"]) if error.kind in CUSTOM_KINDS else error.details["msg"]
         value = error.details["input"]
         is_list = error.kind == "search_space" and isinstance(value, list)
@@ -186,12 +184,6 @@ class IssueWriter:
         hint = next((hint for hint in candidates if hint.fix is None or self.checker.accepts(hint.fix)), fallback)
         fix = hint.fix if hint.fix and is_complete(hint.fix.value) else None
         return self.document.issue(message, path, "key" if at == "key" else "value", hint.text or None, fix)
-
-
-def foreign_keys(model: type[BaseModel]) -> Mapping[str, str]:
-    """Keys that other libraries have where `model` has others, and what is written instead."""
-    known: Mapping[str, str] = getattr(model, "foreign_keys", {})
-    return known
 
 
 def error_value(document: Document, path: Path) -> object:
@@ -272,18 +264,15 @@ def value_hints(group: Sequence[LocatedError]) -> Iterator[Hint]:
         key = f"{one_line(path[-1])}: " if path and isinstance(path[-1], str) else ""
         text = f"A fraction is expected: {key}{value / 100:g} for {describe(value)} %."
         is_percentage = value >= MIN_PERCENTAGE
-        yield (
-            Hint(text, ConfigFix(path, value / 100))
-            if is_percentage
-            else Hint("A fraction between 0 and 1 is expected.")
-        )
+        between = Hint("A fraction between 0 and 1 is expected.")
+        yield Hint(text, ConfigFix(path, value / 100)) if is_percentage else between
 
 
 def choice_hints(path: Path, word: str, choices: Sequence[str], root: type[BaseModel]) -> Iterator[Hint]:
     """What to write instead of `word`, which is not one of the `choices` but may be one of another key."""
     near = suggest(word, choices)
     if near is not None:
-        yield Hint(_choices(choices), ConfigFix(path, near))
+        yield _expected_hint(choices, ConfigFix(path, near))
         return
     for key, annotation in field_names(root).items():
         if word in _literals(annotation):
@@ -306,7 +295,7 @@ def type_hints(
         written = [example(model) for model in models if type_of(model) == near]
         if path and path[-1] != "type" and written and isinstance(written[0], dict):
             yield write_hint(path, written[0])
-        yield Hint(_choices(choices), ConfigFix(path, near))
+        yield _expected_hint(choices, ConfigFix(path, near))
         return
     yield from _number_hints(path, word, whole=False)
     yield from (match.type_hint(path) for match in sections_with_type(root, str(word)))
@@ -340,13 +329,9 @@ def missing_hint(path: Path, value: object, model: type[BaseModel]) -> Hint:
     return Hint(f"Write {one_line(path[-1])}: {one_line(form)}.")
 
 
-def expected_hint(choices: Sequence[str]) -> Hint:
+def _expected_hint(choices: Sequence[str], fix: ConfigFix | None = None) -> Hint:
     """The words that are valid."""
-    return Hint(_choices(choices))
-
-
-def _choices(choices: Sequence[str]) -> str:
-    return f"Expected one of {join_quoted(choices, max_words=MAX_CHOICES)}."
+    return Hint(f"Expected one of {join_quoted(choices, max_words=MAX_CHOICES)}.", fix)
 
 
 def _list_hints(path: Path, value: object) -> Iterator[Hint]:
@@ -419,9 +404,9 @@ def validate(model: type[M], document: Document) -> M:
 
 def _issues(errors: Sequence[LocatedError], model: type[BaseModel], document: Document) -> list[ConfigIssue]:
     """One issue for each location, in the order of the file, and one that counts those that are left out."""
-    groups = sorted(_by_location(errors).values(), key=lambda group: _position(document, group[0].path))
+    groups = sorted(_by_location(errors).values(), key=lambda group: _order(document.location(group[0].path), document))
     writer = IssueWriter(model, document, FixChecker(model, document, errors))
-    issues = sorted(map(writer.issue, groups[:MAX_ISSUES]), key=lambda issue: _order(issue, document))
+    issues = sorted(map(writer.issue, groups[:MAX_ISSUES]), key=lambda issue: _order(issue.location, document))
     if len(groups) > MAX_ISSUES:
         issues.append(document.issue(f"and {len(groups) - MAX_ISSUES:,} more", groups[MAX_ISSUES][0].path))
     return issues
@@ -445,10 +430,6 @@ def _by_location(errors: Sequence[LocatedError]) -> Mapping[tuple[Path, bool], G
     }
 
 
-def _position(document: Document, path: Path) -> tuple[bool, int, int]:
-    location = document.location(path)
+def _order(location: Location, document: Document) -> tuple[bool, int, int]:
+    """The order of issues: that of the file, then those of other sources."""
     return (location.source != document.source, location.line or 0, location.character or 0)
-
-
-def _order(issue: ConfigIssue, document: Document) -> tuple[bool, int, int]:
-    return (issue.location.source != document.source, issue.location.line or 0, issue.location.character or 0)

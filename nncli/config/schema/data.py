@@ -117,15 +117,7 @@ class DataSection(TableSource):
     def dialect(self) -> CsvDialect:
         """The options of reading a CSV file as configured; `auto` is not resolved."""
         return CsvDialect(
-            encoding=self.encoding,
-            separator=self.separator,
-            decimal=self.decimal,
-            thousands=self.thousands,
-            date_format=self.date_format,
-            header=self.header,
-            header_row=self.header_row,
-            footer_rows=self.footer_rows,
-            ragged=self.ragged,
+            **{key: getattr(self, key) for key in CsvDialect.model_fields if key in DataSection.model_fields}
         )
 
     @property
