@@ -8,7 +8,8 @@ an array of the shape that its operation needs: (width,) beside a value, with on
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
 from functools import cached_property
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
@@ -214,7 +215,8 @@ class RowReduction(Operation):
     x: int
 
     def value(self, of: Values) -> Numbers:
-        return (np.sum if self.function == "sum" else np.max)(of[self.x], axis=1, keepdims=True)
+        reduce: Callable[..., Numbers] = np.sum if self.function == "sum" else np.max
+        return reduce(of[self.x], axis=1, keepdims=True)
 
 
 @dataclass(frozen=True)
@@ -236,7 +238,7 @@ class ArgMax(Operation):
     x: int
 
     def value(self, of: Values) -> Numbers:
-        return of[self.x].argmax(axis=1)[:, None]
+        return np.argmax(of[self.x], axis=1, keepdims=True)
 
 
 @dataclass(frozen=True)
@@ -269,13 +271,16 @@ def operands(node: Node) -> tuple[int, ...]:
     return tuple(i for field in fields for i in (field if isinstance(field, tuple) else (field,)) if i is not None)
 
 
-def renumbered(node: Node, new: Mapping[int | None, int]) -> Node:
+def renumbered(node: Node, new: Mapping[int, int]) -> Node:
     """A node with the new positions of its operands."""
-    fields = {name: getattr(node, name) for name in node.places}
-    moved = {
-        k: tuple(new[i] for i in field) if isinstance(field, tuple) else new.get(field) for k, field in fields.items()
-    }
-    return replace(node, **moved) if moved else node
+
+    def moved(field: Any) -> Any:
+        if isinstance(field, tuple):
+            return tuple(new[i] for i in field)
+        return None if field is None else new[field]
+
+    fields: dict[str, Any] = {field.name: getattr(node, field.name) for field in dataclass_fields(node)}
+    return type(node)(**fields | {name: moved(fields[name]) for name in node.places})
 
 
 Node: TypeAlias = (
