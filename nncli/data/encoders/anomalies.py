@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,19 +42,28 @@ class ColumnAnomalies:
     is_date: bool = False
 
     def __add__(self, other: ColumnAnomalies) -> ColumnAnomalies:
-        counts = [a + b for a, b in zip(self._counts, other._counts, strict=True)]
-        ends = min(self.lowest, other.lowest), max(self.highest, other.highest)
-        return ColumnAnomalies(*counts, *ends, self.is_date or other.is_date)
+        return replace(self._combined(other, operator.add, min, max), is_date=self.is_date or other.is_date)
 
     def __and__(self, other: ColumnAnomalies) -> ColumnAnomalies:
         """Anomalies of the same cells to both of two models: the minimum of each count."""
-        counts = [min(pair) for pair in zip(self._counts, other._counts, strict=True)]
-        ends = max(self.lowest, other.lowest), min(self.highest, other.highest)
-        return ColumnAnomalies(*counts, *ends, self.is_date and other.is_date)
+        return self._combined(other, min, max, min)
 
-    @property
-    def _counts(self) -> tuple[int, int, int, int]:
-        return self.unseen, self.rare, self.missing, self.out_of_range
+    def _combined(
+        self,
+        other: ColumnAnomalies,
+        count: Callable[[int, int], int],
+        lower: Callable[[float, float], float],
+        higher: Callable[[float, float], float],
+    ) -> ColumnAnomalies:
+        return ColumnAnomalies(
+            unseen=count(self.unseen, other.unseen),
+            rare=count(self.rare, other.rare),
+            missing=count(self.missing, other.missing),
+            out_of_range=count(self.out_of_range, other.out_of_range),
+            lowest=lower(self.lowest, other.lowest),
+            highest=higher(self.highest, other.highest),
+            is_date=self.is_date and other.is_date,
+        )
 
     @property
     def extent(self) -> str:
