@@ -305,11 +305,9 @@ def numbers_and_errors(
     x: Floats = (numbers.fill_null(np.nan) if numbers.has_nulls() else numbers).to_numpy()
     infinite = np.isinf(x)
     if infinite.any():
-        is_word = np.zeros(len(x), np.bool_)
+        is_word = np.ones(len(x), np.bool_)
         if cells.dtype in TEXT_TYPES:
             is_word = ~cells.cast(pl.String).str.contains(r"\d").fill_null(True).to_numpy()
-        else:
-            is_word[:] = True
         errors += CellErrors.of(infinite & ~is_word, "is too large to be a number", EMPTY_CELL_HINT)
         errors += CellErrors.of(infinite & is_word, "is not a finite number", EMPTY_CELL_HINT)
         x = np.where(infinite, np.nan, x)

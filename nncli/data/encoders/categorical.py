@@ -230,10 +230,14 @@ class CategoricalColumn(ColumnEncoder):
         count = int(np.count_nonzero(unseen))
         if count:
             codes[unseen] = OTHER_CODE
-        missing = 0 if self.has_missing else cells.null_count()
+        return codes, self.anomalies(count, cells.null_count())
+
+    def anomalies(self, unseen: int, missing: int) -> ColumnAnomalies:
+        """The anomalies among cells of which so many have no code of their own, or are missing."""
+        missing = 0 if self.has_missing else missing
         if self.rare_categories is None and self.has_other:  # the cells may hold rare or unseen categories
-            return codes, ColumnAnomalies(rare=count, missing=missing)
-        return codes, ColumnAnomalies(unseen=count, missing=missing)
+            return ColumnAnomalies(rare=unseen, missing=missing)
+        return ColumnAnomalies(unseen=unseen, missing=missing)
 
     @staticmethod
     def _with_alternatives(cells: pl.Series, known: list[str]) -> pl.Series:

@@ -105,11 +105,7 @@ class CategoryCodes:
             unseen = codes.count(UNSEEN)
             codes = [OTHER_CODE if code == UNSEEN else code for code in codes]
         missing = 0 if self._column.has_missing else texts.count(None)
-        if not unseen and not missing:
-            return codes, []
-        if self._column.rare_categories is None and self._column.has_other:  # see CategoricalColumn
-            return codes, [(name, ColumnAnomalies(rare=unseen, missing=missing))]
-        return codes, [(name, ColumnAnomalies(unseen=unseen, missing=missing))]
+        return codes, [(name, self._column.anomalies(unseen, missing))] if unseen or missing else []
 
     def _with_other_spellings(self, table: Table, codes: list[int]) -> list[int]:
         """The codes, with those of other spellings of a category; see spellings.py."""
