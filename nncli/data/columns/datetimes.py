@@ -51,7 +51,7 @@ def parse_dates(cells: pl.Series, date_format: str = ISO) -> pl.Series:
     if date_format == ISO:
         moments = _parse_iso(text)
     elif "%M" in date_format:
-        moments = text.str.to_datetime(date_format, strict=False, time_unit="us").to_physical()
+        moments = _parse_as(date_format)(text)
     else:
         clock = text.str.extract(TIME_OF_DAY)
         days = text.str.replace(TIME_OF_DAY, "").str.to_date(date_format, strict=False)
@@ -66,20 +66,15 @@ def _parse_iso(text: pl.Series) -> pl.Series:
     text = text.set(~text.str.contains(ISO_DATE), None).str.replace("T", " ", literal=True)
     moments = text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).to_physical()
     for clock in TIME_FORMATS:
-        moments = _fill_missing(moments, text, f"%Y-%m-%d {clock}")
+        moments = _fill_from(moments, text, _parse_as(f"%Y-%m-%d {clock}"))
     if moments.null_count() == text.null_count():
         return moments
     zoned = text.str.replace("Z$", "+00:00").str.replace(r"^(\S+ \d{1,2}:\d{2}) ?([+-])", "$1:00$2")
-    return _fill_missing(moments, zoned, f"%Y-%m-%d {TIME_FORMATS[0]}%z")
+    return _fill_from(moments, zoned, _parse_as(f"%Y-%m-%d {TIME_FORMATS[0]}%z"))
 
 
-def _fill_missing(moments: pl.Series, text: pl.Series, date_format: str) -> pl.Series:
-    """Fill null moments by parsing the text in another format."""
-    if moments.null_count() == text.null_count():
-        return moments
-    return moments.zip_with(
-        moments.is_not_null(), text.str.to_datetime(date_format, strict=False, time_unit="us").to_physical()
-    )
+def _parse_as(date_format: str) -> Callable[[pl.Series], pl.Series]:
+    return lambda text: text.str.to_datetime(date_format, strict=False, time_unit="us").to_physical()
 
 
 def parse_any_date(cells: pl.Series, formats: Sequence[str]) -> pl.Series:

@@ -88,8 +88,7 @@ class Value:
     def __add__(self, other: Operand) -> Value:
         return _binary("add", self, other)
 
-    def __radd__(self, other: Operand) -> Value:
-        return _binary("add", self, other)
+    __radd__ = __add__
 
     def __sub__(self, other: Operand) -> Value:
         return _binary("subtract", self, other)
@@ -100,8 +99,7 @@ class Value:
     def __mul__(self, other: Operand) -> Value:
         return _binary("multiply", self, other)
 
-    def __rmul__(self, other: Operand) -> Value:
-        return _binary("multiply", self, other)
+    __rmul__ = __mul__
 
     def __truediv__(self, other: Operand) -> Value:
         return _binary("divide", self, other)
