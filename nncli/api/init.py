@@ -16,7 +16,7 @@ from nncli.base.findings import Finding, FindingCode, Level, note, ordered, warn
 from nncli.base.option import operation
 from nncli.base.scratch import existing_parent
 from nncli.base.text import join_quoted, json_safe, quote
-from nncli.config.loading import build_config
+from nncli.config.loading import load_document
 from nncli.config.overrides import apply_overrides
 from nncli.config.schema import Config
 from nncli.config.schema_file import editor_line
@@ -197,7 +197,7 @@ def config_for(
     result = draft(data, target, assignments=[text for text in assignments if text.lstrip().startswith("data.")])
     source = as_source(data)
     document = parse(result.text, f"nncli init {source.path}")
-    config = build_config(document, assignments, os.environ, folder=Path.cwd(), name=_stem(source))
+    config = load_document(document, assignments, os.environ, folder=Path.cwd(), name=_stem(source)).config
     return config, result
 
 

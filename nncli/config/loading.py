@@ -168,18 +168,6 @@ def _read(path: str | Path) -> Document:
     return document
 
 
-def build_config(
-    document: Document,
-    assignments: Sequence[str],
-    environment: Mapping[str, str] = NOTHING,
-    *,
-    folder: Path,
-    name: str,
-) -> Config:
-    """As `load_config`, for a document whose paths are relative to `folder`; the default output is runs/`name`."""
-    return load_document(document, assignments, environment, folder=folder, name=name).config
-
-
 def load_document(
     document: Document,
     assignments: Sequence[str],
@@ -188,7 +176,7 @@ def load_document(
     folder: Path,
     name: str,
 ) -> LoadedConfig:
-    """As `build_config`, with the document after merging."""
+    """As `load`, for a document whose paths are relative to `folder`; the default output is runs/`name`."""
     return load_assigned(document, parse_assignments(assignments, environment), folder, name)
 
 

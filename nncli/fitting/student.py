@@ -10,7 +10,7 @@ import numpy as np
 
 import nncli.config.presets
 from nncli.base.errors import DataError, Location, RunError, UsageError
-from nncli.config.loading import build_config
+from nncli.config.loading import load_document
 from nncli.config.schema import Config
 from nncli.config.schema.training import Teacher, Validation
 from nncli.config.yaml.parser import parse
@@ -71,7 +71,7 @@ def student_config(path: Path, units: int, output: Path, assignments: Sequence[s
     embedding = embedding_of(student.numeric_embedding, len(member.spec.encoder.numeric))
     student = student.model_copy(update={"layers": layers, "numeric_embedding": embedding})
     document = parse(dump(student.model_dump(mode="json")), "the student's configuration")
-    return build_config(document, assignments, folder=Path.cwd(), name=output.name)
+    return load_document(document, assignments, folder=Path.cwd(), name=output.name).config
 
 
 def embedding_of(embedding: NumericEmbedding | None, columns: int) -> NumericEmbedding | None:

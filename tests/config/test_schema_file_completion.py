@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.config.loading import build_config
+from nncli.config.loading import load_document
 from nncli.config.schema import ConfigFile
 from nncli.config.schema_file import complete_assignment
 from nncli.config.yaml.parser import parse
@@ -56,4 +56,4 @@ def test_every_completed_value_is_valid() -> None:
         document = parse("data: {path: t.csv, target: y}\nlayers: [4]\n", "c.yaml")
         if word.startswith("quality="):
             document = parse("data: {path: t.csv, target: y}\n", "c.yaml")
-        build_config(document, [word], folder=Path(), name="x")
+        load_document(document, [word], folder=Path(), name="x")

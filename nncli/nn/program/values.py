@@ -9,27 +9,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nncli.nn.program import nodes as ops
 from nncli.nn.program.inputs import ProgramInput
-from nncli.nn.program.nodes import (
-    ArgMax,
-    Binary,
-    BinaryFunction,
-    Columns,
-    Constant,
-    CountUpTo,
-    GroupedMatMul,
-    Input,
-    Join,
-    LookUp,
-    MatMul,
-    Node,
-    RowReduction,
-    Select,
-    SmallestSum,
-    Sort,
-    Unary,
-    UnaryFunction,
-)
 
 Operand: TypeAlias = "Value | npt.ArrayLike"
 """A value, or numbers: one, or one for each column."""
@@ -40,12 +21,12 @@ class Builder:
     """The nodes of a program that is being written. Equal nodes are one."""
 
     inputs: list[ProgramInput] = field(default_factory=list)
-    nodes: list[Node] = field(default_factory=list)
+    nodes: list[ops.Node] = field(default_factory=list)
     widths: list[int] = field(default_factory=list)
-    _positions: dict[Node, int] = field(default_factory=dict)
+    _positions: dict[ops.Node, int] = field(default_factory=dict)
     _input_positions: dict[ProgramInput, int] = field(default_factory=dict)
 
-    def add(self, node: Node, width: int) -> Value:
+    def add(self, node: ops.Node, width: int) -> Value:
         """The value of a node of `width` columns, at least one."""
         assert width > 0
         position = self._positions.get(node)
@@ -61,11 +42,11 @@ class Builder:
         if position is None:
             position = self._input_positions[column] = len(self.inputs)
             self.inputs.append(column)
-        return self.add(Input(position), column.width)
+        return self.add(ops.Input(position), column.width)
 
     def constant(self, values: npt.ArrayLike) -> Value:
         """Numbers that are known beforehand; the last axis is the columns."""
-        node = Constant.of(values)
+        node = ops.Constant.of(values)
         return self.add(node, node.values.shape[-1])
 
     def operand(self, x: Operand) -> Value:
@@ -122,54 +103,54 @@ class Value:
     def __matmul__(self, W: npt.ArrayLike) -> Value:
         """X W, for weights (inputs, outputs)."""
         weights = self.builder.constant(W)
-        return self.builder.add(MatMul(self.position, weights.position), weights.width)
+        return self.builder.add(ops.MatMul(self.position, weights.position), weights.width)
 
     def columns(self, positions: Iterable[int]) -> Value:
         """The columns at positions, which may repeat; at -1 a column of zeros."""
         places = tuple(int(i) for i in positions)
         if places == tuple(range(self.width)):
             return self
-        return self.builder.add(Columns(self.position, places), len(places))
+        return self.builder.add(ops.Columns(self.position, places), len(places))
 
     def grouped_matmul(self, W: npt.ArrayLike) -> Value:
         """X_g W_g for each group of adjacent columns, for weights (groups, inputs, outputs)."""
         weights = self.builder.constant(W)
         groups = np.shape(W)[0]
-        return self.builder.add(GroupedMatMul(self.position, weights.position), groups * weights.width)
+        return self.builder.add(ops.GroupedMatMul(self.position, weights.position), groups * weights.width)
 
     def look_up(self, table: npt.ArrayLike) -> Value:
         """The rows of a table (codes, width) at codes (rows, 1)."""
         constant = self.builder.constant(table)
-        return self.builder.add(LookUp(self.position, constant.position), constant.width)
+        return self.builder.add(ops.LookUp(self.position, constant.position), constant.width)
 
     def count_up_to(self, edges: npt.ArrayLike) -> Value:
         """How many of the ascending edges (count,) are at most x (rows, 1)."""
-        return self.builder.add(CountUpTo(self.position, self.builder.constant(edges).position), 1)
+        return self.builder.add(ops.CountUpTo(self.position, self.builder.constant(edges).position), 1)
 
     def sum(self) -> Value:
         """The sum of each row (rows, 1)."""
-        return self.builder.add(RowReduction("sum", self.position), 1)
+        return self.builder.add(ops.RowReduction("sum", self.position), 1)
 
     def max(self) -> Value:
         """The maximum of each row (rows, 1)."""
-        return self.builder.add(RowReduction("max", self.position), 1)
+        return self.builder.add(ops.RowReduction("max", self.position), 1)
 
     def sort(self, size: int) -> Value:
         """Every `size` adjacent columns in ascending order."""
-        return self.builder.add(Sort(self.position, size), self.width)
+        return self.builder.add(ops.Sort(self.position, size), self.width)
 
     def argmax(self) -> Value:
         """The position (rows, 1) of the largest number of each row, the first of several."""
-        return self.builder.add(ArgMax(self.position), 1)
+        return self.builder.add(ops.ArgMax(self.position), 1)
 
 
-def _binary(function: BinaryFunction, x: Value, y: Operand) -> Value:
+def _binary(function: ops.BinaryFunction, x: Value, y: Operand) -> Value:
     y = x.builder.operand(y)
-    return x.builder.add(Binary(function, x.position, y.position), max(x.width, y.width))
+    return x.builder.add(ops.Binary(function, x.position, y.position), max(x.width, y.width))
 
 
-def _unary(function: UnaryFunction, x: Value) -> Value:
-    return x.builder.add(Unary(function, x.position), x.width)
+def _unary(function: ops.UnaryFunction, x: Value) -> Value:
+    return x.builder.add(ops.Unary(function, x.position), x.width)
 
 
 def exp(x: Value) -> Value:
@@ -256,7 +237,7 @@ def select(condition: Value, x: Operand, y: Operand) -> Value:
     builder = condition.builder
     x, y = builder.operand(x), builder.operand(y)
     width = max(condition.width, x.width, y.width)
-    return builder.add(Select(condition.position, x.position, y.position), width)
+    return builder.add(ops.Select(condition.position, x.position, y.position), width)
 
 
 def join(parts: Sequence[Value]) -> Value:
@@ -264,7 +245,7 @@ def join(parts: Sequence[Value]) -> Value:
     if len(parts) == 1:
         return parts[0]
     builder = parts[0].builder
-    return builder.add(Join(tuple(part.position for part in parts)), sum(part.width for part in parts))
+    return builder.add(ops.Join(tuple(part.position for part in parts)), sum(part.width for part in parts))
 
 
 def smallest_sum(shifts: Value, scales: Value | None, scores: Sequence[npt.NDArray[np.float64]], rank: int) -> Value:
@@ -272,4 +253,4 @@ def smallest_sum(shifts: Value, scales: Value | None, scores: Sequence[npt.NDArr
     constant = shifts.builder.constant(np.concatenate([*scores]))
     sizes = tuple(len(own) for own in scores)
     scale = None if scales is None else scales.position
-    return shifts.builder.add(SmallestSum(shifts.position, scale, constant.position, sizes, rank), 1)
+    return shifts.builder.add(ops.SmallestSum(shifts.position, scale, constant.position, sizes, rank), 1)

@@ -12,7 +12,7 @@ from pydantic import Field
 from nncli.base.errors import ConfigError, UsageError
 from nncli.base.spec import Spec, non_defaults
 from nncli.config.errors.messages import validate
-from nncli.config.loading import TABULAR, TEXTBOOK, LoadedConfig, build_config
+from nncli.config.loading import TABULAR, TEXTBOOK, LoadedConfig, load_document
 from nncli.config.schema import Config, TuneSection
 from nncli.config.schema.tune import Domain
 from nncli.config.yaml.document import Document
@@ -116,7 +116,7 @@ def _is_kept(loaded: LoadedConfig, key: Key, preset: str) -> bool:
 def _preset() -> Config:
     """The preset tabular."""
     document = parse(f"preset: {TABULAR}\ndata: {{path: table.csv, target: y}}", "")
-    return build_config(document, (), folder=Path(), name="")
+    return load_document(document, (), folder=Path(), name="").config
 
 
 @dataclass(frozen=True)
