@@ -24,7 +24,7 @@ from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.date import DateColumn
-from nncli.data.encoders.kinds import Column, Kind
+from nncli.data.encoders.kinds import ENCODERS, Column, Kind
 from nncli.data.encoders.numeric import NumericColumn, encode_many, has_plain_scaling, lower_columns
 from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions
 from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
@@ -192,8 +192,11 @@ class LoweredFeatures:
     embedded: tuple[EmbeddedCategories, ...]
 
 
-def program_inputs(encoders: Sequence[Encoder]) -> dict[str, ProgramInput]:
+def program_inputs(encoders: Sequence[Encoder], *, lenient: bool = False) -> dict[str, ProgramInput]:
     """The input of each column, by name, from the encoders of all members.
+
+    Where the members read a column differently, a `lenient` caller gets the input of those with the first kind of
+    kinds.py, or of the first of these.
 
     Raises:
         UsageError: the members read a column differently.
@@ -202,21 +205,28 @@ def program_inputs(encoders: Sequence[Encoder]) -> dict[str, ProgramInput]:
     for encoder in encoders:
         for column in encoder.columns:
             columns.setdefault(column.name, []).append(column)
-    return {name: _input_of(name, own) for name, own in columns.items()}
+    return {name: _input_of(name, own, lenient=lenient) for name, own in columns.items()}
 
 
-def _input_of(name: str, columns: Sequence[Column]) -> ProgramInput:
+def _input_of(name: str, columns: Sequence[Column], *, lenient: bool) -> ProgramInput:
     kinds = sorted({column.type for column in columns})
-    if len(kinds) > 1:
+    if len(kinds) > 1 and not lenient:
         raise UsageError(
             f"to some members {quote(name)} is {kinds[0]}, to others {kinds[1]}",
             hint="Train again with the kind of the column set under data: `columns`.",
         )
-    return _input_of_kind(type(columns[0]), columns)
+    kind = next(kind for kind in ENCODERS.values() if any(isinstance(column, kind) for column in columns))
+    return _input_of_kind(kind, columns, lenient=lenient)
 
 
-def _input_of_kind(kind: type[C], columns: Sequence[ColumnEncoder]) -> ProgramInput:
-    return kind.program_input([column for column in columns if isinstance(column, kind)])
+def _input_of_kind(kind: type[C], columns: Sequence[ColumnEncoder], *, lenient: bool) -> ProgramInput:
+    own = [column for column in columns if isinstance(column, kind)]
+    try:
+        return kind.program_input(own)
+    except UsageError:  # such as another unit
+        if not lenient:
+            raise
+        return kind.program_input(own[:1])
 
 
 def lower_encoder(

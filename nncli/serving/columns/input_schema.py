@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, TypeAlias, TypeVar
 
-from nncli.base.errors import UsageError
 from nncli.data.columns.datetimes import date_text
-from nncli.data.encoders.base import ColumnEncoder
-from nncli.data.encoders.kinds import ENCODERS, Column
+from nncli.data.encoders.encoder import program_inputs
+from nncli.data.encoders.kinds import Column
 from nncli.export.lowering import typical_inputs
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
@@ -95,19 +94,9 @@ def _feature(column: ProgramInput, typical: ProgramInput) -> Feature:
 
 
 def model_inputs(model: AnyModel) -> list[ProgramInput]:
-    """The columns of all members; of members that read one differently, it is that of the first kind of kinds.py."""
-    return [_input_of(kind_of(columns), columns) for columns in member_columns(model).values()]
-
-
-E = TypeVar("E", bound=ColumnEncoder)
-
-
-def _input_of(kind: type[E], columns: Sequence[ColumnEncoder]) -> ProgramInput:
-    own = of_kind(kind, columns)
-    try:
-        return kind.program_input(own)
-    except UsageError:  # such as another unit
-        return kind.program_input(own[:1])
+    """The columns of all members."""
+    members = model.members if isinstance(model, Ensemble) else (model,)
+    return [*program_inputs([member.spec.encoder for member in members], lenient=True).values()]
 
 
 C = TypeVar("C")
@@ -120,11 +109,6 @@ def member_columns(model: AnyModel) -> dict[str, list[Column]]:
         for column in member.spec.encoder.columns:
             columns.setdefault(column.name, []).append(column)
     return columns
-
-
-def kind_of(columns: Sequence[Column]) -> type[Column]:
-    """The kind of a column: of members that read it differently, the first kind of kinds.py."""
-    return next(kind for kind in ENCODERS.values() if any(isinstance(column, kind) for column in columns))
 
 
 def of_kind(kind: type[C], columns: Sequence[object]) -> list[C]:
