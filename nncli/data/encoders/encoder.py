@@ -81,12 +81,13 @@ class Encoder(Spec):
     @property
     def numeric(self) -> tuple[int, ...]:
         """Positions in X that numeric embeddings may embed: numeric columns, and the days and years of dates."""
-        starts = accumulate((column.width for column in self.columns), initial=0)
-        return tuple(
-            j
-            for start, column in zip(starts, self.columns, strict=False)
-            for j in range(start, start + column.n_numeric)
-        )
+        return tuple(j for place, column in self.places for j in range(place.start, place.start + column.n_numeric))
+
+    @property
+    def places(self) -> list[tuple[slice, Column]]:
+        """Every column with its slice of X."""
+        ends = list(accumulate(column.width for column in self.columns))
+        return [(slice(end - column.width, end), column) for end, column in zip(ends, self.columns, strict=True)]
 
     @property
     def embedded(self) -> list[CategoricalColumn]:
@@ -125,24 +126,19 @@ class Encoder(Spec):
         if anomalies is None:  # a cell will be refused: encode column by column, to name the first
             table, dense, anomalies = dense.add_to(table), NO_COLUMNS, Anomalies()
         in_dense = set(dense.names)
-        rest = [column for column in self._column_slices() if column[1].name not in in_dense]
+        rest = [column for column in self.places if column[1].name not in in_dense]
         table.require([column.name for _, column in rest])
         for start in range(0, len(table), BLOCK):
             rows = slice(start, start + BLOCK)
             anomalies += self._encode(rest, table.part(rows.start, rows.stop), X[rows], codes[rows])
         return anomalies
 
-    def _column_slices(self) -> list[tuple[slice, Column]]:
-        """Every column with its slice of X."""
-        ends = list(accumulate(column.width for column in self.columns))
-        return [(slice(end - column.width, end), column) for end, column in zip(ends, self.columns, strict=True)]
-
     def _encode_dense(self, dense: DenseColumns, X: Matrix) -> Anomalies | None:
         """Fill the columns of X that are in `dense`, adjacent ones at once; None if a value is to be refused."""
         rows = {name: row for row, name in enumerate(dense.names)}
         columns_in_dense = [
             (rows[c.name], place.start, c)
-            for place, c in self._column_slices()
+            for place, c in self.places
             if isinstance(c, NumericColumn) and c.name in rows
         ]
         anomalies: list[tuple[str, ColumnAnomalies]] = []
@@ -234,39 +230,32 @@ def lower_encoder(
 ) -> LoweredFeatures:
     """The operations of `Encoder.encode` for a matrix of a precision. A value that is refused there becomes NaN."""
     raw = {name: builder.input(inputs[name]) for name in encoder.names}
-    parts, positions = _Parts([]), dict[int, int]()
-    starts = list(accumulate((column.width for column in encoder.columns), initial=0))
+    parts, positions = list[Value](), dict[int, int]()
+
+    def add(value: Value) -> int:
+        """Add a value that is joined later; returns the position of its first column."""
+        parts.append(value)
+        return sum(part.width for part in parts[:-1])
+
     jointly: dict[Clip, list[tuple[int, NumericColumn]]] = {}
-    for start, column in zip(starts, encoder.columns, strict=False):
+    for columns_of_X, column in encoder.places:
+        start = columns_of_X.start
         if isinstance(column, NumericColumn) and has_plain_scaling(column):
             jointly.setdefault(column.clip, []).append((start, column))
         elif column.width:
-            place = parts.add(column.lower(raw[column.name], inputs[column.name]))
+            place = add(column.lower(raw[column.name], inputs[column.name]))
             positions |= {start + j: place + j for j in range(column.width)}
     for group in jointly.values():
         z, missing = lower_columns([column for _, column in group], join([raw[column.name] for _, column in group]))
         marked = [j for j, (_, column) in enumerate(group) if column.missing_indicator]
-        place = parts.add(z)
+        place = add(z)
         positions |= {start: place + j for j, (start, _) in enumerate(group)}
         if marked:
-            place = parts.add(missing.columns(marked))
+            place = add(missing.columns(marked))
             positions |= {group[j][0] + 1: place + i for i, j in enumerate(marked)}
     embedded = (c for c in encoder.columns if isinstance(c, CategoricalColumn) and c.embedding_width)
     codes = tuple(EmbeddedCategories(raw[c.name], c.input_codes(inputs[c.name])) for c in embedded)
     if not positions:
         return LoweredFeatures(None, codes)
-    X = join(parts.values).columns([positions[j] for j in range(encoder.width)])
+    X = join(parts).columns([positions[j] for j in range(encoder.width)])
     return LoweredFeatures(round_to(precision, X), codes)
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """Values that are joined later."""
-
-    values: list[Value]
-
-    def add(self, value: Value) -> int:
-        """Add a value; returns the position of its first column."""
-        place = sum(part.width for part in self.values)
-        self.values.append(value)
-        return place

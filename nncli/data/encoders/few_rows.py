@@ -9,7 +9,6 @@ which raises the error.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate
 
 import numpy as np
 import polars as pl
@@ -39,18 +38,18 @@ class FewRowsEncoder:
     def __init__(self, encoder: Encoder, dtype: str) -> None:
         self._encoder, self._dtype = encoder, dtype
         self._width = encoder.width
-        ends = list(accumulate((column.width for column in encoder.columns), initial=0))
-        placed = list(zip(ends, encoder.columns, strict=False))
-        self._numbers = FewNumbers([(at, column) for at, column in placed if isinstance(column, NumericColumn)], dtype)
+        places = encoder.places
+        numbers = [(place.start, column) for place, column in places if isinstance(column, NumericColumn)]
+        self._numbers = FewNumbers(numbers, dtype)
         self._embedded = [CategoryCodes(column) for column in encoder.embedded]
         self._categories = [
-            (slice(at, at + column.width), CategoryCodes(column), column.code_table.astype(dtype))
-            for at, column in placed
+            (place, CategoryCodes(column), column.code_table.astype(dtype))
+            for place, column in places
             if isinstance(column, CategoricalColumn) and column.width
         ]
         self._rest = [
-            (slice(at, at + column.width), WordCounts(column) if isinstance(column, TextColumn) else column)
-            for at, column in placed
+            (place, WordCounts(column) if isinstance(column, TextColumn) else column)
+            for place, column in places
             if not isinstance(column, NumericColumn | CategoricalColumn) and column.width
         ]
 
