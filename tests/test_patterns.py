@@ -17,9 +17,10 @@ from typing import Any, TypeAlias
 import pytest
 
 from nncli.data.formats.csv.quoting import QuoteRepair
+from nncli.data.grammar import SEPARATORS
 from nncli.data.sources.database.writer_types import ACCEPTED, FLOAT
 from nncli.data.sources.workbook.hidden.xlsx import _not_computed
-from nncli.export.python.standalone.numbers import SEPARATORS, NumberFormat
+from nncli.export.python.standalone.numbers import NumberFormat
 from nncli.export.python.standalone.texts import SPACE
 from tests.test_architecture import SOURCES, TREES, module_of
 from tests.thorough import IS_THOROUGH

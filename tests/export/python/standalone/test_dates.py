@@ -5,18 +5,17 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import polars as pl
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from nncli.data import grammar
 from nncli.data.columns import datetimes
 from nncli.data.encoders.date import read_days
 from nncli.data.table import Table
-from nncli.export.python.standalone import dates
 from nncli.export.python.standalone.dates import days_of, parse_date, read_date
 
 FORMATS = (
-    *(datetimes.ISO, *datetimes.DATE_FORMATS, "%Y%m%d", "%d.%m.%y", "%d-%b-%y", "%b %d %Y", "%m/%d/%Y %H:%M"),
+    *(grammar.ISO, *grammar.DATE_FORMATS, "%Y%m%d", "%d.%m.%y", "%d-%b-%y", "%b %d %Y", "%m/%d/%Y %H:%M"),
     *("%d.%m.%Y %H:%M:%S%.f", "%d/%m/%y %I:%M:%S %p", "%Y-%m-%d %H:%M %z", "%d%m%Y", "%H:%M %d.%m.%Y", "(%d) %Y, %B"),
 )
 PIECES = (
@@ -28,7 +27,7 @@ PIECES = (
 
 def spelled(moment: datetime) -> st.SearchStrategy[str]:
     """Spellings of a moment, most of which are dates."""
-    forms = [form for form in FORMATS if form != datetimes.ISO]
+    forms = [form for form in FORMATS if form != grammar.ISO]
     written = [f"{moment:%Y-%m-%d}", *(moment.strftime(form.replace("%.f", ".%f")) for form in forms)]
     clocks = ("", f" {moment:%H:%M}", f"T{moment:%H:%M:%S}", f" {moment:%I:%M %p}", f" {moment:%H:%M:%S.%f}")
     zones = ("", "", "", "Z", " Z", "+02:00", " -0930", "+02")
@@ -61,7 +60,7 @@ def test_a_date_in_one_format_is_read_as_by_polars(texts: list[str], form: str) 
 )
 def test_a_date_in_any_format_is_read_as_by_polars(texts: list[str], formats: list[str]) -> None:
     moments = datetimes.parse_any_date(pl.Series(texts, dtype=pl.String), formats).to_list()
-    day = datetimes.MICROSECONDS_PER_DAY
+    day = grammar.MICROSECONDS_PER_DAY
     wanted = [None if moment is None else moment // day + moment % day / day for moment in moments]
     assert [read_date(text, tuple(formats)) for text in texts] == wanted
 
@@ -75,8 +74,3 @@ def test_days_of_dates_and_times_are_those_of_polars(moment: date) -> None:
 def test_a_time_zone_is_converted_to_utc() -> None:
     moment = datetime(2024, 3, 1, 1, 30, tzinfo=timezone(timedelta(hours=2)))
     assert days_of(moment) == days_of(moment.astimezone(UTC).replace(tzinfo=None))
-
-
-@pytest.mark.parametrize("name", ["ISO", "DATE_FORMATS", "YEAR_FIRST_OR_NAMED", "ORDERS", "TIME_FORMATS", "FIRST_DAY"])
-def test_formats_are_those_of_the_table_reader(name: str) -> None:
-    assert getattr(dates, name) == getattr(datetimes, name)

@@ -5,16 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nncli.data.columns import spellings
-from nncli.data.columns import spellings as units
 from nncli.data.columns.parsing import numbers_and_errors
-from nncli.data.dialect import SPACES, CsvDialect
+from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
-from nncli.export.python.standalone import numbers
 from nncli.export.python.standalone.numbers import NumberFormat
 
 MARKS: list[tuple[Any, str | None]] = [
@@ -85,16 +81,3 @@ def test_a_number_is_read_as_by_polars(
     found = [number_format.read(text) for text in texts]
     finite = [None if value is not None and value in (float("inf"), -float("inf")) else value for value in found]
     assert [str(value) for value in finite] == [str(value) for value in wanted]
-
-
-@pytest.mark.parametrize(
-    ("own", "other"),
-    [
-        (numbers.SEPARATORS, spellings.SEPARATORS),
-        (numbers.SPACES_BETWEEN, SPACES),
-        (numbers.PERCENT, units.PERCENT),
-        (numbers.PARENTHESES, units.PARENTHESES),
-    ],
-)
-def test_signs_and_separators_are_those_of_the_table_reader(own: object, other: object) -> None:
-    assert own == other
