@@ -238,7 +238,8 @@ class ArgMax(Operation):
     x: int
 
     def value(self, of: Values) -> Numbers:
-        return np.argmax(of[self.x], axis=1, keepdims=True)
+        positions: Numbers = of[self.x].argmax(axis=1)
+        return positions[:, None]
 
 
 @dataclass(frozen=True)
