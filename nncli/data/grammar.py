@@ -38,7 +38,7 @@ def training_form(decimal: str, thousands: str | None) -> str:
 
 
 def other_forms(decimal: str) -> list[tuple[str, str]]:
-    """Regular expressions of thousands separators, and of the numbers with each that have one meaning."""
+    """Regular expressions of thousands separators, and of the numbers with each that have one meaning, unsigned."""
     mark = _escaped(decimal)
     forms = [("", rf"[0-9]+(?:{mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?|{mark}[0-9]+(?:[eE][+-]?[0-9]+)?")]
     for between in SEPARATORS:
@@ -46,7 +46,7 @@ def other_forms(decimal: str) -> list[tuple[str, str]]:
             groups = rf"[1-9][0-9]{{0,2}}(?:{between}[0-9]{{3}})"
             form = rf"{groups}{{2,}}(?:{mark}[0-9]+)?|{groups}{mark}[0-9]+"
             forms.append((between, form if between in (",", r"\.") else rf"{form}|{groups}"))
-    return [(between, rf"^[+-]?(?:{form})$") for between, form in forms]
+    return forms
 
 
 ISO = "iso"

@@ -37,29 +37,20 @@ INPUT_TYPE = """{{
 
 def to_javascript(program: Program, info: ModelInfo) -> str:
     """The module: it exports `predict`, `inputs` and `model`."""
-    data = ProgramData.of(program)
+    data, decimal, thousands = ProgramData.of(program), program.decimal, program.thousands
     parts = {
         "HEADER": _header(program, info),
         "INPUTS": "[\n" + "".join(f"  {as_literal(input_data(column))},\n" for column in program.inputs) + "]",
         "MODEL": as_literal(_model_data(program, info)),
         "PROGRAM": as_literal(_program_data(program) | {"lists": data.lists, "nodes": data.nodes}),
         "DATES": as_literal([YEAR_FIRST_OR_NAMED, [*ORDERS.values()], TIME_FORMATS]),
-        "NUMBERS": as_literal(_number_grammar(program)),
+        "NUMBERS": as_literal([separator_pattern(thousands), training_form(decimal, thousands), other_forms(decimal)]),
         "FLOAT32": f'"{data.float32}"',
         "FLOAT64": f'"{data.float64}"',
     }
     source = runtime_source({column.kind for column in program.inputs})
     pieces = re.split(r"/\*([A-Z0-9]+)\*/", source)
     return "".join(parts[piece] if i % 2 else piece for i, piece in enumerate(pieces))
-
-
-def _number_grammar(program: Program) -> dict[str, Any]:
-    """The regular expressions of numbers in text."""
-    return {
-        "group": separator_pattern(program.thousands),
-        "training": training_form(program.decimal, program.thousands),
-        "forms": other_forms(program.decimal),
-    }
 
 
 def as_literal(value: object) -> str:

@@ -9,10 +9,10 @@ read.number = (out, cell, { unit = null }, readsBooleans) => {
 };
 
 // The thousands separator, numbers with the marks of the training table, and other spellings of one meaning.
-const { group, training, forms } = /*NUMBERS*/;
+const [group, training, forms] = /*NUMBERS*/;
 const NUMBER = pattern(`^${S}(?![${SPACES}])${training}${S}$|^[^0-9]*$`);
 const isPlain = decimal !== "," && thousands === null;
-const FORMS = forms.map(([between, form]) => [between, pattern(form)]);
+const FORMS = forms.map(([between, form]) => [between, pattern(`^[+-]?(?:${form})$`)]);
 
 function numberOf(text, unit) {
   const bare = unit === null ? text : withoutUnit(text, unit);
