@@ -350,9 +350,10 @@ def _histograms(X: Floats) -> list[tuple[int, ...]]:
         low, high = np.where(is_flat, first, low)[:, None], np.where(is_flat, last, high)[:, None]
         span = high - low
         place = (X.clip(low, high) - low) / np.where(span > 0.0, span, 1.0) * HISTOGRAM_BARS
-        are_few = (last - first < HISTOGRAM_BARS) & (np.floor(X) == X).all(axis=1)
+        width = last - first
+        are_few = (width < HISTOGRAM_BARS) & (np.floor(X) == X).all(axis=1)
     n_bars = np.where((span[:, 0] > 0.0) & np.isfinite(span[:, 0]), HISTOGRAM_BARS, 1)
-    n_bars[are_few] = (last - first)[are_few] + 1.0
+    n_bars[are_few] = width[are_few] + 1.0
     place[are_few] = X[are_few] - first[are_few, None]
     place[(n_bars == 1) & ~are_few] = 0.0
     bars = np.clip(place, 0, HISTOGRAM_BARS - 1).astype(np.int64) + HISTOGRAM_BARS * np.arange(len(X))[:, None]
