@@ -196,8 +196,9 @@ def training_picture() -> str:
     from rich.console import Console
 
     from nncli.api.train import train_events
-    from nncli.cli.console import summary
-    from nncli.cli.progress.live import LiveProgress
+    from nncli.cli.printer import summary
+    from nncli.cli.progress.status import Live
+    from nncli.cli.progress.training import TrainingProgress
     from nncli.fitting.train.events import Finished, Started
     from nncli.nn.training.loop import EpochReport
 
@@ -206,11 +207,11 @@ def training_picture() -> str:
     )
     console.print("$ nncli train configs/penguins.yaml")
     started: Started | None = None
-    progress: LiveProgress | None = None
+    progress: Live | None = None
     with tempfile.TemporaryDirectory() as folder:
         for event in train_events(DOCS.parent / "configs" / "penguins.yaml", output=Path(folder) / "penguins"):
             if isinstance(event, Started):
-                started, progress = event, LiveProgress(event, Console(file=io.StringIO(), width=112))
+                started, progress = event, Live(TrainingProgress(event), Console(file=io.StringIO(), width=112))
             elif progress is None or started is None:
                 raise AssertionError("the first event is Started")
             elif isinstance(event, Finished):

@@ -12,7 +12,7 @@ from nncli.version import __version__
 if TYPE_CHECKING:
     from nncli.api.check import check
     from nncli.api.compare import compare
-    from nncli.api.cross_validate import cross_validate, resume_cross_validation
+    from nncli.api.cross_validate import cross_validate
     from nncli.api.distill import distill
     from nncli.api.drift import drift
     from nncli.api.evaluate import evaluate
@@ -21,18 +21,35 @@ if TYPE_CHECKING:
     from nncli.api.head import head
     from nncli.api.init import init
     from nncli.api.load import load
-    from nncli.api.predict import predict
-    from nncli.api.predict_files import predict_files
-    from nncli.api.predict_to_file import predict_to_file
+    from nncli.api.predict import predict, predict_files, predict_to_file
+    from nncli.api.report import report
     from nncli.api.reproduce import reproduce
     from nncli.api.show import show
     from nncli.api.threshold import clear_threshold, threshold
     from nncli.api.track import track
-    from nncli.api.train import resume, train
-    from nncli.api.tune import resume_tune, select_ensemble, tune
+    from nncli.api.train import train
+    from nncli.api.tune import select_ensemble, tune
+    from nncli.base.errors import NncliError
     from nncli.runs.listing import list_runs
 
+_HOMES = {
+    "NncliError": "base.errors",
+    "clear_threshold": "api.threshold",
+    "export_run": "api.export",
+    "list_runs": "runs.listing",
+    "predict_files": "api.predict",
+    "predict_to_file": "api.predict",
+    "select_ensemble": "api.tune",
+}
+"""The modules of names that are not in the module of their name in nncli.api."""
+_RENAMED = {
+    "resume": "train(resume=RUN)",
+    "resume_cross_validation": "cross_validate(resume=DIR)",
+    "resume_tune": "tune(resume=DIR)",
+}
+
 __all__ = [
+    "NncliError",
     "__version__",
     "check",
     "clear_threshold",
@@ -50,10 +67,8 @@ __all__ = [
     "predict",
     "predict_files",
     "predict_to_file",
+    "report",
     "reproduce",
-    "resume",
-    "resume_cross_validation",
-    "resume_tune",
     "select_ensemble",
     "show",
     "threshold",
@@ -65,36 +80,15 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Import a command when it is first asked for, so that `import nncli` costs nothing (PEP 562)."""
-    homes = {
-        "check": "nncli.api.check",
-        "train": "nncli.api.train",
-        "resume": "nncli.api.train",
-        "head": "nncli.api.head",
-        "init": "nncli.api.init",
-        "predict": "nncli.api.predict",
-        "predict_files": "nncli.api.predict_files",
-        "predict_to_file": "nncli.api.predict_to_file",
-        "distill": "nncli.api.distill",
-        "drift": "nncli.api.drift",
-        "evaluate": "nncli.api.evaluate",
-        "load": "nncli.api.load",
-        "reproduce": "nncli.api.reproduce",
-        "list_runs": "nncli.runs.listing",
-        "show": "nncli.api.show",
-        "threshold": "nncli.api.threshold",
-        "clear_threshold": "nncli.api.threshold",
-        "track": "nncli.api.track",
-        "tune": "nncli.api.tune",
-        "resume_tune": "nncli.api.tune",
-        "select_ensemble": "nncli.api.tune",
-        "compare": "nncli.api.compare",
-        "explain": "nncli.api.explain",
-        "export_run": "nncli.api.export",
-        "cross_validate": "nncli.api.cross_validate",
-        "resume_cross_validation": "nncli.api.cross_validate",
-    }
-    if name in homes:
+    if name in __all__:
         from importlib import import_module
 
-        return getattr(import_module(homes[name]), name)
+        return getattr(import_module(f"nncli.{_HOMES.get(name, f'api.{name}')}"), name)
+    if name in _RENAMED:
+        raise AttributeError(f"nncli.{name}(…) is now nncli.{_RENAMED[name]}")
     raise AttributeError(f"module 'nncli' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What there is to import."""
+    return __all__

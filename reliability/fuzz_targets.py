@@ -18,7 +18,7 @@ def answer(kind: str, path: Path) -> int:
     import polars
 
     from nncli.api.options import PredictOptions
-    from nncli.api.prediction.frame import predict_frame
+    from nncli.api.prediction.tables import predict_frame
     from nncli.base.errors import NncliError
     from nncli.config.loading import load_config
     from nncli.data.sources.read_table import read_chunks, read_table

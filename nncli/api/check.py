@@ -9,11 +9,14 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+from nncli.api.options import CheckOptions
+from nncli.api.training_input import copied_table, resolve_input
 from nncli.base.credentials import redacted
-from nncli.base.errors import ConfigError, ConfigIssue, DataError, Location, UsageError
+from nncli.base.errors import ConfigError, ConfigIssue, DataError, Location
 from nncli.base.findings import Finding, FindingCode, of_error, ordered
 from nncli.base.logs import log_duration
 from nncli.base.memory import format_bytes, free_memory
+from nncli.base.option import operation
 from nncli.base.scratch import Scratch
 from nncli.config.loading import load, load_partial, with_source_line
 from nncli.config.schema import Config
@@ -89,34 +92,32 @@ class CheckResult:
         }
 
 
-def check(
-    config: Config | str | Path, *, assignments: Sequence[str] = (), on_stage: Callable[[str], None] = lambda line: None
-) -> CheckResult:
+def check_with(config: Config | str | Path, options: CheckOptions) -> CheckResult:
     """Check a configuration, its table and its network. Nothing is written.
 
-    Errors are returned as findings, and the rest is still checked: without the columns that cannot be read, or only
-    the table if the configuration is not valid. One member of an ensemble is tried.
-
-    Args:
-        config: a `Config`, a path, or `-` for standard input.
-        assignments: overrides such as `epochs=10`, for a path only.
-        on_stage: called with a line of text for each stage.
+    `config` is a `Config`, a path, or `-` for standard input; or a table, with `target`. Errors are returned as
+    findings, and the rest is still checked: without the columns that cannot be read, or only the table if the
+    configuration is not valid. One member of an ensemble is tried.
 
     Raises:
         UsageError: an assignment is not of the form key=value, or the table's name has no known format.
         NncliError: there is no space for temporary files.
     """
-    if not isinstance(config, Config):
-        usable, issues = load_partial(config, assignments, os.environ)
+    on_stage = options.on_stage
+    with copied_table(config, options):
+        given = resolve_input(config, options)
+        if isinstance(given.config, Config):
+            return _check(given.config, on_stage).with_findings(given.findings)
+        usable, issues = load_partial(given.config, given.assignments, os.environ)
         if usable is None or issues:
             return _check_table_only(usable, issues, on_stage)
-        search, mistakes = _search(config, assignments)
+        search, mistakes = _search(given.config, given.assignments)
         result = replace(_check(usable, on_stage).with_findings(mistakes), search=search)
-        findings = tuple(_with_line(config, assignments, finding) for finding in result.findings)
+        findings = tuple(_with_line(given.config, given.assignments, finding) for finding in result.findings)
         return replace(result, findings=findings)
-    if assignments:
-        raise UsageError("assignments go with the path of a configuration, not with a Config")
-    return _check(config, on_stage)
+
+
+check = operation(CheckOptions)(check_with)
 
 
 def _search(path: str | Path, assignments: Sequence[str]) -> tuple[SearchSize | None, tuple[Finding, ...]]:

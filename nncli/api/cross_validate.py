@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from nncli.api.options import ClusterOptions, CrossValidateOptions
+from nncli.api.options import CrossValidateOptions
+from nncli.api.training_input import copied_table, resolve_input
 from nncli.base.errors import UsageError, config_error
-from nncli.base.findings import Finding, FindingCode, note
+from nncli.base.findings import FindingCode, note
 from nncli.base.option import operation
 from nncli.base.scratch import Scratch, existing_parent
-from nncli.config.loading import load_config
+from nncli.config.loading import LoadedConfig
 from nncli.config.schema import Config
 from nncli.data.splitting.folds import Fold
 from nncli.fitting.ensemble.cross_validation import (
@@ -62,47 +63,50 @@ CrossEvent: TypeAlias = MembersStarted | MembersProgress | CrossValidated
 
 
 @operation(CrossValidateOptions)
-def cross_validate(config: Config | str | Path, options: CrossValidateOptions) -> CrossValidation | None:
+def cross_validate(
+    config: Config | str | Path | None = None, *, options: CrossValidateOptions
+) -> CrossValidation | None:
     """Cross-validate a configuration: train on all folds but one, and score on that fold, for each fold in turn.
 
-    `config` is a `Config`, a path, or `-` for the standard input; `assignments` are for a path only. Folds are
-    stratified by class, and split by `data.group` and `data.time` if configured; repetitions have different ones. The
-    directory is by default the configuration's output with `-cv` appended. Returns None if it was stopped.
+    `config` is a `Config`, a path, or `-` for the standard input; or a table, with `target`. `assignments` are for a
+    path only. Folds are stratified by class, and split by `data.group` and `data.time` if configured; repetitions have
+    different ones. The directory is by default the configuration's output with `-cv` appended. With `resume` instead of
+    `config`, a cross-validation that was stopped or killed goes on; the scores are the same. Returns None if it was
+    stopped.
 
     Raises:
-        UsageError, ConfigError, DataError: the training cannot start.
+        UsageError, ConfigError: the training cannot start.
+        DataError: the table cannot be read, or has changed since the cross-validation began.
+        RunError: the directory to resume holds no cross-validation, was changed, or another process is writing it.
     """
-    return _last(cross_validation_events_with(config, options))
-
-
-@operation(ClusterOptions)
-def resume_cross_validation(path: str | Path, options: ClusterOptions) -> CrossValidation | None:
-    """Resume a cross-validation that was stopped or killed; the scores are the same."""
-    return _last(resume_cross_validation_events(path, options))
-
-
-def _last(events: Generator[CrossEvent, None, None]) -> CrossValidation | None:
-    for event in events:
+    for event in cross_validation_events_with(config, options=options):
         if isinstance(event, CrossValidated):
             return event.result
     raise AssertionError("a cross-validation ends with CrossValidated or an error")
 
 
 def cross_validation_events_with(
-    config: Config | str | Path,
-    options: CrossValidateOptions,
-    command: Sequence[str] = (),
-    findings: Sequence[Finding] = (),
+    config: Config | str | Path | None = None, *, options: CrossValidateOptions, command: Sequence[str] = ()
 ) -> Generator[CrossEvent, None, None]:
-    """As `cross_validate`, event by event: `MembersStarted`, `MembersProgress`, `CrossValidated`.
+    """As `cross_validate`, event by event: `MembersStarted`, `MembersProgress`, `CrossValidated`."""
+    options.check_input(config)
+    if config is None:
+        path = Path(options.resume or "")
+        with table_copies(read_config(path), existing_parent(path)):
+            yield from _resume(path, options.launch(command))
+        return
+    with copied_table(config, options, options.output):
+        given = resolve_input(config, options)
+        loaded = given.load()
+        config = loaded.config if isinstance(loaded, LoadedConfig) else loaded
+        yield from _begin(config, options, options.launch(command, given.findings))
 
-    `findings` about a drafted configuration precede those of the training.
-    """
+
+cross_validation_events = operation(CrossValidateOptions)(cross_validation_events_with)
+
+
+def _begin(config: Config, options: CrossValidateOptions, launch: Launch) -> Generator[CrossEvent, None, None]:
     folds, repeats = options.folds, options.repeats
-    if not isinstance(config, Config):
-        config = load_config(config, options.assignments, os.environ)
-    elif options.assignments:
-        raise UsageError("assignments go with the path of a configuration, not with a Config")
     wanted = Path(options.output or f"{config.output or 'runs/model'}-cv")
     check_run_name(wanted)
     config = as_subtask(config)
@@ -131,27 +135,11 @@ def cross_validation_events_with(
             _ = data.without(
                 Fold(folds=folds, fold=fold, seed=config.seed)
             ).excluded_rows  # raises an error before any training
-        data = with_row_checks(data, findings)
+        data = with_row_checks(data, launch.findings)
         run, record = start_record(wanted, config, folds, repeats)
         tasks = f"{FOLDS}/*" if not config.is_ensemble else f"{FOLDS}/*/{MEMBERS}/*"
         with run.locked() as run, removed_if_untrained(run.path, tasks, parent):
-            yield from _cross_validate(data, run, record, options.launch(command))
-
-
-cross_validation_events = operation(CrossValidateOptions)(cross_validation_events_with)
-
-
-def resume_cross_validation_events(
-    path: str | Path, options: ClusterOptions, command: Sequence[str] = ()
-) -> Generator[CrossEvent, None, None]:
-    """As `resume_cross_validation`, event by event.
-
-    Raises:
-        RunError: the directory holds no cross-validation, it was changed, or another process is writing it.
-        DataError: the table has changed.
-    """
-    with table_copies(read_config(Path(path)), existing_parent(Path(path))):
-        yield from _resume(Path(path), options.launch(command))
+            yield from _cross_validate(data, run, record, launch)
 
 
 def _resume(path: Path, launch: Launch) -> Generator[CrossEvent, None, None]:

@@ -46,7 +46,7 @@ def distill_events_with(
     student = student_config(
         path, units, Path(options.output or path.with_name(f"{path.name}-student")), options.assignments
     )
-    yield from train_events_with(student, TrainOptions(stop=options.stop), command)
+    yield from train_events_with(student, options=TrainOptions(stop=options.stop), command=command)
 
 
 distill_events = operation(DistillOptions)(distill_events_with)

@@ -61,8 +61,7 @@ def drift_with(run: str | Path, data: TableLocation | Frame, options: DriftOptio
     if not batches:
         raise DataError("there are no rows to compare", location=Location(source=source_name(data)))
     found = Drift(reference, tuple(batches), options.limit, str(run), source_name(data), by)
-    for note in found.notes:
-        options.note(note)
+    options.note(*found.notes)
     return found
 
 
@@ -77,8 +76,7 @@ def _profile(model: AnyModel, profiler: Profiler, data: TableLocation | Frame, o
         else:
             found = profile_tables(model, profiler, iter([table_of(model, data)]), options)
         stage.details.append(f"{found.summary.rows:,} rows")
-    for note in found.summary.notes(options):
-        options.note(note)
+    options.note(*found.summary.notes(options))
     return found
 
 

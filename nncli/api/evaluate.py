@@ -11,7 +11,7 @@ import numpy as np
 from nncli.analysis.evaluation.labeled_table import labeled_rows, labels_of, sample_weight_column, weights_of
 from nncli.analysis.evaluation.uncertainty import Uncertainty, UncertaintyScores
 from nncli.api.options import ErrorsOptions, EvaluateOptions
-from nncli.api.prediction.frame import predict_valid
+from nncli.api.prediction.tables import predict_valid
 from nncli.api.prediction.to_file import open_errors
 from nncli.base.errors import DataError, Location
 from nncli.base.logs import log_duration

@@ -10,7 +10,6 @@ import numpy as np
 
 from nncli.analysis.evaluation.explanation import (
     REPEATS,
-    TOP_COLUMNS,
     PredictionOf,
     RowsToExplain,
     background_rows,
@@ -20,11 +19,13 @@ from nncli.analysis.evaluation.explanation import (
 from nncli.analysis.evaluation.held_out import predict_held_out, run_copies, scored_model
 from nncli.analysis.evaluation.labeled_table import weights_of
 from nncli.analysis.inspection.attribution import Attributions, attribute, select_output
-from nncli.analysis.inspection.encoded_rows import EncodedRows, ProgressCallback, Rows, no_progress
+from nncli.analysis.inspection.encoded_rows import EncodedRows, Rows
 from nncli.analysis.inspection.partial_dependence import PartialDependence
 from nncli.analysis.inspection.permutation_importance import Importance
+from nncli.api.options import ExplainOptions
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.logs import log_duration
+from nncli.base.option import operation
 from nncli.base.text import closest_match, join_quoted, json_safe, quote
 from nncli.config.schema import Config
 from nncli.data.sources.table_source import TableLocation
@@ -110,65 +111,36 @@ class _Data:
     is_own: bool = False
 
 
-@dataclass(frozen=True)
-class _Options:
-    """Options of `explain`, checked."""
-
-    rows: int | None
-    repeats: int
-    top: int
-    attributions: bool
-    output: str | None
-    on_progress: ProgressCallback
-
-
-def explain(
-    run: str | Path,
-    data: TableLocation | Frame | None = None,
-    *,
-    rows: int | None = None,
-    repeats: int = REPEATS,
-    top: int = TOP_COLUMNS,
-    attributions: bool = False,
-    class_label: str | None = None,
-    target: str | None = None,
-    on_progress: ProgressCallback = no_progress,
-) -> Explanation:
+def explain_with(run: str | Path, data: TableLocation | Frame | None = None, *, options: ExplainOptions) -> Explanation:
     """Explain a trained run: feature importance, partial dependence, and attributions of single predictions.
 
-    Args:
-        run: a run directory.
-        data: a file or a frame, with or without the target; `-` is the standard input. The default are the run's
-            validation rows with their weights, or the out-of-fold rows of an ensemble.
-        rows: the largest number of rows to use, sampled with the run's seed; default: 5,000, fewer for large networks,
-            and for attributions 1,000.
-        repeats: how often every column is shuffled.
-        top: the number of columns whose partial dependence is computed.
-        attributions: whether to attribute the predictions of single rows to their columns.
-        class_label: the class whose probability is attributed; default: the second of two classes, or each row's
-            predicted class.
-        target: the target whose prediction is attributed, of several; default: the first.
-        on_progress: called with the name of a step, how many parts of it are done, and how many there are.
+    `data` is a file or a frame, with or without the target; `-` is the standard input. The default are the run's
+    validation rows with their weights, or the out-of-fold rows of an ensemble.
 
     Raises:
         UsageError: a number is too small, or there is no such class or target.
         RunError: the run directory is missing or damaged.
         DataError: the table cannot be read, has no rows or lacks a column; or the run's own table is not available.
     """
-    if repeats < 1 or top < 0 or (rows is not None and rows < 1):
+    if options.repeats < 1 or options.top < 0 or (options.rows is not None and options.rows < 1):
         raise UsageError("rows and repeats must be at least 1, and top at least 0")
     with log_duration(f"loading {run}"):
         opened = Run.open(Path(run))
         model, manifest = opened.load_model(), opened.load_manifest()
-    output = _output(model.spec.target, class_label, target)
+    output = _output(model.spec.target, options.class_label, options.target)
     config = check_config_unchanged(opened, manifest, ())
-    options = _Options(rows, repeats, top, attributions, output, on_progress)
     model = scored_model(opened, config, model) if data is None else model
     with run_copies(opened.path):
-        return _explain(opened, config, model, _load_data(run, data, model, config.data.sample_weight), options)
+        whole = _load_data(run, data, model, config.data.sample_weight)
+        return _explain(opened, config, model, whole, options, output)
 
 
-def _explain(run: Run, config: Config, model: AnyModel, whole: _Data, options: _Options) -> Explanation:
+explain = operation(ExplainOptions)(explain_with)
+
+
+def _explain(
+    run: Run, config: Config, model: AnyModel, whole: _Data, options: ExplainOptions, output: str | None
+) -> Explanation:
     """The explanation of a model on a sample of the data, drawn with the run's seed."""
     found = explain_rows(
         model,
@@ -184,7 +156,14 @@ def _explain(run: Run, config: Config, model: AnyModel, whole: _Data, options: _
     if options.attributions:
         rng = np.random.default_rng([config.seed, 1])
         attributed = sample_positions(len(table), options.rows or MAX_ATTRIBUTED, rng)
-        attributions, notes = _attribute(run, config, model, found.encoded, attributed, options)
+        notes = []
+        if len(attributed) < len(found.encoded):
+            notes.append(f"attributions are of {len(attributed):,} of the rows; set --rows for more")
+        background, note = background_rows(config, run.load_manifest(), model, found.encoded)
+        with log_duration("computing attributions") as log:
+            attributions = attribute(found.encoded.take(attributed), background, output, options.on_progress)
+            log.details.append(f"{len(attributed):,} rows")
+        notes += filter(None, (note, _completeness_note(attributions)))
     return Explanation(
         rows=len(table),
         table_rows=len(whole.rows),
@@ -208,20 +187,6 @@ def _training_rows(run: Run, model: AnyModel, labeled: Table) -> RowMatches | No
     """How many of the labeled rows the run was trained or validated on; None if there are none, or it is not known."""
     training_rows = run.load_training_rows()
     return None if training_rows is None or not len(labeled) else training_rows.match(model.hash_rows(labeled))
-
-
-def _attribute(
-    run: Run, config: Config, model: AnyModel, encoded: EncodedRows, rows: Rows, options: _Options
-) -> tuple[Attributions, list[str]]:
-    """Attributions of the rows at these positions, and notes on them."""
-    notes = []
-    if len(rows) < len(encoded):
-        notes.append(f"attributions are of {len(rows):,} of the rows; set --rows for more")
-    background, note = background_rows(config, run.load_manifest(), model, encoded)
-    with log_duration("computing attributions") as log:
-        found = attribute(encoded.take(rows), background, options.output, options.on_progress)
-        log.details.append(f"{len(rows):,} rows")
-    return found, [*notes, *(text for text in (note, _completeness_note(found)) if text)]
 
 
 def _output(target: Target, class_label: str | None, name: str | None) -> str | None:

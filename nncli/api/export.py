@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from nncli.api.options import ExportOptions
 from nncli.base.atomic_files import check_overwrite, write_bytes
 from nncli.base.errors import Location, NncliError, UsageError
 from nncli.base.logs import log_duration
+from nncli.base.option import operation
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.sources.table_source import TableLocation
 from nncli.data.table import Table
@@ -69,29 +71,12 @@ class MismatchError(ExportedFileError):
         self.export = export
 
 
-def export_run(
-    run: str | Path,
-    output: str | Path | None = None,
-    *,
-    to: str | None = None,
-    check: TableLocation | bool = True,
-    labels: bool = False,
-    proba: bool = False,
-    intervals: float | Sequence[float] = (),
-    force: bool = False,
-) -> Export:
+def export_run_with(run: str | Path, output: str | Path | None = None, *, options: ExportOptions) -> Export:
     """Write a run as one file for another runtime, once its predictions were compared with those of nncli predict.
 
-    Args:
-        run: a run directory.
-        output: the file; by default the run's name in the working directory, with the suffix of the target.
-        to: onnx, js, html, c or python; by default by the suffix of `output`.
-        check: a table whose rows are compared; True: some rows of the training table, where the table is unchanged and
-            the runtime is installed; False: no check.
-        labels: of a classification, leave out the probabilities.
-        proba: of a classification, leave out the label.
-        intervals: of a regression, the levels of prediction intervals, such as 0.9.
-        force: replace an existing file.
+    `output` is by default the run's name in the working directory, with the suffix of the target. `check` is a table
+    whose rows are compared; True: some rows of the training table, where the table is unchanged and the runtime is
+    installed; False: no check.
 
     Raises:
         UsageError: the options do not fit each other or the model, the target cannot express it, or the file exists.
@@ -100,20 +85,21 @@ def export_run(
         ExportedFileError: the predictions of the file differ (MismatchError), its runtime refuses it, or is not
             installed although a table is given for the check.
     """
-    target, path = _target_and_path(Path(run), to, None if output is None else Path(output))
-    check_overwrite(path, force=force)
+    check = options.check
+    target, path = _target_and_path(Path(run), options.to, None if output is None else Path(output))
+    check_overwrite(path, force=options.force)
     missing = None if check is False else target.load_runner().missing()
     if missing is not None and check is not True:
         raise ExportedFileError(f"{target.runtime}, which checks the file, cannot be used", hint=_sentence(missing))
     opened = Run.open(Path(run))
     model = opened.load_model()
     target_of_model = model.spec.target
-    if intervals and target_of_model.uncertainty != "interval":
+    if options.intervals and target_of_model.uncertainty != "interval":
         hint = "Leave it out: the file has the probability of each class."
         raise UsageError(f"--interval {target_of_model.no_intervals}", hint=hint)
-    conformal = conformal_predictor(opened, model, UncertaintyOptions(intervals=intervals))
+    conformal = conformal_predictor(opened, model, UncertaintyOptions(intervals=options.intervals))
     with log_duration("describing the model as a program"):
-        program = _select_outputs(lower_model(model, conformal), labels=labels, proba=proba)
+        program = _select_outputs(lower_model(model, conformal), labels=options.labels, proba=options.proba)
         program = with_typical_values(program, opened.load_reference())
     info = ModelInfo(_name(opened.path), opened.load_manifest().checksum, __version__)
     with log_duration(f"writing the program for {target.runtime}"):
@@ -128,6 +114,9 @@ def export_run(
         exported = _checked(exported, content, Check(model, conformal, program, target), opened, rows)
     write_bytes(path, content)
     return exported
+
+
+export_run = operation(ExportOptions)(export_run_with)
 
 
 def _checked(exported: Export, content: bytes, check: Check, run: Run, rows: TableLocation | None) -> Export:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nncli.api.options import SyntheticOptions
+from nncli.base.option import operation
 from nncli.data.formats.registry import FileOptions
 from nncli.data.formats.writers import write_table
 from nncli.data.synthetic import generate
 
 
-def generate_data(
-    name: str = "linear",
-    *,
-    rows: int = 100,
-    noise: float | None = None,
-    seed: int = 0,
-    path: Path | None = None,
-    force: bool = False,
-) -> None:
-    """Write `rows` rows of a synthetic data set to `path`, or to standard output.
+def generate_data_with(name: str = "linear", *, options: SyntheticOptions) -> None:
+    """Write rows of a synthetic data set to a file, or to standard output.
 
     Raises:
         UsageError: there is no such data set, or the file exists.
     """
-    write_table(generate(name, rows, noise=noise, seed=seed), path, FileOptions(force=force))
+    target = None if options.path is None or options.path == "-" else Path(options.path)
+    table = generate(name, options.rows, noise=options.noise, seed=options.seed)
+    write_table(table, target, FileOptions(force=options.force))
+
+
+generate_data = operation(SyntheticOptions)(generate_data_with)

@@ -10,8 +10,10 @@ from typing import Any
 
 import polars as pl
 
+from nncli.api.options import HeadOptions
 from nncli.base.errors import UsageError
 from nncli.base.findings import Finding, FindingCode, note, ordered, warning
+from nncli.base.option import operation
 from nncli.base.scratch import Scratch
 from nncli.base.spec import non_defaults
 from nncli.base.text import join_quoted, json_safe, quote
@@ -103,24 +105,22 @@ class TableHead:
         }
 
 
-def head(source: TableLocation, *, rows: int = 5, assignments: Sequence[str] = ()) -> TableHead:
+def head_with(source: TableLocation, options: HeadOptions) -> TableHead:
     """Show what a table is, from its beginning: its columns with their kinds, and its first rows.
 
-    Args:
-        source: a path, pattern, folder, URL or `-` for standard input, or a TableSource.
-        rows: the number of first rows in `frame`.
-        assignments: overrides of keys under data, such as `data.separator=;`.
+    `source` is a path, pattern, folder, URL or `-` for standard input, or a TableSource. Assignments are of keys under
+    data, such as `data.separator=;`.
 
     Raises:
         UsageError: the source is of no known kind, or `rows` is negative.
         ConfigError: an assignment is wrong.
         DataError: the table cannot be read.
     """
-    if rows < 0:
+    if options.rows < 0:
         raise UsageError("the number of rows is negative")
     table_source = as_source(source)
     section = {**non_defaults(table_source), "target": NO_TARGET}
-    config = validate(Config, with_preset(Document({"data": section}, {}, "nncli head", ()), assignments))
+    config = validate(Config, with_preset(Document({"data": section}, {}, "nncli head", ()), options.assignments))
     reader = open_reader(config.data.source)
     if (choice := reader.choice()) is not None:
         return TableHead(reader.name, None, 0, (), pl.DataFrame(), choice=choice)
@@ -134,10 +134,13 @@ def head(source: TableLocation, *, rows: int = 5, assignments: Sequence[str] = (
         seen if is_whole else reader.count_rows(),
         seen,
         tuple(HeadColumn(profile, types[profile.name]) for profile in profiles),
-        _first_rows(tables, rows),
+        _first_rows(tables, options.rows),
         first.details,
         ordered([*reading, *findings, *_refused(profiles)]),
     )
+
+
+head = operation(HeadOptions)(head_with)
 
 
 def _beginning(reader: TableReader, options: ReadOptions) -> tuple[list[Table], bool]:

@@ -16,13 +16,10 @@ from nncli.base.findings import Finding, FindingCode, Level, note, ordered, warn
 from nncli.base.option import operation
 from nncli.base.scratch import existing_parent
 from nncli.base.text import join_quoted, json_safe, quote
-from nncli.config.loading import load_document
 from nncli.config.overrides import apply_overrides
-from nncli.config.schema import Config
 from nncli.config.schema_file import editor_line
 from nncli.config.yaml.document import Document
-from nncli.config.yaml.parser import parse
-from nncli.data.formats.registry import SPREADSHEETS, SUFFIXES, ZIP, suffix_of, without_compression
+from nncli.data.formats.registry import ZIP, without_compression
 from nncli.data.formats.streams import path_of
 from nncli.data.profile import ColumnProfile
 from nncli.data.sources.files.several_files import fixed_folder, names_several
@@ -33,7 +30,6 @@ from nncli.fitting.draft.yaml_draft import column_warning, draft_config
 
 MIN_ROWS = 10
 """Rows below which a warning is given: the folds of an ensemble need some each."""
-YAML_SUFFIXES = (".yaml", ".yml")
 ADD_ROWS = "Add rows, or set quality: fast and validation: 0."
 
 
@@ -135,7 +131,7 @@ def draft_with(data: TableLocation, target: str | Sequence[str], options: InitOp
     text = draft_config(
         summary,
         path=_relative_path(Path.cwd() if output_path is None else output_path.resolve().parent, source),
-        name=_stem(source),
+        name=stem_of(source),
         preset=options.preset,
         quality=options.quality,
         extra={key: value for key, value in extra.items() if key != "data"},
@@ -150,55 +146,6 @@ def draft_with(data: TableLocation, target: str | Sequence[str], options: InitOp
 
 
 draft = operation(InitOptions)(draft_with)
-
-
-def is_table(argument: str, target: Sequence[str]) -> bool:
-    """Whether the argument of `nncli train` is a table: by its file name, or because a target is given.
-
-    Raises:
-        UsageError: a target is given with a configuration or with standard input.
-    """
-    if not target:
-        if as_source(argument).scheme is not None:
-            return True
-        if argument != "-" and names_several(argument):
-            return not _has_configurations(argument)
-        suffix = suffix_of(Path(argument))
-        return (suffix in SUFFIXES and suffix != ".txt") or suffix in (*SPREADSHEETS, ZIP)  # .txt may be either
-    if argument == "-":
-        raise UsageError(
-            "--target needs a table in a file",
-            location=Location(source="standard input"),
-            hint="Write the table to a file first. For a configuration, use --set data.target=….",
-        )
-    if Path(argument).suffix.lower() in YAML_SUFFIXES:
-        raise UsageError(
-            "--target needs a table, not a configuration",
-            location=Location(source=argument),
-            hint=f"Set data.target to {quote(target[0])} in the file, or use --set data.target=….",
-        )
-    return True
-
-
-def _has_configurations(path: str) -> bool:
-    """Whether a path is that of a folder with configurations, which tables are not kept beside."""
-    folder = Path(path)
-    return folder.is_dir() and any(file.suffix.lower() in YAML_SUFFIXES for file in folder.iterdir())
-
-
-def config_for(
-    data: TableLocation, target: str | Sequence[str], assignments: Sequence[str] = ()
-) -> tuple[Config, InitResult]:
-    """The configuration that `init` writes for a table, with the assignments, and its notes and warnings.
-
-    Raises:
-        UsageError, ConfigError, DataError: as `init`.
-    """
-    result = draft(data, target, assignments=[text for text in assignments if text.lstrip().startswith("data.")])
-    source = as_source(data)
-    document = parse(result.text, f"nncli init {source.path}")
-    config = load_document(document, assignments, os.environ, folder=Path.cwd(), name=_stem(source)).config
-    return config, result
 
 
 def _relative_path(folder: Path, source: TableSource) -> str:
@@ -222,7 +169,7 @@ def _relative_path(folder: Path, source: TableSource) -> str:
     return Path(seen).as_posix()
 
 
-def _stem(source: TableSource) -> str:
+def stem_of(source: TableSource) -> str:
     """`train` for train.csv.gz, `sales` for the table sales of a database or the files sales/*.csv."""
     if source.table is not None:
         return source.table

@@ -5,22 +5,27 @@ The order of the bases of a class is the reverse of that of its options.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from nncli.analysis.drift_limits import LIMIT
 from nncli.base.errors import Location, UsageError
-from nncli.base.option import INPUT, OUTPUT, SEARCH, TRAINING, Option, Options
+from nncli.base.option import GOAL, INPUT, OUTPUT, SEARCH, TRAINING, Option, Options, declared_options
+from nncli.base.text import quote
 from nncli.data.formats.registry import FileOptions
 from nncli.fitting.timing.clock import TimeLimit
 from nncli.models.conformal.options import UncertaintyOptions
 
 if TYPE_CHECKING:
     from nncli.base.findings import Finding
+    from nncli.data.sources.table_source import TableLocation, TableSource
     from nncli.fitting.launch import Launch
     from nncli.models.ensemble import AnyModel
+else:
+    TableLocation = str  # what a word of the command line is read as
 
 OnError: TypeAlias = Literal["fail", "missing", "skip"]
 """What happens to a cell that cannot be read: an error, a missing cell, or its row is left out."""
@@ -32,6 +37,10 @@ OnNote: TypeAlias = Callable[[str], object]
 def never() -> bool:
     """What stops no training."""
     return False
+
+
+def ignore(*values: object) -> None:
+    """Called with what nobody asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,9 +131,9 @@ class NoteOptions(Options):
         OnNote | None, Option("Called with notes on how the table was read, and on unexpected values.")
     ] = None
 
-    def note(self, text: str) -> None:
-        """Call `on_note`, if there is one."""
-        if self.on_note is not None:
+    def note(self, *texts: str) -> None:
+        """Call `on_note`, if there is one, with each text."""
+        for text in () if self.on_note is None else texts:
             self.on_note(text)
 
 
@@ -169,30 +178,6 @@ class WriteOptions(PredictOptions, ErrorsOptions, FileOptions, UncertaintyOption
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatabaseOptions(Options):
-    """Where predictions are written in a database."""
-
-    table: Annotated[str | None, Option("The table to write, if the output is a database.", OUTPUT, metavar="NAME")] = (
-        None
-    )
-    append: Annotated[bool, Option("Add the rows to an existing table of the database.", OUTPUT)] = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class PredictToFileOptions(WriteOptions, DatabaseOptions):
-    """The options of a prediction into one file, one table of a database, or standard output."""
-
-    profile: Annotated[
-        str | Path | None,
-        Option(
-            "Write the profile of the rows (.json), for nncli drift; to an existing profile they are added.",
-            OUTPUT,
-            metavar="FILE",
-        ),
-    ] = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class PredictFilesOptions(WriteOptions):
     """The options of `nncli.predict_files`."""
 
@@ -210,14 +195,63 @@ class PredictFilesOptions(WriteOptions):
         Option("Predict the files on a Dask cluster, for example tcp://host:8786.", OUTPUT, metavar="ADDRESS"),
     ] = None
     on_progress: Annotated[
-        Callable[[Any], object] | None,
-        Option("Called with a FilesProgress at the beginning and after each file."),
+        Callable[[Any], object], Option("Called with a FilesProgress at the beginning and after each file.")
+    ] = ignore
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictToFileOptions(PredictFilesOptions):
+    """The options of a prediction into one file, one table of a database, standard output, or a folder."""
+
+    table: Annotated[str | None, Option("The table to write, if the output is a database.", OUTPUT, metavar="NAME")] = (
+        None
+    )
+    append: Annotated[bool, Option("Add the rows to an existing table of the database.", OUTPUT)] = False
+    profile: Annotated[
+        str | Path | None,
+        Option(
+            "Write the profile of the rows (.json), for nncli drift; to an existing profile they are added.",
+            OUTPUT,
+            metavar="FILE",
+        ),
     ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictCommandOptions(PredictFilesOptions, PredictToFileOptions):
-    """The options of `nncli predict`, whose output is a file or a folder."""
+class SourceOptions(Options):
+    """Which table of a workbook or database is meant."""
+
+    sheet: Annotated[str | None, Option("Sheet of a workbook, by name or number from 1.", INPUT, metavar="NAME")] = None
+    range: Annotated[str | None, Option("Cells of the sheet, header included.", INPUT, metavar="B4:H200")] = None
+    table: Annotated[str | None, Option("Table of a database.", INPUT, metavar="NAME")] = None
+    query: Annotated[str | None, Option("Query of a database, instead of a table.", INPUT, metavar="SELECT")] = None
+
+    def source(self, path: str | None) -> TableSource:
+        """The source of an INPUT argument; None is standard input.
+
+        Raises:
+            UsageError: a table and a query are given.
+        """
+        from nncli.data.sources.table_source import STANDARD_INPUT, TableSource
+
+        if self.table is not None and self.query is not None:
+            raise UsageError("--table and --query exclude each other", hint="Remove one of them.")
+        return TableSource(path=path or STANDARD_INPUT, **dict(self._given))
+
+    @property
+    def words(self) -> list[str]:
+        """The options as command-line arguments."""
+        return [word for key, value in self._given for word in (f"--{key}", value)]
+
+    @property
+    def source_assignments(self) -> list[str]:
+        """The options as assignments of a configuration's keys."""
+        return [f"data.{key}={json.dumps(value, ensure_ascii=False)}" for key, value in self._given]
+
+    @property
+    def _given(self) -> list[tuple[str, str]]:
+        values = {"sheet": self.sheet, "range": self.range, "table": self.table, "query": self.query}
+        return [(key, value) for key, value in values.items() if value is not None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,6 +269,11 @@ class AssignmentOptions(Options):
         ),
     ] = ()
 
+    @property
+    def set_words(self) -> list[str]:
+        """The overrides as command-line arguments."""
+        return [word for text in self.assignments for word in ("--set", text)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class QualityOptions(Options):
@@ -247,26 +286,67 @@ class QualityOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PresetOptions(Options):
-    """The preset of a configuration."""
+class HeadOptions(AssignmentOptions):
+    """The options of `nncli.head`."""
+
+    rows: Annotated[int, Option("Number of rows to show.", OUTPUT, short="-n", metavar="N", minimum=0)] = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class InitOptions(AssignmentOptions, QualityOptions):
+    """The options of `nncli.init`."""
 
     preset: Annotated[
         Preset | None,
         Option("tabular: the best in our benchmarks (default); textbook: a plain network.", TRAINING),
     ] = None
+    output: Annotated[
+        str | Path | None,
+        Option("The file to write. Default: standard output, in Python none.", OUTPUT, short="-o", metavar="FILE"),
+    ] = None
+    force: Annotated[bool, Option("Replace an existing file.", OUTPUT)] = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class DraftOptions(AssignmentOptions, QualityOptions, PresetOptions):
-    """What a configuration for a table is to have."""
+class ConfigShowOptions(QualityOptions, AssignmentOptions):
+    """The options of `nncli config show`."""
+
+    resolved: Annotated[
+        bool, Option("Read the table and replace auto, null and inferred columns by their values.", OUTPUT)
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class InitOptions(DraftOptions):
-    """The options of `nncli.init`."""
+class TargetOptions(Options):
+    """The targets of a table that is given instead of a configuration."""
 
-    output: Annotated[str | Path | None, Option("The file to write the YAML to, if any.")] = None
-    force: Annotated[bool, Option("Replace an existing file.")] = False
+    target: Annotated[
+        str | Sequence[str],
+        Option("The column to predict; CONFIG is then a table. Repeatable.", INPUT, short="-t", metavar="COLUMN"),
+    ] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingInputOptions(QualityOptions, SourceOptions, AssignmentOptions, TargetOptions):
+    """What is trained: a configuration with changes, or a table."""
+
+    on_draft: Annotated[
+        Callable[[Any], object],
+        Option("Called with a Drafted, the words and the findings, if a configuration is drafted for a table."),
+    ] = ignore
+
+    def arguments(self, config: str) -> tuple[str, ...]:
+        """The equivalent command-line arguments."""
+        targets = [word for name in self.target for word in ("--target", name)]
+        quality = [] if self.quality is None else ["--quality", self.quality]
+        return (config, *self.words, *targets, *quality, *self.set_words)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckOptions(TrainingInputOptions):
+    """The options of `nncli.check`."""
+
+    on_stage: Annotated[Callable[[str], None], Option("Called with a line of text for each stage.")] = ignore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,6 +378,46 @@ class ClusterOptions(StopOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ResumableOptions(ClusterOptions, TrainingInputOptions):
+    """The options of an operation that begins with a configuration or a table, or goes on with what was stopped.
+
+    With `resume` only the options in `may_change` may be given, and those that are no option of the command line.
+    """
+
+    command: ClassVar[str]
+    may_change: ClassVar[tuple[str, ...]] = ("scheduler",)
+
+    resume: Annotated[
+        str | Path | None,
+        Option("Resume a run that was stopped or killed.", INPUT, metavar="RUN", completion="run"),
+    ] = None
+
+    def check_input(self, config: object) -> None:
+        """Check that there is either a configuration or something to resume, the latter without what it keeps.
+
+        Raises:
+            UsageError: there is neither or both, or an option that only a new one takes.
+        """
+        options = {one.field: one for one in declared_options(type(self)) if one.option.panel}
+        folder = options.pop("resume").option.metavar
+        if self.resume is None:
+            if config is None:
+                hint = f"For a table: nncli {self.command} TABLE --target COLUMN"
+                raise UsageError(f"{self.command} needs a CONFIG, or --resume {folder}", hint=hint)
+            return
+        if config is not None:
+            raise UsageError(f"--resume uses the configuration in {folder}", hint=f"Remove {quote(str(config))}.")
+        for one in options.values():
+            if one.field not in self.may_change and getattr(self, one.field) != one.default:
+                flags = [options[name].flag for name in self.may_change]
+                may_change = f"{', '.join(flags[:-1])} and {flags[-1]}" if len(flags) > 1 else flags[0]
+                raise UsageError(
+                    f"--resume keeps the settings of {folder}; what may change is {may_change}",
+                    hint=f"Remove {one.option.short if one.field == 'output' else one.flag}.",
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrackOptions(Options):
     """Where metrics are written to besides the run directory."""
 
@@ -313,39 +433,54 @@ class TrackOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResumeOptions(TrackOptions, ClusterOptions, AssignmentOptions):
-    """The options of `nncli.resume`."""
+class TrainOptions(TrackOptions, ResumableOptions):
+    """The options of `nncli.train`. A time limit begins when they are made."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class NewRunOptions(Options):
-    """Where a run is written."""
-
-    output: Annotated[
-        str | Path | None,
-        Option("The run directory to create. Default: runs/NAME.", OUTPUT, short="-o", metavar="RUN"),
-    ] = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class TimeLimitOptions(Options):
-    """How long a training may take."""
+    command = "train"
+    may_change = ("assignments", "scheduler", "track")
 
     time_limit: Annotated[
         float | str | TimeLimit | None,
         Option("Train the best model there is time for, for example 60s, 5m or 1h.", TRAINING, metavar="DURATION"),
     ] = None
+    output: Annotated[
+        str | Path | None,
+        Option("The run directory to create. Default: runs/NAME.", OUTPUT, short="-o", metavar="RUN"),
+    ] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "time_limit", begun(self.time_limit))
+
+
+def begun(limit: float | str | TimeLimit | None) -> TimeLimit | None:
+    """The time limit, from now on unless it has begun.
+
+    Raises:
+        UsageError: it is no duration.
+    """
+    if limit is None or isinstance(limit, TimeLimit):
+        return limit
+    from nncli.config.schema.training import seconds_of
+
+    try:
+        return TimeLimit(seconds_of(limit))
+    except ValueError as error:
+        raise UsageError(f"the time limit: {error}", hint="For example 60s, 5m or 1h.") from error
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(TrackOptions, NewRunOptions, ClusterOptions, TimeLimitOptions, AssignmentOptions):
-    """The options of `nncli.train`."""
+class CrossValidateOptions(ResumableOptions):
+    """The options of `nncli.cross_validate`."""
 
+    command = "cross-validate"
 
-@dataclass(frozen=True, kw_only=True)
-class NewCrossValidationOptions(Options):
-    """Where a cross-validation is written."""
-
+    resume: Annotated[
+        str | Path | None,
+        Option("Resume a cross-validation that was stopped or killed.", INPUT, metavar="DIR", completion="run"),
+    ] = None
+    folds: Annotated[int, Option("Number of folds.", TRAINING, metavar="K")] = 5
+    repeats: Annotated[int, Option("Repetitions with other folds.", TRAINING, metavar="R")] = 1
     output: Annotated[
         str | Path | None,
         Option("The directory to create. Default: runs/NAME-cv.", OUTPUT, short="-o", metavar="DIR"),
@@ -353,22 +488,31 @@ class NewCrossValidationOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FoldOptions(Options):
-    """The folds of a cross-validation."""
+class TuneOptions(TrackOptions, ResumableOptions):
+    """The options of `nncli.tune`."""
 
-    folds: Annotated[int, Option("Number of folds.", TRAINING, metavar="K")] = 5
-    repeats: Annotated[int, Option("Repetitions with other folds.", TRAINING, metavar="R")] = 1
+    command = "tune"
+    may_change = ("trials", "time", "workers", "scheduler", "track")
 
-
-@dataclass(frozen=True, kw_only=True)
-class CrossValidateOptions(NewCrossValidationOptions, ClusterOptions, FoldOptions, AssignmentOptions):
-    """The options of `nncli.cross_validate`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SearchSizeOptions(Options):
-    """How long a search goes on."""
-
+    resume: Annotated[
+        str | Path | None,
+        Option(
+            "Resume a search that was stopped or killed, or go on with more --trials.",
+            INPUT,
+            metavar="DIR",
+            completion="search",
+        ),
+    ] = None
+    search: Annotated[
+        Sequence[str],
+        Option(
+            "Values that a key may take: learning_rate=1e-4..1e-1:log, l2=0..0.1, batch_size=32,64. Repeatable. "
+            "It adds to tune.search, or replaces a key of it. Without that section only these keys are searched.",
+            SEARCH,
+            metavar="KEY=RANGE",
+            completion="key",
+        ),
+    ] = ()
     trials: Annotated[
         int | None,
         Option("Number of trials, besides the first. Default: 30.", SEARCH, metavar="N", minimum=1),
@@ -381,48 +525,6 @@ class SearchSizeOptions(Options):
             metavar="DURATION",
         ),
     ] = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SearchWorkersOptions(Options):
-    """How many networks are trained at a time."""
-
-    workers: Annotated[
-        int | Literal["auto"] | None,
-        Option(
-            "Trainings at a time. The result is the same. Default: the key workers.",
-            TRAINING,
-            metavar="N",
-            minimum=1,
-        ),
-    ] = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResumeTuneOptions(TrackOptions, ClusterOptions, SearchWorkersOptions, SearchSizeOptions):
-    """The options of `nncli.resume_tune`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SearchedKeysOptions(Options):
-    """What is searched."""
-
-    search: Annotated[
-        Sequence[str],
-        Option(
-            "Values that a key may take: learning_rate=1e-4..1e-1:log, l2=0..0.1, batch_size=32,64. Repeatable. "
-            "It adds to tune.search, or replaces a key of it. Without that section only these keys are searched.",
-            SEARCH,
-            metavar="KEY=RANGE",
-            completion="key",
-        ),
-    ] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class SearchMethodOptions(Options):
-    """How a search goes on."""
-
     folds: Annotated[
         int | str | None,
         Option(
@@ -460,31 +562,19 @@ class SearchMethodOptions(Options):
     prune: Annotated[
         bool | None, Option("Train every trial on all folds.", SEARCH, name="no_prune", is_negated=True)
     ] = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewSearchOptions(Options):
-    """Where a search is written."""
-
+    workers: Annotated[
+        int | Literal["auto"] | None,
+        Option(
+            "Trainings at a time. The result is the same. Default: the key workers.",
+            TRAINING,
+            metavar="N",
+            minimum=1,
+        ),
+    ] = None
     output: Annotated[
         str | Path | None,
         Option("The directory to create. Default: runs/NAME-tune.", OUTPUT, short="-o", metavar="DIR"),
     ] = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class TuneOptions(
-    ResumeTuneOptions,
-    TrackOptions,
-    NewSearchOptions,
-    ClusterOptions,
-    SearchWorkersOptions,
-    SearchMethodOptions,
-    SearchSizeOptions,
-    SearchedKeysOptions,
-    AssignmentOptions,
-):
-    """The options of `nncli.tune`."""
 
     @property
     def settings(self) -> dict[str, object]:
@@ -493,9 +583,10 @@ class TuneOptions(
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewStudentOptions(Options):
-    """Where a student is written."""
+class DistillOptions(StopOptions, AssignmentOptions):
+    """The options of `nncli.distill`."""
 
+    units: Annotated[int, Option("Units of each of the two layers.", TRAINING, metavar="N")] = 64
     output: Annotated[
         str | Path | None,
         Option(
@@ -508,7 +599,150 @@ class NewStudentOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DistillOptions(NewStudentOptions, StopOptions, AssignmentOptions):
-    """The options of `nncli.distill`."""
+class ReproduceOptions(StopOptions):
+    """The options of `nncli.reproduce`."""
 
-    units: Annotated[int, Option("Units of each of the two layers.", TRAINING, metavar="N")] = 64
+    data: Annotated[
+        TableLocation | None, Option("The training table, if it is elsewhere now.", INPUT, metavar="PATH")
+    ] = None
+    validation: Annotated[
+        TableLocation | None, Option("The validation file, if it is elsewhere now.", INPUT, metavar="PATH")
+    ] = None
+    quick: Annotated[int | None, Option("Compare the first K epochs with history.csv only.", TRAINING, metavar="K")] = (
+        None
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainOptions(Options):
+    """The options of `nncli.explain`."""
+
+    rows: Annotated[
+        int | None,
+        Option(
+            "Use at most N rows, sampled with the run's seed. [default: 5000, fewer for large networks; with -o 1000]",
+            INPUT,
+            metavar="N",
+        ),
+    ] = None
+    repeats: Annotated[int, Option("Permutations of each column.", INPUT, metavar="N")] = 5
+    class_label: Annotated[
+        str | None,
+        Option(
+            "With -o: the class whose probability is explained. Default: the second of two classes, or each row's "
+            "predicted class.",
+            OUTPUT,
+            name="class",
+            metavar="LABEL",
+        ),
+    ] = None
+    target: Annotated[
+        str | None,
+        Option(
+            "With -o: the target whose prediction is explained, if there are several. Default: the first.",
+            OUTPUT,
+            metavar="COLUMN",
+        ),
+    ] = None
+    top: Annotated[int, Option("Show the partial dependence on the N most important columns.", OUTPUT, metavar="N")] = 6
+    attributions: Annotated[bool, Option("Attribute the predictions of single rows to their columns.")] = False
+    on_progress: Annotated[
+        Callable[[str, int, int], object],
+        Option("Called with the name of a step, how many parts of it are done, and how many there are."),
+    ] = ignore
+
+
+def _costs(flag: str, text: str) -> tuple[float, float]:
+    """The two costs of `fp=1,fn=20`."""
+    try:
+        pairs = [part.split("=") for part in text.split(",")]
+        found = {name.strip(): float(value) for name, value in pairs}
+        if len(pairs) != 2:
+            raise ValueError(text)
+        return found["fp"], found["fn"]
+    except (ValueError, KeyError):
+        raise UsageError(
+            f"{flag} {quote(text)} is not of the form fp=1,fn=20",
+            hint="fp is the cost of a row that is predicted as positive and is not, fn that of one that is missed.",
+        ) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThresholdOptions(Options):
+    """The options of `nncli.threshold`: at most one goal, and what is done with the threshold that it leads to."""
+
+    cost: Annotated[
+        tuple[float, float] | None,
+        Option(
+            "Lowest cost, of a false positive and of a false negative.",
+            GOAL,
+            metavar="fp=1,fn=20",
+            parse=_costs,
+        ),
+    ] = None
+    costs: Annotated[
+        TableLocation | None,
+        Option(
+            "Lowest expected cost, for any number of classes: a table with a row for each actual and a column for "
+            "each predicted class.",
+            GOAL,
+            metavar="FILE",
+        ),
+    ] = None
+    recall: Annotated[float | None, Option("Recall of at least R.", GOAL, metavar="R")] = None
+    precision: Annotated[float | None, Option("Precision of at least P.", GOAL, metavar="P")] = None
+    f1: Annotated[bool, Option("Highest F1.", GOAL)] = False
+    rate: Annotated[float | None, Option("Predict at most this share of the rows as positive.", GOAL, metavar="Q")] = (
+        None
+    )
+    at: Annotated[float | None, Option("This threshold; it may have --cost or --costs.", GOAL, metavar="T")] = None
+    positive: Annotated[
+        str | None,
+        Option("The positive class. Default: the second of two, see positive_class.", GOAL, metavar="LABEL"),
+    ] = None
+    save: Annotated[bool, Option("Save it in the run: predictions and scores follow it.", OUTPUT)] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions(Options):
+    """The options of `nncli.export_run`."""
+
+    to: Annotated[
+        str | None,
+        Option("onnx, js, html, c or python. Default: by the suffix of FILE.", OUTPUT, metavar="TARGET"),
+    ] = None
+    check: Annotated[
+        TableLocation | bool,
+        Option(
+            "Compare the predictions for all rows of a table. Default: up to 1,000 rows of the training table, and "
+            "some with unusual cells.",
+            INPUT,
+            metavar="TABLE",
+        ),
+    ] = True
+    labels: Annotated[bool, Option("Of classes: the label without the probabilities.", OUTPUT)] = False
+    proba: Annotated[bool, Option("Of classes: the probabilities without the label.", OUTPUT)] = False
+    intervals: Annotated[
+        float | Sequence[float],
+        Option(
+            "Of numbers: also prediction intervals that cover this share of new rows, such as 0.9. Repeatable.",
+            OUTPUT,
+            name="interval",
+            metavar="LEVEL",
+        ),
+    ] = ()
+    force: Annotated[bool, Option("Replace an existing file.", OUTPUT)] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyntheticOptions(Options):
+    """The options of `nncli generate-data`."""
+
+    rows: Annotated[int, Option("Number of rows.", INPUT, short="-n", metavar="N")] = 100
+    noise: Annotated[float | None, Option("Amount of noise. Default: depends on NAME.", INPUT, metavar="X")] = None
+    seed: Annotated[int, Option("Seed of the random numbers.", INPUT, metavar="N")] = 0
+    path: Annotated[
+        str | Path | None,
+        Option("The file to write. Default: standard output.", OUTPUT, name="output", short="-o", metavar="FILE"),
+    ] = None
+    force: Annotated[bool, Option("Replace an existing file.", OUTPUT)] = False

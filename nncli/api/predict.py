@@ -1,18 +1,28 @@
-"""`nncli predict`: predict the rows of a table with a trained run."""
+"""`nncli predict`: predict the rows of a table with a trained run, in memory or into a file, a database or a folder."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
 
-from nncli.api.options import PredictOptions
-from nncli.api.prediction.chunks import predict_chunks, predict_tables
-from nncli.api.prediction.to_file import open_errors
+from nncli.api.options import PredictFilesOptions, PredictOptions, PredictToFileOptions
+from nncli.api.prediction.many_files.job import PredictionJob
+from nncli.api.prediction.many_files.record import FilesPrediction, FilesProgress, PredictedFile
+from nncli.api.prediction.many_files.task import FileOutcome, FileToPredict, write_errors_file
+from nncli.api.prediction.profile_file import ProfileFile, read_profile
+from nncli.api.prediction.tables import PredictionSummary, predict_chunks, predict_tables
+from nncli.api.prediction.to_file import check_errors_file, open_errors, write_predictions
+from nncli.base.errors import Location, UsageError
+from nncli.base.logs import log_duration
 from nncli.base.option import operation
+from nncli.data.formats.streams import is_stream
 from nncli.data.sources.open import open_reader
+from nncli.data.sources.output import OutputTarget, check_output, output_target
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.fitting.calibration import conformal_predictor
 from nncli.models.conformal.predictor import ConformalPredictor
@@ -23,9 +33,11 @@ from nncli.runs.run import Run
 if TYPE_CHECKING:
     from nncli.data.formats.dataframes import Frame
 
+Inputs: TypeAlias = TableLocation | Sequence[TableLocation]
+
 
 def predict_with(run: str | Path, data: TableLocation | Frame, options: PredictOptions) -> pl.DataFrame:
-    """Predict every row of a file or a Polars or pandas frame; see `nncli.api.prediction.chunks.predict_chunks`.
+    """Predict every row of a file or a Polars or pandas frame; see `predict_chunks`.
 
     Intervals add columns such as `lower_90` and `upper_90`, sets a column of lists such as `set_90`; see
     docs/howto/uncertainty.md. To predict repeatedly, read the run once with `nncli.load`.
@@ -56,3 +68,174 @@ def predict_data(
             tables = iter([table_of(model, data)])
             frames = predict_tables(model, tables, options, on_invalid=on_invalid, conformal=conformal)
         return pl.concat(frames, how="vertical_relaxed")
+
+
+@dataclass(frozen=True)
+class WrittenPredictions:
+    """Where predictions were written, and counts of their rows; `profiled_rows` are those of the profile now."""
+
+    target: OutputTarget
+    summary: PredictionSummary
+    profiled_rows: int | None = None
+
+
+def predict_to_file_with(
+    run: str | Path, data: Inputs, output: str | Path, options: PredictToFileOptions
+) -> WrittenPredictions | FilesPrediction:
+    """Predict tables into a file, a database, or with `-` standard output, in memory that does not grow.
+
+    The file or the table of the database appears when all rows are predicted. If the output is a folder, each file is
+    predicted into a file of its own there, see `predict_files`.
+
+    Raises:
+        UsageError: an option does not fit the model or the output, or without `force` something would be replaced.
+        RunError: the run directory is missing or damaged, or has no held-out rows for intervals or sets.
+        DataError: a column is missing, or a cell cannot be read and that is an error.
+    """
+    sources = _sources(data)
+    if names_folder(str(output)):
+        _check_folder(options)
+        return predict_files_with(run, sources, output, options)
+    source = _only(sources, options)
+    target = output_target(str(output), options.table)
+    _check_target(source, target, options)
+    with log_duration(f"loading {run}"):
+        opened = Run.open(Path(run))
+        model = opened.load_model()
+        conformal = conformal_predictor(opened, model, options.uncertainty)
+        profile = None if options.profile is None else ProfileFile.open(Path(options.profile), opened, model)
+    profiler = None if profile is None else profile.profiler
+    summary = write_predictions(
+        model, source, target, options, append=options.append, conformal=conformal, profiler=profiler
+    )
+    profiled = None
+    if profile is not None:
+        profile.add([summary.profile])
+        profiled = read_profile(profile.path, profile.profiler.reference).rows
+    options.note(*summary.notes(options))
+    return WrittenPredictions(target, summary, profiled)
+
+
+predict_to_file = operation(PredictToFileOptions)(predict_to_file_with)
+
+
+def _sources(data: Inputs) -> list[TableSource]:
+    locations = [data] if isinstance(data, TableSource | str | os.PathLike) else data
+    return [*map(as_source, locations)]
+
+
+def names_folder(output: str) -> bool:
+    """Whether an output is a folder: it ends in a separator, or there is such a folder."""
+    if "://" in output:
+        return False
+    return output.endswith(("/", os.sep)) or os.path.isdir(output)  # noqa: PTH112 - Path.is_dir may raise
+
+
+def _check_folder(options: PredictToFileOptions) -> None:
+    """Raise a UsageError if options are given that are not for a folder."""
+    if options.table is not None or options.append:
+        option = "--append" if options.table is None else "--table"
+        raise UsageError(f"{option} is for a database, but the output is a folder", hint=f"Remove {option}.")
+    if options.profile is not None:
+        raise UsageError(
+            "--profile is for one output, but the output is a folder",
+            location=Location(source=str(options.profile)),
+            hint="Predict the files into one: -o answers.csv with a pattern such as 'new/*.csv' in quotes.",
+        )
+
+
+def _only(sources: Sequence[TableSource], options: PredictToFileOptions) -> TableSource:
+    """The table that is predicted into a file; raise a UsageError if only a folder could take the predictions."""
+    if len(sources) > 1:
+        raise UsageError(
+            "several inputs, but the output is one file",
+            hint="To predict each into its own file, name a folder: -o predictions/. "
+            "To predict all into one, put a pattern such as 'new/*.csv' in quotes.",
+        )
+    if options.workers != "auto" or options.scheduler is not None:
+        raise UsageError(
+            "--workers and --scheduler are for many files, but the output is one file",
+            hint="Name a folder: -o predictions/.",
+        )
+    return sources[0]
+
+
+def _check_target(source: TableSource, target: OutputTarget, options: PredictToFileOptions) -> None:
+    """Raise an error before any work is done if the output or the file of errors cannot be written."""
+    check_output(target, source, options, append=options.append)
+    file = target if isinstance(target, Path) else None
+    if file is not None and options.format is None and not file.suffix and not is_stream(file):
+        raise UsageError(
+            "the file name does not tell the format",
+            location=Location(source=str(file)),
+            hint=f"For a file for each file of INPUT: -o {file}/. For one file: -o {file}.csv, or --format.",
+        )
+    if options.errors is not None:
+        check_errors_file(Path(options.errors), source, file, force=options.force)
+
+
+def predict_files_with(
+    run: str | Path, inputs: Inputs, output: str | Path, options: PredictFilesOptions
+) -> FilesPrediction:
+    """Predict files, those of folders and those that match patterns, each into a file in the folder `output`.
+
+    Files that an earlier call has predicted are skipped. A file that cannot be predicted is `failed` in the result, and
+    the others are predicted. `errors` is a CSV file of all invalid cells; `on_note` is called with notes on all files
+    at the end.
+
+    Raises:
+        RunError: the run directory is missing or damaged.
+        DataError: there is no such file.
+        UsageError: the answers of two files would have the same name, or without `force` one would replace a file that
+            is not the answer of the same run, options and input.
+    """
+    job = PredictionJob.prepare(Path(run), _sources(inputs), Path(output), options)
+    progress = FilesProgress(len(job.files))
+    options.on_progress(progress)
+    outcomes: dict[str, FileOutcome | None] = {}
+    for file, outcome in job.outcomes():
+        outcomes[file.answer] = outcome
+        progress = progress.with_file(_result(job, file, outcome))
+        options.on_progress(progress)
+    if options.errors_file is not None and progress.done:
+        write_errors_file(options.errors_file, job.output, [(file.name, file.answer) for file in job.files])
+    in_order = [(file, outcomes[file.answer]) for file in job.files]
+    summary = sum((outcome.summary for _, outcome in in_order if outcome is not None), PredictionSummary())
+    notes = common_notes((file.name, outcome.notes) for file, outcome in in_order if outcome is not None)
+    options.note(*notes, *summary.notes(options))
+    return FilesPrediction(tuple(_result(job, file, outcome) for file, outcome in in_order), summary)
+
+
+predict_files = operation(PredictFilesOptions)(predict_files_with)
+
+
+def _result(job: PredictionJob, file: FileToPredict, outcome: FileOutcome | None) -> PredictedFile:
+    """What has become of a file; None is the outcome of one that was done before."""
+    answer = job.output / file.answer
+    if outcome is None:
+        return PredictedFile(file.name, answer, "skipped")
+    if outcome.error is not None:
+        return PredictedFile(file.name, answer, "failed", error=outcome.error)
+    return PredictedFile(file.name, answer, "done", outcome.summary.rows)
+
+
+MAX_NOTES = 5
+
+
+def common_notes(notes: Iterable[tuple[str, tuple[str, ...]]]) -> Iterator[str]:
+    """The different notes of files, each given by its name and its notes; the same note of several files is one.
+
+    >>> list(common_notes([("a.csv", ("a.csv: read with encoding latin-1",)),
+    ...                    ("b.csv", ("b.csv: read with encoding latin-1",))]))
+    ['a.csv: read with encoding latin-1 (and 1 more file)']
+    """
+    names: dict[str, list[str]] = {}
+    for name, lines in notes:
+        for line in lines:
+            names.setdefault(line.removeprefix(f"{name}: "), []).append(name)
+    for text, files in [*names.items()][:MAX_NOTES]:
+        more = len(files) - 1
+        yield f"{files[0]}: {text}" + (f" (and {more:,} more file{'s' * (more > 1)})" if more else "")
+    others = {file for files in [*names.values()][MAX_NOTES:] for file in files}
+    if others:
+        yield f"other notes on {len(others):,} file{'s' * (len(others) > 1)}"

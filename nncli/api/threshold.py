@@ -10,8 +10,10 @@ import numpy as np
 
 from nncli.analysis.evaluation.threshold_analysis import ThresholdAnalysis, analyze_costs, analyze_threshold
 from nncli.analysis.evaluation.threshold_choice import goal_of, with_costs
+from nncli.api.options import ThresholdOptions
 from nncli.base.errors import DataError, Location, RunError, UsageError
 from nncli.base.logs import log_duration
+from nncli.base.option import operation
 from nncli.base.text import join_quoted, quote
 from nncli.data.columns.parsing import parse_numbers, read_text
 from nncli.data.sources.read_table import read_table
@@ -26,45 +28,24 @@ from nncli.targets.decision import CostMatrix, Decision
 from nncli.targets.threshold_goals import FixedThreshold
 
 
-def threshold(
-    run: str | Path,
-    *,
-    cost: tuple[float, float] | None = None,
-    costs: TableLocation | None = None,
-    recall: float | None = None,
-    precision: float | None = None,
-    f1: bool = False,
-    rate: float | None = None,
-    at: float | None = None,
-    positive: str | None = None,
-    save: bool = False,
-) -> ThresholdAnalysis:
+def threshold_with(run: str | Path, options: ThresholdOptions) -> ThresholdAnalysis:
     """Choose a decision threshold on the held-out rows of a run, and say what it achieves on new rows.
 
     At most one goal is given; without one nothing is chosen. A threshold `at` may have costs, too. The figures are
-    corrected for the choice by the same rows, see nncli/analysis/evaluation/threshold_choice.py.
-
-    Args:
-        run: a run directory of a classification.
-        cost: the costs of a false positive and of a false negative, whose mean is minimized.
-        costs: a table of costs, for any number of classes; see nncli/api/threshold.py.
-        recall: the least recall; the highest such threshold is chosen.
-        precision: the least precision; the lowest such threshold is chosen.
-        f1: whether to maximize F1.
-        rate: the largest share of rows that may be predicted as positive.
-        at: a threshold; its cost is computed if costs are given, too.
-        positive: the positive class; default: the second of two.
-        save: whether to save the decision in the run, so that predictions and scores follow it.
+    corrected for the choice by the same rows, see nncli/analysis/evaluation/threshold_choice.py. Of the thresholds with
+    a recall the highest is chosen, of those with a precision the lowest.
 
     Raises:
         UsageError: the options do not fit each other or the target, or no threshold reaches the goal.
         RunError: the run directory is damaged or keeps no held-out rows, or cannot be changed.
         DataError: the table of costs cannot be used, or the held-out rows have one class only.
     """
-    opened, goal = Run.open(Path(run)), goal_of(cost, recall, precision, rate, at, f1=f1)
+    costs, positive = options.costs, options.positive
+    goal = goal_of(options.cost, options.recall, options.precision, options.rate, options.at, f1=options.f1)
+    opened = Run.open(Path(run))
     if goal is not None and costs is not None and not (isinstance(goal, FixedThreshold) and goal.costs is None):
         raise UsageError("a threshold has one goal, and several are given", hint="Use one of the options.")
-    if save and goal is None and costs is None:
+    if options.save and goal is None and costs is None:
         raise UsageError("there is nothing to save", hint="Say what to choose by, for example --f1 or --recall 0.9.")
     with log_duration(f"reading the held-out rows of {run}"):
         manifest, rows = opened.load_manifest(), opened.load_held_out()
@@ -81,9 +62,12 @@ def threshold(
         if positive is not None:
             raise UsageError("--positive is for a threshold, and costs are of every class", hint="Leave one out.")
         found = analyze_costs(opened.path, manifest, rows, read_costs(costs, target.labels))
-    if save:
+    if options.save:
         save_decision(opened, found.decision)
     return replace(found, saved=read_decision(opened))
+
+
+threshold = operation(ThresholdOptions)(threshold_with)
 
 
 def clear_threshold(run: str | Path) -> Decision | None:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from nncli.analysis.evaluation.threshold_choice import threshold_options
-from nncli.api.options import ClusterOptions, ResumeOptions, TrainOptions
+from nncli.api.options import ClusterOptions, TrainOptions, begun
+from nncli.api.training_input import TrainingInput, copied_table, resolve_input
 from nncli.base.errors import UsageError
-from nncli.base.findings import Finding, FindingCode, note, warning
+from nncli.base.findings import FindingCode, note, warning
 from nncli.base.option import operation
 from nncli.base.scratch import existing_parent
-from nncli.config.loading import load
+from nncli.config.loading import LoadedConfig
 from nncli.config.schema import Config
-from nncli.config.schema.training import seconds_of
 from nncli.fitting.launch import Launch
 from nncli.fitting.prepare.load import table_copies
-from nncli.fitting.timing.clock import TimeLimit
 from nncli.fitting.train.events import Event, Finished
 from nncli.fitting.train.single import resume_network, train_network
 from nncli.runs.config import read_config
@@ -31,63 +29,65 @@ from nncli.tracking.tracker import TrackerChoice, parse_trackers
 
 
 def train_events_with(
-    config: Config | str | Path, options: TrainOptions, command: Sequence[str] = (), findings: Sequence[Finding] = ()
+    config: Config | str | Path | None = None, *, options: TrainOptions, command: Sequence[str] = ()
 ) -> Generator[Event, None, None]:
     """As `train`, event by event: `Started`, an `EpochReport` for every epoch, `Finished`.
 
-    With members: `MembersStarted`, `MembersProgress` a few times a second, `Finished`. `findings` about a drafted
-    configuration precede those of the training. After the failure of a tracker there is a `TrackingStopped`.
+    With members: `MembersStarted`, `MembersProgress` a few times a second, `Finished`. After the failure of a
+    tracker there is a `TrackingStopped`.
     """
+    options.check_input(config)
     trackers = parse_trackers(options.track)
-    yield from _tracked(_train(config, options, options.launch(command, findings)), trackers)
+    if config is None:
+        yield from _tracked(_resume(Path(options.resume or ""), options, command), trackers)
+        return
+    with copied_table(config, options, options.output):
+        given = resolve_input(config, options)
+        yield from _tracked(_train(given, options, options.launch(command, given.findings)), trackers)
 
 
 train_events = operation(TrainOptions)(train_events_with)
 
 
 @operation(TrainOptions)
-def train(config: Config | str | Path, options: TrainOptions) -> Finished:
-    """Train from a configuration or its path, and return the final event.
+def train(config: Config | str | Path | None = None, *, options: TrainOptions) -> Finished:
+    """Train from a configuration or a table, or resume a run, and return the final event.
 
-    `config` is a `Config`, a path, or `-` for the standard input. `assignments` are for a path only. They take
-    precedence over environment variables such as NNCLI_EPOCHS=10, which are read for a path only too. The workers of a
-    Dask scheduler and this process need the table and the run directory under the same paths. A time limit is a number
-    of seconds, or a duration: fewer epochs, members and rows are used as needed. It takes precedence over the
-    configuration's. For trackers see the page "Track trainings with TensorBoard and MLflow".
+    `config` is a `Config`, a path, or `-` for the standard input; or a table, with `target`. `assignments` are for a
+    path only. They take precedence over environment variables such as NNCLI_EPOCHS=10, which are read for a path only
+    too. The workers of a Dask scheduler and this process need the table and the run directory under the same paths. A
+    time limit is a number of seconds, or a duration: fewer epochs, members and rows are used as needed. It takes
+    precedence over the configuration's. For trackers see the page "Track trainings with TensorBoard and MLflow".
+
+    With `resume` instead of `config`, a training that was stopped or killed goes on from its latest checkpoint, to the
+    same bits as without the interruption; a finished one is trained longer. Of the assignments only `epochs` (which may
+    grow), `checkpoint`, `memory_limit` and `workers` may change.
 
     Raises:
-        ConfigError, DataError: the training cannot start.
+        ConfigError, DataError: the training cannot start; an assignment would change the epochs already trained, or a
+            table has changed since.
+        RunError: the run to resume is damaged, another training is writing it, or its backend is not installed.
         DivergedError: the loss is not finite; the best epoch before that is saved.
         UsageError: there is no such tracker, or its package is not installed.
     """
-    return _last(train_events_with(config, options))
-
-
-@operation(ResumeOptions)
-def resume(run: str | Path, options: ResumeOptions) -> Finished:
-    """Resume a training that was stopped or killed, or train a finished one longer; see `resume_events`."""
-    return _last(resume_events_with(run, options))
-
-
-def _last(events: Generator[Event, None, None]) -> Finished:
-    for event in events:
+    for event in train_events_with(config, options=options):
         if isinstance(event, Finished):
             return event
     raise AssertionError("a training ends with Finished or an error")
 
 
-def _train(config: Config | str | Path, options: TrainOptions, launch: Launch) -> Generator[Event, None, None]:
-    if not isinstance(config, Config):
-        loaded = load(config, options.assignments, os.environ)
+def _train(given: TrainingInput, options: TrainOptions, launch: Launch) -> Generator[Event, None, None]:
+    loaded = given.load()
+    if isinstance(loaded, LoadedConfig):
         if loaded.tune is not None:
-            hint = f"For the search: nncli tune {shlex.quote(str(config))}"
+            hint = f"For the search: nncli tune {shlex.quote(str(given.config))}"
             launch = launch.with_findings([note(FindingCode.SEARCH, "the section tune is ignored", hint=hint)])
         config = loaded.config
-    elif options.assignments:
-        raise UsageError("assignments go with the path of a configuration, not with a Config")
+    else:
+        config = loaded
     path = Path(options.output or config.output or "runs/model")
     check_run_name(path)
-    limit = limit_of(config.time_limit if options.time_limit is None else options.time_limit)
+    limit = begun(config.time_limit if options.time_limit is None else options.time_limit)
     config = config.model_copy(update={"time_limit": None})
     if limit is not None and config.teacher is not None:
         message = "a time limit chooses rows and members, and those of a teacher are given"
@@ -107,28 +107,9 @@ def _train(config: Config | str | Path, options: TrainOptions, launch: Launch) -
             yield from train_network(config, path, launch.command, launch.stop, findings=launch.findings)
 
 
-def resume_events_with(
-    path: str | Path, options: ResumeOptions, command: Sequence[str] = ()
-) -> Generator[Event, None, None]:
-    """Resume from the latest checkpoint of a run; the result has the same bits as an uninterrupted training.
-
-    Raises:
-        ConfigError: an assignment would change the epochs already trained; only `epochs` (which may grow),
-            `checkpoint`, `memory_limit` and `workers` may change.
-        DataError: a table has changed since the training started.
-        RunError: the run is damaged, another training is writing it, or its backend is not installed.
-        UsageError: there is no such tracker, or its package is not installed.
-    """
-    trackers = parse_trackers(options.track)
-    yield from _tracked(_resume(path, options, command), trackers)
-
-
-resume_events = operation(ResumeOptions)(resume_events_with)
-
-
-def _resume(path: str | Path, options: ResumeOptions, command: Sequence[str]) -> Generator[Event, None, None]:
-    check_is_run(Path(path), ", not a run", f"To resume: {resume_command(Path(path))}")
-    run = Run.open(Path(path))
+def _resume(path: Path, options: TrainOptions, command: Sequence[str]) -> Generator[Event, None, None]:
+    check_is_run(path, ", not a run", f"To resume: {resume_command(path)}")
+    run = Run.open(path)
     manifest = run.load_manifest()
     check_not_selected(run.path, manifest.selection, "trained further")
     findings = []
@@ -158,20 +139,6 @@ def _tracked(events: Generator[Event, None, None], trackers: Sequence[TrackerCho
 
         events = track_events(events, trackers)
     yield from events
-
-
-def limit_of(time_limit: float | str | TimeLimit | None) -> TimeLimit | None:
-    """The time limit, from now on unless it has begun.
-
-    Raises:
-        UsageError: it is no duration.
-    """
-    if time_limit is None or isinstance(time_limit, TimeLimit):
-        return time_limit
-    try:
-        return TimeLimit(seconds_of(time_limit))
-    except ValueError as error:
-        raise UsageError(f"the time limit: {error}", hint="For example 60s, 5m or 1h.") from error
 
 
 def _refuse_scheduler(options: ClusterOptions) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from nncli.api.options import ResumeTuneOptions, TuneOptions
+from nncli.api.options import TuneOptions
+from nncli.api.training_input import TrainingInput, copied_table, resolve_input
 from nncli.base.atomic_files import write_text
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.findings import Finding, FindingCode, note
 from nncli.base.option import operation
 from nncli.base.scratch import Scratch, existing_parent
-from nncli.config.loading import LoadedConfig
+from nncli.config.loading import NOTHING, LoadedConfig
 from nncli.config.schema import Config, TuneSection
 from nncli.config.schema.training import seconds_of
 from nncli.config.schema.tune import MAX_TRIALS
@@ -47,32 +48,24 @@ TuneEvent: TypeAlias = SearchEvent | TrackingStopped | TuneEnded
 
 
 @operation(TuneOptions)
-def tune(config: Config | LoadedConfig | str | Path, options: TuneOptions) -> TuneResult | None:
+def tune(config: Config | LoadedConfig | str | Path | None = None, *, options: TuneOptions) -> TuneResult | None:
     """Search for better hyperparameters, as the section `tune` of a configuration says, and write the best ones.
 
-    `config` is a `Config`, a path, or `-` for the standard input; `assignments` are for a path only. Trial 0 is the
-    configuration itself. The folds are a number, or `holdout`: the validation rows. With `prune`, a trial ends after a
-    fold that shows that it is worse than the best one. The directory is by default the configuration's output with
-    `-tune` appended. Returns None if it was stopped.
+    `config` is a `Config`, a path, or `-` for the standard input; or a table, with `target`. `assignments` are for a
+    path only. Trial 0 is the configuration itself. The folds are a number, or `holdout`: the validation rows. With
+    `prune`, a trial ends after a fold that shows that it is worse than the best one. The directory is by default the
+    configuration's output with `-tune` appended. With `resume` instead of `config`, a search that was stopped or killed
+    goes on, perhaps with more trials; the results are the same. Returns None if it was stopped.
 
     Raises:
-        UsageError, ConfigError, DataError: the search cannot start.
+        UsageError, ConfigError: the search cannot start, or the number of trials or the time limit is not valid.
+        DataError: the table cannot be read, or has changed since the search began.
+        RunError: the directory to resume holds no search, was changed, or another process is writing it.
     """
-    environment = {} if isinstance(config, Config | LoadedConfig) else os.environ
-    return _last(tune_events_with(searched(config, options, environment), options))
-
-
-def searched(
-    config: Config | LoadedConfig | str | Path, options: TuneOptions, environment: Mapping[str, str]
-) -> LoadedConfig:
-    """The configuration with the section `tune` that the options make of it."""
-    return load_search(config, options.assignments, environment, searches=options.search, settings=options.settings)
-
-
-@operation(ResumeTuneOptions)
-def resume_tune(path: str | Path, options: ResumeTuneOptions) -> TuneResult | None:
-    """Resume a search that was stopped or killed, or go on with more trials; see `resume_tune_events`."""
-    return _last(resume_tune_events_with(path, options))
+    for event in tune_events_with(config, options=options):
+        if isinstance(event, TuneEnded):
+            return event.result
+    raise AssertionError("a search ends with TuneEnded or an error")
 
 
 def select_ensemble(
@@ -100,25 +93,39 @@ def select_ensemble(
     return write_selected_ensemble(trials, Path(output or ensemble_path(path)), rounds, command, metric)
 
 
-def _last(events: Generator[TuneEvent, None, None]) -> TuneResult | None:
-    for event in events:
-        if isinstance(event, TuneEnded):
-            return event.result
-    raise AssertionError("a search ends with TuneEnded or an error")
-
-
 def tune_events_with(
-    loaded: LoadedConfig, options: TuneOptions, findings: Sequence[Finding] = ()
+    config: Config | LoadedConfig | str | Path | None = None, *, options: TuneOptions
 ) -> Generator[TuneEvent, None, None]:
     """As `tune`, event by event: `SearchStarted`, `SearchProgress`, `TrialFinished`, `SearchEnded`, `TuneEnded`.
 
-    There is a `SearchProgress` a few times a second. `findings` about a drafted configuration precede those of the
-    search.
-
-    Raises:
-        UsageError, ConfigError, DataError: the search cannot start.
+    There is a `SearchProgress` a few times a second.
     """
+    options.check_input(config)
     trackers = parse_trackers(options.track)
+    if config is None:
+        yield from _resume(Path(options.resume or ""), options, trackers)
+        return
+    with copied_table(config, options, options.output):
+        given: TrainingInput | None = None
+        if not isinstance(config, LoadedConfig):
+            given = resolve_input(config, options)
+            config = given.config
+        loaded = load_search(
+            config,
+            options.assignments if given is None else given.assignments,
+            NOTHING if isinstance(config, Config | LoadedConfig) else os.environ,
+            searches=options.search,
+            settings=options.settings,
+        )
+        yield from _begin(loaded, options, trackers, () if given is None else given.findings)
+
+
+tune_events = operation(TuneOptions)(tune_events_with)
+
+
+def _begin(
+    loaded: LoadedConfig, options: TuneOptions, trackers: Sequence[TrackerChoice], findings: Sequence[Finding]
+) -> Generator[TuneEvent, None, None]:
     wanted = Path(options.output or f"{loaded.config.output or 'runs/model'}-tune")
     parent = existing_parent(wanted)
     with table_copies(loaded.config, parent), Scratch() as scratch:
@@ -130,18 +137,7 @@ def tune_events_with(
             yield from _search(prepared, run, options, trackers)
 
 
-tune_events = operation(TuneOptions)(tune_events_with)
-
-
-def resume_tune_events_with(path: str | Path, options: ResumeTuneOptions) -> Generator[TuneEvent, None, None]:
-    """Resume a search that was stopped or killed, or go on with more trials; the results are the same.
-
-    Raises:
-        UsageError: the number of trials or the time limit is not valid.
-        RunError: the directory holds no search, it was changed, or another process is writing it.
-        DataError: the table has changed.
-    """
-    path, trackers = Path(path), parse_trackers(options.track)
+def _resume(path: Path, options: TuneOptions, trackers: Sequence[TrackerChoice]) -> Generator[TuneEvent, None, None]:
     loaded, record = open_directory(path)
     section = loaded.tune or TuneSection()
     changed = _with_limits(section, options.trials, options.time)
@@ -185,11 +181,8 @@ def _already_finished(path: Path, section: TuneSection) -> list[Finding]:
     return [note(FindingCode.ALREADY_FINISHED, message, hint=f"For more: --trials {2 * finished}")]
 
 
-resume_tune_events = operation(ResumeTuneOptions)(resume_tune_events_with)
-
-
 def _search(
-    prepared: PreparedSearch, run: Run, options: ResumeTuneOptions, trackers: Sequence[TrackerChoice]
+    prepared: PreparedSearch, run: Run, options: TuneOptions, trackers: Sequence[TrackerChoice]
 ) -> Generator[TuneEvent, None, None]:
     """The events of a search, with the path as it was given."""
     started: SearchStarted | None = None

@@ -26,6 +26,7 @@ from typing import (
     Generic,
     Literal,
     ParamSpec,
+    Protocol,
     TypeVar,
     Union,
     get_args,
@@ -46,8 +47,9 @@ class Option:
     """What is said of an option besides its name, type and default.
 
     `panel` is the heading in the help of the command line; without one it is no option there. `name` is its name there
-    and in addresses, unless it is that of the field. `completion` is what a shell completes: the end of the name of a
-    function in nncli/cli/completion.py. `choices` are those of a text. The flag of an option that `is_negated` says no,
+    and in addresses, unless it is that of the field. `parse` makes the value of the flag and the word that was given on
+    the command line. `completion` is what a shell completes: the end of the name of a function in
+    nncli/cli/completion.py. `choices` are those of a text. The flag of an option that `is_negated` says no,
     such as --no-prune. `http` describes the parameter of an address; without it there is none. `needs` is what the
     predictions of a model must be able to have.
     """
@@ -58,6 +60,8 @@ class Option:
     short: str | None = None
     metavar: str | None = None
     minimum: int | None = None
+    maximum: int | None = None
+    parse: Callable[[str, str], Any] | None = None
     completion: str | None = None
     callback: Callable[[Any], object] | None = None
     choices: tuple[str, ...] = ()
@@ -115,7 +119,7 @@ class DeclaredOption:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The options of an operation. Values that are given as lists are kept as tuples.
+    """The options of an operation. Lists are kept as tuples, and so is a text where several may be given.
 
     Raises:
         UsageError: a value is none of the choices.
@@ -126,6 +130,8 @@ class Options:
             value = getattr(self, one.field)
             if isinstance(value, list):
                 object.__setattr__(self, one.field, tuple(value))
+            elif isinstance(value, str) and one.item_type is str:
+                object.__setattr__(self, one.field, (value,))
             elif one.is_checked and value is not None and value not in one.choices:
                 *others, last = one.choices
                 raise UsageError(f"{one.field} is {value!r}", hint=f"Use {', '.join(others)} or {last}.")
@@ -152,23 +158,52 @@ def _declared(options: type[Options]) -> tuple[DeclaredOption, ...]:
     return tuple(found)
 
 
-A = TypeVar("A")
-B = TypeVar("B")
-C = TypeVar("C")
-R = TypeVar("R")
-O = TypeVar("O")  # noqa: E741
+A = TypeVar("A", contravariant=True)
+B = TypeVar("B", contravariant=True)
+C = TypeVar("C", contravariant=True)
+R = TypeVar("R", covariant=True)
+O = TypeVar("O", contravariant=True)  # noqa: E741
 P = ParamSpec("P")
+
+
+class Function(Protocol[A, O, R]):
+    """An operation whose argument may be left out."""
+
+    def __call__(self, first: A = ..., /, *, options: O) -> R: ...
+
+
+class PublicFunction(Protocol[A, P, R]):
+    """The public function of such an operation."""
+
+    def __call__(self, first: A = ..., /, *args: P.args, **given: P.kwargs) -> R: ...
+
+
+class Function2(Protocol[A, B, O, R]):
+    """An operation whose second argument may be left out."""
+
+    def __call__(self, first: A, second: B = ..., /, *, options: O) -> R: ...
+
+
+class PublicFunction2(Protocol[A, B, P, R]):
+    """The public function of such an operation."""
+
+    def __call__(self, first: A, second: B = ..., /, *args: P.args, **given: P.kwargs) -> R: ...
 
 
 class operation(Generic[P, O]):  # noqa: N801 - a decorator
     """Make the public function of an operation: `f(table, options)` becomes `f(table, *, proba=False, …)`.
 
-    The parameter of that name is replaced, and what follows it is left out. The docstring ends with the options.
+    The parameter of that name is replaced, and what follows it is left out. It is by name alone where an argument
+    before it has a default. The docstring ends with the options.
     """
 
     def __init__(self, options: Callable[P, O]) -> None:
         self._options: Any = options
 
+    @overload
+    def __call__(self, function: Function[A, O, R]) -> PublicFunction[A, P, R]: ...
+    @overload
+    def __call__(self, function: Function2[A, B, O, R]) -> PublicFunction2[A, B, P, R]: ...
     @overload
     def __call__(self, function: Callable[[A, O], R]) -> Callable[Concatenate[A, P], R]: ...
     @overload

@@ -50,6 +50,12 @@ COMMANDS = {
     "config": "Show configurations and their JSON Schema.",
 }
 """The commands in the order of the help, with its first sentence; each is the object of its name in nncli.cli.NAME."""
+MODULES = {
+    **dict.fromkeys(("head", "init", "generate_data"), "data"),
+    **dict.fromkeys(("train", "cross_validate", "tune", "distill", "reproduce"), "training"),
+    **dict.fromkeys(("report", "track", "show"), "runs"),
+}
+"""The modules of commands that have none of their own name."""
 GC_THRESHOLD = 200_000
 """Allocations before the first garbage collection: twice as many as the imports of a training make."""
 PYDANTIC_MESSAGES = (
@@ -89,7 +95,7 @@ class Commands(TyperGroup):
         if cmd_name not in self.list_commands(ctx):
             return None
         if cmd_name not in self.commands:
-            found = getattr(import_module(f"nncli.cli.{name}"), name)
+            found = getattr(import_module(f"nncli.cli.{MODULES.get(name, name)}"), name)
             if isinstance(found, typer.Typer):
                 found.info.name, found.info.help = cmd_name, COMMANDS[name]
             else:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING
 
 import typer
 
+from nncli.api.options import CheckOptions
 from nncli.base.credentials import redacted
-from nncli.cli.options import AsJson, DisplayOptions, RequiredConfigOrTable, TrainingInputOptions
+from nncli.base.findings import LEVELS
+from nncli.base.logs import format_duration
+from nncli.base.memory import format_bytes
+from nncli.base.text import escape_unprintable
+from nncli.cli.console import format_number, interrupt_at_once, rows
+from nncli.cli.options import RequiredConfigOrTable, ResultOptions, announce_config
+from nncli.cli.tables import prose, table
 
 if TYPE_CHECKING:
     from nncli.api.check import CheckResult, Estimate, SearchSize
@@ -22,9 +31,8 @@ COMMANDS = ("nncli train", "nncli tune")
 def check(
     *,
     config: RequiredConfigOrTable,
-    given: TrainingInputOptions,
-    as_json: AsJson = False,
-    display: DisplayOptions,
+    given: CheckOptions,
+    display: ResultOptions,
 ) -> None:
     """A few training steps are tried; nothing is written. Errors prevent a training: exit code 3 (configuration) or 4
     (data). Warnings are likely to harm the result; notes are good to know. Each finding has a hint.
@@ -36,42 +44,22 @@ def check(
     nncli check config.yaml --json | jq -r '.findings[] | .level + " " + .code'
     nncli check config.yaml -q && nncli train config.yaml
     """
-    import json
-    import shlex
-
-    from nncli.api.check import check as run_checks
-    from nncli.cli.console import echo_err, interrupt_at_once
-    from nncli.cli.train import copied_table, resolve_input
+    from nncli.api.check import check_with
 
     interrupt_at_once()
-    with copied_table(config, given, None):
-        resolved = resolve_input(config, given, quiet=display.quiet)
-        result = run_checks(
-            resolved.config,
-            assignments=resolved.assignments,
-            on_stage=lambda line: None if display.quiet else echo_err(f"{line} …"),
-        )
-    result = result.with_findings(resolved.findings)
-    if as_json:
-        typer.echo(json.dumps(result.as_json, ensure_ascii=False).encode())
-    else:
-        typer.echo(_text(config, result).encode())
-    if not display.quiet:
-        words = shlex.join(resolved.arguments)
-        errors = sum(finding.level == "error" for finding in result.findings)
-        command = (
-            f"fix the error{'' if errors == 1 else 's'}, then nncli check"
-            if errors
-            else COMMANDS[result.search is not None]
-        )
-        echo_err(f"next: {command} {words}")
+    announce_config(config, display)
+    options = replace(given, on_stage=lambda line: display.say(f"{line} …"), on_draft=display.note_draft)
+    result = check_with(config, options)
+    display.show(lambda: result.as_json, lambda: _text(config, result))
+    errors = sum(finding.level == "error" for finding in result.findings)
+    fix = f"fix the error{'' if errors == 1 else 's'}, then nncli check"
+    command = fix if errors else COMMANDS[result.search is not None]
+    display.next(f"{command} {shlex.join(given.arguments(config))}")
     raise typer.Exit(result.exit_code)
 
 
 def _text(config: str, result: CheckResult) -> str:
     """The findings, the network and the estimate as text."""
-    from nncli.base.text import escape_unprintable
-
     heading = ": ".join(filter(None, [redacted(config), counted(result.findings)]))
     blocks = [f"{heading}\ntable: {result.table}" if result.table else heading]
     blocks += [str(without_table(finding, result.table)) for finding in result.findings]
@@ -81,7 +69,6 @@ def _text(config: str, result: CheckResult) -> str:
 
 def _search(search: SearchSize) -> str:
     """The numbers of parameters, combinations and trials of a search."""
-    from nncli.cli.tables import prose
     from nncli.fitting.checks.column import count
 
     parameters = count(len(search.parameters), "parameter", "parameters")
@@ -93,16 +80,12 @@ def _search(search: SearchSize) -> str:
 
 def counted(findings: tuple[Finding, ...]) -> str:
     """The number of findings by level, for example `1 error, 2 warnings`."""
-    from nncli.base.findings import LEVELS
-
     counts = [(level, sum(finding.level == level for finding in findings)) for level in LEVELS]
     return ", ".join(f"{n:,} {level}{'' if n == 1 else 's'}" for level, n in counts if n) or "no findings"
 
 
 def without_table(finding: Finding, table: str | None) -> Finding:
     """The finding with a location inside the `table` rather than with the table's name."""
-    from dataclasses import replace
-
     location = finding.location
     return replace(finding, location=replace(location, source=None)) if location.source == table else finding
 
@@ -119,10 +102,6 @@ def _network(result: CheckResult) -> list[str]:
 
 def _layers(network: NetworkSize) -> str:
     """A table of the layers and the memory of the network."""
-    from nncli.base.memory import format_bytes
-    from nncli.base.text import escape_unprintable
-    from nncli.cli.tables import prose, table
-
     lines = [
         [layer.name, layer.type, f"({network.batch_size:,}, {layer.units:,})", f"{layer.parameters:,}"]
         for layer in network.layers
@@ -137,10 +116,6 @@ def _layers(network: NetworkSize) -> str:
 
 def _estimate(estimate: Estimate, trial: DryRun) -> str:
     """The estimated duration and memory of a training, and the loss before and after the dry run."""
-    from nncli.base.logs import format_duration
-    from nncli.base.memory import format_bytes
-    from nncli.cli.console import format_number, rows
-    from nncli.cli.tables import prose
     from nncli.fitting.checks.column import count
 
     members = f", {estimate.members:,} members, {estimate.workers:,} in parallel" if estimate.members > 1 else ""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
-from nncli.api.options import AssignmentOptions, QualityOptions
-from nncli.base.option import OUTPUT
+from nncli.api.options import ConfigShowOptions
 from nncli.cli.completion import Command, complete_config
-from nncli.cli.options import ColorOptions
+from nncli.cli.console import interrupt_at_once
+from nncli.cli.options import ColorOptions, DisplayOptions, announce_config
 from nncli.cli.parameters import with_options
 
 config = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False)
@@ -39,16 +40,7 @@ def show(
         str,
         typer.Argument(help="A YAML file, or - for standard input.", metavar="CONFIG", autocompletion=complete_config),
     ],
-    changes: AssignmentOptions,
-    level: QualityOptions,
-    resolved: Annotated[
-        bool,
-        typer.Option(
-            "--resolved",
-            help="Read the table and replace auto, null and inferred columns by their values.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = False,
+    options: ConfigShowOptions,
     color: ColorOptions,
 ) -> None:
     """Print a configuration with every default written out.
@@ -63,17 +55,10 @@ def show(
     nncli config show config.yaml --quality fast > plain.yaml
     NNCLI_EPOCHS=10 nncli config show config.yaml
     """
-    import os
-
-    from nncli.cli.console import announce_input, interrupt_at_once
-    from nncli.cli.train import note_ignored_variables
-
     interrupt_at_once()
-    if path == "-":
-        announce_input("a configuration")
+    announce_config(path, DisplayOptions())
     from nncli.api import config_show as command
 
-    note_ignored_variables()
-    sets = [*changes.assignments, *([] if level.quality is None else [f"quality={level.quality}"])]
-    text = command.show(path, assignments=sets, environment=os.environ, resolved=resolved)
+    sets = [*options.assignments, *([] if options.quality is None else [f"quality={options.quality}"])]
+    text = command.show(path, assignments=sets, environment=os.environ, resolved=options.resolved)
     typer.echo(text.encode(), nl=False)

@@ -8,11 +8,10 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from shlex import quote
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -21,19 +20,13 @@ import typer
 from nncli.base import text
 from nncli.base.credentials import redacted
 from nncli.base.errors import NncliError, UsageError
-from nncli.base.logs import format_duration
 from nncli.base.text import escape_unprintable
-from nncli.cli.tables import table
 
 if TYPE_CHECKING:
     from rich.console import Console
     from typing_extensions import Buffer
 
-    from nncli.fitting.train.events import Finished, MembersStarted, Started
-    from nncli.models.scores import ScoreCard
-
-MAX_CLASSES = 6
-"""Most classes of a confusion matrix in the summary."""
+    from nncli.targets.metrics.bootstrap import ConfidenceInterval
 
 
 def echo_err(message: str) -> None:
@@ -63,6 +56,13 @@ def print_path(path: Path) -> None:
         echo_err(f"written to {path}")
 
 
+def print_json(document: Mapping[str, Any]) -> None:
+    """Print a JSON object as a line on stdout and flush it; a path may not be valid Unicode."""
+    import json
+
+    typer.echo(json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+
+
 class _StderrHandler(logging.Handler):
     """Prints log records on the present sys.stderr, which a live view may have replaced."""
 
@@ -70,8 +70,13 @@ class _StderrHandler(logging.Handler):
         echo_err(record.getMessage())
 
 
+def interval_text(interval: ConfidenceInterval | None) -> str:
+    """`0.88 to 0.95`; a dash for no interval."""
+    return "–" if interval is None else f"{format_number(interval.low)} to {format_number(interval.high)}"
+
+
 def set_verbose(verbose: bool) -> None:
-    """Switch the log of stages on or off (-v)."""
+    """Switch the log of stages on or off (-v); an earlier command of this process may have switched it on."""
     log = logging.getLogger("nncli")
     log.setLevel(logging.INFO if verbose else logging.WARNING)
     log.handlers = [_StderrHandler()] if verbose else []
@@ -113,104 +118,6 @@ def terminal() -> Console | None:
 def format_number(value: float | None) -> str:
     """`nncli.base.text.format_number` in ASCII, so that numbers can be pasted; a dash for None and NaN."""
     return text.format_number(value).replace("−", "-").replace("∞", "inf")
-
-
-def summary(started: Started | MembersStarted, finished: Finished) -> str:
-    """The summary of a training: sizes, and a table of scores beside those of the baseline.
-
-    If a class is rare, a confusion matrix comes first.
-    """
-    from nncli.models.scores import headlines
-    from nncli.targets.metrics.registry import has_baseline
-
-    sizes = f"{_sizes(started, finished)}, {format_duration(finished.seconds)}"
-    if finished.training is None:
-        return sizes
-    card = finished.validation or finished.training
-    rows = "training" if finished.validation is None else "out-of-fold" if finished.out_of_fold else "validation"
-    baseline, training = dict(headlines(card.baseline)), dict(headlines(finished.training.model))
-    titles = ["", rows, "95% interval", "baseline", "training"]
-    scores = [
-        [
-            escape_unprintable(name),
-            format_number(value),
-            _interval(card, i),
-            format_number(baseline[name] if has_baseline(name) else None),
-            format_number(training[name]),
-        ]
-        for i, (name, value) in enumerate(headlines(card.model))
-    ]
-    if finished.validation is None:
-        titles, scores = ["", rows, "baseline"], [[name, value, other] for name, value, _, other, _ in scores]
-    figures = table([titles, *scores], sys.stderr)
-    return "\n".join([sizes, *_confusion_matrix(rows, card), figures, *_meaning(finished)])
-
-
-def _confusion_matrix(title: str, card: ScoreCard) -> list[str]:
-    """The confusion matrix of a few classes one of which is rare, and the positive class of two."""
-    from nncli.models.scores import class_scores
-
-    scores = class_scores(card.model)
-    if scores is None or not scores.has_rare_class or len(scores.labels) > MAX_CLASSES:
-        return []
-    labels = [escape_unprintable(label) for label in scores.labels]
-    rows = [[f"{count:,.6g}" for count in row] for row in scores.confusion_matrix or ()]
-    lines = [[f"{title} rows of class", *(f"predicted {label}" for label in labels)]]
-    lines += [[label, *row] for label, row in zip(labels, rows, strict=True)]
-    about = f"f1, precision, recall and average_precision are of class {labels[-1]}"
-    return ["", table(lines, sys.stderr), "", *([about] if len(labels) == 2 else [])]
-
-
-def _interval(card: ScoreCard, i: int) -> str:
-    """The 95 % interval of score `i`."""
-    interval = None if card.intervals is None else card.intervals.scores[i].interval
-    return "–" if interval is None else f"{format_number(interval.low)} to {format_number(interval.high)}"
-
-
-def _meaning(finished: Finished) -> Iterator[str]:
-    """What the scores are of, in one line each."""
-    card = finished.validation
-    if card is None and finished.taught == "refit":
-        yield "optimistic: scores of the training rows; the network for the validation scores is not trained yet"
-    elif card is None:
-        yield "optimistic: scores of the training rows; set validation: 0.2 to measure scores on new rows"
-    elif card.optimistic:
-        yield f"optimistic: the validation rows chose the epoch{' of the teacher' if finished.taught else ''}"
-    elif finished.taught == "refit":
-        yield "validation: of a network trained without these rows, by members that did not train on them either"
-    elif finished.taught == "once":
-        yield "validation: rows that neither the network nor its teacher was trained on"
-    elif card.averaging is not None:
-        yield "out-of-fold: each row at the epoch that other rows choose, with the gain of averaging all members"
-    elif card.intervals is not None:
-        yield f"{'out-of-fold' if finished.out_of_fold else 'validation'}: each row at the epoch that other rows choose"
-
-
-def _sizes(started: Started | MembersStarted, finished: Finished) -> str:
-    """The numbers of rows, features, parameters and epochs, or those of an ensemble, in one line."""
-    from nncli.fitting.train.events import Started
-
-    if isinstance(started, Started):
-        best = "no epoch completed"
-        if finished.best_epoch:
-            monitor = started.monitor if started.monitor.endswith("loss") else started.monitor.removeprefix("val_")
-            best = f"best epoch {finished.best_epoch} of {finished.epochs} by {monitor}"
-        # The validation rows of a refit are those of another network, which is trained at the end.
-        refit_rows = finished.validation.rows if finished.taught == "refit" and finished.validation else 0
-        validation_rows = started.validation_rows or refit_rows
-        return (
-            f"{started.training_rows:,} training rows, {validation_rows:,} validation rows, "
-            f"{started.features:,} feature{'' if started.features == 1 else 's'}, "
-            f"{started.parameters:,} parameters, {best}"
-        )
-    if finished.training is None:
-        return f"{started.members:,} members"
-    kind = "out-of-fold" if finished.out_of_fold else "validation"
-    validation = f"{finished.validation.rows:,} {kind} rows, " if finished.validation else ""
-    epochs = f"up to {finished.epochs:,} epochs"
-    if finished.joint_epoch:
-        epochs = f"best epoch {finished.best_epoch:,} of {finished.epochs:,} for all members"
-    return f"{started.members:,} members, {finished.training.rows:,} training rows, {validation}{epochs}"
 
 
 STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -308,30 +215,6 @@ def end_first_process_at_once() -> None:
     """End the process at SIGTERM if it is the first one, as that of a container, which ignores signals otherwise."""
     if os.getpid() == 1:
         signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
-
-
-class EventPrinter:
-    """Base class of the printers of training events."""
-
-    def __init__(self, quiet: bool) -> None:
-        self.quiet = quiet
-        self._stop_request: StopRequest | None = None
-
-    def until_asked_to_stop(self, command: str, run: Path) -> AbstractContextManager[StopRequest]:
-        """A block in which a signal asks for a stop; `command` resumes `run`."""
-        resume = f"nncli {command} --resume {quote(str(run))}"
-        return asked_to_stop(resume) if self.quiet else asked_to_stop(resume, answer_stop_request)
-
-    def asked_to_stop(self) -> bool:
-        """Whether a signal has asked for a stop since the training started."""
-        return self._stop_request is not None and self._stop_request()
-
-
-def renamed_run_note(requested: Path | None, created: Path) -> list[str]:
-    """A note if the requested directory existed and another one was created."""
-    if requested is None or requested == created:
-        return []
-    return [f"{requested} already exists; this run is written to {created}"]
 
 
 DESCRIPTORS = (0, 1, 2)

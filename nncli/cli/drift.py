@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from nncli.analysis.drift_limits import VALIDITY
-from nncli.api.options import DriftOptions
-from nncli.base.option import OUTPUT
-from nncli.cli.options import AsJson, DisplayOptions, Force, RunDirectory, SourceOptions, requires_extra
+from nncli.api.options import DriftOptions, SourceOptions
+from nncli.base.option import OUTPUT, Option, Options
+from nncli.base.text import escape_unprintable, format_percent
+from nncli.cli.console import format_number, interrupt_at_once, rows
+from nncli.cli.options import PageOptions, ResultOptions, RunDirectory, input_table, requires_extra
+from nncli.cli.tables import one_line_table, table
 
 if TYPE_CHECKING:
     from nncli.analysis.drift import Batch, ColumnDrift, Drift, Performance
@@ -26,44 +27,29 @@ DRIFT_FOUND = 1
 """The exit code with --fail-on drift."""
 
 
-class FailOn(StrEnum):
+@dataclass(frozen=True, kw_only=True)
+class FailOptions(Options):
     """What ends the command with exit code 1."""
 
-    DRIFT = "drift"
-
-
-NewRows: TypeAlias = Annotated[
-    str,
-    typer.Argument(
-        help="New rows: a table with the feature columns, - for standard input, or a profile (.json) of `nncli predict "
-        "--profile`.",
-        metavar="INPUT",
-    ),
-]
-FailOnDrift: TypeAlias = Annotated[
-    FailOn | None,
-    typer.Option("--fail-on", help="End with exit code 1 if there is drift.", rich_help_panel=OUTPUT),
-]
-
-HtmlFile: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        "--html", metavar="FILE", help="Write the result as an HTML page (extra report).", rich_help_panel=OUTPUT
-    ),
-]
+    fail_on: Annotated[Literal["drift"] | None, Option("End with exit code 1 if there is drift.", OUTPUT)] = None
 
 
 def drift(
     *,
     run: RunDirectory,
-    data: NewRows,
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="New rows: a table with the feature columns, - for standard input, or a profile (.json) of `nncli "
+            "predict --profile`.",
+            metavar="INPUT",
+        ),
+    ],
     place: SourceOptions,
     options: DriftOptions,
-    html: HtmlFile = None,
-    force: Force = False,
-    as_json: AsJson = False,
-    fail_on: FailOnDrift = None,
-    display: DisplayOptions,
+    page: PageOptions,
+    fail: FailOptions,
+    display: ResultOptions,
 ) -> None:
     """A column has drifted if its distribution, its share of missing cells or of unseen categories differs by more than
     --limit, and the difference is significant at 5 % over all tests of the same rows. So at most about one of 20
@@ -77,50 +63,23 @@ def drift(
     nncli drift runs/penguins new.csv --by month --fail-on drift
     nncli predict runs/penguins new.csv -o out.csv --profile seen.json; nncli drift runs/penguins seen.json
     """
-    import json
-
     from nncli.api.drift import drift_with
-    from nncli.cli.console import announce_input, echo_err, interrupt_at_once
 
     interrupt_at_once()
-    write_page = None if html is None else _page_writer(html, force=force)
-    source = place.source(data)
-    if source.is_standard_input:
-        announce_input("a table")
+    page.check()
+    found = drift_with(run, input_table(place, data), replace(options, on_note=display.note))
+    if page.html is not None:
+        with requires_extra("report"):
+            from nncli.analysis.report.drift import write_drift
 
-    def print_note(note: str) -> None:
-        if not display.quiet:
-            echo_err(f"note: {note}")
-
-    found = drift_with(run, source, replace(options, on_note=print_note))
-    if write_page is not None:
-        write_page(found)
-    if as_json:
-        typer.echo(json.dumps(found.json(), ensure_ascii=False).encode())
-    else:
-        typer.echo("\n".join(_lines(found)))
-    if fail_on is not None and found.has_drift:
+        write_drift(found, path=page.html, force=page.force)
+    display.show(found.json, lambda: "\n".join(_lines(found)))
+    if fail.fail_on is not None and found.has_drift:
         raise typer.Exit(DRIFT_FOUND)
-
-
-def _page_writer(html: Path, *, force: bool) -> Callable[[Drift], None]:
-    """A function that writes the page; raise an error before any work is done if it cannot be written."""
-    from functools import partial
-
-    from nncli.base.atomic_files import check_overwrite
-
-    with requires_extra("report"):
-        from nncli.analysis.report.drift import write_drift
-        from nncli.analysis.report.page import check_html_suffix
-    check_html_suffix(html)
-    check_overwrite(html, force=force)
-    return partial(write_drift, path=html, force=force)
 
 
 def _lines(found: Drift) -> Iterator[str]:
     """The result as text: a table of columns, or a line for each of several batches."""
-    from nncli.cli.tables import one_line_table
-
     if len(found.batches) == 1:
         yield from _one_batch(found, found.batches[0])
         return
@@ -134,8 +93,6 @@ def _lines(found: Drift) -> Iterator[str]:
 
 
 def _batch_line(batch: Batch, *, estimated: bool) -> list[str]:
-    from nncli.base.text import escape_unprintable
-    from nncli.cli.console import format_number
 
     comparison = batch.comparison
     names = [escape_unprintable(column.title) for column in comparison.drifted]
@@ -148,8 +105,6 @@ def _batch_line(batch: Batch, *, estimated: bool) -> list[str]:
 
 
 def _one_batch(found: Drift, batch: Batch) -> Iterator[str]:
-    from nncli.cli.console import rows
-    from nncli.cli.tables import one_line_table
 
     comparison = batch.comparison
     name = "" if batch.name == "all" else f"{batch.name}: "
@@ -170,9 +125,6 @@ def _one_batch(found: Drift, batch: Batch) -> Iterator[str]:
 
 def _lines_of(column: ColumnDrift) -> list[list[str]]:
     """A line for each kind of drift of a column or a prediction, or one line without drift."""
-    from nncli.base.text import escape_unprintable, format_percent
-    from nncli.cli.console import format_number
-
     missing, unseen = column.test("missing"), column.test("unseen")
     shares = [
         "-" if missing is None or missing.new is None else format_percent(missing.new),
@@ -192,8 +144,6 @@ def _lines_of(column: ColumnDrift) -> list[list[str]]:
 
 
 def _performance(performance: Performance) -> Iterator[str]:
-    from nncli.cli.console import format_number, rows
-    from nncli.cli.tables import table
 
     estimated, actual = performance.estimated, performance.actual
     title = f"true, {rows(performance.labeled)}"

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nncli.api.options import EvaluateOptions
+from nncli.api.options import EvaluateOptions, SourceOptions
 from nncli.base.text import escape_unprintable, format_percent
-from nncli.cli.options import AsJson, DisplayOptions, Force, RunDirectory, SourceOptions
+from nncli.cli.console import format_number, interrupt_at_once, rows
+from nncli.cli.options import ForceOptions, ResultOptions, RunDirectory, input_table
+from nncli.cli.tables import fits, one_line_table, prose, table
 
 if TYPE_CHECKING:
     from nncli.analysis.evaluation.uncertainty import UncertaintyScores
@@ -34,9 +36,8 @@ def evaluate(
     ],
     place: SourceOptions,
     options: EvaluateOptions,
-    as_json: AsJson = False,
-    force: Force = False,
-    display: DisplayOptions,
+    file: ForceOptions,
+    display: ResultOptions,
 ) -> None:
     """Notes on stderr say how the table was read and count unseen categories, values out of range and missing cells. A
     warning says so if rows of the table were trained on. A cell that cannot be read ends the command with exit code 4,
@@ -52,21 +53,19 @@ def evaluate(
     """
     from nncli.api.evaluate import evaluate_with
     from nncli.api.prediction.to_file import check_errors_file
-    from nncli.cli.console import announce_input, interrupt_at_once
 
     interrupt_at_once()
-    source = place.source(data)
-    if source.is_standard_input:
-        announce_input("a table")
+    source = input_table(place, data)
     if options.errors is not None:
-        check_errors_file(Path(options.errors), source, None, force=force)
+        check_errors_file(Path(options.errors), source, None, force=file.force)
     evaluation = evaluate_with(run, source, options)
-    _show(evaluation, as_json=as_json, quiet=display.quiet)
+    display.note(*_notes(evaluation, as_json=display.as_json))
+    display.warn_of_training_rows(evaluation.training_rows)
+    display.show(evaluation.json, lambda: "\n\n".join(_text(evaluation)))
 
 
-def _print_notes(evaluation: Evaluation, *, as_json: bool, quiet: bool) -> None:
-    """Print what is notable about the rows on stderr."""
-    from nncli.cli.console import echo_err, rows
+def _notes(evaluation: Evaluation, *, as_json: bool) -> list[str]:
+    """What is notable about the rows."""
     from nncli.targets.decision import decision_note
 
     notes = [*evaluation.notes]
@@ -76,42 +75,29 @@ def _print_notes(evaluation: Evaluation, *, as_json: bool, quiet: bool) -> None:
         notes.append(f"skipped {rows(evaluation.skipped)} without a target")
     if evaluation.anomalies.note:
         notes.append(evaluation.anomalies.note)
-    for note in [] if quiet else notes:
-        echo_err(f"note: {note}")
-    if evaluation.training_rows is not None and evaluation.training_rows.warning:
-        echo_err(f"warning: {evaluation.training_rows.warning}")
+    return notes
 
 
-def _show(evaluation: Evaluation, *, as_json: bool, quiet: bool) -> None:
-    """Print notes, then the scores, for classes also of each and their confusion matrix, and of intervals or sets."""
-    import json
-
-    from nncli.cli.console import format_number, rows
-    from nncli.cli.tables import table
+def _text(evaluation: Evaluation) -> Iterator[str]:
+    """The scores, for classes also of each and their confusion matrix, and of intervals or sets."""
     from nncli.models.scores import class_scores, headlines
     from nncli.targets.decision import decision_note
 
-    _print_notes(evaluation, as_json=as_json, quiet=quiet)
-    if as_json:
-        typer.echo(json.dumps(evaluation.json(), ensure_ascii=False).encode())
-        return
     figures = [[escape_unprintable(name), format_number(value)] for name, value in headlines(evaluation.scores)]
     if evaluation.cost_per_row is not None:
         figures.insert(0, ["cost_per_row", format_number(evaluation.cost_per_row)])
     decided = "" if evaluation.decision is None else escape_unprintable(f", {decision_note(evaluation.decision)}")
-    typer.echo(f"{rows(evaluation.rows)}{decided}\n{table([['metric', 'value'], *figures])}")
+    yield f"{rows(evaluation.rows)}{decided}\n{table([['metric', 'value'], *figures])}"
     if (scores := class_scores(evaluation.scores)) is not None:
         labels = [escape_unprintable(label) for label in scores.labels]
-        typer.echo(f"\n{_by_class(scores, labels)}\n\n{_confusions(scores, labels)}")
+        yield _by_class(scores, labels)
+        yield _confusions(scores, labels)
     if evaluation.uncertainty is not None:
-        typer.echo(f"\n{uncertainty_text(evaluation.uncertainty)}")
+        yield uncertainty_text(evaluation.uncertainty)
 
 
 def _by_class(scores: ClassificationScores, labels: Sequence[str]) -> str:
     """A table of precision, recall and f1 of each class; of many classes, of those with the lowest f1."""
-    from nncli.cli.console import format_number
-    from nncli.cli.tables import one_line_table
-
     shown: Sequence[int] = range(len(labels))
     title = "by class"
     if len(labels) > MAX_CLASSES:
@@ -130,8 +116,6 @@ def _by_class(scores: ClassificationScores, labels: Sequence[str]) -> str:
 
 def _confusions(scores: ClassificationScores, labels: Sequence[str]) -> str:
     """The confusion matrix if it fits the terminal, else the pairs of classes that are confused most often."""
-    from nncli.cli.tables import fits, one_line_table, prose, table
-
     matrix = scores.confusion_matrix
     if matrix is not None and len(labels) <= MAX_MATRIX_CLASSES:
         counts = [[label, *(f"{n:,.0f}" for n in row)] for label, row in zip(labels, matrix, strict=True)]
@@ -161,9 +145,6 @@ def uncertainty_text(scores: UncertaintyScores) -> str:
 
 def _intervals(scores: UncertaintyScores) -> Iterator[str]:
     """The tables of prediction intervals, for each target and level."""
-    from nncli.cli.console import format_number
-    from nncli.cli.tables import prose, table
-
     if not scores.intervals:
         return
     several = len({one.target for one in scores.intervals}) > 1
@@ -191,9 +172,6 @@ def _intervals(scores: UncertaintyScores) -> Iterator[str]:
 
 def _sets(scores: UncertaintyScores) -> Iterator[str]:
     """The tables of prediction sets, for each level."""
-    from nncli.cli.console import format_number
-    from nncli.cli.tables import prose, table
-
     if not scores.sets:
         return
     lines = [["level", "coverage", "95% interval", "classes a row", "one class", "no class"]]
@@ -219,9 +197,6 @@ def _sets(scores: UncertaintyScores) -> Iterator[str]:
 
 def _parts(title: str, parts: Sequence[Coverage], size: str) -> Iterator[str]:
     """The coverage of parts of the rows; of many, of those with the lowest one."""
-    from nncli.cli.console import format_number
-    from nncli.cli.tables import one_line_table
-
     if not parts:
         return
     shown = list(parts)

@@ -2,82 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from nncli.base.option import INPUT, OUTPUT
-from nncli.cli.options import AsJson, DisplayOptions, Force, RunDirectory, requires_extra
+from nncli.api.options import ExportOptions
+from nncli.base.errors import UsageError
+from nncli.base.option import INPUT, OUTPUT, Option, Options
+from nncli.cli.console import echo_err, interrupt_at_once, print_json, print_path, rows
+from nncli.cli.options import ResultOptions, RunDirectory, requires_extra
 
 if TYPE_CHECKING:
     from nncli.api.export import Export
     from nncli.export.comparison import Comparison
 
-To: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--to",
-        metavar="TARGET",
-        help="onnx, js, html, c or python. Default: by the suffix of FILE.",
-        rich_help_panel=OUTPUT,
-    ),
-]
-OutputPath: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        "-o",
-        "--output",
-        metavar="FILE",
-        help="The file to write. Default: the run's name, in the working directory.",
-        rich_help_panel=OUTPUT,
-    ),
-]
-CheckTable: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--check",
-        metavar="TABLE",
-        help=(
-            "Compare the predictions for all rows of a table. "
-            "Default: up to 1,000 rows of the training table, and some with unusual cells."
+
+@dataclass(frozen=True, kw_only=True)
+class ExportFileOptions(Options):
+    """The exported file, and whether it is checked."""
+
+    output: Annotated[
+        Path | None,
+        Option(
+            "The file to write. Default: the run's name, in the working directory.", OUTPUT, short="-o", metavar="FILE"
         ),
-        rich_help_panel=INPUT,
-    ),
-]
-NoCheck: TypeAlias = Annotated[
-    bool, typer.Option("--no-check", help="Do not run the file beside predict.", rich_help_panel=INPUT)
-]
-Labels: TypeAlias = Annotated[
-    bool, typer.Option("--labels", help="Of classes: the label without the probabilities.", rich_help_panel=OUTPUT)
-]
-Probabilities: TypeAlias = Annotated[
-    bool, typer.Option("--proba", help="Of classes: the probabilities without the label.", rich_help_panel=OUTPUT)
-]
-Intervals: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--interval",
-        metavar="LEVEL",
-        help="Of numbers: also prediction intervals that cover this share of new rows, such as 0.9. Repeatable.",
-        rich_help_panel=OUTPUT,
-    ),
-]
+    ] = None
+    no_check: Annotated[bool, Option("Do not run the file beside predict.", INPUT)] = False
 
 
 def export(
     *,
     run: RunDirectory,
-    to: To = None,
-    output: OutputPath = None,
-    check: CheckTable = None,
-    no_check: NoCheck = False,
-    labels: Labels = False,
-    proba: Probabilities = False,
-    intervals: Intervals = None,
-    force: Force = False,
-    as_json: AsJson = False,
-    display: DisplayOptions,
+    file: ExportFileOptions,
+    options: ExportOptions,
+    display: ResultOptions,
 ) -> None:
     """onnx is for ONNX Runtime, js a module for Node and browsers, html a page with a form, c a C99 source file, and
     python needs NumPy alone. First the file is run, and its predictions are compared with those of `nncli predict`; if
@@ -88,37 +46,23 @@ def export(
     nncli export runs/penguins -o penguins.mjs --check new.csv
     nncli export runs/prices --to c --interval 0.9
     """
-    import json
-
-    from nncli.base.errors import UsageError
-    from nncli.cli.console import echo_err, interrupt_at_once, print_path
-    from nncli.cli.parameters import levels_of
-
     interrupt_at_once()
-    if check is not None and no_check:
-        raise UsageError("--check and --no-check exclude each other", hint="Leave one of them out.")
+    if file.no_check:
+        if options.check is not True:
+            raise UsageError("--check and --no-check exclude each other", hint="Leave one of them out.")
+        options = replace(options, check=False)
     with requires_extra("export"):
-        from nncli.api.export import MismatchError, export_run
+        from nncli.api.export import MismatchError, export_run_with
 
         try:
-            exported = export_run(
-                run,
-                output,
-                to=to,
-                check=not no_check if check is None else check,
-                labels=labels,
-                proba=proba,
-                intervals=levels_of("--interval", intervals),
-                force=force,
-            )
+            exported = export_run_with(run, file.output, options=options)
         except MismatchError as error:
-            _show_check(error.export)
+            for line in _check_lines(error.export):
+                echo_err(line)
             raise
-    if not display.quiet:
-        echo_err(_sizes(exported))
-        _show_check(exported)
-    if as_json:
-        typer.echo(json.dumps(exported.json(), ensure_ascii=False).encode("utf-8", "surrogateescape"))
+    display.say(_sizes(exported), *_check_lines(exported))
+    if display.as_json:
+        print_json(exported.json())
     else:
         print_path(exported.path)
 
@@ -129,22 +73,12 @@ def _sizes(exported: Export) -> str:
     return f"{size}, of which the weights are {weights}"
 
 
-def _show_check(exported: Export) -> None:
-    """Print how the file was checked, or why it was not."""
-    from nncli.cli.console import echo_err
-
-    if exported.comparison is None:
-        echo_err(f"note: the file was not checked: {exported.unchecked}")
-        return
-    for line in _lines(exported.comparison, exported.runtime):
-        echo_err(line)
-
-
-def _lines(found: Comparison, runtime: str) -> list[str]:
-    """The comparison in words."""
-    from nncli.cli.console import rows
-
-    lines = [f"checked in {runtime} with {rows(found.rows)}: {_verdict(found)}"]
+def _check_lines(exported: Export) -> list[str]:
+    """How the file was checked, or why it was not."""
+    found = exported.comparison
+    if found is None:
+        return [f"note: the file was not checked: {exported.unchecked}"]
+    lines = [f"checked in {exported.runtime} with {rows(found.rows)}: {_verdict(found)}"]
     if found.differing:
         largest = (
             f"up to {found.largest_ulp:,.0f} ulp" if found.largest_ulp < float("inf") else "one of two is no number"

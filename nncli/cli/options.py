@@ -3,87 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from nncli.api.options import AssignmentOptions, QualityOptions
-from nncli.base.option import DISPLAY, INPUT, OUTPUT, Option, Options
+from nncli.api.options import SourceOptions
+from nncli.base.atomic_files import check_overwrite
+from nncli.base.errors import NncliError
+from nncli.base.option import DISPLAY, OUTPUT, Option, Options
 from nncli.cli.completion import complete_config, complete_run
+from nncli.cli.console import announce_input, echo_err, print_json, set_verbose
 
 if TYPE_CHECKING:
+    from nncli.api.training_input import Drafted
     from nncli.data.sources.table_source import TableSource
-
-
-def _set_verbose(value: bool) -> None:
-    """Also called with False: an earlier command of this process may have switched it on."""
-    from nncli.cli.console import set_verbose
-
-    set_verbose(value)
+    from nncli.runs.training_rows import RowMatches
 
 
 def _set_no_color(value: bool) -> None:
     if value:
         os.environ["NO_COLOR"] = "1"  # Rich's own switch
-
-
-@dataclass(frozen=True, kw_only=True)
-class TargetOptions(Options):
-    """The targets of a table that is given instead of a configuration."""
-
-    target: Annotated[
-        Sequence[str],
-        Option("The column to predict; CONFIG is then a table. Repeatable.", INPUT, short="-t", metavar="COLUMN"),
-    ] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceOptions(Options):
-    """The options that say which table of a workbook or database is meant."""
-
-    sheet: Annotated[str | None, Option("Sheet of a workbook, by name or number from 1.", INPUT, metavar="NAME")] = None
-    range: Annotated[str | None, Option("Cells of the sheet, header included.", INPUT, metavar="B4:H200")] = None
-    table: Annotated[str | None, Option("Table of a database.", INPUT, metavar="NAME")] = None
-    query: Annotated[str | None, Option("Query of a database, instead of a table.", INPUT, metavar="SELECT")] = None
-
-    def source(self, path: str | None) -> TableSource:
-        """The source of an INPUT argument; None is standard input.
-
-        Raises:
-            UsageError: a table and a query are given.
-        """
-        from nncli.base.errors import UsageError
-        from nncli.data.sources.table_source import STANDARD_INPUT, TableSource
-
-        if self.table is not None and self.query is not None:
-            raise UsageError("--table and --query exclude each other", hint="Remove one of them.")
-        return TableSource(path=path or STANDARD_INPUT, **dict(self._given))
-
-    @property
-    def words(self) -> list[str]:
-        """The options as command-line arguments."""
-        return [word for key, value in self._given for word in (f"--{key}", value)]
-
-    @property
-    def source_assignments(self) -> list[str]:
-        """The options as assignments of a configuration's keys."""
-        import json
-
-        return [f"data.{key}={json.dumps(value, ensure_ascii=False)}" for key, value in self._given]
-
-    @property
-    def _given(self) -> list[tuple[str, str]]:
-        values = {"sheet": self.sheet, "range": self.range, "table": self.table, "query": self.query}
-        return [(key, value) for key, value in values.items() if value is not None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingInputOptions(QualityOptions, SourceOptions, AssignmentOptions, TargetOptions):
-    """What is trained: a configuration with changes, or a table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +37,7 @@ class TalkOptions(Options):
     quiet: Annotated[bool, Option("Print only errors and warnings on stderr.", DISPLAY, short="-q")] = False
     verbose: Annotated[
         bool,
-        Option("Log each stage on stderr with its duration and memory.", DISPLAY, short="-v", callback=_set_verbose),
+        Option("Log each stage on stderr with its duration and memory.", DISPLAY, short="-v", callback=set_verbose),
     ] = False
 
 
@@ -110,6 +54,93 @@ class ColorOptions(Options):
 class DisplayOptions(ColorOptions, TalkOptions):
     """How a command prints."""
 
+    def say(self, *lines: str) -> None:
+        """Print lines on stderr, unless with --quiet."""
+        for line in () if self.quiet else lines:
+            echo_err(line)
+
+    def note(self, *notes: str) -> None:
+        """Print notes."""
+        self.say(*(f"note: {note}" for note in notes))
+
+    def warn_of_training_rows(self, matches: RowMatches | None) -> None:
+        """Print a warning if rows were trained on, also with --quiet."""
+        if matches is not None and matches.warning:
+            echo_err(f"warning: {matches.warning}")
+
+    def note_draft(self, drafted: Drafted) -> None:
+        """Print how the configuration that was drafted for a table can be edited."""
+        self.note(f"to edit this configuration: nncli init {shlex.join(drafted.arguments)} -o config.yaml")
+
+    def next(self, *commands: str) -> None:
+        """Print commands that may follow."""
+        self.say(*(f"next: {command}" for command in commands))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultOptions(DisplayOptions):
+    """How a command prints its result."""
+
+    as_json: Annotated[bool, Option("Print the result as one JSON object.", OUTPUT, name="json")] = False
+
+    def show(self, document: Callable[[], Mapping[str, Any]], text: Callable[[], str]) -> None:
+        """Print the result on stdout, as JSON or as text."""
+        if self.as_json:
+            print_json(document())
+        else:
+            typer.echo(text().encode("utf-8", "backslashreplace"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventOptions(DisplayOptions):
+    """How a command prints the events of trainings."""
+
+    as_json: Annotated[
+        bool, Option("Print events as JSON lines: the start, each epoch and the end.", OUTPUT, name="json")
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForceOptions(Options):
+    """Whether a file is replaced."""
+
+    force: Annotated[bool, Option("Replace an existing file.", OUTPUT)] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageOptions(ForceOptions):
+    """An HTML page of the result."""
+
+    html: Annotated[
+        Path | None, Option("Also write the result as an HTML page (extra report).", OUTPUT, metavar="FILE")
+    ] = None
+
+    def check(self) -> None:
+        """Raise an error before any work is done if the page cannot be written."""
+        if self.html is not None:
+            check_overwrite(self.html, force=self.force)
+            with requires_extra("report"):
+                from nncli.analysis.report.page import check_html_suffix
+            check_html_suffix(self.html)
+
+
+def input_table(place: SourceOptions, path: str) -> TableSource:
+    """The table of an INPUT argument; a note says that it is read from the terminal."""
+    source = place.source(path)
+    if source.is_standard_input:
+        announce_input("a table")
+    return source
+
+
+def announce_config(config: str | None, display: DisplayOptions) -> None:
+    """Notes on variables of the environment that look like nncli's, and that a configuration is typed."""
+    from nncli.config.overrides import ignored_variables
+
+    if config is not None and (note := ignored_variables(os.environ)):
+        display.note(note)
+    if config == "-":
+        announce_input("a configuration")
+
 
 CONFIG_OR_TABLE = typer.Argument(
     help="A YAML file, or - for standard input; or a table, with --target.",
@@ -124,33 +155,6 @@ RunDirectory: TypeAlias = Annotated[
         help="A run directory made by `nncli train`.", metavar="RUN", show_default=False, autocompletion=complete_run
     ),
 ]
-OutputFile: TypeAlias = Annotated[
-    str,
-    typer.Option(
-        "-o",
-        "--output",
-        metavar="FILE",
-        help="The file to write, or - for standard output.",
-        rich_help_panel=OUTPUT,
-    ),
-]
-Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace an existing file.", rich_help_panel=OUTPUT)]
-AsJson: TypeAlias = Annotated[
-    bool, typer.Option("--json", help="Print the result as one JSON object.", rich_help_panel=OUTPUT)
-]
-JsonLines: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--json", help="Print events as JSON lines: the start, each epoch and the end.", rich_help_panel=OUTPUT
-    ),
-]
-SearchLines: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--json", help="Print events as JSON lines: the start, each trial and the end.", rich_help_panel=OUTPUT
-    ),
-]
-
 
 EXTRAS = {
     "export": ("onnx",),
@@ -167,8 +171,6 @@ def requires_extra(extra: str) -> Iterator[None]:
     Raises:
         NncliError: a package is not installed; the hint is the command that installs the extra.
     """
-    from nncli.base.errors import NncliError
-
     try:
         yield
     except ModuleNotFoundError as error:

@@ -8,7 +8,7 @@ A parameter of a command whose type is a class of options stands for all of them
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from functools import partial, wraps
@@ -52,20 +52,22 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
 def _parameter(name: str, one: DeclaredOption) -> inspect.Parameter:
     """The parameter of an option, as Typer reads it."""
     option, words = one.option, filter(None, (one.option.short, one.flag))
+    parse = option.parse or (level_of if one.item_type is float else None)
     found = typer.Option(
         *words,
         help=option.help,
         metavar=option.metavar,
         min=option.minimum,
+        max=option.maximum,
         callback=option.callback,
         autocompletion=None if option.completion is None else getattr(completion, f"complete_{option.completion}"),
-        parser=partial(level_of, one.flag) if one.item_type is float else None,
+        parser=None if parse is None else partial(parse, one.flag),
         rich_help_panel=option.panel,
     )
     kind, default = _type(one), one.default
     if one.choices:
         default = None if default is None else kind(default)
-    elif not isinstance(default, bool | int | float):
+    elif kind is str or not isinstance(default, bool | int | float):
         default = None
     return inspect.Parameter(
         name,
@@ -77,6 +79,8 @@ def _parameter(name: str, one: DeclaredOption) -> inspect.Parameter:
 
 def _type(one: DeclaredOption) -> Any:
     """The type that Typer reads an option as."""
+    if one.option.parse is not None:
+        return str
     if one.choices:
         return StrEnum(one.field, [(choice.upper(), choice) for choice in one.choices])
     return list[one.item_type] if one.item_type else one.value_type  # type: ignore[name-defined]
@@ -92,15 +96,6 @@ def _values(shown: Mapping[str, DeclaredOption], given: dict[str, Any]) -> dict[
         if value is not None:
             found[one.field] = str(value) if one.choices else value
     return found
-
-
-def levels_of(option: str, texts: Sequence[str] | None) -> list[float]:
-    """The levels that an option names.
-
-    Raises:
-        UsageError: one is not a number.
-    """
-    return [level_of(option, text) for text in texts or ()]
 
 
 def level_of(option: str, text: str) -> float:

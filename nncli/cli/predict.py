@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nncli.api.options import PredictCommandOptions
-from nncli.base.option import INPUT, OUTPUT, Option
-from nncli.cli.options import DisplayOptions, RunDirectory, SourceOptions
+from nncli.api.options import PredictToFileOptions, SourceOptions
+from nncli.base.option import INPUT, OUTPUT, Option, Options
+from nncli.cli.console import check_standard_output, echo_err, interrupt_at_once, rows
+from nncli.cli.options import DisplayOptions, RunDirectory, input_table
+from nncli.cli.progress.status import Live, Plain, Speed, Status, Work, left, progress_of
 
 if TYPE_CHECKING:
-    from nncli.api.options import PredictFilesOptions
-    from nncli.api.prediction.many_files.record import FilesPrediction
-    from nncli.data.sources.table_source import TableSource
+    from nncli.api.prediction.many_files.record import FilesPrediction, FilesProgress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,33 +27,35 @@ class PredictSourceOptions(SourceOptions):
     ] = None
 
 
-InputTables: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Argument(
-        help="Files, a folder, a pattern in quotes, a database or a URL; or - for standard input (the default).",
-        metavar="INPUT",
-    ),
-]
-OutputFileOrFolder: TypeAlias = Annotated[
-    str,
-    typer.Option(
-        "-o",
-        "--output",
-        metavar="FILE",
-        help="The file to write (also s3://…), a database with --table, or - for standard output. A folder (FOLDER/) "
-        "gets a file for each file of INPUT.",
-        rich_help_panel=OUTPUT,
-    ),
-]
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions(Options):
+    """Where predictions are written."""
+
+    output: Annotated[
+        str,
+        Option(
+            "The file to write (also s3://…), a database with --table, or - for standard output, the default. A folder "
+            "(FOLDER/) gets a file for each file of INPUT.",
+            OUTPUT,
+            short="-o",
+            metavar="FILE",
+        ),
+    ] = "-"
 
 
 def predict(
     *,
     run: RunDirectory,
-    data: InputTables = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Files, a folder, a pattern in quotes, a database or a URL; or - for standard input (the default).",
+            metavar="INPUT",
+        ),
+    ] = None,
     source: PredictSourceOptions,
-    output: OutputFileOrFolder = "-",
-    options: PredictCommandOptions,
+    to: OutputOptions,
+    options: PredictToFileOptions,
     display: DisplayOptions,
 ) -> None:
     """One row is written for each row of INPUT, in order, with the prediction of the whole model: of an ensemble, the
@@ -81,126 +81,74 @@ def predict(
     """
     import polars  # noqa: F401 - before interrupt_at_once, which replaces its signal handler
 
-    from nncli.cli.console import interrupt_at_once
+    from nncli.api.predict import WrittenPredictions, predict_to_file_with
+    from nncli.data.sources.output import is_database
     from nncli.data.sources.table_source import STANDARD_INPUT
 
     interrupt_at_once()
-    sources = [source.source(path) for path in data or [STANDARD_INPUT]]
-    if names_folder(output):
-        _check_no_table(options)
-        _check_no_profile(options)
-        predict_into_folder(run, sources, output, options, quiet=display.quiet)
-    else:
-        _predict_into_one(run, _only(sources, options), output, options, quiet=display.quiet)
-
-
-def _check_no_table(options: PredictCommandOptions) -> None:
-    """Raise a UsageError if options of a database are given with a folder."""
-    from nncli.base.errors import UsageError
-
-    if options.table is not None or options.append:
-        option = "--append" if options.table is None else "--table"
-        raise UsageError(f"{option} is for a database, but the output is a folder", hint=f"Remove {option}.")
-
-
-def _check_no_profile(options: PredictCommandOptions) -> None:
-    """Raise a UsageError if a profile is asked for with a folder."""
-    from nncli.base.errors import Location, UsageError
-
-    if options.profile is not None:
-        raise UsageError(
-            "--profile is for one output, but the output is a folder",
-            location=Location(source=str(options.profile)),
-            hint="Predict the files into one: -o answers.csv with a pattern such as 'new/*.csv' in quotes.",
-        )
-
-
-def _only(sources: Sequence[TableSource], options: PredictCommandOptions) -> TableSource:
-    """The table that is predicted into a file; raise a UsageError if only a folder could take the answers."""
-    from nncli.base.errors import UsageError
-
-    if len(sources) > 1:
-        raise UsageError(
-            "several inputs, but the output is one file",
-            hint="To predict each into its own file, name a folder: -o predictions/. "
-            "To predict all into one, put a pattern such as 'new/*.csv' in quotes.",
-        )
-    if options.workers != "auto" or options.scheduler is not None:
-        raise UsageError(
-            "--workers and --scheduler are for many files, but the output is one file",
-            hint="Name a folder: -o predictions/.",
-        )
-    return sources[0]
-
-
-def _predict_into_one(
-    run: Path, source: TableSource, output: str, options: PredictCommandOptions, *, quiet: bool
-) -> None:
-    """Predict the rows of a table into one file, one table of a database, or standard output."""
-    from nncli.api.predict_to_file import predict_to_file_with
-    from nncli.cli.console import announce_input, check_standard_output, echo_err, rows
-    from nncli.data.sources.output import is_database
-
-    if output == "-":
+    if to.output == "-":
         check_standard_output()
-    if source.is_standard_input:
-        announce_input("a table")
-
-    def print_note(note: str) -> None:
-        if not quiet:
-            echo_err(f"note: {note}")
-
-    written = predict_to_file_with(run, source, output, replace(options, on_note=print_note), notes_of_rows=False)
-    if quiet:
+    sources = [input_table(source, path) for path in data or [STANDARD_INPUT]]
+    with ExitStack() as stack:
+        progress = FilesPrinter(stack, quiet=display.quiet)
+        options = replace(options, on_note=display.note, on_progress=progress.update)
+        written = predict_to_file_with(run, sources, to.output, options)
+    if isinstance(written, WrittenPredictions):
+        count = rows(written.summary.rows)
+        if written.profiled_rows is not None:
+            display.say(f"{count} added to {options.profile}, which has {written.profiled_rows:,} now")
+        if is_database(written.target):  # a file can be looked at, a table not as easily
+            display.say(f"{count} {'added' if options.append else 'written'} to {written.target.title}")
         return
-    count = rows(written.summary.rows)
-    if written.profiled_rows is not None:
-        echo_err(f"{count} added to {options.profile}, which has {written.profiled_rows:,} now")
-    for note in written.summary.notes(options):
-        print_note(note)
-    if is_database(written.target):  # a file can be looked at, a table not as easily
-        echo_err(f"{count} {'added' if options.append else 'written'} to {written.target.title}")
-
-
-def names_folder(output: str) -> bool:
-    """Whether an output is a folder: it ends in a separator, or there is such a folder."""
-    if "://" in output:
-        return False
-    return output.endswith(("/", os.sep)) or os.path.isdir(output)  # noqa: PTH112 - Path.is_dir may raise
-
-
-def predict_into_folder(
-    run: Path, sources: Sequence[TableSource], output: str, options: PredictFilesOptions, *, quiet: bool
-) -> None:
-    """Predict each file of the sources into a file in the folder `output`.
-
-    Raises:
-        typer.Exit: files could not be predicted; the exit code is that of the first one's error.
-    """
-    from nncli.api.predict_files import predict_files_with
-    from nncli.cli.console import echo_err
-    from nncli.cli.progress.files import files_progress
-
-    notes: list[str] = []
-    progress = files_progress(quiet)
-    options = replace(options, on_note=notes.append, on_progress=progress.update)
-    try:
-        result = predict_files_with(run, sources, output, options)
-    finally:
-        progress.close()
-    if not quiet:
-        for note in notes:
-            echo_err(f"note: {note}")
-        echo_err(summary(result))
-    if result.failed:
-        error = result.failed[0].error
+    display.say(summary(written))
+    if written.failed:
+        error = written.failed[0].error
         raise typer.Exit(1 if error is None else error.exit_code)
+
+
+class FilesPrinter:
+    """Prints how many files are predicted, until the stack ends that, and the error of each file that failed."""
+
+    def __init__(self, stack: ExitStack, *, quiet: bool) -> None:
+        self._stack, self._quiet = stack, quiet
+        self._display: Plain | Live | None = None
+
+    def update(self, progress: FilesProgress) -> None:
+        """Print the error of the latest file if it has one."""
+        if self._display is None and not self._quiet:  # not before all checks: their errors are printed alone
+            self._display = progress_of(FilesWork(), self._stack)
+        if self._display is not None:
+            self._display.update(progress)
+        file = progress.latest
+        if file is not None and file.error is not None:
+            place = file.error.location
+            name = "" if place is not None and place.source else f"{file.name}: "
+            echo_err(f"error: {name}{file.error}")
+
+
+class FilesWork(Work):
+    """How many files are predicted."""
+
+    begins_at_once = ends_with_line = stays = False
+
+    def __init__(self) -> None:
+        self._speed, self._status = Speed(), Status("files", 0, 0)
+
+    def update(self, event: FilesProgress) -> None:
+        """Record the progress after a file."""
+        self._speed.add(event.done + event.failed)
+        ended = event.done + event.skipped + event.failed
+        seconds = self._speed.seconds_left(event.total - ended) if ended < event.total else None
+        failed = [(f"{event.failed:,} failed", None)] if event.failed else []
+        self._status = Status("files", ended, event.total, left(seconds), ((rows(event.rows), None), *failed))
+
+    def status(self) -> Status:
+        """The files of now."""
+        return self._status
 
 
 def summary(result: FilesPrediction) -> str:
     """What became of the files, for example `61 of 64 files predicted, 3 failed`."""
-    from nncli.cli.console import rows
-
     total, failed, before = len(result.files), len(result.failed), len(result.skipped)
     parts = [f"{total - failed:,} of {total:,} file{'s' * (total > 1)} predicted"]
     if before:

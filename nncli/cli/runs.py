@@ -1,17 +1,29 @@
-"""`nncli runs` on the command line."""
+"""`nncli runs`, `show`, `report` and `track` on the command line."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nncli.cli.options import AsJson, DisplayOptions
+from nncli.base.logs import format_duration
+from nncli.base.option import OUTPUT, Option, Options
+from nncli.base.text import escape_unprintable
+from nncli.cli.completion import complete_run
+from nncli.cli.console import format_number, interrupt_at_once, print_json, print_path
+from nncli.cli.options import ForceOptions, ResultOptions, RunDirectory, requires_extra
+from nncli.cli.tables import hanging, one_line_table, table
 
 if TYPE_CHECKING:
+    from nncli.analysis.evaluation.cross_validation_summary import CrossValidationSummary
+    from nncli.api.show import RunDescription
     from nncli.runs.listing import RunInfo
+    from nncli.tuning.result.summary import SearchSummary
+
 
 HEAD = ["run", "status", "metric", "value", "training rows", "epochs", "started (UTC)", "took"]
 DROPPABLE = (7, 5, 4, 6)
@@ -23,8 +35,7 @@ def runs(
     folder: Annotated[
         Path, typer.Argument(help="The folder of the runs, searched two levels deep.", metavar="FOLDER")
     ] = Path("runs"),
-    as_json: AsJson = False,
-    display: DisplayOptions,
+    display: ResultOptions,
 ) -> None:
     """The newest run is last. The status is done, stopped (by Ctrl-C), failed, running, killed (the process is gone) or
     damaged, that of a trial of a search also pruned. The score is the accuracy for classes (balanced_accuracy if a
@@ -35,35 +46,20 @@ def runs(
     nncli runs
     nncli runs experiments --json | jq -r '.runs[] | select(.status == "done") | .path'
     """
-    import json
-
-    from nncli.cli.console import echo_err, interrupt_at_once
     from nncli.runs.listing import list_runs
 
     interrupt_at_once()
     runs = list_runs(folder)
-    if as_json:
-        typer.echo(json.dumps({"folder": str(folder), "runs": [run.json() for run in runs]}))
-    elif runs:
-        _show(runs)
-    if display.quiet:
-        return
-    for run in runs:
-        if run.error:
-            echo_err(f"note: {run.path}: {run.error}")
+    if runs or display.as_json:
+        display.show(lambda: {"folder": str(folder), "runs": [run.json() for run in runs]}, lambda: _table(runs))
+    display.note(*(f"{run.path}: {run.error}" for run in runs if run.error))
     if not runs:
-        echo_err(f"no runs in {folder}\nnext: nncli train TABLE --target COLUMN")
-    for line in _next(folder, runs):
-        echo_err(f"next: {line}")
+        display.say(f"no runs in {folder}\nnext: nncli train TABLE --target COLUMN")
+    display.next(*_next_of_runs(folder, runs))
 
 
-def _show(runs: tuple[RunInfo, ...]) -> None:
-    """Print the table of runs."""
-    from nncli.base.logs import format_duration
-    from nncli.base.text import escape_unprintable
-    from nncli.cli.console import format_number
-    from nncli.cli.tables import one_line_table
-
+def _table(runs: tuple[RunInfo, ...]) -> str:
+    """The table of runs."""
     lines = [
         [
             escape_unprintable(str(run.path), keep=""),
@@ -77,10 +73,10 @@ def _show(runs: tuple[RunInfo, ...]) -> None:
         ]
         for run in runs
     ]
-    typer.echo(one_line_table([HEAD, *lines], DROPPABLE))
+    return one_line_table([HEAD, *lines], DROPPABLE)
 
 
-def _next(folder: Path, runs: tuple[RunInfo, ...]) -> list[str]:
+def _next_of_runs(folder: Path, runs: tuple[RunInfo, ...]) -> list[str]:
     """Suggested commands: resume the newest incomplete run, compare the finished runs, or report the only one.
 
     For the trials of a search, those that resume or report it.
@@ -100,3 +96,175 @@ def _next(folder: Path, runs: tuple[RunInfo, ...]) -> list[str]:
     elif finished:
         lines.append(f"nncli report {quote(str(finished[-1].path))}")
     return lines
+
+
+MAX_TRIALS = 5
+"""Trials of a search that are shown, the best ones."""
+
+
+def show(
+    *,
+    run: RunDirectory,
+    display: ResultOptions,
+) -> None:
+    """\b
+    nncli show runs/penguins
+    nncli show runs/penguins --json | jq .columns
+    """
+    from nncli.analysis.evaluation.cross_validation_summary import CrossValidationSummary
+    from nncli.api.show import describe as describe_run
+    from nncli.tuning.result.summary import SearchSummary
+
+    interrupt_at_once()
+    description = describe_run(run)
+    if isinstance(description, SearchSummary):
+        display.show(description.json, lambda: "\n\n".join(_search(description)))
+        done = f"nncli report {quote(str(description.path))}", description.train_command
+        display.next(*(done if description.is_done else (description.resume_command,)))
+    elif isinstance(description, CrossValidationSummary):
+        display.show(description.json, lambda: "\n\n".join(_cross_validation(description)))
+        report = f"nncli report {quote(str(description.path))}"
+        display.next(report if description.is_done else description.resume)
+    else:
+        display.show(description.json, lambda: "\n\n".join(_sections(description)))
+        display.next(*description.next_steps)
+
+
+def _facts(facts: Iterable[tuple[str, str]]) -> str:
+    """The facts that are known, one a line, aligned."""
+    pairs = [pair for pair in facts if pair[1]]
+    width = max(len(name) for name, _ in pairs)
+    return "\n".join(hanging(f"{name:<{width}}  ", escape_unprintable(value, keep="")) for name, value in pairs)
+
+
+def _cross_validation(summary: CrossValidationSummary) -> Iterator[str]:
+    """The facts and the scores of a cross-validation."""
+    yield _facts(summary.facts())
+    if summary.is_done:
+        columns = (summary.mean, summary.standard_deviation, summary.out_of_fold)
+        lines = [
+            [escape_unprintable(name, keep=""), *(format_number(scores.get(name)) for scores in columns)]
+            for name in summary.out_of_fold
+        ]
+        yield table([["", "mean of folds", "std", "out-of-fold"], *lines])
+
+
+def _search(summary: SearchSummary) -> Iterator[str]:
+    """The facts of a search and its best trials."""
+    yield _facts(summary.facts())
+    if ranked := summary.ranked[:MAX_TRIALS]:
+        names = [parameter.name for parameter in summary.space.parameters]
+        lines = [
+            [str(trial.number), format_number(trial.score), *(summary.labels(trial).get(name, "–") for name in names)]
+            for trial in ranked
+        ]
+        yield escape_unprintable(table([["trial", summary.metric, *names], *lines]))
+
+
+def _sections(description: RunDescription) -> list[str]:
+    """The facts, the layers and the scores."""
+    sections = [_facts(description.facts())]
+    if description.layers:
+        lines = [[layer.name, layer.type, f"{layer.units:,}", f"{layer.parameters:,}"] for layer in description.layers]
+        total = ["total", "", "", f"{sum(layer.parameters for layer in description.layers):,}"]
+        sections.append(escape_unprintable(table([["layer", "type", "units", "parameters"], *lines, total])))
+    warnings = "\n".join(f"{finding.level}: {finding.line}" for finding in description.findings)
+    return [*sections, *_recorded_scores(description), *([escape_unprintable(warnings)] if warnings else [])]
+
+
+def _recorded_scores(description: RunDescription) -> list[str]:
+    """A table of the recorded scores beside those of the baseline."""
+    from nncli.targets.metrics.registry import has_baseline
+
+    if not description.scores:
+        return []
+    sets = list(dict.fromkeys(score.rows for score in description.scores))
+    names = list(dict.fromkeys((score.metric, score.target) for score in description.scores))
+    values = {(score.rows, score.metric, score.target): score for score in description.scores}
+    titles = {"training": "training", "validation": description.held_out_kind}
+    lines = [["", *(title for name in sets for title in (titles[name], "baseline"))]]
+    for metric, target in names:
+        line = [escape_unprintable(metric if target is None else f"{metric}, {target}", keep="")]
+        for name in sets:
+            score = values[name, metric, target]
+            baseline = score.baseline if has_baseline(metric) else None
+            line += [format_number(score.value), format_number(baseline)]
+        lines.append(line)
+    return [table(lines)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportFileOptions(ForceOptions):
+    """The report."""
+
+    output: Annotated[
+        Path | None,
+        Option("The HTML file to write. Default: report.html in RUN.", OUTPUT, short="-o", metavar="FILE"),
+    ] = None
+
+
+def report(*, run: RunDirectory, file: ReportFileOptions, display: ResultOptions) -> None:
+    """The HTML file is self-contained. The model card, report.md, is written beside it. The training table is read
+    again; if it is missing or has changed, the report says so and leaves out what depends on it. An earlier report in
+    RUN is replaced. With --json, the content of the report is printed instead of its path.
+
+    \b
+    nncli report runs/penguins
+    nncli report runs/penguins -o penguins.html
+    nncli report runs/penguins --json | jq .scores
+    """
+    interrupt_at_once()
+    with requires_extra("report"):
+        from nncli.api.report import report as write
+    files = write(run, file.output, force=file.force)
+    if display.as_json:
+        print_json(files.json())
+    else:
+        print_path(files.html)
+    display.next(f"open {files.html} in a browser")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToOptions(Options):
+    """The trackers."""
+
+    to: Annotated[
+        Sequence[str],
+        Option("tensorboard[=DIR] or mlflow[=URI]. Repeatable.", OUTPUT, metavar="TRACKER", completion="tracker"),
+    ] = ()
+
+
+def track(
+    *,
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Directories of runs, cross-validations or searches.",
+            metavar="RUN",
+            show_default=False,
+            autocompletion=complete_run,
+        ),
+    ],
+    trackers: ToOptions,
+    display: ResultOptions,
+) -> None:
+    """The result is that of `nncli train --track`: the metrics of every epoch, parameters and final scores, with a
+    child for every member of an ensemble, fold of a cross-validation and trial of a search. Nothing is written twice.
+
+    Without DIR, TensorBoard's files go to the folder tensorboard beside the run. Without URI, the server is that of
+    MLFLOW_TRACKING_URI; the experiment is that of MLFLOW_EXPERIMENT_NAME, or nncli.
+
+    \b
+    nncli track runs/penguins --to tensorboard
+    nncli track runs/penguins runs/wide --to tensorboard=logs
+    nncli track runs/penguins --to mlflow=http://127.0.0.1:5000
+    nncli track runs/penguins-cv --to mlflow --json
+    """
+    from nncli.api.track import track as track_runs
+
+    interrupt_at_once()
+    written = track_runs(*runs, to=trackers.to)
+    if display.as_json:
+        print_json({"tracked": [{"run": str(one.run), "tracker": one.tracker, "name": one.name} for one in written]})
+    else:
+        display.say(*(f"{one.run} is written to {one.tracker} as {one.name}" for one in written))

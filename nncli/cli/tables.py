@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
+from nncli.base.text import MAX_QUOTE_LENGTH, escape_unprintable
+
 BAR_CELLS = 12
 """Length of the longest bar."""
 MIN_NAME = 12
@@ -77,6 +79,11 @@ def shortened(text: str, width: int) -> str:
         else:
             end = end[1:]
     return f"{start}…{end}"
+
+
+def on_one_line(text: str, max_length: int = MAX_QUOTE_LENGTH) -> str:
+    """A text from a table in one line, cut off at `max_length` characters."""
+    return escape_unprintable(text if len(text) <= max_length else text[: max_length - 1] + "…", keep="")
 
 
 def bar(fraction: float, cells: int = BAR_CELLS) -> str:

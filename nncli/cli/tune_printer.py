@@ -5,40 +5,42 @@ from __future__ import annotations
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from nncli.api.training_input import Drafted
+from nncli.api.tune import TuneEnded, TuneEvent
 from nncli.base.logs import format_duration
 from nncli.base.text import escape_unprintable
-from nncli.cli.console import EventPrinter, StoppedError, format_number, renamed_run_note
-from nncli.cli.findings import FindingPrinter
+from nncli.cli.console import format_number, print_path
+from nncli.cli.options import DisplayOptions
+from nncli.cli.printer import Printer
+from nncli.cli.progress.json_events import JsonLines, SearchJsonLines, write_ensemble
+from nncli.cli.progress.search import SearchStatus
+from nncli.cli.progress.status import Live, Plain, Work
 from nncli.cli.tables import table
+from nncli.runs.filenames import CONFIG
+from nncli.tuning.search import SearchStarted
+from nncli.tuning.trials.record import BEST
+from nncli.tuning.tune_result import ensemble_path
 
 if TYPE_CHECKING:
-    from nncli.api.tune import TuneEnded, TuneEvent
-    from nncli.cli.progress.json_events import SearchJsonLines
-    from nncli.cli.progress.search import LiveSearch, PlainSearch
-    from nncli.fitting.train.events import TrackingStopped
     from nncli.tuning.ensemble.selected_ensemble import SelectedEnsemble
-    from nncli.tuning.search import SearchStarted
     from nncli.tuning.trials.trials import Trial
     from nncli.tuning.tune_result import TuneResult
 
 
-class SearchPrinter(EventPrinter):
-    """Prints the events of a search; with `as_json` as JSON lines on stdout. `requested` is the directory of -o."""
+class SearchPrinter(Printer):
+    """Prints a search; with `as_json` as JSON lines on stdout."""
 
-    def __init__(self, quiet: bool, *, as_json: bool, requested: Path | None) -> None:
-        super().__init__(quiet)
+    def __init__(self, display: DisplayOptions, *, as_json: bool, requested: str | Path | None) -> None:
+        super().__init__(display, "tune", requested=requested)
         self.as_json = as_json
-        self.is_drafted = False
-        """Whether the configuration has no file but that of the search."""
-        self._requested = requested
-        self.findings = FindingPrinter(quiet)
+        self._is_drafted = False
 
     def run(self, events: Generator[TuneEvent, None, None]) -> TuneResult:
         """Print the events and the result, and return it.
@@ -46,89 +48,47 @@ class SearchPrinter(EventPrinter):
         Raises:
             StoppedError: a signal stopped the search.
         """
-        from nncli.api.tune import TuneEnded
-        from nncli.fitting.train.events import TrackingStopped
-        from nncli.runs.filenames import CONFIG
-        from nncli.tuning.search import SearchEnded, SearchStarted
-
-        ended: TuneEnded | None = None
-        progress: PlainSearch | LiveSearch | SearchJsonLines | None = None
-        with ExitStack() as stack:
-            stack.callback(events.close)
-            for event in events:
-                if isinstance(event, SearchStarted):
-                    self._stop_request = stack.enter_context(self.until_asked_to_stop("tune", event.path))
-                    self.findings.show(event.findings)
-                    self._print_notes(renamed_run_note(self._requested, event.path))
-                    if self.is_drafted:
-                        self._print_notes([f"to edit the whole search: {event.path / CONFIG}"])
-                    progress = self._progress(event, stack)
-                elif isinstance(event, TrackingStopped):
-                    self._print_failure(event)
-                elif isinstance(event, TuneEnded):
-                    ended = event
-                    if progress is not None:
-                        progress.end(event)
-                elif progress is not None and not isinstance(event, SearchEnded):
-                    progress.update(event)
+        ended = self.follow(events, TuneEnded)
         assert ended is not None, "a search ends with TuneEnded or an error"
+        if isinstance(self.progress, SearchJsonLines):
+            self.progress.end(ended)
         if ended.result is None:
-            raise self._stopped(ended.path)
-        self._print_notes(notes_on(ended.result))
+            best = ended.path / BEST
+            more = f"\n  The best configuration so far: {best}" if best.exists() else ""
+            raise self.stopped("stopped; all trials are saved", ended.path, more)
+        for note in notes_on(ended.result):
+            self.display.say(note if note.startswith("warning: ") else f"note: {note}")
         if not self.as_json:
             typer.echo(result_text(ended.result).encode("utf-8", "backslashreplace"))
         return ended.result
 
+    def show(self, event: Any, stack: ExitStack) -> None:
+        """Print an event."""
+        if isinstance(event, SearchStarted):
+            self.begin(event, event.path, SearchStatus(event), stack)
+            if self._is_drafted:
+                self.display.note(f"to edit the whole search: {event.path / CONFIG}")
+        else:
+            super().show(event, stack)
+
+    def show_draft(self, drafted: Drafted) -> None:
+        """Print how a configuration was drafted."""
+        self._is_drafted = True
+        super().show_draft(drafted)
+
+    def progress_of(self, work: Work, stack: ExitStack) -> Plain | Live | JsonLines | SearchJsonLines | None:
+        """JSON lines, or a display."""
+        if self.as_json and isinstance(work, SearchStatus):
+            return SearchJsonLines(work)
+        return super().progress_of(work, stack)
+
     def show_ensemble(self, ensemble: SelectedEnsemble) -> None:
         """Print which trials were selected, and the path of the run directory."""
-        from nncli.cli.console import echo_err, print_path
-        from nncli.cli.progress.json_events import write_ensemble
-
         if self.as_json:
             write_ensemble(ensemble)
             return
-        if not self.quiet:
-            echo_err(ensemble_text(ensemble))
+        self.display.say(ensemble_text(ensemble))
         print_path(ensemble.path)
-
-    def _print_failure(self, event: TrackingStopped) -> None:
-        """Print the warning about a tracker, with JSON lines also as an event."""
-        from nncli.cli.progress.json_events import JsonLines
-
-        self.findings.show([event.finding])
-        if self.as_json:
-            JsonLines().write(event)
-
-    def _progress(self, started: SearchStarted, stack: ExitStack) -> PlainSearch | LiveSearch | SearchJsonLines | None:
-        """The display of the progress, which the stack closes."""
-        from nncli.cli.console import terminal
-        from nncli.cli.progress.json_events import SearchJsonLines
-        from nncli.cli.progress.search import LiveSearch, PlainSearch
-
-        if self.as_json:
-            return SearchJsonLines(started)
-        if self.quiet:
-            return None
-        console = terminal()
-        progress = LiveSearch(started, console) if console else PlainSearch(started)
-        stack.callback(progress.close)
-        return progress
-
-    def _stopped(self, path: Path) -> StoppedError:
-        """The error of a search that a signal stopped."""
-        from nncli.tuning.trials.record import BEST
-
-        number = self._stop_request.number if self._stop_request else None
-        hint = f"To resume: nncli tune --resume {shlex.quote(str(path))}"
-        if (path / BEST).exists():
-            hint += f"\n  The best configuration so far: {path / BEST}"
-        return StoppedError("stopped; all trials are saved", number=number or 2, hint=hint)
-
-    def _print_notes(self, notes: Iterable[str]) -> None:
-        from nncli.cli.console import echo_err
-
-        for note in () if self.quiet else notes:
-            echo_err(note if note.startswith("warning: ") else f"note: {note}")
 
 
 MAX_NUMBERS = 10
@@ -219,8 +179,6 @@ def _failures(trials: Sequence[Trial]) -> Iterator[str]:
 
 def next_commands(result: TuneResult, *, has_ensemble: bool, is_trained: bool) -> Iterator[str]:
     """The commands that use the result of a search, by what has been made of it."""
-    from nncli.tuning.tune_result import ensemble_path
-
     search = shlex.quote(str(result.path))
     if has_ensemble:
         ensemble = shlex.quote(str(ensemble_path(result.path)))

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import hmac
+import re
+import shlex
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Annotated
 
 from nncli.base.errors import Location, UsageError
+from nncli.base.option import ACCESS, ADDRESS, LIMITS, Option, Options
+from nncli.base.text import quote
 
+ORIGIN = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?")
 MIN_LETTERS = 16
 MAX_BYTES = 4096
 """More is not a token."""
@@ -72,26 +79,127 @@ def _problem(token: bytes) -> str | None:
     return f"a token needs at least {MIN_LETTERS} characters, found {len(token)}" if len(token) < MIN_LETTERS else None
 
 
-@dataclass(frozen=True)
-class ServerOptions:
+def _host(flag: str, host: str) -> str:
+    """The address without brackets; a UsageError if it is not one."""
+    host = host.strip().removeprefix("[").removesuffix("]")
+    if not host or re.search(r"[\s/@?#]", host):
+        raise UsageError(
+            f"{flag}: {quote(host)} is not a valid address",
+            hint="For example --host 127.0.0.1, or --host 0.0.0.0 for all.",
+        )
+    return host
+
+
+def _bytes(flag: str, amount: str) -> int:
+    """The bytes of `10MB`; a UsageError if it is not a size."""
+    from nncli.config.schema import bytes_of
+
+    try:
+        size = bytes_of(f"{amount} B" if amount.strip().isdecimal() else amount)
+    except ValueError:
+        size = None
+    if size is None or size < 1:
+        raise UsageError(
+            f"{flag}: expected a size such as 10MB or 64KiB, found {quote(amount)}", hint=f"Try {flag} 10MB."
+        )
+    return int(size)
+
+
+def _seconds(flag: str, duration: str) -> float:
+    """The seconds of `30s`; a UsageError if it is not a duration."""
+    from nncli.config.schema.training import seconds_of
+
+    try:
+        return seconds_of(duration)
+    except ValueError as error:
+        raise UsageError(f"{flag}: {error}", hint=f"Try {flag} 30s.") from None
+
+
+def _origin(flag: str, origin: str) -> str:
+    """The origin as browsers send it; a UsageError if it is not one."""
+    bare = origin.rstrip("/").lower()
+    if origin == "*":
+        return origin
+    if not ORIGIN.fullmatch(bare):
+        raise UsageError(
+            f"{flag}: expected an origin such as https://example.org, or *, found {quote(origin)}",
+            hint="An origin is a scheme, a host, and a port if it is not the usual one.",
+        )
+    return bare.removesuffix(":443" if bare.startswith("https") else ":80")
+
+
+def _token(flag: str, path: str) -> Token:
+    """The token in a file."""
+    return Token(Path(path))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerOptions(Options):
     """How a server listens, and what it refuses.
 
     `max_body` is in bytes, `max_rows` is that of one request, `timeout` in seconds is that of reading a request and of
-    answering it. At most `queue` requests wait; more are answered with 503. With a `token`, every request must have it.
-    `cors` is the origin of pages that may call the server, or `*`. With `reuse_port`, another server may listen at the
-    same port, so that one takes over from the other.
+    answering it.
     """
 
-    host: str = "127.0.0.1"
-    port: int = 8000
-    max_body: int = 10_000_000
-    max_rows: int = 10_000
-    timeout: float = 30.0
-    queue: int = 64
-    token: Token | None = None
-    cors: str | None = None
-    access_log: bool = False
-    reuse_port: bool = False
+    host: Annotated[
+        str,
+        Option(
+            "The address to listen at; 0.0.0.0 is all. Default: 127.0.0.1.", ADDRESS, metavar="ADDRESS", parse=_host
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[int, Option("The port; 0 is any free one.", ADDRESS, metavar="PORT", minimum=0, maximum=65535)] = (
+        8000
+    )
+    reuse_port: Annotated[
+        bool, Option("Share the port with another server that has this option, which can then be stopped.", ADDRESS)
+    ] = False
+    max_body: Annotated[
+        int, Option("Largest body of a request. Default: 10MB.", LIMITS, metavar="SIZE", parse=_bytes)
+    ] = 10_000_000
+    max_rows: Annotated[int, Option("Most rows of a request.", LIMITS, metavar="N", minimum=1)] = 10_000
+    timeout: Annotated[
+        float,
+        Option(
+            "Longest time to receive a request, and to answer it. Default: 30s.",
+            LIMITS,
+            metavar="DURATION",
+            parse=_seconds,
+        ),
+    ] = 30.0
+    queue: Annotated[
+        int, Option("Most requests that wait; more are refused with 503.", LIMITS, metavar="N", minimum=1)
+    ] = 64
+    token: Annotated[
+        Token | None,
+        Option(
+            "Answer requests with `Authorization: Bearer TOKEN` alone, for the token in a file.",
+            ACCESS,
+            name="token_file",
+            metavar="FILE",
+            parse=_token,
+        ),
+    ] = None
+    cors: Annotated[
+        str | None,
+        Option(
+            "Let pages of an origin, such as https://example.org, call the server; * is any.",
+            ACCESS,
+            metavar="ORIGIN",
+            parse=_origin,
+        ),
+    ] = None
+    access_log: Annotated[
+        bool,
+        Option("Write a line of JSON for each request on stderr; those of the log are JSON, too.", ACCESS),
+    ] = False
+
+    def access_notes(self) -> Iterator[str]:
+        """Who may read the token, or use the models without one."""
+        if self.token is not None and self.token.is_readable_by_others:
+            path = shlex.quote(str(self.token.path))
+            yield f"every user of this machine may read the token; to change that: chmod 600 {path}"
+        if not self.is_loopback and self.token is None:
+            yield f"everyone who reaches {self.host} may use the models; to change that: --token-file FILE"
 
     @cached_property
     def is_loopback(self) -> bool:

@@ -10,7 +10,7 @@ from statistics import fmean, stdev
 import polars as pl
 import pytest
 
-from nncli import cross_validate, evaluate, resume_cross_validation
+from nncli import cross_validate, evaluate
 from nncli.api.cross_validate import CrossValidated, cross_validation_events
 from nncli.base.errors import ConfigError, DataError, NncliError, RunError, RunLockedError, UsageError
 from nncli.config.loading import load_config
@@ -119,7 +119,7 @@ def test_a_stopped_cross_validation_resumes_to_the_same_scores(tmp_path: Path, m
 
     assert cross_validate(config, folds=2, output=tmp_path / "cv", stop=stop) is None
     assert not (tmp_path / "cv" / METRICS).exists()
-    again = resume_cross_validation(tmp_path / "cv")
+    again = cross_validate(resume=tmp_path / "cv")
     assert again
     assert expected
     assert again.json() == expected.json()
@@ -144,7 +144,7 @@ def test_a_finished_cross_validation_is_scored_again_without_its_models(
     assert expected
     with monkeypatch.context() as patch:
         patch.setattr(Run, "load_model", None)
-        again = resume_cross_validation(tmp_path / "cv")
+        again = cross_validate(resume=tmp_path / "cv")
     assert again
     assert again.json()["folds"] == expected.json()["folds"]
     assert again.json()["out_of_fold"] == expected.json()["out_of_fold"]
@@ -164,7 +164,7 @@ def test_kept_predictions_that_are_not_those_of_the_models_are_made_again(
         (path / HELD_OUT).unlink()
     else:
         (path / HELD_OUT).write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
-    again = resume_cross_validation(path)
+    again = cross_validate(resume=path)
     assert again
     assert again.json()["folds"] == done[1].json()["folds"]
     assert (path / HELD_OUT).read_bytes() == before
@@ -214,24 +214,24 @@ def test_invalid_settings_are_refused_before_a_directory_is_made(tmp_path: Path)
 def test_a_changed_cross_validation_is_not_resumed(done: tuple[Path, CrossValidation], tmp_path: Path) -> None:
     copy = Path(shutil.copytree(done[0], tmp_path / "copy"))
     with raises(RunError):
-        resume_cross_validation(tmp_path)
+        cross_validate(resume=tmp_path)
     record = (copy / CROSS_VALIDATION).read_text()
     (copy / CROSS_VALIDATION).write_text(record.replace('"repeats": 1', '"repeats": 1000000000000'))
     with raises(RunError, file=CROSS_VALIDATION):
-        resume_cross_validation(copy)
+        cross_validate(resume=copy)
     (copy / CROSS_VALIDATION).write_text(record)
     with Run(copy).locked(), pytest.raises(RunLockedError):
-        resume_cross_validation(copy)
+        cross_validate(resume=copy)
     text = (copy / CONFIG).read_text()
     (copy / CONFIG).write_text(text.replace("epochs: 3", "epochs: 4"))
     with raises(RunError, file="config.yaml"):
-        resume_cross_validation(copy)
+        cross_validate(resume=copy)
     (copy / CONFIG).write_text(text)
     (copy / CROSS_VALIDATION).write_text(
         (copy / CROSS_VALIDATION).read_text().replace('"data_sha256": "', '"data_sha256": "0')
     )
     with raises(DataError, file="penguins.csv"):
-        resume_cross_validation(copy)
+        cross_validate(resume=copy)
     (copy / CROSS_VALIDATION).write_text("{}")
     with raises(RunError, file="cross-validation.json"):
-        resume_cross_validation(copy)
+        cross_validate(resume=copy)

@@ -10,14 +10,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli import cross_validate, drift, evaluate, explain, load, predict, reproduce, resume, show, threshold, train
+from nncli import cross_validate, drift, evaluate, explain, load, predict, reproduce, show, threshold, train
 from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.analysis.report.run_page import provenance
 from nncli.analysis.report.sections.overview import overview_facts, scored_predictions
 from nncli.analysis.reproduction.verdict import Verdict
 from nncli.api.distill import distill_events
 from nncli.base.errors import ConfigError, NncliError, RunError, UsageError
-from nncli.cli.console import summary
+from nncli.cli.printer import summary
 from nncli.fitting.prepare.teacher import weights_checksum
 from nncli.fitting.train.events import Finished, Started
 from nncli.runs.filenames import CONFIG, SCORED
@@ -115,7 +115,7 @@ def test_a_stopped_distillation_is_resumed_to_the_same_bits(
         finished = event
     assert isinstance(finished, Finished)
     assert finished.status == "stopped"
-    assert resume(finished.run).status == "done"
+    assert train(resume=finished.run).status == "done"
     assert outcome(finished.run) == outcome(taught)
 
 
@@ -137,7 +137,7 @@ def test_the_teacher_is_needed_to_resume_and_not_to_predict(taught: Path, tmp_pa
     shutil.rmtree(tmp_path / "teacher")
     assert len(predict(finished.run, PENGUINS)) == 344
     with pytest.raises(RunError) as caught:
-        resume(finished.run)
+        train(resume=finished.run)
     assert caught.value.location is not None
     assert caught.value.location.source == str(tmp_path / "teacher")
 

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nncli.api.init import config_for, draft, init, is_table
+from nncli.api.init import draft, init
 from nncli.api.options import Preset, Quality
+from nncli.api.training_input import config_for, is_table
 from nncli.base.errors import DataError, NncliError, UsageError
 from nncli.base.text import quote
 from nncli.config.loading import load_config

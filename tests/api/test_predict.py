@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from nncli import evaluate, predict
 from nncli.api.options import PredictOptions
-from nncli.api.prediction.chunks import predict_chunks
-from nncli.api.prediction.frame import predict_frame
+from nncli.api.prediction.tables import predict_chunks, predict_frame
 from nncli.base.errors import CellError, DataError, RunError, UsageError
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.formats.read_options import BLOCK_BYTES

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from nncli import predict, predict_to_file
+from nncli.api.predict import WrittenPredictions
 from nncli.base.errors import UsageError
 from tests.assertions import raises
 from tests.cli.support import DATA
@@ -20,6 +21,7 @@ TABLE = DATA / "penguins.csv"
 def test_the_file_has_the_predictions_of_predict(penguins: Path, here: Path) -> None:
     notes: list[str] = []
     written = predict_to_file(penguins, TABLE, here / "out.parquet", keep=["sex"], proba=True, on_note=notes.append)
+    assert isinstance(written, WrittenPredictions)
     expected = predict(penguins, TABLE, keep=["sex"], proba=True)
     assert pl.read_parquet(here / "out.parquet").equals(expected)
     assert (written.target, written.summary.rows, written.profiled_rows) == (here / "out.parquet", len(expected), None)
@@ -31,6 +33,7 @@ def test_rows_are_added_to_a_table_of_a_database_and_to_a_profile(penguins: Path
     database = "sqlite:///out.db"
     predict_to_file(penguins, TABLE, database, table="answers", profile=here / "seen.json")
     again = predict_to_file(penguins, TABLE, database, table="answers", append=True, profile=here / "seen.json")
+    assert isinstance(again, WrittenPredictions)
     assert again.profiled_rows == 2 * again.summary.rows
     with closing(sqlite3.connect("out.db")) as connection:
         (count,) = connection.execute("SELECT count(prediction) FROM answers").fetchone()

@@ -14,7 +14,7 @@ import pytest
 
 from nncli import load, predict, predict_files, train
 from nncli.api.options import PredictOptions
-from nncli.api.prediction.chunks import predict_tables
+from nncli.api.prediction.tables import predict_tables
 from nncli.base.errors import DataError, NncliError, RunError, UsageError
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.read_table import table_of

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli import clear_threshold, compare, evaluate, explain, load, predict, reproduce, resume, show, threshold, train
+from nncli import clear_threshold, compare, evaluate, explain, load, predict, reproduce, show, threshold, train
 from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.base.errors import DataError, NncliError, RunError, RunLockedError, UsageError
 from nncli.models.scores import headlines
@@ -184,11 +184,11 @@ def test_recorded_scores_are_not_taken_for_those_of_the_decision(copy: Path, net
 def test_resuming_a_training_removes_the_decision_and_says_how_to_choose_it_again(
     copy: Path, tables: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nncli.api.train import resume_events
+    from nncli.api.train import train_events
 
     monkeypatch.chdir(tables)
     threshold(copy, recall=0.8, save=True)
-    first = next(iter(resume_events(copy)))
+    first = next(iter(train_events(resume=copy)))
     messages = [finding.line for finding in first.findings if finding.code == "decision-removed"]  # type: ignore[union-attr]
     assert "nncli threshold" in messages[0]
     assert "--recall 0.8 --positive sick --save" in messages[0]
@@ -200,7 +200,7 @@ def test_a_resumed_training_is_the_same_without_the_decision(
     monkeypatch.chdir(tables)
     before = (copy / MODEL).read_bytes()
     threshold(copy, recall=0.8, save=True)
-    resume(copy)
+    train(resume=copy)
     assert (copy / MODEL).read_bytes() == before
     assert read_decision(Run.open(copy)) is None
 

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from nncli import predict, train
-from nncli.api.train import resume, train_events
+from nncli.api.train import train_events
 from nncli.base.errors import ConfigError, DataError, UsageError
 from nncli.config.loading import load_config
 from nncli.fitting.prepare.prepare import prepare
@@ -403,7 +403,7 @@ def test_a_realmlp_network_trains_predicts_and_resumes(
     assert network["numeric_features"] == [0, 1]
     assert network["numeric_embedding"]["type"] == embedding
     assert network["output_parametrization"] == "ntk"
-    resumed = resume(short.run, assignments=["epochs=4"])
+    resumed = train(resume=short.run, assignments=["epochs=4"])
     assert (resumed.run / "model.safetensors").read_bytes() == (long.run / "model.safetensors").read_bytes()
     assert np.isfinite(predict(long.run, table)["prediction"].to_numpy()).all()
 
@@ -414,4 +414,4 @@ def test_numeric_class_labels_are_predicted_as_they_were_spelled(
     run = train(config(f"target: digit, {ONLY_X}")).run
     answers = predict(run, table)["prediction"]
     assert set(answers.unique()) <= {str(label) for label in table["digit"].unique()}
-    assert resume(run, assignments=["epochs=4"]).epochs == 4
+    assert train(resume=run, assignments=["epochs=4"]).epochs == 4

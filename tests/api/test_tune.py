@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nncli import predict, resume_tune, select_ensemble, train, tune
+from nncli import predict, select_ensemble, train, tune
 from nncli.api.train import train_events
-from nncli.api.tune import TuneEnded, resume_tune_events, tune_events
+from nncli.api.tune import TuneEnded, tune_events
 from nncli.base.errors import ConfigError, DataError, NncliError, RunError, UsageError
 from nncli.base.findings import FindingCode
 from nncli.config.loading import load
@@ -70,7 +70,7 @@ def test_a_stopped_search_resumes_to_the_same_files(done: TuneResult, tmp_path: 
         return left < 0
 
     assert tune(search_config(tmp_path), output=tmp_path / "t", stop=stop) is None
-    again = resume_tune(tmp_path / "t")
+    again = tune(resume=tmp_path / "t")
     assert again
     assert again.best.score == done.best.score
     assert files(tmp_path / "t") == files(done.path)
@@ -79,7 +79,7 @@ def test_a_stopped_search_resumes_to_the_same_files(done: TuneResult, tmp_path: 
 def test_more_trials_continue_a_finished_search(tmp_path: Path, done: TuneResult) -> None:
     first = tune(search_config(tmp_path, "trials: 1"), output=tmp_path / "t")
     assert first
-    more = resume_tune(tmp_path / "t", trials=3)
+    more = tune(resume=tmp_path / "t", trials=3)
     assert more
     assert more.trials[:2] == first.trials
     assert files(tmp_path / "t") == files(done.path)
@@ -117,7 +117,7 @@ def test_a_search_that_cannot_start_leaves_no_directory(tmp_path: Path) -> None:
 
 def test_only_a_search_is_resumed_and_only_with_its_table(tmp_path: Path, penguins: Path) -> None:
     with raises(RunError):
-        resume_tune(penguins)
+        tune(resume=penguins)
     table = tmp_path / "table.csv"
     config = search_config(tmp_path, "trials: 1")
     rows = Path(load(config).config.data.path).read_text()
@@ -126,7 +126,7 @@ def test_only_a_search_is_resumed_and_only_with_its_table(tmp_path: Path, pengui
     assert tune(config, output=tmp_path / "t")
     table.write_text(rows.replace("Adelie", "Gentoo", 1))
     with raises(DataError, file="table.csv"):
-        resume_tune(tmp_path / "t", trials=2)
+        tune(resume=tmp_path / "t", trials=2)
 
 
 def test_settings_and_the_search_space_may_be_arguments(tmp_path: Path) -> None:
@@ -149,14 +149,14 @@ def test_settings_and_the_search_space_may_be_arguments(tmp_path: Path) -> None:
 
 def test_limits_of_a_resumption_are_checked(done: TuneResult) -> None:
     with raises(UsageError):
-        resume_tune(done.path, trials=0)
+        tune(resume=done.path, trials=0)
     with raises(UsageError, mentions="60s"):
-        resume_tune(done.path, time="soon")
+        tune(resume=done.path, time="soon")
 
 
 def test_a_finished_search_is_not_repeated_and_says_so(done: TuneResult) -> None:
     before = files(done.path)
-    events = list(resume_tune_events(done.path))
+    events = list(tune_events(resume=done.path))
     assert isinstance(events[0], SearchStarted)
     assert [finding.code for finding in events[0].findings] == [FindingCode.ALREADY_FINISHED]
     assert not any(isinstance(event, TrialFinished) for event in events)
@@ -184,7 +184,7 @@ def test_a_training_notes_that_it_ignores_the_section(tmp_path: Path) -> None:
 
 def test_a_finished_search_of_more_trials_than_asked_for_says_how_many_it_has(done: TuneResult, tmp_path: Path) -> None:
     path = shutil.copytree(done.path, tmp_path / "t")
-    started = next(resume_tune_events(path, trials=2))
+    started = next(tune_events(resume=path, trials=2))
     assert isinstance(started, SearchStarted)
     (finding,) = (one for one in started.findings if one.code is FindingCode.ALREADY_FINISHED)
     assert "3 trials" in finding.message

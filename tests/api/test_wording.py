@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from nncli import compare, cross_validate, evaluate, explain, predict, train
-from nncli.api.prediction.frame import ON_ERROR_HINT
+from nncli.api.prediction.tables import ON_ERROR_HINT
 from nncli.base.errors import NncliError
 from nncli.config.schema import Config
 from tests.cli.support import DATA

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from nncli.cli.console import SecondSignalError, StoppedError, asked_to_stop, renamed_run_note
+from nncli.cli.console import SecondSignalError, StoppedError, asked_to_stop
 
 
 def test_the_first_signal_is_a_request_and_the_second_an_exception() -> None:
@@ -54,9 +53,3 @@ def test_an_ignored_signal_stays_ignored() -> None:
 
 def test_the_exit_code_is_that_of_shells() -> None:
     assert (StoppedError("stopped").code, StoppedError("stopped", number=15).code) == (130, 143)
-
-
-def test_a_note_names_the_directory_that_was_created_instead() -> None:
-    assert renamed_run_note(None, Path("runs/a")) == renamed_run_note(Path("a"), Path("a")) == []
-    (note,) = renamed_run_note(Path("a"), Path("a-2"))
-    assert "a-2" in note

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from nncli.api.options import SourceOptions
 from nncli.base.errors import UsageError
-from nncli.cli.options import SourceOptions
 
 
 def test_no_path_is_standard_input() -> None:

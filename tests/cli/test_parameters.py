@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from nncli.api.options import PredictCommandOptions, SearchMethodOptions
+from nncli.api.options import PredictToFileOptions, TuneOptions
 from nncli.base.errors import UsageError
 from nncli.base.option import INPUT, Option, Options, declared_options
 from nncli.cli.parameters import level_of, with_options
@@ -51,13 +51,13 @@ def test_words_become_options_and_others_keep_their_defaults() -> None:
 
 
 def test_every_option_of_predict_is_worded_once() -> None:
-    flags = [one.flag for one in declared_options(PredictCommandOptions) if one.option.panel]
+    flags = [one.flag for one in declared_options(PredictToFileOptions) if one.option.panel]
     assert len(set(flags)) == len(flags)
     assert {"--interval", "--set", "--per-class", "--scheduler"} <= {*flags}
 
 
 def test_the_command_offers_the_samplers_of_the_schema() -> None:
-    (sampler,) = (one for one in declared_options(SearchMethodOptions) if one.field == "sampler")
+    (sampler,) = (one for one in declared_options(TuneOptions) if one.field == "sampler")
     assert sampler.choices == get_args(SamplerName)
 
 

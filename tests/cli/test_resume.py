@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli import resume
+from nncli import train
 from nncli.cli.console import STOPPING
 from nncli.runs.run import Run
 from tests.cli.support import COMMAND, DATA, ROOT, SECONDS, Cli, ended, on_terminal, run, start, wait_for_epochs
@@ -85,7 +85,7 @@ def test_a_second_signal_stops_at_once_and_the_run_still_resumes(
     assert process.returncode in (128 + number, -number)  # by itself, or, on its way out already, by the signal
     # a signal that falls into a finalizer is shown by the interpreter itself, and stops nothing
     assert b"Traceback" not in err or b"Exception ignored in" in err
-    resume(tmp_path / "run")
+    train(resume=tmp_path / "run")
     assert outcome(tmp_path / "run") == whole
 
 
@@ -118,7 +118,7 @@ def test_a_killed_training_resumes_to_the_same_bits(config: Path, whole: object,
         process.kill()
         process.wait()
     assert Run.open(tmp_path / "run").load_manifest().status == "running"
-    resume(tmp_path / "run")
+    train(resume=tmp_path / "run")
     assert outcome(tmp_path / "run") == whole
 
 

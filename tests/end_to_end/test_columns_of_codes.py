@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from nncli import check, predict, train
-from nncli.api.init import InitResult, config_for, draft
+from nncli.api.init import InitResult, draft
+from nncli.api.training_input import config_for
 from nncli.base.errors import DataError
 from nncli.config.loading import load_config
 from nncli.data.encoders.kinds import Kind

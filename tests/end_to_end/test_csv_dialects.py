@@ -11,7 +11,7 @@ import pytest
 
 from nncli import evaluate, predict, train
 from nncli.api.options import PredictOptions
-from nncli.api.prediction.chunks import predict_chunks
+from nncli.api.prediction.tables import predict_chunks
 from nncli.base.errors import CellError, DataError
 from nncli.config.schema import Config
 from nncli.data.dialect import CsvDialect

@@ -12,7 +12,6 @@ import pytest
 
 from nncli import evaluate, predict, train
 from nncli.api.init import draft
-from nncli.api.train import resume
 from nncli.base.errors import CellError, DataError
 from nncli.config.loading import load_config
 from nncli.data.encoders.kinds import Kind
@@ -85,7 +84,7 @@ def test_a_resumed_training_and_one_from_disk_end_in_the_same_bits(config: Calla
     longer = train(config(), output=tmp_path / "whole").run
     part = train(config(), assignments=["epochs=10"], output=tmp_path / "part").run
     small = train(config(), assignments=["memory_limit=1 KB"], output=tmp_path / "small").run
-    assert bits(resume(part, assignments=["epochs=30"]).run) == bits(small) == bits(longer)
+    assert bits(train(resume=part, assignments=["epochs=30"]).run) == bits(small) == bits(longer)
     assert bits(train(longer / CONFIG, output=tmp_path / "again").run) == bits(longer)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli import cross_validate, predict, resume, train
+from nncli import cross_validate, predict, train
 from nncli.config.loading import load_config
 from nncli.runs.manifest import CONFIG, member_folder
 from tests.cli.support import DATA
@@ -29,7 +29,7 @@ def test_environment_variables_apply_to_training_but_not_to_its_run(
     assert load_config(run / CONFIG).epochs == 3
     monkeypatch.setenv("NNCLI_EPOCHS", "1")
     monkeypatch.setenv("NNCLI_NONSENSE", "1")
-    assert resume(run, assignments=["epochs=4"]).epochs == 4
+    assert train(resume=run, assignments=["epochs=4"]).epochs == 4
     assert len(predict(run, DATA / "xor.csv")) > 0
 
 

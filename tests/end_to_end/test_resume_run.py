@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.api.train import resume, resume_events, train, train_events
+from nncli.api.train import train, train_events
 from nncli.base.errors import ConfigError, RunError
 from nncli.config.schema import Config
 from nncli.fitting.train.provenance import RESUMABLE_KEYS
@@ -71,12 +71,12 @@ def test_a_run_stopped_at_any_steps_ends_in_the_same_files(
 
 def test_resuming_a_finished_run_changes_nothing(config: Path, expected: object, tmp_path: Path) -> None:
     run = train(config, output=tmp_path / "run").run
-    assert outcome(resume(run).run) == expected
-    assert outcome(resume(run, assignments=["epochs=500"]).run) == expected  # it is out of patience
+    assert outcome(train(resume=run).run) == expected
+    assert outcome(train(resume=run, assignments=["epochs=500"]).run) == expected  # it is out of patience
 
 
 def test_a_moved_run_resumes(copy: Path, expected: object) -> None:
-    assert outcome(resume(copy).run) == expected
+    assert outcome(train(resume=copy).run) == expected
     assert Run.open(copy).load_manifest().status == "done"
 
 
@@ -85,12 +85,12 @@ def test_a_resumed_training_fits_its_temperature_again(config: Path, tmp_path: P
     longer = train(config, output=tmp_path / "long", assignments=[*settings, "epochs=6"]).run
     short = train(config, output=tmp_path / "short", assignments=[*settings, "epochs=2"]).run
     fitted = Run.open(short).load_model().spec.temperature
-    events = resume_events(short, assignments=["epochs=6"])
+    events = train_events(resume=short, assignments=["epochs=6"])
     next(events)  # it is running: nothing is fitted to its weights
     assert fitted != 1.0
     assert Run.open(short).load_model().spec.temperature == 1.0
     events.close()
-    assert outcome(resume(short).run) == outcome(longer)
+    assert outcome(train(resume=short).run) == outcome(longer)
     assert Run.open(longer).load_model().spec.temperature != fitted
 
 
@@ -98,20 +98,20 @@ def test_a_run_killed_after_its_temperature_was_fitted_resumes(config: Path, tmp
     run = train(config, output=tmp_path / "run", assignments=["calibration=temperature", "epochs=3"]).run
     expected, manifest = outcome(run), Run.open(run).load_manifest()
     Run.open(run).save_manifest(manifest.model_copy(update={"status": "running"}))
-    assert outcome(resume(run).run) == expected
+    assert outcome(train(resume=run).run) == expected
 
 
 def test_resuming_with_more_epochs_equals_a_longer_training(config: Path, tmp_path: Path) -> None:
     longer = train(config, output=tmp_path / "long", assignments=["epochs=15", "early_stopping=null"]).run
     short = train(config, output=tmp_path / "short", assignments=["epochs=5", "early_stopping=null"]).run
-    resumed = resume(short, assignments=["epochs=15"])
+    resumed = train(resume=short, assignments=["epochs=15"])
     assert resumed.epochs == 15
     assert outcome(resumed.run) == outcome(longer)
     assert "\nepochs: 15\n" in (short / CONFIG).read_text()
 
 
 def test_the_checkpoint_interval_can_change_on_resume(copy: Path, expected: object) -> None:
-    finished = resume(copy, assignments=["checkpoint.every=1 epoch", "checkpoint.keep=3"])
+    finished = train(resume=copy, assignments=["checkpoint.every=1 epoch", "checkpoint.keep=3"])
     assert outcome(finished.run) == expected
     last = checkpoints(copy)[-1]
     assert checkpoints(copy) == [last - 12, last - 6, last]
@@ -159,7 +159,7 @@ def test_every_key_of_the_configuration_is_covered() -> None:
 def test_a_key_that_would_change_trained_epochs_is_refused(copy: Path, key: str) -> None:
     before = (copy / MANIFEST).read_bytes()
     with pytest.raises(ConfigError) as caught:
-        resume(copy, assignments=[OTHER[key]])
+        train(resume=copy, assignments=[OTHER[key]])
     assert [issue.location.key for issue in caught.value.issues] == [key]
     assert (copy / MANIFEST).read_bytes() == before
 
@@ -170,20 +170,20 @@ def test_a_changed_loss_or_output_activation_is_refused(tmp_path: Path) -> None:
     run = train(path, output=tmp_path / "run").run
     for key, assignment in (("loss", "loss=mae"), ("output_activation", "output_activation=tanh")):
         with pytest.raises(ConfigError) as caught:
-            resume(run, assignments=[assignment, "epochs=3"])
+            train(resume=run, assignments=[assignment, "epochs=3"])
         assert [issue.location.key for issue in caught.value.issues] == [key]
 
 
 def test_all_refused_keys_are_reported_together(copy: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        resume(copy, assignments=["seed=1", "l2=0.5", "epochs=20"])
+        train(resume=copy, assignments=["seed=1", "l2=0.5", "epochs=20"])
     assert [issue.location.key for issue in caught.value.issues] == ["l2", "seed"]
 
 
 def test_fewer_epochs_than_have_been_trained_are_refused(copy: Path) -> None:
     with raises(ConfigError, key="epochs", mentions="5 epochs"):
-        resume(copy, assignments=["epochs=4"])
-    assert resume(copy, assignments=["epochs=5"]).epochs == 5
+        train(resume=copy, assignments=["epochs=4"])
+    assert train(resume=copy, assignments=["epochs=5"]).epochs == 5
 
 
 def test_fewer_epochs_are_refused_after_a_kill(config: Path, tmp_path: Path) -> None:
@@ -198,8 +198,8 @@ def test_fewer_epochs_are_refused_after_a_kill(config: Path, tmp_path: Path) -> 
     train(config, output=tmp_path / "run", stop=cut)
     assert Run.open(copy).load_manifest().status == "running"
     with raises(ConfigError, key="epochs", mentions="5 epochs"):
-        resume(copy, assignments=["epochs=2"])
-    assert outcome(resume(copy).run) == outcome(tmp_path / "run")
+        train(resume=copy, assignments=["epochs=2"])
+    assert outcome(train(resume=copy).run) == outcome(tmp_path / "run")
 
 
 @pytest.mark.parametrize(("old", "new"), [("seed: 0", "seed: 1"), ("l2: 0.0", "l2: 0.5"), ("units: 6", "units: 7")])
@@ -208,26 +208,26 @@ def test_a_configuration_edited_by_hand_is_refused(copy: Path, old: str, new: st
     assert old in text
     (copy / CONFIG).write_text(text.replace(old, new))
     with raises(RunError, file=CONFIG):
-        resume(copy)
+        train(resume=copy)
 
 
 def test_comments_and_order_in_the_configuration_do_not_matter(copy: Path, expected: object) -> None:
     (copy / CONFIG).write_text(
         "# looked at\n" + (copy / CONFIG).read_text().replace("\nl2: 0.0\n", "\nl2:   0  # none\n")
     )
-    assert outcome(resume(copy).run) == expected
+    assert outcome(train(resume=copy).run) == expected
 
 
 def test_threads_changed_in_the_manifest_are_refused(copy: Path) -> None:
     change_manifest(copy, changed(threads=2))
     with raises(RunError, file=MANIFEST):
-        resume(copy)
+        train(resume=copy)
 
 
 def test_a_model_that_does_not_match_the_table_is_refused(copy: Path) -> None:
     damaged(copy, MODEL, changed(encoder__columns__1__center=1.0))
     with raises(RunError, file="copy", mentions="model.json"):
-        resume(copy)
+        train(resume=copy)
 
 
 @pytest.mark.parametrize("name", [CONFIG, MODEL, MANIFEST])
@@ -258,7 +258,7 @@ def test_a_table_that_has_changed_is_refused(nncli: Cli, tmp_path: Path, name: s
 def test_a_path_without_a_run_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(RunError):
-            resume(path)
+            train(resume=path)
     assert list(tmp_path.iterdir()) == []  # not even a lock
 
 
@@ -269,7 +269,7 @@ def test_a_diverged_training_can_be_resumed_and_diverges_again(tmp_path: Path) -
         "epochs: 200\nlearning_rate: {type: constant, initial: 20.0, warmup_steps: 200}"
     )
     errors = []
-    for events in (train_events(path, output=tmp_path / "run"), resume_events(tmp_path / "run")):
+    for events in (train_events(path, output=tmp_path / "run"), train_events(resume=tmp_path / "run")):
         with raises(DivergedError, file="run") as caught:
             list(events)
         errors.append(str(caught.value))

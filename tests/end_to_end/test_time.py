@@ -11,8 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli import cross_validate, evaluate, resume_cross_validation, train
-from nncli.api.train import resume
+from nncli import cross_validate, evaluate, train
 from nncli.config.loading import load_config
 from nncli.config.yaml.writer import dump
 from nncli.fitting.train.provenance import fingerprint, recorded_execution
@@ -128,7 +127,7 @@ def test_an_ensemble_of_an_older_version_is_resumed_without_its_time_column(tmp_
     assert not (run / "members" / "2").exists()
     made_old(run, MANIFEST, recorded_execution(Run.open(run).load_manifest()))
     for epochs in (3, 4):  # the second time from the configuration that the first one wrote
-        resume(run, assignments=[f"epochs={epochs}"])
+        train(resume=run, assignments=[f"epochs={epochs}"])
         assert [features(run / "members" / name) for name in "12"] == [["x"], ["x"]]
     assert not Run.open(run).load_manifest().time_is_feature
 
@@ -139,5 +138,5 @@ def test_a_cross_validation_of_an_older_version_is_resumed_without_its_time_colu
     config = written(tmp_path, ", time: date, drop: [date]", "layers: [2]\nepochs: 3\nworkers: 1\n")
     assert cross_validate(config, folds=3, output=tmp_path / "cv", stop=stop_at(10)) is None
     made_old(tmp_path / "cv", CROSS_VALIDATION, UNSET_EXECUTION)
-    assert resume_cross_validation(tmp_path / "cv")
+    assert cross_validate(resume=tmp_path / "cv")
     assert [features(tmp_path / "cv" / "folds" / name) for name in "123"] == [["x"]] * 3

@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 
 from nncli import evaluate, explain, load, train
-from nncli.api.train import resume
 from nncli.base.errors import RunError
 from nncli.runs.manifest import TRAINING_ROWS
 from nncli.runs.run import Run
@@ -164,7 +163,7 @@ def test_a_run_without_the_record_says_nothing_and_gets_one_when_resumed(penguin
     assert found.training_rows is None
     assert found.json()["training_rows"] is None
     epochs = Run.open(old).load_manifest().epochs
-    resume(old, assignments=[f"epochs={epochs + 1}"])
+    train(resume=old, assignments=[f"epochs={epochs + 1}"])
     assert trained_on(old, DATA / "penguins.csv") == (344, 344)
 
 

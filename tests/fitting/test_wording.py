@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nncli.api.train import resume, train
+from nncli.api.train import train
 from nncli.base.errors import NncliError
 from nncli.config.loading import load_config
 from nncli.fitting.prepare.prepare import prepare
@@ -106,7 +106,7 @@ RESUMED: dict[str, tuple[str, str]] = {
 def test_the_wording_of_a_refused_resume(config: Path, assignment: str, text: str) -> None:
     run = train(config, output=config.parent / "run").run
     with pytest.raises(NncliError) as caught:
-        resume(run, assignments=[assignment])
+        train(resume=run, assignments=[assignment])
     assert str(caught.value) == text
 
 
@@ -115,7 +115,7 @@ def test_the_wording_of_a_changed_table(config: Path) -> None:
     with (config.parent / "t.csv").open("a") as file:
         file.write("1,2,3\n")
     with pytest.raises(NncliError) as caught:
-        resume(run, assignments=["epochs=3"])
+        train(resume=run, assignments=["epochs=3"])
     assert str(caught.value).replace(str(config.parent), "FOLDER") == (
         "FOLDER/t.csv: the table has changed since the training began\n  Restore it, or train a new run."
     )

@@ -10,7 +10,6 @@ import pytest
 
 from nncli import train
 from nncli.api.generate_data import generate_data
-from nncli.api.train import resume
 from nncli.base.errors import NncliError, RunError
 from nncli.runs.run import Run
 
@@ -86,11 +85,11 @@ def test_checkpoints_that_cannot_be_read_are_not_called_damaged(
 
     monkeypatch.setattr("nncli.runs.checkpoints.read_checkpoint", refuse)
     with pytest.raises(RunError, match=hint):
-        resume(run, assignments=["epochs=4"])
+        train(resume=run, assignments=["epochs=4"])
 
 
 def test_a_run_that_cannot_be_locked_is_told_so(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = train(config, output=tmp_path / "a").run
     monkeypatch.setattr("filelock.FileLock.acquire", full)
     with pytest.raises(NncliError, match="cannot be locked: No space left"):
-        resume(run)
+        train(resume=run)

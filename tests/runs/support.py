@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from nncli.api.train import resume, train
+from nncli.api.train import train
 from nncli.fitting.train.events import Finished
 from nncli.runs.manifest import CHECKPOINTS, CHECKSUMMED, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS, checksum
 from tests.cli.support import ROOT, SECONDS
@@ -83,8 +83,8 @@ def in_parts(config: Path, output: Path, *steps: int) -> Finished:
     """Train, stopping after each number of batches and going on."""
     finished = train(config, output=output, stop=stop_at(steps[0]))
     for more in steps[1:]:
-        finished = resume(finished.run, stop=stop_at(more))
-    return resume(finished.run)
+        finished = train(resume=finished.run, stop=stop_at(more))
+    return train(resume=finished.run)
 
 
 def in_a_process_of_its_own(script: str, path: Path) -> tuple[str, int]:

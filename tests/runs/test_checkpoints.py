@@ -15,7 +15,7 @@ import pytest
 import safetensors
 import safetensors.numpy
 
-from nncli.api.train import resume, train
+from nncli.api.train import train
 from nncli.base.errors import RunError
 from nncli.config.loading import load_config
 from nncli.fitting.prepare.prepare import prepare
@@ -229,7 +229,7 @@ def test_a_run_whose_latest_checkpoint_is_damaged_ends_in_the_same_bits(config: 
     run = train(config, output=tmp_path / "run", stop=stop_at(17)).run
     assert checkpoints(run) == [10, 15, 17]
     file_of(run, 17).write_bytes(b"")
-    assert outcome(resume(run).run) == expected
+    assert outcome(train(resume=run).run) == expected
 
 
 def test_a_run_whose_checkpoints_are_all_damaged_is_refused_and_still_predicts(config: Path, tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_a_run_whose_checkpoints_are_all_damaged_is_refused_and_still_predicts(c
     for step in checkpoints(run):
         file_of(run, step).write_bytes(b"")
     with raises(RunError, file="checkpoints"):
-        resume(run)
+        train(resume=run)
     assert outcome(run) == before
     assert Run.open(run).load_manifest().status == "stopped"
     Run.open(run).load_model()
@@ -257,7 +257,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(config: Path, tmp
     assert checkpoints(copy) == []
     with raises(RunError, file="copy"):
         Run.open(copy).load_model()
-    assert outcome(resume(copy).run) == expected
+    assert outcome(train(resume=copy).run) == expected
 
 
 def test_checkpoints_swapped_between_two_runs_of_one_shape_are_refused(config: Path, tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_checkpoints_swapped_between_two_runs_of_one_shape_are_refused(config: P
     shutil.rmtree(runs[0] / CHECKPOINTS)
     shutil.copytree(runs[1] / CHECKPOINTS, runs[0] / CHECKPOINTS)
     with raises(RunError, file="checkpoints"):
-        resume(runs[0])
+        train(resume=runs[0])
 
 
 def test_a_checkpoint_holds_no_more_than_the_state(config: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.api.train import resume, train
+from nncli.api.train import train
 from nncli.base.errors import ConfigError, DataError, RunError, UsageError
 from nncli.config.loading import load_config
 from nncli.config.yaml import document as source_text
@@ -31,7 +31,7 @@ def test_a_damaged_configuration_is_an_error_of_the_run(copy: Path, text: str) -
     with raises(RunError, file=CONFIG):
         read_config(copy)
     with raises(RunError, file=CONFIG):
-        resume(copy)
+        train(resume=copy)
 
 
 def test_a_missing_configuration_is_an_error_of_the_run(copy: Path) -> None:

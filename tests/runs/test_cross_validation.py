@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from nncli import resume
+from nncli import train
 from nncli.api.reproduce import reproduce
 from nncli.api.threshold import threshold
 from nncli.base.errors import RunError
@@ -52,7 +52,9 @@ def test_a_folder_with_a_manifest_is_a_run(tmp_path: Path) -> None:
     check_is_run(tmp_path, "", "")
 
 
-@pytest.mark.parametrize("command", [resume, reproduce, lambda path: threshold(path, f1=True, save=True)])
+@pytest.mark.parametrize(
+    "command", [lambda path: train(resume=path), reproduce, lambda path: threshold(path, f1=True, save=True)]
+)
 def test_it_is_not_trained_further_reproduced_or_changed_as_a_run(command: object, tmp_path: Path) -> None:
     assert callable(command)
     with raises(RunError, file=tmp_path.name) as caught:

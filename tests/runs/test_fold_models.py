@@ -92,7 +92,7 @@ def test_an_evaluation_tells_that_it_was_trained_on_the_rows_and_a_program_is_ex
     matches = evaluate(networks, TABLE).training_rows
     assert matches is not None
     assert matches.trained_rows == 344
-    assert export_run(networks, output=tmp_path / "cv.onnx").path.is_file()
+    assert export_run(networks, tmp_path / "cv.onnx").path.is_file()
 
 
 def test_an_unfinished_one_tells_how_to_resume_it(networks: Path, tmp_path: Path) -> None:

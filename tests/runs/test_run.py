@@ -17,7 +17,6 @@ import polars as pl
 import pytest
 
 from nncli import train
-from nncli.api.train import resume
 from nncli.base.atomic_files import TEMPORARY_SUFFIX
 from nncli.base.errors import NncliError, RunError, RunLockedError, UsageError
 from nncli.config.loading import load_config
@@ -304,7 +303,7 @@ def test_temporary_files_in_a_run_are_ignored_and_deleted_by_the_next_training(n
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"half")
     assert nncli("predict", copy, DATA / "linear.csv").check().out == expected
-    resume(copy)
+    train(resume=copy)
     assert not any(path.exists() for path in leftovers)
     assert nncli("predict", copy, DATA / "linear.csv").check().out == expected
 
@@ -337,7 +336,7 @@ def test_a_training_never_writes_through_a_link(copy: Path, tmp_path: Path, name
 
     before = seen()
     with raises(RunError, mentions=name):
-        resume(copy, assignments=["epochs=21"])
+        train(resume=copy, assignments=["epochs=21"])
     assert seen() == before
 
 
@@ -347,7 +346,7 @@ def test_a_checkpoint_that_is_a_link_is_refused(copy: Path, tmp_path: Path) -> N
     file.rename(tmp_path / "outside")
     file.symlink_to(tmp_path / "outside")
     with raises(RunError, file="000000000080.safetensors"):
-        resume(copy, assignments=["epochs=21"])
+        train(resume=copy, assignments=["epochs=21"])
 
 
 @pytest.mark.parametrize("nth", range(1, 5))

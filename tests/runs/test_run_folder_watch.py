@@ -12,7 +12,7 @@ import pytest
 from nncli.api.cross_validate import cross_validation_events
 from nncli.api.generate_data import generate_data
 from nncli.api.load import load
-from nncli.api.train import resume, resume_events, train, train_events
+from nncli.api.train import train, train_events
 from nncli.base.errors import Location, RunError
 from nncli.config.loading import load_config
 from nncli.fitting.train.events import Finished, MembersProgress
@@ -71,7 +71,7 @@ def test_a_moved_run_resumes_at_its_new_place(config: Path, tmp_path: Path) -> N
     run, moved = tmp_path / "a", tmp_path / "moved"
     with pytest.raises(RunError):
         follow(train_events(config, output=run), move, run)
-    resume(moved)
+    train(resume=moved)
     whole = train(config, output=tmp_path / "whole").run
     assert (moved / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
@@ -79,7 +79,7 @@ def test_a_moved_run_resumes_at_its_new_place(config: Path, tmp_path: Path) -> N
 def test_a_resumed_training_is_watched_too(config: Path, tmp_path: Path) -> None:
     run = train(config, output=tmp_path / "a").run
     with pytest.raises(RunError):
-        follow(resume_events(run, assignments=["epochs=8"]), shutil.rmtree, run, epoch=6)
+        follow(train_events(resume=run, assignments=["epochs=8"]), shutil.rmtree, run, epoch=6)
     assert not run.exists()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nncli import predict
-from nncli.api.train import resume
+from nncli.api.train import train
 from nncli.base.errors import NncliError
 from nncli.models.model import FORMAT
 from nncli.runs.manifest import CHECKPOINTS, MANIFEST, MODEL, WEIGHTS
@@ -159,7 +159,7 @@ def test_the_wording_of_damaged_checkpoints(penguins: Path, tmp_path: Path) -> N
     for file in (run / CHECKPOINTS).iterdir():
         file.write_bytes(b"")
     with pytest.raises(NncliError) as caught:
-        resume(run, assignments=["epochs=1000"])
+        train(resume=run, assignments=["epochs=1000"])
     assert str(caught.value).replace(str(run), "RUN") == (
         "RUN/checkpoints: every checkpoint of this run is damaged, or of another training\n"
         "  Train again from its config.yaml."
@@ -169,7 +169,7 @@ def test_the_wording_of_damaged_checkpoints(penguins: Path, tmp_path: Path) -> N
 def test_the_wording_of_a_locked_run(penguins: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(penguins, tmp_path / "run"))
     with Run(run).locked(), pytest.raises(NncliError) as caught:
-        resume(run)
+        train(resume=run)
     assert str(caught.value).replace(str(run), "RUN") == (
         "RUN: another training is writing this run\n  Wait for it to end, or stop it."
     )

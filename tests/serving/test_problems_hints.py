@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from nncli.api.prediction.frame import ON_ERROR_HINT
+from nncli.api.prediction.tables import ON_ERROR_HINT
 from nncli.data.columns.parsing import EMPTY_CELL_HINT, number_hint, plain_number_hint, unit_hint
 from nncli.data.dialect import PLAIN_NUMBERS
 from nncli.data.encoders.date import DATE_HINT, DATE_MODEL_HINT

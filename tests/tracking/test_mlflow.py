@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli import cross_validate, resume, track, train
+from nncli import cross_validate, track, train
 from nncli.api.train import train_events
 from nncli.base.errors import NncliError
 from nncli.fitting.train.events import Finished, TrackingStopped
@@ -92,7 +92,7 @@ def test_sending_it_twice_changes_nothing(tmp_path: Path, uri: str, experiment: 
 
 def test_a_resumed_training_continues_its_run(tmp_path: Path, uri: str, experiment: str) -> None:
     run = train(config(tmp_path), output=tmp_path / "run", track=[f"mlflow={uri}"]).run
-    resume(run, assignments=["epochs=8"], track=[f"mlflow={uri}"])
+    train(resume=run, assignments=["epochs=8"], track=[f"mlflow={uri}"])
     (sent,) = runs_of(uri, experiment).values()
     assert values(uri, sent, "loss") == losses(run)
     assert len(losses(run)) == 8
@@ -104,7 +104,7 @@ def test_a_training_that_was_not_tracked_from_its_start_is_sent_whole(
     tmp_path: Path, uri: str, experiment: str
 ) -> None:
     run = trained(tmp_path)
-    resume(run, assignments=["epochs=7"], track=[f"mlflow={uri}"])
+    train(resume=run, assignments=["epochs=7"], track=[f"mlflow={uri}"])
     (sent,) = runs_of(uri, experiment).values()
     assert values(uri, sent, "loss") == losses(run)
 
@@ -120,7 +120,7 @@ def test_a_stopped_training_is_killed_and_goes_on(tmp_path: Path, uri: str, expe
     run = train(config(tmp_path), output=tmp_path / "run", stop=stop, track=[f"mlflow={uri}"]).run
     (sent,) = runs_of(uri, experiment).values()
     assert sent.info.status == "KILLED"
-    resume(run, track=[f"mlflow={uri}"])
+    train(resume=run, track=[f"mlflow={uri}"])
     (sent,) = runs_of(uri, experiment).values()
     assert sent.info.status == "FINISHED"
     assert values(uri, sent, "loss") == losses(run)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from nncli import resume, train
+from nncli import train
 from nncli.runs.history import read_history
 from nncli.runs.run import Run
 from nncli.tracking.finished_runs import track_finished_run
@@ -73,7 +73,7 @@ def test_a_resumed_training_has_every_step_once(
     run = train(config(tmp_path), output=tmp_path / "run", track=["tensorboard"]).run
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() - set_back)
-    resume(run, assignments=["epochs=8"], track=["tensorboard"])
+    train(resume=run, assignments=["epochs=8"], track=["tensorboard"])
     events = scalars(tmp_path / "tensorboard" / "run")
     assert written(events, "loss") == losses(run)
     assert len(losses(run)) == 8

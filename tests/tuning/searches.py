@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from nncli.api.tune import TuneEvent, resume_tune_events, tune_events
+from nncli.api.tune import TuneEvent, tune_events
 from nncli.config.loading import LoadedConfig, load
 from nncli.tuning.search import SearchEnded
 from nncli.tuning.trials.record import BEST
@@ -59,7 +59,7 @@ def resume_search(
     path: Path, workers: int = 1, trials: int | None = None, stop: Callable[[], bool] = lambda: False
 ) -> SearchEnded:
     """Resume a search, and run it to its end."""
-    *_, ended, _ = resume_tune_events(path, workers=workers, trials=trials, stop=stop)
+    *_, ended, _ = tune_events(resume=path, workers=workers, trials=trials, stop=stop)
     assert isinstance(ended, SearchEnded)
     return ended
 

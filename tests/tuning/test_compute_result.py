@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.api.tune import resume_tune, tune
+from nncli.api.tune import tune
 from nncli.config.loading import load
 from nncli.runs.filenames import METRICS
 from nncli.tuning.result.summary import load_result
@@ -50,12 +50,12 @@ def test_the_command_returns_the_gain(path: Path, tmp_path: Path) -> None:
 def test_a_search_that_is_resumed_at_its_end_has_the_same_result(copy: Path) -> None:
     before = (copy / METRICS).read_bytes()
     (copy / METRICS).unlink()
-    resume_tune(copy, workers=1)
+    tune(resume=copy, workers=1)
     assert (copy / METRICS).read_bytes() == before
 
 
 def test_a_search_that_is_stopped_has_no_result(copy: Path) -> None:
-    assert resume_tune(copy, trials=6, workers=1, stop=lambda: True) is None
+    assert tune(resume=copy, trials=6, workers=1, stop=lambda: True) is None
     assert load_result(copy) is None
 
 
@@ -65,7 +65,7 @@ def test_a_trial_that_cannot_be_read_leaves_the_gain_unknown(copy: Path) -> None
     for trial in range(5):
         shutil.rmtree(folder_of(copy, trial) / "folds")
         (folder_of(copy, trial) / "held_out.safetensors").unlink(missing_ok=True)
-    tuned = resume_tune(copy, workers=1)
+    tuned = tune(resume=copy, workers=1)
     damaged = load_result(copy)
     assert tuned is not None
     assert damaged is not None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli import resume_tune, tune
+from nncli import tune
 from nncli.base.errors import ConfigError
 from nncli.config.loading import load
 from tests.tuning.configs import search_config
@@ -24,7 +24,7 @@ def test_the_space_that_ships_is_written_into_the_directory_and_searched_on(tmp_
     section = load(tmp_path / "parts" / "config.yaml").tune
     assert section is not None
     assert [*section.search] == ["learning_rate", "layers", "optimizer", "batch_size", "l2"]
-    assert resume_tune(tmp_path / "parts", trials=2)
+    assert tune(resume=tmp_path / "parts", trials=2)
     assert files(tmp_path / "parts") == files(tmp_path / "whole")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.api.tune import TuneEvent, resume_tune_events, tune_events
+from nncli.api.tune import TuneEvent, tune_events
 from nncli.base.errors import RunError
 from nncli.base.findings import FindingCode
 from nncli.fitting.train.events import TrackingStopped
@@ -53,7 +53,7 @@ def test_a_search_that_runs_writes_what_is_written_afterwards(tmp_path: Path) ->
 def test_a_search_that_is_resumed_has_every_trial_once(tmp_path: Path) -> None:
     word = f"tensorboard={tmp_path / 'logs'}"
     searched(tmp_path, word)
-    for _ in resume_tune_events(tmp_path / "search", trials=8, workers=1, track=[word]):
+    for _ in tune_events(resume=tmp_path / "search", trials=8, workers=1, track=[word]):
         pass
     assert [step for step, _, _ in scalars(tmp_path / "logs" / "search")["best_rmse"]] == [*range(9)]
     assert len([*(tmp_path / "logs").iterdir()]) == 1

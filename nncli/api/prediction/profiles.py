@@ -11,9 +11,7 @@ import numpy as np
 import polars as pl
 
 from nncli.api.options import BatchOptions, DriftOptions
-from nncli.api.prediction.chunks import predictor_threads
-from nncli.api.prediction.frame import predict_valid
-from nncli.api.prediction.summary import PredictionSummary
+from nncli.api.prediction.tables import PredictionSummary, predict_valid, predictor_threads
 from nncli.base.errors import Location, UsageError
 from nncli.data.columns.parsing import read_text
 from nncli.data.encoders.anomalies import InvalidCounts
@@ -86,8 +84,7 @@ def profile_tables(
     found = TableProfile()
     work = partial(_profile, model, profiler, options)
     for table, (profiles, summary) in prefetch_map(tables, work, workers):
-        for note in table.notes:
-            options.note(note)
+        options.note(*table.notes)
         found.summary += summary
         found.last_row = int(table.row_numbers[-1]) if len(table) else found.last_row
         for key, profile in profiles:

@@ -8,8 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from nncli.api.options import ErrorsOptions, WriteOptions
-from nncli.api.prediction.chunks import predict_chunks
-from nncli.api.prediction.summary import OnInvalid, PredictionSummary
+from nncli.api.prediction.tables import OnInvalid, PredictionSummary, predict_chunks
 from nncli.base.atomic_files import check_overwrite
 from nncli.base.errors import Location, UsageError
 from nncli.data.encoders.anomalies import InvalidCells

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import typer
 
 from nncli.base.findings import Finding
 from nncli.base.text import json_safe
+from nncli.cli.console import print_json
 from nncli.cli.progress.search import SearchStatus
 from nncli.cli.progress.training import TrainingProgress, shown_name
 from nncli.fitting.train.events import (
@@ -29,59 +28,45 @@ from nncli.nn.training.loop import EpochReport, LearningRateHalved
 if TYPE_CHECKING:
     from nncli.api.tune import TuneEnded
     from nncli.tuning.ensemble.selected_ensemble import SelectedEnsemble
-    from nncli.tuning.search import SearchProgress, SearchStarted, TrialFinished
     from nncli.tuning.trials.trials import Trial
 
 
 class JsonLines:
-    """Writes each event as a JSON line."""
+    """Writes each event of a training as a JSON line."""
 
     def __init__(self) -> None:
         self._progress: TrainingProgress | None = None
 
-    def write(self, event: Event) -> None:
-        """Write a line and flush it; numbers that are not finite become null."""
+    def update(self, event: Event) -> None:
+        """Write a line."""
         if isinstance(event, Started):
             self._progress = TrainingProgress(event)
-        elif isinstance(event, EpochReport | LearningRateHalved) and self._progress is not None:
+        elif self._progress is not None:
             self._progress.update(event)
-        line = json.dumps(json_safe(self._object(event)), ensure_ascii=False, allow_nan=False)
-        typer.echo(line.encode("utf-8", "backslashreplace"))  # a path may not be valid Unicode
+        write(self._object(event))
 
     def _object(self, event: Event) -> dict[str, Any]:
         match event:
             case Started():
-                return {
-                    "event": "started",
-                    "run": str(event.run),
-                    "training_rows": event.training_rows,
-                    "validation_rows": event.validation_rows,
-                    "features": event.features,
-                    "parameters": event.parameters,
-                    "epochs": event.epochs,
-                    "done": event.done,
-                    "monitor": event.monitor,
-                    **findings_json(event.findings),
-                }
+                names = "run training_rows validation_rows features parameters epochs done monitor"
+                return {"event": "started", **_picked(event, names), **findings_json(event.findings)}
             case EpochReport():
-                return self._epoch(event)
-            case LearningRateHalved():
+                progress = self._progress
+                metric = progress.started.metric if progress else None
                 return {
-                    "event": "learning_rate_halved",
-                    "epoch": event.epoch,
-                    "factor": event.factor,
-                    "reason": event.reason,
+                    "event": "epoch",
+                    **_picked(event, "epoch loss penalty val_loss"),
+                    "metric": None if metric is None else {"name": metric, "value": event.metric},
+                    "learning_rate": event.learning_rate,
+                    "best": progress.best.epoch if progress and progress.best else None,
+                    "seconds": event.seconds,
                 }
+            case LearningRateHalved():
+                return {"event": "learning_rate_halved", **_picked(event, "epoch factor reason")}
             case ScoredTraining():
                 return {"event": "scored_training", "run": str(event.run)}
             case MembersStarted():
-                return {
-                    "event": "started",
-                    "run": str(event.run),
-                    "members": event.members,
-                    "workers": event.workers,
-                    **findings_json(event.findings),
-                }
+                return {"event": "started", **_picked(event, "run members workers"), **findings_json(event.findings)}
             case MembersProgress():
                 return {
                     "event": "members",
@@ -95,31 +80,18 @@ class JsonLines:
             case Finished():
                 return {
                     "event": "finished",
-                    "run": str(event.run),
-                    "status": event.status,
-                    "epochs": event.epochs,
-                    "best_epoch": event.best_epoch,
-                    "seconds": event.seconds,
+                    **_picked(event, "run status epochs best_epoch seconds"),
                     "training": scores_json(event.training),
                     "validation": scores_json(event.validation),
                     "findings": [finding.as_json for finding in event.findings],
                     "out_of_fold": event.out_of_fold,
                 }
 
-    def _epoch(self, report: EpochReport) -> dict[str, Any]:
-        progress = self._progress
-        metric = progress.started.metric if progress else None
-        return {
-            "event": "epoch",
-            "epoch": report.epoch,
-            "loss": report.loss,
-            "penalty": report.penalty,
-            "val_loss": report.val_loss,
-            "metric": None if metric is None else {"name": metric, "value": report.metric},
-            "learning_rate": report.learning_rate,
-            "best": progress.best.epoch if progress and progress.best else None,
-            "seconds": report.seconds,
-        }
+
+def _picked(value: object, names: str) -> dict[str, Any]:
+    """These attributes of a value, a path as text."""
+    values = {name: getattr(value, name) for name in names.split()}
+    return {name: str(one) if isinstance(one, Path) else one for name, one in values.items()}
 
 
 def findings_json(findings: Sequence[Finding]) -> dict[str, Any]:
@@ -130,8 +102,7 @@ def findings_json(findings: Sequence[Finding]) -> dict[str, Any]:
 
 def _member(member: Progress) -> dict[str, Any]:
     return {
-        "epoch": member.epoch,
-        "epochs": member.epochs,
+        **_picked(member, "epoch epochs"),
         "metric": {"name": shown_name(member.metric), "value": member.value},
         "best": member.best_epoch or None,
         "done": member.done,
@@ -145,54 +116,62 @@ SECONDS_BETWEEN_LINES = 10.0
 class SearchJsonLines:
     """Writes a JSON line for the start, each finished trial, the end, and now and then for the progress."""
 
-    def __init__(self, started: SearchStarted) -> None:
-        self._status = SearchStatus(started)
+    def __init__(self, status: SearchStatus) -> None:
+        self._status, started = status, status.started
         self._next = time.monotonic() + SECONDS_BETWEEN_LINES
         parameters = [parameter.name for parameter in started.space.parameters]
-        _write(
+        write(
             {
                 "event": "started",
                 "search": str(started.path),
-                "trials": started.trials,
-                "folds": started.folds,
-                "workers": started.workers,
+                **_picked(started, "trials folds workers"),
                 "metric": {"name": started.metric, "higher_is_better": started.higher_is_better},
                 "parameters": parameters,
                 **findings_json(started.findings),
             }
         )
 
-    def update(self, event: SearchProgress | TrialFinished) -> None:
+    def update(self, event: Any) -> None:
         """Write a trial that has ended, or the progress if it is due."""
-        from nncli.tuning.search import TrialFinished
+        from nncli.tuning.search import SearchProgress, TrialFinished
 
         self._status.update(event)
         if isinstance(event, TrialFinished):
-            _write({"event": "trial", **self.trial(event.trial), "best": event.is_best})
-        elif time.monotonic() >= self._next:
+            write({"event": "trial", **self.trial(event.trial), "best": event.is_best})
+        elif isinstance(event, TrackingStopped):
+            write({"event": "tracking_stopped", "findings": [event.finding.as_json]})
+        elif isinstance(event, SearchProgress) and time.monotonic() >= self._next:
             self._next = time.monotonic() + SECONDS_BETWEEN_LINES
-            self._write_progress()
+            status = self._status
+            write(
+                {
+                    "event": "progress",
+                    "done": status.done,
+                    **status.counts,
+                    "running": [{"trial": one.number, "folds": one.folds_done} for one in status.running],
+                    "best": None if status.best is None else status.best.number,
+                    **_picked(status, "seconds seconds_left"),
+                }
+            )
 
     def trial(self, trial: Trial) -> dict[str, Any]:
         """A finished trial; a pruned one has a score of the folds that it was trained on."""
         return {
             "trial": trial.number,
-            "state": trial.state,
-            "score": trial.score,
+            **_picked(trial, "state score"),
             "folds": list(trial.folds),
             "values": self._status.values.written(trial),
-            "seconds": trial.seconds,
-            "message": trial.message,
+            **_picked(trial, "seconds message"),
         }
 
     def end(self, ended: TuneEnded) -> None:
         """Write the end: of a search that was stopped, or with its best trial."""
         result = ended.result
         if result is None:
-            _write({"event": "finished", "search": str(ended.path), "status": "stopped"})
+            write({"event": "finished", "search": str(ended.path), "status": "stopped"})
             return
         saved, gain = result.time_saved, result.corrected_gain
-        _write(
+        write(
             {
                 "event": "finished",
                 "search": str(ended.path),
@@ -212,39 +191,19 @@ class SearchJsonLines:
             }
         )
 
-    def _write_progress(self) -> None:
-        status = self._status
-        _write(
-            {
-                "event": "progress",
-                "done": status.done,
-                **status.counts,
-                "running": [{"trial": one.number, "folds": one.folds_done} for one in status.running],
-                "best": None if status.best is None else status.best.number,
-                "seconds": status.seconds,
-                "seconds_left": status.seconds_left,
-            }
-        )
-
 
 def write_ensemble(ensemble: SelectedEnsemble) -> None:
     """Write the line of an ensemble of the best trials."""
-    _write(
+    write(
         {
             "event": "ensemble",
             "run": str(ensemble.path),
             "picks": [{"trial": number, "picks": count} for number, count in ensemble.picks],
-            "measure": ensemble.measure,
-            "loss": ensemble.loss,
-            "cross_fitted_loss": ensemble.cross_fitted_loss,
-            "best_trial": ensemble.best_trial,
-            "best_loss": ensemble.best_loss,
-            "is_better": ensemble.is_better,
+            **_picked(ensemble, "measure loss cross_fitted_loss best_trial best_loss is_better"),
         }
     )
 
 
-def _write(document: dict[str, Any]) -> None:
+def write(document: dict[str, Any]) -> None:
     """Write a line and flush it; numbers that are not finite become null."""
-    line = json.dumps(json_safe(document), ensure_ascii=False, allow_nan=False)
-    typer.echo(line.encode("utf-8", "backslashreplace"))  # a path may not be valid Unicode
+    print_json(json_safe(document))

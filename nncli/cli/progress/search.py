@@ -1,170 +1,36 @@
-"""Progress of a search, live or line by line."""
+"""How far a search is."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 from statistics import stdev
-from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nncli.base.logs import format_duration
-from nncli.cli.console import echo_err, format_number
-from nncli.cli.progress.chart import Curve, chart
-from nncli.cli.progress.live import (
-    MAX_CHART_HEIGHT,
-    MAX_WIDTH,
-    MIN_CHART_HEIGHT,
-    MIN_CHART_WIDTH,
-    STYLES,
-    bar,
-    supports_unicode,
-    wrapped,
-)
-from nncli.cli.progress.training import Speed
+from nncli.cli.console import format_number
+from nncli.cli.progress.chart import Curve, Role
+from nncli.cli.progress.status import Curves, Speed, Status, Work, left
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
-    from rich.text import Text
-
-    from nncli.api.tune import TuneEnded
-    from nncli.tuning.search import RunningTrial, SearchProgress, SearchStarted, TrialFinished
+    from nncli.tuning.search import RunningTrial, SearchStarted
     from nncli.tuning.trials.trials import Trial
 
 MAX_RUNNING = 8
 """Running trials that are shown with their folds."""
 MIN_TRIALS = 3
 """Finished trials from which on the curve is drawn."""
-
-
-class PlainSearch:
-    """Progress for pipes, logs and CI: a line for each finished trial."""
-
-    def __init__(self, started: SearchStarted) -> None:
-        self._status = SearchStatus(started)
-        self._has_begun, self._is_late = False, False
-
-    def update(self, event: SearchProgress | TrialFinished) -> None:
-        """Print a trial that has ended, and at the beginning how many had ended in earlier sessions."""
-        from nncli.tuning.search import TrialFinished
-
-        self._status.update(event)
-        if isinstance(event, TrialFinished):
-            echo_err(self._status.line(event.trial, is_best=event.is_best))
-        elif not self._has_begun and self._status.finished:
-            echo_err(f"trials {self._status.done}/{self._status.started.trials} were finished before")
-        self._has_begun = True
-        if self._status.is_late and self._status.running and not self._is_late:
-            self._is_late = True
-            echo_err(f"time limit: no trial begins; {len(self._status.running)} run to their end")
-
-    def end(self, ended: TuneEnded) -> None:
-        """Print nothing: the result is printed after it."""
-
-    def close(self) -> None:
-        """Print nothing more."""
-
-
-class LiveSearch:
-    """Progress for terminals: a bar over the trials, the best score so far as a curve, and the best trial."""
-
-    def __init__(self, started: SearchStarted, console: Console) -> None:
-        from nncli.cli.progress.display import Display
-
-        self._status = SearchStatus(started)
-        self._queue: deque[SearchProgress | TrialFinished] = deque()
-        self._lock, self._start, self._end = Lock(), time.monotonic(), 0.0
-        self._unicode = supports_unicode(console.encoding)
-        self._live = Display(self, console)
-        self._live.start()
-
-    def update(self, event: SearchProgress | TrialFinished) -> None:
-        """Record the progress, or a trial that has ended, for the next refresh."""
-        self._queue.append(event)
-
-    def end(self, ended: TuneEnded) -> None:
-        """Print nothing: the result is printed below the display."""
-
-    def close(self) -> None:
-        """Stop the display and leave its last state on the screen."""
-        self._end = time.monotonic()
-        self._live.stop()
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Render the current state."""
-        with self._lock:
-            while self._queue:
-                self._status.update(self._queue.popleft())
-            lines = self._lines(options.max_width, console.height)
-        yield from lines
-
-    def _lines(self, width: int, height: int) -> list[Text]:
-        trial, counts = wrapped(self._best(), width), wrapped(self._counts(), width)
-        lines = [self._bar(width), *trial, *counts][: max(height - 1, 1)]
-        rows = min(height - 1 - len(lines), MAX_CHART_HEIGHT)
-        has_chart = width >= MIN_CHART_WIDTH and rows >= MIN_CHART_HEIGHT and self._status.finished >= MIN_TRIALS
-        return [lines[0], *(self._chart(min(width, MAX_WIDTH), rows) if has_chart else ()), *lines[1:]]
-
-    def _bar(self, width: int) -> Text:
-        status = self._status
-        left = "" if self._end else status.time_left
-        return bar(status.done, status.started.trials, left, width, unicode=self._unicode, noun="trials")
-
-    def _chart(self, width: int, height: int) -> list[Text]:
-        from rich.text import Text
-
-        status = self._status
-        lines = chart(
-            Curve(),
-            status.curve,
-            epoch=status.finished,
-            best=status.best_at or None,
-            width=width,
-            height=height,
-            braille=self._unicode,
-            unit="trials",
-        )
-        return [Text.assemble(*((text, STYLES[role]) for text, role in line)) for line in lines]
-
-    def _best(self) -> list[Text]:
-        """The best trial so far, its score beside that of trial 0, and its values that differ."""
-        from rich.text import Text
-
-        status = self._status
-        best, first = status.best, status.first
-        if best is None:
-            return []
-        parts = [Text(f"best trial {best.number}: {status.score_of(best)}", STYLES["best"])]
-        if spread := status.spread_of(best):
-            parts.append(Text(spread))
-        if first is not None and first is not best:
-            parts.append(Text(f"trial 0 {format_number(first.score)}"))
-        return [*parts, *map(Text, texts(status.changed_values_of_best))]
-
-    def _counts(self) -> list[Text]:
-        """The numbers of trials, the time, and the folds of the trials that run."""
-        from rich.text import Text
-
-        status = self._status
-        seconds = (self._end or time.monotonic()) - self._start
-        counted = [text for text in status.counted if not (self._end and text.startswith("running "))]
-        parts = [*counted, f"time {format_duration(seconds)}"]
-        running = () if self._end else status.running[:MAX_RUNNING]
-        if status.started.folds > 1:
-            parts += [f"trial {one.number}: {one.folds_done}/{status.started.folds} folds" for one in running]
-        else:
-            parts += [f"trial {one.number}" for one in running]
-        return list(map(Text, parts))
-
-
 MAX_LINE = 118
 """Characters of the line of a trial, from which on values are left out; trials.csv has all."""
 
 
-class SearchStatus:
+class SearchStatus(Work):
     """The state of a search; the trials of earlier sessions are included from the first progress on."""
+
+    begins_at_once = ends_with_line = False
+    period = inf  # a line for each trial, see `lines`
 
     def __init__(self, started: SearchStarted) -> None:
         from nncli.tuning.trials.trials import TrialValues
@@ -185,24 +51,69 @@ class SearchStatus:
         self.counts = {"complete": 0, "pruned": 0, "failed": 0}
         self._numbers: set[int] = set()
         self._speed: Speed | None = None
+        self._start, self._time = time.monotonic(), 0.0
+        self._has_begun, self._was_late = False, False
 
-    def start(self, progress: SearchProgress) -> None:
-        """Record the trials of earlier sessions, once."""
-        if self._speed is None:
-            for trial in progress.trials:
-                if trial.is_finished:
-                    self.add(trial)
-            self._speed = Speed(len(self._numbers))
-
-    def update(self, event: SearchProgress | TrialFinished) -> None:
+    def update(self, event: Any) -> None:
         """Record the progress, or a trial that has ended."""
-        from nncli.tuning.search import SearchProgress
+        from nncli.tuning.search import SearchProgress, TrialFinished
 
-        if isinstance(event, SearchProgress):
-            self.start(event)
-            self.running, self.seconds = event.running, event.seconds
-        else:
+        if isinstance(event, TrialFinished):
             self.add(event.trial)
+        elif isinstance(event, SearchProgress):
+            if self._speed is None:
+                for trial in event.trials:
+                    if trial.is_finished:
+                        self.add(trial)
+                self._speed = Speed(len(self._numbers))
+            self.running, self.seconds = event.running, event.seconds
+
+    def lines(self, event: Any) -> Iterator[str]:
+        """A trial that has ended, and once how many had ended in earlier sessions, and that the time limit is over."""
+        from nncli.tuning.search import TrialFinished
+
+        if isinstance(event, TrialFinished):
+            yield self.line(event.trial, is_best=event.is_best)
+        elif not self._has_begun and self.finished:
+            yield f"trials {self.done}/{self.started.trials} were finished before"
+        self._has_begun = True
+        if self.is_late and self.running and not self._was_late:
+            self._was_late = True
+            yield f"time limit: no trial begins; {len(self.running)} run to their end"
+
+    def status(self) -> Status:
+        """The best trial and its values, the numbers of trials, and the best score so far as a curve."""
+        if not self.is_over:
+            self._time = time.monotonic() - self._start
+        curves = None
+        if self.finished >= MIN_TRIALS:
+            curves = Curves(Curve(), self.curve, self.finished, self.best_at or None, "trials")
+        return Status(
+            "trials", self.done, self.started.trials, self.time_left, self._values(), (), self._details(), curves
+        )
+
+    def _values(self) -> tuple[tuple[str, Role | None], ...]:
+        """The best trial so far, its score beside that of trial 0, and its values that differ."""
+        best, first = self.best, self.first
+        if best is None:
+            return ()
+        parts = [self.spread_of(best)] if self.spread_of(best) else []
+        if first is not None and first is not best:
+            parts.append(f"trial 0 {format_number(first.score)}")
+        parts += texts(self.changed_values_of_best)
+        return (f"best trial {best.number}: {self.score_of(best)}", "best"), *((part, None) for part in parts)
+
+    def _details(self) -> tuple[str, ...]:
+        """The numbers of trials, the time, and the folds of the trials that run."""
+        running = () if self.is_over else self.running
+        counts = {"running": len(running), **self.counts}
+        counted = [f"{name} {counts[name]}" for name in ("running", "pruned", "failed") if counts[name]]
+        folds = self.started.folds
+        trials = (
+            f"trial {one.number}" + (f": {one.folds_done}/{folds} folds" if folds > 1 else "")
+            for one in running[:MAX_RUNNING]
+        )
+        return *counted, f"time {format_duration(self._time)}", *trials
 
     def add(self, trial: Trial) -> None:
         """Record a finished trial."""
@@ -250,21 +161,12 @@ class SearchStatus:
     @property
     def time_left(self) -> str:
         """The time left as text; empty if it is not known yet."""
-        if self.is_late:
-            return "time limit: no trial begins"
-        seconds = self.seconds_left
-        return "" if seconds is None else f"{format_duration(seconds)} left"
+        return "time limit: no trial begins" if self.is_late else left(self.seconds_left)
 
     @property
     def is_late(self) -> bool:
         """Whether the time limit is over, so that no trial begins, and those that have begun run to their end."""
         return self._until_limit == 0.0
-
-    @property
-    def counted(self) -> list[str]:
-        """The numbers of trials that run, were pruned and failed, those that are not 0."""
-        counts = {"running": len(self.running), **self.counts}
-        return [f"{name} {counts[name]}" for name in ("running", "pruned", "failed") if counts[name]]
 
     def score_of(self, trial: Trial) -> str:
         """The metric and the score of a trial."""

@@ -1,21 +1,15 @@
-"""Progress of a training: the latest metrics, the speed and the time left, and their line-by-line form."""
+"""How far a training is, or the trainings of an ensemble or a cross-validation."""
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING
-
-from nncli.base.logs import format_duration
-from nncli.cli.console import echo_err, format_number
-from nncli.cli.progress.chart import Curve
+from nncli.base.memory import format_bytes, peak_rss_bytes, rss_bytes
+from nncli.cli.console import format_number
+from nncli.cli.progress.chart import Curve, Role
+from nncli.cli.progress.status import Curves, Speed, Status, Work, left
+from nncli.fitting.train.events import MembersProgress, Progress, Started
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS
 
-if TYPE_CHECKING:
-    from nncli.fitting.train.events import Started
-
-SECONDS_BETWEEN_LINES = 2.0
-MAX_SAMPLES = 64
 LOSSES = ("loss", "val_loss", f"val_{CALIBRATED_LOG_LOSS.name}")
 """Monitored values that are on the scale of the training loss."""
 
@@ -25,37 +19,7 @@ def shown_name(monitor: str) -> str:
     return monitor if monitor == "val_loss" else monitor.removeprefix("val_")
 
 
-class Speed:
-    """The speed of a task over the latter half of the work: the first part may be slower or faster."""
-
-    def __init__(self, done: int | None = None) -> None:
-        """Start at `done` now, or with None at the first call of `add`."""
-        self._samples: list[tuple[float, int]] = [] if done is None else [(time.monotonic(), done)]
-
-    def add(self, done: int) -> None:
-        """Record the work done by now; if it has decreased, the measurement restarts."""
-        if self._samples and done < self._samples[-1][1]:
-            self._samples.clear()
-        if not self._samples or done > self._samples[-1][1]:
-            self._samples.append((time.monotonic(), done))
-        if len(self._samples) > MAX_SAMPLES:
-            del self._samples[1:-1:2]
-
-    @property
-    def per_second(self) -> float | None:
-        """The work per second; None before there is any."""
-        if len(self._samples) < 2:
-            return None
-        (_, first), (now, done) = self._samples[0], self._samples[-1]
-        then, before = next(s for s in reversed(self._samples[:-1]) if s[1] <= first + (done - first) / 2)
-        return (done - before) / max(now - then, 1e-9)
-
-    def seconds_left(self, remaining: int) -> float | None:
-        """The seconds that the remaining work takes; None if the speed is unknown."""
-        return None if self.per_second is None else remaining / self.per_second
-
-
-class TrainingProgress:
+class TrainingProgress(Work):
     """The state of a training by its reports, those before a resume included."""
 
     def __init__(self, started: Started) -> None:
@@ -69,17 +33,17 @@ class TrainingProgress:
         self._trained = 0
         self._speed = Speed(0)
 
-    def update(self, event: EpochReport | LearningRateHalved) -> None:
+    def update(self, event: object) -> None:
         """Record an epoch, or a return to an earlier one."""
         if isinstance(event, EpochReport):
             self._trained += 1
             self._add(event)
-            return
-        self.epoch = event.epoch
-        self.loss.truncate(event.epoch)
-        self.monitored.truncate(event.epoch)
-        while self._bests and self._bests[-1].epoch > event.epoch:
-            self._bests.pop()
+        elif isinstance(event, LearningRateHalved):
+            self.epoch = event.epoch
+            self.loss.truncate(event.epoch)
+            self.monitored.truncate(event.epoch)
+            while self._bests and self._bests[-1].epoch > event.epoch:
+                self._bests.pop()
 
     def _add(self, report: EpochReport) -> None:
         self.epoch, self.latest = report.epoch, report
@@ -94,78 +58,85 @@ class TrainingProgress:
         return "val_loss" if self.started.monitor == "loss" else self.started.monitor
 
     @property
-    def second_name(self) -> str:
-        """The name of the value that is drawn beside the training loss."""
-        return shown_name(self._second)
-
-    @property
-    def draws_loss(self) -> bool:
-        """Whether the training loss is drawn: where the other value is on the same scale."""
-        return self.started.monitor in LOSSES
-
-    @property
     def best(self) -> EpochReport | None:
         """The best epoch so far."""
         return self._bests[-1] if self._bests else None
 
-    def sample(self) -> None:
-        """Take a sample for the speed."""
+    def status(self) -> Status:
+        """The figures of the latest epoch, the curves, and the time left if all epochs are trained."""
         self._speed.add(self._trained)
+        speed, memory, peak = self._speed.per_second, rss_bytes(), peak_rss_bytes()
+        details = [] if speed is None else [f"{float(f'{speed * self.started.training_rows:.3g}'):,.0f} rows/s"]
+        if memory is not None:
+            details.append(f"memory {format_bytes(memory)}")
+        elif peak is not None:
+            details.append(f"peak memory {format_bytes(peak)}")
+        draws_loss = self.started.monitor in LOSSES  # where the other value is on the same scale
+        best = self.best.epoch if self.best else None
+        return Status(
+            "epoch",
+            self.epoch,
+            self.started.epochs,
+            left(self._speed.seconds_left(self.started.epochs - self.epoch)),
+            self._values(draws_loss=draws_loss),
+            () if self.latest is None else (f"learning rate {self.latest.learning_rate:.3g}",),
+            tuple(details),
+            curves=Curves(self.loss if draws_loss else Curve(), self.monitored, self.epoch, best),
+        )
 
-    @property
-    def time_left(self) -> str | None:
-        """The time left as text if all epochs are trained; None before the first epoch of the session."""
-        seconds = self._speed.seconds_left(self.started.epochs - self.epoch)
-        return None if seconds is None else f"{format_duration(seconds)} left"
-
-    @property
-    def rows_per_second(self) -> float | None:
-        """Training rows per second."""
-        speed = self._speed.per_second
-        return None if speed is None else speed * self.started.training_rows
-
-    @property
-    def metrics(self) -> list[str]:
-        """The metrics of the latest epoch as `name value`; empty before the first. The last is the learning rate."""
-        report = self.latest
+    def _values(self, *, draws_loss: bool) -> tuple[tuple[str, Role | None], ...]:
+        """The metrics of the latest epoch; none before the first."""
+        report, monitor = self.latest, self.started.monitor
         if report is None:
-            return []
-        parts = [f"loss {format_number(report.loss)}"]
+            return ()
+        roles: dict[str, Role] = {shown_name(self._second): "monitored", "best": "best"}
+        if draws_loss:
+            roles["loss"] = "loss"
+        values = [("loss", format_number(report.loss))]
         if report.penalty:
-            parts.append(f"penalty {format_number(report.penalty)}")
+            values.append(("penalty", format_number(report.penalty)))
         if report.val_loss is not None:
-            parts.append(f"val_loss {format_number(report.val_loss)}")
+            values.append(("val_loss", format_number(report.val_loss)))
         if self.started.metric is not None:
-            parts.append(f"{self.started.metric} {format_number(report.metric)}")
+            values.append((self.started.metric, format_number(report.metric)))
         if self.best is not None:
-            monitor = self.started.monitor
             value = format_number(self.best.monitored(monitor))
-            parts.append(f"best {shown_name(monitor)} {value} at {self.best.epoch}")
-        return [*parts, f"learning rate {report.learning_rate:.3g}"]
+            values.append(("best", f"{shown_name(monitor)} {value} at {self.best.epoch}"))
+        return tuple((f"{name} {value}", roles.get(name)) for name, value in values)
 
 
-class PlainProgress:
-    """Progress for pipes, logs and CI: a line for the first and the last epoch, and every two seconds between."""
+class TrainingsProgress(Work):
+    """The state of the trainings of an ensemble or a cross-validation, which the `noun` names."""
 
-    def __init__(self, started: Started) -> None:
-        self._progress = TrainingProgress(started)
-        self._next = 0.0
-        self._shown = self._progress.latest
+    def __init__(self, noun: str) -> None:
+        self._noun, self._speed, self._progress = noun, Speed(), MembersProgress(())
 
-    def update(self, event: EpochReport | LearningRateHalved) -> None:
-        """Record an epoch, or a return to an earlier one, and print a line if it is due."""
-        self._progress.update(event)
-        if time.monotonic() >= self._next and self._progress.latest is not self._shown:
-            self._show()
+    def update(self, event: object) -> None:
+        """Record the progress of all trainings."""
+        if isinstance(event, MembersProgress):
+            self._progress = event
 
-    def _show(self) -> None:
+    def status(self) -> Status:
+        """The numbers of trainings and of epochs, and the mean of the value that chooses the best epoch."""
         progress = self._progress
-        progress.sample()
-        self._next, self._shown = time.monotonic() + SECONDS_BETWEEN_LINES, progress.latest
-        left = [] if progress.time_left is None else [progress.time_left]
-        echo_err("  ".join([f"epoch {progress.epoch}/{progress.started.epochs}", *progress.metrics, *left]))
+        if progress.members:
+            self._speed.add(progress.trained)  # not `epochs`: those skipped by early stopping took no time
+        values = [f"{self._noun} {progress.done}/{len(progress.members)}"]
+        if progress.mean is not None:
+            name, value = progress.mean
+            values.append(f"best {shown_name(name)} {format_number(value)} on average (optimistic)")
+        return Status(
+            "epoch",
+            progress.epochs,
+            progress.epochs_of_all,
+            left(self._speed.seconds_left(progress.epochs_of_all - progress.epochs)),
+            tuple((text, None) for text in values),
+            running=tuple(f"{i}: {_line(m)}" for i, m in enumerate(progress.members, 1) if m.epoch and not m.done),
+        )
 
-    def close(self) -> None:
-        """Print the last epoch if it has not been printed."""
-        if self._progress.latest is not self._shown:
-            self._show()
+
+def _line(member: Progress) -> str:
+    best = ""
+    if member.best_epoch:
+        best = f", best {shown_name(member.metric)} {format_number(member.value)} at {member.best_epoch}"
+    return f"epoch {member.epoch}/{member.epochs}{best}"

@@ -25,7 +25,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from nncli import __version__
-from nncli.api.prediction.frame import PredictedFrame
+from nncli.api.prediction.tables import PredictedFrame
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.kinds import Column
@@ -233,7 +233,7 @@ class RowMetrics:
         """Count rows that were predicted together. One row takes about 10 microseconds."""
         self._rows.labels(model.name).inc(len(table))
         self._batches.labels(model.name).observe(len(table))
-        self._count_cells(model.name, predicted.anomalies)
+        self._count_cells(model.name, predicted.summary.anomalies)
         if model.model.spec.target.has_labels and "prediction" in predicted.frame.columns:
             for label, rows in _rows_by_class(predicted.frame.get_column("prediction")):
                 self._classes.add(rows, model.name, label)

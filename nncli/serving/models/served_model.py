@@ -15,7 +15,7 @@ from typing import Annotated, NamedTuple, TypeAlias
 import polars as pl
 
 from nncli.api.options import OutputColumns, PredictOptions
-from nncli.api.prediction.frame import PredictedFrame, predict_frame
+from nncli.api.prediction.tables import PredictedFrame, predict_frame
 from nncli.base.errors import DataError, Location, NncliError, RunError, UsageError
 from nncli.base.option import DeclaredOption, Option, declared_options
 from nncli.data.encoders.anomalies import Anomalies
@@ -135,10 +135,10 @@ class ServedModel:
         if observe is not None:
             self._observe(observe, table, predicted)
         if not options.explain:
-            return PredictedRows(predicted.frame, predicted.anomalies)
+            return PredictedRows(predicted.frame, predicted.summary.anomalies)
         effects = effects_of(self.model, self.inputs.inputs, table)
         frame = pl.concat([predicted.frame, effects], how="horizontal")
-        return PredictedRows(frame, predicted.anomalies)
+        return PredictedRows(frame, predicted.summary.anomalies)
 
     def _observe(self, observe: Observer, table: Table, predicted: PredictedFrame) -> None:
         try:

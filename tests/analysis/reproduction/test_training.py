@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nncli import cross_validate, resume, train
+from nncli import cross_validate, train
 from nncli.analysis.reproduction.verdict import Verdict
 from nncli.base.errors import RunError, UsageError
 from nncli.runs.manifest import CONFIG
@@ -99,15 +99,15 @@ def test_a_training_that_was_stopped_and_resumed_leads_to_the_same_bits(tmp_path
     config = written(tmp_path, f"members={members}")
     stopped = train(config, output=tmp_path / "run", stop=stop_at(20))
     assert stopped.status == "stopped"
-    assert_identical(resume(stopped.run).run)
+    assert_identical(train(resume=stopped.run).run)
 
 
 @pytest.mark.parametrize("members", [1, 2])
 def test_a_training_that_was_lengthened_is_lengthened_again(tmp_path: Path, members: int) -> None:
     config = written(tmp_path, f"members={members}", "learning_rate={type: cosine, initial: 0.01}", "epochs=2")
     run = train(config, output=tmp_path / "run").run
-    resume(run, assignments=["epochs=3"])
-    resume(run, assignments=["epochs=4"])
+    train(resume=run, assignments=["epochs=3"])
+    train(resume=run, assignments=["epochs=4"])
     assert [one.epochs for one in Run(run).load_manifest().lengthened] == [2, 3]
     assert_identical(run)
     with pytest.raises(UsageError):
@@ -117,7 +117,7 @@ def test_a_training_that_was_lengthened_is_lengthened_again(tmp_path: Path, memb
 def test_a_training_that_was_lengthened_before_its_end_is_refused_but_for_its_first_epochs(tmp_path: Path) -> None:
     config = written(tmp_path, "members=1", "learning_rate={type: cosine, initial: 0.01}")
     run = train(config, output=tmp_path / "run", stop=stop_at(30)).run
-    resume(run, assignments=["epochs=4"])
+    train(resume=run, assignments=["epochs=4"])
     with pytest.raises(RunError):
         reproduced(run)
     assert reproduced(run, quick=1).verdict is Verdict.IDENTICAL

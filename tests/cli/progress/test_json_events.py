@@ -101,8 +101,8 @@ def test_a_rate_that_was_halved_is_told(nncli: Cli, config: Path) -> None:
 def test_what_is_not_finite_is_null_and_what_is_no_text_is_escaped(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     lines = JsonLines()
     name = Path(os.fsdecode(b"r\xff"))
-    lines.write(Started(name, 1, 0, 1, 1, 1, 0, None, (note(FindingCode.TABLE_READING, "é"),)))
-    lines.write(EpochReport(1, float("inf"), 0.0, None, float("nan"), 0.1, False, 0.1))
+    lines.update(Started(name, 1, 0, 1, 1, 1, 0, None, (note(FindingCode.TABLE_READING, "é"),)))
+    lines.update(EpochReport(1, float("inf"), 0.0, None, float("nan"), 0.1, False, 0.1))
     first, epoch = capfdbinary.readouterr().out.splitlines()
     assert json.loads(first)["run"] == "r\udcff"
     assert "é".encode() in first

@@ -10,6 +10,7 @@ import pytest
 
 from nncli.api.tune import TuneEnded
 from nncli.cli.progress.json_events import SearchJsonLines, write_ensemble
+from nncli.cli.progress.search import SearchStatus
 from nncli.tuning.ensemble.selected_ensemble import SelectedEnsemble
 from nncli.tuning.search import RunningTrial, SearchEnded, TrialFinished
 from nncli.tuning.tune_result import TuneResult
@@ -23,7 +24,7 @@ def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 def test_a_trial_has_its_values_as_the_configuration_has_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lines = SearchJsonLines(started(tmp_path))
+    lines = SearchJsonLines(SearchStatus(started(tmp_path)))
     for event in (*ENDED, TrialFinished(FAILED, False)):
         lines.update(event)
     first, *trials = written(capsys)
@@ -44,7 +45,7 @@ def test_the_progress_is_written_now_and_then(
 ) -> None:
     now = 0.0
     monkeypatch.setattr("nncli.cli.progress.json_events.time.monotonic", lambda: now)
-    lines = SearchJsonLines(started(tmp_path))
+    lines = SearchJsonLines(SearchStatus(started(tmp_path)))
     for now in (1.0, 9.0, 11.0, 12.0, 21.0):
         lines.update(progress(FIRST, running=(RunningTrial(1, 2),), seconds=now))
     _, *lines_of_progress = written(capsys)
@@ -64,7 +65,7 @@ def test_the_end_has_the_best_trial_and_how_the_search_ended(
     start = started(tmp_path)
     trials = (FIRST, BETTER, PRUNED, FAILED)
     ended = SearchEnded(start.path, trials, BETTER, timed_out=timed_out, exhausted=exhausted)
-    SearchJsonLines(start).end(TuneEnded(start.path, TuneResult.of(start, ended)))
+    SearchJsonLines(SearchStatus(start)).end(TuneEnded(start.path, TuneResult.of(start, ended)))
     last = written(capsys)[-1]
     assert (last["event"], last["status"], last["trials"]) == ("finished", status, 3)
     assert last["repeatable"] is (status != "time limit")
@@ -74,7 +75,7 @@ def test_the_end_has_the_best_trial_and_how_the_search_ended(
 
 
 def test_a_stopped_search_has_no_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    SearchJsonLines(started(tmp_path)).end(TuneEnded(tmp_path, None))
+    SearchJsonLines(SearchStatus(started(tmp_path))).end(TuneEnded(tmp_path, None))
     assert written(capsys)[-1] == {"event": "finished", "search": str(tmp_path), "status": "stopped"}
 
 

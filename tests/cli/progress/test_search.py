@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from nncli.cli.progress.search import LiveSearch, PlainSearch
+from nncli.cli.progress.search import SearchStatus
+from nncli.cli.progress.status import Live, Plain
 from nncli.tuning.search import RunningTrial
 from tests.cli.progress.searches import BETTER, ENDED, FIRST, PRUNED, progress, started
 
@@ -15,7 +16,7 @@ from tests.cli.progress.searches import BETTER, ENDED, FIRST, PRUNED, progress, 
 def drawn(folder: Path, width: int, height: int, folds: int = 3) -> list[str]:
     """The last state of a display."""
     console = Console(width=width, height=height, force_terminal=False, record=True)
-    live = LiveSearch(started(folder, folds=folds), console)
+    live = Live(SearchStatus(started(folder, folds=folds)), console)
     try:
         for event in ENDED:
             live.update(event)
@@ -30,7 +31,7 @@ def drawn(folder: Path, width: int, height: int, folds: int = 3) -> list[str]:
 def test_a_log_has_a_line_for_each_trial_and_one_for_those_before(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown = PlainSearch(started(tmp_path))
+    shown = Plain(SearchStatus(started(tmp_path)))
     for event in (progress(FIRST, BETTER), progress(FIRST, BETTER), ENDED[2]):
         shown.update(event)
     shown.close()
@@ -40,7 +41,7 @@ def test_a_log_has_a_line_for_each_trial_and_one_for_those_before(
 
 
 def test_a_new_search_has_no_trials_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shown = PlainSearch(started(tmp_path))
+    shown = Plain(SearchStatus(started(tmp_path)))
     shown.update(progress())
     shown.update(progress(FIRST))
     assert capsys.readouterr().err == ""
@@ -70,7 +71,7 @@ def test_a_trial_of_one_training_has_no_folds(tmp_path: Path) -> None:
 
 def test_before_the_first_trial_there_is_a_bar_alone(tmp_path: Path) -> None:
     console = Console(width=80, height=24)
-    live = LiveSearch(started(tmp_path), console)
+    live = Live(SearchStatus(started(tmp_path)), console)
     with console.capture() as capture:
         console.print(live)
     live.close()

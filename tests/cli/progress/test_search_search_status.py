@@ -21,9 +21,9 @@ def test_trials_are_counted_by_state_and_the_best_is_kept(tmp_path: Path) -> Non
         status.update(event)
     status.update(progress(running=(RunningTrial(4, 1),)))
     assert (status.finished, status.done) == (4, 3)
-    assert status.counted == ["running 1", "pruned 1", "failed 1"]
+    assert status.status().details[:3] == ("running 1", "pruned 1", "failed 1")
     status.update(TrialFinished(FAILED.model_copy(update={"number": 4}), False))
-    assert status.counted == ["pruned 1", "failed 2"]
+    assert status.status().details[:2] == ("pruned 1", "failed 2")
     assert (status.best, status.best_at) == (BETTER, 2)
     assert status.changed_values_of_best == {"learning_rate": "0.02", "layers": "[8, {type: dropout, rate: 0.1}]"}
     assert status.curve.points == [0.5, 0.25, 0.25, 0.25, 0.25]
@@ -49,7 +49,7 @@ def test_the_time_left_is_that_of_the_other_trials_at_the_present_speed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    monkeypatch.setattr("nncli.cli.progress.training.time.monotonic", lambda: now)
+    monkeypatch.setattr("nncli.cli.progress.status.time.monotonic", lambda: now)
     status = SearchStatus(started(tmp_path, trials=10))
     status.update(progress(FIRST))
     assert status.time_left == ""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nncli.cli.progress.training import PlainProgress, Speed, TrainingProgress
+from nncli.cli.progress.status import Plain, Speed
+from nncli.cli.progress.training import TrainingProgress
 from nncli.fitting.train.events import Started
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
 
@@ -21,7 +22,7 @@ def report(epoch: int, *, best: bool = True) -> EpochReport:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [0.0]
-    monkeypatch.setattr("nncli.cli.progress.training.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("nncli.cli.progress.status.time.monotonic", lambda: now[0])
     return now
 
 
@@ -49,13 +50,12 @@ def test_a_resumed_training_counts_its_own_epochs_and_knows_the_best_so_far(cloc
     assert course.epoch == 3
     assert course.best == before[1]
     assert course.loss.points == [1.0, 1 / 2, 1 / 3]
-    assert course.time_left is None
+    assert course.status().left == ""
     clock[0] = 2.0
     course.update(report(4, best=False))
-    course.sample()
-    assert course.time_left == "12.0 s left"  # 6 epochs of 2 seconds, and not of 0.5
-    assert course.rows_per_second == 50.0
-    assert "best val_loss 1 at 2" in course.metrics
+    assert course.status().left == "12.0 s left"  # 6 epochs of 2 seconds, and not of 0.5
+    assert course.status().details[0] == "50 rows/s"
+    assert "best val_loss 1 at 2" in course.status().figures
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,12 @@ def test_what_chooses_the_epoch_is_drawn_and_named(
     monitor: str, metric: str, draws_loss: bool, second: str, points: list[float], best: str | None
 ) -> None:
     course = TrainingProgress(replace(STARTED, metric=metric, monitor=monitor, done=2, reports=(report(1), report(2))))
-    assert (course.draws_loss, course.second_name, course.monitored.points) == (draws_loss, second, points)
-    assert (best or f"best {second} 0.5 at 2") in course.metrics
+    status = course.status()
+    drawn = {text.partition(" ")[0]: role for text, role in status.values}
+    assert (drawn["loss"] == "loss", drawn.get(second)) == (draws_loss, "monitored")
+    assert status.curves is not None
+    assert (bool(status.curves.loss.points), status.curves.monitored.points) == (draws_loss, points)
+    assert (best or f"best {second} 0.5 at 2") in status.figures
 
 
 def test_a_training_that_goes_back_forgets_its_void_epochs(clock: list[float]) -> None:
@@ -84,14 +88,13 @@ def test_a_training_that_goes_back_forgets_its_void_epochs(clock: list[float]) -
     assert course.loss.points == [1.0]
     clock[0] = 4.0
     course.update(report(2))
-    course.sample()
-    assert course.time_left == "16.0 s left"  # 8 epochs, at 2 in 4 seconds
+    assert course.status().left == "16.0 s left"  # 8 epochs, at 2 in 4 seconds
 
 
 def test_a_log_has_the_first_epoch_a_line_now_and_then_and_the_last(
     clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown = PlainProgress(STARTED)
+    shown = Plain(TrainingProgress(STARTED))
     for epoch in range(1, 11):
         clock[0] = epoch / 2
         shown.update(report(epoch))
@@ -105,5 +108,5 @@ def test_a_log_has_the_first_epoch_a_line_now_and_then_and_the_last(
 
 
 def test_a_training_resumed_at_its_end_has_no_line(capsys: pytest.CaptureFixture[str]) -> None:
-    PlainProgress(replace(STARTED, done=1, epochs=1, reports=(report(1),))).close()
+    Plain(TrainingProgress(replace(STARTED, done=1, epochs=1, reports=(report(1),)))).close()
     assert capsys.readouterr().err == ""

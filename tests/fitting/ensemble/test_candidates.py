@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli import predict, resume, train
+from nncli import predict, train
 from nncli.fitting.ensemble.candidates import snapshot_epochs
 from nncli.runs.run import Run
 from tests.api.ensembles import written
@@ -35,7 +35,7 @@ def test_an_ensemble_killed_while_it_writes_the_members_is_resumed(
     with pytest.raises(Killed):
         train(config, output=tmp_path / "run")
     monkeypatch.undo()
-    assert resume(tmp_path / "run").status == "done"
+    assert train(resume=tmp_path / "run").status == "done"
     assert predict(tmp_path / "run", DATA / "penguins.csv", proba=True).equals(
         predict(whole, DATA / "penguins.csv", proba=True)
     )

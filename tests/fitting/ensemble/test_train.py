@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli import evaluate, predict, resume, train
+from nncli import evaluate, predict, train
 from nncli.api.train import train_events
 from nncli.base.errors import ConfigError, DataError, RunError, UsageError
 from nncli.config.loading import load_config
@@ -191,7 +191,7 @@ def test_a_stopped_ensemble_does_not_predict_and_resumes_to_the_same_bits(run: P
     assert Run.open(finished.run).load_manifest().status == "stopped"
     with raises(RunError, file="run"):
         predict(finished.run, TABLE)
-    assert resume(finished.run).status == "done"
+    assert train(resume=finished.run).status == "done"
     assert bits(finished.run) == bits(run)
 
 
@@ -199,36 +199,36 @@ def test_stopping_once_ends_all_members(run: Path, tmp_path: Path) -> None:
     finished = train(written(tmp_path), output=tmp_path / "run", stop=stop_at(30))
     assert finished.status == "stopped"
     assert [path.name for path in members(finished.run)] == ["1"]
-    resume(finished.run)
+    train(resume=finished.run)
     assert bits(finished.run) == bits(run)
 
 
 def test_members_can_be_trained_longer(run: Path, copy: Path, tmp_path: Path) -> None:
-    resume(copy, assignments=["epochs=5", "workers=1"])
+    train(resume=copy, assignments=["epochs=5", "workers=1"])
     longer = train(config_of(tmp_path, "epochs=5"), output=tmp_path / "longer").run
     assert bits(copy) == bits(longer)
     assert load_config(copy / CONFIG).epochs == 5
     with raises(ConfigError, key="epochs"):
-        resume(copy, assignments=["epochs=4"])
+        train(resume=copy, assignments=["epochs=4"])
     with raises(ConfigError, key="members"):
-        resume(copy, assignments=["members=4"])
+        train(resume=copy, assignments=["members=4"])
 
 
 def test_resuming_a_finished_ensemble_changes_nothing(run: Path, copy: Path) -> None:
     times = [(member / "manifest.json").stat().st_mtime_ns for member in members(copy)]
-    resume(copy)
+    train(resume=copy)
     assert bits(copy) == bits(run)
     assert [(member / "manifest.json").stat().st_mtime_ns for member in members(copy)] == times
 
 
 def test_a_missing_member_is_trained_again(run: Path, copy: Path) -> None:
     shutil.rmtree(copy / "members" / "2")
-    resume(copy)
+    train(resume=copy)
     assert bits(copy) == bits(run)
 
 
 def test_an_ensemble_with_a_member_resumed_separately_is_refused(copy: Path) -> None:
-    resume(copy / "members" / "2", assignments=["epochs=4"])
+    train(resume=copy / "members" / "2", assignments=["epochs=4"])
     with raises(RunError, file="2", mentions="--resume"):
         predict(copy, TABLE)
 
@@ -265,7 +265,7 @@ def test_a_members_folder_that_is_a_symbolic_link_is_refused(copy: Path, tmp_pat
     with raises(RunError, file="1"):
         predict(copy, TABLE)
     with raises(RunError, file="members"):
-        resume(copy)
+        train(resume=copy)
 
 
 def test_chunks_of_a_table_get_the_same_predictions_as_the_table(run: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nncli import resume, train
+from nncli import train
 from nncli.config.loading import load_config
 from nncli.fitting.ensemble import train as cycles
 from nncli.fitting.ensemble.candidates import snapshot_epochs
@@ -90,5 +90,5 @@ def test_an_ensemble_that_is_stopped_in_any_cycle_is_resumed_to_the_same_bits(tm
 
     assert train(config, output=run, stop=stop).status == "stopped"
     assert Run(run / "members" / "2").load_manifest().epochs in (stop_epoch, stop_epoch + 1)
-    assert resume(run).status == "done"
+    assert train(resume=run).status == "done"
     assert bits(run) == bits(whole)

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from nncli import resume, train
+from nncli import train
 from nncli.api.cross_validate import cross_validate
 from nncli.api.train import train_events
 from nncli.base.errors import ConfigError, DataError, NncliError, RunError, RunLockedError
@@ -428,7 +428,7 @@ def test_stopped_members_are_saved_and_resume_to_the_same_bits(
     )
     assert finished.status == "stopped"
     assert "running" not in statuses(run)
-    assert resume(run).status == "done"
+    assert train(resume=run).status == "done"
     assert bits(run) == expected_members
 
 
@@ -442,7 +442,7 @@ def test_closing_the_events_saves_all_members(tmp_path: Path, expected_members: 
     assert not multiprocessing.active_children()
     assert Run.open(tmp_path / "run").load_manifest().status == "stopped"
     assert "running" not in statuses(tmp_path / "run")
-    assert resume(tmp_path / "run").status == "done"
+    assert train(resume=tmp_path / "run").status == "done"
     assert bits(tmp_path / "run") == expected_members
 
 
@@ -503,7 +503,7 @@ def test_workers_end_with_a_killed_parent_and_the_run_resumes_to_the_same_bits(
         process.kill()
         process.wait()
     assert len(children) >= 2
-    assert resume(tmp_path / "run").status == "done"  # at once: it waits for whoever still writes
+    assert train(resume=tmp_path / "run").status == "done"  # at once: it waits for whoever still writes
     assert bits(tmp_path / "run") == expected_members
     end = time.monotonic() + SECONDS
     while any(map(is_there, children)) and time.monotonic() < end:
@@ -523,7 +523,7 @@ def test_a_signal_to_the_parent_saves_all_members(tmp_path: Path, expected_membe
     assert b"nncli train --resume run" in err
     assert b"Traceback" not in err
     assert Run.open(tmp_path / "run").load_manifest().status == "stopped"
-    resume(tmp_path / "run", assignments=["workers=1"])
+    train(resume=tmp_path / "run", assignments=["workers=1"])
     assert bits(tmp_path / "run") == expected_members
 
 
@@ -552,7 +552,7 @@ def test_a_second_signal_stops_at_once_and_the_run_still_resumes(
         _, err = process.communicate(timeout=SECONDS)
     assert process.returncode in (128 + signal.SIGTERM, -signal.SIGTERM)
     assert b"Traceback" not in err or b"Exception ignored in" in err
-    resume(tmp_path / "run", assignments=["workers=1"])
+    train(resume=tmp_path / "run", assignments=["workers=1"])
     assert bits(tmp_path / "run") == expected_members
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nncli.api.train import resume, train
+from nncli.api.train import train
 from nncli.base.errors import NncliError
 from nncli.base.memory import free_memory
 from nncli.base.scratch import Scratch
@@ -111,8 +111,8 @@ def after(steps: int) -> Callable[[], bool]:
 def test_a_training_resumes_with_another_memory_limit_to_the_same_bits(csv: Path, tmp_path: Path, steps: int) -> None:
     train(config(csv, "1 GiB"), output=tmp_path / "whole")
     train(config(csv, "0 B", checkpoint={"every": "7 steps"}), output=tmp_path / "cut", stop=after(steps))
-    resume(tmp_path / "cut", assignments=["memory_limit=1 GiB"], stop=after(11))
-    resume(tmp_path / "cut", assignments=["memory_limit=0 B"])
+    train(resume=tmp_path / "cut", assignments=["memory_limit=1 GiB"], stop=after(11))
+    train(resume=tmp_path / "cut", assignments=["memory_limit=0 B"])
     assert results(tmp_path / "cut") == results(tmp_path / "whole")
 
 
@@ -132,7 +132,7 @@ def test_a_disk_that_fills_up_ends_the_training_which_can_be_resumed(
         broken.setattr(MatrixFile, "_write", filling_up)
         with raises(NncliError, mentions="No space left on device"):
             train(config(csv, "0 B", checkpoint={"every": "1 epoch"}), output=tmp_path / "run")
-    resume(tmp_path / "run")
+    train(resume=tmp_path / "run")
     assert results(tmp_path / "run") == results(tmp_path / "whole")
 
 
@@ -146,7 +146,7 @@ def test_a_killed_training_leaves_no_file_behind_and_is_resumed(csv: Path, tmp_p
         process.kill()
         process.communicate()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.yaml", "run", "t.csv"]
-    resume(tmp_path / "run", stop=after(30))
+    train(resume=tmp_path / "run", stop=after(30))
     assert (tmp_path / "run" / WEIGHTS).exists()
     files = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, MANIFEST, TRAINING_ROWS, HELD_OUT, REFERENCE}
     known = {*files, CHECKPOINTS, ".lock"}

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from nncli.api.train import resume, resume_events, train, train_events
+from nncli.api.train import train, train_events
 from nncli.base.errors import ConfigError, RunError
 from nncli.base.findings import Finding, FindingCode
 from nncli.fitting.prepare import execution
@@ -214,7 +214,7 @@ def test_a_resumed_run_keeps_its_backend(
     run = train(config, output=tmp_path / "run", stop=stop_after(2)).run
     monkeypatch.setattr(execution, "_choose_backend", lambda *_: (now, None))
     assert Run.open(run).load_manifest().status == "stopped"
-    assert outcome(resume(run).run) == expected
+    assert outcome(train(resume=run).run) == expected
     assert recorded(run) == (began, threads, 1)
 
 
@@ -230,7 +230,7 @@ def test_a_network_of_the_default_is_compiled_and_resumes_to_the_same_bits(tmp_p
     expected = outcome(train(config, output=tmp_path / "whole").run)
     run = train(config, output=tmp_path / "run", stop=stop_after(2)).run
     assert Run.open(run).load_manifest().status == "stopped"
-    assert outcome(resume(run).run) == expected
+    assert outcome(train(resume=run).run) == expected
     assert recorded(run) == ("numba", threads, 1)
 
 
@@ -238,7 +238,7 @@ def test_a_network_of_the_default_is_compiled_and_resumes_to_the_same_bits(tmp_p
 def test_more_epochs_do_not_change_the_backend(tmp_path: Path) -> None:
     run = train(config_of(tmp_path), output=tmp_path / "run").run
     assert recorded(run)[0] == "numpy"
-    resume(run, assignments=["epochs=5"])
+    train(resume=run, assignments=["epochs=5"])
     assert recorded(run)[0] == "numpy"
 
 
@@ -253,7 +253,7 @@ def test_resuming_a_numba_run_without_numba_is_refused_and_changes_nothing(
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     without_numba()
     with raises(RunError, file="run", mentions="pip install 'nncli-train[fast]'"):
-        resume(run, assignments=["epochs=5"])
+        train(resume=run, assignments=["epochs=5"])
     done = nncli("train", "--resume", run).check(5)
     assert "nncli-train[fast]" in done.err
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
@@ -264,7 +264,7 @@ def test_resuming_a_numba_run_without_numba_is_refused_and_changes_nothing(
 def test_a_resumed_run_reports_that_it_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = train(config_of(tmp_path, f"{SHORT}backend: numba\n"), output=tmp_path / "run", stop=stop_after(2)).run
     monkeypatch.setattr("nncli.nn.training.compiled.bridge.is_cached", lambda: False)
-    assert findings_of(resume_events(run)) == (COMPILING,)
+    assert findings_of(train_events(resume=run)) == (COMPILING,)
 
 
 def test_a_backend_edited_in_the_manifest_is_refused(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_a_backend_edited_in_the_manifest_is_refused(tmp_path: Path) -> None:
     for key, value in (("backend", "numba"), ("n_shards", 2), ("blas_threads", 2)):
         (run / MANIFEST).write_text(json.dumps(manifest | {key: value}))
         with pytest.raises(RunError):
-            resume(run)
+            train(resume=run)
 
 
 # --- checkpoints and signals
@@ -305,7 +305,7 @@ def test_a_stop_takes_effect_at_once_and_resumes_to_the_same_bits(tmp_path: Path
     more = manifest.epochs + 2
     expected = train(config, output=tmp_path / "whole", assignments=[f"epochs={more}"]).run
     short = train(config, output=tmp_path / "short", assignments=[f"epochs={more}"], stop=stop_after(3)).run
-    assert outcome(resume(short).run) == outcome(expected)
+    assert outcome(train(resume=short).run) == outcome(expected)
 
 
 # --- what is imported
@@ -316,7 +316,7 @@ IMPORTED = "\nimport sys; print(sorted({'numba', 'llvmlite', 'scipy'} & set(sys.
 @pytest.mark.parametrize(
     "program",
     [
-        "import nncli; nncli.train, nncli.resume, nncli.predict, nncli.evaluate",
+        "import nncli; nncli.train, nncli.predict, nncli.evaluate",
         "import contextlib, io\nfrom nncli.cli.app import main\nsys_argv = ['nncli', '--help']\n"
         "import sys; sys.argv = sys_argv\n"
         "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit): main()",

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from threadpoolctl import threadpool_info
 
-from nncli.api.train import resume, resume_events, train, train_events
+from nncli.api.train import train, train_events
 from nncli.fitting.prepare.execution import Threads
 from nncli.fitting.train.events import Finished
 from nncli.nn.training.epoch import DivergedError
@@ -92,7 +92,7 @@ def test_a_run_with_a_halved_rate_resumes_from_every_step_to_the_same_bits(tmp_p
     assert asked > 48  # steps were taken in vain
     for step in range(1, asked, every(5)):
         run = train(config, output=tmp_path / "run", stop=stop_at(step)).run
-        assert outcome(resume(run).run) == uninterrupted, step
+        assert outcome(train(resume=run).run) == uninterrupted, step
 
 
 def test_progress_after_a_rollback_replaces_later_checkpoints(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_the_number_of_threads_is_recorded_and_applied(
     config = config_of(tmp_path, f"epochs: 2\nthreads: {wanted}", layers)
     if go_on:
         run = train(config, output=tmp_path / "run", stop=stop_at(3)).run
-        resume(run, stop=look)
+        train(resume=run, stop=look)
     else:
         run = train(config, output=tmp_path / "run", stop=look).run
     assert seen == [{threads}] * (5 if go_on else 8)
@@ -157,7 +157,7 @@ def test_a_resumed_training_keeps_its_threads(tmp_path: Path, monkeypatch: pytes
     uninterrupted = outcome(train(config, output=tmp_path / "whole").run)
     run = train(config, output=tmp_path / "run", stop=stop_at(3)).run
     monkeypatch.undo()  # what would be chosen now is one part
-    assert outcome(resume(run).run) == uninterrupted
+    assert outcome(train(resume=run).run) == uninterrupted
     assert Run.open(run).load_manifest().n_shards == 2
 
 
@@ -169,7 +169,7 @@ def test_a_closed_resumed_training_can_be_resumed_again(tmp_path: Path) -> None:
     uninterrupted = outcome(train(config, output=tmp_path / "whole").run)
     run = train(config, output=tmp_path / "run", stop=stop_at(3)).run
     while True:
-        events: Iterator[object] = resume_events(run)
+        events: Iterator[object] = train_events(resume=run)
         next(events)
         event = next(events)
         if isinstance(event, Finished):

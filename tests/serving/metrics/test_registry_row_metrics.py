@@ -11,7 +11,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from nncli.api.prediction.frame import PredictedFrame
+from nncli.api.prediction.tables import PredictedFrame, PredictionSummary
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies, InvalidCells
 from nncli.data.table import Table
 from nncli.serving.metrics.registry import MAX_LABELS, RowMetrics
@@ -45,7 +45,7 @@ def observed(rows: pl.DataFrame, model: ServedModel) -> RowMetrics:
 def with_columns(names: list[str]) -> PredictedFrame:
     """Predictions of one row with anomalies in columns of these names."""
     cells = Anomalies({name: ColumnAnomalies(unseen=k + 1) for k, name in enumerate(names)})
-    return PredictedFrame(pl.DataFrame({"prediction": [1.0]}), cells, InvalidCells.none())
+    return PredictedFrame(pl.DataFrame({"prediction": [1.0]}), PredictionSummary(1, cells), InvalidCells.none())
 
 
 def test_rows_and_anomalies_are_counted_by_column_and_kind(models: Mapping[str, ServedModel]) -> None:

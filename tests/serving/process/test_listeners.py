@@ -54,7 +54,7 @@ def test_port_0_is_a_free_one_which_the_url_names() -> None:
 
 @needs_ipv6
 def test_ipv6() -> None:
-    with listening(ServerOptions("::1", 0)) as sockets:
+    with listening(ServerOptions(host="::1", port=0)) as sockets:
         assert url_of(sockets[0]) == f"http://[::1]:{port_of(sockets)}"
         with socket.create_connection(("::1", port_of(sockets)), timeout=5):
             pass
@@ -64,12 +64,15 @@ def test_ipv6() -> None:
 def test_all_addresses_of_ipv6_include_those_of_ipv4() -> None:
     if not socket.has_dualstack_ipv6():
         pytest.skip("no sockets for both here")
-    with listening(ServerOptions("::", 0)) as sockets, socket.create_connection(("127.0.0.1", port_of(sockets)), 5):
+    with (
+        listening(ServerOptions(host="::", port=0)) as sockets,
+        socket.create_connection(("127.0.0.1", port_of(sockets)), 5),
+    ):
         pass
 
 
 def test_all_addresses_of_a_name_have_the_same_port() -> None:
-    with listening(ServerOptions("localhost", 0)) as sockets:
+    with listening(ServerOptions(host="localhost", port=0)) as sockets:
         assert len({one.getsockname()[1] for one in sockets}) == 1
         assert len(sockets) == len({one.getsockname()[0] for one in sockets})
 
@@ -109,7 +112,7 @@ def test_the_second_of_two_that_start_at_once_is_refused_when_it_begins_to_liste
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 70, "1.2.3.4.5", "192.0.2.1"])
 def test_a_host_that_is_no_address_of_this_machine_is_a_usage_error(host: str) -> None:
     with pytest.raises(UsageError) as caught:
-        bind_listeners(ServerOptions(host, 0))
+        bind_listeners(ServerOptions(host=host, port=0))
     assert caught.value.exit_code == 2
     assert host[:20] in str(caught.value)
     assert caught.value.hint
@@ -117,7 +120,7 @@ def test_a_host_that_is_no_address_of_this_machine_is_a_usage_error(host: str) -
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.ENOBUFS])
 def test_what_the_system_refuses_names_the_address(number: int) -> None:
-    error = cannot_listen(ServerOptions("10.0.0.1", 80), OSError(number, os.strerror(number)))
+    error = cannot_listen(ServerOptions(host="10.0.0.1", port=80), OSError(number, os.strerror(number)))
     assert "10.0.0.1, port 80" in error.message
 
 

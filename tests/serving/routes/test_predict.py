@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.api.options import PredictOptions
-from nncli.api.prediction.chunks import predict_chunks
+from nncli.api.prediction.tables import predict_chunks
 from nncli.base.errors import CellError, DataError
 from nncli.models.ensemble import AnyModel
 from nncli.serving.answers import json_answer

@@ -156,7 +156,7 @@ def test_it_is_explained_evaluated_compared_shown_and_reported(
 
 
 def test_it_cannot_be_trained_further_or_again_and_its_configuration_says_so(numbers: Selected) -> None:
-    for command in (nncli.resume, nncli.reproduce):
+    for command in (lambda path: nncli.train(resume=path), nncli.reproduce):
         with raises(RunError, file=numbers.path.name) as caught:
             command(numbers.path)
         assert "nncli tune" in str(caught.value)

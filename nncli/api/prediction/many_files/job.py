@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nncli.api.options import PredictFilesOptions
+from nncli.api.options import PredictFilesOptions, ignore
 from nncli.api.prediction.many_files.inputs import input_files
 from nncli.api.prediction.many_files.record import AnswersRecord, new_record, options_of
 from nncli.api.prediction.many_files.task import (
@@ -166,7 +166,7 @@ class PredictionJob:
             source=source.model_copy(update=source.relative_to(Path.cwd())) if is_remote else source,
             state=file.state,
             output=str(self.output / file.answer),
-            options=replace(self.options, errors=errors, force=True, on_note=None, on_progress=None),
+            options=replace(self.options, errors=errors, force=True, on_note=None, on_progress=ignore),
             predictors=None if threads else 0,
         )
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from nncli.api.options import WriteOptions
 from nncli.api.prediction.many_files.task import FileState, FileToPredict
-from nncli.api.prediction.summary import PredictionSummary
+from nncli.api.prediction.tables import PredictionSummary
 from nncli.base.atomic_files import write_text
 from nncli.base.errors import Location, NncliError, UsageError
 from nncli.base.option import declared_options

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from nncli.api.options import PredictFilesOptions
-from nncli.api.prediction.summary import PredictionSummary
+from nncli.api.prediction.tables import PredictionSummary
 from nncli.api.prediction.to_file import write_predictions
 from nncli.base.errors import DataError, Location, NncliError, RunError, UsageError
 from nncli.base.spec import NonNegativeInt, Spec

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nncli import compare, resume, train
+from nncli import compare, train
 from nncli.analysis.report.page import Gallery
 from nncli.analysis.report.sections.compared_curves import at_epochs, compared_curves
 from nncli.nn.training.loop import EpochReport
@@ -57,7 +57,7 @@ def test_a_run_has_a_value_after_an_epoch_if_all_of_its_networks_have() -> None:
 
 def test_the_history_of_a_resumed_run_is_drawn_completely(runs: list[Path], tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(f"data: {{path: {DATA}/penguins.csv, target: species}}\n{SMALL}")
-    longer = resume(train(tmp_path / "c.yaml", output=tmp_path / "longer").run, assignments=["epochs=5"]).run
+    longer = train(resume=train(tmp_path / "c.yaml", output=tmp_path / "longer").run, assignments=["epochs=5"]).run
     section = compared_curves(compare([runs[0], longer]))
     assert section
     (gallery,) = (part for part in section.parts if isinstance(part, Gallery))

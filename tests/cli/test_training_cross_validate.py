@@ -34,7 +34,7 @@ def test_repeats_are_numbered_and_many_folds_summed_up(nncli: Cli, here: Path, m
     done = nncli("cross-validate", path, "--folds", 2, "--repeats", 2, "-q").check()
     assert [line.split()[0] for line in done.out.splitlines()][1:5] == ["1.1", "1.2", "2.1", "2.2"]
     assert (here / "runs" / "c-cv").is_dir()
-    monkeypatch.setattr("nncli.cli.cross_validate.MAX_FOLD_ROWS", 1)
+    monkeypatch.setattr("nncli.cli.training.MAX_FOLD_ROWS", 1)
     done = nncli("cross-validate", path, "--folds", 2, "-q").check()
     assert [line.split()[0] for line in done.out.splitlines()] == ["fold", "mean", "std", "out-of-fold"]
     assert (here / "runs" / "c-cv-2").is_dir()

@@ -1,4 +1,4 @@
-"""The live picture of a training."""
+"""How work is shown on a terminal: the live picture of a training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from nncli.cli.progress.live import LiveProgress, supports_unicode
+from nncli.cli.progress.status import Live, supports_unicode
+from nncli.cli.progress.training import TrainingProgress
 from nncli.fitting.train.events import Started
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
 
@@ -26,7 +27,7 @@ def at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def picture(width: int, height: int, *, encoding: str = "utf-8", started: Started = STARTED) -> list[str]:
     file = io.TextIOWrapper(io.BytesIO(), encoding)
     console = Console(file=file, width=width, height=height, force_terminal=True, color_system=None)
-    shown = LiveProgress(started, console)
+    shown = Live(TrainingProgress(started), console)
     for report in REPORTS:
         shown.update(report)
     shown.close()
@@ -79,7 +80,7 @@ def test_the_picture_fits_into_the_lines_there_are(height: int) -> None:
 
 def test_the_picture_fits_itself_to_a_terminal_that_changes() -> None:
     console = Console(file=io.StringIO(), width=100, height=30, force_terminal=True, color_system=None)
-    shown = LiveProgress(STARTED, console)
+    shown = Live(TrainingProgress(STARTED), console)
     shown.update(REPORTS[0])
     shown.close()
     sizes = []
@@ -125,7 +126,7 @@ def test_who_sets_the_locale_c_is_believed(said: dict[str, str], speaks: bool, m
 
 def test_a_training_that_goes_back_is_drawn_from_there() -> None:
     console = Console(file=io.StringIO(), width=100, height=30, force_terminal=True, color_system=None)
-    shown = LiveProgress(replace(STARTED, done=2, reports=tuple(REPORTS[:2])), console)
+    shown = Live(TrainingProgress(replace(STARTED, done=2, reports=tuple(REPORTS[:2]))), console)
     shown.update(REPORTS[2])
     shown.update(LearningRateHalved(30, 1, 0.5, "the loss became infinite"))
     shown.close()
@@ -138,7 +139,7 @@ def test_a_training_that_goes_back_is_drawn_from_there() -> None:
 
 def test_before_the_first_epoch_there_is_a_bar() -> None:
     console = Console(file=io.StringIO(), width=80, height=30, force_terminal=True, color_system=None)
-    shown = LiveProgress(STARTED, console)
+    shown = Live(TrainingProgress(STARTED), console)
     shown.close()
     with console.capture() as capture:
         console.print(shown)

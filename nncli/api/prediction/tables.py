@@ -1,0 +1,263 @@
+"""The predictions of tables in memory: of one, and chunk by chunk in memory that does not grow with the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
+
+import numpy as np
+import polars as pl
+
+from nncli.api.options import InvalidCellOptions, PredictOptions
+from nncli.base.errors import CellError, UsageError
+from nncli.base.logs import log_duration
+from nncli.base.text import join_quoted
+from nncli.data.encoders.anomalies import Anomalies, InvalidCells, InvalidCounts
+from nncli.data.formats.prefetch import prefetch_map
+from nncli.data.sources.open import open_reader
+from nncli.data.sources.table_source import TableLocation, as_source
+from nncli.data.table import Table
+from nncli.models.conformal.predictor import ConformalPredictions, ConformalPredictor
+from nncli.models.ensemble import AnyModel, average_members, predict_members
+from nncli.models.label_predictor import PredictedClasses, predict_classes
+from nncli.models.predictions import Predictions
+from nncli.models.read_table import read_to_predict
+from nncli.nn.arrays import RowIndices
+from nncli.runs.monitoring.profiler import Profile, Profiler
+from nncli.targets.decision import decision_note
+
+OnInvalid: TypeAlias = Callable[[pl.DataFrame], object]
+"""Called with the invalid cells of each chunk: the number of the row, the column, the value and the reason."""
+OnSummary: TypeAlias = Callable[["PredictionSummary"], object]
+
+
+@dataclass(frozen=True)
+class PredictionSummary:
+    """Counts of the rows of one or several tables, of their anomalies and of their invalid cells.
+
+    `unknown_groups` counts rows of groups that were not calibrated. `profile` is that of the rows, if it was asked for.
+    """
+
+    rows: int = 0
+    anomalies: Anomalies = field(default_factory=Anomalies)
+    invalid: InvalidCounts = field(default_factory=InvalidCounts)
+    unknown_groups: int = 0
+    profile: Profile | None = None
+
+    def __add__(self, other: PredictionSummary) -> PredictionSummary:
+        return PredictionSummary(
+            self.rows + other.rows,
+            self.anomalies + other.anomalies,
+            self.invalid + other.invalid,
+            self.unknown_groups + other.unknown_groups,
+            self.profile + other.profile if self.profile and other.profile else self.profile or other.profile,
+        )
+
+    def notes(self, options: InvalidCellOptions) -> list[str]:
+        """A line on the invalid cells, one on the anomalies and one on unknown groups, where there are any."""
+        notes = [self.invalid.note(skipped=options.skips), self.anomalies.note]
+        if self.unknown_groups:
+            rows = f"{self.unknown_groups:,} row{'s' * (self.unknown_groups > 1)}"
+            notes.append(f"{rows} of groups without held-out rows, which are calibrated like groups of few rows")
+        return [note for note in notes if note is not None]
+
+
+ON_ERROR_HINT = "To predict the table all the same: --on-error missing or --on-error skip (in Python on_error)."
+
+
+FramedPredictions: TypeAlias = Predictions | PredictedClasses | ConformalPredictions
+
+
+class PredictedFrame(NamedTuple):
+    """The predictions of one table, the counts of its rows, and their invalid cells."""
+
+    frame: pl.DataFrame
+    summary: PredictionSummary
+    invalid: InvalidCells
+
+
+def predict_frame(
+    model: AnyModel,
+    table: Table,
+    options: PredictOptions,
+    *,
+    conformal: ConformalPredictor | None = None,
+    profiler: Profiler | None = None,
+) -> PredictedFrame:
+    """Predict one table in memory; with `conformal`, also intervals or sets, and with `profiler` their profile."""
+    options.check_proba(model)
+    proba, keep = options.proba, list(dict.fromkeys(options.keep))
+    table.require(keep)
+    with np.errstate(
+        all="ignore"
+    ):  # a value far out of the training range may overflow; that is seen in the predictions
+        found: ValidPredictions[FramedPredictions]
+        profile = None
+        if profiler is not None:
+            profiled = predict_valid(model, table, options, partial(_predict_profiled, profiler, conformal))
+            found = ValidPredictions(profiled.predictions[0], profiled.table, profiled.rows, profiled.invalid)
+            profile = profiled.predictions[1]
+        elif conformal is not None:
+            found = predict_valid(model, table, options, conformal.predict)
+        elif proba or not model.spec.target.has_labels:
+            found = predict_valid(model, table, options, model.predict)
+        else:
+            found = predict_valid(model, table, options, partial(predict_classes, model))
+        predictions = found.predictions
+        predicted = predictions.frame() if isinstance(predictions, PredictedClasses) else predictions.frame(proba=proba)
+    duplicates = sorted(set(keep) & set(predicted.columns))
+    if duplicates:
+        raise UsageError(
+            f"--keep {join_quoted(duplicates)} would appear twice: a column of the predictions has that name"
+        )
+    kept = table.frame if found.rows is None else table.frame[found.rows]
+    frame = pl.concat([kept[keep], predicted], how="horizontal") if keep else predicted
+    unknown = predictions.unknown_groups if isinstance(predictions, ConformalPredictions) else 0
+    counts = InvalidCounts.of(found.invalid)
+    summary = PredictionSummary(len(frame), predictions.anomalies, counts, unknown, profile)
+    return PredictedFrame(frame, summary, found.invalid)
+
+
+def _predict_profiled(
+    profiler: Profiler, conformal: ConformalPredictor | None, table: Table
+) -> tuple[Predictions | ConformalPredictions, Profile]:
+    """The predictions of a table and its profile; each member predicts once."""
+    members = predict_members(profiler.model, table)
+    predictions = average_members(profiler.model, members)
+    profile = profiler.bin_codes(table, predictions, members).profile()
+    return predictions if conformal is None else conformal.of_members(members, conformal.group_codes(table)), profile
+
+
+P = TypeVar("P")
+
+
+class ValidPredictions(NamedTuple, Generic[P]):
+    """Predictions of a table without its `invalid` cells.
+
+    `table` is what was predicted: with these cells missing, or only the `rows` (positions; None: all) without one.
+    """
+
+    predictions: P
+    table: Table
+    rows: RowIndices | None
+    invalid: InvalidCells
+
+
+def predict_valid(
+    model: AnyModel, table: Table, options: InvalidCellOptions, predict: Callable[[Table], P]
+) -> ValidPredictions[P]:
+    """Predict a table by `predict`, with its invalid cells missing or without their rows.
+
+    Raises:
+        CellError: a cell cannot be read, and this is an error.
+    """
+    try:
+        return ValidPredictions(predict(table), table, None, InvalidCells.none())
+    except CellError as error:
+        if options.fails:
+            raise error.for_model(ON_ERROR_HINT) from None
+    invalid = model.invalid_cells(table)
+    rows = invalid.valid_rows(len(table)) if options.skips else None
+    valid = invalid.removed_from(table) if rows is None else table.take(rows)
+    return ValidPredictions(predict(valid), valid, rows, invalid)
+
+
+PREDICTORS = 2
+"""Threads that predict blocks of a file, while other threads read and write."""
+
+
+def predict_chunks(
+    model: AnyModel,
+    location: TableLocation | None,
+    options: PredictOptions,
+    *,
+    on_invalid: OnInvalid | None = None,
+    on_summary: OnSummary | None = None,
+    conformal: ConformalPredictor | None = None,
+    profiler: Profiler | None = None,
+    predictors: int | None = None,
+) -> Iterator[pl.DataFrame]:
+    """Predict every row of a table, or of the standard input if `location` is None, in order.
+
+    Yields frames with the kept columns first, then `prediction` (`prediction_TARGET` for several targets) and, with
+    `proba`, `proba_CLASS` for each class; with `conformal`, intervals or sets, see `ConformalPredictions.frame`. Memory
+    does not grow with the file.
+
+    A cell of a numeric or date column that cannot be read is an error, a missing cell, or its row is left out, as the
+    options say. `on_invalid` is called with such cells. The options' `on_note` is called with every note on the
+    reading, and after the last row with notes on invalid cells and on anomalies, such as unseen categories; instead of
+    these, `on_summary` is called with the counts and, with a `profiler`, the profile of the rows. `predictors` threads
+    predict at a time, by default two.
+
+    Raises:
+        UsageError: `proba` for a regression model.
+        DataError: a column is missing.
+        CellError: a cell cannot be read, and this is an error.
+    """
+    as_text = conformal_columns(conformal)
+    tables = read_to_predict(model, location, keys=as_text, as_text=[*options.keep, *as_text])
+    workers = predictor_threads(location) if predictors is None else predictors
+    yield from predict_tables(
+        model,
+        tables,
+        options,
+        on_invalid=on_invalid,
+        on_summary=on_summary,
+        conformal=conformal,
+        profiler=profiler,
+        workers=workers,
+    )
+
+
+def predictor_threads(location: TableLocation | None) -> int:
+    """The number of threads that predict the chunks of a table: none for a pipe, whose rows are answered at once."""
+    return 0 if open_reader(as_source(location)).is_read_once else PREDICTORS
+
+
+def conformal_columns(conformal: ConformalPredictor | None) -> tuple[str, ...]:
+    """The columns that a calibration reads besides the features, as text."""
+    return () if conformal is None or conformal.row_groups is None else (conformal.row_groups.name,)
+
+
+def predict_tables(
+    model: AnyModel,
+    tables: Iterator[Table],
+    options: PredictOptions,
+    *,
+    on_invalid: OnInvalid | None = None,
+    on_summary: OnSummary | None = None,
+    conformal: ConformalPredictor | None = None,
+    profiler: Profiler | None = None,
+    workers: int = 0,
+) -> Iterator[pl.DataFrame]:
+    """Predict the chunks of a table; for `workers` see `prefetch_map`, for the rest `predict_chunks`."""
+    on_invalid = on_invalid or (lambda _: None)
+    summary, n_chunks = PredictionSummary(), 0
+    if model.spec.decision is not None:
+        options.note(decision_note(model.spec.decision))
+
+    def work(table: Table) -> PredictedFrame:
+        return predict_frame(model, table, options, conformal=conformal, profiler=profiler)
+
+    options.note(*(() if conformal is None else conformal.notes()))
+
+    with log_duration("reading, predicting and writing") as stage:
+        for _, predicted in prefetch_map(_report_notes(tables, options), work, workers):
+            summary, n_chunks = summary + predicted.summary, n_chunks + 1
+            if len(predicted.invalid):
+                on_invalid(predicted.invalid.frame)
+            yield predicted.frame
+        stage.details.append(f"{summary.rows:,} rows in {n_chunks:,} chunk{'' if n_chunks == 1 else 's'}")
+    if on_summary is not None:
+        on_summary(summary)
+        return
+    options.note(*summary.notes(options))
+
+
+def _report_notes(tables: Iterator[Table], options: PredictOptions) -> Iterator[Table]:
+    """Report the notes of each table before it is predicted: they may explain an error."""
+    for table in tables:
+        options.note(*table.notes)
+        yield table

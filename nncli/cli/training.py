@@ -1,0 +1,393 @@
+"""`nncli train`, `distill`, `cross-validate`, `tune` and `reproduce` on the command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nncli.api.options import CrossValidateOptions, DistillOptions, ReproduceOptions, TrainOptions, TuneOptions
+from nncli.base.atomic_files import check_overwrite
+from nncli.base.option import OUTPUT, Option, Options
+from nncli.base.text import escape_unprintable
+from nncli.cli.console import (
+    StoppedError,
+    answer_stop_request,
+    asked_to_stop,
+    check_standard_output,
+    format_number,
+    interrupt_at_once,
+)
+from nncli.cli.findings import FindingPrinter
+from nncli.cli.options import (
+    ConfigOrTable,
+    DisplayOptions,
+    EventOptions,
+    ForceOptions,
+    ResultOptions,
+    RunDirectory,
+    announce_config,
+    requires_extra,
+)
+from nncli.cli.progress.status import Work
+from nncli.cli.tables import prose, table
+
+if TYPE_CHECKING:
+    from nncli.analysis.reproduction.checks import Check
+    from nncli.analysis.reproduction.comparison import Comparison
+    from nncli.analysis.reproduction.verdict import Reproduction
+    from nncli.fitting.ensemble.cross_validation import CrossValidation
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions(Options):
+    """What is written into the run besides."""
+
+    report: Annotated[bool, Option("Also write report.html into the run directory, see `nncli report`.", OUTPUT)] = (
+        False
+    )
+
+
+def train(
+    *,
+    config: ConfigOrTable = None,
+    options: TrainOptions,
+    besides: ReportOptions,
+    display: EventOptions,
+) -> None:
+    """For a table and a target, the configuration is that of `nncli init`; it is saved as config.yaml in the run.
+
+    Ctrl-C (or SIGTERM) stops after the current batch and saves the run; a second one stops at once. --resume continues,
+    also after a crash, to the same result as without the interruption.
+
+    \b
+    nncli train data/penguins.csv --target species
+    nncli train data/penguins.csv --target species --quality fast --report
+    nncli train data/penguins.csv --target species --time-limit 60s
+    nncli train configs/penguins.yaml
+    nncli train config.yaml --set layers=[128,64] --set learning_rate=0.01 -o runs/wide
+    nncli train --resume runs/penguins
+    nncli train --resume runs/penguins --set epochs=200
+    nncli train config.yaml --set members=8
+    nncli train config.yaml --track tensorboard
+    nncli train config.yaml --json | jq -r 'select(.event == "epoch") | .val_loss'
+    """
+    # Imported deep within the call stack, Polars takes longer: the stack grows and shrinks at thousands of calls.
+    import polars  # noqa: F401
+
+    from nncli.api.train import train_events_with
+    from nncli.api.training_input import copied_table
+    from nncli.cli.printer import TrainingPrinter
+
+    options.check_input(config)
+    interrupt_at_once()
+    if besides.report:  # fail before the training rather than after it
+        with requires_extra("report"):
+            import nncli.api.report  # noqa: F401
+    announce_config(config, display)
+    advice = "; --time-limit to change that"
+    printer = TrainingPrinter(display, as_json=display.as_json, requested=options.output, advice=advice)
+    options = replace(options, stop=printer.asked_to_stop, on_draft=printer.show_draft)
+    with copied_table(config, options, options.output):
+        finished = printer.run(train_events_with(config, options=options, command=sys.argv))
+        if besides.report:
+            from nncli.api.report import report
+
+            display.say(f"report: {report(finished.run).html}")
+    printer.show_next(finished.run, has_report=besides.report)
+
+
+def distill(
+    *,
+    run: RunDirectory,
+    options: DistillOptions,
+    display: EventOptions,
+) -> None:
+    """It learns the run's predictions of the training rows, and of rows that are made by swapping some of their cells.
+    The network predicts many times as fast as an ensemble, and nearly as well. The result is a run like any other.
+
+    The scores are those of rows that neither the network nor its teachers were trained on.
+
+    \b
+    nncli distill runs/penguins
+    nncli distill runs/penguins --units 32 -o runs/small
+    nncli predict runs/penguins-student data/penguins-test.csv
+    """
+    # Imported deep within the call stack, Polars takes longer, see `train`.
+    import polars  # noqa: F401
+
+    from nncli.api.distill import distill_events_with
+    from nncli.cli.printer import TrainingPrinter
+
+    interrupt_at_once()
+    printer = TrainingPrinter(display, as_json=display.as_json, requested=options.output)
+    finished = printer.run(distill_events_with(run, replace(options, stop=printer.asked_to_stop), sys.argv))
+    printer.show_next(finished.run)
+
+
+MAX_FOLD_ROWS = 60
+"""Largest number of folds that are printed one by one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionsFile(ForceOptions):
+    """The file of the out-of-fold predictions."""
+
+    predictions: Annotated[Path | None, Option("Write the out-of-fold predictions.", OUTPUT, metavar="FILE")] = None
+
+
+def cross_validate(
+    *,
+    config: ConfigOrTable = None,
+    options: CrossValidateOptions,
+    file: PredictionsFile,
+    display: ResultOptions,
+) -> None:
+    """Folds are stratified by class, keep the groups of data.group together and are blocks of time with data.time.
+    Trainings run in parallel, see the key `workers`. Ctrl-C saves and stops all of them; --resume continues.
+
+    \b
+    nncli cross-validate data/penguins.csv --target species --quality fast
+    nncli cross-validate configs/penguins.yaml
+    nncli cross-validate config.yaml --folds 10 --repeats 3 --json | jq .mean
+    nncli cross-validate config.yaml --predictions out-of-fold.csv
+    nncli cross-validate --resume runs/config-cv
+    """
+    import polars  # noqa: F401 - before interrupt_at_once, which replaces its signal handler
+
+    from nncli.api.cross_validate import CrossValidated, cross_validation_events_with
+    from nncli.cli.printer import Printer
+    from nncli.data.formats.registry import FileOptions
+    from nncli.data.formats.writers import write_table
+    from nncli.data.sources.output import check_input_kept
+
+    check_standard_output()
+    options.check_input(config)
+    if file.predictions is not None:
+        check_overwrite(file.predictions, force=file.force)
+        if config is not None:
+            check_input_kept(options.source(config), file.predictions, option="--predictions")
+    interrupt_at_once()
+    announce_config(config, display)
+    printer = Printer(display, "cross-validate", requested=options.output)
+    options = replace(options, stop=printer.asked_to_stop, on_draft=printer.show_draft)
+    outcome = printer.follow(cross_validation_events_with(config, options=options, command=sys.argv), CrossValidated)
+    assert outcome is not None, "a cross-validation ends with CrossValidated or an error"
+    result = outcome.result
+    if result is None:
+        raise printer.stopped("stopped; all trainings are saved", outcome.path)
+    if file.predictions is not None:
+        write_table(result.predictions, file.predictions, FileOptions(force=file.force))
+    display.show(result.json, lambda: _fold_scores(result))
+    display.say(f"the runs of the folds are in {outcome.path}")
+    printer.findings.show(result.findings)
+
+
+def _fold_scores(result: CrossValidation) -> str:
+    """A table of scores: a line for each fold, their mean and standard deviation, and the out-of-fold scores."""
+    from nncli.models.scores import headlines
+
+    names = [name for name, _ in headlines(result.out_of_fold)]
+    lines = [["fold", "rows", *map(escape_unprintable, names)]]
+    repeated = result.folds[-1].repeat > 1
+    for fold in result.folds if len(result.folds) <= MAX_FOLD_ROWS else ():
+        title = f"{fold.repeat}.{fold.fold}" if repeated else str(fold.fold)
+        values = dict(headlines(fold.scores))
+        lines.append([title, f"{fold.rows:,}", *(format_number(values[name]) for name in names)])
+    lines.append(["mean", "", *(format_number(result.means[name]) for name in names)])
+    lines.append(["std", "", *(format_number(result.standard_deviations[name]) for name in names)])
+    pooled = [format_number(value) for _, value in headlines(result.out_of_fold)]
+    lines.append(["out-of-fold", f"{len(result.predictions):,}", *pooled])
+    return table(lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AfterSearchOptions(Options):
+    """What follows a search."""
+
+    train: Annotated[
+        bool,
+        Option(
+            "Also train the best configuration, with all its members: into runs/NAME, with -o DIR into DIR-best.",
+            OUTPUT,
+        ),
+    ] = False
+    ensemble: Annotated[
+        int | None,
+        Option(
+            "Also write an ensemble of the networks of the best trials, in N picks, without further training: "
+            "runs/NAME-ensemble, with -o DIR DIR-ensemble.",
+            OUTPUT,
+            metavar="N",
+            minimum=1,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchEventOptions(DisplayOptions):
+    """How a search is printed."""
+
+    as_json: Annotated[
+        bool, Option("Print events as JSON lines: the start, each trial and the end.", OUTPUT, name="json")
+    ] = False
+
+
+def tune(
+    *,
+    config: ConfigOrTable = None,
+    options: TuneOptions,
+    after: AfterSearchOptions,
+    display: SearchEventOptions,
+) -> None:
+    """Each trial is scored by cross-validation on the same folds, with one network for each, even if the configuration
+    is an ensemble. Trial 0 is the configuration itself. The result does not depend on the number of workers. Without
+    --search and the section `tune`, a search space for the preset is used.
+
+    Ctrl-C (or SIGTERM) saves all trainings and stops; a second one stops at once. --resume continues.
+
+    \b
+    nncli tune data/penguins.csv --target species --quality fast --trials 20
+    nncli tune config.yaml
+    nncli tune config.yaml --search learning_rate.peak=1e-3..0.3:log --search batch_size=64,128
+    nncli tune plain.yaml --search learning_rate=1e-4..1e-1:log --search layers.0.units=16..256:log
+    nncli tune config.yaml --time 30m --workers 4 --train
+    nncli tune --resume runs/config-tune --trials 60 --ensemble 10
+    nncli tune config.yaml --json | jq -r 'select(.event == "trial") | .score'
+    """
+    import polars  # noqa: F401 - before interrupt_at_once, which replaces its signal handler
+
+    from nncli.api.train import train_events_with
+    from nncli.api.training_input import copied_table
+    from nncli.api.tune import select_ensemble, tune_events_with
+    from nncli.cli.printer import TrainingPrinter
+    from nncli.cli.tune_printer import SearchPrinter, next_commands
+
+    check_standard_output()
+    options.check_input(config)
+    interrupt_at_once()
+    announce_config(config, display)
+    printer = SearchPrinter(display, as_json=display.as_json, requested=options.output)
+    options = replace(options, stop=printer.asked_to_stop, on_draft=printer.show_draft)
+    with copied_table(config, options, options.output):
+        result = printer.run(tune_events_with(config, options=options))
+        if after.ensemble is not None:
+            printer.show_ensemble(select_ensemble(result.path, rounds=after.ensemble, command=sys.argv))
+        if after.train:  # as `nncli train` does
+            best, run = str(result.best_config), result.trained_run
+            training = TrainingPrinter(display, as_json=display.as_json, requested=run)
+            chosen = TrainOptions(output=run, stop=training.asked_to_stop, track=options.track)
+            command = ["nncli", "train", best, "-o", str(run)]
+            training.show_next(training.run(train_events_with(best, options=chosen, command=command)).run)
+    if not display.as_json:
+        display.next(*next_commands(result, has_ensemble=after.ensemble is not None, is_trained=after.train))
+
+
+SHORT = 12
+"""Digits of a checksum that are printed."""
+
+
+def reproduce(
+    *,
+    run: RunDirectory,
+    options: ReproduceOptions,
+    display: ResultOptions,
+) -> None:
+    """The table, the versions, the machine, the configuration and the files of the run are compared with what it
+    records. It is then trained again in a temporary folder; weights, history, metrics and predictions are compared. The
+    run is not changed.
+
+    Exit code 0: identical to the bit. 6: the same within a tolerance. 1: it differs, or its files were changed.
+
+    \b
+    nncli reproduce runs/penguins
+    nncli reproduce runs/penguins --quick 3
+    nncli reproduce runs/penguins --data data/penguins-train.csv
+    nncli reproduce runs/penguins --json | jq -r .sentence
+    """
+    # Imported deep within the call stack, Polars takes longer, see `train`.
+    import polars  # noqa: F401
+
+    from nncli.analysis.reproduction.verdict import Reproduction
+    from nncli.api.reproduce import reproduction_events_with
+    from nncli.cli.printer import Printer
+    from nncli.cli.progress.status import Live, Plain
+
+    class ReproductionPrinter(Printer):
+        """Prints the progress of a training, and of what is resumed for further epochs, without findings."""
+
+        def begin(self, event: Any, run: Path, work: Work, stack: ExitStack) -> None:
+            """Begin to show the progress instead of that of an earlier training."""
+            self.findings = FindingPrinter(display.quiet, event.findings)
+            self.show_estimate(event.estimate)
+            if isinstance(self.progress, Plain | Live):
+                self.progress.close()
+            self.progress = self.progress_of(work, stack)
+
+    printer = ReproductionPrinter(display, "", advice="; --quick 3 compares the first three epochs")
+    answer = () if display.quiet else (answer_stop_request,)
+    with asked_to_stop("", *answer) as printer.stop_request:
+        events = reproduction_events_with(run, replace(options, stop=printer.asked_to_stop))
+        result = printer.follow(events, Reproduction)
+    if result is None:
+        message = "stopped; nothing was compared, and the run is as it was"
+        raise StoppedError(message, number=printer.stop_request.number or 2)
+    display.show(result.json, lambda: _text(result))
+    raise typer.Exit(result.exit_code)
+
+
+def _text(result: Reproduction) -> str:
+    """The checks, the comparisons and the verdict."""
+    checks = [["check", "recorded", "now"], *map(_check, _shown(result.checks))]
+    compared = [["compared", "difference"], *_comparisons(result.comparisons)]
+    blocks = (table(checks), table(compared), prose(result.sentence))
+    return escape_unprintable("\n\n".join(blocks))
+
+
+def _shown(checks: tuple[Check, ...]) -> list[Check]:
+    """The checks without the files that are as they were."""
+    return [check for check in checks if check.kind != "file" or check.differs]
+
+
+def _check(check: Check) -> list[str]:
+    """A line of the table of checks; checksums are shortened."""
+    is_digest = check.kind in ("table", "configuration", "file")
+    recorded, now = (
+        "none" if value is None else value[:SHORT] if is_digest else value for value in (check.recorded, check.now)
+    )
+    if check.recorded is None:
+        return [check.name, "not recorded", now]
+    return [check.name, recorded, now if check.differs else "the same"]
+
+
+def _comparisons(comparisons: Sequence[Comparison]) -> list[list[str]]:
+    """The lines of the table of comparisons; a file that is the same for all members has one line."""
+    by_name: dict[tuple[str, bool], list[Comparison]] = {}
+    for one in comparisons:
+        path = Path(one.file)
+        by_name.setdefault((path.name, len(path.parts) > 1), []).append(one)
+    lines = []
+    for (name, _), group in by_name.items():
+        same = [one for one in group if one.is_identical]
+        if len(same) > 1:
+            lines.append([f"{name} of {len(same):,} members", "none"])
+        lines += [_comparison(one) for one in group if one not in same or len(same) == 1]
+    return lines
+
+
+def _comparison(one: Comparison) -> list[str]:
+    """A line of the table of comparisons."""
+    epochs = "" if one.epochs is None else f" of {one.epochs:,} epochs" if one.epochs != 1 else " of 1 epoch"
+    name = f"{one.file}{epochs}"
+    if one.is_identical:
+        return [name, "none"]
+    since = "" if one.first_epoch is None else f"from epoch {one.first_epoch:,} on, "
+    if one.is_changed:
+        return [name, "none from the recorded file, but the file was changed or removed since"]
+    size = "not comparable" if one.difference == float("inf") else f"up to {one.difference:.1e}"
+    return [name, f"{since}{size}{f' ({one.where})' if one.where else ''}"]

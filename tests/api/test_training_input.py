@@ -1,0 +1,87 @@
+"""What a training begins with: a configuration, or a table and a target."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from nncli import cross_validate, train, tune
+from nncli.api.options import TrainingInputOptions
+from nncli.api.training_input import Drafted, resolve_input
+from nncli.base.errors import UsageError
+from nncli.config.schema import Config
+from tests.cli.support import Cli
+
+
+@pytest.fixture
+def table(here: Path) -> str:
+    (here / "t.csv").write_text("rowid,x,y\n" + "".join(f"{i},{i * 37 % 11},{i % 11 + 0.5}\n" for i in range(40)))
+    return "t.csv"
+
+
+def test_a_configuration_keeps_its_assignments() -> None:
+    options = TrainingInputOptions(assignments=["seed=3"], quality="fast")
+    resolved = resolve_input("c.yaml", options)
+    assert (resolved.config, resolved.assignments) == ("c.yaml", ["seed=3", "quality=fast"])
+    assert options.arguments("c.yaml") == ("c.yaml", "--quality", "fast", "--set", "seed=3")
+
+
+def test_a_table_gets_a_drafted_configuration(table: str) -> None:
+    drafts: list[Drafted] = []
+    resolved = resolve_input(table, TrainingInputOptions(target="y", assignments=["seed=3"], on_draft=drafts.append))
+    assert isinstance(resolved.config, Config)
+    assert (resolved.config.seed, resolved.config.data.drop, resolved.assignments) == (3, ("rowid",), ())
+    assert drafts[0].arguments == ("t.csv", "--target", "y", "--set", "seed=3")
+
+
+def test_a_configuration_takes_no_target() -> None:
+    with pytest.raises(UsageError):
+        resolve_input("c.yaml", TrainingInputOptions(target=["y"]))
+
+
+def test_the_table_of_a_database_is_in_the_configuration_and_in_the_commands(here: Path) -> None:
+    with closing(sqlite3.connect("t.db")) as connection:
+        connection.execute("CREATE TABLE sales (rowid_ INT, x REAL, y REAL)")
+        rows = [(i, i * 37 % 11, i % 11 + 0.5) for i in range(40)]
+        connection.executemany("INSERT INTO sales VALUES (?, ?, ?)", rows)
+        connection.commit()
+    drafts: list[Drafted] = []
+    options = TrainingInputOptions(target=["y"], table="sales", on_draft=drafts.append)
+    resolved = resolve_input("sqlite:///t.db", options)
+    assert isinstance(resolved.config, Config)
+    assert resolved.config.data.table == "sales"
+    assert drafts[0].arguments == ("sqlite:///t.db", "--table", "sales", "--target", "y")
+
+
+def test_a_table_is_trained_from_python_as_on_the_command_line(table: str, nncli: Cli) -> None:
+    options = ("--target", "y", "--quality", "fast", "--set", "epochs=2", "--set", "members=1")
+    nncli("train", table, *options, "-o", "command").check()
+    finished = train(table, target="y", quality="fast", assignments=["epochs=2", "members=1"], output="python")
+    weights = [(Path(run) / "model.safetensors").read_bytes() for run in ("command", finished.run)]
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize("function", [train, cross_validate, tune])
+def test_there_is_a_configuration_or_something_to_resume(function: Callable[..., object]) -> None:
+    with pytest.raises(UsageError, match="needs a CONFIG, or --resume"):
+        function()
+    with pytest.raises(UsageError, match="uses the configuration"):
+        function("c.yaml", resume="runs/c")
+    with pytest.raises(UsageError, match="keeps the settings") as caught:
+        function(resume="runs/c", quality="fast")
+    assert caught.value.hint == "Remove --quality."
+
+
+def test_an_earlier_name_says_what_it_is_called_now() -> None:
+    import nncli as package
+
+    for name in ("resume", "resume_tune", "resume_cross_validation"):
+        with pytest.raises(AttributeError, match=r"is now nncli\.\w+\(resume="):
+            getattr(package, name)
+    assert {"train", "load", "NncliError"} <= {*dir(package)}
+    for name in dir(package):
+        assert getattr(package, name) is not None

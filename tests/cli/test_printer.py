@@ -1,0 +1,37 @@
+"""What is printed of the events of trainings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nncli.base.findings import FindingCode, note
+from nncli.cli.options import DisplayOptions
+from nncli.cli.printer import Printer
+from nncli.fitting.train.events import Finished, MembersProgress, MembersStarted, Progress
+
+KNOWN, NEW = note(FindingCode.TABLE_READING, "known"), note(FindingCode.TABLE_READING, "new")
+STARTED = MembersStarted(Path("run"), 2, 2, (KNOWN,))
+
+
+def said(capsys: pytest.CaptureFixture[str], *events: Any, requested: str | None = None) -> list[str]:
+    """The lines on stderr for events."""
+    printer = Printer(DisplayOptions(), "train", requested=requested)
+    assert printer.follow((event for event in events), Finished) is None
+    return capsys.readouterr().err.splitlines()
+
+
+def test_findings_of_a_member_are_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
+    member = Progress(epoch=2, epochs=10, findings=(KNOWN, NEW))
+    lines = said(capsys, STARTED, MembersProgress((member,)), MembersProgress((member,)))
+    assert [line for line in lines if line.startswith("note")] == ["note: known", "note: new"]
+
+
+def test_a_note_names_the_directory_that_was_created_instead(capsys: pytest.CaptureFixture[str]) -> None:
+    for requested in (None, "run"):
+        assert said(capsys, replace(STARTED, findings=()), requested=requested) == []
+    (line,) = said(capsys, replace(STARTED, findings=(), run=Path("a-2")), requested="a")
+    assert line == "note: a already exists; this run is written to a-2"
