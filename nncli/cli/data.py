@@ -173,7 +173,7 @@ def init(
     result = draft_with(place.source(data), targets.target, options)
     FindingPrinter(display.quiet).show(result.findings)
     if display.as_json:
-        print_json({**result.json(), "output": options.output})
+        print_json({**result.json(), "output": None if options.output is None else str(options.output)})
     elif options.output is None:
         typer.echo(result.text.encode(), nl=False)
     if options.output is not None:

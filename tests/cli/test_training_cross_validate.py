@@ -72,7 +72,7 @@ def test_a_signal_saves_all_trainings_and_says_how_to_go_on(here: Path) -> None:
 def test_an_ensemble_is_trained_predicts_and_is_scored(nncli: Cli, here: Path) -> None:
     done = nncli("train", written(here), "-o", "run").check()
     assert done.path == Path("run")
-    assert "members 3/3  epoch 9/9" in done.err
+    assert "epoch 9/9  members 3/3" in done.err
     assert "3 members, 344 training rows, 344 out-of-fold rows" in done.err
     said = nncli("predict", "run", DATA / "penguins.csv", "--proba").check().out.splitlines()
     assert len(said) == 345

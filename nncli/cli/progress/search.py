@@ -89,7 +89,7 @@ class SearchStatus(Work):
         if self.finished >= MIN_TRIALS:
             curves = Curves(Curve(), self.curve, self.finished, self.best_at or None, "trials")
         return Status(
-            "trials", self.done, self.started.trials, self.time_left, self._values(), (), self._details(), curves
+            "trials", self.done, self.started.trials, self.time_left, self._values(), (), self._details(), curves=curves
         )
 
     def _values(self) -> tuple[tuple[str, Role | None], ...]:

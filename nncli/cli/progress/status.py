@@ -112,7 +112,7 @@ class Status:
     @property
     def figures(self) -> list[str]:
         """What was done, without the time."""
-        count = [f"{self.what} {self.done:,}/{self.total:,}"] if self.total else []
+        count = [f"{self.what} {self.done}/{self.total}"] if self.total else []
         return [*count, *(text for text, _ in self.values), *self.settings]
 
 
@@ -261,7 +261,7 @@ def bar(done: int, total: int, left: str, width: int, *, unicode: bool, noun: st
     """The numbers of epochs, or of another `noun`, and the time left; a progress bar if the line is wide enough."""
     from rich.text import Text
 
-    line = Text(f"{noun} {done:,}/{total:,}", no_wrap=True, overflow="ellipsis")
+    line = Text(f"{noun} {done}/{total}", no_wrap=True, overflow="ellipsis")
     cells = min(width, MAX_WIDTH) - len(line) - len(f"   100 %  {LONGEST_TIME_LEFT}")
     if width >= MIN_CHART_WIDTH and cells > 0 and total:
         full_cells = min(cells, cells * done // total)
