@@ -1,4 +1,4 @@
-"""`nncli train`: train from a configuration into a run directory, yielding typed events."""
+"""`nncli train` and `nncli distill`: train into a run directory, yielding typed events."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from nncli.analysis.evaluation.threshold_choice import threshold_options
-from nncli.api.options import ClusterOptions, TrainOptions, begun
+from nncli.api.options import ClusterOptions, DistillOptions, TrainOptions, begun
 from nncli.api.training_input import TrainingInput, copied_table, resolve_input
 from nncli.base.errors import UsageError
 from nncli.base.findings import FindingCode, note, warning
@@ -17,6 +17,7 @@ from nncli.config.loading import LoadedConfig
 from nncli.config.schema import Config
 from nncli.fitting.launch import Launch
 from nncli.fitting.prepare.load import table_copies
+from nncli.fitting.student import student_config
 from nncli.fitting.train.events import Event, Finished
 from nncli.fitting.train.single import resume_network, train_network
 from nncli.runs.config import read_config
@@ -144,3 +145,43 @@ def _tracked(events: Generator[Event, None, None], trackers: Sequence[TrackerCho
 def _refuse_scheduler(options: ClusterOptions) -> None:
     if options.scheduler is not None:
         raise UsageError("--scheduler is for ensembles, and members is 1", hint="Set members: 8, say.")
+
+
+MAX_UNITS = 1 << 16
+"""More are a typing error."""
+
+
+@operation(DistillOptions)
+def distill(run: str | Path, options: DistillOptions) -> Finished:
+    """Train one small network on the predictions of a run, and return the final event; its `run` is a run directory.
+
+    The network learns the out-of-fold and in-sample predictions of the training rows by `run`, mostly an ensemble, and
+    its predictions of rows that are made by swapping cells. See the page "Make an ensemble small and fast".
+
+    Raises:
+        RunError: the run is missing, damaged or not trained.
+        ConfigError: an assignment is not valid.
+        UsageError: its predictions are not what a network can be taught.
+        DataError: the table has changed since the training of the teacher, or cannot be read.
+    """
+    for event in distill_events_with(run, options):
+        if isinstance(event, Finished):
+            return event
+    raise AssertionError("a training ends with Finished or an error")
+
+
+def distill_events_with(
+    run: str | Path, options: DistillOptions, command: Sequence[str] = ()
+) -> Generator[Event, None, None]:
+    """As `distill`, event by event: those of a training."""
+    units = options.units
+    if not 1 <= units <= MAX_UNITS:
+        raise UsageError(f"--units {units}: a layer has 1 to {MAX_UNITS:,} units", hint="For example --units 64.")
+    path = Path(run)
+    student = student_config(
+        path, units, Path(options.output or path.with_name(f"{path.name}-student")), options.assignments
+    )
+    yield from train_events_with(student, options=TrainOptions(stop=options.stop), command=command)
+
+
+distill_events = operation(DistillOptions)(distill_events_with)
