@@ -93,10 +93,10 @@ class ResultOptions(DisplayOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class EventOptions(DisplayOptions):
-    """How a command prints the events of trainings."""
+    """How a command prints the events of trainings or of a search."""
 
     as_json: Annotated[
-        bool, Option("Print events as JSON lines: the start, each epoch and the end.", OUTPUT, name="json")
+        bool, Option("Print events as JSON lines: the start, each epoch or trial, and the end.", OUTPUT, name="json")
     ] = False
 
 

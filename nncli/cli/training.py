@@ -26,7 +26,6 @@ from nncli.cli.console import (
 from nncli.cli.findings import FindingPrinter
 from nncli.cli.options import (
     ConfigOrTable,
-    DisplayOptions,
     EventOptions,
     ForceOptions,
     ResultOptions,
@@ -229,21 +228,12 @@ class AfterSearchOptions(Options):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class SearchEventOptions(DisplayOptions):
-    """How a search is printed."""
-
-    as_json: Annotated[
-        bool, Option("Print events as JSON lines: the start, each trial and the end.", OUTPUT, name="json")
-    ] = False
-
-
 def tune(
     *,
     config: ConfigOrTable = None,
     options: TuneOptions,
     after: AfterSearchOptions,
-    display: SearchEventOptions,
+    display: EventOptions,
 ) -> None:
     """Each trial is scored by cross-validation on the same folds, with one network for each, even if the configuration
     is an ensemble. Trial 0 is the configuration itself. The result does not depend on the number of workers. Without
