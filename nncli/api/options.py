@@ -133,8 +133,9 @@ class NoteOptions(Options):
 
     def note(self, *texts: str) -> None:
         """Call `on_note`, if there is one, with each text."""
-        for text in () if self.on_note is None else texts:
-            self.on_note(text)
+        for text in texts:
+            if self.on_note is not None:
+                self.on_note(text)
 
 
 @dataclass(frozen=True, kw_only=True)
