@@ -104,7 +104,7 @@ def test_a_training_is_resumed_with_the_url_and_its_secrets(
 def test_errors_about_a_mistyped_address_show_no_password(
     form: str, here: Path, nncli: Cli, penguins: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nncli.data.sources.database.retry.WAITS", [])
+    monkeypatch.setattr("nncli.data.sources.database.database.WAITS", [])
     monkeypatch.setattr("nncli.data.sources.remote.http_errors.SECONDS_TO_CONNECT", 0.0)
     url, table = form.format(SECRETS[0]), DATA / "penguins.csv"
     (here / "config.yaml").write_text(f"data:\n  path: {json.dumps(url)}\n  target: species\n")

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from nncli.base.errors import DataError, UsageError
-from nncli.data.sources.database.sql import Dialect
+from nncli.data.sources.database.address import DatabaseKind
 from nncli.data.sources.read_table import read_table
 from nncli.data.sources.table_source import TableSource
 from tests.services.servers import run_sql
@@ -130,26 +130,26 @@ def folder() -> Iterator[Path]:
         yield path
 
 
-@pytest.fixture(scope="module", params=list(Dialect))
+@pytest.fixture(scope="module", params=list(DatabaseKind))
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a database with the table t, the sequence ids and a function that deletes the rows of t."""
-    dialect: Dialect = request.param
+    dialect: DatabaseKind = request.param
     table = ["CREATE TABLE t (a INT)", "INSERT INTO t VALUES (1)"]
     file = tmp_path_factory.mktemp("database") / "file"
-    if dialect is Dialect.SQLITE:
+    if dialect is DatabaseKind.SQLITE:
         with closing(sqlite3.connect(file)) as sqlite:
             sqlite.executescript(";".join(table))
         yield f"sqlite:///{file}"
-    elif dialect is Dialect.DUCKDB:
+    elif dialect is DatabaseKind.DUCKDB:
         with duckdb.connect(file) as connection:
             for statement in (*table, "CREATE SEQUENCE ids", "CREATE MACRO wipe() AS nextval('ids')"):
                 connection.execute(statement)
         yield f"duckdb:///{file}"
     else:
-        server: str = request.getfixturevalue("postgresql_url" if dialect is Dialect.POSTGRESQL else "mysql_url")
+        server: str = request.getfixturevalue("postgresql_url" if dialect is DatabaseKind.POSTGRESQL else "mysql_url")
         definition = (
             "RETURNS INT LANGUAGE sql AS 'DELETE FROM t RETURNING 1'"
-            if dialect is Dialect.POSTGRESQL
+            if dialect is DatabaseKind.POSTGRESQL
             else "RETURNS INT BEGIN DELETE FROM t; RETURN 1; END"
         )
         run_sql(server, *table, "CREATE SEQUENCE ids", f"CREATE FUNCTION wipe() {definition}")

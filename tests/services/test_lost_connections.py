@@ -23,7 +23,7 @@ HALF = 9_000_000
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that were waited between tries, without waiting."""
     waited: list[float] = []
-    monkeypatch.setattr("nncli.data.sources.database.retry.sleep", waited.append)
+    monkeypatch.setattr("nncli.data.sources.database.database.sleep", waited.append)
     return waited
 
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from nncli.base.errors import DataError, UsageError
-from nncli.data.sources.database.catalog import tables_of
+from nncli.data.sources.database.database import tables_of
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_table
 from nncli.data.sources.table_source import TableSource
@@ -170,7 +170,7 @@ def test_the_digest_is_that_of_the_copy_and_changes_with_the_rows(postgresql_url
 def test_a_database_that_cannot_be_opened_is_named_without_the_password(
     postgresql: Server, monkeypatch: pytest.MonkeyPatch, change: Any, words: str
 ) -> None:
-    monkeypatch.setattr("nncli.data.sources.database.retry.WAITS", [0.0, 0.0])
+    monkeypatch.setattr("nncli.data.sources.database.database.WAITS", [0.0, 0.0])
     with pytest.raises(DataError, match=words) as caught:
         read_table(TableSource(path=change(postgresql.url), table="x"))
     assert PASSWORD not in str(caught.value)

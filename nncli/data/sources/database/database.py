@@ -1,20 +1,35 @@
-"""The interface of a database: how its tables are listed and its rows are read."""
+"""The interface of a database: how its tables are listed and read, and how rows are written into one."""
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import ClassVar
+from importlib import import_module
+from time import sleep
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import polars as pl
 
 from nncli.base.errors import DataError, Location, UsageError
-from nncli.base.text import join_quoted
-from nncli.data.sources.database.address import DatabaseAddress, DatabaseKind
-from nncli.data.sources.database.sql import Dialect
+from nncli.base.text import closest_match, join_quoted, quote
+from nncli.data.sources.database.address import DatabaseAddress
 from nncli.data.sources.table_source import TableSource
+
+if TYPE_CHECKING:
+    from nncli.data.sources.database.writer import DatabaseWriter
+
+T = TypeVar("T")
+
+WAITS = [0.5, 2.0]
+"""Seconds to wait before the second and the third try to reach a database."""
+TEXT_TYPES = (pl.String, pl.Categorical, pl.Enum, pl.Null)
+WIDE_INTEGERS = (pl.UInt64, pl.Int128, pl.UInt128)
+"""Integers beyond those of 64 bits with a sign."""
+
+logger = logging.getLogger(__name__)
 
 
 class DatabaseConnectionError(DataError):
@@ -65,13 +80,15 @@ class Connection(ABC):
         return f"SELECT * FROM {table.sql_name}"
 
 
+@dataclass(frozen=True)
 class Database(ABC):
-    """A database of one kind. A subclass is named in open.py of this folder."""
+    """A database of one kind: the class `XDatabase` of the module `x`, which is the name of the kind."""
 
-    dialect: ClassVar[Dialect]
-
-    def __init__(self, address: DatabaseAddress) -> None:
-        self.address = address
+    address: DatabaseAddress
+    types: ClassVar[Mapping[type[pl.DataType], str]]
+    """The types of columns of a new table; decimals have {precision} and {scale}."""
+    zoned: ClassVar[str]
+    """The type of moments with a time zone."""
 
     @abstractmethod
     def connect(self) -> AbstractContextManager[Connection]:
@@ -82,6 +99,36 @@ class Database(ABC):
             DataError: there is no such database, or the login is wrong.
             DatabaseConnectionError: the database cannot be reached.
         """
+
+    @abstractmethod
+    def write(self, table: DatabaseWriter, frames: Iterable[pl.DataFrame], schema: pl.Schema) -> None:
+        """Write rows into a table, in one transaction; the columns of the frames are as `written` returns them.
+
+        Raises:
+            DataError: the database refuses the table or a row; nothing is changed then.
+        """
+
+    def written(self, cells: pl.Series) -> pl.Series:
+        """A column in a type that the driver writes; the database casts text to integers of its types."""
+        return cells.cast(pl.String) if isinstance(cells.dtype, (*TEXT_TYPES, *WIDE_INTEGERS)) else cells
+
+    def quoted(self, name: str) -> str:
+        """A name in SQL."""
+        return quoted_name(name)
+
+
+def quoted_name(name: str) -> str:
+    """A name in double quotes, as all databases but MySQL read it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def with_casts(statement: str, names: Sequence[str], expressions: Sequence[str]) -> str:
+    """The statement with expressions in place of its columns, in which {} stands for the column."""
+    if all(expression == "{}" for expression in expressions):
+        return statement
+    quoted = map(quoted_name, names)
+    columns = [f"{expression.format(name)} AS {name}" for expression, name in zip(expressions, quoted, strict=True)]
+    return f"SELECT {', '.join(columns)} FROM ({statement}) AS nncli_rows"
 
 
 @contextmanager
@@ -110,25 +157,71 @@ def check_column_names(names: Sequence[str], source: str) -> None:
 
 
 def database_of(source: TableSource) -> Database:
-    """The database that a source names, which is not opened yet.
+    """The database that a source names, which is not opened yet. Its driver is imported when it is.
 
     Raises:
         UsageError: the URL is wrong.
     """
     address = DatabaseAddress.of(source)
-    # A driver is imported only if its database is read.
-    if address.kind is DatabaseKind.POSTGRESQL:
-        from nncli.data.sources.database.postgresql import PostgresqlDatabase
+    module = import_module(f"nncli.data.sources.database.{address.kind}")
+    database: Database = getattr(module, f"{address.kind.title()}Database")(address)
+    return database
 
-        return PostgresqlDatabase(address)
-    if address.kind is DatabaseKind.MYSQL:
-        from nncli.data.sources.database.mysql import MysqlDatabase
 
-        return MysqlDatabase(address)
-    if address.kind is DatabaseKind.DUCKDB:
-        from nncli.data.sources.database.duckdb import DuckdbDatabase
+def with_retries(attempt: Callable[[], T]) -> T:
+    """The result of `attempt`, which is called again after a DatabaseConnectionError, up to three times in all.
 
-        return DuckdbDatabase(address)
-    from nncli.data.sources.database.sqlite import SqliteDatabase
+    Raises:
+        DatabaseConnectionError: the last try failed too.
+    """
+    for seconds in WAITS:
+        try:
+            return attempt()
+        except DatabaseConnectionError as error:
+            logger.info("%s; next try in %g s", error.message, seconds)
+            sleep(seconds)
+    return attempt()
 
-    return SqliteDatabase(address)
+
+def tables_of(source: TableSource) -> tuple[DatabaseTable, ...]:
+    """The tables and views of the database that a source names, in alphabetical order, with their columns.
+
+    Raises:
+        UsageError: the URL is wrong, or the driver is not installed.
+        DataError: the database cannot be read.
+    """
+
+    def read() -> tuple[DatabaseTable, ...]:
+        with database_of(source).connect() as connection:
+            return connection.tables()
+
+    return with_retries(read)
+
+
+def find_table(tables: Sequence[DatabaseTable], source: TableSource) -> DatabaseTable:
+    """The table that a source names, spelled as in the database or as in SQL; the only one if it names none.
+
+    Raises:
+        UsageError: the source names none of several tables.
+        DataError: there is no such table; the hint names the closest match.
+    """
+    if source.table is None and len(tables) == 1:
+        return tables[0]
+    location = Location(source=source.path)
+    names = [table.name for table in tables]
+    listing = f"The tables are {join_quoted(names, max_words=20)}." if names else "The database has no tables."
+    if source.table is None:
+        raise UsageError(
+            "the database has tables, and none is named" if names else "the database has no tables",
+            location=location,
+            hint=f"Name one with --table (data.table), or write a --query (data.query). {listing}" if names else None,
+        )
+    found = next((table for table in tables if source.table in (table.name, table.sql_name)), None)
+    if found is None:
+        near = closest_match(source.table, names)
+        raise DataError(
+            f"there is no table {quote(source.table)}",
+            location=location,
+            hint=f"Did you mean {quote(near)}?" if near else listing,
+        )
+    return found

@@ -1,13 +1,13 @@
-"""DuckDB, whose results are Arrow batches."""
+"""DuckDB, whose results and inputs are Arrow batches."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import polars as pl
 
@@ -15,6 +15,7 @@ from nncli.base.errors import DataError, Location, reraise_out_of_memory
 from nncli.data.sources.database.address import EXTERNAL_ACCESS, DatabaseAddress
 from nncli.data.sources.database.column_types import ArrowStreamError, frames_of
 from nncli.data.sources.database.database import (
+    TEXT_TYPES,
     Connection,
     Database,
     DatabaseColumn,
@@ -22,12 +23,15 @@ from nncli.data.sources.database.database import (
     DatabaseTable,
     check_column_names,
     driver_required,
+    quoted_name,
+    with_casts,
 )
-from nncli.data.sources.database.sql import Dialect, quoted_name
-from nncli.data.sources.database.sqlite import check_database_file
+from nncli.data.sources.database.sqlite import check_database_file, new_file_removed_on_error
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+    from nncli.data.sources.database.writer import DatabaseWriter
 
 INTEGERS = ("HUGEINT", "UHUGEINT")
 """Integers of 128 bits, which Arrow has not."""
@@ -36,6 +40,7 @@ PLAIN_TYPES = re.compile(
     r"|VARCHAR|UUID|JSON|BLOB|\"NULL\""
 )
 DECIMAL = re.compile(r"DECIMAL\(\d+,\s*\d+\)")
+ROWS = "nncli_rows"
 LIST = re.compile(r"(.*)\[\d*\]", re.DOTALL)
 TABLES = """
 SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns
@@ -54,9 +59,22 @@ def settings(address: DatabaseAddress) -> dict[str, str | bool | int | float | l
 
 
 class DuckdbDatabase(Database):
-    """A DuckDB file, opened for reading only."""
+    """A DuckDB file, which is created if rows are written to one that is not there."""
 
-    dialect = Dialect.DUCKDB
+    types: ClassVar = {
+        **{pl.Int8: "TINYINT", pl.Int16: "SMALLINT", pl.Int32: "INTEGER", pl.Int64: "BIGINT", pl.Int128: "HUGEINT"},
+        **{pl.UInt8: "UTINYINT", pl.UInt16: "USMALLINT", pl.UInt32: "UINTEGER", pl.UInt64: "UBIGINT"},
+        **{
+            pl.UInt128: "UHUGEINT",
+            pl.Float32: "FLOAT",
+            pl.Float64: "DOUBLE",
+            pl.Decimal: "DECIMAL({precision}, {scale})",
+        },
+        **dict.fromkeys(TEXT_TYPES, "VARCHAR"),
+        **{pl.Boolean: "BOOLEAN", pl.Date: "DATE", pl.Datetime: "TIMESTAMP", pl.Time: "TIME", pl.Duration: "INTERVAL"},
+        pl.Binary: "BLOB",
+    }
+    zoned = "TIMESTAMP WITH TIME ZONE"
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -72,6 +90,34 @@ class DuckdbDatabase(Database):
             with translate_errors(url):
                 connection.execute("BEGIN TRANSACTION READ ONLY")
             yield DuckdbConnection(url, connection)
+
+    def write(self, table: DatabaseWriter, frames: Iterable[pl.DataFrame], schema: pl.Schema) -> None:
+        """Write all rows in one transaction, which also covers a new table."""
+        with driver_required("DuckDB"):
+            import duckdb
+        columns = table.columns(schema)
+        insertion = f"INSERT INTO {table.sql_name} ({columns}) SELECT {columns} FROM {ROWS}"
+        with new_file_removed_on_error(self.address), translate_errors(self.address.url):
+            connection = duckdb.connect(self.address.file, config=settings(self.address))
+            with closing(connection):  # which rolls back what was not committed
+                connection.execute("BEGIN TRANSACTION")
+                for statement in table.preparation(schema):
+                    connection.execute(statement)
+                for frame in frames:
+                    connection.register(ROWS, _ArrowStream(frame))
+                    connection.execute(insertion)
+                    connection.unregister(ROWS)
+                connection.execute("COMMIT")
+
+
+@dataclass(frozen=True)
+class _ArrowStream:
+    """A frame that is a stream of Arrow and nothing else; DuckDB would ask PyArrow for one of Polars."""
+
+    frame: pl.DataFrame
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.frame.__arrow_c_stream__(requested_schema)
 
 
 @dataclass(frozen=True)
@@ -99,19 +145,8 @@ class DuckdbConnection(Connection):
             check_column_names(rows.columns, self.url)
             types = [str(type_name) for type_name in rows.types]
             decimals = [name for name, type_name in zip(rows.columns, types, strict=True) if type_name in INTEGERS]
-            statement = _with_casts(statement, rows.columns, types)
+            statement = with_casts(statement, rows.columns, [_expression(type_name) for type_name in types])
             yield from frames_of(self.connection.sql(statement), self.url, decimals)
-
-
-def _with_casts(statement: str, names: Sequence[str], types: Sequence[str]) -> str:
-    """The statement with expressions of plain types in place of columns of other types."""
-    expressions = [
-        _expression(type_name).format(quoted_name(name)) for name, type_name in zip(names, types, strict=True)
-    ]
-    if expressions == [quoted_name(name) for name in names]:
-        return statement
-    columns = [f"{expression} AS {quoted_name(name)}" for expression, name in zip(expressions, names, strict=True)]
-    return f"SELECT {', '.join(columns)} FROM ({statement}) AS nncli_rows"
 
 
 def _expression(type_name: str) -> str:

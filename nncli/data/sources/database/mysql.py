@@ -1,15 +1,17 @@
-"""MySQL and MariaDB, read row by row by PyMySQL.
+"""MySQL and MariaDB, read row by row by PyMySQL, and written by INSERT statements of many rows.
 
-The cells arrive as text. Polars converts them, a column at a time, to the type that the server names.
+The cells arrive as text. Polars converts them, a column at a time, to the type that the server names. CREATE TABLE ends
+a transaction there. So a new table is filled under a temporary name, and renamed at the end.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import polars as pl
@@ -19,6 +21,7 @@ from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.sources.database.address import DatabaseAddress
 from nncli.data.sources.database.column_types import plain_columns
 from nncli.data.sources.database.database import (
+    TEXT_TYPES,
     Connection,
     Database,
     DatabaseColumn,
@@ -27,11 +30,12 @@ from nncli.data.sources.database.database import (
     check_column_names,
     driver_required,
 )
-from nncli.data.sources.database.sql import Dialect
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection as PymysqlConnection
     from pymysql.cursors import SSCursor
+
+    from nncli.data.sources.database.writer import DatabaseWriter
 
 BATCH_ROWS = 16_384
 SECONDS_TO_CONNECT = 10
@@ -46,6 +50,11 @@ SETTINGS = (
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
     "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
 )
+TRANSACTIONAL = ("innodb", "rocksdb", "tokudb", "ndbcluster", "xpand")
+WRITER_SETTINGS = (
+    "SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES')",  # what does not fit is an error
+    "SET SESSION time_zone = '+00:00'",
+)
 TABLES = """
 SELECT c.table_name, c.column_name, c.column_type, c.data_type FROM information_schema.columns c
 WHERE c.table_schema = DATABASE() ORDER BY c.table_name, c.ordinal_position
@@ -57,7 +66,16 @@ TEMPORARY = {1040, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1203, 1205, 1213, 2
 class MysqlDatabase(Database):
     """A MySQL or MariaDB database; MYSQL_USER and MYSQL_PWD fill what the URL lacks."""
 
-    dialect = Dialect.MYSQL
+    types: ClassVar = {
+        **{pl.Int8: "TINYINT", pl.Int16: "SMALLINT", pl.Int32: "INT", pl.Int64: "BIGINT"},
+        **{pl.UInt8: "SMALLINT", pl.UInt16: "INT", pl.UInt32: "BIGINT", pl.UInt64: "BIGINT UNSIGNED"},
+        **dict.fromkeys((pl.Int128, pl.UInt128), "DECIMAL(39, 0)"),
+        **dict.fromkeys((pl.Float32, pl.Float64, pl.Duration), "DOUBLE"),
+        **dict.fromkeys(TEXT_TYPES, "LONGTEXT"),
+        **{pl.Decimal: "DECIMAL({precision}, {scale})", pl.Boolean: "BOOLEAN", pl.Binary: "LONGBLOB"},
+        **{pl.Date: "DATE", pl.Datetime: "DATETIME(6)", pl.Time: "TIME(6)"},
+    }
+    zoned = "TIMESTAMP(6) NULL"
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -125,6 +143,82 @@ class MysqlDatabase(Database):
             "password": unquote(url.password) if url.password else password or environment.get("MYSQL_PWD", ""),
             "database": name,
         }
+
+    def write(self, table: DatabaseWriter, frames: Iterable[pl.DataFrame], schema: pl.Schema) -> None:
+        """Write all rows in one transaction; a new table appears with all its rows."""
+        with self.open() as connection, translate_errors(self.address):
+            for setting in WRITER_SETTINGS:
+                connection.query(setting)
+            if table.existing is not None:
+                _check_engine(table, connection)
+                connection.begin()  # ends with the connection, if not by COMMIT
+                for statement in table.preparation(schema):
+                    connection.query(statement)
+                _insert(connection, table.sql_name, frames, table.columns(schema), len(schema))
+                connection.commit()
+                return
+            staging = self.quoted(f"nncli_rows_{secrets.token_hex(8)}")
+            connection.query(f"{table.creation(staging, schema)} ENGINE = InnoDB DEFAULT CHARSET = utf8mb4")
+            try:
+                connection.begin()
+                _insert(connection, staging, frames, table.columns(schema), len(schema))
+                connection.commit()
+                connection.query(f"RENAME TABLE {staging} TO {table.sql_name}")
+            except BaseException:
+                self._drop(staging, connection)
+                raise
+
+    def _drop(self, table: str, connection: PymysqlConnection[Any]) -> None:
+        """Remove a table; if the connection is lost, by another one. If the server is gone, an empty table stays."""
+        with suppress(Exception):
+            connection.rollback()
+            connection.query(f"DROP TABLE {table}")
+            return
+        with suppress(Exception), self.open() as other:
+            other.query(f"DROP TABLE {table}")
+
+    def written(self, cells: pl.Series) -> pl.Series:
+        """A column in a type that the driver writes; NaN, which MySQL has not, is missing."""
+        dtype = cells.dtype
+        if dtype.is_float():
+            return cells.cast(pl.Float64).fill_nan(None)
+        if isinstance(dtype, pl.Duration):
+            return cells.dt.total_microseconds() / 1e6
+        if isinstance(dtype, pl.Datetime):
+            utc = cells if dtype.time_zone is None else cells.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+            return utc.dt.cast_time_unit("us")
+        return super().written(cells)
+
+    def quoted(self, name: str) -> str:
+        """A name in back quotes."""
+        return backquoted(name)
+
+
+def _insert(
+    connection: PymysqlConnection[Any], table: str, frames: Iterable[pl.DataFrame], columns: str, n_columns: int
+) -> None:
+    marks = ", ".join(["%s"] * n_columns)
+    insertion = f"INSERT INTO {table} ({columns})".replace("%", "%%") + f" VALUES ({marks})"
+    with connection.cursor() as cursor:
+        for frame in frames:
+            cursor.executemany(insertion, frame.rows())
+
+
+def _check_engine(table: DatabaseWriter, connection: PymysqlConnection[Any]) -> None:
+    """Raise a DataError if an existing table has no transactions, so that half of the rows could stay."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = %s",
+            [table.target.table],
+        )
+        row = cursor.fetchone()
+    engine = "" if row is None else str(row[0])
+    if engine.lower() not in TRANSACTIONAL:
+        raise DataError(
+            f"the engine {engine} of the table has no transactions",
+            location=Location(source=table.name),
+            hint="Change it to InnoDB, or name another table.",
+        )
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,17 @@
-"""PostgreSQL, read by ADBC: the server's binary COPY becomes Arrow batches."""
+"""PostgreSQL, by ADBC: the server's binary COPY becomes Arrow batches.
+
+Rows are written by COPY into a temporary table, from which they are inserted with the casts they need.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import polars as pl
 
@@ -16,6 +20,8 @@ from nncli.base.text import join_quoted
 from nncli.data.sources.database.address import DatabaseAddress
 from nncli.data.sources.database.column_types import ArrowStreamError, frames_of
 from nncli.data.sources.database.database import (
+    TEXT_TYPES,
+    WIDE_INTEGERS,
     Connection,
     Database,
     DatabaseColumn,
@@ -23,11 +29,15 @@ from nncli.data.sources.database.database import (
     DatabaseTable,
     check_column_names,
     driver_required,
+    quoted_name,
+    with_casts,
 )
-from nncli.data.sources.database.sql import Dialect, quoted_name
+from nncli.data.sources.database.writer_types import ACCEPTED, matches
 
 if TYPE_CHECKING:
     from adbc_driver_manager import AdbcConnection
+
+    from nncli.data.sources.database.writer import DatabaseWriter
 
 SECONDS_TO_CONNECT = 10
 BATCH_BYTES = 4 << 20
@@ -54,6 +64,8 @@ CASTS = {
 }
 """Expressions of other types; the driver would read money as cents and large oid as negative numbers."""
 ARRAY_CASTS = {"_numeric": "{}::float8[]", "_oid": "{}::int8[]"}
+MAX_NAME = 63
+"""Bytes of a name; PostgreSQL cuts off the rest."""
 TABLES = """
 SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname || '.' || c.relname END AS name,
     quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS sql_name,
@@ -71,7 +83,17 @@ TEMPORARY = re.compile("starting up|shutting down|recovery mode|too many clients
 class PostgresqlDatabase(Database):
     """A PostgreSQL database. The URL may have libpq's parameters; PGUSER, PGPASSWORD and so on fill what it lacks."""
 
-    dialect = Dialect.POSTGRESQL
+    types: ClassVar = {
+        **dict.fromkeys((pl.Int8, pl.UInt8, pl.Int16), "smallint"),
+        **dict.fromkeys((pl.UInt16, pl.Int32), "integer"),
+        **dict.fromkeys((pl.UInt32, pl.Int64), "bigint"),
+        **dict.fromkeys(WIDE_INTEGERS, "numeric"),
+        **{pl.Float32: "real", pl.Float64: "double precision", pl.Decimal: "numeric({precision}, {scale})"},
+        **dict.fromkeys(TEXT_TYPES, "text"),
+        **{pl.Boolean: "boolean", pl.Date: "date", pl.Datetime: "timestamp", pl.Time: "time"},
+        **{pl.Duration: "interval", pl.Binary: "bytea"},
+    }
+    zoned = "timestamp with time zone"
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -107,6 +129,32 @@ class PostgresqlDatabase(Database):
         except adbc_driver_manager.Error as error:
             self._raise_connection_error(str(error))
 
+    def write(self, table: DatabaseWriter, frames: Iterable[pl.DataFrame], schema: pl.Schema) -> None:
+        """Write all rows in one transaction, which also covers a new table."""
+        for name in schema:
+            if len(name.encode()) > MAX_NAME:
+                raise DataError(
+                    f"the name of a column has more than {MAX_NAME} bytes, which PostgreSQL would cut off",
+                    location=Location(source=table.name, column=name),
+                    hint="Rename the column, or write the answers to a file.",
+                )
+        staging = f"nncli_rows_{secrets.token_hex(8)}"
+        with self.open(["BEGIN"]) as connection, connection.translate_errors():
+            for statement in table.preparation(schema):
+                connection.execute(statement)
+            for i, frame in enumerate(frames):
+                _copy(connection, frame, staging, is_first=i == 0)
+            existing = () if table.existing is None else table.existing.columns
+            values = ", ".join(_value(name, dtype, existing) for name, dtype in schema.items())
+            target = f"{table.sql_name} ({table.columns(schema)})"
+            connection.execute(f"INSERT INTO {target} SELECT {values} FROM pg_temp.{staging}")
+            connection.execute(f"DROP TABLE pg_temp.{staging}")
+            connection.execute("COMMIT")
+
+    def written(self, cells: pl.Series) -> pl.Series:
+        """A column in a type that the driver writes: PostgreSQL has numeric alone for wide integers."""
+        return cells.dt.cast_time_unit("us") if isinstance(cells.dtype, pl.Datetime) else super().written(cells)
+
     def _url(self) -> str:
         """The URL for libpq, which sets what neither the URL nor the environment sets."""
         url = "postgresql" + self.address.full_url[len(self.address.url.partition("://")[0]) :]
@@ -126,6 +174,31 @@ class PostgresqlDatabase(Database):
             if is_permanent
             else "Check that the server runs and can be reached from here.",
         ) from None
+
+
+def _copy(connection: PostgresqlConnection, frame: pl.DataFrame, table: str, *, is_first: bool) -> None:
+    """Copy a frame into a temporary table, which the first frame creates."""
+    from adbc_driver_manager import AdbcStatement
+
+    with AdbcStatement(connection.adbc) as sender:
+        sender.set_options(
+            **{
+                "adbc.ingest.target_table": table,
+                "adbc.ingest.mode": f"adbc.ingest.mode.{'create' if is_first else 'append'}",
+                "adbc.ingest.temporary": "true",
+            }
+        )
+        sender.bind_stream(frame)
+        sender.execute_update()
+
+
+def _value(name: str, dtype: pl.DataType, existing: Sequence[DatabaseColumn]) -> str:
+    """The expression of a column, cast to a type that has no cast from text by itself, such as uuid."""
+    quoted = quoted_name(name)
+    column = next((column for column in existing if column.name == name), None)
+    if column is not None and not any(matches(form, column.type) for form, _ in ACCEPTED):
+        return f"{quoted}::{column.type}"
+    return f"{quoted}::numeric" if isinstance(dtype, WIDE_INTEGERS) else quoted
 
 
 class PostgresqlConnection(Connection):
@@ -161,7 +234,8 @@ class PostgresqlConnection(Connection):
             sender.set_sql_query(statement)
             types = _types_of(nanoarrow.Schema(sender.execute_schema()))
             check_column_names([name for name, _, _ in types], self.address.url)
-            sender.set_sql_query(_with_casts(statement, types))
+            expressions = [_expression(type_name, is_text=is_text) for _, type_name, is_text in types]
+            sender.set_sql_query(with_casts(statement, [name for name, _, _ in types], expressions))
             sender.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(BATCH_BYTES)})
             handle, _ = sender.execute_query()
             decimals = [name for name, type_name, _ in types if type_name == "numeric"]
@@ -212,19 +286,6 @@ def _types_of(schema: Any) -> list[tuple[str, str, bool]]:
         (field.name, dict(field.metadata or {}).get(TYPE_KEY, b"").decode(), field.type == Type.STRING)
         for field in schema.fields
     ]
-
-
-def _with_casts(statement: str, types: Sequence[tuple[str, str, bool]]) -> str:
-    """The statement with expressions of plain types in place of columns of other types."""
-    names = [quoted_name(name) for name, _, _ in types]
-    expressions = [
-        _expression(type_name, is_text=is_text).format(name)
-        for name, (_, type_name, is_text) in zip(names, types, strict=True)
-    ]
-    if expressions == names:
-        return statement
-    columns = [f"{expression} AS {name}" for expression, name in zip(expressions, names, strict=True)]
-    return f"SELECT {', '.join(columns)} FROM ({statement}) AS nncli_rows"
 
 
 def _expression(type_name: str, *, is_text: bool) -> str:

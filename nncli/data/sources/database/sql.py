@@ -19,15 +19,7 @@ from typing import NoReturn
 
 from nncli.base.errors import Location, UsageError
 from nncli.base.text import quote
-
-
-class Dialect(StrEnum):
-    """The rules of a database for strings, quoted names and comments."""
-
-    POSTGRESQL = "PostgreSQL"
-    MYSQL = "MySQL"
-    SQLITE = "SQLite"
-    DUCKDB = "DuckDB"
+from nncli.data.sources.database.address import DatabaseKind
 
 
 class TokenKind(StrEnum):
@@ -88,9 +80,9 @@ POSTGRESQL_RULES = (
     SIGN,
 )
 RULES = {
-    Dialect.POSTGRESQL: POSTGRESQL_RULES,
-    Dialect.DUCKDB: POSTGRESQL_RULES,
-    Dialect.MYSQL: (
+    DatabaseKind.POSTGRESQL: POSTGRESQL_RULES,
+    DatabaseKind.DUCKDB: POSTGRESQL_RULES,
+    DatabaseKind.MYSQL: (
         SPACE,
         # What follows /*! or /*M! is no comment: it is executed.
         (TokenKind.COMMENT, r"/\*(?!M?!)(?:(?!/\*|\*/)[\s\S])*+\*/"),
@@ -103,7 +95,7 @@ RULES = {
         NUMBER,
         SIGN,
     ),
-    Dialect.SQLITE: (
+    DatabaseKind.SQLITE: (
         SPACE,
         BLOCK_COMMENT,
         LINE_COMMENT,
@@ -125,7 +117,7 @@ CHANGES = ("INSERT", "UPDATE", "DELETE", "MERGE", "INTO")
 """Words of statements that change something, which WITH and SELECT may contain."""
 LOCKS = (("FOR", "SHARE"), ("FOR", "NO"), ("FOR", "KEY"), ("LOCK", "IN"))
 FUNCTIONS = {
-    Dialect.POSTGRESQL: re.compile(
+    DatabaseKind.POSTGRESQL: re.compile(
         # Large objects, other connections, texts that are run as SQL, settings.
         r"lo_\w+|loread|lowrite|dblink\w*|(?:query|cursor)_to_xml\w*|ts_(?:stat|rewrite)|set_config"
         r"|binary_upgrade_\w+|brin_\w+|gin_clean_pending_list"
@@ -133,13 +125,13 @@ FUNCTIONS = {
         r"|pg_(?!(?:typeof|backend_pid|client_encoding|collation_for|postmaster_start_time|size_\w+|\w+_size|sleep\w*)$"
         r"|get_\w+$|describe_\w+$|\w+_is_visible$|is_in_recovery$|input_\w+$|partition_\w+$)\w+"
     ),
-    Dialect.MYSQL: re.compile(r"load_file|sys_(?:exec|eval)"),
+    DatabaseKind.MYSQL: re.compile(r"load_file|sys_(?:exec|eval)"),
 }
 """Functions of servers that reach files or act on other sessions within a read-only transaction."""
 HINT = "A query is one SELECT, WITH … SELECT, VALUES or TABLE statement."
 
 
-def check_query(query: str, dialect: Dialect, source: str) -> str:
+def check_query(query: str, dialect: DatabaseKind, source: str) -> str:
     """The query without comments and without the semicolon at its end, as it may be sent.
 
     Raises:
@@ -165,7 +157,7 @@ def check_query(query: str, dialect: Dialect, source: str) -> str:
     if first.keyword not in FIRST_WORDS:
         refuse(f"the query begins with {quote(first.text)}; only statements that read are sent to a database")
     if (words_found := forbidden_words(words)) is not None:
-        name = "`name`" if dialect is Dialect.MYSQL else '"name"'
+        name = "`name`" if dialect is DatabaseKind.MYSQL else '"name"'
         refuse(
             f"the query contains {words_found}; only statements that read are sent to a database",
             f"{HINT} If it is the name of a column, write it in quotes: {name}.",
@@ -181,7 +173,7 @@ def check_query(query: str, dialect: Dialect, source: str) -> str:
     return "".join(token.text for token in tokens)
 
 
-def tokens_of(query: str, dialect: Dialect) -> Iterator[Token]:
+def tokens_of(query: str, dialect: DatabaseKind) -> Iterator[Token]:
     """The parts of a statement, up to the first that cannot be read. A comment is a space."""
     position = 0
     while position < len(query):
@@ -196,7 +188,7 @@ def tokens_of(query: str, dialect: Dialect) -> Iterator[Token]:
             yield Token(kind, text, len(text))
 
 
-def mentions(query: str, name: str, dialect: Dialect) -> bool:
+def mentions(query: str, name: str, dialect: DatabaseKind) -> bool:
     """Whether a statement has the name of a table, in whatever role and case, quoted or not."""
     words = (token.text for token in tokens_of(query, dialect) if token.kind in (TokenKind.WORD, TokenKind.NAME))
     return name.casefold() in {word.strip('"`').replace('""', '"').replace("``", "`").casefold() for word in words}
@@ -216,7 +208,7 @@ def forbidden_words(words: Sequence[Token]) -> str | None:
     return None
 
 
-def forbidden_function(words: Sequence[Token], dialect: Dialect) -> str | None:
+def forbidden_function(words: Sequence[Token], dialect: DatabaseKind) -> str | None:
     """The name of the first function that is called, quoted or not, and may not be."""
     if dialect not in FUNCTIONS:
         return None
@@ -226,11 +218,6 @@ def forbidden_function(words: Sequence[Token], dialect: Dialect) -> str | None:
         if is_call and FUNCTIONS[dialect].fullmatch(name):
             return name
     return None
-
-
-def quoted_name(name: str) -> str:
-    """A name in double quotes, as all databases but MySQL read it."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _unclear_hint(text: str) -> str:

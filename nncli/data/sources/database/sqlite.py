@@ -1,4 +1,4 @@
-"""SQLite, read by the standard library.
+"""SQLite, by the standard library. Decimals are written as numbers where a double holds them, dates and times as text.
 
 A column of SQLite has no type, only its cells have. One pass over the rows finds the types of each column, before they
 are read: numbers only are numbers, numbers and texts are text, as in a CSV.
@@ -7,11 +7,11 @@ are read: numbers only are numbers, numbers and texts are text, as in a CSV.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from urllib.parse import quote as quote_url
 
 import polars as pl
@@ -20,14 +20,19 @@ from nncli.base.errors import DataError, Location
 from nncli.data.formats.streams import missing_file_hint
 from nncli.data.sources.database.address import DatabaseAddress
 from nncli.data.sources.database.database import (
+    TEXT_TYPES,
+    WIDE_INTEGERS,
     Connection,
     Database,
     DatabaseColumn,
     DatabaseConnectionError,
     DatabaseTable,
     check_column_names,
+    quoted_name,
 )
-from nncli.data.sources.database.sql import Dialect, quoted_name
+
+if TYPE_CHECKING:
+    from nncli.data.sources.database.writer import DatabaseWriter
 
 BATCH_ROWS = 16_384
 COLUMNS_AT_A_TIME = 300
@@ -48,9 +53,15 @@ TESTS = {
 
 
 class SqliteDatabase(Database):
-    """A SQLite file, opened for reading only."""
+    """A SQLite file, which is created if rows are written to one that is not there."""
 
-    dialect = Dialect.SQLITE
+    types: ClassVar = {
+        **dict.fromkeys((pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32), "INTEGER"),
+        **dict.fromkeys((*TEXT_TYPES, *WIDE_INTEGERS, pl.Date, pl.Datetime, pl.Time), "TEXT"),
+        **dict.fromkeys((pl.Float32, pl.Float64, pl.Duration), "REAL"),
+        **{pl.Decimal: "DECIMAL({precision}, {scale})", pl.Boolean: "BOOLEAN", pl.Binary: "BLOB"},
+    }
+    zoned = "TEXT"
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -67,6 +78,32 @@ class SqliteDatabase(Database):
                 database.execute("PRAGMA query_only = ON")
                 database.execute("BEGIN")
             yield SqliteConnection(self.address.url, database)
+
+    def write(self, table: DatabaseWriter, frames: Iterable[pl.DataFrame], schema: pl.Schema) -> None:
+        """Write all rows in one transaction, which also covers a new table."""
+        marks = ", ".join("?" * len(schema))
+        insertion = f"INSERT INTO {table.sql_name} ({table.columns(schema)}) VALUES ({marks})"
+        with new_file_removed_on_error(self.address), translate_errors(self.address.url):
+            database = sqlite3.connect(self.address.file, timeout=BUSY_SECONDS, isolation_level=None)
+            with closing(database):  # which rolls back what was not committed
+                database.execute("PRAGMA foreign_keys = ON")
+                database.execute("BEGIN IMMEDIATE")
+                for statement in table.preparation(schema):
+                    database.execute(statement)
+                for frame in frames:
+                    database.executemany(insertion, frame.iter_rows())
+                database.execute("COMMIT")
+
+    def written(self, cells: pl.Series) -> pl.Series:
+        """A column in a type that SQLite knows."""
+        dtype = cells.dtype
+        if isinstance(dtype, pl.Datetime):
+            zone = "" if dtype.time_zone is None else "+00:00"
+            utc = cells if dtype.time_zone is None else cells.dt.convert_time_zone("UTC")
+            return utc.dt.to_string(f"%Y-%m-%d %H:%M:%S%.f{zone}")
+        if isinstance(dtype, pl.Duration):
+            return cells.dt.total_microseconds() / 1e6
+        return cells.cast(pl.String) if isinstance(dtype, pl.Date | pl.Time | pl.Decimal) else super().written(cells)
 
 
 @dataclass(frozen=True)

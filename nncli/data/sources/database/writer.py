@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,11 +16,10 @@ from nncli.base.errors import Location, NncliError, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.text import quote
 from nncli.data.formats.sinks import ColumnCheck, Sink, translate_write_errors
-from nncli.data.sources.database.address import DatabaseAddress, DatabaseKind
-from nncli.data.sources.database.catalog import find_table, tables_of
-from nncli.data.sources.database.database import DatabaseTable, database_of
-from nncli.data.sources.database.sql import mentions, quoted_name
-from nncli.data.sources.database.writer_types import TypeNames, check_writable, fitted
+from nncli.data.sources.database.address import DatabaseKind
+from nncli.data.sources.database.database import Database, DatabaseTable, database_of, find_table, tables_of
+from nncli.data.sources.database.sql import mentions
+from nncli.data.sources.database.writer_types import check_writable, fitted
 from nncli.data.sources.output import is_same_database
 from nncli.data.sources.table_source import TableSource
 
@@ -71,7 +69,7 @@ def _is_read(writer: DatabaseWriter, source: TableSource) -> bool:
         return False
     if source.query is not None:
         name = (writer.target.table or "").rpartition(".")[2]
-        return writer.if_exists is IfExists.REPLACE and mentions(source.query, name, database_of(source).dialect)
+        return writer.if_exists is IfExists.REPLACE and mentions(source.query, name, writer.database.address.kind)
     try:
         return find_table(tables_of(source), source).sql_name == writer.existing.sql_name
     except NncliError:  # reading the source says so
@@ -111,7 +109,7 @@ class DatabaseSink:
         is_first = self.columns.begin(frame)
         check_writable(frame, self.writer.name)
         if (table := self.writer.existing) is not None:
-            frame = fitted(frame, table, self.writer.name, self.writer.address.kind)
+            frame = fitted(frame, table, self.writer.name, self.writer.database.address.kind)
         with translate_write_errors(frame, self.writer.name):
             self.empty = frame.clear() if is_first else pl.concat([self.empty, frame.clear()], how="vertical_relaxed")
         if frame.height or is_first:
@@ -130,52 +128,28 @@ def writer_of(target: TableSource, if_exists: IfExists) -> DatabaseWriter:
     Raises:
         UsageError: the URL is wrong, or no table is named.
     """
-    kind = DatabaseAddress.of(target).kind
+    database = database_of(target)
     if not target.table or target.query is not None:
         raise UsageError(
             "the output is a database, and no table is named",
             location=Location(source=target.path),
             hint="Name it with --table.",
         )
-    # A driver is imported only if its database is written.
-    if kind is DatabaseKind.POSTGRESQL:
-        from nncli.data.sources.database.writer_postgresql import PostgresqlWriter
-
-        return PostgresqlWriter(target, if_exists)
-    if kind is DatabaseKind.MYSQL:
-        from nncli.data.sources.database.writer_mysql import MysqlWriter
-
-        return MysqlWriter(target, if_exists)
-    if kind is DatabaseKind.DUCKDB:
-        from nncli.data.sources.database.writer_duckdb import DuckdbWriter
-
-        return DuckdbWriter(target, if_exists)
-    from nncli.data.sources.database.writer_sqlite import SqliteWriter
-
-    return SqliteWriter(target, if_exists)
+    return DatabaseWriter(target, if_exists, database)
 
 
 @dataclass(frozen=True)
-class DatabaseWriter(ABC):
-    """Writes rows into the table that `target` names, all of them or none. A subclass is chosen in writers.py."""
+class DatabaseWriter:
+    """Writes rows into the table that `target` names, all of them or none."""
 
     target: TableSource
     if_exists: IfExists
-
-    @property
-    def address(self) -> DatabaseAddress:
-        """The address of the database."""
-        return DatabaseAddress.of(self.target)
+    database: Database
 
     @property
     def name(self) -> str:
         """What messages call the table."""
         return self.target.title
-
-    @property
-    @abstractmethod
-    def types(self) -> TypeNames:
-        """The types of new columns."""
 
     @cached_property
     def existing(self) -> DatabaseTable | None:
@@ -185,7 +159,7 @@ class DatabaseWriter(ABC):
             UsageError: the driver is not installed.
             DataError: the database cannot be read.
         """
-        address = self.address
+        address = self.database.address
         if address.kind.is_file and not address.file.exists():
             return None
         wanted = self.target.table
@@ -204,17 +178,14 @@ class DatabaseWriter(ABC):
                 hint="Use --force to replace its rows, --append to add rows to them, or name another table.",
             )
 
-    @abstractmethod
     def write(self, frames: Iterable[pl.DataFrame], schema: pl.Schema) -> None:
         """Write the rows of the frames, all of the same schema, in one transaction.
 
         Raises:
             DataError: the database refuses the table or a row; nothing is changed then.
         """
-
-    def quoted(self, name: str) -> str:
-        """A name in SQL."""
-        return quoted_name(name)
+        written = self.database.written
+        self.database.write(self, (pl.DataFrame([written(cells) for cells in frame]) for frame in frames), schema)
 
     @property
     def sql_name(self) -> str:
@@ -222,13 +193,13 @@ class DatabaseWriter(ABC):
         if self.existing is not None:
             return self.existing.sql_name
         name = self.target.table or ""
-        has_schemas = self.address.kind in (DatabaseKind.POSTGRESQL, DatabaseKind.DUCKDB)
+        has_schemas = self.database.address.kind in (DatabaseKind.POSTGRESQL, DatabaseKind.DUCKDB)
         parts = name.split(".", 1) if has_schemas else [name]
-        return ".".join(map(self.quoted, parts))
+        return ".".join(map(self.database.quoted, parts))
 
     def columns(self, schema: pl.Schema) -> str:
         """The names of the columns in SQL."""
-        return ", ".join(map(self.quoted, schema))
+        return ", ".join(map(self.database.quoted, schema))
 
     def preparation(self, schema: pl.Schema) -> list[str]:
         """The statements before the rows: the table is created, or its rows are deleted."""
@@ -238,5 +209,14 @@ class DatabaseWriter(ABC):
 
     def creation(self, sql_name: str, schema: pl.Schema) -> str:
         """The statement that creates a table."""
-        columns = ", ".join(f"{self.quoted(name)} {self.types.of(dtype)}" for name, dtype in schema.items())
+        database = self.database
+        columns = ", ".join(f"{database.quoted(name)} {_type_name(database, dtype)}" for name, dtype in schema.items())
         return f"CREATE TABLE {sql_name} ({columns})"
+
+
+def _type_name(database: Database, dtype: pl.DataType) -> str:
+    """The type of a new column."""
+    if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
+        return database.zoned
+    name = database.types[dtype.base_type()]
+    return name.format(precision=dtype.precision, scale=dtype.scale) if isinstance(dtype, pl.Decimal) else name

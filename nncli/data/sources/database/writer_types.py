@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -12,11 +11,8 @@ from nncli.base.errors import DataError, Location
 from nncli.base.text import join_quoted, quote
 from nncli.data.columns.parsing import LEADING_ZERO
 from nncli.data.sources.database.address import DatabaseKind
-from nncli.data.sources.database.database import DatabaseTable
+from nncli.data.sources.database.database import TEXT_TYPES, WIDE_INTEGERS, DatabaseTable
 
-WIDE_INTEGERS = (pl.UInt64, pl.Int128, pl.UInt128)
-"""Integers beyond those of 64 bits with a sign."""
-TEXT_TYPES = (pl.String, pl.Categorical, pl.Enum, pl.Null)
 ACCEPTED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"bool(ean)?|bit(\(1\))?", ("boolean",)),
     (r"tinyint\(1\)", ("boolean", "integer")),
@@ -31,30 +27,11 @@ ACCEPTED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"bytea|(long|medium|tiny)?blob|(var)?binary( ?\(.*\))?", ("bytes",)),
 )
 """Patterns of types, and the families of values that fit them. What fits other types the database decides."""
-
-
 FLOAT = r"(double( precision)?|real|float[48]?)( ?\(.*\))?( unsigned)?"
 EXACT = 2**53
 """Beyond it a float does not hold every integer."""
 MAX_DIGITS = 17
 """Digits of a number of double precision."""
-
-
-@dataclass(frozen=True)
-class TypeNames:
-    """The types of a database, by type of Polars; `decimal` has {precision} and {scale}."""
-
-    names: Mapping[type[pl.DataType], str]
-    zoned: str
-    decimal: str
-
-    def of(self, dtype: pl.DataType) -> str:
-        """The type of a new column."""
-        if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
-            return self.zoned
-        if isinstance(dtype, pl.Decimal):
-            return self.decimal.format(precision=dtype.precision, scale=dtype.scale)
-        return self.names[dtype.base_type()]
 
 
 def matches(form: str, type_name: str) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from nncli.base.errors import DataError, UsageError
 from nncli.data.formats.read_options import ReadOptions
-from nncli.data.sources.database.catalog import tables_of
+from nncli.data.sources.database.database import tables_of
 from nncli.data.sources.database.duckdb import settings
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_table
@@ -158,7 +158,7 @@ def test_a_file_that_another_program_writes_is_tried_again(tmp_path: Path, monke
             if len(waits) == 2:
                 writer.communicate("\n")
 
-        monkeypatch.setattr("nncli.data.sources.database.retry.sleep", sleep)
+        monkeypatch.setattr("nncli.data.sources.database.database.sleep", sleep)
         assert read_table(TableSource(path=url, table="t")).frame.rows() == [(1,)]
     assert len(waits) == 2
 

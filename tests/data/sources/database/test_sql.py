@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.base.errors import UsageError
-from nncli.data.sources.database.sql import Dialect, check_query, tokens_of
+from nncli.data.sources.database.address import DatabaseKind
+from nncli.data.sources.database.sql import check_query, tokens_of
 
 ACCEPTED = [
     "SELECT 1",
@@ -70,19 +71,19 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize("dialect", DatabaseKind)
 @pytest.mark.parametrize("query", ACCEPTED)
-def test_statements_that_read_are_accepted(query: str, dialect: Dialect) -> None:
-    if "a[1]" in query and dialect in (Dialect.SQLITE, Dialect.MYSQL):
+def test_statements_that_read_are_accepted(query: str, dialect: DatabaseKind) -> None:
+    if "a[1]" in query and dialect in (DatabaseKind.SQLITE, DatabaseKind.MYSQL):
         query = query.replace("a[1]", "a")
     sent = check_query(query, dialect, "x")
     assert ";" not in sent or "'" in sent
     assert check_query(sent, dialect, "x") == sent
 
 
-@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize("dialect", DatabaseKind)
 @pytest.mark.parametrize("query", REFUSED)
-def test_all_others_are_refused(query: str, dialect: Dialect) -> None:
+def test_all_others_are_refused(query: str, dialect: DatabaseKind) -> None:
     with pytest.raises(UsageError) as caught:
         check_query(query, dialect, "x")
     assert caught.value.location is not None
@@ -94,29 +95,29 @@ def test_all_others_are_refused(query: str, dialect: Dialect) -> None:
     ("query", "reading"),
     [
         # A string that ends for one database goes on for another.
-        (r"SELECT '\' ; DELETE FROM t -- '", {Dialect.MYSQL}),
-        (r"SELECT '\'' ; DELETE FROM t -- '", set(Dialect) - {Dialect.MYSQL}),
-        (r"SELECT E'\' ; DELETE FROM t -- '", {Dialect.POSTGRESQL, Dialect.DUCKDB, Dialect.MYSQL}),
-        (r'''SELECT "\" ; DELETE FROM t -- "''', {Dialect.MYSQL}),
-        ("SELECT `; DELETE FROM t` FROM t", {Dialect.MYSQL, Dialect.SQLITE}),
-        ("SELECT [; DELETE FROM t] FROM t", {Dialect.SQLITE}),
-        ("SELECT $$; DELETE FROM t$$", {Dialect.POSTGRESQL, Dialect.DUCKDB}),
-        ("SELECT $a$; $$ DELETE FROM t$a$", {Dialect.POSTGRESQL, Dialect.DUCKDB}),
+        (r"SELECT '\' ; DELETE FROM t -- '", {DatabaseKind.MYSQL}),
+        (r"SELECT '\'' ; DELETE FROM t -- '", set(DatabaseKind) - {DatabaseKind.MYSQL}),
+        (r"SELECT E'\' ; DELETE FROM t -- '", {DatabaseKind.POSTGRESQL, DatabaseKind.DUCKDB, DatabaseKind.MYSQL}),
+        (r'''SELECT "\" ; DELETE FROM t -- "''', {DatabaseKind.MYSQL}),
+        ("SELECT `; DELETE FROM t` FROM t", {DatabaseKind.MYSQL, DatabaseKind.SQLITE}),
+        ("SELECT [; DELETE FROM t] FROM t", {DatabaseKind.SQLITE}),
+        ("SELECT $$; DELETE FROM t$$", {DatabaseKind.POSTGRESQL, DatabaseKind.DUCKDB}),
+        ("SELECT $a$; $$ DELETE FROM t$a$", {DatabaseKind.POSTGRESQL, DatabaseKind.DUCKDB}),
         ("SELECT $a$; DELETE FROM t$b$", set()),
         ("SELECT a$$; DELETE FROM t$$", set()),
-        ("SELECT E'a'\n'\\'; DELETE FROM t --'", {Dialect.MYSQL}),
-        ("SELECT 1 # ; DELETE FROM t", {Dialect.MYSQL}),
-        ("SELECT 1 --; DELETE FROM t", set(Dialect) - {Dialect.MYSQL}),
-        ("SELECT 1 /*! ; DELETE FROM t */", set(Dialect) - {Dialect.MYSQL}),
-        ("SELECT 1 /*!50000 INTO OUTFILE '/tmp/x' */", set(Dialect) - {Dialect.MYSQL}),
-        ("SELECT 1 /*M!100100 INTO OUTFILE '/tmp/x' */", set(Dialect) - {Dialect.MYSQL}),
+        ("SELECT E'a'\n'\\'; DELETE FROM t --'", {DatabaseKind.MYSQL}),
+        ("SELECT 1 # ; DELETE FROM t", {DatabaseKind.MYSQL}),
+        ("SELECT 1 --; DELETE FROM t", set(DatabaseKind) - {DatabaseKind.MYSQL}),
+        ("SELECT 1 /*! ; DELETE FROM t */", set(DatabaseKind) - {DatabaseKind.MYSQL}),
+        ("SELECT 1 /*!50000 INTO OUTFILE '/tmp/x' */", set(DatabaseKind) - {DatabaseKind.MYSQL}),
+        ("SELECT 1 /*M!100100 INTO OUTFILE '/tmp/x' */", set(DatabaseKind) - {DatabaseKind.MYSQL}),
         ("SELECT $a(') ; DELETE FROM t --')", set()),
-        ("SELECT :a(') ; DELETE FROM t --')", set(Dialect) - {Dialect.SQLITE}),
+        ("SELECT :a(') ; DELETE FROM t --')", set(DatabaseKind) - {DatabaseKind.SQLITE}),
         ("SELECT 1E'\\'; DELETE FROM t --'", set()),
     ],
 )
-def test_strings_and_comments_are_those_of_the_dialect(query: str, reading: set[Dialect]) -> None:
-    for dialect in Dialect:
+def test_strings_and_comments_are_those_of_the_dialect(query: str, reading: set[DatabaseKind]) -> None:
+    for dialect in DatabaseKind:
         if dialect in reading:
             assert "DELETE" not in "".join(token.text for token in tokens_of(query, dialect) if token.keyword)
             check_query(query, dialect, "x")
@@ -126,7 +127,7 @@ def test_strings_and_comments_are_those_of_the_dialect(query: str, reading: set[
 
 
 def test_comments_are_not_sent() -> None:
-    assert check_query("SELECT/* a */1 -- b\n+ 2 -- c", Dialect.POSTGRESQL, "x") == "SELECT 1  \n+ 2"
+    assert check_query("SELECT/* a */1 -- b\n+ 2 -- c", DatabaseKind.POSTGRESQL, "x") == "SELECT 1  \n+ 2"
 
 
 PARTS = st.sampled_from(
@@ -175,7 +176,7 @@ def test_sqlite_runs_no_accepted_query_that_changes_a_table(parts: list[str]) ->
     database.execute("CREATE TABLE t (a)")
     database.execute("INSERT INTO t VALUES (7)")
     try:
-        database.execute(check_query("SELECT " + "".join(parts), Dialect.SQLITE, "x")).fetchall()
+        database.execute(check_query("SELECT " + "".join(parts), DatabaseKind.SQLITE, "x")).fetchall()
     except (UsageError, sqlite3.Error):
         return
     finally:
@@ -183,8 +184,8 @@ def test_sqlite_runs_no_accepted_query_that_changes_a_table(parts: list[str]) ->
         database.close()
 
 
-@given(st.text(), st.sampled_from(list(Dialect)))
-def test_any_text_is_accepted_or_refused(text: str, dialect: Dialect) -> None:
+@given(st.text(), st.sampled_from(list(DatabaseKind)))
+def test_any_text_is_accepted_or_refused(text: str, dialect: DatabaseKind) -> None:
     try:
         sent = check_query("SELECT " + text, dialect, "x")
     except UsageError:
@@ -196,20 +197,20 @@ def test_any_text_is_accepted_or_refused(text: str, dialect: Dialect) -> None:
 @pytest.mark.parametrize(
     ("query", "dialects"),
     [
-        ("SELECT lo_export(1, '/tmp/x')", {Dialect.POSTGRESQL}),
-        ("SELECT pg_catalog . \"pg_read_file\" /* */ ('/etc/passwd')", {Dialect.POSTGRESQL}),
-        ("SELECT PG_Terminate_Backend(1)", {Dialect.POSTGRESQL}),
-        ("SELECT * FROM dblink('x', 'DELETE FROM t') AS t(a INT)", {Dialect.POSTGRESQL}),
-        ("SELECT `load_file` ('/etc/passwd')", {Dialect.MYSQL}),
+        ("SELECT lo_export(1, '/tmp/x')", {DatabaseKind.POSTGRESQL}),
+        ("SELECT pg_catalog . \"pg_read_file\" /* */ ('/etc/passwd')", {DatabaseKind.POSTGRESQL}),
+        ("SELECT PG_Terminate_Backend(1)", {DatabaseKind.POSTGRESQL}),
+        ("SELECT * FROM dblink('x', 'DELETE FROM t') AS t(a INT)", {DatabaseKind.POSTGRESQL}),
+        ("SELECT `load_file` ('/etc/passwd')", {DatabaseKind.MYSQL}),
         ("SELECT pg_typeof(a), pg_backend_pid(), pg_total_relation_size('t'), pg_get_viewdef('v') FROM t", set()),
         ("SELECT pg_read_file, lo_export FROM t", set()),
         ("SELECT 'pg_read_file(' || a FROM t", set()),
     ],
 )
-def test_functions_that_do_more_than_read_tables_are_refused(query: str, dialects: set[Dialect]) -> None:
-    for dialect in Dialect:
+def test_functions_that_do_more_than_read_tables_are_refused(query: str, dialects: set[DatabaseKind]) -> None:
+    for dialect in DatabaseKind:
         if dialect in dialects:
             with pytest.raises(UsageError, match="calls"):
                 check_query(query, dialect, "x")
-        elif "`" not in query or dialect is Dialect.SQLITE:
+        elif "`" not in query or dialect is DatabaseKind.SQLITE:
             check_query(query, dialect, "x")

@@ -10,8 +10,8 @@ import pytest
 
 from nncli.base.errors import DataError, UsageError
 from nncli.data.formats.read_options import ReadOptions
-from nncli.data.sources.database.catalog import tables_of
 from nncli.data.sources.database.column_types import BLOCK_ROWS
+from nncli.data.sources.database.database import tables_of
 from nncli.data.sources.database.sqlite import translate_errors
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_chunks, read_table
@@ -156,7 +156,7 @@ def test_a_locked_file_is_tried_again(tmp_path: Path, monkeypatch: pytest.Monkey
         if len(waits) == 2:
             writer.execute("COMMIT")
 
-    monkeypatch.setattr("nncli.data.sources.database.retry.sleep", sleep)
+    monkeypatch.setattr("nncli.data.sources.database.database.sleep", sleep)
     monkeypatch.setattr("nncli.data.sources.database.sqlite.BUSY_SECONDS", 0.0)
     assert read_table(TableSource(path=url, table="t")).frame.rows() == [(1,)]
     assert len(waits) == 2

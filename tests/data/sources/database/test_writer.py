@@ -46,7 +46,7 @@ class TestSqlite(WriterTests):
         assert list(tmp_path.iterdir()) == []
 
     def test_what_was_locked_is_not_changed(self, target: TableSource, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("nncli.data.sources.database.writer_sqlite.BUSY_SECONDS", 0.01)
+        monkeypatch.setattr("nncli.data.sources.database.sqlite.BUSY_SECONDS", 0.01)
         self.execute(target.path, "CREATE TABLE origins (x)")
         with closing(sqlite3.connect(target.path.removeprefix("sqlite:///"))) as other:
             other.execute("BEGIN IMMEDIATE")

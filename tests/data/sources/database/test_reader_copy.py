@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from nncli.base.errors import DataError
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.sources.database.column_types import blocks_of
-from nncli.data.sources.database.rows_digest import digest_of
-from nncli.data.sources.database.writer_postgresql import write_rows
+from nncli.data.sources.database.reader import digest_of, write_rows
 
 ROWS = st.lists(
     st.tuples(
@@ -72,7 +71,7 @@ def test_other_rows_order_names_and_types_have_another_digest() -> None:
 def test_a_copy_can_be_sent_to_another_process_and_read_twice(tmp_path: Path) -> None:
     frame = pl.DataFrame({"a": range(10), "b": ["NA", "x"] * 5})
     with (
-        patch("nncli.data.sources.database.writer_postgresql.BLOCK_ROWS", 4),
+        patch("nncli.data.sources.database.reader.BLOCK_ROWS", 4),
         patch("nncli.data.sources.database.column_types.BLOCK_ROWS", 4),
     ):
         reader = pickle.loads(pickle.dumps(write_rows([frame], tmp_path, "shop (sales)")))
