@@ -16,10 +16,10 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from nncli.data.formats.csv.quoting import QuoteRepair
+from nncli.data.formats.csv.records import QuoteRepair
 from nncli.data.grammar import SEPARATORS
 from nncli.data.sources.database.writer_types import ACCEPTED, FLOAT
-from nncli.data.sources.workbook.hidden.xlsx import _not_computed
+from nncli.data.sources.workbook.xml_files import _not_computed
 from nncli.export.python.standalone.numbers import NumberFormat
 from nncli.export.python.standalone.texts import SPACE
 from tests.test_architecture import SOURCES, TREES, module_of
@@ -45,7 +45,7 @@ MAX_TEXTS = 1_000 if IS_THOROUGH else 100
 QUOTING = [QuoteRepair(separator) for separator in (",", "\t")]
 NUMBERS = [NumberFormat(), NumberFormat(",", "."), NumberFormat(".", " ")]
 BUILT: dict[str, list[tuple[Pattern, str]]] = {
-    "nncli.data.formats.csv.quoting": [
+    "nncli.data.formats.csv.records": [
         *((pattern, "match") for repair in QUOTING for pattern in (repair._quoted, repair._plain)),
         (re.compile(rb'"(?=,|$)'), "finditer"),
     ],
@@ -53,7 +53,7 @@ BUILT: dict[str, list[tuple[Pattern, str]]] = {
     "nncli.data.sources.database.writer_types": [
         (re.compile(form), "fullmatch") for form in (FLOAT, *(form for form, _ in ACCEPTED))
     ],
-    "nncli.data.sources.workbook.hidden.xlsx": [
+    "nncli.data.sources.workbook.xml_files": [
         *((pattern, "finditer") for pattern in _not_computed(b"x:", computes_on_load=True)),
         (re.compile(b"<x:c[ />]"), "findall"),
     ],

@@ -105,7 +105,7 @@ def test_errors_about_a_mistyped_address_show_no_password(
     form: str, here: Path, nncli: Cli, penguins: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nncli.data.sources.database.database.WAITS", [])
-    monkeypatch.setattr("nncli.data.sources.remote.http_errors.SECONDS_TO_CONNECT", 0.0)
+    monkeypatch.setattr("nncli.data.sources.remote.remote_file.SECONDS_TO_CONNECT", 0.0)
     url, table = form.format(SECRETS[0]), DATA / "penguins.csv"
     (here / "config.yaml").write_text(f"data:\n  path: {json.dumps(url)}\n  target: species\n")
     (here / "wrong.yaml").write_text(f"data:\n  pth: {url}\n  target: {url}\n  password: {SECRETS[0]}\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.data.sources.remote import http_errors as retries
+from nncli.data.sources.remote import remote_file as retries
 from tests.cli.support import DATA, Cli
 from tests.data.sources.remote.web_server import Site, cut, web_server
 

@@ -11,7 +11,6 @@ from typing import IO
 
 import polars
 
-from nncli.base.errors import DataError, Location
 from nncli.base.native_stderr import without_panics
 from nncli.data.formats.arrow_messages import (
     CONTINUATION,
@@ -27,16 +26,17 @@ from nncli.data.formats.compression import CompressionError
 from nncli.data.formats.file_format import FileFormat, as_tables
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import FileOptions
-from nncli.data.formats.sinks import Sink, Writable
 from nncli.data.formats.streams import (
+    TEXT_HINT,
     InputFile,
     open_input,
     peek,
     to_temporary_file,
     translate_damage,
     translate_os_errors,
+    wrong_format,
 )
-from nncli.data.formats.writers import open_part_sink
+from nncli.data.formats.writers import Sink, Writable, open_part_sink
 from nncli.data.table import Table
 
 FEATHER_1 = b"FEA1"
@@ -53,21 +53,13 @@ class ArrowFormat(FileFormat):
 
     def count_rows(self, file: InputFile) -> int | None:
         """The number of rows of a file, from its index; None for a stream, or a compressed file."""
-        assert file.path is not None, "standard input is read as a stream"
-        with translate_os_errors(file.path, file.name), file.path.open("rb") as content:
-            if not content.read(len(FILE_MAGIC)).startswith(FILE_MAGIC):
-                return None
-            with _translate_errors(file.name):
-                return sum(read_batch_heights(content))
+        with _open_file(file) as content:
+            return None if content is None else sum(read_batch_heights(content))
 
     def read_schema(self, file: InputFile) -> polars.Schema | None:
         """The types of the columns of a file; None for a stream, or a compressed file."""
-        assert file.path is not None, "standard input is read as a stream"
-        with translate_os_errors(file.path, file.name), file.path.open("rb") as content:
-            if not content.read(len(FILE_MAGIC)).startswith(FILE_MAGIC):
-                return None
-            with _translate_errors(file.name), without_panics():
-                return polars.Schema(polars.read_ipc_schema(file.path))
+        with _open_file(file) as content, without_panics():
+            return None if content is None else polars.Schema(polars.read_ipc_schema(file.path or ""))
 
     def read_file(self, file: InputFile, options: ReadOptions) -> Iterator[Table]:
         """Yield a table for some batches of rows, or one table of all rows."""
@@ -87,13 +79,23 @@ class ArrowFormat(FileFormat):
         elif head.startswith(CONTINUATION):
             yield from as_tables(read_arrow_stream(stream, file.name, whole=options.rows is None), file, options)
         else:
-            raise _no_arrow(head, file.name)
+            is_old = head.startswith(FEATHER_1)
+            hint = "It is Feather of version 1: write it again, in version 2." if is_old else TEXT_HINT
+            raise wrong_format("this is neither an Arrow file nor an Arrow stream", head, file.name, hint)
 
-    @contextmanager
-    def open_sink(self, file: Writable, path: Path | None, options: FileOptions) -> Iterator[Sink]:
+    def open_sink(self, file: Writable, path: Path | None, options: FileOptions) -> AbstractContextManager[Sink]:
         """Yield a sink that joins its batches into a file at the end."""
-        with open_part_sink(ArrowParts(), file, path) as sink:
-            yield sink
+        return open_part_sink(ArrowParts(), file, path)
+
+
+@contextmanager
+def _open_file(file: InputFile) -> Iterator[IO[bytes] | None]:
+    """Yield the content of a file with an index, and translate errors about it; None if it is a stream."""
+    assert file.path is not None, "standard input is read as a stream"
+    with translate_os_errors(file.path, file.name), file.path.open("rb") as content:
+        is_file = content.read(len(FILE_MAGIC)) == FILE_MAGIC
+        with _translate_errors(file.name):
+            yield content if is_file else None
 
 
 class ArrowParts:
@@ -145,14 +147,6 @@ def read_arrow_stream(stream: IO[bytes], source: str, *, whole: bool) -> Iterato
 def _translate_errors(source: str) -> AbstractContextManager[None]:
     """Translate errors about a file to DataErrors."""
     return translate_damage("the Arrow file", source, ArrowError, CompressionError)
-
-
-def _no_arrow(head: bytes, source: str) -> DataError:
-    hint = "If it is text, name it .csv, .tsv or .jsonl, or set its format."
-    if head.startswith(FEATHER_1):
-        hint = "It is Feather of version 1: write it again, in version 2."
-    message = "this is neither an Arrow file nor an Arrow stream" if head else "the file is empty"
-    return DataError(message, location=Location(source=source), hint=hint if head else None)
 
 
 def _groups(messages: Iterator[Message], size: int | None) -> Iterator[list[bytes]]:

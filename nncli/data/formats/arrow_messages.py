@@ -17,6 +17,7 @@ from itertools import islice
 from typing import IO
 
 from nncli.data.formats.compression import SizeLimit
+from nncli.data.formats.streams import read_exactly
 
 FILE_MAGIC = b"ARROW1"
 CONTINUATION = b"\xff\xff\xff\xff"
@@ -28,8 +29,6 @@ MAX_DEPTH = 64
 """Depth up to which the nesting of columns is measured."""
 MAX_FIELDS = 100_000
 """Fields of a depth that are counted: a damaged schema may name the same children many times."""
-PIECE = 16 << 20
-"""Bytes that are read at a time, so that a wrong length does not reserve memory."""
 
 
 class Kind(IntEnum):
@@ -203,13 +202,10 @@ def _read_at(file: IO[bytes], position: int, size: int) -> bytes:
 
 
 def _read(stream: IO[bytes], size: int, what: str) -> bytes:
-    pieces, missing = [], size
-    while missing and (piece := stream.read(min(missing, PIECE))):
-        pieces.append(piece)
-        missing -= len(piece)
-    if missing:
+    data = read_exactly(stream, size)
+    if len(data) < size:
         raise ArrowError(f"it ends too early, in {what}")
-    return b"".join(pieces)
+    return data
 
 
 class _Fields:

@@ -19,19 +19,19 @@ import polars
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.native_stderr import without_panics
 from nncli.data.formats.compression import (
-    Bzip2,
+    BZIP2,
+    DEFLATE,
+    XZ,
+    ZSTANDARD,
     CompressionError,
     DecompressedStream,
-    Deflate,
     SizeLimit,
-    Xz,
-    Zstandard,
 )
 from nncli.data.formats.file_format import FileFormat, as_tables
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import FileOptions
-from nncli.data.formats.sinks import STANDARD_OUTPUT, Sink, Writable
-from nncli.data.formats.streams import InputFile, open_input, peek, translate_damage
+from nncli.data.formats.streams import InputFile, open_input, peek, read_exactly, translate_damage, wrong_format
+from nncli.data.formats.writers import STANDARD_OUTPUT, Sink, Writable
 from nncli.data.table import Table
 
 GROUP_BYTES = 8 << 20
@@ -73,11 +73,7 @@ def read_avro(
     """
     head, stream = peek(stream)
     if not head.startswith(MAGIC):
-        raise DataError(
-            "this is not an Avro file" if head else "the file is empty",
-            location=Location(source=source),
-            hint="If it is text, name it .csv, .tsv or .jsonl, or set its format." if head else None,
-        )
+        raise wrong_format("this is not an Avro file", head, source)
     row = 1
     with translate_damage("the Avro file", source, AvroError, CompressionError):
         header = read_header(stream)
@@ -188,10 +184,10 @@ MAGIC = b"Obj\x01"
 SYNC = 16
 """Bytes of the marker behind each block."""
 PIECE = 16 << 20
-"""Bytes that are read or decompressed at a time, so that a wrong length does not reserve memory."""
+"""Bytes that are decompressed at a time."""
 UNCHANGED = ("null", "snappy")
 """Codecs of blocks that are left to Polars."""
-CODECS = {"deflate": Deflate(), "bzip2": Bzip2(), "xz": Xz(), "zstandard": Zstandard()}
+CODECS = {"deflate": DEFLATE, "bzip2": BZIP2, "xz": XZ, "zstandard": ZSTANDARD}
 """Codecs of blocks that are decompressed here."""
 
 
@@ -281,13 +277,10 @@ def _snappy_size(data: bytes) -> int:
 def _read(stream: IO[bytes], size: int) -> bytes:
     if size < 0:
         raise AvroError("a length is negative")
-    pieces, missing = [], size
-    while missing and (piece := stream.read(min(missing, PIECE))):
-        pieces.append(piece)
-        missing -= len(piece)
-    if missing:
+    data = read_exactly(stream, size)
+    if len(data) < size:
         raise AvroError("it ends too early")
-    return b"".join(pieces)
+    return data
 
 
 def _read_number(stream: IO[bytes], first: bytes = b"") -> int:

@@ -11,11 +11,12 @@ import gzip
 import io
 import lzma
 import zlib
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, cast
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from nncli.base.errors import UsageError
 
@@ -60,202 +61,21 @@ class Decoder(Protocol):
     def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
 
 
-class Compression(ABC):
-    """A kind of compression. A subclass is named in COMPRESSIONS."""
+@dataclass(frozen=True)
+class Compression:
+    """A kind of compression, of files with this suffix.
 
-    suffix: ClassVar[str]
-    magics: ClassVar[tuple[bytes, ...]]
-    """The first bytes of a file, one of these."""
-    errors: ClassVar[tuple[type[Exception], ...]]
-    """What the decoder raises for damaged data."""
-    may_repeat: ClassVar[bool] = True
-    """Whether a file may have several compressed streams, one after the other."""
-
-    @abstractmethod
-    def decoder(self) -> Decoder:
-        """A new decoder.
-
-        Raises:
-            UsageError: the package for it is not installed.
-        """
-
-    @abstractmethod
-    def open_writer(self, file: IO[bytes]) -> AbstractContextManager[Writable]:
-        """A stream that compresses into `file`; the same content gives the same bytes."""
-
-
-class Gzip(Compression):
-    """Gzip, .gz."""
-
-    suffix = ".gz"
-    magics: ClassVar[tuple[bytes, ...]] = (b"\x1f\x8b",)
-    errors = (zlib.error,)
-
-    def decoder(self) -> Decoder:
-        return _ZlibDecoder(16 + zlib.MAX_WBITS)
-
-    def open_writer(self, file: IO[bytes]) -> AbstractContextManager[Writable]:
-        # No name and no time in the header, which would differ from run to run.
-        return gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0)
-
-
-class Deflate(Gzip):
-    """The compression of .gz without a header, as in blocks of Avro."""
-
-    magics = ()
-    may_repeat = False
-
-    def decoder(self) -> Decoder:
-        return _ZlibDecoder(-zlib.MAX_WBITS)
-
-
-class Zstandard(Compression):
-    """Zstandard, .zst; needs the extra `zstd`."""
-
-    suffix = ".zst"
-    magics = (b"\x28\xb5\x2f\xfd", *(bytes([k]) + b"\x2a\x4d\x18" for k in range(0x50, 0x60)))
-    """Those of a frame, and of frames to be skipped."""
-    errors = (Exception,)  # zstandard.ZstdError, once the package is known to be there
-
-    def decoder(self) -> Decoder:
-        with _zstandard_required():
-            from zstandard import ZstdDecompressor
-        return _ZstdDecoder(ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj())
-
-    def open_writer(self, file: IO[bytes]) -> AbstractContextManager[Writable]:
-        with _zstandard_required():
-            from zstandard import ZstdCompressor
-        writer = ZstdCompressor(level=3, write_checksum=True).stream_writer(file, closefd=False)
-        return cast("AbstractContextManager[Writable]", writer)
-
-
-class Bzip2(Compression):
-    """Bzip2, .bz2."""
-
-    suffix = ".bz2"
-    magics = tuple(b"BZh%d%b" % (k, block) for k in range(1, 10) for block in (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"))
-    """The latter are those of an empty file."""
-    errors = (OSError, ValueError)
-
-    def decoder(self) -> Decoder:
-        return bz2.BZ2Decompressor()
-
-    def open_writer(self, file: IO[bytes]) -> AbstractContextManager[Writable]:
-        return cast("AbstractContextManager[Writable]", bz2.BZ2File(file, "wb"))
-
-
-class Xz(Compression):
-    """XZ, .xz."""
-
-    suffix = ".xz"
-    magics = (b"\xfd7zXZ\0",)
-    errors = (lzma.LZMAError,)
-
-    def decoder(self) -> Decoder:
-        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_WINDOW)
-
-    def open_writer(self, file: IO[bytes]) -> AbstractContextManager[Writable]:
-        return cast("AbstractContextManager[Writable]", lzma.LZMAFile(file, "wb", preset=6))
-
-
-COMPRESSIONS: tuple[Compression, ...] = (Gzip(), Zstandard(), Bzip2(), Xz())
-SUFFIXES = tuple(compression.suffix for compression in COMPRESSIONS)
-
-
-def detect_compression(head: bytes) -> Compression | None:
-    """The compression of a file that begins with these bytes.
-
-    Raises:
-        CompressionError: they are the whole file, and the beginning of a compressed one: it was cut off.
-    """
-    for compression in COMPRESSIONS:
-        if head.startswith(compression.magics):
-            return compression
-        if head and any(magic.startswith(head) for magic in compression.magics):
-            raise CompressionError(f"it begins as a {compression.suffix} file and is cut off after {len(head)} bytes")
-    return None
-
-
-def compression_of(suffix: str) -> Compression | None:
-    """The compression that the last suffix of a file name stands for."""
-    return next((compression for compression in COMPRESSIONS if compression.suffix == suffix.lower()), None)
-
-
-@contextmanager
-def _zstandard_required() -> Iterator[None]:
-    """Raise a UsageError with the install command if the package zstandard cannot be imported."""
-    try:
-        yield
-    except ImportError as error:
-        raise UsageError(
-            ".zst needs the package zstandard, which is not installed", hint="pip install 'nncli-train[zstd]'"
-        ) from error
-
-
-@dataclass
-class SizeLimit:
-    """Refuses data that grows absurdly: `source` is the number of compressed bytes so far, `size` of the others."""
-
-    source: int = 0
-    size: int = 0
-
-    def check(self) -> None:
-        """Raise a CompressionError if the ratio is beyond MAX_RATIO, and the size beyond FREE_BYTES."""
-        if self.size > FREE_BYTES and self.size > MAX_RATIO * self.source:
-            raise GrowthError(f"it becomes more than {MAX_RATIO:,} times as large")
-
-
-class DecompressedStream(io.RawIOBase):
-    """The decompressed bytes of a stream: one or more streams of the same compression, one after the other.
-
-    Raises:
-        CompressionError: while reading.
+    `magics` are the first bytes of a file, one of them; `errors` what the decoder raises for damaged data. A file
+    that `may_repeat` has one or more compressed streams, one after the other. `decoder` makes a new decoder, and
+    `open_writer` a stream that compresses into a file, with the same bytes for the same content.
     """
 
-    def __init__(self, stream: IO[bytes], compression: Compression) -> None:
-        self._stream, self._compression = stream, compression
-        self._decoder = compression.decoder()
-        self._limit = SizeLimit()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        view = memoryview(buffer).cast("B")
-        while view:
-            data = b""
-            if self._decoder.eof:
-                if not self._compression.may_repeat or not (data := self._next_member()):
-                    return 0
-                self._decoder = self._compression.decoder()
-            elif self._decoder.needs_input and not (data := self._read()):
-                raise CompressionError("it ends too early")
-            try:
-                piece = self._decoder.decompress(data, len(view))
-            except self._compression.errors as error:
-                raise CompressionError(str(error)) from error
-            if not piece and not data and not self._decoder.eof and not self._decoder.needs_input:
-                raise CompressionError("it cannot be decompressed")  # the decoder would wait for itself
-            if piece:
-                self._limit.size += len(piece)
-                self._limit.check()
-                view[: len(piece)] = piece
-                return len(piece)
-        return 0
-
-    def _read(self) -> bytes:
-        data = self._stream.read(PIECE)
-        self._limit.source += len(data)
-        return data
-
-    def _next_member(self) -> bytes:
-        """The first bytes after the end of a stream, without zeros between the streams."""
-        data = self._decoder.unused_data.lstrip(b"\0")
-        while not data:
-            if not (data := self._read()):
-                return b""
-            data = data.lstrip(b"\0")
-        return data
+    suffix: str
+    magics: tuple[bytes, ...]
+    errors: tuple[type[Exception], ...]
+    decoder: Callable[[], Decoder]
+    open_writer: Callable[[IO[bytes]], Any]
+    may_repeat: bool = True
 
 
 class _ZlibDecoder:
@@ -287,8 +107,10 @@ class _ZlibDecoder:
 class _ZstdDecoder:
     """A decoder of one frame of a .zst, which gives its decoder little at a time, as that has no limit of its own."""
 
-    def __init__(self, frame: Any) -> None:
-        self._frame = frame
+    def __init__(self) -> None:
+        with _zstandard_required():
+            from zstandard import ZstdDecompressor
+        self._frame = ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj()
         self._input, self._output = memoryview(b""), memoryview(b"")
 
     @property
@@ -316,3 +138,153 @@ class _ZstdDecoder:
         cut = len(self._output) if max_length < 0 else max_length
         piece, self._output = self._output[:cut], self._output[cut:]
         return bytes(piece)
+
+
+def _zstd_writer(file: IO[bytes]) -> Any:
+    with _zstandard_required():
+        from zstandard import ZstdCompressor
+    return ZstdCompressor(level=3, write_checksum=True).stream_writer(file, closefd=False)
+
+
+@contextmanager
+def _zstandard_required() -> Iterator[None]:
+    """Raise a UsageError with the install command if the package zstandard cannot be imported."""
+    try:
+        yield
+    except ImportError as error:
+        raise UsageError(
+            ".zst needs the package zstandard, which is not installed", hint="pip install 'nncli-train[zstd]'"
+        ) from error
+
+
+GZIP = Compression(
+    ".gz",
+    (b"\x1f\x8b",),
+    (zlib.error,),
+    partial(_ZlibDecoder, 16 + zlib.MAX_WBITS),
+    # No name and no time in the header, which would differ from run to run.
+    lambda file: gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0),
+)
+DEFLATE = replace(GZIP, suffix="", magics=(), decoder=partial(_ZlibDecoder, -zlib.MAX_WBITS), may_repeat=False)
+"""The compression of .gz without a header, as in blocks of Avro."""
+ZSTANDARD = Compression(
+    ".zst",
+    # Those of a frame, and of frames to be skipped.
+    (b"\x28\xb5\x2f\xfd", *(bytes([k]) + b"\x2a\x4d\x18" for k in range(0x50, 0x60))),
+    (Exception,),  # zstandard.ZstdError, once the package is known to be there
+    _ZstdDecoder,
+    _zstd_writer,
+)
+BZIP2 = Compression(
+    ".bz2",
+    # The latter are those of an empty file.
+    tuple(b"BZh%d%b" % (k, block) for k in range(1, 10) for block in (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")),
+    (OSError, ValueError),
+    bz2.BZ2Decompressor,
+    partial(bz2.BZ2File, mode="wb"),
+)
+XZ = Compression(
+    ".xz",
+    (b"\xfd7zXZ\0",),
+    (lzma.LZMAError,),
+    partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, memlimit=MAX_WINDOW),
+    partial(lzma.LZMAFile, mode="wb", preset=6),
+)
+COMPRESSIONS = (GZIP, ZSTANDARD, BZIP2, XZ)
+SUFFIXES = tuple(compression.suffix for compression in COMPRESSIONS)
+
+
+def detect_compression(head: bytes) -> Compression | None:
+    """The compression of a file that begins with these bytes.
+
+    Raises:
+        CompressionError: they are the whole file, and the beginning of a compressed one: it was cut off.
+    """
+    for compression in COMPRESSIONS:
+        if head.startswith(compression.magics):
+            return compression
+        if head and any(magic.startswith(head) for magic in compression.magics):
+            raise CompressionError(f"it begins as a {compression.suffix} file and is cut off after {len(head)} bytes")
+    return None
+
+
+def compression_of(suffix: str) -> Compression | None:
+    """The compression that the last suffix of a file name stands for."""
+    return next((compression for compression in COMPRESSIONS if compression.suffix == suffix.lower()), None)
+
+
+@dataclass
+class SizeLimit:
+    """Refuses data that grows absurdly: `source` is the number of compressed bytes so far, `size` of the others."""
+
+    source: int = 0
+    size: int = 0
+
+    def check(self) -> None:
+        """Raise a CompressionError if the ratio is beyond MAX_RATIO, and the size beyond FREE_BYTES."""
+        if self.size > FREE_BYTES and self.size > MAX_RATIO * self.source:
+            raise GrowthError(f"it becomes more than {MAX_RATIO:,} times as large")
+
+
+class ByteStream(io.RawIOBase):
+    """A stream of bytes that are made as they are read."""
+
+    @abstractmethod
+    def next_bytes(self, size: int) -> bytes:
+        """The next bytes, at most `size` of them; none at the end."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer).cast("B")
+        data = self.next_bytes(len(view)) if view else b""
+        view[: len(data)] = data
+        return len(data)
+
+
+class DecompressedStream(ByteStream):
+    """The decompressed bytes of a stream: one or more streams of the same compression, one after the other.
+
+    Raises:
+        CompressionError: while reading.
+    """
+
+    def __init__(self, stream: IO[bytes], compression: Compression) -> None:
+        self._stream, self._compression = stream, compression
+        self._decoder = compression.decoder()
+        self._limit = SizeLimit()
+
+    def next_bytes(self, size: int) -> bytes:
+        while True:
+            data = b""
+            if self._decoder.eof:
+                if not self._compression.may_repeat or not (data := self._next_member()):
+                    return b""
+                self._decoder = self._compression.decoder()
+            elif self._decoder.needs_input and not (data := self._read()):
+                raise CompressionError("it ends too early")
+            try:
+                piece = self._decoder.decompress(data, size)
+            except self._compression.errors as error:
+                raise CompressionError(str(error)) from error
+            if piece:
+                self._limit.size += len(piece)
+                self._limit.check()
+                return piece
+            if not data and not self._decoder.eof and not self._decoder.needs_input:
+                raise CompressionError("it cannot be decompressed")  # the decoder would wait for itself
+
+    def _read(self) -> bytes:
+        data = self._stream.read(PIECE)
+        self._limit.source += len(data)
+        return data
+
+    def _next_member(self) -> bytes:
+        """The first bytes after the end of a stream, without zeros between the streams."""
+        data = self._decoder.unused_data.lstrip(b"\0")
+        while not data:
+            if not (data := self._read()):
+                return b""
+            data = data.lstrip(b"\0")
+        return data

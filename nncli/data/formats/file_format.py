@@ -12,13 +12,13 @@ import polars
 
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import FileOptions
-from nncli.data.formats.sinks import Sink, Writable
 from nncli.data.formats.streams import InputFile, open_input
+from nncli.data.formats.writers import Sink, Writable
 from nncli.data.table import Table, replace_na_values
 
 
 class FileFormat(ABC):
-    """How tables of one format are read and written. A subclass is named in formats.py."""
+    """How tables of one format are read and written. A subclass is named in registry.py."""
 
     escapes_formulas: ClassVar[bool] = False
     """Whether files are opened by spreadsheets, which run text that looks like a formula."""

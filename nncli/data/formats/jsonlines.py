@@ -14,8 +14,9 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -26,13 +27,13 @@ from nncli.base.errors import DataError, Location, reraise_out_of_memory
 from nncli.base.native_stderr import without_panics
 from nncli.base.text import quote
 from nncli.data.dialect import AUTO
-from nncli.data.formats.csv.blocks import NEWLINE, NO_POSITIONS, QUOTE, Block, blocks, check_utf8, positions_of
 from nncli.data.formats.csv.decoding import UTF8, DecodedStream
+from nncli.data.formats.csv.records import NEWLINE, NO_POSITIONS, QUOTE, Block, blocks, check_utf8, positions_of
 from nncli.data.formats.file_format import FileFormat, as_tables
 from nncli.data.formats.read_options import BLOCK_BYTES, ReadOptions
 from nncli.data.formats.registry import FileOptions
-from nncli.data.formats.sinks import ColumnCheck, Sink, Writable, translate_write_errors
 from nncli.data.formats.streams import POLARS_ERRORS, UTF8_BOM, InputFile
+from nncli.data.formats.writers import ColumnCheck, Sink, Writable, translate_write_errors
 from nncli.data.table import Table
 
 MAX_DEPTH = 128
@@ -66,10 +67,9 @@ class JsonLinesFormat(FileFormat):
         )
         return as_tables(frames, file, options)
 
-    @contextmanager
-    def open_sink(self, file: Writable, path: Path | None, options: FileOptions) -> Iterator[Sink]:
+    def open_sink(self, file: Writable, path: Path | None, options: FileOptions) -> AbstractContextManager[Sink]:
         """Yield a sink that writes one object per row."""
-        yield JsonLinesSink(file, ColumnCheck.of(path))
+        return nullcontext(JsonLinesSink(file, ColumnCheck.of(path)))
 
 
 @dataclass
@@ -100,7 +100,11 @@ def read_json_lines(
     """
     row, keys = 1, dict[str, None]()
     text = DecodedStream(file, source, encoding, UTF8 if fallback == AUTO else fallback)
-    for block in single_block(text) if size is None else blocks(text, source, size=size, quoting=False):
+    if size is None:
+        pieces = iter([Block(b"".join(iter(partial(text.read, BLOCK_BYTES), b"")), NO_POSITIONS, 1)])
+    else:
+        pieces = blocks(text, source, size=size, quoting=False)
+    for block in pieces:
         if block.data.isspace():
             continue
         frame = parse_block(block, source)
@@ -110,14 +114,6 @@ def read_json_lines(
         row += frame.height
     if row == 1:
         raise DataError("the file is empty", location=Location(source=source))
-
-
-def single_block(text: DecodedStream) -> Iterator[Block]:
-    """Yield the whole text as one block."""
-    pieces = []
-    while piece := text.read(BLOCK_BYTES):
-        pieces.append(piece)
-    yield Block(b"".join(pieces), NO_POSITIONS, 1)
 
 
 def parse_block(block: Block, source: str) -> polars.DataFrame:

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import accumulate
 from pathlib import Path
 from typing import IO
 
 import polars
 
-from nncli.base.errors import DataError, Location
 from nncli.base.native_stderr import without_panics
 from nncli.data.formats.compression import CompressionError
 from nncli.data.formats.file_format import FileFormat, as_tables
 from nncli.data.formats.parquet_pages import ParquetError, ParquetIndex, check_pages, read_index
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import FileOptions
-from nncli.data.formats.sinks import Sink, Writable
 from nncli.data.formats.streams import (
     PARQUET_MAGIC,
     InputFile,
     to_temporary_file,
     translate_damage,
     translate_os_errors,
+    wrong_format,
 )
-from nncli.data.formats.writers import open_part_sink
+from nncli.data.formats.writers import Sink, Writable, open_part_sink
 from nncli.data.table import Table
 
 
@@ -39,8 +38,8 @@ class ParquetFormat(FileFormat):
     def count_rows(self, file: InputFile) -> int:
         """The number of rows, from the metadata at the end of the file."""
         assert file.path is not None, "standard input is read as a stream"
-        with translate_os_errors(file.path, file.name):
-            return count_parquet_rows(file.path, file.name)
+        with translate_os_errors(file.path, file.name), _open(file.path, file.name) as (_, index):
+            return index.rows
 
     def read_schema(self, file: InputFile) -> polars.Schema:
         """The types of the columns, from the metadata at the end of the file."""
@@ -59,11 +58,9 @@ class ParquetFormat(FileFormat):
         with to_temporary_file(stream) as copy:
             yield from as_tables(read_parquet(copy, file.name, options.rows), file, options)
 
-    @contextmanager
-    def open_sink(self, file: Writable, path: Path | None, options: FileOptions) -> Iterator[Sink]:
+    def open_sink(self, file: Writable, path: Path | None, options: FileOptions) -> AbstractContextManager[Sink]:
         """Yield a sink that joins its row groups into the file at the end."""
-        with open_part_sink(ParquetParts(), file, path) as sink:
-            yield sink
+        return open_part_sink(ParquetParts(), file, path)
 
 
 class ParquetParts:
@@ -96,31 +93,11 @@ def read_parquet(path: Path, source: str, rows: int | None) -> Iterator[tuple[in
             yield first + 1, frame
 
 
-def count_parquet_rows(path: Path, source: str) -> int:
-    """The number of rows, which is stored in the file.
-
-    Raises:
-        DataError: the file is not a Parquet file, or it is damaged.
-    """
-    with _open(path, source) as (_, index):
-        return index.rows
-    raise AssertionError("the block returns or raises")
-
-
 @contextmanager
 def _open(path: Path, source: str) -> Iterator[tuple[IO[bytes], ParquetIndex]]:
     """Yield a file and its index; translate errors about it to DataErrors."""
     with path.open("rb", buffering=0) as file:
-        _check_magic(file.read(len(PARQUET_MAGIC)), source)
+        if (head := file.read(len(PARQUET_MAGIC))) != PARQUET_MAGIC:
+            raise wrong_format("this is not a Parquet file", head, source)
         with translate_damage("the Parquet file", source, ParquetError, CompressionError):
             yield file, read_index(file)
-
-
-def _check_magic(head: bytes, source: str) -> None:
-    """Raise a DataError if a file does not begin as Parquet does."""
-    if head != PARQUET_MAGIC:
-        raise DataError(
-            "this is not a Parquet file" if head else "the file is empty",
-            location=Location(source=source),
-            hint="If it is text, name it .csv, .tsv or .jsonl, or set its format." if head else None,
-        )

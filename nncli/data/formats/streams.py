@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import polars
 
 from nncli.base.errors import DataError, Location, NncliError, reraise_out_of_memory
 from nncli.base.text import closest_file, quote
 from nncli.data.formats.compression import (
+    ByteStream,
     CompressionError,
     DecompressedStream,
     GrowthError,
@@ -27,11 +28,10 @@ from nncli.data.formats.compression import (
     detect_compression,
 )
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
 HEAD_BYTES = 16
 """First bytes of a stream by which its compression and format are detected."""
+PIECE = 16 << 20
+"""Bytes that are read at a time."""
 PARQUET_MAGIC = b"PAR1"
 UTF8_BOM = b"\xef\xbb\xbf"
 STANDARD_INPUT = "standard input"
@@ -48,6 +48,7 @@ DAMAGE_ERRORS: tuple[type[BaseException], ...] = (
     struct.error,
 )
 """What libraries raise for bytes that contradict themselves, of which no documentation of theirs has a list."""
+TEXT_HINT = "If it is text, name it .csv, .tsv or .jsonl, or set its format."
 UTF8_HINT = (
     "Save the file as UTF-8 ('CSV UTF-8' in a spreadsheet), or, for a CSV, set its encoding, such as "
     "`data.encoding: latin-1` (--set data.encoding=latin-1)."
@@ -124,24 +125,16 @@ def translate_damage(
         ) from error
 
 
-class ReplayStream(io.RawIOBase):
+class ReplayStream(ByteStream):
     """A stream that replays bytes already read, `head`, before the rest of `stream`. It does not close `stream`."""
 
     def __init__(self, head: bytes, stream: IO[bytes]) -> None:
         self.head = head
         self.stream = stream
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        view = memoryview(buffer).cast("B")
-        if self.head:
-            data, self.head = self.head[: len(view)], self.head[len(view) :]
-        else:
-            data = self.stream.read(len(view))
-        view[: len(data)] = data
-        return len(data)
+    def next_bytes(self, size: int) -> bytes:
+        data, self.head = self.head[:size], self.head[size:]
+        return data or self.stream.read(size)
 
 
 @contextmanager
@@ -180,6 +173,21 @@ def peek(stream: IO[bytes]) -> tuple[bytes, IO[bytes]]:
         stream.seek(-len(head), io.SEEK_CUR)
         return head, stream
     return head, io.BufferedReader(ReplayStream(head, stream))
+
+
+def read_exactly(stream: IO[bytes], size: int) -> bytes:
+    """The next bytes of a stream, fewer at its end. A wrong size does not reserve memory."""
+    pieces, missing = [], size
+    while missing > 0 and (piece := stream.read(min(missing, PIECE))):
+        pieces.append(piece)
+        missing -= len(piece)
+    return b"".join(pieces)
+
+
+def wrong_format(message: str, head: bytes, source: str, hint: str = TEXT_HINT) -> DataError:
+    """The error of a file that begins with these bytes, which are not those of the format that its name says."""
+    place = Location(source=source)
+    return DataError(message, location=place, hint=hint) if head else DataError("the file is empty", location=place)
 
 
 @contextmanager

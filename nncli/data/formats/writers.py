@@ -23,11 +23,65 @@ from typing import IO, Protocol
 import polars
 
 from nncli.base.atomic_files import atomic_writer, check_overwrite, open_device, temporary_folder
-from nncli.base.errors import Location, UsageError
+from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.text import join_quoted
+from nncli.data.formats.compression import Writable as Writable
 from nncli.data.formats.compression import compression_of
 from nncli.data.formats.registry import FileOptions, Format, writable_format
-from nncli.data.formats.sinks import STANDARD_OUTPUT, ColumnCheck, Sink, Writable, translate_write_errors
-from nncli.data.formats.streams import is_stream
+from nncli.data.formats.streams import POLARS_ERRORS, is_stream
+
+STANDARD_OUTPUT = "standard output"
+
+
+class Sink(Protocol):
+    """Writes a table chunk by chunk; all chunks must have the columns of the first."""
+
+    def write(self, frame: polars.DataFrame) -> None:
+        """Append the rows of `frame`.
+
+        Raises:
+            DataError: the columns differ from the first chunk, or have a type that the format does not support.
+        """
+
+
+@dataclass
+class ColumnCheck:
+    """Checks that all chunks have the columns of the first."""
+
+    source: str
+    names: list[str] | None = None
+
+    @classmethod
+    def of(cls, path: Path | None) -> ColumnCheck:
+        """The check for a file (None: standard output)."""
+        return cls(STANDARD_OUTPUT if path is None else str(path))
+
+    def begin(self, frame: polars.DataFrame) -> bool:
+        """Whether `frame` is the first chunk; raise a DataError if its columns differ from the first."""
+        if self.names is None:
+            self.names = frame.columns
+            return True
+        if self.names != frame.columns:
+            raise DataError(
+                f"the columns change from {join_quoted(self.names)} to {join_quoted(frame.columns)} between chunks",
+                location=Location(source=self.source),
+                hint="Give all rows of the input the same columns.",
+            )
+        return False
+
+
+@contextmanager
+def translate_write_errors(frame: polars.DataFrame, source: str) -> Iterator[None]:
+    """Translate errors of Polars about rows it cannot write to DataErrors."""
+    try:
+        yield
+    except POLARS_ERRORS as error:
+        unsupported = [name for name, dtype in frame.schema.items() if dtype.is_nested() or dtype == polars.Binary]
+        raise DataError(
+            f"the rows cannot be written: {str(error).splitlines()[0]}",
+            location=Location(source=source, column=unsupported[0] if unsupported else None),
+            hint="Write Parquet, which supports lists and objects, or remove these columns." if unsupported else None,
+        ) from error
 
 
 @contextmanager
@@ -130,8 +184,8 @@ class PartSink:
     def write_part(self) -> None:
         part = self.folder / f"{len(self.files)}.part"
         rows = io.BytesIO()  # written here, as Polars reports a full disk as an error of the format
-        frame = concat_chunks(self.pending, self.columns.source)
-        with translate_write_errors(frame, self.columns.source):
+        with translate_write_errors(self.pending[0], self.columns.source):
+            frame = polars.concat(self.pending, how="vertical_relaxed")  # integers become floats beside these
             self.format.write(frame, rows)
         part.write_bytes(rows.getbuffer())
         self.files.append(part)
@@ -149,9 +203,3 @@ class PartSink:
         for part in self.files:
             with part.open("rb") as rows:
                 shutil.copyfileobj(rows, self.file, 1 << 20)
-
-
-def concat_chunks(chunks: list[polars.DataFrame], source: str) -> polars.DataFrame:
-    """Concatenate the chunks; integer columns become float if another chunk has floats."""
-    with translate_write_errors(chunks[0], source):
-        return polars.concat(chunks, how="vertical_relaxed")

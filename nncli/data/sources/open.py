@@ -36,15 +36,18 @@ def open_reader(source: TableSource, format: Format | None = None) -> TableReade
 
 def open_original(source: TableSource, format: Format | None = None) -> TableReader:  # noqa: A002
     """The reader of the source itself."""
-    _check_selection(source)
-    if source.scheme in DATABASE_SCHEMES:
+    is_database = source.scheme in DATABASE_SCHEMES
+    for key in ("sheet", "range") if is_database else ("table", "query"):  # `open_file` says which files have sheets
+        if getattr(source, key) is not None:
+            raise selection_error(key, source.path)
+    if is_database:
         from nncli.data.sources.database.reader import DatabaseReader
 
         return DatabaseReader.of(source)
     if source.scheme in REMOTE_SCHEMES:
         from nncli.data.sources.remote.reader import remote_reader
 
-        return remote_reader(source, format, lambda file: _open_file(file, source, format))
+        return remote_reader(source, format, lambda file: open_file(file, format, source.sheet, source.range))
     if source.scheme is not None:
         near = closest_match(source.scheme, SCHEMES)
         raise UsageError(
@@ -52,27 +55,8 @@ def open_original(source: TableSource, format: Format | None = None) -> TableRea
             location=Location(source=source.path),
             hint=f"Did you mean {near}://?" if near else None,
         )
-    if not source.is_standard_input and (names_several(source.path) or _has_keys(source.path)):
+    path = None if source.is_standard_input else Path(source.path)
+    # The folders of a single file, such as year=2025, may be columns that a model needs.
+    if path is not None and (names_several(source.path) or (keys_of(path) and path.is_file())):
         return FilesReader.of(source.path, format, source.sheet, source.range)
-    return _open_file(InputFile.of(None if source.is_standard_input else Path(source.path)), source, format)
-
-
-def _open_file(file: InputFile, source: TableSource, format: Format | None) -> TableReader:  # noqa: A002
-    """The reader of the source, which is one file, at present at `file`."""
-    return open_file(file, format, source.sheet, source.range)
-
-
-def _has_keys(path: str) -> bool:
-    """Whether a file is in a folder such as year=2025, which a model may need as a column."""
-    return bool(keys_of(Path(path))) and Path(path).is_file()
-
-
-def _check_selection(source: TableSource) -> None:
-    """Raise a UsageError if the source selects a sheet of a database, or a table of what is none.
-
-    `open_file` checks that only workbooks have sheets: a folder may hold some.
-    """
-    is_database = source.scheme in DATABASE_SCHEMES
-    for key in ("sheet", "range") if is_database else ("table", "query"):
-        if getattr(source, key) is not None:
-            raise selection_error(key, source.path)
+    return open_file(InputFile.of(path), format, source.sheet, source.range)

@@ -14,9 +14,8 @@ from typing import TypeAlias, TypeGuard
 from nncli.base.atomic_files import check_overwrite
 from nncli.base.errors import Location, UsageError
 from nncli.data.formats.registry import FileOptions, Format, writable_format
-from nncli.data.formats.sinks import Sink
 from nncli.data.formats.streams import is_stream
-from nncli.data.formats.writers import open_sink
+from nncli.data.formats.writers import Sink, open_sink
 from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
 from nncli.data.sources.database.address import DatabaseAddress
 from nncli.data.sources.files.several_files import find_files
@@ -58,15 +57,12 @@ def check_output(
         UsageError: it is there without `force`, the `source` is read from it, or no table can be written to it.
         DataError: the object store or the database cannot be reached.
     """
+    _check_options(target, options, append=append)
     if is_database(target):
         from nncli.data.sources.database.writer import check_database_output
 
-        _check_file_options(target, options)
         check_database_output(target, source, force=options.force, append=append)
         return
-    _check_no_append(append=append)
-    if isinstance(target, TableSource):
-        _check_url(target)
     check_input_kept(source, target)  # first: --force would not help
     if isinstance(target, TableSource):
         from nncli.data.sources.remote.upload import check_object
@@ -90,34 +86,34 @@ def open_output(
         NncliError: as `open_sink`.
         DataError: the database cannot be reached, or refuses the rows.
     """
+    _check_options(target, options, append=append)
     if is_database(target):
         from nncli.data.sources.database.writer import if_exists, open_database_sink
 
-        _check_file_options(target, options)
-        with open_database_sink(target, if_exists(force=options.force, append=append)) as sink:
-            yield sink
-        return
-    _check_no_append(append=append)
-    if isinstance(target, TableSource):
-        _check_url(target)
+        opened = open_database_sink(target, if_exists(force=options.force, append=append))
+    elif isinstance(target, TableSource):
         from nncli.data.sources.remote.upload import open_object
 
-        with open_object(target.path, options) as sink:
-            yield sink
-        return
-    with open_sink(target, options) as sink:
+        opened = open_object(target.path, options)
+    else:
+        opened = open_sink(target, options)
+    with opened as sink:
         yield sink
 
 
-def _check_no_append(*, append: bool) -> None:
-    """Raise a UsageError if rows would be added to what is no database."""
-    if append:
+def _check_options(target: OutputTarget, options: FileOptions, *, append: bool) -> None:
+    """Raise a UsageError if no tables are written to such URLs, or options are for another kind of target."""
+    if is_database(target):
+        for option, is_set in (("--format", options.format), ("--escape-formulas", options.escape_formulas)):
+            if is_set:
+                raise UsageError(
+                    f"{option} is for files, and the output is a database",
+                    location=Location(source=target.path),
+                    hint=f"Remove {option}.",
+                )
+    elif append:
         raise UsageError("--append is for tables of databases", hint="Remove it, or name a database with -o.")
-
-
-def _check_url(target: TableSource) -> None:
-    """Raise a UsageError if tables cannot be written to URLs of this kind."""
-    if target.scheme not in STORE_SCHEMES:
+    elif isinstance(target, TableSource) and target.scheme not in STORE_SCHEMES:
         raise UsageError(
             f"a table cannot be written to {target.scheme}://",
             location=Location(source=target.path),
@@ -142,17 +138,6 @@ def has_lists(target: OutputTarget, format: Format | None) -> bool:  # noqa: A00
 def is_database(target: OutputTarget) -> TypeGuard[TableSource]:
     """Whether the target is a table of a database."""
     return isinstance(target, TableSource) and target.scheme in DATABASE_SCHEMES
-
-
-def _check_file_options(target: TableSource, options: FileOptions) -> None:
-    """Raise a UsageError if there are options of files."""
-    for option, is_set in (("--format", options.format is not None), ("--escape-formulas", options.escape_formulas)):
-        if is_set:
-            raise UsageError(
-                f"{option} is for files, and the output is a database",
-                location=Location(source=target.path),
-                hint=f"Remove {option}.",
-            )
 
 
 def check_input_kept(source: TableSource, target: Path | TableSource | None, *, option: str = "-o") -> None:
@@ -198,7 +183,7 @@ def _is_same_file(file: Path, other: Path) -> bool:
 
 def _is_object_of(source: TableSource, target: TableSource) -> bool:
     """Whether an object is one that the source names."""
-    from nncli.data.sources.remote.listing import find_objects, names_several_objects
+    from nncli.data.sources.remote.stored_object import find_objects, names_several_objects
     from nncli.data.sources.remote.stores import SCHEMES, ObjectUrl
 
     if source.scheme not in SCHEMES or target.scheme not in SCHEMES:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import polars
 
@@ -42,6 +42,9 @@ class TableChoice(NamedTuple):
 class TableReader(ABC):
     """Reads a table. A subclass for each kind of source is named in open.py."""
 
+    needs_copy: ClassVar[bool] = False
+    """Whether a table that is read more than once is copied first: it is far away, or may change."""
+
     @property
     @abstractmethod
     def name(self) -> str:
@@ -55,11 +58,6 @@ class TableReader(ABC):
     @property
     def is_read_once(self) -> bool:
         """Whether the table can be read only once, such as a pipe."""
-        return False
-
-    @property
-    def needs_copy(self) -> bool:
-        """Whether a table that is read more than once is copied first: it is far away, or may change."""
         return False
 
     def choice(self) -> TableChoice | None:

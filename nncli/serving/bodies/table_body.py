@@ -15,7 +15,7 @@ from nncli.base.errors import NncliError, reraise_out_of_memory
 from nncli.data.columns.parsing import TEXT_TYPES
 from nncli.data.dialect import AUTO, TAB, CsvDialect
 from nncli.data.formats.compression import CompressionError, detect_compression
-from nncli.data.formats.csv.titles import MAX_TITLES
+from nncli.data.formats.csv.header import MAX_TITLES
 from nncli.data.formats.read_options import NumericColumns, ReadOptions
 from nncli.data.formats.registry import Format
 from nncli.data.formats.streams import HEAD_BYTES, POLARS_ERRORS, InputFile

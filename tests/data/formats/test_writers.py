@@ -15,8 +15,7 @@ from nncli.base.errors import DataError, Location, NncliError, UsageError
 from nncli.data.formats.compression import SUFFIXES
 from nncli.data.formats.csv.csv_format import DelimitedSink
 from nncli.data.formats.registry import FileOptions, Format
-from nncli.data.formats.sinks import ColumnCheck
-from nncli.data.formats.writers import open_sink, write_table
+from nncli.data.formats.writers import ColumnCheck, open_sink, write_table
 from nncli.data.sources.read_table import read_table
 from tests.data.formats.support import FRAME, NAMES, TEXT_NAMES, TYPED_NAMES, texts
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import polars as pl
 import pytest
@@ -29,14 +30,11 @@ class DistantTable(TableReader):
     """A table that is copied before it is read more than once."""
 
     copied: int = 0
+    needs_copy: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
         return "far://t.csv"
-
-    @property
-    def needs_copy(self) -> bool:
-        return True
 
     def read(self, options: ReadOptions) -> Generator[Table]:
         raise AssertionError("the copy is read")

@@ -19,8 +19,7 @@ from nncli.base.spec import NonNegativeInt, Spec
 from nncli.data.encoders.anomalies import FILE_SCHEMA
 from nncli.data.formats.registry import FileOptions, Format
 from nncli.data.formats.writers import open_sink
-from nncli.data.sources.remote.listing import ObjectVersion
-from nncli.data.sources.remote.stored_object import StoredObject
+from nncli.data.sources.remote.stored_object import ObjectVersion, StoredObject
 from nncli.data.sources.remote.stores import ObjectUrl
 from nncli.data.sources.table_source import TableSource
 from nncli.fitting.calibration import conformal_predictor

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO, ClassVar
@@ -19,8 +19,8 @@ from nncli.data.formats.csv.reader import read_delimited
 from nncli.data.formats.file_format import FileFormat
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import FileOptions, suffix_of
-from nncli.data.formats.sinks import ColumnCheck, Sink, Writable, translate_write_errors
 from nncli.data.formats.streams import InputFile
+from nncli.data.formats.writers import ColumnCheck, Sink, Writable, translate_write_errors
 from nncli.data.table import Table
 
 SEPARATORS = {".csv": COMMA, ".tsv": TAB}
@@ -45,10 +45,11 @@ class CsvFormat(FileFormat):
             stream, file.name, options, default_separator=separator_of(file.pure_path), workers=workers
         )
 
-    @contextmanager
-    def open_sink(self, file: Writable, path: Path | None, options: FileOptions) -> Iterator[Sink]:
+    def open_sink(self, file: Writable, path: Path | None, options: FileOptions) -> AbstractContextManager[Sink]:
         """Yield a sink with the separator that the suffix of `path` implies."""
-        yield DelimitedSink(file, separator_of(path) or COMMA, ColumnCheck.of(path), options.escape_formulas)
+        return nullcontext(
+            DelimitedSink(file, separator_of(path) or COMMA, ColumnCheck.of(path), options.escape_formulas)
+        )
 
 
 def separator_of(path: PurePath | None) -> str | None:

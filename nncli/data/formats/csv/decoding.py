@@ -1,7 +1,7 @@
 """Decode a file to a stream of UTF-8 with \\n at the ends of lines.
 
 A byte-order mark tells UTF-8, UTF-16 and UTF-32 apart; the encoding of text without one is configured, or inferred as
-in encodings.py. If all lines end in a lone \\r, as on old Macs, it is replaced by \\n. Memory does not grow with the
+below. If all lines end in a lone \\r, as on old Macs, it is replaced by \\n. Memory does not grow with the
 file.
 """
 

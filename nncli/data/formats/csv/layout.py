@@ -1,40 +1,58 @@
-"""Find the header of a CSV file, below lines of titles, and the columns of the table, from the beginning of the file.
+"""The table within a CSV file: its header below titles, its columns, and notes below its rows.
 
 The number of cells that most records have is that of the table. A title is a record above the header with one cell that
 is not empty, or with fewer cells than the table. What can be read in two ways is an error that names both.
+
+A note is a record with one cell at the end of the file, if something shows that it is no row whose other cells are
+missing: it begins like a note, stands below a blank line, or is text in a column of numbers. Without such evidence the
+record stays a row, or is refused as one that is too short.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from nncli.base.errors import DataError, Location
 from nncli.base.text import join_quoted, quote
 from nncli.data.dialect import AUTO, CsvDialect
-from nncli.data.formats.csv.blocks import NO_POSITIONS, QUOTE, Block, check_utf8, end_of_records, positions_of
 from nncli.data.formats.csv.decoding import DecodedStream
-from nncli.data.formats.csv.names import contradicted_names, made_names, name_columns, name_like
-from nncli.data.formats.csv.ragged import DOUBLE_HINT, check_strict_csv
-from nncli.data.formats.csv.records import Records, split_record
-from nncli.data.formats.csv.sniffer import SEPARATORS, as_yaml, complete_records
-from nncli.data.formats.csv.titles import (
+from nncli.data.formats.csv.header import (
     MAX_TITLES,
+    are_spaced,
     body_width,
+    contradicted_names,
     filled,
+    has_gaps,
     header_position,
     is_prose,
     is_row,
     is_value,
+    made_names,
+    name_columns,
+    name_like,
     notice_of_missing_header,
     second_header,
     trailing_empty,
     value_columns,
 )
+from nncli.data.formats.csv.records import (
+    DOUBLE_HINT,
+    NO_POSITIONS,
+    QUOTE,
+    Block,
+    Records,
+    check_strict_csv,
+    check_utf8,
+    end_of_records,
+    positions_of,
+    split_record,
+)
+from nncli.data.formats.csv.sniffer import SEPARATORS, as_yaml, complete_records
 
 MAX_RECORDS = 120
 BEGINNING = 1 << 17
@@ -47,26 +65,17 @@ class Layout:
 
     `names` are those of the columns, on line `header_line` (None: there is no header). A record has `width` cells, of
     which those without a name are empty. The rows begin at byte `start` of the text, on line `line`.
-    `begins_with_values`: the first column holds numbers or dates. `first_length` is the number of characters of the
-    longest cell in the first column.
-    `is_spaced`: there are blank lines between rows.
+    `shape` is that by which notes below the table are recognized.
     """
 
     names: tuple[str, ...]
     width: int
     start: int
     line: int
-    begins_with_values: bool
-    first_length: int
-    is_spaced: bool
+    shape: TableShape
     header_cells: tuple[str, ...]
     notes: tuple[str, ...]
     header_line: int | None = None
-
-    @property
-    def shape(self) -> TableShape:
-        """The properties of the table by which notes below it are recognized."""
-        return TableShape(len(self.names), self.width, self.first_length, self.begins_with_values, self.is_spaced)
 
 
 @dataclass(frozen=True)
@@ -99,18 +108,6 @@ class _Sample:
     def line(self, i: int) -> int:
         return self.records.line(self.numbers[i])
 
-    def is_spaced(self, at: int) -> bool:
-        """Whether there are blank lines between the records after position `at`, not only at their end."""
-        numbers = self.numbers[at + 1 :]
-        middle = numbers[: len(numbers) // 2]
-        return bool(middle) and middle[-1] - middle[0] >= len(middle)
-
-    @property
-    def has_blank_lines(self) -> bool:
-        """Whether there are blank lines within the first records."""
-        first = self.numbers[: MAX_TITLES + 1]
-        return first[-1] - first[0] >= len(first)
-
 
 def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: CsvDialect | None) -> Layout:
     """Find the layout of a file from its sample.
@@ -134,7 +131,7 @@ def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: 
     header = text.sample[records.position(number) : start]
     if len(sample.cells[at]) > 1:  # else a lone \r is an error
         header = records.data[records.starts[number] : records.ends[number] + 1]
-    check_strict_csv(Block(header, positions_of(header, QUOTE), sample.line(at)), source, dialect.separator)
+    check_strict_csv(Block.of(header, sample.line(at)), source, dialect.separator)
     cells, body = sample.cells[at], sample.cells[at + 1 :]
     if text.old_mac:
         cells = [cell.replace("\n", "\r") for cell in cells]
@@ -159,9 +156,7 @@ def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: 
         width,
         start,
         records.line(number + 1),
-        0 in value_columns(body, 1),
-        _first_length(body, used),
-        sample.is_spaced(at),
+        TableShape.of(body, used, width, are_spaced(sample.numbers[at + 1 :])),
         remembered,
         tuple(notes),
         place.line,
@@ -182,9 +177,7 @@ def _without_header(sample: _Sample, source: str, separator: str) -> Layout:
     first_row = next((i for i, cells in enumerate(sample.cells) if is_row(cells)), 0)
     body = sample.cells[first_row:]
     used = max([len(cells) - trailing_empty(cells) for cells in body if len(cells) == width], default=width) or width
-    shape = TableShape(
-        used, width, _first_length(body, width), 0 in value_columns(body, 1), sample.is_spaced(first_row - 1)
-    )
+    shape = TableShape.of(body, used, width, are_spaced(sample.numbers[first_row:]))
     number = _end_of_titles(sample, first_row, shape)
     _check_quotes_above(records, records.line(number), source, separator)
     n_titles = int(np.count_nonzero(~records.blank[:number]))
@@ -193,9 +186,7 @@ def _without_header(sample: _Sample, source: str, separator: str) -> Layout:
         width,
         records.position(number),
         records.line(number),
-        shape.begins_with_values,
-        shape.first_length,
-        shape.is_spaced,
+        shape,
         header_cells=(),
         notes=_title_notes(n_titles, f"the table begins on line {records.line(number)}", source),
     )
@@ -216,11 +207,6 @@ def _end_of_titles(sample: _Sample, first_row: int, shape: TableShape) -> int:
     return sample.numbers[0] if first is None else len(above) - first
 
 
-def _first_length(body: Sequence[Sequence[str]], width: int) -> int:
-    """The number of characters of the longest cell in the first column, in records of at least `width` cells."""
-    return max((len(cells[0]) for cells in body if len(cells) >= width and is_row(cells)), default=0)
-
-
 def _find_header(sample: _Sample, source: str, dialect: CsvDialect, trained: Sequence[str]) -> int:
     """The position of the header among the records that are not blank.
 
@@ -237,7 +223,7 @@ def _find_header(sample: _Sample, source: str, dialect: CsvDialect, trained: Seq
             location=Location(source=source, line=dialect.header_row),
             hint=f"Set data.header_row to the line of the names; the first line that is not blank is {lines[0]}.",
         )
-    found = header_position(sample.cells, trained, has_blank_lines=sample.has_blank_lines)
+    found = header_position(sample.cells, trained, has_blank_lines=has_gaps(sample.numbers[: MAX_TITLES + 1]))
     second = sample.line(found.at)
     if found.instead is not None:
         first = sample.line(found.instead)
@@ -320,7 +306,7 @@ def _check_quotes_above(records: Records, line: int, source: str, separator: str
     unclear = int(np.searchsorted(records.starts, records.unclear[0])) if records.unclear else len(records)
     if unclear < len(records) and (number := records.line(unclear)) < line:
         text = records.text[records.position(unclear) :]
-        check_strict_csv(Block(text, positions_of(text, QUOTE), number), source, separator)
+        check_strict_csv(Block.of(text, number), source, separator)
         raise DataError("the quotes are unclear", location=Location(source=source, line=number), hint=DOUBLE_HINT)
 
 
@@ -354,6 +340,12 @@ class TableShape:
     first_length: int
     begins_with_values: bool
     is_spaced: bool
+
+    @classmethod
+    def of(cls, body: Sequence[Sequence[str]], columns: int, width: int, is_spaced: bool) -> TableShape:
+        """The shape of a table with these records."""
+        lengths = [len(cells[0]) for cells in body if len(cells) >= columns and is_row(cells)]
+        return cls(columns, width, max(lengths, default=0), 0 in value_columns(body, 1), is_spaced)
 
 
 def first_note(records: Sequence[Sequence[str]], shape: TableShape) -> int | None:
@@ -389,3 +381,136 @@ def _is_note(cells: Sequence[str], text: str, shape: TableShape, *, is_apart: bo
     elif shape.width < 3:  # as a row it would have half of its cells
         is_apart = False
     return words > 1 and (is_apart or is_long or shape.begins_with_values)
+
+
+MAX_NOTES = 100
+"""Largest number of records below a table."""
+MAX_BYTES = 1 << 16
+MAX_SHOWN = 60
+NOTE_BYTES = re.compile(rb'\s*+(?:"\s*+)?+(?:[A-Za-z]{2,10}\b[^,;\t|]{0,20}[:=]|[*(\[]|\xe2\x80|\xc2\xa9)')
+"""How the bytes of a note with separators in it may begin."""
+
+
+@dataclass
+class Footer:
+    """Holds back the records at the end of each block that may be below the table.
+
+    `rows` is their number if it is configured; else they are recognized. `notes` tell what was left out. The table of
+    a trained model (`for_model`) has no configuration, so that they name no key.
+    """
+
+    layout: Layout
+    source: str
+    separator: str
+    rows: int | str = AUTO
+    for_model: bool = False
+    notes: list[str] = field(default_factory=list)
+    _held: bytes = b""
+
+    def remove_from(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        """Yield the blocks without the records below the table."""
+        if self.layout.width < 2 or self.rows == 0:
+            yield from blocks
+            return
+        line, last = 0, b""
+        for following in blocks:
+            block = following
+            if self._held:
+                data = self._held + following.data
+                block = Block.of(data, line)
+            start = self._start(block)
+            self._held = block.data[start:]
+            if self._held:
+                line = block.line_at(start)
+            if start:
+                last = block.data[_start_of_record(block, start) : start]
+                yield block if start == len(block.data) else _before(block, start)
+        if self._held:
+            block = Block.of(self._held, line)
+            start = 0 if self.rows != AUTO else self._start_of_notes(block)
+            if not start and not last:
+                start = len(block.data)  # there are no rows above
+            self._describe(block.after(start))
+            if start:
+                last = block.data[_start_of_record(block, start) : start]
+                yield _before(block, start)
+        if self.rows == AUTO:
+            self.notes += note_of_total(self._cells(last.rstrip(b"\r\n")), for_model=self.for_model)
+
+    def _start(self, block: Block) -> int:
+        """The position of the first record of those at the end that may be below the table."""
+        position, number = len(block.data), 0
+        limit = self.rows if isinstance(self.rows, int) else MAX_NOTES
+        while position and number < limit and len(block.data) - position < MAX_BYTES:
+            start = _start_of_record(block, position)
+            record = block.data[start:position]
+            if self.rows == AUTO and not self._may_be_note(record):
+                break
+            number += self.rows == AUTO or bool(record.strip(b"\r\n"))
+            position = start
+        return position
+
+    def _may_be_note(self, record: bytes) -> bool:
+        separator = self.separator.encode()
+        text = record.rstrip(b"\r\n")
+        if record.count(separator) >= self.layout.width - 1 and not text.endswith(separator):
+            return (
+                NOTE_BYTES.match(text) is not None
+                and NOTE.match(text.decode(errors="replace").lstrip('" ')) is not None
+            )
+        cells = self._cells(text)
+        present = filled(cells)
+        if len(present) > 1:
+            return NOTE.match(present[0]) is not None
+        return not present or bool(cells[0].strip())
+
+    def _cells(self, record: bytes) -> list[str]:
+        try:
+            # A note is one line, and a quote that is not closed is no note but an error.
+            is_line = not record.count(b'"') % 2 and b"\r" not in record and b"\n" not in record
+            return split_record(record, self.separator) if is_line else NO_NOTE
+        except (csv.Error, UnicodeDecodeError):
+            return NO_NOTE
+
+    def _start_of_notes(self, block: Block) -> int:
+        """The position of the first record that is a note by evidence, or of the blank lines above; else the end."""
+        records = Records.of(block.data, block.quotes, self.separator)
+        first = first_note([self._cells(records.bytes(i)) for i in range(len(records))], self.layout.shape)
+        return len(block.data) if first is None else int(records.starts[first])
+
+    def _describe(self, block: Block) -> None:
+        """Note the records that are left out."""
+        check_strict_csv(block, self.source, self.separator)  # a record that does not end may be several rows
+        records = Records.of(block.data, block.quotes, self.separator)
+        if number := int(np.count_nonzero(~records.blank)):
+            first = block.data.decode(errors="replace").lstrip('" \t\r\n' + self.separator).split("\n")[0]
+            text = first.replace('""', '"').rstrip('" \t\r' + self.separator)
+            self.notes.append(note_of_notes(number, "line", f"line {block.line:,}", text))
+
+
+def note_of_notes(number: int, unit: str, where: str, text: str) -> str:
+    """The note that so many lines or rows below a table are left out, the first of which has this text."""
+    many = f"1 {unit}" if number == 1 else f"{number:,} {unit}s"
+    shown = quote(text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…")
+    return f"left out {many} below the table, from {where} on: {shown}"
+
+
+def note_of_total(cells: Sequence[str], *, for_model: bool) -> list[str]:
+    """A note if the last row of a table may be a sum of the others."""
+    present = filled(cells)
+    if not present or not TOTAL.fullmatch(present[0]):
+        return []
+    action = "remove the row" if for_model else "--set data.footer_rows=1"
+    return [f"the last row begins with {quote(present[0])}; to leave out a sum of the others, {action}"]
+
+
+def _start_of_record(block: Block, end: int) -> int:
+    """The position of the record that ends at `end`."""
+    position = block.data.rfind(b"\n", 0, max(end - 1, 0))
+    while position >= 0 and np.searchsorted(block.quotes, position) % 2:
+        position = block.data.rfind(b"\n", 0, position)
+    return position + 1
+
+
+def _before(block: Block, end: int) -> Block:
+    return Block(block.data[:end], block.quotes[: np.searchsorted(block.quotes, end)], block.line)

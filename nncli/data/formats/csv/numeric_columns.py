@@ -19,7 +19,7 @@ import polars
 
 from nncli.base.errors import reraise_out_of_memory
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER
-from nncli.data.formats.csv.blocks import NEWLINE, NO_POSITIONS, PIECE, QUOTE, Block, count_of, outside_quotes
+from nncli.data.formats.csv.records import NEWLINE, NO_POSITIONS, PIECE, QUOTE, Block, count_of, outside_quotes
 from nncli.data.formats.streams import POLARS_ERRORS, UTF8_BOM
 from nncli.data.table import MANY_COLUMNS, stacked
 from nncli.nn.arrays import ByteArray, BytePositions, Mask

@@ -1,7 +1,8 @@
 """Read CSV and TSV with cells as text, or raise an error that names the line.
 
 Polars parses the text; this module rejects text that can be read in more than one way. Quoting follows RFC 4180, and
-records end with \\n or \\r\\n. Rows of another length and NUL bytes are errors.
+records end with \\n or \\r\\n. NUL bytes are errors, and so are records with another number of cells than the header,
+unless they are to be padded or skipped; empty cells behind the last column are left out.
 
 A blank line is skipped and not counted as a row, except in a table of one column, where it is an empty cell.
 """
@@ -10,27 +11,181 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field
 from typing import IO, NamedTuple
 
+import numpy as np
 import polars
 
 from nncli.base.errors import DataError, Location, reraise_out_of_memory
 from nncli.data.columns.parsing import exact_numbers, may_be_class_ids
-from nncli.data.dialect import AUTO, CsvDialect
-from nncli.data.formats.csv.blocks import Block, blocks, check_utf8
+from nncli.data.dialect import AUTO, CsvDialect, Ragged
 from nncli.data.formats.csv.decoding import UTF8, DecodedStream
-from nncli.data.formats.csv.footer import Footer
-from nncli.data.formats.csv.layout import Layout, find_layout
-from nncli.data.formats.csv.names import CsvHeader
+from nncli.data.formats.csv.layout import Footer, Layout, find_layout
 from nncli.data.formats.csv.numeric_columns import NumericParser, is_rectangular
-from nncli.data.formats.csv.quoting import QuoteRepair
-from nncli.data.formats.csv.ragged import Repairs, check_strict_csv, repair, unify_line_ends
+from nncli.data.formats.csv.records import (
+    Block,
+    QuoteRepair,
+    Records,
+    blocks,
+    check_strict_csv,
+    check_utf8,
+    outside_quotes,
+    positions_of,
+    unify_line_ends,
+)
 from nncli.data.formats.csv.sniffer import sniff_dialect
 from nncli.data.formats.prefetch import prefetch_map
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.streams import POLARS_ERRORS
-from nncli.data.table import Table, unnamed
+from nncli.data.table import MANY_COLUMNS, Table, replace_na_values, unnamed
+from nncli.nn.arrays import Mask
+
+
+@dataclass(frozen=True)
+class CsvHeader:
+    """The columns of a file, and what else is the same for all of its blocks.
+
+    A record has `width` cells; those behind the last of `names` are empty. `old_mac`: lines end in a lone \\r, and so
+    may lines within a cell.
+    """
+
+    source: str
+    separator: str
+    names: tuple[str, ...]
+    width: int
+    missing_values: tuple[str, ...] = ()
+    old_mac: bool = False
+
+    def named(self, cells: polars.DataFrame) -> polars.DataFrame:
+        """`cells` with the column names of the header, without the cells behind them."""
+        cells = cells[:, : len(self.names)] if cells.width > len(self.names) else cells
+        cells.columns = list(self.names)
+        return cells
+
+    def row_with_surplus(self, cells: polars.DataFrame) -> int | None:
+        """The position of the first row with a cell behind the last column that is not empty; None if there is none."""
+        filled = [cell.fill_null("").str.strip_chars() != "" for cell in cells[:, len(self.names) :]]
+        rows = [row for cell in filled if (row := cell.arg_max()) is not None and cell.any()]
+        return min(rows, default=None)
+
+    def finalize(self, cells: polars.DataFrame) -> polars.DataFrame:
+        """`cells` of text in their final form: an empty one is the text "", and a missing value null."""
+        if cells.width < MANY_COLUMNS:
+            cells = cells.fill_null("")
+        elif with_nulls := [column.fill_null("") for column in cells if column.null_count()]:
+            cells = cells.with_columns(with_nulls)
+        cells = self.named(cells)
+        if self.old_mac:
+            cells = cells.with_columns(polars.all().str.replace_all("\n", "\r", literal=True))
+        return replace_na_values(cells, self.missing_values)
+
+    def no_rows(self) -> polars.DataFrame:
+        """A frame of no rows."""
+        return polars.DataFrame(schema=dict.fromkeys(self.names, polars.String))
+
+
+@dataclass
+class Repairs:
+    """Counts what has been left out or padded: blank lines, those that no row has followed yet, and rows."""
+
+    blank_lines: int = 0
+    trailing_blank_lines: int = 0
+    rows: dict[str, list[int]] = field(default_factory=dict)
+    """For `padded` and `skipped`: the number of rows, and the line of the first."""
+
+    def count_blank(self, blank: Mask) -> None:
+        """Count the blank records of a block."""
+        rows = np.flatnonzero(~blank)
+        after = blank[rows[-1] + 1 :].size if rows.size else self.trailing_blank_lines + blank.size
+        self.blank_lines, self.trailing_blank_lines = self.blank_lines + int(np.count_nonzero(blank)), after
+
+    def count_rows(self, what: str, number: int, line: int) -> None:
+        """Count rows that are padded or skipped; `line` is that of the first."""
+        if number:
+            self.rows.setdefault(what, [0, line])[0] += number
+
+    @property
+    def notes(self) -> list[str]:
+        """What to tell the user about them."""
+        between = self.blank_lines - self.trailing_blank_lines
+        blank = ["skipped 1 blank line" if between == 1 else f"skipped {between:,} blank lines"] if between else []
+        return blank + [
+            f"{what} {number:,} {'row' if number == 1 else 'rows'} with another number of cells than the header, "
+            + (f"on line {line:,}" if number == 1 else f"the first on line {line:,}")
+            for what, (number, line) in self.rows.items()
+        ]
+
+
+def repair(
+    block: Block, header: CsvHeader, row: int, ragged: Ragged, repairs: Repairs, *, reason: BaseException | None = None
+) -> Block:
+    """Remove blank lines and surplus cells from a block that Polars could not parse; pad or skip rows if configured.
+
+    `row` is the number of the first row of the block.
+
+    Raises:
+        DataError: a record has the wrong number of cells, or the block cannot be parsed for another `reason`.
+    """
+    records = Records.of(block.data, block.quotes, header.separator)
+    blank = records.blank & (len(header.names) > 1)
+    different = np.flatnonzero(~blank & (records.counts != header.width))
+    changes = {int(i): _without_surplus(records, int(i), block, header) for i in different}
+    odd = [i for i, repaired in changes.items() if repaired is None]
+    short = [i for i in odd if records.counts[i] < len(header.names)]
+    if odd and (ragged == "refuse" or (ragged == "pad" and len(short) < len(odd))):
+        first = next(i for i in odd if ragged == "refuse" or i not in set(short))
+        before = int(np.count_nonzero(blank[:first]))
+        raise _ragged_error(records, first, len(odd), block, header, row + first - before)
+    if (reason and not changes) or not (changes or blank.any()):
+        place = Location(source=header.source, line=block.line, row=row)
+        raise DataError("the rows from here on are not a table", location=place) from reason
+    for i in odd:
+        missing = header.width - int(records.counts[i])
+        changes[i] = records.bytes(i) + header.separator.encode() * missing + b"\n" if ragged == "pad" else b""
+    if odd:
+        line = block.line_at(int(records.starts[odd[0]]))
+        repairs.count_rows("padded" if ragged == "pad" else "skipped", len(odd), line)
+    repairs.count_blank(blank)
+    changes |= dict.fromkeys(np.flatnonzero(blank).tolist(), b"")
+    data = b"".join(_changed(records, changes))
+    return Block.of(data, block.line)
+
+
+def _changed(records: Records, changes: dict[int, bytes | None]) -> Iterator[bytes]:
+    """Yield the text of all records, with those that are changed."""
+    start = 0
+    for i in sorted(changes):
+        yield records.data[start : records.starts[i]]
+        yield changes[i] or b""
+        start = int(records.ends[i]) + 1
+    yield records.data[start:]
+
+
+def _without_surplus(records: Records, i: int, block: Block, header: CsvHeader) -> bytes | None:
+    """A record that has all columns, with as many empty cells behind them as it should have; None if it is another."""
+    count, record = int(records.counts[i]), records.bytes(i)
+    if count < len(header.names):
+        return None
+    separator = header.separator.encode()
+    if count < header.width:
+        return record + separator * (header.width - count) + b"\n"
+    first, last = np.searchsorted(block.quotes, [records.starts[i], records.ends[i]])
+    separators = outside_quotes(positions_of(record, separator[0]), block.quotes[first:last] - records.starts[i])
+    end = int(separators[header.width - 1])
+    return None if record[end:].strip(separator + b" \t") else record[:end] + b"\n"
+
+
+def _ragged_error(records: Records, i: int, number: int, block: Block, header: CsvHeader, row: int) -> DataError:
+    count, others = int(records.counts[i]), number - 1
+    more = f"; {others:,} of the rows below {'differs' if others == 1 else 'differ'} too" if others else ""
+    return DataError(
+        f"the row has {count:,} {'cell' if count == 1 else 'cells'}, the header has {len(header.names):,}{more}",
+        location=Location(source=header.source, line=block.line_at(int(records.starts[i])), row=row),
+        hint="Quote cells that contain the separator, and write empty cells too (a,,c). `data.ragged: skip` leaves out "
+        "such rows, `pad` fills short ones.",
+    )
+
 
 NEXT_FILE_BYTES = 1 << 16
 """Bytes from which the dialect of a file that is not the first of several is inferred."""
@@ -123,11 +278,11 @@ class _BlockParser:
         self.header = CsvHeader(
             source, dialect.separator, layout.names, layout.width, options.missing_values, old_mac=old_mac
         )
+        self._parser: NumericParser | None = None
         if self._may_be_numbers and options.numbers.names and not options.numbers.inverted:
-            self.header = replace(self.header, parser=self._numeric_parser(options.numbers.names))
+            self._parser = self._numeric_parser(options.numbers.names)
         if self._may_be_numbers and options.numbers.inverted and options.first_file is not None:
-            parser = self._numeric_parser(options.first_file.numbers, exact_only=True)
-            self.header = replace(self.header, parser=parser)
+            self._parser = self._numeric_parser(options.first_file.numbers, exact_only=True)
 
     def _numeric_parser(self, numbers: Collection[str], *, exact_only: bool = False) -> NumericParser:
         header = self.header
@@ -136,7 +291,7 @@ class _BlockParser:
 
     def attempt(self, block: Block) -> ParseAttempt:
         """Parse the numeric columns of a block, if they are known. Thread-safe."""
-        parser = self.header.parser
+        parser = self._parser
         return ParseAttempt(parser, parser.cells(block) if parser and block.data else None)
 
     def cells(self, block: Block, attempt: ParseAttempt) -> polars.DataFrame:
@@ -145,33 +300,32 @@ class _BlockParser:
         Raises:
             DataError: the block is not a valid part of a table.
         """
-        header = self.header
-        check_strict_csv(block, self._source, header.separator)
-        if attempt.parser is not header.parser:
+        check_strict_csv(block, self._source, self.header.separator)
+        if attempt.parser is not self._parser:
             attempt = self.attempt(block)
         skipped = self.repairs.blank_lines
         cells = self._finalize(attempt, block)
         if cells.height:
             if self._may_be_numbers and self._options.numbers.inverted:
-                cells = self._find_numbers(header, cells)
+                cells = self._find_numbers(cells)
             if skipped == self.repairs.blank_lines:
                 self.repairs.trailing_blank_lines = 0
         self.row += cells.height
         return cells
 
-    def _find_numbers(self, header: CsvHeader, cells: polars.DataFrame) -> polars.DataFrame:
+    def _find_numbers(self, cells: polars.DataFrame) -> polars.DataFrame:
         """The cells, with columns of plain numbers as Float64; later blocks are parsed with these as numbers.
 
         A column that was expected to be numbers and is not stays text from here on, so that other columns do not have
         to be parsed as text because of it.
         """
-        parser = header.parser
+        parser, names = self._parser, self.header.names
         if parser is None:
-            candidates = {*header.names} - self._options.numbers.names
+            candidates = {*names} - self._options.numbers.names
         else:
             candidates = {*parser.numbers} if parser.is_active else set()
         types = cells.schema
-        texts = [name for name in header.names if name in candidates and types[name] == polars.String]
+        texts = [name for name in names if name in candidates and types[name] == polars.String]
         if not texts:
             return cells
         numbers = exact_numbers(cells[texts], self._dialect)
@@ -181,8 +335,7 @@ class _BlockParser:
                 name: x for name, x in numbers.items() if name not in class_ids or not may_be_class_ids(unnamed(x))
             }
         if parser is None or len(numbers) < len(texts):
-            parser = self._numeric_parser(numbers, exact_only=True)
-        self.header = replace(header, parser=parser)
+            self._parser = self._numeric_parser(numbers, exact_only=True)
         return cells.with_columns(numbers.values())
 
     def _finalize(self, attempt: ParseAttempt, block: Block) -> polars.DataFrame:

@@ -17,12 +17,19 @@ import numpy.typing as npt
 from nncli.base.errors import DataError, Location
 from nncli.base.text import join_quoted, quote
 from nncli.data.dialect import AUTO, BAR, COMMA, SEMICOLON, TAB, CsvDialect
-from nncli.data.formats.csv.blocks import MAX_RECORD_BYTES, QUOTE, Block, end_of_records, positions_of
 from nncli.data.formats.csv.decoding import UTF8, DecodedStream
-from nncli.data.formats.csv.quoting import QuoteRepair
-from nncli.data.formats.csv.ragged import unify_line_ends
-from nncli.data.formats.csv.records import Records, split_record
-from nncli.data.formats.csv.titles import MAX_TITLES, find_header
+from nncli.data.formats.csv.header import MAX_TITLES, find_header, has_gaps
+from nncli.data.formats.csv.records import (
+    MAX_RECORD_BYTES,
+    QUOTE,
+    Block,
+    QuoteRepair,
+    Records,
+    end_of_records,
+    positions_of,
+    split_record,
+    unify_line_ends,
+)
 
 SEPARATORS = {COMMA: "commas", SEMICOLON: "semicolons", TAB: "tabs", BAR: "bars"}
 SAMPLE_RECORDS = 1000
@@ -124,7 +131,7 @@ def complete_records(text: DecodedStream) -> bytes:
             break
         text.extend_sample()
     sample = text.sample[:end] if end else text.sample
-    return unify_line_ends(Block(sample, positions_of(sample, QUOTE), 1)).data
+    return unify_line_ends(Block.of(sample, 1)).data
 
 
 def sniff_separator(sample: bytes, source: str, default_separator: str | None, training_separator: str | None) -> str:
@@ -205,8 +212,7 @@ def _has_titles(records: Records, numbers: npt.NDArray[np.int64], separator: str
         rows = [split_record(records.bytes(int(i)), separator) for i in numbers]
     except (csv.Error, UnicodeDecodeError):
         return False
-    first = numbers[: MAX_TITLES + 1]
-    header = find_header(rows, has_blank_lines=bool(first[-1] - first[0] >= first.size))
+    header = find_header(rows, has_blank_lines=has_gaps(numbers[: MAX_TITLES + 1]))
     return header.at > 0 and header.instead is None
 
 

@@ -384,27 +384,18 @@ def _kind_of(field: Any) -> str:
     """What the cells of a column are."""
     from pymysql.constants import FIELD_TYPE, FLAG
 
-    code, is_unsigned = field.type_code, bool(field.flags & FLAG.UNSIGNED)
-    if code in (FIELD_TYPE.TINY, FIELD_TYPE.SHORT, FIELD_TYPE.INT24, FIELD_TYPE.LONG, FIELD_TYPE.YEAR):
-        return "integer"
-    if code == FIELD_TYPE.BIT:
-        return "bit" if field.length == 1 else "bits"
-    if code == FIELD_TYPE.JSON:
-        return "text"
     kinds = {
-        FIELD_TYPE.LONGLONG: "unsigned integer" if is_unsigned else "integer",
-        FIELD_TYPE.FLOAT: "number",
-        FIELD_TYPE.DOUBLE: "number",
-        FIELD_TYPE.DECIMAL: "decimal",
-        FIELD_TYPE.NEWDECIMAL: "decimal",
-        FIELD_TYPE.DATE: "date",
-        FIELD_TYPE.NEWDATE: "date",
-        FIELD_TYPE.DATETIME: "datetime",
-        FIELD_TYPE.TIMESTAMP: "timestamp",
-        FIELD_TYPE.TIME: "time",
-        FIELD_TYPE.NULL: "text",
+        **dict.fromkeys((FIELD_TYPE.TINY, FIELD_TYPE.SHORT, FIELD_TYPE.INT24, FIELD_TYPE.LONG), "integer"),
+        FIELD_TYPE.YEAR: "integer",
+        FIELD_TYPE.LONGLONG: "unsigned integer" if field.flags & FLAG.UNSIGNED else "integer",
+        FIELD_TYPE.BIT: "bit" if field.length == 1 else "bits",
+        **dict.fromkeys((FIELD_TYPE.FLOAT, FIELD_TYPE.DOUBLE), "number"),
+        **dict.fromkeys((FIELD_TYPE.DECIMAL, FIELD_TYPE.NEWDECIMAL), "decimal"),
+        **dict.fromkeys((FIELD_TYPE.DATE, FIELD_TYPE.NEWDATE), "date"),
+        **{FIELD_TYPE.DATETIME: "datetime", FIELD_TYPE.TIMESTAMP: "timestamp", FIELD_TYPE.TIME: "time"},
+        **dict.fromkeys((FIELD_TYPE.JSON, FIELD_TYPE.NULL), "text"),
     }
-    return kinds.get(code) or ("binary" if field.charsetnr == BINARY_CHARSET else "text")
+    return kinds.get(field.type_code) or ("binary" if field.charsetnr == BINARY_CHARSET else "text")
 
 
 def seconds_of(time: str) -> float:

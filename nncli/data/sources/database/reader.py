@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, count, takewhile
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import polars as pl
@@ -35,6 +35,7 @@ class DatabaseReader(TableReader):
 
     source: TableSource
     database: Database
+    needs_copy: ClassVar[bool] = True  # the rows may change between two readings
 
     @classmethod
     def of(cls, source: TableSource) -> DatabaseReader:
@@ -62,11 +63,6 @@ class DatabaseReader(TableReader):
     @property
     def is_columnar(self) -> bool:
         """Columns have types."""
-        return True
-
-    @property
-    def needs_copy(self) -> bool:
-        """The rows may change between two readings."""
         return True
 
     def choice(self) -> TableChoice | None:

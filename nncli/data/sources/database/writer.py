@@ -15,7 +15,7 @@ import polars as pl
 from nncli.base.errors import Location, NncliError, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.text import quote
-from nncli.data.formats.sinks import ColumnCheck, Sink, translate_write_errors
+from nncli.data.formats.writers import ColumnCheck, Sink, translate_write_errors
 from nncli.data.sources.database.address import DatabaseKind
 from nncli.data.sources.database.database import Database, DatabaseTable, database_of, find_table, tables_of
 from nncli.data.sources.database.sql import mentions

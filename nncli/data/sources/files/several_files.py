@@ -26,8 +26,7 @@ from nncli.data.formats.registry import Format
 from nncli.data.formats.streams import InputFile, missing_file_hint
 from nncli.data.sources.files.column_alignment import FileColumns, FilesPass
 from nncli.data.sources.files.partition import Part, parts_of
-from nncli.data.sources.files.single_file import FileReader, open_file
-from nncli.data.sources.files.zip_file import ZipReader
+from nncli.data.sources.files.single_file import FileReader, ZipReader, open_file
 from nncli.data.sources.table_reader import Checksum, FileChecksum, TableChoice, TableReader
 from nncli.data.table import Table
 

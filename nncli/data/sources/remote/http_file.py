@@ -1,44 +1,43 @@
-"""A file of a web server, read with the standard library.
+"""A file of a web server or of the Hugging Face Hub, read with the standard library.
 
 The HTTP store of obstore is not used: it refuses answers without a Content-Length, such as those of servers that make
-a table on request, and it would need an extra for the most common of sources.
+a table on request, and it would need an extra for the most common of sources. No text of the library's errors is shown,
+as it may hold the URL with its credentials.
 """
 
 from __future__ import annotations
 
+import errno
 import http.client
 import io
 import netrc
 import os
 import re
-import urllib.request
+import socket
+import ssl
+import urllib.error
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
+from glob import has_magic
 from pathlib import PurePosixPath
-from typing import IO, TYPE_CHECKING
+from typing import IO, NoReturn
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from nncli.base.credentials import split_url, with_credentials
 from nncli.base.errors import DataError, Location, UsageError
-from nncli.data.formats.compression import CompressionError, DecompressedStream, GrowthError, Gzip
-from nncli.data.sources.remote import http_errors as retries
-from nncli.data.sources.remote import hugging_face
-from nncli.data.sources.remote.http_errors import translated_errors
+from nncli.data.formats.compression import GZIP, ByteStream, CompressionError, DecompressedStream, GrowthError
+from nncli.data.sources.remote import remote_file
 from nncli.data.sources.remote.opener import has_server, open_url
 from nncli.data.sources.remote.remote_file import RangeError, RemoteFile, Response, TransientError
 from nncli.version import __version__
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
 URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=~"
 """Characters that stay as they are in a URL; others, such as spaces, are encoded."""
-PATTERN = re.compile(r"[*?\[]")
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
-GZIP = ("gzip", "x-gzip")
+ENCODINGS = ("gzip", "x-gzip")
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,11 @@ class HttpFile(RemoteFile):
         Raises:
             UsageError: the URL is not that of one file.
         """
-        if hugging_face.is_url(url):
-            hugging_face.file_url(url)
+        if is_hugging_face(url):
+            file_url(url)
         elif not (parts := split_url(url)) or not has_server(parts):
             raise UsageError("the URL is not valid", location=Location(source=url))
-        elif PATTERN.search(parts.path) or not PurePosixPath(parts.path).name or parts.path.endswith("/"):
+        elif has_magic(parts.path) or not PurePosixPath(parts.path).name or parts.path.endswith("/"):
             raise UsageError(
                 "a web server does not tell which files it has, so a folder or a pattern cannot be read from it",
                 location=Location(source=url),
@@ -83,11 +82,13 @@ class HttpFile(RemoteFile):
             yield self._response(body, body.headers, body.status)
 
     def _get(self, headers: Mapping[str, str]) -> http.client.HTTPResponse:
-        request = _request(self.url)
-        for name, value in headers.items():
-            request.add_header(name, value)
+        url, others = _request(self.url)
         with translated_errors(self.url):
-            return open_url(request, self.url, timeout=retries.SECONDS_OF_SILENCE)
+            response = open_url(url, {**others, **headers}, self.url, remote_file.SECONDS_OF_SILENCE)
+        if response.status >= http.client.BAD_REQUEST:
+            response.close()
+            _raise_status(self.url, response.status)
+        return response
 
     def _response(self, body: IO[bytes], headers: Message, status: int) -> Response:
         size = headers["Content-Length"]
@@ -103,9 +104,9 @@ class HttpFile(RemoteFile):
         etag = headers["ETag"]
         version = etag if etag and not etag.startswith("W/") else None
         encoding = (headers["Content-Encoding"] or "identity").strip().lower()
-        if encoding == "identity" or (encoding in GZIP and _has_gzip_name(self.url)):
+        if encoding == "identity" or (encoding in ENCODINGS and _has_gzip_name(self.url)):
             return Response(start, total, version, self._chunks(body))
-        if encoding not in GZIP:
+        if encoding not in ENCODINGS:
             raise DataError(
                 f"the server encodes the file as {encoding}, which was not asked for",
                 location=Location(source=self.name),
@@ -134,12 +135,12 @@ class HttpFile(RemoteFile):
         )
 
 
-def _request(url: str) -> urllib.request.Request:
-    """The request of a URL, with its credentials."""
+def _request(url: str) -> tuple[str, dict[str, str]]:
+    """The URL to which the request of a URL is sent, and the headers with its credentials."""
     headers = {"User-Agent": f"nncli/{__version__}", "Accept-Encoding": "identity"}
-    if hugging_face.is_url(url):
-        url, token = hugging_face.file_url(url), hugging_face.token()
-        if token is not None:
+    if is_hugging_face(url):
+        url = file_url(url)
+        if token := os.environ.get("HF_TOKEN"):
             headers["Authorization"] = f"Bearer {token}"
     else:
         url = with_credentials(url)
@@ -150,8 +151,7 @@ def _request(url: str) -> urllib.request.Request:
         headers["Authorization"] = _basic(unquote(user), unquote(password))
     elif "Authorization" not in headers and (found := _login_of_netrc(urlsplit(url).hostname)) is not None:
         headers["Authorization"] = _basic(*found)
-    full = urlunsplit((scheme.lower(), host, path, query, ""))
-    return urllib.request.Request(quote(full, safe=URL_CHARACTERS), headers=headers)
+    return quote(urlunsplit((scheme.lower(), host, path, query, "")), safe=URL_CHARACTERS), headers
 
 
 def _basic(user: str, password: str) -> str:
@@ -182,7 +182,7 @@ def decompressed(body: IO[bytes], size: int | None, url: str) -> Iterator[bytes]
         DataError: it grows absurdly.
     """
     received = _Body(body, url)
-    stream = io.BufferedReader(DecompressedStream(io.BufferedReader(received), Gzip()), CHUNK)
+    stream = io.BufferedReader(DecompressedStream(io.BufferedReader(received), GZIP), CHUNK)
     try:
         while chunk := stream.read(CHUNK):
             yield chunk
@@ -199,20 +199,123 @@ def decompressed(body: IO[bytes], size: int | None, url: str) -> Iterator[bytes]
         raise TransientError("the connection ended before the end of the file")
 
 
-class _Body(io.RawIOBase):
+class _Body(ByteStream):
     """The compressed bytes of a body; `size` is the number of those that were received."""
 
     def __init__(self, body: IO[bytes], url: str) -> None:
         self._body, self._url = body, url
         self.size = 0
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        view = memoryview(buffer).cast("B")
+    def next_bytes(self, size: int) -> bytes:
         with translated_errors(self._url):
-            piece = self._body.read(len(view))
-        view[: len(piece)] = piece
+            piece = self._body.read(size)
         self.size += len(piece)
-        return len(piece)
+        return piece
+
+
+BUSY = (408, 425, 429, 500, 502, 503, 504)
+"""Statuses of a server that may answer later."""
+DENIED = (401, 403, 407)
+GONE = (404, 410)
+
+
+@contextmanager
+def translated_errors(url: str) -> Iterator[None]:
+    """Translate errors of requests to `url`, which holds no credentials.
+
+    Raises:
+        TransientError: another try may help.
+        DataError: none will.
+    """
+    try:
+        yield
+    except (OSError, http.client.HTTPException, ValueError) as error:  # a ValueError for an address
+        _raise_connection_error(url, error.reason if isinstance(error, urllib.error.URLError) else error)
+
+
+def _raise_status(url: str, status: int) -> NoReturn:
+    reason = f"{status} {http.client.responses.get(status, 'unknown')}"
+    place = Location(source=url)
+    if status in BUSY:
+        raise TransientError(f"the server answers {reason}")
+    if status == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+        raise RangeError("the file has become shorter")
+    if status in GONE:
+        hint = "Check the address, for example in a browser."
+        if is_hugging_face(url):
+            hint = "Check the data set, the revision and the path. Private data sets need the variable HF_TOKEN."
+        raise DataError("there is no such file on the server", location=place, hint=hint)
+    if status in DENIED:
+        raise DataError(f"access to the file is denied ({reason})", location=place, hint=_denied_hint(url))
+    raise DataError(f"the server refuses the request ({reason})", location=place, hint="Check the address.")
+
+
+def _denied_hint(url: str) -> str:
+    if is_hugging_face(url):
+        return "Set the variable HF_TOKEN to an access token that may read the data set."
+    if with_credentials(url) != url:
+        return "Check the user name, password, token or signature in the URL; signatures expire."
+    return (
+        "Put user and password into ~/.netrc, or add them, or the token, to the URL: in an INPUT, or with "
+        "--set data.path=URL. They are not recorded, so each command needs them again."
+    )
+
+
+def _raise_connection_error(url: str, error: object) -> NoReturn:
+    place = Location(source=url)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        raise DataError(
+            f"the server's certificate is not valid: {error.verify_message}",
+            location=place,
+            hint="For a private authority, set the variable SSL_CERT_FILE to its certificate.",
+        ) from None
+    if isinstance(error, socket.gaierror):
+        if error.errno == socket.EAI_AGAIN:
+            raise TransientError("the name of the server cannot be looked up", is_refused=True) from None
+        raise DataError("there is no such server", location=place, hint="Check the address.") from None
+    if isinstance(error, TimeoutError):
+        raise TransientError("the server does not answer") from None
+    if isinstance(error, ConnectionRefusedError):
+        raise TransientError("the server refuses the connection", is_refused=True) from None
+    if isinstance(error, OSError) and error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+        raise TransientError("the server cannot be reached", is_refused=True) from None
+    if isinstance(error, http.client.InvalidURL | ValueError):
+        hint = "Check the addresses. Write / ? # and @ of a password as %2F %3F %23 and %40."
+        raise DataError(
+            "the URL, one to which it redirects, or that of the proxy is not valid", location=place, hint=hint
+        ) from None
+    if isinstance(error, http.client.HTTPException) and not isinstance(error, http.client.IncompleteRead | OSError):
+        raise TransientError("the server does not answer in HTTP") from None
+    raise TransientError("the connection was lost") from None
+
+
+DATASET = re.compile(r"hf://datasets/(?P<owner>[^/@]+)/(?P<name>[^/@]+)(@(?P<revision>[^/]+))?/(?P<path>.+)", re.I)
+REVISIONS = {"~parquet": "refs/convert/parquet"}
+"""Short names of branches; this one holds the data set converted to Parquet."""
+DEFAULT_ENDPOINT = "https://huggingface.co"
+
+
+def is_hugging_face(url: str) -> bool:
+    """Whether a URL is that of the Hugging Face Hub."""
+    return url.lower().startswith("hf:")
+
+
+def file_url(url: str) -> str:
+    """The https URL of a file of a data set; the server is that of HF_ENDPOINT, if set.
+
+    Raises:
+        UsageError: the URL is not that of a file of a data set.
+    """
+    match = DATASET.fullmatch(url)
+    if match is None or match["path"].endswith("/") or has_magic(match["path"]):
+        raise UsageError(
+            "this is not the URL of one file of a data set",
+            location=Location(source=url),
+            hint="Such URLs are hf://datasets/OWNER/NAME/path/to/file.parquet, with @REVISION after NAME if need be.",
+        )
+    revision = match["revision"] or "main"
+    endpoint = (os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/")
+    # `refs%2Fpr%2F1` may be written encoded, since a revision has no slash of its own in this form.
+    revision = quote(REVISIONS.get(revision, revision.replace("%2F", "/").replace("%2f", "/")), safe="")
+    path = quote(match["path"], safe="/")
+    return f"{endpoint}/datasets/{match['owner']}/{match['name']}/resolve/{revision}/{path}"

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import http.client
 import socket
+import string
 import urllib.request
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import IO, TYPE_CHECKING, NoReturn
-from urllib.parse import SplitResult, urljoin, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from nncli.base.credentials import split_url
 from nncli.base.errors import DataError, Location
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 else:
     _Connection = object
 
+REDIRECTS = (301, 302, 303, 307, 308)
+MAX_REDIRECTS = 10
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -59,27 +62,54 @@ def distance_of(address: str) -> Distance:
     return Distance.PUBLIC if ip.is_global and not is_site else Distance.NETWORK
 
 
-def open_url(request: urllib.request.Request, url: str, timeout: float) -> http.client.HTTPResponse:
-    """The answer to a request for `url`, which holds no credentials and is that of messages.
+def open_url(url: str, headers: dict[str, str], source: str, timeout: float) -> http.client.HTTPResponse:
+    """The answer of a server, after redirects, whatever its status; `source` is the name of the file in messages.
+
+    The password or token among the headers is sent to the same server only.
 
     Raises:
-        DataError: a redirect leads where it must not.
-        OSError, http.client.HTTPException, ValueError: the server cannot be reached, or its answer is an error.
+        DataError: a redirect leads where it must not, or to yet another one.
+        OSError, http.client.HTTPException, ValueError: the server cannot be reached.
     """
-    guard = _Guard(url)
+    guard = _Guard(source)
     # No opener of other schemes: a redirect must not lead to a local file.
     opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        _HttpHandler(guard),
-        _HttpsHandler(guard),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        _Redirects(guard),
-    ):
-        opener.add_handler(handler)
-    response: http.client.HTTPResponse = opener.open(request, timeout=timeout)
-    return response
+    opener.add_handler(urllib.request.ProxyHandler())
+    opener.add_handler(_Handler(guard))
+    for _ in range(MAX_REDIRECTS + 1):
+        response: http.client.HTTPResponse = opener.open(urllib.request.Request(url, headers=headers), timeout=timeout)
+        if response.status not in REDIRECTS:
+            return response
+        with response:
+            target = _target(url, response, guard)
+        if not _is_same_server(url, target):
+            headers = {name: value for name, value in headers.items() if name != "Authorization"}
+        url = target
+    raise guard.refusal(
+        f"the server redirects in a circle, or too often ({response.status} {response.reason})",
+        "Check the address, for example in a browser.",
+    )
+
+
+def _target(url: str, response: http.client.HTTPResponse, guard: _Guard) -> str:
+    """The URL to which an answer redirects."""
+    code, location = response.status, response.headers["Location"] or response.headers["URI"]
+    if not location:
+        raise guard.refusal(f"the server redirects, and does not say where to ({code})", "Check the address.")
+    # Header lines arrive as Latin-1; what is not ASCII in them, such as UTF-8, is encoded byte by byte.
+    target = urljoin(url, quote(location, safe=string.punctuation, encoding="iso-8859-1"))
+    scheme = urlsplit(target).scheme
+    if scheme not in DEFAULT_PORTS:
+        raise guard.refusal(
+            f"the server redirects to an address of {scheme}:, which is neither http nor https ({code})",
+            "Give the address of the file itself.",
+        )
+    if urlsplit(url).scheme == "https" and scheme != "https":
+        raise guard.refusal(
+            f"the server redirects from https to http ({code}), where others could read or change the table",
+            "Give the address to which it redirects.",
+        )
+    return target
 
 
 @dataclass
@@ -94,7 +124,7 @@ class _Guard:
         distance = distance_of(address)
         if self.farthest is not None and distance < self.farthest:
             place = "this machine" if distance is Distance.THIS_MACHINE else "a private network"
-            self.refuse(
+            raise self.refusal(
                 f"the server redirects to an address of {place}, {host}" + (f" ({address})" if address != host else ""),
                 "If you trust it, give the address to which it redirects.",
             )
@@ -103,8 +133,9 @@ class _Guard:
         """Remember the server of a connection."""
         self.farthest = distance if self.farthest is None else max(distance, self.farthest)
 
-    def refuse(self, message: str, hint: str) -> NoReturn:
-        raise DataError(message, location=Location(source=self.url), hint=hint)
+    def refusal(self, message: str, hint: str) -> DataError:
+        """The error of a redirect that is not followed."""
+        return DataError(message, location=Location(source=self.url), hint=hint)
 
 
 class _Guarded(_Connection):
@@ -148,78 +179,20 @@ class _HttpsConnection(_Guarded, http.client.HTTPSConnection):
     pass
 
 
-class _HttpHandler(urllib.request.HTTPHandler):
+class _Handler(urllib.request.AbstractHTTPHandler):
+    """Opens the connections of http and https."""
+
+    http_request = https_request = urllib.request.AbstractHTTPHandler.do_request_
+
     def __init__(self, guard: _Guard) -> None:
         super().__init__()
         self._guard = guard
 
-    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(partial(_HttpConnection, self._guard, req), req)
+    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(partial(_HttpConnection, self._guard, request), request)
 
-
-class _HttpsHandler(urllib.request.HTTPSHandler):
-    def __init__(self, guard: _Guard) -> None:
-        super().__init__()
-        self._guard = guard
-
-    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(partial(_HttpsConnection, self._guard, req), req)
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, and sends the password or token to the same server only.
-
-    The host and type of a request may be those of a proxy, so its URL is compared.
-    """
-
-    def __init__(self, guard: _Guard) -> None:
-        self._guard = guard
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        if urlsplit(req.full_url).scheme == "https" and urlsplit(newurl).scheme != "https":
-            self._guard.refuse(
-                f"the server redirects from https to http ({code}), where others could read or change the table",
-                "Give the address to which it redirects.",
-            )
-        request = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if request is not None:
-            request.remove_header("Proxy-authorization")  # set again for every request to a proxy
-            if not _is_same_server(req.full_url, newurl):
-                request.remove_header("Authorization")
-        return request
-
-    def http_error_302(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-    ) -> urllib.request._UrlopenRet | None:
-        try:
-            target = headers["Location"] or headers["URI"]
-            if not target:
-                self._guard.refuse(f"the server redirects, and does not say where to ({code})", "Check the address.")
-            scheme = urlsplit(urljoin(req.full_url, target)).scheme
-            if scheme not in DEFAULT_PORTS:
-                self._guard.refuse(
-                    f"the server redirects to an address of {scheme}:, which is neither http nor https ({code})",
-                    "Give the address of the file itself.",
-                )
-            return super().http_error_302(req, fp, code, msg, headers)
-        except BaseException:
-            fp.close()  # urllib leaves the connection open if the address is not valid
-            raise
-
-    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(partial(_HttpsConnection, self._guard, request), request)
 
 
 def _is_proxied(request: urllib.request.Request) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.text import quote
-from nncli.data.sources.remote import http_errors as retries
+from nncli.data.sources.remote import remote_file
 from nncli.data.sources.remote.remote_file import RangeError, TransientError
 
 if TYPE_CHECKING:
@@ -90,12 +90,12 @@ class ObjectUrl:
                 location=Location(source=self.url),
                 hint="pip install 'nncli-train[cloud]'",
             ) from error
-        # Every request is tried once: the waiting is in retries.py. By default a request may take 30 s in all.
+        # Every request is tried once: the waiting is in remote_file.py. By default a request may take 30 s in all.
         options: Any = {
             "client_options": {
                 "allow_http": True,
                 "timeout": "7d",
-                "read_timeout": timedelta(seconds=retries.SECONDS_OF_SILENCE),
+                "read_timeout": timedelta(seconds=remote_file.SECONDS_OF_SILENCE),
                 "connect_timeout": "5s",
             },
             "retry_config": {"max_retries": 0},

@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING
 from nncli.base.errors import DataError, Location, NncliError, UsageError
 from nncli.base.logs import log_duration
 from nncli.data.formats.registry import FileOptions, writable_format
-from nncli.data.formats.sinks import Sink
-from nncli.data.formats.writers import open_sink
-from nncli.data.sources.remote import http_errors as retries
-from nncli.data.sources.remote.http_errors import retried
-from nncli.data.sources.remote.remote_file import TransientError
+from nncli.data.formats.writers import Sink, open_sink
+from nncli.data.sources.remote import remote_file
+from nncli.data.sources.remote.remote_file import TransientError, retried
 from nncli.data.sources.remote.stores import ObjectUrl, translated_errors
 
 if TYPE_CHECKING:
@@ -112,4 +110,4 @@ def _upload(url: ObjectUrl, file: Path, *, force: bool) -> None:
                         location=Location(source=url.url),
                         hint="Nothing was written. Try again later.",
                     ) from None
-                time.sleep(retries.FIRST_DELAY * 2.0**attempt)
+                time.sleep(remote_file.FIRST_DELAY * 2.0**attempt)

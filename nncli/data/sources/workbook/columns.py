@@ -25,10 +25,7 @@ from nncli.data.sources.workbook.grid import (
     Kind,
     Kinds,
     Microseconds,
-    boolean_text,
     concat,
-    number_text,
-    time_text,
 )
 from nncli.nn.arrays import RowIndices
 
@@ -87,7 +84,7 @@ class SeriesBuilder:
             assert column.times is not None
             return _with_nulls(_temporal(column.times[self.rows], present), kinds).alias(name)
         if Kind.TEXT in present or present == {Kind.NUMBER, Kind.BOOLEAN}:
-            return self._texts(column, kinds).alias(name)
+            return self._texts(j, kinds).alias(name)
         raise self._mixture(j, kinds, present, name)
 
     def _numbers(self, column: Column, kinds: Kinds) -> polars.Series:
@@ -100,21 +97,10 @@ class SeriesBuilder:
         is_whole = (numbers == numbers.floor()) & (numbers.abs() < MAX_EXACT_INTEGER)
         return numbers.cast(polars.Int64) if is_whole.all() else numbers
 
-    def _texts(self, column: Column, kinds: Kinds) -> polars.Series:
+    def _texts(self, j: int, kinds: Kinds) -> polars.Series:
         """All cells as text."""
-        words: list[str | None] = [None] * len(kinds)
-        for i in np.flatnonzero(kinds != Kind.EMPTY):
-            kind, row = Kind(kinds[i]), int(self.rows[i])
-            if kind == Kind.TEXT:
-                assert column.texts is not None
-                words[i] = column.texts[row]
-            elif kind in (Kind.NUMBER, Kind.BOOLEAN):
-                assert column.numbers is not None
-                number = float(column.numbers[row])
-                words[i] = number_text(number, self.decimal) if kind == Kind.NUMBER else boolean_text(number)
-            else:
-                assert column.times is not None
-                words[i] = time_text(kind, int(column.times[row]))
+        cells = zip(self.rows.tolist(), kinds.tolist(), strict=True)
+        words = [None if kind == Kind.EMPTY else self.grid.text(row, j, self.decimal) for row, kind in cells]
         texts = polars.Series(words, dtype=polars.String)
         return texts.set(texts.is_in(list(self.missing)).fill_null(False), None) if self.missing else texts
 

@@ -102,6 +102,10 @@ def concat(parts: Sequence[Column]) -> Column:
     return column
 
 
+NOT_AVAILABLE = "#N/A"
+"""The error that stands for a missing value."""
+
+
 class HiddenCell(NamedTuple):
     """A cell without a value at a position from 0: of kind ERROR, with the text of the error, or NOT_COMPUTED."""
 
@@ -201,7 +205,7 @@ def parse_range(text: str) -> CellRange:
 
 @dataclass(frozen=True)
 class SheetFacts:
-    """The cells of a sheet without a usable value, and its merged cells. Cells with #N/A are missing, not listed."""
+    """The cells of a sheet without a usable value, and its merged cells. Cells with the error #N/A are missing."""
 
     cells: tuple[HiddenCell, ...] = ()
     merged: tuple[CellRange, ...] = ()
@@ -250,7 +254,7 @@ class Grid:
 
     def with_facts(self, facts: SheetFacts) -> Grid:
         """The grid with the facts about its sheet that calamine does not tell."""
-        hidden = facts.cells
+        hidden = [cell for cell in facts.cells if cell.text != NOT_AVAILABLE]
         if not hidden:
             return replace(self, merged=facts.merged)
         rows, columns = [cell.row for cell in hidden], [cell.column for cell in hidden]
@@ -271,7 +275,7 @@ class Grid:
             present |= column.kinds != Kind.EMPTY
         return np.flatnonzero(present)
 
-    def text(self, row: int, column: int) -> str:
+    def text(self, row: int, column: int, decimal: str = ".") -> str:
         """What a cell holds as text, "" if it is empty."""
         cells = self.columns[column]
         kind = Kind(cells.kinds[row])
@@ -280,7 +284,7 @@ class Grid:
         if kind in (Kind.NUMBER, Kind.BOOLEAN):
             assert cells.numbers is not None
             number = float(cells.numbers[row])
-            return number_text(number) if kind == Kind.NUMBER else boolean_text(number)
+            return number_text(number, decimal) if kind == Kind.NUMBER else "true" if number else "false"
         if kind in (Kind.TEXT, Kind.ERROR, Kind.NOT_COMPUTED):
             assert cells.texts is not None
             return str(cells.texts[row])
@@ -292,15 +296,11 @@ class Grid:
         return [self.text(row, j) for j in range(len(self.columns))]
 
 
-def number_text(number: float, decimal: str = ".") -> str:
+def number_text(number: float, decimal: str) -> str:
     """The shortest text that is read as this number; whole numbers up to MAX_WHOLE have no decimal mark or exponent."""
     if number.is_integer() and abs(number) <= MAX_WHOLE:
         return str(int(number))
     return repr(number).replace(".", decimal)
-
-
-def boolean_text(number: float) -> str:
-    return "true" if number else "false"
 
 
 def time_text(kind: Kind, microseconds: int) -> str:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from nncli.base.errors import DataError
 from nncli.data.formats.csv import decoding
-from nncli.data.formats.csv.blocks import NO_POSITIONS, Block, check_utf8
 from nncli.data.formats.csv.decoding import DecodedStream, is_ascii_compatible
+from nncli.data.formats.csv.records import NO_POSITIONS, Block, check_utf8
 from tests.assertions import raises
 
 ENCODINGS = [

@@ -38,7 +38,7 @@ def layout(text: str, trained: CsvDialect | None = None, **settings: Any) -> Lay
 def test_the_header_is_found_below_titles(above: str, line: int) -> None:
     found = layout(f"{above}name,city,age\n{ROWS}")
     assert (found.names, found.width, found.line) == (("name", "city", "age"), 3, line)
-    assert found.begins_with_values is False
+    assert found.shape.begins_with_values is False
     assert bool(found.notes) == bool(above.strip())
 
 

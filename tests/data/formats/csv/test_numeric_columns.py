@@ -14,9 +14,9 @@ from nncli.base.errors import DataError
 from nncli.data.columns.parsing import exact_numbers, read_numbers, read_text
 from nncli.data.dialect import CsvDialect
 from nncli.data.formats.csv import numeric_columns as direct
-from nncli.data.formats.csv.blocks import QUOTE, Block, positions_of
 from nncli.data.formats.csv.numeric_columns import MAX_FAILED_BLOCKS, ambiguous_starts
 from nncli.data.formats.csv.reader import read_delimited
+from nncli.data.formats.csv.records import QUOTE, Block, positions_of
 from nncli.data.formats.read_options import NumericColumns, ReadOptions
 from nncli.data.table import MANY_COLUMNS, Table
 

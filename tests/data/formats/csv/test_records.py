@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.formats.csv.blocks import QUOTE, positions_of
-from nncli.data.formats.csv.records import Records, split_record
+from nncli.data.formats.csv.records import QUOTE, Records, positions_of, split_record
 
 
 def records(data: bytes, separator: str = ",") -> Records:

@@ -10,8 +10,7 @@ import pytest
 from nncli.base.errors import DataError, UsageError
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.streams import InputFile
-from nncli.data.sources.files.single_file import FileReader
-from nncli.data.sources.files.zip_file import ZipReader
+from nncli.data.sources.files.single_file import FileReader, ZipReader
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_chunks, read_table
 from nncli.data.sources.table_source import TableSource, as_source

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from nncli.data.sources.remote import http_errors as retries
+from nncli.data.sources.remote import remote_file as retries
 from tests.data.sources.remote.web_server import Site, web_server
 
 

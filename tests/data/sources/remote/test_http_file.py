@@ -9,7 +9,7 @@ import time
 import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
-from http.client import HTTPMessage
+from http.client import HTTPMessage, HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ from nncli.data.formats.read_options import ReadOptions
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_table
 from nncli.data.sources.remote import opener
-from nncli.data.sources.remote.download import download
 from nncli.data.sources.remote.http_file import HttpFile
+from nncli.data.sources.remote.remote_file import download
 from nncli.data.sources.table_source import as_source
 from tests.data.sources.remote.web_server import Site, cut, raw, redirect, status, web_server
 
@@ -460,26 +460,34 @@ def test_a_password_goes_to_its_server_alone(site: Site) -> None:
         ("https://h.org/a", "https://h.org:x/b", False),
     ],
 )
-@pytest.mark.parametrize("proxy", [None, "http", "https"])
 def test_a_login_follows_redirects_on_the_same_server_alone(
-    url: str, target: str, is_kept: bool, proxy: str | None
+    url: str, target: str, is_kept: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request = urllib.request.Request(url, headers={"Authorization": "Basic x"})
-    if proxy:
-        request.set_proxy("proxy.org:3128", proxy)
-    redirected = opener._Redirects(opener._Guard(url)).redirect_request(
-        request, io.BytesIO(), 302, "", HTTPMessage(), target
-    )
-    assert redirected is not None
-    assert redirected.get_header("Authorization") == ("Basic x" if is_kept else None)
+    requests = redirected(url, target, monkeypatch)
+    assert [request.get_header("Authorization") for request in requests] == ["Basic x", "Basic x" if is_kept else None]
 
 
 @pytest.mark.parametrize("target", ["http://h.org/b", "http://h.org:443/b"])
-def test_no_redirect_leads_from_https_to_http(target: str) -> None:
-    request = urllib.request.Request("https://h.org/a", headers={"Authorization": "Basic x"})
-    redirects = opener._Redirects(opener._Guard("https://h.org/a"))
+def test_no_redirect_leads_from_https_to_http(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match="from https to http"):
-        redirects.redirect_request(request, io.BytesIO(), 302, "", HTTPMessage(), target)
+        redirected("https://h.org/a", target, monkeypatch)
+
+
+def redirected(url: str, target: str, monkeypatch: pytest.MonkeyPatch) -> list[urllib.request.Request]:
+    """The requests for a URL of which the first one is answered by a redirect."""
+    requests: list[urllib.request.Request] = []
+
+    def answer(_: object, request: urllib.request.Request, timeout: float) -> HTTPResponse:
+        requests.append(request)
+        with socket.socket() as empty:
+            response = HTTPResponse(empty)
+        response.status, response.headers = (302 if len(requests) == 1 else 200), HTTPMessage()
+        response.headers["Location"] = target
+        return response
+
+    monkeypatch.setattr(urllib.request.OpenerDirector, "open", answer)
+    opener.open_url(url, {"Authorization": "Basic x"}, url, 1.0).close()
+    return requests
 
 
 def test_behind_a_proxy_each_server_gets_its_own_login(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 from nncli.base.errors import DataError, UsageError
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_table
-from nncli.data.sources.remote.download import download
+from nncli.data.sources.remote.remote_file import download
 from nncli.data.sources.remote.stored_object import StoredObject
 from nncli.data.sources.remote.stores import ObjectUrl
 from nncli.data.sources.table_source import as_source

@@ -17,7 +17,7 @@ from nncli.data.sources.files.several_files import find_files
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.output import check_output, open_output
 from nncli.data.sources.read_table import read_table
-from nncli.data.sources.remote.listing import find_objects
+from nncli.data.sources.remote.stored_object import find_objects
 from nncli.data.sources.remote.stores import ObjectUrl
 from nncli.data.sources.table_source import as_source
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import polars
 import pytest
 
-from nncli.data.formats.csv.names import CsvHeader
+from nncli.data.formats.csv.reader import CsvHeader
 
 HEADER = CsvHeader("t.csv", ",", ("a", "*"), 4, ("NA",))
 

@@ -1,4 +1,7 @@
-"""The members of a workbook that is a zip archive, decompressed no further than the archive declares."""
+"""The file of a workbook, of which calamine does not tell all: errors, formulas that were never computed, merged cells.
+
+Members of zip archives are decompressed no further than the archive declares.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 from xml.etree import ElementTree as ET
 
 from nncli.base.errors import DataError, Location
 from nncli.base.memory import format_bytes, free_memory
-from nncli.data.sources.workbook.grid import SheetFacts
+from nncli.data.sources.workbook.grid import NOT_AVAILABLE, SheetFacts
 
 MAX_RATIO = 250
 """Largest ratio of the sizes after and before decompression; sheets of a few repeated values reach 100."""
@@ -46,7 +50,7 @@ class ZipFile:
                 infos = [info for info in archive.infolist() if info.filename]
                 members = {info.filename.replace("\\", "/").lower(): info for info in infos}
         except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-            raise self.damaged(str(error)) from error
+            raise damaged(self.source, str(error)) from error
         size = sum(info.file_size for info in members.values())
         if size > max(SMALL, MAX_RATIO * len(self.data)):
             raise self._bomb(size)
@@ -65,12 +69,12 @@ class ZipFile:
         """
         info = self.members.get(name.lower().removeprefix("/"))
         if info is None:
-            raise self.damaged(f"it has no {name}")
+            raise damaged(self.source, f"it has no {name}")
         if info.header_offset < 0:  # as the archive is shorter than it says
-            raise self.damaged(f"{name} is outside the file")
+            raise damaged(self.source, f"{name} is outside the file")
         head = self.data[info.header_offset : info.header_offset + LOCAL_HEADER]
         if len(head) < LOCAL_HEADER or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise self.damaged(f"{name} cannot be decompressed")
+            raise damaged(self.source, f"{name} cannot be decompressed")
         start = info.header_offset + LOCAL_HEADER + sum(int.from_bytes(head[i : i + 2], "little") for i in (26, 28))
         end, size = min(start + info.compress_size, len(self.data)), 0
         if info.compress_type == zipfile.ZIP_STORED:
@@ -89,9 +93,9 @@ class ZipFile:
                     raise self._bomb(size)
                 yield piece
         except zlib.error as error:
-            raise self.damaged(f"{name} cannot be decompressed") from error
+            raise damaged(self.source, f"{name} cannot be decompressed") from error
         if size < info.file_size:
-            raise self.damaged(f"{name} is truncated")
+            raise damaged(self.source, f"{name} is truncated")
 
     def read(self, name: str) -> bytes:
         """The bytes of a member, decompressed."""
@@ -101,11 +105,16 @@ class ZipFile:
         """The root element of a small member that is XML."""
         text = self.read(name)
         if b"<!DOCTYPE" in text:
-            raise self.damaged(f"{name} has a DOCTYPE")
+            raise damaged(self.source, f"{name} has a DOCTYPE")
         try:
             return ET.fromstring(text)
         except ET.ParseError as error:
-            raise self.damaged(f"{name} is not XML: {error}") from error
+            raise damaged(self.source, f"{name} is not XML: {error}") from error
+
+    def targets(self, relationships: str) -> dict[str, str]:
+        """The names of the members of the sheets, by the keys in a member of relationships."""
+        elements = [(element.get("Id", ""), element.get("Target", "")) for element in self.xml(relationships)]
+        return {key: name.removeprefix("/") if name.startswith("/") else f"xl/{name}" for key, name in elements}
 
     def check(self) -> None:
         """Decompress the members but for the sheets, to see that none has more bytes than the archive declares.
@@ -118,14 +127,6 @@ class ZipFile:
                 for _ in self.pieces(name):
                     pass
 
-    def damaged(self, reason: str) -> DataError:
-        """The error of an archive that cannot be read."""
-        return DataError(
-            f"the workbook is damaged: {reason}",
-            location=Location(source=self.source),
-            hint="Open it in a spreadsheet program and save it again.",
-        )
-
     def _bomb(self, size: int) -> DataError:
         return DataError(
             f"the workbook of {format_bytes(len(self.data))} decompresses to {format_bytes(size)} or more",
@@ -134,8 +135,6 @@ class ZipFile:
         )
 
 
-NOT_AVAILABLE = "#N/A"
-"""The error that stands for a missing value."""
 ERROR_CODES = {
     0x00: "#NULL!",
     0x07: "#DIV/0!",
@@ -156,10 +155,8 @@ MAX_COLUMNS = 16_384
 class WorkbookFile(ABC):
     """The bytes of a workbook in one of the formats."""
 
-    @property
-    @abstractmethod
-    def suffix(self) -> str:
-        """The suffix that the format of the content has."""
+    suffix: ClassVar[str]
+    """The suffix that the format of the content has."""
 
     @abstractmethod
     def facts(self, sheet: str, position: int) -> SheetFacts:
@@ -168,6 +165,15 @@ class WorkbookFile(ABC):
         Raises:
             DataError: the file is damaged, or the sheet would not fit into memory.
         """
+
+
+def damaged(source: str, reason: str) -> DataError:
+    """The error of a workbook that cannot be read."""
+    return DataError(
+        f"the workbook is damaged: {reason}",
+        location=Location(source=source),
+        hint="Open it in a spreadsheet program and save it again.",
+    )
 
 
 def encrypted(source: str) -> DataError:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.formats.csv.names import made_names, name_columns, name_like, unique_names
+from nncli.data.formats.csv.header import made_names, name_columns, name_like, unique_names
 
 HEADERS = st.lists(st.sampled_from(["", "a", "b", "a_2", "column_1", "column_2", "a_3"]), max_size=7)
 

@@ -1,4 +1,4 @@
-"""Errors and merged cells in the records of .xls."""
+"""Errors and merged cells in the records of .xls and .xlsb."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from nncli.base.errors import DataError, Location
+from nncli.data.sources.workbook.files import ERROR_CODES, WorkbookFile, ZipFile, check_size, damaged, encrypted
 from nncli.data.sources.workbook.grid import CellRange, HiddenCell, Kind, SheetFacts
-from nncli.data.sources.workbook.hidden.zip_file import ERROR_CODES, NOT_AVAILABLE, WorkbookFile, check_size, encrypted
 
 STREAMS = ("Workbook", "Book")
 ENCRYPTED_STREAM = "EncryptedPackage"
@@ -21,7 +22,7 @@ FORMULA, BOOLEAN_OR_ERROR, MERGED, DIMENSIONS = 0x0006, 0x0205, 0x00E5, 0x0200
 ERROR_RESULT = 2
 CELLS = (FORMULA, BOOLEAN_OR_ERROR, 0x0201, 0x0203, 0x0204, 0x027E, 0x00BD, 0x00BE, 0x00D6, 0x00FD)
 """The kinds of records that begin with the row and the column of a cell."""
-MAX_COLUMNS = 256
+XLS_COLUMNS = 256
 
 
 HEADER = 512
@@ -60,7 +61,7 @@ class OleFile:
             seen.add(more)
             sector = self._sector(more)
             if len(sector) < self._sector_size:
-                raise self.damaged("it is truncated")
+                raise damaged(self.source, "it is truncated")
             table = np.frombuffer(sector, "<u4")
             numbers += table[:-1].tolist()
             more = int(table[-1])
@@ -71,7 +72,7 @@ class OleFile:
         number, count = first, 0
         while number < FREE:
             if number >= self._next.size or count > self._next.size:
-                raise self.damaged("its sectors are not a chain")
+                raise damaged(self.source, "its sectors are not a chain")
             yield self._sector(number)
             number, count = int(self._next[number]), count + 1
 
@@ -83,7 +84,7 @@ class OleFile:
             DataError: the file is damaged.
         """
         if len(self.data) < HEADER or not 7 <= int.from_bytes(self.data[30:32], "little") <= 16:
-            raise self.damaged("it is too short")
+            raise damaged(self.source, "it is too short")
         directory = b"".join(self._chain(self._number(48)))
         found = {}
         for start in range(0, len(directory) - ENTRY + 1, ENTRY):
@@ -101,14 +102,6 @@ class OleFile:
             return b""
         return b"".join(self._chain(first))[:size]
 
-    def damaged(self, reason: str) -> DataError:
-        """The error of a file that cannot be read."""
-        return DataError(
-            f"the workbook is damaged: {reason}",
-            location=Location(source=self.source),
-            hint="Open it in a spreadsheet program and save it again.",
-        )
-
 
 @dataclass(frozen=True)
 class XlsFile(WorkbookFile):
@@ -121,10 +114,7 @@ class XlsFile(WorkbookFile):
             raise encrypted(self.file.source)
         _ = self._sheets  # checks their sizes, as calamine reads all sheets when it opens the file
 
-    @property
-    def suffix(self) -> str:
-        """The suffix of the format."""
-        return ".xls"
+    suffix: ClassVar[str] = ".xls"
 
     @cached_property
     def _stream(self) -> bytes:
@@ -159,26 +149,96 @@ class XlsFile(WorkbookFile):
 
     def _facts(self, start: int) -> SheetFacts:
         """What the records of the sheet say that begins at a position of the stream."""
-        cells, merged = [], []
+        cells, merged = list[HiddenCell](), list[CellRange]()
         for kind, data in self._records(start):
             if kind == DIMENSIONS and len(data) >= 12:
                 top, bottom, left, right = struct.unpack_from("<IIHH", data)
                 if bottom < top or right < left:
-                    raise self.file.damaged("a sheet ends before it begins")
+                    raise damaged(self.file.source, "a sheet ends before it begins")
                 check_size(bottom - top, right - left, self.file.source)
-            elif kind in CELLS and int.from_bytes(data[2:4], "little") >= MAX_COLUMNS:
-                raise self.file.damaged(f"a cell is beyond the column {MAX_COLUMNS}")
+            elif kind in CELLS and int.from_bytes(data[2:4], "little") >= XLS_COLUMNS:
+                raise damaged(self.file.source, f"a cell is beyond the column {XLS_COLUMNS}")
             elif kind == BOOLEAN_OR_ERROR and len(data) >= 8 and data[7]:
-                cells.append((data, data[6]))
+                cells.append(error_cell(data, data[6]))
             elif kind == FORMULA and bytes(data[12:14]) == b"\xff\xff" and data[6] == ERROR_RESULT:
-                cells.append((data, data[8]))
+                cells.append(error_cell(data, data[8]))
             elif kind == MERGED:
                 for i in range(min(int.from_bytes(data[:2], "little"), (len(data) - 2) // 8)):
                     top, bottom, left, right = struct.unpack_from("<4H", data, 2 + 8 * i)
                     merged.append(CellRange(top, left, bottom, right))
-        hidden = []
-        for data, code in cells:
-            row, column = struct.unpack_from("<HH", data)
-            if (text := ERROR_CODES.get(code, "an error")) != NOT_AVAILABLE:
-                hidden.append(HiddenCell(row, column, Kind.ERROR, text))
-        return SheetFacts(tuple(hidden), tuple(merged))
+        return SheetFacts(tuple(cells), tuple(merged))
+
+
+def error_cell(record: memoryview, code: int) -> HiddenCell:
+    """The cell of a record of .xls, with the error of a code."""
+    row, column = struct.unpack_from("<HH", record)
+    return HiddenCell(row, column, Kind.ERROR, ERROR_CODES.get(code, "an error"))
+
+
+WORKBOOK_BINARY = "xl/workbook.bin"
+BINARY_RELATIONSHIPS = "xl/_rels/workbook.bin.rels"
+XLSB_SHEET, ROW, XLSB_MERGED = 156, 0, 176
+ERROR_CELLS = (3, 11)
+"""The kinds of records of a cell with an error: a constant, or the result of a formula."""
+
+
+@dataclass(frozen=True)
+class XlsbFile(WorkbookFile):
+    """A workbook of binary records in a zip archive."""
+
+    archive: ZipFile
+
+    suffix: ClassVar[str] = ".xlsb"
+
+    def facts(self, sheet: str, position: int) -> SheetFacts:
+        """What the records of the sheet say."""
+        data = self.archive.read(self._members()[position])
+        cells, merged, row, columns = [], [], 0, 0
+        for kind, start, size in records(data):
+            if kind == ROW:
+                row = int.from_bytes(data[start : start + 4], "little")
+            elif 1 <= kind <= ERROR_CELLS[1]:
+                column = int.from_bytes(data[start : start + 4], "little")
+                columns = max(columns, column + 1)
+                if kind in ERROR_CELLS:
+                    text = ERROR_CODES.get(data[start + 8], "an error")
+                    cells.append(HiddenCell(row, column, Kind.ERROR, text))
+            elif kind == XLSB_MERGED and size >= 16:
+                top, bottom, left, right = struct.unpack_from("<4I", data, start)
+                merged.append(CellRange(top, left, bottom, right))
+        check_size(row + 1, columns, self.archive.source)
+        return SheetFacts(tuple(cells), tuple(merged))
+
+    def _members(self) -> list[str]:
+        """The names of the members of the sheets, in their order."""
+        targets, members = self.archive.targets(BINARY_RELATIONSHIPS), []
+        data = self.archive.read(WORKBOOK_BINARY)
+        for kind, start, _ in records(data):
+            if kind == XLSB_SHEET:
+                length = int.from_bytes(data[start + 8 : start + 12], "little")
+                key = data[start + 12 : start + 12 + 2 * length].decode("utf-16-le", errors="replace")
+                members.append(targets.get(key, "xl/"))
+        return members
+
+
+def records(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield the kind of each record, and where its bytes begin and how many they are."""
+    at, end = 0, len(data)
+    while at < end:
+        kind = data[at]
+        at += 1
+        if kind & 0x80 and at < end:
+            kind = (kind & 0x7F) | (data[at] & 0x7F) << 7
+            at += 1
+        size = shift = 0
+        for _ in range(4):
+            if at >= end:
+                return
+            byte = data[at]
+            at += 1
+            size |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        yield kind, at, size
+        at += size

@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from nncli.base.errors import DataError
-from nncli.data.formats.csv.blocks import QUOTE, Block, positions_of
-from nncli.data.formats.csv.ragged import check_strict_csv
+from nncli.data.formats.csv.records import QUOTE, Block, check_strict_csv, positions_of
 
 
 def check(text: bytes) -> None:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.base.errors import DataError
-from nncli.data.formats.csv import blocks as module
-from nncli.data.formats.csv.blocks import QUOTE, blocks, end_of_records, positions_of
+from nncli.data.formats.csv import records as module
+from nncli.data.formats.csv.records import QUOTE, blocks, end_of_records, positions_of
 
 texts = st.text(alphabet='a,"\n\r', min_size=1).map(str.encode)
 

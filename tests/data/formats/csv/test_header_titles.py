@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nncli.data.formats.csv.titles import body_width, can_be_header, find_header, is_title, is_value, value_columns
+from nncli.data.formats.csv.header import body_width, can_be_header, find_header, is_title, is_value, value_columns
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from nncli.base.errors import DataError
 from nncli.data.dialect import CsvDialect
-from nncli.data.formats.csv.blocks import QUOTE, positions_of
-from nncli.data.formats.csv.quoting import QuoteRepair
 from nncli.data.formats.csv.reader import read_delimited
+from nncli.data.formats.csv.records import QUOTE, QuoteRepair, positions_of
 from nncli.data.formats.read_options import ReadOptions
 from tests.assertions import raises
 
