@@ -110,6 +110,8 @@ def test_a_column_of_each_type_is_read_as_documented(
         ("'{2024-01-01,infinity}'::date[]", "infinite"),
         ("'{2024-01-01,-infinity}'::timestamptz[]", "infinite"),
         ("'[2:3]={1,2}'::integer[]", "an array"),
+        ("'24:00:00'::time", "24:00:00"),
+        ("'{01:00,24:00}'::time[]", "a time of an array"),
     ],
 )
 def test_what_cannot_be_held_is_refused_with_its_row_and_column(

@@ -2,17 +2,19 @@
 
 decimal     float64, the nearest; an integer beyond 2^53 that it cannot hold is refused
 timestamp   in UTC if it has a zone; years 1 to 9999, so `infinity` is refused
+time        up to 23:59:59.999999, so 24:00:00 is refused
 dictionary  text
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from nncli.base.errors import DataError, Location
@@ -36,17 +38,16 @@ def plain_columns(frame: pl.DataFrame, source: str, first_row: int, decimals: Co
         try:
             columns.append(plain_column(cells, is_decimal=cells.name in decimals))
         except _CellError as error:
-            row = None if error.position is None else first_row + error.position
             raise DataError(
                 error.message,
-                location=Location(source=source, row=row, column=cells.name),
+                location=Location(source=source, row=first_row + error.position, column=cells.name),
                 hint=error.hint,
             ) from None
     return pl.DataFrame(columns)
 
 
 class _CellError(Exception):
-    def __init__(self, position: int | None, message: str, hint: str) -> None:
+    def __init__(self, position: int, message: str, hint: str) -> None:
         super().__init__(message)
         self.position, self.message, self.hint = position, message, hint
 
@@ -59,26 +60,12 @@ def plain_column(cells: pl.Series, *, is_decimal: bool = False) -> pl.Series:
         return _as_floats(cells.cast(pl.String))
     if isinstance(cells.dtype, pl.Categorical | pl.Enum | pl.Null):
         return cells.cast(pl.String)
-    if isinstance(cells.dtype, pl.Datetime):
-        per_day = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}[cells.dtype.time_unit]
-        _check_days(cells.to_physical(), per_day)
-        return cells if cells.dtype.time_zone is None else cells.dt.convert_time_zone("UTC")
-    if isinstance(cells.dtype, pl.Date):
-        _check_days(cells.to_physical(), 1)
-    if isinstance(cells.dtype, pl.List) and cells.dtype.inner.is_temporal():
-        _check_elements(cells)
-    return cells
-
-
-def _check_elements(lists: pl.Series) -> None:
-    """Raise if an element of a list cannot be held, for the cell that has it."""
-    elements = lists.explode()
-    try:
-        plain_column(elements)
-    except _CellError as error:
-        positions = pl.Series(range(len(lists))).repeat_by(lists.list.len().fill_null(1).clip(1)).explode()
-        position = None if error.position is None else int(positions[error.position])
-        raise _CellError(position, error.message, "In a query, cast the column to text.") from None
+    if isinstance(cells.dtype, pl.List) and isinstance(cells.dtype.inner, pl.Date | pl.Datetime):
+        _check_days([cells.list.min(), cells.list.max()], "In a query, cast the column to text.")
+    if isinstance(cells.dtype, pl.Date | pl.Datetime):
+        _check_days([cells], "In a query, replace it by NULL, for example with NULLIF.")
+    has_zone = isinstance(cells.dtype, pl.Datetime) and cells.dtype.time_zone is not None
+    return cells.dt.convert_time_zone("UTC") if has_zone else cells
 
 
 def _as_floats(texts: pl.Series) -> pl.Series:
@@ -103,16 +90,15 @@ def _as_floats(texts: pl.Series) -> pl.Series:
     return numbers
 
 
-def _check_days(physical: pl.Series, per_day: int) -> None:
-    """Raise if a date or time is outside the years 1 to 9999."""
-    outside = ((physical < FIRST_DAY * per_day) | (physical >= (LAST_DAY + 1) * per_day)).arg_true()
-    if not len(outside):
-        return
-    raise _CellError(
-        outside[0],
-        "the date is infinite, or not in the years 1 to 9999",
-        "In a query, replace it by NULL, for example with NULLIF.",
-    )
+def _check_days(extremes: Sequence[pl.Series], hint: str) -> None:
+    """Raise if a date or time of a row is outside the years 1 to 9999."""
+    for cells in extremes:
+        unit = getattr(cells.dtype, "time_unit", "day")
+        per_day = {"day": 1, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}[unit]
+        physical = cells.to_physical()
+        outside = ((physical < FIRST_DAY * per_day) | (physical >= (LAST_DAY + 1) * per_day)).arg_true()
+        if len(outside):
+            raise _CellError(outside[0], "the date is infinite, or not in the years 1 to 9999", hint)
 
 
 class ArrowStreamError(Exception):
@@ -145,11 +131,33 @@ def frames_of(stream: object, source: str, decimals: Collection[str]) -> Iterato
     batches = nanoarrow.c_array_stream(stream)
     row = 1
     while (batch := _next_batch(batches)) is not None:
-        yield plain_columns(pl.DataFrame(batch), source, row, decimals)
+        frame = pl.DataFrame(batch)
+        _check_times(frame, batch, source, row)
+        yield plain_columns(frame, source, row, decimals)
         row += batch.length
     if row == 1:
         empty = nanoarrow.c_array_stream([], schema=batches.get_schema())
         yield plain_columns(pl.DataFrame(empty), source, row, decimals)
+
+
+def _check_times(frame: pl.DataFrame, batch: Any, source: str, first_row: int) -> None:
+    """Raise a DataError for the time 24:00:00 of some databases, which Polars reads as missing."""
+    for j, column in enumerate(frame):
+        array, cells, is_list = batch.child(j), column, column.dtype == pl.List(pl.Time)
+        if is_list:
+            array, cells = array.child(0), column.filter(column.list.len() > 0).explode()
+        if cells.dtype != pl.Time or cells.null_count() == array.null_count:
+            continue
+        row = None
+        if not is_list:
+            bits = np.frombuffer(array.view().buffer(0), np.uint8)  # which cells are there; no bits if all are
+            is_there = np.unpackbits(bits, bitorder="little")[: len(cells)] if bits.size else 1
+            row = first_row + int((cells.is_null().to_numpy() & (is_there == 1)).argmax())
+        raise DataError(
+            "a time of an array is 24:00:00, the end of a day" if is_list else "the time is 24:00:00, the end of a day",
+            location=Location(source=source, row=row, column=column.name),
+            hint="In a query, cast the column to text, or replace it by NULL, for example with NULLIF.",
+        )
 
 
 def _next_batch(batches: Any) -> Any | None:

@@ -79,6 +79,7 @@ def test_a_column_of_each_type_is_read_as_documented(
     [
         ("'infinity'::DATE", "infinite"),
         ("'-infinity'::TIMESTAMP", "infinite"),
+        ("'24:00:00'::TIME", "24:00:00"),
         ("9007199254740993::HUGEINT", "too many digits"),
         ("9007199254740993::DECIMAL(20, 0)", "too many digits"),
     ],
