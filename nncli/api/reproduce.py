@@ -6,9 +6,7 @@ from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
-from nncli.analysis.reproduction.run_record import RunRecord
-from nncli.analysis.reproduction.training import reproduce_run
-from nncli.analysis.reproduction.verdict import Reproduction
+from nncli.analysis.reproduction import Reproduction, reproduce_run
 from nncli.api.options import ReproduceOptions
 from nncli.base.option import operation
 from nncli.fitting.train.events import Event
@@ -32,8 +30,8 @@ def reproduce(run: str | Path, options: ReproduceOptions) -> Reproduction | None
 
 def reproduction_events_with(run: str | Path, options: ReproduceOptions) -> Generator[Event | Reproduction, None, None]:
     """As `reproduce`, event by event: those of the training but for the last one, then the `Reproduction`."""
-    recorded, given = RunRecord.open(Path(run)), options
-    yield from reproduce_run(recorded, data=given.data, validation=given.validation, quick=given.quick, stop=given.stop)
+    given = options
+    yield from reproduce_run(run, data=given.data, validation=given.validation, quick=given.quick, stop=given.stop)
 
 
 reproduction_events = operation(ReproduceOptions)(reproduction_events_with)

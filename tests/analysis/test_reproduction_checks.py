@@ -7,16 +7,14 @@ from pathlib import Path
 import pytest
 
 from nncli import train
-from nncli.analysis.reproduction.checks import OTHERS, changed_keys
-from nncli.analysis.reproduction.run_record import RunRecord
-from nncli.analysis.reproduction.verdict import Verdict
+from nncli.analysis.reproduction import OTHERS, RunRecord, Verdict, changed_keys
 from nncli.base.errors import DataError
 from nncli.runs.config import read_config
 from nncli.runs.manifest import CONFIG, HISTORY, METRICS, MODEL, WEIGHTS
 from nncli.runs.run import Run
 from nncli.runs.saved_decision import save_decision
 from nncli.targets.decision import CostMatrix
-from tests.analysis.reproduction.support import checksum_of, copied, differing, edited, reproduced
+from tests.analysis.reproductions import checksum_of, copied, differing, edited, reproduced
 from tests.api.ensembles import written
 from tests.cli.support import DATA, Cli
 from tests.runs.support import change_manifest, changed
@@ -227,7 +225,7 @@ def test_a_compiled_training_records_the_versions_of_its_compiler(penguins: Path
     change_manifest(run, changed(backend="numba", versions={**manifest.versions, "numba": "0.1", "scipy": "1.0"}))
     result = reproduced(run, quick=1)
     assert {"numba", "scipy"} <= differing(result)
-    assert RunRecord.open(run).networks[0].manifest.backend == "numba"
+    assert RunRecord.open(run).networks[""].backend == "numba"
 
 
 def test_a_decision_that_was_saved_after_the_training_is_no_difference(penguins: Path, tmp_path: Path) -> None:

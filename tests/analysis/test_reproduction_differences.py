@@ -10,8 +10,9 @@ import pytest
 import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load
 
-from nncli.analysis.reproduction.comparison import SAME, Difference, of_arrays, of_json, of_numbers, of_safetensors
+from nncli.analysis.reproduction import SAME, Difference, of_arrays, of_contents, of_numbers
 
 
 @pytest.mark.parametrize(
@@ -62,19 +63,19 @@ def test_values_that_are_not_finite_are_the_same_where_both_have_them() -> None:
 def test_files_of_arrays_name_the_array_that_differs_most() -> None:
     arrays = {"a": np.array([4.0]), "b": np.array([4.0])}
     recorded = safetensors.numpy.save(arrays)
-    assert of_safetensors(recorded, recorded) == SAME
+    assert of_contents(recorded, recorded, load) == SAME
     again = safetensors.numpy.save({"a": np.array([5.0]), "b": np.array([4.5]), "c": np.array([0.0])})
-    assert of_safetensors(recorded, again) == Difference(0.2, "a")
-    assert of_safetensors(recorded, safetensors.numpy.save({"a": np.array([4.0])})) == Difference(inf, "b")
-    assert of_safetensors(b"damaged", recorded).size == inf
+    assert of_contents(recorded, again, load) == Difference(0.2, "a")
+    assert of_contents(recorded, safetensors.numpy.save({"a": np.array([4.0])}), load) == Difference(inf, "b")
+    assert of_contents(b"damaged", recorded, load).size == inf
 
 
 def test_documents_name_the_place_that_differs_most_and_ignore_what_is_new() -> None:
     recorded = json.dumps({"a": [{"b": 4}, {"b": 8.0}], "c": "text", "findings": 1, "d": True}).encode()
     again = {"a": [{"b": 4}, {"b": 10.0}], "c": "text", "findings": 2, "d": True, "e": 1}
-    assert of_json(recorded, json.dumps(again).encode(), ("findings",)) == Difference(0.2, "a[1].b")
-    assert of_json(recorded, json.dumps(again | {"c": "other"}).encode()) == Difference(inf, "c")
-    assert of_json(recorded, json.dumps(again | {"d": 1}).encode()) == Difference(inf, "d")
-    assert of_json(recorded, json.dumps(again | {"a": []}).encode()) == Difference(inf, "a")
-    assert of_json(recorded, b"{}").size == inf
-    assert of_json(recorded, b"{").size == inf
+    assert of_contents(recorded, json.dumps(again).encode(), json.loads, ("findings",)) == Difference(0.2, "a[1].b")
+    assert of_contents(recorded, json.dumps(again | {"c": "other"}).encode(), json.loads) == Difference(inf, "c")
+    assert of_contents(recorded, json.dumps(again | {"d": 1}).encode(), json.loads) == Difference(inf, "d")
+    assert of_contents(recorded, json.dumps(again | {"a": []}).encode(), json.loads) == Difference(inf, "a")
+    assert of_contents(recorded, b"{}", json.loads).size == inf
+    assert of_contents(recorded, b"{", json.loads).size == inf

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 
 from nncli import cross_validate, train
-from nncli.analysis.reproduction.verdict import Verdict
+from nncli.analysis.reproduction import Verdict
 from nncli.base.errors import RunError, UsageError
 from nncli.runs.manifest import CONFIG
 from nncli.runs.run import Run
-from tests.analysis.reproduction.support import checksum_of, differing, edited, reproduced, trained
+from tests.analysis.reproductions import checksum_of, differing, edited, reproduced, trained
 from tests.api.ensembles import written
 from tests.cli.support import CONFIGS, DATA
 from tests.runs.support import change_manifest, changed, stop_at

@@ -1,1 +1,0 @@
-"""Training a run again, and comparing the result with what the run records."""
