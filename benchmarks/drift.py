@@ -31,8 +31,8 @@ from nncli.models.ensemble import average_members, predict_members
 from nncli.models.predictions import Predictions
 from nncli.models.read_table import read_data
 from nncli.nn.arrays import Floats
-from nncli.runs.monitoring.bins import NumberBins
 from nncli.runs.monitoring.profiler import Profiler
+from nncli.runs.monitoring.reference import NumberBins
 from nncli.runs.run import Run
 
 SIZES = (100, 1_000, 10_000)

@@ -14,10 +14,8 @@ import numpy as np
 
 from nncli.analysis.drift_limits import LIMIT, SIGNIFICANCE, VALIDITY
 from nncli.base.text import json_safe, quote
-from nncli.runs.monitoring.bins import Bins, CategoryBins, Counts, NumberBins
-from nncli.runs.monitoring.performance_estimation import ScoreEstimate
-from nncli.runs.monitoring.profiler import Profile
-from nncli.runs.monitoring.reference import Reference
+from nncli.runs.monitoring.profiler import Profile, ScoreEstimate
+from nncli.runs.monitoring.reference import Bins, CategoryBins, Counts, NumberBins, Reference
 from nncli.targets.metrics.drift import (
     chi_square_p,
     expected_index,

@@ -12,11 +12,9 @@ from nncli.analysis.evaluation.held_out import run_copies
 from nncli.analysis.evaluation.linear_model import linear_benchmark
 from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.analysis.report.cross_validation import cross_validation_page
-from nncli.analysis.report.json_report import report_json
-from nncli.analysis.report.model_card import MARK as CARD_MARK
-from nncli.analysis.report.model_card import model_card, summary_card
 from nncli.analysis.report.page import MARK, check_html_suffix, render
-from nncli.analysis.report.run_page import page_of
+from nncli.analysis.report.run_page import MARK as CARD_MARK
+from nncli.analysis.report.run_page import model_card, page_of, report_json, summary_card
 from nncli.analysis.report.sections.feature_importance import compute_importance
 from nncli.base.atomic_files import batched_fsync, check_overwrite, write_text
 from nncli.base.logs import log_duration

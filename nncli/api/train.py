@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
-from nncli.analysis.evaluation.threshold_choice import threshold_options
+from nncli.analysis.evaluation.threshold_analysis import threshold_options
 from nncli.api.options import ClusterOptions, DistillOptions, TrainOptions, begun
 from nncli.api.training_input import TrainingInput, copied_table, resolve_input
 from nncli.base.errors import UsageError

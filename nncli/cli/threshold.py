@@ -138,7 +138,7 @@ def _classes(found: ThresholdAnalysis) -> str:
 
 def _messages(found: ThresholdAnalysis, options: ThresholdOptions) -> Sequence[str]:
     """What was saved, what else the run has saved, and the next command."""
-    from nncli.analysis.evaluation.threshold_choice import threshold_options
+    from nncli.analysis.evaluation.threshold_analysis import threshold_options
     from nncli.targets.decision import CostMatrix
 
     run = shlex.quote(str(found.run))

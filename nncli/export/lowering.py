@@ -17,8 +17,7 @@ from nncli.nn.arrays import Precision
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
 from nncli.nn.program.program import Bounds, NumberOutputs, Program, build
 from nncli.nn.program.values import Builder, Value, round_to
-from nncli.runs.monitoring.bins import Bins, CategoryBins, NumberBins
-from nncli.runs.monitoring.reference import Reference, columns_of
+from nncli.runs.monitoring.reference import Bins, CategoryBins, NumberBins, Reference, columns_of
 from nncli.targets.metrics.calibration import lower_temperature
 
 

@@ -21,8 +21,7 @@ from nncli.runs.run import Run
 from nncli.targets.metrics.registry import is_better
 from nncli.tracking.points import history_points, json_scores, named_points, parameters, score_points, tracker_name
 from nncli.tracking.tracker import Ending, Outcome, Point, TrackedRun, Tracker, TrackerChoice, Value, run_key
-from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, CloseTimeouts
-from nncli.tracking.tracker_threads import TrackerThreads
+from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, CloseTimeouts, TrackerThreads
 
 
 @dataclass(frozen=True)

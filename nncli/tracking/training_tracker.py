@@ -16,8 +16,7 @@ from nncli.runs.manifest import member_folder
 from nncli.tracking.points import epoch_points
 from nncli.tracking.run_files import RunFiles
 from nncli.tracking.tracker import Outcome, Point, TrackedRun, Tracker, TrackerChoice
-from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, SIGNAL_TIMEOUTS, CloseTimeouts
-from nncli.tracking.tracker_threads import TrackerThreads
+from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, SIGNAL_TIMEOUTS, CloseTimeouts, TrackerThreads
 
 
 @dataclass(frozen=True)

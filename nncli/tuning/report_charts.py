@@ -10,10 +10,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import NullLocator
 
-from nncli.analysis.report.charts import MAX_ROWS, MAX_TICK_LENGTH, evenly_spaced, finish_axes, needs_log_scale
+from nncli.analysis.report.charts import (
+    FIRST,
+    INK,
+    MAX_ROWS,
+    MAX_TICK_LENGTH,
+    RULE,
+    SECOND,
+    SOFT,
+    THIN,
+    PlainLogLocator,
+    draw,
+    evenly_spaced,
+    finish_axes,
+    needs_log_scale,
+    plain_numbers,
+)
 from nncli.analysis.report.charts import Axis as Labels
 from nncli.analysis.report.page import Figure, Table, display
-from nncli.analysis.report.svg import FIRST, INK, RULE, SECOND, SOFT, THIN, PlainLogLocator, draw, plain_numbers
 from nncli.base.text import format_number
 from nncli.tuning.space.space import ChoiceDomain, Domain, Parameter
 

@@ -13,7 +13,7 @@ import pytest
 from nncli import cross_validate, drift, evaluate, explain, load, predict, reproduce, show, threshold, train
 from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.analysis.report.run_page import provenance
-from nncli.analysis.report.sections.overview import overview_facts, scored_predictions
+from nncli.analysis.report.sections.scores import overview_facts, scored_predictions
 from nncli.analysis.reproduction import Verdict
 from nncli.api.train import distill_events
 from nncli.base.errors import ConfigError, NncliError, RunError, UsageError

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from nncli.export.lowering import with_typical_values
 from nncli.nn.program.inputs import DateInput, NumberInput, TextInput
-from nncli.runs.monitoring.bins import Bins, CategoryBins, NumberBins
-from nncli.runs.monitoring.reference import Reference
+from nncli.runs.monitoring.reference import Bins, CategoryBins, NumberBins, Reference
 from tests.runtimes.hostile import category_input, program_of
 
 COLUMNS = (

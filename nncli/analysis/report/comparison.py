@@ -19,7 +19,7 @@ from nncli.analysis.report.page import (
     display,
     render,
 )
-from nncli.analysis.report.sections.compared_curves import compared_curves
+from nncli.analysis.report.sections.learning_curves import compared_curves
 from nncli.analysis.report.sections.scores import format_interval, metric_label
 from nncli.base.atomic_files import check_overwrite, write_text
 from nncli.base.logs import format_duration

@@ -25,7 +25,7 @@ from nncli.analysis.report.page import (
 from nncli.base.atomic_files import check_overwrite, write_text
 from nncli.base.text import format_number, format_percent
 from nncli.data.columns.datetimes import date_text
-from nncli.runs.monitoring.bins import CategoryBins, Counts, NumberBins
+from nncli.runs.monitoring.reference import CategoryBins, Counts, NumberBins
 from nncli.version import __version__
 
 MAX_BATCHES, MAX_CHARTS = 100, 30

@@ -2,34 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from typing import Any
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.analysis.evaluation.linear_model import LinearBenchmark
 from nncli.analysis.evaluation.run_summary import RunSummary
-from nncli.analysis.report.page import Details, Facts, Listing, Page, Paragraph, Part, Section, Table, display
-from nncli.analysis.report.sections.classification import classification
+from nncli.analysis.report.page import (
+    Columns,
+    Details,
+    Facts,
+    Figure,
+    Gallery,
+    Listing,
+    Page,
+    Paragraph,
+    Part,
+    Section,
+    Table,
+    display,
+)
+from nncli.analysis.report.sections.classification import classification, decision, thresholds
 from nncli.analysis.report.sections.data import data
-from nncli.analysis.report.sections.decision import decision
 from nncli.analysis.report.sections.feature_importance import FeatureImportance, feature_importance
-from nncli.analysis.report.sections.headline import head_of
 from nncli.analysis.report.sections.largest_errors import largest_errors
 from nncli.analysis.report.sections.learning_curves import learning_curves
-from nncli.analysis.report.sections.overview import (
+from nncli.analysis.report.sections.regression import regression
+from nncli.analysis.report.sections.scores import (
+    COMMANDS,
+    format_interval,
+    head_of,
+    held_out_scores,
+    intended,
     intended_use,
+    limitations,
+    metric_label,
     notices,
     overview,
+    overview_facts,
+    recorded_scores,
     scored_predictions,
+    scored_rows,
+    shown_baseline,
     summary_sentence,
 )
-from nncli.analysis.report.sections.regression import regression
-from nncli.analysis.report.sections.scores import held_out_scores, recorded_scores
 from nncli.analysis.report.sections.slices import slices
-from nncli.analysis.report.sections.thresholds import thresholds
 from nncli.analysis.report.sections.uncertainty import uncertainty
 from nncli.base.logs import format_duration
-from nncli.models.scores import ScoresWithIntervals
+from nncli.base.text import format_number, json_safe
+from nncli.models.scores import ScoresWithIntervals, ScoreWithInterval
 from nncli.runs.history import RecordedMetrics
+from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.version import __version__
 
 
@@ -134,3 +159,171 @@ def provenance(summary: RunSummary) -> Section:
         Paragraph(configuration if summary.config else "The configuration cannot be read."),
     ]
     return Section("provenance", "Provenance", tuple(parts))
+
+
+def report_json(
+    summary: RunSummary,
+    scores: ScoresWithIntervals | None,
+    importance: FeatureImportance | None,
+    page: Page,
+    linear: LinearBenchmark | None = None,
+) -> dict[str, Any]:
+    """The report as a JSON object; null stands for unknown and infinite numbers."""
+    held_out = summary.held_out
+    document = {
+        "run": str(summary.path),
+        "status": summary.manifest.status,
+        "title": page.title,
+        "summary": page.summary,
+        "verdicts": [asdict(verdict) for verdict in page.verdicts],
+        "notices": [asdict(notice) for notice in page.notices],
+        "scored_on": None if held_out is None else held_out.split,
+        "out_of_fold": held_out is not None and held_out.oof_mask is not None,
+        "rows_scored": 0 if held_out is None else len(held_out),
+        "scores": [] if scores is None else [_score(score) for score in scores.scores],
+        "linear_model": None if linear is None else _linear(linear),
+        "feature_importance": [] if importance is None else [asdict(item) for item in importance.importances],
+        "sections": [
+            {"name": section.name, "title": section.title, "parts": [_part(part) for part in section.parts]}
+            for section in page.sections
+        ],
+    }
+    return {key: json_safe(value) for key, value in document.items()}
+
+
+def _score(score: ScoreWithInterval) -> dict[str, Any]:
+    return {
+        "metric": score.name,
+        "target": score.target,
+        "value": score.value,
+        **_ends(score.interval),
+        "baseline": score.baseline,
+        "improvement": None if score.improvement is None else _ends(score.improvement),
+    }
+
+
+def _linear(linear: LinearBenchmark) -> dict[str, Any]:
+    """The linear model's scores and the intervals of the run's improvement over it, or why there is none."""
+    scores = [] if linear.scores is None else linear.scores.scores
+    return {
+        "name": linear.name,
+        "reason": linear.reason or None,
+        "scores": [
+            {
+                "metric": score.name,
+                "target": score.target,
+                "value": score.baseline,
+                "improvement": None if score.improvement is None else _ends(score.improvement),
+            }
+            for score in scores
+        ],
+    }
+
+
+def _ends(interval: ConfidenceInterval | None) -> dict[str, float | None]:
+    return {"low": None, "high": None} if interval is None else {"low": interval.low, "high": interval.high}
+
+
+def _part(part: Part) -> dict[str, Any]:
+    """A part of a section; a chart is represented by its table."""
+    if isinstance(part, Gallery):
+        return {"kind": part.kind, "figures": [_part(figure) for figure in part.figures]}
+    if isinstance(part, Figure):
+        return {
+            "kind": part.kind,
+            "title": part.title,
+            "description": part.description,
+            "table": _part(part.table),
+        }
+    if isinstance(part, Table):
+        return {
+            "kind": part.kind,
+            "caption": part.caption,
+            "columns": list(part.columns),
+            "rows": [[cell.text for cell in row] for row in part.cells],
+            "note": part.note,
+        }
+    if isinstance(part, Columns | Details):
+        title = {"title": part.title} if isinstance(part, Details) else {}
+        return {"kind": part.kind, **title, "parts": [_part(inner) for inner in part.parts]}
+    return {"kind": part.kind, **asdict(part)}
+
+
+MARK = b"<!-- A model card by nncli "
+
+
+def model_card(summary: RunSummary, scores: ScoresWithIntervals | None, page: Page, report: str) -> str:
+    """The model card; `report` is the file name of the full report."""
+    name = display(summary.path.resolve().name)
+    parts = [
+        f"<!-- A model card by nncli {__version__} -->",
+        f"# Model card: {plain(name)}",
+        plain(page.summary),
+        *(plain(verdict.text) for verdict in page.verdicts),
+        *(f"**{notice.level.capitalize()}:** {plain(notice.text)}" for notice in page.notices),
+        "## Intended use",
+        plain(intended(summary)),
+        "## Model and data",
+        bullets(f"{term}: {value}" for term, value in overview_facts(summary)),
+        "## Scores",
+        _scores(summary, scores),
+        "## Limitations",
+        bullets(limitations(summary)),
+        "## Next steps",
+        plain(f"RUN is the run directory, {name}."),
+        f"```sh\n{COMMANDS}\n```",
+        f"The full report is {plain(display(report))}.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def summary_card(page: Page) -> str:
+    """A card of a page without a model: its title, summary and main numbers."""
+    tiles = bullets(f"{tile.label}: {tile.value} {tile.remark}".rstrip() for tile in page.tiles)
+    parts = [f"<!-- A model card by nncli {__version__} -->", f"# {plain(page.title)}", plain(page.summary), tiles]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def plain(text: str) -> str:
+    """Text on one line, with Markdown's special characters escaped."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~$&])", r"\\\1", " ".join(text.split()))
+
+
+def bullets(points: Iterable[str]) -> str:
+    """A bulleted list."""
+    return "\n".join(f"- {plain(point)}" for point in points)
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table whose first column is aligned to the left, the others to the right."""
+    lines = [titles, ["---", *["---:"] * (len(titles) - 1)]]
+    escaped = [[plain(cell) for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [*lines, *escaped])
+
+
+def _scores(summary: RunSummary, scores: ScoresWithIntervals | None) -> str:
+    held_out, metrics = summary.held_out, summary.metrics
+    if held_out is not None and scores is not None:
+        rows = [
+            (
+                metric_label(score.name, score.target),
+                format_number(score.value),
+                format_interval(score.interval),
+                format_number(score.baseline),
+            )
+            for score in scores.scores
+        ]
+        return f"On {scored_rows(held_out)}:\n\n" + table(("metric", "model", "95 % CI", "baseline"), rows)
+    recorded = None if metrics is None else metrics.validation or metrics.training
+    if metrics is None or recorded is None:
+        return "No scores were recorded."
+    split = summary.manifest.held_out_kind if metrics.validation else "training"
+    lines = [
+        (
+            metric_label(score.name, score.target),
+            format_number(score.value),
+            format_number(shown_baseline(score.name, score.baseline)),
+        )
+        for score in recorded.scores
+    ]
+    return f"On {recorded.rows:,} {split} rows:\n\n" + table(("metric", "model", "baseline"), lines)

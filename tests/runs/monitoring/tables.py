@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from nncli.nn.arrays import Codes, Floats
-from nncli.runs.monitoring.bins import CategoryBins, NumberBins
-from nncli.runs.monitoring.performance_estimation import ClassRows
-from nncli.runs.monitoring.profiler import BinCodes, Profile
-from nncli.runs.monitoring.reference import Reference
+from nncli.runs.monitoring.profiler import BinCodes, ClassRows, Profile
+from nncli.runs.monitoring.reference import CategoryBins, NumberBins, Reference
 
 LABELS = ("no", "yes")
 

@@ -6,8 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.runs.monitoring.bins import CategoryBins, NumberBins
-from nncli.runs.monitoring.reference import Reference, n_categories, n_quantiles
+from nncli.runs.monitoring.reference import CategoryBins, NumberBins, Reference, n_categories, n_quantiles
 
 
 def some_reference() -> Reference:

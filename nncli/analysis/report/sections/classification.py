@@ -6,11 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
+from nncli.analysis.evaluation.threshold_analysis import Figure as AchievedFigure
+from nncli.analysis.evaluation.threshold_analysis import TwoClassRows, expected_costs
 from nncli.analysis.report.charts import Axis, Color, Line, evenly_spaced, lines, numeric_table, points
 from nncli.analysis.report.page import Cell, Columns, Figure, Gallery, Paragraph, Part, Section, Table, display
-from nncli.analysis.report.statistics import ClassCurves, calibration_bins, class_curves
+from nncli.analysis.report.sections.scores import format_interval
+from nncli.analysis.report.statistics import ClassCurves, Ranking, calibration_bins, class_curves, ranking_of
 from nncli.base.text import format_number, format_percent
 from nncli.models.scores import class_scores
+from nncli.targets.decision import CostMatrix, Threshold
+from nncli.targets.metrics.bootstrap import RESAMPLES
 from nncli.targets.metrics.classification import ClassificationScores, calibration_error
 
 Curves = dict[int, ClassCurves]
@@ -177,3 +182,179 @@ def _calibration(held_out: HeldOutPredictions, labels: list[str]) -> Figure:
 def _count(n: float) -> str:
     """A number of rows, or a sum of weights."""
     return f"{n:,.0f}" if float(n).is_integer() else f"{n:,.1f}"
+
+
+MAX_POINTS = 200
+MIN_WIDTH = 0.1
+"""Smallest range of thresholds that the curve of costs shows."""
+NAMES = {"rate": "share predicted positive", "cost": "cost per row"}
+CORRECTED = (
+    f"The threshold was chosen by these rows, so it is chosen again in each of {RESAMPLES:,} bootstrap resamples, and "
+    "what it is better by there than on all rows is subtracted: the figures are those to expect on new rows."
+)
+
+
+def decision(held_out: HeldOutPredictions) -> Section | None:
+    """The figures of the saved decision, and the curve of its costs; None without a decision."""
+    saved = held_out.predictions.decision
+    if saved is None:
+        return None
+    parts: list[Part] = [Paragraph(f"The saved decision predicts {saved.text}. Classes in this report follow it.")]
+    if isinstance(saved, CostMatrix):
+        parts.append(_of_costs(held_out, saved))
+    elif 0 < len(np.unique(held_out.y)) < 2:
+        parts.append(Paragraph("All rows are of one class, so nothing can be said about the threshold."))
+    else:
+        parts += _of_threshold(held_out, saved)
+    return Section("decision", "Saved decision", tuple(parts), wide=True)
+
+
+def _of_costs(held_out: HeldOutPredictions, saved: CostMatrix) -> Table:
+    """The mean cost of the predictions, and that of the most probable class."""
+    predictions, groups = held_out.predictions, held_out.scored_rows.groups
+    rows = tuple(
+        (name, format_number(cost.value), format_interval(cost.interval))
+        for name, classes in (
+            ("the lowest expected cost", predictions.classes),
+            ("the most probable class", predictions.values.argmax(axis=1)),
+        )
+        for cost in [expected_costs(saved, held_out.y, classes, held_out.weights, groups, held_out.manifest.seed)]
+    )
+    return Table("Mean cost of a row", ("predicting", "cost per row", "95 % CI"), rows)
+
+
+def _of_threshold(held_out: HeldOutPredictions, saved: Threshold) -> list[Part]:
+    target, values = held_out.predictions.target, held_out.predictions.values
+    j = target.labels.index(saved.positive)
+    rows = TwoClassRows(
+        p=values[:, j],
+        positive=held_out.y == j,
+        most_probable=values.argmax(axis=1) == j,
+        weights=held_out.weights,
+        groups=held_out.scored_rows.groups,
+        seed=held_out.manifest.seed,
+    )
+    achieved, others = rows.achieved(saved.goal, saved.threshold), rows.of_most_probable(saved.goal.costs)
+    is_chosen = saved.goal.type != "given"
+    note = "" if held_out.averaging is None else "Without the expected gain of averaging all networks."
+    table = _achieved(achieved, others, display(saved.positive, 30), note)
+    parts: list[Part] = [Paragraph(CORRECTED)] if is_chosen else []
+    if saved.goal.costs is None:
+        return [*parts, table]
+    return [*parts, Columns((table, _cost_curve(rows, saved)))]
+
+
+def _achieved(achieved: tuple[AchievedFigure, ...], others: tuple[AchievedFigure, ...], label: str, note: str) -> Table:
+    """The figures beside those of the most probable class."""
+    rows = tuple(
+        (
+            NAMES.get(one.name, one.name),
+            format_number(one.value),
+            format_interval(one.interval),
+            format_number(other.value),
+            format_interval(other.interval),
+        )
+        for one, other in zip(achieved, others, strict=True)
+    )
+    titles = ("figure", "decision", "95 % CI", "most probable class", "95 % CI")
+    return Table(f"Figures of {label} on new rows", titles, rows, note=note)
+
+
+def _cost_curve(rows: TwoClassRows, saved: Threshold) -> Figure:
+    """The mean cost of a row by threshold, on the rows themselves."""
+    costs = saved.goal.costs
+    points = rows.evenly_spaced(MAX_POINTS, costs)
+    x, y = np.array([point.threshold for point in points]), np.array([point.cost for point in points], np.float64)
+    chosen = rows.point(saved.threshold, costs)
+    right = min(1.0, max(MIN_WIDTH, 4 * saved.threshold))
+    shown = float(y[x <= right].max())
+    return lines(
+        "Cost by threshold",
+        "The mean cost of a row of these rows, which chose the threshold, for thresholds up to "
+        f"{format_number(right)}.",
+        Axis("threshold", "cost per row", (0.0, right), (0.0, 1.05 * shown or 1.0)),
+        [Line("", x, y)],
+        numeric_table("Cost by threshold", ("threshold", "cost per row"), (x, y)),
+        mark=(saved.threshold, float(chosen.cost or 0.0), "saved threshold"),
+    )
+
+
+THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+FRACTIONS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
+"""Fractions of the rows, those with the highest probability, for which the lift is listed."""
+
+
+def thresholds(held_out: HeldOutPredictions) -> Section | None:
+    """The charts and tables for two classes; None otherwise, or if all rows are of one class."""
+    target = held_out.predictions.target
+    if len(target.labels) != 2:
+        return None
+    ranking = ranking_of(held_out.y == 1, held_out.predictions.values[:, 1], held_out.weights)
+    if ranking is None:
+        return None
+    label = display(target.labels[1], 30)
+    text = (
+        f"A row is predicted as {label} where its probability is at least the threshold{_usual(held_out)}. A lower "
+        "threshold finds more of the rows of the class, at the price of more false alarms. nncli threshold chooses one "
+        "by costs, recall, precision or the number of alarms."
+    )
+    charts = (_by_threshold(ranking, label), _lift(ranking, label))
+    parts = (Paragraph(text), Columns((*charts, _table(ranking, label))))
+    return Section("thresholds", "Decision threshold and lift", parts, wide=True)
+
+
+def _usual(held_out: HeldOutPredictions) -> str:
+    """The threshold of nncli predict, in a clause."""
+    if held_out.predictions.decision is None:
+        return ", which is 0.5 for nncli predict"
+    return "; nncli predict follows the saved decision"
+
+
+def _by_threshold(ranking: Ranking, label: str) -> Figure:
+    at = evenly_spaced(len(ranking.threshold), MAX_POINTS)
+    x = ranking.threshold[at]
+    table = numeric_table(
+        f"Precision and recall of {label}, by threshold",
+        ("threshold", "precision", "recall"),
+        (ranking.threshold, ranking.precision, ranking.recall),
+    )
+    return lines(
+        "Precision and recall by threshold",
+        f"Precision: fraction of the rows predicted as {label} that are. Recall: fraction of its rows that are found.",
+        Axis("threshold", "precision, recall", (0.0, 1.0), (0.0, 1.02)),
+        [Line("precision", x, ranking.precision[at]), Line("recall", x, ranking.recall[at], "second", dashed=True)],
+        table,
+    )
+
+
+def _lift(ranking: Ranking, label: str) -> Figure:
+    x = np.linspace(0.0, 1.0, MAX_POINTS + 1)[1:]
+    x = x[x >= ranking.fraction[0]] if ranking.fraction[0] < 1 else x[-1:]
+    lift = ranking.lift(x)
+    listed = np.array(FRACTIONS)
+    values = zip(FRACTIONS, ranking.found(listed).tolist(), ranking.lift(listed).tolist(), strict=True)
+    rows = tuple((format_percent(n), format_percent(found), format_number(times)) for n, found, times in values)
+    titles = ("rows with the highest probability", f"of the rows of {label}", "lift")
+    return lines(
+        "Lift",
+        f"How many times more rows of {label} there are among the rows with the highest probability than among all. "
+        "Dashed: rows in any order.",
+        Axis("fraction of the rows", "lift", (0.0, 1.0), (0.0, 1.05 * max(1.0, float(lift.max())))),
+        [Line("", x, lift), Line("", (0.0, 1.0), (1.0, 1.0), "thin", dashed=True)],
+        Table(f"Lift of {label}", titles, rows, ()),
+    )
+
+
+def _table(ranking: Ranking, label: str) -> Table:
+    rows: list[tuple[str, ...]] = []
+    for threshold in THRESHOLDS:
+        at = ranking.at(threshold)
+        if at is None:
+            rows.append((f"{threshold:g}", "0 %", "–", "0 %", "–"))
+            continue
+        precision, recall = float(ranking.precision[at]), float(ranking.recall[at])
+        f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+        cells = map(format_percent, (float(ranking.fraction[at]), precision, recall))
+        rows.append((f"{threshold:g}", *cells, format_number(f1)))
+    titles = ("threshold", f"rows predicted as {label}", "precision", "recall", "f1")
+    return Table("Decisions by threshold", titles, tuple(rows), ())

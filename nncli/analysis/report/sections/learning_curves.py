@@ -1,25 +1,38 @@
-"""Learning curves: losses, the metric and the learning rate by epoch."""
+"""Learning curves: losses, the metric and the learning rate by epoch, of one run or of several in the same charts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.analysis.report.charts import Axis, Color, Line, evenly_spaced, lines, needs_log_scale
-from nncli.analysis.report.page import Figure, Gallery, Paragraph, Section, Table
+from nncli.analysis.comparison import ComparedRun, Comparison
+from nncli.analysis.report.charts import (
+    MAX_ROWS,
+    Axis,
+    Color,
+    Line,
+    evenly_spaced,
+    lines,
+    needs_log_scale,
+    numeric_table,
+)
+from nncli.analysis.report.page import Figure, Gallery, Paragraph, Section, Table, display
 from nncli.base.text import format_number
 from nncli.nn.training.loop import EpochReport
 from nncli.runs.history import History
 
-Value: TypeAlias = Callable[[EpochReport], float | None]
 Histories: TypeAlias = Sequence[tuple[int, History]]
 
 MAX_EPOCHS = 300
 """Most epochs of a line that are drawn."""
 MAX_LISTED = 40
+STYLES: tuple[tuple[Color, bool], ...] = tuple(
+    (color, dashed) for dashed in (False, True) for color in ("first", "second", "third")
+)
+"""Color and dashes of the lines of the first runs; those of further runs are thin."""
 
 
 def learning_curves(histories: Histories, monitor: str | None = None) -> Section | None:
@@ -36,20 +49,16 @@ def learning_curves(histories: Histories, monitor: str | None = None) -> Section
         text = f"{metric} of the validation rows after each epoch."
         if monitor == name:
             text += " It chooses the best epoch."
-        figure = _single(histories, name, text, lambda report: report.metric, marked=monitor == name)
+        figure = _single(histories, name, text, "metric", marked=monitor == name)
         figures.insert(0 if monitor == name else 1, figure)
     if len({report.learning_rate for _, history in histories for report in history.reports}) > 1:
-        figures.append(
-            _single(
-                histories,
-                "Learning rate",
-                "Learning rate at the end of each epoch.",
-                lambda report: report.learning_rate,
-            )
-        )
-    return Section(
-        "learning-curves", "Learning curves", (Paragraph(_text(histories)), Gallery(tuple(figures))), wide=True
-    )
+        text = "Learning rate at the end of each epoch."
+        figures.append(_single(histories, "Learning rate", text, "learning_rate"))
+    return _section(_text(histories), figures)
+
+
+def _section(text: str, figures: Sequence[Figure]) -> Section:
+    return Section("learning-curves", "Learning curves", (Paragraph(text), Gallery(tuple(figures))), wide=True)
 
 
 def _text(histories: Histories) -> str:
@@ -73,75 +82,63 @@ def _span(values: list[int]) -> str:
 
 
 def _losses(histories: Histories, monitor: str | None) -> Figure:
-    single = len(histories) == 1
+    kinds: tuple[tuple[str, Color, str], ...] = (("training", "second", "loss"), ("validation", "first", "val_loss"))
     curves: list[Line] = []
-    kinds: tuple[tuple[str, Color, Value], ...] = (("training", "second", _loss), ("validation", "first", _val_loss))
     for name, color, value in kinds:
-        each = [(_epochs(history), _of(history, value)) for _, history in histories]
-        if not any(np.isfinite(y).any() for _, y in each):
-            continue
-        if not single:
-            curves += [Line("", x, y, "thin") for x, y in each]
-        x, y = each[0] if single else _mean(histories, value)
-        curves.append(Line(name, x, y, color, dashed=name == "training"))
+        drawn = _with_members(histories, value, name, color, dashed=name == "training")
+        curves += drawn if any(np.isfinite(line.y).any() for line in drawn) else []
     log = needs_log_scale([value for line in curves for value in line.y])
-    text = "Training and validation loss by epoch."
+    text, mark = "Training and validation loss by epoch.", None
     if monitor in ("loss", "val_loss"):
         text += f" The {'training' if monitor == 'loss' else 'validation'} loss chooses the best epoch."
+        mark = _mark(histories, monitor)
     text += " Logarithmic scale." if log else ""
-    mark = None
-    if monitor in ("loss", "val_loss"):
-        mark = _mark(histories, _loss if monitor == "loss" else _val_loss)
     return lines("Loss", text, Axis("epoch", "loss", log=log), curves, _table(histories, "Loss"), mark=mark)
 
 
-def _single(histories: Histories, title: str, text: str, value: Value, *, marked: bool = False) -> Figure:
-    single = len(histories) == 1
-    curves = [
-        Line("", _epochs(history), _of(history, value), "first" if single else "thin") for _, history in histories
-    ]
-    if not single:
-        curves.append(Line("", *_mean(histories, value), "first"))
+def _single(histories: Histories, title: str, text: str, value: str, *, marked: bool = False) -> Figure:
     mark = _mark(histories, value) if marked else None
+    curves = _with_members(histories, value, "", "first")
     return lines(title, text, Axis("epoch", title), curves, _table(histories, title), mark=mark)
 
 
-def _mark(histories: Histories, value: Value) -> tuple[float, float, str] | None:
+def _mark(histories: Histories, value: str) -> tuple[float, float, str] | None:
     """The point of the best epoch, for a single network."""
     best = histories[0][1].best if len(histories) == 1 else None
-    if best is None:
-        return None
-    y = value(best)
-    return None if y is None else (float(best.epoch), y, f"best epoch: {best.epoch:,}")
+    y = None if best is None else getattr(best, value)
+    return None if best is None or y is None else (float(best.epoch), y, f"best epoch: {best.epoch:,}")
 
 
-def _loss(report: EpochReport) -> float:
-    return report.loss
+def _with_members(histories: Histories, value: str, name: str, color: Color, *, dashed: bool = False) -> list[Line]:
+    """The line of a run after a thin one for each of several networks."""
+    members = [_line([history], value, "", "thin") for history in histories] if len(histories) > 1 else []
+    return [*members, _line(histories, value, name, color, dashed=dashed)]
 
 
-def _val_loss(report: EpochReport) -> float | None:
-    return report.val_loss
+def _line(histories: Histories, value: str, name: str, color: Color, *, dashed: bool = False) -> Line:
+    """The mean over a run's networks of a value of `EpochReport` after each drawn epoch."""
+    epochs = evenly_spaced(_epochs(histories), MAX_EPOCHS) + 1
+    return Line(name, epochs.astype(np.float64), at_epochs(histories, value, epochs), color, dashed)
 
 
-def _epochs(history: History) -> NDArray[np.float64]:
-    return np.array([history.reports[i].epoch for i in evenly_spaced(len(history.reports), MAX_EPOCHS)], np.float64)
+def at_epochs(histories: Histories, value: str, epochs: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The mean over a run's networks after each of the epochs (epochs,), from 1; NaN unless all have a value."""
+    means = np.full(len(epochs), np.nan)
+    for k, epoch in enumerate(epochs.tolist()):
+        each = [getattr(h.reports[epoch - 1], value) if epoch <= len(h.reports) else None for _, h in histories]
+        finite = [v for v in each if v is not None and np.isfinite(v)]
+        if len(finite) == len(each):
+            means[k] = float(np.mean(finite))
+    return means
 
 
-def _of(history: History, value: Value, epochs: int | None = None) -> NDArray[np.float64]:
-    """The value after each drawn epoch (epochs,), NaN where there is none."""
-    values = [value(history.reports[i]) for i in evenly_spaced(epochs or len(history.reports), MAX_EPOCHS)]
-    return np.array([np.nan if y is None or not np.isfinite(y) else y for y in values])
-
-
-def _mean(histories: Histories, value: Value) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The epochs that all members have, and the mean of the members there."""
-    n = min(len(history.reports) for _, history in histories)
-    total = sum((_of(history, value, n) for _, history in histories), np.zeros(len(evenly_spaced(n, MAX_EPOCHS))))
-    return evenly_spaced(n, MAX_EPOCHS).astype(np.float64) + 1, total / len(histories)
+def _epochs(histories: Histories) -> int:
+    """Number of epochs that all networks of a run have."""
+    return min(len(history.reports) for _, history in histories)
 
 
 def _table(histories: Histories, caption: str) -> Table:
-    """The epochs of best_epoch network, or the best epoch of each of several."""
+    """The epochs of a network, or the best epoch of each of several."""
     metric = histories[0][1].metric or "metric"
     titles = ("loss", "val_loss", f"val_{metric}", "learning rate")
     if len(histories) > 1:
@@ -159,6 +156,64 @@ def _table(histories: Histories, caption: str) -> Table:
     return Table(f"{caption} by epoch", ("epoch", *titles), lines_of_epochs, (), note)
 
 
-def _cells(report: EpochReport) -> tuple[str, str, str, str]:
-    loss, val_loss = format_number(report.loss), format_number(report.val_loss)
-    return loss, val_loss, format_number(report.metric), format_number(report.learning_rate)
+def _cells(report: EpochReport) -> tuple[str, ...]:
+    return tuple(map(format_number, (report.loss, report.val_loss, report.metric, report.learning_rate)))
+
+
+def compared_curves(comparison: Comparison) -> Section | None:
+    """A chart each of validation loss, metric and training loss, for each loss or metric and each target."""
+    with_history = [i for i, run in enumerate(comparison.runs) if run.histories]
+    if not with_history:
+        return None
+    configs = [run.config for run in comparison.runs]
+    losses = ["loss" if config is None or config.loss is None else config.loss.type for config in configs]
+    metrics = [run.histories[0][1].metric if run.histories else None for run in comparison.runs]
+    figures = [
+        *_compared(comparison, with_history, "Validation loss", losses, "val_loss"),
+        *_compared(comparison, with_history, "", metrics, "metric"),
+        *_compared(comparison, with_history, "Training loss", losses, "loss"),
+    ]
+    text = "Runs with the same target and the same loss or metric share a chart. The line of an ensemble is the mean."
+    if len(with_history) > len(STYLES):
+        text += f" Only the first {len(STYLES)} runs are in the legend; the others are thin lines."
+    return _section(text, figures)
+
+
+def _compared(
+    comparison: Comparison, with_history: Sequence[int], title: str, names: Sequence[str | None], value: str
+) -> Iterator[Figure]:
+    """A chart for each combination of table, target and name of the loss or metric."""
+    style = {i: STYLES[k] for k, i in enumerate(with_history[: len(STYLES)])}
+    groups: dict[tuple[int | None, str], list[int]] = {}
+    for i in with_history:
+        reports = (report for _, history in comparison.runs[i].histories for report in history.reports)
+        name = names[i]
+        if name is not None and any(getattr(report, value) is not None for report in reports):
+            groups.setdefault((comparison.task_ids[i], name), []).append(i)
+    several = len({task for task, _ in groups}) > 1
+    for (_, name), members in groups.items():
+        runs = [comparison.runs[i] for i in members]
+        full = f"{title}, {name}" if title else f"val_{name}"
+        if several:
+            config = runs[0].config
+            target = "an unknown target" if config is None else display(", ".join(config.config.data.target))
+            full += f", {target}"
+        yield _compared_figure(full, runs, [style.get(i) for i in members], value)
+
+
+def _compared_figure(
+    title: str, runs: Sequence[ComparedRun], styles: Sequence[tuple[Color, bool] | None], value: str
+) -> Figure:
+    curves = []
+    for run, style in zip(runs, styles, strict=True):
+        color, dashed = style or ("thin", False)
+        curves.append(_line(run.histories, value, display(run.name) if style else "", color, dashed=dashed))
+    log = needs_log_scale([v for line in curves for v in line.y])
+    epochs = evenly_spaced(max(_epochs(run.histories) for run in runs), MAX_ROWS) + 1
+    columns = [epochs.astype(np.float64), *(at_epochs(run.histories, value, epochs) for run in runs)]
+    table = numeric_table(f"{title} by epoch", ("epoch", *(display(run.name) for run in runs)), columns)
+    text = f"{title}, by epoch, of {len(runs):,} run{'s' * (len(runs) != 1)}."
+    text += " Logarithmic scale." if log else ""
+    return lines(
+        title, text, Axis("epoch", title.partition(",")[0].lower(), log=log), curves, table, dots=len(epochs) == 1
+    )

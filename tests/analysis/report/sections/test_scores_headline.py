@@ -12,8 +12,7 @@ import pytest
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.analysis.evaluation.linear_model import linear_benchmark
 from nncli.analysis.evaluation.run_summary import summarize_run
-from nncli.analysis.report.sections.headline import head_of, tiles, verdicts
-from nncli.analysis.report.sections.overview import summary_sentence
+from nncli.analysis.report.sections.scores import head_of, summary_sentence, tiles, verdicts
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from tests.analysis.report.support import SMALL, trained_on
 

@@ -9,7 +9,7 @@ import pytest
 
 from nncli import compare, train
 from nncli.analysis.report.page import Gallery
-from nncli.analysis.report.sections.compared_curves import at_epochs, compared_curves
+from nncli.analysis.report.sections.learning_curves import at_epochs, compared_curves
 from nncli.nn.training.loop import EpochReport
 from nncli.runs.history import History
 from tests.analysis.report.support import hostile_run
@@ -49,10 +49,10 @@ def test_curves_of_one_kind_share_a_chart(runs: list[Path]) -> None:
 def test_a_run_has_a_value_after_an_epoch_if_all_of_its_networks_have() -> None:
     one = History(None, (report(1, 4.0), report(2, np.inf), report(3, 2.0)))
     two = History(None, (report(1, 2.0), report(2, 1.0)))
-    values = at_epochs(((1, one), (2, two)), lambda one: one.loss, np.array([1, 2, 3]))
+    values = at_epochs(((1, one), (2, two)), "loss", np.array([1, 2, 3]))
     assert values[0] == 3.0
     assert np.isnan(values[1:]).all()
-    assert at_epochs(((1, one),), lambda one: one.loss, np.array([1, 3])).tolist() == [4.0, 2.0]
+    assert at_epochs(((1, one),), "loss", np.array([1, 3])).tolist() == [4.0, 2.0]
 
 
 def test_the_history_of_a_resumed_run_is_drawn_completely(runs: list[Path], tmp_path: Path) -> None:

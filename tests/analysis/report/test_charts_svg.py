@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nncli.analysis.report.svg import FIRST, draw, logarithmic
+from nncli.analysis.report.charts import FIRST, draw, logarithmic
 
 
 def test_a_drawing_is_one_svg_element_with_css_colors() -> None:

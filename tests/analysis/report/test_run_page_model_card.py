@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from nncli.analysis.report.model_card import bullets, plain, table
+from nncli.analysis.report.run_page import bullets, plain, table
 from nncli.api.report import ReportFiles, report
 from tests.analysis.report.support import SMALL, trained_on
 

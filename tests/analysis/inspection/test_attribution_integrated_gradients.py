@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.analysis.inspection.embedded_network import EmbeddedNetwork
-from nncli.analysis.inspection.integrated_gradients import MAX_SEGMENTS, Evaluation, Integrated, integrate
+from nncli.analysis.inspection.attribution import MAX_SEGMENTS, EmbeddedNetwork, Evaluation, Integrated, integrate
 from nncli.nn.layers.residual import Layer
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import NumericEmbedding

@@ -11,7 +11,7 @@ import pytest
 
 from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.analysis.report.page import Heading, Listing
-from nncli.analysis.report.sections.overview import intended, intended_use, limitations
+from nncli.analysis.report.sections.scores import intended, intended_use, limitations
 from tests.analysis.report.support import SMALL, trained_on
 
 

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.analysis.report.charts import Axis, Line, lines, needs_log_scale
+from nncli.analysis.report.charts import MAX_LOG_TICKS, Axis, Line, lines, log_ticks, needs_log_scale, tick_labels
 from nncli.analysis.report.page import Table
-from nncli.analysis.report.svg import MAX_LOG_TICKS, log_ticks, tick_labels
 
 NOTHING = Table("t", ("a",), ())
 positive = st.floats(1e-300, 1e300)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from nncli.analysis.evaluation.run_summary import summarize_run
-from nncli.analysis.report.json_report import report_json
 from nncli.analysis.report.page import Columns, Details, Figure, Gallery, Page, Paragraph, Section, Table, Verdict
+from nncli.analysis.report.run_page import report_json
 from nncli.api.report import ReportFiles
 
 

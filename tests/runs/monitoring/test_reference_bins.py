@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.runs.monitoring.bins import PSI_BINS, CategoryBins, NumberBins
+from nncli.runs.monitoring.reference import PSI_BINS, CategoryBins, NumberBins
 
 NUMBERS = st.lists(st.one_of(st.just(float("nan")), st.floats(-1e300, 1e300)), min_size=0, max_size=60)
 

@@ -11,9 +11,8 @@ import pytest
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.analysis.report.page import Figure, Table
-from nncli.analysis.report.sections.decision import decision
-from nncli.analysis.report.sections.overview import overview_facts
-from nncli.analysis.report.sections.thresholds import thresholds
+from nncli.analysis.report.sections.classification import decision, thresholds
+from nncli.analysis.report.sections.scores import overview_facts
 from nncli.models.predictions import Predictions
 from nncli.targets.decision import CostMatrix, Decision, Threshold
 from nncli.targets.threshold_goals import FixedThreshold, LowestCost

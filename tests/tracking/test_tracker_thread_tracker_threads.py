@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nncli.base.findings import FindingCode
 from nncli.tracking.tracker import Tracker, parse_trackers
-from nncli.tracking.tracker_threads import TrackerThreads
+from nncli.tracking.tracker_thread import TrackerThreads
 from nncli.tracking.training_tracker import Aborted, TrainingTracker
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nncli.analysis.inspection.embedded_network import BLOCK_ROWS, EmbeddedNetwork
+from nncli.analysis.inspection.attribution import BLOCK_ROWS, EmbeddedNetwork
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 from nncli.nn.predictor import Predictor

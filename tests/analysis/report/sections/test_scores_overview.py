@@ -13,7 +13,7 @@ from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.analysis.report.page import Paragraph
 from nncli.analysis.report.run_page import page_of
 from nncli.analysis.report.sections.feature_importance import compute_importance
-from nncli.analysis.report.sections.overview import (
+from nncli.analysis.report.sections.scores import (
     notices,
     overview_facts,
     quoted_name,
