@@ -26,8 +26,7 @@ from nncli.runs.history import History, RecordedScores
 from nncli.runs.listing import RunInfo, info_of, is_run, list_runs, notes_on_choice
 from nncli.runs.loader import read_manifest
 from nncli.runs.manifest import CONFIG, Manifest
-from nncli.runs.run import Run
-from nncli.runs.run_name import check_is_no_search
+from nncli.runs.run import Run, check_is_no_search
 from nncli.runs.training_rows import RowMatches
 from nncli.targets.decision import Decision, decision_note
 from nncli.targets.metrics.registry import higher_is_better

@@ -47,8 +47,7 @@ from nncli.runs.config import read_config
 from nncli.runs.cross_validation import MAX_TRAININGS, CrossValidationRecord
 from nncli.runs.filenames import FOLDS, METRICS
 from nncli.runs.manifest import MEMBERS
-from nncli.runs.run import Run
-from nncli.runs.run_name import check_run_name
+from nncli.runs.run import Run, check_run_name
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from nncli.analysis.report.sections.feature_importance import compute_importance
 from nncli.base.atomic_files import batched_fsync, check_overwrite, write_text
 from nncli.base.logs import log_duration
 from nncli.runs.cross_validation import is_cross_validation
-from nncli.runs.run_name import is_search
+from nncli.runs.run import is_search
 from nncli.tuning.report import search_page
 from nncli.tuning.result.summary import read_search
 

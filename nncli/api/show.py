@@ -19,8 +19,7 @@ from nncli.runs.history import RecordedCycle, RecordedMetrics, read_metrics
 from nncli.runs.listing import Kind, RunStatus, info_of
 from nncli.runs.loader import read_manifest, read_spec
 from nncli.runs.manifest import MANIFEST, METRICS, MODEL, Manifest
-from nncli.runs.run import Run
-from nncli.runs.run_name import is_search
+from nncli.runs.run import Run, is_search
 from nncli.runs.saved_decision import read_decision
 from nncli.targets.decision import Decision
 from nncli.tuning.result.summary import SearchSummary, read_search

@@ -23,8 +23,7 @@ from nncli.fitting.train.single import resume_network, train_network
 from nncli.runs.config import read_config
 from nncli.runs.cross_validation import check_is_run, resume_command
 from nncli.runs.manifest import check_not_selected
-from nncli.runs.run import Run
-from nncli.runs.run_name import check_run_name
+from nncli.runs.run import Run, check_run_name
 from nncli.runs.saved_decision import read_decision
 from nncli.tracking.tracker import TrackerChoice, parse_trackers
 

@@ -1,21 +1,43 @@
-"""The record of a cross-validation, in cross-validation.json of its directory."""
+"""A cross-validation: its record, and a finished one as an ensemble, the mean of the models of its folds.
+
+The record is cross-validation.json of its directory. The manifest of the ensemble is composed of those of the folds.
+The networks of folds that are ensembles are the members; the out-of-fold predictions are its held-out rows.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shlex
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import ValidationError, model_validator
+from pydantic import model_validator
 
 from nncli.base.errors import Location, RunError
 from nncli.base.spec import PositiveInt, Spec
 from nncli.data.splitting.folds import Fold
-from nncli.runs.filenames import CROSS_VALIDATION, FOLDS, MANIFEST, MEMBERS, MODEL, WEIGHTS
-from nncli.runs.loader import LARGEST_TEXT, read_file, read_manifest
-from nncli.runs.manifest import Manifest
+from nncli.models import held_out_rows
+from nncli.models.ensemble import AnyModel, Ensemble, EnsembleSpec
+from nncli.models.held_out_rows import HeldOutRows
+from nncli.models.model import Model
+from nncli.runs.filenames import CONFIG, CROSS_VALIDATION, FOLDS, HELD_OUT, MANIFEST, METRICS, MODEL, WEIGHTS
+from nncli.runs.loader import (
+    LARGEST_TEXT,
+    damaged,
+    read_any_model,
+    read_any_spec,
+    read_file,
+    read_manifest,
+    read_training_rows,
+    read_verified,
+)
+from nncli.runs.manifest import Manifest, member_folder
+from nncli.runs.training_rows import TrainingRows
+from nncli.targets.target import Target
 
 MAX_TRAININGS = 10_000
 """Trainings of a cross-validation: folds times repeats."""
@@ -81,12 +103,15 @@ class FoldsManifest(Manifest):
     def member_folders(self) -> tuple[str, ...]:
         """The folder of each network."""
         return tuple(
-            folder for i, networks in enumerate(self.networks) for folder in _network_folders(fold_folder(i), networks)
+            fold if networks == 1 else f"{fold}/{member_folder(j)}"
+            for fold, networks in zip(self.fold_folders, self.networks, strict=True)
+            for j in range(networks)
         )
 
-
-def _network_folders(fold: str, networks: int) -> list[str]:
-    return [fold] if networks == 1 else [f"{fold}/{MEMBERS}/{j + 1}" for j in range(networks)]
+    @property
+    def fold_folders(self) -> list[str]:
+        """The folder of each fold."""
+        return [fold_folder(i) for i in range(len(self.networks))]
 
 
 def is_cross_validation(path: Path) -> bool:
@@ -108,7 +133,7 @@ def read_record(path: Path) -> CrossValidationRecord:
     """Read the record of the cross-validation at `path`; RunError if it is missing or damaged."""
     try:
         return CrossValidationRecord.model_validate_json(read_file(path, CROSS_VALIDATION, LARGEST_TEXT))
-    except (ValidationError, ValueError) as error:
+    except ValueError as error:
         raise RunError(
             "the file is damaged, or was written by a newer nncli",
             location=Location(source=str(path / CROSS_VALIDATION)),
@@ -130,3 +155,167 @@ def check_is_run(path: Path, message: str, hint: str) -> None:
     """Raise a RunError with a message that goes on after "this is a cross-validation", if it is one."""
     if is_cross_validation(path):
         raise RunError(f"this is a cross-validation{message}", location=Location(source=str(path)), hint=hint)
+
+
+def read_folds_manifest(folder: Path) -> FoldsManifest:
+    """The manifest of the cross-validation in `folder`.
+
+    Raises:
+        RunError: it is not finished, it is damaged, or a fold was trained again since it was scored.
+    """
+    record = read_record(folder)
+    if not (os.path.lexists(folder / METRICS) and os.path.lexists(folder / HELD_OUT)):
+        raise RunError(
+            "this cross-validation is not finished",
+            location=Location(source=str(folder)),
+            hint=f"To resume: {resume_command(folder)}",
+        )
+    folds = [read_manifest(folder / fold_folder(i)) for i in range(record.trainings)]
+    _check_models(folder, record)
+    contents = {name: read_file(folder, name, held_out_rows.LARGEST_FILE) for name in (CONFIG, METRICS, HELD_OUT)}
+    files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    if record.held_out is not None:
+        files[HELD_OUT] = record.held_out.sha256
+    files |= {
+        f"{fold_folder(i)}/{name}": sha256
+        for i, fold in enumerate(folds)
+        for name, sha256 in sorted(fold.files.items())
+        if Path(name).name in (MODEL, WEIGHTS)
+    }
+    scored = _scored_rows(folder)
+    first, finished = folds[0], [one.finished for one in folds if one.finished is not None]
+    return FoldsManifest(
+        status="done",
+        nncli_version=first.nncli_version,
+        command=first.command,
+        started=min(one.started for one in folds),
+        finished=max(finished, default=None),
+        seconds=sum(one.seconds or 0.0 for one in folds),
+        seed=first.seed,
+        data=first.data.model_copy(update={"sha256": record.data_sha256}),
+        validation_data=None,
+        training_rows=max(_used_rows(one) + rows for one, rows in zip(folds, scored[1:], strict=True)),
+        validation_rows=scored[0],
+        features=max(one.features for one in folds),
+        parameters=sum(one.parameters for one in folds),
+        members=sum(one.members for one in folds),
+        networks=tuple(one.members for one in folds),
+        epochs=max(one.epochs for one in folds),
+        best_epoch=max(one.best_epoch for one in folds),
+        fingerprint=record.fingerprint,
+        time_is_feature=record.time_is_feature,
+        blas_threads=1,
+        versions=first.versions,
+        machine=first.machine,
+        files=files,
+    ).with_checksum()
+
+
+def read_folds(folder: Path, manifest: FoldsManifest) -> Ensemble:
+    """The mean of the models of the folds.
+
+    Raises:
+        RunError: a file is damaged, or does not fit the others.
+    """
+    folds = read_fold_models(folder, manifest)
+    members = [network for fold in folds for network in networks_of(fold)]
+    spec = joint_spec(members, _target(folder, [fold.spec.target for fold in folds]))
+    if not all(spec.accepts(member.spec) for member in members):
+        raise damaged(folder, MODEL, "the models of the folds predict different things")
+    return Ensemble(spec, tuple(members))
+
+
+def read_fold_models(folder: Path, manifest: FoldsManifest) -> list[AnyModel]:
+    """The model of each fold, a network or an ensemble; RunError if one is damaged."""
+    paths = [folder / fold for fold in manifest.fold_folders]
+    return [read_any_model(path, read_manifest(path)) for path in paths]
+
+
+def read_folds_held_out(folder: Path, manifest: FoldsManifest) -> HeldOutRows:
+    """The out-of-fold rows; each network of a fold has the predictions of the model of the fold.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    content = read_verified(folder, HELD_OUT, manifest, held_out_rows.LARGEST_FILE)
+    paths = [folder / fold for fold in manifest.fold_folders]
+    specs = [read_any_spec(path, read_manifest(path)) for path in paths]
+    target = _target(folder, [spec.target for spec in specs])
+    try:
+        rows = HeldOutRows.from_bytes(content, target, len(specs), specs[0].loss.quantile_levels)
+    except ValueError as error:
+        message = "the file is damaged: it does not hold the out-of-fold rows of this cross-validation"
+        raise damaged(folder, HELD_OUT, message) from error
+    members = [one for one, n in zip(rows.members, manifest.networks, strict=True) for _ in range(n)]
+    return replace(rows, members=tuple(members))
+
+
+def read_folds_training_rows(folder: Path, manifest: FoldsManifest) -> TrainingRows | None:
+    """The rows that any fold was trained or validated on; None if a fold has no such record.
+
+    Raises:
+        RunError: a file is damaged.
+    """
+    paths = [folder / fold for fold in manifest.fold_folders]
+    parts = [rows for path in paths if (rows := read_training_rows(path, read_manifest(path))) is not None]
+    return TrainingRows.union(parts) if len(parts) == len(paths) else None
+
+
+def networks_of(model: AnyModel) -> list[Model]:
+    """The networks of a model, each with the temperature of the whole, whose predictions have the mean of `model`."""
+    if not isinstance(model, Ensemble):
+        return [model]
+    return [
+        replace(
+            member, spec=member.spec.model_copy(update={"temperature": member.spec.temperature * T, "decision": None})
+        )
+        for member in model.members
+        for T in [model.spec.temperature]
+    ]
+
+
+def joint_spec(members: Sequence[Model], target: Target) -> EnsembleSpec:
+    """The specification of an ensemble of networks that were trained on parts of one table."""
+    first = members[0].spec
+    return EnsembleSpec(
+        members=len(members),
+        target=target,
+        loss=first.loss,
+        missing_values=first.missing_values,
+        dialect=first.dialect,
+    )
+
+
+def _target(folder: Path, targets: Sequence[Target]) -> Target:
+    """The joint target of the folds; the configuration is needed only if classes differ."""
+    from nncli.runs.config import read_config  # a slow import that most cross-validations do not need
+
+    differ = any(one.has_labels and one != targets[0] for one in targets)
+    return targets[0].joint(targets, read_config(folder).positive_class if differ else None)
+
+
+def _check_models(folder: Path, record: CrossValidationRecord) -> None:
+    """Raise a RunError if the model of a fold is not the one that predicted its rows."""
+    for i, expected in enumerate(() if record.held_out is None else record.held_out.models):
+        path = folder / fold_folder(i)
+        if digest_of_models(path) != expected:
+            raise RunError(
+                "this model is not the one that the cross-validation scored: it was trained again",
+                location=Location(source=str(path)),
+                hint=f"To score it again: {resume_command(folder)}",
+            )
+
+
+def _scored_rows(folder: Path) -> list[int]:
+    """The number of out-of-fold rows, then that of each fold, as metrics.json records them."""
+    try:
+        document: dict[str, Any] = json.loads(read_file(folder, METRICS, LARGEST_TEXT))
+        return [int(document["out_of_fold"]["rows"]), *(int(fold["rows"]) for fold in document["folds"])]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise damaged(folder, METRICS, "the file is damaged: it does not hold the scores of folds") from error
+
+
+def _used_rows(manifest: Manifest) -> int:
+    """The rows of the table that a run used; the validation rows of an ensemble are training rows of other members."""
+    inside = manifest.members == 1 and manifest.validation_data is None
+    return manifest.training_rows + (manifest.validation_rows if inside else 0)

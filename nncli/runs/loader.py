@@ -7,13 +7,14 @@ import json
 import os
 import shlex
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import safetensors
 import safetensors.numpy
-from pydantic import ValidationError
 
 from nncli.base.errors import Location, RunError
 from nncli.base.text import join_quoted, quote
@@ -42,6 +43,9 @@ from nncli.runs.monitoring import reference
 from nncli.runs.monitoring.reference import Reference
 from nncli.runs.training_rows import TrainingRows
 from nncli.targets.target import kind_of
+
+S = TypeVar("S", ModelSpec, EnsembleSpec)
+T = TypeVar("T")
 
 LARGEST_TEXT = 1 << 28
 """Bytes of JSON that are read at most: far more than a real encoder needs, far less than fills the memory."""
@@ -82,7 +86,7 @@ def read_manifest(folder: Path) -> Manifest:
     _refuse_newer(folder, MANIFEST, text)
     try:
         manifest = Manifest.model_validate_json(text)
-    except (ValidationError, ValueError) as error:
+    except ValueError as error:
         raise damaged(folder, MANIFEST, "the file is damaged: it is not a manifest") from error
     if manifest.checksum != checksum(json.loads(text)):
         raise damaged(folder, MANIFEST, "the file is damaged: its checksum does not match its content")
@@ -106,13 +110,7 @@ def read_verified(folder: Path, name: str, manifest: Manifest, largest: int) -> 
 
 def read_spec(folder: Path, manifest: Manifest) -> ModelSpec:
     """Read the model without its weights; RunError as for `read_model`."""
-    text = read_file(folder, MODEL, LARGEST_TEXT)
-    _refuse_newer(folder, MODEL, text)
-    text = _committed(folder, text, manifest, ModelSpec)
-    try:
-        spec = ModelSpec.model_validate_json(text)
-    except (ValidationError, ValueError) as error:
-        raise damaged(folder, MODEL, "the file is damaged: it does not describe a model") from error
+    spec = _parse_spec(folder, manifest, ModelSpec, "a model")
     _check_parts(folder, spec)
     return spec
 
@@ -122,11 +120,17 @@ def read_any_spec(folder: Path, manifest: Manifest) -> ModelSpec | EnsembleSpec:
     return read_spec(folder, manifest) if manifest.members == 1 else read_ensemble_spec(folder, manifest)
 
 
-def _read_optional(folder: Path, name: str, manifest: Manifest, largest: int) -> bytes | None:
-    """Read and verify a file that older versions do not write; None if there is none, or if it was removed."""
+def _read_optional(
+    folder: Path, name: str, manifest: Manifest, largest: int, parse: Callable[[bytes], T], what: str
+) -> T | None:
+    """Read a file that older versions do not write; None if there is none, or if it was removed."""
     if name not in manifest.files or not os.path.lexists(folder / name):
         return None
-    return read_verified(folder, name, manifest, largest)
+    content = read_verified(folder, name, manifest, largest)
+    try:
+        return parse(content)
+    except ValueError as error:
+        raise damaged(folder, name, f"the file is damaged: it does not hold {what}") from error
 
 
 def read_training_rows(folder: Path, manifest: Manifest) -> TrainingRows | None:
@@ -137,13 +141,8 @@ def read_training_rows(folder: Path, manifest: Manifest) -> TrainingRows | None:
     Raises:
         RunError: the file is damaged.
     """
-    content = _read_optional(folder, TRAINING_ROWS, manifest, training_rows.LARGEST_FILE)
-    if content is None:
-        return None
-    try:
-        return TrainingRows.from_bytes(content)
-    except ValueError as error:
-        raise damaged(folder, TRAINING_ROWS, "the file is damaged: it does not hold training rows") from error
+    largest, parse = training_rows.LARGEST_FILE, TrainingRows.from_bytes
+    return _read_optional(folder, TRAINING_ROWS, manifest, largest, parse, "training rows")
 
 
 def check_not_removed(folder: Path, manifest: Manifest, name: str) -> None:
@@ -162,14 +161,13 @@ def read_held_out(folder: Path, manifest: Manifest) -> HeldOutRows | None:
     Raises:
         RunError: the file, or the specification of the model, is damaged.
     """
-    content = _read_optional(folder, HELD_OUT, manifest, held_out_rows.LARGEST_FILE)
-    if content is None:
-        return None
-    spec = read_any_spec(folder, manifest)
-    try:
+
+    def parse(content: bytes) -> HeldOutRows:
+        spec = read_any_spec(folder, manifest)
         return HeldOutRows.from_bytes(content, spec.target, manifest.members, spec.loss.quantile_levels)
-    except ValueError as error:
-        raise damaged(folder, HELD_OUT, "the file is damaged: it does not hold this run's held-out rows") from error
+
+    largest = held_out_rows.LARGEST_FILE
+    return _read_optional(folder, HELD_OUT, manifest, largest, parse, "this run's held-out rows")
 
 
 def read_reference(folder: Path, manifest: Manifest) -> Reference | None:
@@ -178,13 +176,13 @@ def read_reference(folder: Path, manifest: Manifest) -> Reference | None:
     Raises:
         RunError: the file is damaged.
     """
-    content = _read_optional(folder, REFERENCE, manifest, reference.LARGEST_FILE)
-    if content is None:
-        return None
-    try:
-        return Reference.from_bytes(content)
-    except ValueError as error:
-        raise damaged(folder, REFERENCE, "the file is damaged: it does not hold a reference profile") from error
+    largest, parse = reference.LARGEST_FILE, Reference.from_bytes
+    return _read_optional(folder, REFERENCE, manifest, largest, parse, "a reference profile")
+
+
+def read_any_model(folder: Path, manifest: Manifest) -> Model | Ensemble:
+    """Read a trained model or ensemble; RunError as for these."""
+    return read_ensemble(folder, manifest) if manifest.members > 1 else read_model(folder)
 
 
 def read_model(folder: Path) -> Model:
@@ -200,13 +198,7 @@ def read_model(folder: Path) -> Model:
 
 def read_ensemble_spec(folder: Path, manifest: Manifest) -> EnsembleSpec:
     """Read an ensemble without its members; RunError if the file is damaged or was written by a newer nncli."""
-    text = read_file(folder, MODEL, LARGEST_TEXT)
-    _refuse_newer(folder, MODEL, text)
-    text = _committed(folder, text, manifest, EnsembleSpec)
-    try:
-        spec = EnsembleSpec.model_validate_json(text)
-    except (ValidationError, ValueError) as error:
-        raise damaged(folder, MODEL, "the file is damaged: it does not describe an ensemble") from error
+    spec = _parse_spec(folder, manifest, EnsembleSpec, "an ensemble")
     if not _decision_fits(spec):
         raise damaged(folder, MODEL, "the file is damaged: its decision is about other classes")
     if spec.members != manifest.members:
@@ -263,19 +255,24 @@ def _verify(folder: Path, name: str, content: bytes, manifest: Manifest) -> None
         raise damaged(folder, name, f"the file is not the one that was written: its checksum is not {MANIFEST}'s")
 
 
-def _committed(folder: Path, text: bytes, manifest: Manifest, kind: type[ModelSpec] | type[EnsembleSpec]) -> bytes:
-    """The verified text of model.json, without its decision if the manifest has the checksum without it.
+def _parse_spec(folder: Path, manifest: Manifest, kind: type[S], what: str) -> S:
+    """The verified model.json, without its decision if the manifest has the checksum without it.
 
     That is so if a process was killed between the two files, see nncli/runs/saved_decision.py.
     """
-    with suppress(ValidationError, ValueError):
+    text = read_file(folder, MODEL, LARGEST_TEXT)
+    _refuse_newer(folder, MODEL, text)
+    with suppress(ValueError):
         if hashlib.sha256(text).hexdigest() != manifest.files.get(MODEL, ""):
             spec = kind.model_validate_json(text)
             undecided = (spec_json(spec.model_copy(update={"decision": None})) + "\n").encode()
             if spec.decision is not None and hashlib.sha256(undecided).hexdigest() == manifest.files.get(MODEL):
-                return undecided
+                text = undecided
     _verify(folder, MODEL, text, manifest)
-    return text
+    try:
+        return kind.model_validate_json(text)
+    except ValueError as error:
+        raise damaged(folder, MODEL, f"the file is damaged: it does not describe {what}") from error
 
 
 def _check_parts(folder: Path, spec: ModelSpec) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,19 +21,28 @@ import safetensors.numpy
 from nncli.base.atomic_files import (
     TEMPORARY_SUFFIX,
     batched_fsync,
+    check_no_login,
     clear_leftovers,
     relabel_errors,
     sync_folder,
     write_bytes,
 )
-from nncli.base.errors import DataError, Location, NncliError, RunError, RunLockedError
+from nncli.base.errors import DataError, Location, NncliError, RunError, RunLockedError, UsageError
+from nncli.base.text import join_quoted, quote
 from nncli.models.ensemble import Ensemble, EnsembleSpec, spec_json
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.model import Model, ModelSpec
 from nncli.nn.parameters import Parameters
-from nncli.runs.cross_validation import is_cross_validation
-from nncli.runs.filenames import LOCK
-from nncli.runs.loader import read_reference
+from nncli.runs.cross_validation import (
+    FoldsManifest,
+    is_cross_validation,
+    read_folds,
+    read_folds_held_out,
+    read_folds_manifest,
+    read_folds_training_rows,
+)
+from nncli.runs.filenames import LOCK, SEARCH
+from nncli.runs.loader import read_any_model, read_held_out, read_manifest, read_reference, read_training_rows
 from nncli.runs.manifest import (
     CHECKPOINTS,
     CHECKSUMMED,
@@ -52,13 +62,78 @@ from nncli.runs.manifest import (
     snapshot_file,
 )
 from nncli.runs.monitoring.reference import Reference
-from nncli.runs.read_run import read_run_held_out, read_run_manifest, read_run_model, read_run_training_rows
-from nncli.runs.run_name import check_is_no_search, check_run_name, runs_in, why_not_a_directory
 from nncli.runs.training_rows import TrainingRows
 
 if TYPE_CHECKING:
     from nncli.config.schema import Config
     from nncli.nn.training.loop import EpochReport
+
+
+def check_run_name(requested: Path) -> None:
+    """Raise a UsageError unless `requested` can be the path of a new run directory; see `Run.create`."""
+    check_no_login(requested)
+    if requested.name in ("", ".."):
+        raise UsageError(
+            "this folder exists, and a run is never put into a folder that does",
+            location=Location(source=str(requested)),
+            hint="Name a new folder, such as runs/first.",
+        )
+    if "\0" in str(requested):
+        raise UsageError(
+            "a path cannot have the character U+0000",
+            location=Location(source=str(requested)),
+            hint="Name another one with -o.",
+        )
+    try:
+        str(requested).encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            "the run directory's name is not UTF-8 text",
+            location=Location(source=os.fsencode(requested).decode("utf-8", "backslashreplace")),
+            hint="Name another one with -o.",
+        ) from None
+
+
+def why_not_a_directory(path: Path) -> str:
+    """Why a path is not a directory: it does not exist, is a file, or a link to nothing."""
+    if not os.path.lexists(path):
+        return "there is no such run directory"
+    try:
+        path.stat()
+    except OSError:
+        return f"this is a link to {quote(str(path.readlink()))}, which does not exist"
+    return "this is a file, not a run directory"
+
+
+def runs_in(path: Path) -> str:
+    """The hint for a folder that is not a run directory: the runs in it, if any."""
+    try:
+        runs = sorted(inner.name for inner in path.iterdir() if os.path.lexists(inner / MANIFEST))
+    except OSError:
+        runs = []
+    return (
+        f"Name one of the runs in it: {join_quoted(runs)}."
+        if runs
+        else "Is this the right path? `nncli runs` lists the runs there are."
+    )
+
+
+def is_search(path: Path) -> bool:
+    """Whether the folder holds a search, finished or not."""
+    return os.path.lexists(path / SEARCH)
+
+
+def check_is_no_search(path: Path) -> None:
+    """Raise a RunError that says what to name instead, if the folder holds a search."""
+    if is_search(path):
+        folder = shlex.quote(str(path))
+        raise RunError(
+            "this is a search of hyperparameters, not a run",
+            location=Location(source=str(path)),
+            hint=f"`nncli train {folder}/best.yaml` trains the best configuration; `nncli runs {folder}/trials` lists "
+            "the trials.",
+        )
+
 
 CONFIG_HEADER = "# The configuration of this run, every default written out.\n"
 
@@ -381,21 +456,27 @@ class Run:
         Raises:
             RunError: it is damaged, or the cross-validation is not finished.
         """
-        return read_run_manifest(self.path)
+        return read_folds_manifest(self.path) if is_cross_validation(self.path) else read_manifest(self.path)
 
     def load_training_rows(self) -> TrainingRows | None:
         """Read the hashes of the training and validation rows; None if the run has none; RunError if damaged."""
-        return read_run_training_rows(self.path, self.load_manifest())
+        manifest = self.load_manifest()
+        if isinstance(manifest, FoldsManifest):
+            return read_folds_training_rows(self.path, manifest)
+        return read_training_rows(self.path, manifest)
 
-    def load_held_out(self) -> HeldOutRows | None:
-        """Read the rows that a network did not train on, with their predictions.
+    def load_held_out(self, manifest: Manifest | None = None) -> HeldOutRows | None:
+        """Read the rows that a network did not train on, with their predictions; `manifest` if it was read before.
 
         None for a run without such rows, and for a run of an older version, which does not keep them.
 
         Raises:
             RunError: the run is not trained yet, or a file is damaged.
         """
-        return read_run_held_out(self.path, self.load_manifest())
+        manifest = manifest or self.load_manifest()
+        if isinstance(manifest, FoldsManifest):
+            return read_folds_held_out(self.path, manifest)
+        return read_held_out(self.path, manifest)
 
     def load_reference(self) -> Reference | None:
         """Read the profile of the training rows; None for older runs and for members; RunError if damaged."""
@@ -407,7 +488,20 @@ class Run:
         Raises:
             RunError: it is not trained yet, damaged, or written by a newer nncli.
         """
-        return read_run_model(self.path, self.load_manifest())
+        manifest = self.load_manifest()
+        if isinstance(manifest, FoldsManifest):
+            return read_folds(self.path, manifest)
+        is_ensemble = manifest.members > 1
+        last = MODEL if is_ensemble else WEIGHTS
+        if last not in manifest.files and (is_ensemble or not os.path.lexists(self.path / last)):
+            raise RunError(
+                "the training of this run has not finished, or failed",
+                location=Location(source=str(self.path)),
+                hint="It diverged or broke off: train a new run, with a lower learning_rate if it diverged."
+                if manifest.status == "failed"
+                else f"To resume: nncli train --resume {self.path}",
+            )
+        return read_any_model(self.path, manifest)
 
 
 def _cannot_make(path: Path, error: OSError) -> NncliError:
@@ -422,3 +516,29 @@ def _cannot_make(path: Path, error: OSError) -> NncliError:
 def _serialize(parameters: Parameters) -> bytes:
     arrays = {name: np.ascontiguousarray(view) for name, view in parameters.by_name.items()}
     return safetensors.numpy.save(arrays)
+
+
+def to_bytes(run: Path) -> dict[str, bytes]:
+    """The files of a run directory by their relative paths, without checkpoints and hidden files."""
+    paths = sorted(path for path in run.rglob("*") if path.is_file())
+    named = {path.relative_to(run): path for path in paths}
+    return {
+        name.as_posix(): path.read_bytes()
+        for name, path in named.items()
+        if CHECKPOINTS not in name.parts and not any(part.startswith(".") for part in name.parts)
+    }
+
+
+def from_bytes(files: Mapping[str, bytes], run: Path) -> None:
+    """Create the run directory from packed files; the manifest is written last.
+
+    Raises:
+        FileExistsError: the path exists.
+        NncliError: a file cannot be written.
+    """
+    run.mkdir(parents=True)
+    with batched_fsync():
+        for name, content in files.items():
+            if name != MANIFEST:
+                write_bytes(run / name, content)
+    write_bytes(run / MANIFEST, files[MANIFEST])

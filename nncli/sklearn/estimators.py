@@ -19,7 +19,7 @@ from nncli.models.conformal.options import SetScore, UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictions
 from nncli.models.read_table import table_of
 from nncli.runs.manifest import HISTORY
-from nncli.runs.read_run import from_bytes
+from nncli.runs.run import from_bytes
 from nncli.sklearn.training import Columns, Request, calibrate_packed, fit, load_packed
 from nncli.sklearn.validation import Array, class_cells, classes, features, free, numbers, weights
 from nncli.targets.classes import ClassificationTarget

@@ -29,8 +29,7 @@ from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel
 from nncli.nn.training.epoch import DivergedError
-from nncli.runs.read_run import from_bytes, to_bytes
-from nncli.runs.run import Run
+from nncli.runs.run import Run, from_bytes, to_bytes
 from nncli.runs.saved_decision import calibration_rows
 from nncli.targets.target import TargetKind, kind_of
 

@@ -15,7 +15,7 @@ from nncli.config.schema import Config, TuneSection
 from nncli.config.schema.tune import Range
 from nncli.nn.optim.schedules import ConstantRate
 from nncli.runs.filenames import METRICS, is_locked
-from nncli.runs.run_name import is_search
+from nncli.runs.run import is_search
 from nncli.tuning.result.gain import Gain
 from nncli.tuning.result.summary import TimeSaved, is_no_better, time_saved
 from nncli.tuning.search import SearchEnded, SearchStarted

@@ -28,7 +28,6 @@ from nncli.nn.inference.small_blocks import SIZES
 from nncli.runs.manifest import HELD_OUT, Manifest
 from nncli.runs.monitoring.profiler import Profiler
 from nncli.runs.monitoring.reference import Reference
-from nncli.runs.read_run import read_run_held_out
 from nncli.runs.run import Run
 from nncli.serving.columns.input_schema import InputSchema
 from nncli.serving.columns.model_inputs import ModelInputs
@@ -181,7 +180,7 @@ class ServedModel:
 
     def _held_out_rows(self) -> HeldOutRows:
         """The rows that intervals and sets are calibrated with."""
-        rows = read_run_held_out(self.run.path, self.manifest) if self.held_out is None else self.held_out
+        rows = self.run.load_held_out(self.manifest) if self.held_out is None else self.held_out
         if rows is None or not len(rows):
             raise UsageError(
                 "this model has no intervals or sets: its run keeps no held-out rows to calibrate them with",

@@ -19,8 +19,8 @@ from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.model import Model
 from nncli.models.predictions import Predictions
 from nncli.models.scores import ScoreCard, ScoredRows, scores_json, validation_card
+from nncli.runs.cross_validation import joint_spec
 from nncli.runs.filenames import CONFIG, HISTORY, METRICS, WEIGHTS
-from nncli.runs.fold_models import joint_spec
 from nncli.runs.loader import read_file, read_manifest
 from nncli.runs.manifest import Manifest, SelectionRecord, member_folder
 from nncli.runs.run import Run

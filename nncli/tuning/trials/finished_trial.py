@@ -21,11 +21,9 @@ from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Floats
 from nncli.nn.training.cross_fit import part_numbers
 from nncli.runs.config import read_config
-from nncli.runs.cross_validation import FoldsManifest, read_record
-from nncli.runs.fold_models import networks_of
+from nncli.runs.cross_validation import FoldsManifest, networks_of, read_record
 from nncli.runs.loader import read_file, read_manifest, read_spec
 from nncli.runs.manifest import HELD_OUT, Manifest
-from nncli.runs.read_run import read_run_held_out
 from nncli.runs.run import Run
 from nncli.targets.target import Target
 from nncli.tuning.trials.search_data import HeldOut, SearchData
@@ -56,7 +54,7 @@ class FinishedTrial:
         """
         run = Run.open(path)
         manifest = run.load_manifest()
-        is_run, held_out = not isinstance(manifest, FoldsManifest), read_run_held_out(path, manifest)
+        is_run, held_out = not isinstance(manifest, FoldsManifest), run.load_held_out(manifest)
         model = run.load_model() if is_run else None  # the weights of a cross-validation are read once it is selected
         if held_out is None or not len(held_out):
             raise RunError(

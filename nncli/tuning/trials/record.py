@@ -27,7 +27,7 @@ from nncli.config.schema import Config, TuneSection
 from nncli.config.yaml.writer import dump
 from nncli.runs.filenames import CONFIG, SEARCH
 from nncli.runs.loader import LARGEST_TEXT, read_file
-from nncli.runs.run_name import check_run_name
+from nncli.runs.run import check_run_name
 
 RECORD = SEARCH
 BEST = "best.yaml"

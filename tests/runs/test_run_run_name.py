@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nncli.base.errors import UsageError
-from nncli.runs.run_name import check_run_name
+from nncli.runs.run import check_run_name
 from tests.assertions import raises
 
 

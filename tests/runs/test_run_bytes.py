@@ -8,7 +8,7 @@ import pytest
 
 from nncli import predict
 from nncli.runs.manifest import CONFIG, HELD_OUT, HISTORY, MANIFEST, METRICS, MODEL, REFERENCE, TRAINING_ROWS, WEIGHTS
-from nncli.runs.read_run import from_bytes, to_bytes
+from nncli.runs.run import from_bytes, to_bytes
 from tests.cli.support import DATA
 
 

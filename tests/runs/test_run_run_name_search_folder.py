@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from nncli.base.errors import RunError
-from nncli.runs.run import Run
-from nncli.runs.run_name import is_search
+from nncli.runs.run import Run, is_search
 from tests.cli.support import Cli
 from tests.tuning.made_searches import made_search, made_trials
 
