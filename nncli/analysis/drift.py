@@ -14,7 +14,7 @@ import numpy as np
 
 from nncli.analysis.drift_limits import LIMIT, SIGNIFICANCE, VALIDITY
 from nncli.base.text import json_safe, quote
-from nncli.runs.monitoring.profiler import Profile, ScoreEstimate
+from nncli.runs.monitoring.profiler import ClassSums, Profile
 from nncli.runs.monitoring.reference import Bins, CategoryBins, Counts, NumberBins, Reference
 from nncli.targets.metrics.drift import (
     chi_square_p,
@@ -103,26 +103,16 @@ class ColumnDrift:
 
 
 @dataclass(frozen=True)
-class Performance:
-    """The scores that are estimated for a classification, and the true ones of the `labeled` rows.
-
-    `unknown` is the number of rows that are left out of the true scores, since the model does not know their class.
-    """
-
-    estimated: ScoreEstimate
-    labeled: int
-    actual: ScoreEstimate
-    unknown: int
-
-
-@dataclass(frozen=True)
 class Comparison:
-    """The drift of some rows: columns and predictions, those that have drifted most first."""
+    """The drift of some rows: columns and predictions, those that have drifted most first.
+
+    `performance` estimates the scores of a classification, and has the true ones of the labeled rows.
+    """
 
     rows: int
     columns: tuple[ColumnDrift, ...]
     predictions: tuple[ColumnDrift, ...]
-    performance: Performance | None
+    performance: ClassSums | None
 
     @property
     def drifted(self) -> tuple[ColumnDrift, ...]:
@@ -146,14 +136,7 @@ def compare(reference: Reference, profile: Profile, limit: float = LIMIT, *, wit
         drifted = tuple(test.kind for test in own if test.is_drift(limit))
         found.append(ColumnDrift(bins, counts, own, drifted, is_prediction=len(found) >= n))
     columns = sorted(found[:n], key=lambda column: (not column.drifted, -column.psi))
-    return Comparison(profile.rows, tuple(columns), tuple(found[n:]), _performance(profile))
-
-
-def _performance(profile: Profile) -> Performance | None:
-    sums = profile.classes
-    if sums is None:
-        return None
-    return Performance(sums.estimated, sums.labeled, sums.actual, sums.unknown)
+    return Comparison(profile.rows, tuple(columns), tuple(found[n:]), profile.classes)
 
 
 def rows_by_bin(weighted: Counts, weight: int) -> Counts:
@@ -299,7 +282,7 @@ def _column_json(column: ColumnDrift) -> dict[str, Any]:
     }
 
 
-def _performance_json(performance: Performance) -> dict[str, Any]:
+def _performance_json(performance: ClassSums) -> dict[str, Any]:
     return {
         "valid": VALIDITY,
         "estimated": asdict(performance.estimated),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncli.analysis.evaluation.labeled_table import labeled_rows, labels_of, sample_weight_column, weights_of
+from nncli.analysis.evaluation.held_out import labeled_rows, labels_of, sample_weight_column, weights_of
 from nncli.analysis.evaluation.uncertainty import Uncertainty, UncertaintyScores
 from nncli.api.options import ErrorsOptions, EvaluateOptions
 from nncli.api.prediction.tables import predict_valid

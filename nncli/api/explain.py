@@ -16,11 +16,10 @@ from nncli.analysis.evaluation.explanation import (
     explain_rows,
     sample_positions,
 )
-from nncli.analysis.evaluation.held_out import predict_held_out, run_copies, scored_model
-from nncli.analysis.evaluation.labeled_table import weights_of
+from nncli.analysis.evaluation.held_out import predict_held_out, run_copies, scored_model, weights_of
 from nncli.analysis.inspection.attribution import Attributions, attribute, select_output
 from nncli.analysis.inspection.encoded_rows import EncodedRows, Rows
-from nncli.analysis.inspection.partial_dependence import PartialDependence
+from nncli.analysis.inspection.permutation_importance import PartialDependence
 from nncli.analysis.inspection.permutation_importance import Importance
 from nncli.api.options import ExplainOptions
 from nncli.base.errors import DataError, Location, UsageError

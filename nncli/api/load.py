@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from nncli.analysis.evaluation.labeled_table import sample_weight_column
+from nncli.analysis.evaluation.held_out import sample_weight_column
 from nncli.analysis.evaluation.uncertainty import Uncertainty, recorded_config
 from nncli.api.evaluate import Evaluation, evaluate_data
 from nncli.api.options import EvaluateOptions, PredictOptions

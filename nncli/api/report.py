@@ -7,12 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nncli.analysis.evaluation.cross_validation_summary import summarize_cross_validation
 from nncli.analysis.evaluation.held_out import run_copies
 from nncli.analysis.evaluation.linear_model import linear_benchmark
-from nncli.analysis.evaluation.run_summary import summarize_run
-from nncli.analysis.report.cross_validation import cross_validation_page
+from nncli.analysis.evaluation.run_summary import summarize_cross_validation, summarize_run
 from nncli.analysis.report.page import MARK, check_html_suffix, render
+from nncli.analysis.report.pages import cross_validation_page
 from nncli.analysis.report.run_page import MARK as CARD_MARK
 from nncli.analysis.report.run_page import model_card, page_of, report_json, summary_card
 from nncli.analysis.report.sections.feature_importance import compute_importance

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nncli.analysis.evaluation.cross_validation_summary import CrossValidationSummary, summarize_cross_validation
+from nncli.analysis.evaluation.run_summary import CrossValidationSummary, summarize_cross_validation
 from nncli.base.findings import Finding
 from nncli.base.logs import format_duration
 from nncli.base.spec import Task

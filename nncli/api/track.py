@@ -9,9 +9,9 @@ from pathlib import Path
 
 from nncli.base.errors import Location, NncliError, UsageError
 from nncli.runs.run import is_search
-from nncli.tracking.finished_runs import track_finished_run
 from nncli.tracking.tracker import TrackerChoice, parse_trackers
 from nncli.tracking.tracker_thread import is_connection_error, reason_of
+from nncli.tracking.training_tracker import track_finished_run
 from nncli.tuning.tracking import track_directory
 
 

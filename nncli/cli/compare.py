@@ -68,9 +68,10 @@ def compare(
     comparison = compare_runs(runs, None if source.data is None else source.source(source.data))
     if page.html is not None:
         with requires_extra("report"):
-            from nncli.analysis.report.comparison import write_comparison
+            from nncli.analysis.report.page import write_page
+            from nncli.analysis.report.pages import comparison_page
 
-        write_comparison(comparison, path=page.html, force=page.force)
+        write_page(comparison_page(comparison), page.html, force=page.force)
     for note in comparison.notes:
         if note in comparison.warnings:
             echo_err(f"warning: {note}")

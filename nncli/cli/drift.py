@@ -17,7 +17,8 @@ from nncli.cli.options import PageOptions, ResultOptions, RunDirectory, input_ta
 from nncli.cli.tables import one_line_table, table
 
 if TYPE_CHECKING:
-    from nncli.analysis.drift import Batch, ColumnDrift, Drift, Performance
+    from nncli.analysis.drift import Batch, ColumnDrift, Drift
+    from nncli.runs.monitoring.profiler import ClassSums
 
 MAX_COLUMNS = 30
 """Columns of a table that are shown; --json has all."""
@@ -70,9 +71,10 @@ def drift(
     found = drift_with(run, input_table(place, data), replace(options, on_note=display.note))
     if page.html is not None:
         with requires_extra("report"):
-            from nncli.analysis.report.drift import write_drift
+            from nncli.analysis.report.page import write_page
+            from nncli.analysis.report.pages import drift_page
 
-        write_drift(found, path=page.html, force=page.force)
+        write_page(drift_page(found), page.html, force=page.force)
     display.show(found.json, lambda: "\n".join(_lines(found)))
     if fail.fail_on is not None and found.has_drift:
         raise typer.Exit(DRIFT_FOUND)
@@ -143,7 +145,7 @@ def _lines_of(column: ColumnDrift) -> list[list[str]]:
     ] or [[title, *["-"] * 4, *shares]]
 
 
-def _performance(performance: Performance) -> Iterator[str]:
+def _performance(performance: ClassSums) -> Iterator[str]:
 
     estimated, actual = performance.estimated, performance.actual
     title = f"true, {rows(performance.labeled)}"

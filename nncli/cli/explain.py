@@ -22,7 +22,7 @@ from nncli.cli.progress.status import Plain, Steps
 from nncli.cli.tables import BAR_CELLS, bar, on_one_line, one_line_table, prose, table
 
 if TYPE_CHECKING:
-    from nncli.analysis.inspection.partial_dependence import PartialDependence
+    from nncli.analysis.inspection.permutation_importance import PartialDependence
     from nncli.api.explain import Explanation
     from nncli.data.sources.table_source import TableSource
 

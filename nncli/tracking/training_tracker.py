@@ -1,4 +1,4 @@
-"""The events of a training as calls of a tracker."""
+"""A training as calls of a tracker: its events, or, once it has ended, its files."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nncli.base.errors import RunError
+from nncli.base.errors import Location, RunError
 from nncli.fitting.ensemble.train import CONTROL_FOLDER
 from nncli.fitting.parallel.control_dir import ControlDirectory, EpochsReader
 from nncli.fitting.train.events import Event, Finished, MembersProgress, MembersStarted, Started, TrackingStopped
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
+from nncli.runs.cross_validation import is_cross_validation
 from nncli.runs.manifest import member_folder
-from nncli.tracking.points import epoch_points
-from nncli.tracking.run_files import RunFiles
+from nncli.tracking.run_files import RunFiles, epoch_points, read_cross_validation
 from nncli.tracking.tracker import Outcome, Point, TrackedRun, Tracker, TrackerChoice
 from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, SIGNAL_TIMEOUTS, CloseTimeouts, TrackerThreads
 
@@ -237,3 +237,39 @@ def track_events(
             threads.put(Aborted("stopped"))
             threads.close(SIGNAL_TIMEOUTS)
         raise
+
+
+def track_finished_run(path: Path, tracker: Tracker) -> str:
+    """Write a run directory to a tracker, with its members or folds, and return the name of the run.
+
+    Raises:
+        RunError: it is no run directory, is damaged, or its training has not ended.
+        Exception: whatever the tracker raises.
+    """
+    if is_cross_validation(path):
+        run, folds, ending = read_cross_validation(path)
+        tracker.start(run)
+        for fold in folds:
+            _track(fold, tracker)
+        tracker.end(run, ending)
+        return run.name
+    files = RunFiles.read(path)
+    if files.manifest.status == "running":
+        raise RunError(
+            "the training of this run has not ended",
+            location=Location(source=str(path)),
+            hint=f"If its process was killed: nncli train --resume {path}",
+        )
+    _track(files, tracker)
+    return files.run.name
+
+
+def _track(files: RunFiles, tracker: Tracker) -> None:
+    tracker.start(files.run)
+    points = files.points()
+    if points:
+        tracker.log(files.run, points)
+    for member in files.children():
+        _track(member, tracker)
+    tracker.end(files.run, files.ending())
+    tracker.flush()

@@ -26,7 +26,6 @@ from nncli.tuning.result.summary import SearchSummary
 from nncli.tuning.space.space import Parameter
 from nncli.tuning.trials.record import BEST
 from nncli.tuning.trials.trials import Trial
-from nncli.version import __version__
 
 MAX_LISTED = 200
 """Most trials that are listed."""
@@ -74,7 +73,6 @@ def search_page(summary: SearchSummary) -> Page:
         verdicts=_verdicts(summary),
         tiles=_tiles(summary),
         sections=tuple(sections),
-        footer=f"Written by nncli {__version__}.",
     )
 
 

@@ -8,8 +8,15 @@ from pathlib import Path
 from nncli.base.findings import Finding
 from nncli.fitting.train.events import TrackingStopped
 from nncli.runs.filenames import CONFIG
-from nncli.tracking.points import parameter_value, parameters, tracker_names
-from nncli.tracking.run_files import SearchTracking, TrackedSearch, TrackedTrial, track_search
+from nncli.tracking.run_files import (
+    SearchTracking,
+    TrackedSearch,
+    TrackedTrial,
+    parameter_value,
+    parameters,
+    track_search,
+    tracker_names,
+)
 from nncli.tracking.tracker import Outcome, TrackedRun, Tracker, TrackerChoice, run_key
 from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, SIGNAL_TIMEOUTS, CloseTimeouts
 from nncli.tuning.result.summary import read_search

@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from nncli import compare, train
-from nncli.analysis.report.comparison import write_comparison
+from nncli.analysis.report.page import write_page
+from nncli.analysis.report.pages import comparison_page
 from nncli.api.report import report
 from tests.analysis.report.support import hostile_run
 from tests.browser.served import Server, serving
@@ -69,7 +70,9 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         written[name] = report(run).html
     written["search"] = report(made_search(tmp_path_factory.mktemp("search"), made_trials())).html
     written["comparison"] = written["classes"].with_name("comparison.html")
-    write_comparison(compare([written[name].parent for name in (*CONFIGS, "hostile")]), written["comparison"])
+    write_page(
+        comparison_page(compare([written[name].parent for name in (*CONFIGS, "hostile")])), written["comparison"]
+    )
     return written
 
 

@@ -12,9 +12,9 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from nncli import train
 from nncli.runs.history import read_history
 from nncli.runs.run import Run
-from nncli.tracking.finished_runs import track_finished_run
 from nncli.tracking.tensorboard import TensorBoard
 from nncli.tracking.tracker import Ending, Point, TrackedRun
+from nncli.tracking.training_tracker import track_finished_run
 from tests.tracking.support import ENSEMBLE, config, read_events, scalars, trained
 
 

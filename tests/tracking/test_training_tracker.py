@@ -12,8 +12,7 @@ from nncli.fitting.train.events import MembersProgress, MembersStarted, Progress
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
 from nncli.runs.history import read_history
 from nncli.runs.run import Run
-from nncli.tracking.finished_runs import track_finished_run
-from nncli.tracking.training_tracker import Aborted, TrainingTracker
+from nncli.tracking.training_tracker import Aborted, TrainingTracker, track_finished_run
 from tests.tracking.support import ENSEMBLE, Memory, config, trained
 
 

@@ -9,10 +9,11 @@ import numpy as np
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.analysis.inspection.encoded_rows import EncodedRows, OofMask, ProgressCallback, Rows, no_progress
-from nncli.analysis.inspection.partial_dependence import PartialDependence, partial_dependence
 from nncli.analysis.inspection.permutation_importance import (
     Importance,
+    PartialDependence,
     Scorer,
+    partial_dependence,
     permutation_importance,
     rank_by_prediction_change,
 )

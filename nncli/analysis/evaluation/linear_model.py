@@ -52,33 +52,28 @@ TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class LinearModel:
-    """The predictions of a linear model for the scored rows, with its name; `reason` says why there are none."""
+    """A linear model beside a run: its predictions for the scored rows, None for the `reason` given.
+
+    `scores` are those of the run, with these predictions in the place of the `baseline`.
+    """
 
     name: str
     predictions: Predictions | None
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class LinearBenchmark:
-    """The scores of a run beside those of a linear model, which take the place of the `baseline`; None without one."""
-
-    name: str
-    scores: ScoresWithIntervals | None
-    reason: str = ""
+    scores: ScoresWithIntervals | None = None
 
     def of(self, score: ScoreWithInterval) -> ScoreWithInterval | None:
         """The same score beside that of the linear model."""
-        found = () if self.scores is None else self.scores.scores
-        return next((other for other in found if (other.name, other.target) == (score.name, score.target)), None)
+        every = () if self.scores is None else self.scores.scores
+        return next((other for other in every if (other.name, other.target) == (score.name, score.target)), None)
 
 
-def linear_benchmark(held_out: HeldOutPredictions) -> LinearBenchmark:
-    """The scores of a run with the intervals of its improvement over a linear model."""
+def linear_benchmark(held_out: HeldOutPredictions) -> LinearModel:
+    """A linear model with the scores of a run, and the intervals of its improvement over it."""
     linear = fit_linear_model(held_out)
     if linear.predictions is None:
-        return LinearBenchmark(linear.name, None, linear.reason)
-    return LinearBenchmark(linear.name, replace(held_out, baseline=linear.predictions).scores_with_intervals())
+        return linear
+    return replace(linear, scores=replace(held_out, baseline=linear.predictions).scores_with_intervals())
 
 
 def fit_linear_model(held_out: HeldOutPredictions) -> LinearModel:

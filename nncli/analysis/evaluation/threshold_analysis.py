@@ -1,4 +1,4 @@
-"""The choice of a decision threshold by labeled rows, and what it achieves on new rows.
+"""The choice of a decision threshold by labeled rows, and what thresholds and expected costs achieve on new rows.
 
 The figures at a threshold that was chosen by the same rows are too good. So it is chosen again in each bootstrap
 resample of the rows: what it is better by on the resample than on all rows, the optimism, is subtracted. The standard

@@ -200,6 +200,8 @@ BLOCK_ROWS = 256
 class EmbeddedNetwork:
     """A network with U = [X, E_1[codes_1], E_2[codes_2] …] (rows, inputs) as its input, bound in float64.
 
+    So outputs can be differentiated by the embedding vectors, and a point may lie between two categories.
+
     The inner inputs are those of the first layer (rows, width): the inputs, those of the numeric embedding embedded.
     """
 
@@ -327,6 +329,10 @@ def attribute(
     on_progress: ProgressCallback = no_progress,
 ) -> Attributions:
     """Attribute the predictions of `rows` to their columns, relative to the mean of the `background`.
+
+    What is explained is the prediction itself: the calibrated probability of a class, or a number in its own units; of
+    an ensemble, the mean of its members. The baseline is the average row, that is the mean of the encoded rows: of
+    scaled numbers, of 0/1 columns, and of embedding vectors. The inputs that a column is encoded to are added up.
 
     Args:
         rows: the rows to explain.

@@ -16,6 +16,7 @@ from typing import ClassVar, Literal, TypeAlias
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from nncli.base.atomic_files import check_overwrite, write_text
 from nncli.base.errors import Location, UsageError
 from nncli.base.text import INVISIBLE_LETTERS, MAX_QUOTE_LENGTH, escape_unprintable
 from nncli.version import __version__
@@ -181,7 +182,6 @@ class Page:
     summary: str
     notices: tuple[Notice, ...]
     sections: tuple[Section, ...]
-    footer: str
     verdicts: tuple[Verdict, ...] = ()
     tiles: tuple[Tile, ...] = ()
 
@@ -215,6 +215,17 @@ def check_html_suffix(file: Path) -> None:
             location=Location(source=str(file)),
             hint="Use a file name that ends in .html. To get a PDF, print the page from a browser.",
         )
+
+
+def write_page(page: Page, path: Path, *, force: bool = False) -> None:
+    """Write a page.
+
+    Raises:
+        UsageError: the file exists, or its name does not end in .html or .htm.
+    """
+    check_html_suffix(path)
+    check_overwrite(path, force=force)
+    write_text(path, render(page))
 
 
 def render(page: Page) -> str:

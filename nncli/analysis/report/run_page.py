@@ -1,4 +1,4 @@
-"""The report of a run as a page: its sections in order."""
+"""The report of a run: its sections in order as a page, as JSON, and in short as a model card."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
-from nncli.analysis.evaluation.linear_model import LinearBenchmark
+from nncli.analysis.evaluation.linear_model import LinearModel
 from nncli.analysis.evaluation.run_summary import RunSummary
 from nncli.analysis.report.page import (
-    Columns,
     Details,
     Facts,
-    Figure,
-    Gallery,
     Listing,
     Page,
     Paragraph,
@@ -27,9 +24,9 @@ from nncli.analysis.report.page import (
 from nncli.analysis.report.sections.classification import classification, decision, thresholds
 from nncli.analysis.report.sections.data import data
 from nncli.analysis.report.sections.feature_importance import FeatureImportance, feature_importance
-from nncli.analysis.report.sections.largest_errors import largest_errors
+from nncli.analysis.report.sections.largest_errors import largest_errors, slices
 from nncli.analysis.report.sections.learning_curves import learning_curves
-from nncli.analysis.report.sections.regression import regression
+from nncli.analysis.report.sections.regression import regression, uncertainty
 from nncli.analysis.report.sections.scores import (
     COMMANDS,
     format_interval,
@@ -48,8 +45,6 @@ from nncli.analysis.report.sections.scores import (
     shown_baseline,
     summary_sentence,
 )
-from nncli.analysis.report.sections.slices import slices
-from nncli.analysis.report.sections.uncertainty import uncertainty
 from nncli.base.logs import format_duration
 from nncli.base.text import format_number, json_safe
 from nncli.models.scores import ScoresWithIntervals, ScoreWithInterval
@@ -62,7 +57,7 @@ def page_of(
     summary: RunSummary,
     scores: ScoresWithIntervals | None,
     importance: FeatureImportance | None,
-    linear: LinearBenchmark | None = None,
+    linear: LinearModel | None = None,
 ) -> Page:
     """The page of the report."""
     held_out, metrics, manifest = summary.held_out, summary.metrics, summary.manifest
@@ -86,7 +81,6 @@ def page_of(
         verdicts=verdicts,
         tiles=tiles,
         sections=tuple(section for section in sections if section is not None),
-        footer=f"Written by nncli {__version__}.",
     )
 
 
@@ -95,7 +89,7 @@ def row_sections(
     scores: ScoresWithIntervals,
     metrics: RecordedMetrics | None,
     importance: FeatureImportance,
-    linear: LinearBenchmark | None = None,
+    linear: LinearModel | None = None,
 ) -> list[Section | None]:
     """The sections that need the scored rows, each with the predictions that it is of."""
     of_predictions = [
@@ -166,7 +160,7 @@ def report_json(
     scores: ScoresWithIntervals | None,
     importance: FeatureImportance | None,
     page: Page,
-    linear: LinearBenchmark | None = None,
+    linear: LinearModel | None = None,
 ) -> dict[str, Any]:
     """The report as a JSON object; null stands for unknown and infinite numbers."""
     held_out = summary.held_out
@@ -202,7 +196,7 @@ def _score(score: ScoreWithInterval) -> dict[str, Any]:
     }
 
 
-def _linear(linear: LinearBenchmark) -> dict[str, Any]:
+def _linear(linear: LinearModel) -> dict[str, Any]:
     """The linear model's scores and the intervals of the run's improvement over it, or why there is none."""
     scores = [] if linear.scores is None else linear.scores.scores
     return {
@@ -226,15 +220,6 @@ def _ends(interval: ConfidenceInterval | None) -> dict[str, float | None]:
 
 def _part(part: Part) -> dict[str, Any]:
     """A part of a section; a chart is represented by its table."""
-    if isinstance(part, Gallery):
-        return {"kind": part.kind, "figures": [_part(figure) for figure in part.figures]}
-    if isinstance(part, Figure):
-        return {
-            "kind": part.kind,
-            "title": part.title,
-            "description": part.description,
-            "table": _part(part.table),
-        }
     if isinstance(part, Table):
         return {
             "kind": part.kind,
@@ -243,10 +228,14 @@ def _part(part: Part) -> dict[str, Any]:
             "rows": [[cell.text for cell in row] for row in part.cells],
             "note": part.note,
         }
-    if isinstance(part, Columns | Details):
-        title = {"title": part.title} if isinstance(part, Details) else {}
-        return {"kind": part.kind, **title, "parts": [_part(inner) for inner in part.parts]}
-    return {"kind": part.kind, **asdict(part)}
+    shown = {name: value for name, value in vars(part).items() if name not in ("svg", "wide")}
+    return {"kind": part.kind, **{name: _value(value) for name, value in shown.items()}}
+
+
+def _value(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_value(inner) for inner in value]
+    return _part(value) if isinstance(value, Part) else value
 
 
 MARK = b"<!-- A model card by nncli "

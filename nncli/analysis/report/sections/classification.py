@@ -1,4 +1,4 @@
-"""Confusion matrix, scores by class, and ROC, precision-recall and calibration curves."""
+"""Confusion matrix, scores by class, curves, the saved decision, and what thresholds achieve."""
 
 from __future__ import annotations
 

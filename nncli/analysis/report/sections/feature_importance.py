@@ -16,8 +16,7 @@ from nncli.analysis.evaluation.explanation import (
     explain_rows,
 )
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
-from nncli.analysis.inspection.partial_dependence import PartialDependence
-from nncli.analysis.inspection.permutation_importance import Importance, in_units
+from nncli.analysis.inspection.permutation_importance import Importance, PartialDependence, in_units
 from nncli.analysis.report.charts import Axis, Color, Line, Range, evenly_spaced, lines, ranges
 from nncli.analysis.report.page import Figure, Gallery, Notice, Paragraph, Section, Table, display
 from nncli.base.text import format_number

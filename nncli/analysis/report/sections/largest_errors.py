@@ -1,20 +1,33 @@
-"""The rows with the largest errors: often mislabeled rows, or rows that lack an important feature."""
+"""Where the errors are: rows that share a value of a column, and the rows with the largest errors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from nncli.analysis.evaluation.explanation import background_rows
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.analysis.inspection.attribution import attribute
 from nncli.analysis.inspection.encoded_rows import EncodedRows
-from nncli.analysis.report.page import Paragraph, Section, Table, display
+from nncli.analysis.report.charts import Range, ranges
+from nncli.analysis.report.page import Details, Paragraph, Part, Section, Table, display
 from nncli.analysis.report.sections.feature_importance import FeatureImportance
+from nncli.analysis.report.sections.scores import format_interval
+from nncli.analysis.report.statistics import Floats
+from nncli.base.errors import DataError
 from nncli.base.text import format_number
+from nncli.data.columns.parsing import parse_numbers, read_text, unit_of
+from nncli.data.encoders.kinds import infer_kind
+from nncli.data.sample_weights import Weights
+from nncli.models.scores import ScoresWithIntervals
+from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, bootstrap_means
+from nncli.targets.metrics.significance import max_t_test
+from nncli.targets.target import Target
 
 MAX_ROWS = 10
 MAX_COLUMNS = 8
@@ -120,3 +133,173 @@ def _cell(value: object) -> str:
     if value is None or value != value:
         return "missing"
     return format_number(value) if isinstance(value, float) else display(value, MAX_CELL_LENGTH)
+
+
+MAX_EXAMINED = 100
+TOP_VALUES = 6
+MIN_ROWS = 10
+MIN_FRACTION = 0.01
+"""Smallest size of a slice, in rows and as a fraction of all rows: smaller ones stand out by chance alone."""
+MAX_LISTED, MAX_DRAWN = 20, 10
+SIGNIFICANT = 0.05
+"""The largest adjusted p-value of a slice that is listed."""
+METHOD = (
+    "Slices are the quartiles of numbers and the most frequent values of other columns, of at least {rows:,} rows. "
+    "Errors are shuffled among the rows (Westfall and Young, 1993): the adjusted p-value is the probability that the "
+    "largest of all slices differs as much by chance. Slices with at most 0.05 are listed, ranked by the lower end of "
+    "their confidence interval."
+)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The rows where `column` has the `value` (or range), their error, and the adjusted p-value that it is higher."""
+
+    column: str
+    value: str
+    rows: int
+    error: float
+    interval: ConfidenceInterval | None = None
+    p: float = 1.0
+
+    @property
+    def lower_bound(self) -> float:
+        """The lower end of the interval, by which slices are ranked."""
+        return self.error if self.interval is None else self.interval.low
+
+
+def slices(held_out: HeldOutPredictions, scores: ScoresWithIntervals, first: Sequence[str] = ()) -> Section:
+    """The slices whose error is higher than that of all rows by more than chance.
+
+    Of more than MAX_EXAMINED columns only the `first` ones are examined.
+    """
+    errors, error_name = held_out.predictions.target.row_errors(held_out.predictions, held_out.y)
+    columns = _columns(held_out, first)
+    examined = _slices(held_out, scores, errors, columns[:MAX_EXAMINED])
+    overall = float(np.average(errors, weights=held_out.weights))
+    standing_out = [part for part in examined if part.p <= SIGNIFICANT and part.error > overall]
+    ranked = sorted(standing_out, key=lambda part: (-part.lower_bound, part.column, part.value))
+    target = held_out.predictions.target
+    parts: list[Part] = [
+        Paragraph(_result(len(ranked), len(examined), f"{error_name} of all rows, {target.format(overall)}"))
+    ]
+    if len(columns) > MAX_EXAMINED:
+        which = "most important" if first else "first"
+        parts.append(Paragraph(f"Only the {MAX_EXAMINED} {which} of {len(columns):,} columns were examined."))
+    if ranked:
+        parts += _listed(ranked, error_name, overall, target)
+    parts.append(Details("How slices are tested", (Paragraph(METHOD.format(rows=_min_rows(len(held_out)))),)))
+    return Section("slices", "Data slices", tuple(parts))
+
+
+def _result(found: int, examined: int, overall: str) -> str:
+    """The result in a sentence."""
+    if not examined:
+        return "No column has slices that are large enough to be examined."
+    if not found:
+        return f"None of {examined:,} slices stands out: no error is higher than the {overall}, by more than chance."
+    which = "1 slice stands out" if found == 1 else f"{found:,} slices stand out"
+    return f"{which} of {examined:,}: the error is higher than the {overall}, by more than chance."
+
+
+def _listed(ranked: Sequence[Slice], error_name: str, overall: float, target: Target) -> list[Part]:
+    """A chart and a table of the slices."""
+    form = target.format
+    note = f"The first {MAX_LISTED} slices." if len(ranked) > MAX_LISTED else ""
+    rows = tuple(
+        (
+            display(part.column),
+            display(part.value),
+            f"{part.rows:,}",
+            form(part.error),
+            format_interval(part.interval, form),
+            format_number(part.p),
+        )
+        for part in ranked[:MAX_LISTED]
+    )
+    titles = ("column", "value", "rows", error_name, "95 % CI", "adjusted p-value")
+    table = Table("Error by data slice", titles, rows, (0, 1), note)
+    unit, label = (100.0, f"{error_name}, %") if target.has_labels else (1.0, error_name)
+    drawn = [
+        Range(f"{display(part.column, 14)}: {part.value}", unit * part.error, *_ends(part.interval, unit))
+        for part in ranked[:MAX_DRAWN]
+    ]
+    description = f"The {error_name} by slice, with 95 % confidence intervals. Dotted line: all rows."
+    return [ranges("Slices with the highest error", description, label, drawn, table, unit * overall)]
+
+
+def _ends(interval: ConfidenceInterval | None, unit: float) -> tuple[float | None, float | None]:
+    return (None, None) if interval is None else (unit * interval.low, unit * interval.high)
+
+
+def _min_rows(n: int) -> int:
+    return max(MIN_ROWS, round(MIN_FRACTION * n))
+
+
+def _columns(held_out: HeldOutPredictions, first: Sequence[str]) -> list[str]:
+    excluded = {*held_out.config.data.target, held_out.config.data.sample_weight}
+    return [name for name in dict.fromkeys([*first, *held_out.table.names]) if name not in excluded]
+
+
+def _slices(
+    held_out: HeldOutPredictions, scores: ScoresWithIntervals, errors: NDArray[np.float64], columns: Sequence[str]
+) -> list[Slice]:
+    min_rows, sampling, weight = _min_rows(len(held_out)), scores.resampling, held_out.weights
+    slices_found, masks = [], []
+    for name in columns:
+        for value, rows in slices_of(held_out, name):
+            n, slice_weight = int(rows.sum()), None if weight is None else weight[rows]
+            if min_rows <= n < len(held_out) and (slice_weight is None or slice_weight.sum() > 0):
+                error = float(np.average(errors[rows], weights=slice_weight))
+                slices_found.append(Slice(name, value, n, error))
+                masks.append(rows[sampling.rows])
+    if not slices_found:
+        return []
+    membership, sampled = np.column_stack(masks).astype(np.float64), sampling.rows
+    slice_weight = None if weight is None else weight[sampled]
+    samples = sampling.samples(lambda counts: bootstrap_means(errors[sampled], slice_weight, membership, counts))
+    intervals = [sampling.interval(values, part.error) for values, part in zip(samples.T, slices_found, strict=True)]
+    p_values = _p_values(sampling, errors[sampled], slice_weight, membership).tolist()
+    return [
+        replace(part, interval=interval, p=p)
+        for part, interval, p in zip(slices_found, intervals, p_values, strict=True)
+    ]
+
+
+def _p_values(sampling: BootstrapResampler, errors: Floats, weight: Weights | None, membership: Floats) -> Floats:
+    """The adjusted p-value (slices,) of each slice, by shuffling the errors of rows or of whole groups."""
+    w = np.ones(len(errors)) if weight is None else weight
+    of_groups = np.zeros((sampling.groups, membership.shape[1]))
+    np.add.at(of_groups, sampling.units, membership * w[:, None])
+    total = np.bincount(sampling.units, w, sampling.groups)
+    mean = np.bincount(sampling.units, w * errors, sampling.groups) / np.where(total > 0, total, 1)
+    counted = total > 0
+    return max_t_test(mean[counted], of_groups[counted], sampling.seed)
+
+
+def slices_of(held_out: HeldOutPredictions, name: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """A mask (rows,) for each slice of a column: its quartiles if it is numeric, else its most frequent values."""
+    table, cells = held_out.table, held_out.table.column(name)
+    try:
+        kind = held_out.config.data.columns.get(name) or infer_kind(table, name)
+        words = read_text(table, name)
+    except DataError:
+        return
+    if kind.is_numeric:
+        x = parse_numbers(cells, table.dialect, unit_of(table, name)).fill_null(np.nan).cast(pl.Float64).to_numpy()
+        finite = np.isfinite(x)
+        if len(np.unique(x[finite])) > TOP_VALUES:
+            edges = np.unique(np.quantile(x[finite], [0, 0.25, 0.5, 0.75, 1]))
+            for i, (low, high) in enumerate(pairwise(edges)):
+                in_slice = (x >= low if i == 0 else x > low) & (x <= high)
+                yield f"{format_number(float(low))} to {format_number(float(high))}", in_slice
+            yield "missing", ~finite
+            return
+    counts = words.drop_nulls().alias("value").value_counts(sort=False)
+    if len(counts) * 2 > len(words):
+        return  # nearly all values are unique
+    top = counts.sort("count", "value", descending=[True, False]).head(TOP_VALUES)["value"].to_list()
+    for value in top:
+        yield str(value), (words == value).fill_null(False).to_numpy()
+    yield "other values", (~words.is_in(top)).fill_null(False).to_numpy()
+    yield "missing", words.is_null().to_numpy()

@@ -1,16 +1,41 @@
-"""Predicted versus actual values of numeric targets, and the residuals."""
+"""Predicted versus actual values of numeric targets, their residuals, and prediction intervals and sets."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.typing import NDArray
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
-from nncli.analysis.report.charts import MAX_POINTS, Axis, bars, evenly_spaced, numeric_table, scatter
-from nncli.analysis.report.page import Figure, Gallery, Heading, Paragraph, Part, Section, Table, display
+from nncli.analysis.report.charts import (
+    MAX_POINTS,
+    Axis,
+    Color,
+    Line,
+    bars,
+    evenly_spaced,
+    lines,
+    numeric_table,
+    scatter,
+)
+from nncli.analysis.report.page import Columns, Figure, Gallery, Heading, Paragraph, Part, Section, Table, display
+from nncli.analysis.report.sections.scores import format_interval
 from nncli.base.text import format_number, format_percent
+from nncli.data.columns.parsing import parse_numbers
+from nncli.data.splitting.holdout import group_numbers
+from nncli.models.conformal.cross_calibration import (
+    Bounds,
+    calibration_folds,
+    cross_intervals,
+    cross_sets,
+    possible_levels,
+)
+from nncli.models.conformal.guarantee import guarantee
+from nncli.models.conformal.out_of_fold_groups import OutOfFoldGroups
+from nncli.targets.metrics.bootstrap import ConfidenceInterval
+from nncli.targets.metrics.coverage import Coverage, IntervalScores, SetScores, interval_scores, set_scores
+from nncli.targets.metrics.sorted_scores import Floats, Integers
 
-Floats = NDArray[np.float64]
 MAX_TARGETS = 4
 BARS = 24
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -106,3 +131,201 @@ def _histogram(residual: Floats, name: str) -> Figure:
     text = "Number of rows by residual; the outermost bars include all rows beyond."
     axis = Axis("residual", "rows")
     return bars("Residual histogram", text, axis, edges, heights.astype(np.float64), table)
+
+
+LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+LEVEL = 0.9
+"""The level of the intervals that are drawn over a feature, and of the sets whose sizes are drawn."""
+MIN_ROWS = 20
+MAX_INTERVAL_TARGETS = 3
+COLORS: tuple[Color, ...] = ("first", "second", "third")
+BINS, MIN_BIN_ROWS = 20, 15
+LARGEST_WIDTH = 1e300
+"""Largest width that is drawn."""
+
+
+def uncertainty(held_out: HeldOutPredictions, columns: Sequence[str]) -> Section | None:
+    """Coverage against level, and intervals over the most important numeric one of the `columns`, or sizes of sets.
+
+    None if no rows were held out, or too few.
+    """
+    if held_out.split != "validation" or len(held_out) < MIN_ROWS:
+        return None
+    cluster = group_numbers(held_out.table, held_out.config.data.group)
+    folds = calibration_folds(held_out.oof_mask, len(held_out), cluster)
+    levels = possible_levels(LEVELS, folds)
+    if LEVEL not in levels:
+        return None
+    if held_out.predictions.target.uncertainty == "set":
+        return _sets(held_out, folds, levels, cluster)
+    return _intervals(held_out, folds, levels, cluster, columns)
+
+
+def _introduction(held_out: HeldOutPredictions, option: str, what: str) -> Paragraph:
+    """How the coverage is measured, and what is guaranteed."""
+    groups = None if held_out.oof_mask is None else OutOfFoldGroups.of_mask(held_out.oof_mask)
+    found = guarantee(
+        held_out.config,
+        type(held_out.predictions.target),
+        "split conformal" if groups is None else groups.method,
+        LEVEL,
+        len(held_out),
+        1 if groups is None else len(groups),
+    )
+    return Paragraph(
+        f"nncli predict RUN INPUT --{option} {LEVEL:g} adds {what} that cover about {100 * LEVEL:g} % of new rows. "
+        "Here each held-out row is compared with its own, calibrated by the rows of the other folds. "
+        + found.sentence.replace("`", "")
+    )
+
+
+def _intervals(
+    held_out: HeldOutPredictions,
+    folds: Integers,
+    levels: Sequence[float],
+    cluster: Integers | None,
+    names: Sequence[str],
+) -> Section | None:
+    target = held_out.predictions.target
+    curves, parts, over = list[tuple[str, list[float]]](), list[Part](), None
+    of_targets = [cross_intervals(held_out.predictions, held_out.y, folds, level) for level in levels]
+    for j, name in enumerate(target.names[:MAX_INTERVAL_TARGETS]):
+        bounds = [(lower[:, j], upper[:, j]) for lower, upper in of_targets]
+        with np.errstate(over="ignore", invalid="ignore"):
+            scores = [
+                interval_scores(held_out.y[:, j], lower, upper, level, held_out.weights, cluster)
+                for level, (lower, upper) in zip(levels, bounds, strict=True)
+            ]
+        if not all(np.isfinite(one.score) and one.coverage.size < LARGEST_WIDTH for one in scores):
+            continue
+        title = display(name, 30) if len(target.names) > 1 else ""
+        curves.append((title, [one.coverage.share for one in scores]))
+        parts.append(_coverage_table(scores, title))
+        if j == 0:
+            over = _over_feature(held_out, names, bounds[list(levels).index(LEVEL)], display(name, 30))
+    if not parts:
+        return None
+    first, *others = parts
+    assert isinstance(first, Table)
+    figures = (_coverage_figure(levels, curves, first), *([over] if over is not None else []))
+    introduction = _introduction(held_out, "interval", "the bounds of prediction intervals")
+    return Section(
+        "prediction-intervals", "Prediction intervals", (introduction, Columns((*figures, *others))), wide=True
+    )
+
+
+def _sets(held_out: HeldOutPredictions, folds: Integers, levels: Sequence[float], cluster: Integers | None) -> Section:
+    target = held_out.predictions.target
+    sets = cross_sets(held_out.predictions.values, held_out.y, folds, levels)
+    scores = [
+        set_scores(held_out.y, S, level, target.labels, held_out.weights, cluster)
+        for level, S in zip(levels, sets, strict=True)
+    ]
+    shares = [one.coverage.share for one in scores]
+    figure = _coverage_figure(levels, [("", shares)], _size_table(scores))
+    of_level = scores[list(levels).index(LEVEL)]
+    introduction = _introduction(held_out, "set", "sets of classes")
+    return Section(
+        "prediction-sets", "Prediction sets", (introduction, Columns((figure, _sizes_figure(of_level)))), wide=True
+    )
+
+
+def _coverage_figure(levels: Sequence[float], curves: Sequence[tuple[str, list[float]]], table: Table) -> Figure:
+    drawn = [Line(name, levels, shares, color) for (name, shares), color in zip(curves, COLORS, strict=False)]
+    text = "The share of the held-out rows that are covered, by the level. On the dotted line both are the same."
+    axis = Axis("level", "coverage", (0.0, 1.0), (0.0, 1.02), square=True)
+    return lines("Coverage by level", text, axis, drawn, table, diagonal=True, dots=True)
+
+
+def _coverage_table(scores: Sequence[IntervalScores], name: str) -> Table:
+    titles = ("level", "coverage", "95 % CI", "mean width", "interval score")
+    rows = tuple(
+        (f"{one.level:g}", *_shares(one.coverage), format_number(one.coverage.size), format_number(one.score))
+        for one in scores
+    )
+    return Table(
+        f"{name}: coverage of prediction intervals" if name else "Coverage of prediction intervals", titles, rows
+    )
+
+
+def _size_table(scores: Sequence[SetScores]) -> Table:
+    titles = ("level", "coverage", "95 % CI", "classes a row", "one class", "no class")
+    rows = tuple(
+        (
+            f"{one.level:g}",
+            *_shares(one.coverage),
+            format_number(one.coverage.size),
+            *map(format_percent, (one.single, one.empty)),
+        )
+        for one in scores
+    )
+    return Table("Coverage of prediction sets", titles, rows)
+
+
+def _sizes_figure(scores: SetScores) -> Figure:
+    """The share of the rows by the number of classes in their sets."""
+    n = scores.coverage.rows
+    rows = tuple((part.name, f"{part.rows:,}", *_shares(part)) for part in scores.by_size)
+    table = Table(f"Sets at {LEVEL:g} by size", ("size", "rows", "coverage", "95 % CI"), rows)
+    heights = np.array([part.rows / n for part in scores.by_size], np.float64)
+    edges = np.arange(len(heights) + 1, dtype=np.float64) - 0.5
+    ticks = tuple((float(i), part.name) for i, part in enumerate(scores.by_size))
+    axis = Axis("classes in the set", "share of the rows", ticks=ticks)
+    text = f"The share of the held-out rows by the number of classes that cannot be excluded at the level {LEVEL:g}."
+    return bars("Sizes of prediction sets", text, axis, edges, heights, table)
+
+
+def _over_feature(held_out: HeldOutPredictions, names: Sequence[str], bounds: Bounds, target: str) -> Figure | None:
+    """The mean prediction and the mean interval over the first numeric column of `names`, in bins."""
+    for name in names:
+        if name not in held_out.model.numeric or name not in held_out.table.names:
+            continue
+        x = parse_numbers(held_out.table.column(name), held_out.table.dialect).to_numpy().astype(np.float64)
+        bins = _bins(x)
+        if len(bins) > 1:
+            return _bins_figure(held_out, display(name, 30), x, bins, bounds, target)
+    return None
+
+
+def _bins(x: Floats) -> list[Integers]:
+    """The positions of rows with similar numbers, in bins between quantiles; rows with equal numbers stay together."""
+    known = np.flatnonzero(np.isfinite(x))
+    count = min(BINS, len(known) // MIN_BIN_ROWS)
+    if count < 2:
+        return []
+    edges = np.unique(np.quantile(x[known], np.arange(1, count) / count))
+    number = np.searchsorted(edges, x[known], side="left")
+    bins = [known[number == i] for i in range(len(edges) + 1)]
+    return [rows for rows in bins if len(rows) >= MIN_BIN_ROWS // 2]
+
+
+def _bins_figure(
+    held_out: HeldOutPredictions,
+    name: str,
+    x: Floats,
+    bins: Sequence[Integers],
+    bounds: Bounds,
+    target: str,
+) -> Figure:
+    (lower, upper), y, center = bounds, held_out.y[:, 0], held_out.predictions.values[:, 0]
+    means = np.array([[values[rows].mean() for values in (x, center, lower, upper)] for rows in bins]).T
+    inside = [float(((lower[rows] <= y[rows]) & (y[rows] <= upper[rows])).mean()) for rows in bins]
+    titles = (name, "prediction", "lower", "upper", "rows", "coverage")
+    cells = tuple(
+        (*map(format_number, means[:, i]), f"{len(rows):,}", format_percent(share))
+        for i, (rows, share) in enumerate(zip(bins, inside, strict=True))
+    )
+    drawn = [
+        Line("prediction", means[0], means[1]),
+        Line(f"interval at {LEVEL:g}", means[0], means[2], "second", dashed=True),
+        Line("", means[0], means[3], "second", dashed=True),
+    ]
+    text = f"The mean prediction and the mean interval of rows with similar {name}, the most important numeric column."
+    table = Table(f"{target}: intervals by {name}", titles, cells)
+    return lines(f"Intervals over {name}", text, Axis(name, target), drawn, table)
+
+
+def _shares(part: Coverage) -> tuple[str, str]:
+    """The coverage and its confidence interval."""
+    interval: ConfidenceInterval | None = part.interval
+    return format_percent(part.share), format_interval(interval, format_percent)

@@ -1,4 +1,4 @@
-"""Scores with confidence intervals, beside those of the baseline."""
+"""The head and the overview of a report, and scores with confidence intervals beside those of the baseline."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
-from nncli.analysis.evaluation.linear_model import LinearBenchmark
+from nncli.analysis.evaluation.linear_model import LinearModel
 from nncli.analysis.evaluation.run_summary import RunSummary
 from nncli.analysis.report.page import (
     Details,
@@ -339,7 +339,7 @@ def held_out_scores(
     held_out: HeldOutPredictions,
     scores: ScoresWithIntervals,
     metrics: RecordedMetrics | None,
-    linear: LinearBenchmark | None = None,
+    linear: LinearModel | None = None,
 ) -> Section:
     """The scores with intervals, and those of the training rows for comparison."""
     n, groups = len(held_out), scores.resampling.groups
@@ -395,7 +395,7 @@ def _method(scores: ScoresWithIntervals) -> str:
     return text
 
 
-def _row(score: ScoreWithInterval, linear: LinearBenchmark | None) -> tuple[str, ...]:
+def _row(score: ScoreWithInterval, linear: LinearModel | None) -> tuple[str, ...]:
     label, improvement = metric_label(score.name, score.target), format_interval(score.improvement)
     interval = format_interval(score.interval)
     row = (label, format_number(score.value), interval, format_number(score.baseline), improvement)
@@ -407,7 +407,7 @@ def _row(score: ScoreWithInterval, linear: LinearBenchmark | None) -> tuple[str,
     return (*row, format_number(beside.baseline), format_interval(beside.improvement))
 
 
-def _linear(held_out: HeldOutPredictions, linear: LinearBenchmark) -> str:
+def _linear(held_out: HeldOutPredictions, linear: LinearModel) -> str:
     """What the linear model is, and of which rows its scores are."""
     if linear.scores is None:
         return f"There is no linear model to compare with: {linear.reason}."
@@ -452,7 +452,7 @@ FRACTIONS = frozenset({"accuracy", "balanced_accuracy"})
 
 
 def verdicts(
-    held_out: HeldOutPredictions, scores: ScoresWithIntervals, linear: LinearBenchmark | None = None
+    held_out: HeldOutPredictions, scores: ScoresWithIntervals, linear: LinearModel | None = None
 ) -> tuple[Verdict, ...]:
     """Whether the model is better than the baseline and a linear model, by intervals of the improvement."""
     if held_out.split == "training":
@@ -485,7 +485,7 @@ def _verdict(score: ScoreWithInterval, other: str, gain: ConfidenceInterval | No
 
 
 def tiles(
-    held_out: HeldOutPredictions, scores: ScoresWithIntervals, linear: LinearBenchmark | None = None
+    held_out: HeldOutPredictions, scores: ScoresWithIntervals, linear: LinearModel | None = None
 ) -> tuple[Tile, ...]:
     """The main score with its interval, those of the baseline and a linear model, and the sizes of the table."""
     main = main_score(scores)
@@ -501,7 +501,7 @@ def tiles(
 
 
 def _linear_tile(
-    main: ScoreWithInterval, linear: LinearBenchmark | None, form: Callable[[float | None], str]
+    main: ScoreWithInterval, linear: LinearModel | None, form: Callable[[float | None], str]
 ) -> tuple[Tile, ...]:
     """The tile of the linear model, if there is one."""
     beside = None if linear is None else linear.of(main)
@@ -528,7 +528,7 @@ def _network_sizes(manifest: Manifest) -> str:
 
 
 def head_of(
-    summary: RunSummary, scores: ScoresWithIntervals | None, linear: LinearBenchmark | None = None
+    summary: RunSummary, scores: ScoresWithIntervals | None, linear: LinearModel | None = None
 ) -> tuple[tuple[Verdict, ...], tuple[Tile, ...]]:
     """The verdicts and the tiles; none for a run whose rows cannot be scored again."""
     if summary.held_out is None or scores is None:

@@ -11,7 +11,7 @@ import pytest
 from nncli import explain
 from nncli.analysis.evaluation import explanation
 from nncli.analysis.evaluation.held_out import predict_held_out
-from nncli.analysis.inspection.partial_dependence import PartialDependence
+from nncli.analysis.inspection.permutation_importance import PartialDependence
 from nncli.analysis.report.page import Gallery
 from nncli.analysis.report.sections import feature_importance as module
 from nncli.analysis.report.sections.feature_importance import compute_importance

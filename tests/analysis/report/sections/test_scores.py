@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from nncli.analysis.evaluation.held_out import predict_held_out
-from nncli.analysis.evaluation.linear_model import LinearBenchmark, linear_benchmark
+from nncli.analysis.evaluation.linear_model import LinearModel, linear_benchmark
 from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.analysis.report.page import Notice, Paragraph, Section, Table
 from nncli.analysis.report.sections.scores import format_interval, held_out_scores, metric_label, recorded_scores
@@ -94,7 +94,7 @@ def test_the_linear_model_is_scored_on_the_same_rows(penguins: Path) -> None:
 
 def test_why_there_is_no_linear_model_is_said(penguins: Path) -> None:
     held_out = predict_held_out(penguins)
-    linear = LinearBenchmark("ridge regression", None, "no rows are held out")
+    linear = LinearModel("ridge regression", None, "no rows are held out")
     section = held_out_scores(held_out, held_out.scores_with_intervals(), None, linear)
     assert any("no rows are held out" in part.text for part in section.parts if isinstance(part, Paragraph))
     assert tables(section)[0].rows[0][-2:] == ("–", "–")

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from nncli.analysis.inspection.encoded_rows import EncodedRows
-from nncli.analysis.inspection.partial_dependence import PartialDependence, partial_dependence
+from nncli.analysis.inspection.permutation_importance import PartialDependence, partial_dependence
 from nncli.data.encoders.base import MAX_LABELS, QUANTILES
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.table import Table

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from nncli import compare, train
-from nncli.analysis.report.comparison import NO_PAIRS, page_of, write_comparison
-from nncli.analysis.report.page import Table
+from nncli.analysis.report.page import Table, write_page
+from nncli.analysis.report.pages import NO_PAIRS, comparison_page
 from nncli.base.errors import UsageError
 from tests.analysis.report.support import hostile_run
 from tests.cli.support import DATA
@@ -30,7 +30,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def test_the_page_has_the_results_of_the_comparison(runs: list[Path]) -> None:
     found = compare(runs)
-    page = page_of(found)
+    page = comparison_page(found)
     assert [section.name for section in page.sections] == ["pairwise", "scores", "settings", "learning-curves", "runs"]
     assert page.summary.endswith("two is significantly better than one and several.")
     pairwise, scores, settings, _, _ = page.sections
@@ -48,15 +48,15 @@ def test_the_page_has_the_results_of_the_comparison(runs: list[Path]) -> None:
 
 def test_the_file_is_complete_safe_and_reproducible(runs: list[Path], tmp_path: Path) -> None:
     found = compare(runs)
-    write_comparison(found, tmp_path / "c.html")
+    write_page(comparison_page(found), tmp_path / "c.html")
     text = (tmp_path / "c.html").read_text("utf-8")
     assert not re.search(r"<script|<img|<iframe|https?://(?!www\.w3\.org)", text)
     assert len(re.findall(r'<svg role="img" aria-labelledby="[\w-]+" aria-describedby', text)) == 6
     ids = re.findall(r'\bid="([^"]+)"', text)
     assert len(ids) == len(set(ids))
     with pytest.raises(UsageError):
-        write_comparison(found, tmp_path / "c.html")
-    write_comparison(compare(runs), tmp_path / "d.html")
+        write_page(comparison_page(found), tmp_path / "c.html")
+    write_page(comparison_page(compare(runs)), tmp_path / "d.html")
     assert (tmp_path / "d.html").read_text("utf-8") == text
 
 
@@ -66,12 +66,12 @@ def test_a_page_is_written_for_runs_without_their_table(tmp_path: Path) -> None:
     table.write_bytes((DATA / "penguins.csv").read_bytes())
     paths = [train(tmp_path / "c.yaml", output=tmp_path / name).run for name in ("one", "two")]
     table.unlink()
-    write_comparison(compare(paths), tmp_path / "c.html")
+    write_page(comparison_page(compare(paths)), tmp_path / "c.html")
     text = (tmp_path / "c.html").read_text("utf-8")
     assert NO_PAIRS in text
     for path in paths:
         (path / "manifest.json").write_text("{}")
-    page = page_of(compare(paths))
+    page = comparison_page(compare(paths))
     assert [section.name for section in page.sections] == ["pairwise", "settings", "runs"]
 
 
@@ -79,7 +79,7 @@ def test_the_summary_says_which_differences_are_significant(runs: list[Path]) ->
     found = compare(runs[:2])
     best, other = (found.runs[run].name for run in (found.pairs[0].a, found.pairs[0].b))
     first = f"{best} has the lowest log loss of 2 runs. "
-    assert page_of(found).summary == f"{first}{best} is significantly better than {other}."
+    assert comparison_page(found).summary == f"{first}{best} is significantly better than {other}."
     none = replace(found, pairs=tuple(replace(pair, adjusted_p=1.0) for pair in found.pairs))
-    assert page_of(none).summary == f"{first}The difference from {other} is not significant."
-    assert page_of(replace(found, pairs=())).summary == NO_PAIRS
+    assert comparison_page(none).summary == f"{first}The difference from {other} is not significant."
+    assert comparison_page(replace(found, pairs=())).summary == NO_PAIRS

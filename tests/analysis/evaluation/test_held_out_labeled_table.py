@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from nncli import train
-from nncli.analysis.evaluation.labeled_table import labeled_rows, predict_labeled
+from nncli.analysis.evaluation.held_out import labeled_rows, predict_labeled
 from nncli.base.errors import CellError, DataError
 from nncli.data.table import Table
 from nncli.runs.run import Run

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from nncli import cross_validate
-from nncli.analysis.evaluation.cross_validation_summary import summarize_cross_validation
-from nncli.analysis.report.cross_validation import cross_validation_page, main_metric
+from nncli.analysis.evaluation.run_summary import summarize_cross_validation
+from nncli.analysis.report.pages import cross_validation_page, main_metric
 from nncli.api.report import report
 from tests.analysis.report.support import parsed
 from tests.cli.support import DATA, Cli

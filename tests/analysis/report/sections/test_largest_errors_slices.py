@@ -12,8 +12,8 @@ import pytest
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.analysis.report.page import Figure, Paragraph
-from nncli.analysis.report.sections import slices as module
-from nncli.analysis.report.sections.slices import slices, slices_of
+from nncli.analysis.report.sections import largest_errors as module
+from nncli.analysis.report.sections.largest_errors import slices, slices_of
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
 from nncli.targets.metrics.bootstrap import BootstrapResampler
@@ -73,7 +73,7 @@ def test_only_the_most_important_columns_are_examined(penguins: Path, monkeypatc
     held_out = replace(held_out, predictions=Predictions(held_out.predictions.target, np.eye(K)[predicted]))
     side = ["bad" if one else "good" for one in bad]
     held_out = with_columns(held_out, a=[i % 2 for i in range(n)], b=[i % 5 for i in range(n)], side=side)
-    monkeypatch.setattr(module, "MAX_COLUMNS", 1)
+    monkeypatch.setattr(module, "MAX_EXAMINED", 1)
     section = slices(held_out, held_out.scores_with_intervals(), ["side"])
     assert Paragraph("Only the 1 most important of 3 columns were examined.") in section.parts
     (table,) = [part.table for part in section.parts if isinstance(part, Figure)]

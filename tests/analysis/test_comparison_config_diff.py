@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nncli.analysis.evaluation.config_diff import ResolvedConfig, Setting, config_diff
+from nncli.analysis.comparison import ResolvedConfig, Setting, config_diff
 from nncli.config.loading import load_config
 
 BASE = "data: {path: t.csv, target: y}\n"

@@ -12,8 +12,7 @@ from nncli.base.errors import RunError
 from nncli.fitting.train.events import Event, Started
 from nncli.runs.history import read_history
 from nncli.runs.run import Run
-from nncli.tracking.finished_runs import track_finished_run
-from nncli.tracking.training_tracker import TrainingTracker
+from nncli.tracking.training_tracker import TrainingTracker, track_finished_run
 from tests.tracking.support import ENSEMBLE, NETWORK, REGRESSION, Memory, config, trained
 
 

@@ -10,7 +10,7 @@ import pytest
 from nncli.config.loading import load_config
 from nncli.nn.training.loop import EpochReport
 from nncli.runs.history import History, RecordedMetric, RecordedMetrics, RecordedScores
-from nncli.tracking.points import (
+from nncli.tracking.run_files import (
     MAX_TEXT,
     epoch_points,
     history_points,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nncli import cross_validate
-from nncli.analysis.evaluation.cross_validation_summary import summarize_cross_validation
+from nncli.analysis.evaluation.run_summary import summarize_cross_validation
 from nncli.base.errors import RunError
 from nncli.runs.cross_validation import is_cross_validation
 from tests.cli.support import DATA
