@@ -511,12 +511,12 @@ def _notes(
     """Problems of the runs, and reasons why their scores cannot be compared directly."""
     notes = [f"{run.name}: {problem}" for run in runs for problem in run.problems]
     notes += [f"{run.name}: {decision_note(run.decision)}" for run in runs if run.decision is not None]
-    for run, task, predictions in zip(runs, task_ids, comparable, strict=True):
+    for run, task_id, predictions in zip(runs, task_ids, comparable, strict=True):
         if run.scored_on == "training":
             notes.append(f"{run.name} has no validation rows: its scores are of the training rows")
-        elif run.scored_on is not None and predictions is None and task is None and not run.problems:
+        elif run.scored_on is not None and predictions is None and task_id is None and not run.problems:
             notes.append(f"{run.name} validates on its training table: its scores say little about new rows")
-        elif task is not None and task_ids.count(task) == 1 and len(runs) > 1:
+        elif task_id is not None and task_ids.count(task_id) == 1 and len(runs) > 1:
             notes.append(f"{_reason_to_be_alone(run.name, predictions, comparable)}: its scores cannot be compared")
     tested = [pair for pair in pairs if pair.test is not None]
     if any(not (pair.rows == runs[pair.a].rows_scored == runs[pair.b].rows_scored) for pair in pairs):

@@ -7,13 +7,12 @@ The networks of folds that are ensembles are the members; the out-of-fold predic
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import model_validator
 
@@ -31,6 +30,7 @@ from nncli.runs.loader import (
     read_any_model,
     read_any_spec,
     read_file,
+    read_json,
     read_manifest,
     read_training_rows,
     read_verified,
@@ -308,10 +308,10 @@ def _check_models(folder: Path, record: CrossValidationRecord) -> None:
 
 def _scored_rows(folder: Path) -> list[int]:
     """The number of out-of-fold rows, then that of each fold, as metrics.json records them."""
+    document = read_json(folder, METRICS)
     try:
-        document: dict[str, Any] = json.loads(read_file(folder, METRICS, LARGEST_TEXT))
         return [int(document["out_of_fold"]["rows"]), *(int(fold["rows"]) for fold in document["folds"])]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise damaged(folder, METRICS, "the file is damaged: it does not hold the scores of folds") from error
 
 

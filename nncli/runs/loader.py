@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import safetensors
@@ -74,6 +74,21 @@ def read_file(folder: Path, name: str, largest: int) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise damaged(folder, name, f"the file cannot be read: {error.strerror or error}") from error
+
+
+def read_json(folder: Path, name: str) -> dict[str, Any]:
+    """Read a JSON object of the folder.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    try:
+        document = json.loads(read_file(folder, name, LARGEST_TEXT))
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise damaged(folder, name, "the file is damaged: it is not a JSON object")
+    return document
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -19,7 +19,7 @@ from nncli.runs.config import read_config
 from nncli.runs.cross_validation import read_record, resume_command
 from nncli.runs.filenames import CONFIG, FOLDS, HISTORY, MANIFEST, MEMBERS, METRICS
 from nncli.runs.history import History, RecordedMetrics, RecordedScores, read_history, read_metrics
-from nncli.runs.loader import LARGEST_TEXT, damaged, read_file
+from nncli.runs.loader import read_json
 from nncli.runs.manifest import Manifest
 from nncli.runs.run import Run
 from nncli.targets.metrics.registry import is_better
@@ -114,22 +114,6 @@ def epoch_points(report: EpochReport, metric: str | None, time: float) -> tuple[
     )
 
 
-def end_times(reports: Iterable[EpochReport], started: float) -> list[float]:
-    """The time at the end of each epoch: that of the start, and the seconds that were trained until then."""
-    times, now = [], started
-    for report in reports:
-        now += report.seconds
-        times.append(now)
-    return times
-
-
-def history_points(history: History, started: float) -> tuple[Point, ...]:
-    """The points of all epochs."""
-    times = end_times(history.reports, started)
-    each = zip(history.reports, times, strict=True)
-    return tuple(point for report, time in each for point in epoch_points(report, history.metric, time))
-
-
 def score_points(metrics: RecordedMetrics, rows: str, best_epoch: int, step: int, time: float) -> tuple[Point, ...]:
     """The final scores as points after the last epoch; `rows` names the held-out ones: validation or out_of_fold."""
     values = {
@@ -209,22 +193,13 @@ class RunFiles:
         )
         return cls(path, manifest, run if parent is None else child(run, parent, path))
 
-    @property
-    def has_history(self) -> bool:
-        """Whether the epochs of the run are recorded, as they are once a network's training has ended."""
-        return HISTORY in self.manifest.files
-
     def history(self) -> History:
-        """The epochs; none of an ensemble.
+        """The epochs, which are recorded once a network's training has ended; none of an ensemble.
 
         Raises:
             RunError: the file is damaged.
         """
-        return read_history(self.path, self.manifest) if self.has_history else History(None, ())
-
-    def points(self) -> tuple[Point, ...]:
-        """The points of all epochs; RunError if the file is damaged."""
-        return history_points(self.history(), self.run.started)
+        return read_history(self.path, self.manifest) if HISTORY in self.manifest.files else History(None, ())
 
     def children(self) -> Iterator[RunFiles]:
         """The members of an ensemble whose training has ended, in order; RunError if one is damaged."""
@@ -271,7 +246,7 @@ def read_cross_validation(path: Path) -> tuple[TrackedRun, list[RunFiles], Endin
     time = max(_timestamp(fold.manifest.finished or fold.manifest.started) for fold in folds)
     if not (path / METRICS).is_file():
         return run, list(_children(path / FOLDS, run)), Ending("stopped", time, (), _files(path))
-    metrics = _json(path, METRICS)
+    metrics = read_json(path, METRICS)
     values = {
         **json_scores(metrics.get("out_of_fold", {}).get("metrics", {}), "out_of_fold"),
         **json_scores(metrics.get("mean", {}), "mean"),
@@ -306,16 +281,6 @@ def _files(path: Path) -> tuple[Path, ...]:
 
 def _timestamp(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
-
-
-def _json(folder: Path, name: str) -> dict[str, Any]:
-    try:
-        document = json.loads(read_file(folder, name, LARGEST_TEXT))
-    except (ValueError, RecursionError) as error:
-        raise damaged(folder, name, "the file is damaged: it is not JSON") from error
-    if not isinstance(document, dict):
-        raise damaged(folder, name, "the file is damaged: it is not a JSON object")
-    return document
 
 
 TrialState: TypeAlias = Literal["complete", "pruned", "failed"]

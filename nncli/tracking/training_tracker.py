@@ -266,9 +266,10 @@ def track_finished_run(path: Path, tracker: Tracker) -> str:
 
 def _track(files: RunFiles, tracker: Tracker) -> None:
     tracker.start(files.run)
-    points = files.points()
-    if points:
-        tracker.log(files.run, points)
+    history = files.history()
+    epochs = EpochLog(tracker, files.run, history.metric)
+    epochs.set(history.reports)
+    epochs.flush()
     for member in files.children():
         _track(member, tracker)
     tracker.end(files.run, files.ending())

@@ -9,11 +9,10 @@ import pytest
 
 from nncli.config.loading import load_config
 from nncli.nn.training.loop import EpochReport
-from nncli.runs.history import History, RecordedMetric, RecordedMetrics, RecordedScores
+from nncli.runs.history import RecordedMetric, RecordedMetrics, RecordedScores
 from nncli.tracking.run_files import (
     MAX_TEXT,
     epoch_points,
-    history_points,
     json_scores,
     named_points,
     parameters,
@@ -21,7 +20,9 @@ from nncli.tracking.run_files import (
     tracker_name,
     tracker_names,
 )
-from tests.tracking.support import config
+from nncli.tracking.tracker import TrackedRun
+from nncli.tracking.training_tracker import EpochLog
+from tests.tracking.support import Memory, config
 
 
 def report(epoch: int, loss: float = 1.0, penalty: float = 0.0, val_loss: float | None = None) -> EpochReport:
@@ -65,8 +66,12 @@ def test_what_an_epoch_does_not_have_is_no_point() -> None:
 
 
 def test_the_time_of_an_epoch_is_that_of_the_start_and_what_was_trained() -> None:
-    points = history_points(History(None, (report(1), report(2), report(3))), started=100.0)
-    assert [point.time for point in points if point.metric == "loss"] == [102.0, 104.0, 106.0]
+    memory, run = Memory(), TrackedRun("key", "run", started=100.0)
+    memory.start(run)
+    epochs = EpochLog(memory, run, None)
+    epochs.set((report(1), report(2), report(3)))
+    epochs.flush()
+    assert [point.time for point in memory.points["run"].values() if point.metric == "loss"] == [102.0, 104.0, 106.0]
 
 
 def test_a_loss_that_is_no_number_stays_so() -> None:

@@ -172,24 +172,19 @@ class PairwiseResult:
         if mean == 0.0 and size in (None, ConfidenceInterval(0.0, 0.0)):
             return f"{a} and {b} have the same {self.measure} on each of {on}."
         better, worse = (a, b) if mean > 0 else (b, a)
-        ends = "" if size is None else _between(size if mean > 0 else ConfidenceInterval(-size.high, -size.low))
+        ends = ""
+        if size is not None:
+            low, high = (size.low, size.high) if mean > 0 else (-size.high, -size.low)
+            ends = f" ({_figure(low)} to {_figure(high)})"
         p = "p < 0.001" if self.adjusted_p < 0.001 else f"p = {self.adjusted_p:.3f}"
         verdict = f"{'significant' if self.is_significant else 'not significant'} ({p})"
-        return (
-            f"{better} has a lower {self.measure} than {worse} by {_figure(abs(mean))}{ends} on {on}: {verdict}."
-            f"{self._optimistic_text(a, b)}{self._beside_text(a, b)}"
-        )
-
-    def _optimistic_text(self, a: str, b: str) -> str:
-        if self.optimistic is None:
-            return ""
-        return f" Optimistic: these rows chose the epoch of {a if self.optimistic == self.a else b}."
-
-    def _beside_text(self, a: str, b: str) -> str:
-        if self.beside is None:
-            return ""
-        name = self.beside.measure.capitalize()
-        return f" {name}: {_figure(self.beside.a)} of {a}, {_figure(self.beside.b)} of {b}."
+        text = f"{better} has a lower {self.measure} than {worse} by {_figure(abs(mean))}{ends} on {on}: {verdict}."
+        if self.optimistic is not None:
+            text += f" Optimistic: these rows chose the epoch of {a if self.optimistic == self.a else b}."
+        if self.beside is not None:
+            name = self.beside.measure.capitalize()
+            text += f" {name}: {_figure(self.beside.a)} of {a}, {_figure(self.beside.b)} of {b}."
+        return text
 
 
 def compare_pairwise(runs: Sequence[ComparableRun | None]) -> tuple[PairwiseResult, ...]:
@@ -342,7 +337,3 @@ def _losses_of_predictions(run: ComparableRun, measure: Measure) -> Floats:
 
 def _figure(value: float) -> str:
     return "0" if abs(value) < 1e-12 else f"{value:.3g}"
-
-
-def _between(interval: ConfidenceInterval) -> str:
-    return f" ({_figure(interval.low)} to {_figure(interval.high)})"

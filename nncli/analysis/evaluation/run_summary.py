@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -17,7 +16,7 @@ from nncli.fitting.prepare.validation import monitor_name
 from nncli.runs.config import read_config
 from nncli.runs.cross_validation import read_record, resume_command
 from nncli.runs.history import History, RecordedMetrics, read_history, read_metrics
-from nncli.runs.loader import LARGEST_TEXT, read_file, read_manifest, read_verified
+from nncli.runs.loader import LARGEST_TEXT, read_json, read_manifest, read_verified
 from nncli.runs.manifest import CONFIG, HISTORY, METRICS, Manifest
 from nncli.runs.run import Run
 from nncli.runs.saved_decision import read_decision
@@ -179,9 +178,7 @@ def summarize_cross_validation(path: Path) -> CrossValidationSummary:
     """
     try:
         record = read_record(path)
-        document: dict[str, Any] = {}
-        if os.path.lexists(path / METRICS):
-            document = json.loads(read_file(path, METRICS, LARGEST_TEXT))
+        document = read_json(path, METRICS) if os.path.lexists(path / METRICS) else {}
         out_of_fold = document.get("out_of_fold", {})
         return CrossValidationSummary(
             path=path,

@@ -25,7 +25,6 @@ from matplotlib.ticker import Formatter, Locator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from nncli.analysis.report.page import Figure, Table, display
-from nncli.analysis.report.statistics import Bin
 from nncli.base.text import format_number
 
 INK, SOFT, RULE, FIRST, SECOND, THIRD, THIN = (f"#0a0b0{i}" for i in range(1, 8))
@@ -324,6 +323,17 @@ def scatter(
         finish_axes(drawing, axes, axis)
 
     return Figure(draw(paint, height=_height(axis)), title, description, table)
+
+
+@dataclass(frozen=True)
+class Bin:
+    """A bin of a calibration curve: rows, mean predicted probability, observed frequency and its Wilson interval."""
+
+    rows: int
+    mean_predicted: float
+    observed: float
+    low: float
+    high: float
 
 
 def points(title: str, description: str, axis: Axis, bins: Sequence[Bin], sizes: Numbers, table: Table) -> Figure:

@@ -30,6 +30,8 @@ from nncli.targets.classes import UNKNOWN
 
 UNIT = 1 << 30
 """Sums are in units of 1 / UNIT, whole numbers, so that they are the same in any order."""
+BY_BIN = ("counts", "positive", "labels", "positive_labels")
+"""The sums of two classes that are those of each bin."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class ClassSums:
                 values[name] = np.array(value, np.int64)
             elif not isinstance(value, int) or value < 0:
                 raise ValueError(f"{name} is not a sum")
-        if any(len(values[name]) != bins for name in ("counts", "positive", "labels", "positive_labels")):
+        if any(len(values[name]) != bins for name in BY_BIN):
             raise ValueError("other bins")
         return cls(**values)
 
@@ -117,17 +119,10 @@ def area_under_curve(positive: npt.NDArray[Any], negative: npt.NDArray[Any]) -> 
 
 @dataclass(frozen=True)
 class ClassRows:
-    """The summands of `ClassSums` for each row (rows,), 0 without a prediction."""
+    """The summands of `ClassSums` for each row (rows,) by their names: of all, and by the `bins` of two classes."""
 
-    is_predicted: npt.NDArray[np.bool_]
-    confidence: Counts
-    entropy: Counts
-    positive: Counts | None
-    is_labeled: npt.NDArray[np.bool_]
-    is_correct: npt.NDArray[np.bool_]
-    is_positive: npt.NDArray[np.bool_]
-    is_unknown: npt.NDArray[np.bool_]
-    log_loss: Counts
+    numbers: Mapping[str, Counts]
+    by_bin: Mapping[str, Counts]
     bins: Codes
     n_bins: int
 
@@ -143,45 +138,29 @@ class ClassRows:
         P = np.maximum(values, MIN_PROBABILITY)
         labels = np.full(len(values), -1) if labels is None else np.where(is_predicted, labels, -1)
         own = np.take_along_axis(P, labels.clip(0)[:, None], axis=1)[:, 0]
-        return cls(
-            is_predicted=is_predicted,
-            confidence=_units(np.take_along_axis(values, classes[:, None], axis=1)[:, 0]),
-            entropy=_units(-(values * np.log(P)).sum(axis=1)),
-            positive=_units(values[:, 1]) if values.shape[1] == 2 else None,
-            is_labeled=labels >= 0,
-            is_correct=labels == classes,
-            is_positive=labels == 1,
-            is_unknown=labels == UNKNOWN,
-            log_loss=_units(-np.log(own)),
-            bins=bins,
-            n_bins=n_bins,
-        )
+        numbers = {
+            "rows": is_predicted,
+            "confidence": _units(np.take_along_axis(values, classes[:, None], axis=1)[:, 0]),
+            "entropy": _units(-(values * np.log(P)).sum(axis=1)),
+            "labeled": labels >= 0,
+            "correct": labels == classes,
+            "log_loss": np.where(labels >= 0, _units(-np.log(own)), 0),
+            "unknown": labels == UNKNOWN,
+        }
+        by_bin = {}
+        if values.shape[1] == 2:
+            by_bin = {"counts": is_predicted, "positive": _units(values[:, 1])}
+            by_bin |= {"labels": labels >= 0, "positive_labels": labels == 1}
+        return cls(numbers, by_bin, bins, n_bins)
 
     def sums(self, rows: slice | Codes) -> ClassSums:
         """The sums over the rows at these positions."""
-        labeled, bins, none = self.is_labeled[rows], self.bins[rows], np.zeros(self.n_bins, np.int64)
-        predicted = self.is_predicted[rows]
-        counts = positive = labels = positive_labels = none
-        if self.positive is not None:
-            counts = np.bincount(bins[predicted], minlength=self.n_bins).astype(np.int64)
-            positive = none.copy()
-            np.add.at(positive, bins, self.positive[rows])  # whole numbers: bincount would add in floating point
-            labels = np.bincount(bins[labeled], minlength=self.n_bins).astype(np.int64)
-            is_positive = self.is_positive[rows]
-            positive_labels = np.bincount(bins[is_positive], minlength=self.n_bins).astype(np.int64)
-        return ClassSums(
-            rows=int(predicted.sum()),
-            confidence=int(self.confidence[rows].sum()),
-            entropy=int(self.entropy[rows].sum()),
-            counts=counts,
-            positive=positive,
-            labeled=int(labeled.sum()),
-            correct=int(self.is_correct[rows].sum()),
-            log_loss=int(self.log_loss[rows][labeled].sum()),
-            labels=labels,
-            positive_labels=positive_labels,
-            unknown=int(self.is_unknown[rows].sum()),
-        )
+        sums = dict.fromkeys(BY_BIN, np.zeros(self.n_bins, np.int64))
+        for name, values in self.by_bin.items():
+            sums[name] = np.zeros(self.n_bins, np.int64)
+            # Whole numbers: bincount would add in floating point.
+            np.add.at(sums[name], self.bins[rows], values[rows].astype(np.int64))
+        return ClassSums(**{name: int(values[rows].sum()) for name, values in self.numbers.items()}, **sums)
 
 
 def _units(x: Floats) -> Counts:

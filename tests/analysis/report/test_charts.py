@@ -11,6 +11,7 @@ import pytest
 
 from nncli.analysis.report.charts import (
     Axis,
+    Bin,
     Line,
     Range,
     bars,
@@ -23,7 +24,6 @@ from nncli.analysis.report.charts import (
     scatter,
 )
 from nncli.analysis.report.page import Figure, Table
-from nncli.analysis.report.statistics import Bin
 from tests.analysis.report.support import HOSTILE
 
 NOTHING = Table("t", ("a",), ())

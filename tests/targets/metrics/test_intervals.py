@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterval
-from nncli.targets.metrics.intervals import MIN_ROWS, difference_interval, score_interval, student_t
+from nncli.targets.metrics.intervals import MIN_ROWS, Z, difference_interval, score_interval, student_t, wilson_interval
 from nncli.targets.metrics.registry import METRICS
 
 
@@ -102,3 +102,10 @@ def test_a_difference_of_few_rows_is_seldom_clear() -> None:
         assert interval is not None
         clear += interval.low > 0 or interval.high < 0
     assert clear <= 10
+
+
+@pytest.mark.parametrize(("rate", "n", "low", "high"), [(0.5, 10, 0.2366, 0.7634), (0.0, 10, 0.0, 0.2775)])
+def test_the_interval_of_a_rate_of_rows_has_the_published_values(rate: float, n: int, low: float, high: float) -> None:
+    found = wilson_interval(rate, 0.0, n, Z)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-4)
+    assert wilson_interval(1.0, 0.0, 1, Z).high == 1.0

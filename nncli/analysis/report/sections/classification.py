@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.analysis.evaluation.threshold_analysis import Figure as AchievedFigure
 from nncli.analysis.evaluation.threshold_analysis import TwoClassRows, expected_costs
-from nncli.analysis.report.charts import Axis, Color, Line, evenly_spaced, lines, numeric_table, points
+from nncli.analysis.report.charts import Axis, Bin, Color, Line, evenly_spaced, lines, numeric_table, points
 from nncli.analysis.report.page import Cell, Columns, Figure, Gallery, Paragraph, Part, Section, Table, display
 from nncli.analysis.report.sections.scores import format_interval
-from nncli.analysis.report.statistics import ClassCurves, Ranking, calibration_bins, class_curves, ranking_of
 from nncli.base.text import format_number, format_percent
 from nncli.models.scores import class_scores
 from nncli.targets.decision import CostMatrix, Threshold
 from nncli.targets.metrics.bootstrap import RESAMPLES
 from nncli.targets.metrics.classification import ClassificationScores, calibration_error
+from nncli.targets.metrics.intervals import Z, wilson_interval
 
-Curves = dict[int, ClassCurves]
+Floats = NDArray[np.float64]
 
+BINS = 10
 MAX_MATRIX_CLASSES = 12
 MAX_PAIRS = 20
 """Pairs of classes that are listed where there are too many classes for a matrix."""
@@ -82,7 +85,7 @@ def _matrix_row(label: str, counts: NDArray[np.float64], fractions: NDArray[np.f
     return (label, *cells)
 
 
-def _by_class(scores: ClassificationScores, labels: list[str], curves: Curves) -> Table:
+def _by_class(scores: ClassificationScores, labels: list[str], curves: dict[int, ClassCurves]) -> Table:
     order = sorted(range(len(labels)), key=lambda k: scores.by_class[k].f1)
     listed = order[:MAX_LISTED] if len(labels) > MAX_LISTED else range(len(labels))
     rows = []
@@ -101,7 +104,7 @@ def _by_class(scores: ClassificationScores, labels: list[str], curves: Curves) -
     return Table("Scores by class", titles, tuple(rows), note=note)
 
 
-def _curves(held_out: HeldOutPredictions, scores: ClassificationScores) -> Curves:
+def _curves(held_out: HeldOutPredictions, scores: ClassificationScores) -> dict[int, ClassCurves]:
     """The curves of each class that is shown against the rest, where there are rows of both."""
     y, P, weights = held_out.y, held_out.predictions.values, held_out.weights
     curves = ((k, class_curves(y == k, P[:, k], weights)) for k in _shown_classes(scores))
@@ -358,3 +361,93 @@ def _table(ranking: Ranking, label: str) -> Table:
         rows.append((f"{threshold:g}", *cells, format_number(f1)))
     titles = ("threshold", f"rows predicted as {label}", "precision", "recall", "f1")
     return Table("Decisions by threshold", titles, tuple(rows), ())
+
+
+@dataclass(frozen=True)
+class ClassCurves:
+    """ROC and precision-recall curve of one class against the rest, from the highest threshold down; `area` is the
+    ROC AUC, `average_precision` the step-wise mean of the precision over the recall."""
+
+    false_rate: Floats
+    true_rate: Floats
+    precision: Floats
+    area: float
+    average_precision: float
+
+
+def class_curves(positive: NDArray[np.bool_], p: Floats, sample_weight: Floats | None) -> ClassCurves | None:
+    """The curves of the probabilities p (rows,); None unless there are positive and negative rows."""
+    _, hits, predicted = _ranked(positive, p, sample_weight)
+    misses = predicted - hits
+    if not (hits[-1] > 0 and misses[-1] > 0):
+        return None
+    true_rate, false_rate = np.append(0, hits / hits[-1]), np.append(0, misses / misses[-1])
+    precision = hits / np.where(predicted > 0, predicted, 1)
+    precision = np.append(precision[0], precision)
+    return ClassCurves(
+        false_rate=false_rate,
+        true_rate=true_rate,
+        precision=precision,
+        area=float(np.trapezoid(true_rate, false_rate)),
+        average_precision=float(np.sum(np.diff(true_rate) * precision[1:])),
+    )
+
+
+def _ranked(positive: NDArray[np.bool_], p: Floats, sample_weight: Floats | None) -> tuple[Floats, Floats, Floats]:
+    """The different probabilities, the highest first, with the weights of the positive and of all rows from each up."""
+    w = np.ones(len(p)) if sample_weight is None else sample_weight
+    order = np.argsort(-p, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(p[order]) != 0, True))
+    return p[order][ends], np.cumsum(w[order] * positive[order])[ends], np.cumsum(w[order])[ends]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The rows from the highest probability down: at each `threshold`, the highest first, the `fraction` of the rows
+    at or above it, their `precision` and their `recall`."""
+
+    threshold: Floats
+    fraction: Floats
+    precision: Floats
+    recall: Floats
+
+    def at(self, threshold: float) -> int | None:
+        """The position of the lowest probability that is at least `threshold`; None if there is none."""
+        n = int(np.searchsorted(-self.threshold, -threshold, side="right"))
+        return n - 1 if n else None
+
+    def found(self, fraction: Floats) -> Floats:
+        """The recall among these fractions of the rows; within equal probabilities, of rows in any order."""
+        return np.asarray(np.interp(fraction, np.append(0.0, self.fraction), np.append(0.0, self.recall)))
+
+    def lift(self, fraction: Floats) -> Floats:
+        """How many times more frequent the class is among these fractions of the rows than among all."""
+        return self.found(fraction) / fraction
+
+
+def ranking_of(positive: NDArray[np.bool_], p: Floats, sample_weight: Floats | None) -> Ranking | None:
+    """The ranking by the probabilities p (rows,); None unless there are positive and negative rows."""
+    threshold, hits, predicted = _ranked(positive, p, sample_weight)
+    if not 0 < hits[-1] < predicted[-1]:
+        return None
+    counted = np.diff(predicted, prepend=0.0) > 0
+    hits, predicted = hits[counted], predicted[counted]
+    return Ranking(threshold[counted], predicted / predicted[-1], hits / predicted, hits / hits[-1])
+
+
+def calibration_bins(
+    p: Floats, observed: NDArray[np.bool_], sample_weight: Floats | None, bins: int = BINS
+) -> tuple[Bin, ...]:
+    """The non-empty bins of the probabilities p (rows,), of equal width and closed on the right."""
+    w = np.ones(len(p)) if sample_weight is None else sample_weight
+    bin_of_row = np.searchsorted(np.arange(1, bins) / bins, p, side="left")
+    non_empty = []
+    for j in range(bins):
+        rows = (bin_of_row == j) & (w > 0)
+        n = int(rows.sum())
+        if n:
+            frequency = float(np.average(observed[rows], weights=w[rows]))
+            interval = wilson_interval(frequency, 0.0, n, Z)
+            mean = float(np.average(p[rows], weights=w[rows]))
+            non_empty.append(Bin(n, mean, frequency, interval.low, interval.high))
+    return tuple(non_empty)

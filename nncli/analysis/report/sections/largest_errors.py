@@ -18,7 +18,6 @@ from nncli.analysis.report.charts import Range, ranges
 from nncli.analysis.report.page import Details, Paragraph, Part, Section, Table, display
 from nncli.analysis.report.sections.feature_importance import FeatureImportance
 from nncli.analysis.report.sections.scores import format_interval
-from nncli.analysis.report.statistics import Floats
 from nncli.base.errors import DataError
 from nncli.base.text import format_number
 from nncli.data.columns.parsing import parse_numbers, read_text, unit_of
@@ -29,6 +28,7 @@ from nncli.targets.metrics.bootstrap import BootstrapResampler, ConfidenceInterv
 from nncli.targets.metrics.significance import max_t_test
 from nncli.targets.target import Target
 
+Floats = NDArray[np.float64]
 MAX_ROWS = 10
 MAX_COLUMNS = 8
 MAX_TARGETS = 4
@@ -50,7 +50,7 @@ def largest_errors(held_out: HeldOutPredictions, importance: FeatureImportance) 
         cells = held_out.table.frame.row(i, named=True)
         features = "; ".join(f"{display(name, 30)} {_cell(cells[name])}" for name in shown_columns)
         outcome = map(display, target.outcome(predictions, held_out.y, i, float(errors[i])))
-        of_model = [text for one in explained[k : k + 1] for text in (target.format(one.prediction), one.text)]
+        of_model = explained[k] if explained else ()
         lines.append((held_out.table.row_name(int(held_out.numbers[i])), *outcome, *of_model, features))
     kind = KINDS[held_out.split] if held_out.oof_mask is None else "out-of-fold"
     titles = (
@@ -84,20 +84,12 @@ def _text(held_out: HeldOutPredictions, kind: str, *, has_sums: bool) -> str:
     )
 
 
-@dataclass(frozen=True)
-class Contributions:
-    """The whole model's prediction for a row, as in `nncli predict`, and a `text` of what the columns contribute."""
-
-    prediction: float
-    text: str
-
-
 def contributions(
     held_out: HeldOutPredictions, importance: FeatureImportance, rows: NDArray[np.int64]
-) -> tuple[Contributions, ...]:
-    """The contributions to the predictions of the rows at these positions; empty where they take too long.
+) -> tuple[tuple[str, str], ...]:
+    """The whole model's predictions of rows at these positions, as in `nncli predict`, and what columns contribute.
 
-    What is explained is the probability of the actual class, or the first target.
+    Empty where they take too long. What is explained is the probability of the actual class, or the first target.
     """
     if importance.explanation is None or not len(rows):
         return ()
@@ -106,8 +98,9 @@ def contributions(
     encoded = EncodedRows.of(model, held_out.table.take(rows))
     found = attribute(encoded, background, held_out.y[rows] if target.has_labels else None)
     return tuple(
-        Contributions(
-            float(prediction), _sum_text(found.columns, values, float(base), float(prediction), target.format)
+        (
+            target.format(float(prediction)),
+            _sum_text(found.columns, values, float(base), float(prediction), target.format),
         )
         for values, base, prediction in zip(found.values, found.base, found.predictions, strict=True)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from math import exp, log
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.analysis.evaluation.linear_model import LinearModel
@@ -23,7 +24,6 @@ from nncli.analysis.report.page import (
     Verdict,
     display,
 )
-from nncli.analysis.report.statistics import max_error_rate
 from nncli.base.errors import DataError
 from nncli.base.logs import format_duration
 from nncli.base.text import format_number, format_percent
@@ -534,3 +534,8 @@ def head_of(
     if summary.held_out is None or scores is None:
         return (), ()
     return verdicts(summary.held_out, scores, linear), tiles(summary.held_out, scores, linear)
+
+
+def max_error_rate(n: int) -> float:
+    """The upper 95 % bound of the error rate if n rows have no error, about 3 / n (the rule of three)."""
+    return 1 - exp(log(1 - 0.95) / n)

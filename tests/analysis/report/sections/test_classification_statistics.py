@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from nncli.analysis.report.statistics import (
-    calibration_bins,
-    class_curves,
-    max_error_rate,
-    wilson_interval,
-)
+from nncli.analysis.report.sections.classification import calibration_bins, class_curves
+from nncli.analysis.report.sections.scores import max_error_rate
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -46,12 +42,6 @@ def test_bins_have_mean_predictions_and_observed_frequencies() -> None:
     weighted = calibration_bins(p, true, np.array([3.0, 1, 0, 1, 1]))
     assert [one.rows for one in weighted] == [2, 2]
     assert weighted[0].observed == 0.25
-
-
-def test_the_wilson_interval_has_the_published_values() -> None:
-    assert wilson_interval(0.5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
-    assert wilson_interval(0.0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
-    assert wilson_interval(1.0, 1)[1] == 1.0
 
 
 def test_the_error_rate_of_faultless_rows_has_an_upper_bound() -> None:
