@@ -86,7 +86,8 @@ def load_checkpoint(run: Path, state: TrainState, *, owner: str) -> list[EpochRe
                 continue
             good = training["last_good"]
             current = {n: a for n, a in arrays.items() if not n.startswith((LAST_GOOD, PREFIX))}
-            reports = _reports(arrays, training)
+            written = training.get("reports")
+            reports = from_arrays(arrays) if written is None else [EpochReport(**report) for report in written]
             state.restore(Snapshot(current, training["state"]))
             if good is not None:
                 saved = {n.removeprefix(LAST_GOOD): a for n, a in arrays.items() if n.startswith(LAST_GOOD)}
@@ -109,12 +110,6 @@ def load_checkpoint(run: Path, state: TrainState, *, owner: str) -> list[EpochRe
             hint="Train again from its config.yaml.",
         )
     return []
-
-
-def _reports(arrays: Mapping[str, Array], training: Mapping[str, Any]) -> list[EpochReport]:
-    if "reports" in training:
-        return [EpochReport(**report) for report in training["reports"]]
-    return from_arrays(arrays)
 
 
 def read_checkpoint(file: Path) -> tuple[dict[str, Array], dict[str, Any]]:

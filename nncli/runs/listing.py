@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast, get_args
+from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args
 
 from nncli.base.errors import Location, RunError
 from nncli.runs.filenames import (
@@ -34,6 +34,7 @@ from nncli.runs.filenames import (
 RunStatus = Literal["done", "stopped", "failed", "running", "killed", "damaged", "pruned"]
 Kind = Literal["network", "ensemble", "cross-validation", "search"]
 Json: TypeAlias = dict[str, Any]
+T = TypeVar("T")
 
 MAX_BYTES = 1 << 26
 """Size limit of the files that are read; the scores of a thousand classes are far smaller."""
@@ -166,11 +167,11 @@ def _run(path: Path) -> RunInfo:
         status=ended,
         metric=metric,
         value=value,
-        rows=_whole(manifest, "training_rows"),
+        rows=_value(manifest, "training_rows", int),
         members=members if isinstance(members, int) else None,
-        epochs=_whole(manifest, "epochs"),
-        best_epoch=_whole(manifest, "best_epoch"),
-        started=_text(manifest, "started"),
+        epochs=_value(manifest, "epochs", int),
+        best_epoch=_value(manifest, "best_epoch", int),
+        started=_value(manifest, "started", str),
         seconds=_number(manifest.get("seconds")),
     )
 
@@ -182,11 +183,7 @@ def _cross_validation(path: Path) -> RunInfo:
     if done:
         out_of_fold = _object(METRICS, _bytes(path, METRICS)).get("out_of_fold")
         metric, value = _main_score(out_of_fold)
-        rows = _whole(out_of_fold, "rows") if isinstance(out_of_fold, dict) else None
-    try:
-        first = _object(MANIFEST, _bytes(path / FOLDS / "1", MANIFEST))
-    except _DamageError:  # the first fold has not started
-        first = {}
+        rows = _value(out_of_fold, "rows", int) if isinstance(out_of_fold, dict) else None
     return RunInfo(
         path=path,
         kind="cross-validation",
@@ -194,8 +191,8 @@ def _cross_validation(path: Path) -> RunInfo:
         metric=metric,
         value=value,
         rows=rows,
-        epochs=_whole(record, "epochs"),
-        started=_text(first, "started"),
+        epochs=_value(record, "epochs", int),
+        started=_started(path / FOLDS / "1"),
     )
 
 
@@ -204,22 +201,24 @@ def _search(path: Path) -> RunInfo:
     folder = path / TRIALS
     records = sorted(folder.glob("*.json")) if folder.is_dir() else []
     result = _object(METRICS, _bytes(path, METRICS)) if (path / METRICS).is_file() else {}
-    done = _whole(result, "trials") == len(records) > 0
+    done = _value(result, "trials", int) == len(records) > 0
     first = folder / "0000"
-    try:
-        inner = first if (first / MANIFEST).is_file() else first / FOLDS / "1"
-        started = _text(_object(MANIFEST, _bytes(inner, MANIFEST)), "started")
-    except _DamageError:  # the first trial has not started
-        started = None
     return RunInfo(
         path=path,
         kind="search",
         status="running" if is_locked(path) else "done" if done else "stopped",
-        metric=_text(result, "metric") if done else None,
+        metric=_value(result, "metric", str) if done else None,
         value=_number(result.get("best_score")) if done else None,
-        started=started,
+        started=_started(first if (first / MANIFEST).is_file() else first / FOLDS / "1"),
         trials=len(records),
     )
+
+
+def _started(path: Path) -> str | None:
+    """When a fold or a trial started; None if it has not."""
+    with suppress(_DamageError):
+        return _value(_object(MANIFEST, _bytes(path, MANIFEST)), "started", str)
+    return None
 
 
 def _as_trial(info: RunInfo) -> RunInfo:
@@ -286,14 +285,10 @@ def _main_score(card: object) -> tuple[str | None, float | None]:
     return next(((name, _number(scores[name])) for name in scores if name in MAIN_METRICS), (None, None))
 
 
-def _whole(document: Json, key: str) -> int | None:
+def _value(document: Json, key: str, kind: type[T]) -> T | None:
+    """The value of a key, None if it has another type; True is no number."""
     value = document.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _text(document: Json, key: str) -> str | None:
-    value = document.get(key)
-    return value if isinstance(value, str) else None
+    return value if type(value) is kind else None
 
 
 def _number(value: object) -> float | None:

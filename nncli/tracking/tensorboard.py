@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,35 +34,51 @@ class TensorBoard:
 
         self._log_directory = log_directory
         self._folders: dict[str, Path] = {}
-        self._writers: dict[str, _Writer] = {}
+        self._writers: dict[str, Any] = {}
         self._next_flush = 0.0
 
     def start(self, run: TrackedRun) -> None:
         """Open an event file, with the parameters and the tags as text and for the tab HParams."""
         if run.key in self._writers:
             return
-        writer = self._writers[run.key] = _Writer.open(self._folder_of(run), run.started)
-        writer.write_text("parameters", _markdown(run.parameters), run.started)
-        writer.write_text("tags", _markdown(run.tags), run.started)
-        writer.write_parameters(run)
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.summary import hparams, text
+
+        folder = self._folder_of(run)
+        before = sorted(file.name for file in folder.glob(f"{EVENT_FILES}*"))
+        # Readers order the files by their names, of which the time has whole seconds.
+        suffix, prefix = f".{len(before):04d}", "events"
+        if before and before[-1] > f"{EVENT_FILES}{str(time.time())[:10]}{suffix}":
+            prefix = before[-1]  # the clock was set back: a name that continues the last one is behind it
+        self._writers[run.key] = EventsWriter(os.fspath(folder / prefix), suffix)
+        if before:
+            self._void_from(run, 0, run.started)
+        for tag, pairs in (("parameters", run.parameters), ("tags", run.tags)):
+            self._write(run, 0, run.started, summary=text(tag, _markdown(pairs)))
+        _, session, _ = hparams(dict(run.parameters), {})
+        self._write(run, 0, run.started, summary=session)
 
     def log(self, run: TrackedRun, points: Sequence[Point]) -> None:
-        """Write points."""
-        writer = self._writers[run.key]
+        """Write points, an event each."""
+        from tensorboardX.summary import scalar
+
         for point in points:
-            writer.write_point(point)
+            self._write(run, point.step, point.time, summary=scalar(point.metric, point.value))
 
     def rewind(self, run: TrackedRun, step: int) -> None:
         """Void the points after `step`."""
-        self._writers[run.key].void_from(step + 1, time.time())
+        self._void_from(run, step + 1, time.time())
 
     def end(self, run: TrackedRun, ending: Ending) -> None:
         """Write the final scores, which are the metrics of the tab HParams, and close the file."""
-        writer = self._writers.pop(run.key)
-        for point in ending.scores:
-            writer.write_point(point)
-        writer.write_ending(run, ending)
-        writer.close()
+        from tensorboardX.summary import hparams
+
+        self.log(run, ending.scores)
+        experiment, _, _ = hparams(dict(run.parameters), {point.metric: point.value for point in ending.scores})
+        step = max((point.step for point in ending.scores), default=0)
+        for summary in (experiment, _session_end(ending.outcome, ending.time)):
+            self._write(run, step, ending.time, summary=summary)
+        self._writers.pop(run.key).close()
 
     def flush(self) -> None:
         """Write what is buffered to the disk, every few seconds."""
@@ -93,72 +108,16 @@ class TensorBoard:
         self._folders[run.key] = folder
         return folder
 
-
-@dataclass(frozen=True)
-class _Writer:
-    """An event file; the points that one step of the loop of a training makes are an event each."""
-
-    events: Any
-
-    @classmethod
-    def open(cls, folder: Path, started: float) -> _Writer:
-        """Open the next event file of a folder; it voids those before."""
-        from tensorboardX.event_file_writer import EventsWriter
-
-        before = sorted(file.name for file in folder.glob(f"{EVENT_FILES}*"))
-        # Readers order the files by their names, of which the time has whole seconds.
-        suffix, prefix = f".{len(before):04d}", "events"
-        if before and before[-1] > f"{EVENT_FILES}{str(time.time())[:10]}{suffix}":
-            prefix = before[-1]  # the clock was set back: a name that continues the last one is behind it
-        writer = cls(EventsWriter(os.fspath(folder / prefix), suffix))
-        if before:
-            writer.void_from(0, started)
-        return writer
-
-    def void_from(self, step: int, time: float) -> None:
+    def _void_from(self, run: TrackedRun, step: int, time: float) -> None:
         """Write the event by which readers drop all points from `step` on."""
         from tensorboardX.proto.event_pb2 import SessionLog
 
-        self._write(step, time, session_log=SessionLog(status=SessionLog.START))
+        self._write(run, step, time, session_log=SessionLog(status=SessionLog.START))
 
-    def write_point(self, point: Point) -> None:
-        """Write one value."""
-        from tensorboardX.summary import scalar
-
-        self._write(point.step, point.time, summary=scalar(point.metric, point.value))
-
-    def write_text(self, tag: str, markdown: str, time: float) -> None:
-        """Write a text of the tab Text."""
-        from tensorboardX.summary import text
-
-        self._write(0, time, summary=text(tag, markdown))
-
-    def write_parameters(self, run: TrackedRun) -> None:
-        """Write the beginning of a session of the tab HParams."""
-        from tensorboardX.summary import hparams
-
-        _, start, _ = hparams(dict(run.parameters), {})
-        self._write(0, run.started, summary=start)
-
-    def write_ending(self, run: TrackedRun, ending: Ending) -> None:
-        """Write the end of the session, and which metrics it has."""
-        from tensorboardX.summary import hparams
-
-        experiment, _, _ = hparams(dict(run.parameters), {point.metric: point.value for point in ending.scores})
-        step = max((point.step for point in ending.scores), default=0)
-        self._write(step, ending.time, summary=experiment)
-        self._write(step, ending.time, summary=_session_end(ending.outcome, ending.time))
-
-    def flush(self) -> None:
-        self.events.flush()
-
-    def close(self) -> None:
-        self.events.close()
-
-    def _write(self, step: int, time: float, **content: Any) -> None:
+    def _write(self, run: TrackedRun, step: int, time: float, **content: Any) -> None:
         from tensorboardX.proto.event_pb2 import Event
 
-        self.events.write_event(Event(wall_time=time, step=step, **content))
+        self._writers[run.key].write_event(Event(wall_time=time, step=step, **content))
 
 
 def _session_end(outcome: Outcome, time: float) -> Any:

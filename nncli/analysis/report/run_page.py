@@ -29,24 +29,23 @@ from nncli.analysis.report.sections.learning_curves import learning_curves
 from nncli.analysis.report.sections.regression import regression, uncertainty
 from nncli.analysis.report.sections.scores import (
     COMMANDS,
-    format_interval,
     head_of,
     held_out_scores,
     intended,
     intended_use,
     limitations,
-    metric_label,
     notices,
     overview,
     overview_facts,
+    recorded_rows,
     recorded_scores,
+    score_row,
     scored_predictions,
     scored_rows,
-    shown_baseline,
     summary_sentence,
 )
 from nncli.base.logs import format_duration
-from nncli.base.text import format_number, json_safe
+from nncli.base.text import json_safe
 from nncli.models.scores import ScoresWithIntervals, ScoreWithInterval
 from nncli.runs.history import RecordedMetrics
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
@@ -293,26 +292,10 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _scores(summary: RunSummary, scores: ScoresWithIntervals | None) -> str:
     held_out, metrics = summary.held_out, summary.metrics
     if held_out is not None and scores is not None:
-        rows = [
-            (
-                metric_label(score.name, score.target),
-                format_number(score.value),
-                format_interval(score.interval),
-                format_number(score.baseline),
-            )
-            for score in scores.scores
-        ]
+        rows = [score_row(score)[:4] for score in scores.scores]
         return f"On {scored_rows(held_out)}:\n\n" + table(("metric", "model", "95 % CI", "baseline"), rows)
     recorded = None if metrics is None else metrics.validation or metrics.training
     if metrics is None or recorded is None:
         return "No scores were recorded."
     split = summary.manifest.held_out_kind if metrics.validation else "training"
-    lines = [
-        (
-            metric_label(score.name, score.target),
-            format_number(score.value),
-            format_number(shown_baseline(score.name, score.baseline)),
-        )
-        for score in recorded.scores
-    ]
-    return f"On {recorded.rows:,} {split} rows:\n\n" + table(("metric", "model", "baseline"), lines)
+    return f"On {recorded.rows:,} {split} rows:\n\n" + table(("metric", "model", "baseline"), recorded_rows(recorded))

@@ -68,10 +68,8 @@ def quoted_names(names: tuple[str, ...]) -> str:
 
 def scored_rows(held_out: HeldOutPredictions) -> str:
     """The number and the kind of the scored rows, such as `69 validation rows`, or `69 rows` of another table."""
-    if held_out.split == "table":
-        return f"{len(held_out):,} row{'s' * (len(held_out) != 1)}"
-    kind = "out-of-fold" if held_out.oof_mask is not None else held_out.split
-    return f"{len(held_out):,} {kind} row{'s' * (len(held_out) != 1)}"
+    kind = "out-of-fold " if held_out.oof_mask is not None else f"{held_out.split} "
+    return f"{len(held_out):,} {'' if held_out.split == 'table' else kind}row{'s' * (len(held_out) != 1)}"
 
 
 def scored_predictions(held_out: HeldOutPredictions) -> str:
@@ -105,23 +103,19 @@ def summary_sentence(summary: RunSummary, scores: ScoresWithIntervals | None) ->
     held_out, manifest = summary.held_out, summary.manifest
     if held_out is None or scores is None:
         return f"{_networks(manifest)}: {_state(manifest)}. {_recorded_score(summary)}"
-    target, columns = held_out.predictions.target, len(held_out.model.names)
-    source, rows = f"from {columns:,} column{'s' * (columns != 1)}", scored_rows(held_out)
+    target, columns, main = held_out.predictions.target, len(held_out.model.names), main_score(scores)
+    form, first = format_of(main.name), quoted_name(target.names[0])
     if target.has_labels:
-        main = main_score(scores)
-        majority = target.labels[int(held_out.baseline.values[0].argmax())]
-        return (
-            f"{_networks(manifest)} classifies {quoted_name(target.names[0])} into "
-            f"{len(target.labels):,} classes {source}. {TITLES[main.name]} on {rows}: "
-            f"{format_percent(main.value or 0.0)}{_percent_interval(main.interval)}; the baseline, which always "
-            f"predicts {quoted_name(majority)}: {format_percent(main.baseline or 0)}."
-        )
-    error, first = main_score(scores), quoted_name(target.names[0])
-    more = f" and {len(target.names) - 1:,} more" if len(target.names) > 1 else ""
+        what, of = f"classifies {first} into {len(target.labels):,} classes", ""
+        guess = quoted_name(target.labels[int(held_out.baseline.values[0].argmax())])
+    else:
+        more = f" and {len(target.names) - 1:,} more" if len(target.names) > 1 else ""
+        what, of, guess = f"predicts {first}{more}", f" of {first}" if more else "", "the mean"
+    interval = "" if main.interval is None else f" (95 % CI {format_interval(main.interval, form)})"
     return (
-        f"{_networks(manifest)} predicts {first}{more} {source}. RMSE"
-        f"{f' of {first}' if more else ''} on {rows}: {format_number(error.value)}{_number_interval(error.interval)}; "
-        f"the baseline, which always predicts the mean: {format_number(error.baseline)}."
+        f"{_networks(manifest)} {what} from {columns:,} column{'s' * (columns != 1)}. {TITLES[main.name]}{of} on "
+        f"{scored_rows(held_out)}: {form(main.value)}{interval}; the baseline, which always predicts {guess}: "
+        f"{form(main.baseline)}."
     )
 
 
@@ -223,14 +217,6 @@ def _state(manifest: Manifest) -> str:
 
 def _networks(manifest: Manifest) -> str:
     return "A neural network" if manifest.members == 1 else f"An ensemble of {manifest.members:,} neural networks"
-
-
-def _percent_interval(interval: ConfidenceInterval | None) -> str:
-    return "" if interval is None else f" (95 % CI {format_percent(interval.low)} to {format_percent(interval.high)})"
-
-
-def _number_interval(interval: ConfidenceInterval | None) -> str:
-    return "" if interval is None else f" (95 % CI {format_number(interval.low)} to {format_number(interval.high)})"
 
 
 MIN_ROWS = 200
@@ -356,7 +342,7 @@ def held_out_scores(
     if held_out.predictions.decision is not None:
         text = f"Predicted classes follow the saved decision: {held_out.predictions.decision.text}."
         parts.append(Paragraph(f"{text} Those of the baseline are the most frequent class."))
-    rows = tuple(_row(score, linear) for score in scores.scores)
+    rows = tuple(score_row(score, linear) for score in scores.scores)
     columns: tuple[str, ...] = ("metric", "model", "95 % CI", "baseline", "improvement (95 % CI)")
     if linear is not None:
         parts.append(Paragraph(_linear(held_out, linear)))
@@ -395,7 +381,8 @@ def _method(scores: ScoresWithIntervals) -> str:
     return text
 
 
-def _row(score: ScoreWithInterval, linear: LinearModel | None) -> tuple[str, ...]:
+def score_row(score: ScoreWithInterval, linear: LinearModel | None = None) -> tuple[str, ...]:
+    """Metric, score, interval, baseline and improvement, then those over a linear model."""
     label, improvement = metric_label(score.name, score.target), format_interval(score.improvement)
     interval = format_interval(score.interval)
     row = (label, format_number(score.value), interval, format_number(score.baseline), improvement)
@@ -428,21 +415,21 @@ def metric_label(name: str, target: str | None) -> str:
     return name if target is None else f"{name}, {display(target)}"
 
 
-def shown_baseline(name: str, baseline: float | None) -> float | None:
-    """The baseline's score, or None for metrics by which it is no benchmark."""
-    return baseline if has_baseline(name) else None
-
-
-def _recorded(title: str, scores: RecordedScores, note: str = "") -> Table:
-    rows = tuple(
+def recorded_rows(scores: RecordedScores) -> tuple[tuple[str, ...], ...]:
+    """Metric, score of the model and that of the baseline, without those by which the baseline is no benchmark."""
+    return tuple(
         (
             metric_label(score.name, score.target),
             format_number(score.value),
-            format_number(shown_baseline(score.name, score.baseline)),
+            format_number(score.baseline if has_baseline(score.name) else None),
         )
         for score in scores.scores
     )
-    return Table(f"Scores on {scores.rows:,} {title}", ("metric", "model", "baseline"), rows, note=note)
+
+
+def _recorded(title: str, scores: RecordedScores, note: str = "") -> Table:
+    titles = ("metric", "model", "baseline")
+    return Table(f"Scores on {scores.rows:,} {title}", titles, recorded_rows(scores), note=note)
 
 
 MAX_VERDICTS = 3
@@ -491,21 +478,16 @@ def tiles(
     main = main_score(scores)
     form, manifest = format_of(main.name), held_out.manifest
     name = TITLES[main.name] + (f" of {quoted_name(main.target)}" if main.target else "")
-    return (
-        Tile(name, form(main.value), _interval(main, form)),
-        Tile("Baseline", form(main.baseline), f"{name}, without features"),
-        *_linear_tile(main, linear, form),
-        Tile("Rows", f"{manifest.data.rows:,}", f"scored on {scored_rows(held_out)}"),
-        Tile("Features", f"{len(held_out.model.names):,}", _network_sizes(manifest)),
-    )
-
-
-def _linear_tile(
-    main: ScoreWithInterval, linear: LinearModel | None, form: Callable[[float | None], str]
-) -> tuple[Tile, ...]:
-    """The tile of the linear model, if there is one."""
+    interval = "" if main.interval is None else f"95 % CI {format_interval(main.interval, form)}"
     beside = None if linear is None else linear.of(main)
-    return () if linear is None or beside is None else (Tile("Linear model", form(beside.baseline), linear.name),)
+    networks = f"{manifest.members:,} network{'s' * (manifest.members != 1)}, {manifest.parameters:,} parameters"
+    return (
+        Tile(name, form(main.value), interval),
+        Tile("Baseline", form(main.baseline), f"{name}, without features"),
+        *([] if linear is None or beside is None else [Tile("Linear model", form(beside.baseline), linear.name)]),
+        Tile("Rows", f"{manifest.data.rows:,}", f"scored on {scored_rows(held_out)}"),
+        Tile("Features", f"{len(held_out.model.names):,}", networks),
+    )
 
 
 def format_of(metric: str) -> Callable[[float | None], str]:
@@ -515,16 +497,6 @@ def format_of(metric: str) -> Callable[[float | None], str]:
 
 def _percent(value: float | None) -> str:
     return "–" if value is None else format_percent(value)
-
-
-def _interval(score: ScoreWithInterval, form: Callable[[float | None], str]) -> str:
-    interval = score.interval
-    return "" if interval is None else f"95 % CI {form(interval.low)} to {form(interval.high)}"
-
-
-def _network_sizes(manifest: Manifest) -> str:
-    networks = "1 network" if manifest.members == 1 else f"{manifest.members:,} networks"
-    return f"{networks}, {manifest.parameters:,} parameters"
 
 
 def head_of(
