@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,6 @@ from nncli.fitting.prepare.load import load_labeled_rows, load_numbered_rows, ta
 from nncli.fitting.prepare.validation import split_table
 from nncli.fitting.train.provenance import check_config_unchanged, check_tables_unchanged
 from nncli.models.ensemble import AnyModel, Ensemble
-from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.model import Model
 from nncli.models.predictions import Predictions
 from nncli.models.scores import Averaging, ScoredRows, ScoresWithIntervals, baseline_predictions
@@ -144,48 +143,47 @@ def _held_out(run: Run, manifest: Manifest, model: AnyModel, config: Config) -> 
         if kept is None and manifest.selection is not None:
             check_not_removed(run.path, manifest, HELD_OUT)
         if kept is not None:
-            predicted = _recorded(config, model, kept, scratch)
-        elif isinstance(model, Ensemble):
-            predicted = _of_ensemble(config, model, run.path, scratch)
+            rows = load_numbered_rows(config, kept.numbers, model.spec.dialect, scratch)
+            predictions, baseline = kept.predictions, kept.baseline_predictions
+            split: ScoredSplit = "validation"
+            oof_mask = kept.oof_mask if isinstance(model, Ensemble) else None
         else:
-            predicted = _of_network(config, model, scratch)
-        table = predicted.rows.columns(predicted.rows.header.names)
-    weight, target = config.data.sample_weight, predicted.predictions.target
+            rows, predictions, training, split, oof_mask = (
+                _of_ensemble(config, model, run.path, scratch)
+                if isinstance(model, Ensemble)
+                else _of_network(config, model, scratch)
+            )
+            y, weights = training.y, training.weights
+            baseline = baseline_predictions(predictions.target, y, weights, len(rows), predictions.levels)
+        table = rows.columns(rows.header.names)
+    weight = config.data.sample_weight
     return HeldOutPredictions(
         config=config,
         manifest=manifest,
         model=model,
         table=table,
         numbers=table.row_numbers,
-        y=target.read(table),
+        y=predictions.target.read(table),
         weights=read_weights(table, weight) if weight else None,
-        predictions=replace(predicted.predictions, decision=decision),
+        predictions=replace(predictions, decision=decision),
         loss=model.spec.loss,
-        split=predicted.split,
-        baseline=predicted.baseline,
-        oof_mask=predicted.oof_mask,
+        split=split,
+        baseline=baseline,
+        oof_mask=oof_mask,
         averaging=None if recorded is None else recorded.averaging,
-        optimistic=predicted.split == "validation" and (kept is None or recorded is None or recorded.optimistic),
+        optimistic=split == "validation" and (kept is None or recorded is None or recorded.optimistic),
         total=None if kept is None else kept.total,
     )
 
 
-@dataclass(frozen=True)
-class _PredictedRows:
-    """Rows with their predictions and those of the baseline, see `HeldOutPredictions`."""
+class _PredictedRows(NamedTuple):
+    """Rows with their predictions; the baseline comes from the targets of the `training` rows."""
 
     rows: ColumnStore
     predictions: Predictions
-    baseline: Predictions
+    training: LabeledRows
     split: ScoredSplit
     oof_mask: npt.NDArray[np.bool_] | None = None
-
-
-def _recorded(config: Config, model: AnyModel, kept: HeldOutRows, scratch: Scratch) -> _PredictedRows:
-    """The rows that the run keeps, read again from their table."""
-    rows = load_numbered_rows(config, kept.numbers, model.spec.dialect, scratch)
-    mask = kept.oof_mask if isinstance(model, Ensemble) else None
-    return _PredictedRows(rows, kept.predictions, kept.baseline_predictions, "validation", mask)
 
 
 def _of_network(config: Config, model: Model, scratch: Scratch) -> _PredictedRows:
@@ -195,7 +193,7 @@ def _of_network(config: Config, model: Model, scratch: Scratch) -> _PredictedRow
     split = split_table(config, table, type(target), rng, scratch, all_columns=True)
     training, validation = split.training_store, split.validation_store
     rows = training if validation is None else validation
-    return _predicted_rows(
+    return _PredictedRows(
         rows,
         predict_table(model, rows, target),
         truth_of(training, target, config),
@@ -209,21 +207,9 @@ def _of_ensemble(config: Config, ensemble: Ensemble, run: Path, scratch: Scratch
     out_of_fold, training = data.out_of_fold(ensemble), data.table.take(data.used_rows)
     truth = data.truth(training)
     if out_of_fold is None:
-        return _predicted_rows(training, predict_table(ensemble, training, data.target), truth, "training")
+        return _PredictedRows(training, predict_table(ensemble, training, data.target), truth, "training")
     predictions = out_of_fold.predicted(ensemble.spec.temperature)
-    return _predicted_rows(out_of_fold.table, predictions, truth, "validation", out_of_fold.oof_mask)
-
-
-def _predicted_rows(
-    rows: ColumnStore,
-    predictions: Predictions,
-    training: LabeledRows,
-    split: ScoredSplit,
-    oof_mask: npt.NDArray[np.bool_] | None = None,
-) -> _PredictedRows:
-    """Rows with their predictions; the baseline comes from the targets of the `training` rows."""
-    baseline = baseline_predictions(predictions.target, training.y, training.weights, len(rows), predictions.levels)
-    return _PredictedRows(rows, predictions, baseline, split, oof_mask)
+    return _PredictedRows(out_of_fold.table, predictions, truth, "validation", out_of_fold.oof_mask)
 
 
 def _require_tables(config: Config, manifest: Manifest) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ from nncli.models.ensemble import AnyModel
 from nncli.runs.run import Run
 from nncli.targets.base import Truth
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
-from nncli.targets.metrics.coverage import Coverage, Groups, IntervalScores, SetScores, interval_scores, set_scores
+from nncli.targets.metrics.coverage import Groups, IntervalScores, SetScores, interval_scores, set_scores
 
 
 @dataclass(frozen=True)
@@ -37,19 +38,13 @@ class IntervalEvaluation:
 
     def json(self) -> dict[str, Any]:
         """{"target": …, "level": …, "coverage": …, "mean_width": …, "interval_score": …, "by_width": […], …}."""
-        scores = self.scores
+        sizes = {"mean_width": self.scores.coverage.size, "median_width": self.scores.median_width}
+        figures = {**sizes, "interval_score": self.scores.score}
+        sides = {"below": self.scores.below, "above": self.scores.above}
         return {
             "target": self.target,
-            "level": scores.level,
-            "coverage": scores.coverage.share,
-            "coverage_interval": _interval_json(scores.coverage.interval),
-            "mean_width": json_safe(scores.coverage.size),
-            "median_width": json_safe(scores.median_width),
-            "interval_score": json_safe(scores.score),
-            "below": scores.below,
-            "above": scores.above,
-            "by_width": [_part_json(part, "mean_width") for part in scores.by_width],
-            "by_group": [_part_json(part, "mean_width") for part in scores.by_group],
+            **_coverage_json(self.scores, {**json_safe(figures), **sides}),
+            **_parts_json(self.scores, ("by_width", "by_group"), "mean_width"),
             "guarantee": self.guarantee.json(),
         }
 
@@ -63,17 +58,10 @@ class SetEvaluation:
 
     def json(self) -> dict[str, Any]:
         """{"level": …, "coverage": …, "mean_size": …, "empty": …, "single": …, "by_size": […], …}."""
-        scores = self.scores
+        figures = {"mean_size": self.scores.coverage.size, "empty": self.scores.empty, "single": self.scores.single}
         return {
-            "level": scores.level,
-            "coverage": scores.coverage.share,
-            "coverage_interval": _interval_json(scores.coverage.interval),
-            "mean_size": scores.coverage.size,
-            "empty": scores.empty,
-            "single": scores.single,
-            "by_size": [_part_json(part, "mean_size") for part in scores.by_size],
-            "by_class": [_part_json(part, "mean_size") for part in scores.by_class],
-            "by_group": [_part_json(part, "mean_size") for part in scores.by_group],
+            **_coverage_json(self.scores, figures),
+            **_parts_json(self.scores, ("by_size", "by_class", "by_group"), "mean_size"),
             "guarantee": self.guarantee.json(),
         }
 
@@ -176,15 +164,27 @@ def _groups(table: Table, known: RowGroups) -> Groups:
     return Groups(numbers.astype(np.int64), tuple(map(str, names)))
 
 
+def _coverage_json(scores: IntervalScores | SetScores, figures: Mapping[str, float]) -> dict[str, Any]:
+    share, interval = scores.coverage.share, scores.coverage.interval
+    return {"level": scores.level, "coverage": share, "coverage_interval": _interval_json(interval), **figures}
+
+
+def _parts_json(scores: IntervalScores | SetScores, names: Sequence[str], size: str) -> dict[str, Any]:
+    """The coverage of parts of the rows, by what divides them."""
+    return {
+        by: [
+            {
+                "name": part.name,
+                "rows": part.rows,
+                "coverage": part.share,
+                "coverage_interval": _interval_json(part.interval),
+                size: json_safe(part.size),
+            }
+            for part in getattr(scores, by)
+        ]
+        for by in names
+    }
+
+
 def _interval_json(interval: ConfidenceInterval | None) -> list[float] | None:
     return None if interval is None else [interval.low, interval.high]
-
-
-def _part_json(part: Coverage, size: str) -> dict[str, Any]:
-    return {
-        "name": part.name,
-        "rows": part.rows,
-        "coverage": part.share,
-        "coverage_interval": _interval_json(part.interval),
-        size: json_safe(part.size),
-    }

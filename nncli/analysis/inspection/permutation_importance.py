@@ -32,6 +32,7 @@ from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.nn.losses import MEDIAN
 from nncli.targets.base import Truth
+from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.registry import higher_is_better
 
 Floats = npt.NDArray[np.float64]
@@ -52,6 +53,11 @@ class Importance:
     low: float
     high: float
     metric_worsening: float
+
+    @property
+    def interval(self) -> ConfidenceInterval | None:
+        """The confidence interval, if it is finite."""
+        return ConfidenceInterval(self.low, self.high) if isfinite(self.low) else None
 
 
 SQUARED_ERROR = "squared_error"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import ClassVar, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -35,8 +35,17 @@ class Cell:
     bars: tuple[float, ...] = ()
 
 
+class Kind:
+    """A part of a section, whose `kind` the template and JSON name."""
+
+    @property
+    def kind(self) -> str:
+        """The name of the class in lower case."""
+        return type(self).__name__.lower()
+
+
 @dataclass(frozen=True)
-class Table:
+class Table(Kind):
     """A table whose first column is the header of each row; the columns `prose` are text, the rest numbers.
 
     If it `folds`, narrow screens show the cells of a row below each other.
@@ -48,7 +57,6 @@ class Table:
     prose: tuple[int, ...] = (0,)
     note: str = ""
     folds: bool = False
-    kind: ClassVar[str] = "table"
 
     @property
     def cells(self) -> tuple[tuple[Cell, ...], ...]:
@@ -57,7 +65,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Figure:
+class Figure(Kind):
     """A chart as SVG, with a description and a table of its numbers; a `wide` one takes the whole width."""
 
     svg: str
@@ -65,83 +73,73 @@ class Figure:
     description: str
     table: Table
     wide: bool = False
-    kind: ClassVar[str] = "figure"
 
 
 @dataclass(frozen=True)
-class Gallery:
+class Gallery(Kind):
     """Figures side by side."""
 
     figures: tuple[Figure, ...]
-    kind: ClassVar[str] = "gallery"
 
 
 @dataclass(frozen=True)
-class Paragraph:
+class Paragraph(Kind):
     """A paragraph of text."""
 
     text: str
-    kind: ClassVar[str] = "paragraph"
 
 
 @dataclass(frozen=True)
-class Notice:
+class Notice(Kind):
     """A highlighted note, warning or error."""
 
     level: Level
     text: str
-    kind: ClassVar[str] = "notice"
 
 
 @dataclass(frozen=True)
-class Facts:
+class Facts(Kind):
     """Pairs of a name and a value."""
 
     pairs: tuple[tuple[str, str], ...]
-    kind: ClassVar[str] = "facts"
 
 
 @dataclass(frozen=True)
-class Listing:
+class Listing(Kind):
     """Preformatted text, such as a file or a command; collapsed if it is `long`."""
 
     title: str
     text: str
     long: bool = True
-    kind: ClassVar[str] = "listing"
 
 
 @dataclass(frozen=True)
-class Points:
+class Points(Kind):
     """A bulleted list."""
 
     items: tuple[str, ...]
-    kind: ClassVar[str] = "points"
 
 
 @dataclass(frozen=True)
-class Heading:
+class Heading(Kind):
     """A heading within a section."""
 
     text: str
-    kind: ClassVar[str] = "heading"
 
 
 @dataclass(frozen=True)
-class Columns:
+class Columns(Kind):
     """Parts that stand side by side where there is room."""
 
     parts: tuple[Part, ...]
-    kind: ClassVar[str] = "columns"
 
 
 @dataclass(frozen=True)
-class Details:
+class Details(Kind):
     """Parts that are folded until the reader opens them, under a title; printed, they are open."""
 
     title: str
     parts: tuple[Part, ...]
-    kind: ClassVar[str] = "details"
 
 
 Part: TypeAlias = Table | Figure | Gallery | Paragraph | Notice | Facts | Points | Listing | Heading | Columns | Details

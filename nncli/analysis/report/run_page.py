@@ -19,6 +19,8 @@ from nncli.analysis.report.page import (
     Part,
     Section,
     Table,
+    Tile,
+    Verdict,
     display,
 )
 from nncli.analysis.report.sections.classification import classification, decision, thresholds
@@ -29,7 +31,6 @@ from nncli.analysis.report.sections.learning_curves import learning_curves
 from nncli.analysis.report.sections.regression import regression, uncertainty
 from nncli.analysis.report.sections.scores import (
     COMMANDS,
-    head_of,
     held_out_scores,
     intended,
     intended_use,
@@ -43,6 +44,8 @@ from nncli.analysis.report.sections.scores import (
     scored_predictions,
     scored_rows,
     summary_sentence,
+    tiles,
+    verdicts,
 )
 from nncli.base.logs import format_duration
 from nncli.base.text import json_safe
@@ -60,25 +63,20 @@ def page_of(
 ) -> Page:
     """The page of the report."""
     held_out, metrics, manifest = summary.held_out, summary.metrics, summary.manifest
-    sections = [
-        overview(summary),
-        *(
-            []
-            if held_out is None or scores is None or importance is None
-            else row_sections(held_out, scores, metrics, importance, linear)
-        ),
-        *([recorded_scores(metrics, manifest.held_out_kind)] if held_out is None and metrics is not None else []),
-        learning_curves(summary.histories, summary.monitor),
-        intended_use(summary),
-        provenance(summary),
-    ]
-    verdicts, tiles = head_of(summary, scores, linear)
+    sections: list[Section | None] = [overview(summary)]
+    head, numbers = tuple[Verdict, ...](), tuple[Tile, ...]()
+    if held_out is not None and scores is not None and importance is not None:
+        sections += row_sections(held_out, scores, metrics, importance, linear)
+        head, numbers = verdicts(held_out, scores, linear), tiles(held_out, scores, linear)
+    elif held_out is None and metrics is not None:
+        sections.append(recorded_scores(metrics, manifest.held_out_kind))
+    sections += [learning_curves(summary.histories, summary.monitor), intended_use(summary), provenance(summary)]
     return Page(
         title=f"Report of {display(summary.path.resolve().name)}",
         summary=summary_sentence(summary, scores),
         notices=notices(summary),
-        verdicts=verdicts,
-        tiles=tiles,
+        verdicts=head,
+        tiles=numbers,
         sections=tuple(section for section in sections if section is not None),
     )
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -263,15 +263,14 @@ class Reference:
         try:
             arrays = safetensors.numpy.load(content)
             document = json.loads(arrays["bins"].tobytes())
-            reader = _Reader(arrays["edges"], arrays["counts"])
-            columns = tuple(map(reader.bins, document["columns"]))
-            predictions = tuple(map(reader.bins, document["predictions"]))
-            members = tuple(map(int, document["members"]))
-            reference = cls(int(document["rows"]), int(document["total"]), columns, predictions, members)
+            described = [*document["columns"], *document["predictions"]]
+            bins = _bins(described, arrays["edges"], arrays["counts"])
+            n, members = len(document["columns"]), tuple(map(int, document["members"]))
+            reference = cls(int(document["rows"]), int(document["total"]), bins[:n], bins[n:], members)
         except (safetensors.SafetensorError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError("not a reference profile") from error
-        sums = [(bins, reference.rows) for bins in columns] + [(bins, reference.held_out) for bins in predictions]
-        if any(bins.counts.sum() != rows for bins, rows in sums) or min(members, default=0) < 0 or not reader.is_at_end:
+        rows = [reference.rows] * n + [reference.held_out] * (len(bins) - n)
+        if [int(one.counts.sum()) for one in bins] != rows or min(members, default=0) < 0:
             raise ValueError("the counts do not add up")
         return reference
 
@@ -283,40 +282,30 @@ def _describe(bins: Bins) -> dict[str, Any]:
     return {"name": bins.name, "categories": categories, "others": bins.n_others, "singles": bins.singles}
 
 
-@dataclass
-class _Reader:
-    """Takes bins from the concatenated edges and counts, one after the other."""
-
-    edges: npt.NDArray[np.float64]
-    counts: npt.NDArray[np.uint32]
-    edge: int = 0
-    count: int = 0
-
-    def bins(self, description: dict[str, Any]) -> Bins:
-        """The next bins. Raise a ValueError unless they are valid."""
-        if "measure" in description:
-            start, self.edge = self.edge, self.edge + int(description["edges"])
-            edges = self.edges[start : self.edge]
-            if edges.dtype != np.float64 or len(edges) < self.edge - start or (np.diff(edges) <= 0.0).any():
-                raise ValueError("the edges are not in order")
-            return NumberBins(description["name"], description["measure"], edges, self._next(len(edges) + 2))
-        categories = tuple(map(str, description["categories"]))
-        counts = self._next(len(categories) + 2)
-        return CategoryBins(
-            description["name"], categories, counts, int(description["others"]), int(description["singles"])
-        )
-
-    def _next(self, n: int) -> npt.NDArray[np.int64]:
-        start, self.count = self.count, self.count + n
-        counts = self.counts[start : self.count]
-        if len(counts) < n or counts.dtype != np.uint32:
-            raise ValueError("counts are missing")
-        return counts.astype(np.int64)
-
-    @property
-    def is_at_end(self) -> bool:
-        """Whether nothing is left."""
-        return self.edge == len(self.edges) and self.count == len(self.counts)
+def _bins(
+    described: Sequence[Mapping[str, Any]], edges: npt.NDArray[np.float64], counts: npt.NDArray[np.uint32]
+) -> tuple[Bins, ...]:
+    """The bins that `_describe` described, from their edges and counts one after the other; ValueError if damaged."""
+    n_edges = [int(one["edges"]) if "measure" in one else 0 for one in described]
+    sizes = [
+        n + 2 if "measure" in one else len(one["categories"]) + 2 for n, one in zip(n_edges, described, strict=True)
+    ]
+    if min(n_edges, default=0) < 0 or (sum(n_edges), sum(sizes)) != (len(edges), len(counts)):
+        raise ValueError("edges or counts are missing")
+    if (edges.dtype, counts.dtype) != (np.float64, np.uint32):
+        raise ValueError("edges or counts of another type")
+    bins, edge, count = list[Bins](), 0, 0
+    for one, n, size in zip(described, n_edges, sizes, strict=True):
+        own, own_counts = edges[edge : edge + n], counts[count : count + size].astype(np.int64)
+        edge, count = edge + n, count + size
+        if (np.diff(own) <= 0.0).any():
+            raise ValueError("the edges are not in order")
+        if "measure" in one:
+            bins.append(NumberBins(one["name"], one["measure"], own, own_counts))
+        else:
+            categories = tuple(map(str, one["categories"]))
+            bins.append(CategoryBins(one["name"], categories, own_counts, int(one["others"]), int(one["singles"])))
+    return tuple(bins)
 
 
 POSITIVE = 1

@@ -19,6 +19,7 @@ from nncli.analysis.evaluation.held_out import HeldOutPredictions
 from nncli.analysis.inspection.permutation_importance import Importance, PartialDependence, in_units
 from nncli.analysis.report.charts import Axis, Color, Line, Range, evenly_spaced, lines, ranges
 from nncli.analysis.report.page import Figure, Gallery, Notice, Paragraph, Section, Table, display
+from nncli.analysis.report.sections.scores import format_interval
 from nncli.base.text import format_number
 from nncli.targets.metrics.registry import higher_is_better
 
@@ -101,7 +102,7 @@ def _importance_figure(found: ModelExplanation) -> Figure:
         (
             display(item.column),
             format_number(item.loss_increase),
-            _interval(item),
+            format_interval(item.interval),
             *(() if same else (format_number(item.metric_worsening),)),
         )
         for item in importances[:MAX_LISTED]
@@ -118,12 +119,6 @@ def _importance_figure(found: ModelExplanation) -> Figure:
     ]
     description = f"The {label} when a column is shuffled, with 95 % confidence intervals."
     return ranges("Permutation importance", description, label, drawn, table, 0.0)
-
-
-def _interval(importance: Importance) -> str:
-    if not np.isfinite(importance.low):
-        return "–"
-    return f"{format_number(importance.low)} to {format_number(importance.high)}"
 
 
 def _drawn_outputs(curves: Sequence[PartialDependence]) -> dict[int, Color]:

@@ -499,15 +499,6 @@ def _percent(value: float | None) -> str:
     return "–" if value is None else format_percent(value)
 
 
-def head_of(
-    summary: RunSummary, scores: ScoresWithIntervals | None, linear: LinearModel | None = None
-) -> tuple[tuple[Verdict, ...], tuple[Tile, ...]]:
-    """The verdicts and the tiles; none for a run whose rows cannot be scored again."""
-    if summary.held_out is None or scores is None:
-        return (), ()
-    return verdicts(summary.held_out, scores, linear), tiles(summary.held_out, scores, linear)
-
-
 def max_error_rate(n: int) -> float:
     """The upper 95 % bound of the error rate if n rows have no error, about 3 / n (the rule of three)."""
     return 1 - exp(log(1 - 0.95) / n)

@@ -12,7 +12,8 @@ import pytest
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.analysis.evaluation.linear_model import linear_benchmark
 from nncli.analysis.evaluation.run_summary import summarize_run
-from nncli.analysis.report.sections.scores import head_of, summary_sentence, tiles, verdicts
+from nncli.analysis.report.run_page import page_of
+from nncli.analysis.report.sections.scores import summary_sentence, tiles, verdicts
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from tests.analysis.report.support import SMALL, trained_on
 
@@ -92,4 +93,5 @@ def test_a_linear_model_stands_beside_the_baseline(penguins: Path) -> None:
 
 
 def test_without_rows_there_is_no_head(penguins: Path) -> None:
-    assert head_of(replace(summarize_run(penguins), held_out=None), None) == ((), ())
+    page = page_of(replace(summarize_run(penguins), held_out=None), None, None)
+    assert (page.verdicts, page.tiles) == ((), ())
