@@ -24,10 +24,10 @@ from nncli.models.read_table import read_data, source_name
 from nncli.models.scores import ScoreWithInterval
 from nncli.nn.losses import Loss
 from nncli.runs.config import read_config
-from nncli.runs.history import History, RecordedScores
+from nncli.runs.history import History
 from nncli.runs.listing import RunInfo, info_of, is_run, list_runs, notes_on_choice
 from nncli.runs.loader import read_manifest
-from nncli.runs.manifest import CONFIG, Manifest
+from nncli.runs.manifest import CONFIG
 from nncli.runs.run import Run, check_is_no_search
 from nncli.runs.training_rows import RowMatches
 from nncli.targets.decision import Decision, decision_note
@@ -92,7 +92,10 @@ def config_diff(configs: Sequence[ResolvedConfig | None]) -> tuple[Setting, ...]
     order = {name: i for i, name in enumerate(Config.model_fields)}
     keys = sorted(
         dict.fromkeys(key for values in all_values for key in values),
-        key=lambda key: (order[key.partition(".")[0]], _indices(key)),
+        key=lambda key: (
+            order[key.partition(".")[0]],
+            [int(part) for part in key.split(".") if part.isdigit()] if key.startswith(LAYERS) else [],
+        ),
     )  # a stable sort keeps the keys of a section together
 
     def differs(key: str) -> bool:
@@ -125,11 +128,6 @@ def _flat(resolved: ResolvedConfig) -> Iterator[tuple[str, str]]:
         )
         document["calibration"] = "temperature" if calibrates else "none"
     yield from _pairs(document)
-
-
-def _indices(key: str) -> list[int]:
-    """The indices in the key of a layer, for sorting."""
-    return [int(part) for part in key.split(".") if part.isdigit()] if key.startswith(LAYERS) else []
 
 
 def _kinds(layers: Sequence[Any]) -> tuple[object, ...]:
@@ -412,8 +410,11 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
         state = "it is still running" if info.status == "running" else f"it was killed; nncli train --resume {path}"
         problems.append(f"The training is not finished: {state}")
     if summary.config is not None:
+        first = path / summary.manifest.member_folders[0]
+        has_member = summary.manifest.members > 1 and (first / CONFIG).is_file()
         try:
-            config = ResolvedConfig(read_config(path), _first_member(path, summary.manifest))
+            # `auto` values are resolved in the configuration of the first member.
+            config = ResolvedConfig(read_config(path), read_config(first) if has_member else None)
         except RunError as error:
             problems.append(f"The configuration cannot be read: {error}")
     split, rows, scores, comparable = _scores(summary, use_recorded=predict is predict_held_out)
@@ -441,12 +442,6 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
     return run, comparable
 
 
-def _first_member(path: Path, manifest: Manifest) -> Config | None:
-    """The configuration of an ensemble's first member, in which `auto` values are resolved, if it exists."""
-    file = path / manifest.member_folders[0] / CONFIG
-    return read_config(file.parent) if manifest.members > 1 and file.is_file() else None
-
-
 def _scores(
     summary: RunSummary, *, use_recorded: bool
 ) -> tuple[ScoredSplit | None, int, tuple[ScoreWithInterval, ...], ComparableRun | None]:
@@ -457,18 +452,14 @@ def _scores(
         return held_out.split, len(held_out), held_out.scores_with_intervals().scores, comparable_run(held_out, choices)
     if metrics is None or not use_recorded:
         return None, 0, (), None
-    if metrics.validation is not None:
-        return "validation", metrics.validation.rows, _recorded(metrics.validation), None
-    if metrics.training is not None:
-        return "training", metrics.training.rows, _recorded(metrics.training), None
-    return None, 0, (), None
-
-
-def _recorded(recorded: RecordedScores) -> tuple[ScoreWithInterval, ...]:
-    return tuple(
+    recorded = metrics.validation or metrics.training
+    if recorded is None:
+        return None, 0, (), None
+    scores = tuple(
         ScoreWithInterval(score.target, score.name, score.value, None, score.baseline, None)
         for score in recorded.scores
     )
+    return "training" if metrics.validation is None else "validation", recorded.rows, scores, None
 
 
 def _score_rows(runs: Sequence[ComparedRun], comparable: Sequence[ComparableRun | None]) -> tuple[ScoreRow, ...]:
@@ -571,14 +562,10 @@ def log_choices(path: Path, held_out: HeldOutPredictions) -> float:
         return 0.0
     config, total = held_out.config, 0.0
     if config.metric != "loss":
-        total += sum(log(max(manifest.epochs, 1)) for manifest in _manifests(path, held_out.manifest))
+        whole = held_out.manifest
+        folders = whole.member_folders if whole.members > 1 else ()
+        members = [read_manifest(path / folder) for folder in folders] or [whole]
+        total += sum(log(max(manifest.epochs, 1)) for manifest in members)
     if held_out.predictions.target.has_probabilities and config.calibration != "none":
         total += 0.5 * log(len(held_out))
     return total
-
-
-def _manifests(path: Path, manifest: Manifest) -> list[Manifest]:
-    """The manifest of the network, or of every member."""
-    if manifest.members == 1:
-        return [manifest]
-    return [read_manifest(path / folder) for folder in manifest.member_folders]

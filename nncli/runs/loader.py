@@ -208,7 +208,8 @@ def read_model(folder: Path) -> Model:
     """
     manifest = read_manifest(folder)
     spec = read_spec(folder, manifest)
-    return Model(spec, _read_weights(folder, spec, manifest))
+    content = read_verified(folder, WEIGHTS, manifest, weights_size(spec))
+    return Model(spec, parse_weights(folder, WEIGHTS, content, spec))
 
 
 def read_ensemble_spec(folder: Path, manifest: Manifest) -> EnsembleSpec:
@@ -315,12 +316,6 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
 def _decision_fits(spec: ModelSpec | EnsembleSpec) -> bool:
     """Whether there is no decision, or one about the classes of the target."""
     return spec.decision is None or spec.decision.fits(spec.target.labels)
-
-
-def _read_weights(folder: Path, spec: ModelSpec, manifest: Manifest) -> Parameters:
-    content = read_file(folder, WEIGHTS, weights_size(spec))
-    _verify(folder, WEIGHTS, content, manifest)
-    return parse_weights(folder, WEIGHTS, content, spec)
 
 
 def weights_size(spec: ModelSpec) -> int:

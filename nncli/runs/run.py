@@ -170,21 +170,6 @@ class FolderIdentity:
             )
 
 
-def watched(identity: FolderIdentity, path: Path, stop: Callable[[], bool]) -> Callable[[], bool]:
-    """`stop`, which a training calls after every batch, with a check of the folder a few times a second."""
-    next_check = 0.0
-
-    def check_and_stop() -> bool:
-        nonlocal next_check
-        now = time.monotonic()
-        if now >= next_check:
-            next_check = now + SECONDS_BETWEEN_CHECKS
-            identity.check(path)
-        return stop()
-
-    return check_and_stop
-
-
 @dataclass(frozen=True)
 class Run:
     """A run directory at `path`; one that is being written also has the `identity` of the folder."""
@@ -361,8 +346,23 @@ class Run:
             self.identity.check(self.path)
 
     def watched(self, stop: Callable[[], bool]) -> Callable[[], bool]:
-        """`stop`, which also raises a RunError soon after the directory was moved or deleted."""
-        return stop if self.identity is None else watched(self.identity, self.path, stop)
+        """`stop`, which a training calls after every batch, with a check of the directory a few times a second.
+
+        A RunError follows soon after it was moved or deleted.
+        """
+        if self.identity is None:
+            return stop
+        next_check = 0.0
+
+        def check_and_stop() -> bool:
+            nonlocal next_check
+            now = time.monotonic()
+            if now >= next_check:
+                next_check = now + SECONDS_BETWEEN_CHECKS
+                self.check_in_place()
+            return stop()
+
+        return check_and_stop
 
     def _write(self, name: str, content: str | bytes) -> None:
         self.check_in_place()

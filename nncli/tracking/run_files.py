@@ -18,7 +18,7 @@ from nncli.nn.training.loop import EpochReport
 from nncli.runs.config import read_config
 from nncli.runs.cross_validation import read_record, resume_command
 from nncli.runs.filenames import CONFIG, FOLDS, HISTORY, MANIFEST, MEMBERS, METRICS
-from nncli.runs.history import History, RecordedMetrics, RecordedScores, read_history, read_metrics
+from nncli.runs.history import History, RecordedMetrics, read_history, read_metrics
 from nncli.runs.loader import read_json
 from nncli.runs.manifest import Manifest
 from nncli.runs.run import Run
@@ -116,11 +116,16 @@ def epoch_points(report: EpochReport, metric: str | None, time: float) -> tuple[
 
 def score_points(metrics: RecordedMetrics, rows: str, best_epoch: int, step: int, time: float) -> tuple[Point, ...]:
     """The final scores as points after the last epoch; `rows` names the held-out ones: validation or out_of_fold."""
-    values = {
-        **_scores(metrics.validation, rows),
-        **_scores(metrics.training, "training"),
-        **_baseline(metrics.validation, rows),
-    }
+    scored = [
+        ((*before, *(() if one.target is None else (one.target,)), one.name), getattr(one, value))
+        for scores, before, value in (
+            (metrics.validation, (rows,), "value"),
+            (metrics.training, ("training",), "value"),
+            (metrics.validation, ("baseline", rows), "baseline"),
+        )
+        for one in (() if scores is None else scores.scores)
+    ]
+    values: dict[tuple[str, ...], float] = {parts: value for parts, value in scored if value is not None}
     if best_epoch:
         values["best_epoch",] = float(best_epoch)
     return named_points(values, step, time)
@@ -130,20 +135,6 @@ def named_points(values: Mapping[tuple[str, ...], float], step: int, time: float
     """The points of values, of which the keys are the parts of the names."""
     names = tracker_names(values)
     return tuple(Point(names[parts], step, value, time) for parts, value in values.items())
-
-
-def _scores(scores: RecordedScores | None, rows: str) -> dict[tuple[str, ...], float]:
-    every = () if scores is None else scores.scores
-    return {(rows, *_of(one.target), one.name): one.value for one in every if one.value is not None}
-
-
-def _baseline(scores: RecordedScores | None, rows: str) -> dict[tuple[str, ...], float]:
-    every = () if scores is None else scores.scores
-    return {("baseline", rows, *_of(one.target), one.name): one.baseline for one in every if one.baseline is not None}
-
-
-def _of(target: str | None) -> tuple[str, ...]:
-    return () if target is None else (target,)
 
 
 def json_scores(scores: Mapping[str, Any], *before: str) -> dict[tuple[str, ...], float]:

@@ -190,14 +190,15 @@ class TrackerThreads(Generic[T]):
         failures = {choice: thread.failure for choice, thread in self._threads.items()}
         new = {choice: why for choice, why in failures.items() if why is not None and choice not in self._reported}
         self._reported.update(new)
-        return tuple(tracker_warning(choice, reason, self._run) for choice, reason in new.items())
-
-
-def tracker_warning(choice: TrackerChoice, reason: str, run: Path) -> Finding:
-    """The warning about a tracker that failed."""
-    command = f"nncli track {shlex.quote(str(run))} --to {shlex.quote(str(choice))}"
-    message = f"{choice.title} is not written to any more: {reason}"
-    return warning(FindingCode.TRACKING, message, hint=f"The training is not affected. To write it later: {command}")
+        return tuple(
+            warning(
+                FindingCode.TRACKING,
+                f"{choice.title} is not written to any more: {reason}",
+                hint="The training is not affected. To write it later: "
+                f"nncli track {shlex.quote(str(self._run))} --to {shlex.quote(str(choice))}",
+            )
+            for choice, reason in new.items()
+        )
 
 
 def _open(choice: TrackerChoice, run: Path, receiver: Callable[[Tracker], Receiver[T]]) -> Receiver[T]:

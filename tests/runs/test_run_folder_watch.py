@@ -18,7 +18,7 @@ from nncli.config.loading import load_config
 from nncli.fitting.train.events import Finished, MembersProgress
 from nncli.nn.training.loop import EpochReport
 from nncli.runs.manifest import CONFIG, METRICS, MODEL
-from nncli.runs.run import FolderIdentity, Run, watched
+from nncli.runs.run import FolderIdentity, Run
 
 
 @pytest.fixture
@@ -129,6 +129,6 @@ def test_a_fault_of_the_file_system_is_not_taken_for_a_move(tmp_path: Path, monk
 def test_the_folder_is_checked_a_few_times_a_second_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checks = []
     monkeypatch.setattr(FolderIdentity, "check", lambda self, path: checks.append(path))
-    stop = watched(FolderIdentity.of(tmp_path), tmp_path, lambda: True)
+    stop = Run(tmp_path, FolderIdentity.of(tmp_path)).watched(lambda: True)
     assert all(stop() for _ in range(100))
     assert checks == [tmp_path]

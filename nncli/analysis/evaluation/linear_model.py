@@ -141,7 +141,8 @@ def _split(held_out: HeldOutPredictions, member: Model, training: Table, scored:
     """Encode the rows of one fit, of which there are `fits`; a sample of the training rows if there are many."""
     encoder, target = member.spec.encoder, held_out.predictions.target
     width = encoder.width + sum(min(len(c.categories) + 2, MAX_CATEGORIES) for c in encoder.embedded) + 1
-    n = _affordable_rows(width, held_out.predictions.values.shape[1], fits)
+    cost = fits * (width**2 + 4.0 * ITERATIONS * width * held_out.predictions.values.shape[1])
+    n = int(np.clip(MULTIPLICATIONS / cost, MIN_ROWS, MAX_ROWS))
     training = _sample(training, held_out.config.seed, n)
     weight = held_out.config.data.sample_weight
     X, new_X = _features(encoder, training, held_out.table.take(np.flatnonzero(scored)))
@@ -153,12 +154,6 @@ def _sample(rows: Rows, seed: int, n: int) -> Rows:
     if len(rows) <= n:
         return rows
     return rows.take(np.sort(np.random.default_rng([seed, 4]).choice(len(rows), n, replace=False)))
-
-
-def _affordable_rows(width: int, outputs: int, fits: int) -> int:
-    """The number of training rows within the budget."""
-    cost = fits * (width**2 + 4.0 * ITERATIONS * width * outputs)
-    return int(np.clip(MULTIPLICATIONS / cost, MIN_ROWS, MAX_ROWS))
 
 
 def _features(encoder: Encoder, training: Table, new: Table) -> tuple[Floats, Floats]:

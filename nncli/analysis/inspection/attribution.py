@@ -411,7 +411,8 @@ def _of_part(rows: EncodedRows, background: EncodedRows, task: _Task, chosen: Ro
     part, usual, model = rows.parts[task.part], background.parts[task.part], rows.model
     spec, chosen = part.model.spec, chosen[task.rows]
     T = spec.temperature * (model.spec.temperature if isinstance(model, Ensemble) else 1.0)
-    function = OutputFunction(spec, T, _outputs_of_member(model.spec.target, spec.target, chosen))
+    positions = model.spec.target.positions_in(spec.target)  # -1 for a class that the member does not have
+    function = OutputFunction(spec, T, chosen if positions is None else positions[chosen])
     network = EmbeddedNetwork(spec.network, part.model.parameters)
     base = background.mean(network.embed(usual.X, usual.codes))
 
@@ -428,12 +429,6 @@ def _of_part(rows: EncodedRows, background: EncodedRows, task: _Task, chosen: Ro
         return integrate(
             evaluate, network.by_input, base, network.embed(part.X[task.rows], part.codes[task.rows]), tolerance
         )
-
-
-def _outputs_of_member(target: Target, member_target: Target, chosen: Rows) -> Rows:
-    """The outputs `chosen` (rows,) as outputs of one member; -1 for a class that it does not have."""
-    positions = target.positions_in(member_target)
-    return chosen if positions is None else positions[chosen]
 
 
 @dataclass(frozen=True)

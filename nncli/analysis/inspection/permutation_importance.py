@@ -26,7 +26,6 @@ import numpy.typing as npt
 
 from nncli.analysis.inspection.encoded_rows import EncodedRows, ProgressCallback, no_progress
 from nncli.base.threads import limit_blas_threads
-from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.sample_weights import Weights
 from nncli.data.table import Table
 from nncli.models.ensemble import AnyModel, Ensemble
@@ -264,14 +263,10 @@ def partial_dependence(
     dependences = []
     for i, column in enumerate(columns):
         on_progress("partial dependence", i, len(columns))
-        grid = _fitted(rows, column).grid(table)
+        fitted = (one for part in rows.parts for one in part.model.spec.encoder.columns if one.name == column)
+        grid = next(fitted).grid(table)
         each = averaged.predict_each(column, [rows.cells(column, np.array([row])) for row in grid.rows])
         means = np.array([averaged.mean(values[:, shown]) for values in each]).reshape(len(grid.rows), len(outputs))
         dependences.append(PartialDependence(column, grid.values, grid.labels, outputs, means, target_name))
     on_progress("partial dependence", len(columns), len(columns))
     return tuple(dependences)
-
-
-def _fitted(rows: EncodedRows, name: str) -> ColumnEncoder:
-    """The encoder of the column in the first network that uses it."""
-    return next(column for part in rows.parts for column in part.model.spec.encoder.columns if column.name == name)

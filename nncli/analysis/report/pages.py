@@ -71,7 +71,8 @@ def _verdicts(comparison: Comparison) -> Iterator[str]:
         pairs = [pair for pair in comparison.pairs if pair.a == best]
         pairs = [pair for pair in pairs if pair.measure == pairs[0].measure]
         name = display(comparison.runs[best].name)
-        if all(_has_same_rows(comparison, pair) for pair in pairs):
+        scored = [run.rows_scored for run in comparison.runs]
+        if all(pair.rows == scored[pair.a] == scored[pair.b] for pair in pairs):
             yield f"{name} has the lowest {pairs[0].measure} of {len(pairs) + 1} runs."
         else:
             yield f"{len(pairs) + 1} runs are compared with {name} in pairs, on the rows that they share."
@@ -83,11 +84,6 @@ def _verdicts(comparison: Comparison) -> Iterator[str]:
             yield f"It is significantly worse than {_names(comparison, better)}."
         if others := [pair for pair in pairs if not pair.is_significant]:
             yield f"The difference from {_names(comparison, others)} is not significant."
-
-
-def _has_same_rows(comparison: Comparison, pair: PairwiseResult) -> bool:
-    """Whether all scored rows of both runs are shared."""
-    return pair.rows == comparison.runs[pair.a].rows_scored == comparison.runs[pair.b].rows_scored
 
 
 def _names(comparison: Comparison, pairs: list[PairwiseResult]) -> str:

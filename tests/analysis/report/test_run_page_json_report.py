@@ -33,7 +33,7 @@ def test_importances_are_numbers(penguins_report: ReportFiles) -> None:
 
 def test_a_chart_is_its_table(penguins: Path) -> None:
     figure = Figure("<svg/>", "t", "d", Table("c", ("a",), (("1",),)))
-    page = Page("title", "summary", (), (Section("s", "S", (Gallery((figure,)),)),), "")
+    page = Page("title", "summary", (), (Section("s", "S", (Gallery((figure,)),)),))
     content = report_json(summarize_run(penguins), None, None, page)
     (gallery,) = content["sections"][0]["parts"]
     assert gallery["figures"][0]["table"]["rows"] == [["1"]]
@@ -42,7 +42,7 @@ def test_a_chart_is_its_table(penguins: Path) -> None:
 
 def test_folded_parts_keep_their_title_and_their_parts(penguins: Path) -> None:
     part = Details("more", (Columns((Paragraph("a"), Paragraph("b"))),))
-    page = Page("title", "summary", (), (Section("s", "S", (part,)),), "", (Verdict("better", True),))
+    page = Page("title", "summary", (), (Section("s", "S", (part,)),), (Verdict("better", True),))
     content = report_json(summarize_run(penguins), None, None, page)
     (folded,) = content["sections"][0]["parts"]
     assert folded["title"] == "more"

@@ -40,7 +40,9 @@ def classification(held_out: HeldOutPredictions) -> tuple[Section, ...]:
     if scores is None:
         return ()
     labels = [display(label, 40) for label in target.labels]
-    curves = _curves(held_out, scores)
+    y, P = held_out.y, held_out.predictions.values
+    each = {k: class_curves(y == k, P[:, k], held_out.weights) for k in _shown_classes(scores)}
+    curves = {k: curve for k, curve in each.items() if curve is not None}
     figures = [_calibration(held_out, labels)]
     if curves:
         present = sum(one.support > 0 for one in scores.by_class)
@@ -65,7 +67,10 @@ def _confusion_matrix(scores: ClassificationScores, labels: list[str]) -> list[P
         counts = np.array(scores.confusion_matrix, np.float64)
         support = counts.sum(axis=1, keepdims=True)
         fractions = counts / np.where(support > 0, support, 1)
-        rows = tuple(_matrix_row(label, counts[i], fractions[i]) for i, label in enumerate(labels))
+        rows = tuple(
+            (label, *(Cell(f"{_count(n)}\n{format_percent(part)}", part) for n, part in zip(*of_class, strict=True)))
+            for label, of_class in zip(labels, zip(counts, fractions, strict=True), strict=True)
+        )
         titles = ("actual class", *(f"predicted {label}" for label in labels))
         note = "Number of rows, and below it the fraction of the rows of the actual class."
         return [Table("Rows by actual class and predicted class", titles, rows, note=note)]
@@ -78,11 +83,6 @@ def _confusion_matrix(scores: ClassificationScores, labels: list[str]) -> list[P
     text = f"The matrix of {len(labels):,} classes is too large to show. These pairs are confused most often."
     titles = ("actual class", "predicted class", "rows", "of the actual class")
     return [Paragraph(text), Table("Most confused classes", titles, pairs, (0, 1))]
-
-
-def _matrix_row(label: str, counts: NDArray[np.float64], fractions: NDArray[np.float64]) -> tuple[str | Cell, ...]:
-    cells = (Cell(f"{_count(n)}\n{format_percent(part)}", part) for n, part in zip(counts, fractions, strict=True))
-    return (label, *cells)
 
 
 def _by_class(scores: ClassificationScores, labels: list[str], curves: dict[int, ClassCurves]) -> Table:
@@ -102,13 +102,6 @@ def _by_class(scores: ClassificationScores, labels: list[str], curves: dict[int,
         note = f"The {MAX_LISTED} classes with the lowest f1, of {len(labels):,}. {note}"
     titles = ("class", "rows", "precision", "recall", "f1", "ROC AUC", "average precision")
     return Table("Scores by class", titles, tuple(rows), note=note)
-
-
-def _curves(held_out: HeldOutPredictions, scores: ClassificationScores) -> dict[int, ClassCurves]:
-    """The curves of each class that is shown against the rest, where there are rows of both."""
-    y, P, weights = held_out.y, held_out.predictions.values, held_out.weights
-    curves = ((k, class_curves(y == k, P[:, k], weights)) for k in _shown_classes(scores))
-    return {k: curve for k, curve in curves if curve is not None}
 
 
 def _shown_classes(scores: ClassificationScores) -> list[int]:

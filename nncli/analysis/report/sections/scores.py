@@ -189,17 +189,11 @@ def _rows(held_out: HeldOutPredictions) -> str:
 def _layers(held_out: HeldOutPredictions) -> str:
     model = held_out.model
     network = (model.members[0] if isinstance(model, Ensemble) else model).spec.network
-    layers = (
-        ", ".join(_layer(layer.type, getattr(layer, "units", None)) for layer in network.layers) or "no hidden layers"
-    )
+    named = ((layer.type.replace("_", " "), getattr(layer, "units", None)) for layer in network.layers)
+    layers = ", ".join(name if units is None else f"{name} ({units})" for name, units in named) or "no hidden layers"
     count = f"{len(model.members)} networks, each of " if isinstance(model, Ensemble) else ""
     sizes = f"{network.n_features:,} inputs, {layers}, {network.n_outputs:,} output{'s' * (network.n_outputs != 1)}"
     return f"{count}{sizes}; {held_out.manifest.parameters:,} parameters in total"
-
-
-def _layer(kind: str, units: object) -> str:
-    name = kind.replace("_", " ")
-    return name if units is None else f"{name} ({units})"
 
 
 def _when(manifest: Manifest) -> str:
@@ -348,7 +342,9 @@ def held_out_scores(
         parts.append(Paragraph(_linear(held_out, linear)))
         columns = (*columns, "linear model", "improvement over it (95 % CI)")
     parts.append(Table(f"Scores on {scored_rows(held_out)}", columns, rows, folds=True))
-    parts.append(_meanings(scores))
+    names = dict.fromkeys(score.name for score in scores.scores)
+    meanings = Facts(tuple((name, METRICS[name].description) for name in names))
+    parts.append(Details("What the metrics mean", (meanings,)))
     if held_out.split == "validation" and metrics is not None and metrics.training is not None:
         note = "Training scores that are much better than those above are a sign of overfitting."
         if held_out.predictions.decision is not None:
@@ -402,12 +398,6 @@ def _linear(held_out: HeldOutPredictions, linear: LinearModel) -> str:
         f"The linear model is a {linear.name} on the same encoded features, fitted without the rows that it predicts; "
         f"its scores are of the same {scored_rows(held_out)}."
     )
-
-
-def _meanings(scores: ScoresWithIntervals) -> Details:
-    """What each metric is."""
-    names = dict.fromkeys(score.name for score in scores.scores)
-    return Details("What the metrics mean", (Facts(tuple((name, METRICS[name].description) for name in names)),))
 
 
 def metric_label(name: str, target: str | None) -> str:
