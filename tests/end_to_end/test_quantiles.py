@@ -14,7 +14,7 @@ from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_
 from nncli.analysis.evaluation.pairwise import comparable_run, compare_pairwise
 from nncli.analysis.inspection.attribution import attribute
 from nncli.analysis.inspection.encoded_rows import EncodedRows
-from nncli.analysis.report.sections.regression import regression
+from nncli.analysis.report.sections.predictions import regression
 from nncli.api.report import report
 from nncli.base.errors import ConfigError
 from nncli.data.sources.read_table import read_table

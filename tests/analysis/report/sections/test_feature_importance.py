@@ -14,8 +14,8 @@ from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.analysis.inspection.permutation_importance import PartialDependence
 from nncli.analysis.report.page import Gallery
 from nncli.analysis.report.sections import feature_importance as module
+from nncli.analysis.report.sections.errors import contributions
 from nncli.analysis.report.sections.feature_importance import compute_importance
-from nncli.analysis.report.sections.largest_errors import contributions
 
 
 def test_the_most_important_column_comes_first(line: Path) -> None:

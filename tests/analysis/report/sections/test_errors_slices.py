@@ -12,8 +12,8 @@ import pytest
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.analysis.report.page import Figure, Paragraph
-from nncli.analysis.report.sections import largest_errors as module
-from nncli.analysis.report.sections.largest_errors import slices, slices_of
+from nncli.analysis.report.sections import errors as module
+from nncli.analysis.report.sections.errors import slices, slices_of
 from nncli.data.table import Table
 from nncli.models.predictions import Predictions
 from nncli.targets.metrics.bootstrap import BootstrapResampler

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.analysis.report.page import Table
-from nncli.analysis.report.sections.data import data
+from nncli.analysis.report.run_page import data
 
 
 def test_every_feature_is_profiled(penguins: Path) -> None:

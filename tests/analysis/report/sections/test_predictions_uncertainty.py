@@ -11,7 +11,7 @@ import pytest
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.analysis.report.page import Figure, Paragraph, Section, Table
-from nncli.analysis.report.sections.regression import uncertainty
+from nncli.analysis.report.sections.predictions import uncertainty
 from nncli.models.predictions import Predictions
 from tests.analysis.report.support import flat, trained_on
 

@@ -10,8 +10,8 @@ import pytest
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.analysis.report.page import Gallery, Part
-from nncli.analysis.report.sections import regression as module
-from nncli.analysis.report.sections.regression import regression
+from nncli.analysis.report.sections import predictions as module
+from nncli.analysis.report.sections.predictions import regression
 from nncli.models.predictions import Predictions
 from nncli.nn.losses import Quantile
 

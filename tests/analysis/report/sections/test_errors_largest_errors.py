@@ -10,8 +10,8 @@ import pytest
 from nncli import predict, train
 from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.analysis.report.page import Table
+from nncli.analysis.report.sections.errors import MAX_ROWS, largest_errors
 from nncli.analysis.report.sections.feature_importance import compute_importance
-from nncli.analysis.report.sections.largest_errors import MAX_ROWS, largest_errors
 from tests.cli.support import DATA
 
 
