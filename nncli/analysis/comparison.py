@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import log
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, ScoredSplit, predict_held_out, predict_labeled
 from nncli.analysis.evaluation.pairwise import ComparableRun, PairwiseResult, comparable_run, compare_pairwise
-from nncli.analysis.evaluation.run_summary import RunSummary, summarize_run
+from nncli.analysis.evaluation.run_summary import summarize_run
 from nncli.base.errors import DataError, NncliError, RunError, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.spec import non_defaults
@@ -417,49 +417,32 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
             config = ResolvedConfig(read_config(path), read_config(first) if has_member else None)
         except RunError as error:
             problems.append(f"The configuration cannot be read: {error}")
-    split, rows, scores, comparable = _scores(summary, use_recorded=predict is predict_held_out)
-    optimistic = False
-    if summary.held_out is not None:
-        matches = summary.held_out.training_rows
+    run, comparable = ComparedRun(path, name, info, config, histories=summary.histories), None
+    held_out, metrics = summary.held_out, summary.metrics
+    recorded = None if metrics is None else metrics.validation or metrics.training
+    if held_out is not None:
+        choices, matches = log_choices(path, held_out), held_out.training_rows
+        comparable = comparable_run(held_out, choices)
         if matches is not None and matches.warning:
             problems.append(matches.warning)
-        optimistic = log_choices(path, summary.held_out) > 0 or (matches is not None and matches.are_optimistic)
-    run = ComparedRun(
-        path=path,
-        name=name,
-        info=info,
-        config=config,
-        scored_on=split,
-        rows_scored=rows,
-        scores=scores,
-        optimistic=optimistic,
-        histories=summary.histories,
-        problems=tuple(problems),
-        training_rows=None if summary.held_out is None else summary.held_out.training_rows,
-        decision=None if summary.held_out is None else summary.held_out.predictions.decision,
-        out_of_fold=split == "validation" and summary.manifest.held_out_kind == "out-of-fold",
-    )
-    return run, comparable
-
-
-def _scores(
-    summary: RunSummary, *, use_recorded: bool
-) -> tuple[ScoredSplit | None, int, tuple[ScoreWithInterval, ...], ComparableRun | None]:
-    """The split and number of the scored rows, the scores, and the predictions for validation rows."""
-    held_out, metrics = summary.held_out, summary.metrics
-    if held_out is not None:
-        choices = log_choices(summary.path, held_out)
-        return held_out.split, len(held_out), held_out.scores_with_intervals().scores, comparable_run(held_out, choices)
-    if metrics is None or not use_recorded:
-        return None, 0, (), None
-    recorded = metrics.validation or metrics.training
-    if recorded is None:
-        return None, 0, (), None
-    scores = tuple(
-        ScoreWithInterval(score.target, score.name, score.value, None, score.baseline, None)
-        for score in recorded.scores
-    )
-    return "training" if metrics.validation is None else "validation", recorded.rows, scores, None
+        run = replace(
+            run,
+            scored_on=held_out.split,
+            rows_scored=len(held_out),
+            scores=held_out.scores_with_intervals().scores,
+            optimistic=choices > 0 or (matches is not None and matches.are_optimistic),
+            training_rows=matches,
+            decision=held_out.predictions.decision,
+        )
+    elif metrics is not None and recorded is not None and predict is predict_held_out:
+        scores = tuple(
+            ScoreWithInterval(score.target, score.name, score.value, None, score.baseline, None)
+            for score in recorded.scores
+        )
+        split: ScoredSplit = "training" if metrics.validation is None else "validation"
+        run = replace(run, scored_on=split, rows_scored=recorded.rows, scores=scores)
+    out_of_fold = run.scored_on == "validation" and summary.manifest.held_out_kind == "out-of-fold"
+    return replace(run, problems=tuple(problems), out_of_fold=out_of_fold), comparable
 
 
 def _score_rows(runs: Sequence[ComparedRun], comparable: Sequence[ComparableRun | None]) -> tuple[ScoreRow, ...]:

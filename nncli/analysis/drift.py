@@ -136,7 +136,7 @@ def compare(reference: Reference, profile: Profile, limit: float = LIMIT, *, wit
         drifted = tuple(test.kind for test in own if test.is_drift(limit))
         found.append(ColumnDrift(bins, counts, own, drifted, is_prediction=len(found) >= n))
     columns = sorted(found[:n], key=lambda column: (not column.drifted, -column.psi))
-    return Comparison(profile.rows, tuple(columns), tuple(found[n:]), profile.classes)
+    return Comparison(profile.rows, tuple(columns), tuple(found[n:]), profile.performance)
 
 
 def rows_by_bin(weighted: Counts, weight: int) -> Counts:

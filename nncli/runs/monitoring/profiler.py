@@ -236,7 +236,7 @@ class BinCodes:
     rows: int
     columns: tuple[Codes, ...]
     members: tuple[tuple[Codes, ...], ...]
-    classes: ClassRows | None
+    performance: ClassRows | None
     decision: str = ""
 
     def profile(self, rows: slice | Codes = slice(None)) -> Profile:
@@ -251,7 +251,7 @@ class BinCodes:
             rows=len(range(self.rows)[rows]) if isinstance(rows, slice) else len(rows),
             columns=_counts(self.columns, reference.columns, rows),
             predictions=predictions,
-            classes=None if self.classes is None else self.classes.sums(rows),
+            performance=None if self.performance is None else self.performance.sums(rows),
             decision=self.decision,
         )
 
@@ -282,7 +282,7 @@ class Profile:
     """The numbers of rows in each bin of the reference with the checksum `reference`.
 
     `columns` are counts, in the order of the reference; `predictions` are those of all members, each of whose rows
-    counts as often as the member predicted rows of the reference. `classes` are the sums that estimate the scores of a
+    counts as often as the member predicted rows of the reference. `performance` are the sums that estimate the scores of a
     classification, None for a regression; its classes are those of `decision` in words, "" for the most probable ones.
     """
 
@@ -290,7 +290,7 @@ class Profile:
     rows: int
     columns: tuple[Counts, ...]
     predictions: tuple[Counts, ...]
-    classes: ClassSums | None = None
+    performance: ClassSums | None = None
     decision: str = ""
 
     @classmethod
@@ -314,7 +314,7 @@ class Profile:
             self.rows + other.rows,
             _add(self.columns, other.columns),
             _add(self.predictions, other.predictions),
-            None if self.classes is None or other.classes is None else self.classes + other.classes,
+            None if self.performance is None or other.performance is None else self.performance + other.performance,
             self.decision,
         )
 
@@ -327,7 +327,7 @@ class Profile:
             "decision": self.decision,
             "columns": [counts.tolist() for counts in self.columns],
             "predictions": [counts.tolist() for counts in self.predictions],
-            "classes": None if self.classes is None else self.classes.json(),
+            "classes": None if self.performance is None else self.performance.json(),
         }
         return json.dumps(document, separators=(",", ":")) + "\n"
 

@@ -68,7 +68,7 @@ class ServedProfile:
 
 def _histograms(reference: Reference, predictions: Predictions, codes: BinCodes) -> Iterator[Counts]:
     for k, bins in enumerate(reference.numbers):
-        own = bins.bin_codes(predictions.values[:, k]) if codes.classes is None else codes.classes.bins
+        own = bins.bin_codes(predictions.values[:, k]) if codes.performance is None else codes.performance.bins
         yield np.bincount(own, minlength=bins.n_bins).astype(np.int64)
 
 
