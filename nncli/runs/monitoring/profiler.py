@@ -282,8 +282,9 @@ class Profile:
     """The numbers of rows in each bin of the reference with the checksum `reference`.
 
     `columns` are counts, in the order of the reference; `predictions` are those of all members, each of whose rows
-    counts as often as the member predicted rows of the reference. `performance` are the sums that estimate the scores of a
-    classification, None for a regression; its classes are those of `decision` in words, "" for the most probable ones.
+    counts as often as the member predicted rows of the reference. `performance` are the sums that estimate the scores
+    of a classification, None for a regression; its classes are those of `decision` in words, "" for the most probable
+    ones.
     """
 
     reference: str
