@@ -121,8 +121,8 @@ def area_under_curve(positive: npt.NDArray[Any], negative: npt.NDArray[Any]) -> 
 class ClassRows:
     """The summands of `ClassSums` for each row (rows,) by their names: of all, and by the `bins` of two classes."""
 
-    numbers: Mapping[str, Counts]
-    by_bin: Mapping[str, Counts]
+    numbers: Mapping[str, npt.NDArray[Any]]
+    by_bin: Mapping[str, npt.NDArray[Any]]
     bins: Codes
     n_bins: int
 
@@ -147,7 +147,7 @@ class ClassRows:
             "log_loss": np.where(labels >= 0, _units(-np.log(own)), 0),
             "unknown": labels == UNKNOWN,
         }
-        by_bin = {}
+        by_bin: dict[str, npt.NDArray[Any]] = {}
         if values.shape[1] == 2:
             by_bin = {"counts": is_predicted, "positive": _units(values[:, 1])}
             by_bin |= {"labels": labels >= 0, "positive_labels": labels == 1}
@@ -155,12 +155,12 @@ class ClassRows:
 
     def sums(self, rows: slice | Codes) -> ClassSums:
         """The sums over the rows at these positions."""
-        sums = dict.fromkeys(BY_BIN, np.zeros(self.n_bins, np.int64))
+        sums: dict[str, Any] = dict.fromkeys(BY_BIN, np.zeros(self.n_bins, np.int64))
         for name, values in self.by_bin.items():
             sums[name] = np.zeros(self.n_bins, np.int64)
             # Whole numbers: bincount would add in floating point.
             np.add.at(sums[name], self.bins[rows], values[rows].astype(np.int64))
-        return ClassSums(**{name: int(values[rows].sum()) for name, values in self.numbers.items()}, **sums)
+        return ClassSums(**sums, **{name: int(values[rows].sum()) for name, values in self.numbers.items()})
 
 
 def _units(x: Floats) -> Counts:
