@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from queue import Empty, Full, Queue
+from queue import Full, Queue
 from threading import Event, Thread
 from typing import Generic, Protocol, TypeVar
 
@@ -18,8 +18,6 @@ from nncli.tracking.tracker import Tracker, TrackerChoice
 
 MAX_WAITING = 10_000
 """What waits for a tracker at most, by calls of `put`; an epoch is one."""
-MAX_BATCH = 1_000
-"""Calls of `put` between two flushes at most."""
 PAUSE = 1.0
 """Seconds between two flushes: what came meanwhile is written together."""
 MAX_REASON = 300
@@ -121,29 +119,20 @@ class TrackerThread(Generic[T]):
             self._has_ended.set()
 
     def _call(self, receiver: Receiver[T]) -> None:
-        """Call the receiver until the end, or until it has failed."""
+        """Call the receiver until the end, or until it has failed; it is flushed once nothing more waits."""
         is_last = False
         while self._failure is None and not is_last:
-            batch = self._next_batch()
-            is_last = None in batch
-            for item in (item for items in batch for item in items or ()):
+            items = self._queue.get()
+            is_last = items is None
+            for item in items or ():
                 if self._failure is not None:
                     return
                 receiver.receive(item)
                 self._last_answer = time.monotonic()
-            receiver.flush()
-            self._last_answer = time.monotonic()
-            self._is_closing.wait(PAUSE)
-
-    def _next_batch(self) -> list[tuple[T, ...] | None]:
-        """Wait for items, and take all that wait with them; None is the end."""
-        batch = [self._queue.get()]
-        try:
-            while len(batch) < MAX_BATCH:
-                batch.append(self._queue.get_nowait())
-        except Empty:
-            pass
-        return batch
+            if is_last or self._queue.empty():
+                receiver.flush()
+                self._last_answer = time.monotonic()
+                self._is_closing.wait(PAUSE)
 
     def _fail(self, reason: str) -> None:
         self._failure = self._failure or reason
