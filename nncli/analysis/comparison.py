@@ -435,12 +435,8 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
             decision=held_out.predictions.decision,
         )
     elif metrics is not None and recorded is not None and predict is predict_held_out:
-        scores = tuple(
-            ScoreWithInterval(score.target, score.name, score.value, None, score.baseline, None)
-            for score in recorded.scores
-        )
         split: ScoredSplit = "training" if metrics.validation is None else "validation"
-        run = replace(run, scored_on=split, rows_scored=recorded.rows, scores=scores)
+        run = replace(run, scored_on=split, rows_scored=recorded.rows, scores=recorded.scores)
     out_of_fold = run.scored_on == "validation" and summary.manifest.held_out_kind == "out-of-fold"
     return replace(run, problems=tuple(problems), out_of_fold=out_of_fold), comparable
 

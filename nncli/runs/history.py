@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nncli.base.findings import Finding, FindingCode, of_json
-from nncli.models.scores import Averaging
+from nncli.models.scores import Averaging, ScoreWithInterval
 from nncli.nn.training.loop import EpochReport
 from nncli.runs.loader import LARGEST_TEXT, damaged, read_verified
 from nncli.runs.manifest import HISTORY, METRICS, Manifest
@@ -47,24 +47,14 @@ def _cell(value: object) -> str:
 
 
 @dataclass(frozen=True)
-class RecordedMetric:
-    """A metric of a target (None for a single target), and that of the baseline; None is undefined."""
-
-    target: str | None
-    name: str
-    value: float | None
-    baseline: float | None
-
-
-@dataclass(frozen=True)
 class RecordedScores:
-    """The metrics that are a single number, and the number of rows.
+    """The metrics that are a single number, which have no intervals, and the number of rows.
 
     `optimistic` if these rows took part in the choice of the epoch, as validation rows did in older versions.
     """
 
     rows: int
-    scores: tuple[RecordedMetric, ...]
+    scores: tuple[ScoreWithInterval, ...]
     averaging: Averaging | None = None
     optimistic: bool = False
 
@@ -166,7 +156,7 @@ def _card(document: dict[str, Any] | None, rows: str) -> RecordedScores | None:
     if "targets" in model:
         pairs = [(name, scores, baseline.get("targets", {}).get(name, {})) for name, scores in model["targets"].items()]
     scores = [
-        RecordedMetric(target, name, _number(value), _number(of_baseline.get(name)))
+        ScoreWithInterval(target, name, _number(value), None, _number(of_baseline.get(name)), None)
         for target, of_model, of_baseline in pairs
         for name, value in of_model.items()
         if value is None or isinstance(value, int | float)

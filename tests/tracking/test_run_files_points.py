@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from nncli.config.loading import load_config
+from nncli.models.scores import ScoreWithInterval
 from nncli.nn.training.loop import EpochReport
-from nncli.runs.history import RecordedMetric, RecordedMetrics, RecordedScores
+from nncli.runs.history import RecordedMetrics, RecordedScores
 from nncli.tracking.run_files import (
     MAX_TEXT,
     epoch_points,
@@ -94,8 +95,12 @@ def test_names_have_letters_that_every_tracker_allows(parts: tuple[str, ...], na
 
 
 def test_scores_are_points_after_the_last_epoch() -> None:
-    validation = RecordedScores(9, (RecordedMetric(None, "rmse", 1.5, 3.0), RecordedMetric("y", "r2", None, 0.0)))
-    training = RecordedScores(20, (RecordedMetric("y", "rmse", 1.0, None),))
+    scores = (
+        ScoreWithInterval(None, "rmse", 1.5, None, 3.0, None),
+        ScoreWithInterval("y", "r2", None, None, 0.0, None),
+    )
+    validation = RecordedScores(9, scores)
+    training = RecordedScores(20, (ScoreWithInterval("y", "rmse", 1.0, None, None, None),))
     points = score_points(RecordedMetrics(training, validation), "out_of_fold", best_epoch=4, step=7, time=1.0)
     assert {point.metric: point.value for point in points} == {
         "out_of_fold/rmse": 1.5,
