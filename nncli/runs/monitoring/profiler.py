@@ -160,7 +160,8 @@ class ClassRows:
             sums[name] = np.zeros(self.n_bins, np.int64)
             # Whole numbers: bincount would add in floating point.
             np.add.at(sums[name], self.bins[rows], values[rows].astype(np.int64))
-        return ClassSums(**sums, **{name: int(values[rows].sum()) for name, values in self.numbers.items()})
+        sums |= {name: int(values[rows].sum()) for name, values in self.numbers.items()}
+        return ClassSums(**sums)
 
 
 def _units(x: Floats) -> Counts:

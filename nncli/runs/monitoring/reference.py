@@ -292,7 +292,7 @@ def _bins(
     ]
     if min(n_edges, default=0) < 0 or (sum(n_edges), sum(sizes)) != (len(edges), len(counts)):
         raise ValueError("edges or counts are missing")
-    if (edges.dtype, counts.dtype) != (np.float64, np.uint32):
+    if edges.dtype != np.float64 or counts.dtype != np.uint32:
         raise ValueError("edges or counts of another type")
     bins, edge, count = list[Bins](), 0, 0
     for one, n, size in zip(described, n_edges, sizes, strict=True):

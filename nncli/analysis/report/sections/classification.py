@@ -67,13 +67,13 @@ def _confusion_matrix(scores: ClassificationScores, labels: list[str]) -> list[P
         counts = np.array(scores.confusion_matrix, np.float64)
         support = counts.sum(axis=1, keepdims=True)
         fractions = counts / np.where(support > 0, support, 1)
-        rows = tuple(
-            (label, *(Cell(f"{_count(n)}\n{format_percent(part)}", part) for n, part in zip(*of_class, strict=True)))
-            for label, of_class in zip(labels, zip(counts, fractions, strict=True), strict=True)
-        )
+        rows: list[tuple[str | Cell, ...]] = []
+        for label, *of_class in zip(labels, counts, fractions, strict=True):
+            parts = zip(*of_class, strict=True)
+            rows.append((label, *(Cell(f"{_count(n)}\n{format_percent(part)}", part) for n, part in parts)))
         titles = ("actual class", *(f"predicted {label}" for label in labels))
         note = "Number of rows, and below it the fraction of the rows of the actual class."
-        return [Table("Rows by actual class and predicted class", titles, rows, note=note)]
+        return [Table("Rows by actual class and predicted class", titles, tuple(rows), note=note)]
     pairs = tuple(
         (labels[pair.actual], labels[pair.predicted], _count(pair.rows), format_percent(pair.fraction))
         for pair in scores.confusions[:MAX_PAIRS]
