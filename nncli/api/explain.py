@@ -19,8 +19,7 @@ from nncli.analysis.evaluation.explanation import (
 from nncli.analysis.evaluation.held_out import predict_held_out, run_copies, scored_model, weights_of
 from nncli.analysis.inspection.attribution import Attributions, attribute, select_output
 from nncli.analysis.inspection.encoded_rows import EncodedRows, Rows
-from nncli.analysis.inspection.permutation_importance import PartialDependence
-from nncli.analysis.inspection.permutation_importance import Importance
+from nncli.analysis.inspection.permutation_importance import Importance, PartialDependence
 from nncli.api.options import ExplainOptions
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.base.logs import log_duration

@@ -8,8 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from nncli.analysis.evaluation.threshold_analysis import ThresholdAnalysis, analyze_costs, analyze_threshold
-from nncli.analysis.evaluation.threshold_analysis import goal_of, with_costs
+from nncli.analysis.evaluation.threshold_analysis import (
+    ThresholdAnalysis,
+    analyze_costs,
+    analyze_threshold,
+    goal_of,
+    with_costs,
+)
 from nncli.api.options import ThresholdOptions
 from nncli.base.errors import DataError, Location, RunError, UsageError
 from nncli.base.logs import log_duration
@@ -32,8 +37,8 @@ def threshold_with(run: str | Path, options: ThresholdOptions) -> ThresholdAnaly
     """Choose a decision threshold on the held-out rows of a run, and say what it achieves on new rows.
 
     At most one goal is given; without one nothing is chosen. A threshold `at` may have costs, too. The figures are
-    corrected for the choice by the same rows, see nncli/analysis/evaluation/threshold_analysis.py. Of the thresholds with
-    a recall the highest is chosen, of those with a precision the lowest.
+    corrected for the choice by the same rows, see nncli/analysis/evaluation/threshold_analysis.py. Of the thresholds
+    with a recall the highest is chosen, of those with a precision the lowest.
 
     Raises:
         UsageError: the options do not fit each other or the target, or no threshold reaches the goal.

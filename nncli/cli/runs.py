@@ -19,7 +19,7 @@ from nncli.cli.options import ForceOptions, ResultOptions, RunDirectory, require
 from nncli.cli.tables import hanging, one_line_table, table
 
 if TYPE_CHECKING:
-    from nncli.analysis.evaluation.cross_validation_summary import CrossValidationSummary
+    from nncli.analysis.evaluation.run_summary import CrossValidationSummary
     from nncli.api.show import RunDescription
     from nncli.runs.listing import RunInfo
     from nncli.tuning.result.summary import SearchSummary
@@ -111,7 +111,7 @@ def show(
     nncli show runs/penguins
     nncli show runs/penguins --json | jq .columns
     """
-    from nncli.analysis.evaluation.cross_validation_summary import CrossValidationSummary
+    from nncli.analysis.evaluation.run_summary import CrossValidationSummary
     from nncli.api.show import describe as describe_run
     from nncli.tuning.result.summary import SearchSummary
 
