@@ -26,7 +26,7 @@ from typing import Any
 
 from nncli import evaluate
 from nncli.models.scores import headlines
-from nncli.tuning.trials.trials import folder_of, load_trials
+from nncli.tuning.trials import folder_of, load_trials
 from results import Cell, Goal, Report, show
 from timing import COMMAND, HERE, run
 from tune import relative

@@ -27,9 +27,8 @@ from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.trainings import task_events
 from nncli.nn.training.epoch import DivergedError
 from nncli.tuning.preparation import PreparedSearch, prepare_search
+from nncli.tuning.search_data import SearchData, TrialTraining
 from nncli.tuning.space.space import SearchSpace, Values, with_one_network
-from nncli.tuning.trials.search_data import SearchData
-from nncli.tuning.trials.trial_training import TrialTraining
 from tune_search import Stop, Trained
 
 CONFIG = """

@@ -26,11 +26,11 @@ from nncli.base.errors import ConfigError, DataError, Location, NncliError, RunE
 from nncli.base.text import join_quoted, json_safe
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
-from nncli.fitting.ensemble.member_config import has_joint_epoch, recorded_folds
+from nncli.fitting.ensemble.out_of_fold import has_joint_epoch, recorded_folds
 from nncli.fitting.ensemble.train import CONTROL_FOLDER, RecordedMembers, resume_ensemble, train_ensemble
 from nncli.fitting.launch import Launch
 from nncli.fitting.parallel.control_dir import ControlDirectory
-from nncli.fitting.parallel.executor import Workers
+from nncli.fitting.parallel.task_stream import Workers
 from nncli.fitting.parallel.trainings import TrainingStream, TrainingTask, until_epoch
 from nncli.fitting.prepare.load import table_copies
 from nncli.fitting.train.events import Event, Finished, MembersProgress, MembersStarted, Started

@@ -20,9 +20,9 @@ from nncli.base.option import operation
 from nncli.base.scratch import Scratch
 from nncli.config.loading import load, load_partial, with_source_line
 from nncli.config.schema import Config
-from nncli.fitting.dry_run.steps import DryRun, NetworkSize, TableReport, check_table, dry_run
-from nncli.fitting.ensemble.member_config import check_members, member_config
-from nncli.fitting.parallel.executor import Workers
+from nncli.fitting.dry_run import DryRun, NetworkSize, TableReport, check_table, dry_run
+from nncli.fitting.ensemble.out_of_fold import check_members, member_config
+from nncli.fitting.parallel.task_stream import Workers
 from nncli.fitting.prepare.auto_values import resolve_members
 from nncli.fitting.prepare.execution import choose_execution
 from nncli.fitting.prepare.load import table_copies

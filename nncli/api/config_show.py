@@ -13,7 +13,7 @@ from nncli.config.schema import Config
 from nncli.config.yaml.document import Document, SourceSpan
 from nncli.config.yaml.document import Path as KeyPath
 from nncli.config.yaml.writer import dump_with_comments
-from nncli.fitting.ensemble.member_config import check_members, chooses_cycles, member_config
+from nncli.fitting.ensemble.out_of_fold import check_members, chooses_cycles, member_config
 from nncli.fitting.prepare.auto_values import resolve_members
 from nncli.fitting.prepare.load import load_labeled_rows, table_copies
 from nncli.fitting.prepare.prepare import prepare

@@ -27,20 +27,19 @@ from nncli.config.schema import Config
 from nncli.data.splitting.folds import Fold
 from nncli.fitting.ensemble.cross_validation import (
     CrossValidation,
-    FoldPredictions,
     data_of_trainings,
     open_record,
+    read_folds,
     score_folds,
     scores_of,
     start_record,
     with_row_checks,
 )
-from nncli.fitting.ensemble.member_config import as_subtask, check_members, check_table
-from nncli.fitting.ensemble.out_of_fold import EnsembleData
+from nncli.fitting.ensemble.out_of_fold import EnsembleData, as_subtask, check_members, check_table
 from nncli.fitting.ensemble.train import CONTROL_FOLDER, EnsembleRun, train_members
 from nncli.fitting.launch import Launch
 from nncli.fitting.parallel.control_dir import ControlDirectory
-from nncli.fitting.parallel.trainings import TaskStatus, TrainingStream, TrainingTask, removed_if_untrained
+from nncli.fitting.parallel.trainings import TrainingStream, TrainingTask, removed_if_untrained
 from nncli.fitting.prepare.load import table_copies
 from nncli.fitting.train.events import MembersProgress, MembersStarted
 from nncli.runs.config import read_config
@@ -160,7 +159,7 @@ def _cross_validate(
     fold_data = data_of_trainings(data, record)
     paths = [path / FOLDS / str(i + 1) for i in range(len(fold_data))]
     count = len(fold_data) * config.n_members
-    kept = FoldPredictions.read(run, record.held_out, fold_data, paths)
+    kept = read_folds(run, record.held_out, fold_data, paths)
     if kept is not None:
         yield MembersStarted(run.path, count, 1, data.findings, "trainings")
         yield CrossValidated(run.path, scores_of(fold_data, kept, record))
@@ -189,7 +188,7 @@ def _cross_validate(
             for ensemble_run in runs:
                 ensemble_run.abort(error)
             raise
-    if not all(built) or any(TaskStatus.read(task).status != "done" for task in tasks):
+    if not all(built) or not all(task.saved().done for task in tasks):
         yield CrossValidated(run.path, None)
         return
     result = score_folds(run, fold_data, paths, record)

@@ -29,7 +29,7 @@ from nncli.data.sources.table_reader import TableChoice, TableReader
 from nncli.data.sources.table_source import TableLocation, as_source
 from nncli.data.store.column_store import write_store
 from nncli.data.table import Table, replace_na_values
-from nncli.fitting.draft.table_summary import NO_TARGET
+from nncli.fitting.draft import NO_TARGET
 
 SAMPLE_ROWS = 10_000
 """Rows from which the kinds of columns follow."""

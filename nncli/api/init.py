@@ -25,8 +25,7 @@ from nncli.data.profile import ColumnProfile
 from nncli.data.sources.files.several_files import fixed_folder, names_several
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.fitting.checks.notes import constant_target
-from nncli.fitting.draft.table_summary import TableSummary, summarize_table
-from nncli.fitting.draft.yaml_draft import column_warning, draft_config
+from nncli.fitting.draft import TableSummary, column_warning, draft_config, summarize_table
 
 MIN_ROWS = 10
 """Rows below which a warning is given: the folds of an ensemble need some each."""

@@ -16,7 +16,7 @@ from nncli.base.errors import Location, UsageError
 from nncli.base.option import GOAL, INPUT, OUTPUT, SEARCH, TRAINING, Option, Options, declared_options
 from nncli.base.text import quote
 from nncli.data.formats.registry import FileOptions
-from nncli.fitting.timing.clock import TimeLimit
+from nncli.fitting.time_limit import TimeLimit
 from nncli.models.conformal.options import UncertaintyOptions
 
 if TYPE_CHECKING:

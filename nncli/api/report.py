@@ -20,7 +20,7 @@ from nncli.base.logs import log_duration
 from nncli.runs.cross_validation import is_cross_validation
 from nncli.runs.run import is_search
 from nncli.tuning.report import search_page
-from nncli.tuning.result.summary import read_search
+from nncli.tuning.summary import read_search
 
 NAME = "report.html"
 

@@ -13,7 +13,7 @@ from nncli.base.findings import Finding
 from nncli.base.logs import format_duration
 from nncli.base.spec import Task
 from nncli.base.text import join_quoted
-from nncli.fitting.dry_run.steps import LayerSize, layer_sizes
+from nncli.fitting.dry_run import LayerSize, layer_sizes
 from nncli.runs.cross_validation import is_cross_validation
 from nncli.runs.history import RecordedCycle, RecordedMetrics, read_metrics
 from nncli.runs.listing import Kind, RunStatus, info_of
@@ -22,7 +22,7 @@ from nncli.runs.manifest import MANIFEST, METRICS, MODEL, Manifest
 from nncli.runs.run import Run, is_search
 from nncli.runs.saved_decision import read_decision
 from nncli.targets.decision import Decision
-from nncli.tuning.result.summary import SearchSummary, read_search
+from nncli.tuning.summary import SearchSummary, read_search
 
 if TYPE_CHECKING:
     from nncli.models.model import ModelSpec

@@ -96,7 +96,7 @@ def _train(given: TrainingInput, options: TrainOptions, launch: Launch) -> Gener
         _refuse_scheduler(options)
     with table_copies(config, existing_parent(path)):
         if limit is not None:
-            from nncli.fitting.ensemble.limited import train_within
+            from nncli.fitting.ensemble.train import train_within
 
             yield from train_within(limit, config, path, launch)
         elif config.is_ensemble:

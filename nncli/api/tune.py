@@ -1,4 +1,4 @@
-"""`nncli tune`: search for better hyperparameters; see nncli/tuning/trials/record.py for the directory."""
+"""`nncli tune`: search for better hyperparameters; see nncli/tuning/trials.py for the directory."""
 
 from __future__ import annotations
 
@@ -25,14 +25,21 @@ from nncli.fitting.train.events import TrackingStopped
 from nncli.runs.filenames import CONFIG
 from nncli.runs.run import Run
 from nncli.tracking.tracker import TrackerChoice, parse_trackers
-from nncli.tuning.ensemble.selected_ensemble import ROUNDS, SelectedEnsemble, write_selected_ensemble
 from nncli.tuning.preparation import PreparedSearch, prepare_search, run_search
-from nncli.tuning.result.summary import load_result
 from nncli.tuning.search import SearchEnded, SearchEvent, SearchStarted
+from nncli.tuning.selected_ensemble import ROUNDS, SelectedEnsemble, write_selected_ensemble
 from nncli.tuning.space.load_search import load_search
+from nncli.tuning.summary import load_result
 from nncli.tuning.tracking import track_search_events
-from nncli.tuning.trials.record import config_text, create_directory, new_record, open_directory
-from nncli.tuning.trials.trials import TRIALS, folder_of, load_trials
+from nncli.tuning.trials import (
+    TRIALS,
+    config_text,
+    create_directory,
+    folder_of,
+    load_trials,
+    new_record,
+    open_directory,
+)
 from nncli.tuning.tune_result import TuneResult, ensemble_path, notes_before
 
 

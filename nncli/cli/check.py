@@ -22,7 +22,7 @@ from nncli.cli.tables import prose, table
 if TYPE_CHECKING:
     from nncli.api.check import CheckResult, Estimate, SearchSize
     from nncli.base.findings import Finding
-    from nncli.fitting.dry_run.steps import DryRun, NetworkSize
+    from nncli.fitting.dry_run import DryRun, NetworkSize
 
 COMMANDS = ("nncli train", "nncli tune")
 """What follows the check of a configuration without and with a section `tune`."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nncli.analysis.evaluation.run_summary import CrossValidationSummary
     from nncli.api.show import RunDescription
     from nncli.runs.listing import RunInfo
-    from nncli.tuning.result.summary import SearchSummary
+    from nncli.tuning.summary import SearchSummary
 
 
 HEAD = ["run", "status", "metric", "value", "training rows", "epochs", "started (UTC)", "took"]
@@ -113,7 +113,7 @@ def show(
     """
     from nncli.analysis.evaluation.run_summary import CrossValidationSummary
     from nncli.api.show import describe as describe_run
-    from nncli.tuning.result.summary import SearchSummary
+    from nncli.tuning.summary import SearchSummary
 
     interrupt_at_once()
     description = describe_run(run)

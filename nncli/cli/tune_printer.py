@@ -25,12 +25,12 @@ from nncli.cli.progress.status import Live, Plain, Work
 from nncli.cli.tables import table
 from nncli.runs.filenames import CONFIG
 from nncli.tuning.search import SearchStarted
-from nncli.tuning.trials.record import BEST
+from nncli.tuning.trials import BEST
 from nncli.tuning.tune_result import ensemble_path
 
 if TYPE_CHECKING:
-    from nncli.tuning.ensemble.selected_ensemble import SelectedEnsemble
-    from nncli.tuning.trials.trials import Trial
+    from nncli.tuning.selected_ensemble import SelectedEnsemble
+    from nncli.tuning.trials import Trial
     from nncli.tuning.tune_result import TuneResult
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from nncli.base.errors import ConfigError, ConfigIssue, Location, UsageError
@@ -27,12 +27,16 @@ MAX_NAMES = 3
 
 @dataclass(frozen=True)
 class Assignment:
-    """A value for the key at `path`, or the issues of a text that has none. `span` names the option or variable."""
+    """A value for the key at `path`, or the issues of a text that has none. `span` names the option or variable.
+
+    `inner_spans` are those of entries inside the value, by their path in it, where they are known.
+    """
 
     path: tuple[str, ...]
     span: SourceSpan
     value: object = None
     issues: tuple[ConfigIssue, ...] = ()
+    inner_spans: Mapping[Path, SourceSpan] = field(default_factory=dict)
 
     def error(self, message: str, hint: str | None = None) -> ConfigError:
         """An error of this assignment."""
@@ -77,6 +81,7 @@ def _assign(document: Document, assignment: Assignment) -> Document:
         if not keys:
             for old in [p for p in spans if p[: len(path)] == path]:
                 del spans[old]
+            spans.update({(*path, *inner): span for inner, span in assignment.inner_spans.items()})
             spans[path] = assignment.span
             return assignment.value
         key, *rest = keys

@@ -8,7 +8,7 @@ from typing import Literal
 
 from nncli.base.findings import Finding
 from nncli.config.schema import Config
-from nncli.fitting.parallel.executor import Workers
+from nncli.fitting.parallel.task_stream import Workers
 
 
 @dataclass(frozen=True)

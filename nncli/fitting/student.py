@@ -16,7 +16,7 @@ from nncli.config.schema.training import Teacher, Validation
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump
 from nncli.fitting.prepare.auto_values import MAX_EMBEDDING, MIN_EMBEDDING
-from nncli.fitting.prepare.teacher import left_out_fold
+from nncli.fitting.prepare.distillation import left_out_fold
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.nn.losses import CrossEntropy

@@ -20,6 +20,7 @@ from nncli.data.sample_weights import Weights
 from nncli.models.predictions import Predictions
 from nncli.models.scores import ScoredRows
 from nncli.nn.arrays import Precision, RowIndices
+from nncli.nn.losses import Loss
 from nncli.targets.base import Truth
 from nncli.targets.target import Target
 
@@ -106,6 +107,10 @@ class HeldOutRows:
             return replace(self.predictions, values=values)
         quantiles = np.broadcast_to(self.baseline_quantiles, (len(self), *self.baseline_quantiles.shape))
         return replace(self.predictions, values=values, quantiles=quantiles)
+
+    def scored(self, loss: Loss) -> ScoredRows:
+        """The rows with their predictions, for scoring a model of a `loss`."""
+        return ScoredRows(self.predictions, self.baseline_predictions, self.y, self.weights, loss, self.groups)
 
     def take(self, rows: RowIndices) -> HeldOutRows:
         """The rows at these positions, which are in ascending order and distinct."""

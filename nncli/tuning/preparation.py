@@ -1,12 +1,17 @@
-"""What a search checks and reads before it writes anything, and how it is run."""
+"""What a search checks and reads before it writes anything, how it is run, and its result where it ends."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from nncli.base.errors import ConfigError, ConfigIssue, Location, UsageError, config_error
+import numpy as np
+
+from nncli.base.atomic_files import write_text
+from nncli.base.errors import ConfigError, ConfigIssue, Location, RunError, UsageError, config_error
 from nncli.base.findings import Finding
+from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.config.loading import LoadedConfig, located
@@ -15,23 +20,24 @@ from nncli.config.schema.training import seconds_of
 from nncli.config.yaml.document import Document, SourceSpan, excerpt
 from nncli.data.sources.open import open_reader
 from nncli.fitting.ensemble.cross_validation import with_row_checks
-from nncli.fitting.ensemble.member_config import as_subtask, check_table
-from nncli.fitting.ensemble.out_of_fold import EnsembleData
+from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows, as_subtask, check_table
 from nncli.fitting.ensemble.train import CONTROL_FOLDER
 from nncli.fitting.parallel.control_dir import ControlDirectory
-from nncli.fitting.parallel.executor import Workers
+from nncli.fitting.parallel.task_stream import Workers
 from nncli.fitting.parallel.trainings import TrainingStream
-from nncli.fitting.timing.clock import TimeLimit
+from nncli.fitting.time_limit import TimeLimit
+from nncli.models.scores import baseline_predictions
+from nncli.runs.filenames import METRICS
 from nncli.runs.run import Run
-from nncli.tuning.compute_result import with_result
+from nncli.tuning.gain import TrialReader, compute_gain, compute_importance
 from nncli.tuning.sampler import Sampler
-from nncli.tuning.search import Search, SearchEvent, SearchSettings
+from nncli.tuning.search import Search, SearchEnded, SearchEvent
+from nncli.tuning.search_data import Objective, SearchData
 from nncli.tuning.space.build_space import build_space
 from nncli.tuning.space.default_space import TableFeatures, with_default_space
-from nncli.tuning.space.keys import key_of
-from nncli.tuning.space.space import ChoiceDomain, SearchSpace, with_one_network
-from nncli.tuning.trials.objective import Objective
-from nncli.tuning.trials.search_data import SearchData
+from nncli.tuning.space.space import ChoiceDomain, SearchSpace, key_of, with_one_network
+from nncli.tuning.summary import SearchResult
+from nncli.tuning.trials import Trial
 
 
 @dataclass(frozen=True)
@@ -127,12 +133,14 @@ def run_search(
     """
     data, section = prepared.data, prepared.section
     limit = None if section.time is None else TimeLimit(seconds_of(section.time))
-    settings = SearchSettings(section.trials, section.lag, section.prune, limit)
-    search = Search(run.path.absolute(), prepared.space, settings, data, prepared.sampler)
+    search = Search(run.path.absolute(), prepared.space, section, limit, data, prepared.sampler)
     control = ControlDirectory(run.path.absolute() / CONTROL_FOLDER)
     tasks = section.lag * (1 if section.prune else data.folds)
     with TrainingStream(tasks, control, workers, run.watched(stop), "--workers 1") as stream:
-        yield from with_result(search.run(stream, data.table_data.findings), prepared.space, data)
+        for event in search.run(stream, data.table_data.findings):
+            if isinstance(event, SearchEnded):
+                event = replace(event, result=save_result(event, prepared.space, data))
+            yield event
 
 
 COLUMN_KEYS = (("data", "features"), ("data", "drop"))
@@ -146,10 +154,10 @@ def check_columns(loaded: LoadedConfig, space: SearchSpace, names: Sequence[str]
         ConfigError: it has not; holds an issue for each choice.
     """
     issues = [
-        _issue(loaded.document, ".".join(parameter.key), span, missing, names)
+        _issue(loaded.document, ".".join(parameter.key), spans[()], missing, names)
         for parameter in space.parameters
         if parameter.key[:2] in COLUMN_KEYS and isinstance(parameter.domain, ChoiceDomain)
-        for choice, span in zip(parameter.domain.choices, parameter.choice_spans, strict=True)
+        for choice, spans in zip(parameter.domain.choices, parameter.choice_spans, strict=True)
         if (missing := [name for name in _columns(choice) if name not in names])
     ]
     if issues:
@@ -171,3 +179,67 @@ def _issue(document: Document, key: str, span: SourceSpan, missing: Sequence[str
         f"Did you mean {quote(close)}?" if close else f"The columns are {join_quoted(names)}.",
         excerpt(document.other_lines.get(span.source, document.lines), line, character),
     )
+
+
+def save_result(ended: SearchEnded, space: SearchSpace, data: SearchData) -> SearchResult | None:
+    """Compute the result of a search, and write it into its directory; None if it was stopped.
+
+    What an earlier end of a search that goes on has left is removed.
+    """
+    file = ended.path / METRICS
+    if ended.stopped or ended.best is None:
+        file.unlink(missing_ok=True)
+        return None
+    with log_duration("computing the gain of the search"):
+        result = _result_of(ended, ended.best, space, data)
+    write_text(file, result.model_dump_json(indent=1) + "\n")
+    return result
+
+
+def _result_of(ended: SearchEnded, best: Trial, space: SearchSpace, data: SearchData) -> SearchResult:
+    objective, trials = data.objective, [trial for trial in ended.trials if trial.is_finished]
+    gain, message = None, None
+    try:
+        reader = TrialReader(ended.path, data, lambda trial: space.trial_config(trial.values))
+        gain = compute_gain(trials, best, reader.rows, reader.read, objective, data.seed)
+    except RunError as error:
+        message = str(error)
+    states = [trial.state for trial in trials]
+    assert trials[0].score is not None, "the search ends if trial 0 fails"
+    assert best.score is not None, "the best trial is complete"
+    return SearchResult(
+        metric=objective.metric,
+        higher_is_better=objective.higher_is_better,
+        trials=len(trials),
+        complete=states.count("complete"),
+        pruned=states.count("pruned"),
+        failed=states.count("failed"),
+        first_score=trials[0].score,
+        best_trial=best.number,
+        best_score=best.score,
+        gain=gain,
+        baseline_score=baseline_score(data),
+        importance=compute_importance(trials, space, objective),
+        timed_out=ended.timed_out,
+        exhausted=ended.exhausted,
+        message=message,
+    )
+
+
+def baseline_score(data: SearchData) -> float | None:
+    """The metric of a prediction that is the same for every row; None where it is undefined."""
+    rows = np.unique(np.concatenate(data.fold_rows))
+    training, levels = _training_rows(data), data.table_data.loss.quantile_levels
+    predictions = baseline_predictions(data.table_data.target, training.y, training.weights, len(rows), levels)
+    with np.errstate(all="ignore"):
+        score = data.objective.score(predictions, data.truth.take(rows))
+    return score if math.isfinite(score) else None
+
+
+def _training_rows(data: SearchData) -> LabeledRows:
+    """The rows that are not held out; of a cross-validation all, each of which is in some training."""
+    if not data.is_holdout:
+        return data.truth
+    if data.is_file:
+        return data.table_data.truth(data.table_data.table)
+    return data.truth.take(np.setdiff1d(np.arange(len(data.truth.y)), data.fold_rows[0]))

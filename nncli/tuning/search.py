@@ -19,23 +19,23 @@ import numpy as np
 from nncli.base.atomic_files import write_text
 from nncli.base.errors import ConfigError, DataError, NncliError
 from nncli.base.findings import Finding
+from nncli.config.schema import TuneSection
 from nncli.fitting.parallel.trainings import TrainingResult, TrainingStream
-from nncli.fitting.timing.clock import TimeLimit
+from nncli.fitting.time_limit import TimeLimit
 from nncli.nn.arrays import Floats
 from nncli.nn.training.epoch import DivergedError
 from nncli.targets.metrics.significance import sign_flip_test
-from nncli.tuning.result.summary import SearchResult
 from nncli.tuning.sampler import Sampler
+from nncli.tuning.search_data import HeldOut, Objective, SearchData, TrialTraining
 from nncli.tuning.space.space import SearchSpace
-from nncli.tuning.trials.objective import Objective
-from nncli.tuning.trials.record import BEST, config_text
-from nncli.tuning.trials.search_data import HeldOut, SearchData
-from nncli.tuning.trials.trial_training import TrialTraining
-from nncli.tuning.trials.trials import (
+from nncli.tuning.summary import SearchResult
+from nncli.tuning.trials import (
+    BEST,
     State,
     Trial,
     TrialHistory,
     clear_leftovers,
+    config_text,
     damaged_record,
     folder_of,
     load_trials,
@@ -43,16 +43,6 @@ from nncli.tuning.trials.trials import (
     save_trial,
     write_trials_table,
 )
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """What a search does, besides its space: the number of trials after trial 0, and how they are pruned."""
-
-    trials: int
-    lag: int
-    prune: bool
-    limit: TimeLimit | None = None
 
 
 @dataclass
@@ -68,9 +58,16 @@ class Search:
     """A search in the directory `path`, begun or resumed."""
 
     def __init__(
-        self, path: Path, space: SearchSpace, settings: SearchSettings, data: SearchData, sampler: Sampler
+        self,
+        path: Path,
+        space: SearchSpace,
+        settings: TuneSection,
+        limit: TimeLimit | None,
+        data: SearchData,
+        sampler: Sampler,
     ) -> None:
         self.path, self._space, self._settings, self._data, self._sampler = path, space, settings, data, sampler
+        self._limit = limit
         self._history = TrialHistory(data.objective, settings.lag)
         self._open: dict[int, _OpenTrial] = {}
         self._held_out: dict[int, list[HeldOut]] = {}
@@ -107,7 +104,7 @@ class Search:
             self._history.best,
             stopped=stream.stopped() and not is_complete,
             timed_out=self._is_late and not is_complete,
-            seconds_late=0.0 if self._settings.limit is None else max(0.0, -self._settings.limit.left),
+            seconds_late=0.0 if self._limit is None else max(0.0, -self._limit.left),
             exhausted=self._exhausted,
         )
 
@@ -119,17 +116,21 @@ class Search:
         return SearchProgress(self._history.trials, running, self._history.best, seconds)
 
     def _started(self, stream: TrainingStream, findings: tuple[Finding, ...]) -> SearchStarted:
-        data, objective = self._data, self._data.objective
-        better = objective.higher_is_better
-        trials, workers = self._settings.trials, stream.workers
-        limit = self._settings.limit
         return SearchStarted(
-            self.path, trials, data.folds, workers, objective.metric, better, self._space, limit, findings
+            path=self.path,
+            trials=self._settings.trials,
+            folds=self._data.folds,
+            workers=stream.workers,
+            metric=self._data.objective.metric,
+            higher_is_better=self._data.objective.higher_is_better,
+            space=self._space,
+            limit=self._limit,
+            findings=findings,
         )
 
     @property
     def _is_late(self) -> bool:
-        return self._settings.limit is not None and self._settings.limit.left <= 0.0
+        return self._limit is not None and self._limit.left <= 0.0
 
     @property
     def _has_all(self) -> bool:
@@ -164,7 +165,7 @@ class Search:
                 self._exhausted = True
                 return
             trial = Trial(number=number, values=dict(values))
-            self._files.save(trial)
+            save_trial(self.path, trial)
             self._history.add(trial)
             yield from self._begin(trial, stream)
 
@@ -217,7 +218,7 @@ class Search:
                 self._data.check_table()  # without it every trial would fail
             stream.cancel(lambda task: task.number // self._data.folds == number)
             yield self._finish(number, "failed", message=error.message)
-        elif result.outcome.status == "done":
+        elif result.outcome.done:
             yield from self._take_fold(number, fold)
         else:
             self._open[number].submitted.discard(fold)
@@ -297,7 +298,7 @@ class Search:
             if state == "complete":
                 self._held_out[number] = training.held_out
         finished = self._history[number].model_copy(update=result)
-        self._files.save(finished)
+        save_trial(self.path, finished)
         self._history.finish(finished)
         best = self._history.best
         is_best = best is not None and best.number == number
@@ -354,10 +355,6 @@ class SearchFiles:
     def __init__(self, path: Path, space: SearchSpace, objective: Objective) -> None:
         self.path, self._space, self._objective = path, space, objective
         self._next_table = 0.0
-
-    def save(self, trial: Trial) -> None:
-        """Write the record of a trial."""
-        save_trial(self.path, trial)
 
     def save_best(self, trial: Trial) -> None:
         """Write best.yaml, the configuration of the best trial."""

@@ -19,11 +19,10 @@ from nncli.tracking.run_files import (
 )
 from nncli.tracking.tracker import Outcome, TrackedRun, Tracker, TrackerChoice, run_key
 from nncli.tracking.tracker_thread import DEFAULT_TIMEOUTS, SIGNAL_TIMEOUTS, CloseTimeouts
-from nncli.tuning.result.summary import read_search
 from nncli.tuning.search import SearchEnded, SearchEvent, SearchProgress, SearchStarted
 from nncli.tuning.space.space import SearchSpace
-from nncli.tuning.trials.record import BEST, RECORD, open_directory
-from nncli.tuning.trials.trials import TRIALS_TABLE, Trial, TrialValues, record_of
+from nncli.tuning.summary import read_search
+from nncli.tuning.trials import BEST, RECORD, TRIALS_TABLE, Trial, TrialValues, open_directory, record_of
 
 
 def track_search_events(

@@ -16,12 +16,11 @@ from nncli.config.schema.tune import Range
 from nncli.nn.optim.schedules import ConstantRate
 from nncli.runs.filenames import METRICS, is_locked
 from nncli.runs.run import is_search
-from nncli.tuning.result.gain import Gain
-from nncli.tuning.result.summary import TimeSaved, is_no_better, time_saved
+from nncli.tuning.gain import Gain
 from nncli.tuning.search import SearchEnded, SearchStarted
 from nncli.tuning.space.space import SearchSpace
-from nncli.tuning.trials.record import BEST
-from nncli.tuning.trials.trials import Trial, TrialValues
+from nncli.tuning.summary import TimeSaved, is_no_better, time_saved
+from nncli.tuning.trials import BEST, Trial, TrialValues
 
 SUFFIX = re.compile(r"(?<=.)-tune(-\d+)?$")
 """The end of the default name of a search."""
@@ -165,8 +164,4 @@ def _schedule(config: Config, section: TuneSection) -> Iterator[Finding]:
         fields = type(rate).model_fields
         key = next((name for name in ("peak", "initial") if name in fields), None)
         hint = "" if key is None else f"To keep it, search {RATE}.{key}"
-        yield note(FindingCode.SEARCH, f"{RATE} replaces the schedule {_type_of(rate)} by a constant", hint=hint)
-
-
-def _type_of(rate: object) -> str:
-    return str(getattr(rate, "type", type(rate).__name__))
+        yield note(FindingCode.SEARCH, f"{RATE} replaces the schedule {rate.type} by a constant", hint=hint)

@@ -18,7 +18,7 @@ from nncli.analysis.reproduction import Verdict
 from nncli.api.train import distill_events
 from nncli.base.errors import ConfigError, NncliError, RunError, UsageError
 from nncli.cli.printer import summary
-from nncli.fitting.prepare.teacher import weights_checksum
+from nncli.fitting.prepare.distillation import weights_checksum
 from nncli.fitting.train.events import Finished, Started
 from nncli.runs.filenames import CONFIG, SCORED
 from nncli.runs.manifest import METRICS

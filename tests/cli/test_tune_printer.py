@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from nncli.cli.tune_printer import ensemble_text, next_commands, notes_on, result_text
-from nncli.tuning.ensemble.selected_ensemble import SelectedEnsemble
-from nncli.tuning.result.gain import Gain
+from nncli.tuning.gain import Gain
 from nncli.tuning.search import SearchEnded
+from nncli.tuning.selected_ensemble import SelectedEnsemble
 from nncli.tuning.tune_result import TuneResult
 from tests.cli.progress.searches import BETTER, FAILED, FIRST, PRUNED, started
 

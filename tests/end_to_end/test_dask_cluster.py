@@ -56,6 +56,6 @@ def test_a_training_on_a_cluster_can_be_stopped(cluster: Any, tmp_path: Path) ->
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nncli.fitting.parallel.executor.SECONDS_TO_CONNECT", 0.5)
+    monkeypatch.setattr("nncli.fitting.parallel.task_stream.SECONDS_TO_CONNECT", 0.5)
     with raises(UsageError, mentions="tcp://127.0.0.1:9"):
         train(config_of(tmp_path), output=tmp_path / "run", scheduler="tcp://127.0.0.1:9")

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.tuning.trials.record import RECORD
-from nncli.tuning.trials.trials import TRIALS
+from nncli.tuning.trials import RECORD, TRIALS
 from tests.cli.support import COMMAND, DATA, SECONDS
 from tests.tuning.searches import loaded, results, resume_search, run_search
 

@@ -16,7 +16,7 @@ from nncli.runs.filenames import CONFIG, LOCK
 from nncli.runs.listing import RunInfo, notes_on_choice
 from nncli.runs.manifest import MANIFEST, METRICS, MODEL, WEIGHTS
 from nncli.runs.run import Run
-from nncli.tuning.trials.trials import save_trial
+from nncli.tuning.trials import save_trial
 from tests.cli.support import DATA
 from tests.runs.support import change_manifest, changed, stop_at
 from tests.tuning.made_searches import made_search, made_trials

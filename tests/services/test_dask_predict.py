@@ -91,6 +91,6 @@ def test_a_stopped_command_is_continued_elsewhere(cluster: Any, penguins: Path, 
 def test_a_scheduler_that_does_not_answer_is_an_error(
     penguins: Path, inputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nncli.fitting.parallel.executor.SECONDS_TO_CONNECT", 0.5)
+    monkeypatch.setattr("nncli.fitting.parallel.task_stream.SECONDS_TO_CONNECT", 0.5)
     with raises(UsageError, mentions="tcp://127.0.0.1:9"):
         predict_files(penguins, "in", "out", scheduler="tcp://127.0.0.1:9")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.tuning.ensemble.selected_ensemble import SelectedEnsemble, write_selected_ensemble
+from nncli.tuning.selected_ensemble import SelectedEnsemble, write_selected_ensemble
 from tests.tuning.trained_trials import QUANTILES, classes_trials, numbers_trials
 
 

@@ -12,12 +12,20 @@ from nncli.config.loading import load
 from nncli.config.schema import TuneSection
 from nncli.nn.losses import MSE
 from nncli.runs.filenames import METRICS
-from nncli.tuning.result.gain import Gain, compute_importance
-from nncli.tuning.result.summary import SearchResult
+from nncli.tuning.gain import Gain, compute_importance
+from nncli.tuning.search_data import Objective
 from nncli.tuning.space.build_space import build_space
-from nncli.tuning.trials.objective import Objective
-from nncli.tuning.trials.record import BEST, config_text, create_directory, new_record
-from nncli.tuning.trials.trials import TRIALS, Trial, save_trial, write_trials_table
+from nncli.tuning.summary import SearchResult
+from nncli.tuning.trials import (
+    BEST,
+    TRIALS,
+    Trial,
+    config_text,
+    create_directory,
+    new_record,
+    save_trial,
+    write_trials_table,
+)
 from tests.tuning.finished_searches import NUMBERS
 
 RATE = "layers[1].1.rate"

@@ -12,11 +12,9 @@ from nncli.nn.arrays import Floats
 from nncli.nn.losses import MSE, CrossEntropy
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget
-from nncli.tuning.result.gain import Gain, compute_gain
-from nncli.tuning.result.trial_comparison import TrialComparison
-from nncli.tuning.trials.finished_trial import SearchRows, TrialPredictions
-from nncli.tuning.trials.objective import Objective
-from nncli.tuning.trials.trials import Trial
+from nncli.tuning.gain import Gain, SearchRows, TrialComparison, TrialPredictions, compute_gain
+from nncli.tuning.search_data import Objective
+from nncli.tuning.trials import Trial
 
 N, FOLDS = 300, 3
 NUMBER = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))

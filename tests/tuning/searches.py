@@ -9,8 +9,7 @@ from pathlib import Path
 from nncli.api.tune import TuneEvent, tune_events
 from nncli.config.loading import LoadedConfig, load
 from nncli.tuning.search import SearchEnded
-from nncli.tuning.trials.record import BEST
-from nncli.tuning.trials.trials import TRIALS_TABLE
+from nncli.tuning.trials import BEST, TRIALS_TABLE
 from tests.cli.support import DATA
 
 NUMBERS = f"""

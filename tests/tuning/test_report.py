@@ -8,10 +8,10 @@ import pytest
 
 from nncli.analysis.report.page import Page, Table
 from nncli.api.report import report
+from nncli.tuning.gain import Gain
 from nncli.tuning.report import search_page
-from nncli.tuning.result.gain import Gain
-from nncli.tuning.result.summary import read_search
-from nncli.tuning.trials.trials import Trial
+from nncli.tuning.summary import read_search
+from nncli.tuning.trials import Trial
 from tests.analysis.report.support import parsed
 from tests.tuning.made_searches import GAIN, made_search, made_trials
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from nncli.config.yaml.document import SourceSpan
-from nncli.tuning.report_charts import ScoredTrial, history, number_of_best, parallel_coordinates, slice_chart
+from nncli.tuning.report import ScoredTrial, history, number_of_best, parallel_coordinates, slice_chart
 from nncli.tuning.space.space import ChoiceDomain, Domain, NumberDomain, Parameter
 
 RATE = NumberDomain(1e-4, 1e-1, None, is_log=True, is_int=False)

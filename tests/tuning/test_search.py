@@ -13,9 +13,8 @@ from nncli.base.errors import DataError, NncliError, RunError
 from nncli.nn.training.epoch import DivergedError
 from nncli.runs.filenames import CONFIG, CROSS_VALIDATION, FOLDS, METRICS
 from nncli.tuning.search import SearchEnded, SearchProgress, SearchStarted, TrialFinished
-from nncli.tuning.trials.objective import Objective
-from nncli.tuning.trials.record import BEST
-from nncli.tuning.trials.trials import TRIALS_TABLE, Trial, folder_of, load_trials, record_of, save_trial
+from nncli.tuning.search_data import Objective
+from nncli.tuning.trials import BEST, TRIALS_TABLE, Trial, folder_of, load_trials, record_of, save_trial
 from tests.assertions import raises
 from tests.cli.support import DATA
 from tests.tuning.searches import NUMBERS, SPACE, copied, loaded, results, resume_search, run_search

@@ -9,9 +9,9 @@ import pytest
 from nncli.nn.losses import MSE
 from nncli.tuning import search as module
 from nncli.tuning.search import SearchFiles
+from nncli.tuning.search_data import Objective
 from nncli.tuning.space.build_space import build_space
-from nncli.tuning.trials.objective import Objective
-from nncli.tuning.trials.trials import TRIALS_TABLE, Trial
+from nncli.tuning.trials import TRIALS_TABLE, Trial
 from tests.tuning.searches import loaded
 
 

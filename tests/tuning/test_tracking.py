@@ -13,7 +13,7 @@ from nncli.base.findings import FindingCode
 from nncli.fitting.train.events import TrackingStopped
 from nncli.tracking.tensorboard import TensorBoard
 from nncli.tuning.tracking import track_directory
-from nncli.tuning.trials.trials import load_trials
+from nncli.tuning.trials import load_trials
 from tests.tracking.support import Memory, scalars
 from tests.tuning.finished_searches import search
 from tests.tuning.searches import loaded

@@ -8,7 +8,7 @@ import pytest
 
 from nncli.config.loading import load
 from nncli.config.schema import TuneSection
-from nncli.tuning.trials.record import create_directory, new_record
+from nncli.tuning.trials import create_directory, new_record
 from nncli.tuning.tune_result import notes_before
 from tests.cli.support import DATA
 

@@ -51,7 +51,7 @@ from nncli.base.findings import Finding
 from nncli.base.logs import format_duration
 from nncli.base.text import format_number, format_percent, json_safe
 from nncli.data.profile import ColumnProfile
-from nncli.fitting.dry_run.steps import TableReport, check_table
+from nncli.fitting.dry_run import TableReport, check_table
 from nncli.models.scores import ScoresWithIntervals, ScoreWithInterval
 from nncli.runs.history import RecordedMetrics
 from nncli.targets.metrics.bootstrap import ConfidenceInterval

@@ -27,8 +27,8 @@ from nncli.nn.training.loop import EpochReport, LearningRateHalved
 
 if TYPE_CHECKING:
     from nncli.api.tune import TuneEnded
-    from nncli.tuning.ensemble.selected_ensemble import SelectedEnsemble
-    from nncli.tuning.trials.trials import Trial
+    from nncli.tuning.selected_ensemble import SelectedEnsemble
+    from nncli.tuning.trials import Trial
 
 
 class JsonLines:

@@ -16,7 +16,7 @@ from nncli.cli.progress.status import Curves, Speed, Status, Work, left
 
 if TYPE_CHECKING:
     from nncli.tuning.search import RunningTrial, SearchStarted
-    from nncli.tuning.trials.trials import Trial
+    from nncli.tuning.trials import Trial
 
 MAX_RUNNING = 8
 """Running trials that are shown with their folds."""
@@ -33,7 +33,7 @@ class SearchStatus(Work):
     period = inf  # a line for each trial, see `lines`
 
     def __init__(self, started: SearchStarted) -> None:
-        from nncli.tuning.trials.trials import TrialValues
+        from nncli.tuning.trials import TrialValues
 
         self.started = started
         self.values = TrialValues(started.space)

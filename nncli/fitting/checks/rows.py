@@ -22,13 +22,14 @@ from nncli.data.profile import ColumnProfile, Label, profile
 from nncli.fitting.checks.column import Column, SplitTable, count, percentage
 from nncli.fitting.checks.column_values import (
     IdenticalColumns,
+    LeakageSample,
     check_outliers,
     group_like,
     id_like,
     missing_cells,
+    target_leakage,
     uninformative,
 )
-from nncli.fitting.checks.leakage import LeakageSample, target_leakage
 from nncli.fitting.checks.notes import ambiguous_dates
 from nncli.fitting.checks.target import check_classes, check_constant, check_rows_of_classes
 from nncli.targets.target import TargetKind

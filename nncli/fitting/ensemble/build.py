@@ -6,26 +6,41 @@ scoring, the rows of each fold are predicted at the epoch, and with the temperat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
-from nncli.base.findings import Finding
+from nncli.base.atomic_files import batched_fsync
+from nncli.base.findings import Finding, warnings_json
 from nncli.data.sample_weights import class_weights
 from nncli.fitting.checks.scores import check_scores
-from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows, OutOfFoldPredictions, predict_table
+from nncli.fitting.ensemble.out_of_fold import (
+    EnsembleData,
+    LabeledRows,
+    OutOfFoldPredictions,
+    has_joint_epoch,
+    predict_table,
+)
 from nncli.fitting.prepare.validation import monitor_name, should_calibrate
 from nncli.models.ensemble import Ensemble, EnsembleSpec
 from nncli.models.held_out_rows import HeldOutRows
-from nncli.models.model import Model
+from nncli.models.model import Model, ModelSpec
 from nncli.models.predictions import Predictions
-from nncli.models.scores import Averaging, ScoreCard, validation_card
+from nncli.models.scores import Averaging, ScoreCard, scores_json, validation_card
+from nncli.nn.parameters import Parameters
 from nncli.nn.training.cross_fit import part_numbers
+from nncli.runs.history import read_history
+from nncli.runs.loader import damaged, parse_weights, read_file, read_model, read_spec, weights_size
+from nncli.runs.manifest import HELD_OUT, SNAPSHOTS, member_folder, snapshot_file
+from nncli.runs.run import Run
 from nncli.targets.metrics.calibration import CALIBRATED_LOG_LOSS, Calibration, smoothed_log_loss
 from nncli.targets.metrics.classification import log_loss
 from nncli.targets.metrics.registry import higher_is_better
+from nncli.targets.target import Target
 
 
 @dataclass(frozen=True)
@@ -47,7 +62,7 @@ class BuiltEnsemble:
     """An ensemble with its scores and its calibration.
 
     `candidate` is the number of the chosen candidate, and `held_out` are the rows that are scored, with the predictions
-    of each member; `member_scores` are their scores.
+    of each member; `member_scores` are their scores. The rows are `out_of_fold` unless they have a file of their own.
     """
 
     ensemble: Ensemble
@@ -57,12 +72,35 @@ class BuiltEnsemble:
     held_out: HeldOutRows | None = None
     member_scores: tuple[ScoreCard, ...] = ()
     calibration: Calibration | None = None
+    out_of_fold: bool = True
 
-    def warnings(self, data: EnsembleData) -> tuple[Finding, ...]:
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
         """The warnings about the scores."""
         if self.validation_scores is None:
             return check_scores(self.training_scores, "training")
-        return check_scores(self.validation_scores, "out-of-fold" if data.validation_table is None else "validation")
+        return check_scores(self.validation_scores, "out-of-fold" if self.out_of_fold else "validation")
+
+    def save(self, run: Run, data: EnsembleData, more: Mapping[str, object] = MappingProxyType({})) -> None:
+        """Write all files of a run but the configuration and the manifest, with `more` in its metrics.json."""
+        validation = scores_json(self.validation_scores)
+        if validation is not None:
+            by = "the members that held the row out" if self.out_of_fold else "all members"
+            validation = {**validation, "predicted_by": by}
+        metrics = {
+            "training": scores_json(self.training_scores),
+            "validation": validation,
+            "findings": warnings_json([*data.findings, *self.warnings]),
+            **more,
+            **({"calibration": asdict(self.calibration)} if self.calibration else {}),
+        }
+        with batched_fsync():
+            run.save_metrics(metrics)
+            run.save_spec(self.ensemble.spec)
+            run.save_training_rows(data.record_rows(self.ensemble))
+            run.save_reference(data.reference(self.ensemble, self.held_out))
+            if self.held_out is not None:
+                run.save_held_out(self.held_out.bounded(data.config.seed))
 
 
 def build_ensemble(data: EnsembleData, candidates: Sequence[Candidate]) -> BuiltEnsemble:
@@ -95,6 +133,7 @@ def build_ensemble(data: EnsembleData, candidates: Sequence[Candidate]) -> Built
             )
         ),
         calibration=calibration and _averaged(calibration, averaging),
+        out_of_fold=data.validation_table is None,
     )
 
 
@@ -253,3 +292,97 @@ def _row_losses(
     target, loss = predictions.ensemble.members[0].spec.target, predictions.ensemble.spec.loss
     with np.errstate(all="ignore"):
         return np.asarray(loss.per_row(predicted.loss_inputs, rows.y, scale=target.scale))
+
+
+def read_candidates(
+    run: Path, data: EnsembleData, known: Mapping[int, Candidate] | None = None, max_epoch: int | None = None
+) -> list[Candidate]:
+    """The candidates of an ensemble whose members are done, in the order of their epochs, up to `max_epoch`.
+
+    If one epoch is chosen for all members, these are the epochs of which every member kept the weights, read unless
+    they are among the `known` ones. Otherwise, and where an older version began the training, there is one candidate,
+    of the best epoch of each member.
+
+    Raises:
+        RunError: a file of a member is missing or damaged.
+    """
+    folders = [run / member_folder(i) for i in range(data.config.n_members)]
+    joint = has_joint_epoch(data.config)
+    epochs = set.intersection(*(snapshot_epochs(folder) for folder in folders)) if joint else set()
+    if not epochs:
+        return [_read_best(folders, data)]
+    specs = [read_spec(folder, Run(folder).load_manifest()) for folder in folders]
+
+    def read(epoch: int) -> Candidate:
+        models = (Model(spec, read_snapshot(folder, epoch, spec)) for folder, spec in zip(folders, specs, strict=True))
+        return Candidate(epoch, tuple(models))
+
+    wanted = [epoch for epoch in sorted(epochs) if max_epoch is None or epoch <= max_epoch]
+    return [(known or {}).get(epoch) or read(epoch) for epoch in wanted]
+
+
+def _read_best(folders: list[Path], data: EnsembleData) -> Candidate:
+    """The members at the best epoch of each."""
+    rows = [len(data.held_out(member)) for member in data.members]
+    if data.validation_table is not None:
+        rows = [len(data.validation_table)] * len(folders)
+    recorded = [_recorded(folder, data.target, count) for folder, count in zip(folders, rows, strict=True)]
+    all_recorded = tuple(one for one in recorded if one is not None)
+    members = tuple(read_model(folder) for folder in folders)
+    return Candidate(0, members, all_recorded if len(all_recorded) == len(members) else None)
+
+
+def _recorded(folder: Path, target: Target, rows: int) -> Predictions | None:
+    """The scored predictions that a member kept of all its validation rows, with the classes of `target`."""
+    held_out = Run(folder).load_held_out()
+    if held_out is None or held_out.is_sample:
+        return None
+    if held_out.total != rows:
+        raise damaged(folder, HELD_OUT, "the file does not hold the validation rows of this member")
+    kept = held_out.predictions
+    return replace(kept, target=target, values=target.align(kept.values, kept.target))
+
+
+def adopt_epoch(run: Path, built: BuiltEnsemble, epoch: int) -> None:
+    """Make the weights after `epoch` those of every member, with its scores, history and manifest.
+
+    The validation rows of a member are among those that chose the epoch: its own scores are optimistic.
+    """
+    assert built.held_out is not None  # its rows chose the epoch
+    for i, (model, scores) in enumerate(zip(built.ensemble.members, built.member_scores, strict=True)):
+        member = Run(run / member_folder(i))
+        manifest = member.load_manifest()
+        held_out = built.held_out.of_member(i)
+        kept = _recorded(member.path, held_out.predictions.target, len(held_out))
+        if (
+            manifest.best_epoch == epoch
+            and kept is not None
+            and np.array_equal(kept.loss_inputs, held_out.predictions.loss_inputs)
+        ):
+            continue
+        history = read_history(member.path, manifest)
+        member.save_manifest(manifest.model_copy(update={"status": "running"}))  # killed here, the member is resumed
+        reports = [
+            replace(report, is_best=report.epoch == epoch or (report.is_best and report.epoch < epoch))
+            for report in history.reports
+        ]
+        member.save_weights(model.parameters)
+        member.save_held_out(held_out.with_target(model.spec.target).bounded(manifest.seed))
+        member.save_metrics({"training": None, "validation": scores_json(scores)})
+        member.save_history(reports, history.metric)
+        member.save_manifest(manifest.model_copy(update={"best_epoch": epoch}))
+
+
+def snapshot_epochs(folder: Path) -> set[int]:
+    """The epochs of which the run in `folder` keeps the weights."""
+    return {int(file.stem) for file in (folder / SNAPSHOTS).glob("*.safetensors") if file.stem.isdecimal()}
+
+
+def read_snapshot(folder: Path, epoch: int, spec: ModelSpec) -> Parameters:
+    """Read the weights that a training kept after an epoch.
+
+    Raises:
+        RunError: the file is missing, damaged, or of another network.
+    """
+    name = snapshot_file(epoch)
+    return parse_weights(folder, name, read_file(folder, name, weights_size(spec)), spec)

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.base.atomic_files import batched_fsync, write_text
-from nncli.base.errors import DataError, Location, NncliError, RunError
+from nncli.base.atomic_files import batched_fsync, relabel_errors, write_text
+from nncli.base.errors import DataError, Location, RunError
 from nncli.base.findings import Finding, FindingCode, warnings_json
 from nncli.config.schema import Config
 from nncli.data.sources.open import open_reader
@@ -34,6 +34,8 @@ from nncli.runs.manifest import CONFIG, HELD_OUT
 from nncli.runs.run import Run
 from nncli.targets.base import Scores
 
+Folds: TypeAlias = tuple[MemberPredictions, ...]
+"""The rows of each fold, by their positions in the table, and the predictions of the model that left them out."""
 UNSET_EXECUTION = Execution("numpy", 1, 1)
 """For the fingerprint of a configuration, whose trainings each choose their own execution."""
 
@@ -77,29 +79,15 @@ def start_record(requested: Path, config: Config, folds: int, repeats: int) -> t
     sha256 = open_reader(config.data.source).checksum().sha256
     assert sha256 is not None, "a pipe is refused before"
     record = new_record(config, folds, repeats, sha256)
-    n, path = 1, requested
-    while True:
-        try:
-            path.mkdir(parents=True)
-            break
-        except FileExistsError:
-            n += 1
-            path = requested.with_name(f"{requested.name}-{n}")
-        except OSError as error:
-            raise NncliError(
-                f"cannot make the directory: {error.strerror or error}",
-                location=Location(source=str(path)),
-                hint="Name another place with -o.",
-            ) from error
-    return write_record(path, config, record), record
+    with Run.temporary(requested) as run, relabel_errors(run.path, requested):
+        run = run.rename_to_free_name(requested, lambda path: write_record(run.path, config, record, path))
+    return Run(run.path), record
 
 
-def write_record(path: Path, config: Config, record: CrossValidationRecord) -> Run:
-    """Write the configuration and the record of a cross-validation into its directory."""
-    run = Run(path)
-    run.save_config(config.model_copy(update={"output": str(path)}))
-    write_text(path / CROSS_VALIDATION, record.model_dump_json(indent=1) + "\n")
-    return run
+def write_record(folder: Path, config: Config, record: CrossValidationRecord, path: Path) -> None:
+    """Write the configuration and the record of a cross-validation into a folder, whose path is to be `path`."""
+    Run(folder).save_config(config.model_copy(update={"output": str(path)}))
+    write_text(folder / CROSS_VALIDATION, record.model_dump_json(indent=1) + "\n")
 
 
 def open_record(path: Path) -> tuple[Run, CrossValidationRecord, Config]:
@@ -193,16 +181,18 @@ def score_folds(
     fold_data: Sequence[EnsembleData],
     paths: Sequence[Path],
     record: CrossValidationRecord,
-    folds: FoldPredictions | None = None,
+    folds: Folds | None = None,
     truth: FoldTruth | None = None,
 ) -> CrossValidation:
     """Score the run at each path on the rows of its fold, and keep the predictions; `fold_data` share one table.
 
     The predictions of the `folds`, and their `truth`, may have been computed already.
     """
-    folds, truth = folds or FoldPredictions.of(fold_data, paths), truth or FoldTruth.of(fold_data)
-    mean = mean_of_folds(fold_data[0], folds)
-    held_out = folds.held_out_rows(fold_data[0], truth.rows, mean).bounded(fold_data[0].config.seed)
+    folds, truth, data = folds or predict_folds(fold_data, paths), truth or FoldTruth.of(fold_data), fold_data[0]
+    rows = np.unique(np.concatenate([fold.rows for fold in folds]))
+    scored = data.scored_rows(truth.rows.take(rows), truth.rows, mean_of_folds(data, folds))
+    members = [replace(fold, rows=np.searchsorted(rows, fold.rows)) for fold in folds]
+    held_out = HeldOutRows.of(scored, data.table.take(rows).row_numbers, members).bounded(data.config.seed)
     with batched_fsync():
         run.save_held_out(held_out)
         sha256 = hashlib.sha256((run.path / HELD_OUT).read_bytes()).hexdigest()
@@ -227,7 +217,7 @@ class FoldTruth:
 
 def scores_of(
     fold_data: Sequence[EnsembleData],
-    folds: FoldPredictions,
+    folds: Folds,
     record: CrossValidationRecord,
     fold_truth: FoldTruth | None = None,
 ) -> CrossValidation:
@@ -235,28 +225,29 @@ def scores_of(
     table, target = fold_data[0].table, fold_data[0].target
     fold_truth = fold_truth or FoldTruth.of(fold_data)
     truth, fold_of, scored = fold_truth.rows, np.zeros(len(table), np.int64), []
-    for i, (data, rows, predictions) in enumerate(zip(fold_data, folds.rows, folds.predictions, strict=True)):
-        scores = data.scored_rows(truth.take(rows), truth.take(fold_truth.used[i]), predictions).scores
+    for i, (data, one) in enumerate(zip(fold_data, folds, strict=True)):
+        scores = data.scored_rows(truth.take(one.rows), truth.take(fold_truth.used[i]), one.predictions).scores
         repeat, fold = divmod(i, record.folds)
-        scored.append(FoldScores(repeat + 1, fold + 1, len(rows), scores))
-        fold_of[rows] = fold + 1
-    rows, predictions = np.unique(np.concatenate(folds.rows)), mean_of_folds(fold_data[0], folds)
+        scored.append(FoldScores(repeat + 1, fold + 1, len(one.rows), scores))
+        fold_of[one.rows] = fold + 1
+    rows, predictions = np.unique(np.concatenate([one.rows for one in folds])), mean_of_folds(fold_data[0], folds)
     combined = fold_data[0].scored_rows(truth.take(rows), truth, predictions).card()
     findings = (*fold_data[0].findings, *check_scores(combined, "out-of-fold"))
-    numbers = rows + 1 if table.row_numbers is None else table.row_numbers[rows]
-    columns = [pl.Series("row", numbers)] + ([pl.Series("fold", fold_of[rows])] if record.repeats == 1 else [])
+    columns = [pl.Series("row", table.take(rows).row_ids.row_numbers)] + (
+        [pl.Series("fold", fold_of[rows])] if record.repeats == 1 else []
+    )
     frame = predictions.frame(proba=target.has_probabilities)
     return CrossValidation(tuple(scored), combined.model, pl.DataFrame(columns).hstack(frame), findings)
 
 
-def mean_of_folds(data: EnsembleData, folds: FoldPredictions) -> Predictions:
+def mean_of_folds(data: EnsembleData, folds: Folds) -> Predictions:
     """The mean of the predictions of every row that is in a fold, in the order of the table."""
     target, levels, precision = data.target, data.loss.quantile_levels, data.config.precision
     total = np.zeros((len(data.table), target.n_outputs * max(1, len(levels))))
     counts = np.zeros((len(data.table), 1), np.int64)
-    for rows, predictions in zip(folds.rows, folds.predictions, strict=True):
-        total[rows] += predictions.loss_inputs.reshape(len(rows), -1)
-        counts[rows] += 1
+    for fold in folds:
+        total[fold.rows] += fold.predictions.loss_inputs.reshape(len(fold.rows), -1)
+        counts[fold.rows] += 1
     rows = np.flatnonzero(counts)
     mean = total[rows] / counts[rows]
     if not levels:
@@ -264,52 +255,33 @@ def mean_of_folds(data: EnsembleData, folds: FoldPredictions) -> Predictions:
     return Predictions.of_quantiles(target, mean.reshape(len(mean), -1, len(levels)), levels, precision)
 
 
-@dataclass(frozen=True)
-class FoldPredictions:
-    """The rows of each fold, by their positions in the table, and the predictions of the model that left them out."""
+def predict_folds(fold_data: Sequence[EnsembleData], paths: Sequence[Path]) -> Folds:
+    """Predict the rows of each fold by the run at its path."""
+    rows = [data.excluded_rows for data in fold_data]
+    return tuple(
+        MemberPredictions(own, predict_table(Run(path).load_model(), data.table.take(own), data.target))
+        for data, path, own in zip(fold_data, paths, rows, strict=True)
+    )
 
-    rows: tuple[npt.NDArray[np.int64], ...]
-    predictions: tuple[Predictions, ...]
 
-    @classmethod
-    def of(cls, fold_data: Sequence[EnsembleData], paths: Sequence[Path]) -> FoldPredictions:
-        """Predict the rows of each fold by the run at its path."""
-        rows = tuple(data.excluded_rows for data in fold_data)
-        predictions = (
-            predict_table(Run(path).load_model(), data.table.take(own), data.target)
-            for data, path, own in zip(fold_data, paths, rows, strict=True)
-        )
-        return cls(rows, tuple(predictions))
+def read_folds(
+    run: Run, kept: KeptFolds | None, fold_data: Sequence[EnsembleData], paths: Sequence[Path]
+) -> Folds | None:
+    """The predictions that a cross-validation keeps.
 
-    @classmethod
-    def read(
-        cls, run: Run, kept: KeptFolds | None, fold_data: Sequence[EnsembleData], paths: Sequence[Path]
-    ) -> FoldPredictions | None:
-        """The predictions that a cross-validation keeps.
-
-        None if it keeps none or not all, if the file is damaged, or if a model was trained again since.
-        """
-        if kept is None:
+    None if it keeps none or not all, if the file is damaged, or if a model was trained again since.
+    """
+    if kept is None:
+        return None
+    data = fold_data[0]
+    try:
+        content = read_file(run.path, HELD_OUT, LARGEST_FILE)
+        if hashlib.sha256(content).hexdigest() != kept.sha256 or tuple(map(digest_of_models, paths)) != kept.models:
             return None
-        data = fold_data[0]
-        try:
-            content = read_file(run.path, HELD_OUT, LARGEST_FILE)
-            if hashlib.sha256(content).hexdigest() != kept.sha256 or tuple(map(digest_of_models, paths)) != kept.models:
-                return None
-            held_out = HeldOutRows.from_bytes(content, data.target, len(paths), data.loss.quantile_levels)
-        except (RunError, ValueError):
-            return None
-        rows = tuple(one.excluded_rows for one in fold_data)
-        if [len(member.rows) for member in held_out.members] != [len(own) for own in rows]:
-            return None
-        return cls(rows, tuple(member.predictions for member in held_out.members))
-
-    def held_out_rows(self, data: EnsembleData, truth: LabeledRows, mean: Predictions) -> HeldOutRows:
-        """The rows that are in a fold, with the `mean` of their predictions, each training being a member.
-
-        `truth` are the true targets of all rows of the table.
-        """
-        rows, numbers = np.unique(np.concatenate(self.rows)), data.table.row_numbers
-        scored = data.scored_rows(truth.take(rows), truth, mean)
-        members = map(MemberPredictions, (np.searchsorted(rows, own) for own in self.rows), self.predictions)
-        return HeldOutRows.of(scored, rows + 1 if numbers is None else numbers[rows], members)
+        held_out = HeldOutRows.from_bytes(content, data.target, len(paths), data.loss.quantile_levels)
+    except (RunError, ValueError):
+        return None
+    rows = [one.excluded_rows for one in fold_data]
+    if [len(member.rows) for member in held_out.members] != [len(own) for own in rows]:
+        return None
+    return tuple(MemberPredictions(own, member.predictions) for own, member in zip(rows, held_out.members, strict=True))

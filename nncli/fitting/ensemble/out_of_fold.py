@@ -1,4 +1,4 @@
-"""The data of an ensemble, and its out-of-fold predictions."""
+"""The data of an ensemble, the configurations of its members, and its out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base.errors import config_error
 from nncli.base.findings import Finding, ordered
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch
-from nncli.config.schema import Config
+from nncli.config.loading import load_config
+from nncli.config.schema import Config, ValidationFile
 from nncli.data.sample_weights import Weights, read_weights
-from nncli.data.splitting.folds import Fold
+from nncli.data.sources.open import open_reader
+from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.data.splitting.holdout import group_numbers
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.fitting.checks.column import SplitTable
 from nncli.fitting.checks.notes import table_reading
 from nncli.fitting.checks.rows import training_warnings
-from nncli.fitting.ensemble.member_config import member_config, number_of_folds, recorded_folds
 from nncli.fitting.prepare.auto_values import resolve_members
-from nncli.fitting.prepare.encode import record_rows
+from nncli.fitting.prepare.encode import memory_limit, record_rows
 from nncli.fitting.prepare.fit import fit_kind, infer_loss
 from nncli.fitting.prepare.load import load_table, select_rows
 from nncli.fitting.prepare.validation import (
@@ -39,7 +41,9 @@ from nncli.models.held_out_rows import HeldOutRows, MemberPredictions
 from nncli.models.predictions import Predictions, stack_predictions
 from nncli.models.scores import Averaging, ScoredRows, baseline_predictions
 from nncli.nn.losses import MIN_PROBABILITY, Loss
+from nncli.nn.optim.schedules import CoslogRate
 from nncli.nn.training.state import RandomStreams
+from nncli.runs.manifest import CONFIG, member_folder
 from nncli.runs.monitoring.reference import Reference, columns_of, fit_columns, reference_of
 from nncli.runs.training_rows import TrainingRows
 from nncli.targets.base import Truth
@@ -50,10 +54,6 @@ from nncli.targets.metrics.calibration import (
     smoothed_log_loss,
 )
 from nncli.targets.target import Target
-
-
-def _has_validation(config: Config) -> bool:
-    return config.validation != 0.0 or config.bagging_mode != "seeds"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class EnsembleData:
         target = fit_kind(config, target_columns, loss)
         validation_table = load_validation_file(config, table, scratch, all_columns=all_columns)
         # Both raise an error before training.
-        should_calibrate(config, target, has_validation=_has_validation(config))
+        should_calibrate(config, target, has_validation=config.validation != 0.0 or config.bagging_mode != "seeds")
         check_metric(config, target)
         findings = (
             *table_reading(table.header),
@@ -204,10 +204,17 @@ class EnsembleData:
             predict_table(member, table.take(rows), self.target)
             for member, rows in zip(ensemble.members, positions, strict=True)
         ]
-        return OutOfFoldPredictions.of(ensemble, table, self.truth(table), positions, list(predictions))
+        rows = np.unique(np.concatenate(positions))
+        return OutOfFoldPredictions(
+            ensemble=ensemble,
+            table=table.take(rows),
+            rows=self.truth(table).take(rows),
+            positions=tuple(np.searchsorted(rows, rows_of_member) for rows_of_member in positions),
+            member_predictions=tuple(predictions),
+        )
 
     def truth(self, table: ColumnStore) -> LabeledRows:
-        """The true targets of the rows of a table."""
+        """The true targets, the sample weights and the group numbers of the rows of a table."""
         return truth_of(table, self.target, self.config)
 
     def scored_rows(self, rows: LabeledRows, training: LabeledRows, predictions: Predictions) -> ScoredRows:
@@ -251,20 +258,6 @@ class OutOfFoldPredictions:
     rows: LabeledRows
     positions: tuple[npt.NDArray[np.int64], ...]
     member_predictions: tuple[Predictions, ...]
-
-    @classmethod
-    def of(
-        cls,
-        ensemble: Ensemble,
-        table: ColumnStore,
-        rows: LabeledRows,
-        member_rows: list[npt.NDArray[np.int64]],
-        predictions: list[Predictions],
-    ) -> OutOfFoldPredictions:
-        """Select the rows of a table that are validation rows of some member, at the positions `member_rows`."""
-        all_rows = np.unique(np.concatenate(member_rows))
-        positions = tuple(np.searchsorted(all_rows, rows_of_member) for rows_of_member in member_rows)
-        return cls(ensemble, table.take(all_rows), rows.take(all_rows), positions, tuple(predictions))
 
     @property
     def oof_mask(self) -> npt.NDArray[np.bool_]:
@@ -358,3 +351,120 @@ def predict_table(model: AnyModel, table: TableBlocks, target: Target) -> Predic
     with np.errstate(all="ignore"):  # an overflow is seen in the scores
         blocks = (aligned(model.predict(block)) for block in table.blocks(model.names))
         return stack_predictions(blocks, len(table)) or Predictions(target, np.empty((0, target.n_outputs)))
+
+
+MAX_MEMORY_LIMIT = 1e12
+"""Bytes; a higher memory limit counts as none."""
+
+
+MIN_MEMBERS_OF_A_SHARED_FOLD = 6
+"""With fewer members a fold fewer would cost too many training rows."""
+
+
+def check_members(config: Config) -> None:
+    """Check that the bagging of an ensemble fits its validation and its table.
+
+    Raises:
+        ConfigError: the bagging does not fit the validation or the table.
+    """
+    check_table(config)
+    reason = (
+        "each member holds out another fold"
+        if config.bagging_mode == "folds"
+        else "each member holds out what it misses"
+    )
+    if config.bagging_mode == "seeds":
+        return
+    hint = "Leave validation out, or set bagging: seeds."
+    if isinstance(config.validation, ValidationFile):
+        raise config_error("validation", f"{reason}, so the rows cannot come from a file of their own", hint)
+    if config.validation == 0.0 or isinstance(config.validation, Fold | Bootstrap):
+        raise config_error(
+            "validation",
+            f"{reason}: with members and bagging {config.bagging_mode} no other validation is possible",
+            hint,
+        )
+    if config.data.time is not None:
+        raise config_error(
+            "bagging",
+            f"with data.time no member may hold out what others train on, as {config.bagging_mode} would have it",
+            "Set bagging: seeds.",
+        )
+
+
+def check_table(config: Config) -> None:
+    """Check that several trainings can read the table; ConfigError for a pipe."""
+    if open_reader(config.data.source).is_read_once:
+        raise config_error(
+            "data.path", "every training reads the table, and a pipe can only be read once", "Name a file."
+        )
+
+
+def number_of_folds(members: int) -> int:
+    """The number of folds of an ensemble: from six members on one fewer, so that two members hold out the first fold.
+
+    Their predictions of it show how much the members differ on new rows; see nncli/targets/metrics/calibration.py.
+    """
+    return members - 1 if members >= MIN_MEMBERS_OF_A_SHARED_FOLD else members
+
+
+def recorded_folds(run: Path, config: Config) -> int:
+    """The number of folds of an ensemble in the directory `run`, as its first member records it."""
+    path = run / member_folder(0) / CONFIG
+    validation = load_config(path).validation if path.exists() else None
+    return validation.folds if isinstance(validation, Fold) else number_of_folds(config.n_members)
+
+
+def has_joint_epoch(config: Config) -> bool:
+    """Whether one epoch is chosen for all members, by the out-of-fold rows of all.
+
+    With early stopping, or where the members do not hold out folds, each member has its own best epoch.
+    """
+    return config.bagging_mode == "folds" and config.early_stopping is None and config.metric != "loss"
+
+
+def chooses_cycles(config: Config) -> bool:
+    """Whether the out-of-fold rows of all members choose the number of cycles of the learning rate."""
+    schedule = config.schedule
+    has_cycles = isinstance(schedule, CoslogRate) and schedule.first_cycle == "auto"
+    return has_cycles and config.epochs == "auto" and has_joint_epoch(config)
+
+
+def member_config(config: Config, i: int, run: Path, at_a_time: int, folds: int | None = None) -> Config:
+    """The configuration of member `i`, from 0, of the ensemble in the directory `run`, for training one network."""
+    folds = folds or number_of_folds(config.n_members)
+    of_member: dict[str, Callable[[], object]] = {
+        "folds": lambda: Fold(folds=folds, fold=i % folds, seed=config.seed),
+        "seeds": lambda: config.validation,
+        "bootstrap": lambda: Bootstrap(bootstrap=config.seed + i),
+    }
+    overrides = {"validation": of_member[config.bagging_mode](), "seed": config.seed + i}
+    member = config.model_copy(
+        update={**overrides, "members": 1, "bagging": "auto", "workers": "auto", "calibration": "none"}
+    )
+    return as_subtask(member, output=str(run / member_folder(i)), at_a_time=at_a_time)
+
+
+def with_cycles(member: Config, first_cycle: int, cycles: int) -> Config:
+    """The configuration of a member that is trained for a number of cycles, the first one `first_cycle` epochs long.
+
+    A member of more cycles begins with the same steps, so a trained one can be resumed.
+    """
+    schedule = member.schedule.with_auto_cycle(first_cycle)
+    return member.model_copy(update={"learning_rate": schedule, "epochs": first_cycle * (2**cycles - 1)})
+
+
+def as_subtask(config: Config, *, output: str | None = None, at_a_time: int = 1) -> Config:
+    """The configuration of one of several trainings: absolute paths, one thread, and a share of the memory limit."""
+    limit, validation = memory_limit(config) / at_a_time, config.validation
+    if isinstance(validation, ValidationFile):
+        validation = validation.model_copy(update=validation.relative_to(Path.cwd()))
+    return config.model_copy(
+        update={
+            "data": config.data.model_copy(update=config.data.relative_to(Path.cwd())),
+            "validation": validation,
+            "threads": 1 if config.threads == "auto" else config.threads,
+            "memory_limit": f"{int(limit)} B" if at_a_time > 1 and limit < MAX_MEMORY_LIMIT else config.memory_limit,
+            "output": output or config.output,
+        }
+    )

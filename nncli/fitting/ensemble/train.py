@@ -12,28 +12,34 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from nncli.base.atomic_files import batched_fsync
 from nncli.base.errors import NncliError
-from nncli.base.findings import warnings_json
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch, existing_parent
 from nncli.config.schema import Config
-from nncli.fitting.ensemble.build import BuiltEnsemble, Candidate, EpochChoice, build_ensemble
-from nncli.fitting.ensemble.candidates import adopt_epoch, read_candidates
-from nncli.fitting.ensemble.member_config import (
+from nncli.fitting.ensemble.build import (
+    BuiltEnsemble,
+    Candidate,
+    EpochChoice,
+    adopt_epoch,
+    build_ensemble,
+    read_candidates,
+)
+from nncli.fitting.ensemble.out_of_fold import (
+    EnsembleData,
     check_members,
     chooses_cycles,
     has_joint_epoch,
     member_config,
     with_cycles,
 )
-from nncli.fitting.ensemble.out_of_fold import EnsembleData
 from nncli.fitting.launch import Launch
 from nncli.fitting.parallel.control_dir import ControlDirectory
-from nncli.fitting.parallel.trainings import TaskStatus, TrainingStream, TrainingTask, removed_if_untrained
+from nncli.fitting.parallel.trainings import TrainingStream, TrainingTask, removed_if_untrained
 from nncli.fitting.prepare.auto_values import FIRST_DECISION, counted_rows, epochs_of_cycles, first_cycle, max_cycles
 from nncli.fitting.prepare.execution import Execution
-from nncli.fitting.timing.plan import TrainingPlan, estimate
+from nncli.fitting.prepare.load import load_table
+from nncli.fitting.time_limit import TimeLimit
+from nncli.fitting.timing import TrainingPlan, estimate, plan_within
 from nncli.fitting.train.events import Event, Finished, MembersProgress, MembersStarted
 from nncli.fitting.train.provenance import (
     check_config_unchanged,
@@ -42,7 +48,7 @@ from nncli.fitting.train.provenance import (
     lengthened,
     new_manifest,
 )
-from nncli.models.scores import ScoreCard, scores_json
+from nncli.fitting.train.single import train_network
 from nncli.runs.manifest import MEMBERS, Manifest, Status, member_folder
 from nncli.runs.run import Run
 
@@ -105,12 +111,12 @@ def _train(ensemble_run: EnsembleRun, launch: Launch, seconds: float | None = No
     yield Finished(
         run=run.path,
         status="done" if built else "stopped",
-        epochs=max(task.epochs for task in stream.outcomes.values()),
+        epochs=max(saved.epoch for saved in stream.outcomes.values()),
         best_epoch=ensemble_run.best_epoch,
         seconds=time.perf_counter() - clock,
         training=built.training_scores if built else None,
         validation=built.validation_scores if built else None,
-        findings=built.warnings(ensemble_run.data) if built else (),
+        findings=built.warnings if built else (),
         out_of_fold=ensemble_run.data.validation_table is None,
         joint_epoch=has_joint_epoch(config),
     )
@@ -131,7 +137,7 @@ def train_members(
     while todo:
         with closing(stream.run(todo)) as progress:
             yield from progress
-        if any(stream.outcomes[task.number].status != "done" for task in todo):
+        if not all(stream.outcomes[task.number].done for task in todo):
             return
         remaining = [(one, offset) for one, offset in remaining if one.needs_another_cycle()]
         todo = [task for one, offset in remaining for task in one.tasks(at_a_time, offset)]
@@ -290,32 +296,19 @@ class EnsembleRun:
         No member may be in training.
         """
         self.run.clear_unfinished_members()
-        statuses = [TaskStatus.read(task) for task in self.tasks(1)]
-        if any(task.status != "done" for task in statuses):
+        if not all(task.saved().done for task in self.tasks(1)):
             self._close("stopped")
             return None
         data, run = self.data, self.run
         with log_duration("scoring") as stage:
             candidates = read_candidates(run.path, data, self._candidates)
             built = build_ensemble(data, candidates)
-            stage.details.append(f"{len(statuses):,} members together")
+            stage.details.append(f"{data.config.n_members:,} members together")
         epoch = candidates[built.candidate].epoch
         if epoch:
             adopt_epoch(run.path, built, epoch)
-        metrics = {
-            "training": scores_json(built.training_scores),
-            "validation": self._validation_json(built.validation_scores),
-            "findings": warnings_json([*self.data.findings, *built.warnings(self.data)]),
-        }
-        if self.decisions:
-            metrics["cycles"] = [{**asdict(one), "continues": one.continues} for one in self.decisions]
-        with batched_fsync():
-            run.save_metrics({**metrics, "calibration": asdict(built.calibration)} if built.calibration else metrics)
-            run.save_spec(built.ensemble.spec)
-            run.save_training_rows(data.record_rows(built.ensemble))
-            run.save_reference(data.reference(built.ensemble, built.held_out))
-            if built.held_out is not None:
-                run.save_held_out(built.held_out.bounded(data.config.seed))
+        cycles = [{**asdict(one), "continues": one.continues} for one in self.decisions]
+        built.save(run, data, {"cycles": cycles} if cycles else {})
         models = built.ensemble.members
         features = len({column.name for model in models for column in model.spec.encoder.columns})
         self._close("done", features=features, parameters=sum(model.spec.network.layout.size for model in models))
@@ -324,7 +317,7 @@ class EnsembleRun:
     @property
     def best_epoch(self) -> int:
         """The best epoch of the members, the largest if they differ."""
-        return max(TaskStatus.read(task).best_epoch for task in self.tasks(1))
+        return max(task.saved().best_epoch for task in self.tasks(1))
 
     def abort(self, error: BaseException) -> None:
         """Write to the manifest that an error or a second stop signal ended the training."""
@@ -332,18 +325,40 @@ class EnsembleRun:
             self._close("failed" if isinstance(error, Exception) else "stopped")
 
     def _close(self, status: Status, **more: object) -> None:
-        statuses = [TaskStatus.read(task) for task in self.tasks(1)]
         update = {
             "status": status,
             "finished": self.manifest.end_time(),
             "seconds": round((self.manifest.seconds or 0.0) + time.perf_counter() - self.clock, 3),
-            "epochs": max(task.epochs for task in statuses),
+            "epochs": max(task.saved().epoch for task in self.tasks(1)),
             "best_epoch": self.best_epoch,
         }
         self.run.save_manifest(self.manifest.model_copy(update={**update, **more}))
 
-    def _validation_json(self, scores: ScoreCard | None) -> dict[str, object] | None:
-        """The out-of-fold scores as JSON, and which members predict each row."""
-        all_members = self.data.validation_table is not None
-        predicted_by = {"predicted_by": "all members" if all_members else "the members that held the row out"}
-        return None if scores is None else {**(scores_json(scores) or {}), **predicted_by}
+
+def train_within(
+    limit: TimeLimit,
+    config: Config,
+    requested: Path,
+    launch: Launch,
+) -> Generator[Event, None, None]:
+    """Train what fits into the time limit, with the events of a network or of an ensemble.
+
+    Raises:
+        NncliError: as for a training.
+    """
+    if config.is_ensemble:
+        check_members(config)
+    with Scratch(existing_parent(requested)) as scratch:
+        start = time.perf_counter()
+        table = load_table(config, config.data, scratch)
+        reading = time.perf_counter() - start
+        with log_duration("planning for the time limit") as stage:
+            plan = plan_within(limit, config, table, reading)
+            stage.details.append(plan.decision or "")
+        launch, config = launch.with_findings(plan.findings), plan.config
+        if config.is_ensemble:
+            yield from train_ensemble(config, requested, launch, plan)
+        else:
+            yield from train_network(
+                config, requested, launch.command, launch.stop, findings=launch.findings, plan=plan
+            )

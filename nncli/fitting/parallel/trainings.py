@@ -16,17 +16,23 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, TypeAlias
+from typing import Self, TypeAlias
 
 from nncli.base.errors import ConfigError, DataError, NncliError, RunLockedError
 from nncli.base.logs import log_duration
 from nncli.config.schema import Config
 from nncli.data.sources.local_copies import LocalCopies, copies_in_use
 from nncli.fitting.parallel.control_dir import POLL_SECONDS, ControlDirectory, EpochsWriter, StopCheck
-from nncli.fitting.parallel.executor import Workers, shutdown_requested, task_lock
-from nncli.fitting.parallel.task_stream import MAX_LOSSES, TaskResult, TaskStream
+from nncli.fitting.parallel.task_stream import (
+    MAX_LOSSES,
+    TaskResult,
+    TaskStream,
+    Workers,
+    shutdown_requested,
+    task_lock,
+)
 from nncli.fitting.prepare.execution import Execution
-from nncli.fitting.timing.estimate import LONG_TASK, WORTH_A_PROCESS
+from nncli.fitting.timing import LONG_TASK, WORTH_A_PROCESS
 from nncli.fitting.train.events import Event, MembersProgress, Progress, Started
 from nncli.fitting.train.single import resume_network, train_network
 from nncli.nn.training.loop import EpochReport, LearningRateHalved
@@ -67,34 +73,24 @@ class TrainingTask:
             return True
         return is_done(manifest, _changes(run, self.config)) or self.is_exceeded(run)
 
+    def saved(self, *, is_new: bool = False) -> Progress:
+        """The progress that the manifest tells; a task that was not started has no run.
+
+        The configuration of a run that `is_new` is that of the task.
+        """
+        if not os.path.lexists(self.path):
+            return Progress()
+        run = Run.open(Path(self.path))
+        manifest = run.load_manifest()
+        done = manifest.status == "done" if is_new and self.last_epoch is None else self.is_done(run, manifest)
+        return Progress(epoch=manifest.epochs, best_epoch=manifest.best_epoch, done=done)
+
 
 def _epochs(config: Config) -> int:
     return 0 if config.epochs == "auto" else config.epochs
 
 
-@dataclass(frozen=True)
-class TaskStatus:
-    """The status of a task's run."""
-
-    status: Literal["done", "stopped"]
-    epochs: int
-    best_epoch: int
-
-    @classmethod
-    def read(cls, task: TrainingTask, *, is_new: bool = False) -> TaskStatus:
-        """Read the status from the manifest; a task that was not started has no run.
-
-        The configuration of a run that `is_new` is that of the task.
-        """
-        if not os.path.lexists(task.path):
-            return cls("stopped", 0, 0)
-        run = Run.open(Path(task.path))
-        manifest = run.load_manifest()
-        done = manifest.status == "done" if is_new and task.last_epoch is None else task.is_done(run, manifest)
-        return cls("done" if done else "stopped", manifest.epochs, manifest.best_epoch)
-
-
-def run_task(task: TrainingTask, control: ControlDirectory, copies: LocalCopies | None = None) -> TaskStatus:
+def run_task(task: TrainingTask, control: ControlDirectory, copies: LocalCopies | None = None) -> Progress:
     """Start or resume a task, reading `copies` of tables; nothing is done if it is complete.
 
     Raises:
@@ -102,28 +98,21 @@ def run_task(task: TrainingTask, control: ControlDirectory, copies: LocalCopies 
     """
     with task_lock, (copies or LocalCopies()).in_use():
         stop = StopCheck(control, shutdown_requested.is_set, task.number)
-        return TaskStatus.read(task) if stop() else run_here(task, control, stop)
-
-
-def run_here(task: TrainingTask, control: ControlDirectory, stop: Callable[[], bool]) -> TaskStatus:
-    """Run a task to its end, or until it is stopped.
-
-    Raises:
-        NncliError: as for a training.
-    """
-    events = task_events(task, control, stop)
-    while True:
-        try:
-            next(events)
-        except StopIteration as end:
-            status: TaskStatus = end.value
-            return status
+        if stop():
+            return task.saved()
+        events = task_events(task, control, stop)
+        while True:
+            try:
+                next(events)
+            except StopIteration as end:
+                saved: Progress = end.value
+                return saved
 
 
 def task_events(
     task: TrainingTask, control: ControlDirectory, stop: Callable[[], bool]
-) -> Generator[Progress, None, TaskStatus]:
-    """Run a task; write and yield its progress, a few times a second at most, and return its status."""
+) -> Generator[Progress, None, Progress]:
+    """Run a task; write and yield its progress, a few times a second at most, and return what is saved of it."""
     progress, next_note, epochs = Progress(), 0.0, EpochsWriter(control, task.number)
     is_new = not os.path.lexists(task.path)
     for event in _wait_for_lock(task, stop):
@@ -134,11 +123,11 @@ def task_events(
             epochs.write()
             control.write_progress(task.number, progress)
             yield progress
-    status = TaskStatus.read(task, is_new=is_new)
-    progress = replace(progress, epoch=status.epochs, best_epoch=status.best_epoch, done=status.status == "done")
+    saved = task.saved(is_new=is_new)
+    progress = replace(progress, epoch=saved.epoch, best_epoch=saved.best_epoch, done=saved.done)
     control.write_progress(task.number, progress)
     yield progress
-    return status
+    return saved
 
 
 def update_progress(progress: Progress, event: Event) -> Progress:
@@ -210,15 +199,15 @@ def _changes(run: Run, new_config: Config) -> list[str]:
     return changes
 
 
-TrainingResult: TypeAlias = TaskResult[TrainingTask, TaskStatus]
+TrainingResult: TypeAlias = TaskResult[TrainingTask, Progress]
 
 
-class TrainingStream(TaskStream[TrainingTask, TaskStatus]):
+class TrainingStream(TaskStream[TrainingTask, Progress]):
     """Trainings in worker processes or on a Dask cluster; with one worker they run in this process.
 
     `tasks` is the largest number of them that may be useful at a time, `resume_option` the option by which a resumed
     command runs one at a time. `stop` is called a few times a second, in this process after every batch. `outcomes`
-    holds the status of each task that `run` was given, by its number.
+    holds what is saved of each task that `run` was given, by its number.
     """
 
     def __init__(
@@ -231,12 +220,12 @@ class TrainingStream(TaskStream[TrainingTask, TaskStatus]):
     ) -> None:
         work = partial(run_task, control=control, copies=copies_in_use())
         super().__init__(work, self._of_lost, tasks, workers, stop)
-        self.outcomes: dict[int, TaskStatus] = {}
+        self.outcomes: dict[int, Progress] = {}
         self._control, self._resume_option = control, resume_option
         self._progress = dict.fromkeys(range(tasks), Progress())
         self._is_here = self.workers == 1 and not workers.are_remote
         self._may_begin_here = workers.begin_here(tasks)
-        self._here: tuple[TrainingTask, Generator[Progress, None, TaskStatus]] | None = None
+        self._here: tuple[TrainingTask, Generator[Progress, None, Progress]] | None = None
         self._start_here, self._done_here, self._factor = 0.0, 0, 1.0
 
     def __enter__(self) -> Self:
@@ -279,10 +268,9 @@ class TrainingStream(TaskStream[TrainingTask, TaskStatus]):
             stage.details.append(f"{len(tasks):,} networks, {self.workers:,} at a time")
             for task in tasks:
                 self.outcomes.pop(task.number, None)
-                status = TaskStatus.read(task)
-                if status.status == "done":
-                    self.outcomes[task.number] = status
-                    self._progress[task.number] = Progress(epoch=status.epochs, best_epoch=status.best_epoch, done=True)
+                saved = task.saved()
+                if saved.done:
+                    self.outcomes[task.number] = self._progress[task.number] = saved
                 else:
                     self.submit(task)
             if len(self) < len(tasks):
@@ -300,7 +288,7 @@ class TrainingStream(TaskStream[TrainingTask, TaskStatus]):
                     progress = self._control.read_progress(task.number)
                     self._progress[task.number] = progress or self._progress[task.number]
                 yield self._members_progress
-            self.outcomes |= {task.number: TaskStatus.read(task) for task in tasks if task.number not in self.outcomes}
+            self.outcomes |= {task.number: task.saved() for task in tasks if task.number not in self.outcomes}
 
     @property
     def _members_progress(self) -> MembersProgress:
@@ -320,7 +308,7 @@ class TrainingStream(TaskStream[TrainingTask, TaskStatus]):
             results = super().wait()
         ended = []
         for result in results:
-            if isinstance(result.outcome, NncliError) or result.outcome.status == "done" or self.stopped():
+            if isinstance(result.outcome, NncliError) or result.outcome.done or self.stopped():
                 ended.append(result)
             else:  # its process was terminated, or missed the heartbeat, or others are to go on with it
                 self.submit(result.task, first=True)
@@ -338,13 +326,13 @@ class TrainingStream(TaskStream[TrainingTask, TaskStatus]):
         try:
             next(events)
         except StopIteration as end:
-            outcome: TaskStatus | NncliError = end.value
+            outcome: Progress | NncliError = end.value
         except NncliError as error:
             outcome = error
         else:
             return []
         self._here = None
-        self._done_here += isinstance(outcome, TaskStatus) and outcome.status == "done"
+        self._done_here += isinstance(outcome, Progress) and outcome.done
         return [TaskResult(task, outcome)]
 
     def _is_worth_processes(self) -> bool:
@@ -356,10 +344,10 @@ class TrainingStream(TaskStream[TrainingTask, TaskStatus]):
             return seconds > LONG_TASK
         return seconds / self._done_here * len(self) * self._factor > WORTH_A_PROCESS
 
-    def _of_lost(self, task: TrainingTask) -> TaskStatus | NncliError:
+    def _of_lost(self, task: TrainingTask) -> Progress | NncliError:
         """What a task ends with whose process was lost too often; after a stop the same signal may have ended it."""
         if self.stopped():
-            return TaskStatus.read(task)
+            return task.saved()
         return NncliError(
             f"the process of a training ended before its time, {1 + MAX_LOSSES} times: perhaps the system was short of "
             "memory and killed it",

@@ -155,8 +155,4 @@ def resolve_embedding(embedding: NumericEmbedding | None, columns: int) -> Numer
     """The numeric embedding, with `width: auto` resolved for a number of numeric columns: no embedding for many."""
     if embedding is None or (embedding.has_auto_width and columns > MAX_EMBEDDED):
         return None
-    return embedding.with_auto_width(_embedding_width(columns))
-
-
-def _embedding_width(columns: int) -> int:
-    return min(MAX_EMBEDDING, max(MIN_EMBEDDING, TOTAL_EMBEDDING // max(1, columns)))
+    return embedding.with_auto_width(min(MAX_EMBEDDING, max(MIN_EMBEDDING, TOTAL_EMBEDDING // max(1, columns))))

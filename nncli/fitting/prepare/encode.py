@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -86,17 +86,31 @@ def _encode_features(
     store: ColumnStore, encoder: Encoder, network: Network, scratch: Scratch | None
 ) -> tuple[Matrix, Codes, DiskStorage | None]:
     """Encode the features: X, codes, and their files if they are not in memory."""
-    n, width, precision = len(store), encoder.width, network.precision
     if scratch is None:
-        X, codes = encoder.empty(n, precision)
+        X, codes = encoder.empty(len(store), network.precision)
         _encode_in_memory(store, encoder, X, codes)
         return X, codes, None
-    X_file = MatrixFile(scratch, width, np.dtype(precision))
+    blocks = prefetch(encoder.encode(block, network.precision) for block in store.blocks(encoder.names))
+    return collect(((encoded.X, encoded.codes) for encoded in blocks), encoder, network, len(store), scratch)
+
+
+def collect(
+    blocks: Iterable[tuple[Matrix, Codes]], encoder: Encoder, network: Network, rows: int, scratch: Scratch | None
+) -> tuple[Matrix, Codes, DiskStorage | None]:
+    """X and codes of all blocks, of so many `rows` together; in files of a scratch if there is one."""
+    if scratch is None:
+        X, codes = encoder.empty(rows, network.precision)
+        stop = 0
+        for block_X, block_codes in blocks:
+            start, stop = stop, stop + len(block_X)
+            X[start:stop], codes[start:stop] = block_X, block_codes
+        return X, codes, None
+    X_file = MatrixFile(scratch, encoder.width, np.dtype(network.precision))
     codes_file = MatrixFile(scratch, len(encoder.embedded), np.dtype(np.int64))
-    for encoded in prefetch(encoder.encode(block, precision) for block in store.blocks(encoder.names)):
-        X_file.append(encoded.X)
-        codes_file.append(encoded.codes)
-    storage = DiskStorage(X_file.as_memmap(n), codes_file.as_memmap(n), scratch)
+    for block_X, block_codes in blocks:
+        X_file.append(block_X)
+        codes_file.append(block_codes)
+    storage = DiskStorage(X_file.as_memmap(rows), codes_file.as_memmap(rows), scratch)
     return storage.X.values, storage.codes.values, storage
 
 

@@ -41,11 +41,10 @@ from nncli.fitting.prepare.auto_values import (
     resolve_optimizer,
     schedule_of,
 )
-from nncli.fitting.prepare.distillation_rows import DistillationRows, distillation_rows
+from nncli.fitting.prepare.distillation import DistillationRows, LoadedTeacher, count_copies, distillation_rows
 from nncli.fitting.prepare.encode import PreparedRows, encode, memory_limit, record_rows
 from nncli.fitting.prepare.fit import fit_features, fit_target, infer_loss, of_selection, select_features
 from nncli.fitting.prepare.load import load_table, select_rows
-from nncli.fitting.prepare.teacher import LoadedTeacher, count_copies
 from nncli.fitting.prepare.validation import (
     monitored_metric,
     should_calibrate,
@@ -129,7 +128,14 @@ def prepare(
     fitted_rows = len(training) if distilled is None else len(distilled.dataset)
     config = _resolve_config(fitted, rows, fitted_rows, has_validation=validation is not None)
     config = config if teacher is None else teacher.record(config, len(training))
-    spec = _model_spec(fitted, rows)
+    spec = ModelSpec(
+        encoder=fitted.encoder,
+        target=fitted.target,
+        network=fitted.network,
+        loss=rows.loss,
+        missing_values=fitted.config.data.missing_values,
+        dialect=rows.training.header.dialect,
+    )
     monitored = validation_set(config, spec, validation)
     monitor = monitored_metric(config, type(fitted.target), has_validation=validation is not None)
     of_target = (unreachable_targets(config, training.dataset.y), two_valued_target(fitted.target, training.y))
@@ -259,25 +265,15 @@ def _teach(
     return distillation_rows(fitted.config, teacher, rows.training, *parts, training)
 
 
-def _model_spec(fitted: _Fitted, rows: _SplitRows) -> ModelSpec:
-    """The model without its weights."""
-    return ModelSpec(
-        encoder=fitted.encoder,
-        target=fitted.target,
-        network=fitted.network,
-        loss=rows.loss,
-        missing_values=fitted.config.data.missing_values,
-        dialect=rows.training.header.dialect,
-    )
-
-
 def _encode(fitted: _Fitted, rows: _SplitRows, scratch: Scratch | None) -> tuple[PreparedRows, PreparedRows | None]:
     """Encode the training and the validation rows, into files of the scratch where they exceed the memory limit."""
     config, encoder = fitted.config, fitted.encoder
     with log_duration("encoding") as stage:
         copies = 0 if config.teacher is None else count_copies(config.teacher, len(rows.training))
         n = len(rows) + copies * len(rows.training)
-        files = scratch if _exceeds_memory(config, n, encoder, fitted.network) else None
+        row_bytes = encoder.width * np.dtype(fitted.network.precision).itemsize + 8 * len(encoder.embedded)
+        # A batch of all rows has to be in memory anyway.
+        files = scratch if config.batch_size != "full" and n * row_bytes > memory_limit(config) else None
         training = encode(config, rows.training, encoder, fitted.target, fitted.network, None, files)
         validation = None
         if rows.validation is not None:
@@ -285,12 +281,6 @@ def _encode(fitted: _Fitted, rows: _SplitRows, scratch: Scratch | None) -> tuple
         where = "in memory" if files is None else "in a file, beyond memory_limit"
         stage.details.append(f"{encoder.width:,} numbers and {len(encoder.embedded):,} codes a row, {where}")
     return training, validation
-
-
-def _exceeds_memory(config: Config, rows: int, encoder: Encoder, network: Network) -> bool:
-    """Whether the encoded rows belong in a file; a batch of all rows has to be in memory anyway."""
-    row_bytes = encoder.width * np.dtype(network.precision).itemsize + 8 * len(encoder.embedded)
-    return config.batch_size != "full" and rows * row_bytes > memory_limit(config)
 
 
 def _resolve_config(fitted: _Fitted, rows: _SplitRows, fitted_rows: int, *, has_validation: bool) -> Config:

@@ -31,7 +31,7 @@ from nncli.runs.manifest import CONFIG, DataRecord, FileRecord, Lengthening, Mac
 from nncli.runs.run import Run
 from nncli.version import __version__
 
-CODE = ("nn", "optim", "metrics", "data", "training", "config", "pipeline")
+CODE = ("base", "config", "data", "fitting", "models", "nn", "targets")
 """The folders of the package that a training depends on."""
 CODE_DIGITS = 12
 """Digits of the digest of the code that a manifest records."""

@@ -136,19 +136,21 @@ class TrainingSession:
             predictions = self._predict(training)
             if not _is_finite(predictions):
                 raise _non_finite_output(self._state.epoch)
-            cross_fitted, held_out = None, self._held_out
-            card = None if held_out is None else self._card_of_held_out(held_out)
-            if held_out is not None:
-                self._directory.save_held_out(held_out)
+            cross_fitted, held_out, card, seed = None, self._held_out, None, self._prepared.config.seed
+            if held_out is not None:  # another network predicted these rows, which they were kept from
+                distilled, scored = self._prepared.distilled, held_out.scored(self._prepared.spec.loss)
+                card = validation_card(scored, seed, optimistic=distilled is not None and distilled.optimistic)
             if validation is not None:
                 at_best_epoch = self._predict(validation)
                 cross_fitted = cross_fit_predictions(self._prepared, validation, at_best_epoch, self._state.cross_fit)
                 self._temperature = cross_fitted.temperature
                 predictions = predictions.with_temperature(self._temperature)
-                held_out = self._held_out_rows(validation, at_best_epoch, cross_fitted)
-                held_out = held_out.bounded(self._prepared.config.seed)
+                scored = self._scored_rows(validation, cross_fitted.predictions)
+                member = MemberPredictions(np.arange(len(validation)), at_best_epoch)
+                held_out = HeldOutRows.of(scored, validation.row_numbers, [member]).bounded(seed)
+                card = validation_card(scored, seed, optimistic=cross_fitted.optimistic)
+            if held_out is not None:
                 self._directory.save_held_out(held_out)
-                card = self._validation_card(validation, cross_fitted)
             self._save_reference(held_out)
             scores = TrainingScores(self._scored_rows(training, predictions).card(), card)
         warnings = scores.warnings if self._end_status() == "done" else ()
@@ -297,24 +299,6 @@ class TrainingSession:
         levels = spec.loss.quantile_levels
         baseline = baseline_predictions(spec.target, training.y, training.weights, len(rows), levels)
         return ScoredRows(predictions, baseline, rows.y, rows.weights, spec.loss, rows.groups)
-
-    def _held_out_rows(
-        self, rows: PreparedRows, at_best_epoch: Predictions, cross_fitted: CrossFittedPredictions
-    ) -> HeldOutRows:
-        """The validation rows, with the predictions that are scored and those of the best epoch."""
-        scored = self._scored_rows(rows, cross_fitted.predictions)
-        return HeldOutRows.of(scored, rows.row_numbers, [MemberPredictions(np.arange(len(rows)), at_best_epoch)])
-
-    def _validation_card(self, rows: PreparedRows, cross_fitted: CrossFittedPredictions) -> ScoreCard:
-        scored = self._scored_rows(rows, cross_fitted.predictions)
-        return validation_card(scored, self._prepared.config.seed, optimistic=cross_fitted.optimistic)
-
-    def _card_of_held_out(self, rows: HeldOutRows) -> ScoreCard:
-        """The scores of rows that another network predicted, which they were kept from."""
-        baseline, loss, distilled = rows.baseline_predictions, self._prepared.spec.loss, self._prepared.distilled
-        scored = ScoredRows(rows.predictions, baseline, rows.y, rows.weights, loss, rows.groups)
-        optimistic = distilled is not None and distilled.optimistic
-        return validation_card(scored, self._prepared.config.seed, optimistic=optimistic)
 
     def _close_diverged(self, error: DivergedError) -> DivergedError:
         """Close the run directory after divergence, and return the error that says what was kept."""

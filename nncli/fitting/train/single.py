@@ -14,8 +14,7 @@ from nncli.base.threads import blas_kernel
 from nncli.config.schema import Config
 from nncli.fitting.prepare.execution import Execution, choose_execution
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
-from nncli.fitting.timing.network import estimate_of
-from nncli.fitting.timing.plan import TrainingPlan
+from nncli.fitting.timing import TrainingPlan, estimate_of
 from nncli.fitting.train.events import Event
 from nncli.fitting.train.provenance import (
     check_config_unchanged,

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 from nncli.base.errors import ConfigError, ConfigIssue, Location
 from nncli.base.text import quote
+from nncli.config.errors.suggestions import field_names, section_hints
 from nncli.config.loading import LoadedConfig
 from nncli.config.schema import Config, TuneSection, ValidationFile
 from nncli.config.schema.tune import NOT_COMPARABLE, SEARCHABLE_DATA, UNSEARCHABLE, Choices, Range
 from nncli.config.yaml.document import Document, SourceSpan, excerpt
 from nncli.config.yaml.document import Path as SourcePath
 from nncli.config.yaml.writer import one_line
-from nncli.tuning.space.keys import WILDCARD, Key, expand, is_inside, is_same, item_with, key_of, long_form, unknown_key
-from nncli.tuning.space.space import ChoiceDomain, Condition, NumberDomain, Parameter, SearchSpace, Value
+from nncli.tuning.space.space import (
+    WILDCARD,
+    ChoiceDomain,
+    Condition,
+    Key,
+    NumberDomain,
+    Parameter,
+    SearchSpace,
+    Value,
+    expand,
+    is_inside,
+    is_same,
+    key_of,
+    long_form,
+)
 
 
 def build_space(loaded: LoadedConfig, section: TuneSection) -> SearchSpace:
@@ -79,7 +94,7 @@ def _parameters(
         return
     nested: tuple[Inside, ...] = tuple([] for _ in domain.choices)
     plain = [_without_domains(value, (), found) for value, found in zip(domain.choices, nested, strict=True)]
-    spans = tuple(_span(document, (*path, "choices", i)) for i in range(len(plain)))
+    spans = tuple(_spans(document, (*path, "choices", i)) for i in range(len(plain)))
     values = tuple(long_form(key, _completed(value)) for value in plain)
     choices = ChoiceDomain(values, _labels(plain))
     parameter = Parameter(name, key, choices, span, spans, condition)
@@ -157,6 +172,12 @@ def _span(document: Document, path: SourcePath) -> SourceSpan:
     return next(nearest, SourceSpan(document.source))
 
 
+def _spans(document: Document, path: SourcePath) -> dict[SourcePath, SourceSpan]:
+    """The spans of a path, at (), and of the entries inside it."""
+    inside = {at[len(path) :]: span for at, span in document.spans.items() if at[: len(path)] == path}
+    return inside | {(): _span(document, path)}
+
+
 @dataclass
 class _SpaceBuilder:
     """Adds one parameter after another to the space, those of a key before those of keys inside it."""
@@ -167,64 +188,68 @@ class _SpaceBuilder:
     written: tuple[WrittenParameter, ...]
 
     def __post_init__(self) -> None:
-        self.locator = IssueLocator(self.document, tuple(one.parameter for one in self.written))
         self.issues: list[ConfigIssue] = []
-        self.invalid: dict[str, Parameter] = {}  # whose values have an issue
-        self.refused: dict[str, Parameter] = {}  # whose key has one
+        self.by_name = {one.parameter.name: one.parameter for one in self.written}
+        self.wrong: dict[str, Parameter] = {}  # whose key or values have an issue
+        self.refused: set[str] = set()  # whose key has one
 
     def add(self, one: WrittenParameter) -> None:
-        """Add a parameter, or its issues."""
-        parameter = one.parameter
+        """Add a parameter, or its issues; neither if it depends on a parameter that has some."""
+        name = one.parameter.name
         try:
             self._check_key(one)
-            if self._is_inside_refused(one):
-                self.refused[parameter.name] = parameter
+            if self._is_inside_wrong(one):
+                self.refused.add(name)
                 return
             parameter = self._with_condition(one)
         except ConfigError as error:
             self.issues.extend(error.issues)
-            self.refused[parameter.name] = parameter
+            self.wrong[name] = one.parameter
+            self.refused.add(name)
             return
         try:
             parameter = self._with_checked_domain(replace(one, parameter=parameter))
         except ConfigError as error:
             self.issues.extend(error.issues)
-            self.invalid[parameter.name] = parameter
+            self.wrong[name] = parameter
         else:
             self.space = replace(self.space, parameters=(*self.space.parameters, parameter))
 
     def _check_key(self, one: WrittenParameter) -> None:
         """Raise a ConfigError if the key cannot be searched, or is searched already."""
         parameter, key = one.parameter, one.parameter.key
-        unknown = None if key[0] in UNSEARCHABLE else unknown_key(key, one.written)
-        if unknown is not None:
-            raise self.locator.error(parameter, *unknown)
         reason = UNSEARCHABLE.get(key[0])
         if key[0] == "validation" and self.is_holdout:
             reason = NOT_COMPARABLE
         if reason is not None and not (key[0] == "data" and key[1:2] and key[1] in SEARCHABLE_DATA):
-            raise self.locator.error(parameter, f"{quote(parameter.name)} cannot be searched: {reason}")
+            raise self._error(parameter, f"{quote(parameter.name)} cannot be searched: {reason}")
+        if reason is None and key[0] not in field_names(Config):
+            first = parameter.assignment(parameter.domain.low if isinstance(parameter.domain, NumberDomain) else 0)
+            try:
+                self.space.resolved([replace(first, span=parameter.span)])
+            except ConfigError as error:
+                message, hint = error.issues[0].message, error.issues[0].hint
+                section = next(section_hints(key[:1], first.value, Config), None)
+                raise self._error(parameter, message, section.text if hint and section else hint) from None
         for other in self.written:
             if other.parameter is parameter:
                 break
             if is_same(key, other.parameter.key) and not (one.is_nested and other.is_nested):
                 message = f"{quote(parameter.name)} is searched already, as {quote(other.parameter.name)}"
-                raise self.locator.error(parameter, message, "Remove one of the two.")
-
-        by_name = {other.parameter.name: other.parameter for other in self.written}
+                raise self._error(parameter, message, "Remove one of the two.")
         for other in self.written:
             condition = other.parameter.condition
-            is_above = condition is not None and len(by_name[condition.parent].key) < len(key)
+            is_above = condition is not None and len(self.by_name[condition.parent].key) < len(key)
             if is_above and not one.is_nested and is_inside(other.parameter.key, key):
                 message = f"{quote(parameter.name)} cannot be searched: {quote(other.parameter.name)} is inside it"
-                raise self.locator.error(parameter, message, "Remove one of the two.")
+                raise self._error(parameter, message, "Remove one of the two.")
 
-    def _is_inside_refused(self, one: WrittenParameter) -> bool:
+    def _is_inside_wrong(self, one: WrittenParameter) -> bool:
         """Whether the parameter depends on another one that has an issue, so that it cannot be checked."""
-        condition, key = one.parameter.condition, one.parameter.key
+        condition = one.parameter.condition
         if condition is not None:
             return condition.parent in self.refused
-        return any(is_inside(key, other.key) for other in (*self.refused.values(), *self.invalid.values()))
+        return any(is_inside(one.parameter.key, other.key) for other in self.wrong.values())
 
     def _with_condition(self, one: WrittenParameter) -> Parameter:
         """The parameter with the choices of another one beside which it is active.
@@ -233,31 +258,22 @@ class _SpaceBuilder:
             ConfigError: there are none.
         """
         parameter, name = one.parameter, quote(one.parameter.name)
-        others = (*self.space.parameters, *self.invalid.values())
-        parents = [other for other in others if is_inside(parameter.key, other.key)]
+        if one.is_nested:
+            return parameter
+        parents = [other for other in self.space.parameters if is_inside(parameter.key, other.key)]
         parent = max(parents, key=lambda other: len(other.key), default=None)
         if parent is None:
             if WILDCARD in parameter.key and not expand(parameter.key, self.space.base):
-                item = item_with(parameter.key)
-                hint = f"Add one of the layers {item} to the configuration." if item else "Check its name."
-                raise self.locator.error(parameter, f"no key matches {name}", hint)
+                raise self._error(parameter, f"no key matches {name}", "Check its name, or add an item that has it.")
             return parameter
+        of_parent = quote(parent.name)
         if isinstance(parent.domain, NumberDomain):
-            message = f"{name} is inside {quote(parent.name)}, which is chosen from a range and has no keys then"
-            raise self.locator.error(
-                parameter, message, f"Remove one of the two, or give {quote(parent.name)} choices."
-            )
-        if one.is_nested:
-            return parameter
+            message = f"{name} is inside {of_parent}, which is chosen from a range and has no keys then"
+            raise self._error(parameter, message, f"Remove one of the two, or give {of_parent} choices.")
         choices = [i for i in range(parent.domain.count) if self._has_key(parameter, parent, i)]
         if not choices:
-            rest = ".".join(parameter.key[len(parent.key) :])
-            message = f"no choice of {quote(parent.name)} has the key {quote(rest)}"
-            item = item_with(parameter.key)
-            hint = (
-                f"Add it to a choice of {quote(parent.name)}{f', such as {item}' if item else ', or check its name'}."
-            )
-            raise self.locator.error(parameter, message, hint)
+            message = f"no choice of {of_parent} has the key {quote('.'.join(parameter.key[len(parent.key) :]))}"
+            raise self._error(parameter, message, f"Add it to a choice of {of_parent}, or check its name.")
         return replace(parameter, condition=Condition(parent.name, frozenset(choices)))
 
     def _has_key(self, parameter: Parameter, parent: Parameter, choice: int) -> bool:
@@ -266,13 +282,12 @@ class _SpaceBuilder:
     def _context(self, condition: Condition | None) -> dict[str, Value]:
         """Values with which a parameter of that condition is active."""
         values: dict[str, Value] = {}
-        by_name = {parameter.name: parameter for parameter in self.space.parameters} | self.invalid
         while condition is not None:
             values[condition.parent] = min(condition.choices)
-            condition = by_name[condition.parent].condition
+            condition = self.by_name[condition.parent].condition
         return values
 
-    def _config(self, values: Mapping[str, Value], added: Parameter | None = None) -> Config:
+    def _config(self, values: Mapping[str, Value]) -> Config:
         """The configuration with these values, and with one for each search space inside a choice that is made.
 
         Raises:
@@ -280,7 +295,7 @@ class _SpaceBuilder:
         """
         values, assignments = dict(values), []
         for one in self.written:
-            parameter = added if added is not None and added.name == one.parameter.name else one.parameter
+            parameter = self.by_name[one.parameter.name]
             if one.is_nested and parameter.name not in values and parameter.is_active(values):
                 domain = parameter.domain
                 values[parameter.name] = 0 if isinstance(domain, ChoiceDomain) else domain.low
@@ -301,93 +316,66 @@ class _SpaceBuilder:
             issues = self._value_issues(parameter, (parameter.domain.low, parameter.domain.high))[:1]
         if issues:
             raise ConfigError(*issues)
-        if isinstance(parameter.domain, ChoiceDomain):
+        if isinstance(parameter.domain, ChoiceDomain) or not isinstance(written, Range):
             return parameter
-        if not parameter.domain.is_int or not isinstance(written, Range) or written.step is not None:
+        if not parameter.domain.is_int or written.step is not None:
             return parameter
-        fractions = replace(parameter, domain=fractions_of(written))
         low, high = float(written.low), float(written.high)
         # A key that takes fractions has them between whole ends too.
         inside = (low + 0.5, high - 0.5) if high - low > 1 else (low, high)
+        fractions = replace(parameter, domain=fractions_of(written))
         return parameter if self._value_issues(fractions, inside) else fractions
 
     def _value_issues(self, parameter: Parameter, values: Sequence[Value]) -> list[ConfigIssue]:
-        """The issues of the configuration with each of the values."""
+        """The issues of each of the values, beside each choice in which the parameter is active."""
+        self.by_name[parameter.name] = parameter
         condition = parameter.condition
-        choices = [None] if condition is None else sorted(condition.choices)
+        choices = [None] if condition is None else [frozenset([i]) for i in sorted(condition.choices)]
         issues: dict[tuple[Location, str], ConfigIssue] = {}
-        for choice in choices:
-            inside = None if condition is None else replace(condition, choices=frozenset([choice or 0]))
-            for value in values:
-                try:
-                    config = self._config({**self._context(inside), parameter.name: value}, parameter)
-                except ConfigError as error:
-                    located = (
-                        self.locator.located(issue, parameter, parameter.assignment(value).span)
-                        for issue in error.issues
-                    )
-                    issues |= {(issue.location, issue.message): issue for issue in located}
-                else:
-                    if parameter.key[0] == "validation" and isinstance(config.validation, ValidationFile):
-                        span, message = parameter.assignment(value).span, "a validation file cannot be searched"
-                        issue = self.locator.issue(span, parameter, f"{message}: {NOT_COMPARABLE}", None)
-                        issues[issue.location, issue.message] = issue
+        for choice, value in product(choices, values):
+            inside = None if condition is None or choice is None else Condition(condition.parent, choice)
+            span, of_value = parameter.assignment(value).span, list[ConfigIssue]()
+            try:
+                config = self._config({**self._context(inside), parameter.name: value})
+            except ConfigError as error:
+                of_value = [self._located(issue, parameter, span) for issue in error.issues]
+            else:
+                if parameter.key[0] == "validation" and isinstance(config.validation, ValidationFile):
+                    of_value = [self._issue(span, parameter, f"a validation file cannot be searched: {NOT_COMPARABLE}")]
+            issues |= {(issue.location, issue.message): issue for issue in of_value}
         return list(issues.values())
 
     def _repeated(self, one: WrittenParameter) -> Iterator[ConfigIssue]:
         """The issues of choices that are the same as an earlier one."""
         parameter, seen = one.parameter, list[tuple[Config, Inside]]()
-        assert isinstance(parameter.domain, ChoiceDomain), "numbers cannot be repeated"
         for i, inside in enumerate(one.nested):
             try:
-                config = self._config({**self._context(parameter.condition), parameter.name: i}, parameter)
+                config = self._config({**self._context(parameter.condition), parameter.name: i})
             except ConfigError:
                 continue
             if (config, inside) in seen:
-                message = f"the choice {quote(parameter.domain.labels[i])} is repeated"
-                yield self.locator.issue(parameter.choice_spans[i], parameter, message, "Remove it.")
+                message = f"the choice {quote(parameter.label(i))} is repeated"
+                yield self._issue(parameter.choice_spans[i][()], parameter, message, "Remove it.")
             seen.append((config, inside))
 
-
-@dataclass(frozen=True)
-class IssueLocator:
-    """Locates issues in the document of the search space, whose parameters are `written` there."""
-
-    document: Document
-    written: tuple[Parameter, ...]
-
-    def located(self, issue: ConfigIssue, parameter: Parameter, value: SourceSpan) -> ConfigIssue:
-        """An issue of the configuration with a value of the parameter, where that is written from which it follows."""
+    def _located(self, issue: ConfigIssue, parameter: Parameter, value: SourceSpan) -> ConfigIssue:
+        """An issue of the configuration with a value of the parameter: where it is written, or at the value."""
         at = issue.location
-        position = None if at.line is None or at.character is None else (at.line, at.character)
-        for other in self.written:
-            for span in (other.span, *other.choice_spans):
-                if span.source == at.source and position in (span.key, span.value):
-                    inside = self._inside(span, other, issue)
-                    line, character = (inside.key if inside is not span else position) or (None, None)
-                    location = replace(at, line=line, character=character)
-                    return replace(issue, location=location, excerpt=self._excerpt(location), fix=None)
-        return self.issue(self._inside(value, parameter, issue), parameter, issue.message, issue.hint)
+        place = None if at.line is None or at.character is None else (at.line, at.character)
+        spans = (span for path, span in self.document.spans.items() if path[:2] == ("tune", "search"))
+        if any(span.source == at.source and place in (span.key, span.value) for span in spans):
+            return replace(issue, excerpt=self._excerpt(at), fix=None)
+        return self._issue(value, parameter, issue.message, issue.hint)
 
-    def error(self, parameter: Parameter, message: str, hint: str | None = None) -> ConfigError:
+    def _error(self, parameter: Parameter, message: str, hint: str | None = None) -> ConfigError:
         """An error of the key of a parameter."""
-        return ConfigError(self.issue(parameter.span, parameter, message, hint))
+        return ConfigError(self._issue(parameter.span, parameter, message, hint))
 
-    def issue(self, span: SourceSpan, parameter: Parameter, message: str, hint: str | None) -> ConfigIssue:
+    def _issue(self, span: SourceSpan, parameter: Parameter, message: str, hint: str | None = None) -> ConfigIssue:
         """An issue of a parameter at a span."""
         line, character = span.key or (None, None)
         location = Location(span.source, line, character, ".".join(parameter.key))
         return ConfigIssue(message, location, hint, self._excerpt(location))
-
-    def _inside(self, span: SourceSpan, parameter: Parameter, issue: ConfigIssue) -> SourceSpan:
-        """The span of the key inside a value that an issue is about, or that of the value."""
-        spans = self.document.spans
-        steps = tuple((issue.location.key or "").split("."))[len(parameter.key) :]
-        if span.key is None or not steps:
-            return span
-        paths = (path for path, other in spans.items() if path[:2] == ("tune", "search") and other == span)
-        path = next(paths, ())
-        return spans.get((*path, *(int(step) if step.isdecimal() else step for step in steps)), span)
 
     def _excerpt(self, at: Location) -> str | None:
         return excerpt(self.document.other_lines.get(at.source or "", self.document.lines), at.line, at.character)

@@ -24,7 +24,7 @@ from nncli.fitting.prepare.fit import fit_features
 from nncli.nn.optim.schedules import ConstantRate
 from nncli.targets.target import TargetKind
 from nncli.tuning.space.build_space import build_space
-from nncli.tuning.space.keys import Key, expand, is_inside, key_of
+from nncli.tuning.space.space import Key, expand, is_inside, key_of
 
 SPACES = Path(__file__).with_name("spaces")
 

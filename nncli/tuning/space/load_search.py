@@ -26,7 +26,6 @@ from nncli.config.overrides import Assignment, override, shortened, with_value
 from nncli.config.schema import Config, TuneFile
 from nncli.config.yaml.document import Document, SourceSpan
 from nncli.config.yaml.parser import parse_scalar, read
-from nncli.tuning.space.keys import key_of, unknown_key
 
 NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
 DRAFT = "the configuration"
@@ -159,10 +158,7 @@ def _with_domain(assignment: Assignment, text: str) -> Assignment:
 
 
 def _not_a_domain(assignment: Assignment, text: str) -> ConfigError:
-    """The error of a text that is neither a range nor choices, or of the key, if that is unknown."""
-    unknown = unknown_key(key_of(assignment.path[-1]))
-    if unknown is not None:
-        return assignment.error(*unknown)
+    """The error of a text that is neither a range nor choices."""
     hint, other = EXAMPLES, _OTHER_RANGE.fullmatch(text)
     if other is not None:
         low, high, rest = other.groups()

@@ -1,22 +1,118 @@
-"""The search space: parameters, each with the keys of the configuration that it sets."""
+"""The search space: parameters, each with the keys that it sets, such as `layers.0.units` and `layers.*.units`."""
 
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from math import floor, log10
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
 
 from nncli.base.errors import ConfigError
+from nncli.base.spec import Spec, non_defaults
 from nncli.config.loading import LoadedConfig, resolve
 from nncli.config.overrides import Assignment, override
 from nncli.config.schema import Config
 from nncli.config.schema.tune import SEARCHABLE_DATA
 from nncli.config.yaml.document import Document, SourceSpan
-from nncli.tuning.space.keys import WILDCARD, Key, expand, value_at, with_sections
+from nncli.config.yaml.document import Path as SourcePath
+
+Key: TypeAlias = tuple[str, ...]
+"""The steps of a key of the configuration, such as ("layers", "0", "units"); * is every item of a list."""
+
+WILDCARD = "*"
+"""The step of a key that stands for every item of a list."""
+
+
+def key_of(name: str) -> Key:
+    """The steps of a name, items without leading zeros."""
+    return tuple(str(int(step)) if re.fullmatch("[0-9]{1,9}", step) else step for step in name.split("."))
+
+
+def expand(key: Key, config: Config) -> list[Key]:
+    """The keys that a key stands for: with *, that of every item that has it.
+
+    It is empty if the configuration has no such key: a layer of that type, for example, or a section that is null.
+    """
+    return list(_inside(config, key, ()))
+
+
+def _inside(value: object, rest: Key, before: Key) -> Iterator[Key]:
+    if not rest:
+        yield before
+        return
+    step, rest = rest[0], rest[1:]
+    if isinstance(value, list | tuple):
+        for i, item in enumerate(value):
+            if step in (WILDCARD, str(i)):
+                yield from _inside(item, rest, (*before, str(i)))
+    elif isinstance(value, Spec):
+        names = {field.alias or name: name for name, field in type(value).model_fields.items()}
+        if step in names:
+            yield from _inside(getattr(value, names[step]), rest, (*before, step))
+    elif isinstance(value, Mapping):  # of names that the user chooses, such as groups of parameters
+        if step in value:
+            yield from _inside(value[step], rest, (*before, step))
+        else:
+            yield (*before, step, *rest)
+
+
+def is_same(key: Key, other: Key) -> bool:
+    """Whether two keys may be the same, as those of one item and of every item are."""
+    return len(key) == len(other) and all(a == b or WILDCARD in (a, b) for a, b in zip(key, other, strict=True))
+
+
+def is_inside(key: Key, other: Key) -> bool:
+    """Whether a key may be inside another one."""
+    return len(key) > len(other) and is_same(key[: len(other)], other)
+
+
+def value_at(config: Config, key: Key) -> object:
+    """The plain value of a key without *; None if there is none."""
+    value: object = config.model_dump(mode="json")
+    for step in key:
+        if isinstance(value, list):
+            value = value[int(step)] if step.isdecimal() and int(step) < len(value) else None
+        else:
+            value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def with_sections(value: Mapping[str, object], config: Config) -> dict[str, object]:
+    """The values of a configuration with the keys that short forms and defaults stand for, so that they can be set.
+
+    Layers such as 64 or dropout, the learning rate 0.1 and the default optimizer have no keys as they are written.
+    """
+    written = {key: item for key, item in value.items() if key != "tune"}
+    written["layers"] = non_defaults(config.layers)
+    written["optimizer"] = non_defaults(config.optimizer)
+    if config.learning_rate is not None:
+        written["learning_rate"] = non_defaults(config.learning_rate)
+    return written
+
+
+def long_form(key: Key, value: object) -> object:
+    """A value of a key with the keys that its short form stands for."""
+    if isinstance(value, Mapping):
+        return {name: long_form((*key, name), item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [long_form((*key, str(i)), item) for i, item in enumerate(value)]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return {"type": value} if isinstance(value, str) and _is_layer(key) else value
+    if key == ("learning_rate",):
+        return {"type": "constant", "initial": value}
+    return {"type": "dense", "units": value} if _is_layer(key) else value
+
+
+def _is_layer(key: Key) -> bool:
+    """Whether a key is that of a layer: layers.0, or layers.0.layers.1 in a residual block."""
+    pairs = zip_longest(key[::2], key[1::2], fillvalue="")
+    return len(key) > 0 and all(name == "layers" and (item == WILDCARD or item.isdecimal()) for name, item in pairs)
+
 
 Value: TypeAlias = int | float
 """The value of a parameter in a trial: a number, or the index of a choice."""
@@ -133,14 +229,14 @@ class Parameter:
     """A parameter of the search space.
 
     `key` is set to its value, and with * that key of every item that has it. `span` is where the parameter is written,
-    `choice_spans` where each of its choices is.
+    `choice_spans` where each of its choices is, at (), and the entries inside it.
     """
 
     name: str
     key: Key
     domain: Domain
     span: SourceSpan
-    choice_spans: tuple[SourceSpan, ...] = ()
+    choice_spans: tuple[Mapping[SourcePath, SourceSpan], ...] = ()
     condition: Condition | None = None
 
     def is_active(self, values: Values) -> bool:
@@ -152,7 +248,8 @@ class Parameter:
         """The assignment of a value to the key."""
         if isinstance(self.domain, ChoiceDomain):
             index = int(value)
-            return Assignment(self.key, self.choice_spans[index], self.domain.choices[index])
+            spans = self.choice_spans[index]
+            return Assignment(self.key, spans[()], self.domain.choices[index], inner_spans=spans)
         return Assignment(self.key, self.span, value)
 
     def label(self, value: Value) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from nncli.config.loading import load
 from nncli.config.schema import TuneSection
-from nncli.fitting.timing.clock import TimeLimit
+from nncli.fitting.time_limit import TimeLimit
 from nncli.tuning.search import RunningTrial, SearchProgress, SearchStarted, TrialFinished
 from nncli.tuning.space.build_space import build_space
-from nncli.tuning.trials.trials import Trial
+from nncli.tuning.trials import Trial
 from tests.tuning.configs import search_config
 
 FIRST = Trial(number=0, values={}, state="complete", score=0.5, folds=(0.5, 0.5, 0.5), seconds=3.0)

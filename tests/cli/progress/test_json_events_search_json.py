@@ -11,8 +11,8 @@ import pytest
 from nncli.api.tune import TuneEnded
 from nncli.cli.progress.json_events import SearchJsonLines, write_ensemble
 from nncli.cli.progress.search import SearchStatus
-from nncli.tuning.ensemble.selected_ensemble import SelectedEnsemble
 from nncli.tuning.search import RunningTrial, SearchEnded, TrialFinished
+from nncli.tuning.selected_ensemble import SelectedEnsemble
 from nncli.tuning.tune_result import TuneResult
 from tests.cli.progress.searches import BETTER, ENDED, FAILED, FIRST, PRUNED, progress, started
 

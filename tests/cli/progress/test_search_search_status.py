@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from nncli.cli.progress.search import MAX_LINE, SearchStatus
-from nncli.fitting.timing.clock import TimeLimit
+from nncli.fitting.time_limit import TimeLimit
 from nncli.tuning.search import RunningTrial, TrialFinished
-from nncli.tuning.trials.trials import Trial
+from nncli.tuning.trials import Trial
 from tests.cli.progress.searches import BETTER, ENDED, FAILED, FIRST, PRUNED, progress, started
 
 

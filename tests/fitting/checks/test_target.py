@@ -11,7 +11,7 @@ import pytest
 from nncli.api.train import train_events
 from nncli.base.errors import DataError
 from nncli.config.schema import Config
-from nncli.fitting.dry_run.steps import check_table
+from nncli.fitting.dry_run import check_table
 from nncli.fitting.prepare.prepare import prepare
 from tests.fitting.checks.support import ROWS, codes, found, sound
 

@@ -15,8 +15,14 @@ from nncli.analysis.evaluation.held_out import predict_held_out
 from nncli.base.scratch import Scratch
 from nncli.config.loading import load_config
 from nncli.data.splitting.folds import Fold
-from nncli.fitting.ensemble.build import Candidate, EpochChoice, build_ensemble
-from nncli.fitting.ensemble.candidates import read_candidates, read_snapshot, snapshot_epochs
+from nncli.fitting.ensemble.build import (
+    Candidate,
+    EpochChoice,
+    build_ensemble,
+    read_candidates,
+    read_snapshot,
+    snapshot_epochs,
+)
 from nncli.fitting.ensemble.out_of_fold import EnsembleData
 from nncli.models.scores import headlines
 from nncli.runs.history import read_history, read_metrics

@@ -11,8 +11,8 @@ import pytest
 from nncli import train
 from nncli.config.loading import load_config
 from nncli.fitting.ensemble import train as cycles
-from nncli.fitting.ensemble.candidates import snapshot_epochs
-from nncli.fitting.ensemble.member_config import chooses_cycles
+from nncli.fitting.ensemble.build import snapshot_epochs
+from nncli.fitting.ensemble.out_of_fold import chooses_cycles
 from nncli.fitting.ensemble.train import CycleDecision
 from nncli.fitting.prepare import auto_values
 from nncli.nn.optim.schedules import CoslogRate

@@ -16,8 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.fitting.parallel import task_stream
-from nncli.fitting.parallel.executor import Workers
-from nncli.fitting.parallel.task_stream import TaskStream
+from nncli.fitting.parallel.task_stream import TaskStream, Workers
 
 
 @dataclass(frozen=True)

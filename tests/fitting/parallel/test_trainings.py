@@ -24,9 +24,8 @@ from nncli.base.findings import FindingCode, note
 from nncli.config.loading import load_config
 from nncli.fitting.parallel import task_stream
 from nncli.fitting.parallel.control_dir import ControlDirectory
-from nncli.fitting.parallel.executor import Workers
+from nncli.fitting.parallel.task_stream import Workers
 from nncli.fitting.parallel.trainings import (
-    TaskStatus,
     TrainingResult,
     TrainingStream,
     TrainingTask,
@@ -61,41 +60,41 @@ def task_in(tmp_path: Path, *assignments: str) -> TrainingTask:
 def test_a_task_trains_a_new_run_skips_a_finished_one_and_extends_a_shorter_one(
     tmp_path: Path, control: ControlDirectory
 ) -> None:
-    assert run_task(task_in(tmp_path), control) == TaskStatus("done", 3, 3)
+    assert run_task(task_in(tmp_path), control) == Progress(epoch=3, best_epoch=3, done=True)
     before = (tmp_path / "run" / "manifest.json").read_bytes()
-    assert run_task(task_in(tmp_path), control) == TaskStatus("done", 3, 3)
+    assert run_task(task_in(tmp_path), control) == Progress(epoch=3, best_epoch=3, done=True)
     assert (tmp_path / "run" / "manifest.json").read_bytes() == before
     longer = task_in(tmp_path, "epochs=5", "checkpoint={every: 1 epoch}", "memory_limit=1 GB")
-    assert run_task(longer, control).epochs == 5
+    assert run_task(longer, control).epoch == 5
     assert outcome(tmp_path / "run") == outcome(train(longer.config, output=tmp_path / "at once").run)
 
 
 def test_a_run_of_fewer_epochs_is_not_done_until_it_is_extended(tmp_path: Path, control: ControlDirectory) -> None:
     run_task(task_in(tmp_path), control)
     longer = task_in(tmp_path, "epochs=5")
-    assert TaskStatus.read(longer) == TaskStatus("stopped", 3, 3)
+    assert longer.saved() == Progress(epoch=3, best_epoch=3)
     run_task(longer, control)
-    assert TaskStatus.read(longer) == TaskStatus("done", 5, 5)
+    assert longer.saved() == Progress(epoch=5, best_epoch=5, done=True)
 
 
 def test_a_run_of_more_cycles_is_done(tmp_path: Path, control: ControlDirectory) -> None:
     run_task(task_in(tmp_path, "epochs=5"), control)
-    assert TaskStatus.read(replace(task_in(tmp_path), by_cycles=True)).status == "done"
-    assert TaskStatus.read(task_in(tmp_path)).status == "stopped"
+    assert replace(task_in(tmp_path), by_cycles=True).saved().done
+    assert not task_in(tmp_path).saved().done
 
 
 def test_a_stopped_task_resumes_to_the_same_bits(tmp_path: Path, control: ControlDirectory) -> None:
     task = task_in(tmp_path)
     progress = list(task_events(task, control, stop_at(25)))
     assert not progress[-1].done
-    assert TaskStatus.read(task) == TaskStatus("stopped", 1, 1)
-    assert run_task(task, control).status == "done"
+    assert task.saved() == Progress(epoch=1, best_epoch=1)
+    assert run_task(task, control).done
     assert outcome(tmp_path / "run") == outcome(train(task.config, output=tmp_path / "at once").run)
 
 
 def test_a_stopped_task_does_not_begin(tmp_path: Path, control: ControlDirectory) -> None:
     control.stop()
-    assert run_task(task_in(tmp_path), control) == TaskStatus("stopped", 0, 0)
+    assert run_task(task_in(tmp_path), control) == Progress()
     assert not (tmp_path / "run").exists()
 
 
@@ -116,7 +115,7 @@ def test_a_locked_run_is_waited_for(tmp_path: Path, control: ControlDirectory, m
         with pytest.raises(RunLockedError):
             run_task(task, control)
     assert tries >= 1
-    assert run_task(task, control).status == "done"
+    assert run_task(task, control).done
 
 
 NOTE = note(FindingCode.EXECUTION, "a note")
@@ -183,7 +182,7 @@ def test_every_task_comes_back_once(tmp_path: Path, workers: int) -> None:
             open_stream.submit(task)
         found = {result.task.number: result.outcome for result in results(open_stream)}
         assert open_stream.wait() == []
-    assert found == dict.fromkeys(range(4), TaskStatus("done", 3, 3))
+    assert found == dict.fromkeys(range(4), Progress(epoch=3, best_epoch=3, done=True))
     assert not (tmp_path / "work").exists()
     assert not multiprocessing.active_children()
 
@@ -218,7 +217,7 @@ def test_an_error_is_the_result_of_its_task_alone(tmp_path: Path, workers: int) 
         for task in tasks(tmp_path, 2)[1:]:
             open_stream.submit(task)
         found = {result.task.number: type(result.outcome) for result in results(open_stream)}
-    assert found == {0: DivergedError, 1: TaskStatus}
+    assert found == {0: DivergedError, 1: Progress}
 
 
 @without_signals
@@ -286,7 +285,7 @@ def test_after_a_stop_running_tasks_are_saved_and_waiting_ones_do_not_start(
             found += open_stream.wait()
         assert open_stream.wait() == []
     assert sorted(result.task.number for result in found) == [0, 1]
-    assert {result.outcome.status for result in found if isinstance(result.outcome, TaskStatus)} == {"stopped"}
+    assert {result.outcome.done for result in found if isinstance(result.outcome, Progress)} == {False}
     assert not (tmp_path / "runs" / "2").exists()
     with stream(tmp_path, 1) as again:  # what was saved goes on to the same bits
         again.submit(tasks(tmp_path, 1, *LONG_TRAINING)[0])
@@ -317,8 +316,8 @@ def test_with_one_worker_a_stop_ends_the_training_at_once(tmp_path: Path) -> Non
         while not found:
             found = open_stream.wait()
         (result,) = found
-        assert isinstance(result.outcome, TaskStatus)
-        assert result.outcome.status == "stopped"
+        assert isinstance(result.outcome, Progress)
+        assert not result.outcome.done
         assert open_stream.wait() == []
         assert open_stream.stopped()
 
@@ -333,7 +332,7 @@ def test_canceled_tasks_are_saved_and_have_no_result_and_others_go_on(
         wait_for_running(open_stream, tmp_path, 2)
         open_stream.cancel(lambda task: task.number != 1)
         assert [result.task.number for result in results(open_stream)] == [1]
-    assert TaskStatus.read(tasks(tmp_path, 1, *LONG_TRAINING)[0]).status == "stopped"
+    assert not tasks(tmp_path, 1, *LONG_TRAINING)[0].saved().done
     assert not (tmp_path / "runs" / "2").exists()
     assert outcome(tmp_path / "runs" / "1") == expected_training
 
@@ -347,7 +346,7 @@ def test_with_one_worker_a_long_training_returns_now_and_then(
         assert open_stream.wait() == []
         assert open_stream.running
         assert not open_stream.has_room
-    assert TaskStatus.read(tasks(tmp_path, 1, *LONG_TRAINING)[0]).status == "stopped"
+    assert not tasks(tmp_path, 1, *LONG_TRAINING)[0].saved().done
     with stream(tmp_path, 1) as again:
         again.submit(tasks(tmp_path, 1, *LONG_TRAINING)[0])
         assert len(list(results(again))) == 1
@@ -366,7 +365,7 @@ def test_an_error_of_the_caller_saves_all_tasks_and_ends_all_processes(tmp_path:
     with pytest.raises(KeyError):
         fail()
     assert not multiprocessing.active_children()
-    assert [TaskStatus.read(task).status for task in tasks(tmp_path, 3, *LONG_TRAINING)] == ["stopped"] * 3
+    assert not any(task.saved().done for task in tasks(tmp_path, 3, *LONG_TRAINING))
     assert not (tmp_path / "runs" / "2").exists()
 
 

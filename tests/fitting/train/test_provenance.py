@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import nncli
 from nncli.base.errors import ConfigError
 from nncli.config.schema import Config
 from nncli.fitting.prepare.execution import Execution
 from nncli.fitting.train.provenance import (
+    CODE,
     RESUMABLE_KEYS,
     check_epochs_grow,
     command_line,
@@ -30,6 +34,12 @@ def test_the_fingerprint_changes_with_any_other_key(change: dict[str, object]) -
 
 def test_the_fingerprint_changes_with_the_execution() -> None:
     assert fingerprint(CONFIG, Execution("numpy", 2, 1)) != fingerprint(CONFIG, NUMPY)
+
+
+def test_the_digest_of_the_code_is_of_folders_that_there_are() -> None:
+    assert nncli.__file__ is not None
+    package = Path(nncli.__file__).parent
+    assert all([*(package / folder).rglob("*.py")] for folder in CODE)
 
 
 def test_epochs_may_only_grow() -> None:

@@ -13,7 +13,7 @@ from nncli.fitting.prepare.load import load_table
 from nncli.nn.losses import MSE
 from nncli.targets.number import RegressionTarget
 from nncli.tuning.space.default_space import TableFeatures
-from nncli.tuning.space.keys import key_of
+from nncli.tuning.space.space import key_of
 
 HEADER = "number,color,count,y"
 

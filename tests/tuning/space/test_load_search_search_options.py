@@ -78,11 +78,6 @@ def test_a_range_that_is_written_otherwise_has_a_correction(text: str, hint: str
     assert assignment.issues[0].hint == f"Write {hint}."
 
 
-def test_an_unknown_key_is_named_before_its_range() -> None:
-    (assignment,) = search_assignments(["dropout=1"])
-    assert "layers.*.rate" in assignment.issues[0].message
-
-
 def test_settings_are_keys_and_none_is_left_out() -> None:
     settings = {"trials": 5, "time": "30m", "folds": "3", "metric": None, "prune": False}
     found = {a.path: (a.span.source, a.value) for a in setting_assignments(settings)}

@@ -27,9 +27,8 @@ from nncli.base.logs import log_duration
 from nncli.data.formats.registry import FORMATS, FileOptions, format_of
 from nncli.data.sources.output import check_input_kept
 from nncli.data.sources.table_source import TableSource
-from nncli.fitting.parallel.executor import Workers
-from nncli.fitting.parallel.task_stream import MAX_LOSSES, TaskStream
-from nncli.fitting.timing.estimate import WORTH_A_PROCESS
+from nncli.fitting.parallel.task_stream import MAX_LOSSES, TaskStream, Workers
+from nncli.fitting.timing import WORTH_A_PROCESS
 from nncli.runs.run import Run
 
 RECORD = ".nncli-predict.json"

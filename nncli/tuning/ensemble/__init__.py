@@ -1,1 +1,0 @@
-"""An ensemble of the best trials."""

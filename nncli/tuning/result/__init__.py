@@ -1,1 +1,0 @@
-"""What a search found: the gain, the importance of parameters, the summary."""

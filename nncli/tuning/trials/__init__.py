@@ -1,1 +1,0 @@
-"""Trials: their trainings, results and files, and pruning."""
