@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import dataclass
 from random import Random
 from urllib.parse import quote
 
 from hostile_json import hostile_json
-from hostile_tables import TYPES, Row, hostile_table
+from hostile_tables import TYPES, Row, bombs, hostile_table
 from mutate_inputs import bytes_mutated
 from naughty_strings import naughty_strings
 
@@ -94,8 +95,7 @@ def hostile_request(rng: Random, row: Row) -> Hostile:
         case "framing":
             data = _framing(rng, row)
         case _:
-            media_type, body = hostile_table(rng, row)
-            data = request(rng, body, media_type, path=rng.choice(("/predict", "/models/cls/predict", "/invocations")))
+            data = _table(rng, row)
     cuts = sorted(rng.randrange(len(data) + 1) for _ in range(rng.choice((0, 0, 0, 1, 4)))) if data else []
     pieces = tuple(data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True))
     return Hostile(kind, pieces, waits=rng.random() < 0.002)
@@ -176,6 +176,21 @@ def _raw(rng: Random) -> bytes:
     if rng.random() < 0.3:
         return rng.choice(greetings) + rng.randbytes(rng.choice((0, 5, 300)))
     return rng.randbytes(rng.choice((1, 20, 300, 5000, 50_000)))
+
+
+def _table(rng: Random, row: Row) -> bytes:
+    """A table, also compressed, or with the media type of another format."""
+    media_type, body = hostile_table(rng, row)
+    lines: tuple[bytes, ...] = ()
+    match rng.randrange(10):
+        case 0:
+            lines, body = (b"Content-Encoding: gzip",), rng.choice(bombs())
+        case 1:
+            lines, body = (b"Content-Encoding: gzip",), gzip.compress(body)
+        case 2:
+            media_type = rng.choice(ANSWERS)
+    path = rng.choice(("/predict", "/models/cls/predict", "/invocations"))
+    return request(rng, body, media_type, path=path, lines=lines)
 
 
 def _with_strings(rng: Random, row: Row) -> bytes:

@@ -5,7 +5,8 @@
 
 Every request goes over a connection of its own to a server process on the loopback address: random bytes, mutated good
 requests, JSON that parsers disagree on, 2,000 naughty strings in all places, wrong lengths and chunks, damaged and
-deceptive CSV, JSON lines, Arrow and Parquet (hostile_requests.py). The seed and the number of a request determine it.
+deceptive CSV, JSON lines and compressed bodies (hostile_requests.py). The seed and the number of a request determine
+it.
 
 The server must answer each or close its connection in time, with no status from 500 on but 503, and with well-formed
 answers that hold no traceback. It must not write a traceback or a warning, stay within its memory, and answer good

@@ -30,8 +30,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def serve(*, runs: Runs, options: ServerOptions, display: DisplayOptions) -> None:
-    """POST /predict takes JSON, CSV, JSON lines, Arrow or Parquet, and answers in the same format; GET / is a page to
-    try it, and GET /docs lists all addresses. With several runs, that of /predict is the first, and each has its own
+    """POST /predict takes JSON, CSV or JSON lines, and answers in the same format; GET / is a page to try it, and GET
+    /docs lists all addresses. With several runs, that of /predict is the first, and each has its own
     /models/NAME/predict. A run directory that is replaced is loaded within seconds; SIGHUP loads all of them at once,
     also if clients must change. The log and the address are on stderr, the address also with --quiet.
 

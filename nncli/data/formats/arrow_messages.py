@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
-from itertools import islice
 from typing import IO
 
 from nncli.data.formats.compression import SizeLimit
@@ -22,13 +21,8 @@ from nncli.data.formats.streams import read_exactly
 FILE_MAGIC = b"ARROW1"
 CONTINUATION = b"\xff\xff\xff\xff"
 END_OF_STREAM = CONTINUATION + bytes(4)
-BLOCK, BUFFER, NODE = "<qi4xq", "<qq", "<qq"
-"""Structures: position, size of the metadata and of the body of a batch in a file; position and size of a buffer; the
-items of an array, and how many of them are null."""
-MAX_DEPTH = 64
-"""Depth up to which the nesting of columns is measured."""
-MAX_FIELDS = 100_000
-"""Fields of a depth that are counted: a damaged schema may name the same children many times."""
+BLOCK, BUFFER = "<qi4xq", "<qq"
+"""Structures: position, size of the metadata and of the body of a batch in a file; position and size of a buffer."""
 
 
 class Kind(IntEnum):
@@ -47,15 +41,6 @@ class Message:
     data: bytes
     dictionary: int = 0
     delta: bool = False
-
-
-@dataclass(frozen=True)
-class BatchSize:
-    """The rows of a batch or a dictionary, the most items of an array, and the decompressed bytes of its buffers."""
-
-    rows: int
-    items: int
-    n_bytes: int
 
 
 class ArrowError(Exception):
@@ -79,82 +64,6 @@ def read_messages(stream: IO[bytes]) -> Iterator[Message]:
         with _translate_errors():
             message = _message(kind, b"".join((prefix, metadata, body)), metadata, body)
         yield message
-
-
-def batch_size(message: Message) -> BatchSize:
-    """The size of a batch of rows or a dictionary; zeros of another message.
-
-    Raises:
-        ArrowError: the message is damaged.
-    """
-    with _translate_errors():
-        metadata, body = _parts(message)
-        header = _root(metadata).table(2)
-        batch = header.table(1) if header is not None and message.kind == Kind.DICTIONARY else header
-        if batch is None or message.kind not in (Kind.DICTIONARY, Kind.BATCH):
-            return BatchSize(0, 0, 0)
-        items = max((length for length, _ in batch.items(1, NODE)), default=0)
-        buffers = list(batch.items(2, BUFFER))
-        sizes = [size for _, size in buffers]
-        is_compressed = batch.place(3) is not None
-        if not all(_is_within(body, at, size, 8 if is_compressed else 0) for at, size in buffers):
-            raise ArrowError("a buffer is outside of its message")
-        if is_compressed:  # the first word of a buffer is its size, or -1
-            words = [int.from_bytes(body[at : at + 8], "little", signed=True) for at, _ in buffers]
-            sizes = [size if word < 0 else word for size, word in zip(sizes, words, strict=True)]
-        return BatchSize(batch.value(0, "<q"), items, sum(sizes))
-
-
-def _is_within(body: bytes, at: int, size: int, least: int) -> bool:
-    """Whether a buffer is a part of a body, and empty or of `least` bytes."""
-    return 0 <= at <= at + size <= len(body) and (size == 0 or size >= least)
-
-
-def schema_depth(message: Message) -> int:
-    """How deeply the columns of a schema are nested: 1 of a schema without lists and objects.
-
-    Raises:
-        ArrowError: the message is damaged.
-    """
-    with _translate_errors():
-        return _depth(_root(_parts(message)[0]).table(2))
-
-
-def file_schema_depth(file: IO[bytes]) -> int:
-    """How deeply the columns of a file are nested; see `schema_depth`."""
-    with _translate_errors():
-        return _depth(_root(_read_index(file)).table(1))
-
-
-def _depth(schema: _Fields | None) -> int:
-    fields, depth = [] if schema is None else schema.tables(1), 0
-    while fields and depth < MAX_DEPTH:
-        fields, depth = [*islice((child for field in fields for child in field.tables(5)), MAX_FIELDS)], depth + 1
-    return depth
-
-
-def read_file_messages(file: IO[bytes]) -> Iterator[Message]:
-    """Yield the dictionaries and the batches of a file that its index names.
-
-    Raises:
-        ArrowError: the bytes are no Arrow file, or they end too early.
-        CompressionError: a batch grows absurdly.
-    """
-    with _translate_errors():
-        index = _root(_read_index(file))
-        for number in (2, 3):
-            for offset, metadata_size, body_size in index.items(number, BLOCK):
-                metadata = _without_length(_read_at(file, offset, metadata_size))
-                body = _read_at(file, offset + metadata_size, body_size)
-                prefix = CONTINUATION + len(metadata).to_bytes(4, "little")
-                kind, _ = _kind_and_body(metadata)
-                yield _message(kind, b"".join((prefix, metadata, body)), metadata, body)
-
-
-def _parts(message: Message) -> tuple[bytes, bytes]:
-    """The metadata and the body of a message."""
-    end = 8 + int.from_bytes(message.data[4:8], "little")
-    return message.data[8:end], message.data[end:]
 
 
 def read_batch_heights(file: IO[bytes]) -> Iterator[int]:
@@ -233,15 +142,6 @@ class _Fields:
         """A table in a field."""
         place = self.place(number)
         return None if place is None else _Fields(self.data, place + struct.unpack_from("<I", self.data, place)[0])
-
-    def tables(self, number: int) -> list[_Fields]:
-        """The tables of a vector in a field."""
-        if (place := self.place(number)) is None:
-            return []
-        start = place + struct.unpack_from("<I", self.data, place)[0]
-        count = struct.unpack_from("<I", self.data, start)[0]
-        places = struct.unpack_from(f"<{count}I", self.data, start + 4)
-        return [_Fields(self.data, start + 4 + 4 * i + offset) for i, offset in enumerate(places)]
 
     def items(self, number: int, form: str) -> Iterator[tuple[int, ...]]:
         """The items of a vector of structures in a field."""

@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 from nncli.data.formats.compression import SizeLimit
 from nncli.data.formats.streams import PARQUET_MAGIC
@@ -32,13 +32,8 @@ class ParquetError(Exception):
 
 @dataclass(frozen=True)
 class ParquetChunk:
-    """The values of a column in a group of rows, and where they are; `name` is that of the column of the table.
+    """The values of a column in a group of rows, and where they are; `is_repeated`: a row may have several values."""
 
-    `is_nested`: the column of the table has parts, such as a struct. `is_repeated`: a row may have several values.
-    """
-
-    name: str
-    is_nested: bool
     is_repeated: bool
     start: int
     end: int
@@ -48,14 +43,13 @@ class ParquetChunk:
 
 @dataclass(frozen=True)
 class ParquetIndex:
-    """The rows, the columns and the groups of rows of a file."""
+    """The rows and the groups of rows of a file."""
 
     rows: int
-    names: list[str]
     groups: list[tuple[int, list[dict[int, Any]]]]
     """The rows and the chunks of each group."""
-    leaves: list[tuple[str, bool, bool]]
-    """Of each chunk of a group the fields `name`, `is_nested` and `is_repeated`."""
+    leaves: list[bool]
+    """Of each chunk of a group the field `is_repeated`."""
     size: int
     """Where the pages end."""
 
@@ -67,30 +61,22 @@ class ParquetIndex:
         """
         with _translated():
             rows, columns = self.groups[group]
-            for leaf, column in zip(self.leaves, columns, strict=True):
+            for is_repeated, column in zip(self.leaves, columns, strict=True):
                 fields = column[3]
                 _check_counts(fields, (5, 6, 7))
                 start = fields[9] if fields.get(11) is None else fields[11]  # where its dictionary is, if it has any
                 if not 0 <= start <= start + fields[7] <= self.size:
                     raise ParquetError("a page is outside the file")
-                if fields[5] > rows and not leaf[2]:
+                if fields[5] > rows and not is_repeated:
                     raise ParquetError("a column has more values than there are rows")
-                yield ParquetChunk(*leaf, start, start + fields[7], fields[5], rows)
+                yield ParquetChunk(is_repeated, start, start + fields[7], fields[5], rows)
 
 
-class ParquetPage(NamedTuple):
-    """The size of a page when it is decompressed, the items of a dictionary, and the encoding of data."""
-
-    n_bytes: int
-    items: int
-    encoding: int | None
-
-
-def read_index(file: IO[bytes], max_bytes: int | None = None) -> ParquetIndex:
-    """Read the index at the end of a file, of at most `max_bytes`.
+def read_index(file: IO[bytes]) -> ParquetIndex:
+    """Read the index at the end of a file.
 
     Raises:
-        ParquetError: there is none, it is longer, or it contradicts itself.
+        ParquetError: there is none, or it contradicts itself.
     """
     size = file.seek(0, io.SEEK_END)
     end = _read(file, max(size - 8, 0), 8)
@@ -99,8 +85,6 @@ def read_index(file: IO[bytes], max_bytes: int | None = None) -> ParquetIndex:
     length = int.from_bytes(end[:4], "little")
     if not end.endswith(PARQUET_MAGIC) or length > size - 12:
         raise ParquetError("its end is missing")
-    if max_bytes is not None and length > max_bytes:
-        raise ParquetError(f"it has {length:,} bytes of metadata, more than {max_bytes:,}")
     with _translated():
         metadata = ThriftReader(_read(file, size - 8 - length, length)).struct()
         if 8 in metadata:
@@ -113,70 +97,57 @@ def read_index(file: IO[bytes], max_bytes: int | None = None) -> ParquetIndex:
         leaves = _leaves(metadata[2])
         if any(len(group[1]) != len(leaves) for group in groups):
             raise ParquetError("a group of rows does not have all columns")
-        names = list(dict.fromkeys(name for name, _, _ in leaves))
-        return ParquetIndex(metadata[3], names, [(group[3], group[1]) for group in groups], leaves, size - 8 - length)
+        return ParquetIndex(metadata[3], [(group[3], group[1]) for group in groups], leaves, size - 8 - length)
     raise AssertionError("the block returns or raises")
 
 
-def read_pages(file: IO[bytes], chunk: ParquetChunk) -> Iterator[ParquetPage]:
-    """Yield the pages of a chunk, of which the headers alone are read.
+def check_pages(file: IO[bytes], index: ParquetIndex, group: int) -> None:
+    """Check the pages of all columns of a group of rows, of which the headers alone are read.
 
     Raises:
         ParquetError: a number in a header is negative, or more than the chunk has bytes or values.
         CompressionError: the pages grow absurdly.
     """
-    at, values = chunk.start, 0
-    with _translated():
-        while values < chunk.values:
-            header, size = _read_header(file, at, chunk.end)
-            at += size + header[3]
-            if at > chunk.end:
-                raise ParquetError("a page is longer than its column")
-            kind, items, encoding = header[1], 0, None
-            if kind == DICTIONARY_PAGE:
-                items = header[7][1]
-                if not 0 <= items <= BYTES_PER_VALUE * header[2]:
-                    raise ParquetError(f"a dictionary of {header[2]:,} bytes is said to have {items:,} items")
-            elif kind in (DATA_PAGE, DATA_PAGE_2):
-                page = header[5 if kind == DATA_PAGE else 8]
-                encoding = page[2 if kind == DATA_PAGE else 4]
-                values += _checked_values(page, header, chunk)
-            yield ParquetPage(header[2], items, encoding)
-        if values > chunk.values:
-            raise ParquetError("a column has more values than it is said to have")
-
-
-def check_pages(file: IO[bytes], index: ParquetIndex, group: int) -> None:
-    """Check the pages of all columns of a group of rows.
-
-    Raises:
-        ParquetError, CompressionError: as `read_pages`.
-    """
     for chunk in index.chunks(group):
-        for _ in read_pages(file, chunk):
-            pass
+        with _translated():
+            _check_chunk(file, chunk)
 
 
-def _leaves(elements: list[dict[int, Any]]) -> list[tuple[str, bool, bool]]:
-    """The columns that have values: the column of the table, whether it has parts, and several values in a row.
+def _check_chunk(file: IO[bytes], chunk: ParquetChunk) -> None:
+    at, values = chunk.start, 0
+    while values < chunk.values:
+        header, size = _read_header(file, at, chunk.end)
+        at += size + header[3]
+        if at > chunk.end:
+            raise ParquetError("a page is longer than its column")
+        kind = header[1]
+        if kind == DICTIONARY_PAGE:
+            items = header[7][1]
+            if not 0 <= items <= BYTES_PER_VALUE * header[2]:
+                raise ParquetError(f"a dictionary of {header[2]:,} bytes is said to have {items:,} items")
+        elif kind in (DATA_PAGE, DATA_PAGE_2):
+            values += _checked_values(header[5 if kind == DATA_PAGE else 8], header, chunk)
+    if values > chunk.values:
+        raise ParquetError("a column has more values than it is said to have")
+
+
+def _leaves(elements: list[dict[int, Any]]) -> list[bool]:
+    """Of each column that has values, whether a row may have several.
 
     A schema lists every element before its children.
     """
-    leaves: list[tuple[str, bool, bool]] = []
-    parents: list[tuple[int, str, bool]] = []  # children that are left, the column of the table, repeated
+    leaves: list[bool] = []
+    parents: list[tuple[int, bool]] = []  # children that are left, repeated
     for element in elements:
+        is_repeated = False
         if parents:
-            left, name, is_repeated = parents[-1]
-            parents[-1] = left - 1, name, is_repeated
-            is_top = len(parents) == 1
-            name = element[4].decode() if is_top else name
+            left, is_repeated = parents[-1]
+            parents[-1] = left - 1, is_repeated
             is_repeated = is_repeated or element.get(3) == REPEATED
-        else:
-            is_top, name, is_repeated = False, "", False
         if element.get(5) or element is elements[0]:
-            parents.append((element.get(5, 0), name, is_repeated))
+            parents.append((element.get(5, 0), is_repeated))
         else:
-            leaves.append((name, not is_top, is_repeated))
+            leaves.append(is_repeated)
         while parents and parents[-1][0] <= 0:
             parents.pop()
     return leaves

@@ -1,4 +1,4 @@
-"""How large a body is once it is decompressed, added up before it is."""
+"""The limits of bodies: bytes, also once they are decompressed, and rows."""
 
 from __future__ import annotations
 
@@ -16,32 +16,6 @@ class BodyLimits:
 
     max_body: int
     max_rows: int
-
-
-@dataclass
-class BodySize:
-    """The decompressed bytes and the rows of a body so far, and what is allowed."""
-
-    limits: BodyLimits
-    n_bytes: int = 0
-    rows: int = 0
-
-    def add_bytes(self, n_bytes: int) -> None:
-        """Raise a ProblemError if there are too many bytes together."""
-        self.n_bytes += max(n_bytes, 0)
-        if self.n_bytes > self.limits.max_body:
-            raise too_many_bytes(self.limits.max_body)
-
-    def add_rows(self, rows: int) -> None:
-        """Raise a ProblemError if there are too many rows together."""
-        self.rows += max(rows, 0)
-        if self.rows > self.limits.max_rows:
-            raise too_many_rows(self.rows, self.limits.max_rows)
-
-    def check_items(self, items: int) -> None:
-        """Raise a ProblemError if a column says that it has more items than the rows and bytes can hold."""
-        if items > self.limits.max_rows + 8 * self.n_bytes:
-            raise bad_request(f"a column has {items:,} items, more than the body can hold")
 
 
 def too_many_bytes(max_body: int) -> ProblemError:

@@ -12,7 +12,7 @@ from nncli.serving.problems import Problem, ProblemError
 
 
 class MediaType(StrEnum):
-    """A format of bodies and answers, by its usual name."""
+    """A format of bodies and answers, by its usual name; Arrow and Parquet are formats of answers alone."""
 
     JSON = "application/json"
     JSON_LINES = "application/jsonl"
@@ -27,20 +27,21 @@ class MediaType(StrEnum):
         """Whether it is text whose encoding a charset names."""
         return self in (MediaType.CSV, MediaType.TSV)
 
-    @property
-    def is_binary(self) -> bool:
-        """Whether it is not text; a small body may be compressed, and have many rows."""
-        return self in (MediaType.ARROW_STREAM, MediaType.ARROW_FILE, MediaType.PARQUET)
 
-
+BODIES = (MediaType.JSON, MediaType.JSON_LINES, MediaType.CSV, MediaType.TSV)
 NAMES = {
-    **{media_type.value: media_type for media_type in MediaType},
+    **{media_type.value: media_type for media_type in BODIES},
     **dict.fromkeys(("application/x-ndjson", "application/ndjson", "application/x-jsonlines"), MediaType.JSON_LINES),
     "application/csv": MediaType.CSV,
+}
+"""All names of the formats of bodies."""
+ANSWERS = {
+    **NAMES,
+    **{media_type.value: media_type for media_type in MediaType},
     "application/x-parquet": MediaType.PARQUET,
 }
-"""All names of the formats."""
-SUPPORTED = f"Supported are {', '.join(MediaType)}."
+"""All names of the formats of answers."""
+SUPPORTED = f"Supported are {', '.join(BODIES)}."
 FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 UTF_8 = ("utf-8", "utf8", "us-ascii", "ascii")
 
@@ -85,7 +86,7 @@ def parse_content_type(header: str | None) -> ContentType:
 
 def _encoding(media_type: MediaType, charset: str) -> str:
     """The encoding of a charset; auto if there is none."""
-    if not charset or media_type.is_binary:
+    if not charset:
         return AUTO
     if charset in UTF_8:
         return AUTO if media_type.is_delimited and charset not in UTF_8[:2] else "utf-8"
@@ -113,14 +114,14 @@ def negotiate(accept: str | None, own: ContentType) -> ContentType:
     if accept is None or not accept.strip() or accept.strip() == "*/*":
         return own
     ranges = _ranges(accept)
-    candidates = [own, *(ContentType(media_type, name) for name, media_type in NAMES.items() if name != own.name)]
+    candidates = [own, *(ContentType(media_type, name) for name, media_type in ANSWERS.items() if name != own.name)]
     best = max(candidates, key=lambda one: _quality(one.name, ranges))  # the first of equals
     if _quality(best.name, ranges) <= 0.0:
         raise ProblemError(
             Problem(
                 HTTPStatus.NOT_ACCEPTABLE,
                 f"none of the media types in Accept can be written: {quote(accept)}",
-                SUPPORTED,
+                f"Supported are {', '.join(MediaType)}.",
             )
         )
     return best

@@ -1,4 +1,4 @@
-"""Tables of requests: a body of CSV, TSV, Arrow or Parquet, or columns."""
+"""Tables of requests: a body of CSV or TSV, or columns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import polars
 import polars as pl
 
 from nncli.base.errors import NncliError, reraise_out_of_memory
-from nncli.data.columns.parsing import TEXT_TYPES
 from nncli.data.dialect import AUTO, TAB, CsvDialect
 from nncli.data.formats.compression import CompressionError, detect_compression
 from nncli.data.formats.csv.header import MAX_TITLES
@@ -21,25 +20,21 @@ from nncli.data.formats.registry import Format
 from nncli.data.formats.streams import HEAD_BYTES, POLARS_ERRORS, InputFile
 from nncli.data.table import Table, replace_na_values
 from nncli.models.ensemble import AnyModel
-from nncli.serving.bodies.arrow_body import read_arrow
 from nncli.serving.bodies.body_hints import ONE_LINE, is_one_line, type_of_json
-from nncli.serving.bodies.body_size import BodyLimits, BodySize, check_rows, too_many_rows
+from nncli.serving.bodies.body_size import BodyLimits, check_rows, too_many_rows
 from nncli.serving.bodies.media_types import SUPPORTED, ContentType, MediaType
-from nncli.serving.bodies.parquet_body import read_parquet
 from nncli.serving.columns.row_reader import SOURCE, AbsentColumns
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.problems import ProblemError, bad_request, problem_of
 
 
 def read_file(body: bytes, content_type: ContentType, model: ServedModel, limits: BodyLimits) -> Table:
-    """A body of CSV, TSV, Arrow or Parquet as a table, read as `nncli predict` reads a file.
+    """A body of CSV or TSV as a table, read as `nncli predict` reads a file.
 
     Raises:
-        ProblemError: it has no rows, or too many, or grows too large when it is decompressed.
+        ProblemError: it has no rows, or too many.
         ProblemError: a column is missing.
     """
-    if not content_type.media_type.is_delimited:
-        return _read_table(body, content_type, model, limits)
     if (media_type := type_of_json(body)) is not None:
         raise bad_request(
             f"the body is JSON, and its Content-Type is {content_type.name}",
@@ -54,15 +49,8 @@ def read_file(body: bytes, content_type: ContentType, model: ServedModel, limits
 
 
 def _read_table(body: bytes, content_type: ContentType, model: ServedModel, limits: BodyLimits) -> Table:
-    names: list[str] | None = None
     try:
-        if content_type.media_type is MediaType.PARQUET:
-            frame, names = read_parquet(body, model.schema.by_name, BodySize(limits))
-            table = _typed_table(frame, model)
-        elif content_type.media_type in (MediaType.ARROW_FILE, MediaType.ARROW_STREAM):
-            table = _typed_table(read_arrow(body, BodySize(limits)), model)
-        else:
-            table = read_delimited_body(body, content_type, model.model, limits.max_rows)
+        table = read_delimited_body(body, content_type, model.model, limits.max_rows)
     except (OSError, *POLARS_ERRORS) as error:
         reraise_out_of_memory(error)
         reason, *_ = [*str(error).splitlines(), type(error).__name__]
@@ -70,14 +58,8 @@ def _read_table(body: bytes, content_type: ContentType, model: ServedModel, limi
     except NncliError as error:
         raise _as_bad_request(error, content_type) from None
     check_rows(len(table), limits.max_rows)
-    _check_text_size(table, limits)
-    AbsentColumns(model.name, model.schema).check_table(table.names if names is None else names)
+    AbsentColumns(model.name, model.schema).check_table(table.names)
     return table
-
-
-def _typed_table(frame: pl.DataFrame, model: ServedModel) -> Table:
-    spec = model.model.spec
-    return Table(replace_na_values(frame, spec.missing_values), SOURCE, dialect=spec.dialect)
 
 
 def table_of_columns(
@@ -91,8 +73,8 @@ def table_of_columns(
     check_rows(rows, limits.max_rows)
     # Without any column the frame would have no rows.
     frame = pl.DataFrame(dict(columns)) if columns else pl.DataFrame({"": [None] * rows})
-    table = _typed_table(frame, model)
-    _check_text_size(table, limits)
+    spec = model.model.spec
+    table = Table(replace_na_values(frame, spec.missing_values), SOURCE, dialect=spec.dialect)
     return _with_optional_columns(table, model, names)
 
 
@@ -103,16 +85,6 @@ def _as_bad_request(error: NncliError, content_type: ContentType) -> ProblemErro
         problem = replace(problem, hint=f"Check that the body is {content_type.media_type}. {SUPPORTED}")
     is_named = problem.row is not None or problem.column is not None
     return ProblemError(problem if is_named else replace(problem, status=HTTPStatus.BAD_REQUEST))
-
-
-def _check_text_size(table: Table, limits: BodyLimits) -> None:
-    """Raise a ProblemError if the texts are larger than a body may be: a format may repeat a text many times."""
-    size = BodySize(limits)
-    for cells in table.frame:
-        if cells.dtype == pl.String:
-            size.add_bytes(int(cells.str.len_bytes().sum()))
-        elif cells.dtype in TEXT_TYPES:
-            size.add_bytes(int(cells.cat.len_bytes().sum()))
 
 
 def _with_optional_columns(table: Table, model: ServedModel, names: Sequence[str]) -> Table:

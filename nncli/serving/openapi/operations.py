@@ -43,7 +43,7 @@ REFUSALS = {
 }
 """Why a request to predict is not answered."""
 BINARY = ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file", "application/vnd.apache.parquet")
-"""Formats of tables that are not text."""
+"""Formats of answers that are not text."""
 NOTES_HEADERS: Json = {
     NOTES_HEADER: {
         "description": "For formats other than JSON: the member notes of an answer in JSON, as a JSON list.",
@@ -102,7 +102,6 @@ def predict(model: ServedModel, key: str, operation_id: str) -> Json:
         **text_content("text/csv", example_lines(model, ",")),
         **text_content("text/tab-separated-values", example_lines(model, "\t")),
         **text_content("application/jsonl", example_json_line(model)),
-        **{media_type: {} for media_type in BINARY},
     }
     prediction = reference(f"{key}.prediction")
     answer = {
@@ -142,7 +141,6 @@ def invocations(model: ServedModel, key: str, operation_id: str) -> Json:
     body = {
         **json_content(reference(f"{key}.invocation"), example_invocation(model)),
         **text_content("text/csv", example_lines(model, ",")),
-        "application/vnd.apache.parquet": {},
     }
     predictions: Json = {
         "type": "object",

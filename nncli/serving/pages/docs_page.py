@@ -15,7 +15,7 @@ from nncli.base.text import escape_unprintable
 from nncli.export.html.fields import html_text, readable_text
 from nncli.export.html.page import document, template
 from nncli.models.conformal.options import UncertaintyOptions
-from nncli.serving.bodies.media_types import MediaType
+from nncli.serving.bodies.media_types import BODIES, MediaType
 from nncli.serving.columns.input_schema import Feature
 from nncli.serving.models.effects import most_rows
 from nncli.serving.models.served_model import ServedModel
@@ -45,7 +45,8 @@ def docs_page(models: Sequence[ServedModel], *, has_token: bool) -> str:
         version=html_text(__version__),
         openapi=_code("openapi.json") if has_token else '<a href="openapi.json">openapi.json</a>',
         about=about,
-        formats=", ".join(map(_code, MediaType)),
+        formats=", ".join(map(_code, BODIES)),
+        answers=", ".join(_code(media_type) for media_type in MediaType if media_type not in BODIES),
         endpoints=_endpoints(models[0], has_token=has_token),
         models="\n".join(_model(model, i, has_token=has_token) for i, model in enumerate(models)),
     )

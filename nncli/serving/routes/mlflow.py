@@ -28,7 +28,7 @@ from nncli.serving.routes.predict import RequestBody, find_slot, refuse_form
 from nncli.serving.state import ServerState
 from nncli.version import __version__
 
-FORMATS = (MediaType.JSON, MediaType.CSV, MediaType.PARQUET)
+FORMATS = (MediaType.JSON, MediaType.CSV)
 """The formats of MLflow."""
 SUPPORTED = f"Send one of {join_quoted(FORMATS)}, text in UTF-8."
 
@@ -53,7 +53,7 @@ class InvocationRequest:
     @property
     def may_be_large(self) -> bool:
         """Whether it may take long however small the body is."""
-        if self.body.is_gzip or self.media_type.is_binary or self.parameters:
+        if self.body.is_gzip or self.parameters:
             return True
         return may_take_long(self.body.content)
 

@@ -90,7 +90,7 @@ class PredictRequest:
     @property
     def may_be_large(self) -> bool:
         """Whether it may take long however small the body is."""
-        return self.body.is_gzip or self.options.explain or self.content_type.media_type.is_binary
+        return self.body.is_gzip or self.options.explain
 
     def read(self, model: ServedModel) -> Table:
         """The rows of the body."""

@@ -39,7 +39,7 @@ TEXT = json.dumps(ROW)
         (json.dumps({"data": [ROW]}), "application/json", 400, '{"rows": [{"x": '),
         (json.dumps({"row": ROW}), "application/json", 400, '{"rows": [{"x": '),
         (json.dumps({"rows": [3]}), "application/json", 422, '{"rows": [{"x": '),
-        ("a,b\n1,2\n", "application/vnd.apache.parquet", 400, "text/csv"),
+        ("a,b\n1,2\n", "application/vnd.apache.parquet", 415, "text/csv"),
     ],
 )
 def test_the_hint_fits_the_body(

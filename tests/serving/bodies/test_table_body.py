@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-from typing import Any
 
 import polars as pl
 import pytest
@@ -16,8 +14,6 @@ from tests.serving.trained import TARGETS, table_of
 
 TABLE = table_of(1).drop(TARGETS).drop_nulls()
 ROW = TABLE.to_dicts()[0]
-ARROW, ARROW_FILE = "application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file"
-PARQUET = "application/vnd.apache.parquet"
 CSV = TABLE[:2].write_csv().encode()
 
 
@@ -65,77 +61,9 @@ def test_the_answer_notes_what_was_left_out_of_a_csv_body(client: AsgiClient) ->
     assert any("left out 1 line below the table" in note for note in notes)
 
 
-def arrow_of(frame: pl.DataFrame, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    frame.write_ipc_stream(buffer, **options)
-    return buffer.getvalue()
-
-
-def arrow_file_of(frame: pl.DataFrame, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    frame.write_ipc(buffer, **options)
-    return buffer.getvalue()
-
-
-def parquet_of(frame: pl.DataFrame, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    frame.write_parquet(buffer, **options)
-    return buffer.getvalue()
-
-
-WRITERS = {ARROW: arrow_of, ARROW_FILE: arrow_file_of, PARQUET: parquet_of}
-DEEP = pl.DataFrame({**{name: [cell] for name, cell in ROW.items()}, "deep": [[[[[[[[[[[1]]]]]]]]]]]})
-LARGE_TEXT = pl.DataFrame([ROW] * 40).with_columns(note=pl.lit("good " * 4_000))
-
-
-@pytest.mark.parametrize("media_type", WRITERS)
-@pytest.mark.parametrize(
-    ("frame", "status"),
-    [
-        (TABLE[:3].with_columns(other=pl.lit(b"\0\1"), more=pl.lit([1, 2])), 200),
-        (TABLE[:0], 400),
-        (TABLE[:60], 413),
-        (TABLE[:3].with_columns(x=pl.lit([1.0])), 422),
-        (TABLE[:3].with_columns(x=pl.lit(b"1")), 422),
-        (TABLE[:3].drop("x"), 422),
-        (TABLE[:3].cast({"color": pl.Categorical}), 200),
-        (LARGE_TEXT, 413),
-        (LARGE_TEXT.cast({"note": pl.Categorical}), 413),
-    ],
-)
-def test_tables_of_columns(client: AsgiClient, media_type: str, frame: pl.DataFrame, status: int) -> None:
-    answer = client.post("/predict", WRITERS[media_type](frame), media_type)
-    assert answer.status == status, answer.body[:300]
-
-
-@pytest.mark.parametrize("media_type", [ARROW, ARROW_FILE])
-def test_deeply_nested_columns_are_refused(client: AsgiClient, media_type: str) -> None:
-    assert client.post("/predict", WRITERS[media_type](DEEP), media_type).status == 400
-
-
-@pytest.mark.parametrize("media_type", WRITERS)
-def test_a_small_body_that_becomes_large_is_refused(client: AsgiClient, media_type: str) -> None:
-    frame = pl.DataFrame([ROW]).with_columns(note=pl.lit("a" * 50_000_000))
-    body = WRITERS[media_type](frame, compression="zstd")
-    assert len(body) < 50_000
-    client.post("/predict", body, media_type).problem(413)
-
-
-@pytest.mark.parametrize("media_type", WRITERS)
-@given(data=st.data())
-def test_damaged_columns_are_no_fault_of_the_server(client: AsgiClient, media_type: str, data: st.DataObject) -> None:
-    body = bytearray(WRITERS[media_type](TABLE[:3], compression=data.draw(st.sampled_from(["zstd", "uncompressed"]))))
-    for _ in range(data.draw(st.integers(1, 4))):
-        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
-    end = data.draw(st.sampled_from([len(body), len(body), len(body) // 2, 9]))
-    assert client.post("/predict", bytes(body[:end]), media_type).status in (200, 400, 413, 422)
-
-
-@pytest.mark.parametrize("media_type", ["application/json", "application/jsonl", "text/csv", *WRITERS])
+@pytest.mark.parametrize("media_type", ["application/json", "application/jsonl", "text/csv"])
 @given(body=st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda text: text.encode(errors="replace"))))
 @example(b"ARROW1\0\0")
-@example(b"\xff\xff\xff\xff\xff\xff\xff\x7f")
-@example(b"PAR1\xff\xff\xff\x7fPAR1")
 @example(b"PAR1PAR1")
 def test_any_bytes_are_no_fault_of_the_server(client: AsgiClient, media_type: str, body: bytes) -> None:
     assert client.post("/predict", body, media_type).status in (400, 413, 422)

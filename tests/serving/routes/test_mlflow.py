@@ -1,5 +1,4 @@
 import gzip
-import io
 import json
 from typing import Any
 
@@ -37,12 +36,9 @@ def test_every_form_has_the_predictions_of_predict(client: AsgiClient) -> None:
         assert answer.json["predictions"] == expected
 
 
-def test_csv_and_parquet_have_the_same_predictions(client: AsgiClient) -> None:
+def test_csv_has_the_same_predictions(client: AsgiClient) -> None:
     expected = client.post_json("/invocations", {"dataframe_records": RECORDS}).json
     assert client.post("/invocations", TABLE.write_csv(), "text/csv; charset=utf-8").json == expected
-    buffer = io.BytesIO()
-    TABLE.write_parquet(buffer)
-    assert client.post("/invocations", buffer.getvalue(), "application/vnd.apache.parquet").json == expected
 
 
 @pytest.mark.parametrize(
@@ -134,7 +130,6 @@ def test_requests_that_may_take_long_are_known_before_they_are_read() -> None:
     assert not InvocationRequest(RequestBody(b"{}", limits), MediaType.JSON).may_be_large
     assert InvocationRequest(RequestBody(b"{}", limits, is_gzip=True), MediaType.JSON).may_be_large
     assert InvocationRequest(RequestBody(b'{"params": {"explain": true}}', limits), MediaType.JSON).may_be_large
-    assert InvocationRequest(RequestBody(b"", limits), MediaType.PARQUET).may_be_large
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/csv"])
