@@ -159,7 +159,7 @@ RunDirectory: TypeAlias = Annotated[
 EXTRAS = {
     "export": ("onnx",),
     "report": ("jinja2", "markupsafe", "matplotlib"),
-    "serve": ("httptools", "prometheus_client", "starlette", "uvicorn"),
+    "serve": ("h11", "prometheus_client", "starlette", "uvicorn"),
 }
 """The packages of each extra that a command imports."""
 

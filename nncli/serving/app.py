@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import MutableMapping
 from functools import partial
 from http import HTTPStatus
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from starlette.applications import Starlette
@@ -18,13 +17,10 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from nncli.base.credentials import redacted
 from nncli.serving.batching import predicted_of
-from nncli.serving.http.connections import Connections
-from nncli.serving.http.exchange import Exchange, Progress
-from nncli.serving.http.limits import HttpLimits
+from nncli.serving.connections import Connections, Exchange, HttpLimits
 from nncli.serving.metrics.registry import OTHER
 from nncli.serving.middleware import (
     CLIENT_CLOSED_REQUEST,
@@ -43,9 +39,6 @@ from nncli.serving.problems import REASON, Problem, ProblemError, problem_respon
 from nncli.serving.process.log import utc_time, write_line
 from nncli.serving.routes import docs, health, metrics, mlflow, models, open_inference, openapi, page, predict
 from nncli.serving.state import ServerState
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
 
 ROUTES = [
     *page.ROUTES,
@@ -103,33 +96,15 @@ def connections_of(state: ServerState) -> Connections:
     cors, patterns = state.options.cors, PathPatterns(ROUTES)
 
     def on_answer(exchange: Exchange, seconds: float) -> None:
-        if not_counted := _status_of_uncounted(exchange):
+        if exchange.is_refused or exchange.is_late or exchange.is_lost:  # which the application does not count
             address = OTHER if exchange.is_refused else patterns.of(exchange.scope)
-            state.metrics.count_request(address, exchange.scope["method"], not_counted, seconds, exchange.received, 0)
+            status = CLIENT_CLOSED_REQUEST if exchange.is_lost or exchange.status is None else exchange.status
+            state.metrics.count_request(address, exchange.scope["method"], status, seconds, exchange.received, 0)
         if state.options.access_log:
             log_access(exchange, seconds, state.slots)
 
-    app, limits = _behind_proxies(build_app(state)), HttpLimits.of(state.options)
-    if cors is None:
-        return Connections(app, limits, on_answer=on_answer)
-    return Connections(app, limits, partial(Cors, origin=cors), on_answer)
-
-
-def _behind_proxies(app: ASGIApp) -> ASGIApp:
-    """Take the client and the scheme from X-Forwarded-For and X-Forwarded-Proto of proxies on this machine.
-
-    As for uvicorn, the variable FORWARDED_ALLOW_IPS may list the addresses of other proxies instead.
-    """
-    proxies = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
-    wrap: Callable[[ASGIApp, str], ASGIApp] = cast("Any", ProxyHeadersMiddleware)  # has types of its own for ASGI
-    return wrap(app, proxies)
-
-
-def _status_of_uncounted(exchange: Exchange) -> int | None:
-    """The status of a request that the application did not count itself: refused before, too late, or cancelled."""
-    if exchange.is_refused or exchange.is_late:
-        return exchange.status
-    return CLIENT_CLOSED_REQUEST if exchange.progress is Progress.DISCONNECTED else None
+    decorate = (lambda app: app) if cors is None else partial(Cors, origin=cors)
+    return Connections(build_app(state), HttpLimits.of(state.options), decorate, on_answer)
 
 
 MAX_PATH = 500

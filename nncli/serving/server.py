@@ -13,7 +13,7 @@ from nncli.base.errors import NncliError
 from nncli.base.native_stderr import native_text_to
 from nncli.base.threads import limit_blas_threads
 from nncli.serving.app import connections_of
-from nncli.serving.http.connection import STOP_GRACE, Connection
+from nncli.serving.connections import STOP_GRACE, Connection
 from nncli.serving.models.reload import ModelSlot, ModelSlots, Reloader, warn_of_unfinished
 from nncli.serving.options import ServerOptions
 from nncli.serving.process.listeners import (
@@ -136,7 +136,7 @@ class PredictionServer:
         connections.drain()
         loop = asyncio.get_running_loop()
         end = loop.time() + self._state.options.timeout + STOP_GRACE
-        while (connections.open or connections.tasks) and loop.time() < end:
+        while not connections.are_done and loop.time() < end:
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
         self._unanswered = connections.abort()
 

@@ -12,12 +12,11 @@ import pytest
 
 from nncli.serving.app import access_record, log_access
 from nncli.serving.batching import Predicted, set_predicted
-from nncli.serving.http.exchange import Exchange
-from nncli.serving.http.limits import HttpLimits
+from nncli.serving.connections import Exchange, HttpLimits
 from nncli.serving.models.reload import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.problems import Problem, problem_response
-from tests.serving.http.support import serving
+from tests.serving.http_server import serving
 
 
 @pytest.fixture

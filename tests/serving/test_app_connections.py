@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nncli.serving.app import connections_of
-from nncli.serving.http.connection import Connection
+from nncli.serving.connections import Connection
 from nncli.serving.models.reload import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.options import ServerOptions, Token

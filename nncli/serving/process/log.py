@@ -21,7 +21,7 @@ from nncli.base.text import escape_unprintable
 
 LOG = logging.getLogger("nncli.serving")
 LOGGERS = ("nncli.serving", "uvicorn", "asyncio")
-"""Loggers whose lines are shown; of the libraries, warnings alone."""
+"""Loggers whose lines are shown: of uvicorn, which warns of every damaged request, errors; of asyncio warnings, too."""
 ALWAYS = logging.INFO + 5
 """The level of what is shown also if the log is to be quiet: the address, whose port nobody else may know."""
 PREFIXES = {logging.WARNING: "warning: ", logging.ERROR: "error: ", logging.CRITICAL: "error: "}
@@ -91,11 +91,11 @@ def log_native_text(text: str) -> None:
 def log_to_stderr(*, quiet: bool = False, as_json: bool = False) -> None:
     """Show the log of the server, with `quiet` its address, warnings and errors alone; each line `as_json` or text."""
     handler = StderrLines(as_json=as_json)
-    for name in LOGGERS:
+    levels = (ALWAYS if quiet else logging.INFO, logging.ERROR, logging.WARNING)
+    for name, level in zip(LOGGERS, levels, strict=True):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
-        own = ALWAYS if quiet else logging.INFO
-        logger.setLevel(own if name == LOG.name else logging.WARNING)
+        logger.setLevel(level)
 
 
 MAX_LINES = 10_000

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import pytest
 
-from nncli.serving.http.limits import HttpLimits
-from tests.serving.http.support import Client, Server, serving
+from nncli.serving.connections import HttpLimits
+from tests.serving.http_server import Client, Server, serving
 
 LIMITS = HttpLimits(max_body=100_000, timeout=0.4, idle=0.4, linger=0.4, memory=400_000)
 GET = b"GET /p HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from threading import Event, Thread
 from typing import Any
 
-from nncli.serving.http.connection import Connection
-from nncli.serving.http.connections import Connections
-from nncli.serving.http.limits import HttpLimits
+from nncli.serving.connections import Connection, Connections, HttpLimits
 from nncli.serving.problems import problem_response
 
 SECONDS = 10.0

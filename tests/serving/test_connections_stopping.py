@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from nncli.serving.http import connection as connection_module
-from nncli.serving.http.connection import Connection as ServerConnection
-from nncli.serving.http.connections import Connections
-from nncli.serving.http.limits import HttpLimits
+from nncli.serving import connections as connection_module
+from nncli.serving.connections import Connection as ServerConnection
+from nncli.serving.connections import Connections, HttpLimits
 
 REQUEST = b"POST /%s HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"
 

@@ -1,1 +1,0 @@
-"""HTTP/1.1 connections, which call an ASGI application: parsing, and limits of size, time and memory."""
