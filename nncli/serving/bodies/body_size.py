@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 
 from nncli.base.text import quote
 from nncli.serving.bodies.media_types import unsupported
 from nncli.serving.problems import ProblemError, bad_request, too_large
-
-
-@dataclass(frozen=True)
-class BodyLimits:
-    """The most bytes of a body, also once it is decompressed, and the most rows."""
-
-    max_body: int
-    max_rows: int
 
 
 def too_many_bytes(max_body: int) -> ProblemError:

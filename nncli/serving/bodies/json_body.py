@@ -26,7 +26,7 @@ from nncli.serving.bodies.body_hints import (
     rows_hint,
     split_hint,
 )
-from nncli.serving.bodies.body_size import BodyLimits, check_rows
+from nncli.serving.bodies.body_size import check_rows
 from nncli.serving.bodies.media_types import MediaType
 from nncli.serving.columns.input_schema import InputSchema
 from nncli.serving.models.served_model import ServedModel
@@ -122,13 +122,13 @@ def one_at_a_time(body: bytes) -> AbstractContextManager[object]:
     return _LARGE if len(body) >= LARGE_BODY else nullcontext()
 
 
-def parse_document(body: bytes, model: ServedModel, limits: BodyLimits) -> Any:
+def parse_document(body: bytes, model: ServedModel, max_rows: int) -> Any:
     """The document of a body, which may have NaN: pandas and the clients of other protocols write it.
 
     Raises:
         ProblemError: it is not JSON, or has more lists and objects than the rows and columns of a request need.
     """
-    return parse_json_text(body, accepts_nan=True, most=4 * (limits.max_rows + len(model.model.names)))
+    return parse_json_text(body, accepts_nan=True, most=4 * (max_rows + len(model.model.names)))
 
 
 TOO_MANY = "the body has too many rows, or lists and objects within rows"

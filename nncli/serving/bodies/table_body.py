@@ -21,14 +21,14 @@ from nncli.data.formats.streams import HEAD_BYTES, POLARS_ERRORS, InputFile
 from nncli.data.table import Table, replace_na_values
 from nncli.models.ensemble import AnyModel
 from nncli.serving.bodies.body_hints import ONE_LINE, is_one_line, type_of_json
-from nncli.serving.bodies.body_size import BodyLimits, check_rows, too_many_rows
+from nncli.serving.bodies.body_size import check_rows, too_many_rows
 from nncli.serving.bodies.media_types import SUPPORTED, ContentType, MediaType
 from nncli.serving.columns.row_reader import SOURCE, AbsentColumns
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.problems import ProblemError, bad_request, problem_of
 
 
-def read_file(body: bytes, content_type: ContentType, model: ServedModel, limits: BodyLimits) -> Table:
+def read_file(body: bytes, content_type: ContentType, model: ServedModel, max_rows: int) -> Table:
     """A body of CSV or TSV as a table, read as `nncli predict` reads a file.
 
     Raises:
@@ -41,36 +41,36 @@ def read_file(body: bytes, content_type: ContentType, model: ServedModel, limits
             f"Send it with Content-Type: {media_type}.",
         )
     try:
-        return _read_table(body, content_type, model, limits)
+        return _read_table(body, content_type, model, max_rows)
     except ProblemError as error:
         if not is_one_line(body):
             raise
         raise ProblemError(replace(error.problem, hint=ONE_LINE)) from None
 
 
-def _read_table(body: bytes, content_type: ContentType, model: ServedModel, limits: BodyLimits) -> Table:
+def _read_table(body: bytes, content_type: ContentType, model: ServedModel, max_rows: int) -> Table:
     try:
-        table = read_delimited_body(body, content_type, model.model, limits.max_rows)
+        table = read_delimited_body(body, content_type, model.model, max_rows)
     except (OSError, *POLARS_ERRORS) as error:
         reraise_out_of_memory(error)
         reason, *_ = [*str(error).splitlines(), type(error).__name__]
         raise bad_request(f"the body cannot be read: {reason}") from None
     except NncliError as error:
         raise _as_bad_request(error, content_type) from None
-    check_rows(len(table), limits.max_rows)
+    check_rows(len(table), max_rows)
     AbsentColumns(model.name, model.schema).check_table(table.names)
     return table
 
 
 def table_of_columns(
-    columns: Mapping[str, pl.Series], names: Sequence[str], rows: int, model: ServedModel, limits: BodyLimits
+    columns: Mapping[str, pl.Series], names: Sequence[str], rows: int, model: ServedModel, max_rows: int
 ) -> Table:
     """Columns of `rows` cells as a table; `names` are those of all columns, also of others.
 
     Raises:
         ProblemError: there are no rows, or too many, or a column is missing.
     """
-    check_rows(rows, limits.max_rows)
+    check_rows(rows, max_rows)
     # Without any column the frame would have no rows.
     frame = pl.DataFrame(dict(columns)) if columns else pl.DataFrame({"": [None] * rows})
     spec = model.model.spec

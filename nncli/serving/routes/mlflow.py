@@ -59,16 +59,16 @@ class InvocationRequest:
 
     def read(self, model: ServedModel) -> Table:
         """The rows of the body."""
-        body, limits = self.body.decompressed(), self.body.limits
+        body, max_rows = self.body.decompressed(), self.body.options.max_rows
         if self.media_type is not MediaType.JSON:
             check_options(self.options, model.model.spec.target)
-            table = read_file(body, ContentType(self.media_type, self.media_type), model, limits)
+            table = read_file(body, ContentType(self.media_type, self.media_type), model, max_rows)
             check_effects(self.options, len(table), model)
             return table
         with one_at_a_time(body):
-            invocation = parse_invocation(parse_document(body, model, limits), model.schema)
+            invocation = parse_invocation(parse_document(body, model, max_rows), model.schema)
             self.options = json_options(invocation.params, model, self.parameters)
-            check_rows(len(invocation.rows), limits.max_rows)
+            check_rows(len(invocation.rows), max_rows)
             check_effects(self.options, len(invocation.rows), model)
             return model.rows.table(invocation.rows)
 

@@ -59,13 +59,13 @@ class TensorsRequest:
     def read(self, model: ServedModel) -> Table:
         """The tensors of the body as a table."""
         text, binary = split_body(self.body.decompressed(), self.header_length)
-        limits = self.body.limits
+        max_rows = self.body.options.max_rows
         with one_at_a_time(text):
-            document = parse_document(text, model, limits)
+            document = parse_document(text, model, max_rows)
             request = parse_infer_request(document, binary, model.schema)
             self.request, self.options = request, _options(model, request)
             check_effects(self.options, request.rows, model)
-            return table_of_columns(request.columns, request.names, request.rows, model, limits)
+            return table_of_columns(request.columns, request.names, request.rows, model, max_rows)
 
     def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame, notes: Sequence[str]) -> bytes:
         """The body of the answer."""

@@ -15,7 +15,7 @@ from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.table import Table
 from nncli.serving.answers import dump_json, json_answer, json_rows, notes_header, write_answer
 from nncli.serving.bodies.body_hints import form_hint
-from nncli.serving.bodies.body_size import BodyLimits, check_encoding, gunzip
+from nncli.serving.bodies.body_size import check_encoding, gunzip
 from nncli.serving.bodies.json_body import read_json
 from nncli.serving.bodies.media_types import (
     SUPPORTED,
@@ -31,6 +31,7 @@ from nncli.serving.columns.row_reader import MAX_NAME
 from nncli.serving.models.effects import json_effects
 from nncli.serving.models.reload import ModelSlot
 from nncli.serving.models.served_model import PredictionOptions, ServedModel
+from nncli.serving.options import ServerOptions
 from nncli.serving.parameters import check_effects, check_options, parse_parameters
 from nncli.serving.problems import Problem, ProblemError, bad_request
 from nncli.serving.routes.other_models import answer_of
@@ -42,7 +43,7 @@ class RequestBody:
     """The bytes of a body, perhaps compressed by gzip."""
 
     content: bytes
-    limits: BodyLimits
+    options: ServerOptions
     is_gzip: bool = False
 
     @classmethod
@@ -54,8 +55,7 @@ class RequestBody:
         """
         state: ServerState = request.app.state.server
         is_gzip = check_encoding(request.headers.get("content-encoding"))
-        limits = BodyLimits(state.options.max_body, state.options.max_rows)
-        return cls(await request.body(), limits, is_gzip)
+        return cls(await request.body(), state.options, is_gzip)
 
     @property
     def size(self) -> int:
@@ -68,7 +68,7 @@ class RequestBody:
         Raises:
             ProblemError: it is not gzip, or too large once it is decompressed.
         """
-        return gunzip(self.content, self.limits.max_body) if self.is_gzip else self.content
+        return gunzip(self.content, self.options.max_body) if self.is_gzip else self.content
 
 
 @dataclass
@@ -95,14 +95,14 @@ class PredictRequest:
     def read(self, model: ServedModel) -> Table:
         """The rows of the body."""
         check_options(self.options, model.model.spec.target)
-        body, limits = self.body.decompressed(), self.body.limits
+        body, max_rows = self.body.decompressed(), self.body.options.max_rows
         if not body.strip():
             raise bad_request("the body is empty", "Send the rows to predict.")
         if self.content_type.media_type in (MediaType.JSON, MediaType.JSON_LINES):
-            table, rows = read_json(body, self.content_type.media_type, model, limits.max_rows)
+            table, rows = read_json(body, self.content_type.media_type, model, max_rows)
             self.is_single = rows.is_single
         else:
-            table = read_file(body, self.content_type, model, limits)
+            table = read_file(body, self.content_type, model, max_rows)
         check_effects(self.options, len(table), model)
         return table
 

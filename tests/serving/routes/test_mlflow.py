@@ -5,8 +5,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from nncli.serving.bodies.body_size import BodyLimits
 from nncli.serving.bodies.media_types import MediaType
+from nncli.serving.options import ServerOptions
 from nncli.serving.routes.mlflow import InvocationRequest
 from nncli.serving.routes.predict import RequestBody
 from nncli.version import __version__
@@ -126,7 +126,7 @@ def test_no_rows_and_too_many_are_refused(client: AsgiClient) -> None:
 
 
 def test_requests_that_may_take_long_are_known_before_they_are_read() -> None:
-    limits = BodyLimits(1000, 1000)
+    limits = ServerOptions(max_body=1000, max_rows=1000)
     assert not InvocationRequest(RequestBody(b"{}", limits), MediaType.JSON).may_be_large
     assert InvocationRequest(RequestBody(b"{}", limits, is_gzip=True), MediaType.JSON).may_be_large
     assert InvocationRequest(RequestBody(b'{"params": {"explain": true}}', limits), MediaType.JSON).may_be_large

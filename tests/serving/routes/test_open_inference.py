@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.serving.bodies.body_size import BodyLimits
+from nncli.serving.options import ServerOptions
 from nncli.serving.routes.open_inference import HEADER_LENGTH, TensorsRequest
 from nncli.serving.routes.predict import RequestBody
 from tests.serving.asgi_client import AsgiClient
@@ -137,7 +137,7 @@ def test_a_version_is_part_of_an_address(client: AsgiClient) -> None:
 
 
 def test_requests_that_may_take_long_are_known_before_they_are_read() -> None:
-    limits = BodyLimits(1000, 1000)
+    limits = ServerOptions(max_body=1000, max_rows=1000)
     assert not TensorsRequest(RequestBody(b"{}", limits)).may_be_large
     assert TensorsRequest(RequestBody(b"{}", limits, is_gzip=True)).may_be_large
     assert TensorsRequest(RequestBody(b'{"parameters": {"explain": true}}', limits)).may_be_large

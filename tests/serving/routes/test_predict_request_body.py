@@ -4,12 +4,12 @@ import gzip
 
 import pytest
 
-from nncli.serving.bodies.body_size import BodyLimits
+from nncli.serving.options import ServerOptions
 from nncli.serving.problems import ProblemError
 from nncli.serving.routes.predict import RequestBody
 from tests.serving.asgi_client import AsgiClient
 
-LIMITS = BodyLimits(max_body=100, max_rows=3)
+LIMITS = ServerOptions(max_body=100, max_rows=3)
 
 
 def test_a_body_is_decompressed_within_its_limits() -> None:
