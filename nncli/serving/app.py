@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import MutableMapping
-from functools import partial
+from collections.abc import Callable, MutableMapping
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any
@@ -17,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from nncli.base.credentials import redacted
 from nncli.serving.batching import predicted_of
@@ -25,12 +25,12 @@ from nncli.serving.metrics.registry import OTHER
 from nncli.serving.middleware import (
     CLIENT_CLOSED_REQUEST,
     AccessControl,
-    Cors,
     ModelVersionHeader,
     OverloadControl,
     PathPatterns,
     RequestMetrics,
     WithoutTrailingSlash,
+    cors_of,
 )
 from nncli.serving.models.reload import ModelSlots
 from nncli.serving.models.served_model import PARAMETERS
@@ -57,7 +57,7 @@ PREDICTIONS = [route for route in ROUTES if route.methods is not None and "POST"
 
 def build_app(state: ServerState) -> Starlette:
     """The ASGI application of a server."""
-    cors = [] if state.options.cors is None else [Middleware(Cors, origin=state.options.cors)]
+    cors = [] if state.options.cors is None else [Middleware(cors_of(state.options.cors))]
     app = Starlette(
         routes=ROUTES,
         middleware=[
@@ -93,7 +93,7 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
 
 def connections_of(state: ServerState) -> Connections:
     """The connections of a server, with its application behind them."""
-    cors, patterns = state.options.cors, PathPatterns(ROUTES)
+    patterns = PathPatterns(ROUTES)
 
     def on_answer(exchange: Exchange, seconds: float) -> None:
         if exchange.is_refused or exchange.is_late or exchange.is_lost:  # which the application does not count
@@ -103,7 +103,8 @@ def connections_of(state: ServerState) -> Connections:
         if state.options.access_log:
             log_access(exchange, seconds, state.slots)
 
-    decorate = (lambda app: app) if cors is None else partial(Cors, origin=cors)
+    cors = state.options.cors
+    decorate: Callable[[ASGIApp], ASGIApp] = (lambda app: app) if cors is None else cors_of(cors)
     return Connections(build_app(state), HttpLimits.of(state.options), decorate, on_answer)
 
 

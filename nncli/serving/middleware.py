@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from asyncio import CancelledError
-from collections.abc import Iterable, MutableMapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from functools import lru_cache, partial
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any
 
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from nncli.serving.answers import NOTES_HEADER
 from nncli.serving.batching import TOO_MANY, Batcher, predicted_of
 from nncli.serving.metrics.registry import OTHER, Metrics
 from nncli.serving.models.reload import ModelSlots
@@ -27,48 +29,20 @@ LOCAL_HOST = re.compile(rb"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]*)?", 
 ORIGIN = re.compile(rb"(https?)://([^/]+)", re.IGNORECASE)
 DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-METHODS = b"GET, HEAD, POST, DELETE"
-ALLOWED_HEADERS = b"Accept, Authorization, Content-Encoding, Content-Type, Inference-Header-Content-Length"
-SHOWN_HEADERS = b"Inference-Header-Content-Length, Retry-After, WWW-Authenticate, X-Model-Version, X-Notes"
-PREFLIGHT_SECONDS = b"600"
+SHOWN_HEADERS = ("Inference-Header-Content-Length", "Retry-After", "WWW-Authenticate", "X-Model-Version", NOTES_HEADER)
 
 Headers = Iterable[tuple[bytes, bytes]]
 
 
-class Cors:
+def cors_of(origin: str) -> Callable[[ASGIApp], ASGIApp]:
     """Middleware that names the origin whose pages may read the answers, and answers preflight requests."""
-
-    def __init__(self, app: ASGIApp, origin: str) -> None:
-        self._app, self._origin = app, origin.encode("ascii")
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a preflight request, or add the headers to the answer of the application."""
-        headers = dict(scope["headers"])
-        own = self._headers(headers.get(b"origin"))
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", ()), *own]}
-            await send(message)
-
-        if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
-            await Response(status_code=HTTPStatus.NO_CONTENT)(scope, receive, send_with_headers)
-        else:
-            await self._app(scope, receive, send_with_headers)
-
-    def _headers(self, origin: bytes | None) -> list[tuple[bytes, bytes]]:
-        """The headers for a page of an origin; without any, the browser refuses it the answer."""
-        vary = [] if self._origin == b"*" else [(b"vary", b"Origin")]
-        if origin is None or not allows(self._origin, origin):
-            return vary
-        return [
-            *vary,
-            (b"access-control-allow-origin", self._origin),
-            (b"access-control-allow-methods", METHODS),
-            (b"access-control-allow-headers", ALLOWED_HEADERS),
-            (b"access-control-expose-headers", SHOWN_HEADERS),
-            (b"access-control-max-age", PREFLIGHT_SECONDS),
-        ]
+    return partial(
+        CORSMiddleware,
+        allow_origins=[origin],
+        allow_methods=["GET", "HEAD", "POST", "DELETE"],
+        allow_headers=["Authorization", "Content-Encoding", "Inference-Header-Content-Length"],
+        expose_headers=SHOWN_HEADERS,
+    )
 
 
 class AccessControl:
