@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any
@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from nncli.base.credentials import redacted
@@ -23,12 +24,9 @@ from nncli.serving.batching import predicted_of
 from nncli.serving.connections import Connections, Exchange, HttpLimits
 from nncli.serving.metrics.registry import OTHER
 from nncli.serving.middleware import (
-    CLIENT_CLOSED_REQUEST,
     AccessControl,
     ModelVersionHeader,
     OverloadControl,
-    PathPatterns,
-    RequestMetrics,
     WithoutTrailingSlash,
     cors_of,
 )
@@ -62,7 +60,6 @@ def build_app(state: ServerState) -> Starlette:
         routes=ROUTES,
         middleware=[
             Middleware(WithoutTrailingSlash),
-            Middleware(RequestMetrics, metrics=state.metrics, routes=ROUTES),
             *cors,
             Middleware(AccessControl, options=state.options),
             Middleware(OverloadControl, routes=PREDICTIONS, slots=state.slots, batcher=state.batcher),
@@ -96,16 +93,41 @@ def connections_of(state: ServerState) -> Connections:
     patterns = PathPatterns(ROUTES)
 
     def on_answer(exchange: Exchange, seconds: float) -> None:
-        if exchange.is_refused or exchange.is_late or exchange.is_lost:  # which the application does not count
-            address = OTHER if exchange.is_refused else patterns.of(exchange.scope)
-            status = CLIENT_CLOSED_REQUEST if exchange.is_lost or exchange.status is None else exchange.status
-            state.metrics.count_request(address, exchange.scope["method"], status, seconds, exchange.received, 0)
+        address = OTHER if exchange.is_refused else patterns.of(exchange.scope)
+        status = CLIENT_CLOSED_REQUEST if exchange.is_lost or exchange.status is None else exchange.status
+        method, received, sent = exchange.scope["method"], exchange.received, exchange.sent
+        state.metrics.count_request(address, method, status, seconds, received, sent)
         if state.options.access_log:
             log_access(exchange, seconds, state.slots)
 
     cors = state.options.cors
     decorate: Callable[[ASGIApp], ASGIApp] = (lambda app: app) if cors is None else cors_of(cors)
-    return Connections(build_app(state), HttpLimits.of(state.options), decorate, on_answer)
+    connections = Connections(build_app(state), HttpLimits.of(state.options), decorate, on_answer)
+    state.metrics.in_progress.set_function(lambda: connections.in_progress)
+    return connections
+
+
+CLIENT_CLOSED_REQUEST = 499
+"""The status that stands for a request whose client left, as in the logs of nginx."""
+
+
+class PathPatterns:
+    """The patterns of paths, such as `/models/{model}/predict`, by which requests are counted."""
+
+    def __init__(self, routes: Sequence[BaseRoute]) -> None:
+        own = [route for route in routes if isinstance(route, Route)]
+        self._patterns: dict[object, str] = {
+            (route.endpoint, frozenset(route.param_convertors)): route.path for route in own
+        }
+        self._paths = frozenset(route.path for route in own)
+
+    def of(self, scope: MutableMapping[str, Any]) -> str:
+        """The pattern of the route; of a request that was refused before, the path if a route has it."""
+        path: str = scope["path"]
+        if path in self._paths:  # several such routes may have the same endpoint
+            return path
+        key = (scope.get("endpoint"), frozenset(scope.get("path_params", ())))
+        return self._patterns.get(key, OTHER)
 
 
 MAX_PATH = 500

@@ -162,17 +162,16 @@ class MemoryBudget:
 
 @dataclass
 class Exchange:
-    """A request and its answer: the bytes of the body, and the status, which is None if the client left before.
+    """A request and its answer: the bytes of both bodies, and the status, which is None if the client left before.
 
-    What `is_refused` does not reach the application, what `is_late` was not answered by it in time, and the client of
-    what `is_lost` has left.
+    What `is_refused` does not reach the application; the client of what `is_lost` has left before the end.
     """
 
     scope: MutableMapping[str, Any]
     received: int = 0
+    sent: int = 0
     status: int | None = None
     is_refused: bool = False
-    is_late: bool = False
     is_lost: bool = False
 
 
@@ -227,9 +226,14 @@ class Connections:
             connection.update()
 
     @property
+    def in_progress(self) -> int:
+        """The number of requests that are being answered."""
+        return len(self.state.tasks)
+
+    @property
     def are_done(self) -> bool:
         """Whether all connections have ended, and the work for their requests too."""
-        return not (self.open or self.state.tasks)
+        return not (self.open or self.in_progress)
 
     def abort(self) -> int:
         """Close the connections that are left, and return the number of those with a request that was not answered."""
@@ -464,7 +468,7 @@ class Connection(H11Protocol):
         )
         self.transport.write(b"".join(filter(None, map(self.conn.send, events))))
         self._is_refused = True
-        self._log(Exchange(scope, status=problem.status, is_refused=True), 0.0)
+        self._log(Exchange(scope, sent=len(response.body), status=problem.status, is_refused=True), 0.0)
         self.end()
 
     def _log(self, exchange: Exchange, seconds: float) -> None:
@@ -489,6 +493,8 @@ class Connection(H11Protocol):
                 is_last = self._shared.is_draining and not self._has_begun
                 if is_last or cycle.more_body or exchange.is_refused:
                     message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+            else:
+                exchange.sent += len(message.get("body", b""))
             await send(message)
 
         try:
@@ -499,9 +505,11 @@ class Connection(H11Protocol):
                 problem = await self._let_app_answer(exchange, receive, send_and_note)
             else:
                 exchange.is_refused = True
-            if problem is not None and cycle.response_started:  # too late to say so
+            if problem is None or cycle.response_complete:
+                return
+            if cycle.response_started:  # too late to say so
                 self.abort()
-            elif problem is not None:
+            else:
                 answer = problem_response(problem, scope["path"])
                 await self._shared.decorate(answer)(scope, receive, send_and_note)
         except asyncio.CancelledError:  # the client has left, or the server ends: uvicorn would log either
@@ -519,7 +527,6 @@ class Connection(H11Protocol):
             async with asyncio.timeout(self._limits.timeout) as body.deadline:
                 await self._shared.app(exchange.scope, body.receive, send)
         except TimeoutError:
-            exchange.is_late = True
             return self._limits.too_long if body.is_whole or not body.is_wanted else self._limits.too_slow
         except Exception as error:  # every request gets an answer
             logging.getLogger(__name__).error("a request failed", exc_info=error)
