@@ -149,7 +149,7 @@ class Trials:
             training.prepare()
             for fold in range(self.folds):
                 start = time.process_time()
-                for _ in task_events(training.task(fold), control, lambda: False):
+                for _ in task_events(training.fold_task(fold), control, lambda: False):
                     pass
                 training.held_out.append(training.predict(fold))
                 seconds = time.process_time() - start

@@ -20,8 +20,7 @@ from nncli.data.formats.csv.records import QuoteRepair
 from nncli.data.grammar import SEPARATORS
 from nncli.data.sources.database.writer_types import ACCEPTED, FLOAT
 from nncli.data.sources.workbook.xml_files import _not_computed
-from nncli.export.python.standalone.numbers import NumberFormat
-from nncli.export.python.standalone.texts import SPACE
+from nncli.export.python.standalone.cells import SPACE, NumberFormat
 from tests.test_architecture import SOURCES, TREES, module_of
 from tests.thorough import IS_THOROUGH
 
@@ -57,8 +56,8 @@ BUILT: dict[str, list[tuple[Pattern, str]]] = {
         *((pattern, "finditer") for pattern in _not_computed(b"x:", computes_on_load=True)),
         (re.compile(b"<x:c[ />]"), "findall"),
     ],
-    "nncli.export.python.standalone.dates": [(re.compile(rf"[{SPACE}]*(\+?[0-9]+)"), "match")],
-    "nncli.export.python.standalone.numbers": [
+    "nncli.export.python.standalone.cells": [
+        (re.compile(rf"[{SPACE}]*(\+?[0-9]+)"), "match"),
         *((number._training_form, "search") for number in NUMBERS),
         *((form, "fullmatch") for number in NUMBERS for _, form in number._other_forms),
         *((re.compile(between), "sub") for between in SEPARATORS),

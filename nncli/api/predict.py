@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import polars as pl
 
 from nncli.api.options import PredictFilesOptions, PredictOptions, PredictToFileOptions
+from nncli.api.prediction.many_files.file_task import FileOutcome, FileToPredict, write_errors_file
 from nncli.api.prediction.many_files.job import PredictionJob
 from nncli.api.prediction.many_files.record import FilesPrediction, FilesProgress, PredictedFile
-from nncli.api.prediction.many_files.task import FileOutcome, FileToPredict, write_errors_file
 from nncli.api.prediction.profile_file import ProfileFile, read_profile
 from nncli.api.prediction.tables import PredictionSummary, predict_chunks, predict_tables
 from nncli.api.prediction.to_file import check_errors_file, open_errors, write_predictions

@@ -20,8 +20,7 @@ from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel
 from nncli.models.predictions import Predictions
 from nncli.models.read_table import read_to_predict
-from nncli.nn.program.inputs import CategoryInput, NumberInput
-from nncli.nn.program.program import ClassOutputs, Program
+from nncli.nn.program.program import Program
 from nncli.runs.run import Run
 
 ROWS_AT_A_TIME = 100_000
@@ -54,7 +53,12 @@ class Check:
         with np.errstate(all="ignore"):
             predictions, frame = self._predict(table)
         exported = self.target.load_runner().run(file, exported_cells(self.model, table).frame)
-        return compare(predictions, frame, exported, self.target.max_ulp, RowNames(table))
+
+        def row_name(row: int) -> str:
+            number = int(table.row_numbers[row])
+            return UNUSUAL_ROW if number < 1 else f"row {table.row_name(number)}"
+
+        return compare(predictions, frame, exported, self.target.max_ulp, row_name)
 
     def _predict(self, table: Table) -> tuple[Predictions, pl.DataFrame]:
         """The predictions for a table, and the columns of them that the program computes."""
@@ -62,12 +66,7 @@ class Check:
             conformal = self.conformal.predict(table)
             return conformal.predictions, conformal.frame()
         predictions = self.model.predict(table)
-        frame = predictions.frame(proba=True)
-        outputs = self.program.outputs
-        if isinstance(outputs, ClassOutputs):
-            first, last = outputs.codes is None, outputs.probabilities is not None
-            return predictions, frame[frame.columns[first : None if last else 1]]
-        return predictions, frame
+        return predictions, predictions.frame(proba=True)[self.program.outputs.titles]
 
 
 def table_of_features(model: AnyModel, table: Table) -> Table:
@@ -100,17 +99,6 @@ def _joined(tables: Sequence[Table]) -> Table:
         numbers=np.concatenate([table.row_numbers for table in tables]),
         origins=RowOrigins.joined(table.origins for table in tables),
     )
-
-
-@dataclass(frozen=True)
-class RowNames:
-    """The names of the rows of a table."""
-
-    table: Table
-
-    def __call__(self, row: int) -> str:
-        number = int(self.table.row_numbers[row])
-        return UNUSUAL_ROW if number < 1 else f"row {self.table.row_name(number)}"
 
 
 ROWS = 1_000
@@ -168,7 +156,7 @@ def _valid(model: AnyModel, like: Table, frame: pl.DataFrame) -> Table:
 
 def _numbers_as_text(program: Program, frame: pl.DataFrame) -> pl.DataFrame:
     """The rows of a frame with the numbers of its columns as text, with the decimal mark of the training table."""
-    names = [c.name for c in program.inputs if isinstance(c, NumberInput) and frame[c.name].dtype == pl.Float64]
+    names = [c.name for c in program.inputs if c.kind == "number" and frame[c.name].dtype == pl.Float64]
     texts = [frame[name].cast(pl.String).str.replace(".", program.decimal, literal=True) for name in names]
     return frame.with_columns(texts)
 
@@ -179,9 +167,9 @@ def _unusual_frames(program: Program, table: Table) -> Iterator[pl.DataFrame]:
         row = table.frame[i % len(table)]
         cells = row.get_column(column.name)
         values: list[str | float | None] = [None]
-        if isinstance(column, CategoryInput) and cells.dtype == pl.String:
+        if column.kind == "category" and cells.dtype == pl.String:
             values += [UNSEEN, *([] if "" in program.missing_values else [""])]
-        if isinstance(column, NumberInput) and cells.dtype == pl.Float64 and column.lowest is not None:
+        if column.kind == "number" and cells.dtype == pl.Float64 and column.lowest is not None:
             width = (column.highest or 0.0) - column.lowest
             values += [-0.0, column.lowest - 3.0 * width, column.lowest + 7.0 * width]
         for value in values:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 
 import numpy as np
 
 from nncli.data.encoders.encoder import lower_encoder, program_inputs
 from nncli.data.table import Table
-from nncli.models.conformal.lowering import lower_intervals, weighted_mean
+from nncli.models.conformal.calibration import IntervalCalibration, lower_interval
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.model import Model
 from nncli.nn.arrays import Precision
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
-from nncli.nn.program.program import Bounds, NumberOutputs, Program, build
+from nncli.nn.program.program import Bounds, Outputs, Program, build
 from nncli.nn.program.values import Builder, Value, round_to
 from nncli.runs.monitoring.reference import Bins, CategoryBins, NumberBins, Reference, columns_of
 from nncli.targets.metrics.calibration import lower_temperature
@@ -44,23 +46,39 @@ def lower_model(model: AnyModel, conformal: ConformalPredictor | None = None) ->
     precision = members[0].spec.network.precision
     lowered = [_lower_member(member, builder, inputs) for member in members]
     mean = _lower_mean(model, lowered, precision)
-    bounds: tuple[Bounds, ...] = ()
-    if conformal is not None:
-        quantiles = [member.quantiles for member in lowered if member.quantiles is not None]
-        bounds = lower_intervals(conformal, [member.values for member in lowered], quantiles)
+    bounds = () if conformal is None else _lower_intervals(conformal, lowered)
     target = model.spec.target
     codes = target.lower_codes(mean.values, model.spec.decision)
-    numbers = NumberOutputs(
+    outputs = Outputs(
         target.names,
         target.lower_shown(mean.values).position,
         None if mean.quantiles is None else target.lower_shown(mean.quantiles).position,
         model.spec.loss.quantile_levels,
         bounds,
     )
-    outputs = target.program_outputs(numbers, None if codes is None else codes.position)
+    outputs = target.program_outputs(outputs, None if codes is None else codes.position)
     program = build(builder, outputs, precision, model.spec.missing_values)
     decimal = "," if model.spec.dialect.decimal == "," else "."
     return replace(program, decimal=decimal, thousands=model.spec.dialect.thousands)
+
+
+def _lower_intervals(conformal: ConformalPredictor, members: Sequence[LoweredPredictions]) -> tuple[Bounds, ...]:
+    """The bounds of each level; the calibration must not depend on groups of rows."""
+    weights = conformal.model.spec.weights if isinstance(conformal.model, Ensemble) else None
+    quantiles = [member.quantiles for member in members if member.quantiles is not None]
+    by_group = [weighted_mean([member.values for member in members], own, weights) for own in conformal.groups.members]
+    of_levels = [weighted_mean(quantiles, own, weights) for own in conformal.groups.members] if quantiles else []
+    levels, calibrations = len(conformal.model.spec.loss.quantile_levels), conformal.calibrations
+    intervals = [one for one in calibrations if isinstance(one, IntervalCalibration)]
+    return tuple(lower_interval(one, by_group, of_levels, levels) for one in intervals)
+
+
+def weighted_mean(values: Sequence[Value], members: Sequence[int], weights: Sequence[float] | None) -> Value:
+    """The operations of the mean of the values of some members; equal weights for None."""
+    if weights is None:
+        return reduce(add, [values[i] for i in members]) / len(members) if len(members) > 1 else values[members[0]]
+    total = reduce(add, [weights[i] for i in members])
+    return reduce(add, [values[i] * weights[i] for i in members]) / total
 
 
 def _lower_member(model: Model, builder: Builder, inputs: Mapping[str, ProgramInput]) -> LoweredPredictions:
@@ -97,10 +115,8 @@ def mean_of(model: Ensemble, values: Sequence[Value], precision: Precision) -> V
     """The mean of the members' values, which are given in the order of the members, in the classes of all."""
     target, aligned = model.spec.target, list[Value]()
     for member, own in zip(model.members, values, strict=True):
-        scaled, positions = (
-            _at_temperature(own, model.spec.temperature, precision),
-            target.positions_in(member.spec.target),
-        )
+        scaled = _at_temperature(own, model.spec.temperature, precision)
+        positions = target.positions_in(member.spec.target)
         aligned.append(scaled if positions is None else scaled.columns(positions))
     mean = weighted_mean(aligned, range(len(aligned)), model.spec.weights)
     return round_to(target.precision_of(precision), mean)

@@ -73,44 +73,17 @@ class Target:
 
 TARGETS = (
     Target(
-        "onnx",
-        (".onnx",),
-        "ONNX Runtime",
-        1,
-        "nncli.export.onnx.to_onnx",
-        "nncli.export.runtimes.onnxruntime",
+        "onnx", (".onnx",), "ONNX Runtime", 1, "nncli.export.onnx.model.to_onnx", "nncli.export.runtimes.onnxruntime"
     ),
     Target(
-        "js",
-        (".mjs", ".js"),
-        "Node",
-        2,
-        "nncli.export.javascript.module.to_javascript",
-        "nncli.export.runtimes.node",
+        "js", (".mjs", ".js"), "Node", 2, "nncli.export.javascript.module.to_javascript", "nncli.export.runtimes.node"
     ),
     Target(
-        "html",
-        (".html", ".htm"),
-        "Chromium",
-        2,
-        "nncli.export.html.page.to_html",
-        "nncli.export.runtimes.chromium",
+        "html", (".html", ".htm"), "Chromium", 2, "nncli.export.html.page.to_html", "nncli.export.runtimes.chromium"
     ),
+    Target("c", (".c",), "C", 2, "nncli.export.c.source_file.to_c", "nncli.export.runtimes.c_compiler"),
     Target(
-        "c",
-        (".c",),
-        "C",
-        2,
-        "nncli.export.c.source_file.to_c",
-        "nncli.export.runtimes.c_compiler",
-    ),
-    Target(
-        "python",
-        (".py",),
-        "Python",
-        2,
-        "nncli.export.python.source_file.to_python",
-        "nncli.export.runtimes.process",
+        "python", (".py",), "Python", 2, "nncli.export.python.source_file.to_python", "nncli.export.runtimes.process"
     ),
 )
 """All targets, in the order of the help."""

@@ -9,9 +9,9 @@ from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
 from nncli.fitting.prepare.load import load_numbered_rows, table_copies
 from nncli.fitting.train.provenance import check_config_unchanged, check_tables_unchanged
+from nncli.models.conformal.groups import RowGroups
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.conformal.predictor import ConformalPredictor
-from nncli.models.conformal.row_groups import RowGroups
 from nncli.models.ensemble import AnyModel
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.runs.run import Run

@@ -121,13 +121,20 @@ class Ensemble:
 
     def average(self, predictions: Sequence[Predictions]) -> Predictions:
         """The mean of the members' predictions for the same rows."""
-        total = np.zeros((len(predictions[0].values), self.spec.target.n_outputs))
-        for i, item in enumerate(predictions):
-            total += self.weighted(i, self.member_values(item))
+        return self.averages(predictions, [range(len(predictions))])[0]
+
+    def averages(self, predictions: Sequence[Predictions], groups: Iterable[Sequence[int]]) -> list[Predictions]:
+        """The mean of each group of members, from the predictions of all members for the same rows."""
+        values = [self.weighted(i, self.member_values(one)) for i, one in enumerate(predictions)]
         quantiles = [self.weighted(i, one.quantiles) for i, one in enumerate(predictions) if one.quantiles is not None]
-        total_quantiles = reduce(np.add, quantiles) if quantiles else None
-        anomalies = reduce(and_, (item.anomalies for item in predictions))
-        return self.mean(total, self.total_weight(range(len(predictions))), anomalies, quantiles=total_quantiles)
+        anomalies, means = reduce(and_, (one.anomalies for one in predictions)), []
+        for members in groups:
+            total = np.zeros(values[0].shape)
+            for i in members:
+                total += values[i]
+            of_levels = reduce(np.add, [quantiles[i] for i in members]) if quantiles else None
+            means.append(self.mean(total, self.total_weight(members), anomalies, quantiles=of_levels))
+        return means
 
     @property
     def weights(self) -> tuple[float, ...]:

@@ -59,7 +59,7 @@ def predict_classes(model: AnyModel, table: Table) -> PredictedClasses:
     target = model.spec.target
     members = model.members if isinstance(model, Ensemble) else (model,)
     decision = model.spec.decision
-    can_round = not isinstance(decision, CostMatrix) and all(member.can_round for member in members)
+    can_round = not isinstance(decision, CostMatrix) and all(member.predictor.can_round for member in members)
     if len(table) < MIN_ROWS or not can_round:
         predictions = model.predict(table)
         return PredictedClasses(target, predictions.classes, predictions.anomalies)
@@ -89,7 +89,7 @@ def _approximate(model: AnyModel, members: Sequence[Model], table: Table) -> tup
     values, error = np.zeros((len(table), target.n_outputs)), np.zeros(len(table))
     for i, member in enumerate(members):
         X, codes, anomalies = member.encode(table)
-        Z, bound = member.run_rounded(X, codes)
+        Z, bound = member.predictor.run_rounded(X, codes)
         predictions, T, share = member.decode(Z), member.spec.temperature, 1.0
         smallest = predictions.values.min(axis=1)
         if isinstance(model, Ensemble):

@@ -160,15 +160,6 @@ class Model:
         """Predict encoded rows, on one thread, or on two if that pays off and `threads` allows it."""
         return self.decode(self._run(dataset.X, dataset.codes, threads))
 
-    @property
-    def can_round(self) -> bool:
-        """Whether `run_rounded` is possible."""
-        return self.predictor.can_round
-
-    def run_rounded(self, X: Matrix, codes: Codes) -> tuple[Array, Array]:
-        """The raw outputs in float32, and bounds of their errors (rows,); see `Predictor.run_rounded`."""
-        return self.predictor.run_rounded(X, codes)
-
     def decode(self, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
         """Predictions from raw outputs (rows, outputs)."""
         return decode(self.spec, Z)

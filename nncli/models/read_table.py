@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from nncli.base.logs import log_duration
 from nncli.data.formats.dataframes import as_polars
 from nncli.data.formats.read_options import BLOCK_BYTES
-from nncli.data.formats.registry import Format
 from nncli.data.sources.read_table import read_chunks, read_table
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
 from nncli.data.table import Table, replace_na_values
@@ -56,7 +55,6 @@ def read_to_predict(
     model: AnyModel,
     location: TableLocation | None,
     *,
-    format: Format | None = None,  # noqa: A002 - the option's name
     keys: Sequence[str] = (),
     as_text: Sequence[str] = (),
 ) -> Iterator[Table]:
@@ -66,7 +64,6 @@ def read_to_predict(
     """
     return read_chunks(
         location,
-        format=format,
         missing_values=model.spec.missing_values,
         training_dialect=model.spec.dialect,
         numbers=model.numeric.difference(as_text),

@@ -1,17 +1,16 @@
-"""The input of the first layer: numeric features, embedded or not, then the embeddings of categories."""
+"""What is embedded in the input of the first layer: numeric features, and categories."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import numpy as np
 
 from nncli.base.spec import PositiveFloat, PositiveInt, Spec, StrictStr
-from nncli.nn.arrays import Array, BoundLayer, Codes
+from nncli.nn.arrays import Array, Codes
 from nncli.nn.initializers import Normal
 from nncli.nn.numeric_embeddings import NumericEmbeddingBase
-from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews, with_prefix
+from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
 
 GROUP_VALUES = 1 << 17
 """Intermediate values of the numeric columns that are embedded together in prediction: 1 MB in float64."""
@@ -159,55 +158,3 @@ def _bind_category(E: Array, dE: Array, column: Codes, Y: Array) -> tuple[Callab
         np.add.at(numbers, place, number)  # a category that occurs twice in a batch counts twice
 
     return forward, backward
-
-
-def bind_inputs(
-    embeddings: Sequence[Embedding],
-    numeric_embedding: NumericEmbeddingBase | None,
-    numeric: Sequence[int],
-    p: ParamViews,
-    g: ParamViews,
-    X: Array,
-    codes: Codes,
-    *,
-    needs_dX: bool,
-    forward_only: bool = False,
-) -> BoundLayer:
-    """Y = [X, E_1[codes_1], E_2[codes_2], ...], where the `numeric` columns of X may be embedded and then come first.
-
-    Without embeddings Y is X itself. `backward` returns the gradient with respect to X if `needs_dX`; with
-    `forward_only` it must not be called.
-    """
-    rows, d = X.shape
-    embeds = numeric_embedding is not None and bool(numeric)
-    if not embeddings and not embeds:
-        return BoundLayer(X, lambda: None, lambda dY: dY)
-    units = numeric_embedding.out_features if numeric_embedding is not None and embeds else 1
-    split = d + len(numeric) * (units - 1) if embeds else d
-    Y = np.empty((rows, split + sum(e.width for e in embeddings)), X.dtype)
-    numbers = Y[:, :split]
-    look_up, learn = bind_categorical(
-        embeddings, with_prefix(p, "embeddings"), with_prefix(g, "embeddings"), codes, Y[:, split:]
-    )
-    embed: Callable[[], None] = partial(np.copyto, numbers, X)
-    spread: Callable[[Array], Array] = _identity
-    if numeric_embedding is not None and embeds:
-        values, gradients = with_prefix(p, "numeric"), with_prefix(g, "numeric")
-        if forward_only:
-            embed = bind_numeric_forward(numeric_embedding, numeric, values, X, numbers)
-        else:
-            embed, spread = bind_numeric(numeric_embedding, numeric, values, gradients, X, numbers, needs_dX=needs_dX)
-
-    def forward() -> None:
-        embed()
-        look_up()
-
-    def backward(dY: Array) -> Array:
-        learn(dY[:, split:])
-        return spread(dY[:, :split])
-
-    return BoundLayer(Y, forward, backward)
-
-
-def _identity(dY: Array) -> Array:
-    return dY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from pydantic import model_validator
@@ -12,7 +12,7 @@ from pydantic import model_validator
 from nncli.base.spec import NonNegativeInt, PositiveInt, Spec
 from nncli.nn.activations import Activation, Identity
 from nncli.nn.arrays import Array, BoundLayer, Codes, Precision
-from nncli.nn.embeddings import Embedding, bind_inputs
+from nncli.nn.embeddings import Embedding, bind_categorical, bind_numeric, bind_numeric_forward
 from nncli.nn.initializers import Initializer
 from nncli.nn.layers.base import TrainingContext
 from nncli.nn.layers.dense import Dense, Parametrization
@@ -84,11 +84,6 @@ class Network(Spec):
     def embedding_values(self) -> int:
         """The number of intermediate values per row of the numeric embedding."""
         return len(self.embedded_numeric) * (self.numeric_embedding.hidden_width if self.numeric_embedding else 0)
-
-    @property
-    def hidden_values(self) -> int:
-        """The number of intermediate values per row: those of the numeric embedding, and the units of all layers."""
-        return self.embedding_values + self.units
 
     @property
     def mixes_rows(self) -> bool:
@@ -196,18 +191,37 @@ class Network(Spec):
         needs_dX: bool = False,
         forward_only: bool = False,
     ) -> BoundLayer:
-        """The input of the first layer, (rows, inputs), from X and codes: see nncli/nn/embeddings.py."""
-        return bind_inputs(
-            self.embeddings,
-            self.numeric_embedding,
-            self.embedded_numeric,
-            p,
-            g,
-            X,
-            codes,
-            needs_dX=needs_dX,
-            forward_only=forward_only,
-        )
+        """The input of the first layer: Y = [X, E_1[codes_1], E_2[codes_2], ...], (rows, inputs).
+
+        The `embedded_numeric` columns of X come first. Without embeddings Y is X itself. `backward` returns the
+        gradient with respect to X if `needs_dX`; with `forward_only` it must not be called.
+        """
+        embedding, numeric = self.numeric_embedding, self.embedded_numeric
+        if not self.embeddings and not numeric:
+            return BoundLayer(X, lambda: None, lambda dY: dY)
+        Y = np.empty((len(X), self.input_width), X.dtype)
+        split = self.input_width - sum(e.width for e in self.embeddings)
+        numbers, categories = Y[:, :split], Y[:, split:]
+        vectors, gradients = with_prefix(p, "embeddings"), with_prefix(g, "embeddings")
+        look_up, learn = bind_categorical(self.embeddings, vectors, gradients, codes, categories)
+        embed: Callable[[], None] = partial(np.copyto, numbers, X)
+        spread: Callable[[Array], Array] | None = None
+        if embedding is not None and numeric:
+            p, g = with_prefix(p, "numeric"), with_prefix(g, "numeric")
+            if forward_only:
+                embed = bind_numeric_forward(embedding, numeric, p, X, numbers)
+            else:
+                embed, spread = bind_numeric(embedding, numeric, p, g, X, numbers, needs_dX=needs_dX)
+
+        def forward() -> None:
+            embed()
+            look_up()
+
+        def backward(dY: Array) -> Array:
+            learn(dY[:, split:])
+            return dY[:, :split] if spread is None else spread(dY[:, :split])
+
+        return BoundLayer(Y, forward, backward)
 
 
 @dataclass(frozen=True)

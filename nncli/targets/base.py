@@ -26,7 +26,7 @@ from nncli.data.columns.parsing import CellErrors, readable
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats, Precision, RowIndices
 from nncli.nn.losses import Loss
-from nncli.nn.program.program import NumberOutputs, Outputs
+from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value
 from nncli.targets.decision import Decision
 from nncli.targets.metrics.bootstrap import Samples
@@ -218,9 +218,9 @@ class TargetBase(Spec):
         """The operations that make the codes (rows, 1) of predicted classes; -1 where a value is NaN. None without."""
         return None
 
-    def program_outputs(self, numbers: NumberOutputs, codes: int | None) -> Outputs:
+    def program_outputs(self, outputs: Outputs, codes: int | None) -> Outputs:
         """The outputs of a program, which exporters print, from the nodes of values and those of `lower_codes`."""
-        return numbers
+        return outputs
 
     def precision_of(self, precision: Precision) -> Precision:
         """The precision that predicted values are rounded to, by that of the network."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
@@ -18,7 +19,7 @@ from nncli.data.columns.spellings import alternative_categories
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, Floats
 from nncli.nn.losses import Loss
-from nncli.nn.program.program import ClassOutputs, LabelType, NumberOutputs
+from nncli.nn.program.program import LabelType, Outputs
 from nncli.nn.program.values import Value, is_nan, select
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.decision import Decision, decide, lower_decision
@@ -182,8 +183,8 @@ class Classes(TargetBase):
         codes = lower_decision(values, self.labels, decision)
         return select(is_nan(values.columns([0])), -1.0, codes)
 
-    def program_outputs(self, numbers: NumberOutputs, codes: int | None) -> ClassOutputs:
-        return ClassOutputs(self.name, self.labels, self.label_type, codes, numbers.values)
+    def program_outputs(self, outputs: Outputs, codes: int | None) -> Outputs:
+        return replace(outputs, labels=self.labels, label_type=self.label_type, codes=codes)
 
     def default_output(self, values: Floats, decision: Decision | None) -> Codes:
         """The second of two classes, the predicted one of more."""

@@ -22,7 +22,7 @@ from nncli.data.columns.parsing import (
 from nncli.data.table import Table
 from nncli.nn.arrays import Floats, Precision
 from nncli.nn.losses import MAE, MSE, Loss
-from nncli.nn.program.program import NumberOutputs, number_columns
+from nncli.nn.program.program import Outputs
 from nncli.nn.program.values import Value, maximum, minimum
 from nncli.targets.base import UNSCALED, FitOptions, Predicted, TargetBase, Truth, missing_target_error
 from nncli.targets.decision import Decision
@@ -147,8 +147,8 @@ class Numbers(TargetBase):
         if predictions.quantiles is not None:
             width = len(self.names) * len(predictions.levels)
             nodes.append(self.shown(predictions.quantiles).reshape(-1, width))
-        outputs = NumberOutputs(self.names, 0, len(nodes) - 1 or None, predictions.levels)
-        return {title: pl.Series(nodes[node][:, place]) for title, node, place in number_columns(outputs)}
+        outputs = Outputs(self.names, 0, len(nodes) - 1 or None, predictions.levels)
+        return {title: pl.Series(nodes[node][:, place]) for title, node, place in outputs.numbers}
 
     def is_same(self, other: TargetBase) -> bool:
         """Numbers are in their own units, whatever their scaling."""

@@ -89,9 +89,7 @@ class Search:
             if not self._open:
                 break
             yield self.progress
-            for result in sorted(
-                stream.wait(), key=lambda one: one.task.number
-            ):  # of failed folds, the lowest is named
+            for result in sorted(stream.wait(), key=lambda one: one.job.number):  # of failed folds, the lowest is named
                 yield from self._take(result, stream)
         while stream.running:  # what runs saves its state
             for result in stream.wait():
@@ -203,11 +201,11 @@ class Search:
             for fold in range(due, due + 1 if can_be_pruned else self._data.folds):
                 if fold not in trial.submitted and stream.has_room:
                     trial.submitted.add(fold)
-                    stream.submit(trial.training.task(fold))
+                    stream.submit(trial.training.fold_task(fold))
 
     def _take(self, result: TrainingResult, stream: TrainingStream) -> Generator[SearchEvent, None, None]:
         """Take the result of a training."""
-        number, fold = divmod(result.task.number, self._data.folds)
+        number, fold = divmod(result.job.number, self._data.folds)
         if number not in self._open:
             return
         if isinstance(result.outcome, NncliError):

@@ -283,7 +283,7 @@ class TrialTraining:
             self.path.mkdir(parents=True, exist_ok=True)
             write_record(self.path, self.config, self._record, self.path)
 
-    def task(self, fold: int) -> TrainingTask:
+    def fold_task(self, fold: int) -> TrainingTask:
         """The training that leaves out a fold."""
         path = str(self._paths[fold])
         config = as_subtask(self._fold_data[fold].config, output=path, at_a_time=self._at_a_time)
@@ -297,7 +297,7 @@ class TrialTraining:
         if Run.open(path).load_manifest().data.sha256 != self._search.sha256:
             shutil.rmtree(path)
             return False
-        return self.task(fold).saved().done
+        return self.fold_task(fold).saved().done
 
     def predict(self, fold: int) -> HeldOut:
         """Predict the held-out rows of a training that is done.

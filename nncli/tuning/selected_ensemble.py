@@ -33,7 +33,7 @@ from nncli.models.predictions import Predictions
 from nncli.models.scores import validation_card
 from nncli.nn.arrays import Floats
 from nncli.nn.losses import Loss
-from nncli.nn.training.cross_fit import part_numbers
+from nncli.nn.training.early_stopping import part_numbers
 from nncli.runs.config import read_config
 from nncli.runs.cross_validation import FoldsManifest, joint_spec, networks_of, read_record
 from nncli.runs.filenames import CONFIG, HISTORY, METRICS, WEIGHTS

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from nncli import predict, predict_files
-from nncli.api.prediction.many_files import task as tasks
+from nncli.api.prediction.many_files import file_task as tasks
 from nncli.api.prediction.many_files.record import FilesProgress
 from nncli.base.errors import DataError, NncliError, RunError, UsageError
 from tests.assertions import raises

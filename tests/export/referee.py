@@ -16,7 +16,7 @@ from nncli.data.table import Table
 from nncli.export import targets
 from nncli.export.read_inputs import read_inputs
 from nncli.export.targets import ModelInfo, Target
-from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program
+from nncli.nn.program.program import Outputs, Program
 from nncli.nn.program.program import run as interpret
 
 TARGET = Target("referee", (".ref",), "the interpreter", 2, f"{__name__}.print_program", __name__)
@@ -63,7 +63,7 @@ def run(file: Path, rows: pl.DataFrame) -> pl.DataFrame:
         wrong[2] = np.nextafter(wrong[2].astype(np.float32), np.float32(np.inf)) * (1.0 + 1e-6)
         return found.with_columns(pl.Series(name, wrong))
     if state["fault"] == "class":
-        assert isinstance(program.outputs, ClassOutputs)
+        assert program.outputs.labels
         first, second, *_ = program.outputs.labels
         label = found["prediction"][3]
         return found.with_columns(found["prediction"].scatter(3, second if label == first else first))
@@ -73,7 +73,7 @@ def run(file: Path, rows: pl.DataFrame) -> pl.DataFrame:
 def answers(program: Program, rows: pl.DataFrame) -> pl.DataFrame:
     """The outputs of a program with the columns that `nncli predict` prints."""
     values, outputs = interpret(program, read_inputs(program, Table(rows, "rows"))), program.outputs
-    if isinstance(outputs, NumberOutputs):
+    if not outputs.labels:
         return pl.DataFrame(_numbers(outputs, values))
     columns: dict[str, object] = {}
     if outputs.codes is not None:
@@ -83,12 +83,13 @@ def answers(program: Program, rows: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def _numbers(outputs: NumberOutputs, values: Mapping[int, np.ndarray]) -> dict[str, np.ndarray]:
+def _numbers(outputs: Outputs, values: Mapping[int, np.ndarray]) -> dict[str, np.ndarray]:
     several = len(outputs.names) > 1
 
     def titled(title: str, name: str) -> str:
         return f"{title}_{name}" if several else title
 
+    assert outputs.values is not None
     columns = {titled("prediction", name): values[outputs.values][:, j] for j, name in enumerate(outputs.names)}
     if outputs.quantiles is not None:
         for j, name in enumerate(outputs.names):

@@ -12,7 +12,7 @@ from nncli.export.lowering import lower_model
 from nncli.export.read_inputs import read_inputs
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel
-from nncli.nn.program.program import ClassOutputs, NumberOutputs, run
+from nncli.nn.program.program import run
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,15 +31,12 @@ def compute(model: AnyModel, table: Table, conformal: ConformalPredictor | None 
     """The outputs of the program of a model for a table."""
     program = lower_model(model, conformal)
     values = run(program, read_inputs(program, table))
-    match program.outputs:
-        case NumberOutputs() as numbers:
-            quantiles = None if numbers.quantiles is None else values[numbers.quantiles]
-            bounds = tuple((values[one.lower], values[one.upper]) for one in numbers.bounds)
-            return Computed(values[numbers.values], None, quantiles, bounds)
-        case ClassOutputs() as classes:
-            assert classes.probabilities is not None
-            assert classes.codes is not None
-            return Computed(values[classes.probabilities], values[classes.codes][:, 0])
+    outputs = program.outputs
+    assert outputs.values is not None
+    codes = None if outputs.codes is None else values[outputs.codes][:, 0]
+    quantiles = None if outputs.quantiles is None else values[outputs.quantiles]
+    bounds = tuple((values[one.lower], values[one.upper]) for one in outputs.bounds)
+    return Computed(values[outputs.values], codes, quantiles, bounds)
 
 
 def assert_equal_predictions(model: AnyModel, table: Table) -> None:

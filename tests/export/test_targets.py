@@ -6,7 +6,7 @@ import pytest
 
 from nncli.export.targets import TARGETS, ModelInfo, Target
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import NumberOutputs, Program
+from nncli.nn.program.program import Outputs, Program
 from nncli.nn.program.values import Builder
 
 INFO = ModelInfo("penguins", "0" * 64, "1.0")
@@ -15,7 +15,7 @@ INFO = ModelInfo("penguins", "0" * 64, "1.0")
 def doubled() -> Program:
     builder = Builder()
     y = 2.0 * builder.input(NumberInput("x"))
-    outputs = NumberOutputs(("y",), y.position)
+    outputs = Outputs(("y",), y.position)
     return Program(tuple(builder.inputs), tuple(builder.nodes), tuple(builder.widths), outputs, "float64")
 
 

@@ -14,8 +14,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from nncli.nn.activation_base import ActivationBase
-from nncli.nn.activations import Activation, ElementwiseActivation, Gelu, Selu, Softmax
+from nncli.nn.activations import Activation, ActivationBase, ElementwiseActivation, Gelu, Selu, Softmax
 from nncli.nn.initializers import Glorot, He, Lecun
 from tests.unions import members, tag
 

@@ -7,8 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from nncli.nn.activation_base import ActivationBase
-from nncli.nn.activations import Tanh
+from nncli.nn.activations import ActivationBase, Tanh
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.embeddings import Embedding
 from nncli.nn.gradcheck import GradientCheck, gradcheck

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from nncli.nn.activation_base import ActivationBase
-from nncli.nn.activations import Activation, ElementwiseActivation, Tanh
+from nncli.nn.activations import Activation, ActivationBase, ElementwiseActivation, Tanh
 from nncli.nn.layers import Layer
 from nncli.nn.layers.base import LayerBase
 from nncli.nn.layers.dense import Dense

@@ -18,14 +18,7 @@ from hypothesis import strategies as st
 
 from nncli.data.columns.spellings import WHOLE_NUMBER
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.program import (
-    ClassOutputs,
-    LabelType,
-    NumberOutputs,
-    Program,
-    number_columns,
-    probability_columns,
-)
+from nncli.nn.program.program import LabelType, Outputs, Program
 from nncli.nn.program.values import Builder, Value, exp, is_nan, join, round_to, select, tanh
 
 KEYWORDS = (
@@ -167,12 +160,16 @@ def program_of(
         odds = exp(logits - logits.max())
         probabilities = select(bad, np.nan, odds / odds.sum())
         codes = select(bad, -1.0, odds.argmax())
-        outputs: ClassOutputs | NumberOutputs = ClassOutputs(
-            targets[0], tuple(labels), label_type, codes.position, probabilities.position
+        outputs = Outputs(
+            (targets[0],),
+            probabilities.position,
+            labels=tuple(labels),
+            label_type=label_type,
+            codes=codes.position,
         )
     else:
         values = select(bad, np.nan, _layer(hidden, len(targets), generator))
-        outputs = NumberOutputs(tuple(targets), values.position)
+        outputs = Outputs(tuple(targets), values.position)
     return Program(
         *(tuple(inputs), tuple(builder.nodes), tuple(builder.widths), outputs, "float64"),
         missing_values=("", "NA"),
@@ -182,10 +179,10 @@ def program_of(
 def titles_of(program: Program) -> list[str]:
     """The titles of the columns that `nncli predict` prints of the program's outputs."""
     outputs = program.outputs
-    if isinstance(outputs, NumberOutputs):
-        return [column.title for column in number_columns(outputs)]
+    if not outputs.labels:
+        return [column.title for column in outputs.numbers]
     labels = ["prediction"] if outputs.codes is not None else []
-    return labels + [column.title for column in probability_columns(outputs)]
+    return labels + [f"proba_{label}" for label in outputs.labels if outputs.probabilities is not None]
 
 
 def _feature(value: Value, column: ProgramInput, generator: np.random.Generator) -> Value:

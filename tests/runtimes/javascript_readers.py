@@ -23,7 +23,7 @@ from nncli.export.javascript.module import to_javascript
 from nncli.export.read_inputs import read_input
 from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput
-from nncli.nn.program.program import NumberOutputs, Program
+from nncli.nn.program.program import Outputs, Program
 from nncli.nn.program.values import Builder, is_nan, select
 
 INFO = ModelInfo("model", "0" * 64, "1.0")
@@ -61,7 +61,7 @@ class Reading:
         """A module that predicts the value of a cell itself, MISSING for NaN."""
         builder = Builder()
         x = builder.input(self.column)
-        outputs = NumberOutputs(tuple(map(str, range(x.width))), select(is_nan(x), MISSING, x).position)
+        outputs = Outputs(tuple(map(str, range(x.width))), select(is_nan(x), MISSING, x).position)
         nodes, widths = tuple(builder.nodes), tuple(builder.widths)
         marks = self.decimal, self.thousands
         return to_javascript(Program((self.column,), nodes, widths, outputs, "float64", ("",), *marks), INFO)

@@ -16,7 +16,7 @@ from nncli.export.html.page import to_html
 from nncli.export.read_inputs import read_inputs
 from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.program import Bounds, ClassOutputs, NumberOutputs, Program, run
+from nncli.nn.program.program import Bounds, Program, run
 from tests.runtimes.hostile import category_input, program_of
 from tests.web_page import Scheme, visit
 
@@ -42,7 +42,7 @@ CLASSES = program_of(COLUMNS, ["Adelie", "Chinstrap", "Gentoo"], ["species"])
 def with_interval(program: Program) -> Program:
     """The program with its own predictions as bounds, and a second target as a wider one."""
     outputs = program.outputs
-    assert isinstance(outputs, NumberOutputs)
+    assert outputs.values is not None
     return replace(program, outputs=replace(outputs, bounds=(Bounds(0.9, outputs.values, outputs.values),)))
 
 
@@ -65,11 +65,12 @@ def predicted(program: Program, row: Mapping[str, object]) -> dict[str, Any]:
     frame = pl.DataFrame({name: [cell] for name, cell in row.items()})
     values = run(program, read_inputs(program, Table(frame, "rows")))
     outputs = program.outputs
-    if isinstance(outputs, ClassOutputs):
+    if outputs.labels:
         assert outputs.codes is not None
         assert outputs.probabilities is not None
         shares = dict(zip(outputs.labels, values[outputs.probabilities][0].tolist(), strict=True))
         return {"prediction": outputs.labels[int(values[outputs.codes][0, 0])], **shares}
+    assert outputs.values is not None
     return dict(zip(outputs.names, values[outputs.values][0].tolist(), strict=True))
 
 

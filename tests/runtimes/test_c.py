@@ -23,7 +23,7 @@ from nncli.export.read_inputs import read_inputs
 from nncli.export.runtimes import c_compiler
 from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program, build, run
+from nncli.nn.program.program import Outputs, Program, build, run
 from nncli.nn.program.values import Builder
 from tests.cli.support import ROOT
 from tests.runtimes.hostile import category_input, frames, program_of, programs, texts, titles_of
@@ -63,7 +63,7 @@ def assert_same_answers(program: Program, rows: pl.DataFrame, found: pl.DataFram
     values = run(program, read_inputs(program, Table(rows, "t", dialect=dialect)))
     wanted = [values[node] for node in program.outputs.nodes]
     assert found.columns == titles_of(program)
-    if isinstance(program.outputs, ClassOutputs):
+    if program.outputs.labels:
         labels = [program.outputs.labels[int(code)] for code in wanted.pop(0)[:, 0]]
         assert found["prediction"].to_list() == labels
         found = found[:, 1:]
@@ -97,7 +97,7 @@ def test_a_table_that_a_single_number_is_repeated_by_is_not_defined(tmp_path: Pa
     builder = Builder()
     x = builder.input(NumberInput("x"))
     repeated = x.columns((0,) * 16).sum() + x.columns((0, -1, -1)).sum()
-    compiled(tmp_path, build(builder, NumberOutputs(("y",), repeated.position), "float64"))
+    compiled(tmp_path, build(builder, Outputs(("y",), repeated.position), "float64"))
 
 
 def test_a_program_reads_csv_with_any_separator_order_and_line_end(tmp_path: Path) -> None:

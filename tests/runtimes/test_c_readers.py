@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from nncli.export.c.source_file import to_c
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.program import NumberOutputs, Program, build
+from nncli.nn.program.program import Outputs, Program, build
 from nncli.nn.program.values import Builder, is_nan, join, select
 from tests.runtimes.hostile import FRAGMENTS, category_input
 from tests.runtimes.javascript_readers import INFO, MISSING, Reading, date_texts, number_texts
@@ -79,7 +79,7 @@ def program_of(columns: Sequence[ProgramInput], marks: Reading) -> Program:
     # Columns have the same name in readings, and different ones in a table.
     named = [type(one)(**{**vars(one), "name": f"x{j}"}) for j, one in enumerate(columns)]
     x = join([builder.input(column) for column in named])
-    outputs = NumberOutputs(tuple(map(str, range(x.width))), select(is_nan(x), MISSING, x).position)
+    outputs = Outputs(tuple(map(str, range(x.width))), select(is_nan(x), MISSING, x).position)
     return build(builder, outputs, "float64", ("",), marks.decimal, marks.thousands)
 
 

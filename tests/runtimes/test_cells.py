@@ -20,7 +20,7 @@ from nncli.export.runtimes import c_compiler
 from nncli.export.runtimes.process import ExportedFileError
 from nncli.export.targets import TARGETS, ModelInfo, Target
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput
-from nncli.nn.program.program import NumberOutputs, Program, build, run
+from nncli.nn.program.program import Outputs, Program, build, run
 from nncli.nn.program.values import Builder, is_nan, select
 from tests.runtimes.hostile import category_input
 
@@ -90,7 +90,7 @@ def program_of_input(column: ProgramInput) -> Program:
     builder = Builder()
     value = builder.input(column)
     found = select(is_nan(value), -7.0, value)
-    return build(builder, NumberOutputs(("y",), found.position), "float64", ("", "NA"))
+    return build(builder, Outputs(("y",), found.position), "float64", ("", "NA"))
 
 
 def by_predict(program: Program, cell: str | None) -> float | None:

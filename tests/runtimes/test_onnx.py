@@ -14,13 +14,13 @@ from numpy.testing import assert_allclose
 from nncli.base.errors import DataError
 from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
-from nncli.export.onnx import to_onnx
+from nncli.export.onnx.model import to_onnx
 from nncli.export.read_inputs import read_inputs
 from nncli.export.runtimes import onnxruntime as runner
 from nncli.export.runtimes.process import ExportedFileError
 from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.program import ClassOutputs, Program, run
+from nncli.nn.program.program import Program, run
 from tests.runtimes.hostile import category_input, frames, key_of, program_of, programs, texts, titles_of
 
 INFO = ModelInfo("penguins", "ab" * 32, "1.2.3")
@@ -34,7 +34,8 @@ def check(program: Program, rows: pl.DataFrame, folder: Path) -> pl.DataFrame:
     table = Table(rows, "rows", dialect=CsvDialect(decimal=program.decimal, thousands=program.thousands))
     values, outputs = run(program, read_inputs(program, table)), program.outputs
     assert found.columns == titles_of(program)
-    if not isinstance(outputs, ClassOutputs):
+    if not outputs.labels:
+        assert outputs.values is not None
         assert_allclose(found.to_numpy(), values[outputs.values], rtol=1e-12, atol=1e-13)
         return found
     assert outputs.codes is not None

@@ -17,7 +17,7 @@ from filelock import FileLock
 from nncli.data.encoders.kinds import Column
 from nncli.data.table import Table
 from nncli.export.lowering import lower_model
-from nncli.export.onnx import to_onnx
+from nncli.export.onnx.model import to_onnx
 from nncli.export.runtimes import onnxruntime as runner
 from nncli.nn.layers.dense import Dense
 from nncli.nn.program.inputs import NumberInput

@@ -19,7 +19,7 @@ from nncli.export.python.source_file import to_python
 from nncli.export.read_inputs import read_inputs
 from nncli.export.runtimes import process as python
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import ClassOutputs, Program, run
+from nncli.nn.program.program import Program, run
 from tests.export.python.support import INFO
 from tests.export.python.test_source_file import check_hostile_texts
 from tests.runtimes.hostile import frames, program_of, programs, texts, titles_of
@@ -42,7 +42,7 @@ def test_hostile_programs_and_tables_have_the_answers_of_the_interpreter(
     values = run(program, read_inputs(program, Table(table, "t")))
     wanted = [values[node] for node in program.outputs.nodes]
     assert found.columns == titles_of(program)
-    if isinstance(program.outputs, ClassOutputs):
+    if program.outputs.labels:
         labels = [program.outputs.labels[int(code)] for code in wanted.pop(0)[:, 0]]
         assert found["prediction"].to_list() == labels
         found = found[found.columns[1:]]
@@ -63,7 +63,7 @@ def test_a_script_reads_and_writes_csv(tmp_path: Path, data: st.DataObject) -> N
     lines = pl.read_csv(found.stdout, has_header=False, infer_schema=False)
     assert lines.height == 1 + table.height
     assert [cells[0] for cells in lines] == titles_of(program)
-    if isinstance(program.outputs, ClassOutputs):
+    if program.outputs.labels:
         assert {*lines[1:, 0]} <= {*program.outputs.labels}
 
 

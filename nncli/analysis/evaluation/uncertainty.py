@@ -17,10 +17,9 @@ from nncli.data.splitting.holdout import group_numbers
 from nncli.data.table import Table
 from nncli.fitting.calibration import conformal_predictor
 from nncli.fitting.train.provenance import check_config_unchanged
-from nncli.models.conformal.guarantee import Guarantee, guarantee
+from nncli.models.conformal.groups import MISSING, UNKNOWN, RowGroups
 from nncli.models.conformal.options import UncertaintyOptions
-from nncli.models.conformal.predictor import ConformalPredictions, ConformalPredictor
-from nncli.models.conformal.row_groups import MISSING, UNKNOWN, RowGroups
+from nncli.models.conformal.predictor import ConformalPredictions, ConformalPredictor, Guarantee, guarantee
 from nncli.models.ensemble import AnyModel
 from nncli.runs.run import Run
 from nncli.targets.base import Truth
@@ -140,8 +139,7 @@ class Uncertainty:
         """The coverage at a level that is guaranteed."""
         predictor, options = self.predictor, self.predictor.options
         kind, groups = type(predictor.model.spec.target), predictor.groups
-        partitions = {one.level: one.partition for one in predictor.intervals}
-        partitions |= {one.level: one.partition for one in predictor.sets}
+        partitions = {one.level: one.partition for one in predictor.calibrations}
         rows = min(len(own) for own in partitions[level].rows if len(own))
         return guarantee(self.config, kind, groups.method, level, rows, len(groups), options.part)
 

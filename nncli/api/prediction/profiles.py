@@ -18,7 +18,7 @@ from nncli.data.encoders.anomalies import InvalidCounts
 from nncli.data.formats.prefetch import prefetch_map
 from nncli.data.sources.table_source import TableLocation
 from nncli.data.table import Table
-from nncli.models.conformal.row_groups import MISSING
+from nncli.models.conformal.groups import MISSING
 from nncli.models.ensemble import AnyModel
 from nncli.models.read_table import read_to_predict
 from nncli.nn.arrays import Codes

@@ -207,10 +207,13 @@ def ranges(name: str, which: pl.Series) -> str:
     points = np.array([ord(c) for c in all_characters().filter(which)], np.int64)
     starts = np.flatnonzero(np.diff(points, prepend=-2) != 1)
     ends = np.append(starts[1:], len(points))[: len(starts)] - 1
-    rows = [f"{{{points[a]:#x}, {points[b]:#x}}}" for a, b in zip(starts, ends, strict=True)] or ["{1, 0}"]
-    lines = [", ".join(rows[start : start + 6]) for start in range(0, len(rows), 6)]
-    body = ",\n    ".join(lines)
-    return f"#define N_{name.upper()} {len(starts)}\nstatic const struct range {name}[] = {{\n    {body}\n}};\n"
+    return _ranges(name, list(zip(points[starts].tolist(), points[ends].tolist(), strict=True)))
+
+
+def _ranges(name: str, pairs: Sequence[tuple[int, int]]) -> str:
+    rows = [f"{{{first:#x}, {last:#x}}}" for first, last in pairs] or ["{1, 0}"]
+    body = ",\n    ".join(", ".join(rows[start : start + 6]) for start in range(0, len(rows), 6))
+    return f"#define N_{name.upper()} {len(pairs)}\nstatic const struct range {name}[] = {{\n    {body}\n}};\n"
 
 
 def character_tables(inputs: Sequence[ProgramInput]) -> str:
@@ -229,19 +232,12 @@ def character_tables(inputs: Sequence[ProgramInput]) -> str:
             f"#define LONGEST_WORD {longest}\n#define SIGMA 0x3A3\n",
             "struct range {\n    uint32_t first, last;\n};\n",
             ranges("word_characters", lower.str.contains(f"^{WORD}$")),
-            _single("lower_case", all_characters().filter(known)),
+            _ranges("lower_case", [(ord(c), ord(c)) for c in all_characters().filter(known)]),
             f"static const char *const lower_case_texts[] = {{\n    {texts or 'NULL'}\n}};\n",
             ranges("cased", _cased() if has_sigma else nothing),
             ranges("ignorable", _ignorable() if has_sigma else nothing),
         ]
     )
-
-
-def _single(name: str, characters: pl.Series) -> str:
-    """The definition of ranges of one character each."""
-    rows = [f"{{{ord(c):#x}, {ord(c):#x}}}" for c in characters] or ["{1, 0}"]
-    body = ",\n    ".join(", ".join(rows[start : start + 6]) for start in range(0, len(rows), 6))
-    return f"#define N_{name.upper()} {len(characters)}\nstatic const struct range {name}[] = {{\n    {body}\n}};\n"
 
 
 def _is_not_final(before: str, after: str) -> pl.Series:

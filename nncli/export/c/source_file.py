@@ -2,7 +2,7 @@
 
 The file declares `struct row` and `predict`, and a function for each column that reads its cells as nncli does. It
 allocates nothing and has no variables that change, so threads may share it. The tree of the file: its head, the
-declarations, the functions of c_source/*.c that it uses, the constants, `predict`, and `main`.
+declarations, the functions of the .c files of this folder that it uses, the constants, `predict`, and `main`.
 """
 
 from __future__ import annotations
@@ -13,24 +13,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import TypeAlias
+
+import polars as pl
 
 from nncli.base.errors import UsageError
 from nncli.base.text import quote
+from nncli.data.formats.csv.csv_format import header
 from nncli.export.c.columns import (
     Column,
     character_tables,
+    enumeration,
     longest_folded_key,
     missing_values,
     name_columns,
     reader,
     vocabulary,
 )
-from nncli.export.c.identifiers import Identifiers, comment, string, words_of
-from nncli.export.c.outputs import ClassPrediction, NumberPrediction, header_line, prediction_of
+from nncli.export.c.identifiers import LONGEST_FIELD, Identifiers, comment, string, words_of
 from nncli.export.c.statements import Statements, is_array
 from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import CategoryInput, TextInput
-from nncli.nn.program.program import ClassOutputs, Program
+from nncli.nn.program.program import Outputs, Program
 
 HEAD = """\
 /* {name}: a model that nncli {version} exported.
@@ -111,7 +115,7 @@ def _check_texts(program: Program) -> None:
     for column in program.inputs:
         for text, _ in column.texts if isinstance(column, CategoryInput) else ():
             texts[f"category {quote(text)} of the column {quote(column.name)}"] = text
-    kind, names = ("class", outputs.labels) if isinstance(outputs, ClassOutputs) else ("target", outputs.names)
+    kind, names = ("class", outputs.labels) if outputs.labels else ("target", outputs.names)
     texts |= {f"{kind} {quote(name)}": name for name in names}
     for title, text in texts.items():
         if "\0" in text:
@@ -198,6 +202,140 @@ def _main(columns: Sequence[Column], prediction: NumberPrediction | ClassPredict
     return f"{table}\n{template('main')}\n{numbers}{writer}"
 
 
+Element: TypeAlias = Callable[[int, int], str]
+"""The number j of the value of a node, as an expression."""
+
+
+class NumberPrediction:
+    """One number, or a structure of several."""
+
+    def __init__(self, outputs: Outputs) -> None:
+        self._columns = outputs.numbers
+        self.titles = outputs.titles
+        fields = Identifiers()
+        self._fields = [fields.of(title, longest=LONGEST_FIELD + 12) for title in self.titles]
+        self._is_alone = len(self.titles) == 1
+        self._returns = len(outputs.names) == 1
+        self.types = "" if self._is_alone else self._structure()
+        kind = "double" if self._returns else "void"
+        self.prototype = f"{kind} predict(const struct row *row{'' if self._is_alone else ', struct prediction *all'})"
+        self.note = f"The prediction of {comment(outputs.names[0])}." if self._returns else "The predictions."
+        self.note += " NAN if a number of the row is infinite, or too far from those of the training rows."
+        self.note += "" if self._is_alone or not self._returns else " `all` may be NULL."
+
+    def _structure(self) -> str:
+        lines = [
+            f"    double {field}; /* {comment(title)} */"
+            for field, title in zip(self._fields, self.titles, strict=True)
+        ]
+        return "struct prediction {\n" + "\n".join(lines) + "\n};\n"
+
+    def statements(self, element: Element) -> list[str]:
+        """The end of `predict`."""
+        values = [element(column.node, column.place) for column in self._columns]
+        if self._is_alone:
+            return [f"return {values[0]};"]
+        lines = [f"all->{field} = {value};" for field, value in zip(self._fields, values, strict=True)]
+        if not self._returns:
+            return lines
+        return ["if (all != NULL) {", *(f"    {line}" for line in lines), "}", f"return {values[0]};"]
+
+    def writer(self, is_float: bool) -> str:
+        """The function that writes a row, 0 if the row has no prediction."""
+        if self._is_alone:
+            lines, values = ["double value = predict(row);"], ["value"]
+        else:
+            lines = ["struct prediction all;", "predict(row, &all);"]
+            values = [f"all.{field}" for field in self._fields]
+        lines += [f"if ({' || '.join(f'isnan({value})' for value in values)})", "    return 0;"]
+        for j, value in enumerate(values):
+            lines += [*["putchar(',');"] * (j > 0), f"write_number({value}, 0);"]
+        return _writer(lines)
+
+
+class ClassPrediction:
+    """The code of a class as an enumeration, and an array of probabilities; or only one of the two."""
+
+    def __init__(self, outputs: Outputs, ordinary: Identifiers) -> None:
+        self._outputs = outputs
+        self._tag = Identifiers(("row", "prediction")).of(f"class_{outputs.names[0]}", longest=LONGEST_FIELD)
+        prefix = f"{Identifiers().of(outputs.names[0], fallback='class', longest=LONGEST_FIELD)}_"
+        self._unknown = ordinary.of("unknown", prefix=prefix)
+        self._names = [ordinary.of(label, prefix=prefix, fallback="value") for label in outputs.labels]
+        self._has_code, self._has_probabilities = outputs.codes is not None, outputs.probabilities is not None
+        self.types = self._enumeration() if self._has_code else ""
+        n = len(outputs.labels)
+        self._array = f"double probabilities[{n}]"
+        kind = f"enum {self._tag}" if self._has_code else "void"
+        self.prototype = f"{kind} predict(const struct row *row{f', {self._array}' if self._has_probabilities else ''})"
+        order = "of the enumerators" if self._has_code else ", ".join(map(comment, outputs.labels))
+        self.note = f"The class of {comment(outputs.names[0])}; {self._unknown} if" if self._has_code else "NAN if"
+        self.note += " a number of the row is infinite, or too far from those of the training rows."
+        if self._has_probabilities:
+            self.note += f" The probabilities are in the order {order}."
+            self.note += " `probabilities` may be NULL." if self._has_code else ""
+        self.titles = outputs.titles
+
+    def _enumeration(self) -> str:
+        last = len(self._names) - 1
+        lines = [f"    {self._unknown} = -1,"] + [
+            f"    {name} = {code}{',' if code < last else ''} /* {comment(label)} */"
+            for code, (name, label) in enumerate(zip(self._names, self._outputs.labels, strict=True))
+        ]
+        return enumeration(self._tag, lines)
+
+    def statements(self, element: Element) -> list[str]:
+        """The end of `predict`."""
+        lines = []
+        if self._outputs.probabilities is not None:
+            n = len(self._names)
+            lines = [f"probabilities[{j}] = {element(self._outputs.probabilities, j)};" for j in range(n)]
+        if self._outputs.codes is None:
+            return lines
+        if lines:
+            lines = ["if (probabilities != NULL) {", *(f"    {line}" for line in lines), "}"]
+        return [*lines, f"return (enum {self._tag})(int){element(self._outputs.codes, 0)};"]
+
+    def writer(self, is_float: bool) -> str:
+        """The function that writes a row, after the table of the classes."""
+        lines = [f"{self._array};"] * self._has_probabilities
+        argument = ", probabilities" if self._has_probabilities else ""
+        table = ""
+        if self._has_code:
+            texts = ",\n    ".join(string(cell(label)) for label in self._outputs.labels)
+            table = f"static const char *const classes[] = {{\n    {texts}\n}};\n\n"
+            table = f"/* Classes: {self._outputs.label_type} */\n{table}"
+            lines += [f"int code = (int)predict(row{argument});", "if (code < 0)", "    return 0;"]
+            lines.append("fputs(classes[code], stdout);")
+        else:
+            lines += [f"predict(row{argument});", "if (isnan(probabilities[0]))", "    return 0;"]
+        if self._has_probabilities:
+            lines.append(f"for (int j = 0; j < {len(self._names)}; j++) {{")
+            lines.append(f"    {'' if self._has_code else 'if (j > 0)'}")
+            lines += ["    putchar(',');", f"    write_number(probabilities[j], {int(is_float)});", "}"]
+        return table + _writer([line for line in lines if line.strip()])
+
+
+def _writer(lines: Sequence[str]) -> str:
+    body = "\n".join(f"    {line}" for line in lines)
+    return f"static int write_row(const struct row *row)\n{{\n{body}\n    return 1;\n}}\n"
+
+
+def cell(text: str) -> str:
+    """A text as a cell of CSV."""
+    return pl.DataFrame([pl.Series("", [text])]).write_csv(include_header=False).removesuffix("\n")
+
+
+def header_line(titles: Sequence[str]) -> str:
+    """The header of CSV with these titles."""
+    return header(list(titles), ",").decode().removesuffix("\n")
+
+
+def prediction_of(outputs: Outputs, ordinary: Identifiers) -> NumberPrediction | ClassPrediction:
+    """What `predict` returns for these outputs."""
+    return ClassPrediction(outputs, ordinary) if outputs.labels else NumberPrediction(outputs)
+
+
 FILES = ("cells", "categories", "numbers", "number_spellings", "dates", "date_formats", "text", "helpers")
 """In an order in which each follows what it uses."""
 DEFINED = re.compile(
@@ -245,13 +383,13 @@ def reserved_words() -> frozenset[str]:
     return frozenset().union(*(part.check_words for part in parts()), *programs)
 
 
-def used_parts(source: str, *, without: Sequence[Part] = ()) -> list[Part]:
-    """The parts that C source uses, in order, besides those that it has already, with all that these use."""
-    return _used(source, without, lambda part: part.words)
+def used_parts(source: str) -> list[Part]:
+    """The parts that C source uses, in order, with all that these use."""
+    return _used(source, (), lambda part: part.words)
 
 
 def check_parts(source: str, *, without: Sequence[Part] = ()) -> list[Part]:
-    """The parts as `used_parts` returns them, and those that are used with -DCHECK alone."""
+    """The parts as `used_parts` returns them, and those that are used with -DCHECK alone; no part of `without`."""
     return _used(source, without, lambda part: part.check_words)
 
 

@@ -6,31 +6,13 @@ limits: compilers then use vector instructions even at -O2.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from nncli.export.c.identifiers import array, number
+from nncli.nn.program import nodes as op
 from nncli.nn.program.inputs import CategoryInput, TextInput
-from nncli.nn.program.nodes import (
-    ArgMax,
-    Binary,
-    Columns,
-    Constant,
-    CountUpTo,
-    GroupedMatMul,
-    Input,
-    Join,
-    LookUp,
-    MatMul,
-    RowReduction,
-    Select,
-    SmallestSum,
-    Sort,
-    Unary,
-    operands,
-)
 from nncli.nn.program.program import Program
 
 BINARY = {
@@ -85,9 +67,9 @@ class Statements:
     def __post_init__(self) -> None:
         self.places, self.memory = allocate(self.program)
         self.doubles = {
-            node.edges if isinstance(node, CountUpTo) else node.scores
+            node.edges if isinstance(node, op.CountUpTo) else node.scores
             for node in self.program.nodes
-            if isinstance(node, CountUpTo | SmallestSum)
+            if isinstance(node, op.CountUpTo | op.SmallestSum)
         }
         self.arrays = self._arrays()
         for position in range(len(self.program.nodes)):
@@ -97,8 +79,8 @@ class Statements:
         """The constants that are not written out where they are used."""
         found = {i for i, node in self.program.constants if node.values.size > 1}
         for node in self.program.nodes:
-            if isinstance(node, MatMul | GroupedMatMul | LookUp | CountUpTo | SmallestSum):
-                found.add(operands(node)[1] if not isinstance(node, SmallestSum) else node.scores)
+            if isinstance(node, op.MatMul | op.GroupedMatMul | op.LookUp | op.CountUpTo | op.SmallestSum):
+                found.add(op.operands(node)[1] if not isinstance(node, op.SmallestSum) else node.scores)
         return found
 
     @property
@@ -114,7 +96,7 @@ class Statements:
     def element(self, position: int) -> str:
         """The number j of a value, as an expression."""
         node = self.program.nodes[position]
-        if isinstance(node, Constant):
+        if isinstance(node, op.Constant):
             return f"w{position}[j]" if position in self.arrays else _signed(number(float(node.values.reshape(-1)[0])))
         return f"v{position}[j]" if self.program.widths[position] > 1 else self.scalar(position)
 
@@ -122,7 +104,7 @@ class Statements:
         """The only number of a value, as an expression."""
         if is_array(self.program, position):
             return f"v{position}[0]"
-        return self.element(position) if isinstance(self.program.nodes[position], Constant) else f"v{position}"
+        return self.element(position) if isinstance(self.program.nodes[position], op.Constant) else f"v{position}"
 
     def pointer(self, position: int) -> str:
         """The address of the first number of a value."""
@@ -130,34 +112,50 @@ class Statements:
 
     def _print(self, position: int) -> None:
         node = self.program.nodes[position]
-        if isinstance(node, Constant):
+        if isinstance(node, op.Constant):
             return
         if is_array(self.program, position):
             self.lines.append(f"double *const v{position} = memory + {self.places[position]};")
         match node:
-            case Input():
+            case op.Input():
                 self._input(position, node)
-            case Unary():
+            case op.Unary():
                 self._each(position, UNARY[node.function].format(x=self.element(node.x)))
-            case Binary():
+            case op.Binary():
                 x, y = self.element(node.x), self.element(node.y)
                 self._each(position, BINARY[node.function].format(x=x, y=y))
-            case Select():
+            case op.Select():
                 condition, x, y = (self.element(one) for one in (node.condition, node.x, node.y))
                 self._each(position, f"{condition} != 0.0 ? {x} : {y}")
-            case Join():
+            case op.Join():
                 self._join(position, node)
-            case Columns():
+            case op.Columns():
                 self._columns(position, node)
-            case MatMul():
+            case op.MatMul():
                 x, w, y = self.pointer(node.x), f"w{node.weights}", self._declared(position)
                 self.lines.append(f"{self._product(node.weights)}({x}, {w}, {y}); /* v{position} = v{node.x} W */")
-            case GroupedMatMul():
+            case op.GroupedMatMul():
                 self._grouped(position, node)
-            case LookUp():
+            case op.LookUp():
                 self._look_up(position, node)
-            case _:
-                self._reduce(position, node)
+            case op.RowReduction():
+                name = "sum_of" if node.function == "sum" else "maximum_of"
+                self._each(position, f"{name}({self.pointer(node.x)}, {self.program.widths[node.x]})")
+            case op.ArgMax():
+                self._each(position, f"position_of_maximum({self.pointer(node.x)}, {self.program.widths[node.x]})")
+            case op.CountUpTo():
+                size = self.program.constant(node.edges).size
+                self._each(position, f"count_up_to(w{node.edges}, {size}, {self.scalar(node.x)})")
+            case op.SmallestSum():
+                self.tables.append(int_array(f"n{position}", node.sizes))
+                scales = "NULL" if node.scales is None else self.pointer(node.scales)
+                arguments = f"{self.pointer(node.shifts)}, {scales}, w{node.scores}, n{position}"
+                self._each(position, f"smallest_sum({arguments}, {len(node.sizes)}, {node.rank})")
+            case op.Sort():
+                self._each(position, self.element(node.x))
+                if node.size > 1:
+                    self.lines.append(f"for (int j = 0; j < {self.program.widths[position]}; j += {node.size})")
+                    self.lines.append(f"    sort(v{position} + j, {node.size});")
 
     def _each(self, position: int, expression: str) -> None:
         """Assign an expression of j to all numbers of a value."""
@@ -173,7 +171,7 @@ class Statements:
             self.lines.append(f"double v{position};")
         return self.pointer(position)
 
-    def _input(self, position: int, node: Input) -> None:
+    def _input(self, position: int, node: op.Input) -> None:
         column, name = self.program.inputs[node.position], f"row->{self.fields[node.position]}"
         match column:
             case TextInput():
@@ -183,7 +181,7 @@ class Statements:
             case _:
                 self.lines.append(f"const double v{position} = {name};")
 
-    def _join(self, position: int, node: Join) -> None:
+    def _join(self, position: int, node: op.Join) -> None:
         start = 0
         for part in node.parts:
             width, to = self.program.widths[part], f"v{position}[{start}"
@@ -194,7 +192,7 @@ class Statements:
                 self.lines.append(f"{to}] = {self.scalar(part)};")
             start += width
 
-    def _columns(self, position: int, node: Columns) -> None:
+    def _columns(self, position: int, node: op.Columns) -> None:
         x, columns = node.x, node.positions
         if len(columns) == 1 and not is_array(self.program, position):
             value = "0.0" if columns[0] < 0 else f"{self.pointer(x)}[{columns[0]}]".replace(f"&v{x}[0]", f"v{x}")
@@ -209,10 +207,8 @@ class Statements:
                 self.tables.append(int_array(f"p{position}", columns))
             self._each(position, source)
 
-    def _grouped(self, position: int, node: GroupedMatMul) -> None:
-        weights = self.program.nodes[node.weights]
-        assert isinstance(weights, Constant)
-        groups, n, m = weights.values.shape
+    def _grouped(self, position: int, node: op.GroupedMatMul) -> None:
+        groups, n, m = self.program.constant(node.weights).shape
         name, y = self._product(node.weights), self._declared(position)
         x = self.pointer(node.x)
         self.lines += [
@@ -220,10 +216,8 @@ class Statements:
             f"    {name}({x} + {n} * g, w{node.weights} + {n * m} * g, {y} + {m} * g);",
         ]
 
-    def _look_up(self, position: int, node: LookUp) -> None:
-        table = self.program.nodes[node.table]
-        assert isinstance(table, Constant)
-        codes, width = table.values.shape
+    def _look_up(self, position: int, node: op.LookUp) -> None:
+        codes, width = self.program.constant(node.table).shape
         place = f"place_of({self.scalar(node.x)}, {codes})"
         if is_array(self.program, position):
             self.lines.append(f"for (int j = 0, start = {width} * {place}; j < {width}; j++)")
@@ -231,39 +225,11 @@ class Statements:
         else:
             self.lines.append(f"const double v{position} = w{node.table}[{place}];")
 
-    def _reduce(self, position: int, node: object) -> None:
-        width: Callable[[int], int] = self.program.widths.__getitem__
-        match node:
-            case RowReduction():
-                name = "sum_of" if node.function == "sum" else "maximum_of"
-                value = f"{name}({self.pointer(node.x)}, {width(node.x)})"
-            case ArgMax():
-                value = f"position_of_maximum({self.pointer(node.x)}, {width(node.x)})"
-            case CountUpTo():
-                edges = self.program.nodes[node.edges]
-                assert isinstance(edges, Constant)
-                value = f"count_up_to(w{node.edges}, {edges.values.size}, {self.scalar(node.x)})"
-            case SmallestSum():
-                self.tables.append(int_array(f"n{position}", node.sizes))
-                scales = "NULL" if node.scales is None else self.pointer(node.scales)
-                arguments = f"{self.pointer(node.shifts)}, {scales}, w{node.scores}, n{position}"
-                value = f"smallest_sum({arguments}, {len(node.sizes)}, {node.rank})"
-            case Sort():
-                self._each(position, self.element(node.x))
-                if node.size > 1:
-                    self.lines.append(f"for (int j = 0; j < {width(position)}; j += {node.size})")
-                    self.lines.append(f"    sort(v{position} + j, {node.size});")
-                return
-            case _:
-                raise AssertionError(node)
-        self.lines.append(f"const double v{position} = {value};")
-
     def _product(self, weights: int) -> str:
         """The name of the function of products with such weights."""
-        node = self.program.nodes[weights]
-        assert isinstance(node, Constant)
-        n, m = node.values.shape[-2:]
-        kind = "float" if node.values.dtype == np.float32 and weights not in self.doubles else "double"
+        values = self.program.constant(weights)
+        n, m = values.shape[-2:]
+        kind = "float" if values.dtype == np.float32 and weights not in self.doubles else "double"
         name, whole = f"product{n}x{m}{kind[0]}", n // 4 * 4
         loops = ROWS_AT_ONCE.format(whole=whole, step=4 * m, m=m, two=2 * m, three=3 * m) if whole else ""
         loops += ROW_BY_ROW.format(whole=whole, n=n, m=m) if n > whole else ""
@@ -285,15 +251,15 @@ def _signed(literal: str) -> str:
 def is_array(program: Program, position: int) -> bool:
     """Whether a value is a row of numbers in memory."""
     node = program.nodes[position]
-    is_text = isinstance(node, Input) and isinstance(program.inputs[node.position], TextInput)
-    return not isinstance(node, Constant) and (is_text or program.widths[position] > 1)
+    is_text = isinstance(node, op.Input) and isinstance(program.inputs[node.position], TextInput)
+    return not isinstance(node, op.Constant) and (is_text or program.widths[position] > 1)
 
 
 def allocate(program: Program) -> tuple[dict[int, int], int]:
     """The place of each row of numbers, and the size of the memory. A place is free again after its last use."""
     last_use = dict.fromkeys(program.outputs.nodes, len(program.nodes))
     for position in reversed(range(len(program.nodes))):
-        for operand in operands(program.nodes[position]):
+        for operand in op.operands(program.nodes[position]):
             last_use.setdefault(operand, position)
     places: dict[int, int] = {}
     live: list[tuple[int, int, int]] = []

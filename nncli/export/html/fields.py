@@ -106,12 +106,13 @@ def _described(i: int) -> str:
 
 def _hint(form: FormInputs, column: ProgramInput, i: int) -> str:
     text = ""
-    if isinstance(column, NumberInput | DateInput) and column.lowest is not None:
-        text = f"{range_text(form, column)} in training"
-    elif isinstance(column, CategoryInput) and len(column.categories) > MAX_OPTIONS:
-        text = f"one of {len(column.categories):,} categories, or another"
-    elif isinstance(column, TextInput):
-        text = f"free text, of which the model counts {len(column.terms):,} words and pairs of words"
+    match column:
+        case NumberInput() | DateInput() if column.lowest is not None:
+            text = f"{range_text(form, column)} in training"
+        case CategoryInput() if len(column.categories) > MAX_OPTIONS:
+            text = f"one of {len(column.categories):,} categories, or another"
+        case TextInput():
+            text = f"free text, of which the model counts {len(column.terms):,} words and pairs of words"
     return f'<p class="hint" id="i{i}-hint">{escape(text)}</p>'
 
 

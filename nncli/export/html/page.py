@@ -15,8 +15,8 @@ from nncli.data.grammar import PERCENT
 from nncli.export.html.fields import MAX_OPTIONS, FormInputs, field, html_text, readable_text, start_text
 from nncli.export.javascript.module import as_literal, to_javascript
 from nncli.export.targets import ModelInfo
-from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program, number_columns
+from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
+from nncli.nn.program.program import Outputs, Program
 
 SCRIPTS = ("form.js", "answer.js", "effects.js", "csv.js", "drop.js", "predictions.js", "table.js", "main.js")
 """The scripts of the page, in the order in which they run."""
@@ -56,12 +56,12 @@ def _summary(program: Program, info: ModelInfo) -> str:
     )
 
 
-TYPICAL = (
-    (NumberInput, "the median of a column of numbers"),
-    (CategoryInput, "the most frequent category"),
-    (DateInput, "the median date"),
-    (TextInput, "no text"),
-)
+TYPICAL = {
+    "number": "the median of a column of numbers",
+    "category": "the most frequent category",
+    "date": "the median date",
+    "text": "no text",
+}
 """What the typical value of each kind of input is."""
 
 
@@ -105,7 +105,7 @@ def explanation(inputs: Sequence[ProgramInput], *, are_classes: bool) -> str:
 
 def effects_text(inputs: Sequence[ProgramInput], *, are_classes: bool) -> str:
     """How the effects of columns are computed."""
-    kinds = [text for kind, text in TYPICAL if any(isinstance(column, kind) for column in inputs)]
+    kinds = [text for kind, text in TYPICAL.items() if any(column.kind == kind for column in inputs)]
     typical = " and ".join(filter(None, [", ".join(kinds[:-1]), kinds[-1]])) if kinds else ""
     measure, points = "prediction", ""
     if are_classes:
@@ -161,15 +161,15 @@ def unseen_category(form: FormInputs, column: CategoryInput) -> str:
     return text
 
 
-def output_data(outputs: NumberOutputs | ClassOutputs) -> dict[str, Any]:
+def output_data(outputs: Outputs) -> dict[str, Any]:
     """The columns of predictions, and what they are called."""
-    if isinstance(outputs, ClassOutputs):
+    if outputs.labels:
         return {"kind": "class", "labels": [readable_text(label) for label in outputs.labels]}
     return {"kind": "number", "targets": [_target(outputs, j) for j in range(len(outputs.names))]}
 
 
-def _target(outputs: NumberOutputs, j: int) -> dict[str, Any]:
-    title = {(column.node, column.place): column.title for column in reversed(number_columns(outputs))}
+def _target(outputs: Outputs, j: int) -> dict[str, Any]:
+    title = {(column.node, column.place): column.title for column in reversed(outputs.numbers)}
     ranges = []
     for bounds in outputs.bounds:
         name = f"{percent_digits(bounds.level)} % interval"
@@ -181,7 +181,7 @@ def _target(outputs: NumberOutputs, j: int) -> dict[str, Any]:
             name = f"{_percent(outputs.levels[low])} % to {_percent(outputs.levels[high])} % quantile"
             ranges.append([name, *(title[outputs.quantiles, j * n + k] for k in (low, high))])
     target = readable_text(outputs.names[j]) if len(outputs.names) > 1 else None
-    return {"column": title[outputs.values, j], "shown": target, "ranges": ranges}
+    return {"column": outputs.numbers[j].title, "shown": target, "ranges": ranges}
 
 
 def _percent(level: float) -> str:

@@ -1,16 +1,19 @@
 """A program as one ES module of JavaScript, without dependencies, for Node and browsers.
 
-The module is a fixed runtime (javascript_runtime/) and the program as data, so no name or label is ever code.
+The module is a fixed runtime (runtime/) and the program as data, so no name or label is ever code.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from importlib.resources import files
-from typing import Any
+from typing import Any, get_args
+
+import numpy as np
 
 from nncli.data.grammar import (
     ORDERS,
@@ -20,14 +23,13 @@ from nncli.data.grammar import (
     separator_pattern,
     training_form,
 )
-from nncli.export.javascript.program_data import ProgramData
 from nncli.export.targets import ModelInfo
+from nncli.nn.program import nodes as op
 from nncli.nn.program.inputs import OTHER_CODE, CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program, number_columns
+from nncli.nn.program.program import Outputs, Program
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """Beyond it a number of JavaScript does not hold every integer."""
-CELL_TYPES = {"number": "Cell", "category": "Cell", "date": "Date | Cell", "text": "Cell"}
 LABEL_TYPES = {"text": "string", "integer": "number", "float": "number", "boolean": "boolean"}
 INPUT_TYPE = """{{
   name: string, kind: "number" | "category" | "date" | "text", unit?: string, lowest?: number | string,
@@ -37,16 +39,16 @@ INPUT_TYPE = """{{
 
 def to_javascript(program: Program, info: ModelInfo) -> str:
     """The module: it exports `predict`, `inputs` and `model`."""
-    data, decimal, thousands = ProgramData.of(program), program.decimal, program.thousands
+    decimal, thousands = program.decimal, program.thousands
     parts = {
         "HEADER": _header(program, info),
         "INPUTS": "[\n" + "".join(f"  {as_literal(input_data(column))},\n" for column in program.inputs) + "]",
         "MODEL": as_literal(_model_data(program, info)),
-        "PROGRAM": as_literal(_program_data(program) | {"lists": data.lists, "nodes": data.nodes}),
+        "PROGRAM": as_literal(_program_data(program) | {"nodes": node_data(program)}),
         "DATES": as_literal([YEAR_FIRST_OR_NAMED, [*ORDERS.values()], TIME_FORMATS]),
         "NUMBERS": as_literal([separator_pattern(thousands), training_form(decimal, thousands), other_forms(decimal)]),
-        "FLOAT32": f'"{data.float32}"',
-        "FLOAT64": f'"{data.float64}"',
+        "FLOAT32": f'"{constant_data(program, np.float32)}"',
+        "FLOAT64": f'"{constant_data(program, np.float64)}"',
     }
     source = runtime_source({column.kind for column in program.inputs})
     pieces = re.split(r"/\*([A-Z0-9]+)\*/", source)
@@ -60,27 +62,23 @@ def as_literal(value: object) -> str:
     ["\\u003c/script>","Zürich\\u2028"]
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return re.sub(r"[^ -;=-~]", lambda found: found[0] if _is_harmless(found[0]) else _escape(found[0]), text)
-
-
-def _is_harmless(character: str) -> bool:
-    return character != "<" and character.isprintable()
+    return re.sub(r"[^ -;=-~]", lambda found: _escape(found[0]), text)
 
 
 def _escape(character: str) -> str:
+    if character != "<" and character.isprintable():
+        return character
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
 
 
 def _header(program: Program, info: ModelInfo) -> str:
     """The comment with the types of rows and predictions."""
-    row = [(column.name, CELL_TYPES[column.kind]) for column in program.inputs]
-    if isinstance(program.outputs, NumberOutputs):
-        prediction = [(column.title, "number") for column in number_columns(program.outputs)]
-    else:
-        label = ("prediction", LABEL_TYPES[program.outputs.label_type])
-        prediction = [*[label] * (program.outputs.codes is not None)]
-        prediction += [("probabilities", "Object<string, number>")] * (program.outputs.probabilities is not None)
+    row = [(column.name, "Date | Cell" if column.kind == "date" else "Cell") for column in program.inputs]
+    outputs = program.outputs
+    prediction = [("prediction", LABEL_TYPES[outputs.label_type])] * (outputs.codes is not None)
+    prediction += [(column.title, "number") for column in outputs.numbers]
+    prediction += [("probabilities", "Object<string, number>")] * (outputs.probabilities is not None)
     return (
         f"// The model {as_literal(info.name)}, exported by nncli {as_literal(info.nncli_version)[1:-1]}. "
         "For Node 18 and browsers of 2022 or newer.\n\n"
@@ -125,14 +123,13 @@ def _day(days: float | None) -> str | None:
 
 def _model_data(program: Program, info: ModelInfo) -> dict[str, Any]:
     outputs = program.outputs
-    found = {"name": info.name, "checksum": info.checksum, "nncli": info.nncli_version}
-    if isinstance(outputs, NumberOutputs):
-        return found | {"targets": list(outputs.names)}
-    labels = {"labels": list(outputs.labels), "labelType": outputs.label_type, "classes": classes_of(outputs)}
-    return found | {"targets": [outputs.name]} | labels
+    found = {"name": info.name, "checksum": info.checksum, "nncli": info.nncli_version, "targets": list(outputs.names)}
+    if not outputs.labels:
+        return found
+    return found | {"labels": list(outputs.labels), "labelType": outputs.label_type, "classes": classes_of(outputs)}
 
 
-def classes_of(outputs: ClassOutputs) -> list[str | int | float | bool]:
+def classes_of(outputs: Outputs) -> list[str | int | float | bool]:
     """The classes in the type of predictions; an integer too long for a number is text."""
     match outputs.label_type:
         case "text":
@@ -153,9 +150,9 @@ def _program_data(program: Program) -> dict[str, Any]:
         "decimal": program.decimal,
         "thousands": program.thousands,
         "cells": [_cell_data(column) for column in program.inputs],
-        "numbers": number_columns(outputs) if isinstance(outputs, NumberOutputs) else [],
-        "codes": outputs.codes if isinstance(outputs, ClassOutputs) else None,
-        "probabilities": outputs.probabilities if isinstance(outputs, ClassOutputs) else None,
+        "numbers": outputs.numbers,
+        "codes": outputs.codes,
+        "probabilities": outputs.probabilities,
     }
 
 
@@ -187,6 +184,83 @@ def _cell_data(column: ProgramInput) -> Any:
 def _is_key(text: str) -> bool:
     """Whether the key of a text is certainly the text itself: see nncli/data/columns/spellings.py."""
     return text == text.strip() and re.search(r"\.0+$", text) is None
+
+
+OPERATIONS = (
+    *("float32", "float64", "input"),
+    *get_args(op.UnaryFunction),
+    *get_args(op.BinaryFunction),
+    *("select", "join", "columns", "product", "look_up", "count_up_to", "sum", "max", "sort", "arg_max"),
+    "smallest_sum",
+)
+NUMBERS = {name: number for number, name in enumerate(OPERATIONS)}
+
+
+def node_data(program: Program) -> list[list[int]]:
+    """Each node as a list: the number of its operation, the distances to its operands, and further numbers.
+
+    Numbers of operations are those of `step` and OPERATIONS in runtime/operations.js.
+    """
+    return [_numbers_of(at, node, program) for at, node in enumerate(program.nodes)]
+
+
+def _numbers_of(at: int, node: op.Node, program: Program) -> list[int]:
+    rest: Sequence[int] = ()
+    match node:
+        case op.Input():
+            name, rest = "input", (node.position,)
+        case op.Constant():
+            name, rest = node.values.dtype.name, (node.values.size,)
+        case op.Unary() | op.Binary() | op.RowReduction():
+            name = node.function
+        case op.Select():
+            name = "select"
+        case op.Join():
+            name = "join"
+        case op.Columns():
+            name, rest = "columns", as_runs(node.positions)
+        case op.MatMul():
+            name = "product"
+        case op.GroupedMatMul():
+            name, rest = "product", program.constant(node.weights).shape[:1]
+        case op.LookUp():
+            name, rest = "look_up", (program.widths[node.table],)
+        case op.CountUpTo():
+            name = "count_up_to"
+        case op.Sort():
+            name, rest = "sort", (node.size,)
+        case op.ArgMax():
+            name = "arg_max"
+        case op.SmallestSum():
+            scales = 0 if node.scales is None else at - node.scales
+            return [NUMBERS["smallest_sum"], at - node.shifts, scales, at - node.scores, node.rank, *node.sizes]
+    return [NUMBERS[name], *(at - operand for operand in op.operands(node)), *rest]
+
+
+def as_runs(numbers: Sequence[int]) -> list[int]:
+    """Numbers as runs [start, step, count, ...].
+
+    >>> as_runs([0, 0, 0, 4, 5, 6, -1])
+    [0, 0, 3, 4, 1, 3, -1, 0, 1]
+    """
+    runs, i = list[int](), 0
+    while i < len(numbers):
+        step = numbers[i + 1] - numbers[i] if i + 1 < len(numbers) else 0
+        stop = i + 1
+        while stop < len(numbers) and numbers[stop] - numbers[stop - 1] == step:
+            stop += 1
+        if stop == i + 2 and step not in (0, 1):  # two numbers by chance: the second may begin a longer run
+            step, stop = 0, i + 1
+        runs += [numbers[i], step if stop > i + 1 else 0, stop - i]
+        i = stop
+    return runs
+
+
+def constant_data(program: Program, kind: type[np.floating[Any]]) -> str:
+    """The numbers of the constants of a type in order, little-endian, in base64."""
+    arrays = [node.values for _, node in program.constants if node.values.dtype == kind]
+    parts = [array.astype(array.dtype.newbyteorder("<")).tobytes() for array in arrays]
+    return base64.b64encode(b"".join(parts)).decode("ascii")
 
 
 FOLDER = "runtime"

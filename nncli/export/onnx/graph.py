@@ -22,6 +22,11 @@ DOUBLE, FLOAT, INT64, BOOL, STRING = (
 )
 
 
+ANY = None
+"""An axis of any length. It has no name: ONNX Runtime 1.16 and 1.17 share memory between tensors whose axes have the
+same names, and compute wrong numbers from the second call on."""
+
+
 class Tensor(NamedTuple):
     """A tensor of the graph: its name and the type of its elements."""
 

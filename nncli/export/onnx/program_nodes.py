@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import accumulate
@@ -14,28 +14,10 @@ from onnx import ValueInfoProto, helper
 
 from nncli.base.errors import UsageError
 from nncli.base.text import quote
-from nncli.export.onnx.graph import BOOL, DOUBLE, FLOAT, INT64, PROBABILITIES, STRING, Graph, Tensor, free_name
+from nncli.export.onnx.graph import ANY, BOOL, DOUBLE, FLOAT, INT64, PROBABILITIES, STRING, Graph, Tensor, free_name
 from nncli.export.onnx.grouping import Grouping, Members, are_constants, computed_operands
-from nncli.export.onnx.input_nodes import ANY
-from nncli.nn.program.nodes import (
-    ArgMax,
-    Binary,
-    Columns,
-    Constant,
-    CountUpTo,
-    GroupedMatMul,
-    Input,
-    Join,
-    LookUp,
-    MatMul,
-    Node,
-    RowReduction,
-    Select,
-    SmallestSum,
-    Sort,
-    Unary,
-)
-from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program, number_columns, probability_columns
+from nncli.nn.program import nodes as op
+from nncli.nn.program.program import Outputs, Program
 
 
 def write_program(graph: Graph, program: Program, inputs: Sequence[Tensor]) -> dict[int, Tensor]:
@@ -53,37 +35,35 @@ def _write_step(
     operands = [values[one] for one in step.operands]
     if are_constants(program.nodes, members):
         return _constant(graph, program, members)
-    if isinstance(node, Input) and len(members) == 1:
+    if isinstance(node, op.Input) and len(members) == 1:
         return Operand(inputs[node.position])
     if len(members) == 1 and any(len(one) > 1 for one in step.operands):
         return _of_group(graph, node, step, operands[0], program.widths[members[0]])
     if step.is_stack:
         return _stack(graph, step, operands, program.widths[members[0]])
-    if isinstance(node, SmallestSum):
-        scores = program.nodes[node.scores]
-        assert isinstance(scores, Constant)
-        return Operand(write_smallest_sum(graph, node, scores.values.astype(np.float64), operands))
+    if isinstance(node, op.SmallestSum):
+        scores = program.constant(node.scores).astype(np.float64)
+        return Operand(write_smallest_sum(graph, node, scores, operands))
     size = Size(program.widths[members[0]], len(members) if len(members) > 1 else 0)
     return write_node(graph, node, size, operands)
 
 
 def _constant(graph: Graph, program: Program, members: Members) -> Operand:
     """The constant, or the constants of the members along a first axis, before that of the rows."""
-    nodes = [program.nodes[i] for i in members]
-    values = [node.values for node in nodes if isinstance(node, Constant)]
+    values = [program.constant(i) for i in members]
     if len(values) == 1:
         return Operand(Tensor(graph.constant(values[0]), DOUBLE), shape=values[0].shape)
     stacked = np.stack([one[None] if one.ndim == 1 else one for one in values])
     return Operand(Tensor(graph.constant(stacked), DOUBLE), len(members), stacked.shape)
 
 
-def _of_group(graph: Graph, node: Node, step: Step, group: Operand, width: int) -> Operand:
+def _of_group(graph: Graph, node: op.Node, step: Step, group: Operand, width: int) -> Operand:
     """The sum or the join of all values of a group, or the value of one member."""
     name, kind = group.tensor
     if not step.is_whole:
         place = graph.integers(step.operands[0].index(step.members[0]))
         return Operand(Tensor(graph.add("Gather", name, place, axis=0), kind))
-    if isinstance(node, Join):
+    if isinstance(node, op.Join):
         by_row = graph.add("Transpose", name, perm=[1, 0, 2])
         return Operand(Tensor(graph.add("Reshape", by_row, graph.integers((0, width))), kind))
     total = graph.add("ReduceSum", graph.cast(group.tensor, DOUBLE), graph.integers((0,)), keepdims=0)
@@ -114,7 +94,7 @@ def _singles(graph: Graph, names: Sequence[str], width: int) -> str:
 
 
 def write_smallest_sum(
-    graph: Graph, node: SmallestSum, scores: npt.NDArray[np.float64], operands: Sequence[Operand]
+    graph: Graph, node: op.SmallestSum, scores: npt.NDArray[np.float64], operands: Sequence[Operand]
 ) -> Tensor:
     """The `rank`-th smallest sum of each row (rows, 1).
 
@@ -178,7 +158,7 @@ def _ordered(program: Program, grouping: Grouping | None) -> list[Step]:
     return [steps[members] for members in graph.static_order()]
 
 
-def _step(nodes: Sequence[Node], grouping: Grouping | None, members: Members) -> Step:
+def _step(nodes: Sequence[op.Node], grouping: Grouping | None, members: Members) -> Step:
     """The step of members: an operation, or their values beside each other where they are in no group."""
     if grouping is None:
         return Step(members, tuple((i,) for i in computed_operands(nodes[members[0]])))
@@ -209,32 +189,25 @@ class Output:
 def write_outputs(graph: Graph, program: Program, values: Mapping[int, Tensor], taken: Collection[str]) -> list[Output]:
     """The outputs, computed from the tensors of their nodes; their names differ from those `taken`."""
     outputs = program.outputs
-    writer = _Writer(graph, list(taken))
-    if isinstance(outputs, NumberOutputs):
-        for title, node, place in number_columns(outputs):
-            cells = _column_of(graph, graph.cast(values[node], DOUBLE), place, program.widths[node])
-            writer.write(title, cells, DOUBLE, [ANY], (title,))
-        return writer.outputs
+    names, written = list(taken), list[Output]()
+
+    def write(title: str, tensor: str, kind: int, shape: Sequence[int | None], columns: tuple[str, ...]) -> None:
+        names.append(free_name(title.replace("\0", r"\0"), names))
+        graph.name_output(tensor, names[-1])
+        written.append(Output(names[-1], helper.make_tensor_value_info(names[-1], kind, shape), columns))
+
+    for title, node, place in outputs.numbers:
+        cells = _column_of(graph, graph.cast(values[node], DOUBLE), place, program.widths[node])
+        write(title, cells, DOUBLE, [ANY], (title,))
     if outputs.codes is not None:
         label, kind = _labels(graph, outputs, values[outputs.codes])
-        writer.write("prediction", label, kind, [ANY], ("prediction",))
+        write("prediction", label, kind, [ANY], ("prediction",))
     if outputs.probabilities is not None:
         kind = FLOAT if program.precision == "float32" else DOUBLE
         found = graph.cast(Tensor(graph.cast(values[outputs.probabilities], DOUBLE), DOUBLE), kind)
-        columns = tuple(column.title for column in probability_columns(outputs))
-        writer.write(PROBABILITIES, found, kind, [ANY, len(columns)], columns)
-    return writer.outputs
-
-
-class _Writer:
-    def __init__(self, graph: Graph, taken: list[str]) -> None:
-        self.graph, self.taken, self.outputs = graph, taken, list[Output]()
-
-    def write(self, title: str, tensor: str, kind: int, shape: Sequence[int | None], columns: tuple[str, ...]) -> None:
-        name = free_name(title.replace("\0", r"\0"), self.taken)
-        self.taken.append(name)
-        self.graph.name_output(tensor, name)
-        self.outputs.append(Output(name, helper.make_tensor_value_info(name, kind, shape), columns))
+        columns = tuple(column.title for column in outputs.columns)
+        write(PROBABILITIES, found, kind, [ANY, len(columns)], columns)
+    return written
 
 
 def _column_of(graph: Graph, values: str, place: int, width: int) -> str:
@@ -244,7 +217,7 @@ def _column_of(graph: Graph, values: str, place: int, width: int) -> str:
     return graph.add("Gather", values, graph.integers(place), axis=1)
 
 
-def _labels(graph: Graph, outputs: ClassOutputs, codes: Tensor) -> tuple[str, int]:
+def _labels(graph: Graph, outputs: Outputs, codes: Tensor) -> tuple[str, int]:
     """The labels (rows,) of codes (rows, 1) from -1, as texts or numbers; UsageError if one has a NUL character."""
     labels: Sequence[str] = outputs.labels
     for label in labels:
@@ -293,37 +266,41 @@ class Size(NamedTuple):
     members: int
 
 
-def write_node(graph: Graph, node: Node, size: Size, operands: Sequence[Operand]) -> Operand:
+def write_node(graph: Graph, node: op.Node, size: Size, operands: Sequence[Operand]) -> Operand:
     """The result of an operation on `operands`, which are in the order of `nncli.nn.program.nodes.operands`."""
-    names = [graph.cast(operand.tensor, DOUBLE) for operand in operands if not isinstance(node, LookUp | Join)]
+    names = [graph.cast(operand.tensor, DOUBLE) for operand in operands if not isinstance(node, op.LookUp | op.Join)]
     kind = DOUBLE
     match node:
-        case Unary():
+        case op.Unary():
             name, kind = _unary(graph, node.function, names[0], size)
-        case Binary():
+        case op.Binary():
             name = graph.add(BINARY[node.function], *names)
             kind = BOOL if node.function in COMPARISONS else DOUBLE
-        case Select():
+        case op.Select():
             condition = graph.cast(operands[0].tensor, BOOL)
             name = graph.add("Where", condition, *names[1:])
-        case Join():
+        case op.Join():
             name, kind = _join(graph, operands, size)
-        case Columns():
+        case op.Columns():
             name, kind = _columns(graph, node.positions, operands[0])
-        case MatMul():
+        case op.MatMul():
             name = graph.add("MatMul", *names)
-        case GroupedMatMul():
+        case op.GroupedMatMul():
             name = _grouped_matmul(graph, names, operands, size)
-        case LookUp():
-            name = _look_up(graph, operands, size)
-        case CountUpTo():
+        case op.LookUp():
+            rows = graph.add("Squeeze", graph.cast(operands[0].tensor, INT64), graph.integers(LAST))
+            name = graph.add("Gather", graph.cast(operands[1].tensor, DOUBLE), rows, axis=int(size.members > 0))
+        case op.CountUpTo():
             found = Tensor(graph.add("GreaterOrEqual", *names), BOOL)
             name = graph.add("ReduceSum", graph.cast(found, DOUBLE), graph.integers(LAST), keepdims=1)
-        case RowReduction():
-            name = _row_reduction(graph, node, names[0])
-        case Sort():
+        case op.RowReduction():
+            if node.function == "sum":
+                name = graph.add("ReduceSum", names[0], graph.integers(LAST), keepdims=1)
+            else:
+                name = graph.add("ReduceMax", names[0], axes=LAST, keepdims=1)
+        case op.Sort():
             name = _sort(graph, node.size, names[0], size)
-        case ArgMax():
+        case op.ArgMax():
             name, kind = graph.add("ArgMax", names[0], axis=-1, keepdims=1), INT64
         case _:
             raise TypeError(f"{type(node).__name__} is no operation on columns")
@@ -331,15 +308,16 @@ def write_node(graph: Graph, node: Node, size: Size, operands: Sequence[Operand]
 
 
 def _unary(graph: Graph, function: str, x: str, size: Size) -> tuple[str, int]:
-    if function in UNARY:
-        return graph.add(UNARY[function], x), DOUBLE
-    composed: dict[str, Callable[[], tuple[str, int]]] = {
-        "is_nan": lambda: (graph.add("IsNaN", graph.cast(Tensor(x, DOUBLE), FLOAT)), BOOL),
-        "floor": lambda: (_floor(graph, x), DOUBLE),
-        "cos": lambda: (_cos(graph, x), DOUBLE),
-        "round_to_float32": lambda: (_round_to_float32(graph, x, size), DOUBLE),
-    }
-    return composed[function]()
+    match function:
+        case "is_nan":
+            return graph.add("IsNaN", graph.cast(Tensor(x, DOUBLE), FLOAT)), BOOL
+        case "floor":
+            return _floor(graph, x), DOUBLE
+        case "cos":
+            return _cos(graph, x), DOUBLE
+        case "round_to_float32":
+            return _round_to_float32(graph, x, size), DOUBLE
+    return graph.add(UNARY[function], x), DOUBLE
 
 
 def _floor(graph: Graph, x: str) -> str:
@@ -417,18 +395,6 @@ def transposed(graph: Graph, x: str, perm: Sequence[int], shape: Sequence[int]) 
 def _swapped(members: int) -> list[int]:
     """The order of axes in which rows and groups change their places."""
     return [0, 2, 1, 3] if members else [1, 0, 2]
-
-
-def _look_up(graph: Graph, operands: Sequence[Operand], size: Size) -> str:
-    codes, table = operands
-    rows = graph.add("Squeeze", graph.cast(codes.tensor, INT64), graph.integers(LAST))
-    return graph.add("Gather", graph.cast(table.tensor, DOUBLE), rows, axis=int(size.members > 0))
-
-
-def _row_reduction(graph: Graph, node: RowReduction, x: str) -> str:
-    if node.function == "sum":
-        return graph.add("ReduceSum", x, graph.integers(LAST), keepdims=1)
-    return graph.add("ReduceMax", x, axes=LAST, keepdims=1)
 
 
 def _sort(graph: Graph, count: int, x: str, size: Size) -> str:

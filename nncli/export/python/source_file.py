@@ -20,17 +20,7 @@ from types import ModuleType
 import nncli.base.text
 from nncli.data import grammar
 from nncli.data.columns.datetimes import date_text
-from nncli.export.python.standalone import (
-    categories,
-    columns,
-    dates,
-    numbers,
-    outputs,
-    predictions,
-    script,
-    texts,
-    words,
-)
+from nncli.export.python.standalone import cells, predictions, script
 from nncli.export.targets import ModelInfo
 from nncli.nn.program import inputs, nodes, program
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
@@ -101,13 +91,9 @@ def _span(node: ast.stmt) -> slice:
 
 PARTS = (
     ModulePart(nncli.base.text, only=("percent_digits",)),
-    ModulePart(grammar),
-    *(
-        ModulePart(inputs),
-        ModulePart(nodes),
-        ModulePart(program, without=UNUSED),
-    ),
-    *map(ModulePart, (texts, numbers, categories, words, dates, columns, outputs, predictions, script)),
+    *map(ModulePart, (grammar, inputs, nodes)),
+    ModulePart(program, without=UNUSED),
+    *map(ModulePart, (cells, predictions, script)),
 )
 """The parts of a file in their order."""
 MAX_LITERAL = 16
@@ -170,7 +156,7 @@ def to_python(program: Program, info: ModelInfo) -> str:
     """The text of a Python file that predicts as a function and as a script."""
     weights, lines = _print_nodes(program.nodes)
     code = join_parts(PARTS, ("base64", ""), ("math", "inf"), ("math", "nan"))
-    head = BEGINNING.format(description=_escaped(_describe(program, info)), code=code)
+    head = BEGINNING.format(description=_describe(program, info).replace("\\", "\\\\").replace('"', '\\"'), code=code)
     end = END.format(
         weights="\n".join(wrap(b64encode(weights).decode(), LINE)),
         inputs=_indented(ascii(_for_file(column)) for column in program.inputs),
@@ -234,8 +220,3 @@ def _example(column: ProgramInput) -> str:
             days = 0.0 if column.typical is None else column.typical
             return repr(date_text(days))
     return repr("some words")
-
-
-def _escaped(text: str) -> str:
-    """Text for a literal in three double quotes."""
-    return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -96,14 +96,10 @@ def run(file: Path, rows: pl.DataFrame, python: str | None = None) -> pl.DataFra
     folder = "" if python else Path(np.__file__).parent.parent
     command = [*own, "-I", "-c", DRIVER, folder, file]
     answers = json.loads(run_program(command, stdin=json.dumps(columns).encode()))
-    return pl.DataFrame([_series(*answer) for answer in answers])
+    dtypes = {"float32": pl.Float32}
+    return pl.DataFrame([pl.Series(title, values, dtypes.get(dtype)) for title, dtype, values in answers])
 
 
 def _plain(cells: pl.Series) -> list[object]:
     """Cells as values of JSON: dates and times are microseconds since 1970."""
     return cells.cast(pl.Datetime("us")).to_physical().to_list() if cells.dtype.is_temporal() else cells.to_list()
-
-
-def _series(title: str, dtype: str, values: list[object]) -> pl.Series:
-    cells = pl.Series(title, values)
-    return cells.cast(pl.Float32) if dtype == "float32" else cells

@@ -110,7 +110,7 @@ class StopCheck:
     """Whether a task has to stop, called after every batch: on a signal, without a heartbeat, or if `leaving`."""
 
     def __init__(self, control: ControlDirectory, leaving: Callable[[], bool], task: int | None = None) -> None:
-        self._control, self._leaving, self._task = control, leaving, task
+        self._control, self._leaving, self._number = control, leaving, task
         self._next, self._signal, self._last_change = 0.0, "", time.monotonic()
         self._stopped = False
 
@@ -122,7 +122,7 @@ class StopCheck:
             if signal != self._signal:
                 self._signal, self._last_change = signal, now
             self._stopped |= signal == STOP or now - self._last_change > MAX_SILENCE
-            self._stopped |= self._task is not None and self._control.is_task_stopped(self._task)
+            self._stopped |= self._number is not None and self._control.is_task_stopped(self._number)
         return self._stopped or self._leaving()
 
 
@@ -131,7 +131,7 @@ class EpochsWriter:
     """Writes the epochs of a task. Errors are ignored: a full disk is no reason to end a training."""
 
     control: ControlDirectory
-    task: int
+    number: int
     _metric: str | None = None
     _rows: list[EpochReport] = field(default_factory=list)
     _is_new: bool = True
@@ -145,7 +145,7 @@ class EpochsWriter:
 
     def write(self) -> None:
         """Write what was remembered."""
-        path = self.control.epochs_file(self.task)
+        path = self.control.epochs_file(self.number)
         text = history_csv(self._rows, self._metric)
         with suppress(OSError):
             if self._is_new:
@@ -163,7 +163,7 @@ class EpochsReader:
     """Reads the epochs of a task that were written since the last time."""
 
     control: ControlDirectory
-    task: int
+    number: int
     _file: int = -1
     _position: int = 0
     _titles: bytes = b""
@@ -171,7 +171,7 @@ class EpochsReader:
     def new(self) -> tuple[str | None, tuple[EpochReport, ...]]:
         """The metric of the reports, and the reports; none if the file is not there."""
         try:
-            with self.control.epochs_file(self.task).open("rb") as file:
+            with self.control.epochs_file(self.number).open("rb") as file:
                 about = os.fstat(file.fileno())
                 if about.st_ino != self._file or about.st_size < self._position:
                     self._file, self._position, self._titles = about.st_ino, 0, b""

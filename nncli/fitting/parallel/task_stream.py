@@ -287,7 +287,7 @@ R = TypeVar("R")
 class TaskResult(NamedTuple, Generic[T, R]):
     """A task that has ended: what it led to, or the error that it ended with."""
 
-    task: T
+    job: T
     outcome: R | NncliError
 
 
@@ -295,7 +295,7 @@ class TaskResult(NamedTuple, Generic[T, R]):
 class _Entry(Generic[T]):
     """A task that was submitted, and how often its process was lost."""
 
-    task: T
+    job: T
     losses: int = 0
     is_canceled: bool = False
 
@@ -351,7 +351,7 @@ class TaskStream(Generic[T, R]):
     @property
     def running(self) -> list[T]:
         """The tasks that run."""
-        return [entry.task for entry in self._running.values()]
+        return [entry.job for entry in self._running.values()]
 
     @property
     def has_room(self) -> bool:
@@ -374,9 +374,9 @@ class TaskStream(Generic[T, R]):
 
     def cancel(self, is_meant: Callable[[T], bool]) -> None:
         """Remove tasks that wait. Those that run go on, and have no result."""
-        self._waiting = deque(entry for entry in self._waiting if not is_meant(entry.task))
+        self._waiting = deque(entry for entry in self._waiting if not is_meant(entry.job))
         for entry in self._running.values():
-            entry.is_canceled |= is_meant(entry.task)
+            entry.is_canceled |= is_meant(entry.job)
 
     def results(self, tasks: Iterable[T]) -> Generator[tuple[T, R], None, None]:
         """Submit tasks and yield each with what it led to, as they end. If it is closed, the others are given up.
@@ -420,7 +420,7 @@ class TaskStream(Generic[T, R]):
             try:
                 if self._executor is None:
                     self._executor = self._resources.enter_context(self._where.executor(self.workers))
-                self._running[self._executor.submit(self._work, entry.task)] = entry
+                self._running[self._executor.submit(self._work, entry.job)] = entry
             except self._loss_errors:
                 if not self._running:  # there is no other one that broke it
                     self._lose([entry])
@@ -451,7 +451,7 @@ class TaskStream(Generic[T, R]):
         if outcome is None:
             return entry
         if not entry.is_canceled:
-            self._ended.append(TaskResult(entry.task, outcome))
+            self._ended.append(TaskResult(entry.job, outcome))
         return None
 
     def _lose(self, entries: list[_Entry[T]]) -> None:
@@ -462,6 +462,6 @@ class TaskStream(Generic[T, R]):
             if entry.is_canceled:
                 continue
             if entry.losses > MAX_LOSSES:
-                self._ended.append(TaskResult(entry.task, self._lost(entry.task)))
+                self._ended.append(TaskResult(entry.job, self._lost(entry.job)))
             else:
                 self._waiting.appendleft(entry)

@@ -284,7 +284,7 @@ class TrainingStream(TaskStream[TrainingTask, Progress]):
                     if isinstance(outcome, NncliError):
                         raise outcome
                     self.outcomes[task.number] = outcome
-                for task in [*(result.task for result in results), *self.running]:
+                for task in [*(result.job for result in results), *self.running]:
                     progress = self._control.read_progress(task.number)
                     self._progress[task.number] = progress or self._progress[task.number]
                 yield self._members_progress
@@ -311,7 +311,7 @@ class TrainingStream(TaskStream[TrainingTask, Progress]):
             if isinstance(result.outcome, NncliError) or result.outcome.done or self.stopped():
                 ended.append(result)
             else:  # its process was terminated, or missed the heartbeat, or others are to go on with it
-                self.submit(result.task, first=True)
+                self.submit(result.job, first=True)
         return ended
 
     def _go_on_here(self) -> list[TrainingResult]:
@@ -319,7 +319,7 @@ class TrainingStream(TaskStream[TrainingTask, Progress]):
         if self._here is None:
             if not self._waiting or self.stopped():
                 return []
-            task = self._waiting.popleft().task
+            task = self._waiting.popleft().job
             events = task_events(task, self._control, lambda: self.stopped() or self._is_worth_processes())
             self._here = task, events
         task, events = self._here

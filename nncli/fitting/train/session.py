@@ -24,7 +24,7 @@ from nncli.models.held_out_rows import HeldOutRows, MemberPredictions
 from nncli.models.model import Model, decode
 from nncli.models.predictions import Predictions, stack_predictions
 from nncli.models.scores import ScoreCard, ScoredRows, baseline_predictions, scores_json, validation_card
-from nncli.nn.training.cross_fit import CrossFit, number_of_parts, part_numbers
+from nncli.nn.training.early_stopping import CrossFit, number_of_parts, part_numbers
 from nncli.nn.training.epoch import DivergedError, LoopSignal
 from nncli.nn.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
 from nncli.nn.training.state import TrainState

@@ -1,30 +1,51 @@
-"""A trained model with its calibration: predictions, intervals and sets from the same predictions of the members."""
+"""A trained model with its calibration: predictions, intervals and sets from the same predictions of the members.
+
+Some coverage of new rows is guaranteed, whatever their distribution.
+New rows and those of the table must be independent draws from one distribution, and the calibration rows must have
+chosen nothing. Then split conformal prediction covers at least `level` of the new rows in expectation (Vovk, Gammerman
+and Shafer, "Algorithmic learning in a random world", 2005), and CV+ with K folds of n calibration rows together
+
+    1 - 2 alpha - 2 (1 - alpha) (K - 1) / (n + K)        alpha = 1 - level
+
+for folds of any sizes: a fold gives a p-value, and twice a mean of p-values is a p-value (Vovk and Wang, "Combining
+p-values via averaging", 2020). For folds of one size it is theorem 4 of Barber, Candès, Ramdas and Tibshirani,
+"Predictive inference with the jackknife+", 2021, by the first term of its minimum. In practice the coverage is near the
+level.
+
+Held-out rows choose the epoch unless `metric: loss` lets the training rows choose it, and they choose the temperature
+of class probabilities unless `calibration: none`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from nncli.base.errors import UsageError
-from nncli.base.text import join_quoted, percent_digits, quote
+from nncli.base.text import format_percent, join_quoted, quote
+from nncli.config.schema import Config
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.table import Table
-from nncli.models.conformal.intervals import Interval, IntervalCalibration
-from nncli.models.conformal.options import UncertaintyOptions, set_column
-from nncli.models.conformal.out_of_fold_groups import OutOfFoldGroups, calibration_sample
-from nncli.models.conformal.row_groups import UNKNOWN, Partition, RowGroups
-from nncli.models.conformal.sets import SCORES, PredictionSets, SetCalibration
+from nncli.models.conformal.calibration import (
+    Calibration,
+    Interval,
+    IntervalCalibration,
+    PredictionSets,
+    SetCalibration,
+    lists_of,
+)
+from nncli.models.conformal.groups import UNKNOWN, Method, OutOfFoldGroups, Partition, RowGroups, calibration_sample
+from nncli.models.conformal.options import Part, UncertaintyOptions, set_column
 from nncli.models.ensemble import AnyModel, average_members, predict_members
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.predictions import Predictions
 from nncli.targets.metrics.conformal import min_rows
 from nncli.targets.metrics.sorted_scores import Integers
-
-Calibrations: TypeAlias = tuple[IntervalCalibration, ...] | tuple[SetCalibration, ...]
+from nncli.targets.target import TargetKind
 
 
 @dataclass(frozen=True)
@@ -37,9 +58,8 @@ class ConformalPredictor:
     model: AnyModel
     options: UncertaintyOptions
     groups: OutOfFoldGroups
+    calibrations: tuple[Calibration, ...]
     row_groups: RowGroups | None = None
-    intervals: tuple[IntervalCalibration, ...] = ()
-    sets: tuple[SetCalibration, ...] = ()
 
     @classmethod
     def of(
@@ -69,26 +89,15 @@ class ConformalPredictor:
                 return Partition.of(rows.y, target.n_outputs, min_rows(level))
             return Partition.whole(len(rows))
 
-        if target.uncertainty == "interval":
-            intervals = tuple(IntervalCalibration.of(level, partition(level), rows, groups) for level in options.levels)
-            return cls(model, options, groups, row_groups, intervals=intervals)
-        P = SCORES[options.score](rows.predictions.values)
-        of_truth = np.take_along_axis(P, rows.y[:, None], axis=1)[:, 0]
-        sets = tuple(
-            SetCalibration.of(level, partition(level), of_truth, groups, by_class=options.part == "class")
-            for level in options.levels
-        )
-        return cls(model, options, groups, row_groups, sets=sets)
-
-    @property
-    def calibrations(self) -> Calibrations:
-        """The calibration for each level."""
-        return self.intervals or self.sets
+        kind: type[Calibration] = IntervalCalibration if target.uncertainty == "interval" else SetCalibration
+        calibrations = tuple(kind.of(level, partition(level), rows, groups, options) for level in options.levels)
+        return cls(model, options, groups, calibrations, row_groups)
 
     @property
     def set_columns(self) -> list[str]:
         """The names of the columns of sets, whose cells are lists."""
-        return [set_column(one.level) for one in self.sets]
+        has_sets = self.model.spec.target.uncertainty == "set"
+        return [set_column(one.level) for one in self.calibrations if has_sets]
 
     def notes(self) -> list[str]:
         """A line for each level on the groups or classes that are calibrated together, since they have few rows."""
@@ -130,18 +139,9 @@ class ConformalPredictor:
 
     def of_members(self, members: Sequence[Predictions], codes: Integers) -> ConformalPredictions:
         """The same from the predictions of each member; `codes` (rows,) are those of the groups of the rows."""
-        predictions, unknown = average_members(self.model, members), int((codes == UNKNOWN).sum())
-        if self.intervals:
-            values = self.groups.predict(self.model, members)
-            quantiles = (
-                self.groups.predict_quantiles(self.model, members) if self.model.spec.loss.quantile_levels else None
-            )
-            intervals = tuple(one.interval(values, quantiles, codes) for one in self.intervals)
-            return ConformalPredictions(predictions, intervals, unknown_groups=unknown)
-        P = self.groups.predict(self.model, members)
-        scores = np.stack([SCORES[self.options.score](of_group) for of_group in P])
-        sets = tuple(one.sets(scores, codes) for one in self.sets)
-        return ConformalPredictions(predictions, sets=sets, unknown_groups=unknown)
+        of_groups = self.groups.predict(self.model, members)
+        regions = tuple(one.predict(of_groups, codes) for one in self.calibrations)
+        return ConformalPredictions(average_members(self.model, members), regions, int((codes == UNKNOWN).sum()))
 
 
 def _check_enough(level: float, n: int, held_out: int) -> None:
@@ -175,9 +175,18 @@ class ConformalPredictions:
     """
 
     predictions: Predictions
-    intervals: tuple[Interval, ...] = ()
-    sets: tuple[PredictionSets, ...] = ()
+    regions: tuple[Interval | PredictionSets, ...] = ()
     unknown_groups: int = 0
+
+    @property
+    def intervals(self) -> tuple[Interval, ...]:
+        """The intervals of each level, of numbers."""
+        return tuple(one for one in self.regions if isinstance(one, Interval))
+
+    @property
+    def sets(self) -> tuple[PredictionSets, ...]:
+        """The sets of each level, of classes."""
+        return tuple(one for one in self.regions if isinstance(one, PredictionSets))
 
     @property
     def anomalies(self) -> Anomalies:
@@ -186,28 +195,10 @@ class ConformalPredictions:
 
     def frame(self, *, proba: bool = False) -> pl.DataFrame:
         """The columns of `Predictions.frame`; then lower_90 and upper_90 (with _TARGET for several), or set_90."""
-        target = self.predictions.target
         columns: dict[str, pl.Series] = {}
-        for interval in self.intervals:
-            for j, name in enumerate(target.names):
-                suffix = percent_digits(interval.level) + ("" if len(target.names) == 1 else f"_{name}")
-                columns[f"lower_{suffix}"] = pl.Series(interval.lower[:, j])
-                columns[f"upper_{suffix}"] = pl.Series(interval.upper[:, j])
-        if self.sets:
-            labels = target.label_column(np.arange(len(target.labels)), "set")
-            for one in self.sets:
-                classes = pl.Series(np.nonzero(one.included)[1], dtype=pl.Int64)
-                columns[set_column(one.level)] = _lists(labels.gather(classes), one.included.sum(axis=1))
+        for one in self.regions:
+            columns |= one.columns(self.predictions.target)
         return pl.concat([self.predictions.frame(proba=proba), pl.DataFrame(columns)], how="horizontal")
-
-
-def _lists(items: pl.Series, sizes: Integers) -> pl.Series:
-    """Consecutive items as lists of these sizes (rows,)."""
-    row = pl.Series("row", np.repeat(np.arange(len(sizes)), sizes), dtype=pl.Int64)
-    grouped = pl.DataFrame({"row": row, "set": items}).group_by("row", maintain_order=True).agg("set")
-    every = pl.DataFrame({"row": pl.Series(np.arange(len(sizes)), dtype=pl.Int64)})
-    lists = every.join(grouped, on="row", how="left", maintain_order="left")["set"]
-    return lists.fill_null(pl.Series([[]], dtype=pl.List(items.dtype)))
 
 
 def sets_as_text(frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:
@@ -218,4 +209,103 @@ def sets_as_text(frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:
 def _joined(lists: pl.Series) -> pl.Series:
     sizes = lists.list.len().to_numpy().astype(np.int64)
     items = lists.filter(pl.Series(sizes > 0)).explode().cast(pl.String).str.replace_all(r"([\\|])", r"\$1")
-    return _lists(items, sizes).list.join(SEPARATOR).alias(lists.name)
+    return lists_of(items, sizes).list.join(SEPARATOR).alias(lists.name)
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """The least `coverage` of new rows that is guaranteed at a level; None if there is none, for a `reason`.
+
+    `rows` is the number of calibration rows, in `folds` folds; those of the smallest part if each group or class is
+    calibrated by itself. `advice` says how to train a run that has a guarantee, if that is possible.
+    """
+
+    level: float
+    method: Method
+    rows: int
+    folds: int
+    part: Part | None
+    coverage: float | None
+    reason: str | None = None
+    advice: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What is guaranteed, in one or two sentences."""
+        if self.coverage is None:
+            advice = "" if self.advice is None else f" {self.advice}"
+            return f"The coverage is as measured, not guaranteed: {self.reason}.{advice}"
+        rows = "new rows" if self.part is None else f"the new rows of each {self.part} with enough rows of its own"
+        near = "" if self.coverage >= self.level else f"; in practice, about {100 * self.level:g} %"
+        return (
+            f"{self.method} guarantees that at least {format_percent(self.coverage)} of {rows} are covered in "
+            f"expectation{near}."
+        )
+
+    def json(self) -> dict[str, Any]:
+        """{"method": …, "rows": …, "folds": …, "coverage": …, "reason": …}."""
+        return {
+            "method": self.method,
+            "rows": self.rows,
+            "folds": self.folds,
+            "coverage": self.coverage,
+            "reason": self.reason,
+        }
+
+
+def guarantee(
+    config: Config | None,
+    kind: TargetKind,
+    method: Method,
+    level: float,
+    rows: int,
+    folds: int,
+    part: Part | None = None,
+) -> Guarantee:
+    """The guarantee for a run with this configuration; None: it cannot be read."""
+    reason, advice = _reason(config, kind, method)
+    coverage = None
+    if reason is None:
+        coverage = coverage_bound(level, rows, folds)
+        if coverage <= 0.0:
+            reason, coverage = f"{rows:,} calibration rows in {folds:,} folds are too few", None
+    return Guarantee(level, method, rows, folds, part, coverage, reason, advice)
+
+
+def coverage_bound(level: float, rows: int, folds: int) -> float:
+    """The least coverage of new rows in expectation; see the module.
+
+    >>> coverage_bound(0.9, 999, 1)
+    0.9
+    >>> round(coverage_bound(0.9, 993, 7), 4)
+    0.7892
+    """
+    if folds == 1:
+        return level
+    return 1.0 - 2.0 * (1.0 - level) - 2.0 * level * (folds - 1) / (rows + folds)
+
+
+def _reason(config: Config | None, kind: TargetKind, method: Method) -> tuple[str | None, str | None]:
+    """Why nothing is guaranteed, or None, and the advice."""
+    if config is None:
+        return "the configuration of the run cannot be read", None
+    if config.data.time is not None:
+        return f"new rows are later than those of the table by {quote(config.data.time)}, and may differ", None
+    if config.data.group is not None:
+        return f"rows of a group in {quote(config.data.group)} are alike, and new groups may differ from all", None
+    if method == "jackknife+-after-bootstrap":
+        return "members that each hold out other rows have no guarantee", "A run with `bagging: folds` can have one."
+    if config.teacher is not None and config.teacher.refit:
+        return "another network predicted the calibration rows, taught by fewer members and on fewer rows", None
+    if config.teacher is not None:
+        return "the network learned from a run that may have chosen its epoch by the calibration rows", None
+    calibrates = kind.has_probabilities and config.calibration != "none"
+    if config.metric == "loss" and not calibrates:
+        return None, None
+    chosen = " and ".join(
+        [*(["the epoch"] if config.metric != "loss" else []), *(["the temperature"] if calibrates else [])]
+    )
+    settings = " and ".join(
+        [*(["`metric: loss`"] if config.metric != "loss" else []), *(["`calibration: none`"] if calibrates else [])]
+    )
+    return f"the calibration rows also chose {chosen}", f"A run trained with {settings} has a guarantee."

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from math import cos, pi
+from typing import Literal, Self, TypeAlias
 
 import numpy as np
 
@@ -13,6 +14,18 @@ from nncli.base.spec import Spec
 from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.parameters import ParamSpec, ParamViews
 from nncli.nn.program.values import Value
+
+Annealing: TypeAlias = Literal["constant", "flat_cosine"]
+"""How a hyper-parameter, such as a weight decay or a dropout rate, changes during training."""
+
+
+def annealing_factor(annealing: Annealing, t: float) -> float:
+    """The factor of a hyper-parameter after the fraction t of the training steps.
+
+    1, or with flat_cosine 1 for t < 1/2 and then (1 + cos(pi (2t - 1))) / 2, which ends at 0.
+    Holzmüller, Grinsztajn and Steinwart, "Better by default", 2024.
+    """
+    return 1.0 if annealing == "constant" or t < 0.5 else (1.0 + cos(pi * (2.0 * min(t, 1.0) - 1.0))) / 2.0
 
 
 @dataclass(frozen=True)
@@ -48,9 +61,9 @@ class LayerBase(Spec):
         """This layer, and those inside it, with `units` in place of `units: auto`."""
         return self
 
-    @abstractmethod
     def out_features(self, in_features: int) -> int:
         """The number of output units. Raises ValueError if the layer cannot have `in_features` inputs."""
+        return in_features
 
     def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
         """The layer's parameters for a number of input units."""

@@ -30,9 +30,6 @@ class BatchNorm(LayerBase):
     def mixes_rows(self) -> bool:
         return True
 
-    def out_features(self, in_features: int) -> int:
-        return in_features
-
     def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
         return (
             ParamSpec("gamma", (in_features,), ParamGroup.SCALE, Constant(value=1.0)),
@@ -110,9 +107,6 @@ class LayerNorm(LayerBase):
 
     type: Literal["layer_norm"] = "layer_norm"
     epsilon: PositiveFloat = 1e-5
-
-    def out_features(self, in_features: int) -> int:
-        return in_features
 
     def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
         return (

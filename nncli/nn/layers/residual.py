@@ -98,9 +98,6 @@ class Scale(LayerBase):
 
     type: Literal["scale"] = "scale"
 
-    def out_features(self, in_features: int) -> int:
-        return in_features
-
     def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
         return (ParamSpec("scale", (in_features,), ParamGroup.SCALE, ONE),)
 
@@ -133,9 +130,6 @@ class ParametricActivation(LayerBase):
 
     type: Literal["parametric_activation"] = "parametric_activation"
     activation: ElementwiseActivation
-
-    def out_features(self, in_features: int) -> int:
-        return in_features
 
     def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
         return (ParamSpec("alpha", (in_features,), ParamGroup.ALPHA, ONE),)

@@ -11,9 +11,8 @@ import numpy.typing as npt
 
 from nncli.base.spec import Fraction
 from nncli.nn.activations import ElementwiseActivation
-from nncli.nn.annealing import Annealing, annealing_factor
 from nncli.nn.arrays import Array, BoundLayer, scalar
-from nncli.nn.layers.base import LayerBase, TrainingContext
+from nncli.nn.layers.base import Annealing, LayerBase, TrainingContext, annealing_factor
 from nncli.nn.parameters import ParamSpec, ParamViews, with_prefix
 from nncli.nn.program.values import Value
 
@@ -99,9 +98,6 @@ class ActivationLayer(LayerBase):
     type: Literal["activation"] = "activation"
     activation: ElementwiseActivation
 
-    def out_features(self, in_features: int) -> int:
-        return in_features
-
     def bind(
         self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool
     ) -> BoundLayer:
@@ -121,9 +117,6 @@ class Dropout(LayerBase):
     type: Literal["dropout"] = "dropout"
     rate: Fraction = 0.5
     schedule: Annealing = "constant"
-
-    def out_features(self, in_features: int) -> int:
-        return in_features
 
     def bind(
         self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool

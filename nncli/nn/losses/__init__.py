@@ -9,8 +9,7 @@ from pydantic import Field
 from nncli.base.spec import NameShorthand
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase
 from nncli.nn.losses.classification import ClassificationLoss, ClassLoss, CrossEntropy, Hinge
-from nncli.nn.losses.quantile import MEDIAN, Quantile, Quantiles
-from nncli.nn.losses.regression import MAE, MSE, Huber, Poisson, RegressionLoss
+from nncli.nn.losses.regression import MAE, MEDIAN, MSE, Huber, Poisson, Quantile, Quantiles, RegressionLoss
 
 __all__ = [
     "MAE",

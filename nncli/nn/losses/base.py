@@ -102,10 +102,29 @@ class LossBase(Spec):
         return dP
 
 
-def mean_count(Z: Array, batch: int | None) -> int:
-    """The number of values in a batch's mean, (rows of the batch) · k."""
-    k: int = Z.shape[1]
-    return (len(Z) if batch is None else batch) * k
+def bind_elementwise(
+    Z: Array, w: Array | None, batch: int | None, loss: Callable[[Array], None], grad: Callable[[Array], None]
+) -> BoundLoss:
+    """Bind a loss that is the mean over all outputs of what `loss(out)` fills, with its derivative from `grad(out)`."""
+    V, dZ, W = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
+    ones, total, weight = np.ones(Z.size, Z.dtype), V.reshape(-1), None if w is None else w[:, None]
+    n = (len(Z) if batch is None else batch) * int(Z.shape[1])
+    share = scalar(1.0 / n, Z)
+
+    def forward() -> float:
+        loss(V)
+        if weight is not None:
+            np.copyto(W, weight)
+            np.multiply(V, W, out=V)
+        return float(np.dot(total, ones)) / n
+
+    def backward() -> Array:
+        grad(dZ)
+        if weight is not None:
+            np.multiply(dZ, W, out=dZ)
+        return np.multiply(dZ, share, out=dZ)
+
+    return BoundLoss(forward, backward)
 
 
 def bind_residual(
@@ -117,24 +136,10 @@ def bind_residual(
     grad: Callable[[Array, Array], None],
 ) -> BoundLoss:
     """Bind a loss that is a function of the residual D = Z - T: `loss(D, out)` and its derivative `grad(D, out)`."""
-    D, V, dZ = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
-    ones, total = np.ones(Z.size, Z.dtype), V.reshape(-1)
-    W, weight = np.empty_like(Z), None if w is None else w[:, None]
-    n = mean_count(Z, batch)
-    share = scalar(1.0 / n, Z)
+    D = np.empty_like(Z)
 
-    def forward() -> float:
+    def loss_of_residual(V: Array) -> None:
         np.subtract(Z, T, out=D)
         loss(D, V)
-        if weight is not None:
-            np.copyto(W, weight)
-            np.multiply(V, W, out=V)
-        return float(np.dot(total, ones)) / n
 
-    def backward() -> Array:
-        grad(D, dZ)
-        if weight is not None:
-            np.multiply(dZ, W, out=dZ)
-        return np.multiply(dZ, share, out=dZ)
-
-    return BoundLoss(forward, backward)
+    return bind_elementwise(Z, w, batch, loss_of_residual, lambda dZ: grad(D, dZ))

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from nncli.base.spec import Fraction, Task
 from nncli.nn.activations import Sigmoid, Softmax, Softplus
 from nncli.nn.arrays import Array, Floats, scalar
-from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, mean_count
+from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise
 from nncli.nn.program.values import Value
 
 
@@ -149,30 +149,21 @@ class Hinge(ClassificationLoss):
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         k = Z.shape[1]
         targets = (np.array([[-1.0], [1.0]]) if k == 1 else 2.0 * np.eye(k) - 1.0).astype(Z.dtype)
-        T, V, M, W = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
-        ones, total, over = np.ones(Z.size, Z.dtype), V.reshape(-1), np.empty(Z.shape, bool)
-        n = mean_count(Z, batch)
-        weight = None if w is None else w[:, None]
+        T, M, over = np.empty_like(Z), np.empty_like(Z), np.empty(Z.shape, bool)
 
-        def forward() -> float:
+        def loss(V: Array) -> None:
             targets.take(y, 0, T, "clip")
             np.multiply(T, Z, out=V)
             np.subtract(1.0, V, out=V)
             np.greater(V, 0.0, out=over)
             np.copyto(M, over)  # M = [1 - t z > 0]
             np.multiply(V, M, out=V)
-            if weight is not None:
-                np.copyto(W, weight)
-                np.multiply(V, W, out=V)
-            return float(np.dot(total, ones)) / n
 
-        def backward() -> Array:
-            np.multiply(T, M, out=V)
-            if weight is not None:
-                np.multiply(V, W, out=V)
-            return np.multiply(V, -1.0 / n, out=V)
+        def grad(dZ: Array) -> None:
+            np.multiply(T, M, out=dZ)
+            np.negative(dZ, out=dZ)
 
-        return BoundLoss(forward, backward)
+        return bind_elementwise(Z, w, batch, loss, grad)
 
 
 ClassLoss: TypeAlias = CrossEntropy | Hinge

@@ -1,16 +1,17 @@
-"""Losses of numbers: the raw output Z and the targets y are (B, k)."""
+"""Losses of numbers, and of their quantiles: the raw output Z is (B, k), the targets y are (B, targets)."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, TypeAlias
+from itertools import pairwise
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field, field_validator
 
 from nncli.base.spec import PositiveFloat
 from nncli.nn.arrays import Array, Floats
-from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_residual, mean_count
-from nncli.nn.losses.quantile import Quantile, Quantiles
+from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, bind_elementwise, bind_residual
 from nncli.nn.program.values import Value, exp
 
 
@@ -95,26 +96,17 @@ class Poisson(LossBase):
     has_link: ClassVar[bool] = True
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
-        E, V, W = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
-        ones, total, n = np.ones(Z.size, Z.dtype), V.reshape(-1), mean_count(Z, batch)
-        weight = None if w is None else w[:, None]
+        E = np.empty_like(Z)
 
-        def forward() -> float:
+        def loss(V: Array) -> None:
             np.exp(Z, out=E)
             np.multiply(y, Z, out=V)
             np.subtract(E, V, out=V)
-            if weight is not None:
-                np.copyto(W, weight)
-                np.multiply(V, W, out=V)
-            return float(np.dot(total, ones)) / n
 
-        def backward() -> Array:
-            np.subtract(E, y, out=E)
-            if weight is not None:
-                np.multiply(E, W, out=E)
-            return np.multiply(E, 1.0 / n, out=E)
+        def grad(dZ: Array) -> None:
+            np.subtract(E, y, out=dZ)
 
-        return BoundLoss(forward, backward)
+        return bind_elementwise(Z, w, batch, loss, grad)
 
     def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
         return np.asarray((predictions - y * np.log(np.maximum(predictions, MIN_PROBABILITY))).mean(axis=1))
@@ -127,6 +119,128 @@ class Poisson(LossBase):
 
     def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.asarray(dP * self.inverse_link(Z))
+
+
+Level = Annotated[float, Field(strict=True, gt=0, lt=1)]
+"""The level of a quantile: the share of the values that is below it."""
+MEDIAN = 0.5
+"""The level of the median."""
+
+
+def _bind_pinball(Z: Array, y: Array, w: Array | None, batch: int | None, q: float | Array) -> BoundLoss:
+    """Bind the pinball loss, d ([d > 0] - q) for d = z - y, of one level or of those of each output (k,)."""
+    over = np.empty(Z.shape, bool)
+    if isinstance(q, np.ndarray):
+        q = np.ascontiguousarray(np.broadcast_to(q, Z.shape))  # a step would allocate a buffer to broadcast a row
+
+    def grad(D: Array, dZ: Array) -> None:
+        np.greater(D, 0.0, out=over)
+        np.copyto(dZ, over)
+        np.subtract(dZ, q, out=dZ)
+
+    def loss(D: Array, V: Array) -> None:
+        grad(D, V)
+        np.multiply(V, D, out=V)
+
+    return bind_residual(Z, y, w, batch, loss, grad)
+
+
+class Quantile(LossBase):
+    """The pinball loss: q (y - z) if z < y, else (1 - q) (z - y). The best constant prediction is the q-quantile.
+
+    Koenker and Bassett, 1978. With d = z - y it is d ([d > 0] - q).
+    """
+
+    type: Literal["quantile"] = "quantile"
+    per_row_name: ClassVar[str] = "pinball_loss"
+    is_comparison_measure: ClassVar[bool] = True
+    q: Level = 0.5
+
+    @property
+    def quantile(self) -> float | None:
+        return self.q
+
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
+        return _bind_pinball(Z, y, w, batch, self.q)
+
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        D = predictions - y
+        return np.asarray((D * ((D > 0.0) - self.q)).mean(axis=1))
+
+
+class Quantiles(LossBase):
+    """Several quantiles of each target: the pinball loss, averaged over the `levels`. The prediction is the median.
+
+    The output of target j and level l is z_jl, with the derivative [z_jl > y_j] - q_l. The network may order the
+    quantiles of a row wrongly; predicted ones are sorted, which never increases the loss. Chernozhukov, Fernández-Val
+    and Galichon, "Quantile and probability curves without crossing", 2010.
+    """
+
+    type: Literal["quantiles"] = "quantiles"
+    per_row_name: ClassVar[str] = "pinball_loss"
+    is_comparison_measure: ClassVar[bool] = True
+    levels: Annotated[tuple[Level, ...], Field(min_length=2)] = (0.05, 0.5, 0.95)
+
+    @field_validator("levels")
+    @classmethod
+    def _check_levels(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
+        if any(low >= high for low, high in pairwise(levels)):
+            raise ValueError("levels must be in ascending order, each one once")
+        if MEDIAN not in levels:
+            raise ValueError("0.5 must be one of the levels: the median is the prediction")
+        return levels
+
+    @property
+    def quantile_levels(self) -> tuple[float, ...]:
+        return self.levels
+
+    def outputs(self, count: int) -> int:
+        return count * len(self.levels)
+
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
+        T = np.empty_like(Z)
+        targets = T.reshape(*y.shape, len(self.levels))
+        residual = _bind_pinball(Z, T, w, batch, np.tile(np.array(self.levels, Z.dtype), y.shape[1]))
+
+        def forward() -> float:
+            np.copyto(targets, y[:, :, None])
+            return residual.forward()
+
+        return BoundLoss(forward, residual.backward)
+
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        """The mean pinball loss of quantiles (rows, targets, levels), or that of the median (rows, targets)."""
+        if predictions.ndim == 2:
+            return np.asarray(np.abs(predictions - y).mean(axis=1) / 2.0)
+        D = predictions - y[:, :, None]
+        return np.asarray((D * ((D > 0.0) - np.array(self.levels))).mean(axis=(1, 2)))
+
+    def quantiles(self, Z: Array) -> npt.NDArray[np.float64]:
+        return np.sort(Z.reshape(len(Z), Z.shape[1] // len(self.levels), len(self.levels)).astype(np.float64), axis=2)
+
+    def lower_quantiles(self, z: Value) -> Value:
+        """The operations of `quantiles` (rows, targets · levels)."""
+        return z.sort(len(self.levels))
+
+    def lower_inverse_link(self, z: Value) -> Value:
+        quantiles, count = self.lower_quantiles(z), len(self.levels)
+        return quantiles.columns(range(self._median, z.width, count))
+
+    def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
+        """The medians (B, targets)."""
+        return np.ascontiguousarray(self.quantiles(Z)[:, :, self._median])
+
+    def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """dP, for the outputs that are the medians after sorting."""
+        outputs = Z.reshape(*dP.shape, len(self.levels))
+        median = np.argsort(outputs, axis=2, kind="stable")[:, :, self._median, None]
+        dZ = np.zeros(outputs.shape)
+        np.put_along_axis(dZ, median, dP[:, :, None], axis=2)
+        return dZ.reshape(Z.shape)
+
+    @property
+    def _median(self) -> int:
+        return self.levels.index(MEDIAN)
 
 
 RegressionLoss: TypeAlias = MSE | MAE | Huber | Quantile | Quantiles | Poisson

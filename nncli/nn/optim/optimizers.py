@@ -16,8 +16,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nncli.base.spec import Fraction, NameShorthand, NonNegativeFloat, PositiveFloat, Spec, StrictBool
-from nncli.nn.annealing import Annealing, annealing_factor
 from nncli.nn.arrays import Array, scalar, zeros_aligned
+from nncli.nn.layers.base import Annealing, annealing_factor
 from nncli.nn.parameters import DECAYED, ParamGroup
 
 BLOCK = 65_536

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from nncli.base.spec import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Shorthand, Spec, expand_name
-from nncli.nn.annealing import annealing_factor
+from nncli.nn.layers.base import annealing_factor
 
 DecayFactor = Annotated[float, Field(strict=True, gt=0, lt=1)]
 Divisor = Annotated[float, Field(strict=True, ge=1, allow_inf_nan=False)]
@@ -51,6 +51,13 @@ class ScheduleBase(Spec):
     """A learning rate for every step. It rises linearly during the first `warmup_steps` steps."""
 
     warmup_steps: NonNegativeInt = 0
+
+    @model_validator(mode="after")
+    def _final_is_lower(self) -> Self:
+        final, name = getattr(self, "final", 0.0), "peak" if hasattr(self, "peak") else "initial"
+        if final and final > getattr(self, name):
+            raise ValueError(f"final, {final:g}, must not be above {name}, {getattr(self, name):g}")
+        return self
 
     def rate(self, step: int, length: TrainingLength, plateau: PlateauState) -> float:
         """The learning rate of step `step`, counted from 0."""
@@ -123,11 +130,6 @@ class CosineRate(ScheduleBase):
     initial: PositiveFloat
     final: NonNegativeFloat = 0.0
 
-    @model_validator(mode="after")
-    def _final_is_lower(self) -> CosineRate:
-        _check_final(self.initial, self.final)
-        return self
-
     def base_rate(self, step: int, length: TrainingLength) -> float:
         n_steps = max(1, length.steps - self.warmup_steps)
         t = min(1.0, max(0, step - self.warmup_steps) / n_steps)
@@ -166,11 +168,6 @@ class FlatCosineRate(ScheduleBase):
     type: Literal["flat_cosine"] = "flat_cosine"
     peak: PositiveFloat
     final: NonNegativeFloat = 0.0
-
-    @model_validator(mode="after")
-    def _final_is_lower(self) -> FlatCosineRate:
-        _check_final(self.peak, self.final, "peak")
-        return self
 
     def base_rate(self, step: int, length: TrainingLength) -> float:
         return self.final + (self.peak - self.final) * annealing_factor("flat_cosine", step / length.steps)
@@ -236,11 +233,6 @@ class ReduceOnPlateau(ScheduleBase):
     min_delta: NonNegativeFloat = 0.0
     final: NonNegativeFloat = 0.0
 
-    @model_validator(mode="after")
-    def _final_is_lower(self) -> ReduceOnPlateau:
-        _check_final(self.initial, self.final)
-        return self
-
     def base_rate(self, step: int, length: TrainingLength) -> float:
         return self.initial
 
@@ -250,11 +242,6 @@ class ReduceOnPlateau(ScheduleBase):
         if plateau.waited + 1 < self.patience:
             return replace(plateau, waited=plateau.waited + 1)
         return replace(plateau, waited=0, factor=max(plateau.factor * self.factor, self.final / self.initial))
-
-
-def _check_final(initial: float, final: float, name: str = "initial") -> None:
-    if final > initial:
-        raise ValueError(f"final, {final:g}, must not be above {name}, {initial:g}")
 
 
 def _expand(value: Any) -> Any:

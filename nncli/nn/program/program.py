@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from nncli.base.text import percent_digits
 from nncli.nn.program.inputs import ProgramInput
@@ -27,64 +28,82 @@ class Bounds:
     upper: int
 
 
-@dataclass(frozen=True)
-class NumberOutputs:
-    """The node of the predictions (rows, targets), in the units of the targets.
+class OutputColumn(NamedTuple):
+    """A column of numbers: its title as `nncli predict` prints it, its node, and its place there."""
 
-    `quantiles`, if there are any, is the node of (rows, targets · levels).
+    title: str
+    node: int
+    place: int
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a program answers for a row: predicted numbers, or a class with its probabilities.
+
+    `values` is the node of the numbers (rows, targets) in their own units, or of the probabilities (rows, classes);
+    `quantiles` that of (rows, targets · levels). `labels` are the classes, none for numbers; of `label_type` in
+    predictions. `codes` is the node of the code of the predicted class (rows, 1): its position in `labels`, or -1 if an
+    input is infinite. Of a class, `values` or `codes` is None if only the other is asked for.
     """
 
     names: tuple[str, ...]
-    values: int
+    values: int | None
     quantiles: int | None = None
     levels: tuple[float, ...] = ()
     bounds: tuple[Bounds, ...] = ()
-    labels: ClassVar[tuple[str, ...]] = ()
+    labels: tuple[str, ...] = ()
+    label_type: LabelType = "text"
+    codes: int | None = None
 
     @property
     def nodes(self) -> tuple[int, ...]:
         """The nodes that are computed."""
         of_bounds = [node for bounds in self.bounds for node in (bounds.lower, bounds.upper)]
-        return (self.values, *([] if self.quantiles is None else [self.quantiles]), *of_bounds)
+        return tuple(node for node in (self.codes, self.values, self.quantiles, *of_bounds) if node is not None)
 
-    def renumbered(self, new: Mapping[int, int]) -> NumberOutputs:
+    @property
+    def probabilities(self) -> int | None:
+        """The node of the probabilities; None if there are none."""
+        return self.values if self.labels else None
+
+    @property
+    def numbers(self) -> list[OutputColumn]:
+        """The columns of predicted numbers, in order; none of classes."""
+        if self.labels or self.values is None:
+            return []
+        suffixes = [""] if len(self.names) == 1 else [f"_{name}" for name in self.names]
+        columns = [OutputColumn(f"prediction{suffix}", self.values, j) for j, suffix in enumerate(suffixes)]
+        if self.quantiles is not None:
+            titles = [f"quantile_{percent_digits(level)}{suffix}" for suffix in suffixes for level in self.levels]
+            columns += [OutputColumn(title, self.quantiles, k) for k, title in enumerate(titles)]
+        for bounds in self.bounds:
+            digits = percent_digits(bounds.level)
+            for j, suffix in enumerate(suffixes):
+                columns.append(OutputColumn(f"lower_{digits}{suffix}", bounds.lower, j))
+                columns.append(OutputColumn(f"upper_{digits}{suffix}", bounds.upper, j))
+        return columns
+
+    @property
+    def columns(self) -> list[OutputColumn]:
+        """The columns of predicted numbers or of probabilities, in order."""
+        if self.probabilities is None:
+            return self.numbers
+        return [OutputColumn(f"proba_{label}", self.probabilities, j) for j, label in enumerate(self.labels)]
+
+    @property
+    def titles(self) -> list[str]:
+        """The titles of all columns, that of the predicted class included."""
+        return [*["prediction"] * (self.codes is not None), *(column.title for column in self.columns)]
+
+    def renumbered(self, new: Mapping[int, int]) -> Outputs:
         """The outputs with the new positions of their nodes."""
+
+        def moved(node: int | None) -> int | None:
+            return None if node is None else new[node]
+
         bounds = tuple(Bounds(one.level, new[one.lower], new[one.upper]) for one in self.bounds)
-        quantiles = None if self.quantiles is None else new[self.quantiles]
-        return replace(self, values=new[self.values], quantiles=quantiles, bounds=bounds)
-
-
-@dataclass(frozen=True)
-class ClassOutputs:
-    """The nodes of the code of the predicted class (rows, 1), and of the probabilities (rows, classes).
-
-    The code is the position in `labels`, or -1 if an input is infinite. Labels are of `label_type` in predictions.
-    One of the two is None if only the other is asked for.
-    """
-
-    name: str
-    labels: tuple[str, ...]
-    label_type: LabelType
-    codes: int | None
-    probabilities: int | None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The name of the target, in a tuple as of numbers."""
-        return (self.name,)
-
-    @property
-    def nodes(self) -> tuple[int, ...]:
-        """The nodes that are computed."""
-        return tuple(node for node in (self.codes, self.probabilities) if node is not None)
-
-    def renumbered(self, new: Mapping[int, int]) -> ClassOutputs:
-        """The outputs with the new positions of their nodes."""
-        codes = None if self.codes is None else new[self.codes]
-        return replace(self, codes=codes, probabilities=None if self.probabilities is None else new[self.probabilities])
-
-
-Outputs: TypeAlias = NumberOutputs | ClassOutputs
+        values, quantiles, codes = moved(self.values), moved(self.quantiles), moved(self.codes)
+        return replace(self, values=values, quantiles=quantiles, codes=codes, bounds=bounds)
 
 
 @dataclass(frozen=True)
@@ -108,6 +127,12 @@ class Program:
     def constants(self) -> tuple[tuple[int, Constant], ...]:
         """The constants with their positions."""
         return tuple((i, node) for i, node in enumerate(self.nodes) if isinstance(node, Constant))
+
+    def constant(self, position: int) -> npt.NDArray[np.floating[Any]]:
+        """The numbers of the constant at a position."""
+        node = self.nodes[position]
+        assert isinstance(node, Constant)
+        return node.values
 
     @cached_property
     def last_operands(self) -> tuple[tuple[int, ...], ...]:
@@ -174,11 +199,8 @@ def without_unused_nodes(program: Program) -> Program:
 def select_class_outputs(program: Program, *, labels: bool, probabilities: bool) -> Program:
     """The program of a classification with its labels, its probabilities, or both."""
     outputs = program.outputs
-    assert isinstance(outputs, ClassOutputs)
     selected = replace(
-        outputs,
-        codes=outputs.codes if labels else None,
-        probabilities=outputs.probabilities if probabilities else None,
+        outputs, codes=outputs.codes if labels else None, values=outputs.values if probabilities else None
     )
     return without_unused_nodes(replace(program, outputs=selected))
 
@@ -192,35 +214,3 @@ def _needed(nodes: Sequence[Node], outputs: Sequence[int]) -> list[int]:
             found.add(position)
             waiting.extend(operands(nodes[position]))
     return sorted(found)
-
-
-class OutputColumn(NamedTuple):
-    """A column of predictions: its title, its node, and its place there."""
-
-    title: str
-    node: int
-    place: int
-
-
-def number_columns(outputs: NumberOutputs) -> list[OutputColumn]:
-    """The columns of predicted numbers, in order."""
-    suffixes = [""] if len(outputs.names) == 1 else [f"_{name}" for name in outputs.names]
-    found = [OutputColumn(f"prediction{suffix}", outputs.values, j) for j, suffix in enumerate(suffixes)]
-    if outputs.quantiles is not None:
-        n = len(outputs.levels)
-        for j, suffix in enumerate(suffixes):
-            for k, level in enumerate(outputs.levels):
-                found.append(OutputColumn(f"quantile_{percent_digits(level)}{suffix}", outputs.quantiles, j * n + k))
-    for bounds in outputs.bounds:
-        digits = percent_digits(bounds.level)
-        for j, suffix in enumerate(suffixes):
-            found.append(OutputColumn(f"lower_{digits}{suffix}", bounds.lower, j))
-            found.append(OutputColumn(f"upper_{digits}{suffix}", bounds.upper, j))
-    return found
-
-
-def probability_columns(outputs: ClassOutputs) -> list[OutputColumn]:
-    """The columns of probabilities, in order."""
-    if outputs.probabilities is None:
-        return []
-    return [OutputColumn(f"proba_{label}", outputs.probabilities, j) for j, label in enumerate(outputs.labels)]

@@ -67,11 +67,7 @@ def diagnose(
     For a loss it names the first layer with a parameter that is not finite or, if all are, with such an output; for a
     gradient the first layer, from the output backwards, whose gradient is not finite.
     """
-    layer = (
-        _last_gradient(arguments.network, parameters)
-        if gradient
-        else _first_output(arguments, parameters, dataset, rows)
-    )
+    layer = _last_gradient(parameters) if gradient else _first_output(arguments, parameters, dataset, rows)
     return Diagnosis(layer, _cause(arguments, dataset, rate))
 
 
@@ -79,7 +75,7 @@ def _layer_of(parameter: str) -> str:
     return parameter if parameter.startswith("embeddings.") else parameter.rpartition(".")[0]
 
 
-def _last_gradient(network: Network, parameters: Parameters) -> str:
+def _last_gradient(parameters: Parameters) -> str:
     for name, values in reversed(parameters.gradients.items()):
         if not np.isfinite(values).all():
             return _layer_of(name)
@@ -127,16 +123,17 @@ def _cause(arguments: TrainingArguments, dataset: Dataset, rate: float) -> str:
         target_hint,
     )
     w = _Numbers(weights, () if arguments.weight is None else (arguments.weight,), "weight", False, "")
+    too_high = f"the learning rate, {rate:g}, is too high: {SLOWER}"
     return (
         _not_finite(arguments, X)
         or _not_finite(arguments, y)
         or _not_finite(arguments, w)
-        or _learning_rate_too_high(rate)
+        or (too_high if rate > MAX_LEARNING_RATE else None)
         or _unscaled_or_outlier(arguments, X)
         or _unscaled_or_outlier(arguments, y)
         or _large_weight(arguments, w)
         or _l2_too_large(arguments, rate)
-        or f"the learning rate, {rate:g}, is too high: {SLOWER}"
+        or too_high
     )
 
 
@@ -157,10 +154,6 @@ def _not_finite(arguments: TrainingArguments, numbers: _Numbers) -> str | None:
     i = int(np.isfinite(numbers.values[:, j]).argmin())
     value = numbers.values[i, j]
     return f"{numbers.name(j)} is {value:g} in row {arguments.row(i):,}: replace it by a number"
-
-
-def _learning_rate_too_high(rate: float) -> str | None:
-    return f"the learning rate, {rate:g}, is too high: {SLOWER}" if rate > MAX_LEARNING_RATE else None
 
 
 def _unscaled_or_outlier(arguments: TrainingArguments, numbers: _Numbers) -> str | None:

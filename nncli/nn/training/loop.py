@@ -15,9 +15,8 @@ from nncli.nn.batches.batches import Batches
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.predictor import Predictor, block_rows_for
 from nncli.nn.training.arguments import TrainingArguments, ValidationSet
-from nncli.nn.training.batch_runner import learning_rate_at
-from nncli.nn.training.cross_fit import CrossFit
-from nncli.nn.training.epoch import DivergedError, LoopSignal, bind_epoch
+from nncli.nn.training.early_stopping import CrossFit
+from nncli.nn.training.epoch import DivergedError, LoopSignal, bind_epoch, learning_rate_at
 from nncli.nn.training.parallel import WorkerThreads
 from nncli.nn.training.state import TrainState
 from nncli.nn.training.step import L1L2Penalty
@@ -97,11 +96,11 @@ class _Evaluator:
 
 def _lower_is_better(arguments: TrainingArguments, validation_set: ValidationSet | None, report: EpochReport) -> float:
     """The monitored value of an epoch, with its sign such that lower is better."""
-    if arguments.monitor == "loss" or validation_set is None or report.val_loss is None or report.metric is None:
+    value = report.monitored(arguments.monitor)
+    if validation_set is None or value is None:
         return report.loss
-    if arguments.monitor == "val_loss":
-        return report.val_loss
-    return -report.metric if validation_set.higher_is_better else report.metric
+    is_higher = arguments.monitor not in ("loss", "val_loss") and validation_set.higher_is_better
+    return -value if is_higher else value
 
 
 @dataclass(frozen=True)
@@ -149,65 +148,55 @@ def fit(
         WorkerThreads(min(arguments.n_shards, available_cpus())) as workers,
         closing(Batches(dataset, arguments.batch_size, state.streams.shuffle)) as batches,
     ):
-        yield from _fit(arguments, state, batches, validation_set, workers, after_batch, max_batches)
-
-
-def _fit(
-    arguments: TrainingArguments,
-    state: TrainState,
-    batches: Batches,
-    validation_set: ValidationSet | None,
-    workers: WorkerThreads,
-    after_batch: Callable[[int], LoopSignal],
-    max_batches: Callable[[int], int],
-) -> Generator[EpochReport | CheckpointDue | LearningRateHalved, None, None]:
-    penalty = L1L2Penalty(state.parameters, l1=arguments.l1, l2=arguments.l2) if arguments.l1 or arguments.l2 else None
-    run_batches = bind_epoch(arguments, state, batches, penalty, workers, after_batch, max_batches)
-    evaluate = None if validation_set is None else _Evaluator(arguments, state, validation_set)
-    if arguments.rollback_on_divergence and state.last_good is None:
-        state.last_good = state.snapshot().copy()
-
-    while state.epoch < arguments.epochs and not state.early_stopping.should_stop(arguments.patience):
-        start = time.perf_counter()
-        try:
-            signal = run_batches()
-        except DivergedError as error:
-            if state.last_good is None or state.learning_rate_factor <= SMALLEST_FACTOR:
-                raise
-            step, factor = state.step, state.learning_rate_factor / 2.0
-            state.restore(state.last_good)
-            state.learning_rate_factor = factor
+        penalty = (
+            L1L2Penalty(state.parameters, l1=arguments.l1, l2=arguments.l2) if arguments.l1 or arguments.l2 else None
+        )
+        run_batches = bind_epoch(arguments, state, batches, penalty, workers, after_batch, max_batches)
+        evaluate = None if validation_set is None else _Evaluator(arguments, state, validation_set)
+        if arguments.rollback_on_divergence and state.last_good is None:
             state.last_good = state.snapshot().copy()
-            yield LearningRateHalved(step, state.epoch, factor, error.message)
-            continue
-        if state.position < batches.steps:
-            yield CheckpointDue(state.step)
+
+        while state.epoch < arguments.epochs and not state.early_stopping.should_stop(arguments.patience):
+            start = time.perf_counter()
+            try:
+                signal = run_batches()
+            except DivergedError as error:
+                if state.last_good is None or state.learning_rate_factor <= SMALLEST_FACTOR:
+                    raise
+                step, factor = state.step, state.learning_rate_factor / 2.0
+                state.restore(state.last_good)
+                state.learning_rate_factor = factor
+                state.last_good = state.snapshot().copy()
+                yield LearningRateHalved(step, state.epoch, factor, error.message)
+                continue
+            if state.position < batches.steps:
+                yield CheckpointDue(state.step)
+                if signal is LoopSignal.STOP:
+                    return
+                continue
+            with np.errstate(all="ignore"):  # overflow shows in the reported numbers
+                val_loss, metric = evaluate() if evaluate else (None, None)
+            report = EpochReport(
+                epoch=state.epoch + 1,
+                loss=state.epoch_loss / len(batches.dataset),
+                penalty=penalty.value() if penalty else 0.0,
+                val_loss=val_loss,
+                metric=metric,
+                learning_rate=learning_rate_at(arguments, state, batches.steps, state.step - 1),
+                is_best=False,
+                seconds=time.perf_counter() - start,
+            )
+            value = _lower_is_better(arguments, validation_set, report)
+            state.epoch, state.position, state.epoch_loss = state.epoch + 1, 0, 0.0
+            state.early_stopping = state.early_stopping.observe(
+                state.epoch, value, min_delta=arguments.min_delta, last_on_tie=arguments.last_on_tie
+            )
+            state.plateau = arguments.schedule.observe(state.plateau, value)
+            is_best = state.early_stopping.best_epoch == state.epoch
+            if is_best:
+                state.best.copy_from(state.parameters)
+            if arguments.rollback_on_divergence and report.loss <= state.first_loss:  # else it may be about to diverge
+                state.last_good = state.snapshot().copy()
+            yield replace(report, is_best=is_best)
             if signal is LoopSignal.STOP:
                 return
-            continue
-        with np.errstate(all="ignore"):  # overflow shows in the reported numbers
-            val_loss, metric = evaluate() if evaluate else (None, None)
-        report = EpochReport(
-            epoch=state.epoch + 1,
-            loss=state.epoch_loss / len(batches.dataset),
-            penalty=penalty.value() if penalty else 0.0,
-            val_loss=val_loss,
-            metric=metric,
-            learning_rate=learning_rate_at(arguments, state, batches.steps, state.step - 1),
-            is_best=False,
-            seconds=time.perf_counter() - start,
-        )
-        value = _lower_is_better(arguments, validation_set, report)
-        state.epoch, state.position, state.epoch_loss = state.epoch + 1, 0, 0.0
-        state.early_stopping = state.early_stopping.observe(
-            state.epoch, value, min_delta=arguments.min_delta, last_on_tie=arguments.last_on_tie
-        )
-        state.plateau = arguments.schedule.observe(state.plateau, value)
-        is_best = state.early_stopping.best_epoch == state.epoch
-        if is_best:
-            state.best.copy_from(state.parameters)
-        if arguments.rollback_on_divergence and report.loss <= state.first_loss:  # else it may be about to diverge
-            state.last_good = state.snapshot().copy()
-        yield replace(report, is_best=is_best)
-        if signal is LoopSignal.STOP:
-            return

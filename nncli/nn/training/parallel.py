@@ -15,7 +15,6 @@ from itertools import pairwise
 from queue import Empty, SimpleQueue
 from threading import Thread
 from types import TracebackType
-from typing import Protocol
 
 import numpy as np
 
@@ -80,22 +79,8 @@ def sum_gradients(
     return gradient
 
 
-class BindOptimizer(Protocol):
-    """An optimizer's `bind`."""
-
-    def __call__(
-        self,
-        theta: Array,
-        grad: Array,
-        moments: Mapping[str, Array],
-        *,
-        groups: Mapping[ParamGroup, slice],
-        progress: Array,
-    ) -> Step: ...
-
-
-def bind_optimizer_shard(bind: BindOptimizer, state: TrainState, span: slice) -> Step:
-    """The optimizer's step on one slice of theta; the update of a number does not depend on the others."""
+def bind_optimizer_shard(bind: Callable[..., Step], state: TrainState, span: slice) -> Step:
+    """The step on one slice of theta of an optimizer's `bind`; the update of a number does not depend on the others."""
     parameters = state.parameters
     moments = {name: moment[span] for name, moment in state.moments.items()}
     groups = _within(parameters.layout.groups, span)

@@ -14,8 +14,7 @@ from nncli.nn.network import Network
 from nncli.nn.optim.optimizers import OptimizerBase
 from nncli.nn.optim.schedules import PlateauState
 from nncli.nn.parameters import Parameters
-from nncli.nn.training.cross_fit import CrossFit
-from nncli.nn.training.early_stopping import EarlyStopping
+from nncli.nn.training.early_stopping import CrossFit, EarlyStopping
 
 StreamState: TypeAlias = dict[str, Any]
 """The state of a NumPy bit generator, as plain values."""

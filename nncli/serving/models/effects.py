@@ -22,7 +22,7 @@ from nncli.export.lowering import exported_cells
 from nncli.export.read_inputs import read_input
 from nncli.models.ensemble import AnyModel
 from nncli.nn.arrays import Floats
-from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput
+from nncli.nn.program.inputs import ProgramInput
 from nncli.serving.columns.model_inputs import typical_cell
 from nncli.serving.problems import too_large
 
@@ -82,16 +82,16 @@ def effects_of(model: AnyModel, inputs: Sequence[ProgramInput], table: Table) ->
     cells = exported_cells(model, table)
     variants = _Variants(table, [_cells_and_typical(column, cells) for column in inputs])
     at_once = max(1, CELLS_AT_ONCE // max(1, rows * n))
-    values, classes = [], None
+    values, predicted = [], None
     with np.errstate(all="ignore"):  # a value far out of the training range may overflow
         for start in range(0, n + 1, at_once):
             some = range(start, min(start + at_once, n + 1))
             predictions = model.predict(variants.table(some))
             own = predictions.values.reshape(len(some), rows, predictions.values.shape[1])
             if predictions.target.has_labels:
-                if classes is None:
-                    classes = predictions.classes[:rows].clip(0)  # -1 has no probability, so that its effects are NaN
-                own = np.take_along_axis(own, classes[None, :, None], axis=2)
+                if predicted is None:
+                    predicted = predictions.classes[:rows].clip(0)  # -1 has no probability, so that its effects are NaN
+                own = np.take_along_axis(own, predicted[None, :, None], axis=2)
             values.append(own)
         stacked = np.concatenate(values)
         changes: Floats = stacked[0] - stacked[1:]  # (columns, rows, targets)
@@ -124,9 +124,9 @@ class _Variants:
 def _cells_and_typical(column: ProgramInput, table: Table) -> pl.Series:
     """The cells of a column, then its typical value, in a type that both have, and which a model reads as their own."""
     cells, typical = table.column(column.name), typical_cell(column)
-    if isinstance(column, NumberInput):
+    if column.kind == "number":
         cells = pl.Series(read_input(column, table)[:, 0], nan_to_null=True)
-    elif isinstance(column, DateInput) and cells.dtype in DATE_TYPES:
+    elif column.kind == "date" and cells.dtype in DATE_TYPES:
         return _moments(cells, typical).alias(column.name)
     else:
         cells = read_text(table, column.name)

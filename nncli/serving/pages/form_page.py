@@ -15,7 +15,7 @@ from nncli.export.html.fields import field, html_text, readable_text
 from nncli.export.html.page import document, explanation, field_data, output_data, safe_script, template, title_of
 from nncli.export.javascript.module import as_literal, classes_of, input_data
 from nncli.models.conformal.options import UncertaintyOptions, set_column
-from nncli.nn.program.program import Bounds, ClassOutputs, NumberOutputs
+from nncli.nn.program.program import Bounds, Outputs
 from nncli.serving.models.effects import most_rows
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.openapi.operations import model_path
@@ -109,9 +109,9 @@ def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> di
     query = [value for value, _ in _table_options(model, has_levels=has_levels)]
     levels = model.model.spec.loss.quantile_levels
     bounds = (Bounds(LEVEL, 3, 4),) if has_levels else ()
-    outputs = target.program_outputs(NumberOutputs(target.names, 0, 2 if levels else None, levels, bounds), codes=1)
+    outputs = target.program_outputs(Outputs(target.names, 0, 2 if levels else None, levels, bounds), codes=1)
     output = output_data(outputs)
-    if isinstance(outputs, ClassOutputs):
+    if outputs.labels:
         model_data |= {"labels": list(target.labels), "classes": classes_of(outputs)}
         output["sets"] = [["90 % set", set_column(LEVEL)]] if has_levels else []
     return {

@@ -28,7 +28,7 @@ from nncli.targets.metrics.classification_resamples import (
     bootstrap_macro_f1,
     log_loss_per_row,
 )
-from nncli.targets.metrics.metric import Metric, ScoreValues
+from nncli.targets.metrics.metric import Metric, MetricFunction, ScoreValues
 from nncli.targets.metrics.precision_recall import (
     average_precision,
     bootstrap_average_precision,
@@ -299,37 +299,34 @@ def calibration_error(y: Codes, P: Array, sample_weight: Array | None = None, *,
     return float(np.abs(gap).sum() / w.sum())
 
 
+def _entry(function: MetricFunction, description: str, **options: Any) -> Metric[ClassificationResamples]:
+    """A metric of the registry, which has the name of its function."""
+    return Metric(function.__name__, "classification", function, description, **options)
+
+
 POSITIVE_CLASS_METRICS: tuple[Metric[ClassificationResamples], ...] = (
-    Metric(
-        "f1",
-        "classification",
+    _entry(
         f1,
         "harmonic mean of precision and recall; of the positive class of two, see positive_class",
         higher_is_better=True,
         of_classes=True,
         bootstrap=bootstrap_f1,
     ),
-    Metric(
-        "precision",
-        "classification",
+    _entry(
         precision,
         "share of the rows predicted as positive that are positive; of two classes",
         higher_is_better=True,
         of_classes=True,
         bootstrap=bootstrap_precision,
     ),
-    Metric(
-        "recall",
-        "classification",
+    _entry(
         recall,
         "share of the positive rows that are predicted as positive; of two classes",
         higher_is_better=True,
         of_classes=True,
         bootstrap=bootstrap_recall,
     ),
-    Metric(
-        "average_precision",
-        "classification",
+    _entry(
         average_precision,
         "area under the curve of precision by recall; of the positive class of two. By chance it is its share of rows",
         higher_is_better=True,
@@ -339,58 +336,42 @@ POSITIVE_CLASS_METRICS: tuple[Metric[ClassificationResamples], ...] = (
 """The metrics of the positive class of two."""
 
 CLASSIFICATION_METRICS: tuple[Metric[ClassificationResamples], ...] = (
-    Metric(
-        "accuracy",
-        "classification",
+    _entry(
         accuracy,
         "share of rows whose predicted class is the true one; higher is better",
         higher_is_better=True,
         of_classes=True,
         bootstrap=lambda r: r.hits.sum(axis=1) / r.total,
     ),
-    Metric(
-        "balanced_accuracy",
-        "classification",
+    _entry(
         balanced_accuracy,
         "mean recall over classes; higher is better",
         higher_is_better=True,
         of_classes=True,
         bootstrap=bootstrap_balanced_accuracy,
     ),
-    Metric(
-        "macro_f1",
-        "classification",
+    _entry(
         macro_f1,
         "mean F1 score over classes; higher is better",
         higher_is_better=True,
         of_classes=True,
         bootstrap=bootstrap_macro_f1,
     ),
-    Metric(
-        "roc_auc",
-        "classification",
+    _entry(
         roc_auc,
         "area under the ROC curve; 1 is perfect, 0.5 is chance",
         higher_is_better=True,
         bootstrap=lambda r: bootstrap_roc_auc(r.y, r.exact, r.W),
     ),
-    Metric(
-        "log_loss",
-        "classification",
-        log_loss,
-        "mean of -ln(probability of the true class), in nats; lower is better",
-        bootstrap=bootstrap_log_loss,
+    _entry(
+        log_loss, "mean of -ln(probability of the true class), in nats; lower is better", bootstrap=bootstrap_log_loss
     ),
-    Metric(
-        "brier",
-        "classification",
+    _entry(
         brier,
         "mean squared distance of the probabilities from the true class; lower is better",
         bootstrap=bootstrap_brier,
     ),
-    Metric(
-        "calibration_error",
-        "classification",
+    _entry(
         calibration_error,
         "expected calibration error; lower is better. The baseline, which predicts the class frequencies, is nearly "
         "perfect by it, and resamples look worse than all rows: neither is shown",

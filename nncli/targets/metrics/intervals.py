@@ -110,12 +110,10 @@ def difference_interval(
     value: float, samples: NDArray[np.float64], resampling: BootstrapResampler
 ) -> ConfidenceInterval | None:
     """The interval of a difference of two scores of the same rows; None as for `score_interval`."""
-    n = resampling.groups
-    defined = samples[np.isfinite(samples)]
-    if n < MIN_ROWS or 2 * len(defined) < len(samples):
+    spread = _Spread.of(samples, resampling)
+    if spread is None:
         return None
-    share = len(resampling.rows) / resampling.n
-    half = student_t(n - 1) * sqrt(1.0 + EXTRA_ROWS * share / n) * sqrt(share) * float(np.std(defined))
+    half = spread.quantile * float(np.std(spread.samples))
     return ConfidenceInterval(value - half, value + half)
 
 

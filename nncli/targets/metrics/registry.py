@@ -25,9 +25,6 @@ _ALL: tuple[Metric[Any], ...] = (*CLASSIFICATION_METRICS, CALIBRATED_LOG_LOSS, *
 METRICS: Mapping[str, Metric[Any]] = MappingProxyType({metric.name: metric for metric in _ALL})
 """Every metric by its name."""
 
-DEFAULT_METRIC: Mapping[Task, str] = MappingProxyType({"classification": "accuracy", "regression": "rmse"})
-"""The metric that is shown for each epoch if the configuration names none."""
-
 
 def metric_names(task: Task) -> tuple[str, ...]:
     """The metrics that a configuration for this task may name."""

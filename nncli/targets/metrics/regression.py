@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from nncli.base.median import weighted_median
 from nncli.nn.arrays import Array
 from nncli.targets.metrics.bootstrap import Samples
-from nncli.targets.metrics.metric import Metric, ScoreValues
+from nncli.targets.metrics.metric import Metric, MetricFunction, ScoreValues
 
 
 @dataclass(frozen=True)
@@ -150,43 +151,32 @@ def _bootstrap_pinball(r: RegressionResamples, quantile: float) -> Samples:
     return np.asarray(r.W @ np.maximum(quantile * r.e, (quantile - 1) * r.e) / r.total)
 
 
+def _entry(function: MetricFunction, description: str, **options: Any) -> Metric[RegressionResamples]:
+    """A metric of the registry, which has the name of its function."""
+    return Metric(function.__name__, "regression", function, description, **options)
+
+
 REGRESSION_METRICS: tuple[Metric[RegressionResamples], ...] = (
-    Metric(
-        "rmse",
-        "regression",
+    _entry(
         rmse,
         "root mean squared error, in the target's units; lower is better",
         bootstrap=lambda r: np.sqrt(r.squares / r.total),
     ),
-    Metric(
-        "mae",
-        "regression",
-        mae,
-        "mean absolute error, in the target's units; lower is better",
-        bootstrap=lambda r: r.W @ r.size / r.total,
+    _entry(
+        mae, "mean absolute error, in the target's units; lower is better", bootstrap=lambda r: r.W @ r.size / r.total
     ),
-    Metric(
-        "median_absolute_error",
-        "regression",
+    _entry(
         median_absolute_error,
         "median absolute error, in the target's units; lower is better",
         bootstrap=_bootstrap_median_absolute_error,
     ),
-    Metric(
-        "r2",
-        "regression",
+    _entry(
         r2,
         "share of the variance that is explained; 1 is perfect, 0 is the mean",
         higher_is_better=True,
         bootstrap=_bootstrap_r2,
     ),
-    Metric(
-        "mape",
-        "regression",
-        mape,
-        "mean absolute error as a fraction of the true value; lower is better",
-        bootstrap=_bootstrap_mape,
-    ),
+    _entry(mape, "mean absolute error as a fraction of the true value; lower is better", bootstrap=_bootstrap_mape),
 )
 """The metrics of every regression, in the order in which they are shown. A new metric is a new entry here."""
 

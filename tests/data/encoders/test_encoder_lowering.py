@@ -16,7 +16,7 @@ from nncli.data.encoders.options import CategoricalOptions, EncodingOptions
 from nncli.data.table import Table
 from nncli.export.read_inputs import read_inputs
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import NumberOutputs, build, run
+from nncli.nn.program.program import Outputs, build, run
 from nncli.nn.program.values import Builder
 from tests.assertions import raises
 
@@ -65,7 +65,7 @@ def lowered(encoder: Encoder, members: list[Encoder], rows: Table, precision: st
     builder, inputs = Builder(), program_inputs(members)
     features = lower_encoder(encoder, builder, inputs, precision)
     assert features.X is not None
-    program = build(builder, NumberOutputs(("y",), features.X.position), "float64")
+    program = build(builder, Outputs(("y",), features.X.position), "float64")
     values = run(program, read_inputs(program, rows))
     codes = [
         column.own[read_inputs(program, rows)[builder.inputs.index(inputs[c.name])][:, 0].astype(int)]
@@ -109,7 +109,7 @@ def test_an_infinite_number_or_date_becomes_nan(options: dict[str, Any], value: 
     builder = Builder()
     features = lower_encoder(encoder, builder, program_inputs([encoder]), "float32")
     assert features.X is not None
-    program = build(builder, NumberOutputs(("y",), features.X.position), "float64")
+    program = build(builder, Outputs(("y",), features.X.position), "float64")
     for name in ("x", "gaps", "constant", "day"):
         inputs = [column.copy() for column in read_inputs(program, rows)]
         inputs[encoder.names.index(name)][3] = value

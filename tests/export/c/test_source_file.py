@@ -9,7 +9,7 @@ from nncli.base.errors import UsageError
 from nncli.export.c.source_file import to_c
 from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.program import NumberOutputs, Program, build
+from nncli.nn.program.program import Outputs, Program, build
 from nncli.nn.program.values import Builder, join
 from tests.runtimes.hostile import category_input, program_of, texts
 
@@ -49,7 +49,7 @@ def test_weights_take_at_most_six_times_their_bytes() -> None:
     builder = Builder()
     x = join([builder.input(NumberInput(f"x{i}")) for i in range(20)])
     W = np.random.default_rng(0).normal(size=(20, 5000)).astype(np.float32)
-    program = build(builder, NumberOutputs(("y",), (x @ W).sum().position), "float32")
+    program = build(builder, Outputs(("y",), (x @ W).sum().position), "float32")
     assert len(to_c(program, INFO)) < 4 * W.nbytes + 50_000
 
 

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import onnx
 from onnx.reference import ReferenceEvaluator
 
-from nncli.export.onnx import to_onnx
+from nncli.export.onnx.model import to_onnx
 from nncli.export.targets import ModelInfo
-from nncli.nn.program.program import NumberOutputs, Program, build
+from nncli.nn.program.program import Outputs, Program, build
 from nncli.nn.program.values import Builder, Value, join
 
 INFO = ModelInfo("penguins", "ab" * 32, "1.2.3")
@@ -21,7 +21,7 @@ def number_program(builder: Builder, *values: Value) -> Program:
     """The program that predicts the columns of these values."""
     joined = join(values)
     names = tuple(f"y{j}" for j in range(joined.width))
-    return build(builder, NumberOutputs(names, joined.position), "float64")
+    return build(builder, Outputs(names, joined.position), "float64")
 
 
 def model_of(program: Program) -> Any:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.export.onnx import to_onnx
 from nncli.export.onnx.graph import Graph
+from nncli.export.onnx.model import to_onnx
 from nncli.nn.program.inputs import CategoryInput, NumberInput
 from nncli.nn.program.values import Builder, join
 from tests.export.onnx.support import INFO, evaluate, model_of, number_program

@@ -10,9 +10,8 @@ from nncli.base.errors import UsageError
 from nncli.nn.program.inputs import NumberInput
 from nncli.nn.program.program import (
     Bounds,
-    ClassOutputs,
     LabelType,
-    NumberOutputs,
+    Outputs,
     Program,
     build,
     select_class_outputs,
@@ -26,7 +25,7 @@ def classifier(labels: tuple[str, ...], label_type: LabelType, name: str = "x") 
     x = builder.input(NumberInput(name))
     probabilities = join([x, 1.0 - x])
     codes = select(x > 1.0, -1.0, probabilities.argmax())
-    outputs = ClassOutputs("y", labels, label_type, codes.position, probabilities.position)
+    outputs = Outputs(("y",), probabilities.position, labels=labels, label_type=label_type, codes=codes.position)
     return build(builder, outputs, "float32")
 
 
@@ -58,8 +57,8 @@ def test_an_output_does_not_have_the_name_of_a_column(name: str) -> None:
 
 def test_labels_or_probabilities_may_be_left_out() -> None:
     program = classifier(("a", "b"), "text")
-    assert isinstance(program.outputs, ClassOutputs)
-    labels, shares = replace(program.outputs, probabilities=None), replace(program.outputs, codes=None)
+    assert program.outputs.labels
+    labels, shares = replace(program.outputs, values=None), replace(program.outputs, codes=None)
     assert list(evaluate(replace(program, outputs=labels), x=[0.5])) == ["prediction"]
     assert list(evaluate(replace(program, outputs=shares), x=[0.5])) == ["probabilities"]
 
@@ -70,7 +69,7 @@ def test_numbers_have_the_names_and_the_order_of_predict() -> None:
     values, quantiles = join([x, x + 1.0]), join([x - 2.0, x, x - 1.0, x + 1.0])
     lower, upper = values - 3.0, values + 3.0
     bounds = (Bounds(0.9, lower.position, upper.position),)
-    outputs = NumberOutputs(("a", "b"), values.position, quantiles.position, (0.05, 0.5), bounds)
+    outputs = Outputs(("a", "b"), values.position, quantiles.position, (0.05, 0.5), bounds)
     found = evaluate(build(builder, outputs, "float64"), x=[10.0])
     assert [(name, *column) for name, column in found.items()] == [
         *(("prediction_a", 10.0), ("prediction_b", 11.0)),

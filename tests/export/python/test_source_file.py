@@ -19,7 +19,7 @@ from nncli.export.read_inputs import read_inputs
 from nncli.export.targets import ModelInfo
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
 from nncli.nn.program.nodes import Constant
-from nncli.nn.program.program import ClassOutputs, NumberOutputs, Program, build, run
+from nncli.nn.program.program import Outputs, Program, build, run
 from nncli.nn.program.values import Builder
 from tests.export.python.support import INFO, imported
 from tests.runtimes.hostile import category_input, frames, program_of, programs, texts
@@ -56,7 +56,7 @@ def test_an_exported_file_has_the_same_program_and_answers_as_the_interpreter_do
 
     wanted = answers_of(program, table)
     answers: dict[str, Any] = exported.predict({cells.name: cells.to_list() for cells in table})
-    if isinstance(program.outputs, ClassOutputs):
+    if program.outputs.labels:
         assert answers.pop("prediction").tolist() == [program.outputs.labels[int(code)] for code in wanted.pop(0)[:, 0]]
     assert np.column_stack([*answers.values()]).tolist() == wanted[0].tolist()
 
@@ -117,7 +117,7 @@ def test_weights_take_no_more_than_their_base64() -> None:
 
 
 def program_with(builder: Builder, position: int) -> Program:
-    return build(builder, NumberOutputs(("y",), position), "float32")
+    return build(builder, Outputs(("y",), position), "float32")
 
 
 def test_the_beginning_of_a_file_says_what_it_is_and_how_it_is_used() -> None:

@@ -5,7 +5,7 @@ import ast
 from nncli.export.python import source_file as module_source
 from nncli.export.python import standalone
 from nncli.export.python.source_file import ModulePart, join_parts
-from nncli.export.python.standalone import dates, texts
+from nncli.export.python.standalone import cells, predictions
 
 
 def names_in(code: str) -> list[str]:
@@ -13,22 +13,22 @@ def names_in(code: str) -> list[str]:
 
 
 def test_a_part_has_the_definitions_without_imports_and_docstring() -> None:
-    code = ModulePart(texts).code
-    assert names_in(code) == names_in(ast.unparse(ast.parse(ModulePart(texts)._text)))
+    code = ModulePart(cells).code
+    assert names_in(code) == names_in(ast.unparse(ast.parse(ModulePart(cells)._text)))
     assert not [node for node in ast.parse(code).body if isinstance(node, ast.Import | ast.ImportFrom)]
     assert code.startswith("# Cells as text")
 
 
 def test_definitions_are_selected_by_name_with_their_decorators() -> None:
-    code = ModulePart(dates, only=("_unambiguous",)).code
+    code = ModulePart(cells, only=("_unambiguous",)).code
     assert names_in(code) == ["_unambiguous"]
     assert code.startswith("@lru_cache")
-    assert "@lru_cache" not in ModulePart(dates, without=("_unambiguous",)).code
-    assert list(ModulePart(dates, only=("_unambiguous",)).imports()) == []
+    assert "@lru_cache" not in ModulePart(cells, without=("_unambiguous",)).code
+    assert list(ModulePart(cells, only=("_unambiguous",)).imports()) == []
 
 
 def test_imports_are_those_of_other_libraries_once() -> None:
-    code = join_parts([ModulePart(texts), ModulePart(dates)], ("json", ""))
+    code = join_parts([ModulePart(cells), ModulePart(predictions)], ("json", ""))
     lines = code.splitlines()
     assert lines.count("from datetime import date, datetime, timedelta") == 1
     assert "import json" in lines

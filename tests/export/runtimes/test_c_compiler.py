@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.export.c.outputs import cell, header_line
+from nncli.export.c.source_file import cell, header_line
 from nncli.export.runtimes import c_compiler
 from tests.runtimes.hostile import words
 

@@ -156,14 +156,14 @@ def test_each_task_ends_once_and_a_loss_harms_no_other(
             for number in range(len(kills)):
                 stream.submit(number)
             found += stream.wait()
-            ended = {result.task for result in found}
+            ended = {result.job for result in found}
             stream.cancel(lambda task: task in canceled)
             while not stream.has_ended:
                 found += stream.wait()
-    assert sorted(result.task for result in found) == sorted(ended | {*range(len(kills))} - canceled)
+    assert sorted(result.job for result in found) == sorted(ended | {*range(len(kills))} - canceled)
     # Before a task is suspected, others may have ended its process.
     often = task_stream.MAX_LOSSES - task_stream.LOSSES_OF_A_SUSPECT
-    given_up = {result.task for result in found if result.outcome == -1}
+    given_up = {result.job for result in found if result.outcome == -1}
     assert given_up <= {number for number, times in enumerate(kills) if times > often}
     assert given_up >= {number for number, times in enumerate(kills) if times > task_stream.MAX_LOSSES} - canceled
     assert max(map(len, pool.in_flight)) <= workers + queued
@@ -177,7 +177,7 @@ def test_tasks_start_in_the_order_of_submission_and_the_first_one_before_those_t
     with stream:
         found: list[int] = []
         while not stream.has_ended:
-            found += [result.task for result in stream.wait()]
+            found += [result.job for result in stream.wait()]
     assert found == [9, 0, 1, 2]
 
 

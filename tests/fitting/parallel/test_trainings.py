@@ -180,7 +180,7 @@ def test_every_task_comes_back_once(tmp_path: Path, workers: int) -> None:
     with stream(tmp_path, workers) as open_stream:
         for task in tasks(tmp_path, 4):
             open_stream.submit(task)
-        found = {result.task.number: result.outcome for result in results(open_stream)}
+        found = {result.job.number: result.outcome for result in results(open_stream)}
         assert open_stream.wait() == []
     assert found == dict.fromkeys(range(4), Progress(epoch=3, best_epoch=3, done=True))
     assert not (tmp_path / "work").exists()
@@ -192,7 +192,7 @@ def test_one_worker_trains_in_the_order_of_submission(tmp_path: Path) -> None:
     with stream(tmp_path, 1) as open_stream:
         for task in reversed(tasks(tmp_path, 3)):
             open_stream.submit(task)
-        assert [result.task.number for result in results(open_stream)] == [2, 1, 0]
+        assert [result.job.number for result in results(open_stream)] == [2, 1, 0]
 
 
 @without_signals
@@ -216,7 +216,7 @@ def test_an_error_is_the_result_of_its_task_alone(tmp_path: Path, workers: int) 
         open_stream.submit(bad)
         for task in tasks(tmp_path, 2)[1:]:
             open_stream.submit(task)
-        found = {result.task.number: type(result.outcome) for result in results(open_stream)}
+        found = {result.job.number: type(result.outcome) for result in results(open_stream)}
     assert found == {0: DivergedError, 1: Progress}
 
 
@@ -230,7 +230,7 @@ def test_a_task_whose_process_is_killed_starts_again_and_has_the_same_bits(
         wait_for_checkpoint(open_stream, tmp_path)
         for child in multiprocessing.active_children():
             child.kill()
-        found = [result.task.number for result in results(open_stream)]
+        found = [result.job.number for result in results(open_stream)]
     assert sorted(found) == [0, 1]
     for number in range(2):
         assert outcome(tmp_path / "runs" / str(number)) == expected_training
@@ -245,7 +245,7 @@ def test_a_task_whose_process_is_terminated_goes_on_in_another(
         wait_for_checkpoint(open_stream, tmp_path)
         for child in multiprocessing.active_children():
             child.terminate()
-        assert [result.task.number for result in results(open_stream)] == [0]
+        assert [result.job.number for result in results(open_stream)] == [0]
     assert outcome(tmp_path / "runs" / "0") == expected_training
 
 
@@ -284,7 +284,7 @@ def test_after_a_stop_running_tasks_are_saved_and_waiting_ones_do_not_start(
         while open_stream.running:
             found += open_stream.wait()
         assert open_stream.wait() == []
-    assert sorted(result.task.number for result in found) == [0, 1]
+    assert sorted(result.job.number for result in found) == [0, 1]
     assert {result.outcome.done for result in found if isinstance(result.outcome, Progress)} == {False}
     assert not (tmp_path / "runs" / "2").exists()
     with stream(tmp_path, 1) as again:  # what was saved goes on to the same bits
@@ -331,7 +331,7 @@ def test_canceled_tasks_are_saved_and_have_no_result_and_others_go_on(
             open_stream.submit(task)
         wait_for_running(open_stream, tmp_path, 2)
         open_stream.cancel(lambda task: task.number != 1)
-        assert [result.task.number for result in results(open_stream)] == [1]
+        assert [result.job.number for result in results(open_stream)] == [1]
     assert not tasks(tmp_path, 1, *LONG_TRAINING)[0].saved().done
     assert not (tmp_path / "runs" / "2").exists()
     assert outcome(tmp_path / "runs" / "1") == expected_training

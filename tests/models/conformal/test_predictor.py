@@ -12,11 +12,10 @@ import pytest
 from nncli.base.errors import UsageError
 from nncli.data.sources.read_table import read_table
 from nncli.data.table import Table
-from nncli.models.conformal.intervals import IntervalCalibration
+from nncli.models.conformal.calibration import IntervalCalibration
+from nncli.models.conformal.groups import OutOfFoldGroups, Partition, RowGroups, calibration_sample
 from nncli.models.conformal.options import UncertaintyOptions
-from nncli.models.conformal.out_of_fold_groups import OutOfFoldGroups, calibration_sample
 from nncli.models.conformal.predictor import ConformalPredictor
-from nncli.models.conformal.row_groups import Partition, RowGroups
 from nncli.runs.run import Run
 from nncli.runs.saved_decision import calibration_rows
 from nncli.targets.metrics.conformal import aps_scores
@@ -170,10 +169,10 @@ def test_small_groups_of_which_no_row_is_sampled_are_named() -> None:
 def test_bounds_that_cross_at_a_low_level_become_a_point() -> None:
     mask = np.eye(2, dtype=bool)[:, np.arange(20) % 2]
     rows = replace(held_out(mask), predictions=numbers_of(np.full(20, 0.5)))
-    groups, far = OutOfFoldGroups.of(rows), np.array([0.0, 10.0]).reshape(2, 1, 1)
-    calibration = IntervalCalibration.of(0.1, Partition.whole(20), rows, groups)
-    interval = calibration.interval(far, None, np.zeros(1, np.int64))
+    groups, far = OutOfFoldGroups.of(rows), [numbers_of([0.0]), numbers_of([10.0])]
+    calibration = IntervalCalibration.of(0.1, Partition.whole(20), rows, groups, UncertaintyOptions())
+    interval = calibration.predict(far, np.zeros(1, np.int64))
     assert interval.lower.item() == interval.upper.item() == 5.0  # instead of 9.5 and 0.5
-    wide = IntervalCalibration.of(0.9, Partition.whole(20), rows, groups)
-    found = wide.interval(far, None, np.zeros(1, np.int64))
+    wide = IntervalCalibration.of(0.9, Partition.whole(20), rows, groups, UncertaintyOptions())
+    found = wide.predict(far, np.zeros(1, np.int64))
     assert (found.lower.item(), found.upper.item()) == (-0.5, 10.5)

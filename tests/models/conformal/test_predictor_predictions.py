@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from nncli.models.conformal.intervals import Interval
+from nncli.models.conformal.calibration import Interval, PredictionSets
 from nncli.models.conformal.predictor import ConformalPredictions, sets_as_text
-from nncli.models.conformal.sets import PredictionSets
 from nncli.models.predictions import Predictions
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget
@@ -33,11 +32,11 @@ def test_a_set_has_the_labels_in_their_type_and_may_be_empty() -> None:
     target = ClassificationTarget(name="y", labels=("1", "2", "10"), label_type="integer")
     included = np.array([[True, False, True], [False, False, False]])
     predictions = Predictions(target, np.array([[0.5, 0.2, 0.3], [0.2, 0.5, 0.3]]))
-    frame = ConformalPredictions(predictions, sets=(PredictionSets(0.9, included),)).frame()
+    frame = ConformalPredictions(predictions, (PredictionSets(0.9, included),)).frame()
     assert frame["set_90"].to_list() == [[1, 10], []]
     assert frame.schema["set_90"] == pl.List(pl.Int64)
     none = Predictions(target, np.empty((0, 3)))
-    empty = ConformalPredictions(none, sets=(PredictionSets(0.9, np.empty((0, 3), np.bool_)),)).frame()
+    empty = ConformalPredictions(none, (PredictionSets(0.9, np.empty((0, 3), np.bool_)),)).frame()
     assert empty.schema == frame.schema
 
 

@@ -33,7 +33,7 @@ def test_only_batch_norm_mixes_rows() -> None:
 @pytest.mark.parametrize("cls", members(Layer), ids=tag)
 def test_every_layer_implements_the_interface(cls: type[LayerBase]) -> None:
     assert issubclass(cls, LayerBase)
-    assert cls.out_features is not LayerBase.out_features
+    assert cls.lower is not LayerBase.lower
     assert cls.bind is not LayerBase.bind
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import NumberOutputs, Program, build, run
+from nncli.nn.program.program import Outputs, Program, build, run
 from nncli.nn.program.values import Builder, Value, join
 
 Floats = npt.NDArray[np.float64]
@@ -18,7 +18,7 @@ def program_of(lower: Callable[[Value], Value], columns: int) -> Program:
     """A program of the operations that `lower` adds for x (rows, columns)."""
     builder = Builder()
     value = lower(join([builder.input(NumberInput(f"x{j}")) for j in range(columns)]))
-    return build(builder, NumberOutputs(("y",), value.position), "float64")
+    return build(builder, Outputs(("y",), value.position), "float64")
 
 
 def compute(lower: Callable[[Value], Value], X: npt.ArrayLike) -> Floats:

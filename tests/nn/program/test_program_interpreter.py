@@ -4,12 +4,12 @@ import numpy as np
 from numpy.testing import assert_array_equal
 
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import NumberOutputs, Program, run
+from nncli.nn.program.program import Outputs, Program, run
 from nncli.nn.program.values import Builder, Value, exp, join, maximum, minimum, select, smallest_sum
 
 
 def program_of(builder: Builder, value: Value) -> Program:
-    outputs = NumberOutputs(("y",), value.position)
+    outputs = Outputs(("y",), value.position)
     return Program(tuple(builder.inputs), tuple(builder.nodes), tuple(builder.widths), outputs, "float64")
 
 

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from nncli.nn.program.program import Bounds, ClassOutputs, NumberOutputs, number_columns, probability_columns
+from nncli.nn.program.program import Bounds, Outputs
 
 
 def test_columns_of_several_targets_are_those_of_predict() -> None:
-    assert number_columns(NumberOutputs(("y", "z"), 3, 4, (0.05, 0.5), (Bounds(0.9, 5, 6),))) == [
+    assert Outputs(("y", "z"), 3, 4, (0.05, 0.5), (Bounds(0.9, 5, 6),)).numbers == [
         ("prediction_y", 3, 0),
         ("prediction_z", 3, 1),
         ("quantile_05_y", 4, 0),
@@ -19,7 +19,7 @@ def test_columns_of_several_targets_are_those_of_predict() -> None:
 
 
 def test_columns_of_one_target_do_not_name_it() -> None:
-    assert number_columns(NumberOutputs(("y",), 0, bounds=(Bounds(0.975, 1, 2),))) == [
+    assert Outputs(("y",), 0, bounds=(Bounds(0.975, 1, 2),)).numbers == [
         ("prediction", 0, 0),
         ("lower_97.5", 1, 0),
         ("upper_97.5", 2, 0),
@@ -27,5 +27,5 @@ def test_columns_of_one_target_do_not_name_it() -> None:
 
 
 def test_probabilities_are_named_by_their_labels() -> None:
-    assert probability_columns(ClassOutputs("y", ("a", "b"), "text", 0, 1)) == [("proba_a", 1, 0), ("proba_b", 1, 1)]
-    assert probability_columns(ClassOutputs("y", ("a", "b"), "text", 0, None)) == []
+    assert Outputs(("y",), 1, labels=("a", "b"), codes=0).columns == [("proba_a", 1, 0), ("proba_b", 1, 1)]
+    assert Outputs(("y",), None, labels=("a", "b"), codes=0).columns == []

@@ -27,8 +27,7 @@ from nncli.nn.optim.optimizers import Adam, AdamW, Lion, Optimizer, OptimizerBas
 from nncli.nn.optim.schedules import ConstantRate
 from nncli.nn.training import loop
 from nncli.nn.training.arguments import TrainingArguments
-from nncli.nn.training.batch_runner import RunBatches, bind_batch_runner
-from nncli.nn.training.epoch import DivergedError, LoopSignal
+from nncli.nn.training.epoch import DivergedError, LoopSignal, RunBatches, bind_batch_runner
 from nncli.nn.training.loop import CheckpointDue, EpochReport, fit
 from nncli.nn.training.parallel import (
     WorkerThreads,

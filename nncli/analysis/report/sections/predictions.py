@@ -23,15 +23,9 @@ from nncli.analysis.report.sections.scores import format_interval
 from nncli.base.text import format_number, format_percent
 from nncli.data.columns.parsing import parse_numbers
 from nncli.data.splitting.holdout import group_numbers
-from nncli.models.conformal.cross_calibration import (
-    Bounds,
-    calibration_folds,
-    cross_intervals,
-    cross_sets,
-    possible_levels,
-)
-from nncli.models.conformal.guarantee import guarantee
-from nncli.models.conformal.out_of_fold_groups import OutOfFoldGroups
+from nncli.models.conformal.calibration import calibration_folds, cross_intervals, cross_sets, possible_levels
+from nncli.models.conformal.groups import OutOfFoldGroups
+from nncli.models.conformal.predictor import guarantee
 from nncli.targets.metrics.bootstrap import ConfidenceInterval
 from nncli.targets.metrics.coverage import Coverage, IntervalScores, SetScores, interval_scores, set_scores
 from nncli.targets.metrics.sorted_scores import Floats, Integers
@@ -275,7 +269,9 @@ def _sizes_figure(scores: SetScores) -> Figure:
     return bars("Sizes of prediction sets", text, axis, edges, heights, table)
 
 
-def _over_feature(held_out: HeldOutPredictions, names: Sequence[str], bounds: Bounds, target: str) -> Figure | None:
+def _over_feature(
+    held_out: HeldOutPredictions, names: Sequence[str], bounds: tuple[Floats, Floats], target: str
+) -> Figure | None:
     """The mean prediction and the mean interval over the first numeric column of `names`, in bins."""
     for name in names:
         if name not in held_out.model.numeric or name not in held_out.table.names:
@@ -304,7 +300,7 @@ def _bins_figure(
     name: str,
     x: Floats,
     bins: Sequence[Integers],
-    bounds: Bounds,
+    bounds: tuple[Floats, Floats],
     target: str,
 ) -> Figure:
     (lower, upper), y, center = bounds, held_out.y[:, 0], held_out.predictions.values[:, 0]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
 
-from nncli.api.prediction.many_files.task import FileState, FileToPredict
+from nncli.api.prediction.many_files.file_task import FileState, FileToPredict
 from nncli.base.errors import DataError, Location, UsageError
 from nncli.data.formats.registry import FORMATS, Format, suffix_of, writable_format
 from nncli.data.formats.streams import translate_os_errors

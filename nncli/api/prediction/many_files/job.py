@@ -10,9 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nncli.api.options import PredictFilesOptions, ignore
-from nncli.api.prediction.many_files.inputs import input_files
-from nncli.api.prediction.many_files.record import AnswersRecord, new_record, options_of
-from nncli.api.prediction.many_files.task import (
+from nncli.api.prediction.many_files.file_task import (
     FileOutcome,
     FileToPredict,
     PredictionTask,
@@ -21,6 +19,8 @@ from nncli.api.prediction.many_files.task import (
     part_of,
     predict_file,
 )
+from nncli.api.prediction.many_files.inputs import input_files
+from nncli.api.prediction.many_files.record import AnswersRecord, new_record, options_of
 from nncli.base.atomic_files import check_overwrite, clear_leftovers
 from nncli.base.errors import Location, NncliError, UsageError
 from nncli.base.logs import log_duration

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import ValidationError
 
 from nncli.api.options import WriteOptions
-from nncli.api.prediction.many_files.task import FileState, FileToPredict
+from nncli.api.prediction.many_files.file_task import FileState, FileToPredict
 from nncli.api.prediction.tables import PredictionSummary
 from nncli.base.atomic_files import write_text
 from nncli.base.errors import Location, NncliError, UsageError

@@ -39,8 +39,8 @@ const OPERATIONS = [
     const compute = (z) => all.reduce((start, x) => (z.set(x, start), start + x.length), 0);
     return [all.reduce((width, x) => width + x.length, 0), compute];
   },
-  function columns(of, a, list) {
-    const x = of(a), positions = Int32Array.from(ranges(program.lists[list]));
+  function columns(of, a, ...runs) {
+    const x = of(a), positions = Int32Array.from(ranges(runs));
     return [positions.length, (z) => fill(z, (i) => (positions[i] < 0 ? 0 : x[positions[i]]))];
   },
   function product(of, a, b, groups = 1) {
@@ -133,16 +133,9 @@ const constants = [
   floats(/*FLOAT32*/, Float32Array, "getFloat32"),
   floats(/*FLOAT64*/, Float64Array, "getFloat64"),
 ];
-const taken = [0, 0];
-const REPEAT = 32;
 const values = [];
 const inputValues = inputs.map((input, i) => new Float64Array(input.kind === "text" ? cells[i].size + 1 : 1));
-const nodes = [];
-for (const node of program.nodes) {
-  if (node[0] !== REPEAT) nodes.push(node);
-  else for (let k = 0; k < node[2]; k++) nodes.push(nodes[nodes.length - node[1]]);
-}
-const steps = nodes.map(step).filter(Boolean);
+const steps = program.nodes.map(step).filter(Boolean);
 
 function run() {
   for (const compute of steps) compute();
@@ -154,20 +147,16 @@ function floats(base64, Type, get) {
   return Type.from({ length: bytes.length / Type.BYTES_PER_ELEMENT }, (_, i) => view[get](i * Type.BYTES_PER_ELEMENT, true));
 }
 
-function constant(type, size) {
-  const own = constants[type].subarray(taken[type], (taken[type] += size));
-  values.push(own);
-}
-
-// Adds the value of a node, and returns the function that computes it: node[0] is the operation, as in javascript.py.
-function step(node) {
-  const [operation, ...rest] = node;
-  if (operation < 2) return constant(operation, rest[0]);
-  const at = values.length;
-  const of = (operand) => values[operand < 0 ? -1 - operand : at - operand];
-  if (operation === 2) return void values.push(inputValues[rest[0]]);
-  const [width, compute] = OPERATIONS[operation - 3](of, ...rest);
-  const z = new Float64Array(width);
-  values.push(z);
-  return () => compute(z);
+// Adds the value of a node, and returns the function that computes it; operations have the numbers of module.py.
+function step([operation, n, ...rest]) {
+  const at = values.length, of = (distance) => values[at - distance];
+  if (operation < 2) {
+    const all = constants[operation];
+    constants[operation] = all.subarray(n);
+    return void values.push(all.subarray(0, n));
+  }
+  if (operation === 2) return void values.push(inputValues[n]);
+  const [width, compute] = OPERATIONS[operation - 3](of, n, ...rest);
+  values.push(new Float64Array(width));
+  return () => compute(values[at]);
 }

@@ -2,18 +2,170 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from nncli.export.python.standalone.columns import CellReader, cell_error, cell_reader, read_column
-from nncli.export.python.standalone.outputs import output_columns
-from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import ClassOutputs, Program, run
+from nncli.data.grammar import FIRST_DAY, ISO, LAST_DAY, PARENTHESES
+from nncli.export.python.standalone.cells import (
+    NumberFormat,
+    code_reader,
+    days_of,
+    is_missing,
+    read_date,
+    term_counter,
+    text_of,
+)
+from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput
+from nncli.nn.program.program import LabelType, Outputs, Precision, Program, run
+
+CellReader: TypeAlias = Callable[[object], "float | list[float]"]
+"""Returns the numbers of a cell; raises a ValueError that says why it cannot be read, and what was expected."""
+MAX_SHOWN = 80
+"""Characters of a cell that an error shows."""
+NO_VALUE = "is neither a number nor text"
+
+
+def read_column(
+    read: CellReader, name: str, width: int, cells: Sequence[object], first_row: int
+) -> npt.NDArray[np.float64]:
+    """The value (rows, width) of an input; `first_row` is the number of the first cell in messages.
+
+    Raises:
+        ValueError: a cell cannot be read; names its row, the column, the cell and what was expected.
+    """
+    numbers = []
+    for row, cell in enumerate(cells, first_row):
+        try:
+            numbers.append(read(cell))
+        except ValueError as error:
+            raise cell_error(row, name, cell, str(error)) from None
+    return np.array(numbers, np.float64).reshape(len(cells), width)
+
+
+def cell_error(row: int, name: str, cell: object, reason: str) -> ValueError:
+    """The error of a cell."""
+    shown = repr(cell)
+    shown = shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}…"
+    return ValueError(f"row {row:,}, column {name!r}: {shown} {reason}")
+
+
+def cell_reader(column: ProgramInput, program: Program) -> CellReader:
+    """What reads the cells of an input."""
+    missing = frozenset(program.missing_values)
+    match column:
+        case NumberInput():
+            return _number_reader(column, program, missing)
+        case DateInput():
+            return _date_reader(column, missing)
+        case CategoryInput():
+            code = code_reader(column)
+            return lambda cell: code(_text(cell, missing))
+    count, absent = term_counter(column.terms), [*[0.0] * len(column.terms), 1.0]
+
+    def read(cell: object) -> list[float]:
+        text = _text(cell, missing)
+        return absent if text is None else [*count(text), 0.0]
+
+    return read
+
+
+def _text(cell: object, missing: frozenset[str]) -> str | None:
+    """A cell as text, None if it is missing."""
+    if is_missing(cell) or (isinstance(cell, str) and cell in missing):
+        return None
+    text = text_of(cell)
+    if text is None:
+        raise ValueError(f"{NO_VALUE}; expected a text, a number, True or False, or None for a missing cell")
+    return text
+
+
+def _number_reader(column: NumberInput, program: Program, missing: frozenset[str]) -> CellReader:
+    number_format = NumberFormat(program.decimal, program.thousands, column.unit, column.reads_booleans)
+    example = f"1234{program.decimal}5"
+    unit = f" with {column.unit!r}" if column.unit not in (None, PARENTHESES) else ""
+    expected = f"expected a number such as {example}{unit}, or None or an empty cell for a missing one"
+
+    def read(cell: object) -> float:
+        if isinstance(cell, str):
+            if cell in missing:
+                return np.nan
+            number = number_format.read(cell)
+            if number is None:
+                raise ValueError(f"is not a number{unit}; {expected}")
+        elif is_missing(cell):
+            return np.nan
+        elif isinstance(cell, int | float | Decimal | np.number | np.bool_):
+            try:
+                number = float(cell)
+            except OverflowError:
+                number = np.inf
+        else:
+            raise ValueError(f"{NO_VALUE}; {expected}")
+        if np.isinf(number):
+            raise ValueError(f"is not a finite number; {expected}")
+        return number
+
+    return read
+
+
+def _date_reader(column: DateInput, missing: frozenset[str]) -> CellReader:
+    first = column.formats[0]
+    form = "such as 2024-05-31 or 2024-05-31 14:30" if first == ISO else f"in the format {first}, or such as 2024-05-31"
+    expected = f"expected a date {form}, or None or an empty cell for a missing one"
+
+    def read(cell: object) -> float:
+        if is_missing(cell) or (isinstance(cell, str) and cell in missing):
+            return np.nan
+        if isinstance(cell, np.datetime64):
+            cell = cell.astype("datetime64[us]").item()
+        text = text_of(cell)
+        if isinstance(cell, date):
+            days: float | None = days_of(cell)
+        else:
+            days = None if text is None else read_date(text, column.formats)
+        if days is None or not FIRST_DAY <= days < LAST_DAY + 1:
+            raise ValueError(f"is not a date of the years 1 to 9999; {expected}")
+        return days
+
+    return read
+
+
+def output_columns(
+    outputs: Outputs, precision: Precision, values: Mapping[int, npt.NDArray[np.float64]]
+) -> dict[str, npt.NDArray[Any]]:
+    """The columns of the outputs by name, from the values of their nodes.
+
+    Predicted classes are text, whole numbers, numbers or truth values, as in the training table.
+    """
+    columns: dict[str, npt.NDArray[Any]] = {}
+    if outputs.codes is not None:
+        columns["prediction"] = _labels_of(values[outputs.codes][:, 0].astype(np.int64), outputs)
+    for title, node, place in outputs.columns:
+        columns[title] = values[node][:, place].astype(precision if outputs.labels else np.float64)
+    return columns
+
+
+def _labels_of(codes: npt.NDArray[np.int64], outputs: Outputs) -> npt.NDArray[Any]:
+    """The labels (rows,) of codes, None for -1. Text is in an array of objects, which keeps it as it is."""
+    labels: list[Any] = [_label(text, outputs.label_type) for text in outputs.labels]
+    if outputs.label_type == "text" or (codes < 0).any():
+        return np.array([*labels, None], object)[codes]
+    return np.array(labels)[codes]
+
+
+def _label(text: str, label_type: LabelType) -> str | int | float:
+    """A label in the type of the training table."""
+    if label_type == "boolean":
+        return text == "true"
+    return int(text) if label_type == "integer" else float(text) if label_type == "float" else text
+
 
 BLOCK_ROWS = 256
 """Rows that are predicted at a time, so that memory does not grow with the table."""
@@ -97,13 +249,13 @@ class Predictor:
         """Raise a ValueError that names a number so large that the prediction of its row is not a number."""
         for row in np.flatnonzero(_without_answer(self.program, found)).tolist():
             for j, column in enumerate(self.program.inputs):
-                if isinstance(column, NumberInput) and self._overflows([value[[row]] for value in values], j):
+                if column.kind == "number" and self._overflows([value[[row]] for value in values], j):
                     ends = "" if column.lowest is None else f"; they are from {column.lowest:g} to {column.highest:g}"
                     raise cell_error(first_row + row, column.name, columns[column.name][row], f"{TOO_FAR}{ends}")
 
     def _overflows(self, values: Sequence[npt.NDArray[np.float64]], position: int) -> bool:
         """Whether one row has no answer with the number at `position`, and one if this is missing, too."""
-        numbers = [j for j, column in enumerate(self.program.inputs) if isinstance(column, NumberInput)]
+        numbers = [j for j, column in enumerate(self.program.inputs) if column.kind == "number"]
         without = [np.full((1, 1), np.nan) if j in numbers else value for j, value in enumerate(values)]
         alone = [*without[:position], values[position], *without[position + 1 :]]
         has_answer = [not _without_answer(self.program, run(self.program, row)).any() for row in (without, alone)]
@@ -128,9 +280,8 @@ class Predictor:
 def _without_answer(program: Program, found: Mapping[int, npt.NDArray[np.float64]]) -> npt.NDArray[np.bool_]:
     """Where an output of a row is NaN, or its code is -1 (rows,)."""
     is_nan: npt.NDArray[np.bool_] = np.any([np.isnan(value).any(axis=1) for value in found.values()], axis=0)
-    outputs = program.outputs
-    if isinstance(outputs, ClassOutputs) and outputs.codes is not None:
-        is_nan |= found[outputs.codes][:, 0] < 0.0
+    if program.outputs.codes is not None:
+        is_nan |= found[program.outputs.codes][:, 0] < 0.0
     return is_nan
 
 

@@ -16,8 +16,8 @@ from typing import Any, TextIO
 import numpy as np
 import numpy.typing as npt
 
+from nncli.export.python.standalone.cells import shortest_text
 from nncli.export.python.standalone.predictions import BLOCK_ROWS, Predictor
-from nncli.export.python.standalone.texts import shortest_text
 
 USAGE_ERROR, DATA_ERROR, CLOSED_PIPE = 2, 4, 141
 COLUMN_SEPARATORS = (",", ";", "\t", "|")

@@ -12,19 +12,17 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.nn.annealing import annealing_factor
 from nncli.nn.arrays import Array
 from nncli.nn.batches.batches import Batches
+from nncli.nn.layers.base import annealing_factor
 from nncli.nn.losses import CrossEntropy, LossBase
 from nncli.nn.optim.optimizers import DecoupledWeightDecay, OptimizerBase, Sgd, Step, merge_groups
 from nncli.nn.optim.schedules import TrainingLength
 from nncli.nn.parameters import Parameters, ParamGroup
 from nncli.nn.training.arguments import TrainingArguments
 from nncli.nn.training.compiled import cache, inputs, kernels
-from nncli.nn.training.compiled import kernels as losses
-from nncli.nn.training.compiled import kernels as optimizers
+from nncli.nn.training.compiled.blocks import Bins, NetworkArguments
 from nncli.nn.training.compiled.cache import warm_up
-from nncli.nn.training.compiled.network_arguments import Bins, NetworkArguments
 from nncli.nn.training.state import TrainState
 from nncli.nn.training.step import GradientFn
 
@@ -68,9 +66,9 @@ def kernel_inputs(arguments: TrainingArguments, parameters: Parameters, batches:
 def _loss_arguments(loss: LossBase, k: int) -> tuple[npt.NDArray[np.float32], int]:
     """The table of a loss, of its targets or its levels, and its number; the network has k outputs."""
     if isinstance(loss, CrossEntropy):
-        return loss.targets(k, np.dtype(np.float32)), losses.LOGISTIC if k == 1 else losses.SOFTMAX
+        return loss.targets(k, np.dtype(np.float32)), kernels.LOGISTIC if k == 1 else kernels.SOFTMAX
     levels = loss.quantile_levels if loss.quantile is None else (loss.quantile,)
-    return np.array([levels], np.float32), losses.PINBALL if levels else losses.MSE
+    return np.array([levels], np.float32), kernels.PINBALL if levels else kernels.MSE
 
 
 def _contiguous(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -89,12 +87,12 @@ def dropout_seed(stream: np.random.Generator) -> np.uint64:
 def bind_gradient(
     arguments: TrainingArguments,
     kernel: KernelInputs,
-    parameters: Parameters,
     batches: Batches,
-    rows: slice,
-    batch: int,
     state: TrainState,
     shard: int,
+    parameters: Parameters,
+    rows: slice,
+    batch: int,
 ) -> GradientFn:
     """The compiled counterpart of nncli.nn.training.step.bind_gradient, for a shard of a batch."""
     stream = (state.streams.dropout, *state.streams.extra_dropout)[shard]
@@ -150,10 +148,10 @@ def _optimizer_arguments(
     if isinstance(optimizer, Sgd):
         (v,) = moments.values()
         h = np.array([optimizer.momentum, optimizer.nesterov, 0.0, 0.0])
-        return v, v, optimizers.SGD, h, spans, multipliers
+        return v, v, kernels.SGD, h, spans, multipliers
     o: Any = optimizer  # an Adam, since it is supported
     h = np.array([o.beta1, o.beta2, o.epsilon, float(_anneals(optimizer))])
-    return moments["mean"], moments["square"], optimizers.ADAM, h, spans, multipliers
+    return moments["mean"], moments["square"], kernels.ADAM, h, spans, multipliers
 
 
 def _anneals(optimizer: OptimizerBase) -> bool:
@@ -171,7 +169,7 @@ def bind_optimizer(
     progress: Array,
 ) -> Step:
     """The compiled counterpart of the optimizer's bind."""
-    loop, arguments = optimizers.optimizer_step, _optimizer_arguments(optimizer, moments, groups)
+    loop, arguments = kernels.optimizer_step, _optimizer_arguments(optimizer, moments, groups)
     nothing = (*arguments[:4], arguments[4][:0], arguments[5][:0])
     warm_up(loop, lambda: loop(theta[:0], grad[:0], nothing, 0.0, 1.0, 1))
 

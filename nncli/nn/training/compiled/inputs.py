@@ -8,9 +8,9 @@ of x, with the fraction f = (x - low_j) / width_j of the way through it,
 where V_j counts as 0 in an empty bin, whose width is 1 here. O and S are computed once per step, and the sums over rows
 G_j = Σ dy, H_j = Σ f dy of each bin give all derivatives: dV_j = H_j + Σ_{i>j} G_i.
 
-Columns are written to the input, or projected: see projection.py. The input is in the order of the directly written
-numbers and categories, then the numbers that are passed on. `inputs` is the tuple that
-InputLayout.bind in network_arguments.py returns.
+Columns are written to the input, or projected: see `project` in kernels.py. The input is in the order of the directly
+written numbers and categories, then the numbers that are passed on. `inputs` is the tuple that InputLayout.bind in
+blocks.py returns.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from nncli.api.options import PredictFilesOptions
+from nncli.api.prediction.many_files.file_task import FileState, FileToPredict
 from nncli.api.prediction.many_files.job import PredictionJob, is_quick
-from nncli.api.prediction.many_files.task import FileState, FileToPredict
 from nncli.data.sources.table_source import TableSource
 from tests.cli.support import DATA
 

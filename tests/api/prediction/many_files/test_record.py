@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from nncli.api.prediction.many_files.file_task import FileState, FileToPredict
 from nncli.api.prediction.many_files.record import AnswersRecord, new_record
-from nncli.api.prediction.many_files.task import FileState, FileToPredict
 from nncli.base.errors import UsageError
 from nncli.data.sources.table_source import TableSource
 from tests.assertions import raises

@@ -30,8 +30,7 @@ pytest.importorskip("scipy")
 
 from nncli.nn.training.compiled import activations
 from nncli.nn.training.compiled.activations import RESOLUTION, mask_keys
-from nncli.nn.training.compiled.blocks import FROM_OUTPUT
-from nncli.nn.training.compiled.network_arguments import hyperparameters, number_of
+from nncli.nn.training.compiled.blocks import FROM_OUTPUT, hyperparameters, number_of
 
 ACTIVATIONS = [Identity(), Relu(), LeakyRelu(), LeakyRelu(slope=0.3), LeakyRelu(slope=0.0), Sigmoid(), Tanh()]
 STORED = [*ACTIVATIONS, Elu(), Elu(alpha=0.3), Selu(), Gelu(), Silu(), Mish()]

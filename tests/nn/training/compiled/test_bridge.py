@@ -36,8 +36,8 @@ from tests.nn.training.test_step import example_rows
 pytest.importorskip("numba")
 pytest.importorskip("scipy")
 
+from nncli.nn.training.compiled import blocks, kernels
 from nncli.nn.training.compiled import bridge as compiled
-from nncli.nn.training.compiled import kernels, network_arguments
 
 ROWS = 45
 
@@ -238,8 +238,8 @@ def test_projected_columns_learn_what_they_learn_with_numpy(loss: LossBase, outp
 
 def test_bins_that_are_found_in_each_step_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
-    for limit in (network_arguments.MAX_LOCATED_BYTES, 0):
-        monkeypatch.setattr(network_arguments, "MAX_LOCATED_BYTES", limit)
+    for limit in (blocks.MAX_LOCATED_BYTES, 0):
+        monkeypatch.setattr(blocks, "MAX_LOCATED_BYTES", limit)
         found.append([bits(trained(cut, examples_of(cut))[0]) for cut in (DROPPING, PROJECTING)])
     assert found[0] == found[1]
 
@@ -321,7 +321,7 @@ def compiled_gradient(arguments: TrainingArguments, parameters: Parameters, batc
     """The loss of the first batch; its gradient is in the parameters' `grad`."""
     inputs, rows = compiled.kernel_inputs(arguments, parameters, batches), batches.batch_size
     state = replace(fresh(arguments), parameters=parameters)
-    return compiled.bind_gradient(arguments, inputs, parameters, batches, slice(0, rows), rows, state, 0)(0)
+    return compiled.bind_gradient(arguments, inputs, batches, state, 0, parameters, slice(0, rows), rows)(0)
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
@@ -468,7 +468,7 @@ def test_dropout_draws_anew_in_every_step_layer_and_shard_and_ends_with_its_sche
     def value(step: int, progress: float, shard: int = 0) -> float:
         state.step = step
         state.progress.fill(progress)
-        gradient = compiled.bind_gradient(arguments, inputs, state.parameters, batches, slice(0, 8), 8, state, shard)
+        gradient = compiled.bind_gradient(arguments, inputs, batches, state, shard, state.parameters, slice(0, 8), 8)
         return gradient(0)
 
     assert len({value(step, 0.0, shard) for step in range(4) for shard in (0, 1)}) == 8

@@ -1,0 +1,384 @@
+"""Prediction intervals and sets, calibrated by rows that a model did not train on: in memory, as operations of a
+program, and those of the held-out rows themselves.
+
+The score of a row is for intervals max(lower - y, y - upper) / scale, and the calibrated bounds are lower - scale *
+score and upper + scale * score. A model of one number has lower = upper = prediction and the scale 1: the score is
+|y - prediction|.
+
+A model that predicts several quantiles has one of two scores. Where the pair of quantiles that is nearest to the level
+is at most as wide, such as that of 0.05 and 0.95 at 0.9, lower and upper are this pair, and the scale is 1
+(conformalized quantile regression: Romano, Patterson and Candès, "Conformalized quantile regression", 2019). A wider
+pair, such as that at 0.5, would have to be moved towards each other by an amount that is the same for all rows: the
+bounds of narrow rows cross, and any error of the quantiles counts in full. There the median is both, and the width of
+the pair is the scale (normalized conformal prediction: Papadopoulos, Gammerman and Vovk, "Normalized nonconformity
+measures for regression conformal prediction", 2008; Lei, G'Sell, Rinaldo, Tibshirani and Wasserman,
+"Distribution-free predictive inference for regression", 2018). So the widths follow the spread of the rows at every
+level. For the form of CV+ see Gupta, Kuchibhotla and Ramdas, "Nested conformal prediction and quantile out-of-bag
+ensemble methods", 2022.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from nncli.base.text import percent_digits
+from nncli.models.conformal.groups import OutOfFoldGroups, Partition
+from nncli.models.conformal.options import SetScore, UncertaintyOptions, set_column
+from nncli.models.held_out_rows import HeldOutRows
+from nncli.models.predictions import Predictions
+from nncli.nn.losses.regression import MEDIAN
+from nncli.nn.program.program import Bounds
+from nncli.nn.program.values import Value, join, maximum, select, smallest_sum
+from nncli.targets.metrics.conformal import (
+    aps_scores,
+    is_in_set,
+    lac_scores,
+    lower_bounds,
+    min_rows,
+    rank,
+    upper_bounds,
+)
+from nncli.targets.metrics.sorted_scores import Floats, Integers, SortedScores
+from nncli.targets.target import Target
+
+MIN_WIDTH = 0.01
+"""The least width that is a scale, as a share of the mean width: clipped quantiles may be equal."""
+ROUNDING = 1e-9
+
+
+class QuantilePair(NamedTuple):
+    """The positions of two levels."""
+
+    lower: int
+    upper: int
+
+
+def quantile_pair(levels: Sequence[float], level: float) -> QuantilePair:
+    """The positions of the quantile levels nearest to alpha / 2 and 1 - alpha / 2, for alpha = 1 - level.
+
+    One is below 0.5 and one above, where there are such; else it is that of 0.5.
+
+    >>> quantile_pair((0.05, 0.25, 0.5, 0.75, 0.95), 0.8)
+    QuantilePair(lower=0, upper=4)
+    """
+    half, median = (1.0 - level) / 2.0, levels.index(MEDIAN)
+    lower = _nearest([half - one for one in levels[:median]], default=0)
+    upper = _nearest([1.0 - half - one for one in levels[:median:-1]], default=0)
+    return QuantilePair(lower, len(levels) - 1 - upper)
+
+
+def _nearest(distances: Sequence[float], default: int) -> int:
+    """The position of the smallest distance; of those that are as small, up to rounding, the first."""
+    sizes = np.abs(distances)
+    return int((sizes < sizes.min() + ROUNDING).argmax()) if len(sizes) else default
+
+
+class UncalibratedBounds(NamedTuple):
+    """The bounds (…, rows, targets) to which scores times the `scale` are added; None: 1."""
+
+    lower: Floats
+    upper: Floats
+    scale: Floats | None
+
+
+@dataclass(frozen=True)
+class IntervalScore:
+    """How rows are scored for intervals of a level; see the module.
+
+    `pair` are the positions of two quantiles, None for a model of one number. The scale is their width, and at least
+    `min_width` (targets,); None: the scale is 1.
+    """
+
+    pair: QuantilePair | None = None
+    median: int = 0
+    min_width: Floats | None = None
+
+    @classmethod
+    def of(cls, predictions: Predictions, level: float) -> IntervalScore:
+        """The score for a level, from the predictions (n,) of calibration rows."""
+        levels, quantiles = predictions.levels, predictions.quantiles
+        if quantiles is None:
+            return cls()
+        pair = quantile_pair(levels, level)
+        if levels[pair.upper] - levels[pair.lower] <= level + ROUNDING:
+            return cls(pair)
+        with np.errstate(over="ignore", invalid="ignore"):
+            widths = (quantiles[:, :, pair.upper] - quantiles[:, :, pair.lower]).T
+            means = np.array([own[np.isfinite(own)].mean() if np.isfinite(own).any() else 0.0 for own in widths])
+        return cls(pair, levels.index(MEDIAN), np.where(np.isfinite(means) & (means > 0.0), MIN_WIDTH * means, 1.0))
+
+    def bounds(self, values: Floats, quantiles: Floats | None) -> UncalibratedBounds:
+        """The bounds from predictions (…, rows, targets) or quantiles (…, rows, targets, levels)."""
+        if self.pair is None or quantiles is None:
+            return UncalibratedBounds(values, values, None)
+        lower, upper = quantiles[..., self.pair.lower], quantiles[..., self.pair.upper]
+        if self.min_width is None:
+            return UncalibratedBounds(lower, upper, None)
+        median = quantiles[..., self.median]
+        return UncalibratedBounds(median, median, np.maximum(upper - lower, self.min_width))
+
+    def scores(self, predictions: Predictions, y: Floats) -> Floats:
+        """The scores (n, targets) of rows with targets `y` (n, targets)."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            lower, upper, scale = self.bounds(predictions.values, predictions.quantiles)
+            scores = np.maximum(lower - y, y - upper)
+            return np.asarray(scores if scale is None else scores / scale)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The bounds (rows, targets) of prediction intervals, in the units of the targets."""
+
+    level: float
+    lower: Floats
+    upper: Floats
+
+    def columns(self, target: Target) -> dict[str, pl.Series]:
+        """lower_90 and upper_90, with _TARGET for several targets."""
+        columns = {}
+        for j, name in enumerate(target.names):
+            suffix = percent_digits(self.level) + ("" if len(target.names) == 1 else f"_{name}")
+            columns[f"lower_{suffix}"] = pl.Series(self.lower[:, j])
+            columns[f"upper_{suffix}"] = pl.Series(self.upper[:, j])
+        return columns
+
+
+@dataclass(frozen=True)
+class IntervalCalibration:
+    """The scores of the calibration rows, sorted for each part and target, for intervals of a level."""
+
+    level: float
+    score: IntervalScore
+    partition: Partition
+    scores: tuple[tuple[SortedScores, ...], ...]
+
+    @classmethod
+    def of(
+        cls, level: float, partition: Partition, rows: HeldOutRows, groups: OutOfFoldGroups, options: UncertaintyOptions
+    ) -> IntervalCalibration:
+        """Calibrate by the scored predictions of calibration rows.
+
+        The members' final predictions are not used: the rows took part in choosing their epoch, so their errors are too
+        small. The scored predictions are those of the epoch that other rows chose.
+        """
+        score = IntervalScore.of(rows.predictions, level)
+        scores = score.scores(rows.predictions, rows.y)
+        parts = tuple(
+            tuple(SortedScores.of(scores[part, j], groups.group[part], len(groups)) for j in range(scores.shape[1]))
+            for part in partition.rows
+        )
+        return cls(level, score, partition, parts)
+
+    def predict(self, of_groups: Sequence[Predictions], codes: Integers) -> Interval:
+        """The intervals of rows, from the predictions of each group; `codes` (rows,) are those of the partition."""
+        quantiles = [one.quantiles for one in of_groups if one.quantiles is not None]
+        values = np.stack([one.values for one in of_groups])
+        below, above, scale = self.score.bounds(values, np.stack(quantiles) if quantiles else None)
+        _, n, targets = below.shape
+        lower, upper = np.empty((n, targets)), np.empty((n, targets))
+        parts = self.partition.parts(codes)
+        for p in np.unique(parts):
+            rows = np.flatnonzero(parts == p)
+            for j, scores in enumerate(self.scores[p]):
+                scales = None if scale is None else scale[:, rows, j]
+                lower[rows, j] = lower_bounds(scores, below[:, rows, j], self.level, scales)
+                upper[rows, j] = upper_bounds(scores, above[:, rows, j], self.level, scales)
+        return Interval(self.level, *ordered_bounds(lower, upper))
+
+
+def ordered_bounds(lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
+    """The bounds, where those in the wrong order are their mean.
+
+    They cross where quantiles cover too much and are moved towards each other, and where groups differ by more than
+    their errors at a low level. An empty interval covers no less with a point in it.
+    """
+    crossed, lower, upper = lower > upper, lower.copy(), upper.copy()
+    lower[crossed] = upper[crossed] = (lower[crossed] + upper[crossed]) / 2.0
+    return lower, upper
+
+
+def lower_interval(
+    calibration: IntervalCalibration, values: Sequence[Value], quantiles: Sequence[Value], levels: int
+) -> Bounds:
+    """The operations of `IntervalCalibration.predict` for a partition of one part.
+
+    `values` (rows, targets) and `quantiles` (rows, targets · levels) are those of each group.
+    """
+    (by_target,) = calibration.scores
+    lower, upper = [], []
+    for j, scores in enumerate(by_target):
+        own = [one.columns(range(j * levels, (j + 1) * levels)) for one in quantiles]
+        below, above, scale = _uncalibrated(calibration.score, [one.columns([j]) for one in values], own, j)
+        k = rank(calibration.level, scores.n)
+        lower.append(_smallest(scores, below * -1.0, scale, k) * -1.0)
+        upper.append(_smallest(scores, above, scale, k))
+    low, high = join(lower), join(upper)
+    middle, crossed = (low + high) / 2.0, low > high  # as `ordered_bounds`
+    ends = (select(crossed, middle, end).position for end in (low, high))
+    return Bounds(calibration.level, *ends)
+
+
+def _uncalibrated(
+    score: IntervalScore, values: Sequence[Value], quantiles: Sequence[Value], j: int
+) -> tuple[Value, Value, Value | None]:
+    """The operations of `IntervalScore.bounds` for the target j: lower, upper and scale (rows, groups)."""
+    if score.pair is None:
+        both = join(values)
+        return both, both, None
+    lower = join([one.columns([score.pair.lower]) for one in quantiles])
+    upper = join([one.columns([score.pair.upper]) for one in quantiles])
+    if score.min_width is None:
+        return lower, upper, None
+    median = join([one.columns([score.median]) for one in quantiles])
+    return median, median, maximum(upper - lower, float(score.min_width[j]))
+
+
+def _smallest(scores: SortedScores, shifts: Value, scales: Value | None, k: int) -> Value:
+    """The operations of `SortedScores.smallest` (rows, 1): infinite if fewer than k scores are finite."""
+    if k > scores.finite:
+        return shifts.columns([0]) * 0.0 + np.inf
+    return smallest_sum(shifts, scales, [_repeated(scores, g) for g in range(scores.groups)], k)
+
+
+def _repeated(scores: SortedScores, g: int) -> Floats:
+    """The finite scores of a group in ascending order, each as often as it occurs."""
+    counts = scores.counts[scores.starts[g] : scores.starts[g] + scores.sizes[g] + 1]
+    return np.repeat(scores.distinct(g), np.diff(counts))
+
+
+SCORES: dict[SetScore, Callable[[Floats], Floats]] = {"lac": lac_scores, "aps": aps_scores}
+
+
+@dataclass(frozen=True)
+class PredictionSets:
+    """The classes that cannot be excluded: a mask (rows, classes)."""
+
+    level: float
+    included: npt.NDArray[np.bool_]
+
+    def columns(self, target: Target) -> dict[str, pl.Series]:
+        """set_90, whose cells are lists of classes."""
+        labels = target.label_column(np.arange(len(target.labels)), "set")
+        classes = pl.Series(np.nonzero(self.included)[1], dtype=pl.Int64)
+        return {set_column(self.level): lists_of(labels.gather(classes), self.included.sum(axis=1))}
+
+
+def lists_of(items: pl.Series, sizes: Integers) -> pl.Series:
+    """Consecutive items as lists of these sizes (rows,)."""
+    row = pl.Series("row", np.repeat(np.arange(len(sizes)), sizes), dtype=pl.Int64)
+    grouped = pl.DataFrame({"row": row, "set": items}).group_by("row", maintain_order=True).agg("set")
+    every = pl.DataFrame({"row": pl.Series(np.arange(len(sizes)), dtype=pl.Int64)})
+    lists = every.join(grouped, on="row", how="left", maintain_order="left")["set"]
+    return lists.fill_null(pl.Series([[]], dtype=pl.List(items.dtype)))
+
+
+@dataclass(frozen=True)
+class SetCalibration:
+    """The scores of the calibration rows, sorted for each part, for sets of a level.
+
+    The parts are those of rows, or, if `by_class`, those of classes.
+    """
+
+    level: float
+    score: SetScore
+    partition: Partition
+    by_class: bool
+    scores: tuple[SortedScores, ...]
+
+    @classmethod
+    def of(
+        cls, level: float, partition: Partition, rows: HeldOutRows, groups: OutOfFoldGroups, options: UncertaintyOptions
+    ) -> SetCalibration:
+        """Calibrate by the scores of the true classes of calibration rows."""
+        scores = SCORES[options.score](rows.predictions.values)
+        of_truth = np.take_along_axis(scores, rows.y[:, None], axis=1)[:, 0]
+        parts = tuple(SortedScores.of(of_truth[own], groups.group[own], len(groups)) for own in partition.rows)
+        return cls(level, options.score, partition, options.part == "class", parts)
+
+    def predict(self, of_groups: Sequence[Predictions], codes: Integers) -> PredictionSets:
+        """The sets of rows, from the predictions of each group.
+
+        `codes` (rows,) are those of the partition, unless it is one of classes.
+        """
+        scores = np.stack([SCORES[self.score](one.values) for one in of_groups])
+        _, n, classes = scores.shape
+        included = np.empty((n, classes), np.bool_)
+        if self.by_class:
+            for c, p in enumerate(self.partition.part):
+                included[:, c] = is_in_set(self.scores[p], scores[:, :, c], self.level)
+            return PredictionSets(self.level, included)
+        parts = self.partition.parts(codes)
+        for p in np.unique(parts):
+            rows = np.flatnonzero(parts == p)
+            for c in range(classes):
+                included[rows, c] = is_in_set(self.scores[p], scores[:, rows, c], self.level)
+        return PredictionSets(self.level, included)
+
+
+Calibration: TypeAlias = IntervalCalibration | SetCalibration
+
+PARTS, MAX_FOLDS = 5, 20
+"""Parts of rows without folds, and folds from which on rows are dealt into parts instead: each fold costs a sort."""
+
+
+def calibration_folds(oof_mask: npt.NDArray[np.bool_] | None, n: int, groups: Integers | None = None) -> Integers:
+    """The fold (n,) of each held-out row: the rows that the same members held out.
+
+    Rows of one network, and of very many folds, are dealt into five parts at random, the same for the same number of
+    rows. The rows of a group (n,) are in the same part: the groups are dealt one by one, those of the most rows first.
+    """
+    if oof_mask is not None:
+        members = OutOfFoldGroups.of_mask(oof_mask)
+        if 1 < len(members) <= MAX_FOLDS:
+            return members.group
+    if groups is None:
+        return np.random.default_rng(0).permutation(n) % PARTS
+    _, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    part = np.empty(len(sizes), np.int64)
+    part[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes)) % PARTS
+    return part[number]
+
+
+def possible_levels(levels: Sequence[float], folds: Integers) -> tuple[float, ...]:
+    """The levels for which the rows of the other folds suffice."""
+    fewest = len(folds) - int(np.bincount(folds).max())
+    return tuple(level for level in levels if min_rows(level) <= fewest)
+
+
+def cross_quantiles(scores: Floats, folds: Integers, levels: Sequence[float]) -> Floats:
+    """For each level and row (levels, n), the bound on its score by the scores (n,) of the rows of other folds.
+
+    A score that is NaN counts as infinite.
+    """
+    scores, bounds = np.where(np.isnan(scores), np.inf, scores), np.empty((len(levels), len(scores)))
+    for fold in np.unique(folds):
+        own = folds == fold
+        others = np.sort(scores[~own])
+        for bound, level in zip(bounds, levels, strict=True):
+            bound[own] = others[rank(level, len(others)) - 1]
+    return bounds
+
+
+def cross_intervals(predictions: Predictions, y: Floats, folds: Integers, level: float) -> tuple[Floats, Floats]:
+    """The bounds (n, targets) of the intervals of rows with the targets y (n, targets)."""
+    score = IntervalScore.of(predictions, level)
+    lower, upper, scale = score.bounds(predictions.values, predictions.quantiles)
+    scores = score.scores(predictions, y)
+    bounds = np.stack([cross_quantiles(own, folds, [level])[0] for own in scores.T], axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        bounds = bounds if scale is None else bounds * scale
+        return ordered_bounds(lower - bounds, upper + bounds)
+
+
+def cross_sets(P: Floats, y: Integers, folds: Integers, levels: Sequence[float]) -> list[npt.NDArray[np.bool_]]:
+    """For each level the sets (n, classes) of rows with these probabilities (n, classes) and classes y (n,)."""
+    scores = lac_scores(P)
+    of_truth = scores[np.arange(len(scores)), y]
+    # a score that is NaN is not above the bound: it excludes no class
+    return [~(scores > bound[:, None]) for bound in cross_quantiles(of_truth, folds, levels)]
