@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from nncli.analysis.evaluation.held_out import HeldOutPredictions, ScoredSplit, predict_held_out, predict_labeled
 from nncli.analysis.evaluation.pairwise import ComparableRun, PairwiseResult, comparable_run, compare_pairwise
 from nncli.analysis.evaluation.run_summary import summarize_run
-from nncli.base.errors import DataError, NncliError, RunError, UsageError
+from nncli.base.errors import DataError, NncliError, RunError, UsageError, in_terminal
 from nncli.base.logs import log_duration
 from nncli.base.spec import non_defaults
 from nncli.base.text import json_safe
@@ -404,7 +404,7 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
         with log_duration(f"scoring {path}"):
             summary = summarize_run(Run.open(path).path, predict)
     except NncliError as error:
-        return ComparedRun(path, name, info, problems=(str(error),)), None
+        return ComparedRun(path, name, info, problems=(error.on(in_terminal),)), None
     problems, config = list(summary.problems), None
     if info.status in ("running", "killed"):
         state = "it is still running" if info.status == "running" else f"it was killed; nncli train --resume {path}"
@@ -416,7 +416,7 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
             # `auto` values are resolved in the configuration of the first member.
             config = ResolvedConfig(read_config(path), read_config(first) if has_member else None)
         except RunError as error:
-            problems.append(f"The configuration cannot be read: {error}")
+            problems.append(f"The configuration cannot be read: {error.on(in_terminal)}")
     run, comparable = ComparedRun(path, name, info, config, histories=summary.histories), None
     held_out, metrics = summary.held_out, summary.metrics
     recorded = None if metrics is None else metrics.validation or metrics.training

@@ -22,7 +22,17 @@ import safetensors
 import safetensors.numpy
 
 from nncli.base.atomic_files import relabel_errors
-from nncli.base.errors import ConfigError, DataError, Location, NncliError, RunError, UsageError
+from nncli.base.errors import (
+    Advice,
+    ConfigError,
+    DataError,
+    Location,
+    NncliError,
+    ResumeRun,
+    RunError,
+    UsageError,
+    sentences,
+)
 from nncli.base.text import join_quoted, json_safe
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
@@ -236,7 +246,7 @@ def _unfinished(path: Path, message: str, *, with_quick: bool = False) -> RunErr
     return RunError(
         message,
         location=Location(source=str(path)),
-        hint=f"To finish it: nncli train --resume {shlex.quote(str(path))}{more}",
+        hint=Advice("To finish it: ", ResumeRun(path), more),
     )
 
 
@@ -322,7 +332,7 @@ def _moved_tables(option: str) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        error.hint = _both(error.hint, f"If it is in another place now, name that: {option} PATH")
+        error.hint = sentences(error.hint, f"If it is in another place now, name that: {option} PATH")
         raise
 
 
@@ -770,14 +780,10 @@ def _explained(checks: Sequence[Check]) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        raise ConfigError(*(replace(issue, hint=_both(issue.hint, more)) for issue in error.issues)) from error
+        raise ConfigError(*(replace(issue, hint=sentences(issue.hint, more)) for issue in error.issues)) from error
     except DataError as error:
-        error.hint = _both(error.hint, more)
+        error.hint = sentences(error.hint, more)
         raise
-
-
-def _both(hint: str | None, more: str | None) -> str | None:
-    return " ".join(filter(None, [hint, more])) or None
 
 
 @contextmanager

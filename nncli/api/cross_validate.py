@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from nncli.api.options import CrossValidateOptions
 from nncli.api.training_input import copied_table, resolve_input
-from nncli.base.errors import UsageError, config_error
+from nncli.base.errors import Advice, UsageError, config_error
 from nncli.base.findings import FindingCode, note
 from nncli.base.option import operation
 from nncli.base.scratch import Scratch, existing_parent
@@ -118,7 +118,10 @@ def _begin(config: Config, options: CrossValidateOptions, launch: Launch) -> Gen
     if config.data.leave_out is not None:
         raise UsageError("data.leave_out is what cross-validation sets itself", hint="Remove the key.")
     if config.data.time is not None and repeats > 1:
-        raise UsageError("with data.time the folds are the same every time", hint="Leave --repeats out.")
+        raise UsageError(
+            "with data.time the folds are the same every time",
+            hint=Advice("Leave ", CrossValidateOptions.use("repeats"), " out."),
+        )
     check_table(config)
     if config.teacher is not None:
         message = "the teacher was trained on rows of every fold, so that the scores would be too good"

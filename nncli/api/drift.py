@@ -10,7 +10,7 @@ from nncli.analysis.drift import Batch, Drift, compare
 from nncli.api.options import DriftOptions
 from nncli.api.prediction.profile_file import is_profile_file, profiler_of, read_profile, reference_of_run
 from nncli.api.prediction.profiles import WHOLE, BatchKey, TableProfile, profile_table, profile_tables
-from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.errors import Advice, DataError, Location, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.option import operation
 from nncli.data.sources.table_source import TableLocation, TableSource, as_source
@@ -82,12 +82,13 @@ def _profile(model: AnyModel, profiler: Profiler, data: TableLocation | Frame, o
 
 def _check_options(every: int | None, by: str | None, limit: float) -> None:
     """Raise a UsageError if the options contradict each other."""
+    use = DriftOptions.use
     if every is not None and by is not None:
-        raise UsageError("--every and --by both divide the rows", hint="Use one of them.")
+        raise UsageError(Advice(use("every"), " and ", use("by"), " both divide the rows"), hint="Use one of them.")
     if every is not None and every < 1:
-        raise UsageError(f"--every is {every:,}", hint="Use at least 1, better 500 rows or more.")
+        raise UsageError(Advice(use("every"), f" is {every:,}"), hint="Use at least 1, better 500 rows or more.")
     if not 0.0 <= limit < float("inf"):
-        raise UsageError(f"--limit is {limit:g}", hint="Use a number from 0, such as 0.1.")
+        raise UsageError(Advice(use("limit"), f" is {limit:g}"), hint="Use a number from 0, such as 0.1.")
 
 
 def _name(key: BatchKey, every: int | None, by: str | None, last_row: int) -> str:

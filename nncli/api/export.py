@@ -10,7 +10,7 @@ from typing import Any
 
 from nncli.api.options import ExportOptions
 from nncli.base.atomic_files import check_overwrite, write_bytes
-from nncli.base.errors import Location, NncliError, UsageError
+from nncli.base.errors import Advice, Location, NncliError, UsageError, UseOption
 from nncli.base.logs import log_duration
 from nncli.base.option import operation
 from nncli.base.text import closest_match, join_quoted, quote
@@ -28,7 +28,9 @@ from nncli.nn.program.program import Program, select_class_outputs
 from nncli.runs.run import Run
 from nncli.version import __version__
 
-NOT_WRITTEN = "The file was not written. Please report this; --no-check (in Python check=False) writes it all the same."
+NOT_WRITTEN = Advice(
+    "The file was not written. Please report this; ", UseOption("check", "check", False), " writes it all the same."
+)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ def export_run_with(run: str | Path, output: str | Path | None = None, *, option
     target_of_model = model.spec.target
     if options.intervals and target_of_model.uncertainty != "interval":
         hint = "Leave it out: the file has the probability of each class."
-        raise UsageError(f"--interval {target_of_model.no_intervals}", hint=hint)
+        interval = UncertaintyOptions.use("intervals")
+        raise UsageError(Advice(interval, f" {target_of_model.no_intervals}"), hint=hint)
     conformal = conformal_predictor(opened, model, UncertaintyOptions(intervals=options.intervals))
     with log_duration("describing the model as a program"):
         program = _select_outputs(lower_model(model, conformal), labels=options.labels, proba=options.proba)
@@ -157,7 +160,9 @@ def _target_and_path(run: Path, to: str | None, output: Path | None) -> tuple[Ta
     by_suffix = {suffix: target for target in TARGETS for suffix in target.suffixes}
     names = join_quoted(by_name)
     if to is None and output is None:
-        raise UsageError("neither the target nor a file is named", hint=f"Add --to (in Python to): {names}.")
+        raise UsageError(
+            "neither the target nor a file is named", hint=Advice("Add ", UseOption("to", "to"), f": {names}.")
+        )
     if to is not None and to not in by_name:
         close = closest_match(to, by_name)
         hint = f"Did you mean {quote(close)}?" if close else f"The targets are {names}."
@@ -168,7 +173,7 @@ def _target_and_path(run: Path, to: str | None, output: Path | None) -> tuple[Ta
             raise UsageError(
                 "the suffix of the file is that of no target",
                 location=Location(source=str(output)),
-                hint=f"Use one of {join_quoted(by_suffix)}, or add --to (in Python to): {names}.",
+                hint=Advice(f"Use one of {join_quoted(by_suffix)}, or add ", UseOption("to", "to"), f": {names}."),
             )
         return of_suffix, output or Path()
     target = by_name[to]
@@ -198,12 +203,13 @@ def _select_outputs(program: Program, *, labels: bool, proba: bool) -> Program:
     """
     if not labels and not proba:
         return program
-    option = "--labels" if labels else "--proba"
+    labels_option, proba_option = UseOption("labels", "labels"), UseOption("proba", "proba")
     if labels and proba:
         raise UsageError(
-            "--labels leaves out the probabilities, and --proba the label",
+            Advice(labels_option, " leaves out the probabilities, and ", proba_option, " the label"),
             hint="For both, leave out both options.",
         )
     if not program.outputs.labels:
-        raise UsageError(f"{option} needs a classification model; this one is for regression")
+        option = labels_option if labels else proba_option
+        raise UsageError(Advice(option, " needs a classification model; this one is for regression"))
     return select_class_outputs(program, labels=labels, probabilities=proba)

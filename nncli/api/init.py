@@ -11,7 +11,7 @@ from typing import Any
 
 from nncli.api.options import InitOptions
 from nncli.base.atomic_files import check_overwrite, write_text
-from nncli.base.errors import Location, UsageError
+from nncli.base.errors import Advice, Location, UsageError
 from nncli.base.findings import Finding, FindingCode, Level, note, ordered, warning
 from nncli.base.option import operation
 from nncli.base.scratch import existing_parent
@@ -115,7 +115,10 @@ def init(data: TableLocation, target: str | Sequence[str], options: InitOptions)
 def draft_with(data: TableLocation, target: str | Sequence[str], options: InitOptions) -> InitResult:
     """Draft a configuration as `init` does, and return it with its notes and warnings."""
     if options.preset == "textbook" and options.quality is not None:
-        raise UsageError("--quality needs the preset tabular", hint="Remove --quality.")
+        use = InitOptions.use
+        raise UsageError(
+            Advice(use("quality"), " needs the preset tabular"), hint=Advice("Remove ", use("quality"), ".")
+        )
     output_path = None if options.output is None else Path(options.output)
     if output_path is not None:
         check_overwrite(output_path, force=options.force)

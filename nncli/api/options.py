@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from nncli.analysis.drift_limits import LIMIT
-from nncli.base.errors import Location, UsageError
+from nncli.base.errors import Advice, Location, UsageError
 from nncli.base.option import GOAL, INPUT, OUTPUT, SEARCH, TRAINING, Option, Options, declared_options
 from nncli.base.text import quote
 from nncli.data.formats.registry import FileOptions
@@ -63,6 +63,12 @@ class InvalidCellOptions(Options):
         return self.on_error == "skip"
 
 
+MISSING_OR_SKIP = Advice(
+    InvalidCellOptions.use("on_error", "missing"), " or ", InvalidCellOptions.use("on_error", "skip")
+)
+"""What leaves invalid cells out."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ErrorsOptions(InvalidCellOptions):
     """What happens to cells that cannot be read, and where they are written."""
@@ -90,7 +96,7 @@ class ErrorsOptions(InvalidCellOptions):
             raise UsageError(
                 "a file of errors needs cells that are not errors",
                 location=Location(source=str(path)),
-                hint="Add --on-error missing or --on-error skip (in Python on_error).",
+                hint=Advice("Add ", MISSING_OR_SKIP, "."),
             )
         return path
 
@@ -120,7 +126,7 @@ class OutputColumns(Options):
     def check_proba(self, model: AnyModel) -> None:
         """Raise a UsageError if probabilities are asked for that the model does not have."""
         if self.proba and not model.spec.target.has_probabilities:
-            raise UsageError(f"--proba {model.spec.target.no_labels}")
+            raise UsageError(Advice(OutputColumns.use("proba"), f" {model.spec.target.no_labels}"))
 
 
 @dataclass(frozen=True, kw_only=True)

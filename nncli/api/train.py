@@ -9,7 +9,7 @@ from pathlib import Path
 from nncli.analysis.evaluation.threshold_analysis import threshold_options
 from nncli.api.options import ClusterOptions, DistillOptions, TrainOptions, begun
 from nncli.api.training_input import TrainingInput, copied_table, resolve_input
-from nncli.base.errors import UsageError
+from nncli.base.errors import Advice, SetKey, UsageError
 from nncli.base.findings import FindingCode, note, warning
 from nncli.base.option import operation
 from nncli.base.scratch import existing_parent
@@ -91,7 +91,7 @@ def _train(given: TrainingInput, options: TrainOptions, launch: Launch) -> Gener
     config = config.model_copy(update={"time_limit": None})
     if limit is not None and config.teacher is not None:
         message = "a time limit chooses rows and members, and those of a teacher are given"
-        raise UsageError(message, hint="Set fewer epochs: --set epochs=15")
+        raise UsageError(message, hint=Advice("Set fewer epochs: ", SetKey("epochs", "15", in_command=True)))
     if not config.is_ensemble:
         _refuse_scheduler(options)
     with table_copies(config, existing_parent(path)):
@@ -143,7 +143,8 @@ def _tracked(events: Generator[Event, None, None], trackers: Sequence[TrackerCho
 
 def _refuse_scheduler(options: ClusterOptions) -> None:
     if options.scheduler is not None:
-        raise UsageError("--scheduler is for ensembles, and members is 1", hint="Set members: 8, say.")
+        message = Advice(ClusterOptions.use("scheduler"), " is for ensembles, and members is 1")
+        raise UsageError(message, hint="Set members: 8, say.")
 
 
 MAX_UNITS = 1 << 16
@@ -175,7 +176,9 @@ def distill_events_with(
     """As `distill`, event by event: those of a training."""
     units = options.units
     if not 1 <= units <= MAX_UNITS:
-        raise UsageError(f"--units {units}: a layer has 1 to {MAX_UNITS:,} units", hint="For example --units 64.")
+        use = DistillOptions.use
+        message = Advice(use("units", units), f": a layer has 1 to {MAX_UNITS:,} units")
+        raise UsageError(message, hint=Advice("For example ", use("units", 64), "."))
     path = Path(run)
     student = student_config(
         path, units, Path(options.output or path.with_name(f"{path.name}-student")), options.assignments

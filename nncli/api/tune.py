@@ -11,7 +11,7 @@ from typing import TypeAlias
 from nncli.api.options import TuneOptions
 from nncli.api.training_input import TrainingInput, copied_table, resolve_input
 from nncli.base.atomic_files import write_text
-from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.errors import Advice, DataError, Location, UsageError
 from nncli.base.findings import Finding, FindingCode, note
 from nncli.base.option import operation
 from nncli.base.scratch import Scratch, existing_parent
@@ -185,7 +185,9 @@ def _already_finished(path: Path, section: TuneSection) -> list[Finding]:
         return []
     more = f", no fewer than the {section.trials:,} that it is to have" if finished > section.trials else ""
     message = f"the {finished:,} trials of this search had finished{more}"
-    return [note(FindingCode.ALREADY_FINISHED, message, hint=f"For more: --trials {2 * finished}")]
+    return [
+        note(FindingCode.ALREADY_FINISHED, message, hint=Advice("For more: ", TuneOptions.use("trials", 2 * finished)))
+    ]
 
 
 def _search(

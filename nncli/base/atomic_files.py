@@ -18,7 +18,7 @@ from secrets import token_hex
 from typing import IO, BinaryIO
 
 from nncli.base.credentials import has_login
-from nncli.base.errors import Location, NncliError, UsageError
+from nncli.base.errors import Advice, Location, NncliError, UsageError, UseOption
 
 if sys.platform != "win32":
     import fcntl
@@ -301,5 +301,5 @@ def check_overwrite(path: Path, *, force: bool) -> None:
         raise UsageError(
             "the file exists already",
             location=Location(source=str(path)),
-            hint="Pass --force to replace it, or name another file.",
+            hint=Advice("Pass ", UseOption("force", "force", True), " to replace it, or name another file."),
         )

@@ -89,12 +89,14 @@ def redacted(text: str) -> str:
     """
     if not MAY_HAVE_LOGIN.search(text):
         return text
+    cleared = text
     for public, full in _full_urls.items():
-        text = text.replace(full, public)
-    text = URL_IN_TEXT.sub(lambda match: match[1] + _public(match[2]), text)
+        cleared = cleared.replace(full, public)
+    cleared = URL_IN_TEXT.sub(lambda match: match[1] + _public(match[2]), cleared)
     for pattern, shown in LOGINS_IN_TEXT:
-        text = pattern.sub(shown, text)
-    return URL_IN_TEXT.sub(lambda match: match[1] + _public(match[2]), text)  # the blanks in a URL are gone
+        cleared = pattern.sub(shown, cleared)
+    cleared = URL_IN_TEXT.sub(lambda match: match[1] + _public(match[2]), cleared)  # the blanks in a URL are gone
+    return text if cleared == text else cleared  # a text of a class of its own, such as Advice, stays one
 
 
 def has_login(path: str) -> bool:

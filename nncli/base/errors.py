@@ -1,4 +1,4 @@
-"""The exceptions of nncli, with locations, hints and exit codes.
+"""The exceptions of nncli, with locations, advice and exit codes.
 
     NncliError            exit code 1: the work failed (the disk is full, the loss is not a number)
     ├── UsageError                  2: the command line is wrong
@@ -6,14 +6,19 @@
     ├── DataError                   4: a table cannot be read, or does not fit the configuration or the model
     └── RunError                    5: a run directory is missing, damaged or from a newer version
 
-The message says what is wrong, `location` where, and `hint` how to fix it. nncli/cli/app.py shows all errors.
+The message says what is wrong, `location` where, and `hint` how to fix it. nncli/cli/app.py shows all errors. What a
+person types differs between a terminal, Python and HTTP, so a message or hint that names it is an `Advice`.
 """
 
 from __future__ import annotations
 
 import errno
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import ClassVar
+from os import PathLike
+from typing import ClassVar, TypeAlias
 
 from nncli.base.credentials import redacted
 from nncli.base.text import INVISIBLE_LETTERS, escape_unprintable, quote
@@ -55,6 +60,123 @@ class Location:
         return ", ".join(part for part in parts if part)
 
 
+@dataclass(frozen=True)
+class SetKey:
+    """Set a dotted key of the configuration to a value as YAML spells it; without one, the key alone is named.
+
+    It is worded as a line of the file, or with `in_command` as an option of the command.
+    """
+
+    key: str
+    value: str | None = None
+    in_command: bool = False
+
+
+@dataclass(frozen=True)
+class UseOption:
+    """Use an option of an operation, with a value if there is one; `Options.use` makes it.
+
+    `field` is the keyword in Python, `name` that of a parameter of an address, if it `is_parameter`; the option of the
+    command line is made from it.
+    """
+
+    field: str
+    name: str
+    value: object = None
+    is_parameter: bool = False
+
+
+@dataclass(frozen=True)
+class InstallExtra:
+    """Install what an extra of the package needs."""
+
+    extra: str
+
+
+@dataclass(frozen=True)
+class ResumeRun:
+    """Continue the training of a run."""
+
+    path: str | PathLike[str]
+
+
+@dataclass(frozen=True)
+class NameAsText:
+    """Say that a table is text, whose name or type says that it is of another format."""
+
+
+Action: TypeAlias = SetKey | UseOption | InstallExtra | ResumeRun | NameAsText
+"""What a person can do about a mistake."""
+Surface: TypeAlias = Callable[[Action], str | None]
+"""Words an action for who reads it; None if that person cannot do it."""
+
+
+def in_terminal(action: Action) -> str:
+    """An action as who uses the command line does it."""
+    match action:
+        case SetKey(key, None):
+            return key
+        case SetKey(key, value, in_command):
+            return f"--set {key}={value}" if in_command else f"`{key}: {value}`"
+        case UseOption(_, name, value):
+            flag = f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
+            return flag if value is None or isinstance(value, bool) else f"{flag} {value}"
+        case InstallExtra(extra):
+            return f"pip install 'nncli-train[{extra}]'"
+        case ResumeRun(path):
+            return f"nncli train --resume {shlex.quote(str(path))}"
+        case NameAsText():
+            return "name it .csv, .tsv or .jsonl, or set its format"
+
+
+def in_python(action: Action) -> str:
+    """An action as who calls the functions does it."""
+    match action:
+        case UseOption(field, _, value):
+            return field if value is None else f"{field}={value!r}"
+        case ResumeRun(path):
+            return f"nncli.train(resume={str(path)!r})"
+        case SetKey(key, value, in_command=True):
+            return repr(f"{key}={value}")
+    return in_terminal(action)
+
+
+class Advice(str):
+    """A text with actions in it. As a str it is what a terminal shows, and `on` words it for others.
+
+    A part that is an advice itself stands or falls alone.
+
+    >>> more = Advice(" For another format set ", SetKey("date_format", "'%d/%m/%Y'"), ".")
+    >>> Advice("Correct the cell.", more).on(lambda action: None)
+    'Correct the cell.'
+    """
+
+    parts: tuple[str | Action, ...]
+
+    def __new__(cls, *parts: str | Action) -> Advice:
+        """An advice of these parts, which follow each other without a space."""
+        advice = super().__new__(cls, "".join(part if isinstance(part, str) else in_terminal(part) for part in parts))
+        advice.parts = parts
+        return advice
+
+    def on(self, surface: Surface) -> str:
+        """The text for a surface; empty if one of its actions cannot be done there."""
+        words = [worded(part, surface) if isinstance(part, str) else surface(part) for part in self.parts]
+        return "" if None in words else "".join(filter(None, words))
+
+
+def sentences(*texts: str | None) -> Advice:
+    """An advice of several, each of which stands or falls alone."""
+    first, *others = [text for text in texts if text] or [""]
+    spaced = (text.parts if isinstance(text, Advice) else (text,) for text in others)
+    return Advice(first, *(Advice(" ", *parts) for parts in spaced))
+
+
+def worded(text: str, surface: Surface) -> str:
+    """A text for a surface: any is the same everywhere that is no advice."""
+    return text.on(surface) if isinstance(text, Advice) else text
+
+
 class NncliError(Exception):
     """Base class of all errors of nncli. No part of one has what looks like a password in an address."""
 
@@ -67,8 +189,13 @@ class NncliError(Exception):
         self.hint = None if hint is None else redacted(hint)
 
     def __str__(self) -> str:
-        text = f"{self.location}: {self.message}" if self.location and str(self.location) else self.message
-        return f"{text}\n  {self.hint}" if self.hint else text
+        return self.on(in_python)
+
+    def on(self, surface: Surface) -> str:
+        """The error with its location and hint, for a surface."""
+        message, hint = worded(self.message, surface), worded(self.hint or "", surface)
+        text = f"{self.location}: {message}" if self.location and str(self.location) else message
+        return f"{text}\n  {hint}" if hint else text
 
 
 OUT_OF_MEMORY_MESSAGES = (
@@ -150,8 +277,9 @@ class ConfigError(NncliError):
         self.args = issues  # for pickling between processes
         self.issues = issues
 
-    def __str__(self) -> str:
-        return "\n".join(str(issue) for issue in self.issues)
+    def on(self, surface: Surface) -> str:
+        """All issues, one below the other."""
+        return "\n".join(map(str, self.issues))
 
 
 class DataError(NncliError):
@@ -174,7 +302,7 @@ class CellError(DataError):
 
     def for_model(self, more: str = "") -> CellError:
         """The same error of a trained model, with `more` advice."""
-        hint = " ".join(filter(None, [self.model_hint, more]))
+        hint = sentences(self.model_hint, more)
         return CellError(self.message, location=self.location, hint=hint, model_hint=self.model_hint)
 
 
@@ -191,3 +319,12 @@ class RunLockedError(RunError):
 def config_error(key: str, message: str, hint: str) -> ConfigError:
     """A ConfigError about one key, found only after reading the table."""
     return ConfigError(ConfigIssue(message, Location(key=key), hint))
+
+
+@contextmanager
+def extra_required(extra: str, message: str, location: Location | None = None) -> Iterator[None]:
+    """Raise a UsageError with the command that installs an extra if the block cannot import what it needs."""
+    try:
+        yield
+    except ImportError as error:
+        raise UsageError(message, location=location, hint=Advice(InstallExtra(extra))) from error

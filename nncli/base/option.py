@@ -35,7 +35,7 @@ from typing import (
     overload,
 )
 
-from nncli.base.errors import UsageError
+from nncli.base.errors import UsageError, UseOption, in_terminal
 
 INPUT, SEARCH, TRAINING, GOAL, UNCERTAINTY = "Input", "Search", "Training", "Goal", "Uncertainty"
 ADDRESS, LIMITS, ACCESS = "Address", "Limits", "Access"
@@ -87,7 +87,7 @@ class DeclaredOption:
     @property
     def flag(self) -> str:
         """The name on the command line."""
-        return "--" + self.name.replace("_", "-")
+        return in_terminal(UseOption(self.field, self.name))
 
     @cached_property
     def types(self) -> tuple[Any, ...]:
@@ -124,6 +124,12 @@ class Options:
     Raises:
         UsageError: a value is none of the choices.
     """
+
+    @classmethod
+    def use(cls, field: str, value: object = None) -> UseOption:
+        """The action of using an option, with a value if there is one."""
+        (declared,) = (option for option in declared_options(cls) if option.field == field)
+        return UseOption(field, declared.name, value, declared.option.http is not None)
 
     def __post_init__(self) -> None:
         for one in declared_options(type(self)):

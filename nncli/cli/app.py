@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from nncli.base.credentials import argument_without_credentials, redacted
-from nncli.base.errors import NncliError, is_out_of_memory
+from nncli.base.errors import NncliError, in_terminal, is_out_of_memory
 from nncli.base.text import closest_match
 from nncli.cli.completion import Command, join_words
 from nncli.cli.console import SecondSignalError, StoppedError, prepare_standard_streams
@@ -181,9 +181,9 @@ def _run() -> None:
     try:
         code = app(prog_name="nncli", standalone_mode=False)
     except StoppedError as error:
-        _fail(error, str(error), error.code)
+        _fail(error, error.on(in_terminal), error.code)
     except NncliError as error:
-        _fail(error, str(error), error.exit_code)
+        _fail(error, error.on(in_terminal), error.exit_code)
     except SecondSignalError as error:
         resume = f"\n  {error.hint}" if error.hint else ""
         _fail(error, f"stopped at once; the last checkpoint is kept{resume}", 128 + error.number)

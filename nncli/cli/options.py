@@ -171,12 +171,12 @@ def requires_extra(extra: str) -> Iterator[None]:
     Raises:
         NncliError: a package is not installed; the hint is the command that installs the extra.
     """
+    from nncli.base.errors import Advice, InstallExtra
+
     try:
         yield
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]  # the name may be that of a module in the package
         if package not in EXTRAS[extra]:
             raise
-        raise NncliError(
-            f"the package {package} is not installed", hint=f"pip install 'nncli-train[{extra}]'"
-        ) from error
+        raise NncliError(f"the package {package} is not installed", hint=Advice(InstallExtra(extra))) from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nncli.api.options import PredictToFileOptions, SourceOptions
+from nncli.base.errors import in_terminal
 from nncli.base.option import INPUT, OUTPUT, Option, Options
 from nncli.cli.console import check_standard_output, echo_err, interrupt_at_once, rows
 from nncli.cli.options import DisplayOptions, RunDirectory, input_table
@@ -123,7 +124,7 @@ class FilesPrinter:
         if file is not None and file.error is not None:
             place = file.error.location
             name = "" if place is not None and place.source else f"{file.name}: "
-            echo_err(f"error: {name}{file.error}")
+            echo_err(f"error: {name}{file.error.on(in_terminal)}")
 
 
 class FilesWork(Work):

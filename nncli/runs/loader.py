@@ -16,7 +16,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from nncli.base.errors import Location, RunError
+from nncli.base.errors import Advice, Location, ResumeRun, RunError
 from nncli.base.text import join_quoted, quote
 from nncli.models import held_out_rows
 from nncli.models.ensemble import Ensemble, EnsembleSpec, spec_json
@@ -243,7 +243,7 @@ def _read_member(folder: Path, i: int, spec: EnsembleSpec, manifest: Manifest) -
             folder,
             member_folder(i),
             "this is not the member that the ensemble was made of, or it was trained further by itself",
-            f"Restore it from a copy, or make the ensemble of it: nncli train --resume {folder}"
+            Advice("Restore it from a copy, or make the ensemble of it: ", ResumeRun(folder))
             if manifest.selection is None
             else "Restore it from a copy, or select the members again with nncli tune.",
         )

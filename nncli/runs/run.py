@@ -27,7 +27,7 @@ from nncli.base.atomic_files import (
     sync_folder,
     write_bytes,
 )
-from nncli.base.errors import DataError, Location, NncliError, RunError, RunLockedError, UsageError
+from nncli.base.errors import Advice, DataError, Location, NncliError, ResumeRun, RunError, RunLockedError, UsageError
 from nncli.base.text import join_quoted, quote
 from nncli.models.ensemble import Ensemble, EnsembleSpec, spec_json
 from nncli.models.held_out_rows import HeldOutRows
@@ -166,7 +166,7 @@ class FolderIdentity:
             raise RunError(
                 "the run directory was moved or deleted while it was being written",
                 location=Location(source=str(path)),
-                hint="If it was moved, continue from its last checkpoint: nncli train --resume NEW_PATH",
+                hint=Advice("If it was moved, continue from its last checkpoint: ", ResumeRun("NEW_PATH")),
             )
 
 
@@ -447,7 +447,7 @@ class Run:
             raise NncliError(
                 f"a file just written cannot be read back: {error.strerror or error}",
                 location=Location(source=str(self.path)),
-                hint=f"Once it can, go on: nncli train --resume {self.path}",
+                hint=Advice("Once it can, go on: ", ResumeRun(self.path)),
             ) from error
 
     def load_manifest(self) -> Manifest:
@@ -499,7 +499,7 @@ class Run:
                 location=Location(source=str(self.path)),
                 hint="It diverged or broke off: train a new run, with a lower learning_rate if it diverged."
                 if manifest.status == "failed"
-                else f"To resume: nncli train --resume {self.path}",
+                else Advice("To resume: ", ResumeRun(self.path)),
             )
         return read_any_model(self.path, manifest)
 

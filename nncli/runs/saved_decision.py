@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from nncli.base.atomic_files import write_bytes
-from nncli.base.errors import Location, RunError
+from nncli.base.errors import Advice, Location, ResumeRun, RunError
 from nncli.models.ensemble import EnsembleSpec, spec_json
 from nncli.models.held_out_rows import HeldOutRows
 from nncli.models.model import ModelSpec
@@ -49,7 +49,7 @@ def save_decision(run: Run, decision: Decision | None) -> None:
             raise RunError(
                 "the training of this run has not finished",
                 location=Location(source=str(run.path)),
-                hint=f"To resume: nncli train --resume {run.path}",
+                hint=Advice("To resume: ", ResumeRun(run.path)),
             )
         locked.load_model()  # a damaged run is not given new checksums
         spec = read_any_spec(locked.path, manifest)

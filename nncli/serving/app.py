@@ -32,23 +32,12 @@ from nncli.serving.middleware import (
 )
 from nncli.serving.models.reload import ModelSlots
 from nncli.serving.models.served_model import PARAMETERS
-from nncli.serving.pages.descriptions import Descriptions
 from nncli.serving.problems import REASON, Problem, ProblemError, problem_response
 from nncli.serving.process.log import utc_time, write_line
-from nncli.serving.routes import docs, health, metrics, mlflow, models, open_inference, openapi, page, predict
+from nncli.serving.routes import mlflow, open_inference, pages, predict, status
 from nncli.serving.state import ServerState
 
-ROUTES = [
-    *page.ROUTES,
-    *predict.ROUTES,
-    *models.ROUTES,
-    *health.ROUTES,
-    *metrics.ROUTES,
-    *mlflow.ROUTES,
-    *open_inference.ROUTES,
-    *openapi.ROUTES,
-    *docs.ROUTES,
-]
+ROUTES = [*predict.ROUTES, *status.ROUTES, *mlflow.ROUTES, *open_inference.ROUTES, *pages.ROUTES]
 PREDICTIONS = [route for route in ROUTES if route.methods is not None and "POST" in route.methods]
 """The routes of predictions."""
 
@@ -67,7 +56,7 @@ def build_app(state: ServerState) -> Starlette:
         ],
         exception_handlers={ProblemError: _answer_problem, HTTPException: _answer_http_exception},
     )
-    app.state.server, app.state.descriptions = state, Descriptions()
+    app.state.server, app.state.descriptions = state, pages.Descriptions()
     return app
 
 

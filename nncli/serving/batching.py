@@ -81,14 +81,14 @@ def set_predicted(scope: Scope, predicted: Predicted) -> None:
 class Job:
     """A request that waits; made in the event loop that waits for it.
 
-    `model_version` is that of its answer, `rows` the number of its rows once they are read.
+    `model_version` is that of its answer, `table` the rows of its body once they are read.
     """
 
     request: PredictionRequest
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     future: asyncio.Future[bytes] = field(init=False)
     model_version: str = ""
-    rows: int | None = None
+    _table: Table | None = None
 
     def __post_init__(self) -> None:
         self.future = self.loop.create_future()
@@ -97,6 +97,26 @@ class Job:
     def is_over(self) -> bool:
         """Whether nobody waits any more: it is answered, its client has left, or its time is over."""
         return self.future.done()
+
+    def read(self, model: ServedModel) -> None:
+        """Read the rows for the model that is to answer.
+
+        Raises:
+            ProblemError, NncliError: the body is not a table, or not one of this model.
+        """
+        self.model_version = model.version
+        self._table = self.request.read(model)
+
+    @property
+    def table(self) -> Table:
+        """The rows, which have been read."""
+        assert self._table is not None
+        return self._table
+
+    @property
+    def rows(self) -> int | None:
+        """The number of rows; None if they could not be read."""
+        return None if self._table is None else len(self._table)
 
 
 Answers: TypeAlias = Sequence[tuple[Job, Result]]
@@ -169,14 +189,6 @@ MAX_FAULTS = 8
 """Faults of the server after which a batch is no longer divided to find the request that causes them."""
 
 
-@dataclass(frozen=True)
-class ReadJob:
-    """A job with the rows of its body."""
-
-    job: Job
-    table: Table
-
-
 def answer_jobs(jobs: Sequence[Job], model: ServedModel, observe: Observer | None = None) -> None:
     """Answer every job, whatever fails. A table of many rows is predicted in parts, unless its client leaves.
 
@@ -190,53 +202,48 @@ def answer_jobs(jobs: Sequence[Job], model: ServedModel, observe: Observer | Non
 
 
 def _answer(jobs: Sequence[Job], model: ServedModel, observe: Observer | None) -> None:
-    read: list[ReadJob] = []
+    read: list[Job] = []
     failed: list[tuple[Job, Result]] = []
     for job in jobs:
         if job.is_over:
             continue
-        job.model_version = model.version
         try:
-            table = job.request.read(model)
-            job.rows = len(table)
-            read.append(ReadJob(job, table))
+            job.read(model)
+            read.append(job)
         except FAILURES as error:  # every request gets an answer
             failed.append((job, ProblemError(as_problem(error))))
     if failed:
         deliver(failed)
     for group in _groups(read, model):
-        if len(group) == 1 and len(group[0].table) > _rows_at_once(group[0], model):
-            _answer_in_parts(group[0], model, observe)
-        else:
-            deliver(list(_results(group, model, observe)))
+        deliver(list(_results(group, model, observe)))
 
 
-def _rows_at_once(one: ReadJob, model: ServedModel) -> int:
+def _rows_at_once(job: Job, model: ServedModel) -> int:
     """The rows that are predicted at once for the options of a job; each one with effects is predicted many times."""
-    return PART_ROWS // (len(model.model.names) + 1) or 1 if one.job.request.options.explain else PART_ROWS
+    return PART_ROWS // (len(model.model.names) + 1) or 1 if job.request.options.explain else PART_ROWS
 
 
-def _groups(jobs: Sequence[ReadJob], model: ServedModel) -> Iterator[list[ReadJob]]:
+def _groups(jobs: Sequence[Job], model: ServedModel) -> Iterator[list[Job]]:
     """Jobs whose rows can be predicted as one table, of at most `_rows_at_once` together."""
     if len(jobs) == 1:
         yield list(jobs)
         return
-    alike: dict[Hashable, list[ReadJob]] = {}
-    for one in jobs:
-        frame = one.table.frame
-        key = (*frame.columns, *frame.dtypes, one.table.dialect, one.job.request.options)
-        alike.setdefault(key, []).append(one)
+    alike: dict[Hashable, list[Job]] = {}
+    for job in jobs:
+        frame = job.table.frame
+        key = (*frame.columns, *frame.dtypes, job.table.dialect, job.request.options)
+        alike.setdefault(key, []).append(job)
     for group in alike.values():
         start, rows, most = 0, 0, _rows_at_once(group[0], model)
-        for i, one in enumerate(group):
-            if i > start and rows + len(one.table) > most:
+        for i, job in enumerate(group):
+            if i > start and rows + len(job.table) > most:
                 yield group[start:i]
                 start, rows = i, 0
-            rows += len(one.table)
+            rows += len(job.table)
         yield group[start:]
 
 
-def _results(jobs: list[ReadJob], model: ServedModel, observe: Observer | None) -> Iterator[tuple[Job, Result]]:
+def _results(jobs: list[Job], model: ServedModel, observe: Observer | None) -> Iterator[tuple[Job, Result]]:
     """The result of each job. Jobs that fail together are divided in halves, until those that do not fail are found.
 
     Faults of the server are logged, and jobs are not divided any more after `MAX_FAULTS` of them.
@@ -245,7 +252,7 @@ def _results(jobs: list[ReadJob], model: ServedModel, observe: Observer | None) 
     while groups:
         group = groups.pop()
         try:
-            predictions = model.predict(_joined(group), group[0].job.request.options, observe)
+            predictions = _predicted(group, model, observe)
         except FAILURES as error:  # every request gets an answer
             is_fault = not isinstance(error, NncliError | ProblemError)
             faults += is_fault
@@ -253,56 +260,46 @@ def _results(jobs: list[ReadJob], model: ServedModel, observe: Observer | None) 
                 middle = len(group) // 2
                 groups += [group[middle:], group[:middle]]
                 continue
-            problem = _problem(error, model, group[0].table)
-            yield from ((one.job, ProblemError(problem)) for one in group)
+            problem = as_problem(error)
+            if isinstance(error, CellError):
+                problem = problem_of_cells(error, model.model, group[0].table)
+            yield from ((job, ProblemError(problem)) for job in group)
+            continue
+        if predictions is None:
             continue
         start = 0
-        for one in group:
-            is_alone, end = len(group) == 1, start + len(one.table)
+        for job in group:
+            is_alone, end = len(group) == 1, start + len(job.table)
             part = predictions if is_alone else PredictedRows(predictions.frame[start:end], predictions.anomalies)
             start = end
-            yield one.job, _written(one, part, model, is_alone=is_alone)
+            yield job, _written(job, part, model, is_alone=is_alone)
 
 
-def _joined(jobs: Sequence[ReadJob]) -> Table:
-    first = jobs[0].table
-    if len(jobs) == 1:
-        return first
-    return replace(first, frame=pl.concat([one.table.frame for one in jobs]), notes=(), details=())
-
-
-def _answer_in_parts(one: ReadJob, model: ServedModel, observe: Observer | None) -> None:
-    """Answer a job of many rows, unless its client leaves."""
+def _predicted(jobs: Sequence[Job], model: ServedModel, observe: Observer | None) -> PredictedRows | None:
+    """The predictions of the rows of all jobs, in parts if they are many; None if nobody waits any more."""
+    first, options, most = jobs[0].table, jobs[0].request.options, _rows_at_once(jobs[0], model)
+    if len(jobs) > 1:
+        frame = pl.concat([job.table.frame for job in jobs])
+        return model.predict(replace(first, frame=frame, notes=(), details=()), options, observe)
+    if len(first) <= most:
+        return model.predict(first, options, observe)
     parts: list[PredictedRows] = []
-    most = _rows_at_once(one, model)
-    for start in range(0, len(one.table), most):
-        if one.job.is_over:
-            return
-        try:
-            rows = one.table.part(start, start + most)
-            parts.append(model.predict(rows, one.job.request.options, observe))
-        except FAILURES as error:  # every request gets an answer
-            deliver([(one.job, ProblemError(_problem(error, model, one.table)))])
-            return
-    together = PredictedRows(
-        pl.concat([part.frame for part in parts]), sum((part.anomalies for part in parts), Anomalies())
-    )
-    deliver([(one.job, _written(one, together, model, is_alone=True))])
+    for start in range(0, len(first), most):
+        if jobs[0].is_over:
+            return None
+        parts.append(model.predict(first.part(start, start + most), options, observe))
+    anomalies = sum((part.anomalies for part in parts), Anomalies())
+    return PredictedRows(pl.concat([part.frame for part in parts]), anomalies)
 
 
-def _problem(error: BaseException, model: ServedModel, table: Table) -> Problem:
-    """The problem of an error in the rows of one request."""
-    return problem_of_cells(error, model.model, table) if isinstance(error, CellError) else as_problem(error)
-
-
-def _written(one: ReadJob, predictions: PredictedRows, model: ServedModel, *, is_alone: bool) -> Result:
+def _written(job: Job, predictions: PredictedRows, model: ServedModel, *, is_alone: bool) -> Result:
     """The answer. Unless a job `is_alone`, the anomalies are those of a batch, and are counted again for its rows."""
     try:
         anomalies = predictions.anomalies
         if anomalies.columns and not is_alone:
-            anomalies = model.model.anomalies(one.table)
-        notes = one.table.notes if anomalies.note is None else (*one.table.notes, anomalies.note)
-        return one.job.request.write(model, one.table, predictions.frame, notes)
+            anomalies = model.model.anomalies(job.table)
+        notes = job.table.notes if anomalies.note is None else (*job.table.notes, anomalies.note)
+        return job.request.write(model, job.table, predictions.frame, notes)
     except FAILURES as error:  # every request gets an answer
         return ProblemError(as_problem(error))
 

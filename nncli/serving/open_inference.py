@@ -217,7 +217,7 @@ def model_metadata(model: ServedModel) -> dict[str, Any]:
 
 def input_datatype(feature: Feature) -> str:
     """FP64 for numbers; categories, dates and texts are BYTES."""
-    return "FP64" if feature.kind == "number" else BYTES
+    return "FP64" if feature.input.kind == "number" else BYTES
 
 
 def output_columns(predictions: pl.DataFrame) -> pl.DataFrame:
@@ -400,18 +400,12 @@ def split_body(body: bytes, header: str | None) -> tuple[bytes, memoryview]:
     return body[:length], memoryview(body)[length:]
 
 
-@dataclass(frozen=True)
-class InferAnswer:
-    """The body of an answer; the first `json_length` bytes are JSON, None if all are."""
-
-    body: bytes
-    json_length: int | None = None
-
-
 def infer_answer(
     model: ServedModel, request: InferRequest, predictions: pl.DataFrame, notes: Sequence[str] = ()
-) -> InferAnswer:
-    """The answer to a request: its outputs as JSON, and those that are binary after it.
+) -> tuple[bytes, int | None]:
+    """The body of the answer: its outputs as JSON, and those that are binary after it.
+
+    With the bytes of the JSON, None if all are.
 
     Raises:
         ProblemError: an output of the request is not one of the predictions.
@@ -420,7 +414,12 @@ def infer_answer(
     names = columns.columns if request.outputs is None else list(request.outputs)
     unknown = [name for name in names if name not in columns.columns]
     if unknown:
-        raise _no_output(unknown, columns.columns, model)
+        outputs_of_model = dict.fromkeys([*empty_predictions(model).columns, *columns.columns])
+        level = model.model.spec.target.uncertainty
+        raise bad_request(
+            f"there is no output {join_quoted(unknown)}",
+            f"The outputs are {join_quoted(outputs_of_model)}; the parameters {level} and explain add others.",
+        )
     outputs: list[dict[str, Any]] = []
     parts: list[bytes] = []
     for name in names:
@@ -440,13 +439,4 @@ def infer_answer(
         "outputs": outputs,
     }
     text = json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
-    return InferAnswer(b"".join([text, *parts]), len(text) if parts else None)
-
-
-def _no_output(unknown: Sequence[str], columns: Sequence[str], model: ServedModel) -> ProblemError:
-    outputs = dict.fromkeys([*empty_predictions(model).columns, *columns])
-    level = model.model.spec.target.uncertainty
-    return bad_request(
-        f"there is no output {join_quoted(unknown)}",
-        f"The outputs are {join_quoted(outputs)}; the parameters {level} and explain add others.",
-    )
+    return b"".join([text, *parts]), len(text) if parts else None

@@ -10,9 +10,7 @@ from nncli.base.option import DeclaredOption
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.serving.models.effects import check_rows
 from nncli.serving.models.served_model import PARAMETERS, PredictionOptions, ServedModel
-from nncli.serving.problems import ProblemError, bad_request
-from nncli.targets.base import LABELED, NUMERIC
-from nncli.targets.target import Target
+from nncli.serving.problems import bad_request
 
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 LEVEL = re.compile(r"0?\.[0-9]{1,3}")
@@ -56,27 +54,16 @@ def _value(one: DeclaredOption, texts: Sequence[str]) -> Any:
     return text
 
 
-def check_options(options: PredictionOptions, target: Target) -> None:
-    """Raise a ProblemError if a model with this target does not have what the options ask for."""
-    if options.proba and not target.has_probabilities:
-        raise _not_for("proba", LABELED, "Leave it out.")
-    if options.sets and target.uncertainty != "set":
-        raise _not_for("set", LABELED, f"Use {target.uncertainty}=0.9.")
-    if options.intervals and target.uncertainty != "interval":
-        raise _not_for("interval", NUMERIC, f"Use {target.uncertainty}=0.9.")
-    if not options.sets and options.of_sets is not None:
-        message = f"the parameter {quote(options.of_sets)} is for prediction sets"
-        raise bad_request(message, "Add set=0.9, or leave it out.")
+def check_options(options: PredictionOptions, model: ServedModel) -> None:
+    """Raise a UsageError if a model does not have what the options ask for."""
+    options.check(model.model.spec.target)
+    options.check_proba(model.model)
 
 
 def check_effects(options: PredictionOptions, rows: int, model: ServedModel) -> None:
     """Raise a ProblemError if the effects of so many rows take too long."""
     if options.explain:
         check_rows(rows, len(model.model.names))
-
-
-def _not_for(name: str, task: str, hint: str) -> ProblemError:
-    return bad_request(f"the parameter {quote(name)} is for models of {task}, and this is not one", hint)
 
 
 def _flag(name: str, value: str) -> bool:
@@ -104,10 +91,11 @@ def json_options(
     """What is predicted: `{"interval": [0.9, 0.5]}` is `?interval=0.9&interval=0.5`; with those of the address.
 
     Raises:
-        ProblemError: a parameter is unknown, has a bad value, or is for another kind of model.
+        ProblemError: a parameter is unknown, or has a bad value.
+        UsageError: a parameter is for another kind of model.
     """
     options = parse_parameters([*of_address, *_pairs(parameters)])
-    check_options(options, model.model.spec.target)
+    check_options(options, model)
     return options
 
 

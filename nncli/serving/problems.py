@@ -11,7 +11,17 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from nncli.base.errors import DataError, NncliError, RunError, UsageError
+from nncli.base.errors import (
+    Action,
+    DataError,
+    NameAsText,
+    NncliError,
+    RunError,
+    SetKey,
+    UsageError,
+    UseOption,
+    worded,
+)
 from nncli.base.text import quote
 
 RUN_HINT = "Leave out interval and set, or try again once the run directory of the model is complete again."
@@ -46,7 +56,7 @@ class Problem:
     """An error of a request: what is wrong, where, and how to fix it.
 
     `row` counts the rows of the request from 1. `retry_after` is in seconds. `errors` are the first cells of a request
-    that cannot be read, `names` those of the columns of a request that lacks one.
+    that cannot be read.
     """
 
     status: HTTPStatus
@@ -58,7 +68,6 @@ class Problem:
     retry_after: int | None = None
     errors: tuple[CellProblem, ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
-    names: frozenset[str] = frozenset()
 
     def json(self) -> dict[str, Any]:
         """The problem as JSON, without what is unknown."""
@@ -101,10 +110,9 @@ def invalid_row(
     row: int | None = None,
     column: str | None = None,
     value: str | None = None,
-    names: frozenset[str] = frozenset(),
 ) -> ProblemError:
     """An error of a row that the model cannot predict; see Problem."""
-    return ProblemError(Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, hint, row, column, value, names=names))
+    return ProblemError(Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, hint, row, column, value))
 
 
 def busy(detail: str, hint: str | None = "Try again later.") -> Problem:
@@ -119,15 +127,14 @@ def problem_of(error: NncliError) -> Problem:
     """
     place = error.location
     row, column = (None, None) if place is None else (place.row, place.column)
+    message, hint = worded(error.message, in_request), worded(error.hint or "", in_request) or None
     if isinstance(error, UsageError):
-        return Problem(HTTPStatus.BAD_REQUEST, as_parameters(error.message), as_parameters(error.hint or "") or None)
+        return Problem(HTTPStatus.BAD_REQUEST, message, hint)
     if isinstance(error, DataError):
-        return Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY, client_text(error.message), client_hint(error.hint), row, column
-        )
+        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, message, hint, row, column)
     if isinstance(error, RunError):
         return Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.message, RUN_HINT, retry_after=RUN_SECONDS)
-    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, error.message, client_hint(error.hint), row, column)
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, message, hint, row, column)
 
 
 MLFLOW_PATHS = re.compile(r"(/models/[^/]+)?/(invocations|ping|version)|/health")
@@ -193,52 +200,13 @@ def problem_response(problem: Problem, path: str) -> Response:
     )
 
 
-SENTENCE_END = re.compile(r"(?<=[.?!])\s+(?=[A-Z`'\"])")
-FOR_COMMANDS = re.compile(r"--[a-z]|\bdata\.[a-z]|`data:|under data|`columns:|`drop:|`date_format|\bnncli \w")
-"""What is in sentences about commands and configurations."""
-REPLACEMENTS = (
-    ("data.encoding", "Send UTF-8, or name the encoding in the Content-Type: text/csv; charset=latin-1."),
-    ("name it .", "If it is text, send it as text/csv, text/tab-separated-values or application/jsonl."),
-    ("data.separator", "Send text/csv with commas, or text/tab-separated-values."),
-)
-"""What replaces a sentence with a setting."""
-FILE = re.compile(r"\b([Tt]he|[Ss]ave the) file\b(?! name)")
-"""What a client has sent as a body."""
-OPTION_VALUE = re.compile(r"--([a-z]+) (?=[0-9])")
-OPTION = re.compile(r"--([a-z]+)(?:-([a-z]+))?")
-
-
-def client_hint(hint: str | None) -> str | None:
-    """The sentences of a hint that a client can follow; None if there is none.
-
-    >>> client_hint("Correct the cell. To predict the table all the same: --on-error skip.")
-    'Correct the cell.'
-    """
-    if hint is None:
-        return None
-    sentences = []
-    for sentence in SENTENCE_END.split(hint):
-        replacement = next((text for setting, text in REPLACEMENTS if setting in sentence), None)
-        if replacement is not None:
-            sentences.append(replacement)
-        elif not FOR_COMMANDS.search(sentence):
-            sentences.append(client_text(sentence))
-    return " ".join(dict.fromkeys(sentences)) or None
-
-
-def client_text(text: str) -> str:
-    """A message about a file, about the body of a request instead.
-
-    >>> client_text("Save the file with line ends of Unix.")
-    'Send the body with line ends of Unix.'
-    """
-    return FILE.sub(lambda match: f"{match[1].replace('ave', 'end')} body", text)
-
-
-def as_parameters(text: str) -> str:
-    """A message about options of a command, with the parameters of an address instead.
-
-    >>> as_parameters("For 90 % write --interval 0.9.")
-    'For 90 % write interval=0.9.'
-    """
-    return OPTION.sub(lambda match: "_".join(filter(None, match.groups())), OPTION_VALUE.sub(r"\1=", text))
+def in_request(action: Action) -> str | None:
+    """An action as a client does it: by a parameter or a header; what only who runs the server can do is None."""
+    match action:
+        case UseOption(_, name, value, is_parameter=True):
+            return name if value is None else f"{name}={json.dumps(value)}"
+        case SetKey("data.encoding", value, in_command=False):
+            return "charset" if value is None else f"`Content-Type: text/csv; charset={value}`"
+        case NameAsText():
+            return "send it as text/csv, text/tab-separated-values or application/jsonl"
+    return None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, get_args
 
 from nncli.base.credentials import with_credentials, without_credentials
-from nncli.base.errors import UsageError
+from nncli.base.errors import Advice, InstallExtra, UsageError
 from nncli.base.text import closest_match, quote
 
 KEY_DIGITS = 32
@@ -121,9 +121,7 @@ class TrackerChoice:
             hint = "For example tensorboard=logs, or mlflow=http://127.0.0.1:5000."
             raise UsageError(f"nothing follows {kind}=", hint=hint)
         if find_spec(PACKAGES[kind]) is None:
-            raise UsageError(
-                f"the package {PACKAGES[kind]} is not installed", hint=f"pip install 'nncli-train[{kind}]'"
-            )
+            raise UsageError(f"the package {PACKAGES[kind]} is not installed", hint=Advice(InstallExtra(kind)))
         if kind == "mlflow":
             return cls(kind, without_credentials(target) if target else None)
         if target and os.path.lexists(target) and not os.path.isdir(target):  # noqa: PTH112 - the name may be too long

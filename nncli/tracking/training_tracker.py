@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nncli.base.errors import Location, RunError
+from nncli.base.errors import Advice, Location, ResumeRun, RunError
 from nncli.fitting.ensemble.train import CONTROL_FOLDER
 from nncli.fitting.parallel.control_dir import ControlDirectory, EpochsReader
 from nncli.fitting.train.events import Event, Finished, MembersProgress, MembersStarted, Started, TrackingStopped
@@ -258,7 +258,7 @@ def track_finished_run(path: Path, tracker: Tracker) -> str:
         raise RunError(
             "the training of this run has not ended",
             location=Location(source=str(path)),
-            hint=f"If its process was killed: nncli train --resume {path}",
+            hint=Advice("If its process was killed: ", ResumeRun(path)),
         )
     _track(files, tracker)
     return files.run.name

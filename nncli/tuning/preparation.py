@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nncli.base.atomic_files import write_text
-from nncli.base.errors import ConfigError, ConfigIssue, Location, RunError, UsageError, config_error
+from nncli.base.errors import ConfigError, ConfigIssue, Location, RunError, UsageError, config_error, in_terminal
 from nncli.base.findings import Finding
 from nncli.base.logs import log_duration
 from nncli.base.scratch import Scratch
@@ -203,7 +203,7 @@ def _result_of(ended: SearchEnded, best: Trial, space: SearchSpace, data: Search
         reader = TrialReader(ended.path, data, lambda trial: space.trial_config(trial.values))
         gain = compute_gain(trials, best, reader.rows, reader.read, objective, data.seed)
     except RunError as error:
-        message = str(error)
+        message = error.on(in_terminal)
     states = [trial.state for trial in trials]
     assert trials[0].score is not None, "the search ends if trial 0 fails"
     assert best.score is not None, "the best trial is complete"

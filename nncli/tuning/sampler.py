@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from nncli.base.errors import RunError, UsageError
+from nncli.base.errors import RunError, UsageError, extra_required
 from nncli.config.schema.tune import SamplerName
 from nncli.tuning.space.space import Domain, NumberDomain, SearchSpace, Value, Values
 
@@ -176,10 +176,8 @@ def distribution_of(domain: Domain) -> BaseDistribution:
 
 def _sampler_factory(name: SamplerName, space: SearchSpace, lag: int) -> Callable[[int], BaseSampler]:
     """A function from a seed to a sampler of Optuna."""
-    try:
+    with extra_required("tune", "tune needs Optuna, which is not installed"):
         import optuna
-    except ImportError as error:
-        raise UsageError("tune needs Optuna, which is not installed", hint="pip install 'nncli-train[tune]'") from error
     if name == "grid" and space.size is None:
         unlisted = ", ".join(p.name for p in space.parameters if p.domain.values is None)
         raise UsageError(

@@ -214,7 +214,7 @@ def test_quality_is_written_where_it_is_asked_for(here: Path, quality: Quality, 
 
 
 def test_quality_is_refused_of_textbook() -> None:
-    with pytest.raises(UsageError, match="--quality"):
+    with pytest.raises(UsageError, match="quality"):
         init(DATA / "xor.csv", "target", preset="textbook", quality="fast")
 
 

@@ -63,7 +63,7 @@ def test_notes_and_errors_are_reported(penguins: Path, line: Path, tmp_path: Pat
     notes: list[str] = []
     load(penguins).predict(FRAME.with_columns(island=pl.lit("Atlantis")), on_note=notes.append)
     assert "'island': 344" in notes[0]
-    with raises(UsageError, mentions="--proba"):
+    with raises(UsageError, mentions="proba"):
         load(line).predict(DATA / "linear.csv", proba=True)
     with raises(RunError, file="nothing"):
         load(tmp_path / "nothing")

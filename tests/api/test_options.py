@@ -25,7 +25,7 @@ import inspect, sys
 import nncli
 from commands import commands
 from nncli.api.load import Loaded
-from nncli.serving.openapi.schemas import INFER_REQUEST
+from nncli.serving.openapi import parameter_schemas
 from nncli.serving.parameters import parse_parameters
 
 assert nncli.__file__.startswith(sys.argv[1]), nncli.__file__
@@ -33,7 +33,7 @@ for function in (nncli.predict, nncli.predict_files, nncli.predict_to_file, Load
     assert inspect.signature(function).parameters["rounded"].default is False
     assert "rounded: Round every number." in function.__doc__
 assert parse_parameters([("rounded", "true")]).rounded
-assert INFER_REQUEST["properties"]["parameters"]["properties"]["rounded"] == {"type": "boolean"}
+assert parameter_schemas()["rounded"] == {"type": "boolean"}
 page = commands()
 assert "- `--rounded`: Round every number." in page[page.index("## nncli predict"):page.index("## nncli evaluate")]
 """

@@ -84,7 +84,7 @@ def test_the_invalid_cells_of_all_files_are_in_one_table(penguins: Path, inputs:
         cells[row - 1, "body_mass_g"] = "heavy"
         cells.write_csv(inputs / name)
     notes: list[str] = []
-    with raises(UsageError, mentions="--on-error"):
+    with raises(UsageError, mentions="on_error"):
         predict_files(penguins, "in", "out", errors="bad.csv")
     options = {"on_error": "missing", "errors": "bad.csv", "on_note": notes.append}
     predict_files(penguins, "in", "out", workers=1, **options)  # type: ignore[arg-type]
@@ -127,15 +127,15 @@ def test_a_file_that_changes_while_it_is_predicted_fails(
 
 
 def test_what_cannot_be_done_is_refused_before_any_work(line: Path, penguins: Path, inputs: Path) -> None:
-    with raises(UsageError, mentions="--proba"):
+    with raises(UsageError, mentions="proba"):
         predict_files(line, "in", "out", proba=True)
-    with raises(UsageError, mentions="--escape-formulas"):
+    with raises(UsageError, mentions="escape_formulas"):
         predict_files(penguins, "in", "out", escape_formulas=True)
     with raises(UsageError, mentions="parquet"):
         predict_files(penguins, "in", "out", format="avro")
     with raises(UsageError, file="a.csv"):
         predict_files(penguins, "in", "in/a.csv")
-    with raises(UsageError, file="a.csv", mentions="--errors"):
+    with raises(UsageError, file="a.csv", mentions="errors"):
         predict_files(penguins, "in", "out", errors="in/a.csv", on_error="skip", force=True)
     with raises(RunError):
         predict_files("nothing", "in", "out")

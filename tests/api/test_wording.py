@@ -11,7 +11,7 @@ import pytest
 
 from nncli import compare, cross_validate, evaluate, explain, predict, train
 from nncli.api.prediction.tables import ON_ERROR_HINT
-from nncli.base.errors import NncliError
+from nncli.base.errors import NncliError, in_terminal
 from nncli.config.schema import Config
 from tests.cli.support import DATA
 
@@ -165,7 +165,7 @@ CASES: dict[str, tuple[Command, str]] = {
 def test_the_wording_of_an_error(command: Command, text: str, penguins: Path, line: Path, tmp_path: Path) -> None:
     with pytest.raises(NncliError) as caught:
         command(penguins, line, tmp_path)
-    assert str(caught.value).replace(str(tmp_path), "FOLDER").replace(str(DATA), "DATA") == text
+    assert caught.value.on(in_terminal).replace(str(tmp_path), "FOLDER").replace(str(DATA), "DATA") == text
 
 
 def test_the_wording_of_unexpected_values(penguins: Path) -> None:

@@ -87,7 +87,7 @@ def test_an_existing_file_is_refused_unless_forced(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(UsageError, match="exists already") as caught:
         check_overwrite(path, force=False)
-    assert "--force" in str(caught.value)
+    assert "force=True" in str(caught.value)
     check_overwrite(path, force=True)
 
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.openapi.operations import example_lines
+from nncli.serving.openapi import example_lines
 from tests.browser.served import Server, opened
 from tests.web_page import SCHEMES, WIDTHS, Scheme, check_accessibility
 

@@ -10,7 +10,7 @@ import pytest
 
 from nncli import predict
 from nncli.api.train import train
-from nncli.base.errors import NncliError
+from nncli.base.errors import NncliError, in_terminal
 from nncli.models.model import FORMAT
 from nncli.runs.manifest import CHECKPOINTS, MANIFEST, MODEL, WEIGHTS
 from nncli.runs.run import Run
@@ -151,7 +151,7 @@ def test_the_wording_of_an_error(penguins: Path, tmp_path: Path, damage: Callabl
     damage(run)
     with pytest.raises(NncliError) as caught:
         predict(run, DATA / "penguins.csv")
-    assert str(caught.value).replace(str(run), "RUN") == text
+    assert caught.value.on(in_terminal).replace(str(run), "RUN") == text
 
 
 def test_the_wording_of_damaged_checkpoints(penguins: Path, tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_the_wording_of_damaged_checkpoints(penguins: Path, tmp_path: Path) -> N
         file.write_bytes(b"")
     with pytest.raises(NncliError) as caught:
         train(resume=run, assignments=["epochs=1000"])
-    assert str(caught.value).replace(str(run), "RUN") == (
+    assert caught.value.on(in_terminal).replace(str(run), "RUN") == (
         "RUN/checkpoints: every checkpoint of this run is damaged, or of another training\n"
         "  Train again from its config.yaml."
     )
@@ -170,7 +170,7 @@ def test_the_wording_of_a_locked_run(penguins: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(penguins, tmp_path / "run"))
     with Run(run).locked(), pytest.raises(NncliError) as caught:
         train(resume=run)
-    assert str(caught.value).replace(str(run), "RUN") == (
+    assert caught.value.on(in_terminal).replace(str(run), "RUN") == (
         "RUN: another training is writing this run\n  Wait for it to end, or stop it."
     )
 

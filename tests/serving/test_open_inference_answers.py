@@ -12,9 +12,9 @@ PREDICTIONS = pl.DataFrame({"prediction": ["no", "yes"], "proba_no": [0.75, 0.25
 
 
 def test_outputs_are_the_columns_and_sets_are_text(models: Mapping[str, ServedModel]) -> None:
-    answer = infer_answer(models["two"], InferRequest({}, 2, "7"), PREDICTIONS)
-    assert answer.json_length is None
-    assert json.loads(answer.body) == {
+    body, json_length = infer_answer(models["two"], InferRequest({}, 2, "7"), PREDICTIONS)
+    assert json_length is None
+    assert json.loads(body) == {
         "model_name": "two",
         "model_version": models["two"].version,
         "id": "7",
@@ -28,22 +28,22 @@ def test_outputs_are_the_columns_and_sets_are_text(models: Mapping[str, ServedMo
 
 def test_binary_outputs_follow_the_json_in_their_order(models: Mapping[str, ServedModel]) -> None:
     request = InferRequest({}, 2, outputs={"proba_no": True, "set_90": False, "prediction": True})
-    answer = infer_answer(models["two"], request, PREDICTIONS)
-    outputs = json.loads(answer.body[: answer.json_length])["outputs"]
+    body, json_length = infer_answer(models["two"], request, PREDICTIONS)
+    outputs = json.loads(body[:json_length])["outputs"]
     assert [one.get("parameters") for one in outputs] == [{"binary_data_size": 16}, None, {"binary_data_size": 13}]
     assert ["data" in one for one in outputs] == [False, True, False]
-    assert len(answer.body) == (answer.json_length or 0) + 29
+    assert len(body) == (json_length or 0) + 29
 
 
 def test_all_outputs_are_binary_if_the_request_says_so(models: Mapping[str, ServedModel]) -> None:
-    answer = infer_answer(models["two"], InferRequest({}, 2, binary=True), PREDICTIONS)
-    outputs = json.loads(answer.body[: answer.json_length])["outputs"]
+    body, json_length = infer_answer(models["two"], InferRequest({}, 2, binary=True), PREDICTIONS)
+    outputs = json.loads(body[:json_length])["outputs"]
     assert all("data" not in one for one in outputs)
 
 
 def test_notes_are_a_parameter_of_one_text(models: Mapping[str, ServedModel]) -> None:
-    answer = infer_answer(models["two"], InferRequest({}, 2, binary=True), PREDICTIONS, ("a", "b"))
-    assert json.loads(answer.body[: answer.json_length])["parameters"] == {"notes": "a\nb"}
+    body, json_length = infer_answer(models["two"], InferRequest({}, 2, binary=True), PREDICTIONS, ("a", "b"))
+    assert json.loads(body[:json_length])["parameters"] == {"notes": "a\nb"}
 
 
 def test_an_output_that_is_not_there_is_refused(models: Mapping[str, ServedModel]) -> None:

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from nncli.serving.columns.input_schema import Feature, InputSchema
+from nncli.serving.columns.input_schema import InputSchema
 from nncli.serving.open_inference import parse_infer_request, split_body
 from nncli.serving.problems import ProblemError
+from tests.serving.features import column_of
 
-SCHEMA = InputSchema((Feature("a", "number", False, example=1.5), Feature("b", "text", False)))
+SCHEMA = InputSchema((column_of("a", "number", False, typical=1.5), column_of("b", "text", False)))
 DOCUMENT: dict[str, Any] = {
     "id": "7",
     "inputs": [

@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 
+from nncli.base.errors import UsageError
 from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from nncli.serving.parameters import json_options, may_take_long
-from nncli.serving.problems import ProblemError
+from nncli.serving.problems import ProblemError, problem_of
 
 
 @pytest.mark.parametrize(
@@ -36,8 +37,6 @@ def test_parameters_are_options(
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"proba": True},
-        {"set": 0.9},
         {"interval": 90},
         {"interval": True},
         {"interval": {}},
@@ -54,6 +53,16 @@ def test_other_parameters_are_refused(models: Mapping[str, ServedModel], paramet
     with pytest.raises(ProblemError) as error:
         json_options(parameters, models["number"])
     assert error.value.problem.status == 400
+
+
+@pytest.mark.parametrize(("name", "value", "hint"), [("set", 0.9, "Use interval."), ("proba", True, None)])
+def test_a_parameter_of_another_kind_of_model_is_refused(
+    models: Mapping[str, ServedModel], name: str, value: object, hint: str | None
+) -> None:
+    with pytest.raises(UsageError) as error:
+        json_options({name: value}, models["number"])
+    problem = problem_of(error.value)
+    assert (problem.detail, problem.hint) == (f"{name} needs a classification model; this one is for regression", hint)
 
 
 def test_a_misspelled_parameter_is_named_with_the_one_that_is_meant(models: Mapping[str, ServedModel]) -> None:

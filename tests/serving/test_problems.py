@@ -4,8 +4,12 @@ from http import HTTPStatus
 
 import pytest
 
-from nncli.base.errors import DataError, Location, NncliError, RunError, UsageError
+from nncli.api.prediction.tables import ON_ERROR_HINT
+from nncli.base.errors import Advice, DataError, Location, NncliError, RunError, UsageError
+from nncli.models.conformal.options import UncertaintyOptions
 from nncli.serving.problems import CellProblem, Problem, bad_request, busy, invalid_row, problem_of, too_large
+
+INTERVAL = UncertaintyOptions.use("intervals", 0.9)
 
 
 def test_only_what_is_known_is_a_member() -> None:
@@ -27,8 +31,8 @@ def test_a_log_says_no_detail_that_may_quote_the_request() -> None:
 @pytest.mark.parametrize(
     ("error", "status", "hint"),
     [
-        (UsageError("--interval is wrong", hint="Use --interval 0.9."), 400, "Use interval=0.9."),
-        (DataError("the file is empty", hint="Correct it, or use --on-error skip."), 422, None),
+        (UsageError("it is wrong", hint=Advice("Use ", INTERVAL, ".")), 400, "Use interval=0.9."),
+        (DataError("the file is empty", hint=ON_ERROR_HINT), 422, None),
         (RunError("a file is missing", location=Location(source="/path"), hint="Train again."), 503, "Leave out"),
         (NncliError("the disk is full"), 500, None),
     ],

@@ -12,7 +12,7 @@ import polars as pl
 
 from nncli.api.options import BatchOptions, DriftOptions
 from nncli.api.prediction.tables import PredictionSummary, predict_valid, predictor_threads
-from nncli.base.errors import Location, UsageError
+from nncli.base.errors import Advice, Location, UsageError
 from nncli.data.columns.parsing import read_text
 from nncli.data.encoders.anomalies import InvalidCounts
 from nncli.data.formats.prefetch import prefetch_map
@@ -99,7 +99,7 @@ def _check_number(n: int, options: BatchOptions, table: Table) -> None:
         raise UsageError(
             f"there are more than {MAX_BATCHES:,} batches",
             location=Location(source=table.source, column=options.by),
-            hint="Use a larger --every, or a column with fewer values.",
+            hint=Advice("Use a larger ", BatchOptions.use("every"), ", or a column with fewer values."),
         )
 
 

@@ -10,8 +10,8 @@ from typing import Generic, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 import polars as pl
 
-from nncli.api.options import InvalidCellOptions, PredictOptions
-from nncli.base.errors import CellError, UsageError
+from nncli.api.options import MISSING_OR_SKIP, InvalidCellOptions, OutputColumns, PredictOptions
+from nncli.base.errors import Advice, CellError, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.text import join_quoted
 from nncli.data.encoders.anomalies import Anomalies, InvalidCells, InvalidCounts
@@ -64,7 +64,7 @@ class PredictionSummary:
         return [note for note in notes if note is not None]
 
 
-ON_ERROR_HINT = "To predict the table all the same: --on-error missing or --on-error skip (in Python on_error)."
+ON_ERROR_HINT = Advice(*("To predict the table all the same: ", *MISSING_OR_SKIP.parts, "."))
 
 
 FramedPredictions: TypeAlias = Predictions | PredictedClasses | ConformalPredictions
@@ -109,9 +109,8 @@ def predict_frame(
         predicted = predictions.frame() if isinstance(predictions, PredictedClasses) else predictions.frame(proba=proba)
     duplicates = sorted(set(keep) & set(predicted.columns))
     if duplicates:
-        raise UsageError(
-            f"--keep {join_quoted(duplicates)} would appear twice: a column of the predictions has that name"
-        )
+        message = f" {join_quoted(duplicates)} would appear twice: a column of the predictions has that name"
+        raise UsageError(Advice(OutputColumns.use("keep"), message))
     kept = table.frame if found.rows is None else table.frame[found.rows]
     frame = pl.concat([kept[keep], predicted], how="horizontal") if keep else predicted
     unknown = predictions.unknown_groups if isinstance(predictions, ConformalPredictions) else 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from nncli.api.options import ErrorsOptions, WriteOptions
 from nncli.api.prediction.tables import OnInvalid, PredictionSummary, predict_chunks
 from nncli.base.atomic_files import check_overwrite
-from nncli.base.errors import Location, UsageError
+from nncli.base.errors import Advice, Location, UsageError
 from nncli.data.encoders.anomalies import InvalidCells
 from nncli.data.formats.registry import FileOptions, Format
 from nncli.data.formats.writers import open_sink
@@ -86,12 +86,18 @@ def write_predictions(
     return summaries[0]
 
 
+ANOTHER_FILE = Advice("Name another file for ", ErrorsOptions.use("errors"), ".")
+
+
 def check_errors_file(errors: Path, source: TableSource, target: Path | None, *, force: bool) -> None:
     """Raise a UsageError if the file of invalid cells exists, or is read or is the output."""
     if str(errors) == "-":
-        raise UsageError("invalid cells cannot go to standard output", hint="Name a file for --errors.")
+        raise UsageError(
+            "invalid cells cannot go to standard output",
+            hint=Advice("Name a file for ", ErrorsOptions.use("errors"), "."),
+        )
     if target is not None and errors.resolve() == target.resolve():
         message = "the predictions are written to this file"
-        raise UsageError(message, location=Location(source=str(errors)), hint="Name another file for --errors.")
+        raise UsageError(message, location=Location(source=str(errors)), hint=ANOTHER_FILE)
     check_overwrite(errors, force=force)
     check_input_kept(source, errors, option="--errors")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from nncli.base.errors import CellError, DataError
+from nncli.base.errors import Advice, CellError, DataError, SetKey
 from nncli.base.text import quote, yaml_quote
 from nncli.data.columns.spellings import (
     CURRENCY_CODES,
@@ -348,7 +348,11 @@ def readable(table: Table, name: str) -> pl.Series:
     raise DataError(
         f"the column holds {what} (its type is {kind})",
         location=table.location(column=name),
-        hint=f"Convert it to numbers or text, or leave it out: `drop: [{yaml_quote(name)}]` under data.",
+        hint=Advice(
+            "Convert it to numbers or text",
+            Advice(", or leave it out: ", SetKey("drop", f"[{yaml_quote(name)}]"), " under data"),
+            ".",
+        ),
     )
 
 

@@ -27,7 +27,7 @@ from nncli.data.formats.file_format import FileFormat, as_tables
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import FileOptions
 from nncli.data.formats.streams import (
-    TEXT_HINT,
+    NOT_TEXT,
     InputFile,
     open_input,
     peek,
@@ -80,7 +80,7 @@ class ArrowFormat(FileFormat):
             yield from as_tables(read_arrow_stream(stream, file.name, whole=options.rows is None), file, options)
         else:
             is_old = head.startswith(FEATHER_1)
-            hint = "It is Feather of version 1: write it again, in version 2." if is_old else TEXT_HINT
+            hint = "It is Feather of version 1: write it again, in version 2." if is_old else NOT_TEXT
             raise wrong_format("this is neither an Arrow file nor an Arrow stream", head, file.name, hint)
 
     def open_sink(self, file: Writable, path: Path | None, options: FileOptions) -> AbstractContextManager[Sink]:

@@ -26,12 +26,13 @@ from nncli.data.formats.compression import (
     CompressionError,
     DecompressedStream,
     SizeLimit,
+    Writable,
 )
 from nncli.data.formats.file_format import FileFormat, as_tables
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import FileOptions
 from nncli.data.formats.streams import InputFile, open_input, peek, read_exactly, translate_damage, wrong_format
-from nncli.data.formats.writers import STANDARD_OUTPUT, Sink, Writable
+from nncli.data.formats.writers import STANDARD_OUTPUT, Sink
 from nncli.data.table import Table
 
 GROUP_BYTES = 8 << 20

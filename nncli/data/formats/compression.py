@@ -12,13 +12,12 @@ import io
 import lzma
 import zlib
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from nncli.base.errors import UsageError
+from nncli.base.errors import extra_required
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -108,7 +107,7 @@ class _ZstdDecoder:
     """A decoder of one frame of a .zst, which gives its decoder little at a time, as that has no limit of its own."""
 
     def __init__(self) -> None:
-        with _zstandard_required():
+        with extra_required("zstd", NO_ZSTANDARD):
             from zstandard import ZstdDecompressor
         self._frame = ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj()
         self._input, self._output = memoryview(b""), memoryview(b"")
@@ -140,21 +139,13 @@ class _ZstdDecoder:
         return bytes(piece)
 
 
+NO_ZSTANDARD = ".zst needs the package zstandard, which is not installed"
+
+
 def _zstd_writer(file: IO[bytes]) -> Any:
-    with _zstandard_required():
+    with extra_required("zstd", NO_ZSTANDARD):
         from zstandard import ZstdCompressor
     return ZstdCompressor(level=3, write_checksum=True).stream_writer(file, closefd=False)
-
-
-@contextmanager
-def _zstandard_required() -> Iterator[None]:
-    """Raise a UsageError with the install command if the package zstandard cannot be imported."""
-    try:
-        yield
-    except ImportError as error:
-        raise UsageError(
-            ".zst needs the package zstandard, which is not installed", hint="pip install 'nncli-train[zstd]'"
-        ) from error
 
 
 GZIP = Compression(

@@ -17,7 +17,7 @@ from typing import IO
 
 import polars
 
-from nncli.base.errors import DataError, Location, NncliError, reraise_out_of_memory
+from nncli.base.errors import Advice, DataError, Location, NameAsText, NncliError, SetKey, reraise_out_of_memory
 from nncli.base.text import closest_file, quote
 from nncli.data.formats.compression import (
     ByteStream,
@@ -48,10 +48,13 @@ DAMAGE_ERRORS: tuple[type[BaseException], ...] = (
     struct.error,
 )
 """What libraries raise for bytes that contradict themselves, of which no documentation of theirs has a list."""
-TEXT_HINT = "If it is text, name it .csv, .tsv or .jsonl, or set its format."
-UTF8_HINT = (
-    "Save the file as UTF-8 ('CSV UTF-8' in a spreadsheet), or, for a CSV, set its encoding, such as "
-    "`data.encoding: latin-1` (--set data.encoding=latin-1)."
+ENCODING = SetKey("data.encoding", "latin-1")
+NOT_TEXT = Advice("If it is text, ", NameAsText(), ".")
+UTF8_HINT = Advice(
+    "Save the file as UTF-8 ('CSV UTF-8' in a spreadsheet), or, for a CSV, set its encoding, such as ",
+    ENCODING,
+    Advice(" (", SetKey("data.encoding", "latin-1", in_command=True), ")"),
+    ".",
 )
 
 
@@ -184,7 +187,7 @@ def read_exactly(stream: IO[bytes], size: int) -> bytes:
     return b"".join(pieces)
 
 
-def wrong_format(message: str, head: bytes, source: str, hint: str = TEXT_HINT) -> DataError:
+def wrong_format(message: str, head: bytes, source: str, hint: str = NOT_TEXT) -> DataError:
     """The error of a file that begins with these bytes, which are not those of the format that its name says."""
     place = Location(source=source)
     return DataError(message, location=place, hint=hint) if head else DataError("the file is empty", location=place)

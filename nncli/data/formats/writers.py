@@ -23,7 +23,7 @@ from typing import IO, Protocol
 import polars
 
 from nncli.base.atomic_files import atomic_writer, check_overwrite, open_device, temporary_folder
-from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.errors import Advice, DataError, Location, UsageError
 from nncli.base.text import join_quoted
 from nncli.data.formats.compression import Writable as Writable
 from nncli.data.formats.compression import compression_of
@@ -108,7 +108,11 @@ def open_sink(
         raise UsageError(
             "formulas can be escaped in CSV and TSV only",
             location=Location(source=STANDARD_OUTPUT if path is None else str(path)),
-            hint="Remove --escape-formulas: text in Parquet, Arrow and JSON lines is never run as a formula.",
+            hint=Advice(
+                "Remove ",
+                FileOptions.use("escape_formulas"),
+                ": text in Parquet, Arrow and JSON lines is never run as a formula.",
+            ),
         )
     with ExitStack() as stack:
         file: Writable

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import ValueInfoProto, helper
 
-from nncli.base.errors import UsageError
+from nncli.base.errors import Advice, UsageError, UseOption
 from nncli.base.text import quote
 from nncli.export.onnx.graph import ANY, BOOL, DOUBLE, FLOAT, INT64, PROBABILITIES, STRING, Graph, Tensor, free_name
 from nncli.export.onnx.grouping import Grouping, Members, are_constants, computed_operands
@@ -224,7 +224,9 @@ def _labels(graph: Graph, outputs: Outputs, codes: Tensor) -> tuple[str, int]:
         if "\0" in label:
             raise UsageError(
                 f"the class {quote(label)} has a NUL character, at which ONNX Runtime ends a text",
-                hint="Add --proba (in Python proba=True) to leave out the classes, or use another target.",
+                hint=Advice(
+                    "Add ", UseOption("proba", "proba", True), " to leave out the classes, or use another target."
+                ),
             )
     places = graph.add("Add", graph.cast(codes, INT64), graph.integers((1,)))
     places = graph.add("Squeeze", places, graph.integers((1,)))

@@ -30,7 +30,7 @@ from threading import Event, Lock, Thread
 from types import ModuleType, TracebackType
 from typing import Any, Generic, Literal, NamedTuple, Self, TypeVar
 
-from nncli.base.errors import Location, NncliError, UsageError
+from nncli.base.errors import Advice, Location, NncliError, UsageError, UseOption, extra_required
 from nncli.base.threads import available_cpus
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -105,26 +105,18 @@ class Workers:
             return (BrokenExecutor,)
         from concurrent.futures import CancelledError
 
-        with _dask_required():
+        with extra_required("dask", NO_DASK):
             from distributed import KilledWorker
             from distributed.comm import CommClosedError
 
         return (KilledWorker, CommClosedError, CancelledError)
 
 
-@contextmanager
-def _dask_required() -> Iterator[None]:
-    """Raise a UsageError with the install command if Dask cannot be imported."""
-    try:
-        yield
-    except ImportError as error:
-        raise UsageError(
-            "--scheduler needs Dask, which is not installed", hint="pip install 'nncli-train[dask]'"
-        ) from error
+NO_DASK = Advice(UseOption("scheduler", "scheduler"), " needs Dask, which is not installed")
 
 
 def _of_dask(scheduler: str) -> Generator[Executor, None, None]:
-    with _dask_required():
+    with extra_required("dask", NO_DASK):
         from distributed import Client
     try:
         client = Client(scheduler, timeout=SECONDS_TO_CONNECT, set_as_default=False)

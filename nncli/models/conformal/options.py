@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from nncli.base.errors import UsageError
+from nncli.base.errors import Advice, UsageError
 from nncli.base.option import UNCERTAINTY, Option, Options
 from nncli.base.text import percent_digits, quote
 
@@ -97,33 +97,36 @@ class UncertaintyOptions(Options):
 
     def check(self, target: Target) -> None:
         """Raise a UsageError if the options do not fit each other or the target."""
-        for name, levels in (("--interval", self.intervals), ("--set", self.sets)):
+        use = UncertaintyOptions.use
+        for field, levels in (("intervals", self.intervals), ("sets", self.sets)):
             for level in _levels(levels):
                 if not 0.0 < level < 1.0:
+                    valid = float(f"{level / 100:g}") if 1.0 < level < 100.0 else 0.9
                     raise UsageError(
-                        f"{name} {level:g} is not a level: it must lie between 0 and 1",
-                        hint=f"For {level:g} % write {name} {level / 100:g}."
-                        if 1.0 < level < 100.0
-                        else f"For 90 % write {name} 0.9.",
+                        Advice(use(field, f"{level:g}"), " is not a level: it must lie between 0 and 1"),
+                        hint=Advice(f"For {100 * valid:g} % write ", use(field, valid), "."),
                     )
-        option = f"--{target.uncertainty}"
-        if self.sets and target.uncertainty != "set":
-            raise UsageError(f"--set {target.no_labels}", hint=f"Use {option}.")
-        if self.intervals and target.uncertainty != "interval":
-            raise UsageError(f"--interval {target.no_intervals}", hint=f"Use {option}.")
+        field = "sets" if target.uncertainty == "set" else "intervals"
+        if self.sets and field != "sets":
+            raise UsageError(Advice(use("sets"), f" {target.no_labels}"), hint=Advice("Use ", use(field), "."))
+        if self.intervals and field != "intervals":
+            raise UsageError(Advice(use("intervals"), f" {target.no_intervals}"), hint=Advice("Use ", use(field), "."))
         if self.per_class and self.by is not None:
-            raise UsageError("--per-class and --by exclude each other", hint="Leave one of them out.")
+            raise UsageError(
+                Advice(use("per_class"), " and ", use("by"), " exclude each other"), hint="Leave one of them out."
+            )
         if not self.sets and self.of_sets is not None:
-            of_sets = f"--{self.of_sets.replace('_', '-')}"
-            hint = "Add --set 0.9." if target.has_labels else f"Remove {of_sets}."
-            raise UsageError(f"{of_sets} is for prediction sets of classes", hint=hint)
+            hint = Advice("Add ", use("sets", 0.9)) if target.has_labels else Advice("Remove ", use(self.of_sets))
+            raise UsageError(Advice(use(self.of_sets), " is for prediction sets of classes"), hint=Advice(hint, "."))
         if self.by in target.names:
             raise UsageError(
-                f"--by {quote(self.by)} is the target, which new rows do not have",
-                hint="Use --per-class." if target.has_labels else "Name another column.",
+                Advice(use("by"), f" {quote(self.by)} is the target, which new rows do not have"),
+                hint=Advice("Use ", use("per_class"), ".") if target.has_labels else "Name another column.",
             )
         if not self.levels and self.by is not None:
-            raise UsageError("--by is for prediction intervals and sets", hint=f"Add {option} 0.9.")
+            raise UsageError(
+                Advice(use("by"), " is for prediction intervals and sets"), hint=Advice("Add ", use(field, 0.9), ".")
+            )
 
 
 def set_column(level: float) -> str:

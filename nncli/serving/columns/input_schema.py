@@ -1,7 +1,7 @@
 """The columns that a model reads, as a client must know them: kinds, ranges, categories and examples.
 
 An ensemble has one schema: a column may be missing if any member saw missing cells, and its range and categories are
-those of all members.
+those of all members. The form of a model, its OpenAPI document and its hints are all made of it.
 """
 
 from __future__ import annotations
@@ -9,56 +9,94 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, TypeAlias, TypeVar
+from typing import TypeVar
 
-from nncli.data.columns.datetimes import date_text
 from nncli.data.encoders.encoder import program_inputs
 from nncli.data.encoders.kinds import Column
+from nncli.export.html.fields import day_text
 from nncli.export.lowering import typical_inputs
 from nncli.models.ensemble import AnyModel, Ensemble
-from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
+from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
 from nncli.runs.monitoring.reference import Reference
 
-FeatureKind: TypeAlias = Literal["number", "category", "date", "text"]
 MAX_EXAMPLE_WORDS = 5
 
 
 @dataclass(frozen=True)
 class Feature:
-    """A column that a model reads.
+    """A column that a model reads: its `input` of the model's program, which knows its kind, unit, range and values."""
 
-    With `is_optional`, training rows had missing cells, so the column may be left out of a row. The `unit` is a
-    currency or percent sign that texts have beside their number; with `reads_booleans` true is 1 and false is 0.
-    `lowest` and `highest` are the training range of numbers, or of dates in ISO 8601, `categories` the known
-    categories, sorted. Dates in texts are read in `date_formats`, or any other that is unambiguous; with `has_times`
-    they have a time of day. The `example` is the median, the most frequent category, or some common words; None if
-    nothing is known, or most training rows have no value.
-    """
+    input: ProgramInput
 
-    name: str
-    kind: FeatureKind
-    is_optional: bool
-    unit: str | None = None
-    reads_booleans: bool = False
-    lowest: float | str | None = None
-    highest: float | str | None = None
-    categories: tuple[str, ...] = ()
-    date_formats: tuple[str, ...] = ()
-    has_times: bool = False
-    example: float | str | None = None
+    @property
+    def name(self) -> str:
+        """The name of the column."""
+        return self.input.name
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether training rows had missing cells, so that the column may be left out of a row."""
+        return self.input.is_optional
+
+    @property
+    def unit(self) -> str | None:
+        """A currency or percent sign that texts have beside their number."""
+        return getattr(self.input, "unit", None)
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The known categories, sorted; none of another kind."""
+        return getattr(self.input, "categories", ())
+
+    @property
+    def range(self) -> tuple[float | str, float | str] | None:
+        """The training range of numbers, or of dates in ISO 8601; None if there is none."""
+        low, high = (cell_of(self.input, getattr(self.input, end, None)) for end in ("lowest", "highest"))
+        return None if low is None or high is None else (low, high)
+
+    @property
+    def example(self) -> float | str | None:
+        """The median, the most frequent category, or some common words; None if nothing is known."""
+        if isinstance(self.input, TextInput):
+            words = [term for term in self.input.terms if " " not in term]
+            return " ".join(words[:MAX_EXAMPLE_WORDS]) or None
+        typical = typical_cell(self.input)
+        return next(iter(self.categories), None) if typical is None else typical
+
+
+def typical_cell(column: ProgramInput) -> float | str | None:
+    """The typical value of a column as a cell of a table; None if it is a missing cell."""
+    return None if isinstance(column, TextInput) else cell_of(column, column.typical)
+
+
+def cell_of(column: ProgramInput, value: float | str | None) -> float | str | None:
+    """A value of a column as a cell of a table: a day since 1970 is a date in ISO 8601."""
+    if isinstance(column, DateInput) and isinstance(value, int | float):
+        return day_text(column, value)
+    return value
 
 
 @dataclass(frozen=True)
 class InputSchema:
-    """The columns that a model reads, in its order."""
+    """The columns that a model reads, in its order, the decimal mark of texts and the spellings of missing cells."""
 
     features: tuple[Feature, ...]
+    decimal: str = "."
+    missing_values: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, model: AnyModel, reference: Reference | None) -> InputSchema:
-        """The columns of a model; the profile of its training rows, if there is one, gives the examples."""
-        inputs = model_inputs(model)
-        return cls(tuple(map(_feature, inputs, typical_inputs(inputs, reference))))
+        """The columns of a model; the profile of its training rows, if there is one, gives the typical values."""
+        members = model.members if isinstance(model, Ensemble) else (model,)
+        inputs = program_inputs([member.spec.encoder for member in members], lenient=True)
+        typical = map(_with_shown_typical, typical_inputs(inputs.values(), reference))
+        decimal = "," if model.spec.dialect.decimal == "," else "."
+        return cls(tuple(map(Feature, typical)), decimal, model.spec.missing_values)
+
+    @cached_property
+    def inputs(self) -> tuple[ProgramInput, ...]:
+        """The inputs of the columns."""
+        return tuple(feature.input for feature in self.features)
 
     @cached_property
     def by_name(self) -> Mapping[str, Feature]:
@@ -71,35 +109,11 @@ class InputSchema:
         return tuple(feature.name for feature in self.features if not feature.is_optional)
 
 
-def _feature(column: ProgramInput, typical: ProgramInput) -> Feature:
-    """The column as a client must know it; the same with the `typical` value of training rows gives the example."""
-    feature = Feature(column.name, column.kind, column.is_optional)
-    match typical:
-        case NumberInput():
-            feature = replace(feature, unit=typical.unit, reads_booleans=typical.reads_booleans)
-            return replace(feature, lowest=typical.lowest, highest=typical.highest, example=typical.typical)
-        case DateInput():
-            precision: Literal["days", "seconds"] = "seconds" if typical.has_times else "days"
-            days = (typical.lowest, typical.highest, typical.typical)
-            lowest, highest, example = (None if x is None else date_text(x, precision) for x in days)
-            feature = replace(feature, date_formats=typical.formats, has_times=typical.has_times)
-            return replace(feature, lowest=lowest, highest=highest, example=example)
-        case CategoryInput():
-            categories = typical.categories
-            example = categories[0] if categories and typical is column else typical.typical
-            return replace(feature, categories=categories, example=example)
-        case TextInput():
-            words = [term for term in typical.terms if " " not in term][:MAX_EXAMPLE_WORDS]
-            return replace(feature, example=" ".join(words) or None)
-
-
-def model_inputs(model: AnyModel) -> list[ProgramInput]:
-    """The columns of all members."""
-    members = model.members if isinstance(model, Ensemble) else (model,)
-    return [*program_inputs([member.spec.encoder for member in members], lenient=True).values()]
-
-
-C = TypeVar("C")
+def _with_shown_typical(column: ProgramInput) -> ProgramInput:
+    """The column whose typical number has the digits that forms show, so that what they show is what is predicted."""
+    if isinstance(column, NumberInput) and column.typical is not None:
+        return replace(column, typical=float(f"{column.typical:.12g}"))
+    return column
 
 
 def member_columns(model: AnyModel) -> dict[str, list[Column]]:
@@ -109,6 +123,9 @@ def member_columns(model: AnyModel) -> dict[str, list[Column]]:
         for column in member.spec.encoder.columns:
             columns.setdefault(column.name, []).append(column)
     return columns
+
+
+C = TypeVar("C")
 
 
 def of_kind(kind: type[C], columns: Sequence[object]) -> list[C]:

@@ -270,8 +270,7 @@ class AbsentColumns:
         unused = unused_names(names, features)
         error = missing_features(absent, features, unused, Location(row=row), what, model)
         hint = f"{error.hint} If its value is missing, send null." if may_be_null else error.hint
-        some = frozenset(islice(names, len(features) + MAX_NAMES))
-        return invalid_row(error.message, hint, row, absent[0], names=some)
+        return invalid_row(error.message, hint, row, absent[0])
 
     def _closest_column(self, name: str) -> str | None:
         """The column that a name is closest to; None if there is none, or too many names were compared before."""

@@ -23,7 +23,7 @@ from nncli.export.read_inputs import read_input
 from nncli.models.ensemble import AnyModel
 from nncli.nn.arrays import Floats
 from nncli.nn.program.inputs import ProgramInput
-from nncli.serving.columns.model_inputs import typical_cell
+from nncli.serving.columns.input_schema import typical_cell
 from nncli.serving.problems import too_large
 
 MAX_EFFECTS = 20_000

@@ -1,28 +1,61 @@
-"""The slots of the models that are served, and loading them again: when a run is replaced, or on SIGHUP."""
+"""The slots of the models that are served, and loading them again: when the files of a run change, or on SIGHUP."""
 
 from __future__ import annotations
 
-import shlex
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
+from typing import TypeAlias
 
 from polars.exceptions import PanicException
 
-from nncli.base.errors import Location, NncliError, RunError
+from nncli.base.errors import Location, NncliError, ResumeRun, RunError, in_terminal
 from nncli.base.memory import release_unused_memory
 from nncli.base.text import join_quoted, quote
-from nncli.serving.models.run_files import FileStates, file_states
+from nncli.runs.filenames import CROSS_VALIDATION, FOLDS, HELD_OUT, MANIFEST, MEMBERS, MODEL, WEIGHTS
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.process.log import LOG
 from nncli.serving.process.signals import notify
 
+FileStates: TypeAlias = tuple[tuple[str, int, int, int, int], ...]
+"""Name, device, inode, size and time of the last change of each file, sorted."""
 SECONDS_BETWEEN_CHECKS = 1.0
 
 Load = Callable[[str, Path], ServedModel]
 OnResult = Callable[[str, bool], object]
 """What is called with the name of a model, and whether it was replaced."""
+
+
+def file_states(run: Path) -> FileStates:
+    """The states of the files that a model is read from; empty if there is no run.
+
+    They change when the directory is replaced, when a link leads to another one, and when a file is written.
+    """
+    if not os.path.lexists(run / MANIFEST) and not os.path.lexists(run / CROSS_VALIDATION):
+        return ()
+    folds = _folders(str(run), FOLDS)
+    folders = [str(run), *folds, *(member for folder in (str(run), *folds) for member in _folders(folder, MEMBERS))]
+    names = (MANIFEST, CROSS_VALIDATION, MODEL, WEIGHTS, HELD_OUT)
+    files = [os.path.join(folder, name) for folder in folders for name in names]  # noqa: PTH118
+    return tuple(state for file in files for state in _state(file))
+
+
+def _folders(folder: str, name: str) -> list[str]:
+    """The folders of the members of an ensemble, or of the folds of a cross-validation; none of another run."""
+    try:
+        return sorted(entry.path for entry in os.scandir(os.path.join(folder, name)))  # noqa: PTH118
+    except OSError:
+        return []
+
+
+def _state(file: str) -> FileStates:
+    try:
+        found = os.stat(file)  # noqa: PTH116
+    except OSError:
+        return ()
+    return ((file, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns),)
 
 
 class ModelSlot:
@@ -89,7 +122,9 @@ class Reloader:
     all models at once, and replaces them also if clients must change. `on_result` is called after each attempt.
     """
 
-    def __init__(self, slots: ModelSlots, load: Load = ServedModel.load, on_result: OnResult | None = None) -> None:
+    def __init__(
+        self, slots: ModelSlots, load: Load = ServedModel.load, on_result: OnResult = lambda name, is_replaced: None
+    ) -> None:
         self._watched = [_Watched(slot, slot.files, slot.files) for slot in slots.all]
         self._load, self._on_result = load, on_result
         self._is_closed = False
@@ -157,7 +192,7 @@ class Reloader:
         if self._is_closed:
             return
         slot.problem = None
-        self._report(slot, is_replaced=True)
+        self._on_result(slot.name, True)
         if new.version == served.version:
             LOG.info("model %s: the run has not changed, version %s", slot.name, served.version)
             return
@@ -169,20 +204,16 @@ class Reloader:
         del served  # freed here, unless a batch or rows that wait for being profiled still use it: then after those
         release_unused_memory()
 
-    def _report(self, slot: ModelSlot, *, is_replaced: bool) -> None:
-        if self._on_result is not None:
-            self._on_result(slot.name, is_replaced)
-
     def _keep(self, slot: ModelSlot, problem: str) -> None:
         slot.problem = problem
-        self._report(slot, is_replaced=False)
+        self._on_result(slot.name, False)
         LOG.error("model %s: version %s stays: %s", slot.name, slot.current.version, problem)
 
 
 def warn_of_unfinished(slot: ModelSlot) -> None:
     """Log that the training of a served run was stopped or failed, and could go on."""
     if (status := slot.current.manifest.status) != "done":
-        resume = f"nncli train --resume {shlex.quote(str(slot.path))}"
+        resume = in_terminal(ResumeRun(slot.path))
         LOG.warning("model %s: its training has not ended, but %s; to go on: %s", slot.name, status, resume)
 
 
@@ -210,8 +241,10 @@ def incompatibilities(served: ServedModel, new: ServedModel) -> list[str]:
         found.append(f"it needs columns that the served model does not read: {join_quoted(unknown)}")
     for feature in new.schema.features:
         old = served.schema.by_name.get(feature.name)
-        if old is not None and old.kind != feature.kind and feature.kind in ("number", "date"):
-            found.append(f"it reads {quote(feature.name)} as a {feature.kind}, and the served model as a {old.kind}")
+        if old is not None and old.input.kind != feature.input.kind and feature.input.kind in ("number", "date"):
+            found.append(
+                f"it reads {quote(feature.name)} as a {feature.input.kind}, and the served model as a {old.input.kind}"
+            )
         if old is not None and old.is_optional and not feature.is_optional:
             found.append(f"{quote(feature.name)} may no longer be missing")
     return found

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, NamedTuple, TypeAlias
+from urllib.parse import quote
 
 import polars as pl
 
@@ -30,7 +31,6 @@ from nncli.runs.monitoring.profiler import Profiler
 from nncli.runs.monitoring.reference import Reference
 from nncli.runs.run import Run
 from nncli.serving.columns.input_schema import InputSchema
-from nncli.serving.columns.model_inputs import ModelInputs
 from nncli.serving.columns.row_reader import SOURCE, RowReader
 from nncli.serving.models.effects import EffectColumn, effect_columns, effects_of
 
@@ -111,11 +111,6 @@ class ServedModel:
         return None
 
     @cached_property
-    def inputs(self) -> ModelInputs:
-        """The columns that the model reads, with their typical values."""
-        return ModelInputs.of(self.model, self.reference)
-
-    @cached_property
     def rows(self) -> RowReader:
         """What reads the rows of JSON bodies."""
         return RowReader.of(self.name, self.model, self.schema)
@@ -132,23 +127,20 @@ class ServedModel:
         conformal = self._calibrated(options.uncertainty)
         predicted = predict_frame(self.model, table, PredictOptions(proba=options.proba), conformal=conformal)
         if observe is not None:
-            self._observe(observe, table, predicted)
+            try:
+                observe(self, table, predicted)
+            except (Exception, pl.exceptions.PanicException):  # an answer does not need metrics
+                logging.getLogger(__name__).exception("%d rows are not in the metrics", len(table))
         if not options.explain:
             return PredictedRows(predicted.frame, predicted.summary.anomalies)
-        effects = effects_of(self.model, self.inputs.inputs, table)
+        effects = effects_of(self.model, self.schema.inputs, table)
         frame = pl.concat([predicted.frame, effects], how="horizontal")
         return PredictedRows(frame, predicted.summary.anomalies)
-
-    def _observe(self, observe: Observer, table: Table, predicted: PredictedFrame) -> None:
-        try:
-            observe(self, table, predicted)
-        except (Exception, pl.exceptions.PanicException):  # an answer does not need metrics
-            logging.getLogger(__name__).exception("%d rows are not in the metrics", len(table))
 
     @property
     def effect_columns(self) -> tuple[EffectColumn, ...]:
         """The columns that `explain` adds."""
-        return effect_columns(self.inputs.inputs, self.model)
+        return effect_columns(self.schema.inputs, self.model)
 
     def is_calibrated(self, options: UncertaintyOptions) -> bool:
         """Whether nothing has to be calibrated first, which takes long, to predict with these levels."""
@@ -219,6 +211,11 @@ PARAMETERS: dict[str, DeclaredOption] = {
     one.name: one for one in declared_options(PredictionOptions) if one.option.http is not None
 }
 """The parameters of an address by their names, those of all kinds of models."""
+
+
+def model_path(name: str) -> str:
+    """The path below which the endpoints of a model are: `/models/NAME`; after `/v2` also those of V2."""
+    return f"/models/{quote(name, safe='')}"
 
 
 def default_options(model: ServedModel) -> PredictionOptions:

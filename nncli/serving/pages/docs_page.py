@@ -18,17 +18,17 @@ from nncli.models.conformal.options import UncertaintyOptions
 from nncli.serving.bodies.media_types import BODIES, MediaType
 from nncli.serving.columns.input_schema import Feature
 from nncli.serving.models.effects import most_rows
-from nncli.serving.models.served_model import ServedModel
-from nncli.serving.openapi.operations import (
+from nncli.serving.models.served_model import ServedModel, model_path
+from nncli.serving.openapi import (
     example_lines,
     example_row,
-    model_path,
     openapi_document,
     prediction_parameters,
+    range_text,
+    value_text,
     varied_row,
 )
-from nncli.serving.openapi.schemas import value_text
-from nncli.serving.pages.page_headers import security_policy
+from nncli.serving.pages.form_page import security_policy
 from nncli.version import __version__
 
 MAX_CATEGORIES = 20
@@ -109,14 +109,12 @@ def _parameters(model: ServedModel) -> str:
 
 
 def _row(feature: Feature) -> list[str]:
-    known = ""
-    if feature.lowest is not None and feature.highest is not None:
-        known = html_text(f"{value_text(feature.lowest)} to {value_text(feature.highest)}")
+    known = html_text(range_text(feature))
     if feature.categories:
         more = len(feature.categories) - MAX_CATEGORIES
         shown = [_value(one) for one in feature.categories[:MAX_CATEGORIES]]
         known = " ".join(shown) + (f" and {more:,} more" if more > 0 else "")
-    kind = feature.kind + (f", in texts with {feature.unit}" if feature.unit else "")
+    kind = feature.input.kind + (f", in texts with {feature.unit}" if feature.unit else "")
     example = "" if feature.example is None else _value(value_text(feature.example))
     return [_name(feature.name), html_text(kind), known, "yes" if feature.is_optional else "no", example]
 

@@ -12,15 +12,22 @@ from string import Template
 from typing import Any
 
 from nncli.export.html.fields import field, html_text, readable_text
-from nncli.export.html.page import document, explanation, field_data, output_data, safe_script, template, title_of
+from nncli.export.html.page import (
+    document,
+    explanation,
+    field_data,
+    output_data,
+    safe_script,
+    source_hash,
+    template,
+    title_of,
+)
 from nncli.export.javascript.module import as_literal, classes_of, input_data
 from nncli.models.conformal.options import UncertaintyOptions, set_column
 from nncli.nn.program.program import Bounds, Outputs
 from nncli.serving.models.effects import most_rows
-from nncli.serving.models.served_model import ServedModel
-from nncli.serving.openapi.operations import model_path
+from nncli.serving.models.served_model import ServedModel, model_path
 from nncli.serving.options import ServerOptions
-from nncli.serving.pages.page_headers import security_policy
 from nncli.version import __version__
 
 LEVEL = 0.9
@@ -51,7 +58,7 @@ class Links:
 
 def model_page(model: ServedModel, options: ServerOptions, links: Links) -> str:
     """The page of a model."""
-    form, target = model.inputs, model.model.spec.target
+    form, target = model.schema, model.model.spec.target
     has_levels = model.has_uncertainty(_levels(model))
     title = title_of(target.names)
     body = Template(_template("form.html")).substitute(
@@ -71,6 +78,13 @@ def model_page(model: ServedModel, options: ServerOptions, links: Links) -> str:
 def login_page() -> str:
     """The page that asks for the token; it does not name the models."""
     return document("Predictions", _style(), _template("login.html"), script=_script())
+
+
+def security_policy(style: str, script: str | None = None) -> str:
+    """The policy of a page with its own style and script, which may ask the server that it is from."""
+    scripts = "" if script is None else f"script-src '{source_hash(script)}'; connect-src 'self'; "
+    rest = "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    return f"default-src 'none'; style-src '{source_hash(style)}'; {scripts}{rest}"
 
 
 @cache
@@ -104,7 +118,7 @@ def _levels(model: ServedModel) -> UncertaintyOptions:
 
 def _data(model: ServedModel, options: ServerOptions, *, has_levels: bool) -> dict[str, Any]:
     """The data of a model that the scripts read."""
-    form, target = model.inputs, model.model.spec.target
+    form, target = model.schema, model.model.spec.target
     model_data: dict[str, Any] = {"targets": list(target.names)}
     query = [value for value, _ in _table_options(model, has_levels=has_levels)]
     levels = model.model.spec.loss.quantile_levels
@@ -135,7 +149,7 @@ def _table_options(model: ServedModel, *, has_levels: bool) -> list[tuple[str, s
     found = [("proba=true", "probabilities")] if target.has_probabilities else []
     if has_levels:
         found.append((f"{target.uncertainty}={LEVEL}", f"90 % {target.uncertainty}"))
-    if most_rows(len(model.inputs.inputs)):
+    if most_rows(len(model.schema.inputs)):
         found.append(("explain=true", "effect of each column"))
     return found
 
@@ -156,7 +170,7 @@ def _models(model: ServedModel, links: Links) -> str:
 
 
 def _summary(model: ServedModel) -> str:
-    n = len(model.inputs.inputs)
+    n = len(model.schema.inputs)
     return (
         f"The model {model.name} predicts it from {n} column{'s' if n > 1 else ''}. An empty field is a missing value. "
         "What you enter is sent to the server of this page, and nowhere else."

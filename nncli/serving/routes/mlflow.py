@@ -22,9 +22,8 @@ from nncli.serving.bodies.media_types import UTF_8, ContentType, MediaType, spli
 from nncli.serving.bodies.table_body import read_file
 from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from nncli.serving.parameters import check_effects, check_options, json_options, may_take_long, parse_parameters
-from nncli.serving.routes.health import ready
-from nncli.serving.routes.other_models import answer_of
 from nncli.serving.routes.predict import RequestBody, find_slot, refuse_form
+from nncli.serving.routes.status import ready
 from nncli.serving.state import ServerState
 from nncli.version import __version__
 
@@ -61,7 +60,7 @@ class InvocationRequest:
         """The rows of the body."""
         body, max_rows = self.body.decompressed(), self.body.options.max_rows
         if self.media_type is not MediaType.JSON:
-            check_options(self.options, model.model.spec.target)
+            check_options(self.options, model)
             table = read_file(body, ContentType(self.media_type, self.media_type), model, max_rows)
             check_effects(self.options, len(table), model)
             return table
@@ -86,7 +85,7 @@ async def invocations(request: Request) -> Response:
     await refuse_form(request, SUPPORTED)
     media_type = _format(request.headers.get("content-type", "application/json"))
     invocation = InvocationRequest(await RequestBody.of(request), media_type, request.query_params.multi_items())
-    answer = await answer_of(request, slot, invocation, "{}/invocations")
+    answer = await state.batcher.answer(slot, invocation, request.scope)
     return Response(answer, media_type="application/json")
 
 

@@ -28,8 +28,7 @@ from nncli.serving.open_inference import (
 )
 from nncli.serving.parameters import check_effects, json_options, may_take_long
 from nncli.serving.problems import Problem, ProblemError, bad_request
-from nncli.serving.routes import health
-from nncli.serving.routes.other_models import answer_of
+from nncli.serving.routes import status
 from nncli.serving.routes.predict import RequestBody, find_slot
 from nncli.serving.state import ServerState
 
@@ -70,9 +69,8 @@ class TensorsRequest:
     def write(self, model: ServedModel, table: Table, predictions: pl.DataFrame, notes: Sequence[str]) -> bytes:
         """The body of the answer."""
         assert self.request is not None
-        answer = infer_answer(model, self.request, predictions, notes)
-        self.json_length = answer.json_length
-        return answer.body
+        body, self.json_length = infer_answer(model, self.request, predictions, notes)
+        return body
 
 
 def _options(model: ServedModel, request: InferRequest) -> PredictionOptions:
@@ -93,7 +91,8 @@ async def infer(request: Request) -> Response:
         hint = 'Put it into the body: {"inputs": […], "parameters": {"explain": true}}.'
         raise bad_request(f"the address has the parameter {names}, which this protocol does not have", hint)
     tensors = TensorsRequest(await RequestBody.of(request), request.headers.get(HEADER_LENGTH))
-    answer = await answer_of(request, slot, tensors, "/v2{}/infer")
+    state: ServerState = request.app.state.server
+    answer = await state.batcher.answer(slot, tensors, request.scope)
     if tensors.json_length is None:
         return Response(answer, media_type="application/json")
     headers = {HEADER_LENGTH: str(tensors.json_length)}
@@ -113,7 +112,7 @@ async def model_of(request: Request) -> Response:
 async def model_ready(request: Request) -> Response:
     """Whether a model predicts."""
     slot = _slot(request)
-    await health.ready(request)
+    await status.ready(request)
     return JSONResponse({"name": slot.name, "ready": True})
 
 
@@ -135,8 +134,8 @@ def _of_model(end: str) -> list[str]:
 
 ROUTES = [
     Route("/v2", server),
-    Route("/v2/health/live", health.live),
-    Route("/v2/health/ready", health.ready),
+    Route("/v2/health/live", status.live),
+    Route("/v2/health/ready", status.ready),
     *[Route(path, model_of) for path in _of_model("")],
     *[Route(path, model_ready) for path in _of_model("/ready")],
     *[Route(path, infer, methods=["POST"]) for path in _of_model("/infer")],

@@ -34,7 +34,6 @@ from nncli.serving.models.served_model import PredictionOptions, ServedModel
 from nncli.serving.options import ServerOptions
 from nncli.serving.parameters import check_effects, check_options, parse_parameters
 from nncli.serving.problems import Problem, ProblemError, bad_request
-from nncli.serving.routes.other_models import answer_of
 from nncli.serving.state import ServerState
 
 
@@ -94,7 +93,7 @@ class PredictRequest:
 
     def read(self, model: ServedModel) -> Table:
         """The rows of the body."""
-        check_options(self.options, model.model.spec.target)
+        check_options(self.options, model)
         body, max_rows = self.body.decompressed(), self.body.options.max_rows
         if not body.strip():
             raise bad_request("the body is empty", "Send the rows to predict.")
@@ -130,7 +129,7 @@ async def predict(request: Request) -> Response:
     answer_type = negotiate(request.headers.get("accept"), content_type)
     options = parse_parameters(request.query_params.multi_items())
     predict_request = PredictRequest(await RequestBody.of(request), content_type, answer_type.media_type, options)
-    answer = await answer_of(request, slot, predict_request, "{}/predict")
+    answer = await state.batcher.answer(slot, predict_request, request.scope)
     return Response(answer, headers=notes_header(predict_request.header_notes), media_type=answer_type.name)
 
 

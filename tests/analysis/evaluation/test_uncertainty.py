@@ -129,9 +129,9 @@ def test_the_scores_are_those_without_intervals(line: Path) -> None:
 
 
 def test_options_that_do_not_fit_are_errors(line: Path, penguins: Path) -> None:
-    with raises(UsageError, mentions="--set"):
+    with raises(UsageError, mentions="sets"):
         evaluate(line, DATA / "linear.csv", sets=[0.9])
-    with raises(UsageError, mentions="--interval"):
+    with raises(UsageError, mentions="intervals"):
         evaluate(penguins, DATA / "penguins.csv", intervals=[0.9])
     with raises(UsageError, mentions="90"):
         evaluate(line, DATA / "linear.csv", intervals=[90.0])

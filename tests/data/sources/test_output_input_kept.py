@@ -106,4 +106,4 @@ def test_objects_are_not_listed_where_the_output_cannot_be_one(target: str, monk
 def test_an_output_that_is_the_input_is_refused_without_advice_to_force_it(home: Path) -> None:
     with pytest.raises(UsageError) as caught:
         check_output(home / "p/a.csv", TableSource(path=str(home / "p/a.csv")), FileOptions(force=False))
-    assert "--force" not in str(caught.value)
+    assert "force" not in str(caught.value)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nncli.base.errors import UsageError
+from nncli.base.errors import UsageError, in_terminal
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.number import RegressionTarget
@@ -48,4 +48,4 @@ CLASSES = ClassificationTarget(name="y", labels=("a", "b"))
 def test_options_that_do_not_fit(target: Any, options: dict[str, Any], expected: str) -> None:
     with pytest.raises(UsageError) as caught:
         UncertaintyOptions(**options).check(target)
-    assert str(caught.value) == expected
+    assert caught.value.on(in_terminal) == expected

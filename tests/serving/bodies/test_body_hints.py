@@ -9,13 +9,16 @@ import polars as pl
 import pytest
 
 from nncli.serving.bodies.body_hints import document_hint, rows_hint, type_of_json
-from nncli.serving.columns.input_schema import Feature, InputSchema
+from nncli.serving.columns.input_schema import InputSchema
 from tests.serving.asgi_client import AsgiClient
 from tests.serving.bodies.test_table_body import ROW
+from tests.serving.features import column_of
 
 FORM = "application/x-www-form-urlencoded"
 CSV = pl.DataFrame([ROW] * 3).write_csv()
-SCHEMA = InputSchema((Feature("alter", "number", False, example=39.0), Feature("sex", "category", True, example="f")))
+SCHEMA = InputSchema(
+    (column_of("alter", "number", False, typical=39.0), column_of("sex", "category", True, typical="f"))
+)
 TEXT = json.dumps(ROW)
 
 
@@ -58,7 +61,7 @@ def test_a_form_is_refused_at_the_address_of_mlflow_too(client: AsgiClient) -> N
 
 def test_the_example_has_the_columns_of_the_model() -> None:
     assert '{"rows": [{"alter": 39.0, "sex": "f"}]}' in rows_hint(SCHEMA)
-    long = InputSchema((Feature("a" * 500, "number", False),))
+    long = InputSchema((column_of("a" * 500, "number", False),))
     assert len(rows_hint(long)) < 100
 
 
@@ -68,7 +71,7 @@ def test_other_documents_have_no_hint(document: Any) -> None:
 
 
 def test_a_column_may_have_the_name_of_rows() -> None:
-    schema = InputSchema((Feature("data", "text", False),))
+    schema = InputSchema((column_of("data", "text", False),))
     assert document_hint({"data": ["a"]}, schema) is None
 
 

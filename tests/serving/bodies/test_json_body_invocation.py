@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 
 from nncli.serving.bodies.json_body import parse_invocation
-from nncli.serving.columns.input_schema import Feature, InputSchema
+from nncli.serving.columns.input_schema import InputSchema
 from nncli.serving.problems import ProblemError
+from tests.serving.features import column_of
 
 
 def schema_of(*names: str) -> InputSchema:
     """Columns of numbers, each with the example 1."""
-    return InputSchema(tuple(Feature(name, "number", False, example=1) for name in names))
+    return InputSchema(tuple(column_of(name, "number", False, typical=1) for name in names))
 
 
 ROWS = [{"a": 1, "b": "x"}, {"a": 2, "b": None}]

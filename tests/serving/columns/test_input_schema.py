@@ -7,8 +7,10 @@ import polars as pl
 import pytest
 
 from nncli.data.table import Table
-from nncli.serving.columns.input_schema import Feature, InputSchema
+from nncli.nn.program.inputs import DateInput
+from nncli.serving.columns.input_schema import InputSchema
 from nncli.serving.models.served_model import PredictionOptions, ServedModel
+from tests.serving.features import column_of
 from tests.serving.trained import COLORS, ROWS, SIZES, table_of
 
 
@@ -19,7 +21,7 @@ def schema(models: Mapping[str, ServedModel], request: pytest.FixtureRequest) ->
 
 
 def test_features_have_the_kinds_of_the_encoders(schema: InputSchema) -> None:
-    kinds = [(feature.name, feature.kind) for feature in schema.features]
+    kinds = [(feature.name, feature.input.kind) for feature in schema.features]
     numbers, categories = ("x", "rate", "count", "price"), ("size", "color", "flag")
     wanted = [*((name, "number") for name in numbers), *((name, "category") for name in categories)]
     assert kinds == [*wanted, ("day", "date"), ("note", "text")]
@@ -33,16 +35,16 @@ def test_ranges_are_within_those_of_the_training_table(schema: InputSchema) -> N
     table = table_of()
     for name in ("x", "rate", "count", "day"):
         cells, feature = table[name].drop_nulls().to_list(), schema.by_name[name]
-        ends: list[Any] = [min(cells), feature.lowest, feature.highest, max(cells)]
+        low, high = feature.range or (None, None)
+        ends: list[Any] = [min(cells), low, high, max(cells)]
         assert ends == sorted(ends)
-        assert feature.lowest != feature.highest
-        assert {feature.lowest, feature.highest} <= {*cells}
+        assert low != high
+        assert {low, high} <= {*cells}
 
 
 def test_the_members_of_an_ensemble_have_one_range(models: Mapping[str, ServedModel]) -> None:
     x = table_of()["x"]
-    feature = models["number"].schema.by_name["x"]
-    assert (feature.lowest, feature.highest) == (x.min(), x.max())
+    assert models["number"].schema.by_name["x"].range == (x.min(), x.max())
 
 
 def test_categories_are_the_texts_of_the_training_table(schema: InputSchema) -> None:
@@ -54,8 +56,9 @@ def test_categories_are_the_texts_of_the_training_table(schema: InputSchema) -> 
 def test_a_unit_and_the_formats_of_dates_are_named(schema: InputSchema) -> None:
     assert schema.by_name["price"].unit == "$"
     assert schema.by_name["x"].unit is None
-    day = schema.by_name["day"]
-    assert len(day.date_formats) == 1
+    day = schema.by_name["day"].input
+    assert isinstance(day, DateInput)
+    assert len(day.formats) == 1
     assert not day.has_times
 
 
@@ -71,10 +74,11 @@ def test_examples_are_typical_of_the_training_rows(schema: InputSchema) -> None:
 def test_without_a_profile_examples_are_those_of_the_encoders(models: Mapping[str, ServedModel]) -> None:
     schema = InputSchema.of(models["two"].model, None)
     for feature in schema.features:
-        if feature.kind in ("number", "date"):
-            values: list[Any] = [feature.lowest, feature.example, feature.highest]
+        if feature.input.kind in ("number", "date"):
+            values: list[Any] = [*(feature.range or ())]
+            values.insert(1, feature.example)
             assert values == sorted(values)
-        if feature.kind == "category":
+        if feature.input.kind == "category":
             assert feature.example in feature.categories
 
 
@@ -85,4 +89,4 @@ def test_an_example_row_is_predicted(models: Mapping[str, ServedModel]) -> None:
 
 
 def test_a_feature_is_a_value() -> None:
-    assert hash(Feature("x", "number", False)) == hash(Feature("x", "number", False))
+    assert hash(column_of("x", "number", False)) == hash(column_of("x", "number", False))

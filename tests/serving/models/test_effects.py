@@ -11,7 +11,7 @@ import pytest
 
 from nncli.data.table import Table
 from nncli.nn.program.inputs import NumberInput
-from nncli.serving.columns.model_inputs import typical_cell
+from nncli.serving.columns.input_schema import typical_cell
 from nncli.serving.models import effects
 from nncli.serving.models.effects import EffectColumn, check_rows, effect_columns, effects_of, json_effects
 from nncli.serving.models.served_model import PredictionOptions, ServedModel
@@ -35,12 +35,12 @@ def test_an_effect_that_is_not_finite_is_null() -> None:
 
 
 def explained(model: ServedModel, table: Table) -> pl.DataFrame:
-    return effects_of(model.model, model.inputs.inputs, table)
+    return effects_of(model.model, model.schema.inputs, table)
 
 
 def with_typical(model: ServedModel, table: Table, name: str) -> Table:
     """The table whose column is typical in every row."""
-    (column,) = [one for one in model.inputs.inputs if one.name == name]
+    (column,) = [one for one in model.schema.inputs if one.name == name]
     typical, cells = typical_cell(column), table.frame[name]
     if name == "price":
         typical = f"${typical}"

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from nncli.serving.columns.input_schema import InputSchema
+from nncli.serving.columns.input_schema import Feature, InputSchema
 from nncli.serving.models.reload import incompatibilities
 from nncli.serving.models.served_model import ServedModel
+from tests.serving.features import column_of
 
 
 @pytest.fixture
@@ -19,11 +20,13 @@ def model(models: Mapping[str, ServedModel]) -> ServedModel:
 
 def with_features(model: ServedModel, **changes: Mapping[str, object]) -> ServedModel:
     """The model with changed columns: a column is renamed by `name`."""
-    features = tuple(
-        replace(feature, **changes.get(feature.name, {}))  # type: ignore[arg-type]
-        for feature in model.schema.features
-    )
+    features = tuple(_changed(feature, **changes.get(feature.name, {})) for feature in model.schema.features)
     return replace(model, schema=InputSchema(features))
+
+
+def _changed(feature: Feature, **changes: object) -> Feature:
+    name, kind = str(changes.get("name", feature.name)), str(changes.get("kind", feature.input.kind))
+    return column_of(name, kind, bool(changes.get("is_optional", feature.is_optional)))
 
 
 def test_a_model_can_take_its_own_place(models: Mapping[str, ServedModel]) -> None:

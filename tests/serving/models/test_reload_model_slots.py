@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from nncli.serving.models.reload import ModelSlot, ModelSlots
-from nncli.serving.models.run_files import file_states
+from nncli.serving.models.reload import ModelSlot, ModelSlots, file_states
 from nncli.serving.models.served_model import ServedModel
 
 

@@ -4,9 +4,10 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 from nncli.serving.bodies.media_types import MediaType
-from nncli.serving.columns.input_schema import Feature, InputSchema
+from nncli.serving.columns.input_schema import InputSchema
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.pages.docs_page import docs_page, with_origin
+from tests.serving.features import column_of
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -72,7 +73,7 @@ def test_a_server_with_a_token_has_no_link_that_would_need_it(models: Mapping[st
 
 def test_hostile_names_stay_text(models: Mapping[str, ServedModel]) -> None:
     plain = _Reader(docs_page([models["two"]], has_token=False))
-    features = tuple(Feature(name, "category", True, categories=(name,), example=name) for name in HOSTILE)
+    features = tuple(column_of(name, "category", True, categories=(name,), typical=name) for name in HOSTILE)
     hostile = replace(models["two"], name=HOSTILE[0], schema=InputSchema(features))
     page = docs_page([hostile, models["two"]], has_token=True)
     found = _Reader(page)

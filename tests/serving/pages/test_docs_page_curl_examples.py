@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from nncli.serving.columns.input_schema import Feature, InputSchema
+from nncli.serving.columns.input_schema import InputSchema
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.pages.docs_page import ORIGIN, curl_examples
 from tests.serving.asgi_client import AsgiClient
+from tests.serving.features import column_of
 from tests.serving.trained import CONFIGS
 
 
@@ -32,7 +33,7 @@ def test_the_token_is_a_variable_of_the_shell(models: Mapping[str, ServedModel])
 
 def test_names_do_not_end_a_word_of_the_shell(models: Mapping[str, ServedModel]) -> None:
     names = ["@file", "a'b", "$(reboot)", "`x`", "a\nb", "\u202ea\x1b", "; x"]
-    schema = InputSchema(tuple(Feature(name, "number", False, example=1.5) for name in names))
+    schema = InputSchema(tuple(column_of(name, "number", False, typical=1.5) for name in names))
     model = replace(models["number"], name="it's; & more", schema=schema)
     json_command, *_, csv_command = (command for _, command in curl_examples(model, has_token=False))
     words = _words(json_command)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.openapi.operations import example_invocation, example_row, example_tensors
+from nncli.serving.openapi import example_invocation, example_row, example_tensors
 from tests.serving.asgi_client import AsgiClient
 
 VALUES: tuple[Any, ...] = (

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path, PurePath
 
 from nncli.api.prediction.many_files.file_task import FileState, FileToPredict
-from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.errors import DataError, Location, UsageError, sentences
 from nncli.data.formats.registry import FORMATS, Format, suffix_of, writable_format
 from nncli.data.formats.streams import translate_os_errors
 from nncli.data.sources.files.several_files import find_files, pattern_of
@@ -121,7 +121,7 @@ def _input_file(
         with suppress(DataError):  # of a damaged archive, which fails when it is predicted
             reader.is_columnar  # noqa: B018 - raises a UsageError if the name does not tell the format
     except UsageError as error:
-        error.hint = " ".join(filter(None, (error.hint, WITHOUT_IT)))
+        error.hint = sentences(error.hint, WITHOUT_IT)
         raise
     # Folders such as year=2025 become columns where a pattern is read.
     has_keys = "=" in PurePath(path).parent.name

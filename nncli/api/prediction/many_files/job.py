@@ -22,7 +22,7 @@ from nncli.api.prediction.many_files.file_task import (
 from nncli.api.prediction.many_files.inputs import input_files
 from nncli.api.prediction.many_files.record import AnswersRecord, new_record, options_of
 from nncli.base.atomic_files import check_overwrite, clear_leftovers
-from nncli.base.errors import Location, NncliError, UsageError
+from nncli.base.errors import Advice, Location, NncliError, UsageError
 from nncli.base.logs import log_duration
 from nncli.data.formats.registry import FORMATS, FileOptions, format_of
 from nncli.data.sources.output import check_input_kept
@@ -183,6 +183,7 @@ def is_quick(left: Sequence[FileToPredict], done: int, seconds: float) -> bool:
 
 def _check_formats(files: Sequence[FileToPredict], options: FileOptions) -> None:
     """Raise a UsageError if a format cannot be written, or not with the formulas escaped."""
+    use = FileOptions.use
     if options.file_format is not None and not FORMATS[options.file_format].is_written:
         raise UsageError(f"{options.format} can only be read", hint="Write parquet or arrow: they have the same types.")
     for file in files if options.escape_formulas else ():
@@ -190,7 +191,7 @@ def _check_formats(files: Sequence[FileToPredict], options: FileOptions) -> None
             raise UsageError(
                 "formulas can be escaped in CSV and TSV only",
                 location=Location(source=file.answer),
-                hint="Add --format csv, or remove --escape-formulas.",
+                hint=Advice("Add ", use("format", "csv"), ", or remove ", use("escape_formulas"), "."),
             )
 
 
@@ -199,6 +200,6 @@ def _of_lost(file: FileToPredict) -> FileOutcome:
         f"the process that predicted this file died, {1 + MAX_LOSSES} times: "
         "perhaps the system was short of memory and killed it",
         location=Location(source=file.name),
-        hint="Start the command again with --workers 1.",
+        hint=Advice("Start the command again with ", PredictFilesOptions.use("workers", 1), "."),
     )
     return FileOutcome(error=error)

@@ -15,14 +15,14 @@ from nncli.api.options import WriteOptions
 from nncli.api.prediction.many_files.file_task import FileState, FileToPredict
 from nncli.api.prediction.tables import PredictionSummary
 from nncli.base.atomic_files import write_text
-from nncli.base.errors import Location, NncliError, UsageError
+from nncli.base.errors import Advice, Location, NncliError, UsageError
 from nncli.base.option import declared_options
 from nncli.base.spec import Spec
 from nncli.base.text import join_quoted
 from nncli.data.sources.table_source import TableSource
 from nncli.models.conformal.options import UncertaintyOptions
 
-FORCE = "Pass --force to predict them all again, or name another folder with -o."
+FORCE = Advice("Pass ", WriteOptions.use("force", True), " to predict them all again, or name another folder with -o.")
 
 
 class FileRecord(Spec):

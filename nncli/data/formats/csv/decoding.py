@@ -14,8 +14,9 @@ import string
 from contextlib import suppress
 from typing import IO, Protocol
 
-from nncli.base.errors import DataError, Location
+from nncli.base.errors import Advice, DataError, Location, SetKey
 from nncli.data.dialect import AUTO
+from nncli.data.formats.streams import ENCODING, UTF8_HINT
 
 SAMPLE_BYTES = 1 << 20
 """Bytes of a file that are read to infer its dialect."""
@@ -99,7 +100,7 @@ class DecodedStream:
             raise DataError(
                 f"the text is {called.upper()}, not {encoding}: it begins with the byte-order mark of {called.upper()}",
                 location=Location(source=self._source, line=1),
-                hint="Leave out `data.encoding`: the encoding is inferred from the mark.",
+                hint=Advice("Leave out `", SetKey("data.encoding"), "`: the encoding is inferred from the mark."),
             )
         self._set_decoder(codec if mark else encoding)
         return encoding
@@ -194,10 +195,7 @@ class DecodedStream:
         return DataError(
             f"the text is neither UTF-8 nor Windows-1252 from the byte 0x{raw[position]:02x} on",
             location=Location(source=self._source, line=self._line_of(raw, position)),
-            hint=BINARY_HINT
-            if BINARY.search(raw)
-            else "Save the file as UTF-8 ('CSV UTF-8' in a spreadsheet), or set its encoding, such as "
-            "`data.encoding: latin-1` (--set data.encoding=latin-1).",
+            hint=BINARY_HINT if BINARY.search(raw) else UTF8_HINT,
         )
 
     def _decoding_error(self, error: UnicodeDecodeError) -> DataError:
@@ -207,7 +205,7 @@ class DecodedStream:
         return DataError(
             f"the bytes 0x{error.object[error.start : error.end].hex()[:8]} are not {self.encoding} text",
             location=Location(source=self._source, line=self._line_of(b"", 0)),
-            hint="Set the encoding, such as `data.encoding: latin-1`, or save the file as UTF-8.",
+            hint=Advice("Set the encoding, such as ", ENCODING, ", or save the file as UTF-8."),
         )
 
 

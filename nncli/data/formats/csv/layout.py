@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nncli.base.errors import DataError, Location
+from nncli.base.errors import Advice, DataError, Location, SetKey, sentences
 from nncli.base.text import join_quoted, quote
 from nncli.data.dialect import AUTO, CsvDialect
 from nncli.data.formats.csv.decoding import DecodedStream
@@ -230,7 +230,9 @@ def _find_header(sample: _Sample, source: str, dialect: CsvDialect, trained: Seq
         raise DataError(
             f"it is unclear whether this line or line {second} is the header",
             location=Location(source=source, line=first),
-            hint=f"Set `data.header_row: {first}` or `data.header_row: {second}`.",
+            hint=Advice(
+                *("Set ", SetKey("data.header_row", f"{first}"), " or ", SetKey("data.header_row", f"{second}"), ".")
+            ),
         )
     _check_quotes_above(sample.records, second, source, dialect.separator)
     _check_second_header(sample, found.at, source)
@@ -243,7 +245,11 @@ def _check_second_header(sample: _Sample, at: int, source: str) -> None:
         raise DataError(
             f"this line is no row of data: {join_quoted(names)} stand where all other rows have numbers or dates",
             location=Location(source=source, line=sample.line(at + 1)),
-            hint=f"If it is the header, set `data.header_row: {sample.line(at + 1)}`; else remove the line.",
+            hint=Advice(
+                "If it is the header, set ",
+                SetKey("data.header_row", f"{sample.line(at + 1)}"),
+                "; else remove the line.",
+            ),
         )
 
 
@@ -256,7 +262,10 @@ def _check_one_name(cells: Sequence[str], record: bytes, separator: str, place: 
             raise DataError(
                 f"the header has one name only, {quote(cells[0])}; the cells seem to be separated by {called}",
                 location=place,
-                hint=f"Set `data.separator: {as_yaml(other)}`. If it is one name, put it in quotes.",
+                hint=sentences(
+                    Advice("Set ", SetKey("data.separator", as_yaml(other)), "."),
+                    "If it is one name, put it in quotes.",
+                ),
             )
 
 

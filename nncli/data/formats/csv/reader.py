@@ -17,7 +17,7 @@ from typing import IO, NamedTuple
 import numpy as np
 import polars
 
-from nncli.base.errors import DataError, Location, reraise_out_of_memory
+from nncli.base.errors import Advice, DataError, Location, SetKey, reraise_out_of_memory, sentences
 from nncli.data.columns.parsing import exact_numbers, may_be_class_ids
 from nncli.data.dialect import AUTO, CsvDialect, Ragged
 from nncli.data.formats.csv.decoding import UTF8, DecodedStream
@@ -182,8 +182,10 @@ def _ragged_error(records: Records, i: int, number: int, block: Block, header: C
     return DataError(
         f"the row has {count:,} {'cell' if count == 1 else 'cells'}, the header has {len(header.names):,}{more}",
         location=Location(source=header.source, line=block.line_at(int(records.starts[i])), row=row),
-        hint="Quote cells that contain the separator, and write empty cells too (a,,c). `data.ragged: skip` leaves out "
-        "such rows, `pad` fills short ones.",
+        hint=sentences(
+            "Quote cells that contain the separator, and write empty cells too (a,,c).",
+            Advice(SetKey("data.ragged", "skip"), " leaves out such rows, `pad` fills short ones."),
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from nncli.base.errors import DataError, Location
+from nncli.base.errors import Advice, DataError, Location, SetKey
 from nncli.base.text import join_quoted, quote
 from nncli.data.dialect import AUTO, BAR, COMMA, SEMICOLON, TAB, CsvDialect
 from nncli.data.formats.csv.decoding import UTF8, DecodedStream
@@ -155,10 +155,11 @@ def sniff_separator(sample: bytes, source: str, default_separator: str | None, t
     if len(agreeing) > 1 and default_separator != TAB and training_separator not in agreeing:
         first = records[agreeing[0]]  # has a record, which by another separator may be a quotation that never ends
         called = [SEPARATORS[mark] for mark in agreeing]
+        choices = [part for mark in agreeing for part in (" or ", SetKey("data.separator", as_yaml(mark)))]
         raise DataError(
             f"the separator is ambiguous: {called[0]} or {called[1]}",
             location=Location(source=source, line=first.line(int(np.argmin(first.blank)))),
-            hint=f"Set one: {' or '.join(f'`data.separator: {as_yaml(mark)}`' for mark in agreeing)}.",
+            hint=Advice("Set one: ", *choices[1:], "."),
         )
     if default_separator in (TAB, None):  # the suffix .tsv, or none that says anything
         preferred = [TAB, training_separator, default_separator] if default_separator else [training_separator, TAB]

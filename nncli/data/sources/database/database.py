@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import polars as pl
 
-from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.errors import Advice, DataError, InstallExtra, Location, UsageError
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.sources.database.address import DatabaseAddress
 from nncli.data.sources.table_source import TableSource
@@ -139,7 +139,7 @@ def driver_required(database: str) -> Iterator[None]:
     except ImportError as error:
         raise UsageError(
             f"reading {database} needs a driver that is not installed: {error.name}",
-            hint="pip install 'nncli-train[sql]'",
+            hint=Advice(InstallExtra("sql")),
         ) from error
 
 

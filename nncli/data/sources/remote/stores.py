@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.errors import DataError, Location, UsageError, extra_required
 from nncli.base.text import quote
 from nncli.data.sources.remote import remote_file
 from nncli.data.sources.remote.remote_file import RangeError, TransientError
@@ -82,14 +82,9 @@ class ObjectUrl:
             UsageError: obstore is not installed.
             DataError: the environment is not enough to reach the store.
         """
-        try:
+        message = f"{self.scheme}:// needs obstore, which is not installed"
+        with extra_required("cloud", message, Location(source=self.url)):
             from obstore.store import AzureStore, GCSStore, S3Store
-        except ImportError as error:
-            raise UsageError(
-                f"{self.scheme}:// needs obstore, which is not installed",
-                location=Location(source=self.url),
-                hint="pip install 'nncli-train[cloud]'",
-            ) from error
         # Every request is tried once: the waiting is in remote_file.py. By default a request may take 30 s in all.
         options: Any = {
             "client_options": {

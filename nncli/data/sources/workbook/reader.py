@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import polars
 
-from nncli.base.errors import DataError, Location, UsageError
+from nncli.base.errors import DataError, Location, UsageError, extra_required
 from nncli.base.native_stderr import without_panics
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.formats.read_options import ReadOptions
@@ -100,14 +100,8 @@ def _open(file: InputFile) -> _Workbook:
         DataError: it cannot be read, or is empty.
         UsageError: the library that reads workbooks is not installed.
     """
-    try:
+    with extra_required("excel", "workbooks need calamine, which is not installed", Location(source=file.name)):
         from python_calamine import load_workbook
-    except ImportError as error:
-        raise UsageError(
-            "workbooks need calamine, which is not installed",
-            location=Location(source=file.name),
-            hint="pip install 'nncli-train[excel]'",
-        ) from error
     assert file.path is not None
     with translate_os_errors(file.path):
         data = file.path.read_bytes()

@@ -69,7 +69,7 @@ def test_a_changed_input_is_refused_once_it_is_predicted(folder: Folder) -> None
     Path("b.csv").write_text("correct now")
     assert folder.start() == {"a.csv"}
     Path("a.csv").write_text("other")
-    with raises(UsageError, mentions="--force") as caught:
+    with raises(UsageError, mentions="force") as caught:
         folder.start()
     assert "'a.csv'" in str(caught.value)
     assert "'b.csv'" not in str(caught.value)
@@ -80,7 +80,7 @@ def test_another_run_or_other_options_are_refused_where_there_are_answers(folder
     folder.start()
     assert other.start() == set()
     answer("a.csv")
-    with raises(UsageError, file="out", mentions="--force"):
+    with raises(UsageError, file="out", mentions="force"):
         folder.start()
     assert folder.start(force=True) == set()
 
@@ -106,6 +106,6 @@ def test_force_predicts_all_again_also_after_it_was_interrupted(folder: Folder) 
 def test_a_damaged_record_is_refused(folder: Folder) -> None:
     folder.start()
     RECORD.write_text(RECORD.read_text()[:-9])
-    with raises(UsageError, file=RECORD.name, mentions="--force"):
+    with raises(UsageError, file=RECORD.name, mentions="force"):
         folder.start()
     assert folder.start(force=True) == set()

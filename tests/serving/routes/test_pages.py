@@ -68,7 +68,7 @@ def test_a_page_is_made_once_for_each_loaded_model(
         made.append(model)
         return model_page(model, options, links)
 
-    monkeypatch.setattr("nncli.serving.routes.page.model_page", make)
+    monkeypatch.setattr("nncli.serving.pages.form_page.model_page", make)
     with serving({"number": models["number"]}, ServerOptions()) as (client, slots):
         assert client.call_all([Call("GET", "/")] * 5) == [client.get("/")] * 5
         assert made == [models["number"]]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.serving.models.run_files import file_states
+from nncli.serving.models.reload import file_states
 
 
 def replace_folder(path: Path) -> None:

@@ -1,4 +1,4 @@
-from nncli.serving.openapi.operations import model_path
+from nncli.serving.models.served_model import model_path
 
 
 def test_a_name_is_one_segment_of_the_path() -> None:

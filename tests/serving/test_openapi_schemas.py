@@ -6,8 +6,9 @@ import pytest
 
 from nncli.serving.columns.input_schema import Feature
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.openapi.schemas import feature_schema, feature_text, prediction_schema, row_schema
+from nncli.serving.openapi import feature_schema, feature_text, prediction_schema, row_schema
 from tests.serving.asgi_client import AsgiClient
+from tests.serving.features import column_of
 from tests.serving.trained import TARGETS, table_of
 
 CELLS: list[Any] = [
@@ -44,9 +45,12 @@ def test_required_columns_are_those_without_which_the_server_refuses_a_row(
 @pytest.mark.parametrize(
     ("feature", "words"),
     [
-        (Feature("a", "number", True, lowest=0.5, highest=12.0, unit="$"), ("0.5 to 12", "$", "May be absent in JSON")),
-        (Feature("a", "category", False, categories=("x", "y")), ("'x' and 'y'", "Must be there")),
-        (Feature("a", "date", False, lowest="2020-01-01", highest="2021-01-01"), ("2020-01-01 to 2021-01-01",)),
+        (
+            column_of("a", "number", True, lowest=0.5, highest=12.0, unit="$"),
+            ("0.5 to 12", "$", "May be absent in JSON"),
+        ),
+        (column_of("a", "category", False, categories=("x", "y")), ("'x' and 'y'", "Must be there")),
+        (column_of("a", "date", False, lowest=18_262.0, highest=18_628.0), ("2020-01-01 to 2021-01-01",)),
     ],
 )
 def test_a_description_tells_what_is_known(feature: Feature, words: tuple[str, ...]) -> None:
@@ -54,10 +58,10 @@ def test_a_description_tells_what_is_known(feature: Feature, words: tuple[str, .
 
 
 def test_examples_are_the_typical_value_and_few_categories() -> None:
-    feature = Feature("a", "category", False, categories=tuple(f"c{i:03}" for i in range(100)), example="c050")
+    feature = column_of("a", "category", False, categories=tuple(f"c{i:03}" for i in range(100)), typical="c050")
     examples = feature_schema(feature)["examples"]
     assert (examples[0], len(examples), len(set(examples))) == ("c050", 20, 20)
-    assert "examples" not in feature_schema(Feature("a", "text", False))
+    assert "examples" not in feature_schema(column_of("a", "text", False))
 
 
 @pytest.mark.parametrize(

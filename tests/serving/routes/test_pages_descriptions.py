@@ -6,7 +6,7 @@ from weakref import ref
 
 from nncli.serving.models.reload import ModelSlot, ModelSlots
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.pages.descriptions import Descriptions, Models
+from nncli.serving.routes.pages import Descriptions, Models
 
 
 def test_a_text_is_made_once_and_again_when_a_model_is_replaced(models: Mapping[str, ServedModel]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.openapi.operations import (
+from nncli.serving.openapi import (
     example_invocation,
     example_json_line,
     example_lines,

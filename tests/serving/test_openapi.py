@@ -10,7 +10,7 @@ import pytest
 
 from nncli.serving.app import ROUTES
 from nncli.serving.models.served_model import ServedModel
-from nncli.serving.openapi.operations import component_keys, openapi_document
+from nncli.serving.openapi import component_keys, openapi_document
 from tests.serving.asgi_client import AsgiClient
 
 OFFICIAL = json.loads((Path(__file__).parent / "official" / "openapi-3.1.schema.json").read_text("utf-8"))
