@@ -69,8 +69,8 @@ def explain(
     display: ResultOptions,
 ) -> None:
     """Permutation importance is the increase of the loss when a column is shuffled, with a 95 % confidence interval; it
-    is the same as in the report. With -o, each prediction of nncli predict is the sum of `base`, that of the average
-    row, and the attributions of the columns.
+    is the same as in the report. With -o, each prediction of nncli predict is about the sum of `base`, that of the
+    average row, and the attributions of the columns.
 
     \b
     nncli explain runs/penguins

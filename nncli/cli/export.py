@@ -37,9 +37,10 @@ def export(
     options: ExportOptions,
     display: ResultOptions,
 ) -> None:
-    """onnx is for ONNX Runtime, js a module for Node and browsers, html a page with a form, c a C99 source file, and
-    python needs NumPy alone. First the file is run, and its predictions are compared with those of `nncli predict`; if
-    they differ, it is not written, and the exit code is 1. See docs/howto/export.md.
+    """The file has the preprocessing, all members and the decision. onnx is for ONNX Runtime, js a module for Node and
+    browsers, html a page with a form, c a C99 source file, and python needs NumPy alone. First the file is run, and its
+    predictions are compared with those of `nncli predict`; if they differ, it is not written, and the exit code is 1.
+    See docs/howto/export.md.
 
     \b
     nncli export runs/penguins --to onnx

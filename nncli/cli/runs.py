@@ -107,7 +107,9 @@ def show(
     run: RunDirectory,
     display: ResultOptions,
 ) -> None:
-    """\b
+    """RUN may also be a cross-validation or a search.
+
+    \b
     nncli show runs/penguins
     nncli show runs/penguins --json | jq .columns
     """
@@ -204,9 +206,10 @@ class ReportFileOptions(ForceOptions):
 
 
 def report(*, run: RunDirectory, file: ReportFileOptions, display: ResultOptions) -> None:
-    """The HTML file is self-contained. The model card, report.md, is written beside it. The training table is read
-    again; if it is missing or has changed, the report says so and leaves out what depends on it. An earlier report in
-    RUN is replaced. With --json, the content of the report is printed instead of its path.
+    """RUN may also be a cross-validation or a search. The HTML file is self-contained. The model card, report.md, is
+    written beside it. The training table is read again; if it is missing or has changed, the report says so and leaves
+    out what depends on it. An earlier report in RUN is replaced. With --json, the content of the report is printed
+    instead of its path.
 
     \b
     nncli report runs/penguins

@@ -72,7 +72,7 @@ def train(
     nncli train --resume runs/penguins --set epochs=200
     nncli train config.yaml --set members=8
     nncli train config.yaml --track tensorboard
-    nncli train config.yaml --json | jq -r 'select(.event == "epoch") | .val_loss'
+    nncli train config.yaml --json | jq -r 'select(.event == "finished") | .run'
     """
     # Imported deep within the call stack, Polars takes longer: the stack grows and shrinks at thousands of calls.
     import polars  # noqa: F401
@@ -105,8 +105,9 @@ def distill(
     options: DistillOptions,
     display: EventOptions,
 ) -> None:
-    """It learns the run's predictions of the training rows, and of rows that are made by swapping some of their cells.
-    The network predicts many times as fast as an ensemble, and nearly as well. The result is a run like any other.
+    """The path of the new run directory is printed. It learns the run's predictions of the training rows, and of rows
+    that are made by swapping some of their cells. The network predicts many times as fast as an ensemble, and nearly as
+    well. The result is a run like any other.
 
     The scores are those of rows that neither the network nor its teachers were trained on.
 
@@ -233,9 +234,9 @@ def tune(
     after: AfterSearchOptions,
     display: EventOptions,
 ) -> None:
-    """Each trial is scored by cross-validation on the same folds, with one network for each, even if the configuration
-    is an ensemble. Trial 0 is the configuration itself. The result does not depend on the number of workers. Without
-    --search and the section `tune`, a search space for the preset is used.
+    """The best configuration is written as best.yaml. Each trial is scored by cross-validation on the same folds, with
+    one network for each, even if the configuration is an ensemble. Trial 0 is the configuration itself. The result does
+    not depend on the number of workers. Without --search and the section `tune`, a search space for the preset is used.
 
     Ctrl-C (or SIGTERM) saves all trainings and stops; a second one stops at once. --resume continues.
 
