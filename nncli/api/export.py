@@ -10,7 +10,7 @@ from typing import Any
 
 from nncli.api.options import ExportOptions
 from nncli.base.atomic_files import check_overwrite, write_bytes
-from nncli.base.errors import Advice, Location, NncliError, UsageError, UseOption
+from nncli.base.errors import Advice, Location, NncliError, UsageError
 from nncli.base.logs import log_duration
 from nncli.base.option import operation
 from nncli.base.text import closest_match, join_quoted, quote
@@ -29,7 +29,7 @@ from nncli.runs.run import Run
 from nncli.version import __version__
 
 NOT_WRITTEN = Advice(
-    "The file was not written. Please report this; ", UseOption("check", "check", False), " writes it all the same."
+    "The file was not written. Please report this; ", ExportOptions.use("check", False), " writes it all the same."
 )
 
 
@@ -98,8 +98,7 @@ def export_run_with(run: str | Path, output: str | Path | None = None, *, option
     target_of_model = model.spec.target
     if options.intervals and target_of_model.uncertainty != "interval":
         hint = "Leave it out: the file has the probability of each class."
-        interval = UncertaintyOptions.use("intervals")
-        raise UsageError(Advice(interval, f" {target_of_model.no_intervals}"), hint=hint)
+        raise UsageError(Advice(ExportOptions.use("intervals"), f" {target_of_model.no_intervals}"), hint=hint)
     conformal = conformal_predictor(opened, model, UncertaintyOptions(intervals=options.intervals))
     with log_duration("describing the model as a program"):
         program = _select_outputs(lower_model(model, conformal), labels=options.labels, proba=options.proba)
@@ -161,7 +160,7 @@ def _target_and_path(run: Path, to: str | None, output: Path | None) -> tuple[Ta
     names = join_quoted(by_name)
     if to is None and output is None:
         raise UsageError(
-            "neither the target nor a file is named", hint=Advice("Add ", UseOption("to", "to"), f": {names}.")
+            "neither the target nor a file is named", hint=Advice("Add ", ExportOptions.use("to"), f": {names}.")
         )
     if to is not None and to not in by_name:
         close = closest_match(to, by_name)
@@ -173,7 +172,7 @@ def _target_and_path(run: Path, to: str | None, output: Path | None) -> tuple[Ta
             raise UsageError(
                 "the suffix of the file is that of no target",
                 location=Location(source=str(output)),
-                hint=Advice(f"Use one of {join_quoted(by_suffix)}, or add ", UseOption("to", "to"), f": {names}."),
+                hint=Advice(f"Use one of {join_quoted(by_suffix)}, or add ", ExportOptions.use("to"), f": {names}."),
             )
         return of_suffix, output or Path()
     target = by_name[to]
@@ -203,13 +202,13 @@ def _select_outputs(program: Program, *, labels: bool, proba: bool) -> Program:
     """
     if not labels and not proba:
         return program
-    labels_option, proba_option = UseOption("labels", "labels"), UseOption("proba", "proba")
+    use = ExportOptions.use
     if labels and proba:
         raise UsageError(
-            Advice(labels_option, " leaves out the probabilities, and ", proba_option, " the label"),
+            Advice(use("labels"), " leaves out the probabilities, and ", use("proba"), " the label"),
             hint="For both, leave out both options.",
         )
     if not program.outputs.labels:
-        option = labels_option if labels else proba_option
+        option = use("labels" if labels else "proba")
         raise UsageError(Advice(option, " needs a classification model; this one is for regression"))
     return select_class_outputs(program, labels=labels, probabilities=proba)

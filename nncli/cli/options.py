@@ -14,7 +14,7 @@ import typer
 
 from nncli.api.options import SourceOptions
 from nncli.base.atomic_files import check_overwrite
-from nncli.base.errors import NncliError
+from nncli.base.errors import Advice, InstallExtra, NncliError
 from nncli.base.option import DISPLAY, OUTPUT, Option, Options
 from nncli.cli.completion import complete_config, complete_run
 from nncli.cli.console import announce_input, echo_err, print_json, set_verbose
@@ -171,8 +171,6 @@ def requires_extra(extra: str) -> Iterator[None]:
     Raises:
         NncliError: a package is not installed; the hint is the command that installs the extra.
     """
-    from nncli.base.errors import Advice, InstallExtra
-
     try:
         yield
     except ModuleNotFoundError as error:

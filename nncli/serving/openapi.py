@@ -204,7 +204,8 @@ def _predict(model: ServedModel, key: str, operation_id: str) -> Json:
     """`/predict` of a model whose schemas are named by a key."""
     binary: Json = {media_type: {} for media_type in BINARY}
     examples = (example_lines(model, ","), example_lines(model, "\t"), example_json_line(model))
-    body, answer = dict[str, Any](), binary
+    body: Json = {}
+    answer = binary
     for media_type, example in zip(TEXT_FORMATS, examples, strict=True):
         body, answer = body | _content(media_type, example), answer | _content(media_type)
     return _operation(

@@ -160,7 +160,7 @@ def test_the_runs_inside_a_folder_are_named(tmp_path: Path, parts: Parts) -> Non
 
 def test_a_run_that_is_not_trained_yet_does_not_predict(tmp_path: Path, parts: Parts) -> None:
     run = Run.open(made(tmp_path / "run", parts))
-    with raises(RunError, file="run", mentions=f"resume({str(run.path)!r})"):
+    with raises(RunError, file="run", mentions=f"resume={str(run.path)!r}"):
         run.load_model()
 
 

@@ -64,7 +64,7 @@ class PredictionSummary:
         return [note for note in notes if note is not None]
 
 
-ON_ERROR_HINT = Advice(*("To predict the table all the same: ", *MISSING_OR_SKIP.parts, "."))
+ON_ERROR_HINT = Advice("To predict the table all the same: ", *MISSING_OR_SKIP.parts, ".")
 
 
 FramedPredictions: TypeAlias = Predictions | PredictedClasses | ConformalPredictions
