@@ -323,7 +323,7 @@ IMPORTED = "\nimport sys; print(sorted({'numba', 'llvmlite', 'scipy'} & set(sys.
         "from nncli import train; train('CONFIG', output='OUTPUT', assignments=['backend=numpy'])",
         "from nncli import train; train('CONFIG', output='OUTPUT', assignments=['threads=2'])",
         "from nncli.fitting.prepare import execution; from nncli.fitting.train import session; "
-        "from nncli.nn.training import batch_runner, loop; from nncli.nn.training.compiled import support",
+        "from nncli.nn.training import epoch, loop; from nncli.nn.training.compiled import support",
     ],
     ids=["nncli", "--help", "numpy", "short", "modules"],
 )
