@@ -148,7 +148,6 @@ def _program_data(program: Program) -> dict[str, Any]:
     return {
         "missing": list(program.missing_values),
         "decimal": program.decimal,
-        "thousands": program.thousands,
         "cells": [_cell_data(column) for column in program.inputs],
         "numbers": outputs.numbers,
         "codes": outputs.codes,
@@ -160,7 +159,7 @@ def _cell_data(column: ProgramInput) -> Any:
     """What a reader of cells needs besides `input_data`."""
     match column:
         case NumberInput():
-            return column.reads_booleans
+            return int(column.reads_booleans)
         case DateInput():
             return None
         case TextInput():

@@ -33,7 +33,7 @@ export class CellError extends Error {
 }
 
 const program = /*PROGRAM*/;
-const { missing, decimal, thousands } = program;
+const { missing, decimal, numbers, codes, probabilities } = program;
 const names = new Set(inputs.map((input) => input.name));
 // What the reader of each column needs besides `inputs`.
 const cells = program.cells.map((cell, i) => {
@@ -63,19 +63,22 @@ function predictRow(row, number) {
   run();
   if (isUndefined()) throw overflowOf(row, number);
   const result = {};
-  for (const [name, node, column] of program.numbers) result[name] = values[node][column];
-  if (program.codes !== null) result.prediction = model.classes[values[program.codes][0]];
-  if (program.probabilities !== null) {
+  for (const [name, node, column] of numbers) result[name] = values[node][column];
+  if (codes !== null) result.prediction = model.classes[values[codes][0]];
+  if (probabilities !== null) {
     result.probabilities = Object.create(null);
-    model.labels.forEach((label, j) => (result.probabilities[label] = values[program.probabilities][j]));
+    model.labels.forEach((label, j) => (result.probabilities[label] = values[probabilities][j]));
   }
   return result;
 }
 
+// Whether the input is too far away for a class or a number.
 function isUndefined() {
-  const isClassless = program.codes !== null && !(values[program.codes][0] >= 0);
-  const isUnknown = program.probabilities !== null && Number.isNaN(values[program.probabilities][0]);
-  return isClassless || isUnknown || program.numbers.some(([, node, column]) => Number.isNaN(values[node][column]));
+  return (
+    (codes !== null && !(values[codes][0] >= 0)) ||
+    (probabilities !== null && Number.isNaN(values[probabilities][0])) ||
+    numbers.some(([, node, column]) => Number.isNaN(values[node][column]))
+  );
 }
 
 // The error of a number that is so far from the training values that the prediction is not a number.

@@ -11,7 +11,7 @@ read.number = (out, cell, { unit = null }, readsBooleans) => {
 // The thousands separator, numbers with the marks of the training table, and other spellings of one meaning.
 const [group, training, forms] = /*NUMBERS*/;
 const NUMBER = pattern(`^${S}(?![${SPACES}])${training}${S}$|^[^0-9]*$`);
-const isPlain = decimal !== "," && thousands === null;
+const isPlain = decimal !== "," && group === "";
 const FORMS = forms.map(([between, form]) => [between, pattern(`^[+-]?(?:${form})$`)]);
 
 function numberOf(text, unit) {
