@@ -81,8 +81,8 @@ def test_a_literal_is_json_and_can_be_printed(text: str) -> None:
     assert "<" not in literal
 
 
-def test_a_module_without_weights_has_at_most_18_kib_for_twenty_columns() -> None:
+def test_a_module_without_weights_has_at_most_18_kb_for_twenty_columns() -> None:
     names = [f"column_{i}" for i in range(20)]
     columns = [NumberInput(name, None, False, -3.125, 3.125, 0.0625) for name in names]
     module = to_javascript(hostile.program_of(columns), INFO)
-    assert len(re.sub(r'"[A-Za-z0-9+/=]{100,}"', "", module).encode()) <= 18 * 1024
+    assert len(re.sub(r'"[A-Za-z0-9+/=]{100,}"', "", module).encode()) <= 18_000
