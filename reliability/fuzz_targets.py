@@ -18,7 +18,7 @@ def answer(kind: str, path: Path) -> int:
     import polars
 
     from nncli.api.options import PredictOptions
-    from nncli.api.prediction.tables import predict_frame
+    from nncli.api.prediction.tables import predict_whole_table
     from nncli.base.errors import NncliError
     from nncli.config.loading import load_config
     from nncli.data.sources.read_table import read_chunks, read_table
@@ -36,7 +36,7 @@ def answer(kind: str, path: Path) -> int:
         else:
             model = Run.open(path).load_model()
             frame = polars.DataFrame({f"x{n}": ["0.5", "-1", "1e30", None] for n in range(1, 11)})
-            predict_frame(model, Table(frame, "rows"), PredictOptions())
+            predict_whole_table(model, Table(frame, "rows"), PredictOptions())
     except NncliError as error:
         message = str(error)
         if raw := raw_characters(message):

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from nncli.data.formats.csv.records import QuoteRepair
-from nncli.data.grammar import SEPARATORS
+from nncli.data.number_and_date_forms import SEPARATORS
 from nncli.data.sources.database.writer_types import ACCEPTED, FLOAT
 from nncli.data.sources.workbook.xml_files import _not_computed
 from nncli.export.python.standalone.cells import SPACE, NumberFormat

@@ -15,7 +15,7 @@ from nncli.api.prediction.many_files.file_task import FileOutcome, FileToPredict
 from nncli.api.prediction.many_files.job import PredictionJob
 from nncli.api.prediction.many_files.record import FilesPrediction, FilesProgress, PredictedFile
 from nncli.api.prediction.profile_file import ProfileFile, read_profile
-from nncli.api.prediction.tables import PredictionSummary, predict_chunks, predict_tables
+from nncli.api.prediction.tables import PredictionSummary, predict_chunks, predict_source
 from nncli.api.prediction.to_file import check_errors_file, open_errors, write_predictions
 from nncli.base.errors import Location, UsageError
 from nncli.base.logs import log_duration
@@ -37,7 +37,7 @@ Inputs: TypeAlias = TableLocation | Sequence[TableLocation]
 
 
 def predict_with(run: str | Path, data: TableLocation | Frame, options: PredictOptions) -> pl.DataFrame:
-    """Predict every row of a file or a Polars or pandas frame; see `predict_chunks`.
+    """Predict every row of a file or a Polars or pandas frame; see `predict_source`.
 
     Intervals add columns such as `lower_90` and `upper_90`, sets a column of lists such as `set_90`; see
     docs/howto/uncertainty.md. To predict repeatedly, read the run once with `nncli.load`.
@@ -63,10 +63,10 @@ def predict_data(
     by_file = options.errors is not None and source is not None and open_reader(source).has_several_files
     with open_errors(options, by_file=by_file) as on_invalid:
         if source is not None:
-            frames = predict_chunks(model, source, options, on_invalid=on_invalid, conformal=conformal)
+            frames = predict_source(model, source, options, on_invalid=on_invalid, conformal=conformal)
         else:
             tables = iter([table_of(model, data)])
-            frames = predict_tables(model, tables, options, on_invalid=on_invalid, conformal=conformal)
+            frames = predict_chunks(model, tables, options, on_invalid=on_invalid, conformal=conformal)
         return pl.concat(frames, how="vertical_relaxed")
 
 

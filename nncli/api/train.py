@@ -17,7 +17,7 @@ from nncli.config.loading import LoadedConfig
 from nncli.config.schema import Config
 from nncli.fitting.launch import Launch
 from nncli.fitting.prepare.load import table_copies
-from nncli.fitting.student import student_config
+from nncli.fitting.student_config import student_config
 from nncli.fitting.train.events import Event, Finished
 from nncli.fitting.train.single import resume_network, train_network
 from nncli.runs.config import read_config

@@ -21,7 +21,7 @@ from nncli.data.dialect import AUTO, CsvDialect
 from nncli.data.encoders.kinds import ENCODERS, Kind, infer_kind
 from nncli.data.encoders.numeric import columns_at_once
 from nncli.data.encoders.text import are_phrases
-from nncli.data.grammar import DATE_FORMATS, ISO, SPACES_BETWEEN, separator_pattern
+from nncli.data.number_and_date_forms import DATE_FORMATS, ISO, SPACES_BETWEEN, separator_pattern
 from nncli.data.store.column_store import NO_COLUMNS, ColumnStore, DenseColumns
 from nncli.data.table import Table, any_in_column, stacked
 from nncli.nn.arrays import Floats, Mask

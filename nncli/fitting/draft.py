@@ -21,7 +21,7 @@ from nncli.config.yaml.writer import dump, dump_scalar
 from nncli.data.columns.parsing import read_numbers
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.kinds import Kind, infer_kind
-from nncli.data.grammar import PARENTHESES
+from nncli.data.number_and_date_forms import PARENTHESES
 from nncli.data.profile import MAX_TOP_VALUES, ColumnProfile, Label, is_named_like_a_key, profile
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_chunks

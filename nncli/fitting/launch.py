@@ -1,4 +1,4 @@
-"""What a training is started with besides its configuration."""
+"""How a training was called: its command line, when to stop, the Dask scheduler, findings that were made before."""
 
 from __future__ import annotations
 

@@ -116,9 +116,11 @@ def read_metrics(folder: Path, manifest: Manifest) -> RecordedMetrics:
     text = read_verified(folder, METRICS, manifest, LARGEST_TEXT)
     try:
         document = json.loads(text)
-        training, validation = (_card(document.get(name), name) for name in ("training", "validation"))
+        training, validation = (_recorded_scores(document.get(name), name) for name in ("training", "validation"))
         if "out_of_fold" in document:  # of a cross-validation, whose folds chose nothing
-            validation = _card({"baseline": {}, "optimistic": False, **document["out_of_fold"]}, "validation")
+            validation = _recorded_scores(
+                {"baseline": {}, "optimistic": False, **document["out_of_fold"]}, "validation"
+            )
         cycles = tuple(
             RecordedCycle(one["epochs"], one["decrease"], one["standard_error"], one["continues"])
             for one in document.get("cycles", [])
@@ -148,7 +150,8 @@ def _findings(documents: list[dict[str, Any]]) -> tuple[Finding, ...]:
     return tuple(of_json(document) for document in documents if document["code"] in codes)
 
 
-def _card(document: dict[str, Any] | None, rows: str) -> RecordedScores | None:
+def _recorded_scores(document: dict[str, Any] | None, rows: str) -> RecordedScores | None:
+    """The scores of the training or validation rows; None where metrics.json has none."""
     if document is None:
         return None
     model, baseline = document["metrics"], document["baseline"]

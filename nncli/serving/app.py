@@ -39,7 +39,7 @@ from nncli.serving.state import ServerState
 
 ROUTES = [*predict.ROUTES, *status.ROUTES, *mlflow.ROUTES, *open_inference.ROUTES, *pages.ROUTES]
 PREDICTIONS = [route for route in ROUTES if route.methods is not None and "POST" in route.methods]
-"""The routes of predictions."""
+"""All POST routes: each predicts, and is refused while the queue is full. Another one must be left out here."""
 
 
 def build_app(state: ServerState) -> Starlette:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nncli import evaluate, predict
 from nncli.api.options import PredictOptions
-from nncli.api.prediction.tables import predict_chunks, predict_frame
+from nncli.api.prediction.tables import predict_source, predict_whole_table
 from nncli.base.errors import CellError, DataError, RunError, UsageError
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.formats.read_options import BLOCK_BYTES
@@ -37,7 +37,7 @@ def test_a_frame_and_a_file_get_the_same_predictions(penguins: Path) -> None:
 def test_predictions_do_not_depend_on_the_chunk_size(penguins: Path, rows: int, block: int) -> None:
     model = Run.open(penguins).load_model()
     chunks = read_chunks(TABLE, missing_values=("", "NA"), rows=rows, block_bytes=block)
-    frames = [predict_frame(model, chunk, PredictOptions(proba=True, keep=["sex"]))[0] for chunk in chunks]
+    frames = [predict_whole_table(model, chunk, PredictOptions(proba=True, keep=["sex"]))[0] for chunk in chunks]
     assert pl.concat(frames).equals(predict(penguins, TABLE, proba=True, keep=["sex"]))
 
 
@@ -59,7 +59,7 @@ def test_an_invalid_row_is_located_after_the_chunks_before_it(line: Path, tmp_pa
         file.writelines(f"0,5;{'?' if n == bad else n};{'x' * 300}\n" for n in range(1, 100_001))
     frames: list[int] = []
     with raises(CellError, file="t.txt", row=bad, column="x2"):
-        frames.extend(map(len, predict_chunks(Run.open(line).load_model(), path, PredictOptions(on_note=notes.append))))
+        frames.extend(map(len, predict_source(Run.open(line).load_model(), path, PredictOptions(on_note=notes.append))))
     assert (sum(frames) > 0) == (bad == 60_000)
     assert sum(frames) < bad
     assert len(notes) == 1  # the decimal comma was detected
@@ -89,7 +89,7 @@ def test_unexpected_values_are_one_note_after_the_last_row(penguins: Path, tmp_p
     model = Run.open(penguins).load_model()
     messages: list[str] = []
     frames = [
-        len(frame) for frame in predict_chunks(model, tmp_path / "t.csv", PredictOptions(on_note=messages.append))
+        len(frame) for frame in predict_source(model, tmp_path / "t.csv", PredictOptions(on_note=messages.append))
     ]
     assert len(frames) > 1
     assert messages == [

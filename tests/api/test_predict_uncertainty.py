@@ -14,7 +14,7 @@ import pytest
 
 from nncli import load, predict, predict_files, train
 from nncli.api.options import PredictOptions
-from nncli.api.prediction.tables import predict_tables
+from nncli.api.prediction.tables import predict_chunks
 from nncli.base.errors import DataError, NncliError, RunError, UsageError
 from nncli.models.conformal.options import UncertaintyOptions
 from nncli.models.read_table import table_of
@@ -45,7 +45,7 @@ def test_a_file_and_its_chunks_have_the_same_intervals(line: Path) -> None:
     loaded, frame = load(line), pl.read_csv(LINE).drop("y")
     predictor = loaded._calibrated(UncertaintyOptions(intervals=0.9))
     tables = (table_of(loaded.model, part) for part in frame.iter_slices(7))
-    parts = pl.concat(predict_tables(loaded.model, tables, PredictOptions(), conformal=predictor))
+    parts = pl.concat(predict_chunks(loaded.model, tables, PredictOptions(), conformal=predictor))
     assert parts.equals(predict(line, LINE, intervals=0.9))
     assert loaded.predict(frame, intervals=0.9).equals(parts)
     assert loaded._calibrated(UncertaintyOptions(intervals=0.9)) is predictor

@@ -11,7 +11,7 @@ import pytest
 
 from nncli import evaluate, predict, train
 from nncli.api.options import PredictOptions
-from nncli.api.prediction.tables import predict_chunks
+from nncli.api.prediction.tables import predict_source
 from nncli.base.errors import CellError, DataError
 from nncli.config.schema import Config
 from nncli.data.dialect import CsvDialect
@@ -158,7 +158,7 @@ def test_each_note_comes_once(tmp_path: Path, runs: dict[str, Path]) -> None:
     path.write_text(TEXTS["semicolon"].replace("\n", "\n\n"), "utf-8")
     notes: list[str] = []
     assert sum(
-        map(len, predict_chunks(Run.open(runs["plain"]).load_model(), path, PredictOptions(on_note=notes.append)))
+        map(len, predict_source(Run.open(runs["plain"]).load_model(), path, PredictOptions(on_note=notes.append)))
     ) == len(ROWS)
     dialect, blank_lines, out_of_range = notes
     assert "';'" in dialect

@@ -17,7 +17,7 @@ import polars as pl
 from nncli.data.columns.datetimes import parse_any_date
 from nncli.data.columns.parsing import numbers_and_errors
 from nncli.data.dialect import CsvDialect
-from nncli.data.grammar import MICROSECONDS_PER_DAY
+from nncli.data.number_and_date_forms import MICROSECONDS_PER_DAY
 from nncli.data.table import Table
 from nncli.export.javascript.module import to_javascript
 from nncli.export.read_inputs import read_input

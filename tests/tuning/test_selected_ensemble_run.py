@@ -191,7 +191,7 @@ def test_without_its_held_out_rows_it_predicts_but_is_not_scored(numbers: Select
 @pytest.mark.parametrize("of", ["ensemble", "trial"])
 def test_it_teaches_a_student_whose_validation_rows_are_a_fold_that_chose_nothing(classes: Selected, of: str) -> None:
     from nncli.fitting.prepare.distillation import LoadedTeacher
-    from nncli.fitting.student import student_config
+    from nncli.fitting.student_config import student_config
 
     path = classes.path if of == "ensemble" else classes.trials[0]
     config = student_config(path, 8, path.parent / "student")

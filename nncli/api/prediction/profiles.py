@@ -61,7 +61,7 @@ def profile_table(
     location: TableLocation | None,
     options: DriftOptions,
 ) -> TableProfile:
-    """Profile the rows of the table at `location`, None for standard input; for the rest see `predict_chunks`.
+    """Profile the rows of the table at `location`, None for standard input; for the rest see `predict_source`.
 
     Raises:
         UsageError: there are too many batches.

@@ -78,7 +78,7 @@ class PredictedFrame(NamedTuple):
     invalid: InvalidCells
 
 
-def predict_frame(
+def predict_whole_table(
     model: AnyModel,
     table: Table,
     options: PredictOptions,
@@ -167,7 +167,7 @@ PREDICTORS = 2
 """Threads that predict blocks of a file, while other threads read and write."""
 
 
-def predict_chunks(
+def predict_source(
     model: AnyModel,
     location: TableLocation | None,
     options: PredictOptions,
@@ -198,7 +198,7 @@ def predict_chunks(
     as_text = conformal_columns(conformal)
     tables = read_to_predict(model, location, keys=as_text, as_text=[*options.keep, *as_text])
     workers = predictor_threads(location) if predictors is None else predictors
-    yield from predict_tables(
+    yield from predict_chunks(
         model,
         tables,
         options,
@@ -220,7 +220,7 @@ def conformal_columns(conformal: ConformalPredictor | None) -> tuple[str, ...]:
     return () if conformal is None or conformal.row_groups is None else (conformal.row_groups.name,)
 
 
-def predict_tables(
+def predict_chunks(
     model: AnyModel,
     tables: Iterator[Table],
     options: PredictOptions,
@@ -231,14 +231,14 @@ def predict_tables(
     profiler: Profiler | None = None,
     workers: int = 0,
 ) -> Iterator[pl.DataFrame]:
-    """Predict the chunks of a table; for `workers` see `prefetch_map`, for the rest `predict_chunks`."""
+    """Predict the chunks of a table; for `workers` see `prefetch_map`, for the rest `predict_source`."""
     on_invalid = on_invalid or (lambda _: None)
     summary, n_chunks = PredictionSummary(), 0
     if model.spec.decision is not None:
         options.note(decision_note(model.spec.decision))
 
     def work(table: Table) -> PredictedFrame:
-        return predict_frame(model, table, options, conformal=conformal, profiler=profiler)
+        return predict_whole_table(model, table, options, conformal=conformal, profiler=profiler)
 
     options.note(*(() if conformal is None else conformal.notes()))
 

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from nncli.api.options import ErrorsOptions, WriteOptions
-from nncli.api.prediction.tables import OnInvalid, PredictionSummary, predict_chunks
+from nncli.api.prediction.tables import OnInvalid, PredictionSummary, predict_source
 from nncli.base.atomic_files import check_overwrite
 from nncli.base.errors import Advice, Location, UsageError
 from nncli.data.encoders.anomalies import InvalidCells
@@ -60,13 +60,13 @@ def write_predictions(
     """Predict every row of a table, chunk by chunk, into `target`; None is standard output.
 
     `on_chunk` is called after each chunk, before the file appears. The file of `errors` appears before `target`. The
-    other arguments are those of `predict_chunks` and `open_errors`.
+    other arguments are those of `predict_source` and `open_errors`.
     """
     by_file = options.errors is not None and open_reader(source).has_several_files
     written = open_errors(options, force=options.force, format=errors_format, by_file=by_file)
     summaries: list[PredictionSummary] = []
     with ExitStack() as stack, written as on_invalid:
-        frames = predict_chunks(
+        frames = predict_source(
             model,
             source,
             options,

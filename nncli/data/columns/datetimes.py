@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import polars as pl
 
 from nncli.data.dialect import AUTO
-from nncli.data.grammar import (
+from nncli.data.number_and_date_forms import (
     DATE_FORMATS,
     FIRST_DAY,
     ISO,

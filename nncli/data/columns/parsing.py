@@ -21,7 +21,7 @@ from nncli.data.columns.spellings import (
     strip_unit,
 )
 from nncli.data.dialect import CsvDialect
-from nncli.data.grammar import PARENTHESES, PERCENT, separator_pattern, training_form
+from nncli.data.number_and_date_forms import PARENTHESES, PERCENT, separator_pattern, training_form
 from nncli.data.table import MANY_COLUMNS, Table, any_in_column, stacked, unnamed
 from nncli.nn.arrays import Floats, Mask, RowIndices
 

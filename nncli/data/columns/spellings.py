@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from nncli.data.dialect import CsvDialect
-from nncli.data.grammar import PARENTHESES, PERCENT, other_forms
+from nncli.data.number_and_date_forms import PARENTHESES, PERCENT, other_forms
 
 BOOLEAN_PAIRS = frozenset(
     map(frozenset, (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off"), ("0", "1")))

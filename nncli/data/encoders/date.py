@@ -23,7 +23,7 @@ from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder, Grid, check_read_alike
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
-from nncli.data.grammar import FIRST_DAY, ISO, LAST_DAY, LAST_MOMENT, MICROSECONDS_PER_DAY, orders_of
+from nncli.data.number_and_date_forms import FIRST_DAY, ISO, LAST_DAY, LAST_MOMENT, MICROSECONDS_PER_DAY, orders_of
 from nncli.data.table import Table
 from nncli.nn.arrays import Floats, Matrix
 from nncli.nn.program.inputs import DateInput, ProgramInput

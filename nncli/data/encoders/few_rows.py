@@ -190,7 +190,7 @@ class FewNumbers:
         """Fill the columns of X and return those with anomalies; None if `NumericColumn.encode` refuses a cell."""
         if not self._columns:
             return []
-        x = table.once(("few numbers", self._read), lambda: read_numbers(table, self._read))
+        x = table.once(("few numbers", self._read), lambda: numbers_of_columns(table, self._read))
         if x is None:
             return None
         missing = np.isnan(x)
@@ -231,7 +231,7 @@ class FewNumbers:
         return z
 
 
-def read_numbers(table: Table, columns: Sequence[tuple[str, str | None, bool]]) -> Floats | None:
+def numbers_of_columns(table: Table, columns: Sequence[tuple[str, str | None, bool]]) -> Floats | None:
     """The numbers (columns, rows), NaN for missing cells; None if a cell is to be refused.
 
     `columns` are names, units, and whether booleans are read.

@@ -11,7 +11,7 @@ from nncli.base.errors import DataError
 from nncli.base.text import quote, yaml_quote
 from nncli.data.columns.datetimes import infer_date_formats, parse_any_date
 from nncli.data.columns.parsing import TEXT_TYPES, parse_numbers
-from nncli.data.grammar import ISO
+from nncli.data.number_and_date_forms import ISO
 from nncli.data.splitting.strata import Strata, assign_groups, time_blocks
 from nncli.data.table import Table
 from nncli.nn.arrays import Codes, RowIndices

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from nncli.data.encoders.text import WORD
-from nncli.data.grammar import ISO, ORDERS, PERCENT, YEAR_FIRST_OR_NAMED, orders_of
+from nncli.data.number_and_date_forms import ISO, ORDERS, PERCENT, YEAR_FIRST_OR_NAMED, orders_of
 from nncli.export.c.identifiers import LONGEST_FIELD, NEVER, Identifiers, comment, string
 from nncli.export.c.statements import int_array
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput

@@ -11,7 +11,7 @@ from string import Template
 from typing import Any
 
 from nncli.base.text import percent_digits
-from nncli.data.grammar import PERCENT
+from nncli.data.number_and_date_forms import PERCENT
 from nncli.export.html.fields import MAX_OPTIONS, FormInputs, field, html_text, readable_text, start_text
 from nncli.export.javascript.module import as_literal, to_javascript
 from nncli.export.targets import ModelInfo

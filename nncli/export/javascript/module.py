@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from nncli.data.grammar import (
+from nncli.data.number_and_date_forms import (
     ORDERS,
     TIME_FORMATS,
     YEAR_FIRST_OR_NAMED,

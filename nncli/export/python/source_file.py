@@ -18,7 +18,7 @@ from textwrap import wrap
 from types import ModuleType
 
 import nncli.base.text
-from nncli.data import grammar
+from nncli.data import number_and_date_forms
 from nncli.data.columns.datetimes import date_text
 from nncli.export.python.standalone import cells, predictions, script
 from nncli.export.targets import ModelInfo
@@ -91,7 +91,7 @@ def _span(node: ast.stmt) -> slice:
 
 PARTS = (
     ModulePart(nncli.base.text, only=("percent_digits",)),
-    *map(ModulePart, (grammar, inputs, nodes)),
+    *map(ModulePart, (number_and_date_forms, inputs, nodes)),
     ModulePart(program, without=UNUSED),
     *map(ModulePart, (cells, predictions, script)),
 )

@@ -15,7 +15,7 @@ from nncli.base.text import join_quoted, quote
 from nncli.config.schema import Config
 from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.grammar import PARENTHESES, PERCENT
+from nncli.data.number_and_date_forms import PARENTHESES, PERCENT
 from nncli.data.table import Table
 from nncli.fitting.checks.column import column_finding, drop_key
 from nncli.targets.target import Target

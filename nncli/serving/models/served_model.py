@@ -16,7 +16,7 @@ from urllib.parse import quote
 import polars as pl
 
 from nncli.api.options import OutputColumns, PredictOptions
-from nncli.api.prediction.tables import PredictedFrame, predict_frame
+from nncli.api.prediction.tables import PredictedFrame, predict_whole_table
 from nncli.base.errors import DataError, Location, NncliError, RunError, UsageError
 from nncli.base.option import DeclaredOption, Option, declared_options
 from nncli.data.encoders.anomalies import Anomalies
@@ -125,7 +125,7 @@ class ServedModel:
             DataError: a column is missing, or a cell cannot be read.
         """
         conformal = self._calibrated(options.uncertainty)
-        predicted = predict_frame(self.model, table, PredictOptions(proba=options.proba), conformal=conformal)
+        predicted = predict_whole_table(self.model, table, PredictOptions(proba=options.proba), conformal=conformal)
         if observe is not None:
             try:
                 observe(self, table, predicted)

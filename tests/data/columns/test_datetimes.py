@@ -14,8 +14,8 @@ from nncli.data.columns.datetimes import (
     parse_any_date,
     parse_dates,
 )
-from nncli.data.grammar import DATE_FORMATS, ISO
-from nncli.data.grammar import MICROSECONDS_PER_DAY as DAY
+from nncli.data.number_and_date_forms import DATE_FORMATS, ISO
+from nncli.data.number_and_date_forms import MICROSECONDS_PER_DAY as DAY
 
 DAYS = st.dates(date(1, 1, 1), date(9999, 12, 31))
 EPOCH = datetime(1970, 1, 1)

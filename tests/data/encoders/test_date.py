@@ -19,7 +19,7 @@ from nncli.data.encoders.date import DateColumn, read_days
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.options import EncodingOptions
-from nncli.data.grammar import ISO, LAST_DAY
+from nncli.data.number_and_date_forms import ISO, LAST_DAY
 from nncli.data.table import Table
 from tests.assertions import raises
 

@@ -15,7 +15,7 @@ from nncli.data.encoders.date import (
     lower_shift_into_range,
 )
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.grammar import FIRST_DAY, LAST_DAY
+from nncli.data.number_and_date_forms import FIRST_DAY, LAST_DAY
 from tests.nn.program.support import compute
 
 DAYS = st.lists(st.floats(FIRST_DAY, LAST_DAY), min_size=1, max_size=40)

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.data.encoders.few_rows import FewNumbers, read_numbers
+from nncli.data.encoders.few_rows import FewNumbers, numbers_of_columns
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import EncodingOptions
 from nncli.data.table import Table
@@ -48,9 +48,9 @@ def test_a_table_with_a_cache_is_read_once(monkeypatch: pytest.MonkeyPatch) -> N
 
     def read(*args: Any) -> Any:
         reads.append(1)
-        return read_numbers(*args)
+        return numbers_of_columns(*args)
 
-    monkeypatch.setattr("nncli.data.encoders.few_rows.read_numbers", read)
+    monkeypatch.setattr("nncli.data.encoders.few_rows.numbers_of_columns", read)
     for _ in range(3):
         assert FewNumbers([(0, column)], "float32").encode(table, np.zeros((3, 1), np.float32)) is not None
     assert len(reads) == 1

@@ -15,7 +15,7 @@ from nncli.config.schema.training import Teacher
 from nncli.fitting.prepare.auto_values import MAX_SWAPPED_ROWS, swapped_rows
 from nncli.fitting.prepare.distillation import SoftCrossEntropy, count_copies
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
-from nncli.fitting.student import student_config
+from nncli.fitting.student_config import student_config
 from nncli.nn.losses import MSE, Poisson
 from nncli.runs.config import read_config
 from nncli.runs.run import Run

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.api.options import PredictOptions
-from nncli.api.prediction.tables import predict_chunks
+from nncli.api.prediction.tables import predict_source
 from nncli.base.errors import CellError, DataError
 from nncli.models.ensemble import AnyModel
 from nncli.serving.answers import json_answer
@@ -37,7 +37,7 @@ def predicted(model: AnyModel, folder: Path, name: str, content: bytes, **option
     """What `nncli predict` answers for a file."""
     path = folder / name
     path.write_bytes(content)
-    return pl.concat(predict_chunks(model, path, PredictOptions(**options)))
+    return pl.concat(predict_source(model, path, PredictOptions(**options)))
 
 
 def read_answer(answer: Answer) -> pl.DataFrame:

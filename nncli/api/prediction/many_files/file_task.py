@@ -73,7 +73,7 @@ class PredictionTask:
     """The prediction of a file into another one, by the run whose manifest has a checksum.
 
     `path` and `state` are those of the input; the errors of the options are a part of them. For `predictors` see
-    `predict_chunks`.
+    `predict_source`.
     """
 
     run: str

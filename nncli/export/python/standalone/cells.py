@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nncli.data.grammar import (
+from nncli.data.number_and_date_forms import (
     FIRST_DAY,
     ISO,
     LAST_DAY,

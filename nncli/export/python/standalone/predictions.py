@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.grammar import FIRST_DAY, ISO, LAST_DAY, PARENTHESES
+from nncli.data.number_and_date_forms import FIRST_DAY, ISO, LAST_DAY, PARENTHESES
 from nncli.export.python.standalone.cells import (
     NumberFormat,
     code_reader,

@@ -8,14 +8,22 @@ import polars as pl
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nncli.data import grammar
 from nncli.data.columns import datetimes
 from nncli.data.encoders.date import read_days
+from nncli.data.number_and_date_forms import DATE_FORMATS, ISO, MICROSECONDS_PER_DAY
 from nncli.data.table import Table
 from nncli.export.python.standalone.cells import days_of, parse_date, read_date
 
 FORMATS = (
-    *(grammar.ISO, *grammar.DATE_FORMATS, "%Y%m%d", "%d.%m.%y", "%d-%b-%y", "%b %d %Y", "%m/%d/%Y %H:%M"),
+    *(
+        ISO,
+        *DATE_FORMATS,
+        "%Y%m%d",
+        "%d.%m.%y",
+        "%d-%b-%y",
+        "%b %d %Y",
+        "%m/%d/%Y %H:%M",
+    ),
     *("%d.%m.%Y %H:%M:%S%.f", "%d/%m/%y %I:%M:%S %p", "%Y-%m-%d %H:%M %z", "%d%m%Y", "%H:%M %d.%m.%Y", "(%d) %Y, %B"),
 )
 PIECES = (
@@ -27,7 +35,7 @@ PIECES = (
 
 def spelled(moment: datetime) -> st.SearchStrategy[str]:
     """Spellings of a moment, most of which are dates."""
-    forms = [form for form in FORMATS if form != grammar.ISO]
+    forms = [form for form in FORMATS if form != ISO]
     written = [f"{moment:%Y-%m-%d}", *(moment.strftime(form.replace("%.f", ".%f")) for form in forms)]
     clocks = ("", f" {moment:%H:%M}", f"T{moment:%H:%M:%S}", f" {moment:%I:%M %p}", f" {moment:%H:%M:%S.%f}")
     zones = ("", "", "", "Z", " Z", "+02:00", " -0930", "+02")
@@ -60,7 +68,7 @@ def test_a_date_in_one_format_is_read_as_by_polars(texts: list[str], form: str) 
 )
 def test_a_date_in_any_format_is_read_as_by_polars(texts: list[str], formats: list[str]) -> None:
     moments = datetimes.parse_any_date(pl.Series(texts, dtype=pl.String), formats).to_list()
-    day = grammar.MICROSECONDS_PER_DAY
+    day = MICROSECONDS_PER_DAY
     wanted = [None if moment is None else moment // day + moment % day / day for moment in moments]
     assert [read_date(text, tuple(formats)) for text in texts] == wanted
 

@@ -10,7 +10,7 @@ from nncli import distill, train
 from nncli.base.errors import ConfigError, DataError, NncliError, RunError, UsageError
 from nncli.config.schema.training import ValidationFile
 from nncli.data.splitting.folds import Bootstrap, Fold
-from nncli.fitting.student import embedding_of, student_config
+from nncli.fitting.student_config import embedding_of, student_config
 from nncli.nn.layers.dense import Dense
 from nncli.nn.losses import CrossEntropy, Poisson
 from nncli.nn.numeric_embeddings import PiecewiseLinear
