@@ -10,7 +10,7 @@ import pytest
 
 from nncli import train
 from nncli.api.generate_data import generate_data
-from nncli.base.errors import NncliError, RunError
+from nncli.base.errors import NncliError, RunError, in_terminal
 from nncli.runs.run import Run
 
 
@@ -71,7 +71,7 @@ def test_files_that_cannot_be_read_back_are_told(config: Path, tmp_path: Path, m
     monkeypatch.setattr(Path, "read_bytes", full)
     with pytest.raises(NncliError, match="read back: No space left") as caught:
         Run.open(run).save_manifest(manifest)
-    assert f"--resume {run}" in str(caught.value)
+    assert f"--resume {run}" in caught.value.on(in_terminal)
 
 
 @pytest.mark.parametrize(("code", "hint"), [(errno.EACCES, "make them readable"), (None, "Train again")])
