@@ -182,6 +182,16 @@ def test_the_example_worked_by_hand_comes_out_of_the_layers_too() -> None:
     assert run([sys.executable, "-c", example], ROOT) == printed
 
 
+FILE = re.compile(r"\b(?:tests|nncli|benchmarks|reliability)/[\w/.-]+?\.(?:py|yaml|json|md)\b")
+
+
+def test_every_file_that_a_page_names_exists() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES]  # the page on extending makes files
+    named = {(page.name, name) for page in pages for name in FILE.findall(page.read_text("utf-8"))}
+    assert len(named) > 50
+    assert {(page, name) for page, name in named if not (ROOT / name).exists()} == set()
+
+
 def test_every_link_of_the_pages_outside_the_site_leads_somewhere() -> None:
     names = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")
     for document in [*(ROOT / name for name in names), *(ROOT / "benchmarks").glob("*.md")]:
