@@ -77,7 +77,7 @@ def text_of(report: Report) -> str:
 
 
 def text_of_all(results: dict[str, Any]) -> str:
-    """What stands between the markers in benchmarks/README.md."""
+    """The text between the markers in benchmarks/README.md."""
     made = results["made"]
     versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
     reports = [Report.of(plain) for part in results["parts"].values() for plain in part]

@@ -244,7 +244,7 @@ def extras() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {"extras": extras}
-"""What stands between `<!-- made: NAME -->` and `<!-- end -->` in a page."""
+"""The text between `<!-- made: NAME -->` and `<!-- end -->` in a page."""
 
 
 def with_tables(page: Path) -> str:

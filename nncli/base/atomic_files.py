@@ -101,7 +101,7 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
             if os.name == "nt":
                 file.close()  # an open file cannot be renamed there
-            # Still locked: until it has its name, it could be taken for a leftover.
+            # Still locked: without its name, another process would remove it as a leftover.
             temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What is taken for a request: what h11 takes, but for what proxies may read otherwise, within bounds."""
+"""Which heads are requests: those that h11 accepts, except where a proxy may read another one, within bounds."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The columns that a model reads: what their cells are, how they become numbers, and what the training rows had.
 
-This is the one description of a column, from which the inputs of programs, forms, and what clients of a server are told
-are made. With `is_optional`, training rows had missing cells. Every input has a value (rows, width) for its node: see
-the classes. A cell that is missing, or one of the program's `missing_values`, is NaN, or has a code of its own.
+This is the one description of a column, from which the inputs of programs, forms, and the schemas of a server are made.
+With `is_optional`, training rows had missing cells. Every input has a value (rows, width) for its node: see the
+classes. A cell that is missing, or one of the program's `missing_values`, is NaN, or has a code of its own.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The header of a table: its position below titles, and the names of columns from its cells.
 
-Titles are told from the header by the number of cells and by what is in the columns below. Columns without a name, and
+Titles differ from the header by the number of cells and by what is in the columns below. Columns without a name, and
 those with a repeated one, get names of their own, which are those of the columns of a trained model.
 """
 

@@ -30,5 +30,5 @@ function asSentence(text) {
   return text.charAt(0).toUpperCase() + text.slice(1) + end;
 }
 
-/** What a problem says, and how to mend it. */
+/** What a problem says, and how to fix it. */
 const reasonOf = ({ detail, hint }) => [detail, hint].filter(Boolean).map(asSentence).join(" ");
