@@ -58,12 +58,32 @@ class Format(StrEnum):
         return file_format
 
 
+FORMATS = {
+    Format.CSV: FormatEntry((".csv", ".tsv", ".txt"), "nncli.data.formats.csv.csv_format:CsvFormat"),
+    Format.PARQUET: FormatEntry(
+        (".parquet", ".pq"), "nncli.data.formats.parquet:ParquetFormat", is_columnar=True, is_compressed=True
+    ),
+    Format.JSONL: FormatEntry((".jsonl", ".ndjson"), "nncli.data.formats.jsonlines:JsonLinesFormat"),
+    Format.ARROW: FormatEntry(
+        (".arrow", ".arrows", ".ipc", ".feather"), "nncli.data.formats.arrow:ArrowFormat", is_columnar=True
+    ),
+    Format.AVRO: FormatEntry(
+        (".avro",), "nncli.data.formats.avro:AvroFormat", is_columnar=True, is_compressed=True, is_written=False
+    ),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class FileOptions(Options):
     """How a file of predictions is written."""
 
     format: Annotated[
-        Format | str | None, Option("Format of the output. Default: by its file name, else CSV.", OUTPUT)
+        Format | str | None,
+        Option(
+            "Format of the output. Default: by its file name, else CSV.",
+            OUTPUT,
+            choices=tuple(name.value for name, entry in FORMATS.items() if entry.is_written),
+        ),
     ] = None
     force: Annotated[bool, Option("Replace an existing file.", OUTPUT)] = False
     escape_formulas: Annotated[
@@ -81,19 +101,6 @@ class FileOptions(Options):
         return None if self.format is None else Format(self.format)
 
 
-FORMATS = {
-    Format.CSV: FormatEntry((".csv", ".tsv", ".txt"), "nncli.data.formats.csv.csv_format:CsvFormat"),
-    Format.PARQUET: FormatEntry(
-        (".parquet", ".pq"), "nncli.data.formats.parquet:ParquetFormat", is_columnar=True, is_compressed=True
-    ),
-    Format.JSONL: FormatEntry((".jsonl", ".ndjson"), "nncli.data.formats.jsonlines:JsonLinesFormat"),
-    Format.ARROW: FormatEntry(
-        (".arrow", ".arrows", ".ipc", ".feather"), "nncli.data.formats.arrow:ArrowFormat", is_columnar=True
-    ),
-    Format.AVRO: FormatEntry(
-        (".avro",), "nncli.data.formats.avro:AvroFormat", is_columnar=True, is_compressed=True, is_written=False
-    ),
-}
 SUFFIXES = {suffix: name for name, entry in FORMATS.items() for suffix in entry.suffixes}
 SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 """Suffixes of workbooks, which are read by nncli/data/sources/workbook and never written."""
