@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -116,7 +117,7 @@ class Status:
         return [*count, *(text for text, _ in self.values), *self.settings]
 
 
-class Work:
+class Work(ABC):
     """The state of work by its events, from which every display is made."""
 
     begins_at_once: ClassVar[bool] = True
@@ -129,13 +130,13 @@ class Work:
     """Seconds between lines."""
     is_over = False
 
+    @abstractmethod
     def update(self, event: Any) -> None:
         """Record an event."""
-        raise NotImplementedError
 
+    @abstractmethod
     def status(self) -> Status:
         """How far the work is now."""
-        raise NotImplementedError
 
     def lines(self, event: Any) -> Iterable[str]:
         """What is printed at once of an event that was recorded, where lines are printed."""

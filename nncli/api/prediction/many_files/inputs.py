@@ -126,17 +126,17 @@ def _input_file(
     # Folders such as year=2025 become columns where a pattern is read.
     has_keys = "=" in PurePath(path).parent.name
     source = given.model_copy(update={"path": pattern_of(path)}) if has_keys else single
-    return FileToPredict(path, source, state, answer_name(PurePath(name), format).as_posix())
+    return FileToPredict(path, source, state, output_name(PurePath(name), format).as_posix())
 
 
-def answer_name(name: PurePath, format: Format | None = None) -> PurePath:  # noqa: A002
+def output_name(name: PurePath, format: Format | None = None) -> PurePath:  # noqa: A002
     """The name of the answers of a file: its own name, or with the suffix of `format`.
 
     What can only be read, such as a workbook, has its answers in CSV. A compressed file has compressed answers.
 
-    >>> str(answer_name(PurePath("b/x.csv.gz"))), str(answer_name(PurePath("x.xlsx")))
+    >>> str(output_name(PurePath("b/x.csv.gz"))), str(output_name(PurePath("x.xlsx")))
     ('b/x.csv.gz', 'x.csv')
-    >>> str(answer_name(PurePath("x.csv.gz"), Format.JSONL)), str(answer_name(PurePath("x.csv.gz"), Format.PARQUET))
+    >>> str(output_name(PurePath("x.csv.gz"), Format.JSONL)), str(output_name(PurePath("x.csv.gz"), Format.PARQUET))
     ('x.jsonl.gz', 'x.parquet')
     """
     own = _format_of(name)
@@ -145,7 +145,7 @@ def answer_name(name: PurePath, format: Format | None = None) -> PurePath:  # no
     is_compressed = suffix_of(name) != name.suffix.lower()
     inner = name.with_suffix("") if is_compressed else name
     if own is None and _format_of(inner.with_suffix("")) is not None:  # such as x.csv.zip
-        return answer_name(inner.with_suffix(""), format)
+        return output_name(inner.with_suffix(""), format)
     answer = inner.with_suffix(FORMATS[format or Format.CSV].suffixes[0])
     compressed = answer.with_name(answer.name + name.suffix)
     return compressed if is_compressed and _format_of(compressed) is not None else answer

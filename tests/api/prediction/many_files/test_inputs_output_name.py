@@ -6,7 +6,7 @@ from pathlib import PurePath
 
 import pytest
 
-from nncli.api.prediction.many_files.inputs import answer_name
+from nncli.api.prediction.many_files.inputs import output_name
 from nncli.data.formats.registry import Format
 
 
@@ -34,4 +34,4 @@ from nncli.data.formats.registry import Format
     ],
 )
 def test_the_name_of_an_answer(name: str, wanted: Format | None, expected: str) -> None:
-    assert answer_name(PurePath(name), wanted) == PurePath(expected)
+    assert output_name(PurePath(name), wanted) == PurePath(expected)
