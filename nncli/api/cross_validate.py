@@ -46,7 +46,7 @@ from nncli.runs.config import read_config
 from nncli.runs.cross_validation import MAX_TRAININGS, CrossValidationRecord
 from nncli.runs.filenames import FOLDS, METRICS
 from nncli.runs.manifest import MEMBERS
-from nncli.runs.run import Run, check_run_name
+from nncli.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,7 @@ cross_validation_events = operation(CrossValidateOptions)(cross_validation_event
 
 def _begin(config: Config, options: CrossValidateOptions, launch: Launch) -> Generator[CrossEvent, None, None]:
     folds, repeats = options.folds, options.repeats
-    wanted = Path(options.output or f"{config.output or 'runs/model'}-cv")
-    check_run_name(wanted)
+    wanted = options.new_directory(f"{config.output or 'runs/model'}-cv")
     config = as_subtask(config)
     if folds < 2 or repeats < 1:
         raise UsageError("cross-validation needs 2 folds or more, and 1 repeat or more")
@@ -137,7 +136,7 @@ def _begin(config: Config, options: CrossValidateOptions, launch: Launch) -> Gen
                 Fold(folds=folds, fold=fold, seed=config.seed)
             ).excluded_rows  # raises an error before any training
         data = with_row_checks(data, launch.findings)
-        run, record = start_record(wanted, config, folds, repeats)
+        run, record = start_record(wanted, config, folds, repeats, replaces=launch.replaces)
         tasks = f"{FOLDS}/*" if not config.is_ensemble else f"{FOLDS}/*/{MEMBERS}/*"
         with run.locked() as run, removed_if_untrained(run.path, tasks, parent):
             yield from _cross_validate(data, run, record, launch)

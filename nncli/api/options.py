@@ -369,6 +369,28 @@ class StopOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReplaceOptions(Options):
+    """Whether a new run may replace that of its name."""
+
+    output: str | Path | None = None  # declared by each operation, which says what the default is
+    force: Annotated[bool, Option("Replace an existing run.", OUTPUT)] = False
+
+    def new_directory(self, default: str | Path) -> Path:
+        """The run directory to create. A `default` that exists gets a number, unless it is replaced.
+
+        Raises:
+            UsageError: there is an `output` that exists, or cannot be the path of a run.
+        """
+        from nncli.runs.run import check_new_directory, check_run_name
+
+        path = Path(self.output or default)
+        if self.output or self.force:
+            check_new_directory(path, force=self.force)
+        check_run_name(path)
+        return path
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClusterOptions(StopOptions):
     """Where networks are trained."""
 
@@ -377,15 +399,9 @@ class ClusterOptions(StopOptions):
         Option("Train on a Dask cluster, for example tcp://host:8786.", TRAINING, metavar="ADDRESS"),
     ] = None
 
-    def launch(self, command: Sequence[str] = (), findings: Sequence[Finding] = ()) -> Launch:
-        """What a training is started with; `findings` precede its own."""
-        from nncli.fitting.launch import Launch
-
-        return Launch(command, self.stop, self.scheduler, findings)
-
 
 @dataclass(frozen=True, kw_only=True)
-class ResumableOptions(ClusterOptions, TrainingInputOptions):
+class ResumableOptions(ReplaceOptions, ClusterOptions, TrainingInputOptions):
     """The options of an operation that begins with a configuration or a table, or goes on with what was stopped.
 
     With `resume` only the options in `may_change` may be given, and those that are no option of the command line.
@@ -398,6 +414,12 @@ class ResumableOptions(ClusterOptions, TrainingInputOptions):
         str | Path | None,
         Option("Resume a run that was stopped or killed.", INPUT, metavar="RUN", completion="run"),
     ] = None
+
+    def launch(self, command: Sequence[str] = (), findings: Sequence[Finding] = ()) -> Launch:
+        """What a training is started with; `findings` precede its own."""
+        from nncli.fitting.launch import Launch
+
+        return Launch(command, self.stop, self.scheduler, findings, self.force)
 
     def check_input(self, config: object) -> None:
         """Check that there is either a configuration or something to resume, the latter without what it keeps.
@@ -590,7 +612,7 @@ class TuneOptions(TrackOptions, ResumableOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DistillOptions(StopOptions, AssignmentOptions):
+class DistillOptions(ReplaceOptions, StopOptions, AssignmentOptions):
     """The options of `nncli.distill`."""
 
     units: Annotated[int, Option("Units of each of the two layers.", TRAINING, metavar="N")] = 64

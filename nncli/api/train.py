@@ -23,7 +23,7 @@ from nncli.fitting.train.single import resume_network, train_network
 from nncli.runs.config import read_config
 from nncli.runs.cross_validation import check_is_run, resume_command
 from nncli.runs.manifest import check_not_selected
-from nncli.runs.run import Run, check_run_name
+from nncli.runs.run import Run
 from nncli.runs.saved_decision import read_decision
 from nncli.tracking.tracker import TrackerChoice, parse_trackers
 
@@ -85,8 +85,7 @@ def _train(given: TrainingInput, options: TrainOptions, launch: Launch) -> Gener
         config = loaded.config
     else:
         config = loaded
-    path = Path(options.output or config.output or "runs/model")
-    check_run_name(path)
+    path = options.new_directory(config.output or "runs/model")
     limit = begun(config.time_limit if options.time_limit is None else options.time_limit)
     config = config.model_copy(update={"time_limit": None})
     if limit is not None and config.teacher is not None:
@@ -104,7 +103,9 @@ def _train(given: TrainingInput, options: TrainOptions, launch: Launch) -> Gener
 
             yield from train_ensemble(config, path, launch)
         else:
-            yield from train_network(config, path, launch.command, launch.stop, findings=launch.findings)
+            yield from train_network(
+                config, path, launch.command, launch.stop, findings=launch.findings, replaces=launch.replaces
+            )
 
 
 def _resume(path: Path, options: TrainOptions, command: Sequence[str]) -> Generator[Event, None, None]:
@@ -180,10 +181,9 @@ def distill_events_with(
         message = Advice(use("units", units), f": a layer has 1 to {MAX_UNITS:,} units")
         raise UsageError(message, hint=Advice("For example ", use("units", 64), "."))
     path = Path(run)
-    student = student_config(
-        path, units, Path(options.output or path.with_name(f"{path.name}-student")), options.assignments
-    )
-    yield from train_events_with(student, options=TrainOptions(stop=options.stop), command=command)
+    student = student_config(path, units, path.with_name(f"{path.name}-student"), options.assignments)
+    training = TrainOptions(stop=options.stop, output=options.output, force=options.force)
+    yield from train_events_with(student, options=training, command=command)
 
 
 distill_events = operation(DistillOptions)(distill_events_with)

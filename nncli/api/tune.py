@@ -133,13 +133,13 @@ tune_events = operation(TuneOptions)(tune_events_with)
 def _begin(
     loaded: LoadedConfig, options: TuneOptions, trackers: Sequence[TrackerChoice], findings: Sequence[Finding]
 ) -> Generator[TuneEvent, None, None]:
-    wanted = Path(options.output or f"{loaded.config.output or 'runs/model'}-tune")
+    wanted = options.new_directory(f"{loaded.config.output or 'runs/model'}-tune")
     parent = existing_parent(wanted)
     with table_copies(loaded.config, parent), Scratch() as scratch:
         prepared = prepare_search(loaded, loaded.tune or TuneSection(), scratch, findings)
         prepared = prepared.with_findings(notes_before(prepared.loaded.config, prepared.section, wanted))
         record = new_record(prepared.loaded.config, prepared.section, prepared.data.sha256)
-        path = create_directory(wanted, prepared.loaded.config, prepared.section, record)
+        path = create_directory(wanted, prepared.loaded.config, prepared.section, record, replaces=options.force)
         with Run(path).locked() as run, removed_if_untrained(path, f"{TRIALS}/*/*", parent):
             yield from _search(prepared, run, options, trackers)
 

@@ -49,19 +49,16 @@ T = TypeVar("T")
 class Printer:
     """Prints events up to the last one, and asks for a stop at a signal.
 
-    `command` resumes what is trained. `requested` is the directory named with -o. `advice` follows the estimate.
+    `command` resumes what is trained. `advice` follows the estimate.
     """
 
     as_json = False
 
-    def __init__(
-        self, display: DisplayOptions, command: str, *, requested: str | Path | None = None, advice: str = ""
-    ) -> None:
+    def __init__(self, display: DisplayOptions, command: str, *, advice: str = "") -> None:
         self.display, self.findings = display, FindingPrinter(display.quiet)
         self.started: Started | MembersStarted | None = None
         self.stop_request: StopRequest | None = None
         self._command, self._advice = command, advice
-        self._requested = None if requested is None else Path(requested)
         self.progress: Plain | Live | JsonLines | SearchJsonLines | None = None
 
     def asked_to_stop(self) -> bool:
@@ -111,8 +108,6 @@ class Printer:
         answer = () if self.display.quiet else (answer_stop_request,)
         self.stop_request = stack.enter_context(asked_to_stop(resume, *answer))
         self.findings.show(event.findings)
-        if self._requested not in (None, run):
-            self.display.note(f"{self._requested} already exists; this run is written to {run}")
         self.show_estimate(getattr(event, "estimate", None))
         self.progress = self.progress_of(work, stack)
 
@@ -138,10 +133,8 @@ class TrainingPrinter(Printer):
     With `as_json`, events are printed as JSON lines on stdout, and only findings on stderr.
     """
 
-    def __init__(
-        self, display: DisplayOptions, *, as_json: bool, requested: str | Path | None, advice: str = ""
-    ) -> None:
-        super().__init__(display, "train", requested=requested, advice=advice)
+    def __init__(self, display: DisplayOptions, *, as_json: bool, advice: str = "") -> None:
+        super().__init__(display, "train", advice=advice)
         self.as_json = as_json
 
     def progress_of(self, work: Work, stack: ExitStack) -> Plain | Live | JsonLines | SearchJsonLines | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -27,7 +28,6 @@ from nncli.cli.findings import FindingPrinter
 from nncli.cli.options import (
     ConfigOrTable,
     EventOptions,
-    ForceOptions,
     ResultOptions,
     RunDirectory,
     announce_config,
@@ -88,7 +88,7 @@ def train(
             import nncli.api.report  # noqa: F401
     announce_config(config, display)
     advice = "; --time-limit to change that"
-    printer = TrainingPrinter(display, as_json=display.as_json, requested=options.output, advice=advice)
+    printer = TrainingPrinter(display, as_json=display.as_json, advice=advice)
     options = replace(options, stop=printer.asked_to_stop, on_draft=printer.show_draft)
     with copied_table(config, options, options.output):
         finished = printer.run(train_events_with(config, options=options, command=sys.argv))
@@ -123,7 +123,7 @@ def distill(
     from nncli.cli.printer import TrainingPrinter
 
     interrupt_at_once()
-    printer = TrainingPrinter(display, as_json=display.as_json, requested=options.output)
+    printer = TrainingPrinter(display, as_json=display.as_json)
     finished = printer.run(distill_events_with(run, replace(options, stop=printer.asked_to_stop), sys.argv))
     printer.show_next(finished.run)
 
@@ -133,7 +133,7 @@ MAX_FOLD_ROWS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictionsFile(ForceOptions):
+class PredictionsFile(Options):
     """The file of the out-of-fold predictions."""
 
     predictions: Annotated[Path | None, Option("Write the out-of-fold predictions.", OUTPUT, metavar="FILE")] = None
@@ -167,12 +167,12 @@ def cross_validate(
     check_standard_output()
     options.check_input(config)
     if file.predictions is not None:
-        check_overwrite(file.predictions, force=file.force)
+        check_overwrite(file.predictions, force=options.force)
         if config is not None:
             check_input_kept(options.source(config), file.predictions, option="--predictions")
     interrupt_at_once()
     announce_config(config, display)
-    printer = Printer(display, "cross-validate", requested=options.output)
+    printer = Printer(display, "cross-validate")
     options = replace(options, stop=printer.asked_to_stop, on_draft=printer.show_draft)
     outcome = printer.follow(cross_validation_events_with(config, options=options, command=sys.argv), CrossValidated)
     assert outcome is not None, "a cross-validation ends with CrossValidated or an error"
@@ -180,7 +180,7 @@ def cross_validate(
     if result is None:
         raise printer.stopped("stopped; all trainings are saved", outcome.path)
     if file.predictions is not None:
-        write_table(result.predictions, file.predictions, FileOptions(force=file.force))
+        write_table(result.predictions, file.predictions, FileOptions(force=options.force))
     display.show(result.json, lambda: _fold_scores(result))
     display.say(f"the runs of the folds are in {outcome.path}")
     printer.findings.show(result.findings)
@@ -261,7 +261,7 @@ def tune(
     options.check_input(config)
     interrupt_at_once()
     announce_config(config, display)
-    printer = SearchPrinter(display, as_json=display.as_json, requested=options.output)
+    printer = SearchPrinter(display, as_json=display.as_json)
     options = replace(options, stop=printer.asked_to_stop, on_draft=printer.show_draft)
     with copied_table(config, options, options.output):
         result = printer.run(tune_events_with(config, options=options))
@@ -269,8 +269,10 @@ def tune(
             printer.show_ensemble(select_ensemble(result.path, rounds=after.ensemble, command=sys.argv))
         if after.train:  # as `nncli train` does
             best, run = str(result.best_config), result.trained_run
-            training = TrainingPrinter(display, as_json=display.as_json, requested=run)
-            chosen = TrainOptions(output=run, stop=training.asked_to_stop, track=options.track)
+            training = TrainingPrinter(display, as_json=display.as_json)
+            chosen = TrainOptions(
+                assignments=[f"output={json.dumps(str(run))}"], stop=training.asked_to_stop, track=options.track
+            )
             command = ["nncli", "train", best, "-o", str(run)]
             training.show_next(training.run(train_events_with(best, options=chosen, command=command)).run)
     if not display.as_json:

@@ -7,7 +7,6 @@ import shlex
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -37,8 +36,8 @@ if TYPE_CHECKING:
 class SearchPrinter(Printer):
     """Prints a search; with `as_json` as JSON lines on stdout."""
 
-    def __init__(self, display: DisplayOptions, *, as_json: bool, requested: str | Path | None) -> None:
-        super().__init__(display, "tune", requested=requested)
+    def __init__(self, display: DisplayOptions, *, as_json: bool) -> None:
+        super().__init__(display, "tune")
         self.as_json = as_json
         self._is_drafted = False
 

@@ -1,4 +1,4 @@
-"""How a training was called: its command line, when to stop, the Dask scheduler, findings that were made before."""
+"""How a training was called: its command line, when to stop, where its tasks run, what was said before."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ class Launch:
     """The command line of a training, what stops it, where its tasks run, and the findings that precede its own.
 
     `stop` is called after every batch, or a few times a second; once it returns True, everything is saved and ends.
-    `scheduler` is the address of a Dask scheduler whose workers train.
+    `scheduler` is the address of a Dask scheduler whose workers train. If it `replaces` the run of its name, that run
+    is removed once the table is read.
     """
 
     command: Sequence[str] = ()
     stop: Callable[[], bool] = lambda: False
     scheduler: str | None = None
     findings: Sequence[Finding] = ()
+    replaces: bool = False
 
     def workers(self, config: Config, requested: int | Literal["auto"] | None = None) -> Workers:
         """Where the tasks of a configuration run; `requested` precedes its own number of workers."""

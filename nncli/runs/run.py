@@ -27,7 +27,17 @@ from nncli.base.atomic_files import (
     sync_folder,
     write_bytes,
 )
-from nncli.base.errors import Advice, DataError, Location, NncliError, ResumeRun, RunError, RunLockedError, UsageError
+from nncli.base.errors import (
+    Advice,
+    DataError,
+    Location,
+    NncliError,
+    ResumeRun,
+    RunError,
+    RunLockedError,
+    UsageError,
+    UseOption,
+)
 from nncli.base.text import join_quoted, quote
 from nncli.models.ensemble import Ensemble, EnsembleSpec, spec_json
 from nncli.models.held_out_rows import HeldOutRows
@@ -42,6 +52,7 @@ from nncli.runs.cross_validation import (
     read_folds_training_rows,
 )
 from nncli.runs.filenames import LOCK, SEARCH
+from nncli.runs.listing import is_run
 from nncli.runs.loader import read_any_model, read_held_out, read_manifest, read_reference, read_training_rows
 from nncli.runs.manifest import (
     CHECKPOINTS,
@@ -118,6 +129,29 @@ def runs_in(path: Path) -> str:
     )
 
 
+def check_new_directory(path: Path, *, force: bool) -> None:
+    """Check that a new run may be written to `path`: nothing is there, or with `force` a run, which it replaces.
+
+    Raises:
+        UsageError: it is taken, or cannot be the path of a new run directory.
+    """
+    check_run_name(path)
+    if not os.path.lexists(path):
+        return
+    if path.is_symlink() or not is_run(path):
+        raise UsageError(
+            "this exists already and is no run, so that no run can replace it",
+            location=Location(source=str(path)),
+            hint="Name another directory.",
+        )
+    if not force:
+        raise UsageError(
+            "the run exists already",
+            location=Location(source=str(path)),
+            hint=Advice("Pass ", UseOption("force", "force", True), " to replace it, or name another directory."),
+        )
+
+
 def is_search(path: Path) -> bool:
     """Whether the folder holds a search, finished or not."""
     return os.path.lexists(path / SEARCH)
@@ -179,7 +213,9 @@ class Run:
 
     @classmethod
     @contextmanager
-    def create(cls, requested: Path, config: Config, spec: ModelSpec | None, manifest: Manifest) -> Iterator[Run]:
+    def create(
+        cls, requested: Path, config: Config, spec: ModelSpec | None, manifest: Manifest, *, replaces: bool = False
+    ) -> Iterator[Run]:
         """Create a run directory, `requested` or the first free of `requested-2` …, and lock it while the block runs.
 
         It is filled under a temporary name and then renamed, so that a run directory always holds its configuration.
@@ -199,7 +235,9 @@ class Run:
                         run_directory.save_spec(spec)
                     run_directory.save_manifest(manifest)
                 run = run_directory.rename_to_free_name(
-                    requested, lambda path: run_directory.save_config(config.model_copy(update={"output": str(path)}))
+                    requested,
+                    lambda path: run_directory.save_config(config.model_copy(update={"output": str(path)})),
+                    replaces=replaces,
                 )
             yield run
 
@@ -237,15 +275,26 @@ class Run:
                 # Another process removed it as a leftover before it was locked: try again.
             yield run_directory
 
-    def rename_to_free_name(self, requested: Path, finish: Callable[[Path], None]) -> Run:
-        """Rename the directory to the first free name; `finish` writes what depends on the name."""
+    def rename_to_free_name(self, requested: Path, finish: Callable[[Path], None], *, replaces: bool = False) -> Run:
+        """Rename the directory to the first free name; `finish` writes what depends on the name.
+
+        If it `replaces` the run that has the requested name, that run is removed.
+
+        Raises:
+            RunLockedError: a training is writing the run that would be replaced.
+        """
         n = 1
         while True:
             path = requested if n == 1 else requested.with_name(f"{requested.name}-{n}")
             n += 1
-            if os.path.lexists(path):
+            if replaces and is_run(path):
+                n = 1
+                finish(path)
+                Run(path)._remove()
+            elif os.path.lexists(path):
                 continue
-            finish(path)
+            else:
+                finish(path)
             try:
                 self.path.rename(path)
             except OSError as error:
@@ -258,6 +307,15 @@ class Run:
                 shutil.rmtree(path, ignore_errors=True)
                 raise _cannot_make(path, error) from error
             return replace(self, path=path)
+
+    def _remove(self) -> None:
+        with self.locked():
+            leftover = self.path.with_name(f".{self.path.name}.{uuid4().hex[:12]}{TEMPORARY_SUFFIX}")
+            try:
+                self.path.rename(leftover)
+            except OSError as error:
+                raise _cannot_make(self.path, error) from error
+        shutil.rmtree(leftover, ignore_errors=True)
 
     @contextmanager
     def locked(self) -> Iterator[Run]:

@@ -83,7 +83,9 @@ def config_text(config: Config, section: TuneSection | None, comment: str) -> st
     return f"# {comment}\n# The preset textbook adds nothing to these keys.\n{dump(document)}"
 
 
-def create_directory(requested: Path, config: Config, section: TuneSection, record: SearchRecord) -> Path:
+def create_directory(
+    requested: Path, config: Config, section: TuneSection, record: SearchRecord, *, replaces: bool = False
+) -> Path:
     """Create the directory, `requested` or the first of `requested-2` … that is free, with its two files or not at all.
 
     Raises:
@@ -95,7 +97,7 @@ def create_directory(requested: Path, config: Config, section: TuneSection, reco
         with batched_fsync():
             write_text(run.path / CONFIG, text)
             write_text(run.path / RECORD, record.model_dump_json(indent=1) + "\n")
-        return run.rename_to_free_name(requested, lambda path: None).path
+        return run.rename_to_free_name(requested, lambda path: None, replaces=replaces).path
 
 
 def open_directory(path: Path) -> tuple[LoadedConfig, SearchRecord]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,9 @@ KNOWN, NEW = note(FindingCode.TABLE_READING, "known"), note(FindingCode.TABLE_RE
 STARTED = MembersStarted(Path("run"), 2, 2, (KNOWN,))
 
 
-def said(capsys: pytest.CaptureFixture[str], *events: Any, requested: str | None = None) -> list[str]:
+def said(capsys: pytest.CaptureFixture[str], *events: Any) -> list[str]:
     """The lines on stderr for events."""
-    printer = Printer(DisplayOptions(), "train", requested=requested)
+    printer = Printer(DisplayOptions(), "train")
     assert printer.follow((event for event in events), Finished) is None
     return capsys.readouterr().err.splitlines()
 
@@ -28,10 +27,3 @@ def test_findings_of_a_member_are_shown_once(capsys: pytest.CaptureFixture[str])
     member = Progress(epoch=2, epochs=10, findings=(KNOWN, NEW))
     lines = said(capsys, STARTED, MembersProgress((member,)), MembersProgress((member,)))
     assert [line for line in lines if line.startswith("note")] == ["note: known", "note: new"]
-
-
-def test_a_note_names_the_directory_that_was_created_instead(capsys: pytest.CaptureFixture[str]) -> None:
-    for requested in (None, "run"):
-        assert said(capsys, replace(STARTED, findings=()), requested=requested) == []
-    (line,) = said(capsys, replace(STARTED, findings=(), run=Path("a-2")), requested="a")
-    assert line == "note: a already exists; this run is written to a-2"

@@ -110,11 +110,14 @@ def test_a_table_and_a_target_are_enough(nncli: Cli, here: Path) -> None:
     assert "nncli cross-validate TABLE --target COLUMN" in nncli("cross-validate").check(2).err
 
 
-def test_a_directory_that_exists_is_left_and_the_other_named(nncli: Cli, here: Path) -> None:
+def test_a_directory_that_exists_is_refused_unless_it_is_replaced(nncli: Cli, here: Path) -> None:
     words = ("cross-validate", written(here, "members=1", "epochs=1"), "--folds", 2, "-o", "cv")
     nncli(*words).check()
-    assert "note: cv already exists; this run is written to cv-2\n" in nncli(*words).check().err
-    assert "already exists" not in nncli(*words, "-q").check().err
+    assert "--force" in nncli(*words).check(2).err
+    (here / "cv" / "old").touch()
+    nncli(*words, "--force").check()
+    assert not (here / "cv" / "old").exists()
+    assert not (here / "cv-2").exists()
 
 
 def test_the_table_is_never_replaced_by_out_of_fold_predictions(nncli: Cli, here: Path) -> None:

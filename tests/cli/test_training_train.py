@@ -110,13 +110,29 @@ def test_the_shell_catches_the_path(config: Path, here: Path) -> None:
 
 def test_an_existing_run_is_never_overwritten(nncli: Cli, config: Path) -> None:
     assert [nncli("train", config, "-q").check().out for _ in range(3)] == ["runs/c\n", "runs/c-2\n", "runs/c-3\n"]
-    assert nncli("train", config, "-q", "-o", "runs/c").check().out == "runs/c-4\n"
+    before = {path.name: path.stat().st_mtime_ns for path in Path("runs/c").iterdir()}
+    assert "--force" in nncli("train", config, "-q", "-o", "runs/c").check(2).err
+    assert {path.name: path.stat().st_mtime_ns for path in Path("runs/c").iterdir()} == before
+    assert {path.name for path in Path("runs").iterdir()} == {"c", "c-2", "c-3"}
 
 
-def test_a_name_that_was_asked_for_and_is_taken_is_told(nncli: Cli, config: Path) -> None:
-    told = "note: runs/c already exists; this run is written to runs/c-2\n"
-    assert told not in nncli("train", config, "-o", "runs/c").check().err
-    assert told in nncli("train", config, "-o", "runs/c").check().err
+def test_force_replaces_the_run_and_nothing_else(nncli: Cli, config: Path) -> None:
+    nncli("train", config, "-q", "-o", "runs/c").check()
+    (Path("runs/c") / "old").touch()
+    assert nncli("train", config, "-q", "-o", "runs/c", "--force").check().out == "runs/c\n"
+    assert not (Path("runs/c") / "old").exists()
+    assert {path.name for path in Path("runs").iterdir()} == {"c"}
+    nncli("predict", "runs/c", DATA / "linear.csv").check()
+    nncli("train", config, "-q", "-o", "runs", "--force").check(2)
+    nncli("train", "--resume", "runs/c", "--force").check(2)
+    nncli("predict", "runs/c", DATA / "linear.csv").check()
+
+
+def test_the_old_run_stays_if_the_table_cannot_be_read(nncli: Cli, here: Path, config: Path) -> None:
+    nncli("train", config, "-q", "-o", "runs/c").check()
+    (here / "broken.csv").write_text("x1,x2\n")
+    nncli("train", config, "-q", "-o", "runs/c", "--force", "--set", "data.path=broken.csv").check(4)
+    nncli("predict", "runs/c", DATA / "linear.csv").check()
 
 
 def test_how_a_table_was_read_is_told_once(nncli: Cli, here: Path) -> None:

@@ -36,7 +36,7 @@ from nncli.runs.manifest import (
     WEIGHTS,
     Manifest,
 )
-from nncli.runs.run import FolderIdentity, Run
+from nncli.runs.run import FolderIdentity, Run, check_new_directory
 from tests.assertions import raises
 from tests.cli.support import DATA, ROOT, Cli, start
 
@@ -75,6 +75,29 @@ def test_an_existing_file_gets_a_number_too(tmp_path: Path, parts: Parts) -> Non
 def test_a_broken_link_counts_as_an_existing_directory(tmp_path: Path, parts: Parts) -> None:
     (tmp_path / "run").symlink_to(tmp_path / "nowhere")
     assert made(tmp_path / "run", parts).name == "run-2"
+
+
+def test_a_run_is_replaced_unless_a_training_is_writing_it(tmp_path: Path, parts: Parts) -> None:
+    path = made(tmp_path / "run", parts)
+    (path / "old").touch()
+    with Run(path).locked(), pytest.raises(RunLockedError), Run.create(path, *parts, replaces=True):
+        pass
+    assert (path / "old").exists()
+    with Run.create(path, *parts, replaces=True) as run:
+        assert run.path == path
+    assert not (path / "old").exists()
+    assert {inner.name for inner in tmp_path.iterdir()} == {"run"}
+
+
+def test_only_a_run_may_be_replaced(tmp_path: Path, parts: Parts) -> None:
+    path = made(tmp_path / "run", parts)
+    check_new_directory(path, force=True)
+    check_new_directory(tmp_path / "new", force=False)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    for taken, force in ((path, False), (tmp_path / "empty", True), (tmp_path / "file", True)):
+        with raises(UsageError, file=taken.name):
+            check_new_directory(taken, force=force)
 
 
 def test_concurrent_runs_get_their_own_directories(tmp_path: Path, parts: Parts) -> None:
@@ -224,7 +247,7 @@ def test_a_locked_run_is_refused(copy: Path) -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from nncli.runs.run import FolderIdentity, Run
+from nncli.runs.run import Run
 with Run(Path(sys.argv[1])).locked():
     print("held", flush=True)
     sys.stdin.read()

@@ -70,7 +70,9 @@ def data_of_trainings(data: EnsembleData, record: CrossValidationRecord) -> list
     ]
 
 
-def start_record(requested: Path, config: Config, folds: int, repeats: int) -> tuple[Run, CrossValidationRecord]:
+def start_record(
+    requested: Path, config: Config, folds: int, repeats: int, *, replaces: bool = False
+) -> tuple[Run, CrossValidationRecord]:
     """Create the directory, `requested` or the first of `requested-2` … that is free.
 
     Raises:
@@ -80,7 +82,9 @@ def start_record(requested: Path, config: Config, folds: int, repeats: int) -> t
     assert sha256 is not None, "a pipe is refused before"
     record = new_record(config, folds, repeats, sha256)
     with Run.temporary(requested) as run, relabel_errors(run.path, requested):
-        run = run.rename_to_free_name(requested, lambda path: write_record(run.path, config, record, path))
+        run = run.rename_to_free_name(
+            requested, lambda path: write_record(run.path, config, record, path), replaces=replaces
+        )
     return Run(run.path), record
 
 

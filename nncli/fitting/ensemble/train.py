@@ -76,7 +76,9 @@ def train_ensemble(
         data = data.with_checks(launch.findings)
         seconds = plan.estimate or estimate(data.config, data.table, reading)
         with (
-            EnsembleRun.create(data, requested, launch.command, plan.decision, recorded) as ensemble_run,
+            EnsembleRun.create(
+                data, requested, launch.command, plan.decision, recorded, replaces=launch.replaces
+            ) as ensemble_run,
             removed_if_untrained(ensemble_run.run.path, f"{MEMBERS}/*", parent),
         ):
             yield from _train(ensemble_run, launch, seconds)
@@ -210,6 +212,8 @@ class EnsembleRun:
         command: Sequence[str],
         time_limit: str | None = None,
         recorded: RecordedMembers | None = None,
+        *,
+        replaces: bool = False,
     ) -> Iterator[EnsembleRun]:
         """Create the run directory, `requested` or `requested-2` …, and lock it while the block runs.
 
@@ -229,7 +233,7 @@ class EnsembleRun:
             parameters=0,
             time_limit=time_limit,
         )
-        with Run.create(requested, data.config, None, manifest) as run:
+        with Run.create(requested, data.config, None, manifest, replaces=replaces) as run:
             yield cls(data, run, manifest, executions=recorded.executions if recorded else None)
 
     @classmethod
@@ -360,5 +364,11 @@ def train_within(
             yield from train_ensemble(config, requested, launch, plan)
         else:
             yield from train_network(
-                config, requested, launch.command, launch.stop, findings=launch.findings, plan=plan
+                config,
+                requested,
+                launch.command,
+                launch.stop,
+                findings=launch.findings,
+                plan=plan,
+                replaces=launch.replaces,
             )

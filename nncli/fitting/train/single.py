@@ -46,13 +46,14 @@ def train_network(
     snapshots: bool = False,
     plan: TrainingPlan | None = None,
     execution: Execution | None = None,
+    replaces: bool = False,
 ) -> Generator[Event, None, None]:
     """Train one network into a new run directory, yielding `Started`, an `EpochReport` per epoch, and `Finished`.
 
     `findings` precede those of the training. `with_checks` adds the warnings about the rows; for a member of an
     ensemble the ensemble has them. With `snapshots` the weights after some epochs are kept, for a choice among them
     after the training. A `plan` has the loaded table, and what a time limit changed. The `execution` is chosen unless
-    that of another run is given.
+    that of another run is given. A run that has the `path` is removed if the new one `replaces` it.
 
     Raises:
         RunError: the backend of the given execution is missing.
@@ -88,7 +89,7 @@ def train_network(
             seconds = None if snapshots or not with_checks else estimate_of(prepared)
             if seconds is not None and prepared.config.teacher is not None and prepared.config.teacher.refit:
                 seconds *= 2.0
-            with Run.create(path, prepared.config, prepared.spec, manifest) as run:
+            with Run.create(path, prepared.config, prepared.spec, manifest, replaces=replaces) as run:
                 run.save_training_rows(prepared.recorded_rows)
                 scored = _scored_network(prepared, run, execution, (), stop)
                 yield from TrainingSession(prepared, run, state, [], manifest, stop, seconds, scored).run()
