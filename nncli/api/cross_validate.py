@@ -35,7 +35,7 @@ from nncli.fitting.ensemble.cross_validation import (
     start_record,
     with_row_checks,
 )
-from nncli.fitting.ensemble.out_of_fold import EnsembleData, as_subtask, check_members, check_table
+from nncli.fitting.ensemble.out_of_fold import EnsembleData, as_subtask, check_members
 from nncli.fitting.ensemble.train import CONTROL_FOLDER, EnsembleRun, train_members
 from nncli.fitting.launch import Launch
 from nncli.fitting.parallel.control_dir import ControlDirectory
@@ -121,7 +121,6 @@ def _begin(config: Config, options: CrossValidateOptions, launch: Launch) -> Gen
             "with data.time the folds are the same every time",
             hint=Advice("Leave ", CrossValidateOptions.use("repeats"), " out."),
         )
-    check_table(config)
     if config.teacher is not None:
         message = "the teacher was trained on rows of every fold, so that the scores would be too good"
         raise config_error("teacher", message, "Cross-validate the configuration of the teacher, or remove the key.")

@@ -175,6 +175,8 @@ def stem_of(source: TableSource) -> str:
     """`train` for train.csv.gz, `sales` for the table sales of a database or the files sales/*.csv."""
     if source.table is not None:
         return source.table
+    if source.is_standard_input:
+        return "stdin"
     path = path_of(source.path)
     if source.local_path is not None and names_several(source.path):
         folder = Path(os.path.realpath(fixed_folder(source.path)))

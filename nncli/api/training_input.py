@@ -60,8 +60,7 @@ def resolve_input(config: Config | str | Path, options: TrainingInputOptions) ->
     """Resolve a configuration, its path or a table to what is trained; `on_draft` is called for a table.
 
     Raises:
-        UsageError: a target is given with a configuration, or with a table on standard input; or an option for a path
-            is given with a Config.
+        UsageError: a target is given with a configuration, or an option for a path with a Config.
         ConfigError, DataError: no configuration can be drafted for the table.
     """
     if isinstance(config, Config):
@@ -79,14 +78,14 @@ def resolve_input(config: Config | str | Path, options: TrainingInputOptions) ->
 
 @contextmanager
 def copied_table(config: object, options: TrainingInputOptions, output: str | Path | None = None) -> Iterator[None]:
-    """Within the block, read a distant table for which a configuration is drafted from one copy, near `output`.
+    """Within the block, read a distant table or a pipe, for which a configuration is drafted, from one copy.
 
-    The draft, the training and its report read the table, each more than once.
+    It is near `output`. The draft, the training and its report read the table, each more than once.
 
     Raises:
         DataError: the table cannot be read.
     """
-    if not isinstance(config, str) or not options.target or "://" not in config:
+    if not isinstance(config, str) or not options.target or (config != "-" and "://" not in config):
         yield
         return
     with local_copies([options.source(config)], open_original, existing_parent(Path(output or "runs/model"))):
@@ -97,7 +96,7 @@ def is_table(argument: str, target: Sequence[str]) -> bool:
     """Whether the argument of `nncli train` is a table: by its file name, or because a target is given.
 
     Raises:
-        UsageError: a target is given with a configuration or with standard input.
+        UsageError: a target is given with a configuration.
     """
     if not target:
         if as_source(argument).scheme is not None:
@@ -106,12 +105,6 @@ def is_table(argument: str, target: Sequence[str]) -> bool:
             return not _has_configurations(argument)
         suffix = suffix_of(Path(argument))
         return (suffix in SUFFIXES and suffix != ".txt") or suffix in (*SPREADSHEETS, ZIP)  # .txt may be either
-    if argument == "-":
-        raise UsageError(
-            "--target needs a table in a file",
-            location=Location(source="standard input"),
-            hint="Write the table to a file first. For a configuration, use --set data.target=….",
-        )
     if Path(argument).suffix.lower() in YAML_SUFFIXES:
         raise UsageError(
             "--target needs a table, not a configuration",

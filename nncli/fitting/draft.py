@@ -113,17 +113,11 @@ def summarize_table(
     `assignments` are those of a training, such as `data.separator=;`; `scratch` is the folder of temporary files.
 
     Raises:
-        UsageError: there is no target, or the table is a pipe, which cannot be read again.
+        UsageError: there is no target.
         ConfigError: an assignment is wrong.
         DataError: the table cannot be read, has no such target, or has no feature column.
     """
     source = as_source(location)
-    if open_reader(source).is_read_once:
-        raise UsageError(
-            "a table from a pipe cannot be read a second time",
-            location=Location(source=source.path),
-            hint="Write it to a file first.",
-        )
     section: dict[str, object] = {**non_defaults(source), "target": list(targets) or NO_TARGET}
     config = validate(Config, with_preset(Document({"data": section}, {}, "nncli init", ()), assignments))
     if not targets and config.data.target == (NO_TARGET,):  # an assignment may name one

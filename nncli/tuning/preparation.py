@@ -20,7 +20,7 @@ from nncli.config.schema.training import seconds_of
 from nncli.config.yaml.document import Document, SourceSpan, excerpt
 from nncli.data.sources.open import open_reader
 from nncli.fitting.ensemble.cross_validation import with_row_checks
-from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows, as_subtask, check_table
+from nncli.fitting.ensemble.out_of_fold import EnsembleData, LabeledRows, as_subtask
 from nncli.fitting.ensemble.train import CONTROL_FOLDER
 from nncli.fitting.parallel.control_dir import ControlDirectory
 from nncli.fitting.parallel.task_stream import Workers
@@ -109,7 +109,6 @@ def _check(config: Config, section: TuneSection) -> None:
     Raises:
         UsageError, ConfigError: the configuration does not fit.
     """
-    check_table(config)
     if config.data.leave_out is not None:
         raise UsageError("data.leave_out is what the search sets itself", hint="Remove the key.")
     if config.teacher is not None:

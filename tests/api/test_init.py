@@ -338,12 +338,6 @@ def test_a_wrong_target_is_answered_by_the_nearest(here: Path) -> None:
         init(DATA / "penguins.csv", "specis")
 
 
-def test_a_pipe_is_refused(here: Path) -> None:
-    for source in ("-", "/dev/stdin", "/dev/null"):
-        with pytest.raises(UsageError, match="from a pipe"):
-            init(source, "y")
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -404,6 +398,7 @@ def test_the_one_line_form_is_what_init_writes(here: Path) -> None:
         ("a.xlsx", "", True),
         ("a.yaml", "", False),
         ("-", "", False),
+        ("-", "y", True),
         ("config", "", False),
     ],
 )
@@ -415,11 +410,6 @@ def test_tables_are_told_from_configurations(argument: str, target: str, expecte
 def test_a_configuration_takes_no_target(argument: str) -> None:
     with pytest.raises(NncliError, match="--target"):
         is_table(argument, ["y"])
-
-
-def test_who_pipes_a_table_in_is_told_to_write_it_to_a_file() -> None:
-    with pytest.raises(NncliError, match=r"standard input.*\n.*to a file first"):
-        is_table("-", ["y"])
 
 
 def test_a_folder_is_a_table_unless_it_has_configurations(tmp_path: Path) -> None:

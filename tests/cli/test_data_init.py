@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nncli.config.loading import load_config
-from nncli.runs.manifest import CONFIG
+from nncli.runs.manifest import CONFIG, WEIGHTS
 from tests.cli.support import COMMAND, DATA, ROOT, Cli, run
 
 TABLE = "rowid,x,y\n" + "".join(f"{i},{i * 37 % 11},{i * 37 % 11 + 0.5}\n" for i in range(40))
@@ -85,8 +86,28 @@ def test_a_missing_target_is_guessed_at(nncli: Cli, table: str) -> None:
         assert done.out == ""
 
 
-def test_a_pipe_is_no_table(nncli: Cli) -> None:
-    assert "Write it to a file first" in nncli("init", "-", "--target", "y").check(2).err
+def test_a_table_from_a_pipe_is_drafted_trained_and_resumed_as_from_its_file(
+    nncli: Cli, here: Path, table: str
+) -> None:
+    words = ("-t", "y", "--quality", "fast", "--set", "epochs=2", "-q")
+    compressed = gzip.compress((here / table).read_bytes())
+    drafted = nncli("init", "-", "-t", "y", stdin=compressed).check().out
+    assert 'path: "-"' in drafted
+    file = nncli("train", table, *words).check().path
+    pipe = nncli("train", "-", *words, stdin=compressed).check()
+    assert pipe.out == "runs/stdin\n"
+    for weights in file.glob(f"members/*/{WEIGHTS}"):
+        assert weights.read_bytes() == (pipe.path / weights.relative_to(file)).read_bytes()
+    nncli("train", "--resume", pipe.path, "--set", "epochs=3", stdin=(here / table).read_bytes()).check()
+    nncli("train", "--resume", pipe.path, "--set", "epochs=4", stdin=b"x,y\n1,2\n").check(4)
+
+
+def test_several_trainings_read_a_table_from_a_pipe(nncli: Cli, here: Path, table: str) -> None:
+    content = (here / table).read_bytes()
+    words = ("-", "-t", "y", "--quality", "fast", "--set", "epochs=1", "--folds", 2)
+    nncli("cross-validate", *words, stdin=content).check()
+    nncli("tune", *words, "--trials", 1, stdin=content).check()
+    nncli("check", "-", "-t", "y", stdin=content).check()
 
 
 def test_a_table_trains_in_one_line(nncli: Cli, table: str, here: Path) -> None:
@@ -113,8 +134,7 @@ def test_a_run_of_one_line_goes_on(nncli: Cli, table: str) -> None:
 
 
 def test_a_configuration_takes_no_target(nncli: Cli, here: Path) -> None:
-    for config in ("c.yaml", "-"):
-        assert "data.target" in nncli("train", config, "--target", "y").check(2).err
+    assert "data.target" in nncli("train", "c.yaml", "--target", "y").check(2).err
 
 
 def test_a_table_of_another_dialect_is_told_by_set(nncli: Cli, here: Path) -> None:

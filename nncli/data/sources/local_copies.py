@@ -1,4 +1,4 @@
-"""Local copies of tables that are far away or may change, for commands that read a table more than once.
+"""Local copies of tables that are far away, may change or come from a pipe, for commands that read them repeatedly.
 
 A training reads its table for each member, in processes of their own: all read the same rows, from the same copy.
 """
@@ -72,8 +72,6 @@ def copy_of(source: TableSource) -> TableReader | None:
 
 
 def _absolute(source: TableSource) -> TableSource:
-    if source.is_standard_input:
-        return source
     return source.model_copy(update=source.relative_to(Path.cwd()))
 
 
@@ -106,7 +104,7 @@ def local_copies(
             copy = (_copies.get() or {}).get(_absolute(source))
             if copy is not None:
                 copy.users += 1
-            elif (reader := open_original(source)).needs_copy:
+            elif (reader := open_original(source)).needs_copy or reader.is_read_once:
                 copy = _new_copy(reader, Path(folder or tempfile.gettempdir()))
             if copy is not None:
                 stack.enter_context(_reading(_absolute(source), copy))

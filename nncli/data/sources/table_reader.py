@@ -109,7 +109,7 @@ class TableReader(ABC):
     def copy_to(self, folder: Path) -> TableReader:
         """Copy the table into files in an empty folder, and return a reader of them that can be pickled.
 
-        Only for readers that need it; the reader of the copy has the same name and checksum.
+        Only for readers that need it, and of pipes; the reader of the copy has the same name and checksum.
 
         Raises:
             DataError: the table cannot be read.

@@ -30,7 +30,8 @@ class TableSource(Spec):
     """
 
     path: SourcePath = Field(
-        description="A file, a folder, or a pattern such as data/*.csv, relative to the configuration file; or a URL."
+        description="A file, a folder, or a pattern such as data/*.csv, relative to the configuration file; a URL; or "
+        "- for standard input."
     )
     sheet: SheetName | None = Field(
         None, description="Sheet of a workbook, by name or by number from 1. Default: the only one that has a table."
@@ -79,6 +80,8 @@ class TableSource(Spec):
 
         URLs are kept, but for those of local database files.
         """
+        if self.is_standard_input:
+            return {}
         scheme = self.scheme
         if scheme is None:
             return {"path": os.path.normpath(folder / self.path)}  # without `..`; symbolic links are kept

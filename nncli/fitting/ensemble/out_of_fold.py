@@ -17,7 +17,6 @@ from nncli.base.scratch import Scratch
 from nncli.config.loading import load_config
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.sample_weights import Weights, read_weights
-from nncli.data.sources.open import open_reader
 from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.data.splitting.holdout import group_numbers
 from nncli.data.store.column_store import ColumnStore
@@ -367,7 +366,6 @@ def check_members(config: Config) -> None:
     Raises:
         ConfigError: the bagging does not fit the validation or the table.
     """
-    check_table(config)
     reason = (
         "each member holds out another fold"
         if config.bagging_mode == "folds"
@@ -389,14 +387,6 @@ def check_members(config: Config) -> None:
             "bagging",
             f"with data.time no member may hold out what others train on, as {config.bagging_mode} would have it",
             "Set bagging: seeds.",
-        )
-
-
-def check_table(config: Config) -> None:
-    """Check that several trainings can read the table; ConfigError for a pipe."""
-    if open_reader(config.data.source).is_read_once:
-        raise config_error(
-            "data.path", "every training reads the table, and a pipe can only be read once", "Name a file."
         )
 
 

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from nncli.base.errors import ConfigError
 from nncli.config.schema import Config, DataSection, ValidationFile
 from nncli.data.splitting.folds import Fold
 from nncli.fitting.ensemble import out_of_fold as members
-from nncli.fitting.ensemble.out_of_fold import as_subtask, check_table, member_config
-from tests.assertions import raises
+from nncli.fitting.ensemble.out_of_fold import as_subtask, member_config
 
 CONFIG = Config(data=DataSection(path="t.csv", target=("y",)), members=4, seed=7)
 
@@ -43,8 +41,3 @@ def test_members_side_by_side_share_the_memory(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_configured_number_of_threads_is_kept() -> None:
     assert as_subtask(CONFIG.model_copy(update={"threads": 2})).threads == 2
-
-
-def test_a_pipe_is_refused(tmp_path: Path) -> None:
-    with raises(ConfigError, key="data.path"):
-        check_table(Config(data=DataSection(path="/dev/stdin", target=("y",))))

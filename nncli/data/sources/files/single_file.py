@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import shutil
 import zipfile
 import zlib
 from collections.abc import Callable, Generator
@@ -229,6 +230,17 @@ class FileReader(TableReader):
         """The checksum of the bytes of the file, as they are stored."""
         path = self.file.path
         return Checksum(None if path is None or self.is_read_once else digest(path))
+
+    def copy_to(self, folder: Path) -> TableReader:
+        """Write the bytes of a pipe, decompressed, into a file."""
+        copy = InputFile(folder / "table", self.name)
+        with open_input(self.file.path, self.name) as (head, stream), (folder / "table").open("wb") as file:
+            shutil.copyfileobj(stream, file)
+        return (
+            ZipReader(copy, self.given)
+            if head.startswith(ZIP_MAGIC)
+            else FileReader(copy, self.given or detect_format(head))
+        )
 
 
 def open_file(
