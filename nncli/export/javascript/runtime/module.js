@@ -14,7 +14,7 @@ export const model = /*MODEL*/;
  * @template {Row | Row[]} T
  * @param {T} rows
  * @returns {T extends Row[] ? Prediction[] : Prediction}
- * @throws {CellError} a column is missing or unknown, or a cell cannot be read
+ * @throws {CellError} a column is missing, or a cell cannot be read
  */
 export function predict(rows) {
   // @ts-ignore: the type of the result follows from that of the argument
@@ -47,12 +47,10 @@ function predictRow(row, number) {
   if (typeof row !== "object" || row === null || Array.isArray(row)) {
     throw new CellError(`${Array.isArray(row) ? "an array" : show(row)} is not an object with a cell for each column`, number);
   }
-  for (const name of Object.keys(row)) {
-    if (!names.has(name)) throw new CellError(`there is no such column; ${columnsLike(name)}`, number, name);
-  }
   inputs.forEach((input, i) => {
     if (!Object.hasOwn(row, input.name)) {
-      throw new CellError("the column is missing; a cell without a value is null", number, input.name);
+      const hint = nameLike(input.name, row) ?? "a cell without a value is null";
+      throw new CellError(`the column is missing; ${hint}`, number, input.name);
     }
     const cell = row[input.name];
     const isMissing = cell === null || cell === undefined || Number.isNaN(cell) || missing.includes(cell);
@@ -98,11 +96,11 @@ function overflowOf(row, number) {
   return new CellError("a number is too far from the training values", number);
 }
 
-function columnsLike(name) {
+// A question after a column of the row that no input reads, with nearly the same name.
+function nameLike(name, row) {
   const key = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
-  const near = [...names].filter((other) => key(other) === key(name));
-  const all = [...names].slice(0, 20).map(show).join(", ");
-  return near.length ? `is it ${show(near[0])}?` : `the columns are ${all}${names.size > 20 ? " …" : ""}`;
+  const near = Object.keys(row).find((other) => !names.has(other) && key(other) === key(name));
+  return near === undefined ? undefined : `is it ${show(near)}?`;
 }
 
 function show(cell) {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -191,7 +191,7 @@ class Predictor:
                 return _rows(self.predict_columns({name: [rows[name]] for name in self.names}))[0]
             return self.predict_columns({name: _cells(rows[name]) for name in self.names})
         if hasattr(rows, "columns"):
-            self._check_there([str(name) for name in rows.columns], "")
+            self._check_names([str(name) for name in rows.columns], "")
             return self.predict_columns({name: _cells(rows[name]) for name in self.names})
         rows = list(rows)
         for number, row in enumerate(rows, 1):
@@ -261,15 +261,7 @@ class Predictor:
         has_answer = [not _without_answer(self.program, run(self.program, row)).any() for row in (without, alone)]
         return has_answer == [True, False]
 
-    def _check_names(self, names: Iterable[object], where: str) -> None:
-        """Raise a ValueError if a column is missing or unknown."""
-        there = list(names)
-        unknown = [name for name in there if name not in self.names]
-        if unknown:
-            raise ValueError(f"{where}unknown column {unknown[0]!r}; expected {', '.join(map(repr, self.names))}")
-        self._check_there(there, where)
-
-    def _check_there(self, names: Sequence[object], where: str) -> None:
+    def _check_names(self, names: Collection[object], where: str) -> None:
         """Raise a ValueError if a column is missing."""
         for name in self.names:
             if name not in names:
