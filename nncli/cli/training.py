@@ -128,10 +128,6 @@ def distill(
     printer.show_next(finished.run)
 
 
-MAX_FOLD_ROWS = 60
-"""Largest number of folds that are printed one by one."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class PredictionsFile(Options):
     """The file of the out-of-fold predictions."""
@@ -152,7 +148,7 @@ def cross_validate(
     \b
     nncli cross-validate data/penguins.csv --target species --quality fast
     nncli cross-validate configs/penguins.yaml
-    nncli cross-validate config.yaml --folds 10 --repeats 3 --json | jq .mean
+    nncli cross-validate config.yaml --folds 10 --repeats 3 --json | jq .folds
     nncli cross-validate config.yaml --predictions out-of-fold.csv
     nncli cross-validate --resume runs/config-cv
     """
@@ -187,20 +183,15 @@ def cross_validate(
 
 
 def _fold_scores(result: CrossValidation) -> str:
-    """A table of scores: a line for each fold, their mean and standard deviation, and the out-of-fold scores."""
+    """A table with a line for each metric: statistics over the folds, and the out-of-fold score."""
     from nncli.models.scores import headlines
 
-    names = [name for name, _ in headlines(result.out_of_fold)]
-    lines = [["fold", "rows", *map(escape_unprintable, names)]]
-    repeated = result.folds[-1].repeat > 1
-    for fold in result.folds if len(result.folds) <= MAX_FOLD_ROWS else ():
-        title = f"{fold.repeat}.{fold.fold}" if repeated else str(fold.fold)
-        values = dict(headlines(fold.scores))
-        lines.append([title, f"{fold.rows:,}", *(format_number(values[name]) for name in names)])
-    lines.append(["mean", "", *(format_number(result.means[name]) for name in names)])
-    lines.append(["std", "", *(format_number(result.standard_deviations[name]) for name in names)])
-    pooled = [format_number(value) for _, value in headlines(result.out_of_fold)]
-    lines.append(["out-of-fold", f"{len(result.predictions):,}", *pooled])
+    folds = [dict(headlines(fold.scores)) for fold in result.folds]
+    lines = [["metric", "mean", "std", "lowest", "highest", "out-of-fold"]]
+    for name, out_of_fold in headlines(result.out_of_fold):
+        scores = [fold[name] for fold in folds]
+        values = (result.means[name], result.standard_deviations[name], min(scores), max(scores), out_of_fold)
+        lines.append([escape_unprintable(name), *map(format_number, values)])
     return table(lines)
 
 
