@@ -349,6 +349,8 @@ def plan_within(
     seconds = seconds_of(measured, fitting)
     decided = config if fitting == work else _with_workload(whole, fitting, work)
     decision = f"{format_duration(limit.seconds)}: {_describe(fitting, work)}"
+    if seconds > limit.left:
+        decision += f"; this takes about {format_duration(seconds)}, and nothing shorter is worth training"
     return TrainingPlan(decided, table, seconds, decision)
 
 

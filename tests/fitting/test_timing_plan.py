@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.base.findings import FindingCode
+from nncli.base.logs import format_duration
 from nncli.base.scratch import Scratch
 from nncli.config.schema import Config
 from nncli.data.splitting.folds import Sample
@@ -61,6 +62,16 @@ def test_a_plan_that_fits_leaves_the_configuration_as_it_is(tmp_path: Path) -> N
     found = plan(tmp_path, 1e5, members=4)
     assert (found.config.members, found.config.epochs, found.config.data.sample) == (4, 100, None)
     assert found.decision is not None
+
+
+def test_the_note_has_the_estimate_if_nothing_worth_training_fits(tmp_path: Path) -> None:
+    slow = Measurement(0.1, 0.1, 1e-5, 1_000, 0.1, 100, 1e-6)
+    for seconds, fits in ((0.1, False), (100.0, True)):
+        found = plan(tmp_path, seconds, slow, members="auto", epochs="auto")
+        assert found.estimate is not None
+        assert (found.estimate <= seconds) is fits
+        (note,) = found.findings
+        assert (format_duration(found.estimate) in note.message) is not fits
 
 
 def test_a_plan_writes_members_epochs_and_rows_into_the_configuration(tmp_path: Path) -> None:
